@@ -1,0 +1,60 @@
+# Central Lobby. A newcomer needs two of these: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 8000
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check fix bench lock clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Central Lobby needs Python 3.11 or newer; set PYTHON=/path/to/it." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ echo "Python could not make a virtual environment (on Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }
+
+# Two stamps: serving needs less than testing does.
+$(VENV)/.run: $(BIN)/python locks/run.txt pyproject.toml
+	@echo "Installing what the service needs ..."
+	@$(PIP_INSTALL) -r locks/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run locks/dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PIP_INSTALL) -r locks/dev.txt
+	@touch $@
+
+setup: $(VENV)/.dev ## Make .venv with everything, for serving and for testing
+
+run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:8000
+	@$(BIN)/lobby demo
+	@exec $(BIN)/lobby serve --port $(PORT)
+
+test: $(VENV)/.dev ## Set up and run all tests, on SQLite and on PostgreSQL
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(VENV)/.dev ## Lint, format and types; changes nothing
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+fix: $(VENV)/.dev ## Mend what can be mended by itself
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Compare designs side by side
+	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: ## Resolve the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file locks/run.txt
+	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --constraints locks/run.txt --output-file locks/dev.txt
+
+clean: ## Remove the virtual environment and caches; data in var/ stays
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Central Lobby: petitions, letters to MPs, and who has signed the motion."""
