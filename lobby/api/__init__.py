@@ -1,0 +1,1 @@
+"""JSON over HTTP: routes, schemas, and how errors are answered."""

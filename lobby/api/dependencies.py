@@ -1,0 +1,72 @@
+"""What routes ask for: the service, a session, and whoever calls."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from sqlmodel import Session
+
+from lobby.models import Scope
+from lobby.services import organisations
+from lobby.services.errors import Unauthenticated
+from lobby.services.lobby import Lobby
+from lobby.services.organisations import Caller
+
+
+def _lobby(request: Request) -> Lobby:
+    found: Lobby = request.app.state.lobby
+    return found
+
+
+def _now(lobby: "TheLobby") -> datetime:
+    return lobby.clock()
+
+
+def _reading(lobby: "TheLobby") -> Iterator[Session]:
+    with lobby.database.read() as session:
+        yield session
+
+
+def _writing(lobby: "TheLobby") -> Iterator[Session]:
+    with lobby.database.write() as session:
+        yield session
+
+
+TheLobby = Annotated[Lobby, Depends(_lobby)]
+Now = Annotated[datetime, Depends(_now)]
+# scope="function": the transaction ends before the answer goes, so that a failed commit is an error
+# and not a 200.
+ReadSession = Annotated[Session, Depends(_reading, scope="function")]
+WriteSession = Annotated[Session, Depends(_writing, scope="function")]
+
+
+def _anyone(request: Request, session: ReadSession) -> Caller | None:
+    """Who calls, or None without a key. A key that is given must be good."""
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("key_invalid", "Send the key as 'Authorization: Bearer ...'.")
+    return organisations.caller_of(session, key.strip())
+
+
+Anyone = Annotated[Caller | None, Depends(_anyone)]
+
+
+def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
+    def caller(caller: Anyone) -> Caller:
+        if caller is None:
+            raise Unauthenticated("key_missing", "This call needs a key.")
+        caller.require(scope)
+        return caller
+
+    # A test lists the routes without this mark, and compares them with those meant to be public.
+    caller.required_scope = scope  # type: ignore[attr-defined] # a function takes any attribute
+    return caller
+
+
+CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
+SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
+SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]

@@ -1,0 +1,54 @@
+"""Tables and value types. No queries here; importing this package registers every table."""
+
+from lobby.models import base as base  # first: it names the constraints
+from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
+from lobby.models.constituency import Constituency
+from lobby.models.letter import Letter, LetterState, LetterTally, LetterVariant
+from lobby.models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
+from lobby.models.motion import Motion, MotionSignatory, MotionStatus, ParliamentSession
+from lobby.models.organisation import ApiKey, Organisation, Organiser, Partner, Scope
+from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
+from lobby.models.petition import Petition, PetitionState, PetitionTally
+from lobby.models.private import Keyring, Private
+from lobby.models.signature import Signature, SignatureState
+from lobby.models.supporter import Consent, Supporter, Wording
+
+__all__ = [
+    "ApiKey",
+    "Campaign",
+    "CampaignMotion",
+    "CampaignStatus",
+    "CampaignUpdate",
+    "Consent",
+    "Constituency",
+    "Keyring",
+    "Letter",
+    "LetterState",
+    "LetterTally",
+    "LetterVariant",
+    "Member",
+    "MemberOverride",
+    "Membership",
+    "MessageKind",
+    "MessageState",
+    "Motion",
+    "MotionSignatory",
+    "MotionStatus",
+    "Organisation",
+    "Organiser",
+    "OutboxMessage",
+    "OverrideKind",
+    "ParliamentSession",
+    "Partner",
+    "Petition",
+    "PetitionState",
+    "PetitionTally",
+    "Post",
+    "PostKind",
+    "Private",
+    "Scope",
+    "Signature",
+    "SignatureState",
+    "Supporter",
+    "Wording",
+]

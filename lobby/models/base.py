@@ -1,0 +1,65 @@
+"""What every table shares: names of constraints, times in UTC, ids, and choices with a CHECK."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+from sqlmodel import SQLModel
+from uuid_utils.compat import uuid7
+
+# Named constraints can be dropped by a migration on both databases.
+NAMING_CONVENTION = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+SQLModel.metadata.naming_convention = NAMING_CONVENTION
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware time, always UTC; SQLite would otherwise hand back a naive one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def choice(values: type[StrEnum], name: str) -> sa.Enum:
+    """A text column that holds one of `values`, kept so by a CHECK named `name`."""
+    return sa.Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=20,
+        values_callable=lambda enum: [member.value for member in enum],
+    )
+
+
+def new_id() -> UUID:
+    """A UUIDv7: sorts by the moment of its making."""
+    return uuid7()
+
+
+def table_of(model: type[SQLModel]) -> sa.Table:
+    """The table behind a model, for set-based statements."""
+    table: Any = model
+    result: sa.Table = table.__table__
+    return result

@@ -1,0 +1,49 @@
+"""One supporter's name under one petition."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from lobby.models.base import UtcDateTime, choice, new_id
+from lobby.models.private import PrivateText
+
+
+class SignatureState(StrEnum):
+    """`rejected` is fraud or 'that was not me'; `expired` was never confirmed in time."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Signature(SQLModel, table=True):
+    """A signature, with name and postcode as signed. Constituency, state and times stay plain."""
+
+    __table_args__ = (
+        sa.UniqueConstraint("petition_id", "supporter_id"),
+        sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    petition_id: UUID = Field(foreign_key="petition.id")
+    supporter_id: UUID = Field(foreign_key="supporter.id", index=True)
+    state: SignatureState = Field(
+        default=SignatureState.PENDING, sa_type=choice(SignatureState, "state")
+    )
+    constituency_code: str = Field(max_length=9)
+    name: Any = Field(sa_type=PrivateText("signature.name"))
+    postcode: Any = Field(sa_type=PrivateText("signature.postcode"))
+    comment: Any = Field(default=None, sa_type=PrivateText("signature.comment"), nullable=True)
+    country: str = Field(default="GB", max_length=2)
+    locale: str = Field(default="en", max_length=5)
+    source: str | None = None
+    partner_id: UUID | None = Field(default=None, foreign_key="partner.id")
+    signed_at: datetime = Field(sa_type=UtcDateTime)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

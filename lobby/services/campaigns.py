@@ -1,0 +1,129 @@
+"""Campaigns, their news, and the motion that each is about."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from lobby.models import (
+    Campaign,
+    CampaignMotion,
+    CampaignStatus,
+    CampaignUpdate,
+    Motion,
+    Organisation,
+)
+from lobby.services.errors import NotFound
+from lobby.services.organisations import add_unique
+
+
+def create(
+    session: Session,
+    *,
+    organisation_id: UUID,
+    values: dict[str, Any],
+    now: datetime,
+    motion_id: int | None = None,
+) -> Campaign:
+    """Add a campaign. Conflict where the slug is taken; the motion must be known already."""
+    campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
+    add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
+    if motion_id is not None:
+        link_motion(session, campaign, motion_id, now=now)
+    return campaign
+
+
+def update(
+    session: Session,
+    campaign: Campaign,
+    *,
+    values: dict[str, Any],
+    now: datetime,
+    motion_id: int | None = None,
+) -> Campaign:
+    """Change the given values only."""
+    campaign.sqlmodel_update(values)
+    campaign.updated_at = now
+    session.add(campaign)
+    if motion_id is not None:
+        link_motion(session, campaign, motion_id, now=now)
+    session.flush()
+    return campaign
+
+
+def link_motion(session: Session, campaign: Campaign, motion_id: int, *, now: datetime) -> None:
+    """Make a motion the campaign's current one; earlier ones stay linked."""
+    statement = select(CampaignMotion).where(CampaignMotion.campaign_id == campaign.id)
+    links = {link.motion_id: link for link in session.exec(statement)}
+    for link in links.values():
+        link.is_current = False
+    session.flush()  # at most one is current at any moment
+    link = links.get(motion_id) or CampaignMotion(
+        campaign_id=campaign.id, motion_id=motion_id, linked_at=now
+    )
+    link.is_current = True
+    session.add(link)
+    session.flush()
+
+
+def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Campaign:
+    """A campaign by slug. A draft is NotFound to all but its own organisation (`viewer`)."""
+    found = session.exec(select(Campaign).where(Campaign.slug == slug)).first()
+    if found is None or (found.status is CampaignStatus.DRAFT and found.organisation_id != viewer):
+        raise NotFound("campaign_unknown", f"There is no campaign '{slug}'.")
+    return found
+
+
+def own(session: Session, slug: str, *, organisation_id: UUID) -> Campaign:
+    """A campaign of one organisation; another's is NotFound."""
+    found = public(session, slug, viewer=organisation_id)
+    if found.organisation_id != organisation_id:
+        raise NotFound("campaign_unknown", f"There is no campaign '{slug}'.")
+    return found
+
+
+def page(session: Session, *, after: UUID | None, limit: int) -> list[Campaign]:
+    """Public campaigns, newest first, starting behind the id `after`."""
+    statement = select(Campaign).where(Campaign.status != CampaignStatus.DRAFT)
+    if after is not None:
+        statement = statement.where(Campaign.id < after)
+    return list(session.exec(statement.order_by(col(Campaign.id).desc()).limit(limit)))
+
+
+def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
+    """Every campaign of one organisation, drafts too, newest first."""
+    statement = select(Campaign).where(Campaign.organisation_id == organisation_id)
+    return list(session.exec(statement.order_by(col(Campaign.id).desc())))
+
+
+def motion_of(session: Session, campaign_id: UUID) -> Motion | None:
+    """The current motion of a campaign."""
+    return motions_of(session, [campaign_id]).get(campaign_id)
+
+
+def motions_of(session: Session, campaign_ids: list[UUID]) -> dict[UUID, Motion]:
+    """The current motions of several campaigns, in one statement."""
+    statement = (
+        select(CampaignMotion.campaign_id, Motion)
+        .join(Motion, col(Motion.id) == CampaignMotion.motion_id)
+        .where(col(CampaignMotion.campaign_id).in_(campaign_ids), col(CampaignMotion.is_current))
+    )
+    return dict(session.exec(statement).all())
+
+
+def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[CampaignUpdate]:
+    """A campaign's news, newest first; none from the future."""
+    statement = (
+        select(CampaignUpdate)
+        .where(CampaignUpdate.campaign_id == campaign_id, CampaignUpdate.published_at <= now)
+        .order_by(col(CampaignUpdate.published_at).desc())
+    )
+    return list(session.exec(statement))
+
+
+def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, Organisation]:
+    """The organisations behind campaigns, by id, in one statement."""
+    ids = {campaign.organisation_id for campaign in campaigns}
+    statement = select(Organisation).where(col(Organisation.id).in_(ids))
+    return {organisation.id: organisation for organisation in session.exec(statement)}

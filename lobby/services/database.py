@@ -1,0 +1,171 @@
+"""Connections and transactions, on SQLite and PostgreSQL.
+
+SQLite: one process, one writing connection, WAL, every commit on disk (`synchronous=FULL`). Readers
+have connections of their own that cannot write and never checkpoint. A write begins IMMEDIATE, so
+that a command run beside the server waits its turn instead of failing half-way.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, Engine
+from sqlmodel import Session
+
+from lobby.services.errors import Unavailable
+from lobby.settings import ROOT
+
+BUSY_TIMEOUT_MS = 30_000
+READERS = 8
+
+
+class Database:
+    """One database of one process. `read` and `write` are the only ways to get a session."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        if self.is_sqlite:
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            self._writer = _sqlite_engine(url, readonly=False)
+            self._reader = _sqlite_engine(url, readonly=True)
+        else:
+            self._writer = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            self._reader = self._writer
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on an error."""
+        with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session that sees one state of the database and never writes."""
+        with Session(self._reader, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A bare writing connection in a transaction, for migrations."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Give back every connection; the writer last, since it may checkpoint."""
+        self._reader.dispose()
+        self._writer.dispose()
+
+
+def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
+    engine = sa.create_engine(
+        url,
+        pool_size=READERS if readonly else 1,
+        max_overflow=0,
+        pool_timeout=BUSY_TIMEOUT_MS / 1000,
+        connect_args={"check_same_thread": False},
+    )
+    begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
+
+    def connect(connection: Any, _record: object) -> None:
+        # The driver's own BEGIN would come late and be deferred; ours is sent by `begin` below.
+        connection.isolation_level = None
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        if readonly:
+            connection.execute("PRAGMA query_only = ON")
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+        else:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", connect)
+    event.listen(engine, "begin", start)
+    return engine
+
+
+def insert_ignore(session: Session, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert the rows that no UNIQUE constraint forbids, and leave out the others.
+
+    Values must be given for every column without a default of the database.
+    """
+    if rows:  # with an empty list SQLAlchemy would insert one row of defaults
+        session.connection().execute(_insert(session, table).on_conflict_do_nothing(), rows)
+
+
+def upsert(
+    session: Session, table: sa.Table, rows: list[dict[str, Any]], *, key: list[str]
+) -> None:
+    """Insert rows, or update every other column where `key` exists already."""
+    if rows:
+        statement = _insert(session, table)
+        values = {name: statement.excluded[name] for name in rows[0] if name not in key}
+        statement = (
+            statement.on_conflict_do_update(index_elements=key, set_=values)
+            if values
+            else statement.on_conflict_do_nothing()
+        )
+        session.connection().execute(statement, rows)
+
+
+def increment(session: Session, table: sa.Table, row: dict[str, Any], *, key: list[str]) -> None:
+    """Add the numbers in `row` to the row that has its `key`, making that row if needed."""
+    statement = _insert(session, table).values(**row)
+    sums = {name: table.c[name] + statement.excluded[name] for name in row if name not in key}
+    session.connection().execute(statement.on_conflict_do_update(index_elements=key, set_=sums))
+
+
+def _insert(session: Session, table: sa.Table) -> Any:
+    """INSERT with ON CONFLICT, in the dialect of this session's database."""
+    if session.connection().dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def migrate(database: Database, revision: str = "head") -> None:
+    """Bring the schema to `revision`, up or down, in one transaction."""
+    with database.connection() as connection:
+        config = _alembic_config()
+        config.attributes["connection"] = connection
+        current = _current_revision(connection)
+        going_down = revision == "base" or (revision != "head" and (current or "") > revision)
+        (command.downgrade if going_down else command.upgrade)(config, revision)
+
+
+def head_revision() -> str | None:
+    """The newest migration that this code knows."""
+    return ScriptDirectory.from_config(_alembic_config()).get_current_head()
+
+
+def check_schema(database: Database) -> None:
+    """Refuse to work on a schema of another version than this code's."""
+    with database.read() as session:
+        current = _current_revision(session.connection())
+    if current != head_revision():
+        raise Unavailable(
+            "schema_not_at_head",
+            f"The database is at version {current or 'none'}, this program needs "
+            f"{head_revision()}: run `lobby migrate`.",
+        )
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "alembic"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,119 @@
+"""What becomes of a letter: confirmed, cancelled, held, sent, refused, uncertain.
+
+Every step is a conditional update on the state held before: of two at once, one succeeds.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from lobby.models import (
+    Keyring,
+    Letter,
+    LetterState,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+    Supporter,
+)
+from lobby.models.base import table_of
+from lobby.services import outbox, supporters, tallies, texts
+from lobby.services.errors import Conflict, NotFound
+
+_letter = table_of(Letter)
+
+
+def confirm(session: Session, letter_id: UUID, *, now: datetime) -> Letter:
+    """Send a letter on its way, once. Confirmed already: the same again."""
+    changed = session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.id == letter_id, _letter.c.state == LetterState.PENDING)
+        .values(state=LetterState.QUEUED, confirmed_at=now)
+    )
+    letter = get(session, letter_id)
+    if changed.rowcount:
+        outbox.queue(session, [outbox.Note(MessageKind.LETTER, letter_id, None)], now=now)
+        supporters.answers_take_effect(session, letter_id=letter_id, now=now)
+    if letter.state is LetterState.CANCELLED:
+        raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
+    return letter
+
+
+def cancel(session: Session, letter_id: UUID) -> Letter:
+    """Take a letter back before it goes. Conflict where it has gone or is going right now."""
+    waiting = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
+    session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.id == letter_id, _letter.c.state.in_(waiting))
+        .values(state=LetterState.CANCELLED)
+    )
+    letter = get(session, letter_id)
+    # After the update, so that a worker that has committed to the dot is seen.
+    if letter.state is not LetterState.CANCELLED or _is_going(session, letter_id):
+        raise Conflict("letter_sent", "This letter has gone already, or is going right now.")
+    return letter
+
+
+def get(session: Session, letter_id: UUID) -> Letter:
+    """One letter as it stands now, or NotFound."""
+    found = session.get(Letter, letter_id, populate_existing=True)
+    if found is None:
+        message = "This letter was replaced by a newer one. Please use the newest mail."
+        raise NotFound("letter_unknown", message)
+    return found
+
+
+def hold(
+    session: Session, letter_id: UUID, reason: str, *, keyring: Keyring, now: datetime
+) -> None:
+    """Keep a queued letter back, and tell its writer."""
+    changed = session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.id == letter_id, _letter.c.state == LetterState.QUEUED)
+        .values(state=LetterState.HELD, reason=reason)
+    )
+    if changed.rowcount:
+        supporter = session.get_one(Supporter, get(session, letter_id).supporter_id)
+        canonical = texts.canonical_email(supporter.email.text)
+        recipient = keyring.everywhere_index(canonical)
+        note = outbox.Note(MessageKind.LETTER_HELD, letter_id, recipient)
+        outbox.queue(session, [note], now=now)
+
+
+def is_still_wanted(session: Session, letter_id: UUID) -> bool:
+    """Asked under a lock in the transaction that commits to the dot: not cancelled meanwhile."""
+    statement = sa.select(_letter.c.state).where(_letter.c.id == letter_id).with_for_update()
+    state: LetterState | None = session.connection().execute(statement).scalar()
+    return state is LetterState.QUEUED
+
+
+def delivered(
+    session: Session, letter_id: UUID, state: MessageState, *, detail: str, now: datetime
+) -> None:
+    """Write down how the delivery of a letter ended; a sent one is counted."""
+    ended = {
+        MessageState.ACCEPTED: LetterState.SENT,
+        MessageState.REJECTED: LetterState.REJECTED,
+        MessageState.UNCERTAIN: LetterState.UNCERTAIN,
+    }.get(state)
+    if ended is None:
+        return
+    letter = get(session, letter_id)
+    letter.state = ended
+    letter.reason = None if ended is LetterState.SENT else detail
+    if ended is LetterState.SENT:
+        letter.sent_at = now
+        tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    session.flush()
+
+
+def _is_going(session: Session, letter_id: UUID) -> bool:
+    going = (MessageState.DOT_PENDING, MessageState.ACCEPTED, MessageState.UNCERTAIN)
+    statement = select(OutboxMessage.id).where(
+        OutboxMessage.subject_id == letter_id,
+        OutboxMessage.kind == MessageKind.LETTER,
+        col(OutboxMessage.state).in_(going),
+    )
+    return session.exec(statement).first() is not None

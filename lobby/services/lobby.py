@@ -1,0 +1,76 @@
+"""The assembled service: everything outside comes in here, so that tests can bring their own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import httpx
+
+from lobby.models import Keyring
+from lobby.models.private import use_keyring
+from lobby.services import parliament
+from lobby.services.couriers import Courier, FileCourier, make_courier
+from lobby.services.database import Database
+from lobby.services.messages import Post
+from lobby.services.postcodes import CurrentDirectory
+from lobby.services.tokens import Tokens
+from lobby.settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Lobby:
+    """What routes, the worker and commands work with."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    tokens: Tokens
+    postcodes: CurrentDirectory
+    courier: Courier
+    motions_api: httpx.Client
+    clock: Clock
+
+    @property
+    def post(self) -> Post:
+        """What mails are rendered with."""
+        return Post(self.tokens, self.settings.base_url, self.settings.mail_from)
+
+    @property
+    def mail_folder(self) -> FileCourier | None:
+        """Where mails are written, if they are written and not sent."""
+        return self.courier if isinstance(self.courier, FileCourier) else None
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.courier.close()
+        self.motions_api.close()
+        self.database.close()
+
+
+def open_lobby(
+    settings: Settings,
+    *,
+    courier: Courier | None = None,
+    motions_api: httpx.Client | None = None,
+    clock: Clock = utc_now,
+) -> Lobby:
+    """Assemble the service. Opens no connection yet."""
+    keyring = Keyring(settings.secrets())
+    use_keyring(keyring)
+    return Lobby(
+        settings=settings,
+        database=Database(settings.database_url),
+        keyring=keyring,
+        tokens=Tokens(keyring, clock),
+        postcodes=CurrentDirectory(settings.postcode_file),
+        courier=courier or make_courier(settings.smtp_url),
+        motions_api=motions_api or parliament.make_client(settings.motions_api_url),
+        clock=clock,
+    )

@@ -1,0 +1,176 @@
+"""What a queued message says. Rendered at delivery, from rows as they stand then."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session
+
+from lobby.models import (
+    Campaign,
+    Constituency,
+    Letter,
+    LetterState,
+    Member,
+    MessageKind,
+    Organisation,
+    OutboxMessage,
+    Petition,
+    Signature,
+    SignatureState,
+    Supporter,
+)
+from lobby.services import letter_states, letters, mail, text_templates
+from lobby.services.errors import LobbyError
+from lobby.services.mail import Mail
+from lobby.services.tokens import Purpose, Tokens
+
+HELD_REASONS = {
+    "member_changed": "Your constituency has another MP now.",
+    "motion_changed": "The campaign is about another motion now.",
+    "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
+    "or changed office: the letter no longer fits.",
+    **letters.REASONS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A message that has no purpose any more. With `hold`, the letter is to be held for it."""
+
+    reason: str
+    hold: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What rendering needs to know of the service."""
+
+    tokens: Tokens
+    base_url: str
+    mail_from: str
+
+    def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
+        """A link for a mail."""
+        return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id)}"
+
+
+def render(
+    session: Session, message: OutboxMessage, post: Post, *, now: datetime
+) -> EmailMessage | Dropped:
+    """The mail, or why there is none."""
+    try:
+        if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
+            found = _about_signature(session, message, post)
+        elif message.kind is MessageKind.LETTER:
+            found = _letter(session, message, post, now)
+        else:
+            found = _about_letter(session, message, post)
+        if isinstance(found, Dropped):
+            return found
+        return mail.build(found, mail_from=post.mail_from, now=now)
+    except LobbyError as error:
+        return Dropped(error.code)
+
+
+def _about_signature(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    signature = session.get(Signature, message.subject_id)
+    if signature is None:
+        return Dropped("the signature was erased")
+    asks = message.kind is MessageKind.CONFIRM_SIGNATURE
+    wanted = SignatureState.PENDING if asks else SignatureState.CONFIRMED
+    if signature.state is not wanted:
+        return Dropped(f"the signature is {signature.state}")
+    petition = session.get_one(Petition, signature.petition_id)
+    supporter = session.get_one(Supporter, signature.supporter_id)
+    campaign = session.get_one(Campaign, petition.campaign_id)
+    values = {
+        "name": signature.name.text,
+        "action": petition.action,
+        "organisation": session.get_one(Organisation, petition.organisation_id).name,
+        "confirm_link": post.link("confirm", Purpose.CONFIRM, signature.id),
+        "disown_link": post.link("disown", Purpose.DISOWN, signature.id),
+        "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
+        "letter_link": f"{post.base_url}/campaigns/{campaign.slug}/letter",
+    }
+    return _to_supporter(message, supporter, campaign, values, post)
+
+
+def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was replaced")
+    asks = message.kind is MessageKind.CONFIRM_LETTER
+    wanted = LetterState.PENDING if asks else LetterState.HELD
+    if letter.state is not wanted:
+        return Dropped(f"the letter is {letter.state}")
+    campaign = session.get_one(Campaign, letter.campaign_id)
+    new_letter = f"{post.base_url}/campaigns/{campaign.slug}/letter"
+    values = {
+        "name": letter.name.text,
+        "member": session.get_one(Member, letter.member_id).name,
+        "constituency": session.get_one(Constituency, letter.constituency_code).name,
+        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+        "reason": HELD_REASONS.get(letter.reason or "", ""),
+        "letter_link": post.link("letters/confirm", Purpose.LETTER, letter.id)
+        if asks
+        else new_letter,
+    }
+    supporter = session.get_one(Supporter, letter.supporter_id)
+    return _to_supporter(message, supporter, campaign, values, post)
+
+
+def _to_supporter(
+    message: OutboxMessage,
+    supporter: Supporter,
+    campaign: Campaign,
+    values: dict[str, Any],
+    post: Post,
+) -> Mail:
+    text = text_templates.render(f"mails/{message.kind}.txt", values)
+    return Mail(
+        recipient=supporter.email.text,
+        sender_name=values["organisation"],
+        subject=text.subject,
+        body=text.body,
+        message_id=_message_id(message, post),
+        campaign=campaign.title,
+    )
+
+
+def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime) -> Mail | Dropped:
+    """The letter itself: to the member of today, if it still fits."""
+    letter = letter_states.get(session, message.subject_id)
+    if letter.state is not LetterState.QUEUED:
+        return Dropped(f"the letter is {letter.state}")
+    found = letters.situation_of(session, letter, now=now)
+    reason = letters.reason_to_hold(letter, found)
+    member = found.seat.member
+    if reason is not None or member is None or member.email is None:
+        return Dropped(reason or "no_address", hold=True)
+    name = letter.name.text
+    supporter = session.get_one(Supporter, letter.supporter_id)
+    return Mail(
+        recipient=member.email,
+        sender_name=name,
+        reply_to=(name, supporter.email.text),
+        subject=letter.subject.text,
+        body=_with_address(letter),
+        message_id=_message_id(message, post),
+        campaign=f"{found.campaign.title} ({post.base_url}/campaigns/{found.campaign.slug})",
+        is_automatic=False,
+    )
+
+
+def _with_address(letter: Letter) -> str:
+    """The letter, its writer's name and full postal address: offices ask for them first."""
+    body = letter.body.text.rstrip()
+    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
+    return "\n".join([body, *name, *letters.address_of(letter).lines(), ""])
+
+
+def _message_id(message: OutboxMessage, post: Post) -> str:
+    """The same for every attempt, so that the relay's log can settle what happened."""
+    return f"<{message.id}@{mail.domain_of(post.mail_from)}>"

@@ -1,0 +1,193 @@
+"""Messages waiting for delivery, and what became of them.
+
+queued -> claimed -> dot_pending -> accepted | deferred | rejected | uncertain. Every step is a
+conditional update on the state and the attempt's number, so that of two workers, or of a worker
+that came back from the dead and its successor, only one goes on.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import MessageKind, MessageState, OutboxMessage
+from lobby.models.base import new_id, table_of
+
+MAILS_A_DAY = 5
+LEASE = timedelta(minutes=10)
+GIVE_UP_AFTER = timedelta(days=4)  # RFC 5321, 4.5.4.1
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(hours=4)
+_outbox = table_of(OutboxMessage)
+_DUE = (MessageState.QUEUED, MessageState.DEFERRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A message to be queued. `recipient_index` is None for letters to MPs."""
+
+    kind: MessageKind
+    subject_id: UUID
+    recipient_index: bytes | None
+
+
+def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
+    """Queue messages, at most five a day to one address; the rest are left out in silence.
+
+    In silence, since an error would tell a stranger that the address has been used here before.
+    """
+    sent = _sent_today(session, notes, now)
+    rows = []
+    for note in notes:
+        if note.recipient_index is not None:
+            sent[note.recipient_index] += 1
+            if sent[note.recipient_index] > MAILS_A_DAY:
+                continue
+        rows.append(_row(note, now))
+    if rows:
+        session.connection().execute(sa.insert(_outbox), rows)
+
+
+def claim(session: Session, *, now: datetime, limit: int) -> list[OutboxMessage]:
+    """Take messages that are due; each gets a new attempt number. Nobody else gets them."""
+    due = (
+        sa.select(_outbox.c.id)
+        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now)
+        .order_by(_outbox.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(session.connection().execute(due).scalars())
+    if not ids:
+        return []
+    session.connection().execute(
+        sa.update(_outbox)
+        .where(_outbox.c.id.in_(ids), _outbox.c.state.in_(_DUE))
+        .values(state=MessageState.CLAIMED, attempt=_outbox.c.attempt + 1, claimed_at=now)
+    )
+    rows = session.connection().execute(sa.select(_outbox).where(_outbox.c.id.in_(ids))).mappings()
+    return [OutboxMessage(**row) for row in rows]
+
+
+def before_dot(session: Session, message: OutboxMessage) -> bool:
+    """Commit to the final dot; False where another attempt has taken the message over."""
+    return _move(session, message, MessageState.CLAIMED, state=MessageState.DOT_PENDING)
+
+
+def finish(
+    session: Session,
+    message: OutboxMessage,
+    state: MessageState,
+    *,
+    now: datetime,
+    detail: str | None,
+) -> MessageState | None:
+    """Write down how an attempt ended; the state that it got, None where it is another's by now.
+
+    A mail that may be repeated is not left uncertain, and a deferral after four days is final.
+    """
+    is_letter = message.kind is MessageKind.LETTER
+    if state is MessageState.UNCERTAIN and not is_letter:
+        state = MessageState.DEFERRED
+    if state is MessageState.DEFERRED and now - message.created_at > GIVE_UP_AFTER:
+        state = MessageState.REJECTED
+    values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
+    if state is MessageState.DEFERRED:
+        values |= {"finished_at": None, "due_at": now + wait_after(message.attempt)}
+    held_states = (MessageState.DOT_PENDING, MessageState.CLAIMED)
+    moved = any(_move(session, message, held, **values) for held in held_states)
+    return state if moved else None
+
+
+def wait_after(attempt: int) -> timedelta:
+    """Doubling waits, from a minute to four hours."""
+    doublings: int = min(attempt - 1, 16)
+    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+
+
+def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
+    """Settle attempts whose worker died.
+
+    Before the dot, the message goes again. After it, nobody knows: a confirmation may be repeated,
+    but a letter to an MP becomes `uncertain` and is returned, so that its row can say so.
+    """
+    stale = _outbox.c.claimed_at < now - LEASE
+    pending = sa.and_(stale, _outbox.c.state == MessageState.DOT_PENDING)
+    is_letter = _outbox.c.kind == MessageKind.LETTER
+    rows = session.connection().execute(sa.select(_outbox).where(pending, is_letter)).mappings()
+    letters = [OutboxMessage(**row) for row in rows]
+    for message in letters:
+        _move(
+            session,
+            message,
+            MessageState.DOT_PENDING,
+            state=MessageState.UNCERTAIN,
+            finished_at=now,
+            detail="the worker stopped after the final dot",
+        )
+    again = sa.or_(
+        sa.and_(stale, _outbox.c.state == MessageState.CLAIMED), sa.and_(pending, ~is_letter)
+    )
+    session.connection().execute(
+        sa.update(_outbox).where(again).values(state=MessageState.QUEUED, due_at=now)
+    )
+    return letters
+
+
+def oldest_due(session: Session, *, now: datetime) -> timedelta:
+    """How long the message that has waited longest has been due; zero where none is."""
+    statement = sa.select(sa.func.min(_outbox.c.due_at)).where(
+        _outbox.c.state.in_(_DUE), _outbox.c.due_at <= now
+    )
+    oldest: datetime | None = session.connection().execute(statement).scalar()
+    return now - oldest if oldest else timedelta(0)
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Messages by state, for metrics."""
+    statement = sa.select(_outbox.c.state, sa.func.count()).group_by(_outbox.c.state)
+    return {str(state): total for state, total in session.connection().execute(statement)}
+
+
+def _row(note: Note, now: datetime) -> dict[str, Any]:
+    return {
+        "id": new_id(),
+        "kind": note.kind,
+        "subject_id": note.subject_id,
+        "recipient_index": note.recipient_index,
+        "state": MessageState.QUEUED,
+        "attempt": 0,
+        "created_at": now,
+        "due_at": now,
+    }
+
+
+def _sent_today(session: Session, notes: list[Note], now: datetime) -> Counter[bytes]:
+    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
+    statement = (
+        sa.select(_outbox.c.recipient_index, sa.func.count())
+        .where(
+            _outbox.c.recipient_index.in_(wanted), _outbox.c.created_at > now - timedelta(days=1)
+        )
+        .group_by(_outbox.c.recipient_index)
+    )
+    found = session.connection().execute(statement) if wanted else ()
+    return Counter({bytes(index): total for index, total in found})
+
+
+def _move(session: Session, message: OutboxMessage, held: MessageState, **values: Any) -> bool:
+    """Compare and swap on the state and the attempt's number."""
+    result = session.connection().execute(
+        sa.update(_outbox)
+        .where(
+            _outbox.c.id == message.id,
+            _outbox.c.attempt == message.attempt,
+            _outbox.c.state == held,
+        )
+        .values(**values)
+    )
+    return result.rowcount == 1

@@ -1,0 +1,118 @@
+"""The official Motions API, as it really answers.
+
+Its traps (see `docs/parliament.md`): failures come as HTTP 200 with `Success: false`;
+`SponsorsCount` is always 0; a member can stand twice; a withdrawn name has no order and 99999
+means 'unknown'; times are UK local without an offset, with 0 to 7 digits of a second.
+"""
+
+from datetime import date
+from typing import Annotated, Any
+
+import httpx
+from pydantic import BaseModel, BeforeValidator, Field, ValidationError
+
+from lobby.services.errors import NotFound, Unavailable
+
+TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"
+ORDER_UNKNOWN = 99999
+WITHDRAWN_STATUS = 1
+
+
+def _day(value: Any) -> Any:
+    """The day of a local time: all that we take from it, so that its missing zone cannot hurt."""
+    return value[:10] if isinstance(value, str) else value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
+class MemberAnswer(BaseModel):
+    """A member at the moment of the request, not of the signing."""
+
+    name: str = Field(alias="Name")
+    party: str | None = Field(alias="Party")
+
+
+class SponsorAnswer(BaseModel):
+    """One row of names. Its key is `Id`: members can repeat."""
+
+    id: int = Field(alias="Id", gt=0)
+    member_id: int = Field(alias="MemberId", gt=0)
+    member: MemberAnswer = Field(alias="Member")
+    order: int | None = Field(alias="SponsoringOrder")
+    signed_on: Day = Field(alias="CreatedWhen")
+    is_withdrawn: bool = Field(alias="IsWithdrawn")
+    withdrawn_on: Day | None = Field(alias="WithdrawnDate")
+
+    @property
+    def sponsoring_order(self) -> int | None:
+        """The order, or None where Parliament does not know it."""
+        return None if self.order == ORDER_UNKNOWN else self.order
+
+
+class MotionAnswer(BaseModel):
+    """A motion with its names."""
+
+    id: int = Field(alias="Id", gt=0)
+    number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
+    status: int = Field(alias="Status")
+    title: str = Field(alias="Title", min_length=1)
+    text: str = Field(alias="MotionText")
+    tabled_on: Day = Field(alias="DateTabled")
+    sponsors: list[SponsorAnswer] = Field(alias="Sponsors")
+
+    @property
+    def is_withdrawn(self) -> bool:
+        """True where the motion itself was withdrawn."""
+        return self.status == WITHDRAWN_STATUS
+
+
+class _Envelope(BaseModel):
+    success: bool = Field(alias="Success")
+    errors: list[str] | None = Field(alias="Errors", default=None)
+    response: dict[str, Any] | None = Field(alias="Response")
+
+
+def make_client(base_url: str) -> httpx.Client:
+    """A client for the official APIs; redirects are not followed."""
+    return httpx.Client(base_url=base_url, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
+
+
+def fetch_motion(client: httpx.Client, motion_id: int) -> MotionAnswer:
+    """Ask for one motion. Unavailable on every kind of bad answer; NotFound on a 404."""
+    try:
+        response = client.get(f"/EarlyDayMotion/{motion_id}")
+    except httpx.HTTPError as error:
+        raise _bad(motion_id, f"no answer ({type(error).__name__})") from error
+    if response.status_code == httpx.codes.NOT_FOUND:
+        raise NotFound("motion_unknown", f"Parliament knows no motion {motion_id}.")
+    if response.status_code != httpx.codes.OK:
+        raise _bad(motion_id, f"HTTP status {response.status_code}", _retry_after(response))
+    return read_answer(response.content, motion_id)
+
+
+def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
+    """Parse an answer strictly: what does not fit is refused whole, with the motion's id."""
+    try:
+        envelope = _Envelope.model_validate_json(content)
+        if not envelope.success or envelope.response is None:
+            raise _bad(motion_id, f"it reported {'; '.join(envelope.errors or ['a failure'])}")
+        answer = MotionAnswer.model_validate(envelope.response)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _bad(motion_id, f"an answer of another form ({place}: {first['msg']})") from error
+    if answer.id != motion_id:
+        raise _bad(motion_id, f"an answer about motion {answer.id}")
+    return answer
+
+
+def _retry_after(response: httpx.Response) -> int:
+    text = response.headers.get("Retry-After", "")
+    return int(text) if text.isdigit() else 60
+
+
+def _bad(motion_id: int, what: str, retry_after: int = 60) -> Unavailable:
+    message = f"Parliament's Motions API gave no good answer for motion {motion_id}: {what}."
+    return Unavailable("motions_api_failed", message, retry_after)

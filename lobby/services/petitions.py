@@ -1,0 +1,104 @@
+"""Petitions and how many signed them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
+from lobby.services.errors import Conflict, NotFound
+from lobby.services.organisations import add_unique
+
+
+def create(
+    session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
+) -> Petition:
+    """Add a petition with the next public number. Conflict where the slug is taken."""
+    petition = Petition(
+        number=session.exec(select(func.coalesce(func.max(Petition.number), 0))).one() + 1,
+        organisation_id=campaign.organisation_id,
+        campaign_id=campaign.id,
+        created_at=now,
+        updated_at=now,
+        **values,
+    )
+    return add_unique(session, petition, f"There is a petition '{petition.slug}' already.")
+
+
+def update(
+    session: Session, petition: Petition, *, values: dict[str, Any], now: datetime
+) -> Petition:
+    """Change the given values only."""
+    petition.sqlmodel_update(values)
+    petition.updated_at = now
+    session.add(petition)
+    session.flush()
+    return petition
+
+
+def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Petition:
+    """A petition by slug. A draft, or one of a draft campaign, is its organisation's only."""
+    statement = (
+        select(Petition, Campaign.status)
+        .join(Campaign, col(Campaign.id) == Petition.campaign_id)
+        .where(Petition.slug == slug)
+    )
+    found = session.exec(statement).first()
+    if found is not None:
+        petition, status = found
+        is_draft = petition.state is PetitionState.DRAFT or status is CampaignStatus.DRAFT
+        if not is_draft or petition.organisation_id == viewer:
+            return petition
+    raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
+
+
+def own(session: Session, slug: str, *, organisation_id: UUID) -> Petition:
+    """A petition of one organisation; another's is NotFound."""
+    found = public(session, slug, viewer=organisation_id)
+    if found.organisation_id != organisation_id:
+        raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
+    return found
+
+
+def of_campaigns(session: Session, campaign_ids: list[UUID]) -> dict[UUID, list[Petition]]:
+    """The public petitions of several campaigns, oldest first, in one statement."""
+    statement = select(Petition).where(
+        col(Petition.campaign_id).in_(campaign_ids), Petition.state != PetitionState.DRAFT
+    )
+    found: dict[UUID, list[Petition]] = {campaign_id: [] for campaign_id in campaign_ids}
+    for petition in session.exec(statement.order_by(col(Petition.number))):
+        found[petition.campaign_id].append(petition)
+    return found
+
+
+def counts(session: Session, petition_ids: list[UUID]) -> dict[UUID, int]:
+    """Confirmed signatures by petition, from the tallies."""
+    statement = (
+        select(PetitionTally.petition_id, func.sum(PetitionTally.confirmed))
+        .where(col(PetitionTally.petition_id).in_(petition_ids))
+        .group_by(col(PetitionTally.petition_id))
+    )
+    found = dict.fromkeys(petition_ids, 0)
+    found.update({petition_id: int(total) for petition_id, total in session.exec(statement)})
+    return found
+
+
+def count(session: Session, petition_id: UUID) -> int:
+    """Confirmed signatures of one petition."""
+    return counts(session, [petition_id])[petition_id]
+
+
+def is_open(petition: Petition, *, campaign_status: CampaignStatus, now: datetime) -> bool:
+    """True while signatures are taken: the petition and its campaign are open, and in time."""
+    in_time = petition.closes_at is None or now < petition.closes_at
+    both_open = petition.state is PetitionState.OPEN and campaign_status is CampaignStatus.OPEN
+    return both_open and in_time
+
+
+def require_open(petition: Petition, *, campaign_status: CampaignStatus, now: datetime) -> None:
+    """Conflict where a petition takes no signatures; a draft is NotFound."""
+    if PetitionState.DRAFT is petition.state or campaign_status is CampaignStatus.DRAFT:
+        raise NotFound("petition_unknown", f"There is no petition '{petition.slug}'.")
+    if not is_open(petition, campaign_status=campaign_status, now=now):
+        raise Conflict("petition_closed", "This petition is closed: it takes no more signatures.")

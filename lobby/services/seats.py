@@ -1,0 +1,96 @@
+"""Seats with whoever holds them today."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from lobby.models import Constituency, Member, MemberOverride, Membership, Post, PostKind
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A constituency, its member (None: vacant), their posts, and whether they refuse motions."""
+
+    constituency: Constituency
+    member: Member | None
+    posts: frozenset[PostKind]
+    refuses: bool
+
+
+def all_seats(
+    session: Session, *, today: date, organisation_id: UUID | None, code: str | None = None
+) -> list[Seat]:
+    """Every seat in order of name, or the one with `code`: three statements either way.
+
+    `organisation_id` is whose notes on refusals count.
+    """
+    seats = _seats_and_members(session, today, code)
+    ids = [member.id for _, member in seats if member]
+    posts = _posts(session, today, ids)
+    refusing = _refusing(session, today, organisation_id, ids)
+    return [
+        Seat(
+            seat,
+            member,
+            posts.get(member.id, frozenset()) if member else frozenset(),
+            member is not None and member.id in refusing,
+        )
+        for seat, member in seats
+    ]
+
+
+def seat_of(
+    session: Session, code: str | None, *, today: date, organisation_id: UUID | None = None
+) -> Seat | None:
+    """One seat; None for 'unknown', 'overseas' and codes that were never imported."""
+    if code is None:
+        return None
+    found = all_seats(session, today=today, organisation_id=organisation_id, code=code)
+    return found[0] if found else None
+
+
+def _seats_and_members(
+    session: Session, today: date, code: str | None
+) -> list[tuple[Constituency, Member | None]]:
+    held = sa.and_(col(Membership.constituency_code) == Constituency.code, *_on(Membership, today))
+    statement = (
+        select(Constituency, Member)
+        .outerjoin(Membership, held)
+        .outerjoin(Member, col(Member.id) == Membership.member_id)
+        .order_by(col(Constituency.name))
+    )
+    if code is not None:
+        statement = statement.where(Constituency.code == code)
+    return [(seat, member) for seat, member in session.exec(statement)]
+
+
+def _posts(session: Session, today: date, ids: Iterable[int]) -> dict[int, frozenset[PostKind]]:
+    statement = select(Post).where(col(Post.member_id).in_(list(ids)), *_on(Post, today))
+    posts: defaultdict[int, set[PostKind]] = defaultdict(set)
+    for post in session.exec(statement):
+        posts[post.member_id].add(post.kind)
+    return {member_id: frozenset(kinds) for member_id, kinds in posts.items()}
+
+
+def _refusing(
+    session: Session, today: date, organisation_id: UUID | None, ids: Iterable[int]
+) -> set[int]:
+    statement = select(MemberOverride.member_id).where(
+        MemberOverride.organisation_id == organisation_id,
+        col(MemberOverride.member_id).in_(list(ids)),
+        *_on(MemberOverride, today),
+    )
+    return set(session.exec(statement))
+
+
+def _on(
+    model: type[Membership] | type[Post] | type[MemberOverride], today: date
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """What holds on a day: begun, and not ended by it."""
+    ends_on = col(model.ends_on)
+    return (col(model.starts_on) <= today, sa.or_(ends_on.is_(None), ends_on > today))

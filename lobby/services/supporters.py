@@ -1,0 +1,118 @@
+"""People known by an e-mail address, and what they agreed to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import Consent, Keyring, Private, Supporter
+from lobby.models.base import new_id, table_of
+from lobby.services import texts, wordings
+from lobby.services.database import insert_ignore
+
+_supporter = table_of(Supporter)
+_consent = table_of(Consent)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """An e-mail address as one organisation meets it; `index` finds it without reading it."""
+
+    organisation_id: UUID
+    email: str
+    canonical: str
+    index: bytes
+
+    @classmethod
+    def of(cls, organisation_id: UUID, email: str, keyring: Keyring) -> "Address":
+        """From an address that `texts.email_address` has accepted."""
+        canonical = texts.canonical_email(email)
+        index = keyring.blind_index(organisation_id, canonical)
+        return cls(organisation_id, email, canonical, index)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody said to the question whether they want news, with a signature or a letter."""
+
+    organisation_id: UUID
+    supporter_id: UUID
+    granted: bool
+    signature_id: UUID | None = None
+    letter_id: UUID | None = None
+
+
+def meet(
+    session: Session, addresses: Sequence[Address], *, now: datetime
+) -> dict[tuple[UUID, bytes], UUID]:
+    """Add what is new; the ids of all, by organisation and index. Two statements.
+
+    In the order of the index, so that two batches at once cannot wait for each other in a circle.
+    """
+    rows = [
+        {
+            "id": new_id(),
+            "organisation_id": address.organisation_id,
+            "email": Private(address.organisation_id, address.email),
+            "email_index": address.index,
+            "locale": "en",
+            "created_at": now,
+        }
+        for address in sorted(addresses, key=lambda address: address.index)
+    ]
+    insert_ignore(session, _supporter, rows)
+    statement = sa.select(
+        _supporter.c.organisation_id, _supporter.c.email_index, _supporter.c.id
+    ).where(
+        _supporter.c.organisation_id.in_({address.organisation_id for address in addresses}),
+        _supporter.c.email_index.in_({address.index for address in addresses}),
+    )
+    return {(row[0], bytes(row[1])): row[2] for row in session.connection().execute(statement)}
+
+
+def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> None:
+    """Keep answers with the wording in force. They take effect when their cause is confirmed."""
+    if not answers:
+        return
+    organisations = {answer.organisation_id for answer in answers}
+    wording = wordings.updates_wordings(session, organisations, now=now)
+    rows = [
+        {
+            "id": new_id(),
+            "supporter_id": answer.supporter_id,
+            "signature_id": answer.signature_id,
+            "letter_id": answer.letter_id,
+            "wording_id": wording[answer.organisation_id],
+            "kind": wordings.UPDATES,
+            "granted": answer.granted,
+            "given_at": now,
+        }
+        for answer in answers
+    ]
+    session.connection().execute(sa.insert(_consent), rows)
+
+
+def answers_take_effect(
+    session: Session,
+    *,
+    now: datetime,
+    signature_id: UUID | None = None,
+    letter_id: UUID | None = None,
+) -> None:
+    """The signature or the letter was confirmed: so is what was said with it."""
+    cause = (
+        _consent.c.letter_id == letter_id if letter_id else _consent.c.signature_id == signature_id
+    )
+    session.connection().execute(
+        sa.update(_consent).where(cause, _consent.c.effective_at.is_(None)).values(effective_at=now)
+    )
+
+
+def forget_letter(session: Session, letter_id: UUID) -> None:
+    """Keep what was said with a letter that is being replaced, but not the link to it."""
+    session.connection().execute(
+        sa.update(_consent).where(_consent.c.letter_id == letter_id).values(letter_id=None)
+    )

@@ -1,0 +1,252 @@
+"""Counts per seat, and how every seat stands towards the campaign's motion.
+
+Counters change in the transaction that changes what they count; reading never scans signatures.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, func, select
+
+from lobby.models import (
+    Campaign,
+    LetterTally,
+    Member,
+    Motion,
+    Petition,
+    PetitionTally,
+    Signature,
+    SignatureState,
+)
+from lobby.models.base import table_of
+from lobby.models.constituency import OVERSEAS, UNKNOWN, Constituency
+from lobby.services import campaigns, motions, seats
+from lobby.services.database import increment
+from lobby.services.errors import Invalid
+from lobby.services.standing import (
+    Eligibility,
+    Position,
+    Role,
+    Standing,
+    eligibility_of,
+    position_of,
+)
+
+_petition_tally = table_of(PetitionTally)
+_letter_tally = table_of(LetterTally)
+
+
+@dataclass(frozen=True, slots=True)
+class TallyRow:
+    """One seat. `role` and `signed_on` only where the member's name stands."""
+
+    constituency: Constituency
+    member: Member | None
+    standing: Standing
+    role: Role | None
+    signed_on: date | None
+    eligibility: Eligibility
+    signatures: int
+    letters_sent: int
+    letters_opened: int
+
+    @property
+    def party(self) -> str | None:
+        """The member's party; None where the seat is vacant."""
+        return self.member.party if self.member else None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All seats and their sums. `signed` counts distinct live signatories under the motion."""
+
+    as_of: datetime
+    motion: Motion | None
+    parliament_session: str | None
+    total: int
+    seats_filled: int
+    can_sign: int
+    signed: int
+    withdrawn: int
+    confirmed: int
+    unknown: int
+    overseas: int
+    letters_sent: int
+    letters_opened: int
+    rows: tuple[TallyRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TallyFilter:
+    """Which rows to show, and in which order. Sums are always of all seats."""
+
+    standing: Standing | None = None
+    eligibility: Eligibility | None = None
+    party: str | None = None
+    nation: str | None = None
+    region: str | None = None
+    sort: str = "constituency"
+
+    def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
+        """The rows that fit, sorted. Invalid where `sort` names no column."""
+        reverse, name = self.sort.startswith("-"), self.sort.removeprefix("-")
+        if name not in _SORTS:
+            message = f"Sort by one of {', '.join(_SORTS)}, with '-' in front for descending."
+            raise Invalid.field("sort", "sort_unknown", message)
+        fitting = [row for row in rows if self._fits(row)]
+        return tuple(sorted(fitting, key=_SORTS[name], reverse=reverse))
+
+    def _fits(self, row: TallyRow) -> bool:
+        return (
+            self.standing in (None, row.standing)
+            and self.eligibility in (None, row.eligibility)
+            and _same(self.party, row.party)
+            and _same(self.nation, row.constituency.nation)
+            and _same(self.region, row.constituency.region)
+        )
+
+
+_SORTS: dict[str, Callable[[TallyRow], Any]] = {
+    "constituency": lambda row: row.constituency.name,
+    "member": lambda row: row.member.name if row.member else "",
+    "party": lambda row: row.party or "",
+    "standing": lambda row: row.standing,
+    "eligibility": lambda row: row.eligibility,
+    "signed_on": lambda row: row.signed_on or date.max,
+    "signatures": lambda row: row.signatures,
+    "letters_sent": lambda row: row.letters_sent,
+}
+
+
+def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
+    """The whole tally of a campaign, in a handful of statements whatever the signatures."""
+    motion = campaigns.motion_of(session, campaign.id)
+    positions = motions.positions(session, motion.id) if motion else {}
+    signatures = _signatures(session, campaign.id)
+    letters = _letters(session, campaign.id, motion.id if motion else None)
+    in_order = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
+    rows = tuple(_row(seat, positions, signatures, letters) for seat in in_order)
+    standings = [position.standing for position in positions.values()]
+    return Tally(
+        as_of=now,
+        motion=motion,
+        parliament_session=motions.session_name(session, motion) if motion else None,
+        total=len(rows),
+        seats_filled=sum(row.member is not None for row in rows),
+        can_sign=sum(row.eligibility is Eligibility.CAN_SIGN for row in rows),
+        signed=standings.count(Standing.SIGNED),
+        withdrawn=standings.count(Standing.WITHDRAWN),
+        confirmed=sum(signatures.values()),
+        unknown=signatures.get(UNKNOWN, 0),
+        overseas=signatures.get(OVERSEAS, 0),
+        letters_sent=sum(sent for sent, _ in letters.values()),
+        letters_opened=sum(opened for _, opened in letters.values()),
+        rows=rows,
+    )
+
+
+def add_signature(session: Session, petition_id: UUID, code: str) -> None:
+    """Count one confirmed signature."""
+    row = {"petition_id": petition_id, "constituency_code": code, "confirmed": 1}
+    increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
+
+
+def remove_signature(session: Session, petition_id: UUID, code: str) -> None:
+    """Count one confirmed signature less; a CHECK refuses to go below zero."""
+    session.connection().execute(
+        sa.update(_petition_tally)
+        .where(
+            _petition_tally.c.petition_id == petition_id,
+            _petition_tally.c.constituency_code == code,
+        )
+        .values(confirmed=_petition_tally.c.confirmed - 1)
+    )
+
+
+def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter that was handed over."""
+    key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
+    increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
+
+
+def wrong_counts(session: Session) -> list[tuple[UUID, str, int, int]]:
+    """Where a tally is not the count of confirmed signatures: petition, seat, tally, count."""
+    counted = (
+        select(Signature.petition_id, Signature.constituency_code, func.count())
+        .where(Signature.state == SignatureState.CONFIRMED)
+        .group_by(col(Signature.petition_id), col(Signature.constituency_code))
+    )
+    real = {(petition, code): total for petition, code, total in session.exec(counted)}
+    kept = {
+        (row.petition_id, row.constituency_code): row.confirmed
+        for row in session.exec(select(PetitionTally))
+    }
+    return [
+        (*key, kept.get(key, 0), real.get(key, 0))
+        for key in sorted(kept.keys() | real.keys())
+        if kept.get(key, 0) != real.get(key, 0)
+    ]
+
+
+def _same(wanted: str | None, value: str | None) -> bool:
+    return wanted is None or (value is not None and wanted.casefold() == value.casefold())
+
+
+def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
+    statement = (
+        select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
+        .join(Petition, col(Petition.id) == PetitionTally.petition_id)
+        .where(Petition.campaign_id == campaign_id)
+        .group_by(col(PetitionTally.constituency_code))
+    )
+    return {code: int(total) for code, total in session.exec(statement)}
+
+
+def _letters(
+    session: Session, campaign_id: UUID, motion_id: int | None
+) -> dict[str, tuple[int, int]]:
+    statement = select(LetterTally).where(
+        LetterTally.campaign_id == campaign_id, LetterTally.motion_id == motion_id
+    )
+    return {row.constituency_code: (row.sent, row.opened) for row in session.exec(statement)}
+
+
+def _row(
+    seat: seats.Seat,
+    positions: dict[int, Position],
+    signatures: dict[str, int],
+    letters: dict[str, tuple[int, int]],
+) -> TallyRow:
+    position = seat_position(seat, positions)
+    sent, opened = letters.get(seat.constituency.code, (0, 0))
+    return TallyRow(
+        constituency=seat.constituency,
+        member=seat.member,
+        standing=position.standing,
+        role=position.role,
+        signed_on=position.signed_on,
+        eligibility=seat_eligibility(seat, position.standing),
+        signatures=signatures.get(seat.constituency.code, 0),
+        letters_sent=sent,
+        letters_opened=opened,
+    )
+
+
+def seat_position(seat: seats.Seat, positions: dict[int, Position]) -> Position:
+    """How today's member of a seat stands; a vacant seat has not signed."""
+    nothing = position_of(())
+    return positions.get(seat.member.id, nothing) if seat.member else nothing
+
+
+def seat_eligibility(seat: seats.Seat, standing: Standing) -> Eligibility:
+    """Whether today's member of a seat can sign."""
+    return eligibility_of(
+        party=seat.member.party if seat.member else None,
+        posts=seat.posts,
+        refuses=seat.refuses,
+        standing=standing,
+    )

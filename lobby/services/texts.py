@@ -1,0 +1,105 @@
+"""What people may write into a form, before it reaches a database, a page or a header."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+from email_validator import EmailNotValidError, validate_email
+
+from lobby.services.errors import FieldError, Invalid
+
+MAX_NAME = 100
+MAX_EMAIL = 254
+_LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
+_DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
+_PLUS_DOMAINS = _DOTLESS_DOMAINS | {
+    "fastmail.com",
+    "hotmail.co.uk",
+    "hotmail.com",
+    "icloud.com",
+    "live.co.uk",
+    "live.com",
+    "me.com",
+    "outlook.com",
+    "proton.me",
+    "protonmail.com",
+}
+
+
+def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
+    """One line of text: trimmed, composed (NFC), without control characters.
+
+    `=?` is refused because mail programs decode it, which could smuggle a header.
+    """
+    text = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
+    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
+        raise Invalid.field(field, "control_character", "Please leave out line breaks and tabs.")
+    if "=?" in text:
+        raise Invalid.field(field, "not_allowed", "Please leave out the characters '=?'.")
+    return _within(text, field, shortest, longest)
+
+
+def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str:
+    """Several lines of text; any kind of line break becomes a newline."""
+    text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
+    for letter in text:
+        if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cs"):
+            message = "Please leave out control characters."
+            raise Invalid.field(field, "control_character", message)
+    return _within(text, field, shortest, longest)
+
+
+def person_name(text: str, field: str = "name") -> str:
+    """A person's name. Links and addresses are refused: names are shown in mails to strangers."""
+    name = line(text, field, longest=MAX_NAME)
+    if _LINK.search(name) or not any(letter.isalpha() for letter in name):
+        raise Invalid.field(field, "name_malformed", "Please give your name, without links.")
+    return name
+
+
+def email_address(text: str, field: str = "email") -> str:
+    """An e-mail address as it is to be written to; nothing is asked of the network."""
+    try:
+        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as error:
+        message = "Please give an e-mail address such as name@example.org."
+        raise Invalid.field(field, "email_malformed", message) from error
+    return valid.normalized
+
+
+def canonical_email(address: str) -> str:
+    """The form in which two spellings of one mailbox are equal.
+
+    The domain in lower case; Gmail ignores dots and `+tag`, other known providers `+tag`. Nothing
+    else is folded: elsewhere the local part belongs to the domain's owner (RFC 5321, 2.4).
+    """
+    local, _, domain = address.rpartition("@")
+    domain = domain.lower()
+    if domain in _PLUS_DOMAINS:
+        local = local.partition("+")[0].lower()
+    if domain in _DOTLESS_DOMAINS:
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"
+
+
+def slug(text: str, field: str = "slug") -> str:
+    """A name for addresses: lower-case letters, digits and single hyphens."""
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) or len(text) > 80:
+        message = "Use lower-case letters, digits and single hyphens, at most 80."
+        raise Invalid.field(field, "slug_malformed", message)
+    return text
+
+
+def together(problems: Sequence[Invalid]) -> Invalid:
+    """Several wrong fields as one error, so that a form shows them all at once."""
+    fields: tuple[FieldError, ...] = sum((problem.fields for problem in problems), ())
+    return Invalid("invalid", "Some fields need another look.", fields)
+
+
+def _within(text: str, field: str, shortest: int, longest: int) -> str:
+    if len(text) < shortest:
+        message = "Please fill this in." if not text else f"At least {shortest} characters, please."
+        raise Invalid.field(field, "too_short", message)
+    if len(text) > longest:
+        raise Invalid.field(field, "too_long", f"At most {longest} characters, please.")
+    return text

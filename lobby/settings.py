@@ -1,0 +1,103 @@
+"""What an operator can set: environment variables with the prefix `LOBBY_`.
+
+Every field is described in `docs/settings.md`; a test compares the two.
+"""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ROOT = Path(__file__).resolve().parent.parent
+MINIMUM_SECRET_LENGTH = 32
+
+
+class Settings(BaseSettings):
+    """The settings of one process. Refuses to start with unsafe ones."""
+
+    model_config = SettingsConfigDict(env_prefix="LOBBY_", extra="ignore", env_ignore_empty=True)
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    secret_key: SecretStr | None = None
+    base_url: str = "http://127.0.0.1:8000"
+    smtp_url: str = ""
+    mail_from: str = "Central Lobby <lobby@localhost.localdomain>"
+    members_api_url: str = "https://members-api.parliament.uk/api"
+    motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
+    worker: Literal["inline", "off"] = "inline"
+
+    @field_validator("base_url", "members_api_url", "motions_api_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("must be an address such as https://lobby.example.org")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        for secret in value.get_secret_value().split(",") if value else ():
+            if len(secret.strip()) < MINIMUM_SECRET_LENGTH:
+                raise ValueError(f"each secret needs at least {MINIMUM_SECRET_LENGTH} characters")
+        return value
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> "Settings":
+        self.data_dir = self.data_dir.resolve()
+        self.database_url = _with_driver(self.database_url or f"sqlite:///{self.data_dir}/lobby.db")
+        self.smtp_url = self.smtp_url or f"file:{self.data_dir}/mail"
+        if not self.is_sqlite and self.secret_key is None:
+            raise ValueError("LOBBY_SECRET_KEY is required with PostgreSQL")
+        return self
+
+    @property
+    def is_sqlite(self) -> bool:
+        """True for the embedded database."""
+        return self.database_url.startswith("sqlite")
+
+    @property
+    def postcode_file(self) -> Path:
+        """Where the postcode directory lies."""
+        return self.data_dir / "postcodes.bin"
+
+    @property
+    def is_on_loopback(self) -> bool:
+        """True where the public address is this machine's own."""
+        return urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+
+    def secrets(self) -> tuple[str, ...]:
+        """The secrets, newest first; makes and keeps one where the embedded database has none."""
+        if self.secret_key is None:
+            return (_kept_secret(self.data_dir / "secret_key"),)
+        return tuple(part.strip() for part in self.secret_key.get_secret_value().split(","))
+
+
+def _with_driver(url: str) -> str:
+    """`postgres://` and `postgresql://`, as hosting services write them, mean psycopg 3."""
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must start with sqlite:/// or postgresql://")
+    return url
+
+
+def _kept_secret(file: Path) -> str:
+    """Read the secret of a data folder, or make it; only one of two processes can make it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return file.read_text().strip()
+    with os.fdopen(handle, "w") as stream:
+        secret = secrets.token_urlsafe(32)
+        stream.write(secret + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    return secret
