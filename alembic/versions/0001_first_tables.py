@@ -318,7 +318,6 @@ def upgrade() -> None:
         sa.Column("constituency_code", sa.String(length=9), nullable=True),
         sa.Column("locale", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("unsubscribed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisation.id"], name="fk_supporter_organisation_id"
         ),

@@ -25,7 +25,6 @@ class Supporter(SQLModel, table=True):
     constituency_code: str | None = Field(default=None, max_length=9)
     locale: str = "en"
     created_at: datetime = Field(sa_type=UtcDateTime)
-    unsubscribed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Wording(SQLModel, table=True):

@@ -134,6 +134,16 @@ def draft(
     return Draft(found, text.subject, text.body, compose)
 
 
+def draft_for_seat(
+    session: Session, campaign: Campaign, code: str, *, name: str, now: datetime
+) -> Draft | None:
+    """The letter for somebody whose seat is known already; None where there is nothing to write."""
+    try:
+        return draft(_situation(session, campaign, code, now), name=name)
+    except (Conflict, NotFound):
+        return None
+
+
 def take_in(
     session: Session, found: Situation, letter: NewLetter, *, keyring: Keyring, now: datetime
 ) -> UUID:

@@ -6,6 +6,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
@@ -164,3 +165,23 @@ def _partner_id(session: Session, organisation: Organisation, slug: str | None) 
     if found is None:
         raise NotFound("partner_unknown", f"There is no partner '{slug}'.")
     return found
+
+
+def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) -> Organiser:
+    """The organiser with this address and password, or Unauthenticated; the same time for both."""
+    try:
+        canonical = texts.canonical_email(texts.email_address(email))
+    except Invalid:
+        canonical = ""
+    index = keyring.everywhere_index(canonical)
+    found = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
+    is_right = _hasher.verify(password, found.password_hash if found else _unknown_hash())
+    if found is None or not is_right:
+        raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
+    return found
+
+
+@lru_cache(maxsize=1)
+def _unknown_hash() -> str:
+    """Something to compare with where there is no organiser, so that the time tells nothing."""
+    return _hasher.hash(secrets.token_hex())

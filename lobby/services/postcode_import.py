@@ -1,6 +1,6 @@
 """From a published directory of the ONS to the lobby's own postcode directory."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -146,23 +146,23 @@ class _Places:
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         place = (columns.latitude, columns.longitude, columns.easting, columns.northing)
-        self._place = [column for column in place if column is not None]
-        self._complete = len(self._place) == len(place)
-        self._sums: dict[str, list[float]] = {}
-        self._regions: dict[str, Counter[str]] = {}
+        present = [column for column in place if column is not None]
+        self._pick = itemgetter(*present) if len(present) == len(place) else None
+        self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0] * 5)
+        self._regions: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
     def add(self, row: Sequence[str]) -> None:
         code = row[self._columns.constituency].strip()
         if self._columns.region is not None:
-            self._regions.setdefault(code, Counter())[row[self._columns.region]] += 1
-        if not self._complete:
+            self._regions[code][row[self._columns.region]] += 1
+        if self._pick is None:
             return
         try:
-            latitude, longitude, easting, northing = [float(row[place]) for place in self._place]
+            latitude, longitude, easting, northing = map(float, self._pick(row))
         except ValueError:  # blank, for a postcode without a grid reference
             return
         if latitude < _NO_GRID_REFERENCE:
-            sums = self._sums.setdefault(code, [0.0] * 5)
+            sums = self._sums[code]
             sums[0] += 1
             sums[1] += latitude
             sums[2] += longitude

@@ -113,7 +113,7 @@ _OPENERS = {"csv": _open_csv, "gz": _open_gz, "zip": _open_zip}
 
 def _table(
     source: Path,
-    file: IO[bytes],
+    file: IO[bytes] | gzip.GzipFile,
     position: Callable[[], int],
     total: int,
     names: Names | None = None,

@@ -22,21 +22,21 @@ Clock = Callable[[], datetime]
 
 
 class Purpose(StrEnum):
-    """What a link in a mail is for."""
+    """What a link in a mail is for; `organiser` is the cookie of somebody signed in."""
 
     CONFIRM = "confirm"
     DISOWN = "disown"
     WITHDRAW = "withdraw"
-    UNSUBSCRIBE = "unsubscribe"
     LETTER = "letter"
+    ORGANISER = "organiser"
 
 
 LIFETIMES = {
     Purpose.CONFIRM: timedelta(days=14),
     Purpose.DISOWN: timedelta(days=60),
     Purpose.WITHDRAW: timedelta(days=3650),
-    Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.LETTER: timedelta(days=14),
+    Purpose.ORGANISER: timedelta(hours=12),
 }
 
 

@@ -1,0 +1,132 @@
+"""A campaign as the public sees it: with its petitions, motion, counts and news."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from lobby.models import (
+    Campaign,
+    CampaignUpdate,
+    LetterTally,
+    Motion,
+    MotionSignatory,
+    Organisation,
+    Petition,
+)
+from lobby.services import campaigns, petitions, wordings
+
+
+@dataclass(frozen=True, slots=True)
+class PetitionView:
+    """A petition with its count of confirmed signatures."""
+
+    petition: Petition
+    campaign_slug: str
+    signature_count: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign with all that its page shows. `signatories` are live names under the motion."""
+
+    campaign: Campaign
+    organisation: Organisation
+    petitions: tuple[PetitionView, ...]
+    motion: Motion | None
+    signatories: int
+    signatures: int
+    letters_sent: int
+    updates: tuple[CampaignUpdate, ...]
+    consent_text: str
+
+
+def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
+    """One campaign, with its news."""
+    view = of_campaigns(session, [campaign], now=now)[0]
+    news = tuple(campaigns.updates_of(session, campaign.id, now=now))
+    return replace(view, updates=news)
+
+
+def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> list[CampaignView]:
+    """Several campaigns, without their news, in a fixed handful of statements."""
+    ids = [campaign.id for campaign in found]
+    organisations = campaigns.organisations_of(session, found)
+    consents = wordings.updates_texts(session, list(organisations))
+    motions = campaigns.motions_of(session, ids)
+    signatories = _signatories(session, [motion.id for motion in motions.values()])
+    by_campaign = _petition_views(session, found, now)
+    letters = _letters(session, ids)
+    views = []
+    for campaign in found:
+        motion = motions.get(campaign.id)
+        its_petitions = by_campaign[campaign.id]
+        views.append(
+            CampaignView(
+                campaign=campaign,
+                organisation=organisations[campaign.organisation_id],
+                petitions=its_petitions,
+                motion=motion,
+                signatories=signatories.get(motion.id, 0) if motion else 0,
+                signatures=sum(view.signature_count for view in its_petitions),
+                letters_sent=letters.get(campaign.id, 0),
+                updates=(),
+                consent_text=consents[campaign.organisation_id],
+            )
+        )
+    return views
+
+
+def of_petition(session: Session, petition: Petition, *, now: datetime) -> PetitionView:
+    """One petition."""
+    campaign = session.get_one(Campaign, petition.campaign_id)
+    return PetitionView(
+        petition=petition,
+        campaign_slug=campaign.slug,
+        signature_count=petitions.count(session, petition.id),
+        is_open=petitions.is_open(petition, campaign_status=campaign.status, now=now),
+    )
+
+
+def _petition_views(
+    session: Session, found: list[Campaign], now: datetime
+) -> dict[UUID, tuple[PetitionView, ...]]:
+    by_campaign = petitions.of_campaigns(session, [campaign.id for campaign in found])
+    every = [petition.id for group in by_campaign.values() for petition in group]
+    counts = petitions.counts(session, every)
+    return {
+        campaign.id: tuple(
+            PetitionView(
+                petition,
+                campaign.slug,
+                counts[petition.id],
+                petitions.is_open(petition, campaign_status=campaign.status, now=now),
+            )
+            for petition in by_campaign[campaign.id]
+        )
+        for campaign in found
+    }
+
+
+def _signatories(session: Session, motion_ids: list[int]) -> dict[int, int]:
+    """Distinct members whose names stand, by motion."""
+    statement = (
+        select(MotionSignatory.motion_id, func.count(func.distinct(MotionSignatory.member_id)))
+        .where(
+            col(MotionSignatory.motion_id).in_(motion_ids),
+            ~col(MotionSignatory.is_withdrawn),
+        )
+        .group_by(col(MotionSignatory.motion_id))
+    )
+    return dict(session.exec(statement).all())
+
+
+def _letters(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:
+    statement = (
+        select(LetterTally.campaign_id, func.sum(LetterTally.sent))
+        .where(col(LetterTally.campaign_id).in_(campaign_ids))
+        .group_by(col(LetterTally.campaign_id))
+    )
+    return {campaign_id: int(sent) for campaign_id, sent in session.exec(statement)}
