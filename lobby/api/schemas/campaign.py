@@ -1,0 +1,138 @@
+"""Campaigns."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from lobby.api.schemas.fields import Answer, Line200, Request, Slug, Text, line
+from lobby.api.schemas.petition import PetitionAnswer, petition_answer
+from lobby.models import CampaignStatus, MotionStatus
+from lobby.services.campaign_views import CampaignView
+
+Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
+MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]
+Summary = Annotated[str, line(300)]
+Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
+
+
+class NewCampaign(Request):
+    """A campaign to be added. An unknown motion is fetched from Parliament."""
+
+    slug: Slug
+    title: Line200
+    summary: Summary
+    body: Text = ""
+    nations: Annotated[list[Nation], Field(min_length=1)] | None = None
+    motion_id: MotionId | None = None
+    status: CampaignStatus = CampaignStatus.OPEN
+    letter_points: Points = []
+
+
+class CampaignChange(Request):
+    """What is to change; what is left out stays."""
+
+    title: Line200 | None = None
+    summary: Summary | None = None
+    body: Text | None = None
+    nations: Annotated[list[Nation], Field(min_length=1)] | None = None
+    motion_id: MotionId | None = None
+    status: CampaignStatus | None = None
+    letter_points: Points | None = None
+
+
+class OrganisationAnswer(Answer):
+    """Who runs a campaign."""
+
+    slug: str
+    name: str
+    is_demonstration: bool
+
+
+class MotionAnswer(Answer):
+    """A motion and how many have signed it. `sync_failed`: the last look at Parliament failed."""
+
+    id: int
+    number: str
+    title: str
+    text: str
+    status: MotionStatus
+    tabled_on: date
+    signatories: int
+    synced_at: datetime | None
+    sync_failed: bool
+
+
+class Totals(Answer):
+    """Confirmed signatures, live signatories and letters sent."""
+
+    signatures: int
+    signatories: int
+    letters_sent: int
+
+
+class UpdateAnswer(Answer):
+    """A piece of news."""
+
+    id: UUID
+    title: str
+    body: str
+    published_at: datetime
+
+
+class CampaignAnswer(Answer):
+    """A campaign as the public sees it."""
+
+    id: UUID
+    slug: str
+    title: str
+    summary: str
+    body: str
+    status: CampaignStatus
+    nations: list[str] | None
+    letter_points: list[str]
+    organisation: OrganisationAnswer
+    petitions: list[PetitionAnswer]
+    motion: MotionAnswer | None
+    totals: Totals
+    partners: list[str]
+    updates: list[UpdateAnswer]
+    created_at: datetime
+    updated_at: datetime
+
+
+class CampaignPage(Answer):
+    """Campaigns, newest first; `next` is the cursor of the following page."""
+
+    campaigns: list[CampaignAnswer]
+    next: str | None
+
+
+def campaign_answer(view: CampaignView) -> CampaignAnswer:
+    """From the view of a campaign."""
+    shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
+    return CampaignAnswer(
+        **view.campaign.model_dump(include=shown | {"created_at", "updated_at"}),
+        organisation=OrganisationAnswer.model_validate(view.organisation),
+        petitions=[petition_answer(petition) for petition in view.petitions],
+        motion=_motion_answer(view),
+        totals=Totals(
+            signatures=view.signatures,
+            signatories=view.signatories,
+            letters_sent=view.letters_sent,
+        ),
+        partners=[],
+        updates=[UpdateAnswer.model_validate(update) for update in view.updates],
+    )
+
+
+def _motion_answer(view: CampaignView) -> MotionAnswer | None:
+    motion = view.motion
+    if motion is None:
+        return None
+    return MotionAnswer(
+        **motion.model_dump(include=set(MotionAnswer.model_fields)),
+        signatories=view.signatories,
+        sync_failed=motion.sync_failed_at is not None,
+    )

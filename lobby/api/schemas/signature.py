@@ -1,0 +1,173 @@
+"""Signatures: taking them, confirming them, and giving them to their own organisation."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import model_validator
+
+from lobby.api.schemas.fields import (
+    Answer,
+    Country,
+    EmailAddress,
+    Locale,
+    PersonName,
+    Request,
+    Token,
+    line,
+    paragraphs,
+)
+from lobby.api.schemas.letter import LetterText
+from lobby.api.schemas.postcode import ConstituencyAnswer, MemberAnswer
+from lobby.models import Signature, SignatureState, Supporter
+from lobby.services import postcodes
+from lobby.services.signatures import HOME, SignatureRequest
+
+Comment = Annotated[str, paragraphs(1000)]
+Source = Annotated[str, line(100)]
+
+
+class Consents(Request):
+    """Answers to questions for consent; a question that was not asked is left out."""
+
+    updates: bool | None = None
+
+
+class NewSignature(Request):
+    """A signature. Outside the UK the postcode may be anything, or empty."""
+
+    name: PersonName
+    email: EmailAddress
+    postcode: Annotated[str, line(20, shortest=0)]
+    country: Country = HOME
+    comment: Comment | None = None
+    locale: Locale = "en"
+    source: Source | None = None
+    consents: Consents = Consents()
+
+    @model_validator(mode="after")
+    def _postcode_is_of_the_uk(self) -> "NewSignature":
+        if self.country == HOME:
+            self.postcode = postcodes.normalise(self.postcode)
+        return self
+
+    def as_request(self, petition_slug: str, partner_id: UUID | None = None) -> SignatureRequest:
+        """As the services take it."""
+        return SignatureRequest(
+            petition_slug=petition_slug,
+            **self.model_dump(exclude={"consents"}),
+            updates=self.consents.updates,
+            partner_id=partner_id,
+        )
+
+
+class MotionSeen(Answer):
+    """The campaign's motion, as the signer's seat stands towards it."""
+
+    number: str
+    title: str
+    signed_by_member: bool
+
+
+class SignedAnswer(Answer):
+    """The same for a new and for a repeated signature; `id` only for keys that may read them."""
+
+    status: Literal["pending"] = "pending"
+    id: UUID | None = None
+    constituency: ConstituencyAnswer | None
+    member: MemberAnswer | None
+    motion: MotionSeen | None
+    message: str
+
+
+class TokenBody(Request):
+    """A token from a link in a mail."""
+
+    token: Token
+
+
+class PetitionCount(Answer):
+    """A petition and its confirmed signatures."""
+
+    slug: str
+    signature_count: int
+
+
+class ConfirmedAnswer(Answer):
+    """A confirmed signature, and the letter that its signer can send now."""
+
+    status: SignatureState
+    petition: PetitionCount
+    constituency: ConstituencyAnswer | None
+    member: MemberAnswer | None
+    letter: LetterText | None
+
+
+class StatusAnswer(Answer):
+    """The state of a signature."""
+
+    status: SignatureState
+
+
+class RowError(Answer):
+    """One thing wrong with a row."""
+
+    field: str
+    code: str
+    message: str
+
+
+class RowResult(Answer):
+    """What became of one row. `id` only for keys that may read signatures."""
+
+    index: int
+    status: Literal["accepted", "duplicate", "rejected"]
+    id: UUID | None = None
+    errors: list[RowError] | None = None
+
+
+class BulkAnswer(Answer):
+    """What became of all rows, and of each."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    results: list[RowResult]
+
+
+class SignatureAnswer(Answer):
+    """A signature of the key's own organisation, decrypted."""
+
+    id: UUID
+    state: SignatureState
+    name: str
+    email: str
+    postcode: str
+    country: str
+    comment: str | None
+    constituency: str
+    locale: str
+    source: str | None
+    signed_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+
+
+class SignaturePage(Answer):
+    """Signatures in the order of their ids; `next` is the cursor of the following page."""
+
+    signatures: list[SignatureAnswer]
+    next: str | None
+
+
+def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
+    """With the address as its supporter gave it."""
+    plain = {"id", "state", "country", "locale", "source"}
+    return SignatureAnswer(
+        **signature.model_dump(include=plain | {"signed_at", "confirmed_at", "ended_at"}),
+        name=signature.name.text,
+        email=supporter.email.text,
+        postcode=signature.postcode.text,
+        comment=signature.comment.text if signature.comment else None,
+        constituency=signature.constituency_code,
+    )
