@@ -1,6 +1,6 @@
 """Every error of the JSON API as `application/problem+json` (RFC 9457), in one form."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -97,12 +97,16 @@ def _answer(
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def _from_validation(error: RequestValidationError) -> Invalid:
+def validation_fields(errors: Sequence[Any]) -> tuple[FieldError, ...]:
     """Pydantic's complaints in our words, without the input: it may be personal."""
-    fields = tuple(
+    return tuple(
         FieldError(_path(item["loc"]), _CODES.get(item["type"], item["type"]), item["msg"])
-        for item in error.errors()
+        for item in errors
     )
+
+
+def _from_validation(error: RequestValidationError) -> Invalid:
+    fields = validation_fields(error.errors())
     named = ", ".join(sorted({item.field for item in fields}))
     return Invalid("invalid", f"Some of the input is not valid: {named}.", fields)
 

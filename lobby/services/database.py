@@ -169,3 +169,21 @@ def _alembic_config() -> Config:
     config.set_main_option("script_location", str(ROOT / "alembic"))
     config.set_main_option("path_separator", "os")
     return config
+
+
+def check_writable(database: Database) -> None:
+    """Refuse where nothing can be written: a replica, or a read-only disk."""
+    with database.write() as session:
+        if database.is_sqlite:
+            session.connection()  # BEGIN IMMEDIATE takes the lock of the writer
+        elif session.connection().exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
+            raise Unavailable("database_read_only", "The database takes no writes.")
+
+
+def prepare(database: Database) -> None:
+    """Give an empty database its schema; refuse one of another version."""
+    with database.read() as session:
+        current = _current_revision(session.connection())
+    if current is None:
+        migrate(database)
+    check_schema(database)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import httpx
+import httpx2
 
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
@@ -34,7 +34,7 @@ class Lobby:
     tokens: Tokens
     postcodes: CurrentDirectory
     courier: Courier
-    motions_api: httpx.Client
+    motions_api: httpx2.Client
     clock: Clock
 
     @property
@@ -58,7 +58,7 @@ def open_lobby(
     settings: Settings,
     *,
     courier: Courier | None = None,
-    motions_api: httpx.Client | None = None,
+    motions_api: httpx2.Client | None = None,
     clock: Clock = utc_now,
 ) -> Lobby:
     """Assemble the service. Opens no connection yet."""

@@ -158,3 +158,8 @@ def _difference(
         restored=len((after - before) & known),
         live=live_count(rows),
     )
+
+
+def is_known(session: Session, motion_id: int) -> bool:
+    """True where we hold a motion."""
+    return session.get(Motion, motion_id) is not None

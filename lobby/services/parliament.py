@@ -8,12 +8,12 @@ means 'unknown'; times are UK local without an offset, with 0 to 7 digits of a s
 from datetime import date
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
 from lobby.services.errors import NotFound, Unavailable
 
-TIMEOUT = httpx.Timeout(20.0, connect=5.0)
+TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
 USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"
 ORDER_UNKNOWN = 99999
 WITHDRAWN_STATUS = 1
@@ -74,20 +74,20 @@ class _Envelope(BaseModel):
     response: dict[str, Any] | None = Field(alias="Response")
 
 
-def make_client(base_url: str) -> httpx.Client:
+def make_client(base_url: str) -> httpx2.Client:
     """A client for the official APIs; redirects are not followed."""
-    return httpx.Client(base_url=base_url, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
+    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
 
 
-def fetch_motion(client: httpx.Client, motion_id: int) -> MotionAnswer:
+def fetch_motion(client: httpx2.Client, motion_id: int) -> MotionAnswer:
     """Ask for one motion. Unavailable on every kind of bad answer; NotFound on a 404."""
     try:
         response = client.get(f"/EarlyDayMotion/{motion_id}")
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         raise _bad(motion_id, f"no answer ({type(error).__name__})") from error
-    if response.status_code == httpx.codes.NOT_FOUND:
+    if response.status_code == httpx2.codes.NOT_FOUND:
         raise NotFound("motion_unknown", f"Parliament knows no motion {motion_id}.")
-    if response.status_code != httpx.codes.OK:
+    if response.status_code != httpx2.codes.OK:
         raise _bad(motion_id, f"HTTP status {response.status_code}", _retry_after(response))
     return read_answer(response.content, motion_id)
 
@@ -108,7 +108,7 @@ def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
     return answer
 
 
-def _retry_after(response: httpx.Response) -> int:
+def _retry_after(response: httpx2.Response) -> int:
     text = response.headers.get("Retry-After", "")
     return int(text) if text.isdigit() else 60
 

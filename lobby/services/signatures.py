@@ -56,11 +56,15 @@ class SignatureRequest:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one request. With an `error`, nothing was written for it."""
+    """What became of one request. With an `error`, nothing was written for it.
+
+    `is_repeat_in_batch` says that an earlier row of the same batch was the same signature.
+    """
 
     signature_id: UUID | None = None
     constituency_code: str | None = None
     is_new: bool = False
+    is_repeat_in_batch: bool = False
     error: LobbyError | None = None
 
 
@@ -109,8 +113,11 @@ def record(
         _renew(session, entries, now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
+    seen: set[UUID] = set()
     for entry in entries:
-        outcomes[entry.place] = Outcome(entry.signature_id, entry.code, entry.is_new)
+        is_repeat = entry.signature_id in seen
+        seen.add(entry.signature_id)
+        outcomes[entry.place] = Outcome(entry.signature_id, entry.code, entry.is_new, is_repeat)
     return outcomes
 
 
@@ -229,7 +236,12 @@ def _renew(session: Session, entries: list[_Entry], now: datetime) -> None:
     names = [name.removeprefix("new_") for name in rows[0] if name != "row_id"]
     statement = (
         sa.update(_signature)
-        .where(_signature.c.id == sa.bindparam("row_id"), _signature.c.state.in_(_AGAIN))
+        .where(
+            _signature.c.id == sa.bindparam("row_id"),
+            # Not `in_`: it cannot be sent for many rows at once.
+            _signature.c.state != SignatureState.CONFIRMED,
+            _signature.c.state != SignatureState.REJECTED,
+        )
         .values({name: sa.bindparam(f"new_{name}") for name in names} | {"ended_at": None})
     )
     session.connection().execute(statement, rows)

@@ -27,7 +27,7 @@ class NewCampaign(Request):
     nations: Annotated[list[Nation], Field(min_length=1)] | None = None
     motion_id: MotionId | None = None
     status: CampaignStatus = CampaignStatus.OPEN
-    letter_points: Points = []
+    letter_points: Points = Field(default_factory=list)
 
 
 class CampaignChange(Request):

@@ -36,7 +36,7 @@ class DraftRequest(Request):
 
     postcode: Postcode
     name: PersonName | None = None
-    points: Annotated[list[Point], Field(max_length=10)] = []
+    points: list[Point] = Field(default_factory=list, max_length=10)
     personal: Annotated[str, paragraphs(3000)] = ""
 
 

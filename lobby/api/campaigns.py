@@ -1,0 +1,101 @@
+"""Campaigns: public reading, and writing with a key."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+
+from lobby.api.caching import keepable
+from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, TheLobby
+from lobby.api.paging import ThePage, link_next
+from lobby.api.schemas.campaign import (
+    CampaignAnswer,
+    CampaignChange,
+    CampaignPage,
+    NewCampaign,
+    campaign_answer,
+)
+from lobby.services import campaign_views, campaigns, motions, parliament
+from lobby.services.errors import Invalid, NotFound
+from lobby.services.lobby import Lobby
+
+router = APIRouter(tags=["campaigns"])
+
+
+@router.get("/campaigns")
+def list_campaigns(
+    request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
+) -> CampaignPage:
+    """Public campaigns, newest first, without their news."""
+    found = campaigns.page(session, after=page.after, limit=page.limit + 1)
+    cursor = page.next_cursor([campaign.id for campaign in found])
+    link_next(request, response, cursor)
+    views = campaign_views.of_campaigns(session, found[: page.limit], now=now)
+    return CampaignPage(campaigns=[campaign_answer(view) for view in views], next=cursor)
+
+
+@router.get("/campaigns/{slug}", response_model=CampaignAnswer)
+def read_campaign(
+    slug: str, request: Request, caller: Anyone, session: ReadSession, now: Now
+) -> Response:
+    """One campaign with its petitions, motion, totals and news."""
+    viewer = caller.organisation_id if caller else None
+    campaign = campaigns.public(session, slug, viewer=viewer)
+    view = campaign_views.of_campaign(session, campaign, now=now)
+    return keepable(request, campaign_answer(view))
+
+
+@router.post("/campaigns", status_code=201)
+def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby) -> CampaignAnswer:
+    """Add a campaign. Needs a key with `campaigns:write`."""
+    _fetch_if_unknown(lobby, body.motion_id)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.create(
+            session,
+            organisation_id=caller.organisation_id,
+            values=body.model_dump(exclude={"motion_id"}),
+            motion_id=body.motion_id,
+            now=now,
+        )
+        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+
+
+@router.patch("/campaigns/{slug}")
+def change_campaign(
+    slug: str, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
+) -> CampaignAnswer:
+    """Change what is given. Needs a key with `campaigns:write`; another's campaign is a 404."""
+    with lobby.database.read() as session:
+        campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    _fetch_if_unknown(lobby, body.motion_id)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        values = changes(body, keep={"nations"})
+        motion_id = values.pop("motion_id", None)
+        campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
+        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+
+
+def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
+    """The fields that were given. `null` clears those in `keep`; elsewhere it is an error."""
+    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    for name, value in given.items():
+        if value is None and name not in keep:
+            raise Invalid.field(name, "null", "This cannot be null; leave it out to keep it.")
+    return given
+
+
+def _fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
+    """Ask Parliament for a motion that we do not hold, with no transaction open meanwhile."""
+    if motion_id is None:
+        return
+    with lobby.database.read() as session:
+        if motions.is_known(session, motion_id):
+            return
+    try:
+        answer = parliament.fetch_motion(lobby.motions_api, motion_id)
+    except NotFound as error:
+        raise Invalid.field("motion_id", error.code, error.message) from error
+    with lobby.database.write() as session:
+        motions.apply_answer(session, answer, now=lobby.clock())

@@ -1,0 +1,71 @@
+"""Letters to MPs: drafting, sending in, confirming and cancelling."""
+
+from fastapi import APIRouter
+
+from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.schemas.letter import (
+    DraftAnswer,
+    DraftRequest,
+    LetterPending,
+    LetterStatus,
+    NewLetterBody,
+    draft_answer,
+)
+from lobby.api.schemas.postcode import member_answer
+from lobby.api.schemas.signature import TokenBody
+from lobby.models import Constituency, Letter, Member
+from lobby.services import campaigns, letter_states, letters
+from lobby.services.tokens import Purpose
+
+router = APIRouter(tags=["letters"])
+
+
+@router.post("/campaigns/{slug}/letters/draft")
+def draft(
+    slug: str, body: DraftRequest, lobby: TheLobby, session: ReadSession, now: Now
+) -> DraftAnswer:
+    """The letter that suits today's MP of a postcode. Nothing is kept."""
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.postcode)
+    found = letters.situation(session, campaign, answer, now=now)
+    made = letters.draft(
+        found, name=body.name or "", points=tuple(body.points), personal=body.personal
+    )
+    return draft_answer(made)
+
+
+@router.post("/campaigns/{slug}/letters", status_code=201)
+def take_in(
+    slug: str, body: NewLetterBody, lobby: TheLobby, session: WriteSession, now: Now
+) -> LetterPending:
+    """Take a letter in. It goes to the MP of the postal address once confirmed by mail.
+
+    One letter a supporter, member and motion: the answer is the same where one has gone already.
+    """
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.address.postcode)
+    found = letters.situation(session, campaign, answer, now=now)
+    letter_id = letters.take_in(session, found, body.as_letter(), keyring=lobby.keyring, now=now)
+    return LetterPending(
+        id=letter_id, member=member_answer(found.seat.member, found.seat.constituency)
+    )
+
+
+@router.post("/letters/confirm")
+def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Send a letter on its way. Again: the same, and nothing goes twice."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    return _status(session, letter_states.confirm(session, letter_id, now=now))
+
+
+@router.post("/letters/cancel")
+def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterStatus:
+    """Take a letter back before it goes. Takes the same token as confirming."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    return _status(session, letter_states.cancel(session, letter_id))
+
+
+def _status(session: WriteSession, letter: Letter) -> LetterStatus:
+    member = session.get_one(Member, letter.member_id)
+    seat = session.get_one(Constituency, letter.constituency_code)
+    return LetterStatus(status=letter.state, member=member_answer(member, seat))

@@ -1,0 +1,58 @@
+"""What happens to every request. Plain ASGI: `@app.middleware` costs more than an empty route."""
+
+import time
+from typing import Any
+
+import structlog
+from prometheus_client import Histogram
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
+CONTENT_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    # Links in mails carry a token: no other site may learn it.
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_HSTS = (b"strict-transport-security", b"max-age=31536000")
+log = structlog.get_logger()
+
+
+class Watch:
+    """Adds the headers of safety, and logs each request by its route's template, never its path."""
+
+    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
+        self._app = app
+        self._headers = [*_RAW, _HSTS] if is_https else _RAW
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status, begun = 500, time.perf_counter()
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *self._headers]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        finally:
+            _note(scope, status, time.perf_counter() - begun)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    route: Any = scope.get("route")
+    template = getattr(route, "path", None) or "(none)"
+    REQUESTS.labels(scope["method"], template, status).observe(seconds)
+    milliseconds = round(seconds * 1000, 1)
+    log.info("request", method=scope["method"], route=template, status=status, ms=milliseconds)

@@ -1,0 +1,46 @@
+"""Paging by cursor, with `Link` headers (RFC 8288): the only kind of paging."""
+
+import base64
+import binascii
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import Depends, Query, Request, Response
+
+from lobby.services.errors import Invalid
+
+
+class Page:
+    """Where a page begins and how long it is."""
+
+    def __init__(
+        self,
+        cursor: Annotated[str | None, Query(max_length=40)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> None:
+        self.after = _read(cursor) if cursor else None
+        self.limit = limit
+
+    def next_cursor(self, found: list[UUID]) -> str | None:
+        """The cursor of the following page; `found` holds one id more than fits if there is one."""
+        if len(found) <= self.limit:
+            return None
+        return base64.urlsafe_b64encode(found[self.limit - 1].bytes).rstrip(b"=").decode()
+
+
+ThePage = Annotated[Page, Depends()]
+
+
+def link_next(request: Request, response: Response, cursor: str | None) -> None:
+    """Say where the following page is, keeping every other parameter."""
+    if cursor is not None:
+        url = request.url.include_query_params(cursor=cursor)
+        response.headers["Link"] = f'<{url}>; rel="next"'
+
+
+def _read(cursor: str) -> UUID:
+    try:
+        return UUID(bytes=base64.urlsafe_b64decode(cursor + "=="))
+    except (ValueError, binascii.Error) as error:
+        message = "This cursor is not one that an earlier page gave."
+        raise Invalid.field("cursor", "cursor_invalid", message) from error

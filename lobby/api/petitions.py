@@ -1,0 +1,48 @@
+"""Petitions: public reading, and writing with a key."""
+
+from fastapi import APIRouter, Request, Response
+
+from lobby.api.caching import keepable
+from lobby.api.campaigns import changes
+from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, WriteSession
+from lobby.api.schemas.petition import (
+    NewPetition,
+    PetitionAnswer,
+    PetitionChange,
+    petition_answer,
+)
+from lobby.services import campaign_views, campaigns, petitions
+
+router = APIRouter(tags=["petitions"])
+
+
+@router.get("/petitions/{slug}", response_model=PetitionAnswer)
+def read_petition(
+    slug: str, request: Request, caller: Anyone, session: ReadSession, now: Now
+) -> Response:
+    """One petition with its count of confirmed signatures."""
+    viewer = caller.organisation_id if caller else None
+    petition = petitions.public(session, slug, viewer=viewer)
+    view = campaign_views.of_petition(session, petition, now=now)
+    return keepable(request, petition_answer(view))
+
+
+@router.post("/campaigns/{slug}/petitions", status_code=201)
+def create_petition(
+    slug: str, body: NewPetition, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> PetitionAnswer:
+    """Add a petition to a campaign. Needs a key with `campaigns:write`."""
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    petition = petitions.create(session, campaign=campaign, values=body.model_dump(), now=now)
+    return petition_answer(campaign_views.of_petition(session, petition, now=now))
+
+
+@router.patch("/petitions/{slug}")
+def change_petition(
+    slug: str, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> PetitionAnswer:
+    """Change what is given. Needs a key with `campaigns:write`; another's petition is a 404."""
+    petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
+    values = changes(body, keep={"goal", "closes_at"})
+    petitions.update(session, petition, values=values, now=now)
+    return petition_answer(campaign_views.of_petition(session, petition, now=now))

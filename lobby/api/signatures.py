@@ -1,0 +1,134 @@
+"""Signatures: the hot route, bulk, the links in mails, and reading one's own."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import AwareDatetime
+
+from lobby.api.dependencies import (
+    Anyone,
+    Now,
+    ReadSession,
+    SignaturesReader,
+    TheLobby,
+    WriteSession,
+)
+from lobby.api.paging import ThePage, link_next
+from lobby.api.schemas.letter import letter_text
+from lobby.api.schemas.postcode import constituency_answer, member_answer
+from lobby.api.schemas.signature import (
+    ConfirmedAnswer,
+    MotionSeen,
+    NewSignature,
+    PetitionCount,
+    SignaturePage,
+    SignedAnswer,
+    StatusAnswer,
+    TokenBody,
+    signature_answer,
+)
+from lobby.models import Campaign, Petition, Scope, SignatureState
+from lobby.services import letters, petitions, seat_views, signature_states
+from lobby.services.group_commit import GroupCommit
+from lobby.services.lobby import Lobby
+from lobby.services.signatures import Outcome
+from lobby.services.tokens import Purpose
+
+router = APIRouter(tags=["signatures"])
+MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm your signature."
+
+
+@router.post("/petitions/{slug}/signatures", status_code=201)
+async def sign(slug: str, body: NewSignature, request: Request, caller: Anyone) -> SignedAnswer:
+    """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
+
+    On disk when answered. Repeating a request does no harm: one signature an address and petition.
+    """
+    lobby: Lobby = request.app.state.lobby
+    intake: GroupCommit = request.app.state.intake
+    outcome = await intake.record(body.as_request(slug, caller.partner_id if caller else None))
+    if outcome.error is not None:
+        raise outcome.error
+    answer = await run_in_threadpool(_signed_answer, lobby, slug, outcome)
+    if caller and Scope.SIGNATURES_READ in caller.scopes:
+        answer.id = outcome.signature_id
+    return answer
+
+
+@router.post("/signatures/confirm")
+def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> ConfirmedAnswer:
+    """Count a signature. Again: the same answer, and nothing is counted twice."""
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = signature_states.confirm(session, signature_id, now=now)
+    petition = session.get_one(Petition, signature.petition_id)
+    campaign = session.get_one(Campaign, petition.campaign_id)
+    code, name = signature.constituency_code, signature.name.text
+    seen = seat_views.of_petition(session, petition, code, now=now)
+    draft = letters.draft_for_seat(session, campaign, code, name=name, now=now)
+    return ConfirmedAnswer(
+        status=signature.state,
+        petition=PetitionCount(
+            slug=petition.slug, signature_count=petitions.count(session, petition.id)
+        ),
+        constituency=constituency_answer(seen.constituency),
+        member=member_answer(seen.member, seen.constituency),
+        letter=letter_text(draft),
+    )
+
+
+@router.post("/signatures/withdraw")
+def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
+    """Take a signature back."""
+    signature_id = lobby.tokens.read(Purpose.WITHDRAW, body.token)
+    return StatusAnswer(status=signature_states.withdraw(session, signature_id, now=now))
+
+
+@router.post("/signatures/disown")
+def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
+    """'That was not me': take a signature off, and do not write about the petition again."""
+    signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
+    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
+
+
+@router.get("/petitions/{slug}/signatures")
+def read_signatures(
+    slug: str,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: SignaturesReader,
+    session: ReadSession,
+    state: SignatureState | None = None,
+    since: AwareDatetime | None = None,
+) -> SignaturePage:
+    """Signatures of the key's own organisation, decrypted. Needs `signatures:read`."""
+    petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
+    found = signature_states.page(
+        session,
+        petition.id,
+        state=state,
+        since=since,
+        after=page.after,
+        limit=page.limit + 1,
+    )
+    cursor = page.next_cursor([signature.id for signature, _ in found])
+    link_next(request, response, cursor)
+    rows = [signature_answer(*pair) for pair in found[: page.limit]]
+    return SignaturePage(signatures=rows, next=cursor)
+
+
+def _signed_answer(lobby: Lobby, slug: str, outcome: Outcome) -> SignedAnswer:
+    with lobby.database.read() as session:
+        petition = petitions.public(session, slug)
+        code = outcome.constituency_code or ""
+        seen = seat_views.of_petition(session, petition, code, now=lobby.clock())
+    motion = seen.motion and MotionSeen(
+        number=seen.motion.number,
+        title=seen.motion.title,
+        signed_by_member=seen.is_signed_by_member,
+    )
+    return SignedAnswer(
+        constituency=constituency_answer(seen.constituency),
+        member=member_answer(seen.member, seen.constituency),
+        motion=motion,
+        message=MESSAGE,
+    )

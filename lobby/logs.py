@@ -1,0 +1,24 @@
+"""Logs as one line of JSON each, without personal data: no addresses, names, texts or paths."""
+
+import logging
+import sys
+
+import structlog
+
+
+def configure(*, level: str = "INFO") -> None:
+    """Send structlog to standard error, and keep libraries quiet about what they send."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    # httpx2 logs addresses with their queries; uvicorn's access log has paths with tokens in them.
+    for name in ("httpx2", "httpcore2", "uvicorn.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,112 @@
+"""The application: `create_app(settings)`, and `app` for uvicorn."""
+
+import gc
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.staticfiles import StaticFiles
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from lobby import worker
+from lobby.api import errors as api_errors
+from lobby.api.middleware import Watch
+from lobby.api.routes import router as api_router
+from lobby.services import signatures
+from lobby.services.database import check_schema
+from lobby.services.errors import LobbyError
+from lobby.services.group_commit import GroupCommit
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.settings import Settings
+from lobby.web import errors as web_errors
+from lobby.web.routes import router as web_router
+
+STATIC = Path(__file__).parent / "web" / "static"
+API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+_HANDLED = (LobbyError, RequestValidationError, HTTPException, OperationalError, PoolTimeout)
+
+
+def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
+    """The whole service. Opens its parts at start-up, and closes at the end what it opened."""
+    the_lobby = lobby or open_lobby(settings)
+    app = FastAPI(
+        title="Central Lobby",
+        version="1",
+        description="Petitions, letters to MPs, and who has signed the motion.",
+        lifespan=_lifespan,
+        docs_url=None,  # its pages load scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.lobby = the_lobby
+    app.state.owns_lobby = lobby is None
+    app.state.intake = GroupCommit(_recorder(the_lobby))
+    app.include_router(api_router)
+    app.include_router(web_router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
+    for kind in _HANDLED:
+        app.add_exception_handler(kind, _answer_to)
+    return app
+
+
+def __getattr__(name: str) -> Any:
+    """`app`, made when uvicorn asks for it: importing this module opens nothing."""
+    if name == "app":
+        return create_app(Settings())
+    raise AttributeError(name)
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    lobby: Lobby = app.state.lobby
+    check_schema(lobby.database)
+    app.state.intake.start()
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
+    if lobby.settings.worker == "inline":
+        thread.start()
+    _calm_the_collector()
+    yield
+    stop.set()
+    if thread.is_alive():
+        thread.join()
+    app.state.intake.stop()
+    if app.state.owns_lobby:
+        lobby.close()
+
+
+def _calm_the_collector() -> None:
+    """What lives as long as the process is not searched again: half of the tail was Python's GC."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+def _recorder(lobby: Lobby) -> Any:
+    """One transaction for a batch of signatures."""
+
+    def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        with lobby.database.write() as session:
+            return signatures.record(
+                session,
+                requests,
+                postcodes=lobby.postcodes.lookup,
+                keyring=lobby.keyring,
+                now=lobby.clock(),
+            )
+
+    return record
+
+
+async def _answer_to(request: Request, error: Exception) -> Response:
+    """Problems for programs, pages for people."""
+    if request.url.path.startswith(API_PATHS):
+        return await api_errors.problem(request, error)
+    return await web_errors.page_problem(request, error)

@@ -1,0 +1,74 @@
+"""What `lobby check` looks at: the promises that a running system can break."""
+
+import sqlite3
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from lobby.services import constituencies, tallies
+from lobby.services.database import check_schema
+from lobby.services.errors import LobbyError
+from lobby.services.lobby import Lobby
+
+# Before it, two connections that reset the WAL at once could corrupt it.
+SAFE_SQLITE = (3, 51, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something to know; trouble is what has to be mended."""
+
+    text: str
+    is_trouble: bool = True
+
+
+def run(lobby: Lobby) -> list[Finding]:
+    """Everything that was found."""
+    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby)]
+    with lobby.database.read() as session:
+        findings += _tallies(session)
+        findings += _directory_against_seats(lobby, session)
+    return findings
+
+
+def _schema(lobby: Lobby) -> list[Finding]:
+    try:
+        check_schema(lobby.database)
+    except LobbyError as error:
+        return [Finding(error.message)]
+    return []
+
+
+def _postcodes(lobby: Lobby) -> list[Finding]:
+    if lobby.postcodes.available:
+        return []
+    text = (
+        lobby.postcodes.problem or "There is no postcode directory: run `lobby import postcodes`."
+    )
+    return [Finding(text)]
+
+
+def _sqlite(lobby: Lobby) -> list[Finding]:
+    if not lobby.database.is_sqlite or sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return []
+    text = (
+        f"SQLite {sqlite3.sqlite_version} can corrupt a WAL that two connections reset at once; "
+        "this program never lets readers do it, 3.51.3 or newer cannot."
+    )
+    return [Finding(text, is_trouble=False)]
+
+
+def _tallies(session: Session) -> list[Finding]:
+    return [
+        Finding(f"Petition {petition}, {code}: the tally says {kept}, the signatures {real}.")
+        for petition, code, kept, real in tallies.wrong_counts(session)
+    ]
+
+
+def _directory_against_seats(lobby: Lobby, session: Session) -> list[Finding]:
+    """A directory on other boundaries than our seats would send people to nobody."""
+    unknown = set(lobby.postcodes.constituency_codes) - constituencies.names(session).keys()
+    if not unknown:
+        return []
+    some = ", ".join(sorted(unknown)[:5])
+    return [Finding(f"The postcode directory names {len(unknown)} unknown seats: {some} ...")]

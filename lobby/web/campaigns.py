@@ -1,0 +1,35 @@
+"""The list of campaigns, and each of them."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from lobby.api.dependencies import Now, ReadSession
+from lobby.services import campaign_views, campaigns
+from lobby.web.dependencies import Slug, Viewer
+from lobby.web.forms import Form
+from lobby.web.rendering import page
+
+PAGE = 30
+router = APIRouter()
+
+
+@router.get("/")
+def home(session: ReadSession, now: Now, after: UUID | None = None) -> Response:
+    """Public campaigns, newest first."""
+    found = campaigns.page(session, after=after, limit=PAGE + 1)
+    views = campaign_views.of_campaigns(session, found[:PAGE], now=now)
+    older = found[PAGE - 1].id if len(found) > PAGE else None
+    return page("home.html", session, views=views, older=older)
+
+
+@router.get("/campaigns/{slug}")
+def campaign(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+    """One campaign; its first open petition can be signed right here."""
+    found = campaigns.public(session, slug, viewer=viewer)
+    view = campaign_views.of_campaign(session, found, now=now)
+    first = next((petition for petition in view.petitions if petition.is_open), None)
+    others = [petition for petition in view.petitions if petition is not first]
+    return page(
+        "campaign.html", session, view=view, petition_view=first, others=others, form=Form()
+    )

@@ -1,0 +1,89 @@
+"""What the link in a letter's mail leads to: reading it once more, sending it, cancelling it."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.models import Campaign, Constituency, Letter, LetterState, Member
+from lobby.services import letter_states, letters
+from lobby.services.errors import Conflict
+from lobby.services.messages import HELD_REASONS
+from lobby.services.tokens import Purpose
+from lobby.web.rendering import page, see_other
+
+router = APIRouter()
+_CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
+
+
+@router.get("/letters/confirm/{token}")
+def read(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """The letter as it will go, and two buttons."""
+    return _page(session, lobby.tokens.read(Purpose.LETTER, token), token, now)
+
+
+@router.post("/letters/confirm/{token}")
+def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Send the letter on its way."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, token)
+    # One connection at a time: `session` takes its own only after this.
+    with lobby.database.write() as writing:
+        letter_states.confirm(writing, letter_id, now=now)
+    return _page(session, letter_id, token, now)
+
+
+@router.get("/letters/cancel/{token}")
+def back_to_letter(token: str, lobby: TheLobby) -> Response:
+    """Where somebody goes who opens the button's address by itself."""
+    lobby.tokens.read(Purpose.LETTER, token)
+    return see_other(f"/letters/confirm/{token}")
+
+
+@router.post("/letters/cancel/{token}")
+def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Take the letter back before it goes."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, token)
+    with lobby.database.write() as writing:
+        letter_states.cancel(writing, letter_id)
+    return _page(session, letter_id, token, now)
+
+
+def _page(session: Session, letter_id: UUID, token: str, now: datetime) -> Response:
+    letter = letter_states.get(session, letter_id)
+    return page(
+        "letter_link.html",
+        session,
+        is_private=True,
+        letter=letter,
+        token=token,
+        member=session.get_one(Member, letter.member_id),
+        constituency=session.get_one(Constituency, letter.constituency_code),
+        campaign=session.get_one(Campaign, letter.campaign_id),
+        text=_as_it_goes(letter),
+        warning=_reason_to_hold(session, letter, now),
+        can_cancel=letter.state in _CANCELLABLE,
+    )
+
+
+def _as_it_goes(letter: Letter) -> str:
+    """The text with name and address below, as the mail to the MP will have it."""
+    body: str = letter.body.text.rstrip()
+    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
+    return "\n".join([body, *name, *letters.address_of(letter).lines()])
+
+
+def _reason_to_hold(session: Session, letter: Letter, now: datetime) -> str | None:
+    """Why the letter is kept back, or would be if it were sent now."""
+    if letter.state is LetterState.HELD:
+        return HELD_REASONS.get(letter.reason or "")
+    if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
+        return None
+    try:
+        reason = letters.reason_to_hold(
+            letter, letters.situation_of(session, letter, now=now)
+        )
+    except Conflict as error:
+        return error.message
+    return HELD_REASONS[reason] if reason else None

@@ -1,0 +1,233 @@
+"""Writing to one's MP. What the link in the mail then leads to is in `letter_links`."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.errors import status_of
+from lobby.models import Campaign, CampaignStatus, MotionStatus
+from lobby.services import campaign_views, campaigns, letters, postcodes, texts
+from lobby.services.campaign_views import CampaignView
+from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby.services.letters import Draft, NewLetter, Situation
+from lobby.services.lobby import Lobby
+from lobby.web import dev_mail, forms
+from lobby.web.dependencies import Slug
+from lobby.web.rendering import page, see_other
+
+LONGEST_PERSONAL = 3000
+router = APIRouter()
+
+
+class LetterFields(BaseModel):
+    """The form as it comes. `drafted_for` says whom the draft was written to."""
+
+    name: str = ""
+    email: str = ""
+    line1: str = ""
+    line2: str = ""
+    town: str = ""
+    postcode: str = ""
+    subject: str = ""
+    body: str = ""
+    personal: str = ""
+    points: list[str] = []
+    updates: str = ""
+    drafted_for: str = ""
+
+
+Fields = Annotated[LetterFields, Form()]
+
+
+def drafted_for(found: Situation) -> str:
+    """Which member, and which kind of letter: a draft for one does not suit another."""
+    return f"{found.member.id if found.member else ''}-{found.variant or ''}"
+
+
+@router.get("/campaigns/{slug}/letter")
+def ask_for_postcode(slug: Slug, session: ReadSession, now: Now) -> Response:
+    """The way to one's MP."""
+    return _page(session, slug, forms.Form(), now)
+
+
+@router.post("/campaigns/{slug}/letter")
+def draft(
+    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
+) -> Response:
+    """The MP behind a postcode, and a letter to them; written afresh with the chosen points."""
+    form = forms.Form(fields.model_dump())
+    campaign = campaigns.public(session, slug)
+    try:
+        name, personal = _draft_texts(form)
+        postcode = _postcode(form)
+        form.finish()
+        found = _situation(session, lobby, campaign, postcode, now)
+    except Invalid as error:
+        form.note(error)
+        return _page(session, slug, form, now, status=422)
+    points = tuple(point for point in campaign.letter_points if form.has("points", point))
+    made = letters.draft(found, name=name, points=points, personal=personal)
+    form.put(
+        postcode=postcode, subject=made.subject, body=made.body, drafted_for=drafted_for(found)
+    )
+    return _page(session, slug, form, now, draft=made)
+
+
+@router.get("/campaigns/{slug}/letters")
+def back_to_letter(slug: Slug) -> Response:
+    """Where somebody goes who opens the form's address by itself."""
+    return see_other(f"/campaigns/{slug}/letter")
+
+
+@router.post("/campaigns/{slug}/letters")
+def take_in(
+    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
+) -> Response:
+    """Keep a letter until its writer confirms it by mail."""
+    form = forms.Form(fields.model_dump())
+    try:
+        letter = _checked(form)
+        # One connection at a time: `session` takes its own only where this fails.
+        with lobby.database.write() as writing:
+            campaign = campaigns.public(writing, slug)
+            found = _situation(writing, lobby, campaign, letter.address.postcode, now)
+            _refuse_misdirected(form, found)
+            letters.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
+    except (Invalid, Conflict) as error:
+        form.note(error)
+        return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
+    return see_other(f"/campaigns/{slug}/letters/check-your-mail")
+
+
+@router.get("/campaigns/{slug}/letters/check-your-mail")
+def check_your_mail(
+    slug: Slug, request: Request, lobby: TheLobby, session: ReadSession
+) -> Response:
+    """The same for everybody: it knows nothing of who wrote."""
+    campaign = campaigns.public(session, slug)
+    return page(
+        "check_your_mail.html",
+        session,
+        what="letter",
+        heading=campaign.title,
+        campaign=campaign,
+        shows_mail=dev_mail.is_shown(request, lobby, session),
+    )
+
+
+def _line(name: str, longest: int, shortest: int = 1) -> Callable[[str], str]:
+    return partial(texts.line, field=name, longest=longest, shortest=shortest)
+
+
+def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
+    return partial(texts.paragraphs, field=name, longest=longest, shortest=shortest)
+
+
+def _postcode(form: forms.Form) -> str:
+    return form.check("postcode", postcodes.normalise, missing="Enter your postcode.")
+
+
+def _draft_texts(form: forms.Form) -> tuple[str, str]:
+    """The name, which a draft can do without, and the writer's own sentence."""
+    named = form.value("name").strip()
+    name = form.check("name", texts.person_name, missing="") if named else ""
+    return name, form.check("personal", _text("personal", LONGEST_PERSONAL), missing="")
+
+
+def _checked(form: forms.Form) -> NewLetter:
+    """The letter in the form, or Invalid with all that is wrong with it."""
+    check = form.check
+    subject = check("subject", _line("subject", 200, 3), missing="Enter a subject.")
+    body = check("body", _text("body", 10_000, 50), missing="Write your letter.")
+    name = check("name", texts.person_name, missing="Enter your name.")
+    email = check("email", texts.email_address, missing="Enter your e-mail address.")
+    line1 = check("line1", _line("line1", 100), missing="Enter your house and street.")
+    line2 = check("line2", _line("line2", 100, 0), missing="")
+    town = check("town", _line("town", 100), missing="Enter your town or city.")
+    postcode = _postcode(form)
+    form.finish()
+    return NewLetter(
+        name=name,
+        email=email,
+        address=letters.Address(line1=line1, line2=line2, town=town, postcode=postcode),
+        subject=subject,
+        body=body,
+        updates=bool(form.value("updates")),
+    )
+
+
+def _situation(
+    session: Session, lobby: Lobby, campaign: Campaign, postcode: str, now: datetime
+) -> Situation:
+    """Of a postcode in normal form; one that nobody knows is a wrong field."""
+    try:
+        return letters.situation(session, campaign, lobby.postcodes.lookup(postcode), now=now)
+    except NotFound as error:
+        raise Invalid.field("postcode", error.code, error.message) from error
+
+
+def _refuse_misdirected(form: forms.Form, found: Situation) -> None:
+    """The postcode may have been changed after the draft, or the MP may have signed since."""
+    before = form.value("drafted_for")
+    if before and found.reason is None and before != drafted_for(found):
+        form.put(drafted_for=drafted_for(found))
+        message = (
+            "This letter was drafted for another MP, or before your MP's position changed. "
+            "Check that its words fit, and send it again."
+        )
+        raise Conflict("letter_misdirected", message)
+
+
+def _editor_again(
+    session: Session, lobby: Lobby, slug: str, form: forms.Form, status: int, now: datetime
+) -> Response:
+    """The editor with everything typed, and whatever we can still say of the MP."""
+    campaign = campaigns.public(session, slug)
+    try:
+        postcode = postcodes.normalise(form.value("postcode"))
+        found = _situation(session, lobby, campaign, postcode, now)
+    except LobbyError:
+        return _page(session, slug, form, now, status=status)
+    return _page(session, slug, form, now, status=status, draft=Draft(found, "", "", None))
+
+
+def _page(
+    session: Session,
+    slug: str,
+    form: forms.Form,
+    now: datetime,
+    *,
+    status: int = 200,
+    draft: Draft | None = None,
+) -> Response:
+    """One page from the postcode to the letter; it shows the editor once there is a text."""
+    view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
+    reason = draft.situation.reason if draft else None
+    return page(
+        "letter.html",
+        session,
+        status=status,
+        is_private=bool(form.value("postcode")),
+        view=view,
+        form=form,
+        draft=draft,
+        no_letter=_closed(view) or (letters.REASONS[reason] if reason else None),
+        is_closed=_closed(view) is not None,
+        has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
+    )
+
+
+def _closed(view: CampaignView) -> str | None:
+    """Why nobody can write about this campaign, in words."""
+    if view.campaign.status is not CampaignStatus.OPEN:
+        return letters.REASONS["campaign_closed"]
+    if view.motion is None:
+        return "This campaign has no motion to write to an MP about yet."
+    is_live = view.motion.status is MotionStatus.PUBLISHED
+    return None if is_live else letters.REASONS["motion_ended"]

@@ -1,0 +1,126 @@
+"""A petition, and signing it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, Request, Response
+from pydantic import BaseModel
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
+
+from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.models import Campaign
+from lobby.services import campaign_views, petitions, postcodes, texts
+from lobby.services.errors import Invalid, Limited, Unavailable
+from lobby.services.lobby import Lobby
+from lobby.services.signatures import HOME, SignatureRequest
+from lobby.web import dev_mail, forms
+from lobby.web.dependencies import Slug, Viewer
+from lobby.web.rendering import page, see_other
+
+ABROAD = "ZZ"  # ISO 3166-1 leaves it to its users: here, 'outside the UK, not asked where'
+router = APIRouter()
+
+
+class SignFields(BaseModel):
+    """The form as it comes; a box that is not ticked is empty."""
+
+    name: str = ""
+    email: str = ""
+    postcode: str = ""
+    abroad: str = ""
+    updates: str = ""
+
+
+@router.get("/petitions/{slug}")
+def petition(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+    """One petition, with its form."""
+    found = petitions.public(session, slug, viewer=viewer)
+    view = campaign_views.of_petition(session, found, now=now)
+    campaign = session.get_one(Campaign, found.campaign_id)
+    whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
+    return page("petition.html", session, petition_view=view, view=whole, form=forms.Form())
+
+
+@router.get("/petitions/{slug}/sign")
+def back_to_petition(slug: Slug) -> Response:
+    """Where somebody goes who opens the form's address by itself."""
+    return see_other(f"/petitions/{slug}")
+
+
+@router.post("/petitions/{slug}/sign")
+async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form()]) -> Response:
+    """Take a signature, and answer a new and a repeated one alike."""
+    form = forms.Form(fields.model_dump())
+    try:
+        outcome = await request.app.state.intake.record(_checked(slug, form))
+        if outcome.error:
+            raise outcome.error
+    except (Invalid, Limited, Unavailable) as error:
+        form.note(error)
+        status = 422 if isinstance(error, Invalid) else 503
+        return await run_in_threadpool(_again, request.app.state.lobby, slug, form, status)
+    return see_other(f"/petitions/{slug}/check-your-mail")
+
+
+@router.get("/petitions/{slug}/check-your-mail")
+def check_your_mail(
+    slug: Slug, request: Request, lobby: TheLobby, session: ReadSession
+) -> Response:
+    """The same for everybody: it knows nothing of who signed."""
+    found = petitions.public(session, slug)
+    campaign = session.get_one(Campaign, found.campaign_id)
+    return page(
+        "check_your_mail.html",
+        session,
+        what="signature",
+        heading=found.action,
+        campaign=campaign,
+        shows_mail=dev_mail.is_shown(request, lobby, session),
+    )
+
+
+def _checked(slug: str, form: forms.Form) -> SignatureRequest:
+    """The request in the form, or Invalid with all that is wrong with it."""
+    is_abroad = bool(form.value("abroad"))
+    name = form.check("name", texts.person_name, missing="Enter your name.")
+    email = form.check("email", texts.email_address, missing="Enter your e-mail address.")
+    postcode = form.check(
+        "postcode",
+        _any_postcode if is_abroad else postcodes.normalise,
+        missing="Enter your postcode, or tick that you live outside the UK.",
+    )
+    form.finish()
+    return SignatureRequest(
+        petition_slug=slug,
+        name=name,
+        email=email,
+        postcode=postcode,
+        country=ABROAD if is_abroad else HOME,
+        updates=bool(form.value("updates")),
+    )
+
+
+def _any_postcode(text: str) -> str:
+    return texts.line(text, "postcode", longest=20, shortest=0)
+
+
+def _again(lobby: Lobby, slug: str, form: forms.Form, status: int) -> Response:
+    with lobby.database.read() as session:
+        return _with_problems(session, lobby, slug, form, status)
+
+
+def _with_problems(
+    session: Session, lobby: Lobby, slug: str, form: forms.Form, status: int
+) -> Response:
+    now = lobby.clock()
+    found = petitions.public(session, slug)
+    campaign = session.get_one(Campaign, found.campaign_id)
+    return page(
+        "petition.html",
+        session,
+        status=status,
+        is_private=True,
+        petition_view=campaign_views.of_petition(session, found, now=now),
+        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
+        form=form,
+    )

@@ -1,0 +1,150 @@
+"""What links in mails lead to: confirming a signature, taking it back, and disowning it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
+from lobby.models.constituency import OVERSEAS
+from lobby.services import (
+    campaign_views,
+    letters,
+    petitions,
+    seat_views,
+    signature_states,
+)
+from lobby.services.lobby import Lobby
+from lobby.services.seat_views import SeatView
+from lobby.services.signatures import HOME
+from lobby.services.tokens import Purpose
+from lobby.web.forms import Form
+from lobby.web.letters import drafted_for
+from lobby.web.rendering import page
+
+router = APIRouter()
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A signature with what it is under."""
+
+    signature: Signature
+    petition: Petition
+    campaign: Campaign
+    seat: SeatView
+
+    @property
+    def state(self) -> SignatureState:
+        """As it stands now."""
+        return self.signature.state
+
+
+@router.get("/confirm/{token}")
+def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Whose signature it is, and a button."""
+    shown = _shown(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
+    return page("confirm.html", session, is_private=True, shown=shown)
+
+
+@router.post("/confirm/{token}")
+def confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Count the signature, then show its MP and a letter to them."""
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
+    # One connection at a time: `session` takes its own only after this.
+    with lobby.database.write() as writing:
+        signature_states.confirm(writing, signature_id, now=now)
+    return _confirmed(session, lobby, signature_id, now)
+
+
+@router.get("/withdraw/{token}")
+def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """What it means to take a signature back, and a button."""
+    shown = _shown(session, lobby.tokens.read(Purpose.WITHDRAW, token), now)
+    return page("withdraw.html", session, is_private=True, shown=shown)
+
+
+@router.post("/withdraw/{token}")
+def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Take a signature back."""
+    signature_id = lobby.tokens.read(Purpose.WITHDRAW, token)
+    with lobby.database.write() as writing:
+        signature_states.withdraw(writing, signature_id, now=now)
+    shown = _shown(session, signature_id, now)
+    return page("withdraw.html", session, is_private=True, shown=shown)
+
+
+@router.get("/disown/{token}")
+def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """What it means to say 'that was not me', and a button."""
+    shown = _shown(session, lobby.tokens.read(Purpose.DISOWN, token), now)
+    return page("disown.html", session, is_private=True, shown=shown)
+
+
+@router.post("/disown/{token}")
+def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Take a signature off that its address's owner never gave."""
+    signature_id = lobby.tokens.read(Purpose.DISOWN, token)
+    with lobby.database.write() as writing:
+        signature_states.disown(writing, signature_id, now=now)
+    shown = _shown(session, signature_id, now)
+    return page("disown.html", session, is_private=True, shown=shown)
+
+
+def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
+    signature = signature_states.get(session, signature_id)
+    petition = session.get_one(Petition, signature.petition_id)
+    campaign = session.get_one(Campaign, petition.campaign_id)
+    seat = seat_views.of_petition(session, petition, signature.constituency_code, now=now)
+    return Shown(signature, petition, campaign, seat)
+
+
+def _confirmed(session: Session, lobby: Lobby, signature_id: UUID, now: datetime) -> Response:
+    shown = _shown(session, signature_id, now)
+    campaign, signature = shown.campaign, shown.signature
+    draft = letters.draft_for_seat(
+        session, campaign, signature.constituency_code, name=signature.name.text, now=now
+    )
+    return page(
+        "confirmed.html",
+        session,
+        is_private=True,
+        shown=shown,
+        count=petitions.count(session, shown.petition.id),
+        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
+        draft=draft,
+        no_letter=_reason_against(draft, shown),
+        form=_prefilled(session, signature, draft),
+    )
+
+
+def _reason_against(draft: letters.Draft | None, shown: Shown) -> str | None:
+    """Why there is no letter to offer, in words."""
+    if draft is not None:
+        reason = draft.situation.reason
+        return letters.REASONS[reason] if reason else None
+    if shown.seat.motion is None:
+        return "This campaign has no motion to write to an MP about yet."
+    if shown.signature.constituency_code == OVERSEAS:
+        return "You live outside the UK, so no MP represents you where you live."
+    return "We could not tell your constituency from your postcode."
+
+
+def _prefilled(session: Session, signature: Signature, draft: letters.Draft | None) -> Form:
+    """The letter's form, with what its writer told us when they signed."""
+    if draft is None:
+        return Form()
+    supporter = session.get_one(Supporter, signature.supporter_id)
+    return Form(
+        {
+            "name": signature.name.text,
+            "email": supporter.email.text,
+            "postcode": signature.postcode.text if signature.country == HOME else "",
+            "subject": draft.subject,
+            "body": draft.body,
+            "drafted_for": drafted_for(draft.situation),
+        }
+    )

@@ -1,0 +1,133 @@
+"""How values read on a page: choices in words, counts with separators, times in London."""
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup, escape
+
+from lobby.models import CampaignStatus, LetterState
+from lobby.services.standing import Eligibility, Role, Standing
+
+LONDON = ZoneInfo("Europe/London")
+_LINK = re.compile(r"(https?://[^\s<>\"]+)")
+
+STANDINGS = {
+    Standing.SIGNED: "Signed",
+    Standing.NOT_SIGNED: "Not signed",
+    Standing.WITHDRAWN: "Took their name off",
+}
+ROLES = {
+    Role.PRIMARY: "Primary sponsor",
+    Role.SPONSOR: "Sponsor",
+    Role.SUPPORTER: "Supporter",
+}
+ELIGIBILITIES = {
+    Eligibility.CAN_SIGN: "Can sign",
+    Eligibility.CONVENTION: "Holds an office: by convention does not sign",
+    Eligibility.CANNOT: "Does not take their seat",
+    Eligibility.REFUSES: "Has said they sign no motions",
+    Eligibility.VACANT: "Seat vacant",
+}
+SORTS = {
+    "constituency": "Constituency, A to Z",
+    "-signatures": "Most signatures first",
+    "-letters_sent": "Most letters first",
+    "member": "MP, A to Z",
+    "party": "Party, A to Z",
+    "signed_on": "First to sign first",
+    "standing": "Standing",
+}
+CAMPAIGN_STATUSES = {
+    CampaignStatus.DRAFT: "Draft: only your organisation can see it",
+    CampaignStatus.OPEN: "Open",
+    CampaignStatus.CLOSED: "This campaign has ended",
+    CampaignStatus.WON: "This campaign has been won",
+    CampaignStatus.LOST: "This campaign was not won",
+}
+LETTER_STATES = {
+    LetterState.PENDING: "Your letter waits for you",
+    LetterState.QUEUED: "Your letter is on its way",
+    LetterState.SENT: "Your letter has been sent",
+    LetterState.HELD: "We have kept your letter back",
+    LetterState.CANCELLED: "Your letter has been cancelled",
+    LetterState.REJECTED: "Your letter could not be delivered",
+    LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
+}
+FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
+
+
+def number(value: int) -> str:
+    """`12345` -> `12,345`."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str) -> str:
+    """`1 signature`, `1,200 signatures`. The plural is the noun with an s."""
+    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def moment(value: datetime) -> str:
+    """`23 November 2026, 22:45`, London time."""
+    local = value.astimezone(LONDON)
+    return f"{day(local)}, {local:%H:%M}"
+
+
+def day(value: date) -> str:
+    """`23 November 2026`; of a time, its day in London."""
+    if isinstance(value, datetime):
+        value = value.astimezone(LONDON)
+    return f"{value.day} {value:%B %Y}"
+
+
+def paragraphs(text: str) -> list[str]:
+    """The parts of a text between empty lines."""
+    return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def linked(text: str) -> Markup:
+    """Text with its web addresses as links; everything is escaped."""
+    parts = _LINK.split(text)
+    return Markup().join(
+        Markup('<a href="{0}">{0}</a>').format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def field_name(field: str) -> str:
+    """`letters_sent` -> `Letters sent`."""
+    return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
+
+
+def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
+    """One MP's standing towards the motion, as a sentence."""
+    if standing is Standing.SIGNED:
+        return f"{member} has signed the motion."
+    if standing is Standing.WITHDRAWN:
+        return f"{member} signed the motion and later took their name off."
+    return {
+        Eligibility.CONVENTION: f"{member} has not signed the motion. They hold an office, and by "
+        "convention office holders do not sign. So the letter asks them to raise it in government.",
+        Eligibility.CANNOT: f"{member} does not take their seat in the House of Commons, so they "
+        "cannot sign the motion. The letter asks for their help in another way.",
+        Eligibility.REFUSES: f"{member} has said that they sign no motions. The letter asks for "
+        "their help in another way.",
+    }.get(eligibility, f"{member} has not signed the motion yet.")
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": number,
+    "counted": counted,
+    "moment": moment,
+    "day": day,
+    "paragraphs": paragraphs,
+    "linked": linked,
+    "field_name": field_name,
+    "standing": STANDINGS.__getitem__,
+    "role": ROLES.__getitem__,
+    "eligibility": ELIGIBILITIES.__getitem__,
+    "campaign_status": CAMPAIGN_STATUSES.__getitem__,
+    "letter_state": LETTER_STATES.__getitem__,
+}

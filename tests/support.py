@@ -1,0 +1,89 @@
+"""What tests share: a clock to set, mails to read, and the demonstration's names."""
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import default
+from pathlib import Path
+
+import pytest
+
+from lobby import worker
+from lobby.services import demonstration
+from lobby.services.lobby import Lobby
+
+REAL_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
+SECRET = "a secret of the tests that is long enough to be one"
+START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+CAMPAIGN = "nhs-professionals"
+PETITION = "keep-nhs-professionals-public"
+# Seats of the demonstration: one of every standing and eligibility.
+CAN_SIGN = "EH1 1YZ"  # Edinburgh East and Musselburgh: has not signed
+SIGNED = "M1 1AE"  # Manchester Central: primary sponsor
+MINISTER = "SW1A 0AA"  # Cities of London and Westminster
+needs_real_data = pytest.mark.skipif(
+    not REAL_DATA.is_dir(), reason="the real data in ../shared/data is not here"
+)
+
+
+@dataclass
+class Clock:
+    """The time, as the tests say."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **parts: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(**parts)
+
+
+@dataclass
+class Post:
+    """Delivers what is due and remembers which mails were read already."""
+
+    lobby: Lobby
+    _seen: set[str] = field(default_factory=set)
+
+    def deliver(self) -> list[EmailMessage]:
+        """Everything that is due; the mails that are new since the last call, oldest first."""
+        while worker.deliver_due(self.lobby):
+            pass
+        folder = self.lobby.mail_folder
+        assert folder is not None
+        new = [file for file in sorted(folder.folder.glob("*.eml")) if file.name not in self._seen]
+        self._seen.update(file.name for file in new)
+        parser = BytesParser(policy=default)
+        return [_message(parser, file) for file in new]
+
+
+def _message(parser: "BytesParser[EmailMessage]", file: Path) -> EmailMessage:
+    with file.open("rb") as stream:
+        return parser.parse(stream)
+
+
+def text_of(message: EmailMessage) -> str:
+    """The text of a mail, with newlines."""
+    body = message.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content()).replace("\r\n", "\n")
+
+
+def token_in(message: EmailMessage, path: str) -> str:
+    """The token of the link to `path` in a mail."""
+    found = re.search(rf"/{path}/(\S+)", text_of(message))
+    assert found, f"no link to {path} in:\n{text_of(message)}"
+    return found.group(1)
+
+
+def postcode_lookup_file(folder: Path) -> Path:
+    """The demonstration's postcode directory, built once a run."""
+    from lobby.services.postcode_import import import_postcodes
+
+    target = folder / "postcodes.bin"
+    import_postcodes(demonstration.POSTCODES, target)
+    return target
