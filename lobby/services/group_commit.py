@@ -25,9 +25,9 @@ _Waiting = tuple[SignatureRequest, "Future[Outcome]"]
 class GroupCommit:
     """Takes single requests from the event loop and records them in batches."""
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: Recorder, *, longest_queue: int = LONGEST_QUEUE) -> None:
         self._recorder = recorder
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(LONGEST_QUEUE)
+        self._queue: queue.Queue[_Waiting | None] = queue.Queue(longest_queue)
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
 
     def start(self) -> None:

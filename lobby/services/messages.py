@@ -159,7 +159,7 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
         subject=letter.subject.text,
         body=_with_address(letter),
         message_id=_message_id(message, post),
-        campaign=f"{found.campaign.title} ({post.base_url}/campaigns/{found.campaign.slug})",
+        campaign=found.campaign.title,
         is_automatic=False,
     )
 

@@ -81,9 +81,7 @@ def _reason_to_hold(session: Session, letter: Letter, now: datetime) -> str | No
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
-        reason = letters.reason_to_hold(
-            letter, letters.situation_of(session, letter, now=now)
-        )
+        reason = letters.reason_to_hold(letter, letters.situation_of(session, letter, now=now))
     except Conflict as error:
         return error.message
     return HELD_REASONS[reason] if reason else None

@@ -57,9 +57,7 @@ def ask_for_postcode(slug: Slug, session: ReadSession, now: Now) -> Response:
 
 
 @router.post("/campaigns/{slug}/letter")
-def draft(
-    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
-) -> Response:
+def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """The MP behind a postcode, and a letter to them; written afresh with the chosen points."""
     form = forms.Form(fields.model_dump())
     campaign = campaigns.public(session, slug)

@@ -29,6 +29,7 @@ def _environment() -> Environment:
     # Part of the address, so that a browser can keep the file for long.
     css = (STATIC / "lobby.css").read_bytes()
     environment.globals["css_version"] = hashlib.sha256(css).hexdigest()[:12]
+    environment.globals["position"] = words.member_position
     return environment
 
 
@@ -42,11 +43,11 @@ def page(
 ) -> HTMLResponse:
     """A page. Without a session it cannot say whether this is the demonstration.
 
-    A private page is kept in no cache, and its address goes to no other site.
+    A private page is kept in no cache.
     """
     values["is_demonstration"] = session is not None and organisations.has_demonstration(session)
     values["is_private"] = is_private
-    headers = {"Cache-Control": "no-store", "Referrer-Policy": "same-origin"} if is_private else {}
+    headers = {"Cache-Control": "no-store"} if is_private else {}
     html = _environment().get_template(template).render(values)
     return HTMLResponse(html, status, headers=headers)
 

@@ -17,7 +17,6 @@ from lobby.services import (
     seat_views,
     signature_states,
 )
-from lobby.services.lobby import Lobby
 from lobby.services.seat_views import SeatView
 from lobby.services.signatures import HOME
 from lobby.services.tokens import Purpose
@@ -57,7 +56,7 @@ def confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Resp
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         signature_states.confirm(writing, signature_id, now=now)
-    return _confirmed(session, lobby, signature_id, now)
+    return _confirmed(session, signature_id, now)
 
 
 @router.get("/withdraw/{token}")
@@ -102,7 +101,7 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     return Shown(signature, petition, campaign, seat)
 
 
-def _confirmed(session: Session, lobby: Lobby, signature_id: UUID, now: datetime) -> Response:
+def _confirmed(session: Session, signature_id: UUID, now: datetime) -> Response:
     shown = _shown(session, signature_id, now)
     campaign, signature = shown.campaign, shown.signature
     draft = letters.draft_for_seat(

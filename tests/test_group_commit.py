@@ -1,0 +1,216 @@
+"""Requests that arrive together share a transaction, and each is answered after its commit."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import httpx2
+import pytest
+from support import CAN_SIGN, PETITION, SECRET
+
+from lobby.services import petitions, signatures, tallies
+from lobby.services.errors import Unavailable
+from lobby.services.group_commit import GroupCommit
+from lobby.services.lobby import Lobby
+from lobby.services.signatures import Outcome, SignatureRequest
+
+ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
+
+
+class Recorder:
+    """Notes the batches, and waits or fails as told."""
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+        self.may_go = threading.Event()
+        self.may_go.set()
+
+    def __call__(self, requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        self.may_go.wait(5)
+        if any(request.name == "poison" for request in requests):
+            raise RuntimeError("poison")
+        self.batches.append(len(requests))
+        return [Outcome(constituency_code=request.email) for request in requests]
+
+
+def test_what_arrives_during_a_commit_shares_the_next_one() -> None:
+    recorder = Recorder()
+    intake = GroupCommit(recorder)
+    intake.start()
+
+    async def crowd() -> list[Outcome]:
+        recorder.may_go.clear()
+        waiting = [
+            asyncio.create_task(intake.record(replace(ANNA, email=f"{number}@example.org")))
+            for number in range(20)
+        ]
+        await asyncio.sleep(0.05)
+        recorder.may_go.set()
+        return await asyncio.gather(*waiting)
+
+    outcomes = asyncio.run(crowd())
+    intake.stop()
+    assert [found.constituency_code for found in outcomes] == [
+        f"{number}@example.org" for number in range(20)
+    ]
+    assert sum(recorder.batches) == 20
+    assert len(recorder.batches) <= 3
+
+
+def test_a_poisoned_request_fails_alone() -> None:
+    recorder = Recorder()
+    intake = GroupCommit(recorder)
+    intake.start()
+
+    async def crowd() -> list[Outcome | BaseException]:
+        recorder.may_go.clear()
+        names = ["good", "poison", "good"]
+        waiting = [asyncio.create_task(intake.record(replace(ANNA, name=name))) for name in names]
+        await asyncio.sleep(0.05)
+        recorder.may_go.set()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    first, second, third = asyncio.run(crowd())
+    intake.stop()
+    assert isinstance(first, Outcome)
+    assert isinstance(second, RuntimeError)
+    assert isinstance(third, Outcome)
+
+
+def test_a_full_queue_is_told_and_not_waited_for() -> None:
+    intake = GroupCommit(Recorder(), longest_queue=2)  # not started: nothing leaves the queue
+
+    async def crowd() -> None:
+        for _ in range(2):
+            task = asyncio.create_task(intake.record(ANNA))
+            await asyncio.sleep(0)
+            task.cancel()
+        with pytest.raises(Unavailable) as refused:
+            await intake.record(ANNA)
+        assert refused.value.retry_after > 0
+
+    asyncio.run(crowd())
+
+
+def test_a_client_that_went_away_harms_nobody() -> None:
+    recorder = Recorder()
+    intake = GroupCommit(recorder)
+    intake.start()
+
+    async def crowd() -> Outcome:
+        recorder.may_go.clear()
+        first = asyncio.create_task(intake.record(ANNA))
+        gone = asyncio.create_task(intake.record(ANNA))
+        stays = asyncio.create_task(intake.record(ANNA))
+        await asyncio.sleep(0.05)
+        gone.cancel()
+        await asyncio.sleep(0)
+        recorder.may_go.set()
+        await first
+        return await stays
+
+    assert isinstance(asyncio.run(crowd()), Outcome)
+    intake.stop()
+
+
+def test_stopping_commits_what_waits() -> None:
+    recorder = Recorder()
+    intake = GroupCommit(recorder)
+    intake.start()
+
+    async def crowd() -> list[Outcome]:
+        recorder.may_go.clear()
+        waiting = [asyncio.create_task(intake.record(ANNA)) for _ in range(5)]
+        await asyncio.sleep(0.05)
+        recorder.may_go.set()
+        await asyncio.get_running_loop().run_in_executor(None, intake.stop)
+        return await asyncio.gather(*waiting)
+
+    assert len(asyncio.run(crowd())) == 5
+
+
+def test_a_server_killed_under_load_loses_nothing_that_it_answered(
+    lobby: Lobby, unused_port: int
+) -> None:
+    with lobby.database.read() as session:
+        before = petitions.count(session, petitions.public(session, PETITION).id)
+    acknowledged: list[str] = []
+    for round_number in range(3):
+        server = _serve(lobby, unused_port)
+        try:
+            _wait_until_ready(unused_port)
+            killer = threading.Timer(0.4, server.send_signal, args=(signal.SIGKILL,))
+            killer.start()
+            acknowledged += _sign_until_it_dies(unused_port, round_number)
+            killer.join()
+        finally:
+            server.kill()
+            server.wait()
+    assert acknowledged, "the server answered nothing before it died"
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+        assert petitions.count(session, petition.id) == before, "nothing was confirmed"
+        assert tallies.wrong_counts(session) == []
+    with lobby.database.write() as session:
+        outcomes = signatures.record(
+            session,
+            [replace(ANNA, email=address) for address in acknowledged],
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+    assert not any(outcome.is_new for outcome in outcomes)
+
+
+def _serve(lobby: Lobby, port: int) -> "subprocess.Popen[bytes]":
+    environment = {
+        **os.environ,
+        "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
+        "LOBBY_DATABASE_URL": lobby.settings.database_url,
+        "LOBBY_SECRET_KEY": SECRET,
+        "LOBBY_WORKER": "off",
+    }
+    command = [str(Path(sys.executable).parent / "lobby"), "serve", "--port", str(port)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def _wait_until_ready(port: int) -> None:
+    for _ in range(100):
+        try:
+            httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1)
+        except httpx2.HTTPError:
+            time.sleep(0.1)
+        else:
+            return
+    raise AssertionError("the server did not start")
+
+
+def _sign_until_it_dies(port: int, round_number: int) -> list[str]:
+    """Bounded: four clients, at most 300 requests each."""
+    answered: list[str] = []
+
+    def client(number: int) -> None:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as http:
+            for count in range(300):
+                address = f"r{round_number}c{number}n{count}@example.org"
+                body = {"name": "Anna Example", "email": address, "postcode": CAN_SIGN}
+                try:
+                    response = http.post(f"/v1/petitions/{PETITION}/signatures", json=body)
+                except httpx2.HTTPError:
+                    return
+                if response.status_code == 201:
+                    answered.append(address)
+
+    threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return answered

@@ -1,0 +1,248 @@
+"""How a seat stands towards a motion, whether its member can sign, and which letter suits."""
+
+import re
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime
+from itertools import product
+from pathlib import Path
+
+import pytest
+from jinja2 import UndefinedError
+
+from lobby.models import LetterVariant, MotionSignatory, PostKind
+from lobby.services import letter_texts, text_templates
+from lobby.services.letter_texts import LetterFacts
+from lobby.services.standing import (
+    Eligibility,
+    Position,
+    Role,
+    Standing,
+    eligibility_of,
+    position_of,
+    variant_of,
+)
+
+JUNE = date(2026, 6, 1)
+JULY = date(2026, 7, 1)
+FACTS = LetterFacts(
+    member="Morag Ferncastle",
+    constituency="Edinburgh East and Musselburgh",
+    motion_number="152",
+    motion_title="Sale of NHS Professionals",
+    campaign="Keep NHS Professionals public",
+    points=("It saves the NHS money.", "Its profit goes back to the NHS."),
+    personal="My mother was a nurse here.",
+    name="Anna Example",
+)
+A_REQUEST_TO_SIGN = re.compile(
+    r"\bsign(s|ed|ing)?\b|\badd(ing)? your name\b|(?<!do not )\bput your name\b|\byour signature\b",
+    re.IGNORECASE,
+)
+
+
+def name(
+    number: int = 1, order: int | None = 20, day: date = JUNE, *, withdrawn: bool = False
+) -> MotionSignatory:
+    """One row of a member's name."""
+    return MotionSignatory(
+        id=number,
+        motion_id=1,
+        member_id=1,
+        sponsoring_order=order,
+        signed_on=day,
+        first_seen_at=datetime(2026, 7, 1, tzinfo=UTC),
+        is_withdrawn=withdrawn,
+        withdrawn_on=day if withdrawn else None,
+    )
+
+
+# ---- standing
+
+
+def test_a_member_without_a_row_has_not_signed() -> None:
+    assert position_of([]) == Position(Standing.NOT_SIGNED)
+
+
+@pytest.mark.parametrize(
+    ("order", "role"),
+    [
+        (1, Role.PRIMARY),
+        (2, Role.SPONSOR),
+        (6, Role.SPONSOR),
+        (7, Role.SUPPORTER),
+        (650, Role.SUPPORTER),
+        (99999, Role.SUPPORTER),
+        (None, Role.SUPPORTER),
+    ],
+)
+def test_the_order_tells_the_role(order: int | None, role: Role) -> None:
+    assert position_of([name(order=order)]) == Position(Standing.SIGNED, role, JUNE)
+
+
+def test_a_withdrawn_name_has_neither_role_nor_day() -> None:
+    assert position_of([name(order=None, withdrawn=True)]) == Position(Standing.WITHDRAWN)
+
+
+def test_a_name_withdrawn_twice_is_withdrawn() -> None:
+    rows = [name(1, None, withdrawn=True), name(2, None, JULY, withdrawn=True)]
+    assert position_of(rows) == Position(Standing.WITHDRAWN)
+
+
+def test_a_name_withdrawn_and_given_again_stands_since_it_was_given_again() -> None:
+    rows = [name(1, None, JUNE, withdrawn=True), name(2, 40, JULY)]
+    for given in (rows, rows[::-1]):
+        assert position_of(given) == Position(Standing.SIGNED, Role.SUPPORTER, JULY)
+
+
+def test_a_name_given_twice_and_withdrawn_once_still_stands() -> None:
+    rows = [name(1, 3, JUNE), name(2, None, JULY, withdrawn=True)]
+    assert position_of(rows) == Position(Standing.SIGNED, Role.SPONSOR, JUNE)
+
+
+@pytest.mark.parametrize(
+    ("orders", "role"),
+    [
+        ((2, 3), Role.SPONSOR),
+        ((30, 1), Role.PRIMARY),
+        ((None, 4), Role.SPONSOR),
+        ((8, None), Role.SUPPORTER),
+        ((None, None), Role.SUPPORTER),
+    ],
+)
+def test_a_repeated_member_has_the_highest_role_and_the_first_day(
+    orders: tuple[int | None, int | None], role: Role
+) -> None:
+    rows = [name(1, orders[0], JULY), name(2, orders[1], JUNE)]
+    for given in (rows, rows[::-1]):
+        assert position_of(given) == Position(Standing.SIGNED, role, JUNE)
+
+
+def test_without_a_primary_sponsor_nobody_is_moved_up() -> None:
+    orders = (2, 4, 6, 9)  # with gaps, as names are withdrawn
+    roles = [position_of([name(order=order)]).role for order in orders]
+    assert roles == [Role.SPONSOR, Role.SPONSOR, Role.SPONSOR, Role.SUPPORTER]
+
+
+def test_rows_can_come_from_any_iterable() -> None:
+    assert position_of(iter([name()])).standing is Standing.SIGNED
+
+
+# ---- eligibility and the letter, in every combination
+
+VACANT = None
+ORDINARY = "Labour"
+ABSTENTIONIST = "Sinn Féin"
+PARTIES = (VACANT, ORDINARY, ABSTENTIONIST, "Speaker", "Independent", "Sinn Féin (former)")
+POSTS: tuple[frozenset[PostKind], ...] = (
+    frozenset(),
+    *(frozenset({kind}) for kind in PostKind),
+    frozenset({PostKind.MINISTER, PostKind.WHIP}),
+)
+# (has a post, refuses) -> what a member of an ordinary party is, who has not signed.
+ORDINARY_RULES = {
+    (False, False): (Eligibility.CAN_SIGN, LetterVariant.ASK),
+    (True, False): (Eligibility.CONVENTION, LetterVariant.MINISTER),
+    (False, True): (Eligibility.REFUSES, LetterVariant.ANOTHER_WAY),
+    (True, True): (Eligibility.REFUSES, LetterVariant.ANOTHER_WAY),
+}
+
+
+def expected(
+    standing: Standing, party: str | None, *, has_post: bool, refuses: bool
+) -> tuple[Eligibility, LetterVariant | None]:
+    if party is VACANT:
+        return Eligibility.VACANT, None
+    if standing is Standing.SIGNED:  # whoever has signed could
+        return Eligibility.CAN_SIGN, LetterVariant.THANK
+    rule = ORDINARY_RULES[has_post, refuses]
+    if party == ABSTENTIONIST:
+        rule = (Eligibility.CANNOT, LetterVariant.ANOTHER_WAY)
+    return rule[0], None if standing is Standing.WITHDRAWN else rule[1]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+@pytest.mark.parametrize("party", PARTIES)
+@pytest.mark.parametrize("standing", list(Standing))
+def test_eligibility_and_letter_follow_from_standing_party_posts_and_refusal(
+    standing: Standing, party: str | None, refuses: bool
+) -> None:
+    for posts in POSTS:
+        eligibility = eligibility_of(party=party, posts=posts, refuses=refuses, standing=standing)
+        found = (eligibility, variant_of(standing, eligibility))
+        assert found == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
+
+
+def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter() -> None:
+    for standing, eligibility in product(Standing, Eligibility):
+        variant = variant_of(standing, eligibility)
+        is_silent = eligibility is Eligibility.VACANT or standing is Standing.WITHDRAWN
+        assert (variant is None) is is_silent
+
+
+@pytest.mark.parametrize("kind", list(PostKind))
+@pytest.mark.parametrize("standing", [Standing.NOT_SIGNED, Standing.WITHDRAWN])
+def test_who_holds_a_post_is_never_asked_to_sign(kind: PostKind, standing: Standing) -> None:
+    for refuses, party in product((False, True), (ORDINARY, ABSTENTIONIST, "Speaker")):
+        eligibility = eligibility_of(party=party, posts={kind}, refuses=refuses, standing=standing)
+        assert variant_of(standing, eligibility) is not LetterVariant.ASK
+
+
+# ---- the letters' texts
+
+
+@pytest.mark.parametrize("variant", [LetterVariant.MINISTER, LetterVariant.ANOTHER_WAY])
+@pytest.mark.parametrize("facts", [FACTS, replace(FACTS, points=(), personal="")])
+def test_who_cannot_sign_reads_no_request_to_sign(
+    variant: LetterVariant, facts: LetterFacts
+) -> None:
+    text = letter_texts.write(variant, facts)
+    assert not A_REQUEST_TO_SIGN.search(f"{text.subject}\n{text.body}")
+
+
+def test_a_minister_is_asked_to_raise_it_with_the_secretary_of_state() -> None:
+    assert "Secretary of State" in letter_texts.write(LetterVariant.MINISTER, FACTS).body
+
+
+def test_who_can_sign_is_asked_to() -> None:
+    text = letter_texts.write(LetterVariant.ASK, FACTS)
+    assert A_REQUEST_TO_SIGN.search(text.subject)
+    assert A_REQUEST_TO_SIGN.search(text.body)
+
+
+def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
+    text = letter_texts.write(LetterVariant.THANK, FACTS)
+    assert "Thank you" in text.subject
+    assert not re.search(r"\b(please|will you) sign\b", text.body, re.IGNORECASE)
+
+
+@pytest.mark.parametrize("variant", list(LetterVariant))
+def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterVariant) -> None:
+    text = letter_texts.write(variant, FACTS)
+    assert "\n" not in text.subject
+    assert text.body.startswith(f"Dear {FACTS.member},\n")
+    assert text.body.endswith(FACTS.name)
+    for part in (FACTS.constituency, FACTS.motion_title, FACTS.personal, *FACTS.points):
+        assert part in text.body
+    assert FACTS.motion_number in text.subject + text.body
+    assert "{" not in text.subject + text.body
+
+
+@pytest.mark.parametrize("variant", list(LetterVariant))
+def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterVariant) -> None:
+    body = letter_texts.write(variant, replace(FACTS, points=(), personal="")).body
+    assert "\n\n\n" not in body
+    assert "None" not in body
+
+
+@pytest.mark.parametrize("variant", list(LetterVariant))
+def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterVariant) -> None:
+    known = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
+    for left_out in known.keys() - {"campaign"}:  # the campaign's title may go unsaid
+        values = {key: value for key, value in known.items() if key != left_out}
+        with pytest.raises(UndefinedError, match=left_out):
+            text_templates.render(f"letters/{variant}.txt", values)
+
+
+def test_each_variant_has_a_text_and_each_text_a_variant() -> None:
+    folder = Path(letter_texts.__file__).parent / "templates" / "letters"
+    assert {file.stem for file in folder.iterdir()} == set(LetterVariant)
