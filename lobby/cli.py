@@ -31,7 +31,7 @@ from lobby.services import (
     postcode_import,
 )
 from lobby.services import database as databases
-from lobby.services.errors import LobbyError
+from lobby.services.errors import LobbyError, Unavailable
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
@@ -50,6 +50,7 @@ app.add_typer(partner_commands, name="partner")
 app.add_typer(key_commands, name="key")
 
 told = Console(stderr=True)
+PATIENCE = 60  # seconds; a service that wants more of them is not asked again
 File = Annotated[Path, typer.Argument(help="The file to read.")]
 OrganisationSlug = Annotated[str, typer.Option("--organisation", help="The organisation's slug.")]
 
@@ -59,16 +60,21 @@ def main() -> None:
     try:
         app()
     except LobbyError as error:
-        told.print(f"[red]{error.message}[/red]", highlight=False)
+        tell(error.message, "red")
         sys.exit(1)
     except ValidationError as error:
         for item in error.errors():
             name = "_".join(["LOBBY", *(str(part).upper() for part in item["loc"])])
-            told.print(f"[red]{name}: {item['msg']}[/red]", highlight=False)
+            tell(f"{name}: {item['msg']}", "red")
         sys.exit(1)
     except (SQLAlchemyError, sqlite3.Error) as error:
-        told.print(f"[red]The database refused: {str(error).splitlines()[0]}[/red]")
+        tell(f"The database refused: {str(error).splitlines()[0]}", "red")
         sys.exit(1)
+
+
+def tell(text: str, style: str = "") -> None:
+    """A line on standard error; what a file or a failure is called is not taken for markup."""
+    told.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -112,7 +118,7 @@ def migrate(
     """Bring the database to a version of the schema: the newest by default."""
     lobby = open_lobby(Settings())
     databases.migrate(lobby.database, revision)
-    told.print(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
+    tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()
 
 
@@ -153,8 +159,7 @@ def check() -> None:
     with opened() as lobby:
         findings = checks.run(lobby)
     for finding in findings:
-        colour = "red" if finding.is_trouble else "yellow"
-        told.print(f"[{colour}]{finding.text}[/{colour}]", highlight=False)
+        tell(finding.text, "red" if finding.is_trouble else "yellow")
     if any(finding.is_trouble for finding in findings):
         raise typer.Exit(1)
     typer.echo("No trouble found.")
@@ -165,14 +170,14 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")
     """Copy the embedded database while it is in use. The secret key is not in the copy."""
     with opened() as lobby:
         backups.backup(lobby.settings, file)
-    told.print(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
+    tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
 
 
 @app.command()
 def restore(file: File) -> None:
     """Put a copy in the place of the embedded database. Stop the server first."""
     backups.restore(Settings(), file)
-    told.print("Restored.")
+    tell("Restored.")
 
 
 @imports.command("postcodes")
@@ -255,7 +260,9 @@ def _sync_motion(lobby: Lobby, motion_id: int) -> bool:
     except LobbyError as error:
         with lobby.database.write() as session:
             motions.note_failure(session, motion_id, error, now=now)
-        told.print(f"[red]{error.message}[/red]", highlight=False)
+        tell(error.message, "red")
+        if isinstance(error, Unavailable) and error.retry_after > PATIENCE:
+            raise typer.Exit(1) from error  # over the limit: to go on asking would make it worse
         return False
     typer.echo(
         f"Motion {motion_id}: {done.live} names stand; new: {done.signed}, "

@@ -13,10 +13,11 @@ from fastapi.staticfiles import StaticFiles
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import worker
 from lobby.api import errors as api_errors
-from lobby.api.middleware import Watch
+from lobby.api.middleware import LimitBody, Watch
 from lobby.api.routes import router as api_router
 from lobby.services import signatures
 from lobby.services.database import check_schema
@@ -30,6 +31,7 @@ from lobby.web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
 API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
 _HANDLED = (LobbyError, RequestValidationError, HTTPException, OperationalError, PoolTimeout)
 
 
@@ -50,6 +52,8 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(LimitBody, largest=LARGEST_BODY)
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)

@@ -90,7 +90,7 @@ def _with_driver(url: str) -> str:
 
 def _kept_secret(file: Path) -> str:
     """Read the secret of a data folder, or make it; only one of two processes can make it."""
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

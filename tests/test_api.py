@@ -527,6 +527,16 @@ def test_every_answer_has_the_headers_of_safety(client: TestClient) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_a_body_that_is_far_too_large_is_refused_early(client: TestClient) -> None:
+    response = client.post(SIGN, content=b" " * 22_000_000)
+    assert_problem(response, 413, "http")
+
+
+def test_a_long_answer_travels_compressed(client: TestClient) -> None:
+    response = client.get(f"/v1/campaigns/{CAMPAIGN}/tally", headers={"Accept-Encoding": "gzip"})
+    assert response.headers["Content-Encoding"] == "gzip"
+
+
 def test_the_api_describes_itself(client: TestClient) -> None:
     document = client.get("/openapi.json").json()
     assert "/v1/petitions/{slug}/signatures" in document["paths"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
@@ -48,6 +49,29 @@ class Watch:
             await self._app(scope, receive, send_with_headers)
         finally:
             _note(scope, status, time.perf_counter() - begun)
+
+
+class LimitBody:
+    """Refuses bodies that are larger than any call needs, before they fill the memory."""
+
+    def __init__(self, app: ASGIApp, *, largest: int) -> None:
+        self._app = app
+        self._largest = largest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        taken = 0
+
+        async def receive_some() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._largest:
+                raise HTTPException(413, f"At most {self._largest:,} bytes, please.")
+            return message
+
+        is_http = scope["type"] == "http"
+        await self._app(scope, receive_some if is_http else receive, send)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:

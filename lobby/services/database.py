@@ -34,7 +34,8 @@ class Database:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         if self.is_sqlite:
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+            folder = Path(url.removeprefix("sqlite:///")).parent
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._writer = _sqlite_engine(url, readonly=False)
             self._reader = _sqlite_engine(url, readonly=True)
         else:

@@ -37,7 +37,7 @@ def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> Mo
     _save_motion(session, motion, answer, now)
     _meet_members(session, answer.sponsors)
     before = {row.id for row in held.values() if not row.is_withdrawn}
-    for sponsor in answer.sponsors:
+    for sponsor in {sponsor.id: sponsor for sponsor in answer.sponsors}.values():
         _save_name(session, held.get(sponsor.id), sponsor, answer.id, now)
     _withdraw_missing(held, {sponsor.id for sponsor in answer.sponsors}, now.date())
     session.flush()

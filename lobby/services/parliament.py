@@ -25,6 +25,7 @@ def _day(value: Any) -> Any:
 
 
 Day = Annotated[date, BeforeValidator(_day)]
+Id = Annotated[int, Field(gt=0, lt=2**31)]  # what an INTEGER of PostgreSQL holds
 
 
 class MemberAnswer(BaseModel):
@@ -37,8 +38,8 @@ class MemberAnswer(BaseModel):
 class SponsorAnswer(BaseModel):
     """One row of names. Its key is `Id`: members can repeat."""
 
-    id: int = Field(alias="Id", gt=0)
-    member_id: int = Field(alias="MemberId", gt=0)
+    id: Id = Field(alias="Id")
+    member_id: Id = Field(alias="MemberId")
     member: MemberAnswer = Field(alias="Member")
     order: int | None = Field(alias="SponsoringOrder")
     signed_on: Day = Field(alias="CreatedWhen")
@@ -48,13 +49,13 @@ class SponsorAnswer(BaseModel):
     @property
     def sponsoring_order(self) -> int | None:
         """The order, or None where Parliament does not know it."""
-        return None if self.order == ORDER_UNKNOWN else self.order
+        return self.order if self.order and 0 < self.order < ORDER_UNKNOWN else None
 
 
 class MotionAnswer(BaseModel):
     """A motion with its names."""
 
-    id: int = Field(alias="Id", gt=0)
+    id: Id = Field(alias="Id")
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
     status: int = Field(alias="Status")
     title: str = Field(alias="Title", min_length=1)
@@ -94,6 +95,8 @@ def fetch_motion(client: httpx2.Client, motion_id: int) -> MotionAnswer:
 
 def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
     """Parse an answer strictly: what does not fit is refused whole, with the motion's id."""
+    if b"\\u0000" in content:  # PostgreSQL cannot keep it
+        raise _bad(motion_id, "an answer with a NUL character")
     try:
         envelope = _Envelope.model_validate_json(content)
         if not envelope.success or envelope.response is None:
@@ -110,9 +113,10 @@ def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
 
 def _retry_after(response: httpx2.Response) -> int:
     text = response.headers.get("Retry-After", "")
-    return int(text) if text.isdigit() else 60
+    return int(text) if text.isdecimal() else 60
 
 
 def _bad(motion_id: int, what: str, retry_after: int = 60) -> Unavailable:
+    what = what.rstrip(".")
     message = f"Parliament's Motions API gave no good answer for motion {motion_id}: {what}."
     return Unavailable("motions_api_failed", message, retry_after)

@@ -8,6 +8,7 @@ from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.errors import headers_of, status_of
 from lobby.models import Campaign
 from lobby.services import campaign_views, petitions, postcodes, texts
 from lobby.services.errors import Invalid, Limited, Unavailable
@@ -57,8 +58,10 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
             raise outcome.error
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
-        status = 422 if isinstance(error, Invalid) else 503
-        return await run_in_threadpool(_again, request.app.state.lobby, slug, form, status)
+        lobby, status = request.app.state.lobby, status_of(error)[0]
+        answer = await run_in_threadpool(_again, lobby, slug, form, status)
+        answer.headers.update(headers_of(error))
+        return answer
     return see_other(f"/petitions/{slug}/check-your-mail")
 
 

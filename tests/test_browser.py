@@ -1,0 +1,129 @@
+"""The whole way in a real browser, without scripts, on a small phone."""
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.message import EmailMessage
+
+import pytest
+import uvicorn
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
+
+from lobby.main import create_app
+from lobby.services.lobby import Lobby
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+# Chromium would otherwise talk to its maker at every start.
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PHONE: ViewportSize = {"width": 320, "height": 640}
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed on this machine"),
+]
+
+
+@pytest.fixture
+def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
+    """Where the application is served, by a real server."""
+    app = create_app(lobby.settings, lobby=lobby)
+    config = uvicorn.Config(app, port=unused_port, log_level="error", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{unused_port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of 320 pixels without scripts."""
+    context = browser.new_context(java_script_enabled=False, viewport=PHONE)
+    yield context.new_page()
+    context.close()
+
+
+def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
+    page: Page, address: str, deliver: Callable[[], list[EmailMessage]]
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.goto(f"{address}/campaigns/{CAMPAIGN}")
+    page.get_by_label("Your name").fill("Anna Example")
+    page.get_by_label("Your e-mail address").fill("anna@example.org")
+    page.get_by_label("Your postcode").fill("not a postcode")
+    page.get_by_role("button", name="Sign").click()
+    assert "There is a problem" in page.content()
+    assert page.get_by_label("Your name").input_value() == "Anna Example"
+    page.get_by_label("Your postcode").fill(CAN_SIGN.lower())
+    page.get_by_role("button", name="Sign").click()
+    assert page.url == f"{address}/petitions/{PETITION}/check-your-mail"
+
+    (mail,) = deliver()
+    page.goto(f"{address}/confirm/{token_in(mail, 'confirm')}")
+    assert "Anna Example" in page.content()
+    page.get_by_role("button").first.click()
+    assert "Morag Ferncastle" in page.content()
+
+    page.get_by_label("House and street").fill("1 Example Street")
+    page.get_by_label("Town or city").fill("Edinburgh")
+    if not page.get_by_label("Your e-mail address").input_value():
+        page.get_by_label("Your e-mail address").fill("anna@example.org")
+    page.get_by_role("button", name="Go on").click()
+    assert page.url == f"{address}/campaigns/{CAMPAIGN}/letters/check-your-mail"
+
+    (mail,) = deliver()
+    page.goto(f"{address}/letters/confirm/{token_in(mail, 'letters/confirm')}")
+    assert "1 Example Street" in page.content()
+    page.get_by_role("button", name="Send my letter").click()
+    (letter,) = deliver()
+    assert letter["To"] == "morag.ferncastle@example.org"
+
+    page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
+    assert "Edinburgh East and Musselburgh" in page.content()
+    assert all(url.startswith(address) for url in asked), "nothing is loaded from elsewhere"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        f"/campaigns/{CAMPAIGN}",
+        f"/petitions/{PETITION}",
+        f"/campaigns/{CAMPAIGN}/letter",
+        f"/campaigns/{CAMPAIGN}/tally",
+        "/sign-in",
+        "/nothing-here",
+    ],
+)
+def test_no_page_scrolls_sideways_on_a_small_phone(
+    browser: Browser, address: str, path: str
+) -> None:
+    # With scripts, for the one who measures: the pages have none.
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    page.goto(address + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    assert page.evaluate("document.scripts.length") == 0
+    context.close()
