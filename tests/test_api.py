@@ -413,7 +413,7 @@ def test_a_draft_campaign_is_seen_by_its_own_organisation_only(
     client.post("/v1/campaigns", json=body, headers=key)
     assert client.get("/v1/campaigns/draft", headers=key).status_code == 200
     assert_problem(client.get("/v1/campaigns/draft"), 404, "campaign_unknown")
-    listed = [campaign["slug"] for campaign in client.get("/v1/campaigns").json()["campaigns"]]
+    listed = [campaign["slug"] for campaign in client.get("/v1/campaigns").json()]
     assert listed == [CAMPAIGN]
 
 
@@ -453,14 +453,28 @@ def test_signatures_are_read_page_by_page_with_a_link(client: TestClient, lobby:
     seen: list[str] = []
     while url:
         response = client.get(url, headers=key)
-        seen += [signature["id"] for signature in response.json()["signatures"]]
+        seen += [signature["id"] for signature in response.json()]
         link = response.headers.get("Link")
         url = link.partition(">")[0].strip("<") if link else None
     assert len(seen) == len(set(seen)) == 360
-    first = client.get(f"{SIGN}?limit=1", headers=key).json()["signatures"][0]
+    first = client.get(f"{SIGN}?limit=1", headers=key).json()[0]
     assert first["email"].endswith("@example.org")
     bad = client.get(f"{SIGN}?cursor=nonsense", headers=key)
     assert_problem(bad, 422, "cursor_invalid", "cursor")
+
+
+def test_what_changed_since_a_time_can_be_asked_for(
+    client: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
+) -> None:
+    key = key_for(lobby, Scope.SIGNATURES_READ)
+    client.post(SIGN, json=ANNA)
+    (mail,) = deliver()
+    clock.advance(days=1)
+    since = clock.now.isoformat().replace("+00:00", "Z")
+    assert client.get(f"{SIGN}?since={since}", headers=key).json() == []
+    client.post("/v1/signatures/confirm", json={"token": token_in(mail, "confirm")})
+    found = client.get(f"{SIGN}?since={since}", headers=key).json()
+    assert [signature["email"] for signature in found] == ["anna@example.org"]
 
 
 def test_bulk_takes_what_is_good_and_tells_what_is_not(client: TestClient, lobby: Lobby) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from support import (
     CAMPAIGN,
     CAN_SIGN,
@@ -281,7 +282,7 @@ def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
 class Busy(GroupCommit):
     """An intake whose queue is full."""
 
-    async def record(self, request: SignatureRequest) -> Outcome:
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
         raise Unavailable("busy", "Very many people are signing.", retry_after=2)
 
 
@@ -790,6 +791,35 @@ def test_a_page_that_is_posted_to_or_does_not_exist_answers_in_html(client: Test
     assert answer.status_code == 405
     assert "text/html" in answer.headers["Content-Type"]
     assert "This page cannot be opened like that" in visible(answer)
+
+
+@pytest.mark.parametrize("path", [SIGN, LETTER, LETTERS, "/sign-in"])
+@pytest.mark.parametrize("typed", ["%00", "%ed%a0%80", "%ff", "=?", "%E2%80%AE", "x" * 50_000])
+def test_nothing_that_can_be_typed_breaks_a_form(client: TestClient, path: str, typed: str) -> None:
+    fields = (
+        "name email postcode line1 line2 town subject body personal points password drafted_for"
+    )
+    content = "&".join(f"{name}={typed}" for name in fields.split())
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    for sent in (content, content + f"&postcode={CAN_SIGN}&abroad=1"):
+        assert client.post(path, content=sent, headers=form).status_code == 422
+    assert client.post(path, files={"name": ("a.bin", b"\x00")}).status_code == 422
+
+
+def test_a_database_that_is_away_gets_a_page_that_says_when_to_try_again(
+    client: TestClient,
+) -> None:
+    away = OperationalError("SELECT", {}, Exception("gone"))
+
+    def fail() -> None:
+        raise away
+
+    app: Any = client.app
+    app.add_api_route("/away", fail)
+    page = client.get("/away")
+    assert page.status_code == 503
+    assert page.headers["Retry-After"] == "5"
+    assert "Please try again in a moment" in visible(page)
 
 
 def test_counts_and_times_read_as_they_are_said() -> None:

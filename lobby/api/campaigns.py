@@ -6,11 +6,10 @@ from fastapi import APIRouter, Request, Response
 
 from lobby.api.caching import keepable
 from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, TheLobby
-from lobby.api.paging import ThePage, link_next
+from lobby.api.paging import ThePage
 from lobby.api.schemas.campaign import (
     CampaignAnswer,
     CampaignChange,
-    CampaignPage,
     NewCampaign,
     campaign_answer,
 )
@@ -24,13 +23,12 @@ router = APIRouter(tags=["campaigns"])
 @router.get("/campaigns")
 def list_campaigns(
     request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
-) -> CampaignPage:
-    """Public campaigns, newest first, without their news."""
+) -> list[CampaignAnswer]:
+    """Public campaigns, newest first, without their news; `Link` leads to the next page."""
     found = campaigns.page(session, after=page.after, limit=page.limit + 1)
-    cursor = page.next_cursor([campaign.id for campaign in found])
-    link_next(request, response, cursor)
+    page.link_next(request, response, [campaign.id for campaign in found])
     views = campaign_views.of_campaigns(session, found[: page.limit], now=now)
-    return CampaignPage(campaigns=[campaign_answer(view) for view in views], next=cursor)
+    return [campaign_answer(view) for view in views]
 
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)

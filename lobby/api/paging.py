@@ -21,21 +21,19 @@ class Page:
         self.after = _read(cursor) if cursor else None
         self.limit = limit
 
-    def next_cursor(self, found: list[UUID]) -> str | None:
-        """The cursor of the following page; `found` holds one id more than fits if there is one."""
-        if len(found) <= self.limit:
-            return None
-        return base64.urlsafe_b64encode(found[self.limit - 1].bytes).rstrip(b"=").decode()
+    def link_next(self, request: Request, response: Response, found: list[UUID]) -> None:
+        """Say where the following page is, keeping every other parameter.
+
+        `found` holds one id more than fits on this page if there is a following one.
+        """
+        if len(found) > self.limit:
+            last = found[self.limit - 1].bytes
+            cursor = base64.urlsafe_b64encode(last).rstrip(b"=").decode()
+            url = request.url.include_query_params(cursor=cursor)
+            response.headers["Link"] = f'<{url}>; rel="next"'
 
 
 ThePage = Annotated[Page, Depends()]
-
-
-def link_next(request: Request, response: Response, cursor: str | None) -> None:
-    """Say where the following page is, keeping every other parameter."""
-    if cursor is not None:
-        url = request.url.include_query_params(cursor=cursor)
-        response.headers["Link"] = f'<{url}>; rel="next"'
 
 
 def _read(cursor: str) -> UUID:

@@ -12,7 +12,7 @@ from lobby.api.dependencies import (
     TheLobby,
     WriteSession,
 )
-from lobby.api.paging import ThePage, link_next
+from lobby.api.paging import ThePage
 from lobby.api.schemas.letter import letter_text
 from lobby.api.schemas.postcode import constituency_answer, member_answer
 from lobby.api.schemas.signature import (
@@ -20,7 +20,7 @@ from lobby.api.schemas.signature import (
     MotionSeen,
     NewSignature,
     PetitionCount,
-    SignaturePage,
+    SignatureAnswer,
     SignedAnswer,
     StatusAnswer,
     TokenBody,
@@ -99,8 +99,11 @@ def read_signatures(
     session: ReadSession,
     state: SignatureState | None = None,
     since: AwareDatetime | None = None,
-) -> SignaturePage:
-    """Signatures of the key's own organisation, decrypted. Needs `signatures:read`."""
+) -> list[SignatureAnswer]:
+    """Signatures of the key's own organisation, decrypted. Needs `signatures:read`.
+
+    `since` gives what was signed, confirmed or ended at that time or later.
+    """
     petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
     found = signature_states.page(
         session,
@@ -110,10 +113,8 @@ def read_signatures(
         after=page.after,
         limit=page.limit + 1,
     )
-    cursor = page.next_cursor([signature.id for signature, _ in found])
-    link_next(request, response, cursor)
-    rows = [signature_answer(*pair) for pair in found[: page.limit]]
-    return SignaturePage(signatures=rows, next=cursor)
+    page.link_next(request, response, [signature.id for signature, _ in found])
+    return [signature_answer(*pair) for pair in found[: page.limit]]
 
 
 def _signed_answer(lobby: Lobby, slug: str, outcome: Outcome) -> SignedAnswer:

@@ -1,5 +1,6 @@
 """Importing constituencies."""
 
+import math
 import re
 from pathlib import Path
 
@@ -18,8 +19,13 @@ _CODE = re.compile(r"[ESWN]\d{8}")
 
 def import_csv(session: Session, file: Path) -> int:
     """Add or update the constituencies of a CSV; the number of rows. All of them, or none."""
-    found = [_parse(file, line, row) for line, row in csv_files.rows(file, needed=COLUMNS)]
-    return save(session, found)
+    found: dict[str, Constituency] = {}
+    for line, row in csv_files.rows(file, needed=COLUMNS):
+        seat = _parse(file, line, row)
+        if seat.code in found:
+            csv_files.refuse(file, line, f"gss '{seat.code}' is there twice")
+        found[seat.code] = seat
+    return save(session, list(found.values()))
 
 
 def save_facts(session: Session, facts: tuple[ConstituencyFacts, ...]) -> int:
@@ -86,8 +92,12 @@ def _parse(file: Path, line: int, row: dict[str, str]) -> Constituency:
 
 
 def _integer(text: str | None) -> int | None:
+    if text and abs(int(text)) >= 2**31:  # what an INTEGER of PostgreSQL holds
+        raise ValueError(f"{text} is too large")
     return int(text) if text else None
 
 
 def _decimal(text: str | None) -> float | None:
+    if text and not math.isfinite(float(text)):
+        raise ValueError(text)
     return float(text) if text else None

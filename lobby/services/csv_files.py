@@ -30,9 +30,11 @@ def _rows(
         for row in reader:
             if None in row or None in row.values():
                 refuse(file, reader.line_num, "has another number of cells than the header")
+            if any("\0" in value for value in row.values()):  # PostgreSQL cannot keep it
+                refuse(file, reader.line_num, "has a NUL character")
             yield reader.line_num, {name: value.strip() for name, value in row.items()}
     except csv.Error as error:
-        refuse(file, reader.line_num, f"is not CSV: {error}")
+        refuse(file, reader.reader.line_num, f"is not CSV: {error}")
 
 
 def refuse(file: Path, line: int, what: str) -> NoReturn:

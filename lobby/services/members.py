@@ -24,6 +24,7 @@ SPEAKER_TITLE = "Speaker of the House of Commons"
 class MemberRow:
     """One line of the file: a seat and, unless it is vacant, its member."""
 
+    line: int
     constituency_code: str
     member: Member | None
     elected_on: date
@@ -73,8 +74,8 @@ def post_kind(title: str, rank: str) -> PostKind:
 def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow:
     code = row["constituency_gss"]
     if not row["member_id"]:
-        return MemberRow(code, None, today, ())
-    if not row["member_id"].isdigit():
+        return MemberRow(line, code, None, today, ())
+    if not (row["member_id"].isdecimal() and 0 < int(row["member_id"]) < 2**31):
         csv_files.refuse(file, line, f"member_id '{row['member_id']}' is not a number")
     for column in ("name", "party"):
         if not row[column]:
@@ -85,7 +86,7 @@ def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow
     except (ValueError, Invalid):
         csv_files.refuse(file, line, "elected is not a day (YYYY-MM-DD) or email not an address")
     member = Member(id=int(row["member_id"]), name=row["name"], party=row["party"], email=email)
-    return MemberRow(code, member, elected_on, _posts(row))
+    return MemberRow(line, code, member, elected_on, _posts(row))
 
 
 def _posts(row: dict[str, str]) -> tuple[tuple[PostKind, str], ...]:
@@ -100,18 +101,23 @@ def _posts(row: dict[str, str]) -> tuple[tuple[PostKind, str], ...]:
 def _check_whole(session: Session, file: Path, rows: list[MemberRow]) -> None:
     """Refuse a file that names a seat or a member twice, or a seat that we do not know."""
     codes = [row.constituency_code for row in rows]
-    ids = [str(row.member.id) for row in rows if row.member]
+    ids = [_id_of(row) for row in rows if row.member]
     known = set(session.exec(select(Constituency.code)))
     if not rows:
         raise Invalid("file_inconsistent", f"{file.name} has no rows.")
     problems = {
-        "names constituencies that were not imported": set(codes) - known,
+        "names a constituency that was not imported": set(codes) - known,
         "names a seat twice": _repeated(codes),
         "names a member twice": _repeated(ids),
     }
     for problem, values in problems.items():
-        if values:
-            raise Invalid("file_inconsistent", f"{file.name} {problem}: {_few(values)}.")
+        named = [row for row in rows if {row.constituency_code, _id_of(row)} & values]
+        if named:
+            csv_files.refuse(file, named[-1].line, f"{problem}: {_few(values)}")
+
+
+def _id_of(row: MemberRow) -> str:
+    return str(row.member.id) if row.member else "vacant"
 
 
 def _repeated(values: Iterable[str]) -> set[str]:

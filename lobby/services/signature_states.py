@@ -74,7 +74,10 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[tuple[Signature, Supporter]]:
-    """Signatures with their supporters, in the order of their ids, behind the id `after`."""
+    """Signatures with their supporters, in the order of their ids, behind the id `after`.
+
+    `since` keeps what was signed, confirmed or ended at that time or later.
+    """
     statement = (
         select(Signature, Supporter)
         .join(Supporter, col(Supporter.id) == Signature.supporter_id)
@@ -83,7 +86,8 @@ def page(
     if state is not None:
         statement = statement.where(Signature.state == state)
     if since is not None:
-        statement = statement.where(Signature.signed_at >= since)
+        times = (Signature.signed_at, Signature.confirmed_at, Signature.ended_at)
+        statement = statement.where(sa.or_(*(col(time) >= since for time in times)))
     if after is not None:
         statement = statement.where(Signature.id > after)
     return list(session.exec(statement.order_by(col(Signature.id)).limit(limit)))

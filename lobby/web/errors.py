@@ -39,7 +39,14 @@ async def page_problem(request: Request, error: Exception) -> Response:
         return await _answer(request, error.status_code, message, (), dict(error.headers or {}))
     known = as_lobby_error(error)
     fields = known.fields if isinstance(known, Invalid) else ()
-    return await _answer(request, status_of(known)[0], known.message, fields, headers_of(known))
+    return await _answer(
+        request,
+        status_of(known)[0],
+        known.message,
+        fields,
+        headers_of(known),
+        is_database_away=known.code == "database_unavailable",
+    )
 
 
 async def _answer(
@@ -48,16 +55,21 @@ async def _answer(
     message: str,
     fields: tuple[FieldError, ...],
     headers: dict[str, str],
+    *,
+    is_database_away: bool = False,
 ) -> Response:
-    values = {
+    values: dict[str, Any] = {
         "heading": HEADINGS.get(status, _OTHER),
         "message": message,
         # The usual error is about one field and says the same twice.
         "fields": [item for item in fields if item.field != "token"],
         "says_more": [item.message for item in fields] != [message],
     }
-    lobby: Lobby = request.app.state.lobby
-    response = await run_in_threadpool(_page, lobby, status, values)
+    if is_database_away:  # asking it again would only wait once more
+        response: Response = page("error.html", None, status=status, **values)
+    else:
+        lobby: Lobby = request.app.state.lobby
+        response = await run_in_threadpool(_page, lobby, status, values)
     response.headers.update(headers)
     return response
 

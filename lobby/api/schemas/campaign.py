@@ -102,13 +102,6 @@ class CampaignAnswer(Answer):
     updated_at: datetime
 
 
-class CampaignPage(Answer):
-    """Campaigns, newest first; `next` is the cursor of the following page."""
-
-    campaigns: list[CampaignAnswer]
-    next: str | None
-
-
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """From the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}

@@ -153,13 +153,6 @@ class SignatureAnswer(Answer):
     ended_at: datetime | None
 
 
-class SignaturePage(Answer):
-    """Signatures in the order of their ids; `next` is the cursor of the following page."""
-
-    signatures: list[SignatureAnswer]
-    next: str | None
-
-
 def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
     """With the address as its supporter gave it."""
     plain = {"id", "state", "country", "locale", "source"}
