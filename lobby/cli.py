@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 import typer
 import uvicorn
+from alembic.util import CommandError
 from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -64,11 +65,14 @@ def main() -> None:
         sys.exit(1)
     except ValidationError as error:
         for item in error.errors():
-            name = "_".join(["LOBBY", *(str(part).upper() for part in item["loc"])])
-            tell(f"{name}: {item['msg']}", "red")
+            name = "".join(f"LOBBY_{part}: ".upper() for part in item["loc"])
+            tell(name + item["msg"].removeprefix("Value error, "), "red")
         sys.exit(1)
     except (SQLAlchemyError, sqlite3.Error) as error:
         tell(f"The database refused: {str(error).splitlines()[0]}", "red")
+        sys.exit(1)
+    except (OSError, CommandError) as error:  # a folder, or a version of the schema
+        tell(f"{error}.", "red")
         sys.exit(1)
 
 
@@ -128,6 +132,7 @@ def demo() -> None:
     with opened() as lobby:
         if not lobby.postcodes.available:
             postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+            lobby.postcodes.refresh()
         with lobby.database.write() as session:
             if not demonstration.is_loaded(session):
                 lookup, keyring = lobby.postcodes.lookup, lobby.keyring

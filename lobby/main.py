@@ -17,7 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import worker
 from lobby.api import errors as api_errors
-from lobby.api.middleware import LimitBody, Watch
+from lobby.api.middleware import Guard, Watch
 from lobby.api.routes import router as api_router
 from lobby.services import signatures
 from lobby.services.database import check_schema
@@ -52,7 +52,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
-    app.add_middleware(LimitBody, largest=LARGEST_BODY)
+    app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:

@@ -39,6 +39,13 @@ class Settings(BaseSettings):
             raise ValueError("must be an address such as https://lobby.example.org")
         return value.rstrip("/")
 
+    @field_validator("smtp_url")
+    @classmethod
+    def _has_a_port(cls, value: str) -> str:
+        if urlsplit(value).port == 0:  # asking refuses what is no number
+            raise ValueError("port 0 is none")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -84,7 +91,7 @@ def _with_driver(url: str) -> str:
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
     if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
-        raise ValueError("must start with sqlite:/// or postgresql://")
+        raise ValueError("LOBBY_DATABASE_URL must start with sqlite:/// or postgresql://")
     return url
 
 

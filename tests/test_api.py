@@ -546,6 +546,18 @@ def test_a_body_that_is_far_too_large_is_refused_early(client: TestClient) -> No
     assert_problem(response, 413, "http")
 
 
+def test_a_path_with_a_nul_is_a_404(client: TestClient) -> None:
+    for path in ("/v1/campaigns/%00", "/v1/petitions/a%00b", "/campaigns/%00"):
+        assert client.get(path).status_code == 404
+
+
+def test_head_answers_as_get_without_a_body(client: TestClient) -> None:
+    for path in ("/", f"/v1/campaigns/{CAMPAIGN}"):
+        got, head = client.get(path), client.head(path)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+
+
 def test_a_long_answer_travels_compressed(client: TestClient) -> None:
     response = client.get(f"/v1/campaigns/{CAMPAIGN}/tally", headers={"Accept-Encoding": "gzip"})
     assert response.headers["Content-Encoding"] == "gzip"

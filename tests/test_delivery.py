@@ -69,6 +69,9 @@ class Sink:
         self, server: SMTP, _session: Session, envelope: Envelope
     ) -> str:
         answer = self.answers.pop(0) if self.answers else "250 taken"
+        if answer == "garbled":
+            self.taken.append(envelope)
+            return "what was that?"
         if answer == "drop":
             self.taken.append(envelope)
             assert server.transport is not None
@@ -218,12 +221,13 @@ def test_a_letter_that_is_refused_says_why_and_is_not_counted(lobby: Lobby, sink
     assert sent_letters(lobby) == before
 
 
-def test_a_letter_without_an_answer_after_the_dot_is_uncertain_and_never_goes_again(
-    lobby: Lobby, sink: Sink, clock: Clock
+@pytest.mark.parametrize("answer", ["drop", "garbled"])
+def test_a_letter_without_a_clear_answer_after_the_dot_is_uncertain_and_never_goes_again(
+    lobby: Lobby, sink: Sink, clock: Clock, answer: str
 ) -> None:
     letter = write_letter(lobby)
     # First goes the question to its writer, which finds the letter confirmed and is dropped.
-    sink.answers = ["drop"]
+    sink.answers = [answer]
     deliver(lobby)
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
     for _ in range(5):

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from sqlmodel import Session
 
-from lobby.api.dependencies import SignaturesWriter
+from lobby.api.dependencies import SignaturesWriter, Slug
 from lobby.api.errors import validation_fields
 from lobby.api.schemas.signature import BulkAnswer, NewSignature, RowError, RowResult
 from lobby.models import Scope
@@ -40,7 +40,7 @@ LARGEST_BULK_BYTES = 20_000_000
     },
 )
 async def sign_in_bulk(
-    slug: str,
+    slug: Slug,
     request: Request,
     caller: SignaturesWriter,
     content_type: Annotated[str, Header()] = "application/json",

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from lobby.api.caching import keepable
-from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, TheLobby
+from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, Slug, TheLobby
 from lobby.api.paging import ThePage
 from lobby.api.schemas.campaign import (
     CampaignAnswer,
@@ -33,7 +33,7 @@ def list_campaigns(
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
 def read_campaign(
-    slug: str, request: Request, caller: Anyone, session: ReadSession, now: Now
+    slug: Slug, request: Request, caller: Anyone, session: ReadSession, now: Now
 ) -> Response:
     """One campaign with its petitions, motion, totals and news."""
     viewer = caller.organisation_id if caller else None
@@ -60,7 +60,7 @@ def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby)
 
 @router.patch("/campaigns/{slug}")
 def change_campaign(
-    slug: str, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
+    slug: Slug, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
 ) -> CampaignAnswer:
     """Change what is given. Needs a key with `campaigns:write`; another's campaign is a 404."""
     with lobby.database.read() as session:

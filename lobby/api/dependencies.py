@@ -1,17 +1,21 @@
 """What routes ask for: the service, a session, and whoever calls."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import Depends, Request
+from pydantic import AfterValidator
 from sqlmodel import Session
 
 from lobby.models import Scope
 from lobby.services import organisations
-from lobby.services.errors import Unauthenticated
+from lobby.services.errors import NotFound, Unauthenticated
 from lobby.services.lobby import Lobby
 from lobby.services.organisations import Caller
+
+_SLUG = re.compile(r"[a-z0-9-]{1,80}")
 
 
 def _lobby(request: Request) -> Lobby:
@@ -33,6 +37,17 @@ def _writing(lobby: "TheLobby") -> Iterator[Session]:
         yield session
 
 
+def _known_form(slug: str) -> str:
+    """A slug of another form is no wrong input to a reader, but a thing that is not there.
+
+    So nothing else reaches the database, where PostgreSQL would stumble over a NUL.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise NotFound("not_found", "There is no such thing here.")
+    return slug
+
+
+Slug = Annotated[str, AfterValidator(_known_form)]
 TheLobby = Annotated[Lobby, Depends(_lobby)]
 Now = Annotated[datetime, Depends(_now)]
 # scope="function": the transaction ends before the answer goes, so that a failed commit is an error

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from lobby.api.schemas.letter import (
     DraftAnswer,
     DraftRequest,
@@ -22,7 +22,7 @@ router = APIRouter(tags=["letters"])
 
 @router.post("/campaigns/{slug}/letters/draft")
 def draft(
-    slug: str, body: DraftRequest, lobby: TheLobby, session: ReadSession, now: Now
+    slug: Slug, body: DraftRequest, lobby: TheLobby, session: ReadSession, now: Now
 ) -> DraftAnswer:
     """The letter that suits today's MP of a postcode. Nothing is kept."""
     campaign = campaigns.public(session, slug)
@@ -36,7 +36,7 @@ def draft(
 
 @router.post("/campaigns/{slug}/letters", status_code=201)
 def take_in(
-    slug: str, body: NewLetterBody, lobby: TheLobby, session: WriteSession, now: Now
+    slug: Slug, body: NewLetterBody, lobby: TheLobby, session: WriteSession, now: Now
 ) -> LetterPending:
     """Take a letter in. It goes to the MP of the postal address once confirmed by mail.
 

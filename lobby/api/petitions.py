@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from lobby.api.caching import keepable
 from lobby.api.campaigns import changes
-from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, WriteSession
+from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, Slug, WriteSession
 from lobby.api.schemas.petition import (
     NewPetition,
     PetitionAnswer,
@@ -18,7 +18,7 @@ router = APIRouter(tags=["petitions"])
 
 @router.get("/petitions/{slug}", response_model=PetitionAnswer)
 def read_petition(
-    slug: str, request: Request, caller: Anyone, session: ReadSession, now: Now
+    slug: Slug, request: Request, caller: Anyone, session: ReadSession, now: Now
 ) -> Response:
     """One petition with its count of confirmed signatures."""
     viewer = caller.organisation_id if caller else None
@@ -29,7 +29,7 @@ def read_petition(
 
 @router.post("/campaigns/{slug}/petitions", status_code=201)
 def create_petition(
-    slug: str, body: NewPetition, caller: CampaignsWriter, session: WriteSession, now: Now
+    slug: Slug, body: NewPetition, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> PetitionAnswer:
     """Add a petition to a campaign. Needs a key with `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -39,7 +39,7 @@ def create_petition(
 
 @router.patch("/petitions/{slug}")
 def change_petition(
-    slug: str, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
+    slug: Slug, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> PetitionAnswer:
     """Change what is given. Needs a key with `campaigns:write`; another's petition is a 404."""
     petition = petitions.own(session, slug, organisation_id=caller.organisation_id)

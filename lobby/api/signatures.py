@@ -9,6 +9,7 @@ from lobby.api.dependencies import (
     Now,
     ReadSession,
     SignaturesReader,
+    Slug,
     TheLobby,
     WriteSession,
 )
@@ -38,7 +39,7 @@ MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm y
 
 
 @router.post("/petitions/{slug}/signatures", status_code=201)
-async def sign(slug: str, body: NewSignature, request: Request, caller: Anyone) -> SignedAnswer:
+async def sign(slug: Slug, body: NewSignature, request: Request, caller: Anyone) -> SignedAnswer:
     """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
 
     On disk when answered. Repeating a request does no harm: one signature an address and petition.
@@ -91,7 +92,7 @@ def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) ->
 
 @router.get("/petitions/{slug}/signatures")
 def read_signatures(
-    slug: str,
+    slug: Slug,
     request: Request,
     response: Response,
     page: ThePage,

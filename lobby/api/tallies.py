@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from sqlmodel import Session
 
 from lobby.api.caching import keepable, keepable_bytes
-from lobby.api.dependencies import Now, ReadSession
+from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
 from lobby.services import campaigns, tallies
 from lobby.services.standing import Eligibility, Standing
@@ -38,7 +38,7 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     responses={200: {"content": {CSV: {}}}},
 )
 def read_tally(
-    slug: str,
+    slug: Slug,
     request: Request,
     session: ReadSession,
     now: Now,
@@ -53,7 +53,7 @@ def read_tally(
 
 @router.get("/campaigns/{slug}/tally.csv", response_class=Response)
 def download_tally(
-    slug: str,
+    slug: Slug,
     request: Request,
     session: ReadSession,
     now: Now,

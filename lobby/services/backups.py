@@ -32,7 +32,11 @@ def restore(settings: Settings, source: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(source.read_bytes())
     _check_is_ours(part, source.name)
-    _check_is_idle(target)
+    try:
+        _check_is_idle(target)
+    except Conflict:
+        part.unlink()
+        raise
     for journal in ("-wal", "-shm"):
         target.with_name(target.name + journal).unlink(missing_ok=True)
     _sync(part)
@@ -67,6 +71,8 @@ def _check_is_idle(file: Path) -> None:
             mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]
         except sqlite3.OperationalError:
             mode = "busy"
+        except sqlite3.DatabaseError:
+            mode = "delete"  # damaged, which is a reason to restore
     if mode != "delete":
         raise Conflict("database_in_use", "The database is in use: stop the server first.")
 

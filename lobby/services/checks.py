@@ -42,10 +42,8 @@ def _schema(lobby: Lobby) -> list[Finding]:
 def _postcodes(lobby: Lobby) -> list[Finding]:
     if lobby.postcodes.available:
         return []
-    text = (
-        lobby.postcodes.problem or "There is no postcode directory: run `lobby import postcodes`."
-    )
-    return [Finding(text)]
+    problem = lobby.postcodes.problem or "There is no postcode directory."
+    return [Finding(f"{problem} Run `lobby import postcodes`.")]
 
 
 def _sqlite(lobby: Lobby) -> list[Finding]:

@@ -162,9 +162,12 @@ class SmtpCourier:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}")
-        if code == 250:
+        if 200 <= code < 300:
             return Delivery(MessageState.ACCEPTED, _said(code, reply))
-        return self._refused(code, reply)
+        if 400 <= code < 600:
+            return self._refused(code, reply)
+        self.close()
+        return Delivery(MessageState.UNCERTAIN, f"no clear answer after the dot: {reply!r}")
 
     def _refused(self, code: int, reply: bytes | str) -> Delivery:
         self.close()

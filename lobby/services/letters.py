@@ -176,6 +176,13 @@ def address_of(letter: Letter) -> Address:
     return Address(**json.loads(letter.address.text))
 
 
+def text_as_sent(letter: Letter) -> str:
+    """The letter, its writer's name and full postal address: offices ask for them first."""
+    body: str = letter.body.text.rstrip()
+    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
+    return "\n".join([body, *name, *address_of(letter).lines(), ""])
+
+
 def situation_of(session: Session, letter: Letter, *, now: datetime) -> Situation:
     """Whom a letter would go to now: resolved again at the moment of sending."""
     campaign = session.get_one(Campaign, letter.campaign_id)

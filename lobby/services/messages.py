@@ -157,18 +157,11 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
         sender_name=name,
         reply_to=(name, supporter.email.text),
         subject=letter.subject.text,
-        body=_with_address(letter),
+        body=letters.text_as_sent(letter),
         message_id=_message_id(message, post),
         campaign=found.campaign.title,
         is_automatic=False,
     )
-
-
-def _with_address(letter: Letter) -> str:
-    """The letter, its writer's name and full postal address: offices ask for them first."""
-    body = letter.body.text.rstrip()
-    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
-    return "\n".join([body, *name, *letters.address_of(letter).lines(), ""])
 
 
 def _message_id(message: OutboxMessage, post: Post) -> str:

@@ -139,6 +139,11 @@ class CurrentDirectory:
         """
         return self._current().lookup(postcode)
 
+    def refresh(self) -> None:
+        """Look for a new import now: for whoever has just made one."""
+        self._look_at = _NEVER_LOOKED
+        self._current()
+
     @property
     def available(self) -> bool:
         """Whether there is a directory to ask."""

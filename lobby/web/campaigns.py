@@ -4,9 +4,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from lobby.api.dependencies import Now, ReadSession
+from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.services import campaign_views, campaigns
-from lobby.web.dependencies import Slug, Viewer
+from lobby.web.dependencies import Viewer
 from lobby.web.forms import Form
 from lobby.web.rendering import page
 

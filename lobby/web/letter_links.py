@@ -61,17 +61,10 @@ def _page(session: Session, letter_id: UUID, token: str, now: datetime) -> Respo
         member=session.get_one(Member, letter.member_id),
         constituency=session.get_one(Constituency, letter.constituency_code),
         campaign=session.get_one(Campaign, letter.campaign_id),
-        text=_as_it_goes(letter),
+        text=letters.text_as_sent(letter),
         warning=_reason_to_hold(session, letter, now),
         can_cancel=letter.state in _CANCELLABLE,
     )
-
-
-def _as_it_goes(letter: Letter) -> str:
-    """The text with name and address below, as the mail to the MP will have it."""
-    body: str = letter.body.text.rstrip()
-    name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
-    return "\n".join([body, *name, *letters.address_of(letter).lines()])
 
 
 def _reason_to_hold(session: Session, letter: Letter, now: datetime) -> str | None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
-from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import status_of
 from lobby.models import Campaign, CampaignStatus, MotionStatus
 from lobby.services import campaign_views, campaigns, letters, postcodes, texts
@@ -18,7 +18,6 @@ from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.letters import Draft, NewLetter, Situation
 from lobby.services.lobby import Lobby
 from lobby.web import dev_mail, forms
-from lobby.web.dependencies import Slug
 from lobby.web.rendering import page, see_other
 
 LONGEST_PERSONAL = 3000

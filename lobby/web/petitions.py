@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
-from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import headers_of, status_of
 from lobby.models import Campaign
 from lobby.services import campaign_views, petitions, postcodes, texts
@@ -15,7 +15,7 @@ from lobby.services.errors import Invalid, Limited, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import HOME, SignatureRequest
 from lobby.web import dev_mail, forms
-from lobby.web.dependencies import Slug, Viewer
+from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page, see_other
 
 ABROAD = "ZZ"  # ISO 3166-1 leaves it to its users: here, 'outside the UK, not asked where'

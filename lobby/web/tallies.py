@@ -11,14 +11,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from lobby.api.dependencies import Now, ReadSession
+from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.models.constituency import NATIONS
 from lobby.services import campaigns, tallies
 from lobby.services.errors import Invalid
 from lobby.services.standing import Eligibility, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
 from lobby.web import words
-from lobby.web.dependencies import Slug, Viewer
+from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)

@@ -1,0 +1,506 @@
+"""The `lobby` command, as an operator runs it: a process of its own over a data folder."""
+
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx2
+import psycopg
+import pytest
+import typer.main
+from support import SECRET
+from typer.testing import CliRunner
+
+from lobby.cli import app
+from lobby.models import Scope
+from lobby.services import demonstration, organisations
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.settings import Settings
+
+COMMAND = Path(sys.executable).with_name("lobby")
+ORGANISATION = demonstration.about().organisation
+KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
+Done = subprocess.CompletedProcess[str]
+
+
+@dataclass
+class Cli:
+    """The command over one data folder, with settings of its own and nobody else's."""
+
+    data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        return kept | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
+
+    def __call__(self, *arguments: str | Path, **settings: str) -> Done:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def refused(self, *arguments: str | Path, **settings: str) -> str:
+        """The sentence with which a command refuses."""
+        done = self(*arguments, **settings)
+        assert done.returncode == 1, done
+        assert done.stdout == ""
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+    @contextmanager
+    def running(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+        """A command that runs until it is told to stop."""
+        process = subprocess.Popen(
+            [COMMAND, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @property
+    def database(self) -> Path:
+        return self.data / "lobby.db"
+
+    def sql(self, statement: str) -> list[Any]:
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        names = [name for (name,) in self.sql("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {name: self.sql(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
+
+    @contextmanager
+    def lobby(self) -> Iterator[Lobby]:
+        """The same data, in this process."""
+        lobby = open_lobby(Settings(data_dir=self.data))
+        yield lobby
+        lobby.close()
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command over a folder that does not exist yet."""
+    return Cli(tmp_path / "data")
+
+
+@pytest.fixture(scope="module")
+def demonstration_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demonstration") / "data"
+    done = Cli(folder)("demo")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def demo(demonstration_folder: Path, cli: Cli) -> Cli:
+    """The command over a copy of the demonstration."""
+    shutil.copytree(demonstration_folder, cli.data)
+    return cli
+
+
+def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait for something that a running command is about to do."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+# ---- help
+
+
+def commands() -> Iterator[list[str]]:
+    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        for name, part in getattr(command, "commands", {}).items():
+            yield from walk(part, [*path, name])
+
+    return walk(typer.main.get_command(app), [])
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+
+
+def test_help_needs_no_settings_and_makes_no_files(cli: Cli) -> None:
+    done = cli("key", "create", "--help", LOBBY_BASE_URL="nonsense")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "campaigns:write" in done.stdout
+    assert not cli.data.exists()
+
+
+# ---- the demonstration
+
+
+def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
+    before = demo.counts()
+    done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
+    assert (done.returncode, done.stderr) == (0, "")
+    for told in ("127.0.0.1:8123/campaigns/", demonstration.ORGANISER, demonstration.PASSWORD):
+        assert told in done.stdout
+    assert demo.counts() == before
+    assert before["signature"] == demonstration.SIGNATURES
+
+
+def test_the_check_finds_no_trouble_in_the_demonstration(demo: Cli) -> None:
+    done = demo("check")
+    assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
+
+
+def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
+    demo.sql(
+        "UPDATE petition_tally SET confirmed = confirmed + 1 WHERE constituency_code = 'S14000078'"
+    )
+    done = demo("check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "S14000078: the tally says" in done.stderr
+
+
+def test_the_check_misses_the_postcodes(cli: Cli) -> None:
+    done = cli("check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no postcode directory" in done.stderr
+    assert "Run `lobby import postcodes`." in done.stderr
+
+
+# ---- organisations, partners, organisers, keys
+
+
+def test_an_organisation_gets_its_partner_its_organiser_and_a_key(cli: Cli) -> None:
+    def said(*arguments: str) -> str:
+        done = cli(*arguments)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+
+    assert said("organisation", "create", "Our Union", "--slug", "our-union") == "our-union\n"
+    of_it = ("--organisation", "our-union")
+    assert said("partner", "create", "A Paper", *of_it, "--slug", "a-paper") == "a-paper\n"
+    password = said("organiser", "create", "boss@example.org", *of_it)
+    key = said("key", "create", *of_it, "--partner", "a-paper", "--scope", "signatures:write")
+    assert KEY.fullmatch(key), "the key, alone"
+
+    with cli.lobby() as lobby, lobby.database.read() as session:
+        caller = organisations.caller_of(session, key.strip())
+        assert caller.scopes == {Scope.SIGNATURES_WRITE}
+        assert caller.partner_id is not None
+        organiser = organisations.sign_in(
+            session, lobby.keyring, email="boss@example.org", password=password.strip()
+        )
+        assert organiser.organisation_id == caller.organisation_id
+    raw = cli.database.read_bytes()
+    assert key.strip().rpartition("_")[2].encode() not in raw
+    assert b"boss@example.org" not in raw
+
+
+OF_IT = ("--organisation", ORGANISATION)
+REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
+    "a slug that is taken": (
+        ("organisation", "create", "Again", "--slug", ORGANISATION),
+        f"There is an organisation '{ORGANISATION}' already.",
+    ),
+    "an organisation that is not there": (
+        ("partner", "create", "A Paper", "--organisation", "nobody", "--slug", "a-paper"),
+        "There is no organisation 'nobody'.",
+    ),
+    "an organiser who is there": (
+        ("organiser", "create", demonstration.ORGANISER, *OF_IT),
+        f"There is an organiser {demonstration.ORGANISER} already.",
+    ),
+    "a scope that is unknown": (
+        ("key", "create", *OF_IT, "--scope", "tallies:read", "--scope", "everything"),
+        f"Unknown scope everything; known: {', '.join(Scope)}.",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", list(REFUSALS))
+def test_what_is_refused_is_told_in_a_sentence(case: str, demo: Cli) -> None:
+    before = demo.counts()
+    arguments, sentence = REFUSALS[case]
+    assert demo.refused(*arguments) == sentence
+    assert demo.counts() == before
+
+
+# ---- imports
+
+
+def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
+    folder = demonstration.FOLDER
+    assert cli("import", "constituencies", folder / "constituencies.csv").stdout == (
+        "14 constituencies.\n"
+    )
+    assert cli("import", "members", folder / "members.csv").stdout == (
+        "14 seats: 13 filled, 1 vacant. Memberships begun: 13, ended: 0. "
+        "Members without e-mail: 0.\n"
+    )
+    done = cli("import", "postcodes", folder / "postcodes.csv")
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert re.search(r"^rows read +58$", done.stdout, re.MULTILINE)
+    assert cli("check").returncode == 0
+
+
+def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
+    assert "nowhere.csv" in cli.refused("import", "postcodes", tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("what", "complaint"),
+    [
+        ("postcodes", ""),
+        ("constituencies", " lacks the columns gss, name, region."),
+        ("members", " lacks the columns constituency_gss, elected, email, member_id, name, party."),
+    ],
+)
+def test_a_bad_file_is_named_in_one_line_whatever_it_is_called(
+    what: str, complaint: str, cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "an odd [bold] name of some length [x].csv"
+    file.write_text("one,two\n1,2\n", encoding="utf-8")
+    assert file.name + complaint in cli.refused("import", what, file)
+    assert not (cli.data / "postcodes.bin").exists()
+
+
+def test_an_import_that_fails_leaves_the_rows_of_before(demo: Cli, tmp_path: Path) -> None:
+    before = demo.counts()
+    file = tmp_path / "members.csv"
+    rows = (demonstration.FOLDER / "members.csv").read_text(encoding="utf-8")
+    file.write_text(rows.replace("900013", "many"), encoding="utf-8", newline="")
+    assert demo.refused("import", "members", file) == (
+        "members.csv, line 9: member_id 'many' is not a number."
+    )
+    assert demo.counts() == before
+
+
+# ---- migrations
+
+
+def test_the_schema_goes_down_to_nothing_and_up_again(demo: Cli) -> None:
+    assert demo("migrate", "base").returncode == 0
+    assert demo.counts() == {"alembic_version": 0}
+    assert demo("migrate").returncode == 0
+    assert set(demo.counts().values()) == {0, 1}, "a version, and nothing else"
+
+
+def test_a_version_that_does_not_exist_is_refused(demo: Cli) -> None:
+    before = demo.counts()
+    assert "9999" in demo.refused("migrate", "9999")
+    assert demo.counts() == before
+
+
+def test_a_database_of_another_version_is_not_worked_on(demo: Cli) -> None:
+    demo.sql("UPDATE alembic_version SET version_num = '0000'")
+    sentence = demo.refused("check")
+    assert "run `lobby migrate`" in sentence
+
+
+# ---- backup and restore
+
+
+@pytest.fixture(scope="module")
+def copy(demonstration_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A backup of the demonstration."""
+    file = tmp_path_factory.mktemp("backup") / "copy.db"
+    done = Cli(demonstration_folder)("backup", file)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert str(file) in done.stderr
+    return file
+
+
+def test_a_backup_is_whole_private_and_can_be_put_back(demo: Cli, copy: Path) -> None:
+    before = demo.counts()
+    assert copy.stat().st_mode & 0o777 == 0o600
+    demo.sql("DELETE FROM signature")
+    assert demo("restore", copy).returncode == 0
+    assert demo.counts() == before
+    assert demo("check").returncode == 0
+    assert copy.exists()
+
+
+def test_a_backup_never_writes_over_a_file(demo: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    file.write_text("precious")
+    assert demo.refused("backup", file) == "copy.db exists already."
+    assert file.read_text() == "precious"
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database " * 99, None], ids=str)
+def test_what_is_no_backup_is_not_put_back(
+    content: bytes | None, demo: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "copy.db"
+    if content is None:  # a database, but somebody else's
+        with closing(sqlite3.connect(file)) as connection, connection:
+            connection.execute("CREATE TABLE something (id INTEGER)")
+    else:
+        file.write_bytes(content)
+    before, files = demo.counts(), sorted(demo.data.iterdir())
+    assert demo.refused("restore", file) == "copy.db is not a whole copy of a lobby's database."
+    assert demo.counts() == before
+    assert sorted(demo.data.iterdir()) == files
+
+
+def test_a_damaged_database_can_be_replaced_by_its_backup(demo: Cli, copy: Path) -> None:
+    before = demo.counts()
+    demo.database.write_bytes(b"nothing of use" * 1000)
+    assert demo("restore", copy).returncode == 0
+    assert demo.counts() == before
+
+
+def test_a_restore_makes_a_database_where_there_is_none(cli: Cli, copy: Path) -> None:
+    assert cli("restore", copy).returncode == 0
+    assert cli.counts()["signature"] == demonstration.SIGNATURES
+
+
+# ---- running
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def test_a_backup_is_made_beside_a_server_and_a_restore_is_not(demo: Cli, tmp_path: Path) -> None:
+    port = free_port()
+    address = f"http://127.0.0.1:{port}/livez"
+
+    def answers() -> bool:
+        try:
+            return httpx2.get(address).status_code == 200
+        except httpx2.ConnectError:
+            return False
+
+    file = tmp_path / "copy.db"
+    with demo.running("serve", "--port", str(port)) as server:
+        until(answers, server)
+        assert demo("backup", file).returncode == 0
+        assert demo.refused("restore", file) == "The database is in use: stop the server first."
+        assert not list(demo.data.glob("*.part"))
+        assert answers()
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) in (0, -signal.SIGTERM)
+
+
+def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
+    mails = demo.data / "mail"
+    with demo.running("worker") as worker:
+        until(lambda: any(mails.glob("*.eml")), worker)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=20) == 0
+        assert worker.stderr is not None
+        assert "Traceback" not in worker.stderr.read()
+
+
+# ---- settings
+
+
+def test_a_secret_is_made_once_and_kept_to_the_operator(demo: Cli) -> None:
+    file = demo.data / "secret_key"
+    assert file.stat().st_mode & 0o777 == 0o600
+    secret = file.read_text()
+    assert len(secret.strip()) >= 32
+    assert demo("migrate").returncode == 0
+    assert file.read_text() == secret
+
+
+def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
+    wrong = {
+        "LOBBY_SECRET_KEY": "too short, but not to be shown",
+        "LOBBY_BASE_URL": "lobby.example.org",
+        "LOBBY_MOTIONS_API_URL": "http://[parliament",
+        "LOBBY_SMTP_URL": "smtp://user:password@relay:post",
+        "LOBBY_WORKER": "sometimes",
+    }
+    done = cli("check", **wrong)
+    assert (done.returncode, done.stdout) == (1, "")
+    told = done.stderr.splitlines()
+    assert sorted(line.partition(":")[0] for line in told) == sorted(wrong)
+    assert "not to be shown" not in done.stderr
+    assert "password" not in done.stderr
+    assert not cli.data.exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"LOBBY_DATABASE_URL": "postgresql://localhost/lobby"},
+            "LOBBY_SECRET_KEY is required with PostgreSQL",
+        ),
+        (
+            {"LOBBY_DATABASE_URL": "mysql://localhost/lobby"},
+            "LOBBY_DATABASE_URL must start with sqlite:/// or postgresql://",
+        ),
+        (
+            {"LOBBY_SMTP_URL": "pigeon://loft"},
+            "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.",
+        ),
+    ],
+    ids=["no secret", "database", "post"],
+)
+def test_a_setting_that_does_not_fit_is_named(
+    cli: Cli, settings: dict[str, str], sentence: str
+) -> None:
+    assert cli.refused("check", **settings) == sentence
+    assert not cli.database.exists()
+
+
+def test_a_data_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_text("not a folder")
+    assert "Not a directory" in Cli(file / "data").refused("check")
+
+
+# ---- PostgreSQL
+
+
+@pytest.fixture
+def on_postgres(postgres: str, tmp_path: Path) -> Cli:
+    """The command over an empty PostgreSQL database."""
+    name = f"cli_{uuid4().hex}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = postgres.replace("/postgres?", f"/{name}?")
+    return Cli(tmp_path / "data", {"LOBBY_DATABASE_URL": url, "LOBBY_SECRET_KEY": SECRET})
+
+
+def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:
+    first, second = on_postgres("demo"), on_postgres("demo")
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert first.stdout == second.stdout
+    assert on_postgres("check").stdout == "No trouble found.\n"
+    assert KEY.fullmatch(on_postgres("key", "create", *OF_IT, "--scope", "tallies:read").stdout)
+    assert "pg_dump" in on_postgres.refused("backup", tmp_path / "copy.db")
+    assert not (on_postgres.data / "secret_key").exists()
+    assert not (on_postgres.data / "lobby.db").exists()
+
+
+def test_a_postgresql_that_does_not_answer_is_told(cli: Cli) -> None:
+    url = f"postgresql://127.0.0.1:{free_port()}/lobby"
+    told = cli.refused("check", LOBBY_DATABASE_URL=url, LOBBY_SECRET_KEY=SECRET)
+    assert told.startswith("The database refused: ")
