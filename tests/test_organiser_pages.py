@@ -1,0 +1,203 @@
+"""The tally, signing in, and the mail of the demonstration."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from pages import (
+    RAW_VALUES,
+    TALLY,
+    sign,
+    sign_in,
+    visible,
+)
+from support import (
+    CAMPAIGN,
+    PETITION,
+    Clock,
+    Post,
+)
+
+from lobby.main import create_app
+from lobby.services import (
+    campaigns,
+    demonstration,
+    organisations,
+)
+from lobby.services.lobby import Lobby
+from lobby.services.tokens import Purpose
+
+
+@pytest.fixture
+def near(lobby: Lobby) -> Iterator[TestClient]:
+    """The application as it serves a browser on the same machine."""
+    settings = lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
+    app = create_app(settings, lobby=replace(lobby, settings=settings))
+    host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
+    with TestClient(app, follow_redirects=False, **host) as client:  # type: ignore[arg-type] # both are given
+        yield client
+
+
+def test_the_tally_has_every_seat_and_its_sums(client: TestClient) -> None:
+    page = client.get(TALLY)
+    told = visible(page)
+    assert "4 of 14 MPs have signed (of 8 who can)" in told
+    assert page.text.count('<th scope="row">') == 14
+    assert "Parliament’s list last checked 1 July 2026, 13:00" in told
+    assert "Took their name off" in told
+    assert "Primary sponsor, 18 May 2026" in told
+    assert not RAW_VALUES.search(told)
+
+
+def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -> None:
+    query = "?standing=signed&sort=-signatures"
+    page = client.get(TALLY + query + "&party=&nation=&region=")
+    assert page.text.count('<th scope="row">') == 4
+    csv = re.search(r'href="(/v1/[^"]+)"', page.text)
+    assert csv
+    assert csv.group(1) == f"/v1{TALLY}.csv{query.replace('&', '&amp;')}"
+    rows = client.get(csv.group(1).replace("&amp;", "&")).text.splitlines()[1:]
+    shown = re.findall(r'<th scope="row">([^<]+)', page.text)
+    assert [row.split(",")[1] for row in rows] == shown
+    assert '<option value="signed" selected>' in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("standing=maybe", "Standing"),
+        ("eligibility=perhaps", "Eligibility"),
+        ("nation=Mars", "Nation"),
+        ("sort=colour", "Order"),
+        ("page=x", "Page"),
+        ("page=0", "Page"),
+    ],
+)
+def test_a_bad_filter_is_named(client: TestClient, query: str, field: str) -> None:
+    page = client.get(f"{TALLY}?{query}")
+    assert page.status_code == 422
+    assert f"{field} :" in visible(page)
+
+
+def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lobby.web.tallies.PAGE", 5)
+    first, last = client.get(TALLY), client.get(f"{TALLY}?page=3")
+    assert "Seats 1 to 5 of 14" in visible(first)
+    assert "Seats 11 to 14 of 14" in visible(last)
+    assert "Next" not in visible(last)
+    assert client.get(f"{TALLY}?show=all").text.count('<th scope="row">') == 14
+    assert "No seat is shown" in visible(client.get(f"{TALLY}?page=99"))
+
+
+def test_an_organiser_signs_in_sees_their_campaigns_and_signs_out(client: TestClient) -> None:
+    assert client.get("/organiser").headers["Location"] == "/sign-in"
+    answer = sign_in(client)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/organiser")
+    cookie = answer.headers["Set-Cookie"]
+    assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/"))
+    assert "Secure" not in cookie  # this service is at a plain http address
+    page = client.get("/organiser")
+    assert "Keep NHS Professionals public" in visible(page)
+    assert "360 signatures" in visible(page)
+    assert client.get("/sign-in").headers["Location"] == "/organiser"
+    client.post("/sign-out")
+    assert client.get("/organiser").status_code == 303
+
+
+def test_behind_https_the_cookie_is_secure(lobby: Lobby) -> None:
+    settings = lobby.settings.model_copy(update={"base_url": "https://lobby.example.org"})
+    app = create_app(settings, lobby=replace(lobby, settings=settings))
+    with TestClient(app, follow_redirects=False) as client:
+        assert "Secure" in sign_in(client).headers["Set-Cookie"]
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: TestClient) -> None:
+    wrong = sign_in(client, password="not this one")
+    unknown = client.post("/sign-in", data={"email": "who@example.org", "password": "x"})
+    assert wrong.status_code == unknown.status_code == 422
+    assert "do not fit together" in visible(wrong)
+    assert wrong.text.replace(demonstration.ORGANISER, "who@example.org") == unknown.text
+    assert "not this one" not in wrong.text
+
+
+@pytest.mark.parametrize("cookie", ["", "nonsense", "a.b.c"])
+def test_a_bad_cookie_is_nobody(client: TestClient, cookie: str) -> None:
+    client.cookies.set("lobby_organiser", cookie)
+    assert client.get("/organiser").status_code == 303
+    assert client.get(f"/campaigns/{CAMPAIGN}").status_code == 200
+
+
+def test_a_cookie_ends_after_half_a_day_and_no_mailed_link_can_stand_for_it(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    sign_in(client)
+    token = client.cookies["lobby_organiser"]
+    organiser_id = lobby.tokens.read(Purpose.ORGANISER, token)
+    clock.advance(hours=13)
+    assert client.get("/organiser").status_code == 303
+    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.CONFIRM, organiser_id))
+    assert client.get("/organiser").status_code == 303
+
+
+def test_an_organiser_sees_only_their_own_organisations_campaigns(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        other = organisations.create(session, name="Other", slug="other", now=lobby.clock())
+        values = {"slug": "theirs", "title": "Not yours", "summary": "s", "status": "draft"}
+        campaigns.create(session, organisation_id=other.id, values=values, now=lobby.clock())
+    sign_in(client)
+    assert "Not yours" not in client.get("/organiser").text
+    assert client.get("/campaigns/theirs").status_code == 404
+
+
+def test_the_demonstrations_mail_is_readable_on_this_machine(
+    near: TestClient, lobby: Lobby
+) -> None:
+    sign(near)
+    Post(lobby).deliver()
+    page = near.get("/dev/mail")
+    newest = re.search(r'href="(/dev/mail/[^"]+\.eml)"', page.text)
+    assert newest
+    mail = near.get(newest.group(1))
+    assert "anna@example.org" in visible(mail)
+    link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
+    assert link
+    assert near.get(link.group(1)).status_code == 200
+    assert 'href="/dev/mail"' in near.get(f"/petitions/{PETITION}/check-your-mail").text
+
+
+def test_mail_names_cannot_lead_out_of_the_folder(near: TestClient, lobby: Lobby) -> None:
+    assert lobby.mail_folder
+    outside = lobby.mail_folder.folder.parent / "secret.eml"
+    outside.write_text("Subject: secret\n\nsecret")
+    for name in ("..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "secret.eml", str(outside), "%00"):
+        assert near.get(f"/dev/mail/{name}").status_code == 404
+
+
+def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
+    near: TestClient, client: TestClient
+) -> None:
+    assert near.get("/dev/mail").status_code == 200
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
+        assert near.get("/dev/mail", headers={"Host": host}).status_code == 404
+    assert client.get("/dev/mail").status_code == 404  # its base URL is no loopback address
+    app: Any = near.app
+    far = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
+    assert far.get("/dev/mail").status_code == 404
+    assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
+
+
+def test_without_a_demonstration_there_is_no_banner_and_no_mail(empty_lobby: Lobby) -> None:
+    settings = empty_lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
+    app = create_app(settings, lobby=replace(empty_lobby, settings=settings))
+    host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
+    with TestClient(app, **host) as client:  # type: ignore[arg-type] # both are given
+        assert "This is a demonstration" not in client.get("/").text
+        assert "There are no campaigns here yet." in client.get("/").text
+        assert client.get("/dev/mail").status_code == 404
