@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from lobby.api.schemas.problem import MEDIA_TYPE
 from lobby.services.errors import (
     Conflict,
     FieldError,
@@ -24,7 +25,6 @@ from lobby.services.errors import (
     Unavailable,
 )
 
-MEDIA_TYPE = "application/problem+json"
 # The first that fits: subclasses stand before their parents.
 STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (NotFound, 404, "Not found"),

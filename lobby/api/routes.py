@@ -12,8 +12,9 @@ from lobby.api import (
     signatures,
     tallies,
 )
+from lobby.api.schemas.problem import problems
 
 router = APIRouter()
 for part in (campaigns, petitions, signatures, bulk, letters, tallies, postcodes):
-    router.include_router(part.router, prefix="/v1")
-router.include_router(health.router)
+    router.include_router(part.router, prefix="/v1", responses=problems())
+router.include_router(health.router, responses=problems())

@@ -1,0 +1,444 @@
+"""Tests of the system itself: what holds for every route, setting, migration, module and file."""
+
+import ast
+import os
+import re
+import subprocess
+from collections.abc import Iterator, Set
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import iter_route_contexts
+from fastapi.testclient import TestClient
+from sqlalchemy.engine import Inspector
+from sqlmodel import SQLModel
+from support import CAMPAIGN, PETITION
+
+from lobby.models import Scope
+from lobby.services import database
+from lobby.services.lobby import Lobby
+from lobby.settings import ROOT, Settings
+
+LARGEST_FILE = 300_000
+LONGEST_MODULE = 450
+
+
+# ---- routes: each asks for a key, or is meant for everybody
+
+PUBLIC = {
+    "GET /v1/campaigns",
+    "GET /v1/campaigns/{slug}",
+    "GET /v1/campaigns/{slug}/tally",
+    "GET /v1/campaigns/{slug}/tally.csv",
+    "GET /v1/petitions/{slug}",
+    "GET /v1/postcodes/{postcode}",
+    "POST /v1/campaigns/{slug}/letters",
+    "POST /v1/campaigns/{slug}/letters/draft",
+    "POST /v1/letters/cancel",
+    "POST /v1/letters/confirm",
+    "POST /v1/petitions/{slug}/signatures",
+    "POST /v1/signatures/confirm",
+    "POST /v1/signatures/disown",
+    "POST /v1/signatures/withdraw",
+}
+
+
+def scopes_in(dependant: Dependant) -> Set[Scope]:
+    """The scopes that a route's dependencies ask for."""
+    found = {scope for part in dependant.dependencies for scope in scopes_in(part)}
+    return found | {
+        scope for scope in [getattr(dependant.call, "required_scope", None)] if scope is not None
+    }
+
+
+def api_routes(app: FastAPI) -> dict[str, Set[Scope]]:
+    """Every call under /v1, with the scopes that it needs."""
+    calls = {}
+    for route in iter_route_contexts(app.routes):
+        path = route.path or ""
+        if path.startswith("/v1/"):
+            dependant: Any = getattr(route, "dependant", None)
+            assert isinstance(dependant, Dependant), f"{path} is no route of the API's kind"
+            for method in route.methods or ():
+                calls[f"{method} {path}"] = scopes_in(dependant)
+    return calls
+
+
+@pytest.fixture
+def app(client: TestClient) -> FastAPI:
+    assert isinstance(client.app, FastAPI)
+    return client.app
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_every_call_needs_a_scope_or_is_meant_for_everybody(app: FastAPI) -> None:
+    calls = api_routes(app)
+    assert {call for call, scopes in calls.items() if not scopes} == PUBLIC
+    assert len(calls) > len(PUBLIC)
+    assert all(len(scopes) <= 1 for scopes in calls.values())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_call_that_needs_a_scope_is_refused_without_a_key(
+    app: FastAPI, client: TestClient
+) -> None:
+    for call in sorted(api_routes(app).keys() - PUBLIC):
+        method, path = call.split(" ")
+        slug = PETITION if "petitions/" in path else CAMPAIGN
+        answer = client.request(method, path.replace("{slug}", slug), json={})
+        assert (answer.status_code, answer.json()["code"]) == (401, "key_missing"), call
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_every_call_is_described(app: FastAPI) -> None:
+    described = {
+        f"{method.upper()} {path}"
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+    }
+    assert api_routes(app).keys() <= described
+
+
+# ---- settings: each is documented, and nothing else is
+
+
+def documented() -> dict[str, str]:
+    """Variables of the table in docs/settings.md, with what it says of their defaults."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    fields = {f"LOBBY_{name.upper()}" for name in Settings.model_fields}
+    assert documented().keys() == fields
+    everywhere = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"LOBBY_[A-Z_]+", everywhere)) <= fields
+
+
+def test_the_documented_defaults_are_the_real_ones() -> None:
+    told = documented()
+    for name, field in Settings.model_fields.items():
+        if field.default:
+            assert told[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
+
+
+def test_no_other_document_names_a_setting_that_does_not_exist() -> None:
+    fields = {f"LOBBY_{name.upper()}" for name in Settings.model_fields}
+    for file in [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]:
+        named = set(re.findall(r"\bLOBBY_[A-Z_]+[A-Z]\b", file.read_text(encoding="utf-8")))
+        assert named <= fields, file
+
+
+# ---- migrations
+
+
+def scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "alembic"))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def revisions() -> list[str]:
+    """Oldest first."""
+    return [script.revision for script in reversed(list(scripts().walk_revisions()))]
+
+
+def test_migrations_are_numbered_from_0001_without_gaps() -> None:
+    assert revisions() == [f"{number:04}" for number in range(1, len(revisions()) + 1)]
+    files = sorted((ROOT / "alembic" / "versions").glob("*.py"))
+    assert [file.name[:5] for file in files] == [f"{number}_" for number in revisions()]
+    assert scripts().get_heads() == [revisions()[-1]]
+    assert scripts().get_bases() == ["0001"]
+
+
+def test_the_folder_of_migrations_does_not_shadow_the_library() -> None:
+    assert not list((ROOT / "alembic").rglob("__init__.py"))
+
+
+def current(lobby: Lobby) -> str | None:
+    with lobby.database.connection() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
+
+
+def test_a_migrated_schema_is_at_head(empty_lobby: Lobby) -> None:
+    assert current(empty_lobby) == revisions()[-1] == database.head_revision()
+    database.check_schema(empty_lobby.database)
+
+
+def test_models_and_migrations_make_the_same_schema(empty_lobby: Lobby) -> None:
+    with empty_lobby.database.connection() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+
+
+def test_models_and_migrations_have_the_same_checks_and_conditions(empty_lobby: Lobby) -> None:
+    """What the library's comparison leaves out."""
+    with empty_lobby.database.connection() as connection:
+        inspector = sa.inspect(connection)
+        for table in SQLModel.metadata.sorted_tables:
+            assert checks_of(inspector, table.name) == {
+                str(check.name)
+                for check in table.constraints
+                if isinstance(check, sa.CheckConstraint)
+            }, table.name
+            assert conditions_of(inspector, table.name) == {
+                str(index.name): bool(index.dialect_options["sqlite"]["where"] is not None)
+                for index in table.indexes
+            }, table.name
+
+
+def checks_of(inspector: Inspector, table: str) -> Set[str]:
+    return {str(check["name"]) for check in inspector.get_check_constraints(table)}
+
+
+def conditions_of(inspector: Inspector, table: str) -> dict[str, bool]:
+    """Whether each index has a condition; those that belong to a UNIQUE are not listed."""
+    return {
+        str(index["name"]): any(
+            option.endswith("_where") for option in index.get("dialect_options", {})
+        )
+        for index in inspector.get_indexes(table)
+        if not index.get("duplicates_constraint")
+    }
+
+
+def rows(lobby: Lobby) -> dict[str, int]:
+    with lobby.database.connection() as connection:
+        return {
+            table.name: connection.execute(
+                sa.select(sa.func.count()).select_from(table)
+            ).scalar_one()
+            for table in SQLModel.metadata.sorted_tables
+        }
+
+
+def tables(lobby: Lobby) -> Set[str]:
+    with lobby.database.connection() as connection:
+        return set(sa.inspect(connection).get_table_names())
+
+
+def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
+    filled = rows(lobby)
+    assert sum(count > 0 for count in filled.values()) >= len(filled) - 2, "keys and partners"
+    for later, earlier in pairwise([*reversed(revisions()), "base"]):
+        database.migrate(lobby.database, earlier)
+        database.migrate(lobby.database, later)
+        assert current(lobby) == later
+        database.migrate(lobby.database, earlier)
+    assert tables(lobby) == {"alembic_version"}
+    database.migrate(lobby.database)
+    assert current(lobby) == revisions()[-1]
+    assert set(rows(lobby).values()) == {0}
+
+
+def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
+    before = rows(lobby)
+    database.migrate(lobby.database)
+    assert rows(lobby) == before
+
+
+# ---- modules
+
+# What each part may import of ours: settings <- models <- services <- api <- web <- main, and the
+# worker and the command on top of the services.
+BELOW = {
+    "settings": set(),
+    "logs": set(),
+    "models": {"settings", "models"},
+    "services": {"settings", "models", "services"},
+    "api": {"settings", "models", "services", "api"},
+    "web": {"settings", "models", "services", "api", "web"},
+    "worker": {"settings", "logs", "models", "services"},
+    "main": {"settings", "logs", "models", "services", "api", "web", "worker"},
+    "cli": {"settings", "logs", "models", "services", "worker"},
+}
+HTTP = {"fastapi", "starlette", "uvicorn"}
+SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
+# A session is handed on, and a database that is busy is answered for: neither is SQL.
+NO_SQL = {"sqlmodel.Session", "sqlalchemy.exc"}
+
+
+def modules(*parts: str) -> list[Path]:
+    """Our modules, or those of some parts."""
+    found = sorted((ROOT / "lobby").rglob("*.py"))
+    return [file for file in found if not parts or part_of(file) in parts]
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(ROOT / "lobby").parts[0].removesuffix(".py")
+
+
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Dotted names: `from a.b import c` gives `a.b.c`."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports from a place relative to itself"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def test_layers_import_one_way() -> None:
+    wrong = [
+        f"{name_of(file)} imports {name}"
+        for file in modules()
+        if part_of(file) != "__init__"
+        for name in imports_of(file)
+        if name.startswith("lobby.") and name.split(".")[1] not in BELOW[part_of(file)]
+    ]
+    assert wrong == []
+
+
+def test_models_and_services_know_no_http() -> None:
+    wrong = [
+        f"{name_of(file)} imports {name}"
+        for file in modules("settings", "models", "services")
+        for name in imports_of(file)
+        if name.split(".")[0] in HTTP
+    ]
+    assert wrong == []
+
+
+def test_sql_is_in_services_only() -> None:
+    wrong = [
+        f"{name_of(file)} imports {name}"
+        for file in modules("api", "web", "main", "worker", "cli", "logs", "settings")
+        for name in imports_of(file)
+        if name.split(".")[0] in SQL
+        and not any(f"{name}.".startswith(f"{allowed}.") for allowed in NO_SQL)
+        and name != "alembic.util.CommandError"
+    ]
+    assert wrong == []
+
+
+def calls_in(file: Path) -> Iterator[tuple[str, int]]:
+    """Names of methods that are called, with their lines."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            prefix = f"{owner.id}." if isinstance(owner, ast.Name) else ""
+            yield f"{prefix}{node.func.attr}", node.lineno
+
+
+def test_services_never_commit() -> None:
+    wrong = [
+        f"{name_of(file)}:{line} calls {name}"
+        for file in modules("models", "services")
+        for name, line in calls_in(file)
+        if name.rpartition(".")[2] in ("commit", "rollback")
+    ]
+    assert wrong == []
+
+
+def test_there_is_one_way_to_get_the_time() -> None:
+    clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+    found = {name_of(file) for file in modules() for name, _ in calls_in(file) if name in clocks}
+    assert found == {"lobby/services/lobby.py"}
+
+
+def test_no_module_is_long() -> None:
+    lengths = {name_of(file): len(file.read_bytes().splitlines()) for file in modules()}
+    assert {name: length for name, length in lengths.items() if length >= LONGEST_MODULE} == {}
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [name_of(file) for file in modules() if not ast.get_docstring(tree_of(file))]
+    assert silent == []
+
+
+# ---- files
+
+
+def tracked() -> list[Path]:
+    """Every file that is or would be committed."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file()]
+
+
+def test_no_file_is_large() -> None:
+    sizes = {name_of(file): file.stat().st_size for file in tracked()}
+    assert {name: size for name, size in sizes.items() if size > LARGEST_FILE} == {}
+
+
+def test_no_secret_and_no_database_is_committed() -> None:
+    names = {file.name for file in tracked()}
+    assert not names & {"secret_key", ".env", "lobby.db", "postcodes.bin"}
+    assert not [name for name in names if name.endswith((".db", ".eml", ".pem", ".key"))]
+
+
+LOCKS = ("run.txt", "dev.txt")
+
+
+def requirements(lock: str) -> list[str]:
+    """Each requirement of a lock, with its hashes, on one line."""
+    text = (ROOT / "locks" / lock).read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_locked_with_hashes_and_without_an_address(lock: str) -> None:
+    locked = requirements(lock)
+    assert locked
+    for line in locked:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", line), line
+        assert re.search(r"--hash=sha256:[0-9a-f]{64}", line), line
+    assert "://" not in (ROOT / "locks" / lock).read_text(encoding="utf-8")
+
+
+def test_what_serves_is_tested_in_the_same_versions() -> None:
+    versions = [
+        dict(line.split()[0].split("==", 1) for line in requirements(lock)) for lock in LOCKS
+    ]
+    assert versions[0].items() <= versions[1].items()
+
+
+def test_no_lock_of_another_kind_is_kept() -> None:
+    names = {file.name for file in tracked()}
+    assert not names & {"uv.lock", "poetry.lock", "Pipfile.lock", "pdm.lock"}
+
+
+def test_the_checks_of_a_change_run_the_tests_of_the_readme() -> None:
+    script = ROOT / ".ci" / "run"
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text(encoding="utf-8")
+
+
+def test_the_readme_names_the_two_commands() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make run" in readme
+    assert "make test" in readme
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", readme)
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_changelog_begins_with_what_is_unreleased() -> None:
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
+    assert headings[0] == "Unreleased"
