@@ -1,4 +1,4 @@
-"""Logs as one line of JSON each, without personal data: no addresses, names, texts or paths."""
+"""Logs without personal data: no addresses, names, texts or paths. JSON, or words on a screen."""
 
 import logging
 import sys
@@ -8,13 +8,16 @@ import structlog
 
 def configure(*, level: str = "INFO") -> None:
     """Send structlog to standard error, and keep libraries quiet about what they send."""
+    renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
+    if sys.stderr.isatty():
+        renderer = structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
+            renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

@@ -86,7 +86,7 @@ def _drop(lobby: Lobby, message: OutboxMessage, dropped: Dropped) -> None:
             letter_states.hold(
                 session, message.subject_id, dropped.reason, keyring=lobby.keyring, now=now
             )
-    log.info("mail", kind=message.kind, state=MessageState.DROPPED, reason=dropped.reason)
+    log.debug("mail", kind=message.kind, state=MessageState.DROPPED, reason=dropped.reason)
 
 
 def _record(lobby: Lobby, message: OutboxMessage, state: MessageState, detail: str) -> None:
