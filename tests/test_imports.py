@@ -488,6 +488,10 @@ BAD_SEATS: dict[str, tuple[str | bytes, str]] = {
     "an empty file": ("", "file.csv lacks the columns gss, name, region."),
     "columns missing": ("gss,title\n", "file.csv lacks the columns name, region."),
     "another code": (SEAT_HEAD + GOOD_SEAT + "E1400,Old,London\n", "file.csv, line 3: gss 'E1400'"),
+    "a code too long": (
+        SEAT_HEAD + "E140010630,Old,London\n",
+        "file.csv, line 2: gss 'E140010630'",
+    ),
     "a code of nowhere": (
         SEAT_HEAD + "X14001063,Old,London\n",
         "file.csv, line 2: gss 'X14001063'",
