@@ -3,6 +3,7 @@
 Every field is described in `docs/settings.md`; a test compares the two.
 """
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -96,15 +97,19 @@ def _with_driver(url: str) -> str:
 
 
 def _kept_secret(file: Path) -> str:
-    """Read the secret of a data folder, or make it; only one of two processes can make it."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return file.read_text().strip()
-    with os.fdopen(handle, "w") as stream:
-        secret = secrets.token_urlsafe(32)
-        stream.write(secret + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    return secret
+    """Read the secret of a data folder, or make it.
+
+    It is whole or not there: of two processes at once, one `link` succeeds and both read that one.
+    """
+    if not file.exists():
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w") as stream:
+            stream.write(secrets.token_urlsafe(32) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+        draft.unlink()
+    return file.read_text().strip()

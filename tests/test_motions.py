@@ -442,6 +442,16 @@ def test_a_row_that_vanished_is_kept_as_withdrawn(
     assert follow(answer(sponsor(1, 1), sponsor(2, 2))).restored == 1
 
 
+def test_an_answer_with_names_of_another_motion_is_refused(lobby: Lobby, follow: Follow) -> None:
+    follow(answer(sponsor(1, 1)))
+    before = held(lobby)
+    theirs = next(iter(names_of(lobby, KNOWN)))
+    with pytest.raises(Conflict) as refused:
+        follow(answer(sponsor(1, 1), sponsor(theirs, 2)))
+    assert refused.value.code == "motion_names_foreign"
+    assert held(lobby) == before
+
+
 def test_names_of_one_motion_do_not_touch_another(lobby: Lobby, follow: Follow) -> None:
     before = names_of(lobby, KNOWN)
     follow(answer(sponsor(1, 1)))

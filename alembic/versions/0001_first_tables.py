@@ -184,7 +184,7 @@ def upgrade() -> None:
         sa.Column("starts_on", sa.Date(), nullable=False),
         sa.Column("ends_on", sa.Date(), nullable=True),
         sa.CheckConstraint(
-            "ends_on IS NULL OR ends_on >= starts_on", name="ck_membership_ends_after_start"
+            "ends_on IS NULL OR ends_on >= starts_on", name=op.f("ck_membership_ends_after_start")
         ),
         sa.ForeignKeyConstraint(
             ["constituency_code"], ["constituency.code"], name="fk_membership_constituency_code"
@@ -473,7 +473,7 @@ def upgrade() -> None:
         sa.Column("constituency_code", sa.String(length=9), nullable=False),
         sa.Column("sent", sa.Integer(), nullable=False),
         sa.Column("opened", sa.Integer(), nullable=False),
-        sa.CheckConstraint("sent >= 0 AND opened >= 0", name="ck_letter_tally_not_negative"),
+        sa.CheckConstraint("sent >= 0 AND opened >= 0", name=op.f("ck_letter_tally_not_negative")),
         sa.ForeignKeyConstraint(
             ["campaign_id"], ["campaign.id"], name="fk_letter_tally_campaign_id"
         ),
@@ -533,7 +533,7 @@ def upgrade() -> None:
         sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("goal IS NULL OR goal > 0", name="ck_petition_goal"),
+        sa.CheckConstraint("goal IS NULL OR goal > 0", name=op.f("ck_petition_goal")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaign.id"], name="fk_petition_campaign_id"),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisation.id"], name="fk_petition_organisation_id"
@@ -549,7 +549,7 @@ def upgrade() -> None:
         sa.Column("petition_id", sa.Uuid(), nullable=False),
         sa.Column("constituency_code", sa.String(length=9), nullable=False),
         sa.Column("confirmed", sa.Integer(), nullable=False),
-        sa.CheckConstraint("confirmed >= 0", name="ck_petition_tally_not_negative"),
+        sa.CheckConstraint("confirmed >= 0", name=op.f("ck_petition_tally_not_negative")),
         sa.ForeignKeyConstraint(
             ["petition_id"], ["petition.id"], name="fk_petition_tally_petition_id"
         ),

@@ -34,6 +34,7 @@ def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> Mo
     held = {row.id: row for row in signatories(session, answer.id)}
     if held and not answer.sponsors:
         raise Conflict("motion_lost_all_names", f"The answer for motion {answer.id} has no names.")
+    _refuse_foreign_names(session, answer)
     _save_motion(session, motion, answer, now)
     _meet_members(session, answer.sponsors)
     before = {row.id for row in held.values() if not row.is_withdrawn}
@@ -105,6 +106,17 @@ def _save_motion(
         motion.status = MotionStatus.WITHDRAWN if answer.is_withdrawn else MotionStatus.PUBLISHED
     session.add(motion)
     session.flush()
+
+
+def _refuse_foreign_names(session: Session, answer: MotionAnswer) -> None:
+    """A row of names belongs to one motion for good; anything else is a fault of the answer."""
+    statement = select(MotionSignatory.id).where(
+        col(MotionSignatory.id).in_([sponsor.id for sponsor in answer.sponsors]),
+        MotionSignatory.motion_id != answer.id,
+    )
+    if session.exec(statement).first() is not None:
+        message = f"The answer for motion {answer.id} has names of another motion."
+        raise Conflict("motion_names_foreign", message)
 
 
 def _meet_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
