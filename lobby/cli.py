@@ -5,8 +5,10 @@ import signal
 import sqlite3
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,11 +31,13 @@ from lobby.services import (
     motions,
     organisations,
     parliament,
+    parliament_sessions,
     postcode_import,
 )
 from lobby.services import database as databases
-from lobby.services.errors import LobbyError, Unavailable
+from lobby.services.errors import LobbyError
 from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.motions import MotionSync
 from lobby.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
@@ -45,13 +49,14 @@ partner_commands = typer.Typer(no_args_is_help=True, help="Partners, whose sites
 key_commands = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 app.add_typer(imports, name="import")
 app.add_typer(syncs, name="sync")
+motion_commands = typer.Typer(no_args_is_help=True, help="Motions in Parliament's own list.")
+app.add_typer(motion_commands, name="motions")
 app.add_typer(organisation_commands, name="organisation")
 app.add_typer(organiser_commands, name="organiser")
 app.add_typer(partner_commands, name="partner")
 app.add_typer(key_commands, name="key")
 
 told = Console(stderr=True)
-PATIENCE = 60  # seconds; a service that wants more of them is not asked again
 File = Annotated[Path, typer.Argument(help="The file to read.")]
 OrganisationSlug = Annotated[str, typer.Option("--organisation", help="The organisation's slug.")]
 
@@ -244,36 +249,82 @@ def import_members(file: File) -> None:
 @syncs.command("motions")
 def sync_motions(
     ids: Annotated[list[int] | None, typer.Argument(help="Parliament's ids; none: all.")] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option(help="A saved answer, instead of asking; repeat for more.")
+    ] = None,
 ) -> None:
     """Bring motions in line with Parliament. A bad answer changes nothing and is reported."""
     failed = 0
     with opened() as lobby:
+        if file:
+            for saved in file:
+                _tell_sync(worker.sync_saved_motion(lobby, saved))
+            return
         with lobby.database.read() as session:
             wanted = ids or motions.known_ids(session)
-        for motion_id in wanted:
+        for place, motion_id in enumerate(wanted):
+            time.sleep(lobby.pause_seconds if place else 0)
             failed += not _sync_motion(lobby, motion_id)
     if failed:
         raise typer.Exit(1)
 
 
 def _sync_motion(lobby: Lobby, motion_id: int) -> bool:
-    now = lobby.clock()
     try:
-        answer = parliament.fetch_motion(lobby.motions_api, motion_id)
-        with lobby.database.write() as session:
-            done = motions.apply_answer(session, answer, now=now)
+        done = worker.sync_motion(lobby, motion_id)
     except LobbyError as error:
-        with lobby.database.write() as session:
-            motions.note_failure(session, motion_id, error, now=now)
         tell(error.message, "red")
-        if isinstance(error, Unavailable) and error.retry_after > PATIENCE:
-            raise typer.Exit(1) from error  # over the limit: to go on asking would make it worse
+        if error.code.endswith("_limited"):
+            raise typer.Exit(1) from error  # to go on asking would make it worse
         return False
+    _tell_sync(done)
+    return True
+
+
+def _tell_sync(done: MotionSync) -> None:
     typer.echo(
-        f"Motion {motion_id}: {done.live} names stand; new: {done.signed}, "
+        f"Motion {done.motion_id}: {done.live} names stand; new: {done.signed}, "
         f"withdrawn: {done.withdrawn}, restored: {done.restored}."
     )
-    return True
+    if done.missing:
+        tell(f"Motion {done.motion_id}: the answer leaves out {done.missing} names that we know.")
+
+
+@motion_commands.command("search")
+def search_motions(
+    query: Annotated[str, typer.Argument(help="Words of the title.")],
+    tabled_from: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Tabled on or after this day.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100)] = 25,
+) -> None:
+    """Find a motion in Parliament's own list, newest first."""
+    with opened() as lobby:
+        found = parliament.search_motions(
+            lobby.motions_api,
+            query=query,
+            tabled_from=tabled_from.date() if tabled_from else None,
+            limit=limit,
+        )
+    for motion in found:
+        typer.echo(f"{motion.id:>8}  EDM {motion.number:<6} {motion.tabled_on}  {motion.title}")
+
+
+@app.command("parliament-session")
+def set_parliament_session(
+    name: Annotated[str, typer.Argument(help="As Parliament names it, such as 2026-27.")],
+    starts: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="Its first day.")],
+    ends: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="The day of prorogation or dissolution."),
+    ] = None,
+) -> None:
+    """Add or correct a session of Parliament. Motions fall when theirs ends."""
+    with opened() as lobby, lobby.database.write() as session:
+        ends_on = ends.date() if ends else None
+        parliament_sessions.save(session, name=name, starts_on=starts.date(), ends_on=ends_on)
+        lapsed = parliament_sessions.lapse_motions(session, now=lobby.clock())
+    typer.echo(f"Session {name} saved; {len(lapsed)} motions have lapsed.")
 
 
 @organisation_commands.command("create")

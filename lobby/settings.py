@@ -77,13 +77,18 @@ class Settings(BaseSettings):
     @property
     def is_on_loopback(self) -> bool:
         """True where the public address is this machine's own."""
-        return urlsplit(self.base_url).hostname in ("127.0.0.1", "localhost", "::1")
+        return is_loopback(self.base_url)
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets, newest first; makes and keeps one where the embedded database has none."""
         if self.secret_key is None:
             return (_kept_secret(self.data_dir / "secret_key"),)
         return tuple(part.strip() for part in self.secret_key.get_secret_value().split(","))
+
+
+def is_loopback(url: str) -> bool:
+    """True for an address on this machine."""
+    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _with_driver(url: str) -> str:

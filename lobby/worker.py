@@ -5,14 +5,28 @@ No transaction is open while a mail travels: claim, commit, talk, record.
 
 import threading
 import time
+from pathlib import Path
 
 import structlog
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import letter_states, messages, outbox, signature_states
+from lobby.services import (
+    jobs,
+    letter_states,
+    messages,
+    motions,
+    official_apis,
+    outbox,
+    parliament,
+    parliament_sessions,
+    schedules,
+    signature_states,
+)
 from lobby.services.couriers import TAKEN_OVER, Delivery
+from lobby.services.errors import Invalid, LobbyError
 from lobby.services.lobby import Lobby
 from lobby.services.messages import Dropped
+from lobby.services.motions import MotionSync
 
 BATCH = 20
 IDLE_SECONDS = 0.5
@@ -28,6 +42,7 @@ def run(lobby: Lobby, stop: threading.Event) -> None:
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
                 keep_house(lobby)
+                sync_if_due(lobby, stop)
             if not deliver_due(lobby):
                 stop.wait(IDLE_SECONDS)
         except Exception:  # the loop outlives whatever one round meets
@@ -57,6 +72,71 @@ def keep_house(lobby: Lobby) -> None:
                 session, message.subject_id, uncertain, detail="no answer", now=now
             )
         signature_states.expire(session, now=now)
+        parliament_sessions.lapse_motions(session, now=now)
+
+
+def sync_if_due(lobby: Lobby, stop: threading.Event) -> int | None:
+    """Bring campaign motions in line with Parliament if that is due, and nobody else does.
+
+    How many motions were asked for; None where it was not our turn.
+    """
+    with lobby.database.write() as session:
+        lease = jobs.lease(session, jobs.MOTIONS, now=lobby.clock())
+    if lease is None:
+        return None
+    asked, error = _sync_followed(lobby, stop)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        jobs.finish(session, lease, now=now, next_due=schedules.next_sync(now), error=error)
+    return asked
+
+
+def sync_motion(lobby: Lobby, motion_id: int) -> MotionSync:
+    """Ask Parliament for one motion and take the answer in. A bad one changes nothing but the
+    note that it was bad, and is raised."""
+    now = lobby.clock()
+    try:
+        with lobby.database.read() as session:
+            official_apis.require_allowed(session, official_apis.MOTIONS, now=now)
+        answer = parliament.fetch_motion(lobby.motions_api, motion_id)
+        with lobby.database.write() as session:
+            done = motions.apply_answer(session, answer, now=now)
+            official_apis.note_answered(session, official_apis.MOTIONS, now=now)
+    except LobbyError as error:
+        with lobby.database.write() as session:
+            motions.note_failure(session, motion_id, error, now=now)
+            official_apis.note_failed(session, official_apis.MOTIONS, error, now=now)
+        raise
+    return done
+
+
+def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
+    """Take in an answer that was saved to a file, for those without access to Parliament."""
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
+    answer = parliament.read_saved(content, file.name)
+    with lobby.database.write() as session:
+        return motions.apply_answer(session, answer, now=lobby.clock())
+
+
+def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None]:
+    """Ask for every motion that is followed, about one a second; what went wrong last."""
+    with lobby.database.read() as session:
+        wanted = motions.followed_ids(session)
+    error = None
+    for place, motion_id in enumerate(wanted):
+        if place and stop.wait(lobby.pause_seconds):
+            return place, "stopped"
+        try:
+            sync_motion(lobby, motion_id)
+        except LobbyError as failed:
+            error = failed.message
+            log.warning("motion_sync_failed", motion=motion_id, code=failed.code)
+            if failed.code.endswith("_limited"):
+                return place + 1, error  # over the limit: to go on asking would make it worse
+    return len(wanted), error
 
 
 def _attempt(lobby: Lobby, message: OutboxMessage) -> Delivery:

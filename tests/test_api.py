@@ -11,7 +11,8 @@ from fastapi.testclient import TestClient
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock, text_of, token_in
 
 from lobby.models import Scope
-from lobby.services import demonstration, organisations
+from lobby.services import demonstration, official_apis, organisations
+from lobby.services.errors import Unavailable
 from lobby.services.lobby import Lobby
 
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
@@ -245,7 +246,9 @@ def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(
     client.post(SIGN, json=ANNA)
     (mail,) = deliver()
     confirm, withdraw = token_in(mail, "confirm"), token_in(mail, "withdraw")
-    for token in (withdraw, confirm[:-1] + ("A" if confirm[-1] != "A" else "B"), "x", "ü"):
+    # Not the last letter: some of its bits mean nothing in base64.
+    forged = confirm[:-5] + ("A" if confirm[-5] != "A" else "B") + confirm[-4:]
+    for token in (withdraw, forged, "x", "ü"):
         response = client.post("/v1/signatures/confirm", json={"token": token})
         assert_problem(response, 422, "token_invalid", "token")
     clock.advance(days=15)
@@ -461,6 +464,20 @@ def test_signatures_are_read_page_by_page_with_a_link(client: TestClient, lobby:
     assert first["email"].endswith("@example.org")
     bad = client.get(f"{SIGN}?cursor=nonsense", headers=key)
     assert_problem(bad, 422, "cursor_invalid", "cursor")
+
+
+def test_a_search_for_motions_needs_a_key_and_obeys_parliament(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    assert_problem(client.get("/v1/motions?query=NHS"), 401, "key_missing")
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    with lobby.database.write() as session:
+        limited = Unavailable("motions_api_limited", "Wait.", 3100)
+        official_apis.note_failed(session, "motions", limited, now=clock.now)
+    response = client.get("/v1/motions?query=NHS", headers=key)
+    assert_problem(response, 503, "motions_api_limited")
+    assert int(response.headers["Retry-After"]) >= 3100
+    assert client.get("/v1/motions", headers=key).status_code == 422
 
 
 def test_what_changed_since_a_time_can_be_asked_for(

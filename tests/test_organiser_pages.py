@@ -26,6 +26,7 @@ from lobby.services import (
     campaigns,
     demonstration,
     organisations,
+    parliament_sessions,
 )
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
@@ -80,6 +81,21 @@ def test_a_bad_filter_is_named(client: TestClient, query: str, field: str) -> No
     page = client.get(f"{TALLY}?{query}")
     assert page.status_code == 422
     assert f"{field} :" in visible(page)
+
+
+def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        parliament_sessions.save(
+            session, name="2027-28", starts_on=lobby.clock().date(), ends_on=None
+        )
+        parliament_sessions.lapse_motions(session, now=lobby.clock())
+    text = visible(client.get(TALLY))
+    assert "no longer before Parliament. These are its last figures." in text
+    assert "4 of 14 MPs have signed" in text
+    body = client.get(f"/v1{TALLY}").json()
+    assert body["motion"]["status"] == "lapsed"
 
 
 def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(

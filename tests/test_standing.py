@@ -79,13 +79,14 @@ def test_the_order_tells_the_role(order: int | None, role: Role) -> None:
     assert position_of([name(order=order)]) == Position(Standing.SIGNED, role, JUNE)
 
 
-def test_a_withdrawn_name_has_neither_role_nor_day() -> None:
-    assert position_of([name(order=None, withdrawn=True)]) == Position(Standing.WITHDRAWN)
+def test_a_withdrawn_name_has_no_role_and_the_day_it_came_off() -> None:
+    ended = Position(Standing.WITHDRAWN, withdrawn_on=JUNE)
+    assert position_of([name(order=None, withdrawn=True)]) == ended
 
 
 def test_a_name_withdrawn_twice_is_withdrawn() -> None:
     rows = [name(1, None, withdrawn=True), name(2, None, JULY, withdrawn=True)]
-    assert position_of(rows) == Position(Standing.WITHDRAWN)
+    assert position_of(rows) == Position(Standing.WITHDRAWN, withdrawn_on=JULY)
 
 
 def test_a_name_withdrawn_and_given_again_stands_since_it_was_given_again() -> None:

@@ -85,3 +85,4 @@ def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
 CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
 SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
 SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]
+TalliesReader = Annotated[Caller, Depends(_with_scope(Scope.TALLIES_READ))]

@@ -4,12 +4,15 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime
 from sqlmodel import Session
 
 from lobby.api.caching import keepable, keepable_bytes
 from lobby.api.dependencies import Now, ReadSession, Slug
+from lobby.api.schemas.history import HistoryAnswer, history_answer
 from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
-from lobby.services import campaigns, tallies
+from lobby.services import campaigns, histories, tallies
+from lobby.services.histories import Every
 from lobby.services.standing import Eligibility, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
 
@@ -61,6 +64,23 @@ def download_tally(
 ) -> Response:
     """The rows of the tally as CSV, with the same filters."""
     return _csv(request, slug, _find(session, slug, wanted, now)[1])
+
+
+@router.get("/campaigns/{slug}/tally/history")
+def read_history(
+    slug: Slug,
+    session: ReadSession,
+    now: Now,
+    begins: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    ends: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    every: Every = Every.DAY,
+) -> HistoryAnswer:
+    """How signatories, signatures and letters grew, and what happened to the motion."""
+    campaign = campaigns.public(session, slug)
+    history = histories.of_campaign(
+        session, campaign, begins=begins, ends=ends, every=every, now=now
+    )
+    return history_answer(history, every)
 
 
 def _find(

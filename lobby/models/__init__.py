@@ -3,12 +3,20 @@
 from lobby.models import base as base  # first: it names the constraints
 from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
 from lobby.models.constituency import Constituency
+from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import Letter, LetterState, LetterTally, LetterVariant
 from lobby.models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
-from lobby.models.motion import Motion, MotionSignatory, MotionStatus, ParliamentSession
+from lobby.models.motion import (
+    Motion,
+    MotionEvent,
+    MotionEventKind,
+    MotionSignatory,
+    MotionStatus,
+    ParliamentSession,
+)
 from lobby.models.organisation import ApiKey, Organisation, Organiser, Partner, Scope
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
-from lobby.models.petition import Petition, PetitionState, PetitionTally
+from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from lobby.models.private import Keyring, Private
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
@@ -21,6 +29,7 @@ __all__ = [
     "CampaignUpdate",
     "Consent",
     "Constituency",
+    "Job",
     "Keyring",
     "Letter",
     "LetterState",
@@ -32,8 +41,11 @@ __all__ = [
     "MessageKind",
     "MessageState",
     "Motion",
+    "MotionEvent",
+    "MotionEventKind",
     "MotionSignatory",
     "MotionStatus",
+    "OfficialApi",
     "Organisation",
     "Organiser",
     "OutboxMessage",
@@ -41,6 +53,7 @@ __all__ = [
     "ParliamentSession",
     "Partner",
     "Petition",
+    "PetitionHour",
     "PetitionState",
     "PetitionTally",
     "Post",

@@ -2,11 +2,12 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from lobby.models.base import UtcDateTime, choice
+from lobby.models.base import UtcDateTime, choice, new_id
 
 
 class ParliamentSession(SQLModel, table=True):
@@ -54,7 +55,8 @@ class MotionSignatory(SQLModel, table=True):
 
     The same member can stand twice: count distinct members. `sponsoring_order` is 1 for the
     primary sponsor, 2 to 6 for sponsors, and None where Parliament does not say. Our own
-    `first_seen_at` stays when Parliament rewrites `CreatedWhen` at a withdrawal.
+    `first_seen_at` stays when Parliament rewrites `CreatedWhen` at a withdrawal. `missing_since` is
+    when good answers began to leave the row out, which Parliament does not do to a withdrawn name.
     """
 
     __tablename__ = "motion_signatory"
@@ -70,3 +72,35 @@ class MotionSignatory(SQLModel, table=True):
     first_seen_at: datetime = Field(sa_type=UtcDateTime)
     is_withdrawn: bool = False
     withdrawn_on: date | None = None
+    missing_since: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class MotionEventKind(StrEnum):
+    """What can happen to a motion and to the names under it."""
+
+    TABLED = "tabled"
+    SIGNED = "signed"
+    WITHDRAWN = "withdrawn"
+    RESTORED = "restored"
+    AMENDED = "amended"
+    MOTION_WITHDRAWN = "motion_withdrawn"
+    MOTION_RESTORED = "motion_restored"
+    LAPSED = "lapsed"
+
+
+class MotionEvent(SQLModel, table=True):
+    """One thing that happened: on which day by Parliament's word, and when we first saw it.
+
+    `member_id` is whose name it was; None for what happened to the motion itself. Rows are never
+    changed or deleted: they are the history of every name.
+    """
+
+    __tablename__ = "motion_event"
+    __table_args__ = (sa.Index("ix_motion_event_motion_id_seen_at", "motion_id", "seen_at"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    motion_id: int = Field(foreign_key="motion.id")
+    member_id: int | None = Field(default=None, foreign_key="member.id")
+    kind: MotionEventKind = Field(sa_type=choice(MotionEventKind, "kind"))
+    happened_on: date
+    seen_at: datetime = Field(sa_type=UtcDateTime)

@@ -50,3 +50,16 @@ class PetitionTally(SQLModel, table=True):
     petition_id: UUID = Field(foreign_key="petition.id", primary_key=True)
     constituency_code: str = Field(primary_key=True, max_length=9)
     confirmed: int
+
+
+class PetitionHour(SQLModel, table=True):
+    """By how much a petition's confirmed signatures changed in an hour (UTC).
+
+    Kept as `petition_tally` is, so that the history of millions is read from a few rows.
+    """
+
+    __tablename__ = "petition_hour"
+
+    petition_id: UUID = Field(foreign_key="petition.id", primary_key=True)
+    hour: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    change: int

@@ -187,7 +187,8 @@ def _load_signatures(
         )
         signature_id = outcomes[0].signature_id
         if signature_id is not None:
-            signature_states.confirm(session, signature_id, now=moment + timedelta(minutes=9))
+            confirmed_at = min(moment + timedelta(minutes=9), now)
+            signature_states.confirm(session, signature_id, now=confirmed_at)
 
 
 def _load_letters(

@@ -14,7 +14,7 @@ from lobby.services.database import Database
 from lobby.services.messages import Post
 from lobby.services.postcodes import CurrentDirectory
 from lobby.services.tokens import Tokens
-from lobby.settings import Settings
+from lobby.settings import Settings, is_loopback
 
 Clock = Callable[[], datetime]
 
@@ -35,6 +35,7 @@ class Lobby:
     postcodes: CurrentDirectory
     courier: Courier
     motions_api: httpx2.Client
+    members_api: httpx2.Client
     clock: Clock
 
     @property
@@ -47,10 +48,16 @@ class Lobby:
         """Where mails are written, if they are written and not sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
 
+    @property
+    def pause_seconds(self) -> float:
+        """Between two requests to Parliament: about one a second, none to a stub on loopback."""
+        return 0.0 if is_loopback(self.settings.motions_api_url) else 1.0
+
     def close(self) -> None:
         """Give back connections."""
         self.courier.close()
         self.motions_api.close()
+        self.members_api.close()
         self.database.close()
 
 
@@ -59,6 +66,7 @@ def open_lobby(
     *,
     courier: Courier | None = None,
     motions_api: httpx2.Client | None = None,
+    members_api: httpx2.Client | None = None,
     clock: Clock = utc_now,
 ) -> Lobby:
     """Assemble the service. Opens no connection yet."""
@@ -72,5 +80,6 @@ def open_lobby(
         postcodes=CurrentDirectory(settings.postcode_file),
         courier=courier or make_courier(settings.smtp_url),
         motions_api=motions_api or parliament.make_client(settings.motions_api_url),
+        members_api=members_api or parliament.make_client(settings.members_api_url),
         clock=clock,
     )

@@ -2,47 +2,76 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from lobby.models import Member, Motion, MotionSignatory, MotionStatus, ParliamentSession
-from lobby.services import members, parliament_sessions
+from lobby.models import (
+    Campaign,
+    CampaignMotion,
+    CampaignStatus,
+    Member,
+    Motion,
+    MotionEventKind,
+    MotionSignatory,
+    MotionStatus,
+    Organisation,
+    ParliamentSession,
+)
+from lobby.services import members, motion_events, parliament_sessions
 from lobby.services.errors import Conflict, LobbyError
+from lobby.services.motion_events import Change
 from lobby.services.parliament import MotionAnswer, SponsorAnswer
-from lobby.services.standing import Position, position_of
+from lobby.services.standing import Position, Standing, position_of
+
+MISSING_FOR = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class MotionSync:
-    """What a good answer changed: names new, withdrawn and restored, and all live names."""
+    """What a good answer changed: members who signed, withdrew and came back, and all who stand.
+
+    `missing` are rows that this answer leaves out although nothing was withdrawn.
+    """
 
     motion_id: int
     signed: int
     withdrawn: int
     restored: int
     live: int
+    missing: int = 0
 
 
 def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> MotionSync:
-    """Bring one motion in line with a good answer; the same answer again changes no names.
+    """Bring one motion in line with a good answer; the same answer again writes nothing new.
 
-    An answer without a single name where we know some is refused (Conflict): Parliament does not
-    delete names, so it can only be a fault.
+    Every difference becomes a `motion_event`. An answer without a single name where we know some
+    is refused (Conflict): Parliament does not delete names, so it can only be a fault.
     """
     motion = session.get(Motion, answer.id)
     held = {row.id: row for row in signatories(session, answer.id)}
     if held and not answer.sponsors:
         raise Conflict("motion_lost_all_names", f"The answer for motion {answer.id} has no names.")
     _refuse_foreign_names(session, answer)
-    _save_motion(session, motion, answer, now)
+    before = by_member(held.values())
+    told = _save_motion(session, motion, answer, now)
     _meet_members(session, answer.sponsors)
-    before = {row.id for row in held.values() if not row.is_withdrawn}
     for sponsor in {sponsor.id: sponsor for sponsor in answer.sponsors}.values():
         _save_name(session, held.get(sponsor.id), sponsor, answer.id, now)
-    _withdraw_missing(held, {sponsor.id for sponsor in answer.sponsors}, now.date())
+    missing = _note_missing(held, {sponsor.id for sponsor in answer.sponsors}, now)
     session.flush()
-    return _difference(answer.id, signatories(session, answer.id), before, set(held))
+    after = by_member(signatories(session, answer.id))
+    changes = motion_events.changes_of_names(before, after, today=now.date())
+    motion_events.add(session, answer.id, [*told, *changes], now=now)
+    kinds = [change.kind for change in changes]
+    return MotionSync(
+        motion_id=answer.id,
+        signed=kinds.count(MotionEventKind.SIGNED),
+        withdrawn=sum(_came_off(found, after[member]) for member, found in before.items()),
+        restored=kinds.count(MotionEventKind.RESTORED),
+        live=sum(found.standing is Standing.SIGNED for found in after.values()),
+        missing=missing,
+    )
 
 
 def note_failure(session: Session, motion_id: int, error: LobbyError, *, now: datetime) -> None:
@@ -63,12 +92,25 @@ def live_count(rows: Iterable[MotionSignatory]) -> int:
     return len({row.member_id for row in rows if not row.is_withdrawn})
 
 
-def positions(session: Session, motion_id: int) -> dict[int, Position]:
+def by_member(rows: Iterable[MotionSignatory]) -> dict[int, Position]:
     """How each member that is or was under a motion stands towards it."""
-    by_member: dict[int, list[MotionSignatory]] = {}
-    for row in signatories(session, motion_id):
-        by_member.setdefault(row.member_id, []).append(row)
-    return {member_id: position_of(rows) for member_id, rows in by_member.items()}
+    grouped: dict[int, list[MotionSignatory]] = {}
+    for row in rows:
+        grouped.setdefault(row.member_id, []).append(row)
+    return {member_id: position_of(found) for member_id, found in grouped.items()}
+
+
+def positions(session: Session, motion_id: int) -> dict[int, Position]:
+    """As `by_member`, of a motion."""
+    return by_member(signatories(session, motion_id))
+
+
+def signed_any(session: Session, motion_ids: list[int]) -> set[int]:
+    """Members whose name stands under any of these motions."""
+    statement = select(MotionSignatory.member_id).where(
+        col(MotionSignatory.motion_id).in_(motion_ids), ~col(MotionSignatory.is_withdrawn)
+    )
+    return set(session.exec(statement))
 
 
 def position_of_member(session: Session, motion_id: int, member_id: int) -> Position:
@@ -85,6 +127,24 @@ def known_ids(session: Session) -> list[int]:
     return list(session.exec(statement.order_by(col(Motion.id))))
 
 
+def followed_ids(session: Session) -> list[int]:
+    """Published motions that an open campaign is about, in order; demonstrations are not real."""
+    statement = (
+        select(Motion.id)
+        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
+        .join(Campaign, col(Campaign.id) == CampaignMotion.campaign_id)
+        .join(Organisation, col(Organisation.id) == Campaign.organisation_id)
+        .where(
+            Motion.status == MotionStatus.PUBLISHED,
+            Campaign.status == CampaignStatus.OPEN,
+            col(CampaignMotion.is_current),
+            ~col(Organisation.is_demonstration),
+        )
+        .distinct()
+    )
+    return list(session.exec(statement.order_by(col(Motion.id))))
+
+
 def session_name(session: Session, motion: Motion) -> str | None:
     """The name of the motion's session of Parliament, such as '2026-27'."""
     if motion.parliament_session_id is None:
@@ -95,9 +155,11 @@ def session_name(session: Session, motion: Motion) -> str | None:
 
 def _save_motion(
     session: Session, motion: Motion | None, answer: MotionAnswer, now: datetime
-) -> None:
+) -> list[Change]:
+    """Write the motion itself; what happened to it."""
     lived_in = parliament_sessions.session_on(session, answer.tabled_on)
     told = answer.model_dump(include={"number", "title", "text", "tabled_on"})
+    changes = motion_events.changes_of_motion(motion, answer, today=now.date())
     motion = motion or Motion.model_validate({"id": answer.id, **told})
     motion.sqlmodel_update(told)
     motion.parliament_session_id = lived_in.id if lived_in else None
@@ -106,6 +168,7 @@ def _save_motion(
         motion.status = MotionStatus.WITHDRAWN if answer.is_withdrawn else MotionStatus.PUBLISHED
     session.add(motion)
     session.flush()
+    return changes
 
 
 def _refuse_foreign_names(session: Session, answer: MotionAnswer) -> None:
@@ -147,29 +210,27 @@ def _save_name(
             first_seen_at=now,
         )
         session.add(row)
+    row.missing_since = None
     row.sponsoring_order = sponsor.sponsoring_order
     row.is_withdrawn = sponsor.is_withdrawn
     row.withdrawn_on = sponsor.withdrawn_on if sponsor.is_withdrawn else None
 
 
-def _withdraw_missing(held: dict[int, MotionSignatory], given: set[int], today: date) -> None:
-    """A row that a good answer no longer has does not count; it is kept as withdrawn."""
-    for row in held.values():
-        if row.id not in given and not row.is_withdrawn:
-            row.is_withdrawn, row.withdrawn_on = True, today
+def _came_off(then: Position, now: Position) -> bool:
+    return (then.standing, now.standing) == (Standing.SIGNED, Standing.WITHDRAWN)
 
 
-def _difference(
-    motion_id: int, rows: list[MotionSignatory], before: set[int], known: set[int]
-) -> MotionSync:
-    after = {row.id for row in rows if not row.is_withdrawn}
-    return MotionSync(
-        motion_id=motion_id,
-        signed=len(after - known),
-        withdrawn=len(before - after),
-        restored=len((after - before) & known),
-        live=live_count(rows),
-    )
+def _note_missing(held: dict[int, MotionSignatory], given: set[int], now: datetime) -> int:
+    """A row that good answers leave out for a whole day counts as withdrawn; it is kept.
+
+    Not sooner: an answer from an old cache must not make names come and go.
+    """
+    missing = [row for row in held.values() if row.id not in given and not row.is_withdrawn]
+    for row in missing:
+        row.missing_since = row.missing_since or now
+        if now - row.missing_since >= MISSING_FOR:
+            row.is_withdrawn, row.withdrawn_on = True, now.date()
+    return len(missing)
 
 
 def is_known(session: Session, motion_id: int) -> bool:

@@ -25,7 +25,8 @@ def confirm(session: Session, signature_id: UUID, *, now: datetime) -> Signature
     changed = _change(session, signature_id, pending, confirmed, "confirmed_at", now)
     signature = get(session, signature_id)
     if changed:
-        tallies.add_signature(session, signature.petition_id, signature.constituency_code)
+        code = signature.constituency_code
+        tallies.add_signature(session, signature.petition_id, code, now=now)
         _remember(session, signature, now)
     if signature.state is SignatureState.EXPIRED:
         raise Gone("signature_expired", "This was not confirmed in time. Please sign again.")
@@ -104,7 +105,8 @@ def _end(
         _change(session, signature_id, open_states, state, "ended_at", now)
     signature = get(session, signature_id)
     if was_counted:
-        tallies.remove_signature(session, signature.petition_id, signature.constituency_code)
+        code = signature.constituency_code
+        tallies.remove_signature(session, signature.petition_id, code, now=now)
     return signature.state
 
 

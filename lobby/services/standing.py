@@ -42,11 +42,13 @@ class Eligibility(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A standing with its details; `role` and `signed_on` only where the name still stands."""
+    """A standing with its details: `role` and `signed_on` only where the name still stands,
+    `withdrawn_on` only where it was taken off."""
 
     standing: Standing
     role: Role | None = None
     signed_on: date | None = None
+    withdrawn_on: date | None = None
 
 
 def position_of(rows: Iterable[MotionSignatory]) -> Position:
@@ -54,7 +56,9 @@ def position_of(rows: Iterable[MotionSignatory]) -> Position:
     rows = list(rows)
     live = [row for row in rows if not row.is_withdrawn]
     if not live:
-        return Position(Standing.WITHDRAWN if rows else Standing.NOT_SIGNED)
+        days = [row.withdrawn_on for row in rows if row.withdrawn_on]
+        ended = Position(Standing.WITHDRAWN, withdrawn_on=max(days, default=None))
+        return ended if rows else Position(Standing.NOT_SIGNED)
     best = min(live, key=lambda row: (row.sponsoring_order or SPONSORS + 1, row.id))
     first_day = min(row.signed_on for row in live)
     return Position(Standing.SIGNED, _role(best.sponsoring_order), first_day)

@@ -18,6 +18,7 @@ from lobby.models import (
     Member,
     Motion,
     Petition,
+    PetitionHour,
     PetitionTally,
     Signature,
     SignatureState,
@@ -37,12 +38,17 @@ from lobby.services.standing import (
 )
 
 _petition_tally = table_of(PetitionTally)
+_petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
 
 
 @dataclass(frozen=True, slots=True)
 class TallyRow:
-    """One seat. `role` and `signed_on` only where the member's name stands."""
+    """One seat. `role` and `signed_on` only where the member's name stands.
+
+    `signed_earlier`: the member's name stands under an earlier motion of the campaign, such as
+    that of the last session.
+    """
 
     constituency: Constituency
     member: Member | None
@@ -53,6 +59,7 @@ class TallyRow:
     signatures: int
     letters_sent: int
     letters_opened: int
+    signed_earlier: bool = False
 
     @property
     def party(self) -> str | None:
@@ -129,7 +136,8 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     signatures = _signatures(session, campaign.id)
     letters = _letters(session, campaign.id, motion.id if motion else None)
     in_order = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
-    rows = tuple(_row(seat, positions, signatures, letters) for seat in in_order)
+    earlier = motions.signed_any(session, campaigns.earlier_motion_ids(session, campaign.id))
+    rows = tuple(_row(seat, positions, signatures, letters, earlier) for seat in in_order)
     standings = [position.standing for position in positions.values()]
     return Tally(
         as_of=now,
@@ -149,13 +157,14 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     )
 
 
-def add_signature(session: Session, petition_id: UUID, code: str) -> None:
+def add_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
     """Count one confirmed signature."""
     row = {"petition_id": petition_id, "constituency_code": code, "confirmed": 1}
     increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
+    _note_hour(session, petition_id, 1, now)
 
 
-def remove_signature(session: Session, petition_id: UUID, code: str) -> None:
+def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
     """Count one confirmed signature less; a CHECK refuses to go below zero."""
     session.connection().execute(
         sa.update(_petition_tally)
@@ -165,6 +174,7 @@ def remove_signature(session: Session, petition_id: UUID, code: str) -> None:
         )
         .values(confirmed=_petition_tally.c.confirmed - 1)
     )
+    _note_hour(session, petition_id, -1, now)
 
 
 def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
@@ -190,6 +200,12 @@ def wrong_counts(session: Session) -> list[tuple[UUID, str, int, int]]:
         for key in sorted(kept.keys() | real.keys())
         if kept.get(key, 0) != real.get(key, 0)
     ]
+
+
+def _note_hour(session: Session, petition_id: UUID, change: int, now: datetime) -> None:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    row = {"petition_id": petition_id, "hour": hour, "change": change}
+    increment(session, _petition_hour, row, key=["petition_id", "hour"])
 
 
 def _same(wanted: str | None, value: str | None) -> bool:
@@ -220,6 +236,7 @@ def _row(
     positions: dict[int, Position],
     signatures: dict[str, int],
     letters: dict[str, tuple[int, int]],
+    earlier: set[int],
 ) -> TallyRow:
     position = seat_position(seat, positions)
     sent, opened = letters.get(seat.constituency.code, (0, 0))
@@ -233,6 +250,7 @@ def _row(
         signatures=signatures.get(seat.constituency.code, 0),
         letters_sent=sent,
         letters_opened=opened,
+        signed_earlier=seat.member is not None and seat.member.id in earlier,
     )
 
 

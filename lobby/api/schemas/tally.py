@@ -11,6 +11,7 @@ from lobby.api.schemas.postcode import (
     constituency_answer,
     member_answer,
 )
+from lobby.models import MotionStatus
 from lobby.services.standing import Eligibility, Role, Standing
 from lobby.services.tallies import Tally, TallyRow
 
@@ -29,15 +30,17 @@ CSV_COLUMNS = (
     "signatures",
     "letters_sent",
     "letters_opened",
+    "signed_earlier",
 )
 
 
 class TallyMotion(Answer):
-    """The motion, and how fresh our knowledge of it is."""
+    """The motion, and how fresh our knowledge of it is. A lapsed one has its last figures."""
 
     id: int
     number: str
     title: str
+    status: MotionStatus
     parliament_session: str | None
     synced_at: datetime | None
     sync_failed: bool
@@ -128,6 +131,7 @@ def tally_csv(rows: tuple[TallyRow, ...]) -> str:
             row.signatures,
             row.letters_sent,
             row.letters_opened,
+            "yes" if row.signed_earlier else "no",
         )
         writer.writerow([_harmless(cell) for cell in cells])
     return stream.getvalue()
@@ -147,6 +151,7 @@ def _motion(tally: Tally) -> TallyMotion | None:
         id=motion.id,
         number=motion.number,
         title=motion.title,
+        status=motion.status,
         parliament_session=tally.parliament_session,
         synced_at=motion.synced_at,
         sync_failed=motion.sync_failed_at is not None,
@@ -165,4 +170,5 @@ def _row(row: TallyRow) -> TallyRowAnswer:
         signatures=row.signatures,
         letters_sent=row.letters_sent,
         letters_opened=row.letters_opened,
+        signed_earlier=row.signed_earlier,
     )
