@@ -5,6 +5,8 @@ No transaction is open while a mail travels: claim, commit, talk, record.
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -31,23 +33,42 @@ from lobby.services.motions import MotionSync
 BATCH = 20
 IDLE_SECONDS = 0.5
 HOUSEKEEPING_SECONDS = 60.0
+FOLLOW_SECONDS = 20.0
+PATIENCE_SECONDS = 2.0  # with a request to Parliament that is under way when we stop
 log = structlog.get_logger()
 
 
 def run(lobby: Lobby, stop: threading.Event) -> None:
-    """Work until told to stop. An error is logged, and the work goes on."""
+    """Work until told to stop: mail here, Parliament beside it, so that neither waits."""
+    follower = threading.Thread(target=follow, args=(lobby, stop), name="follow", daemon=True)
+    follower.start()
     next_housekeeping = 0.0
     while not stop.is_set():
-        try:
+        with _going_on(stop):
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
                 keep_house(lobby)
-                sync_if_due(lobby, stop)
             if not deliver_due(lobby):
                 stop.wait(IDLE_SECONDS)
-        except Exception:  # the loop outlives whatever one round meets
-            log.exception("worker_round_failed")
-            stop.wait(IDLE_SECONDS)
+    follower.join(PATIENCE_SECONDS)
+
+
+def follow(lobby: Lobby, stop: threading.Event) -> None:
+    """Bring campaign motions in line with Parliament whenever that is due, until told to stop."""
+    while not stop.is_set():
+        with _going_on(stop):
+            sync_if_due(lobby, stop)
+            stop.wait(FOLLOW_SECONDS)
+
+
+@contextmanager
+def _going_on(stop: threading.Event) -> Iterator[None]:
+    """An error is logged, and the work goes on: a loop outlives whatever one round meets."""
+    try:
+        yield
+    except Exception:
+        log.exception("worker_round_failed")
+        stop.wait(IDLE_SECONDS)
 
 
 def deliver_due(lobby: Lobby) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from support import CAMPAIGN, CAN_SIGN, Clock
+from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 
 from lobby import worker
 from lobby.models import Campaign, MotionEventKind, MotionStatus
@@ -24,10 +24,12 @@ from lobby.services import (
     parliament,
     parliament_sessions,
     schedules,
+    signatures,
     tallies,
 )
 from lobby.services.errors import Invalid, Unavailable
 from lobby.services.lobby import Lobby
+from lobby.services.signatures import SignatureRequest
 
 KNOWN = 900152
 ANSWER = (demonstration.FOLDER / "motion.json").read_bytes()
@@ -114,6 +116,36 @@ def test_of_two_workers_at_once_one_asks(real: Lobby) -> None:
         thread.join()
     assert sorted(done, key=str) == [1, None, None, None]
     assert len(asked) == 1
+
+
+def test_mail_does_not_wait_for_a_parliament_that_is_slow(real: Lobby, clock: Clock) -> None:
+    asked, may_answer, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def handle(_request: httpx2.Request) -> httpx2.Response:
+        asked.set()
+        may_answer.wait(10)
+        return ok()
+
+    client = httpx2.Client(transport=httpx2.MockTransport(handle), base_url="http://127.0.0.1")
+    lobby = replace(real, motions_api=client)
+    working = threading.Thread(target=worker.run, args=(lobby, stop))
+    working.start()
+    assert asked.wait(10)
+    request = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
+    with lobby.database.write() as session:
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        signatures.record(session, [request], postcodes=lookup, keyring=keyring, now=clock.now)
+    folder = lobby.mail_folder
+    assert folder is not None
+    for _ in range(100):
+        if list(folder.folder.glob("*.eml")):
+            break
+        stop.wait(0.1)
+    has_arrived = bool(list(folder.folder.glob("*.eml")))
+    may_answer.set()
+    stop.set()
+    working.join()
+    assert has_arrived
 
 
 def test_a_runner_that_died_is_followed_by_another_and_cannot_end_its_run(
