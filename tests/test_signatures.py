@@ -7,6 +7,8 @@ from email.message import EmailMessage
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, func, select
 from support import CAN_SIGN, PETITION, Clock, text_of, token_in
 
@@ -20,6 +22,7 @@ from lobby.models import (
     Supporter,
     Wording,
 )
+from lobby.models.base import table_of
 from lobby.services import petitions, signature_states, signatures, tallies
 from lobby.services.errors import Conflict, Gone, Invalid, NotFound
 from lobby.services.lobby import Lobby
@@ -306,6 +309,16 @@ def test_personal_data_is_not_readable_in_the_database(lobby: Lobby, backend: st
         stored += b"".join(bytes(value) for value in address)
     for secret in (b"Anna", b"EH1", b"mother", b"anna@example"):
         assert secret not in stored
+
+
+def test_an_error_of_the_database_does_not_show_whom_it_was_about(lobby: Lobby) -> None:
+    signature = sign(lobby)
+    rows = [{"id": signature.id, "name": signature.name, "source": "a source"}]
+    with pytest.raises(SQLAlchemyError) as failed, lobby.database.write() as session:
+        session.connection().execute(insert(table_of(Signature)), rows)
+    # PostgreSQL itself quotes the row, where personal data is sealed.
+    assert "SQL parameters hidden" in str(failed.value)
+    assert "Anna" not in str(failed.value)
 
 
 def test_a_value_of_one_column_does_not_open_in_another(lobby: Lobby) -> None:

@@ -39,7 +39,9 @@ class Database:
             self._writer = _sqlite_engine(url, readonly=False)
             self._reader = _sqlite_engine(url, readonly=True)
         else:
-            self._writer = sa.create_engine(url, pool_size=10, max_overflow=10, pool_pre_ping=True)
+            self._writer = sa.create_engine(
+                url, pool_size=10, max_overflow=10, pool_pre_ping=True, hide_parameters=True
+            )
             self._reader = self._writer
 
     @contextmanager
@@ -72,6 +74,7 @@ def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
         pool_size=READERS if readonly else 1,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,
+        hide_parameters=True,  # an error in a log must not show whom it was about
         connect_args={"check_same_thread": False},
     )
     begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"

@@ -1,0 +1,229 @@
+"""A small House of Commons, and Parliament's Members API on loopback that tells of it."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+PAGE = 20
+SEARCH = "/api/Members/Search"
+JSON = {"Content-Type": "application/json; charset=utf-8"}
+Told = dict[str, Any]
+
+
+# ---- answers made by hand, in the form of real ones
+
+
+def midnight(day: str | None) -> str | None:
+    return f"{day}T00:00:00" if day else None
+
+
+def held(name: str, starts: str, ends: str | None = None, **changes: Any) -> Told:
+    """A post, a seat or a committee in a biography."""
+    return {
+        "house": 1,
+        "name": name,
+        "id": 717,
+        "startDate": midnight(starts),
+        "endDate": midnight(ends),
+        "additionalInfo": None,
+        "additionalInfoLink": None,
+        **changes,
+    }
+
+
+def office(kind: int, **changes: Any) -> Told:
+    """A way to reach a member; without `email` that key is absent, as in real answers."""
+    return {
+        "type": "An office",
+        "typeDescription": None,
+        "typeId": kind,
+        "isPreferred": False,
+        "isWebAddress": False,
+        "notes": None,
+        "line1": "House of Commons",
+        **changes,
+    }
+
+
+WEBSITE = office(6, isWebAddress=True, line1="https://www.example.org/")
+
+
+@dataclass(frozen=True)
+class Person:
+    """A member, as the three calls tell of them."""
+
+    id: int
+    seat: str
+    name: str = ""
+    party: str = "Labour"
+    since: str = "2024-07-04"
+    until: str | None = None
+    house: int = 1
+    offices: tuple[Told, ...] | None = None
+    government: tuple[Told, ...] = ()
+    opposition: tuple[Told, ...] = ()
+    other: tuple[Told, ...] = ()
+    committees: tuple[Told, ...] = ()
+    sat: tuple[Told, ...] = ()
+
+    def but(self, **changes: Any) -> "Person":
+        """The same with changes."""
+        return replace(self, **changes)
+
+    @property
+    def item(self) -> Told:
+        """As a row of the search."""
+        membership = {
+            "membershipFrom": self.seat,
+            "membershipFromId": 4105,
+            "house": self.house,
+            "membershipStartDate": midnight(self.since),
+            "membershipEndDate": midnight(self.until),
+            "membershipEndReason": None,
+            "membershipStatus": {"statusIsActive": True, "statusId": 0},
+        }
+        value = {
+            "id": self.id,
+            "nameListAs": f"Member, {self.id}",
+            "nameDisplayAs": self.name or f"Member {self.id}",
+            "nameAddressAs": None,
+            "latestParty": {"id": 15, "name": self.party, "abbreviation": "P"},
+            "gender": "F",
+            "latestHouseMembership": membership,
+        }
+        return {"value": value, "links": []}
+
+    @property
+    def contact(self) -> Told:
+        found = self.offices
+        if found is None:
+            found = (office(1, email=f"member{self.id}@parliament.example"), WEBSITE)
+        return {"value": list(found), "links": []}
+
+    @property
+    def biography(self) -> Told:
+        value = {
+            "representations": list(self.sat),
+            "electionsContested": [],
+            "houseMemberships": [],
+            "governmentPosts": list(self.government),
+            "oppositionPosts": list(self.opposition),
+            "otherPosts": list(self.other),
+            "partyAffiliations": [],
+            "committeeMemberships": list(self.committees),
+        }
+        return {"value": value, "links": []}
+
+
+def page_of(people: list[Person], skip: int, **changes: Any) -> Told:
+    """One page of the search."""
+    items = [person.item for person in people[skip : skip + PAGE]]
+    return {
+        "items": items,
+        "totalResults": len(people),
+        "resultContext": "",
+        "skip": skip,
+        "take": PAGE,
+        "links": [],
+        **changes,
+    }
+
+
+# ---- the API on loopback
+
+
+@dataclass
+class Reply:
+    """What to answer. `breaks` closes the connection without a word, `hangs` says nothing."""
+
+    body: bytes = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: dict(JSON))
+    breaks: bool = False
+    hangs: bool = False
+
+
+def told(value: Any, **changes: Any) -> Reply:
+    return Reply(json.dumps(value).encode(), **changes)
+
+
+class MembersApi(ThreadingHTTPServer):
+    """Tells of its `people`, except where `instead` has another reply; remembers what was asked.
+
+    The keys of `instead` are paths: 'Search?skip=20', '12/Contact', '12/Biography'.
+    """
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.people: list[Person] = []
+        self.instead: dict[str, Reply] = {}
+        self.asked: list[str] = []
+        self.closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/api"
+
+    def reply_to(self, target: str) -> Reply:
+        """What a request gets."""
+        parts = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        name = parts.path.removeprefix("/api/Members/")
+        if parts.path == SEARCH:
+            name = f"Search?skip={query['skip']}"
+            filters = {"House": "1", "IsCurrentMember": "true", "take": str(PAGE)}
+            assert query == filters | {"skip": query["skip"]}
+        self.asked.append(name)
+        if name in self.instead:
+            return self.instead[name]
+        if parts.path == SEARCH:
+            return told(page_of(self.people, int(query["skip"])))
+        number, _, what = name.partition("/")
+        (person,) = [person for person in self.people if person.id == int(number)]
+        return told(person.contact if what == "Contact" else person.biography)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up is part of some tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: MembersApi
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        reply = self.server.reply_to(self.path)
+        if reply.hangs:
+            self.server.closing.wait(30)
+        if reply.hangs or reply.breaks:
+            self.close_connection = True
+            return
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(reply.body)))
+        self.end_headers()
+        self.wfile.write(reply.body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
+        """Quiet."""
+
+
+@contextmanager
+def serving() -> Iterator[MembersApi]:
+    """The API, answering until the end of the block."""
+    with MembersApi() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.closing.set()
+        server.shutdown()
+        thread.join()
