@@ -27,8 +27,11 @@ from lobby.services import (
     checks,
     constituencies,
     demonstration,
+    member_sync,
     members,
+    members_api,
     motions,
+    official_apis,
     organisations,
     parliament,
     parliament_sessions,
@@ -38,7 +41,7 @@ from lobby.services import database as databases
 from lobby.services.errors import LobbyError
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.motions import MotionSync
-from lobby.settings import Settings
+from lobby.settings import Settings, is_loopback
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
 imports = typer.Typer(no_args_is_help=True, help="Bring in postcodes, constituencies, members.")
@@ -244,6 +247,50 @@ def import_members(file: File) -> None:
         f"{done.read} seats: {done.read - done.vacant} filled, {done.vacant} vacant. Memberships "
         f"begun: {done.begun}, ended: {done.ended}. Members without e-mail: {done.without_email}."
     )
+
+
+@syncs.command("members")
+def sync_members(
+    no_biographies: Annotated[
+        bool,
+        typer.Option("--no-biographies", help="Half the requests; posts stay as they are."),
+    ] = False,
+) -> None:
+    """Bring members, their seats, addresses and posts in line with Parliament: all or nothing."""
+    with opened() as lobby:
+        seconds = 0 if is_loopback(lobby.settings.members_api_url) else 1
+        with _asking_members_api(lobby), progress("Asking Parliament") as report:
+            found = members_api.fetch_members(
+                lobby.members_api,
+                biographies=not no_biographies,
+                pause=lambda: time.sleep(seconds),
+                progress=report,
+            )
+        with lobby.database.write() as session:
+            done = member_sync.apply_answers(session, found, today=lobby.clock().date())
+    typer.echo(
+        f"{done.filled} seats filled, {len(done.vacated)} fell vacant. Memberships begun: "
+        f"{done.begun}, ended: {done.ended}. Posts begun: {done.posts_begun}, ended: "
+        f"{done.posts_ended}. Members without e-mail: {done.without_email}."
+    )
+    for name in done.vacated:
+        tell(f"Vacant now: {name}.")
+    for name in done.unmatched:
+        tell(f"None of our constituencies has this name, and nothing was changed there: {name}.")
+
+
+@contextmanager
+def _asking_members_api(lobby: Lobby) -> Iterator[None]:
+    """Obey an earlier request to wait, and remember a new one."""
+    now, name = lobby.clock(), official_apis.MEMBERS
+    with lobby.database.read() as session:
+        official_apis.require_allowed(session, name, now=now)
+    try:
+        yield
+    except LobbyError as error:
+        with lobby.database.write() as session:
+            official_apis.note_failed(session, name, error, now=lobby.clock())
+        raise
 
 
 @syncs.command("motions")
