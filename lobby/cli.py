@@ -291,6 +291,8 @@ def _asking_members_api(lobby: Lobby) -> Iterator[None]:
         with lobby.database.write() as session:
             official_apis.note_failed(session, name, error, now=lobby.clock())
         raise
+    with lobby.database.write() as session:
+        official_apis.note_answered(session, name, now=lobby.clock())
 
 
 @syncs.command("motions")

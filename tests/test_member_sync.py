@@ -278,8 +278,10 @@ def test_the_seat_itself_says_since_when(house: Lobby, sync: Sync) -> None:
         held("Ashton", "2015-05-07", "2024-05-30"),
         held("Life peer", "2026-01-01", house=2),
     )
-    sync(HOUSE[0].but(since="2015-05-07", sat=sat), HOUSE[20].but(since="2015-05-07"))
+    ended = HOUSE[1].but(sat=(held(HOUSE[1].seat, "2015-05-07", "2024-05-30"),))
+    sync(HOUSE[0].but(since="2015-05-07", sat=sat), ended, HOUSE[20].but(since="2015-05-07"))
     assert spans(house, ANNA) == [(1, ELECTED, None)]
+    assert spans(house, "S14000002") == [(2, ELECTED, None)]
     assert spans(house, LAST) == [(21, date(2015, 5, 7), None)], "where no seat is told"
 
 
@@ -340,12 +342,12 @@ def test_a_member_whose_seat_is_called_otherwise_keeps_it(house: Lobby, sync: Sy
 
 def test_of_one_name_the_newest_boundaries_count(house: Lobby, sync: Sync) -> None:
     old = Constituency(
-        code="E13000001", name="Ashton & Brook", nation="England", region="A", boundary_set="2010"
+        code="W07000099", name="Ashton & Brook", nation="England", region="A", boundary_set="2010"
     )
     with house.database.write() as session:
         constituencies.save(session, [old])
     sync()
-    assert (holder(house, ANNA), holder(house, "E13000001")) == (1, None)
+    assert (holder(house, ANNA), holder(house, "W07000099")) == (1, None)
 
 
 # ---- posts
@@ -410,6 +412,16 @@ def test_a_post_taken_up_again_leaves_a_gap(house: Lobby, sync: Sync) -> None:
         (date(2026, 6, 20), None),
     ]
     assert kinds(house, today=date(2026, 6, 15)) == set()
+
+
+def test_a_post_taken_up_again_ends_what_was_held_before(house: Lobby, sync: Sync) -> None:
+    sync(HOUSE[0].but(government=(MINISTER,)))
+    sync(HOUSE[0].but(government=(MINISTER | {"startDate": "2026-06-20T00:00:00"},)))
+    day = date(2026, 6, 20)
+    assert [(starts, ends) for _, _, starts, ends in posts(house)] == [
+        (date(2025, 9, 6), day),
+        (day, None),
+    ]
 
 
 def test_a_post_is_held_once_though_it_is_told_twice(house: Lobby, sync: Sync) -> None:
@@ -505,6 +517,12 @@ def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
     expected = (members.SPEAKER_TITLE, PostKind.SPEAKER, date(2019, 11, 4), None)
     assert posts(house, 5) == [expected]
     assert done(sync(HOUSE[4], today=AUGUST)) == (0, 0, 0, 1)
+
+
+def test_the_speaker_has_one_post_however_it_is_called(house: Lobby, sync: Sync) -> None:
+    chair = held("Speaker", "2019-11-04")
+    sync(HOUSE[4].but(party="Speaker", other=(chair,)))
+    assert posts(house, 5) == [("Speaker", PostKind.SPEAKER, date(2019, 11, 4), None)]
 
 
 def test_without_biographies_posts_go_on(house: Lobby, sync: Sync) -> None:
@@ -649,6 +667,9 @@ def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
     assert "429, for member 7" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert everything(house) == before
+    command.api.asked.clear()
+    assert command().returncode == 1
+    assert command.api.asked == [], "what it was asked to wait for is not over"
 
 
 # ---- the real House

@@ -11,7 +11,7 @@ from lobby.models import Constituency, Member, Membership, PostKind
 from lobby.services import members
 from lobby.services.errors import Conflict
 from lobby.services.members import SPEAKER, SPEAKER_TITLE, HeldPost, MemberRow
-from lobby.services.members_api import COMMONS, Biography, FoundMember
+from lobby.services.members_api import Biography, FoundMember
 
 PLAUSIBLE = 0.9  # of the seats that are filled, how many must still be
 _SPEAKER = re.compile(r"speaker( of the house of commons)?", re.IGNORECASE)
@@ -149,9 +149,7 @@ def _elected_on(found: FoundMember) -> date:
     here = [
         held.starts_on
         for held in sat
-        if held.house == COMMONS
-        and held.ends_on is None
-        and seat_key(held.name) == seat_key(found.seat)
+        if held.ends_on is None and seat_key(held.name) == seat_key(found.seat)
     ]
     return max(here, default=found.starts_on)
 

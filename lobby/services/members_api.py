@@ -92,7 +92,6 @@ class Held(_Answer):
     """What a member is or was, from a day to a day; no end: still."""
 
     name: Line
-    house: int
     starts_on: Day = Field(alias="startDate")
     ends_on: Day | None = Field(alias="endDate")
 
