@@ -259,7 +259,7 @@ def sync_members(
     """Bring members, their seats, addresses and posts in line with Parliament: all or nothing."""
     with opened() as lobby:
         seconds = 0 if is_loopback(lobby.settings.members_api_url) else 1
-        with _asking_members_api(lobby), progress("Asking Parliament") as report:
+        with lobby.asking(official_apis.MEMBERS), progress("Asking Parliament") as report:
             found = members_api.fetch_members(
                 lobby.members_api,
                 biographies=not no_biographies,
@@ -277,22 +277,6 @@ def sync_members(
         tell(f"Vacant now: {name}.")
     for name in done.unmatched:
         tell(f"None of our constituencies has this name, and nothing was changed there: {name}.")
-
-
-@contextmanager
-def _asking_members_api(lobby: Lobby) -> Iterator[None]:
-    """Obey an earlier request to wait, and remember a new one."""
-    now, name = lobby.clock(), official_apis.MEMBERS
-    with lobby.database.read() as session:
-        official_apis.require_allowed(session, name, now=now)
-    try:
-        yield
-    except LobbyError as error:
-        with lobby.database.write() as session:
-            official_apis.note_failed(session, name, error, now=lobby.clock())
-        raise
-    with lobby.database.write() as session:
-        official_apis.note_answered(session, name, now=lobby.clock())
 
 
 @syncs.command("motions")
@@ -348,7 +332,7 @@ def search_motions(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 25,
 ) -> None:
     """Find a motion in Parliament's own list, newest first."""
-    with opened() as lobby:
+    with opened() as lobby, lobby.asking(official_apis.MOTIONS):
         found = parliament.search_motions(
             lobby.motions_api,
             query=query,

@@ -117,16 +117,13 @@ def sync_motion(lobby: Lobby, motion_id: int) -> MotionSync:
     note that it was bad, and is raised."""
     now = lobby.clock()
     try:
-        with lobby.database.read() as session:
-            official_apis.require_allowed(session, official_apis.MOTIONS, now=now)
-        answer = parliament.fetch_motion(lobby.motions_api, motion_id)
+        with lobby.asking(official_apis.MOTIONS):
+            answer = parliament.fetch_motion(lobby.motions_api, motion_id)
         with lobby.database.write() as session:
             done = motions.apply_answer(session, answer, now=now)
-            official_apis.note_answered(session, official_apis.MOTIONS, now=now)
     except LobbyError as error:
         with lobby.database.write() as session:
             motions.note_failure(session, motion_id, error, now=now)
-            official_apis.note_failed(session, official_apis.MOTIONS, error, now=now)
         raise
     return done
 

@@ -474,9 +474,13 @@ def test_a_search_for_motions_needs_a_key_and_obeys_parliament(
     with lobby.database.write() as session:
         limited = Unavailable("motions_api_limited", "Wait.", 3100)
         official_apis.note_failed(session, "motions", limited, now=clock.now)
-    response = client.get("/v1/motions?query=NHS", headers=key)
-    assert_problem(response, 503, "motions_api_limited")
-    assert int(response.headers["Retry-After"]) >= 3100
+    unknown = {"slug": "x", "title": "X", "summary": "X", "motion_id": 77}
+    for response in (
+        client.get("/v1/motions?query=NHS", headers=key),
+        client.post("/v1/campaigns", json=unknown, headers=key),
+    ):
+        assert_problem(response, 503, "motions_api_limited")
+        assert int(response.headers["Retry-After"]) >= 3100
     assert client.get("/v1/motions", headers=key).status_code == 422
 
 

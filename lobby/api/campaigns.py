@@ -13,7 +13,7 @@ from lobby.api.schemas.campaign import (
     NewCampaign,
     campaign_answer,
 )
-from lobby.services import campaign_views, campaigns, motions, parliament
+from lobby.services import campaign_views, campaigns, motions, official_apis, parliament
 from lobby.services.errors import Invalid, NotFound
 from lobby.services.lobby import Lobby
 
@@ -92,7 +92,8 @@ def _fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
         if motions.is_known(session, motion_id):
             return
     try:
-        answer = parliament.fetch_motion(lobby.motions_api, motion_id)
+        with lobby.asking(official_apis.MOTIONS):
+            answer = parliament.fetch_motion(lobby.motions_api, motion_id)
     except NotFound as error:
         raise Invalid.field("motion_id", error.code, error.message) from error
     with lobby.database.write() as session:

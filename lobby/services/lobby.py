@@ -1,6 +1,7 @@
 """The assembled service: everything outside comes in here, so that tests can bring their own."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -8,9 +9,10 @@ import httpx2
 
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
-from lobby.services import parliament
+from lobby.services import official_apis, parliament
 from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
+from lobby.services.errors import LobbyError
 from lobby.services.messages import Post
 from lobby.services.postcodes import CurrentDirectory
 from lobby.services.tokens import Tokens
@@ -52,6 +54,23 @@ class Lobby:
     def pause_seconds(self) -> float:
         """Between two requests to Parliament: about one a second, none to a stub on loopback."""
         return 0.0 if is_loopback(self.settings.motions_api_url) else 1.0
+
+    @contextmanager
+    def asking(self, name: str) -> Iterator[None]:
+        """Around every request to an official API, with no transaction open inside.
+
+        Obeys an earlier request to wait, whoever got it, and remembers how this one ended.
+        """
+        with self.database.read() as session:
+            official_apis.require_allowed(session, name, now=self.clock())
+        try:
+            yield
+        except LobbyError as error:
+            with self.database.write() as session:
+                official_apis.note_failed(session, name, error, now=self.clock())
+            raise
+        with self.database.write() as session:
+            official_apis.note_answered(session, name, now=self.clock())
 
     def close(self) -> None:
         """Give back connections."""

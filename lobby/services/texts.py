@@ -9,7 +9,6 @@ from email_validator import EmailNotValidError, validate_email
 from lobby.services.errors import FieldError, Invalid
 
 MAX_NAME = 100
-MAX_EMAIL = 254
 _LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
