@@ -347,6 +347,7 @@ def note_refusal(session: Session, campaign: Campaign) -> None:
             organisation_id=campaign.organisation_id,
             member_id=MORAG,
             kind=OverrideKind.REFUSES,
+            recorded_at=START,
             reason="Signs none",
             link="https://example.org/",
             starts_on=START.date(),

@@ -6,6 +6,7 @@ from lobby.models.constituency import Constituency
 from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import Letter, LetterState, LetterTally, LetterVariant
 from lobby.models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
+from lobby.models.member_reply import MemberReply, ReplyKind
 from lobby.models.motion import (
     Motion,
     MotionEvent,
@@ -18,6 +19,7 @@ from lobby.models.organisation import ApiKey, Organisation, Organiser, Partner, 
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
 from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from lobby.models.private import Keyring, Private
+from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
 
@@ -37,6 +39,7 @@ __all__ = [
     "LetterVariant",
     "Member",
     "MemberOverride",
+    "MemberReply",
     "Membership",
     "MessageKind",
     "MessageState",
@@ -59,7 +62,9 @@ __all__ = [
     "Post",
     "PostKind",
     "Private",
+    "ReplyKind",
     "Scope",
+    "SeatWatch",
     "Signature",
     "SignatureState",
     "Supporter",

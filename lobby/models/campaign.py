@@ -51,7 +51,11 @@ class CampaignUpdate(SQLModel, table=True):
 
 
 class CampaignMotion(SQLModel, table=True):
-    """A motion that a campaign is or was linked to; at most one is current."""
+    """A motion that a campaign is linked to; at most one is current.
+
+    The others are earlier ones, such as that of the last session, or amendments, which are motions
+    of their own.
+    """
 
     __tablename__ = "campaign_motion"
     __table_args__ = (
@@ -62,9 +66,11 @@ class CampaignMotion(SQLModel, table=True):
             sqlite_where=sa.text("is_current"),
             postgresql_where=sa.text("is_current"),
         ),
+        sa.CheckConstraint("NOT (is_current AND is_amendment)", name="one_role"),
     )
 
     campaign_id: UUID = Field(foreign_key="campaign.id", primary_key=True)
     motion_id: int = Field(foreign_key="motion.id", primary_key=True)
     is_current: bool = True
+    is_amendment: bool = False
     linked_at: datetime = Field(sa_type=UtcDateTime)

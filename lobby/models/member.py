@@ -1,13 +1,13 @@
 """Members of Parliament, the seats they held, and what limits their freedom to sign."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from lobby.models.base import choice, new_id
+from lobby.models.base import UtcDateTime, choice, new_id
 
 
 class Member(SQLModel, table=True):
@@ -80,21 +80,47 @@ class Post(SQLModel, table=True):
 
 
 class OverrideKind(StrEnum):
-    """What an organiser records about a member's willingness."""
+    """What an organiser records about a member: a fact about them, or what they said of a motion.
+
+    `refuses` (signs no motions at all) and `pps` are facts, for all campaigns of an organisation;
+    the other two are about one campaign's motion.
+    """
 
     REFUSES = "refuses"
+    PPS = "pps"
+    SAYS_WILL_SIGN = "says_will_sign"
+    SAYS_WILL_NOT = "says_will_not"
+
+    @property
+    def is_of_campaign(self) -> bool:
+        """True where it is about one campaign's motion."""
+        return self in (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
 
 
 class MemberOverride(SQLModel, table=True):
-    """An organiser's note that changes a member's eligibility, with where it can be checked."""
+    """An organiser's note on a member, with where it can be checked. Ended, never deleted.
+
+    It holds from `starts_on` until `ends_on`, and no longer than the membership in which it began.
+    """
 
     __tablename__ = "member_override"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(campaign_id IS NOT NULL) = (kind IN ('says_will_sign', 'says_will_not'))",
+            name="campaign_fits_kind",
+        ),
+        sa.CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="ends_after_start"),
+        sa.Index("ix_member_override_organisation_id_member_id", "organisation_id", "member_id"),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
-    organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id")
+    campaign_id: UUID | None = Field(default=None, foreign_key="campaign.id")
     member_id: int = Field(foreign_key="member.id")
     kind: OverrideKind = Field(sa_type=choice(OverrideKind, "kind"))
     reason: str
     link: str
     starts_on: date
     ends_on: date | None = None
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

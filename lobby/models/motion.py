@@ -33,7 +33,8 @@ class Motion(SQLModel, table=True):
     """A motion, keyed by Parliament's `Id`. `number` is the UIN, which restarts every session.
 
     `synced_at` is the time of the last good answer; `sync_failed_at` is set by a bad one and
-    cleared by the next good one.
+    cleared by the next good one. `etag` and `last_modified` came with the last good answer.
+    `amends_id` is the id of the motion that this one would amend.
     """
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -48,6 +49,9 @@ class Motion(SQLModel, table=True):
     synced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sync_failed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sync_error: str | None = None
+    etag: str | None = None
+    last_modified: str | None = None
+    amends_id: int | None = None
 
 
 class MotionSignatory(SQLModel, table=True):

@@ -18,6 +18,7 @@ class MessageKind(StrEnum):
     CONFIRM_LETTER = "confirm_letter"
     LETTER = "letter"
     LETTER_HELD = "letter_held"
+    SEAT_FILLED = "seat_filled"
 
 
 class MessageState(StrEnum):
@@ -38,7 +39,7 @@ class MessageState(StrEnum):
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message about one row: `subject_id` is a signature's or a letter's id.
+    """A message about one row: `subject_id` is a signature's, a letter's or a seat watch's id.
 
     `recipient_index` recognises an address across organisations, for the limit of five a day;
     it is None for letters to MPs, which that limit does not count.

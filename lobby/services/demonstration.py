@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from lobby.models import (
     Campaign,
@@ -20,8 +20,13 @@ from lobby.models import (
     Keyring,
     Member,
     MemberOverride,
+    MemberReply,
     Organisation,
     OverrideKind,
+    Private,
+    ReplyKind,
+    SeatWatch,
+    Supporter,
 )
 from lobby.services import (
     campaigns,
@@ -34,6 +39,7 @@ from lobby.services import (
     organisations,
     parliament,
     petitions,
+    seats,
     signature_states,
     signatures,
     wordings,
@@ -49,6 +55,7 @@ SIGNATURES = 360
 LETTERS = 14
 DAYS = 30
 REFUSES = "Clacton"
+UNDECIDED = "Edinburgh East and Musselburgh"
 _SEED = 2017
 
 
@@ -93,6 +100,8 @@ def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime
     requests = list(_requests(told["petition"]["slug"]))
     _load_signatures(session, requests, postcodes, keyring, now)
     _load_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
+    _load_reply(session, campaign, now)
+    _load_watch(session, campaign, now)
 
 
 def _load_parliament(session: Session, now: datetime) -> None:
@@ -132,8 +141,8 @@ def _load_campaign(
 
 def _load_refusal(session: Session, organisation: Organisation, now: datetime) -> None:
     """One member who signs no motions, so that every kind of eligibility is there."""
-    seats = {seat.name: code for code, seat in constituencies.names(session).items()}
-    member = session.get_one(Member, _member_id(seats[REFUSES]))
+    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    member = session.get_one(Member, _member_id(codes[REFUSES]))
     session.add(
         MemberOverride(
             organisation_id=organisation.id,
@@ -142,6 +151,49 @@ def _load_refusal(session: Session, organisation: Organisation, now: datetime) -
             reason="Told a constituent that they sign no Early Day Motions.",
             link="https://example.org/replies/1",
             starts_on=(now - timedelta(days=DAYS)).date(),
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _load_reply(session: Session, campaign: Campaign, now: datetime) -> None:
+    """One member who has answered a constituent, and has not made up their mind."""
+    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    session.add(
+        MemberReply(
+            campaign_id=campaign.id,
+            motion_id=_read("motion.json")["Response"]["Id"],
+            member_id=_member_id(codes[UNDECIDED]),
+            kind=ReplyKind.UNDECIDED,
+            text=Private(campaign.organisation_id, "I shall read the motion and think about it."),
+            said_on=(now - timedelta(days=4)).date(),
+            link="https://example.org/replies/2",
+            verified_by=Private(campaign.organisation_id, "An organiser"),
+            recorded_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+
+
+def _load_watch(session: Session, campaign: Campaign, now: datetime) -> None:
+    """One supporter of the vacant seat asks to be told of the by-election's outcome."""
+    vacant = next(
+        seat.constituency.code
+        for seat in seats.all_seats(session, today=now.date(), organisation_id=None)
+        if seat.member is None
+    )
+    living_there = select(Supporter).where(Supporter.constituency_code == vacant)
+    supporter = session.exec(living_there.order_by(col(Supporter.id))).first()
+    if supporter is None:
+        raise RuntimeError("the demonstration has nobody in its vacant seat")
+    session.add(
+        SeatWatch(
+            supporter_id=supporter.id,
+            campaign_id=campaign.id,
+            constituency_code=vacant,
+            asked_at=now,
         )
     )
     session.flush()

@@ -9,7 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import Constituency, Member, MemberOverride, Membership, Post, PostKind
+from lobby.models import Constituency, Member, Membership, OverrideKind, Post, PostKind
+from lobby.services import member_overrides
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Seat:
 
     constituency: Constituency
     member: Member | None
-    posts: frozenset[PostKind]
-    refuses: bool
+    posts: frozenset[PostKind] = frozenset()
+    refuses: bool = False
 
 
 def all_seats(
@@ -27,21 +28,13 @@ def all_seats(
 ) -> list[Seat]:
     """Every seat in order of name, or the one with `code`: three statements either way.
 
-    `organisation_id` is whose notes on refusals count.
+    `organisation_id` is whose overrides count: who refuses motions, and who is a PPS.
     """
     seats = _seats_and_members(session, today, code)
     ids = [member.id for _, member in seats if member]
     posts = _posts(session, today, ids)
-    refusing = _refusing(session, today, organisation_id, ids)
-    return [
-        Seat(
-            seat,
-            member,
-            posts.get(member.id, frozenset()) if member else frozenset(),
-            member is not None and member.id in refusing,
-        )
-        for seat, member in seats
-    ]
+    notes = member_overrides.facts(session, organisation_id, ids, today=today)
+    return [_seat(seat, member, posts, notes) for seat, member in seats]
 
 
 def seat_of(
@@ -77,20 +70,22 @@ def _posts(session: Session, today: date, ids: Iterable[int]) -> dict[int, froze
     return {member_id: frozenset(kinds) for member_id, kinds in posts.items()}
 
 
-def _refusing(
-    session: Session, today: date, organisation_id: UUID | None, ids: Iterable[int]
-) -> set[int]:
-    statement = select(MemberOverride.member_id).where(
-        MemberOverride.organisation_id == organisation_id,
-        col(MemberOverride.member_id).in_(list(ids)),
-        *_on(MemberOverride, today),
-    )
-    return set(session.exec(statement))
+def _seat(
+    seat: Constituency,
+    member: Member | None,
+    posts: dict[int, frozenset[PostKind]],
+    notes: dict[int, set[OverrideKind]],
+) -> Seat:
+    if member is None:
+        return Seat(seat, None)
+    noted = notes.get(member.id, set())
+    held = posts.get(member.id, frozenset())
+    if OverrideKind.PPS in noted:
+        held |= {PostKind.PPS}
+    return Seat(seat, member, held, OverrideKind.REFUSES in noted)
 
 
-def _on(
-    model: type[Membership] | type[Post] | type[MemberOverride], today: date
-) -> tuple[sa.ColumnElement[bool], ...]:
+def _on(model: type[Membership] | type[Post], today: date) -> tuple[sa.ColumnElement[bool], ...]:
     """What holds on a day: begun, and not ended by it."""
     ends_on = col(model.ends_on)
     return (col(model.starts_on) <= today, sa.or_(ends_on.is_(None), ends_on > today))
