@@ -112,14 +112,6 @@ def motions_of(session: Session, campaign_ids: list[UUID]) -> dict[UUID, Motion]
     return dict(session.exec(statement).all())
 
 
-def earlier_motion_ids(session: Session, campaign_id: UUID) -> list[int]:
-    """Motions that the campaign was about before, such as last session's."""
-    statement = select(CampaignMotion.motion_id).where(
-        CampaignMotion.campaign_id == campaign_id, ~col(CampaignMotion.is_current)
-    )
-    return list(session.exec(statement))
-
-
 def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[CampaignUpdate]:
     """A campaign's news, newest first; none from the future."""
     statement = (

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlmodel import Session, col, select
 
@@ -105,10 +106,17 @@ def positions(session: Session, motion_id: int) -> dict[int, Position]:
     return by_member(signatories(session, motion_id))
 
 
-def signed_any(session: Session, motion_ids: list[int]) -> set[int]:
-    """Members whose name stands under any of these motions."""
-    statement = select(MotionSignatory.member_id).where(
-        col(MotionSignatory.motion_id).in_(motion_ids), ~col(MotionSignatory.is_withdrawn)
+def signed_earlier(session: Session, campaign_id: UUID) -> set[int]:
+    """Members whose name stands under a motion that the campaign was about before."""
+    statement = (
+        select(MotionSignatory.member_id)
+        .join(CampaignMotion, col(CampaignMotion.motion_id) == MotionSignatory.motion_id)
+        .where(
+            CampaignMotion.campaign_id == campaign_id,
+            ~col(CampaignMotion.is_current),
+            ~col(CampaignMotion.is_amendment),
+            ~col(MotionSignatory.is_withdrawn),
+        )
     )
     return set(session.exec(statement))
 

@@ -9,32 +9,61 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import Constituency, Member, Membership, OverrideKind, Post, PostKind
+from lobby.models import (
+    Constituency,
+    Member,
+    MemberOverride,
+    Membership,
+    OverrideKind,
+    Post,
+    PostKind,
+)
 from lobby.services import member_overrides
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A constituency, its member (None: vacant), their posts, and whether they refuse motions."""
+    """A constituency, its member (None: vacant), their posts, and what an organiser noted."""
 
     constituency: Constituency
     member: Member | None
     posts: frozenset[PostKind] = frozenset()
-    refuses: bool = False
+    notes: tuple[MemberOverride, ...] = ()
+
+    @property
+    def refuses(self) -> bool:
+        """True where the member has said that they sign no motions at all."""
+        return any(note.kind is OverrideKind.REFUSES for note in self.notes)
 
 
 def all_seats(
-    session: Session, *, today: date, organisation_id: UUID | None, code: str | None = None
+    session: Session,
+    *,
+    today: date,
+    organisation_id: UUID | None,
+    campaign_id: UUID | None = None,
+    code: str | None = None,
 ) -> list[Seat]:
     """Every seat in order of name, or the one with `code`: three statements either way.
 
-    `organisation_id` is whose overrides count: who refuses motions, and who is a PPS.
+    `organisation_id` and `campaign_id` are whose notes on members count.
     """
     seats = _seats_and_members(session, today, code)
     ids = [member.id for _, member in seats if member]
     posts = _posts(session, today, ids)
-    notes = member_overrides.facts(session, organisation_id, ids, today=today)
-    return [_seat(seat, member, posts, notes) for seat, member in seats]
+    notes = member_overrides.in_force(
+        session,
+        organisation_id=organisation_id,
+        campaign_id=campaign_id,
+        member_ids=ids,
+        today=today,
+    )
+    return [
+        _seat(seat, member, posts.get(member.id, set()), notes.get(member.id, []))
+        if member
+        else Seat(seat, None)
+        for seat, member in seats
+    ]
 
 
 def seat_of(
@@ -62,27 +91,20 @@ def _seats_and_members(
     return [(seat, member) for seat, member in session.exec(statement)]
 
 
-def _posts(session: Session, today: date, ids: Iterable[int]) -> dict[int, frozenset[PostKind]]:
+def _posts(session: Session, today: date, ids: Iterable[int]) -> dict[int, set[PostKind]]:
     statement = select(Post).where(col(Post.member_id).in_(list(ids)), *_on(Post, today))
     posts: defaultdict[int, set[PostKind]] = defaultdict(set)
     for post in session.exec(statement):
         posts[post.member_id].add(post.kind)
-    return {member_id: frozenset(kinds) for member_id, kinds in posts.items()}
+    return posts
 
 
 def _seat(
-    seat: Constituency,
-    member: Member | None,
-    posts: dict[int, frozenset[PostKind]],
-    notes: dict[int, set[OverrideKind]],
+    seat: Constituency, member: Member, held: set[PostKind], notes: list[MemberOverride]
 ) -> Seat:
-    if member is None:
-        return Seat(seat, None)
-    noted = notes.get(member.id, set())
-    held = posts.get(member.id, frozenset())
-    if OverrideKind.PPS in noted:
-        held |= {PostKind.PPS}
-    return Seat(seat, member, held, OverrideKind.REFUSES in noted)
+    """No official source names every PPS, so an organiser can."""
+    noted = {PostKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
+    return Seat(seat, member, frozenset(held | noted), tuple(notes))
 
 
 def _on(model: type[Membership] | type[Post], today: date) -> tuple[sa.ColumnElement[bool], ...]:

@@ -40,6 +40,13 @@ class Eligibility(StrEnum):
     VACANT = "vacant"
 
 
+class Said(StrEnum):
+    """What a member has told of their intent; it changes neither standing nor eligibility."""
+
+    WILL_SIGN = "will_sign"
+    WILL_NOT = "will_not"
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """A standing with its details: `role` and `signed_on` only where the name still stands,

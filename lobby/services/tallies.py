@@ -25,13 +25,15 @@ from lobby.models import (
 )
 from lobby.models.base import table_of
 from lobby.models.constituency import OVERSEAS, UNKNOWN, Constituency
-from lobby.services import campaigns, motions, seats
+from lobby.services import campaigns, member_replies, motions, seats
 from lobby.services.database import increment
 from lobby.services.errors import Invalid
+from lobby.services.member_replies import VerifiedReply
 from lobby.services.standing import (
     Eligibility,
     Position,
     Role,
+    Said,
     Standing,
     eligibility_of,
     position_of,
@@ -47,7 +49,7 @@ class TallyRow:
     """One seat. `role` and `signed_on` only where the member's name stands.
 
     `signed_earlier`: the member's name stands under an earlier motion of the campaign, such as
-    that of the last session.
+    that of the last session. `reply` is the last one that was verified.
     """
 
     constituency: Constituency
@@ -60,6 +62,8 @@ class TallyRow:
     letters_sent: int
     letters_opened: int
     signed_earlier: bool = False
+    said: Said | None = None
+    reply: VerifiedReply | None = None
 
     @property
     def party(self) -> str | None:
@@ -135,9 +139,15 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     positions = motions.positions(session, motion.id) if motion else {}
     signatures = _signatures(session, campaign.id)
     letters = _letters(session, campaign.id, motion.id if motion else None)
-    in_order = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
-    earlier = motions.signed_any(session, campaigns.earlier_motion_ids(session, campaign.id))
-    rows = tuple(_row(seat, positions, signatures, letters, earlier) for seat in in_order)
+    in_order = seats.all_seats(
+        session,
+        today=now.date(),
+        organisation_id=campaign.organisation_id,
+        campaign_id=campaign.id,
+    )
+    earlier = motions.signed_earlier(session, campaign.id)
+    replies = member_replies.latest_verified(session, campaign.id)
+    rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in in_order)
     standings = [position.standing for position in positions.values()]
     return Tally(
         as_of=now,
@@ -237,9 +247,12 @@ def _row(
     signatures: dict[str, int],
     letters: dict[str, tuple[int, int]],
     earlier: set[int],
+    replies: dict[int, VerifiedReply],
 ) -> TallyRow:
     position = seat_position(seat, positions)
     sent, opened = letters.get(seat.constituency.code, (0, 0))
+    member_id = seat.member.id if seat.member else 0
+    reply = replies.get(member_id)
     return TallyRow(
         constituency=seat.constituency,
         member=seat.member,
@@ -250,7 +263,9 @@ def _row(
         signatures=signatures.get(seat.constituency.code, 0),
         letters_sent=sent,
         letters_opened=opened,
-        signed_earlier=seat.member is not None and seat.member.id in earlier,
+        signed_earlier=member_id in earlier,
+        said=member_replies.said_last(reply, seat.notes),
+        reply=reply,
     )
 
 

@@ -11,8 +11,8 @@ from lobby.api.schemas.postcode import (
     constituency_answer,
     member_answer,
 )
-from lobby.models import MotionStatus
-from lobby.services.standing import Eligibility, Role, Standing
+from lobby.models import MotionStatus, ReplyKind
+from lobby.services.standing import Eligibility, Role, Said, Standing
 from lobby.services.tallies import Tally, TallyRow
 
 CSV_COLUMNS = (
@@ -71,6 +71,14 @@ class TallyLetters(Answer):
     opened: int
 
 
+class TallyReply(Answer):
+    """A member's last verified reply; its text is for the campaign's own organisation."""
+
+    kind: ReplyKind
+    said_on: date
+    link: str | None
+
+
 class TallyRowAnswer(Answer):
     """One seat."""
 
@@ -84,6 +92,9 @@ class TallyRowAnswer(Answer):
     signatures: int
     letters_sent: int
     letters_opened: int
+    signed_earlier: bool
+    said: Said | None
+    reply: TallyReply | None
 
 
 class TallyAnswer(Answer):
@@ -171,4 +182,6 @@ def _row(row: TallyRow) -> TallyRowAnswer:
         letters_sent=row.letters_sent,
         letters_opened=row.letters_opened,
         signed_earlier=row.signed_earlier,
+        said=row.said,
+        reply=TallyReply.model_validate(row.reply) if row.reply else None,
     )
