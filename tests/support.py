@@ -1,14 +1,17 @@
 """What tests share: a clock to set, mails to read, and the demonstration's names."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.parser import BytesParser
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlmodel import SQLModel, select
 
 from lobby import worker
 from lobby.services import demonstration
@@ -64,6 +67,17 @@ class Post:
 def _message(parser: "BytesParser[EmailMessage]", file: Path) -> EmailMessage:
     with file.open("rb") as stream:
         return parser.parse(stream)
+
+
+def rows_of(lobby: Lobby, tables: Sequence[type[SQLModel]]) -> dict[str, list[dict[str, Any]]]:
+    """Everything in some tables, in an order of its own."""
+    with lobby.database.read() as session:
+        return {
+            table.__name__: sorted(
+                (row.model_dump(mode="json") for row in session.exec(select(table))), key=str
+            )
+            for table in tables
+        }
 
 
 def text_of(message: EmailMessage) -> str:

@@ -1,38 +1,27 @@
-"""Importing constituencies and members: good files, bad files, and the real ones."""
+"""Importing constituencies and members: good files and bad files."""
 
 import csv
-import json
-import shutil
-from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlmodel import Session, SQLModel, func, select
-from support import CAMPAIGN, REAL_DATA, START, Clock, needs_real_data
+from support import CAMPAIGN, START, Clock, rows_of
 
 from lobby.models import (
-    Campaign,
     Constituency,
     Member,
     Membership,
-    Motion,
     PetitionTally,
     Post,
     PostKind,
 )
-from lobby.models.postcode import PostcodeStatus
 from lobby.services import (
     campaigns,
     constituencies,
     demonstration,
     members,
-    motions,
-    organisations,
-    parliament,
-    postcode_import,
     seats,
     tallies,
 )
@@ -53,7 +42,6 @@ SEATS = {
 }
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
 TODAY = START.date()
-REAL_TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the day that the real file tells of
 Row = dict[str, str]
 
 
@@ -145,16 +133,6 @@ def counts(lobby: Lobby) -> dict[str, int]:
         }
 
 
-def everything(lobby: Lobby) -> dict[str, list[dict[str, Any]]]:
-    with lobby.database.read() as session:
-        return {
-            table.__name__: sorted(
-                (row.model_dump(mode="json") for row in session.exec(select(table))), key=str
-            )
-            for table in TABLES
-        }
-
-
 def seat(lobby: Lobby, code: str, today: date = TODAY) -> Seat:
     with lobby.database.read() as session:
         found = seats.seat_of(session, code, today=today)
@@ -227,10 +205,10 @@ def test_a_code_tells_the_nation_and_the_nation_stands_in_for_a_region(
 
 
 def test_importing_constituencies_again_changes_nothing(house: Lobby, write: Write) -> None:
-    before = everything(house)
+    before = rows_of(house, TABLES)
     with house.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code) for code in SEATS]))
-    assert everything(house) == before
+    assert rows_of(house, TABLES) == before
 
 
 def test_a_later_file_mends_a_constituency_and_leaves_the_others(
@@ -271,10 +249,10 @@ def test_members_take_their_seats(house: Lobby, take_in: ImportMembers) -> None:
 def test_importing_members_again_changes_nothing(house: Lobby, take_in: ImportMembers) -> None:
     rows = [ANNA | MINISTER, BEN | WHIP, CERI | {"party": "Speaker"}, member_row(NORWICH)]
     take_in(*rows)
-    before = everything(house)
+    before = rows_of(house, TABLES)
     done = take_in(*rows, today=date(2026, 9, 1))
     assert (done.begun, done.ended) == (0, 0)
-    assert everything(house) == before
+    assert rows_of(house, TABLES) == before
 
 
 def test_a_change_of_party_and_address_is_taken_in(house: Lobby, take_in: ImportMembers) -> None:
@@ -604,14 +582,14 @@ def refuses_file(
 ) -> None:
     file = folder / "file.csv"
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    before = everything(lobby)
+    before = rows_of(lobby, TABLES)
     with pytest.raises(Invalid) as refusal, lobby.database.write() as session:
         import_it(session, file)
     start, _, value = complaint.partition(".*")
     assert refusal.value.message.startswith(start)
     assert value in refusal.value.message
     assert "\n" not in refusal.value.message
-    assert everything(lobby) == before
+    assert rows_of(lobby, TABLES) == before
 
 
 def test_a_missing_file_and_a_folder_are_refused(house: Lobby, tmp_path: Path) -> None:
@@ -645,144 +623,3 @@ def test_a_cell_may_hold_a_line_break_and_the_lines_are_still_right(
         house.database.write() as session,
     ):
         members.import_csv(session, file, today=TODAY)
-
-
-# ---- the real files
-
-
-@pytest.fixture(scope="session")
-def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of Great Britain's postcodes, built once a run."""
-    target = tmp_path_factory.mktemp("real") / "postcodes.bin"
-    postcode_import.import_postcodes(REAL_DATA / "postcodes" / "onspd_gb.csv.gz", target)
-    return target
-
-
-@pytest.fixture
-def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
-    """All 650 seats with their members, and a campaign about a real motion."""
-    answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
-    answer = parliament.read_answer(answers[-1].read_bytes(), 65938)
-    clock.now = now = REAL_TODAY
-    with empty_lobby.database.write() as session:
-        constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
-        members.import_csv(session, REAL_DATA / "parliament" / "mps.csv", today=now.date())
-        motions.apply_answer(session, answer, now=now)
-        organisation = organisations.create(session, name="A union", slug="a-union", now=now)
-        campaigns.create(
-            session,
-            organisation_id=organisation.id,
-            values={"slug": "a-campaign", "title": "A campaign", "summary": "About it."},
-            motion_id=answer.id,
-            now=now,
-        )
-    return empty_lobby
-
-
-def real_members() -> list[Row]:
-    with (REAL_DATA / "parliament" / "mps.csv").open(encoding="utf-8", newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
-@needs_real_data
-@pytest.mark.real_data
-def test_all_650_seats_are_filled(real_lobby: Lobby) -> None:
-    assert {name: counts(real_lobby)[name] for name in ("Constituency", "Membership")} == {
-        "Constituency": 650,
-        "Membership": 650,
-    }
-    with real_lobby.database.read() as session:
-        every = seats.all_seats(session, today=REAL_TODAY.date(), organisation_id=None)
-    assert {
-        seat.constituency.code: (seat.member.id, seat.member.name) for seat in every if seat.member
-    } == {row["constituency_gss"]: (int(row["member_id"]), row["name"]) for row in real_members()}
-    nations = Counter(seat.constituency.nation for seat in every)
-    assert nations == {"England": 543, "Scotland": 57, "Wales": 32, "Northern Ireland": 18}
-
-
-@needs_real_data
-@pytest.mark.real_data
-def test_importing_the_real_files_again_changes_nothing(real_lobby: Lobby) -> None:
-    before = everything(real_lobby)
-    with real_lobby.database.write() as session:
-        constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
-        file = REAL_DATA / "parliament" / "mps.csv"
-        done = members.import_csv(session, file, today=date(2026, 9, 1))
-    assert done == MembersImport(read=650, vacant=0, begun=0, ended=0, without_email=12)
-    assert everything(real_lobby) == before
-
-
-@needs_real_data
-@pytest.mark.real_data
-def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lobby) -> None:
-    with real_lobby.database.read() as session:
-        every = seats.all_seats(session, today=REAL_TODAY.date(), organisation_id=None)
-    kinds = Counter(kind for seat in every for kind in seat.posts)
-    assert kinds == {PostKind.MINISTER: 77, PostKind.WHIP: 16, PostKind.SPEAKER: 1}
-    parties = Counter(seat.member.party for seat in every if seat.member)
-    assert parties["Sinn Féin"] == 7
-    (speaker,) = [seat for seat in every if PostKind.SPEAKER in seat.posts]
-    assert speaker.constituency.name == "Chorley"
-
-
-@needs_real_data
-@pytest.mark.real_data
-def test_the_real_tally_counts_who_has_signed_and_who_can(real_lobby: Lobby) -> None:
-    tally = tally_of(real_lobby, "a-campaign")
-    assert (tally.total, len(tally.rows), tally.seats_filled) == (650, 650, 650)
-    assert (tally.signed, tally.withdrawn) == (167, 2)
-    assert tally.parliament_session == "2026-27"
-    standings = Counter(row.standing for row in tally.rows)
-    assert standings == {Standing.SIGNED: 167, Standing.WITHDRAWN: 2, Standing.NOT_SIGNED: 481}
-    roles = Counter(row.role for row in tally.rows)
-    assert roles == {Role.PRIMARY: 1, Role.SPONSOR: 5, Role.SUPPORTER: 161, None: 483}
-    eligibility = Counter(row.eligibility for row in tally.rows)
-    assert eligibility == {
-        Eligibility.CAN_SIGN: tally.can_sign,
-        Eligibility.CONVENTION: 94,
-        Eligibility.CANNOT: 7,
-    }
-    assert tally.can_sign == 650 - 94 - 7
-    with real_lobby.database.read() as session:
-        motion = session.get_one(Motion, 65938)
-        campaign = session.exec(select(Campaign)).one()
-        assert campaigns.motion_of(session, campaign.id) == motion
-
-
-@needs_real_data
-@pytest.mark.real_data
-def test_the_real_tally_agrees_with_parliaments_own_rows(real_lobby: Lobby) -> None:
-    answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
-    names = json.loads(answers[-1].read_bytes())["Response"]["Sponsors"]
-    standing = {row["MemberId"] for row in names if not row["IsWithdrawn"]}
-    rows = tally_of(real_lobby, "a-campaign").rows
-    signed = {row.member.id for row in rows if row.member and row.standing is Standing.SIGNED}
-    assert signed == standing
-
-
-@needs_real_data
-@pytest.mark.real_data
-@pytest.mark.parametrize(
-    ("postcode", "constituency"),
-    [
-        ("EH1 1YZ", "Edinburgh East and Musselburgh"),
-        ("M1 1AE", "Manchester Central"),
-        ("CF10 3NQ", "Cardiff South and Penarth"),
-        ("SW1A 0AA", "Cities of London and Westminster"),
-    ],
-)
-def test_a_real_postcode_finds_its_real_member(
-    real_lobby: Lobby, real_postcodes: Path, postcode: str, constituency: str
-) -> None:
-    shutil.copy(real_postcodes, real_lobby.settings.postcode_file)
-    answer = real_lobby.postcodes.lookup(postcode)
-    assert (answer.status, answer.postcode) == (PostcodeStatus.FOUND, postcode)
-    found = seat(real_lobby, answer.constituency_code or "", REAL_TODAY.date())
-    (row,) = [row for row in real_members() if row["constituency"] == constituency]
-    assert found.constituency.name == constituency
-    assert found.member is not None
-    assert (str(found.member.id), found.member.name, found.member.party) == (
-        row["member_id"],
-        row["name"],
-        row["party"],
-    )
