@@ -95,7 +95,7 @@ def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime
         session, keyring, organisation=organisation, email=ORGANISER, password=PASSWORD, now=now
     )
     wordings.set_updates(session, organisation.id, told["wordings"]["updates"], now=now)
-    campaign = _load_campaign(session, organisation, told, now)
+    campaign = _load_campaign(session, organisation, told, now - timedelta(days=DAYS))
     _load_refusal(session, organisation, now)
     requests = list(_requests(told["petition"]["slug"]))
     _load_signatures(session, requests, postcodes, keyring, now)
