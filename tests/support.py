@@ -14,7 +14,7 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from lobby import worker
-from lobby.services import demonstration
+from lobby.services import constituencies, demonstration, members
 from lobby.services.lobby import Lobby
 
 REAL_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
@@ -78,6 +78,14 @@ def rows_of(lobby: Lobby, tables: Sequence[type[SQLModel]]) -> dict[str, list[di
             )
             for table in tables
         }
+
+
+def seat_the_real_house(lobby: Lobby) -> None:
+    """All 650 seats with their members, from the real files."""
+    today = lobby.clock().date()
+    with lobby.database.write() as session:
+        constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
+        members.import_csv(session, REAL_DATA / "parliament" / "mps.csv", today=today)
 
 
 def text_of(message: EmailMessage) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from sqlmodel import SQLModel, select
-from support import REAL_DATA, Clock, needs_real_data, rows_of
+from support import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_house
 
 from lobby.models import Campaign, Constituency, Member, Membership, Motion, Post, PostKind
 from lobby.models.postcode import PostcodeStatus
@@ -51,9 +51,8 @@ def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
     answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
     answer = parliament.read_answer(answers[-1].read_bytes(), 65938)
     clock.now = now = TODAY
+    seat_the_real_house(empty_lobby)
     with empty_lobby.database.write() as session:
-        constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
-        members.import_csv(session, REAL_DATA / "parliament" / "mps.csv", today=now.date())
         motions.apply_answer(session, answer, now=now)
         organisation = organisations.create(session, name="A union", slug="a-union", now=now)
         campaigns.create(

@@ -2,10 +2,11 @@
 
 import sqlite3
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlmodel import Session
 
-from lobby.services import constituencies, tallies
+from lobby.services import constituencies, freshness, tallies
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
 from lobby.services.lobby import Lobby
@@ -28,6 +29,7 @@ def run(lobby: Lobby) -> list[Finding]:
     with lobby.database.read() as session:
         findings += _tallies(session)
         findings += _directory_against_seats(lobby, session)
+        findings += _parliament(session, lobby.clock())
     return findings
 
 
@@ -70,3 +72,24 @@ def _directory_against_seats(lobby: Lobby, session: Session) -> list[Finding]:
         return []
     some = ", ".join(sorted(unknown)[:5])
     return [Finding(f"The postcode directory names {len(unknown)} unknown seats: {some} ...")]
+
+
+def _parliament(session: Session, now: datetime) -> list[Finding]:
+    """What we know of Parliament grows old: nothing here is broken, but its figures mislead."""
+    found = [
+        Finding(
+            f"Motion {motion.id}: {_last_good(motion.synced_at)}. "
+            f"{motion.sync_error or 'Is a worker running?'}",
+            is_trouble=False,
+        )
+        for motion in freshness.old_motions(session, now=now)
+    ]
+    members = freshness.members_if_old(session, now=now)
+    if members is not None:
+        text = f"Members: {_last_good(members.answered_at)}. {members.error or ''}"
+        found.append(Finding(text.rstrip(), is_trouble=False))
+    return found
+
+
+def _last_good(moment: datetime | None) -> str:
+    return f"the last good answer came on {moment:%Y-%m-%d at %H:%M} UTC" if moment else "no answer"
