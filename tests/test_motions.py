@@ -8,108 +8,51 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+from parliament_stub import (
+    DEMONSTRATION,
+    FAILURE,
+    KNOWN,
+    MOTION,
+    Parliament,
+    Reply,
+    answer,
+    demonstration_with,
+    envelope,
+    motion,
+    serving,
+    sponsor,
+    withdrawn,
+    without,
+)
 from sqlmodel import SQLModel, select
 from support import CAMPAIGN, REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Member, Motion, MotionSignatory, MotionStatus
-from lobby.services import campaigns, demonstration, motion_events, motions, parliament, tallies
+from lobby.services import campaigns, motion_events, motions, parliament, tallies
 from lobby.services.errors import Conflict, LobbyError, NotFound, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.motions import MotionSync
 from lobby.services.standing import Role, Standing
 
 COMMAND = Path(sys.executable).with_name("lobby")
-KNOWN = 900152  # the demonstration's motion
-MOTION = 70001
 REAL_MOTION = 65938
 HISTORY = REAL_DATA / "edm" / "65938-history"
 
 
-# ---- Parliament's API on loopback
-
-
-@dataclass
-class Reply:
-    """What to answer. `breaks` closes the connection without a word, `hangs` says nothing."""
-
-    body: bytes = b""
-    status: int = 200
-    headers: dict[str, str] = field(default_factory=dict)
-    breaks: bool = False
-    hangs: bool = False
-
-
-class Parliament(ThreadingHTTPServer):
-    """Gives its `replies` in turn, and remembers what was asked."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.replies: list[Reply] = []
-        self.asked: list[str] = []
-        self.closing = threading.Event()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}"
-
-    def answers(self, *replies: Reply | bytes) -> None:
-        """What comes next."""
-        self.replies += [
-            reply if isinstance(reply, Reply) else Reply(reply, headers=JSON) for reply in replies
-        ]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up is part of some tests."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Parliament
-
-    def do_GET(self) -> None:
-        self.server.asked.append(self.path)
-        reply = self.server.replies.pop(0)
-        if reply.hangs:
-            self.server.closing.wait(30)
-        if reply.hangs or reply.breaks:
-            return
-        self.send_response(reply.status)
-        for name, value in reply.headers.items():
-            self.send_header(name, value)
-        if "Content-Length" not in reply.headers:
-            self.send_header("Content-Length", str(len(reply.body)))
-        self.end_headers()
-        self.wfile.write(reply.body)
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Quiet."""
-
-
-JSON = {"Content-Type": "application/json; charset=utf-8"}
-
-
 @pytest.fixture
 def api() -> Iterator[Parliament]:
-    with Parliament() as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving() as server:
         yield server
-        server.closing.set()
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -143,70 +86,6 @@ def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
         with lobby.database.write() as session:
             motions.note_failure(session, motion_id, error, now=now)
         raise
-
-
-# ---- answers made by hand
-
-
-def sponsor(number: int, order: int | None = None, **changes: Any) -> dict[str, Any]:
-    """One row of names. `number` is its id, and the member's unless `MemberId` says otherwise."""
-    member_id = changes.get("MemberId", number)
-    return {
-        "Id": number,
-        "MemberId": member_id,
-        "Member": {"MnisId": member_id, "Name": f"Member {member_id}", "Party": "Labour"},
-        "SponsoringOrder": order,
-        "CreatedWhen": "2026-06-02T10:15:00.5",
-        "IsWithdrawn": False,
-        "WithdrawnDate": None,
-        **changes,
-    }
-
-
-def withdrawn(number: int, when: str = "2026-06-20T09:00:00", **changes: Any) -> dict[str, Any]:
-    """A row whose name was taken off: no order, and CreatedWhen rewritten, as Parliament does."""
-    rewritten = {"CreatedWhen": when, "IsWithdrawn": True, "WithdrawnDate": when}
-    return sponsor(number, None, **rewritten, **changes)
-
-
-def motion(*sponsors: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The `Response` of a motion."""
-    return {
-        "Sponsors": list(sponsors),
-        "Amendments": [],
-        "Id": MOTION,
-        "Status": 0,
-        "Title": "Beds in hospitals",
-        "MotionText": "That this House wants more of them.",
-        "UIN": 77,
-        "UINWithAmendmentSuffix": "77",
-        "DateTabled": "2026-06-01T00:00:00",
-        "SponsorsCount": 0,
-        **changes,
-    }
-
-
-def envelope(response: Any, **changes: Any) -> bytes:
-    parts: dict[str, Any] = {"PagingInfo": None, "StatusCode": 200, "Success": True, "Errors": []}
-    return json.dumps({**parts, "Response": response, **changes}).encode()
-
-
-def answer(*sponsors: dict[str, Any], **changes: Any) -> bytes:
-    return envelope(motion(*sponsors, **changes))
-
-
-def without(part: dict[str, Any], key: str) -> dict[str, Any]:
-    return {name: value for name, value in part.items() if name != key}
-
-
-FAILURE = envelope(None, Success=False, StatusCode=400, Errors=["Object reference not set."])
-DEMONSTRATION = (demonstration.FOLDER / "motion.json").read_bytes()
-
-
-def demonstration_with(**changes: Any) -> bytes:
-    told = json.loads(DEMONSTRATION)
-    told["Response"] |= changes
-    return json.dumps(told).encode()
 
 
 # ---- what is held
