@@ -1,6 +1,7 @@
 """How a campaign grew."""
 
-from datetime import UTC, datetime, timedelta
+import csv
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 
-from lobby.models import PetitionHour
+from lobby.models import MemberOverride, PetitionHour
 from lobby.services import database, signature_states, signatures
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import SignatureRequest
@@ -128,3 +129,56 @@ def test_reading_a_history_never_scans_signatures(client: TestClient, lobby: Lob
     sa.event.remove(engine, "before_cursor_execute", note)
     assert seen
     assert not [statement for statement in seen if "FROM signature" in statement]
+
+
+def test_the_beginning_and_the_end_of_a_note_stand_in_the_history(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    with lobby.database.write() as session:
+        note = session.exec(select(MemberOverride)).one()
+        note.ends_on, note.ended_at = date(2026, 7, 2), clock.now + timedelta(days=1)
+    clock.advance(days=2)
+    events = history(client)["events"]
+    noted = [event for event in events if event["motion"] is None]
+    assert [event["kind"] for event in noted] == ["refuses", "refuses_ended"]
+    assert all(event["link"] == "https://example.org/replies/1" for event in noted)
+    assert [event["seen_at"] for event in events] == sorted(event["seen_at"] for event in events)
+    later = history(client, **{"from": at(START + timedelta(hours=1))})["events"]
+    assert [event["kind"] for event in later] == ["refuses_ended"]
+
+
+def test_the_history_comes_as_csv_by_name_and_by_header(client: TestClient) -> None:
+    query = {"from": at(START - timedelta(days=9)), "every": "week"}
+    by_name = client.get(f"{HISTORY}.csv", params=query)
+    by_header = client.get(HISTORY, params=query, headers={"Accept": "text/csv"})
+    assert by_name.text == by_header.text
+    assert by_name.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'filename="nhs-professionals-history.csv"' in by_name.headers["Content-Disposition"]
+    rows = list(csv.DictReader(by_name.text.splitlines()))
+    assert list(rows[0]) == ["at", "signatories", "signatures", "letters_sent"]
+    points = history(client, **query)["points"]
+    assert rows == [{name: str(value) for name, value in point.items()} for point in points]
+    assert len(rows) == 3
+
+
+@pytest.mark.parametrize("path", [HISTORY, f"{HISTORY}.csv"])
+def test_a_client_that_has_a_history_gets_304_until_it_grows(
+    client: TestClient, clock: Clock, path: str
+) -> None:
+    tag = {"If-None-Match": client.get(path).headers["ETag"]}
+    clock.advance(minutes=5)
+    assert client.get(path, headers=tag).status_code == 304, "only the moment of asking differs"
+    clock.advance(days=1)
+    assert client.get(path, headers=tag).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "begins", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "1066-10-14T00:00:00-12:00"]
+)
+@pytest.mark.parametrize("path", [HISTORY, f"{HISTORY}.csv"])
+def test_a_beginning_before_all_clocks_is_too_long_ago(
+    client: TestClient, path: str, begins: str
+) -> None:
+    response = client.get(path, params={"from": begins, "every": "week"})
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["every"]

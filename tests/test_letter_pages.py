@@ -13,6 +13,7 @@ from pages import (
     VACANT,
     Deliver,
     body_of,
+    close_campaign,
     letter_path,
     value_of,
     visible,
@@ -67,7 +68,20 @@ def test_where_no_letter_is_possible_the_reason_stands_there(client: TestClient)
     page = client.post(LETTER, data={"postcode": VACANT})
     assert page.status_code == 200
     assert "This seat is vacant" in visible(page)
+    assert "Those who have signed can ask us to tell them when there is an MP." in visible(page)
     assert "<textarea" not in page.text
+    assert 'id="email"' not in page.text, "a stranger leaves no address here"
+
+
+def test_only_the_letter_page_of_a_vacant_seat_speaks_of_a_coming_mp(
+    client: TestClient, lobby: Lobby
+) -> None:
+    for postcode in (CAN_SIGN, MINISTER):
+        page = client.post(LETTER, data={"postcode": postcode})
+        assert "when there is an MP" not in visible(page)
+    close_campaign(lobby, CampaignStatus.CLOSED)
+    page = client.post(LETTER, data={"postcode": VACANT})
+    assert "when there is an MP" not in visible(page)
 
 
 def test_points_and_a_sentence_of_ones_own_go_into_the_draft(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -10,10 +11,12 @@ from fastapi.testclient import TestClient
 from pages import (
     RAW_VALUES,
     TALLY,
+    close_campaign,
     sign,
     sign_in,
     visible,
 )
+from sqlmodel import select
 from support import (
     CAMPAIGN,
     PETITION,
@@ -22,6 +25,7 @@ from support import (
 )
 
 from lobby.main import create_app
+from lobby.models import CampaignStatus, MemberOverride, MemberReply, OverrideKind, ReplyKind
 from lobby.services import (
     campaigns,
     demonstration,
@@ -29,7 +33,9 @@ from lobby.services import (
     parliament_sessions,
 )
 from lobby.services.lobby import Lobby
+from lobby.services.standing import Said
 from lobby.services.tokens import Purpose
+from lobby.web import words
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -
     query = "?standing=signed&sort=-signatures"
     page = client.get(TALLY + query + "&party=&nation=&region=")
     assert page.text.count('<th scope="row">') == 4
-    csv = re.search(r'href="(/v1/[^"]+)"', page.text)
+    csv = re.search(r'href="(/v1/[^"]+tally\.csv[^"]*)"', page.text)
     assert csv
     assert csv.group(1) == f"/v1{TALLY}.csv{query.replace('&', '&amp;')}"
     rows = client.get(csv.group(1).replace("&amp;", "&")).text.splitlines()[1:]
@@ -73,6 +79,9 @@ def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -
         ("eligibility=perhaps", "Eligibility"),
         ("nation=Mars", "Nation"),
         ("sort=colour", "Order"),
+        ("said=perhaps", "Said"),
+        ("signed_since=yesterday", "Signed since"),
+        ("signed_since=2026-W01-1", "Signed since"),
         ("page=x", "Page"),
         ("page=0", "Page"),
     ],
@@ -81,6 +90,99 @@ def test_a_bad_filter_is_named(client: TestClient, query: str, field: str) -> No
     page = client.get(f"{TALLY}?{query}")
     assert page.status_code == 422
     assert f"{field} :" in visible(page)
+
+
+def test_the_form_keeps_what_was_chosen_and_takes_it_to_the_csv(client: TestClient) -> None:
+    page = client.get(f"{TALLY}?signed_since=2026-06-01&said=&sort=-signatures_per_1000")
+    rows = page.text.count('<th scope="row">')
+    assert 0 < rows < 4
+    assert 'name="signed_since" value="2026-06-01"' in page.text
+    csv = re.search(r'href="(/v1/[^"]+tally\.csv[^"]+)"', page.text)
+    assert csv
+    assert "signed_since=2026-06-01&amp;sort=-signatures_per_1000" in csv.group(1)
+    assert len(client.get(csv.group(1).replace("&amp;", "&")).text.splitlines()) == rows + 1
+
+
+def test_sums_are_shown_by_party_nation_and_region(client: TestClient) -> None:
+    page = client.get(TALLY)
+    assert page.text.count("<details") == 3
+    told = visible(page)
+    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in told
+    body = client.get(f"/v1{TALLY}/summary").json()
+    for by in ("party", "nation", "region"):
+        for row in body[f"by_{by}"]:
+            name = row["name"].replace("&", "&amp;")
+            rate = f"{row['signatures_per_1000']:.2f}"
+            counts = f"{row['signed']} of {row['can_sign']} {row['signatures']} {rate}"
+            assert f"{name} {counts}" in told
+        assert client.get(f"/v1{TALLY}/summary.csv?by={by}").status_code == 200
+        assert f'href="/v1{TALLY}/summary.csv?by={by}"' in page.text
+
+
+def test_a_row_tells_what_its_member_said_and_where_it_can_be_read(
+    client: TestClient, lobby: Lobby
+) -> None:
+    reply = '<a href="https://example.org/replies/2" rel="nofollow">Said they have not decided</a>'
+    assert f"<small>{reply}, 27 June 2026</small>" in client.get(TALLY).text
+    with lobby.database.write() as session:
+        answer = session.exec(select(MemberReply)).one()
+        campaign = campaigns.public(session, CAMPAIGN)
+        session.add(
+            MemberOverride(
+                organisation_id=campaign.organisation_id,
+                campaign_id=campaign.id,
+                member_id=answer.member_id,
+                kind=OverrideKind.SAYS_WILL_SIGN,
+                reason="Said so on the radio.",
+                link="https://example.org/radio",
+                starts_on=date(2026, 6, 30),
+                recorded_at=lobby.clock(),
+            )
+        )
+    page = client.get(f"{TALLY}?said=will_sign")
+    both = "Said they will sign , 30 June 2026 Said they have not decided , 27 June 2026"
+    assert both in visible(page)
+    assert page.text.count('<th scope="row">') == 1
+    with lobby.database.write() as session:
+        session.exec(select(MemberReply)).one().kind = ReplyKind.WILL_SIGN
+    told = client.get(f"{TALLY}?said=will_sign").text
+    assert told.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
+    assert 'href="https://example.org/radio"' in told
+
+
+def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        session.exec(select(MemberReply)).one().verified_by = None
+    assert "Said they have not decided" not in client.get(TALLY).text
+
+
+def test_every_answer_that_a_member_can_give_has_words() -> None:
+    assert set(words.REPLIES) == set(ReplyKind)
+    assert set(words.SAID) == set(Said)
+    assert set(words.NOTES) == {kind for kind in OverrideKind if kind.is_of_campaign}
+
+
+def test_the_tally_leads_to_its_feed_unless_it_is_a_draft(client: TestClient, lobby: Lobby) -> None:
+    feed = f"/v1{TALLY}/events.atom"
+    html = client.get(TALLY).text
+    head = html.partition("</head>")[0]
+    assert 'type="application/atom+xml" title="Who has signed: Keep NHS' in head
+    assert html.count(f'href="{feed}"') == 2
+    assert client.get(feed).status_code == 200
+    sign_in(client)
+    close_campaign(lobby, CampaignStatus.DRAFT)
+    assert feed not in client.get(TALLY).text
+
+
+def test_a_campaign_for_some_nations_says_that_every_seat_is_counted(
+    client: TestClient, lobby: Lobby
+) -> None:
+    assert "This campaign is for" not in visible(client.get(TALLY))
+    with lobby.database.write() as session:
+        campaigns.public(session, CAMPAIGN).nations = ["Scotland", "Wales"]
+    page = client.get(TALLY)
+    assert "This campaign is for Scotland, Wales. Any MP can sign its motion" in visible(page)
+    assert page.text.count('<th scope="row">') == 14
 
 
 def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(

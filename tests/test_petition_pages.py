@@ -11,6 +11,7 @@ from pages import (
     LETTERS,
     SIGN,
     TALLY,
+    VACANT,
     Deliver,
     body_of,
     close_campaign,
@@ -302,7 +303,51 @@ def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
     assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 409
 
 
-@pytest.mark.parametrize("path", ["confirm", "withdraw", "disown", "letters/confirm"])
+def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    sign(client, postcode=VACANT)
+    token = token_in(deliver()[0], "confirm")
+    button = f'<form method="post" action="/watch/{token}">'
+    assert button not in client.get(f"/confirm/{token}").text, "the signature comes first"
+    assert button in client.post(f"/confirm/{token}").text
+    opened = client.get(f"/watch/{token}")
+    assert (opened.status_code, opened.headers["Location"]) == (303, f"/confirm/{token}")
+    assert button in client.get(f"/confirm/{token}").text, "a GET changes nothing"
+    for _ in range(2):
+        promised = client.post(f"/watch/{token}")
+        assert promised.status_code == 200
+        assert "one e-mail when Norwich South has an MP again" in visible(promised)
+        assert promised.headers["Cache-Control"] == "no-store"
+    for page in (client.get(f"/confirm/{token}"), client.post(f"/confirm/{token}")):
+        assert button not in page.text
+        assert "We will e-mail you when Norwich South has an MP again." in visible(page)
+
+
+def test_a_seat_with_an_mp_has_no_button_to_be_told_of_one(
+    client: TestClient, deliver: Deliver
+) -> None:
+    token = signed_token(client, deliver)
+    for page in (client.post(f"/confirm/{token}"), client.get(f"/confirm/{token}")):
+        assert "/watch/" not in page.text
+    refused = client.post(f"/watch/{token}")
+    assert refused.status_code == 409
+    assert "Morag Ferncastle is MP for Edinburgh East" in visible(refused)
+
+
+def test_a_campaign_that_is_over_offers_nobody_news_of_an_mp(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    sign(client, postcode=VACANT)
+    token = token_in(deliver()[0], "confirm")
+    client.post(f"/confirm/{token}")
+    close_campaign(lobby, CampaignStatus.WON)
+    assert "/watch/" not in client.get(f"/confirm/{token}").text
+
+
+@pytest.mark.parametrize("path", ["confirm", "watch", "withdraw", "disown", "letters/confirm"])
 def test_a_link_that_is_not_whole_gets_a_page_that_says_so(client: TestClient, path: str) -> None:
     for token in ("x", "a.b.c", "%00", "%ed%a0%80"):
         page = client.get(f"/{path}/{token}")

@@ -18,6 +18,7 @@ from lobby.models import (
     LetterTally,
     Member,
     MemberOverride,
+    MemberReply,
     Membership,
     Motion,
     MotionSignatory,
@@ -26,12 +27,14 @@ from lobby.models import (
     PetitionTally,
     Post,
     PostKind,
+    Private,
+    ReplyKind,
     Scope,
 )
 from lobby.services import campaigns, demonstration, organisations, tallies, targets
 from lobby.services.errors import Conflict
 from lobby.services.lobby import Lobby
-from lobby.services.standing import Eligibility, Standing
+from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.target_reasons import ReasonCode, reasons_of
 from lobby.services.target_scores import Facts, OtherMotion, Target, Weights, rank
 from lobby.services.targets import RankedTarget
@@ -69,10 +72,40 @@ def first(house: list[Facts], *motions: OtherMotion) -> Target:
         facts(1, standing=SIGNED),
         facts(1, standing=WITHDRAWN),
         facts(1, can_sign=False),
+        facts(1, said=Said.WILL_NOT),
     ],
 )
-def test_who_signed_withdrew_or_cannot_sign_is_no_target(left_out: Facts) -> None:
+def test_who_signed_withdrew_will_not_or_cannot_sign_is_no_target(left_out: Facts) -> None:
     assert order([left_out, facts(2)]) == [2]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        facts(1, standing=SIGNED, said=Said.WILL_SIGN),
+        facts(1, standing=WITHDRAWN, said=Said.WILL_SIGN),
+        facts(1, can_sign=False, said=Said.WILL_SIGN),
+    ],
+)
+def test_a_promise_makes_no_target_of_who_is_none(left_out: Facts) -> None:
+    assert order([left_out, facts(2)]) == [2]
+
+
+def test_whoever_promised_to_sign_comes_first_whatever_the_score() -> None:
+    house = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
+    house += [facts(1, "Labour", signatures=99), facts(2, "Labour")]
+    house += [facts(n, "Conservative", said=Said.WILL_SIGN, letters=n) for n in (5, 3)]
+    found = rank(house, [])
+    assert [target.facts.member_id for target in found] == [3, 5, 1, 2]
+    assert found[0].score < found[-1].score
+
+
+def test_a_promise_changes_no_score() -> None:
+    told = rank([facts(1), facts(2, said=Said.WILL_SIGN), facts(3, signatures=4)], [])
+    silent = rank([facts(1), facts(2), facts(3, signatures=4)], [])
+    assert {target.facts.member_id: target.score for target in told} == {
+        target.facts.member_id: target.score for target in silent
+    }
 
 
 def test_a_party_that_signs_comes_before_one_that_does_not() -> None:
@@ -240,8 +273,16 @@ def test_the_earlier_motion_is_a_reason_by_its_number() -> None:
     assert found[ReasonCode.EARLIER_MOTION] == text
 
 
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [(None, None), (Said.WILL_SIGN, "Said that they will sign, and has not yet")],
+)
+def test_a_promise_is_a_reason(told: Said | None, text: str | None) -> None:
+    assert texts(first([facts(1, said=told)])).get(ReasonCode.SAID_WILL_SIGN) == text
+
+
 def test_reasons_come_in_one_order_and_begin_with_the_first_condition() -> None:
-    house = [facts(1, signatures=3), facts(2, standing=SIGNED)]
+    house = [facts(1, signatures=3, said=Said.WILL_SIGN), facts(2, standing=SIGNED)]
     found = reasons_of(first(house, OtherMotion("12", {1}, is_earlier=True)))
     assert [reason.code for reason in found] == list(ReasonCode)
     assert found[0].text == "Can sign and has not yet"
@@ -368,6 +409,85 @@ def test_who_signs_leaves_takes_a_post_or_refuses_is_a_target_no_more(
     assert MORAG in ids(lobby)
     change(lobby, what)
     assert MORAG not in ids(lobby)
+
+
+def say(kind: OverrideKind) -> Change:
+    """An organiser notes what Morag said."""
+
+    def add(session: Session, campaign: Campaign) -> None:
+        session.add(
+            MemberOverride(
+                organisation_id=campaign.organisation_id,
+                campaign_id=campaign.id,
+                member_id=MORAG,
+                kind=kind,
+                recorded_at=START,
+                reason="Said so",
+                link="https://example.org/",
+                starts_on=START.date(),
+            )
+        )
+
+    return add
+
+
+def reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
+    """Morag answers."""
+
+    def add(session: Session, campaign: Campaign) -> None:
+        someone = Private(campaign.organisation_id, "Olive Organiser")
+        session.add(
+            MemberReply(
+                campaign_id=campaign.id,
+                member_id=MORAG,
+                kind=kind,
+                said_on=START.date(),
+                verified_by=someone if is_verified else None,
+                recorded_at=START,
+                updated_at=START,
+            )
+        )
+
+    return add
+
+
+@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_NOT), reply(ReplyKind.WILL_NOT)])
+def test_who_said_that_they_will_not_is_a_target_no_more(lobby: Lobby, what: Change) -> None:
+    assert MORAG in ids(lobby)
+    change(lobby, what)
+    assert MORAG not in ids(lobby)
+
+
+@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_SIGN), reply(ReplyKind.WILL_SIGN)])
+def test_who_said_that_they_will_is_the_first_target_with_a_reason(
+    lobby: Lobby, what: Change
+) -> None:
+    change(lobby, add_motion(501, HARPREET))
+    before = target_of(lobby)
+    assert before.rank > 1
+    change(lobby, what)
+    after = target_of(lobby)
+    assert (after.rank, after.score) == (1, before.score)
+    assert after.reasons[1].text == "Said that they will sign, and has not yet"
+    ranks = [target.rank for target in targets_of(lobby)]
+    assert ranks == list(range(1, len(ranks) + 1))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        reply(ReplyKind.WILL_NOT, is_verified=False),
+        reply(ReplyKind.WILL_SIGN, is_verified=False),
+        reply(ReplyKind.UNDECIDED),
+        reply(ReplyKind.MEETING),
+    ],
+)
+def test_what_nobody_verified_or_decides_nothing_changes_no_target(
+    lobby: Lobby, what: Change
+) -> None:
+    before = targets_of(lobby)
+    change(lobby, what)
+    assert targets_of(lobby) == before
 
 
 def test_ranks_count_from_one_and_scores_never_rise(lobby: Lobby) -> None:

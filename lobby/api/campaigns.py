@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from lobby.api.caching import keepable
 from lobby.api.dependencies import Anyone, CampaignsWriter, Now, ReadSession, Slug, TheLobby
+from lobby.api.fetching import fetch_if_unknown
 from lobby.api.paging import ThePage
 from lobby.api.schemas.campaign import (
     CampaignAnswer,
@@ -13,9 +14,8 @@ from lobby.api.schemas.campaign import (
     NewCampaign,
     campaign_answer,
 )
-from lobby.services import campaign_views, campaigns, motions, official_apis, parliament
-from lobby.services.errors import Invalid, NotFound
-from lobby.services.lobby import Lobby
+from lobby.services import campaign_views, campaigns
+from lobby.services.errors import Invalid
 
 router = APIRouter(tags=["campaigns"])
 
@@ -45,7 +45,7 @@ def read_campaign(
 @router.post("/campaigns", status_code=201)
 def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby) -> CampaignAnswer:
     """Add a campaign. Needs a key with `campaigns:write`."""
-    _fetch_if_unknown(lobby, body.motion_id)
+    fetch_if_unknown(lobby, body.motion_id)
     now = lobby.clock()
     with lobby.database.write() as session:
         campaign = campaigns.create(
@@ -65,7 +65,7 @@ def change_campaign(
     """Change what is given. Needs a key with `campaigns:write`; another's campaign is a 404."""
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    _fetch_if_unknown(lobby, body.motion_id)
+    fetch_if_unknown(lobby, body.motion_id)
     now = lobby.clock()
     with lobby.database.write() as session:
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -82,19 +82,3 @@ def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
         if value is None and name not in keep:
             raise Invalid.field(name, "null", "This cannot be null; leave it out to keep it.")
     return given
-
-
-def _fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
-    """Ask Parliament for a motion that we do not hold, with no transaction open meanwhile."""
-    if motion_id is None:
-        return
-    with lobby.database.read() as session:
-        if motions.is_known(session, motion_id):
-            return
-    try:
-        with lobby.asking(official_apis.MOTIONS):
-            answer = parliament.fetch_motion(lobby.motions_api, motion_id)
-    except NotFound as error:
-        raise Invalid.field("motion_id", error.code, error.message) from error
-    with lobby.database.write() as session:
-        motions.apply_answer(session, answer, now=lobby.clock())

@@ -4,14 +4,19 @@ from fastapi import APIRouter
 
 from lobby.api import (
     bulk,
+    campaign_motions,
     campaigns,
     health,
+    histories,
     letters,
+    members,
     motions,
     petitions,
     postcodes,
+    replies,
     signatures,
     tallies,
+    tally_events,
     targets,
 )
 from lobby.api.schemas.problem import problems
@@ -19,13 +24,18 @@ from lobby.api.schemas.problem import problems
 router = APIRouter()
 for part in (
     campaigns,
+    campaign_motions,
     petitions,
     signatures,
     bulk,
     letters,
     motions,
     tallies,
+    histories,
+    tally_events,
     targets,
+    members,
+    replies,
     postcodes,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())

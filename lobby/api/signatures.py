@@ -15,7 +15,7 @@ from lobby.api.dependencies import (
 )
 from lobby.api.paging import ThePage
 from lobby.api.schemas.letter import letter_text
-from lobby.api.schemas.postcode import constituency_answer, member_answer
+from lobby.api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from lobby.api.schemas.signature import (
     ConfirmedAnswer,
     MotionSeen,
@@ -25,10 +25,11 @@ from lobby.api.schemas.signature import (
     SignedAnswer,
     StatusAnswer,
     TokenBody,
+    WatchAnswer,
     signature_answer,
 )
 from lobby.models import Campaign, Petition, Scope, SignatureState
-from lobby.services import letters, petitions, seat_views, signature_states
+from lobby.services import letters, petitions, seat_views, seat_watches, signature_states
 from lobby.services.group_commit import GroupCommit
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Outcome
@@ -73,7 +74,20 @@ def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -
         constituency=constituency_answer(seen.constituency),
         member=member_answer(seen.member, seen.constituency),
         letter=letter_text(draft),
+        can_watch=seat_watches.can_watch(campaign, seen.constituency, seen.member),
     )
+
+
+@router.post("/signatures/watch")
+def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> WatchAnswer:
+    """Ask for a mail when the signer's vacant seat has a member again. Again: the same.
+
+    The token is the one that confirms the signature, which must be confirmed already.
+    """
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = signature_states.get(session, signature_id, for_update=True)
+    constituency = seat_watches.ask(session, signature, now=now)
+    return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
 
 @router.post("/signatures/withdraw")

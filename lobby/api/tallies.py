@@ -1,24 +1,31 @@
-"""The tally of a campaign, as JSON and as CSV."""
+"""The tally of a campaign, and its sums by party, nation and region: as JSON and as CSV."""
 
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
-from pydantic import AwareDatetime
 from sqlmodel import Session
 
-from lobby.api.caching import keepable, keepable_bytes
+from lobby.api.caching import keepable
+from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
-from lobby.api.schemas.history import HistoryAnswer, history_answer
 from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
-from lobby.services import campaigns, histories, tallies
-from lobby.services.histories import Every
-from lobby.services.standing import Eligibility, Standing
+from lobby.api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
+from lobby.services import campaigns, tallies, tally_summaries
+from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
+from lobby.services.tally_summaries import Grouping, Summary
 
 router = APIRouter(tags=["tallies"])
-CSV = "text/csv"
 _Text = Annotated[str | None, Query(max_length=100)]
+_Day = Annotated[
+    str | None,
+    Query(
+        max_length=10,
+        description="Names that stand and were signed on that day or later: YYYY-MM-DD.",
+        json_schema_extra={"format": "date"},
+    ),
+]
 
 
 def _wanted(
@@ -27,9 +34,20 @@ def _wanted(
     party: _Text = None,
     nation: _Text = None,
     region: _Text = None,
+    signed_since: _Day = None,
+    said: Said | None = None,
     sort: Annotated[str, Query(max_length=30)] = "constituency",
 ) -> TallyFilter:
-    return TallyFilter(standing, eligibility, party, nation, region, sort)
+    return TallyFilter(
+        standing=standing,
+        eligibility=eligibility,
+        party=party,
+        nation=nation,
+        region=region,
+        signed_since=None if signed_since is None else tallies.day_in(signed_since),
+        said=said,
+        sort=sort,
+    )
 
 
 Wanted = Annotated[TallyFilter, Depends(_wanted)]
@@ -49,7 +67,7 @@ def read_tally(
 ) -> Response:
     """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
     tally, rows = _find(session, slug, wanted, now)
-    if CSV in request.headers.get("Accept", ""):
+    if wants_csv(request):
         return _csv(request, slug, rows)
     return keepable(request, tally_answer(tally, rows), but={"as_of"})
 
@@ -66,21 +84,29 @@ def download_tally(
     return _csv(request, slug, _find(session, slug, wanted, now)[1])
 
 
-@router.get("/campaigns/{slug}/tally/history")
-def read_history(
+@router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
+def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
+    """The tally by party, by nation and by region; every seat is in one row of each."""
+    answer = summary_answer(_summary(session, slug, now))
+    return keepable(request, answer, but={"as_of"})
+
+
+@router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response)
+def download_summary(
     slug: Slug,
+    request: Request,
     session: ReadSession,
     now: Now,
-    begins: Annotated[AwareDatetime | None, Query(alias="from")] = None,
-    ends: Annotated[AwareDatetime | None, Query(alias="to")] = None,
-    every: Every = Every.DAY,
-) -> HistoryAnswer:
-    """How signatories, signatures and letters grew, and what happened to the motion."""
+    by: Grouping = Grouping.PARTY,
+) -> Response:
+    """The rows of one grouping as CSV."""
+    text = summary_csv(_summary(session, slug, now).by(by))
+    return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
+
+
+def _summary(session: Session, slug: str, now: datetime) -> Summary:
     campaign = campaigns.public(session, slug)
-    history = histories.of_campaign(
-        session, campaign, begins=begins, ends=ends, every=every, now=now
-    )
-    return history_answer(history, every)
+    return tally_summaries.of_tally(tallies.of_campaign(session, campaign, now=now))
 
 
 def _find(
@@ -92,9 +118,4 @@ def _find(
 
 
 def _csv(request: Request, slug: str, rows: tuple[TallyRow, ...]) -> Response:
-    content = tally_csv(rows).encode()
-    name = f'attachment; filename="{slug}-tally.csv"'
-    headers = {"Content-Disposition": name}
-    return keepable_bytes(
-        request, content, marked=content, media_type=f"{CSV}; charset=utf-8", **headers
-    )
+    return keepable_csv(request, tally_csv(rows), name=f"{slug}-tally.csv")

@@ -11,11 +11,11 @@ from lobby.models import (
     CampaignUpdate,
     LetterTally,
     Motion,
-    MotionSignatory,
     Organisation,
     Petition,
 )
-from lobby.services import campaigns, petitions, wordings
+from lobby.services import campaign_motions, campaigns, petitions, wordings
+from lobby.services.campaign_motions import LinkedMotion, MotionRole
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +30,35 @@ class PetitionView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign with all that its page shows. `signatories` are live names under the motion."""
+    """A campaign with all that its page shows; its current motion is the first of `motions`."""
 
     campaign: Campaign
     organisation: Organisation
     petitions: tuple[PetitionView, ...]
-    motion: Motion | None
-    signatories: int
+    motions: tuple[LinkedMotion, ...]
     signatures: int
     letters_sent: int
     updates: tuple[CampaignUpdate, ...]
     consent_text: str
+
+    @property
+    def motion(self) -> Motion | None:
+        """The current one."""
+        return self._current.motion if self._current else None
+
+    @property
+    def signatories(self) -> int:
+        """Distinct members whose names stand under the current motion."""
+        return self._current.signatories if self._current else 0
+
+    @property
+    def other_motions(self) -> tuple[LinkedMotion, ...]:
+        """Amendments and earlier motions."""
+        return tuple(each for each in self.motions if each is not self._current)
+
+    @property
+    def _current(self) -> LinkedMotion | None:
+        return next((each for each in self.motions if each.role is MotionRole.CURRENT), None)
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
@@ -55,21 +73,18 @@ def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> l
     ids = [campaign.id for campaign in found]
     organisations = campaigns.organisations_of(session, found)
     consents = wordings.updates_texts(session, list(organisations))
-    motions = campaigns.motions_of(session, ids)
-    signatories = _signatories(session, [motion.id for motion in motions.values()])
+    motions = campaign_motions.of_campaigns(session, ids)
     by_campaign = _petition_views(session, found, now)
     letters = _letters(session, ids)
     views = []
     for campaign in found:
-        motion = motions.get(campaign.id)
         its_petitions = by_campaign[campaign.id]
         views.append(
             CampaignView(
                 campaign=campaign,
                 organisation=organisations[campaign.organisation_id],
                 petitions=its_petitions,
-                motion=motion,
-                signatories=signatories.get(motion.id, 0) if motion else 0,
+                motions=motions[campaign.id],
                 signatures=sum(view.signature_count for view in its_petitions),
                 letters_sent=letters.get(campaign.id, 0),
                 updates=(),
@@ -108,19 +123,6 @@ def _petition_views(
         )
         for campaign in found
     }
-
-
-def _signatories(session: Session, motion_ids: list[int]) -> dict[int, int]:
-    """Distinct members whose names stand, by motion."""
-    statement = (
-        select(MotionSignatory.motion_id, func.count(func.distinct(MotionSignatory.member_id)))
-        .where(
-            col(MotionSignatory.motion_id).in_(motion_ids),
-            ~col(MotionSignatory.is_withdrawn),
-        )
-        .group_by(col(MotionSignatory.motion_id))
-    )
-    return dict(session.exec(statement).all())
 
 
 def _letters(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:

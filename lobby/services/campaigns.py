@@ -14,6 +14,7 @@ from lobby.models import (
     Motion,
     Organisation,
 )
+from lobby.services import campaign_motions
 from lobby.services.errors import NotFound
 from lobby.services.organisations import add_unique
 
@@ -30,7 +31,7 @@ def create(
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
     if motion_id is not None:
-        link_motion(session, campaign, motion_id, now=now)
+        campaign_motions.link(session, campaign, motion_id, now=now)
     return campaign
 
 
@@ -47,24 +48,9 @@ def update(
     campaign.updated_at = now
     session.add(campaign)
     if motion_id is not None:
-        link_motion(session, campaign, motion_id, now=now)
+        campaign_motions.link(session, campaign, motion_id, now=now)
     session.flush()
     return campaign
-
-
-def link_motion(session: Session, campaign: Campaign, motion_id: int, *, now: datetime) -> None:
-    """Make a motion the campaign's current one; earlier ones stay linked."""
-    statement = select(CampaignMotion).where(CampaignMotion.campaign_id == campaign.id)
-    links = {link.motion_id: link for link in session.exec(statement)}
-    for link in links.values():
-        link.is_current = False
-    session.flush()  # at most one is current at any moment
-    link = links.get(motion_id) or CampaignMotion(
-        campaign_id=campaign.id, motion_id=motion_id, linked_at=now
-    )
-    link.is_current = True
-    session.add(link)
-    session.flush()
 
 
 def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Campaign:
@@ -99,17 +85,12 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
 
 def motion_of(session: Session, campaign_id: UUID) -> Motion | None:
     """The current motion of a campaign."""
-    return motions_of(session, [campaign_id]).get(campaign_id)
-
-
-def motions_of(session: Session, campaign_ids: list[UUID]) -> dict[UUID, Motion]:
-    """The current motions of several campaigns, in one statement."""
     statement = (
-        select(CampaignMotion.campaign_id, Motion)
-        .join(Motion, col(Motion.id) == CampaignMotion.motion_id)
-        .where(col(CampaignMotion.campaign_id).in_(campaign_ids), col(CampaignMotion.is_current))
+        select(Motion)
+        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
+        .where(CampaignMotion.campaign_id == campaign_id, col(CampaignMotion.is_current))
     )
-    return dict(session.exec(statement).all())
+    return session.exec(statement).first()
 
 
 def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[CampaignUpdate]:

@@ -10,25 +10,17 @@ from uuid import UUID
 
 from sqlmodel import Session, col, select
 
-from lobby.models import (
-    Campaign,
-    Letter,
-    LetterState,
-    Member,
-    MotionEvent,
-    MotionEventKind,
-    Petition,
-    PetitionHour,
-)
-from lobby.services import campaigns
+from lobby.models import Campaign, Letter, LetterState, Petition, PetitionHour
+from lobby.services import campaigns, tally_events
 from lobby.services.errors import Invalid
 from lobby.services.schedules import LONDON
+from lobby.services.tally_events import TallyEvent, TallyEventKind
 
 MOST_POINTS = 1000
 _STEPS = {
-    MotionEventKind.SIGNED: 1,
-    MotionEventKind.RESTORED: 1,
-    MotionEventKind.WITHDRAWN: -1,
+    TallyEventKind.SIGNED: 1,
+    TallyEventKind.RESTORED: 1,
+    TallyEventKind.WITHDRAWN: -1,
 }
 
 
@@ -52,10 +44,12 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """Points in the order of time, and the events of the motion in the same span."""
+    """Points in the order of time, and what happened in the same span, in the order of seeing: the
+    events of the current motion, and what organisers noted."""
 
+    every: Every
     points: tuple[Point, ...]
-    events: tuple[tuple[MotionEvent, Member | None], ...]
+    events: tuple[TallyEvent, ...]
 
 
 def of_campaign(
@@ -75,7 +69,7 @@ def of_campaign(
     begins, ends = begins or campaign.created_at, min(ends or now, now)
     moments = _moments(begins, ends, every)
     motion = campaigns.motion_of(session, campaign.id)
-    events = _events(session, motion.id) if motion else []
+    events = tally_events.of_motion(session, motion) if motion else []
     names = _running(_steps(events))
     signatures = _running(_hours(session, campaign.id, now))
     letters = _running([(moment, 1) for moment in _letters(session, campaign.id)])
@@ -83,19 +77,24 @@ def of_campaign(
         Point(moment, _at(names, moment), _at(signatures, moment), _at(letters, moment))
         for moment in moments
     )
-    within = tuple(pair for pair in events if begins <= pair[0].seen_at <= ends)
-    return History(points, within)
+    events += tally_events.of_overrides(session, campaign, now=now)
+    within = [event for event in events if begins <= event.seen_at <= ends]
+    return History(every, points, tuple(sorted(within, key=lambda event: event.place)))
 
 
 def _moments(begins: datetime, ends: datetime, every: Every) -> list[datetime]:
     if begins > ends:
         raise Invalid.field("from", "from_after_to", "'from' must be before 'to'.")
+    message = f"At most {MOST_POINTS:,} points: take a shorter span or longer steps."
+    too_many = Invalid.field("every", "too_many_points", message)
+    # The first years that a date can have are none in London.
+    if ends - begins > timedelta(weeks=MOST_POINTS):
+        raise too_many
     moments, moment = [], begins
     while moment < ends:
         moments.append(moment)
         if len(moments) > MOST_POINTS:
-            message = f"At most {MOST_POINTS:,} points: take a shorter span or longer steps."
-            raise Invalid.field("every", "too_many_points", message)
+            raise too_many
         moment = _next(moment, every)
     return [*moments, ends]
 
@@ -112,28 +111,22 @@ def _midnight(day: date) -> datetime:
     return datetime.combine(day, time(), LONDON)
 
 
-def _moment(event: MotionEvent) -> datetime:
+def _moment(event: TallyEvent) -> datetime:
     return min(_midnight(event.happened_on), event.seen_at)
 
 
-def _steps(events: Sequence[tuple[MotionEvent, Member | None]]) -> list[tuple[datetime, int]]:
+def _steps(events: Sequence[TallyEvent]) -> list[tuple[datetime, int]]:
     """A name that had come off before we first looked never counted."""
-    signed = {event.member_id for event, _ in events if event.kind is MotionEventKind.SIGNED}
+    signed = {_member_id(event) for event in events if event.kind is TallyEventKind.SIGNED}
     return [
         (_moment(event), _STEPS[event.kind])
-        for event, _ in events
-        if event.kind in _STEPS and event.member_id in signed
+        for event in events
+        if event.kind in _STEPS and _member_id(event) in signed
     ]
 
 
-def _events(session: Session, motion_id: int) -> list[tuple[MotionEvent, Member | None]]:
-    statement = (
-        select(MotionEvent, Member)
-        .outerjoin(Member, col(Member.id) == MotionEvent.member_id)
-        .where(MotionEvent.motion_id == motion_id)
-        .order_by(col(MotionEvent.id))
-    )
-    return [(event, member) for event, member in session.exec(statement)]
+def _member_id(event: TallyEvent) -> int | None:
+    return event.member.id if event.member else None
 
 
 def _hours(session: Session, campaign_id: UUID, now: datetime) -> list[tuple[datetime, int]]:

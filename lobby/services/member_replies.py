@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import Select
 
-from lobby.models import MemberOverride, MemberReply, OverrideKind, ReplyKind
+from lobby.models import (
+    Campaign,
+    Member,
+    MemberOverride,
+    MemberReply,
+    OverrideKind,
+    Private,
+    ReplyKind,
+)
+from lobby.services import campaigns
+from lobby.services.errors import Invalid, NotFound
 from lobby.services.standing import Said
+
+_SEALED = ("text", "verified_by")
 
 _SAID = {
     ReplyKind.WILL_SIGN: Said.WILL_SIGN,
@@ -25,6 +39,103 @@ class VerifiedReply:
     kind: ReplyKind
     said_on: date
     link: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyView:
+    """A reply as its organisation sees it, with whose it is and of which campaign."""
+
+    reply: MemberReply
+    member: Member
+    campaign_slug: str
+
+
+def record(
+    session: Session, campaign: Campaign, *, member_id: int, values: dict[str, Any], now: datetime
+) -> ReplyView:
+    """Write a reply down, to the motion that is the campaign's now.
+
+    `values` are `kind`, `text`, `said_on`, `link` and `verified_by`. Invalid where nobody has that
+    member id, or where the day is still to come.
+    """
+    member = session.get(Member, member_id)
+    if member is None:
+        message = f"There is no member {member_id}."
+        raise Invalid.field("member_id", "member_unknown", message)
+    motion = campaigns.motion_of(session, campaign.id)
+    reply = MemberReply(
+        campaign_id=campaign.id,
+        motion_id=motion.id if motion else None,
+        member_id=member_id,
+        recorded_at=now,
+        updated_at=now,
+        **_checked(values, campaign.organisation_id, now),
+    )
+    session.add(reply)
+    session.flush()
+    return ReplyView(reply, member, campaign.slug)
+
+
+def change(
+    session: Session,
+    reply_id: UUID,
+    *,
+    organisation_id: UUID,
+    values: dict[str, Any],
+    now: datetime,
+) -> ReplyView:
+    """Change the given values only; None takes a text, a link or who verified it away."""
+    view = own(session, reply_id, organisation_id=organisation_id)
+    view.reply.sqlmodel_update(_checked(values, organisation_id, now))
+    view.reply.updated_at = now
+    session.flush()
+    return view
+
+
+def delete(session: Session, reply_id: UUID, *, organisation_id: UUID) -> None:
+    """Delete a reply for good: a wrong entry about a person must not stay."""
+    session.delete(own(session, reply_id, organisation_id=organisation_id).reply)
+    session.flush()
+
+
+def own(session: Session, reply_id: UUID, *, organisation_id: UUID) -> ReplyView:
+    """A reply of one organisation; another's is NotFound."""
+    found = session.exec(_views(organisation_id).where(MemberReply.id == reply_id)).first()
+    if found is None:
+        raise NotFound("reply_unknown", "There is no such reply.")
+    return ReplyView(*found)
+
+
+def page(
+    session: Session,
+    campaign: Campaign,
+    *,
+    member_id: int | None,
+    kind: ReplyKind | None,
+    is_verified: bool | None,
+    after: UUID | None,
+    limit: int,
+) -> list[ReplyView]:
+    """A campaign's replies, the last recorded first, behind the id `after`."""
+    verified = col(MemberReply.verified_by)
+    statement = _views(campaign.organisation_id).where(MemberReply.campaign_id == campaign.id)
+    if member_id is not None:
+        statement = statement.where(MemberReply.member_id == member_id)
+    if kind is not None:
+        statement = statement.where(MemberReply.kind == kind)
+    if is_verified is not None:
+        statement = statement.where(verified.is_not(None) if is_verified else verified.is_(None))
+    if after is not None:
+        statement = statement.where(MemberReply.id < after)
+    found = session.exec(statement.order_by(col(MemberReply.id).desc()).limit(limit))
+    return [ReplyView(*row) for row in found]
+
+
+def of_member(session: Session, *, organisation_id: UUID, member_id: int) -> list[ReplyView]:
+    """All that a member answered one organisation, the last said first."""
+    statement = _views(organisation_id).where(MemberReply.member_id == member_id)
+    newest = (col(MemberReply.said_on).desc(), col(MemberReply.id).desc())
+    return [ReplyView(*row) for row in session.exec(statement.order_by(*newest))]
 
 
 def latest_verified(session: Session, campaign_id: UUID) -> dict[int, VerifiedReply]:
@@ -48,3 +159,25 @@ def said_last(reply: VerifiedReply | None, notes: Sequence[MemberOverride]) -> S
     noted = [(note.starts_on, _SAID[note.kind]) for note in notes if note.kind in _SAID]
     in_order = sorted([*told, *noted], key=lambda saying: saying[0])
     return in_order[-1][1] if in_order else None
+
+
+def _views(organisation_id: UUID) -> Select[MemberReply, Member, str]:
+    return (
+        select(MemberReply, Member, Campaign.slug)
+        .join(Member, col(Member.id) == MemberReply.member_id)
+        .join(Campaign, col(Campaign.id) == MemberReply.campaign_id)
+        .where(Campaign.organisation_id == organisation_id)
+    )
+
+
+def _checked(values: dict[str, Any], organisation_id: UUID, now: datetime) -> dict[str, Any]:
+    """The values as they are stored. A reply can be older than the motion: members answer early."""
+    said_on = values.get("said_on")
+    if said_on is not None and said_on > now.date():
+        raise Invalid.field("said_on", "in_the_future", "This day is still to come.")
+    sealed = {
+        name: Private(organisation_id, values[name])
+        for name in _SEALED
+        if values.get(name) is not None
+    }
+    return values | sealed

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from lobby.models import (
     Campaign,
+    CampaignStatus,
     Constituency,
     Letter,
     LetterState,
@@ -18,13 +19,16 @@ from lobby.models import (
     Organisation,
     OutboxMessage,
     Petition,
+    SeatWatch,
     Signature,
     SignatureState,
     Supporter,
 )
-from lobby.services import letter_states, letters, mail, text_templates
+from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
 from lobby.services.errors import LobbyError
+from lobby.services.letters import Draft
 from lobby.services.mail import Mail
+from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
 HELD_REASONS = {
@@ -34,6 +38,9 @@ HELD_REASONS = {
     "or changed office: the letter no longer fits.",
     **letters.REASONS,
 }
+
+# Of a withdrawn name, the reason against a letter tells already.
+POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +70,11 @@ def render(
     """The mail, or why there is none."""
     try:
         if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
-            found = _about_signature(session, message, post)
+            found = _about_signature(session, message, post, now)
         elif message.kind is MessageKind.LETTER:
             found = _letter(session, message, post, now)
+        elif message.kind is MessageKind.SEAT_FILLED:
+            found = _about_watch(session, message, post, now)
         else:
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
@@ -75,7 +84,9 @@ def render(
         return Dropped(error.code)
 
 
-def _about_signature(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+def _about_signature(
+    session: Session, message: OutboxMessage, post: Post, now: datetime
+) -> Mail | Dropped:
     signature = session.get(Signature, message.subject_id)
     if signature is None:
         return Dropped("the signature was erased")
@@ -86,8 +97,10 @@ def _about_signature(session: Session, message: OutboxMessage, post: Post) -> Ma
     petition = session.get_one(Petition, signature.petition_id)
     supporter = session.get_one(Supporter, signature.supporter_id)
     campaign = session.get_one(Campaign, petition.campaign_id)
+    seat = seats.seat_of(session, signature.constituency_code, today=now.date())
     values = {
         "name": signature.name.text,
+        "has_vacant_seat": seat is not None and seat.member is None,
         "action": petition.action,
         "organisation": session.get_one(Organisation, petition.organisation_id).name,
         "confirm_link": post.link("confirm", Purpose.CONFIRM, signature.id),
@@ -120,6 +133,51 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     }
     supporter = session.get_one(Supporter, letter.supporter_id)
     return _to_supporter(message, supporter, campaign, values, post)
+
+
+def _about_watch(
+    session: Session, message: OutboxMessage, post: Post, now: datetime
+) -> Mail | Dropped:
+    watch = session.get(SeatWatch, message.subject_id)
+    signature = seat_watches.signature_of(session, watch) if watch else None
+    if watch is None or signature is None:
+        return Dropped("the signature was taken back")
+    campaign = session.get_one(Campaign, watch.campaign_id)
+    if campaign.status is not CampaignStatus.OPEN:
+        return Dropped(f"the campaign is {campaign.status}")
+    code = watch.constituency_code
+    seat = seats.seat_of(session, code, today=now.date())
+    if seat is None or seat.member is None:
+        return Dropped("the seat is vacant again")
+    values = {
+        "name": signature.name.text,
+        "member": seat.member.name,
+        "party": seat.member.party,
+        "constituency": seat.constituency.name,
+        "action": session.get_one(Petition, signature.petition_id).action,
+        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+        "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
+        **_what_to_do(letters.draft_for_seat(session, campaign, code, name="", now=now), post),
+    }
+    supporter = session.get_one(Supporter, watch.supporter_id)
+    return _to_supporter(message, supporter, campaign, values, post)
+
+
+def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
+    """What a new member did with the motion, and where to write: with no address of theirs yet,
+    the page has a text to send by post."""
+    if draft is None:
+        return {"position": "", "reason": "", "letter_link": ""}
+    found = draft.situation
+    can_write = found.reason in (None, "no_address")
+    page = f"{post.base_url}/campaigns/{found.campaign.slug}/letter"
+    return {
+        "position": POSITIONS.get(found.standing, ""),
+        "motion_number": found.motion.number,
+        "motion_title": found.motion.title,
+        "reason": letters.REASONS[found.reason] if found.reason else "",
+        "letter_link": page if can_write else "",
+    }
 
 
 def _to_supporter(

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Signature, SignatureState, Supporter
 from lobby.models.base import table_of
-from lobby.services import supporters, tallies
+from lobby.services import seat_watches, supporters, tallies
 from lobby.services.errors import Conflict, Gone, NotFound
 
 EXPIRES_AFTER = timedelta(days=30)
@@ -58,9 +58,10 @@ def expire(session: Session, *, now: datetime) -> int:
     return result.rowcount
 
 
-def get(session: Session, signature_id: UUID) -> Signature:
-    """One signature as it stands now, or NotFound."""
-    found = session.get(Signature, signature_id, populate_existing=True)
+def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Signature:
+    """One signature as it stands now, or NotFound. `for_update`: nobody changes it meanwhile."""
+    lock = True if for_update else None
+    found = session.get(Signature, signature_id, populate_existing=True, with_for_update=lock)
     if found is None:
         raise NotFound("signature_unknown", "There is no such signature any more.")
     return found
@@ -107,6 +108,7 @@ def _end(
     if was_counted:
         code = signature.constituency_code
         tallies.remove_signature(session, signature.petition_id, code, now=now)
+        seat_watches.end(session, signature)
     return signature.state
 
 

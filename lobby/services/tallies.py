@@ -3,6 +3,7 @@
 Counters change in the transaction that changes what they count; reading never scans signatures.
 """
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -16,6 +17,7 @@ from lobby.models import (
     Campaign,
     LetterTally,
     Member,
+    MemberOverride,
     Motion,
     Petition,
     PetitionHour,
@@ -24,7 +26,7 @@ from lobby.models import (
     SignatureState,
 )
 from lobby.models.base import table_of
-from lobby.models.constituency import OVERSEAS, UNKNOWN, Constituency
+from lobby.models.constituency import OVERSEAS, Constituency
 from lobby.services import campaigns, member_replies, motions, seats
 from lobby.services.database import increment
 from lobby.services.errors import Invalid
@@ -49,7 +51,8 @@ class TallyRow:
     """One seat. `role` and `signed_on` only where the member's name stands.
 
     `signed_earlier`: the member's name stands under an earlier motion of the campaign, such as
-    that of the last session. `reply` is the last one that was verified.
+    that of the last session. `reply` is the last one that was verified, and `note` an organiser's
+    last of what the member said; `said` follows from the later of them.
     """
 
     constituency: Constituency
@@ -64,11 +67,22 @@ class TallyRow:
     signed_earlier: bool = False
     said: Said | None = None
     reply: VerifiedReply | None = None
+    note: MemberOverride | None = None
 
     @property
     def party(self) -> str | None:
         """The member's party; None where the seat is vacant."""
         return self.member.party if self.member else None
+
+    @property
+    def electorate(self) -> int | None:
+        """How many people can vote in the seat; None where no import told."""
+        return self.constituency.electorate
+
+    @property
+    def signatures_per_1000(self) -> float | None:
+        """Of `per_1000`, for this seat."""
+        return per_1000(self.signatures, self.electorate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +107,19 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class TallyFilter:
-    """Which rows to show, and in which order. Sums are always of all seats."""
+    """Which rows to show, and in which order. Sums are always of all seats.
+
+    `signed_since` keeps the names that stand and were signed on that day or later. Rows without a
+    value in the column of `sort` come last in both directions.
+    """
 
     standing: Standing | None = None
     eligibility: Eligibility | None = None
     party: str | None = None
     nation: str | None = None
     region: str | None = None
+    signed_since: date | None = None
+    said: Said | None = None
     sort: str = "constituency"
 
     def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
@@ -108,8 +128,11 @@ class TallyFilter:
         if name not in _SORTS:
             message = f"Sort by one of {', '.join(_SORTS)}, with '-' in front for descending."
             raise Invalid.field("sort", "sort_unknown", message)
+        value = _SORTS[name]
         fitting = [row for row in rows if self._fits(row)]
-        return tuple(sorted(fitting, key=_SORTS[name], reverse=reverse))
+        with_value = [row for row in fitting if value(row) is not None]
+        without = [row for row in fitting if value(row) is None]
+        return (*sorted(with_value, key=value, reverse=reverse), *without)
 
     def _fits(self, row: TallyRow) -> bool:
         return (
@@ -118,19 +141,37 @@ class TallyFilter:
             and _same(self.party, row.party)
             and _same(self.nation, row.constituency.nation)
             and _same(self.region, row.constituency.region)
+            and self.said in (None, row.said)
+            and _since(self.signed_since, row.signed_on)
         )
 
 
 _SORTS: dict[str, Callable[[TallyRow], Any]] = {
     "constituency": lambda row: row.constituency.name,
-    "member": lambda row: row.member.name if row.member else "",
-    "party": lambda row: row.party or "",
+    "member": lambda row: row.member.name if row.member else None,
+    "party": lambda row: row.party,
     "standing": lambda row: row.standing,
     "eligibility": lambda row: row.eligibility,
-    "signed_on": lambda row: row.signed_on or date.max,
+    "signed_on": lambda row: row.signed_on,
     "signatures": lambda row: row.signatures,
+    "signatures_per_1000": lambda row: row.signatures_per_1000,
     "letters_sent": lambda row: row.letters_sent,
 }
+
+
+def per_1000(signatures: int, electorate: int | None) -> float | None:
+    """Signatures for every 1,000 electors, two digits after the point; None without electors."""
+    return round(1000 * signatures / electorate, 2) if electorate else None
+
+
+def day_in(text: str) -> date:
+    """A day as YYYY-MM-DD and nothing else, for `signed_since`; Invalid otherwise."""
+    with contextlib.suppress(ValueError):
+        day = date.fromisoformat(text)
+        if day.isoformat() == text:
+            return day
+    message = "Give a day as year, month and day, such as 2026-05-03."
+    raise Invalid.field("signed_since", "day_malformed", message)
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
@@ -149,6 +190,7 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     replies = member_replies.latest_verified(session, campaign.id)
     rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in in_order)
     standings = [position.standing for position in positions.values()]
+    confirmed, overseas = sum(signatures.values()), signatures.get(OVERSEAS, 0)
     return Tally(
         as_of=now,
         motion=motion,
@@ -158,9 +200,10 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
         can_sign=sum(row.eligibility is Eligibility.CAN_SIGN for row in rows),
         signed=standings.count(Standing.SIGNED),
         withdrawn=standings.count(Standing.WITHDRAWN),
-        confirmed=sum(signatures.values()),
-        unknown=signatures.get(UNKNOWN, 0),
-        overseas=signatures.get(OVERSEAS, 0),
+        confirmed=confirmed,
+        # Of no seat that we hold: 'unknown', and codes that no import has brought.
+        unknown=confirmed - overseas - sum(row.signatures for row in rows),
+        overseas=overseas,
         letters_sent=sum(sent for sent, _ in letters.values()),
         letters_opened=sum(opened for _, opened in letters.values()),
         rows=rows,
@@ -222,6 +265,10 @@ def _same(wanted: str | None, value: str | None) -> bool:
     return wanted is None or (value is not None and wanted.casefold() == value.casefold())
 
 
+def _since(wanted: date | None, day: date | None) -> bool:
+    return wanted is None or (day is not None and day >= wanted)
+
+
 def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
     statement = (
         select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
@@ -266,6 +313,7 @@ def _row(
         signed_earlier=member_id in earlier,
         said=member_replies.said_last(reply, seat.notes),
         reply=reply,
+        note=next((note for note in reversed(seat.notes) if note.kind.is_of_campaign), None),
     )
 
 

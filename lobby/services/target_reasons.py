@@ -12,6 +12,7 @@ class ReasonCode(StrEnum):
     """What kind of reason it is, for programs."""
 
     CAN_SIGN = "can_sign"
+    SAID_WILL_SIGN = "said_will_sign"
     SIGNATURES = "signatures"
     FEW_LETTERS = "few_letters"
     COLLEAGUES = "colleagues"
@@ -31,6 +32,7 @@ def reasons_of(target: Target) -> tuple[Reason, ...]:
     """Only what speaks for asking, always in the same order."""
     texts = {
         ReasonCode.CAN_SIGN: "Can sign and has not yet",
+        ReasonCode.SAID_WILL_SIGN: _promise(target),
         ReasonCode.SIGNATURES: _signatures(target.facts.signatures),
         ReasonCode.FEW_LETTERS: _letters(target.facts.letters),
         ReasonCode.COLLEAGUES: _colleagues(target),
@@ -38,6 +40,10 @@ def reasons_of(target: Target) -> tuple[Reason, ...]:
         ReasonCode.EARLIER_MOTION: _earlier_motion(target),
     }
     return tuple(Reason(code, text) for code, text in texts.items() if text)
+
+
+def _promise(target: Target) -> str | None:
+    return "Said that they will sign, and has not yet" if target.facts.is_promise else None
 
 
 def _signatures(count: int) -> str | None:

@@ -8,7 +8,8 @@ A score is a product of factors, each 1 for what is average:
 - signatures of the petitions from the seat, against the average seat;
 - letters sent to the member already.
 
-`docs/decisions/0005-targets.md` says what each is worth, measured on a real motion.
+`docs/decisions/0005-targets.md` says what each is worth, measured on a real motion. What members
+said is no factor: who will not sign is left out, and who promised to comes first.
 """
 
 from collections import Counter
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod, sqrt
 
-from lobby.services.standing import Standing
+from lobby.services.standing import Said, Standing
 
 # Those without a party have nothing in common; 'Unknown' stands for a name met under a motion.
 NO_PARTY = frozenset({"Independent", "Speaker", "Unknown"})
@@ -49,6 +50,7 @@ class Facts:
     can_sign: bool
     signatures: int = 0
     letters: int = 0
+    said: Said | None = None
 
     @property
     def has_signed(self) -> bool:
@@ -57,8 +59,15 @@ class Facts:
 
     @property
     def is_target(self) -> bool:
-        """True where the member can be asked: whoever took a name off is left in peace."""
-        return self.can_sign and self.standing is Standing.NOT_SIGNED
+        """True where the member can be asked: whoever took a name off, or said that they will not
+        sign, is left in peace."""
+        can_be_asked = self.can_sign and self.standing is Standing.NOT_SIGNED
+        return can_be_asked and self.said is not Said.WILL_NOT
+
+    @property
+    def is_promise(self) -> bool:
+        """True where the member said that they will sign."""
+        return self.said is Said.WILL_SIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +113,18 @@ class _Known:
 def rank(
     house: Sequence[Facts], motions: Sequence[OtherMotion], weights: Weights | None = None
 ) -> list[Target]:
-    """Everybody who can be asked, best first; members alike in everything in order of their id."""
+    """Everybody who can be asked, best first; members alike in everything in order of their id.
+
+    Whoever said that they will sign comes before all others, whatever the score: a reminder is the
+    cheapest name. That is a rule, and was not measured; the scores themselves know nothing of it.
+    """
     known = _known(house, motions, weights or Weights())
     targets = [_target(facts, known) for facts in house if facts.is_target]
-    return sorted(targets, key=lambda target: (-target.score, target.facts.member_id))
+    return sorted(targets, key=_place)
+
+
+def _place(target: Target) -> tuple[bool, float, int]:
+    return (not target.facts.is_promise, -target.score, target.facts.member_id)
 
 
 def _known(house: Sequence[Facts], motions: Sequence[OtherMotion], weights: Weights) -> _Known:

@@ -32,7 +32,8 @@ _Name = tuple[int, str, UUID | None, int]
 
 @dataclass(frozen=True, slots=True)
 class RankedTarget:
-    """A member worth asking. A `score` of 1 is average; only its order matters."""
+    """A member worth asking. A `score` of 1 is average; only its order matters, and a promise to
+    sign comes before any score."""
 
     rank: int
     constituency: Constituency
@@ -46,7 +47,8 @@ class RankedTarget:
 def of_campaign(
     session: Session, campaign: Campaign, *, limit: int, now: datetime
 ) -> list[RankedTarget]:
-    """At most `limit` members who can sign and have not, in a fixed handful of statements.
+    """At most `limit` members who can sign, have not, and did not say that they will not, in a
+    fixed handful of statements.
 
     Conflict where the campaign has no motion, or one that takes no more names.
     """
@@ -84,6 +86,7 @@ def _facts(tally: Tally) -> list[Facts]:
             can_sign=row.eligibility is Eligibility.CAN_SIGN,
             signatures=row.signatures,
             letters=row.letters_sent,
+            said=row.said,
         )
         for row in tally.rows
         if row.member

@@ -15,6 +15,7 @@ from lobby.services import (
     letters,
     petitions,
     seat_views,
+    seat_watches,
     signature_states,
 )
 from lobby.services.seat_views import SeatView
@@ -22,7 +23,7 @@ from lobby.services.signatures import HOME
 from lobby.services.tokens import Purpose
 from lobby.web.forms import Form
 from lobby.web.letters import drafted_for
-from lobby.web.rendering import page
+from lobby.web.rendering import page, see_other
 
 router = APIRouter()
 
@@ -35,18 +36,24 @@ class Shown:
     petition: Petition
     campaign: Campaign
     seat: SeatView
+    is_watching: bool
 
     @property
     def state(self) -> SignatureState:
         """As it stands now."""
         return self.signature.state
 
+    @property
+    def can_watch(self) -> bool:
+        """True where its signer, once it is confirmed, may ask to be told of a new member."""
+        return seat_watches.can_watch(self.campaign, self.seat.constituency, self.seat.member)
+
 
 @router.get("/confirm/{token}")
 def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Whose signature it is, and a button."""
     shown = _shown(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
-    return page("confirm.html", session, is_private=True, shown=shown)
+    return page("confirm.html", session, is_private=True, shown=shown, token=token)
 
 
 @router.post("/confirm/{token}")
@@ -56,7 +63,25 @@ def confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Resp
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         signature_states.confirm(writing, signature_id, now=now)
-    return _confirmed(session, signature_id, now)
+    return _confirmed(session, signature_id, token, now)
+
+
+@router.get("/watch/{token}")
+def back_to_signature(token: str, lobby: TheLobby) -> Response:
+    """Where somebody goes who opens the button's address by itself."""
+    lobby.tokens.read(Purpose.CONFIRM, token)
+    return see_other(f"/confirm/{token}")
+
+
+@router.post("/watch/{token}")
+def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Promise a mail when the signer's vacant seat has a member again."""
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
+    with lobby.database.write() as writing:
+        signature = signature_states.get(writing, signature_id, for_update=True)
+        seat_watches.ask(writing, signature, now=now)
+    shown = _shown(session, signature_id, now)
+    return page("watching.html", session, is_private=True, shown=shown)
 
 
 @router.get("/withdraw/{token}")
@@ -98,10 +123,11 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     petition = session.get_one(Petition, signature.petition_id)
     campaign = session.get_one(Campaign, petition.campaign_id)
     seat = seat_views.of_petition(session, petition, signature.constituency_code, now=now)
-    return Shown(signature, petition, campaign, seat)
+    is_watching = seat_watches.is_waiting(session, signature)
+    return Shown(signature, petition, campaign, seat, is_watching)
 
 
-def _confirmed(session: Session, signature_id: UUID, now: datetime) -> Response:
+def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) -> Response:
     shown = _shown(session, signature_id, now)
     campaign, signature = shown.campaign, shown.signature
     draft = letters.draft_for_seat(
@@ -112,6 +138,7 @@ def _confirmed(session: Session, signature_id: UUID, now: datetime) -> Response:
         session,
         is_private=True,
         shown=shown,
+        token=token,
         count=petitions.count(session, shown.petition.id),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         draft=draft,

@@ -4,6 +4,7 @@ All 650 rows weigh 120 kB, so that a page has fifty, unless all are asked for.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, TypeVar
 from urllib.parse import urlencode
@@ -13,9 +14,9 @@ from pydantic import BaseModel, Field
 
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.models.constituency import NATIONS
-from lobby.services import campaigns, tallies
+from lobby.services import campaigns, tallies, tally_summaries
 from lobby.services.errors import Invalid
-from lobby.services.standing import Eligibility, Standing
+from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
 from lobby.web import words
 from lobby.web.dependencies import Viewer
@@ -36,6 +37,8 @@ class TallyQuery(BaseModel):
     party: str = ""
     nation: str = ""
     region: str = ""
+    said: str = ""
+    signed_since: str = ""
     sort: str = ""
     show: str = ""
     page: int = Field(default=1, ge=1, le=1000)
@@ -58,6 +61,25 @@ class Sheet:
     found: int
     first: int
     last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saying:
+    """What a member said, on which day, and where it can be read."""
+
+    text: str
+    day: date
+    link: str | None
+
+
+def sayings(row: TallyRow) -> list[Saying]:
+    """The last verified reply, and what an organiser noted last; only the later of two alike."""
+    reply, note = row.reply, row.note
+    replied = [Saying(words.REPLIES[reply.kind], reply.said_on, reply.link)] if reply else []
+    noted = [Saying(words.NOTES[note.kind], note.starts_on, note.link)] if note else []
+    newest_first = sorted([*noted, *replied], key=lambda saying: saying.day, reverse=True)
+    are_alike = len({saying.text for saying in newest_first}) == 1
+    return newest_first[:1] if are_alike else newest_first
 
 
 def _sheet(rows: tuple[TallyRow, ...], query: TallyQuery) -> Sheet:
@@ -88,6 +110,8 @@ def tally(
         sheet=_sheet(wanted.apply(whole.rows), query),
         query=query,
         options=_options(whole),
+        summary=tally_summaries.of_tally(whole),
+        sayings=sayings,
     )
 
 
@@ -101,6 +125,8 @@ def _filter(query: TallyQuery) -> TallyFilter:
         party=query.party or None,
         nation=query.nation or None,
         region=query.region or None,
+        said=_choice(Said, "said", query.said),
+        signed_since=tallies.day_in(query.signed_since) if query.signed_since else None,
         sort=query.sort or "constituency",
     )
 
@@ -125,5 +151,6 @@ def _options(whole: Tally) -> dict[str, Options]:
         "party": [(name, name) for name in sorted(parties)],
         "nation": [(name, name) for name in sorted(nations)],
         "region": [(name, name) for name in sorted(regions)],
+        "said": [(value, text) for value, text in words.SAID.items()],
         "sort": list(words.SORTS.items()),
     }

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from lobby.models import CampaignStatus, LetterState
-from lobby.services.standing import Eligibility, Role, Standing
+from lobby.models import CampaignStatus, LetterState, OverrideKind, ReplyKind
+from lobby.services.standing import Eligibility, Role, Said, Standing
 
 LONDON = ZoneInfo("Europe/London")
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
@@ -31,9 +31,26 @@ ELIGIBILITIES = {
     Eligibility.REFUSES: "Has said they sign no motions",
     Eligibility.VACANT: "Seat vacant",
 }
+SAID = {
+    Said.WILL_SIGN: "Said they will sign",
+    Said.WILL_NOT: "Said they will not sign",
+}
+REPLIES = {
+    ReplyKind.WILL_SIGN: SAID[Said.WILL_SIGN],
+    ReplyKind.WILL_NOT: SAID[Said.WILL_NOT],
+    ReplyKind.UNDECIDED: "Said they have not decided",
+    ReplyKind.MINISTERS_REPLY: "Passed on a minister’s reply",
+    ReplyKind.MEETING: "Agreed to meet",
+    ReplyKind.OTHER: "Replied",
+}
+NOTES = {
+    OverrideKind.SAYS_WILL_SIGN: SAID[Said.WILL_SIGN],
+    OverrideKind.SAYS_WILL_NOT: SAID[Said.WILL_NOT],
+}
 SORTS = {
     "constituency": "Constituency, A to Z",
     "-signatures": "Most signatures first",
+    "-signatures_per_1000": "Most signatures per 1,000 electors first",
     "-letters_sent": "Most letters first",
     "member": "MP, A to Z",
     "party": "Party, A to Z",
@@ -67,6 +84,11 @@ def number(value: int) -> str:
 def counted(value: int, noun: str) -> str:
     """`1 signature`, `1,200 signatures`. The plural is the noun with an s."""
     return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+
+
+def two_digits(value: float | None) -> str:
+    """`0.3` -> `0.30`; a dash where there is none."""
+    return "–" if value is None else f"{value:.2f}"
 
 
 def moment(value: datetime) -> str:
@@ -120,6 +142,7 @@ def member_position(member: str, standing: Standing, eligibility: Eligibility) -
 FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "counted": counted,
+    "two_digits": two_digits,
     "moment": moment,
     "day": day,
     "paragraphs": paragraphs,

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import Field
 
+from lobby.api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
 from lobby.api.schemas.fields import Answer, Line200, Request, Slug, Text, line
 from lobby.api.schemas.petition import PetitionAnswer, petition_answer
 from lobby.models import CampaignStatus, MotionStatus
@@ -82,7 +83,7 @@ class UpdateAnswer(Answer):
 
 
 class CampaignAnswer(Answer):
-    """A campaign as the public sees it."""
+    """A campaign as the public sees it. `motions` are all linked ones, the current one first."""
 
     id: UUID
     slug: str
@@ -95,6 +96,7 @@ class CampaignAnswer(Answer):
     organisation: OrganisationAnswer
     petitions: list[PetitionAnswer]
     motion: MotionAnswer | None
+    motions: list[LinkedMotionAnswer]
     totals: Totals
     partners: list[str]
     updates: list[UpdateAnswer]
@@ -110,6 +112,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
         organisation=OrganisationAnswer.model_validate(view.organisation),
         petitions=[petition_answer(petition) for petition in view.petitions],
         motion=_motion_answer(view),
+        motions=[linked_motion_answer(each) for each in view.motions],
         totals=Totals(
             signatures=view.signatures,
             signatories=view.signatories,

@@ -1,10 +1,13 @@
-"""The history of a campaign."""
+"""The history of a campaign: JSON and CSV."""
 
-from datetime import date, datetime
+from datetime import datetime
 
+from lobby.api.schemas.csv_text import csv_text
 from lobby.api.schemas.fields import Answer
-from lobby.models import Member, MotionEvent, MotionEventKind
+from lobby.api.schemas.tally_event import TallyEventAnswer, event_answer
 from lobby.services.histories import Every, History
+
+CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
 
 
 class PointAnswer(Answer):
@@ -16,44 +19,33 @@ class PointAnswer(Answer):
     letters_sent: int
 
 
-class EventMember(Answer):
-    """Whose name it was."""
-
-    id: int
-    name: str
-    party: str
-
-
-class EventAnswer(Answer):
-    """What happened: on which day by Parliament's word, and when we first saw it."""
-
-    kind: MotionEventKind
-    happened_on: date
-    seen_at: datetime
-    member: EventMember | None
-
-
 class HistoryAnswer(Answer):
-    """Points in the order of time, and the motion's events in the same span."""
+    """Points in the order of time; and in the same span the events of the current motion, and each
+    override that began or ended."""
 
     every: Every
     points: list[PointAnswer]
-    events: list[EventAnswer]
+    events: list[TallyEventAnswer]
 
 
-def history_answer(history: History, every: Every) -> HistoryAnswer:
+def history_answer(history: History) -> HistoryAnswer:
     """From the history of a campaign."""
     return HistoryAnswer(
-        every=every,
+        every=history.every,
         points=[PointAnswer.model_validate(point) for point in history.points],
-        events=[_event(event, member) for event, member in history.events],
+        events=[event_answer(event) for event in history.events],
     )
 
 
-def _event(event: MotionEvent, member: Member | None) -> EventAnswer:
-    return EventAnswer(
-        kind=event.kind,
-        happened_on=event.happened_on,
-        seen_at=event.seen_at,
-        member=EventMember.model_validate(member) if member else None,
-    )
+def history_csv(history: History) -> str:
+    """The points as CSV; `at` as in JSON."""
+    rows = [
+        (
+            point.at.isoformat().replace("+00:00", "Z"),
+            point.signatories,
+            point.signatures,
+            point.letters_sent,
+        )
+        for point in history.points
+    ]
+    return csv_text(CSV_COLUMNS, rows)

@@ -94,13 +94,24 @@ class PetitionCount(Answer):
 
 
 class ConfirmedAnswer(Answer):
-    """A confirmed signature, and the letter that its signer can send now."""
+    """A confirmed signature, and the letter that its signer can send now.
+
+    With `can_watch` the seat is vacant, and they can ask to be told when it has a member.
+    """
 
     status: SignatureState
     petition: PetitionCount
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
     letter: LetterText | None
+    can_watch: bool
+
+
+class WatchAnswer(Answer):
+    """A promise to write once, when the seat has a member again."""
+
+    status: Literal["watching"] = "watching"
+    constituency: ConstituencyAnswer
 
 
 class StatusAnswer(Answer):

@@ -1,9 +1,8 @@
 """The tally of a campaign: JSON and CSV."""
 
-import csv
-import io
 from datetime import date, datetime
 
+from lobby.api.schemas.csv_text import csv_text, two_digits
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.postcode import (
     ConstituencyAnswer,
@@ -31,6 +30,11 @@ CSV_COLUMNS = (
     "letters_sent",
     "letters_opened",
     "signed_earlier",
+    "electorate",
+    "signatures_per_1000",
+    "said",
+    "reply",
+    "reply_on",
 )
 
 
@@ -80,7 +84,8 @@ class TallyReply(Answer):
 
 
 class TallyRowAnswer(Answer):
-    """One seat."""
+    """One seat. `electorate` is null where it is not known, and so is `signatures_per_1000`, the
+    signatures for every 1,000 electors."""
 
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
@@ -89,7 +94,9 @@ class TallyRowAnswer(Answer):
     role: Role | None
     signed_on: date | None
     eligibility: Eligibility
+    electorate: int | None
     signatures: int
+    signatures_per_1000: float | None
     letters_sent: int
     letters_opened: int
     signed_earlier: bool
@@ -112,7 +119,7 @@ def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
     """The sums of the whole tally, and the given rows."""
     return TallyAnswer(
         as_of=tally.as_of,
-        motion=_motion(tally),
+        motion=motion_answer(tally),
         members=TallyMembers.model_validate(tally),
         signatures=TallySignatures.model_validate(tally),
         letters=TallyLetters(sent=tally.letters_sent, opened=tally.letters_opened),
@@ -121,40 +128,12 @@ def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
 
 
 def tally_csv(rows: tuple[TallyRow, ...]) -> str:
-    """The rows as CSV with CRLF (RFC 4180)."""
-    stream = io.StringIO()
-    writer = csv.writer(stream)
-    writer.writerow(CSV_COLUMNS)
-    for row in rows:
-        seat, member = row.constituency, row.member
-        cells = (
-            seat.code,
-            seat.name,
-            seat.nation,
-            seat.region,
-            member.id if member else "",
-            member.name if member else "",
-            row.party or "",
-            row.standing,
-            row.role or "",
-            row.signed_on or "",
-            row.eligibility,
-            row.signatures,
-            row.letters_sent,
-            row.letters_opened,
-            "yes" if row.signed_earlier else "no",
-        )
-        writer.writerow([_harmless(cell) for cell in cells])
-    return stream.getvalue()
+    """The rows as CSV; `reply` is its kind."""
+    return csv_text(CSV_COLUMNS, map(_cells, rows))
 
 
-def _harmless(cell: object) -> object:
-    """A spreadsheet must not take a text from elsewhere for a formula."""
-    is_formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if is_formula else cell
-
-
-def _motion(tally: Tally) -> TallyMotion | None:
+def motion_answer(tally: Tally) -> TallyMotion | None:
+    """None where the campaign has no motion yet."""
     motion = tally.motion
     if motion is None:
         return None
@@ -169,6 +148,32 @@ def _motion(tally: Tally) -> TallyMotion | None:
     )
 
 
+def _cells(row: TallyRow) -> tuple[object, ...]:
+    seat, member, reply = row.constituency, row.member, row.reply
+    return (
+        seat.code,
+        seat.name,
+        seat.nation,
+        seat.region,
+        member.id if member else None,
+        member.name if member else None,
+        row.party,
+        row.standing,
+        row.role,
+        row.signed_on,
+        row.eligibility,
+        row.signatures,
+        row.letters_sent,
+        row.letters_opened,
+        "yes" if row.signed_earlier else "no",
+        row.electorate,
+        two_digits(row.signatures_per_1000),
+        row.said,
+        reply.kind if reply else None,
+        reply.said_on if reply else None,
+    )
+
+
 def _row(row: TallyRow) -> TallyRowAnswer:
     return TallyRowAnswer(
         constituency=constituency_answer(row.constituency),
@@ -178,7 +183,9 @@ def _row(row: TallyRow) -> TallyRowAnswer:
         role=row.role,
         signed_on=row.signed_on,
         eligibility=row.eligibility,
+        electorate=row.electorate,
         signatures=row.signatures,
+        signatures_per_1000=row.signatures_per_1000,
         letters_sent=row.letters_sent,
         letters_opened=row.letters_opened,
         signed_earlier=row.signed_earlier,

@@ -1,0 +1,78 @@
+"""Feeds in Atom (RFC 4287), as XML 1.0."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+from xml.etree import ElementTree as ET
+
+MEDIA_TYPE = "application/atom+xml"
+_NAMESPACE = "http://www.w3.org/2005/Atom"
+# XML 1.0 has no way to write these, escaped or not.
+_NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing. `page` is where to read of it, `related` where else."""
+
+    id: UUID
+    title: str
+    summary: str
+    updated: datetime
+    page: str
+    related: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Entries, the newest first. `address` is the feed's own, `page` that of its subject."""
+
+    id: UUID
+    title: str
+    author: str
+    updated: datetime
+    address: str
+    page: str
+    entries: Sequence[Entry]
+
+
+def atom(feed: Feed) -> bytes:
+    """The document. Everything is escaped; characters that XML cannot hold are left out."""
+    root = ET.Element("feed", {"xmlns": _NAMESPACE, "xml:lang": "en-GB"})
+    _add(root, "id", feed.id.urn)
+    _add(root, "title", feed.title)
+    _add(root, "updated", _moment(feed.updated))
+    _add(ET.SubElement(root, "author"), "name", feed.author)
+    _link(root, "self", feed.address, MEDIA_TYPE)
+    _link(root, "alternate", feed.page, "text/html")
+    for entry in feed.entries:
+        _add_entry(root, entry)
+    document: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return document
+
+
+def _add_entry(root: ET.Element, entry: Entry) -> None:
+    element = ET.SubElement(root, "entry")
+    _add(element, "id", entry.id.urn)
+    _add(element, "title", entry.title)
+    _add(element, "updated", _moment(entry.updated))
+    _add(element, "summary", entry.summary)
+    _link(element, "alternate", entry.page, "text/html")
+    if entry.related:
+        _link(element, "related", entry.related)
+
+
+def _add(parent: ET.Element, name: str, text: str) -> None:
+    ET.SubElement(parent, name).text = _NOT_IN_XML.sub("", text)
+
+
+def _link(parent: ET.Element, relation: str, address: str, media_type: str | None = None) -> None:
+    kind = {"type": media_type} if media_type else {}
+    href = _NOT_IN_XML.sub("", address)
+    ET.SubElement(parent, "link", {"rel": relation, **kind, "href": href})
+
+
+def _moment(moment: datetime) -> str:
+    return moment.isoformat().replace("+00:00", "Z")

@@ -1,0 +1,21 @@
+"""Asking Parliament for what a request names and we do not hold."""
+
+from lobby.services import motions, official_apis, parliament
+from lobby.services.errors import Invalid, NotFound
+from lobby.services.lobby import Lobby
+
+
+def fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
+    """Ask Parliament for a motion that we do not hold, with no transaction open meanwhile."""
+    if motion_id is None:
+        return
+    with lobby.database.read() as session:
+        if motions.is_known(session, motion_id):
+            return
+    try:
+        with lobby.asking(official_apis.MOTIONS):
+            found = parliament.fetch_motion(lobby.motions_api, motion_id)
+    except NotFound as error:
+        raise Invalid.field("motion_id", error.code, error.message) from error
+    with lobby.database.write() as session:
+        motions.apply_answer(session, found.answer, validators=found.validators, now=lobby.clock())

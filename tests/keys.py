@@ -1,0 +1,46 @@
+"""Keys, and other organisations that must see nothing."""
+
+from lobby.models import CampaignStatus, Scope
+from lobby.services import campaigns, demonstration, organisations
+from lobby.services.lobby import Lobby
+
+Headers = dict[str, str]
+OTHERS = "others"
+
+
+def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> Headers:
+    """A new key of the demonstration's organisation, or of another."""
+    with lobby.database.write() as session:
+        slug = organisation or demonstration.about().organisation
+        owner = organisations.by_slug(session, slug)
+        key = organisations.create_key(
+            session, organisation=owner, scopes=list(scopes), now=lobby.clock()
+        )
+    return {"Authorization": f"Bearer {key}"}
+
+
+def others_key(lobby: Lobby, *scopes: Scope) -> Headers:
+    """A key of a second organisation, which this adds."""
+    with lobby.database.write() as session:
+        organisations.create(session, name="Others", slug=OTHERS, now=lobby.clock())
+    return key_for(lobby, *scopes, organisation=OTHERS)
+
+
+def add_campaign(
+    lobby: Lobby,
+    slug: str,
+    *,
+    organisation: str | None = None,
+    motion_id: int | None = None,
+    status: CampaignStatus = CampaignStatus.OPEN,
+) -> None:
+    """A campaign of the demonstration's organisation, or of another."""
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, organisation or demonstration.about().organisation)
+        campaigns.create(
+            session,
+            organisation_id=owner.id,
+            values={"slug": slug, "title": slug, "summary": slug, "status": status},
+            motion_id=motion_id,
+            now=lobby.clock(),
+        )
