@@ -31,6 +31,7 @@ class Settings(BaseSettings):
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
     worker: Literal["inline", "off"] = "inline"
+    sync_members: Literal["daily", "off"] = "daily"
 
     @field_validator("base_url", "members_api_url", "motions_api_url")
     @classmethod

@@ -37,6 +37,7 @@ def settings_for(url: str, folder: Path) -> Settings:
         base_url="http://testserver",
         mail_from="Central Lobby <post@lobby.example.org>",
         worker="off",
+        sync_members="off",
     )
 
 

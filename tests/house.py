@@ -218,9 +218,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[MembersApi]:
+def serving(kind: type[MembersApi] = MembersApi) -> Iterator[MembersApi]:
     """The API, answering until the end of the block."""
-    with MembersApi() as server:
+    with kind() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server

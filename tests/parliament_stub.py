@@ -3,10 +3,10 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, TypeVar
 
 from lobby.services import demonstration
 
@@ -87,16 +87,24 @@ class _Handler(BaseHTTPRequestHandler):
         """Quiet."""
 
 
+Kind = TypeVar("Kind", bound=Parliament)
+
+
 @contextmanager
-def serving() -> Iterator[Parliament]:
-    """The API, answering until the end of the block."""
-    with Parliament() as server:
+def serving_as(kind: type[Kind]) -> Iterator[Kind]:
+    """One kind of the API, answering until the end of the block."""
+    with kind() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
         server.closing.set()
         server.shutdown()
         thread.join()
+
+
+def serving() -> AbstractContextManager[Parliament]:
+    """The API, answering until the end of the block."""
+    return serving_as(Parliament)
 
 
 # ---- answers made by hand

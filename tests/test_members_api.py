@@ -259,7 +259,7 @@ BIOGRAPHY_FAILURES: dict[str, Reply] = {
 def test_a_bad_page_is_refused_by_its_number(case: str, fetch: Fetch, api: MembersApi) -> None:
     api.instead["Search?skip=0"] = SEARCH_FAILURES[case]
     refuses(fetch, "page 1 of the search")
-    assert api.asked == ["Search?skip=0"]
+    assert set(api.asked) == {"Search?skip=0"}
 
 
 @pytest.mark.parametrize("case", list(CONTACT_FAILURES))

@@ -79,9 +79,9 @@ def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
     """What `lobby sync motions` does with one motion."""
     now = lobby.clock()
     try:
-        answer = parliament.fetch_motion(client, motion_id)
+        found = parliament.fetch_motion(client, motion_id)
         with lobby.database.write() as session:
-            return motions.apply_answer(session, answer, now=now)
+            return motions.apply_answer(session, found.answer, now=now)
     except LobbyError as error:
         with lobby.database.write() as session:
             motions.note_failure(session, motion_id, error, now=now)

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from parliament_stub import FAILURE
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 
 from lobby import worker
@@ -184,7 +185,7 @@ def test_a_request_to_wait_is_obeyed_in_full_and_outlives_a_restart(
 def test_a_failure_of_one_motion_does_not_keep_us_from_the_next_request(
     real: Lobby, clock: Clock
 ) -> None:
-    lobby, asked = serving(real, httpx2.Response(500), ok())
+    lobby, asked = serving(real, ok(FAILURE), ok())
     assert run(lobby) == 1
     clock.advance(hours=1)
     assert run(lobby) == 1

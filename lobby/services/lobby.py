@@ -9,14 +9,14 @@ import httpx2
 
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
-from lobby.services import official_apis, parliament
+from lobby.services import official_apis, official_http
 from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
 from lobby.services.errors import LobbyError
 from lobby.services.messages import Post
 from lobby.services.postcodes import CurrentDirectory
 from lobby.services.tokens import Tokens
-from lobby.settings import Settings, is_loopback
+from lobby.settings import Settings
 
 Clock = Callable[[], datetime]
 
@@ -49,11 +49,6 @@ class Lobby:
     def mail_folder(self) -> FileCourier | None:
         """Where mails are written, if they are written and not sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
-
-    @property
-    def pause_seconds(self) -> float:
-        """Between two requests to Parliament: about one a second, none to a stub on loopback."""
-        return 0.0 if is_loopback(self.settings.motions_api_url) else 1.0
 
     @contextmanager
     def asking(self, name: str) -> Iterator[None]:
@@ -98,7 +93,7 @@ def open_lobby(
         tokens=Tokens(keyring, clock),
         postcodes=CurrentDirectory(settings.postcode_file),
         courier=courier or make_courier(settings.smtp_url),
-        motions_api=motions_api or parliament.make_client(settings.motions_api_url),
-        members_api=members_api or parliament.make_client(settings.members_api_url),
+        motions_api=motions_api or official_http.make_client(settings.motions_api_url),
+        members_api=members_api or official_http.make_client(settings.members_api_url),
         clock=clock,
     )

@@ -5,28 +5,27 @@ search can answer with peers; keys of a contact are left out where they have no 
 search never holds more than 20; a seat's id changed in 2024 while its name did not.
 """
 
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date
-from email.utils import parsedate_to_datetime
+from datetime import date
 from typing import Annotated, Literal, TypeVar
 
 import httpx2
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from lobby.services import texts
+from lobby.services import official_apis, official_http, texts
 from lobby.services.errors import Invalid, Unavailable
+from lobby.services.official_http import Query, Sleep
 from lobby.services.parliament import Id
 
 PAGE = 20
 COMMONS = 1
 PARLIAMENTARY_OFFICE, CONSTITUENCY_OFFICE = 1, 4
 LONGEST = 500
-WAIT = 60  # seconds, where we are not told
 
 Pause = Callable[[], None]
 Progress = Callable[[int, int], None]
-Query = Mapping[str, str | int]
 
 
 def _line(text: str) -> str:
@@ -134,14 +133,16 @@ def fetch_members(
     *,
     biographies: bool = True,
     pause: Pause = lambda: None,
+    sleep: Sleep = time.sleep,
     progress: Progress = lambda _done, _total: None,
 ) -> list[FoundMember]:
     """Ask for every current member of the Commons, with address and biography: all or nothing.
 
-    About 1,330 requests, 680 without biographies, with `pause` between two. Unavailable on every
-    kind of bad answer, with the page or the member it was about.
+    About 1,330 requests, 680 without biographies, with `pause` between two, and `sleep` before
+    one is tried again. Unavailable on every kind of bad answer, with the page or the member it was
+    about.
     """
-    asking = _Asking(client, pause, progress)
+    asking = _Asking(client, pause, sleep, progress)
     found = _search(asking, requests_each=2 if biographies else 1)
     return [_whole(asking, member, biographies=biographies) for member in found]
 
@@ -149,8 +150,10 @@ def fetch_members(
 class _Asking:
     """One series of requests."""
 
-    def __init__(self, client: httpx2.Client, pause: Pause, progress: Progress) -> None:
-        self._client, self._pause, self._progress = client, pause, progress
+    def __init__(
+        self, client: httpx2.Client, pause: Pause, sleep: Sleep, progress: Progress
+    ) -> None:
+        self._client, self._pause, self._sleep, self._progress = client, pause, sleep, progress
         self._done = 0
         self.total = 0  # not known before the first page
 
@@ -160,7 +163,11 @@ class _Asking:
         """One answer, parsed strictly. `about` names it in a complaint."""
         if self._done:
             self._pause()
-        answer = _read(form, _get(self._client, path, about, query or {}), about)
+        api, sleep = official_apis.MEMBERS, self._sleep
+        response = official_http.get(
+            self._client, path, api=api, about=about, query=query, sleep=sleep
+        )
+        answer = _read(form, response.content, about)
         self._done += 1
         if self.total:
             self._progress(self._done, self.total)
@@ -190,14 +197,17 @@ def _page(asking: _Asking, skip: int) -> _Page:
 
 
 def _check_page(page: _Page, first: _Page, skip: int, seen: set[int]) -> None:
-    ids = [item.value.id for item in page.items]
-    repeated = sorted(seen.intersection(ids)) or [one for one in ids if ids.count(one) > 1]
-    if page.total != first.total:
-        raise _bad(_page_name(skip), f"it counts {page.total} members, not {first.total}")
-    if repeated:
-        raise _bad(_page_name(skip), f"it repeats member {repeated[0]}")
-    if len(ids) != min(PAGE, first.total - skip):
-        raise _bad(_page_name(skip), f"it holds {len(ids)} of {first.total} members")
+    fault = official_http.page_fault(
+        [item.value.id for item in page.items],
+        noun="member",
+        total=page.total,
+        first_total=first.total,
+        skip=skip,
+        size=PAGE,
+        seen=seen,
+    )
+    if fault:
+        raise _bad(_page_name(skip), fault)
 
 
 def _page_name(skip: int) -> str:
@@ -232,19 +242,6 @@ def _email(contact: _Contact) -> str | None:
     return None
 
 
-def _get(client: httpx2.Client, path: str, about: str, query: Query) -> bytes:
-    try:
-        response = client.get(path, params=query)
-    except httpx2.HTTPError as error:
-        raise _bad(about, f"no answer ({type(error).__name__})") from error
-    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        message = f"Parliament's Members API asks us to wait (HTTP status 429, for {about})."
-        raise Unavailable("members_api_limited", message, retry_after(response))
-    if response.status_code != httpx2.codes.OK:
-        raise _bad(about, f"HTTP status {response.status_code}", retry_after(response))
-    return response.content
-
-
 def _read(form: type[_Form], content: bytes, about: str) -> _Form:
     try:
         return form.model_validate_json(content)
@@ -254,20 +251,5 @@ def _read(form: type[_Form], content: bytes, about: str) -> _Form:
         raise _bad(about, f"an answer of another form ({place}: {first['msg']})") from error
 
 
-def retry_after(response: httpx2.Response) -> int:
-    """How many seconds an answer asks us to wait, as a number or as a time of the API's clock."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isdecimal() and len(text) < 9:
-        return int(text)
-    try:
-        until = parsedate_to_datetime(text)
-        now = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
-        return WAIT
-    wait = until.replace(tzinfo=until.tzinfo or UTC) - now.replace(tzinfo=now.tzinfo or UTC)
-    return max(0, int(wait.total_seconds()))
-
-
-def _bad(about: str, what: str, seconds: int = WAIT) -> Unavailable:
-    message = f"Parliament's Members API gave no good answer for {about}: {what.rstrip('.')}."
-    return Unavailable("members_api_failed", message, seconds)
+def _bad(about: str, what: str) -> Unavailable:
+    return official_http.bad_answer(official_apis.MEMBERS, about, what)

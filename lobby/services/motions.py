@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from lobby.models import (
@@ -22,7 +23,12 @@ from lobby.models import (
 from lobby.services import members, motion_events, parliament_sessions
 from lobby.services.errors import Conflict, LobbyError
 from lobby.services.motion_events import Change
-from lobby.services.parliament import MotionAnswer, SponsorAnswer
+from lobby.services.parliament import (
+    NO_VALIDATORS,
+    MotionAnswer,
+    SponsorAnswer,
+    Validators,
+)
 from lobby.services.standing import Position, Standing, position_of
 
 MISSING_FOR = timedelta(days=1)
@@ -43,10 +49,17 @@ class MotionSync:
     missing: int = 0
 
 
-def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> MotionSync:
+def apply_answer(
+    session: Session,
+    answer: MotionAnswer,
+    *,
+    validators: Validators = NO_VALIDATORS,
+    now: datetime,
+) -> MotionSync:
     """Bring one motion in line with a good answer; the same answer again writes nothing new.
 
-    Every difference becomes a `motion_event`. An answer without a single name where we know some
+    `validators` came with it, and are kept in the place of those of the answer before. Every
+    difference becomes a `motion_event`. An answer without a single name where we know some
     is refused (Conflict): Parliament does not delete names, so it can only be a fault.
     """
     motion = session.get(Motion, answer.id)
@@ -55,7 +68,7 @@ def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> Mo
         raise Conflict("motion_lost_all_names", f"The answer for motion {answer.id} has no names.")
     _refuse_foreign_names(session, answer)
     before = by_member(held.values())
-    told = _save_motion(session, motion, answer, now)
+    told = _save_motion(session, motion, answer, validators, now)
     _meet_members(session, answer.sponsors)
     for sponsor in {sponsor.id: sponsor for sponsor in answer.sponsors}.values():
         _save_name(session, held.get(sponsor.id), sponsor, answer.id, now)
@@ -73,6 +86,24 @@ def apply_answer(session: Session, answer: MotionAnswer, *, now: datetime) -> Mo
         live=sum(found.standing is Standing.SIGNED for found in after.values()),
         missing=missing,
     )
+
+
+def note_unchanged(session: Session, motion_id: int, *, now: datetime) -> MotionSync:
+    """Parliament says that nothing has changed since the last good answer: as good as another."""
+    _note_good(session.get_one(Motion, motion_id), now)
+    rows = signatories(session, motion_id)
+    return MotionSync(motion_id, signed=0, withdrawn=0, restored=0, live=live_count(rows))
+
+
+def validators_of(session: Session, motion_id: int) -> Validators:
+    """What to ask with whether a motion has changed since its last good answer.
+
+    None while a row of names is missing for less than a day: whether it still is has to be read.
+    """
+    motion = session.get(Motion, motion_id)
+    if motion is None or any(_is_in_doubt(row) for row in signatories(session, motion_id)):
+        return NO_VALIDATORS
+    return Validators(motion.etag, motion.last_modified)
 
 
 def note_failure(session: Session, motion_id: int, error: LobbyError, *, now: datetime) -> None:
@@ -136,7 +167,10 @@ def known_ids(session: Session) -> list[int]:
 
 
 def followed_ids(session: Session) -> list[int]:
-    """Published motions that an open campaign is about, in order; demonstrations are not real."""
+    """Published motions that an open campaign is about, and their amendments, in order.
+
+    Demonstrations are not real.
+    """
     statement = (
         select(Motion.id)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
@@ -145,7 +179,7 @@ def followed_ids(session: Session) -> list[int]:
         .where(
             Motion.status == MotionStatus.PUBLISHED,
             Campaign.status == CampaignStatus.OPEN,
-            col(CampaignMotion.is_current),
+            sa.or_(col(CampaignMotion.is_current), col(CampaignMotion.is_amendment)),
             ~col(Organisation.is_demonstration),
         )
         .distinct()
@@ -162,21 +196,35 @@ def session_name(session: Session, motion: Motion) -> str | None:
 
 
 def _save_motion(
-    session: Session, motion: Motion | None, answer: MotionAnswer, now: datetime
+    session: Session,
+    motion: Motion | None,
+    answer: MotionAnswer,
+    validators: Validators,
+    now: datetime,
 ) -> list[Change]:
     """Write the motion itself; what happened to it."""
     lived_in = parliament_sessions.session_on(session, answer.tabled_on)
-    told = answer.model_dump(include={"number", "title", "text", "tabled_on"})
+    told = answer.model_dump(include={"number", "title", "text", "tabled_on", "amends_id"})
     changes = motion_events.changes_of_motion(motion, answer, today=now.date())
     motion = motion or Motion.model_validate({"id": answer.id, **told})
     motion.sqlmodel_update(told)
     motion.parliament_session_id = lived_in.id if lived_in else None
-    motion.synced_at, motion.sync_failed_at, motion.sync_error = now, None, None
+    motion.etag, motion.last_modified = validators.etag, validators.last_modified
+    _note_good(motion, now)
     if motion.status is not MotionStatus.LAPSED:
         motion.status = MotionStatus.WITHDRAWN if answer.is_withdrawn else MotionStatus.PUBLISHED
     session.add(motion)
     session.flush()
     return changes
+
+
+def _note_good(motion: Motion, now: datetime) -> None:
+    motion.synced_at, motion.sync_failed_at, motion.sync_error = now, None, None
+
+
+def _is_in_doubt(row: MotionSignatory) -> bool:
+    """Left out by good answers, and not for long enough to count as withdrawn."""
+    return row.missing_since is not None and not row.is_withdrawn
 
 
 def _refuse_foreign_names(session: Session, answer: MotionAnswer) -> None:

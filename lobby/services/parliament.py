@@ -5,18 +5,24 @@ Its traps (see `docs/parliament.md`): failures come as HTTP 200 with `Success: f
 means 'unknown'; times are UK local without an offset, with 0 to 7 digits of a second.
 """
 
+import time
+from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import httpx2
 from pydantic import BaseModel, BeforeValidator, Field, ValidationError
 
+from lobby.services import official_apis, official_http
 from lobby.services.errors import Invalid, NotFound, Unavailable
+from lobby.services.official_http import Sleep
 
-TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
-USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"
 ORDER_UNKNOWN = 99999
 WITHDRAWN_STATUS = 1
+PAGE = 100
+LONGEST_VALIDATOR = 200
+
+make_client = official_http.make_client
 
 
 def _day(value: Any) -> Any:
@@ -62,12 +68,38 @@ class MotionAnswer(BaseModel):
     title: str = Field(alias="Title", min_length=1)
     text: str = Field(alias="MotionText")
     tabled_on: Day = Field(alias="DateTabled")
+    amends_id: Id | None = Field(alias="AmendmentToMotionId", default=None)
     sponsors: list[SponsorAnswer] = Field(alias="Sponsors")
 
     @property
     def is_withdrawn(self) -> bool:
         """True where the motion itself was withdrawn."""
         return self.status == WITHDRAWN_STATUS
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What an answer gave us to ask with next time whether it is still the same."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Of a request for what has changed; none where there is nothing to compare with."""
+        given = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in given.items() if value}
+
+
+NO_VALIDATORS = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A good answer and its validators."""
+
+    answer: MotionAnswer
+    validators: Validators
 
 
 class FoundMotion(BaseModel):
@@ -82,9 +114,28 @@ class FoundMotion(BaseModel):
     sponsors_count: int = Field(alias="SponsorsCount", default=0)
 
 
+class _Paging(BaseModel):
+    total: int = Field(alias="Total", ge=0)
+
+
 class _List(BaseModel):
     success: bool = Field(alias="Success")
     response: list[FoundMotion] | None = Field(alias="Response")
+
+
+class _Page(_List):
+    paging: _Paging = Field(alias="PagingInfo")
+
+
+@dataclass(frozen=True, slots=True)
+class MotionPage:
+    """One page of the official list; `total` counts the motions of all pages."""
+
+    motions: list[FoundMotion]
+    total: int
+
+
+_Listing = TypeVar("_Listing", bound=_List)
 
 
 class _Envelope(BaseModel):
@@ -93,19 +144,29 @@ class _Envelope(BaseModel):
     response: dict[str, Any] | None = Field(alias="Response")
 
 
-def make_client(base_url: str) -> httpx2.Client:
-    """A client for the official APIs; redirects are not followed."""
-    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers={"User-Agent": USER_AGENT})
-
-
-def fetch_motion(client: httpx2.Client, motion_id: int) -> MotionAnswer:
+def fetch_motion(client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.sleep) -> Fetched:
     """Ask for one motion. Unavailable on every kind of bad answer; NotFound on a 404."""
-    response = _get(client, f"/EarlyDayMotion/{motion_id}", f"motion {motion_id}")
-    return read_answer(response.content, motion_id)
+    response = _get_motion(client, motion_id, NO_VALIDATORS, sleep)
+    return _fetched(response, motion_id)
+
+
+def fetch_if_changed(
+    client: httpx2.Client, motion_id: int, *, known: Validators, sleep: Sleep = time.sleep
+) -> Fetched | None:
+    """As `fetch_motion`; None where the API says that nothing has changed since `known`."""
+    response = _get_motion(client, motion_id, known, sleep)
+    if response.status_code == httpx2.codes.NOT_MODIFIED:
+        return None
+    return _fetched(response, motion_id)
 
 
 def search_motions(
-    client: httpx2.Client, *, query: str, tabled_from: date | None, limit: int
+    client: httpx2.Client,
+    *,
+    query: str,
+    tabled_from: date | None,
+    limit: int,
+    sleep: Sleep = time.sleep,
 ) -> list[FoundMotion]:
     """Motions whose title has the words, newest first. Unavailable on every kind of bad answer."""
     asked: dict[str, str | int] = {
@@ -116,15 +177,37 @@ def search_motions(
     }
     if tabled_from is not None:
         asked["parameters.tabledStartDate"] = tabled_from.isoformat()
-    what = f"the search for '{query}'"
-    response = _get(client, "/EarlyDayMotions/list", what, params=asked)
-    try:
-        found = _List.model_validate_json(response.content)
-    except ValidationError as error:
-        raise _bad(what, "an answer of another form") from error
-    if not found.success or found.response is None:
-        raise _bad(what, "it reported a failure")
-    return found.response
+    return _get_list(client, _List, f"the search for '{query}'", asked, sleep)[1]
+
+
+def list_page(
+    client: httpx2.Client,
+    *,
+    tabled_from: date,
+    tabled_to: date | None,
+    skip: int,
+    sleep: Sleep = time.sleep,
+) -> MotionPage:
+    """Up to `PAGE` motions tabled from a day to a day, after the first `skip`, oldest first.
+
+    Unavailable on every kind of bad answer. Whether it continues another page is not checked.
+    """
+    asked: dict[str, str | int] = {
+        "parameters.tabledStartDate": tabled_from.isoformat(),
+        # Oldest first, so that a motion tabled meanwhile comes at the end and shifts nothing.
+        "parameters.orderBy": "DateTabledAsc",
+        "parameters.take": PAGE,
+        "parameters.skip": skip,
+    }
+    if tabled_to is not None:
+        asked["parameters.tabledEndDate"] = tabled_to.isoformat()
+    page, found = _get_list(client, _Page, page_name(skip), asked, sleep)
+    return MotionPage(found, page.paging.total)
+
+
+def page_name(skip: int) -> str:
+    """What a page of the list is called in a complaint."""
+    return f"page {skip // PAGE + 1} of the list"
 
 
 def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
@@ -158,29 +241,55 @@ def read_saved(content: bytes, name: str) -> MotionAnswer:
     return read_answer(content, motion_id)
 
 
-def _get(
-    client: httpx2.Client, path: str, what: str, *, params: dict[str, str | int] | None = None
+def _get_motion(
+    client: httpx2.Client, motion_id: int, known: Validators, sleep: Sleep
 ) -> httpx2.Response:
-    try:
-        response = client.get(path, params=params)
-    except httpx2.HTTPError as error:
-        raise _bad(what, f"no answer ({type(error).__name__})") from error
+    about, headers = f"motion {motion_id}", known.headers
+    expected = {httpx2.codes.OK, httpx2.codes.NOT_FOUND}
+    response = official_http.get(
+        client,
+        f"/EarlyDayMotion/{motion_id}",
+        api=official_apis.MOTIONS,
+        about=about,
+        headers=headers,
+        # Nobody says 'not modified' to a request without a condition.
+        expected=expected | {httpx2.codes.NOT_MODIFIED} if headers else expected,
+        sleep=sleep,
+    )
     if response.status_code == httpx2.codes.NOT_FOUND:
-        raise NotFound("motion_unknown", f"Parliament does not know {what}.")
-    if response.status_code == httpx2.codes.TOO_MANY_REQUESTS:
-        message = f"Parliament's Motions API asks us to wait (HTTP status 429, for {what})."
-        raise Unavailable("motions_api_limited", message, _retry_after(response))
-    if response.status_code != httpx2.codes.OK:
-        raise _bad(what, f"HTTP status {response.status_code}", _retry_after(response))
+        raise NotFound("motion_unknown", f"Parliament does not know {about}.")
     return response
 
 
-def _retry_after(response: httpx2.Response) -> int:
-    text = response.headers.get("Retry-After", "")
-    return int(text) if text.isdecimal() else 60
+def _fetched(response: httpx2.Response, motion_id: int) -> Fetched:
+    validators = Validators(_validator(response, "ETag"), _validator(response, "Last-Modified"))
+    return Fetched(read_answer(response.content, motion_id), validators)
 
 
-def _bad(asked: str, what: str, retry_after: int = 60) -> Unavailable:
-    what = what.rstrip(".")
-    message = f"Parliament's Motions API gave no good answer for {asked}: {what}."
-    return Unavailable("motions_api_failed", message, retry_after)
+def _validator(response: httpx2.Response, name: str) -> str | None:
+    """A header that can be sent back as it came; None where it is not there or is odd."""
+    text = response.headers.get(name, "")
+    is_plain = text.isascii() and text.isprintable() and len(text) <= LONGEST_VALIDATOR
+    return text if text and is_plain else None
+
+
+def _get_list(
+    client: httpx2.Client,
+    form: type[_Listing],
+    about: str,
+    query: official_http.Query,
+    sleep: Sleep,
+) -> tuple[_Listing, list[FoundMotion]]:
+    api, path = official_apis.MOTIONS, "/EarlyDayMotions/list"
+    response = official_http.get(client, path, api=api, about=about, query=query, sleep=sleep)
+    try:
+        listing = form.model_validate_json(response.content)
+    except ValidationError as error:
+        raise _bad(about, "an answer of another form") from error
+    if not listing.success or listing.response is None:
+        raise _bad(about, "it reported a failure")
+    return listing, listing.response
+
+
+def _bad(about: str, what: str) -> Unavailable:
+    return official_http.bad_answer(official_apis.MOTIONS, about, what)

@@ -1,0 +1,44 @@
+"""The `lobby` command."""
+
+import sqlite3
+import sys
+
+import typer
+from alembic.util import CommandError
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from lobby.cli import imports, organisations, parliament, serving
+from lobby.cli.output import tell
+from lobby.services.errors import LobbyError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
+app.add_typer(serving.app)
+app.add_typer(parliament.app)
+app.add_typer(imports.app, name="import")
+app.add_typer(parliament.syncs, name="sync")
+app.add_typer(parliament.motion_commands, name="motions")
+app.add_typer(organisations.organisation, name="organisation")
+app.add_typer(organisations.organiser, name="organiser")
+app.add_typer(organisations.partner, name="partner")
+app.add_typer(organisations.key, name="key")
+
+
+def main() -> None:
+    """Run a command; what we refuse is told in a sentence, with status 1."""
+    try:
+        app()
+    except LobbyError as error:
+        tell(error.message, "red")
+        sys.exit(1)
+    except ValidationError as error:
+        for item in error.errors():
+            name = "".join(f"LOBBY_{part}: ".upper() for part in item["loc"])
+            tell(name + item["msg"].removeprefix("Value error, "), "red")
+        sys.exit(1)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        tell(f"The database refused: {str(error).splitlines()[0]}", "red")
+        sys.exit(1)
+    except (OSError, CommandError) as error:  # a folder, or a version of the schema
+        tell(f"{error}.", "red")
+        sys.exit(1)

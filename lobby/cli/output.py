@@ -1,0 +1,46 @@
+"""What commands share: a line, a bar, and the opened service."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lobby.services import database as databases
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.settings import Settings
+
+File = Annotated[Path, typer.Argument(help="The file to read.")]
+told = Console(stderr=True)
+
+
+def tell(text: str, style: str = "") -> None:
+    """A line on standard error; what a file or a failure is called is not taken for markup."""
+    told.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def opened() -> Iterator[Lobby]:
+    """The service for one command; an empty database gets its schema first."""
+    lobby = open_lobby(Settings())
+    try:
+        databases.prepare(lobby.database)
+        yield lobby
+    finally:
+        lobby.close()
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error."""
+    columns: tuple[Any, ...] = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=told, transient=True) as bars:
+        task = bars.add_task(title, total=None)
+        yield lambda done, total: bars.update(task, completed=done, total=total)
