@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from lobby.models import LetterVariant, MotionSignatory, PostKind
+from lobby.models import LetterAct, MotionSignatory, PostKind
 from lobby.services import letter_texts, text_templates
 from lobby.services.letter_texts import LetterFacts
 from lobby.services.standing import (
@@ -17,9 +17,9 @@ from lobby.services.standing import (
     Position,
     Role,
     Standing,
+    act_of,
     eligibility_of,
     position_of,
-    variant_of,
 )
 
 JUNE = date(2026, 6, 1)
@@ -141,23 +141,23 @@ POSTS: tuple[frozenset[PostKind], ...] = (
 )
 # (has a post, refuses) -> what a member of an ordinary party is, who has not signed.
 ORDINARY_RULES = {
-    (False, False): (Eligibility.CAN_SIGN, LetterVariant.ASK),
-    (True, False): (Eligibility.CONVENTION, LetterVariant.MINISTER),
-    (False, True): (Eligibility.REFUSES, LetterVariant.ANOTHER_WAY),
-    (True, True): (Eligibility.REFUSES, LetterVariant.ANOTHER_WAY),
+    (False, False): (Eligibility.CAN_SIGN, LetterAct.ASK),
+    (True, False): (Eligibility.CONVENTION, LetterAct.MINISTER),
+    (False, True): (Eligibility.REFUSES, LetterAct.ANOTHER_WAY),
+    (True, True): (Eligibility.REFUSES, LetterAct.ANOTHER_WAY),
 }
 
 
 def expected(
     standing: Standing, party: str | None, *, has_post: bool, refuses: bool
-) -> tuple[Eligibility, LetterVariant | None]:
+) -> tuple[Eligibility, LetterAct | None]:
     if party is VACANT:
         return Eligibility.VACANT, None
     if standing is Standing.SIGNED:  # whoever has signed could
-        return Eligibility.CAN_SIGN, LetterVariant.THANK
+        return Eligibility.CAN_SIGN, LetterAct.THANK
     rule = ORDINARY_RULES[has_post, refuses]
     if party == ABSTENTIONIST:
-        rule = (Eligibility.CANNOT, LetterVariant.ANOTHER_WAY)
+        rule = (Eligibility.CANNOT, LetterAct.ANOTHER_WAY)
     return rule[0], None if standing is Standing.WITHDRAWN else rule[1]
 
 
@@ -169,13 +169,13 @@ def test_eligibility_and_letter_follow_from_standing_party_posts_and_refusal(
 ) -> None:
     for posts in POSTS:
         eligibility = eligibility_of(party=party, posts=posts, refuses=refuses, standing=standing)
-        found = (eligibility, variant_of(standing, eligibility))
+        found = (eligibility, act_of(standing, eligibility))
         assert found == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
 
 
 def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter() -> None:
     for standing, eligibility in product(Standing, Eligibility):
-        variant = variant_of(standing, eligibility)
+        variant = act_of(standing, eligibility)
         is_silent = eligibility is Eligibility.VACANT or standing is Standing.WITHDRAWN
         assert (variant is None) is is_silent
 
@@ -185,39 +185,37 @@ def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter()
 def test_who_holds_a_post_is_never_asked_to_sign(kind: PostKind, standing: Standing) -> None:
     for refuses, party in product((False, True), (ORDINARY, ABSTENTIONIST, "Speaker")):
         eligibility = eligibility_of(party=party, posts={kind}, refuses=refuses, standing=standing)
-        assert variant_of(standing, eligibility) is not LetterVariant.ASK
+        assert act_of(standing, eligibility) is not LetterAct.ASK
 
 
 # ---- the letters' texts
 
 
-@pytest.mark.parametrize("variant", [LetterVariant.MINISTER, LetterVariant.ANOTHER_WAY])
+@pytest.mark.parametrize("variant", [LetterAct.MINISTER, LetterAct.ANOTHER_WAY])
 @pytest.mark.parametrize("facts", [FACTS, replace(FACTS, points=(), personal="")])
-def test_who_cannot_sign_reads_no_request_to_sign(
-    variant: LetterVariant, facts: LetterFacts
-) -> None:
+def test_who_cannot_sign_reads_no_request_to_sign(variant: LetterAct, facts: LetterFacts) -> None:
     text = letter_texts.write(variant, facts)
     assert not A_REQUEST_TO_SIGN.search(f"{text.subject}\n{text.body}")
 
 
 def test_a_minister_is_asked_to_raise_it_with_the_secretary_of_state() -> None:
-    assert "Secretary of State" in letter_texts.write(LetterVariant.MINISTER, FACTS).body
+    assert "Secretary of State" in letter_texts.write(LetterAct.MINISTER, FACTS).body
 
 
 def test_who_can_sign_is_asked_to() -> None:
-    text = letter_texts.write(LetterVariant.ASK, FACTS)
+    text = letter_texts.write(LetterAct.ASK, FACTS)
     assert A_REQUEST_TO_SIGN.search(text.subject)
     assert A_REQUEST_TO_SIGN.search(text.body)
 
 
 def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
-    text = letter_texts.write(LetterVariant.THANK, FACTS)
+    text = letter_texts.write(LetterAct.THANK, FACTS)
     assert "Thank you" in text.subject
     assert not re.search(r"\b(please|will you) sign\b", text.body, re.IGNORECASE)
 
 
-@pytest.mark.parametrize("variant", list(LetterVariant))
-def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterVariant) -> None:
+@pytest.mark.parametrize("variant", list(LetterAct))
+def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct) -> None:
     text = letter_texts.write(variant, FACTS)
     assert "\n" not in text.subject
     assert text.body.startswith(f"Dear {FACTS.member},\n")
@@ -228,15 +226,15 @@ def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterVariant)
     assert "{" not in text.subject + text.body
 
 
-@pytest.mark.parametrize("variant", list(LetterVariant))
-def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterVariant) -> None:
+@pytest.mark.parametrize("variant", list(LetterAct))
+def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct) -> None:
     body = letter_texts.write(variant, replace(FACTS, points=(), personal="")).body
     assert "\n\n\n" not in body
     assert "None" not in body
 
 
-@pytest.mark.parametrize("variant", list(LetterVariant))
-def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterVariant) -> None:
+@pytest.mark.parametrize("variant", list(LetterAct))
+def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None:
     known = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
     for left_out in known.keys() - {"campaign"}:  # the campaign's title may go unsaid
         values = {key: value for key, value in known.items() if key != left_out}
@@ -246,4 +244,4 @@ def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterVariant) -> 
 
 def test_each_variant_has_a_text_and_each_text_a_variant() -> None:
     folder = Path(letter_texts.__file__).parent / "templates" / "letters"
-    assert {file.stem for file in folder.iterdir()} == set(LetterVariant)
+    assert {file.stem for file in folder.iterdir()} == set(LetterAct)

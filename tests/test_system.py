@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Set
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,20 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlalchemy.engine import Inspector
-from sqlmodel import SQLModel
+from sqlmodel import Session, SQLModel, select
 from support import CAMPAIGN, PETITION
 
-from lobby.models import Job, OfficialApi, Scope
+from lobby.models import (
+    Consent,
+    Job,
+    Letter,
+    LetterAct,
+    LetterSketch,
+    LetterVariant,
+    OfficialApi,
+    Scope,
+    Wording,
+)
 from lobby.services import database
 from lobby.services.lobby import Lobby
 from lobby.settings import ROOT, Settings
@@ -243,10 +254,44 @@ def tables(lobby: Lobby) -> Set[str]:
         return set(sa.inspect(connection).get_table_names())
 
 
+def add_letters_relations(session: Session, now: datetime) -> None:
+    """Rows that refer to a letter and to its campaign, which the demonstration has none of."""
+    letter = session.exec(select(Letter)).first()
+    wording = session.exec(select(Wording)).first()
+    assert letter is not None
+    assert wording is not None
+    campaign_id, member_id = letter.campaign_id, letter.member_id
+    session.add(
+        LetterVariant(
+            campaign_id=campaign_id, position=0, name="ask", act=LetterAct.ASK, updated_at=now
+        )
+    )
+    session.add(
+        Consent(
+            supporter_id=letter.supporter_id,
+            wording_id=wording.id,
+            kind=wording.kind,
+            granted=True,
+            given_at=now,
+            letter_id=letter.id,
+        )
+    )
+    session.add(
+        LetterSketch(
+            letter_id=letter.id,
+            campaign_id=campaign_id,
+            member_id=member_id,
+            hashes=b"",
+            made_at=now,
+        )
+    )
+
+
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
+        add_letters_relations(session, lobby.clock())
     filled = rows(lobby)
     assert sum(count > 0 for count in filled.values()) >= len(filled) - 2, "keys and partners"
     for later, earlier in pairwise([*reversed(revisions()), "base"]):

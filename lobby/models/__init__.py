@@ -4,7 +4,14 @@ from lobby.models import base as base  # first: it names the constraints
 from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
 from lobby.models.constituency import Constituency
 from lobby.models.job import Job, OfficialApi
-from lobby.models.letter import Letter, LetterState, LetterTally, LetterVariant
+from lobby.models.letter import (
+    Letter,
+    LetterAct,
+    LetterSketch,
+    LetterState,
+    LetterTally,
+    LetterVariant,
+)
 from lobby.models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
 from lobby.models.member_reply import MemberReply, ReplyKind
 from lobby.models.motion import (
@@ -34,6 +41,8 @@ __all__ = [
     "Job",
     "Keyring",
     "Letter",
+    "LetterAct",
+    "LetterSketch",
     "LetterState",
     "LetterTally",
     "LetterVariant",

@@ -21,7 +21,18 @@ class CampaignStatus(StrEnum):
 
 
 class Campaign(SQLModel, table=True):
-    """A campaign. `nations` limits it to some; None means all four."""
+    """A campaign. `nations` limits it to some; None means all four.
+
+    `letters_per_hour` and `letters_per_member_day` spread its letters out; None: no limit.
+    `likeness_limit` is in percent: a letter more like the earlier ones than that is to be changed,
+    as advice or, where `likeness_is_required`, as a condition.
+    """
+
+    __table_args__ = (
+        sa.CheckConstraint("letters_per_hour > 0", name="letters_per_hour"),
+        sa.CheckConstraint("letters_per_member_day > 0", name="letters_per_member_day"),
+        sa.CheckConstraint("likeness_limit BETWEEN 1 AND 100", name="likeness_limit"),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
@@ -34,6 +45,11 @@ class Campaign(SQLModel, table=True):
     )
     nations: list[str] | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))
     letter_points: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    letters_per_hour: int | None = None
+    letters_per_member_day: int | None = None
+    post_paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    likeness_limit: int | None = None
+    likeness_is_required: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -24,8 +24,8 @@ class LetterState(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-class LetterVariant(StrEnum):
-    """Which kind of letter a member gets; it follows from standing and eligibility."""
+class LetterAct(StrEnum):
+    """What a letter asks of a member; which ones are open follows from standing and eligibility."""
 
     ASK = "ask"
     THANK = "thank"
@@ -33,8 +33,35 @@ class LetterVariant(StrEnum):
     ANOTHER_WAY = "another_way"
 
 
+class LetterVariant(SQLModel, table=True):
+    """One kind of letter of a campaign: for whom, what it asks, and its words.
+
+    They are tried in the order of `position`; the first whose conditions hold is taken. Of
+    `conditions` and `texts`, `services.letter_variants` knows the form.
+    """
+
+    __tablename__ = "letter_variant"
+    __table_args__ = (
+        sa.UniqueConstraint("campaign_id", "position"),
+        sa.UniqueConstraint("campaign_id", "name"),
+        sa.CheckConstraint("position >= 0", name="position"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    campaign_id: UUID = Field(foreign_key="campaign.id")
+    position: int
+    name: str = Field(max_length=40)
+    act: LetterAct = Field(sa_type=choice(LetterAct, "act"))
+    conditions: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    texts: dict[str, Any] = Field(default_factory=dict, sa_type=sa.JSON)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
 class Letter(SQLModel, table=True):
-    """One letter per supporter, member and motion. `reason` says why one is held or was refused."""
+    """One letter per supporter, member and motion. `reason` says why one is held or was refused.
+
+    `variant` is the name of the kind of letter that it was drafted from.
+    """
 
     __table_args__ = (sa.UniqueConstraint("supporter_id", "member_id", "motion_id"),)
 
@@ -45,7 +72,10 @@ class Letter(SQLModel, table=True):
     supporter_id: UUID = Field(foreign_key="supporter.id")
     constituency_code: str = Field(foreign_key="constituency.code", max_length=9)
     state: LetterState = Field(default=LetterState.PENDING, sa_type=choice(LetterState, "state"))
-    variant: LetterVariant = Field(sa_type=choice(LetterVariant, "variant"))
+    # Its CHECK was named before the column was, and SQLite cannot rename one.
+    act: LetterAct = Field(sa_type=choice(LetterAct, "variant"))
+    variant: str = Field(max_length=40)
+    locale: str = Field(default="en", max_length=5)
     name: Any = Field(sa_type=PrivateText("letter.name"))
     address: Any = Field(sa_type=PrivateText("letter.address"))
     subject: Any = Field(sa_type=PrivateText("letter.subject"))
@@ -67,3 +97,21 @@ class LetterTally(SQLModel, table=True):
     constituency_code: str = Field(foreign_key="constituency.code", primary_key=True, max_length=9)
     sent: int = 0
     opened: int = 0
+
+
+class LetterSketch(SQLModel, table=True):
+    """What is kept of a letter's text to compare later ones with: hashes of its runs of words.
+
+    The hashes are keyed, so that nobody can look words up in them; the text cannot be read.
+    """
+
+    __tablename__ = "letter_sketch"
+    __table_args__ = (
+        sa.Index("ix_letter_sketch_campaign_id_member_id", "campaign_id", "member_id"),
+    )
+
+    letter_id: UUID = Field(foreign_key="letter.id", primary_key=True)
+    campaign_id: UUID = Field(foreign_key="campaign.id")
+    member_id: int = Field(foreign_key="member.id")
+    hashes: bytes
+    made_at: datetime = Field(sa_type=UtcDateTime)

@@ -6,7 +6,7 @@ Only the names in `LetterFacts` can be used in them.
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from lobby.models import LetterVariant
+from lobby.models import LetterAct
 from lobby.services import text_templates
 from lobby.services.text_templates import Text
 
@@ -34,7 +34,7 @@ class Compose:
     outlook: str
 
 
-def write(variant: LetterVariant, facts: LetterFacts) -> Text:
+def write(variant: LetterAct, facts: LetterFacts) -> Text:
     """The letter of a variant."""
     values = {name: getattr(facts, name) for name in LetterFacts.__slots__}
     return text_templates.render(f"letters/{variant}.txt", values)

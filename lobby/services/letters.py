@@ -17,8 +17,8 @@ from lobby.models import (
     CampaignStatus,
     Keyring,
     Letter,
+    LetterAct,
     LetterState,
-    LetterVariant,
     Member,
     MessageKind,
     Motion,
@@ -33,7 +33,7 @@ from lobby.services.database import insert_ignore
 from lobby.services.errors import Conflict, Invalid, NotFound
 from lobby.services.letter_texts import Compose, LetterFacts
 from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Standing, variant_of
+from lobby.services.standing import Eligibility, Standing, act_of
 
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
@@ -71,13 +71,18 @@ class Situation:
     seat: Seat
     standing: Standing
     eligibility: Eligibility
-    variant: LetterVariant | None
+    act: LetterAct | None
     reason: str | None
 
     @property
     def member(self) -> Member | None:
         """The recipient."""
         return self.seat.member
+
+    @property
+    def variant(self) -> str | None:
+        """The name of the kind of letter that suits."""
+        return self.act.value if self.act else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +121,8 @@ def draft(
     found: Situation, *, name: str = "", points: tuple[str, ...] = (), personal: str = ""
 ) -> Draft:
     """The letter that suits. Where none does, an empty one with a reason."""
-    member, variant = found.seat.member, found.variant
-    if member is None or variant is None:
+    member, act = found.seat.member, found.act
+    if member is None or act is None:
         return Draft(found, "", "", None)
     facts = LetterFacts(
         member=member.name,
@@ -129,7 +134,7 @@ def draft(
         personal=personal,
         name=name,
     )
-    text = letter_texts.write(variant, facts)
+    text = letter_texts.write(act, facts)
     compose = letter_texts.compose_links(member.email, text) if member.email else None
     return Draft(found, text.subject, text.body, compose)
 
@@ -154,7 +159,7 @@ def take_in(
     answer does not tell a stranger who has written.
     """
     member = found.seat.member
-    if found.reason is not None or member is None or found.variant is None:
+    if found.reason is not None or member is None or found.act is None:
         reason = found.reason or "vacant"
         raise Conflict(f"letter_{reason}", REASONS[reason])
     organisation_id = found.campaign.organisation_id
@@ -198,7 +203,7 @@ def reason_to_hold(letter: Letter, found: Situation) -> str | None:
         return "member_changed"
     if found.motion.id != letter.motion_id:
         return "motion_changed"
-    return None if found.variant is letter.variant else "standing_changed"
+    return None if found.act is letter.act else "standing_changed"
 
 
 def _situation(session: Session, campaign: Campaign, code: str | None, now: datetime) -> Situation:
@@ -213,13 +218,13 @@ def _situation(session: Session, campaign: Campaign, code: str | None, now: date
     member_id = seat.member.id if seat.member else 0
     standing = motions.position_of_member(session, motion.id, member_id).standing
     eligibility = tallies.seat_eligibility(seat, standing)
-    variant = variant_of(standing, eligibility)
-    reason = _reason_against(campaign, motion, seat, variant)
-    return Situation(campaign, motion, seat, standing, eligibility, variant, reason)
+    act = act_of(standing, eligibility)
+    reason = _reason_against(campaign, motion, seat, act)
+    return Situation(campaign, motion, seat, standing, eligibility, act, reason)
 
 
 def _reason_against(
-    campaign: Campaign, motion: Motion, seat: Seat, variant: LetterVariant | None
+    campaign: Campaign, motion: Motion, seat: Seat, act: LetterAct | None
 ) -> str | None:
     if campaign.status is not CampaignStatus.OPEN:
         return "campaign_closed"
@@ -227,7 +232,7 @@ def _reason_against(
         return "motion_ended"
     if seat.member is None:
         return "vacant"
-    if variant is None:
+    if act is None:
         return "withdrawn"
     return None if seat.member.email else "no_address"
 
@@ -273,7 +278,9 @@ def _row(
         "supporter_id": supporter_id,
         "constituency_code": found.seat.constituency.code,
         "state": LetterState.PENDING,
+        "act": found.act,
         "variant": found.variant,
+        "locale": "en",
         "name": private(letter.name),
         "address": private(json.dumps(address)),
         "subject": private(letter.subject),

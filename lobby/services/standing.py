@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from lobby.models import LetterVariant, MotionSignatory, PostKind
+from lobby.models import LetterAct, MotionSignatory, PostKind
 
 SPONSORS = 6
 ABSTENTIONIST_PARTIES = frozenset({"Sinn Féin"})
@@ -96,15 +96,15 @@ def eligibility_of(
     return Eligibility.CONVENTION if posts else Eligibility.CAN_SIGN
 
 
-def variant_of(standing: Standing, eligibility: Eligibility) -> LetterVariant | None:
+def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
     """Which letter suits; None where none is to be written (vacant, or the name was withdrawn)."""
     if eligibility is Eligibility.VACANT:
         return None
     if standing is Standing.SIGNED:
-        return LetterVariant.THANK
+        return LetterAct.THANK
     if standing is Standing.WITHDRAWN:
         return None
     return {
-        Eligibility.CAN_SIGN: LetterVariant.ASK,
-        Eligibility.CONVENTION: LetterVariant.MINISTER,
-    }.get(eligibility, LetterVariant.ANOTHER_WAY)
+        Eligibility.CAN_SIGN: LetterAct.ASK,
+        Eligibility.CONVENTION: LetterAct.MINISTER,
+    }.get(eligibility, LetterAct.ANOTHER_WAY)

@@ -17,7 +17,7 @@ from lobby.api.schemas.fields import (
     paragraphs,
 )
 from lobby.api.schemas.postcode import MemberAnswer, member_answer
-from lobby.models import LetterState, LetterVariant
+from lobby.models import LetterState
 from lobby.services import letters
 from lobby.services.letters import Draft, NewLetter
 from lobby.services.standing import Eligibility, Standing
@@ -84,7 +84,7 @@ class LetterText(Answer):
 
     subject: str
     body: str
-    variant: LetterVariant
+    variant: str
 
 
 class DraftAnswer(Answer):
@@ -93,7 +93,7 @@ class DraftAnswer(Answer):
     member: MemberAnswer | None
     standing: Standing
     eligibility: Eligibility
-    variant: LetterVariant | None
+    variant: str | None
     subject: str
     body: str
     similarity: float | None
