@@ -124,7 +124,7 @@ def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = BODY) ->
         campaign = campaigns.public(session, CAMPAIGN)
         found = letters.situation(session, campaign, lobby.postcodes.lookup(postcode), now=now)
         letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
-        return letter_states.confirm(session, letter_id, now=now)
+        return letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
 
 
 def messages_of(lobby: Lobby, kind: MessageKind) -> list[OutboxMessage]:
@@ -174,7 +174,7 @@ def test_a_letter_goes_once_however_often_it_is_confirmed(lobby: Lobby, sink: Si
     letter = write_letter(lobby)
     for _ in range(3):
         with lobby.database.write() as session:
-            letter_states.confirm(session, letter.id, now=lobby.clock())
+            letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
         deliver(lobby)
     assert len([found for found in sink.messages() if "morag" in found["To"]]) == 1
     assert sent_letters(lobby) == before + 1
@@ -365,7 +365,7 @@ def test_a_cancelled_letter_does_not_go(lobby: Lobby, sink: Sink) -> None:
     deliver(lobby)
     assert sink.taken == []
     with lobby.database.write() as session, pytest.raises(Conflict):
-        letter_states.confirm(session, letter.id, now=lobby.clock())
+        letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
 
 
 def test_a_letter_that_went_cannot_be_cancelled(lobby: Lobby) -> None:

@@ -226,7 +226,7 @@ def write(lobby: Lobby) -> UUID:
 
 def send(lobby: Lobby, letter_id: UUID) -> None:
     with lobby.database.write() as session:
-        letter_states.confirm(session, letter_id, now=lobby.clock())
+        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=lobby.clock())
 
 
 def letter_as_kept(lobby: Lobby, letter_id: UUID) -> dict[str, Any]:

@@ -10,17 +10,18 @@ import pytest
 from jinja2 import UndefinedError
 
 from lobby.models import LetterAct, MotionSignatory, PostKind
-from lobby.services import letter_texts, text_templates
+from lobby.services import letter_templates, letter_texts, letter_variants, variant_texts
 from lobby.services.letter_texts import LetterFacts
 from lobby.services.standing import (
     Eligibility,
     Position,
     Role,
     Standing,
-    act_of,
     eligibility_of,
     position_of,
 )
+from lobby.services.text_templates import Text
+from lobby.services.variant_conditions import Reader, choose
 
 JUNE = date(2026, 6, 1)
 JULY = date(2026, 7, 1)
@@ -148,6 +149,12 @@ ORDINARY_RULES = {
 }
 
 
+def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
+    """What the built-in letter asks; None where there is none."""
+    chosen = choose(letter_variants.built_in(), Reader(standing, eligibility))
+    return chosen.act if chosen else None
+
+
 def expected(
     standing: Standing, party: str | None, *, has_post: bool, refuses: bool
 ) -> tuple[Eligibility, LetterAct | None]:
@@ -190,35 +197,46 @@ def test_who_holds_a_post_is_never_asked_to_sign(kind: PostKind, standing: Stand
 
 # ---- the letters' texts
 
+GREETINGS = {"en": "Dear", "cy": "Annwyl"}
+
+
+def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> Text:
+    """The built-in letter with an act."""
+    words = letter_texts.worded(variant_texts.built_in()[act], locale)
+    assert words.locale == locale
+    return letter_texts.write(words, facts)
+
 
 @pytest.mark.parametrize("variant", [LetterAct.MINISTER, LetterAct.ANOTHER_WAY])
 @pytest.mark.parametrize("facts", [FACTS, replace(FACTS, points=(), personal="")])
 def test_who_cannot_sign_reads_no_request_to_sign(variant: LetterAct, facts: LetterFacts) -> None:
-    text = letter_texts.write(variant, facts)
+    text = written(variant, facts)
     assert not A_REQUEST_TO_SIGN.search(f"{text.subject}\n{text.body}")
 
 
 def test_a_minister_is_asked_to_raise_it_with_the_secretary_of_state() -> None:
-    assert "Secretary of State" in letter_texts.write(LetterAct.MINISTER, FACTS).body
+    assert "Secretary of State" in written(LetterAct.MINISTER).body
+    assert "Ysgrifennydd Gwladol" in written(LetterAct.MINISTER, locale="cy").body
 
 
 def test_who_can_sign_is_asked_to() -> None:
-    text = letter_texts.write(LetterAct.ASK, FACTS)
+    text = written(LetterAct.ASK)
     assert A_REQUEST_TO_SIGN.search(text.subject)
     assert A_REQUEST_TO_SIGN.search(text.body)
 
 
 def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
-    text = letter_texts.write(LetterAct.THANK, FACTS)
+    text = written(LetterAct.THANK)
     assert "Thank you" in text.subject
     assert not re.search(r"\b(please|will you) sign\b", text.body, re.IGNORECASE)
 
 
+@pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
-def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct) -> None:
-    text = letter_texts.write(variant, FACTS)
+def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, locale: str) -> None:
+    text = written(variant, locale=locale)
     assert "\n" not in text.subject
-    assert text.body.startswith(f"Dear {FACTS.member},\n")
+    assert text.body.startswith(f"{GREETINGS[locale]} {FACTS.member},\n")
     assert text.body.endswith(FACTS.name)
     for part in (FACTS.constituency, FACTS.motion_title, FACTS.personal, *FACTS.points):
         assert part in text.body
@@ -226,22 +244,49 @@ def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct) -> 
     assert "{" not in text.subject + text.body
 
 
+@pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
-def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct) -> None:
-    body = letter_texts.write(variant, replace(FACTS, points=(), personal="")).body
+def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, locale: str) -> None:
+    body = written(variant, replace(FACTS, points=(), personal=""), locale).body
     assert "\n\n\n" not in body
     assert "None" not in body
 
 
+@pytest.mark.parametrize("locale", list(GREETINGS))
+def test_who_signed_an_earlier_motion_is_thanked_for_it_and_nobody_else(locale: str) -> None:
+    earlier = "EDM 12,"
+    assert (
+        earlier in written(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
+    )
+    assert earlier not in written(LetterAct.ASK, locale=locale).body
+
+
+@pytest.mark.parametrize("locale", list(GREETINGS))
+@pytest.mark.parametrize("variant", list(LetterAct))
+def test_the_built_in_letters_pass_what_organisers_letters_must(
+    variant: LetterAct, locale: str
+) -> None:
+    texts = variant_texts.built_in()[variant][locale]
+    assert variant_texts.faults(texts, variant, knows_earlier=False) == []
+    text = written(variant, locale=locale)
+    assert not variant_texts.asks_to_sign(f"{text.subject}\n{text.body}", variant)
+
+
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None:
+    texts = variant_texts.built_in()[variant]["en"]
     known = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
-    for left_out in known.keys() - {"campaign"}:  # the campaign's title may go unsaid
+    used = {name for name in known if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())}
+    assert {"constituency", "motion_number", "motion_title"} <= used
+    whole = "".join(part for _, part in texts.parts())
+    for left_out in used - {"earlier_motion_number"}:
         values = {key: value for key, value in known.items() if key != left_out}
         with pytest.raises(UndefinedError, match=left_out):
-            text_templates.render(f"letters/{variant}.txt", values)
+            letter_templates.fill(whole, values)
 
 
 def test_each_variant_has_a_text_and_each_text_a_variant() -> None:
     folder = Path(letter_texts.__file__).parent / "templates" / "letters"
-    assert {file.stem for file in folder.iterdir()} == set(LetterAct)
+    for locale in GREETINGS:
+        assert {file.stem for file in (folder / locale).iterdir()} == set(LetterAct)
+    assert {file.name for file in folder.iterdir()} == set(GREETINGS)

@@ -30,7 +30,6 @@ from lobby.models import (
     Job,
     Letter,
     LetterAct,
-    LetterSketch,
     LetterVariant,
     OfficialApi,
     Scope,
@@ -62,7 +61,9 @@ PUBLIC = {
     "GET /v1/petitions/{slug}",
     "GET /v1/postcodes/{postcode}",
     "POST /v1/campaigns/{slug}/letters",
+    "POST /v1/campaigns/{slug}/letters/check",
     "POST /v1/campaigns/{slug}/letters/draft",
+    "POST /v1/campaigns/{slug}/letters/opened",
     "POST /v1/letters/cancel",
     "POST /v1/letters/confirm",
     "POST /v1/petitions/{slug}/signatures",
@@ -260,7 +261,7 @@ def add_letters_relations(session: Session, now: datetime) -> None:
     wording = session.exec(select(Wording)).first()
     assert letter is not None
     assert wording is not None
-    campaign_id, member_id = letter.campaign_id, letter.member_id
+    campaign_id = letter.campaign_id
     session.add(
         LetterVariant(
             campaign_id=campaign_id, position=0, name="ask", act=LetterAct.ASK, updated_at=now
@@ -274,15 +275,6 @@ def add_letters_relations(session: Session, now: datetime) -> None:
             granted=True,
             given_at=now,
             letter_id=letter.id,
-        )
-    )
-    session.add(
-        LetterSketch(
-            letter_id=letter.id,
-            campaign_id=campaign_id,
-            member_id=member_id,
-            hashes=b"",
-            made_at=now,
         )
     )
 

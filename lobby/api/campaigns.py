@@ -69,7 +69,7 @@ def change_campaign(
     now = lobby.clock()
     with lobby.database.write() as session:
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-        values = changes(body, keep={"nations"})
+        values = changes(body, keep={"nations", "likeness_limit"})
         motion_id = values.pop("motion_id", None)
         campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
         return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))

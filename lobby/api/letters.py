@@ -4,17 +4,22 @@ from fastapi import APIRouter
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from lobby.api.schemas.letter import (
+    CheckAnswer,
+    CheckRequest,
     DraftAnswer,
     DraftRequest,
     LetterPending,
     LetterStatus,
     NewLetterBody,
+    OpenedAnswer,
+    OpenedBody,
+    check_answer,
     draft_answer,
 )
 from lobby.api.schemas.postcode import member_answer
 from lobby.api.schemas.signature import TokenBody
 from lobby.models import Constituency, Letter, Member
-from lobby.services import campaigns, letter_states, letters
+from lobby.services import campaigns, letter_checks, letter_states, letters, opened_letters
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["letters"])
@@ -29,9 +34,46 @@ def draft(
     answer = lobby.postcodes.lookup(body.postcode)
     found = letters.situation(session, campaign, answer, now=now)
     made = letters.draft(
-        found, name=body.name or "", points=tuple(body.points), personal=body.personal
+        found,
+        name=body.name or "",
+        points=tuple(body.points),
+        personal=body.personal,
+        locale=body.locale,
     )
-    return draft_answer(made)
+    alike = letter_checks.likeness_of(session, found, made.body, keyring=lobby.keyring)
+    return draft_answer(made, alike)
+
+
+@router.post("/campaigns/{slug}/letters/check")
+def check(
+    slug: Slug, body: CheckRequest, lobby: TheLobby, session: ReadSession, now: Now
+) -> CheckAnswer:
+    """What is wrong with a letter, and how like it is to what its MP already got.
+
+    For editors, while somebody writes. Nothing is kept.
+    """
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.postcode)
+    found = letters.situation(session, campaign, answer, now=now)
+    checked = letter_checks.check(
+        session, found, subject=body.subject, body=body.body, keyring=lobby.keyring, now=now
+    )
+    return check_answer(checked)
+
+
+@router.post("/campaigns/{slug}/letters/opened", status_code=202)
+def opened(
+    slug: Slug, body: OpenedBody, lobby: TheLobby, session: WriteSession, now: Now
+) -> OpenedAnswer:
+    """Count a letter that its writer opened in their own mail program, never as sent.
+
+    Nothing is kept of the writer.
+    """
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.postcode)
+    found = letters.situation(session, campaign, answer, now=now)
+    opened_letters.count(session, found)
+    return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
 
 
 @router.post("/campaigns/{slug}/letters", status_code=201)
@@ -55,7 +97,9 @@ def take_in(
 def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
     """Send a letter on its way. Again: the same, and nothing goes twice."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
-    return _status(session, letter_states.confirm(session, letter_id, now=now))
+    return _status(
+        session, letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
+    )
 
 
 @router.post("/letters/cancel")

@@ -14,7 +14,7 @@ from lobby.models import (
     Motion,
     Organisation,
 )
-from lobby.services import campaign_motions
+from lobby.services import campaign_motions, letter_variants
 from lobby.services.errors import NotFound
 from lobby.services.organisations import add_unique
 
@@ -27,7 +27,10 @@ def create(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Add a campaign. Conflict where the slug is taken; the motion must be known already."""
+    """Add a campaign. Conflict where the slug is taken; the motion must be known already.
+
+    It has the built-in letters, so that it can open at once.
+    """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
     if motion_id is not None:
@@ -43,13 +46,16 @@ def update(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values only."""
+    """Change the given values only. Conflict where one is to open whose letters leave some out."""
+    opens = values.get("status") is CampaignStatus.OPEN is not campaign.status
     campaign.sqlmodel_update(values)
     campaign.updated_at = now
     session.add(campaign)
     if motion_id is not None:
         campaign_motions.link(session, campaign, motion_id, now=now)
     session.flush()
+    if opens:
+        letter_variants.require_complete(session, campaign, now=now)
     return campaign
 
 

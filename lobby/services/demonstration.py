@@ -54,6 +54,7 @@ PASSWORD = "demonstration"  # noqa: S105 - of invented people's data, and printe
 SIGNATURES = 360
 LETTERS = 14
 DAYS = 30
+LIKENESS_LIMIT = 80
 REFUSES = "Clacton"
 UNDECIDED = "Edinburgh East and Musselburgh"
 _SEED = 2017
@@ -120,7 +121,11 @@ def _load_campaign(
     campaign = campaigns.create(
         session,
         organisation_id=organisation.id,
-        values={**told["campaign"], "letter_points": told["points"]},
+        values={
+            **told["campaign"],
+            "letter_points": told["points"],
+            "likeness_limit": LIKENESS_LIMIT,
+        },
         motion_id=motion_id,
         now=now,
     )
@@ -265,7 +270,7 @@ def _load_letters(
         )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
         letter_id = letters.take_in(session, found, new, keyring=keyring, now=now)
-        letter_states.confirm(session, letter_id, now=now)
+        letter_states.confirm(session, letter_id, keyring=keyring, now=now)
 
 
 def _read(name: str) -> Any:

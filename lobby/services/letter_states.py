@@ -19,13 +19,13 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import outbox, supporters, tallies, texts
+from lobby.services import letter_sketches, outbox, supporters, tallies, texts
 from lobby.services.errors import Conflict, NotFound
 
 _letter = table_of(Letter)
 
 
-def confirm(session: Session, letter_id: UUID, *, now: datetime) -> Letter:
+def confirm(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetime) -> Letter:
     """Send a letter on its way, once. Confirmed already: the same again."""
     changed = session.connection().execute(
         sa.update(_letter)
@@ -36,6 +36,7 @@ def confirm(session: Session, letter_id: UUID, *, now: datetime) -> Letter:
     if changed.rowcount:
         outbox.queue(session, [outbox.Note(MessageKind.LETTER, letter_id, None)], now=now)
         supporters.answers_take_effect(session, letter_id=letter_id, now=now)
+        letter_sketches.keep(session, letter, keyring=keyring, now=now)
     if letter.state is LetterState.CANCELLED:
         raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
     return letter
@@ -53,6 +54,7 @@ def cancel(session: Session, letter_id: UUID) -> Letter:
     # After the update, so that a worker that has committed to the dot is seen.
     if letter.state is not LetterState.CANCELLED or _is_going(session, letter_id):
         raise Conflict("letter_sent", "This letter has gone already, or is going right now.")
+    letter_sketches.forget(session, letter_id)
     return letter
 
 
@@ -75,6 +77,7 @@ def hold(
         .values(state=LetterState.HELD, reason=reason)
     )
     if changed.rowcount:
+        letter_sketches.forget(session, letter_id)
         supporter = session.get_one(Supporter, get(session, letter_id).supporter_id)
         canonical = texts.canonical_email(supporter.email.text)
         recipient = keyring.everywhere_index(canonical)
@@ -106,6 +109,8 @@ def delivered(
     if ended is LetterState.SENT:
         letter.sent_at = now
         tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    if ended is LetterState.REJECTED:
+        letter_sketches.forget(session, letter_id)
     session.flush()
 
 

@@ -1,54 +1,87 @@
-"""What a letter says, for each kind of member. The texts are in `templates/letters/`.
+"""A whole letter, put together from the words of its kind and what its writer adds."""
 
-Only the names in `LetterFacts` can be used in them.
-"""
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, urlencode
 
-from lobby.models import LetterAct
-from lobby.services import text_templates
-from lobby.services.text_templates import Text
+from lobby.services import letter_templates
+from lobby.services.letter_templates import EARLIER, NAMES
+from lobby.services.text_templates import Text, without_gaps
+from lobby.services.variant_texts import Texts
+
+LONGEST_SUBJECT = 200
+_GREETING = {"en": "Dear", "cy": "Annwyl"}
+_SIGN_OFF = {"en": "Yours sincerely,", "cy": "Yn gywir,"}
+# A draft is read before its writer has given a name.
+_NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """Everything that a template may say."""
+    """Everything that a letter may say; `letter_templates.NAMES` and the writer's own.
+
+    `earlier_motion_number` is that of an earlier motion of the campaign that the member signed.
+    `signatures` of constituents are confirmed, `letters` were sent to the member about the motion.
+    """
 
     member: str
     constituency: str
     motion_number: str
     motion_title: str
     campaign: str
-    points: tuple[str, ...]
-    personal: str
-    name: str
+    party: str = ""
+    organisation: str = ""
+    earlier_motion_number: str | None = None
+    signatures: int = 0
+    letters: int = 0
+    points: tuple[str, ...] = ()
+    personal: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Compose:
-    """Links that open the letter in the writer's own mail program."""
+class Worded:
+    """A kind of letter's words in the language that was found."""
 
-    mailto: str
-    gmail: str
-    outlook: str
-
-
-def write(variant: LetterAct, facts: LetterFacts) -> Text:
-    """The letter of a variant."""
-    values = {name: getattr(facts, name) for name in LetterFacts.__slots__}
-    return text_templates.render(f"letters/{variant}.txt", values)
+    locale: str
+    texts: Texts
 
 
-def compose_links(recipient: str, text: Text) -> Compose:
-    """Spaces as %20 and line ends as CRLF, as RFC 6068 wants them."""
-    body = text.body.replace("\n", "\r\n")
-    fields = {"subject": text.subject, "body": body}
-    gmail = {"view": "cm", "fs": "1", "to": recipient, "su": text.subject, "body": body}
-    outlook = {"to": recipient, **fields}
-    return Compose(
-        mailto=f"mailto:{quote(recipient, safe='@')}?{urlencode(fields, quote_via=quote)}",
-        gmail=f"https://mail.google.com/mail/?{urlencode(gmail, quote_via=quote)}",
-        outlook="https://outlook.office.com/mail/deeplink/compose?"
-        + urlencode(outlook, quote_via=quote),
-    )
+def worded(by_locale: Mapping[str, Texts], locale: str) -> Worded:
+    """In the language asked for, or else in English."""
+    found = locale if locale in by_locale else "en"
+    return Worded(found, by_locale[found])
+
+
+def write(words: Worded, facts: LetterFacts) -> Text:
+    """The letter. Its writer's own sentence stands before the points, which keep their order."""
+    values = _values(facts, words.locale)
+    subject = letter_templates.fill(words.texts.subject, values)
+    parts = [
+        f"{_GREETING[words.locale]} {facts.member},",
+        letter_templates.fill(words.texts.opening, values),
+        facts.personal,
+        *facts.points,
+        letter_templates.fill(words.texts.closing, values),
+        f"{_SIGN_OFF[words.locale]}\n{facts.name}",
+    ]
+    return Text(_shortened(subject), without_gaps("\n\n".join(parts)))
+
+
+def points(words: Worded, facts: LetterFacts) -> tuple[str, ...]:
+    """The sentences to choose from that the kind of letter brings along."""
+    values = _values(facts, words.locale)
+    filled = (letter_templates.fill(point, values) for point in words.texts.points)
+    return tuple(" ".join(point.split()) for point in filled if point.strip())
+
+
+def _shortened(subject: str) -> str:
+    """On one line, and no longer than a letter's subject may be when it is sent in."""
+    line = " ".join(subject.split())
+    return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1].rstrip()}…"
+
+
+def _values(facts: LetterFacts, locale: str) -> dict[str, str | int]:
+    values = {name: getattr(facts, name) for name in NAMES}
+    if facts.earlier_motion_number is None:
+        del values[EARLIER]  # 'is defined' is how a template asks
+    return values | {"name": facts.name or _NO_NAME[locale]}

@@ -4,7 +4,7 @@ What becomes of them is in `services.letter_states`.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -28,12 +28,27 @@ from lobby.models import (
 )
 from lobby.models.base import new_id, table_of
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import campaigns, letter_texts, motions, outbox, seats, supporters, tallies
+from lobby.services import (
+    campaigns,
+    letter_facts,
+    letter_sketches,
+    letter_texts,
+    letter_variants,
+    motions,
+    outbox,
+    seats,
+    supporters,
+    tallies,
+    variant_texts,
+)
+from lobby.services.compose import Compose, compose_links
 from lobby.services.database import insert_ignore
 from lobby.services.errors import Conflict, Invalid, NotFound
-from lobby.services.letter_texts import Compose, LetterFacts
+from lobby.services.letter_facts import Background
+from lobby.services.letter_texts import LetterFacts
 from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Standing, act_of
+from lobby.services.standing import Eligibility, Standing
+from lobby.services.variant_conditions import Variant, choose
 
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
@@ -42,6 +57,7 @@ _REPLACEABLE = (LetterState.PENDING, LetterState.CANCELLED, LetterState.HELD)
 REASONS = {
     "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
     "withdrawn": "This MP took their name off the motion. The campaign writes no letters to them.",
+    "no_variant": "This campaign has no letter for this MP yet.",
     "no_address": "We have no e-mail address for this MP.",
     "motion_ended": "This motion is no longer before Parliament.",
     "campaign_closed": "This campaign takes no more letters.",
@@ -64,14 +80,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Whom a letter would go to today, and which kind of letter suits."""
+    """Whom a letter would go to today, which kind of letter suits, and what it may say."""
 
     campaign: Campaign
     motion: Motion
     seat: Seat
     standing: Standing
     eligibility: Eligibility
-    act: LetterAct | None
+    chosen: Variant | None
+    told: Background
     reason: str | None
 
     @property
@@ -80,19 +97,29 @@ class Situation:
         return self.seat.member
 
     @property
+    def act(self) -> LetterAct | None:
+        """What the letter asks."""
+        return self.chosen.act if self.chosen else None
+
+    @property
     def variant(self) -> str | None:
         """The name of the kind of letter that suits."""
-        return self.act.value if self.act else None
+        return self.chosen.name if self.chosen else None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A letter to make one's own. With a `reason` it cannot be sent."""
+    """A letter to make one's own, and the points to choose from. With a `reason` it cannot be sent.
+
+    `locale` is that of the words found: English where there are none in the one asked for.
+    """
 
     situation: Situation
     subject: str
     body: str
     compose: Compose | None
+    locale: str = "en"
+    points: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +132,7 @@ class NewLetter:
     subject: str
     body: str
     updates: bool | None = None
+    locale: str = "en"
 
 
 def situation(
@@ -118,25 +146,43 @@ def situation(
 
 
 def draft(
-    found: Situation, *, name: str = "", points: tuple[str, ...] = (), personal: str = ""
+    found: Situation,
+    *,
+    name: str = "",
+    points: tuple[str, ...] = (),
+    personal: str = "",
+    locale: str = "en",
 ) -> Draft:
     """The letter that suits. Where none does, an empty one with a reason."""
-    member, act = found.seat.member, found.act
-    if member is None or act is None:
+    member, variant = found.seat.member, found.chosen
+    if member is None or variant is None:
         return Draft(found, "", "", None)
-    facts = LetterFacts(
-        member=member.name,
-        constituency=found.seat.constituency.name,
-        motion_number=found.motion.number,
-        motion_title=found.motion.title,
-        campaign=found.campaign.title,
-        points=points,
-        personal=personal,
-        name=name,
+    words = letter_texts.worded(variant.texts, locale)
+    facts = replace(_facts(found, words.locale), points=points, personal=personal, name=name)
+    text = letter_texts.write(words, facts)
+    compose = compose_links(member.email, text) if member.email else None
+    offered = points_to_choose(found, locale=words.locale)
+    return Draft(found, text.subject, text.body, compose, words.locale, offered)
+
+
+def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]:
+    """Sentences that the letter offers: its own, or else the campaign's that suit what it asks."""
+    variant = found.chosen
+    if variant is None:
+        return ()
+    words = letter_texts.worded(variant.texts, locale)
+    own = letter_texts.points(words, _facts(found, words.locale))
+    return own or tuple(
+        point
+        for point in found.campaign.letter_points
+        if not variant_texts.asks_to_sign(point, variant.act)
     )
-    text = letter_texts.write(act, facts)
-    compose = letter_texts.compose_links(member.email, text) if member.email else None
-    return Draft(found, text.subject, text.body, compose)
+
+
+def _facts(found: Situation, locale: str) -> LetterFacts:
+    return letter_facts.facts_of(
+        found.campaign, found.motion, found.seat, found.told, locale=locale
+    )
 
 
 def draft_for_seat(
@@ -162,6 +208,9 @@ def take_in(
     if found.reason is not None or member is None or found.act is None:
         reason = found.reason or "vacant"
         raise Conflict(f"letter_{reason}", REASONS[reason])
+    letter_sketches.refuse_too_alike(
+        session, found.campaign, member.id, letter.body, keyring=keyring
+    )
     organisation_id = found.campaign.organisation_id
     address = supporters.Address.of(organisation_id, letter.email, keyring)
     supporter_id = supporters.meet(session, [address], now=now)[organisation_id, address.index]
@@ -198,7 +247,7 @@ def reason_to_hold(letter: Letter, found: Situation) -> str | None:
     """Why a letter must not go as it is; None where it may."""
     member = found.seat.member
     if found.reason is not None:
-        return found.reason
+        return "standing_changed" if found.reason == "no_variant" else found.reason
     if member is None or member.id != letter.member_id:
         return "member_changed"
     if found.motion.id != letter.motion_id:
@@ -216,15 +265,17 @@ def _situation(session: Session, campaign: Campaign, code: str | None, now: date
         message = "We do not know this postcode. Please check it, or try that of a neighbour."
         raise NotFound("postcode_unknown", message)
     member_id = seat.member.id if seat.member else 0
-    standing = motions.position_of_member(session, motion.id, member_id).standing
-    eligibility = tallies.seat_eligibility(seat, standing)
-    act = act_of(standing, eligibility)
-    reason = _reason_against(campaign, motion, seat, act)
-    return Situation(campaign, motion, seat, standing, eligibility, act, reason)
+    position = motions.position_of_member(session, motion.id, member_id)
+    eligibility = tallies.seat_eligibility(seat, position.standing)
+    told = letter_facts.background(session, campaign, motion, seat)
+    reader = letter_facts.reader_of(seat, position, eligibility, told)
+    chosen = choose(letter_variants.of_campaign(session, campaign.id).found, reader)
+    reason = _reason_against(campaign, motion, seat, position.standing, chosen)
+    return Situation(campaign, motion, seat, position.standing, eligibility, chosen, told, reason)
 
 
 def _reason_against(
-    campaign: Campaign, motion: Motion, seat: Seat, act: LetterAct | None
+    campaign: Campaign, motion: Motion, seat: Seat, standing: Standing, chosen: Variant | None
 ) -> str | None:
     if campaign.status is not CampaignStatus.OPEN:
         return "campaign_closed"
@@ -232,8 +283,8 @@ def _reason_against(
         return "motion_ended"
     if seat.member is None:
         return "vacant"
-    if act is None:
-        return "withdrawn"
+    if chosen is None:
+        return "withdrawn" if standing is Standing.WITHDRAWN else "no_variant"
     return None if seat.member.email else "no_address"
 
 
@@ -280,7 +331,7 @@ def _row(
         "state": LetterState.PENDING,
         "act": found.act,
         "variant": found.variant,
-        "locale": "en",
+        "locale": letter.locale,
         "name": private(letter.name),
         "address": private(json.dumps(address)),
         "subject": private(letter.subject),

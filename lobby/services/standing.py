@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from lobby.models import LetterAct, MotionSignatory, PostKind
+from lobby.models import MotionSignatory, PostKind
 
 SPONSORS = 6
 ABSTENTIONIST_PARTIES = frozenset({"Sinn Féin"})
@@ -94,17 +94,3 @@ def eligibility_of(
     if refuses:
         return Eligibility.REFUSES
     return Eligibility.CONVENTION if posts else Eligibility.CAN_SIGN
-
-
-def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
-    """Which letter suits; None where none is to be written (vacant, or the name was withdrawn)."""
-    if eligibility is Eligibility.VACANT:
-        return None
-    if standing is Standing.SIGNED:
-        return LetterAct.THANK
-    if standing is Standing.WITHDRAWN:
-        return None
-    return {
-        Eligibility.CAN_SIGN: LetterAct.ASK,
-        Eligibility.CONVENTION: LetterAct.MINISTER,
-    }.get(eligibility, LetterAct.ANOTHER_WAY)

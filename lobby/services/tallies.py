@@ -236,6 +236,12 @@ def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -
     increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
 
 
+def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
+    key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
+    increment(session, _letter_tally, {**key, "sent": 0, "opened": 1}, key=list(key))
+
+
 def wrong_counts(session: Session) -> list[tuple[UUID, str, int, int]]:
     """Where a tally is not the count of confirmed signatures: petition, seat, tally, count."""
     counted = (

@@ -1,4 +1,4 @@
-"""Plain texts with places to fill in: letters and mails. A template's first line is its subject."""
+"""Plain texts with places to fill in: mails. A template's first line is its subject."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,10 +26,10 @@ class Text:
 def render(name: str, values: dict[str, Any]) -> Text:
     """Fill in a template; a name that it uses and `values` lacks is an error."""
     subject, _, body = _environment.get_template(name).render(values).partition("\n")
-    return Text(" ".join(subject.split()), _without_gaps(body))
+    return Text(" ".join(subject.split()), without_gaps(body))
 
 
-def _without_gaps(text: str) -> str:
+def without_gaps(text: str) -> str:
     """At most one empty line in a row: parts of a template may have been left out."""
     paragraphs = [part.strip("\n") for part in text.strip().split("\n\n")]
     return "\n\n".join(part for part in paragraphs if part.strip())

@@ -30,7 +30,7 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
-        letter_states.confirm(writing, letter_id, now=now)
+        letter_states.confirm(writing, letter_id, keyring=lobby.keyring, now=now)
     return _page(session, letter_id, token, now)
 
 

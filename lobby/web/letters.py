@@ -12,9 +12,18 @@ from sqlmodel import Session
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import status_of
 from lobby.models import Campaign, CampaignStatus, MotionStatus
-from lobby.services import campaign_views, campaigns, letters, postcodes, texts
+from lobby.services import (
+    campaign_views,
+    campaigns,
+    letter_checks,
+    letters,
+    opened_letters,
+    postcodes,
+    texts,
+)
 from lobby.services.campaign_views import CampaignView
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby.services.letter_checks import CheckedLetter
 from lobby.services.letters import Draft, NewLetter, Situation
 from lobby.services.lobby import Lobby
 from lobby.web import dev_mail, forms
@@ -68,12 +77,39 @@ def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now
     except Invalid as error:
         form.note(error)
         return _page(session, slug, form, now, status=422)
-    points = tuple(point for point in campaign.letter_points if form.has("points", point))
+    offered = letters.points_to_choose(found)
+    points = tuple(point for point in offered if form.has("points", point))
     made = letters.draft(found, name=name, points=points, personal=personal)
     form.put(
         postcode=postcode, subject=made.subject, body=made.body, drafted_for=drafted_for(found)
     )
-    return _page(session, slug, form, now, draft=made)
+    checked = _looked_at(session, lobby, found, form, now)
+    return _page(session, slug, form, now, draft=made, checked=checked)
+
+
+@router.post("/campaigns/{slug}/letter/check")
+def check(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """The editor again, with how like the letter is to others, and links that open it as it is."""
+    form = forms.Form(fields.model_dump())
+    return _editor_again(session, lobby, slug, form, 200, now)
+
+
+@router.post("/campaigns/{slug}/letters/opened")
+def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Response:
+    """Count a letter that its writer opened in their own mail program."""
+    form = forms.Form(fields.model_dump())
+    postcode = _postcode(form)
+    form.finish()
+    with lobby.database.write() as writing:
+        campaign = campaigns.public(writing, slug)
+        opened_letters.count(writing, _situation(writing, lobby, campaign, postcode, now))
+    return see_other(f"/campaigns/{slug}/letters/opened")
+
+
+@router.get("/campaigns/{slug}/letters/opened")
+def thank_for_opened(slug: Slug, session: ReadSession) -> Response:
+    """The same for everybody: it knows nothing of who wrote."""
+    return page("opened.html", session, campaign=campaigns.public(session, slug))
 
 
 @router.get("/campaigns/{slug}/letters")
@@ -191,7 +227,21 @@ def _editor_again(
         found = _situation(session, lobby, campaign, postcode, now)
     except LobbyError:
         return _page(session, slug, form, now, status=status)
-    return _page(session, slug, form, now, status=status, draft=Draft(found, "", "", None))
+    checked = _looked_at(session, lobby, found, form, now)
+    made = Draft(found, "", "", None)
+    return _page(session, slug, form, now, status=status, draft=made, checked=checked)
+
+
+def _looked_at(
+    session: Session, lobby: Lobby, found: Situation, form: forms.Form, now: datetime
+) -> CheckedLetter | None:
+    """What to say of the text in the form; None where there is none, or nobody to write to."""
+    if found.reason is not None or not form.value("body"):
+        return None
+    subject = form.value("subject").strip()
+    body = "\n".join(form.value("body").splitlines())
+    keyring = lobby.keyring
+    return letter_checks.check(session, found, subject=subject, body=body, keyring=keyring, now=now)
 
 
 def _page(
@@ -202,6 +252,7 @@ def _page(
     *,
     status: int = 200,
     draft: Draft | None = None,
+    checked: CheckedLetter | None = None,
 ) -> Response:
     """One page from the postcode to the letter; it shows the editor once there is a text."""
     view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
@@ -214,6 +265,9 @@ def _page(
         view=view,
         form=form,
         draft=draft,
+        checked=checked,
+        # Where we do not know the seat, those ticked before must not be lost.
+        points=letters.points_to_choose(draft.situation) if draft else view.campaign.letter_points,
         no_letter=_closed(view) or (letters.REASONS[reason] if reason else None),
         is_closed=_closed(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),

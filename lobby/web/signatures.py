@@ -143,6 +143,7 @@ def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) 
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         draft=draft,
         no_letter=_reason_against(draft, shown),
+        points=letters.points_to_choose(draft.situation) if draft else (),
         form=_prefilled(session, signature, draft),
     )
 

@@ -15,6 +15,10 @@ from lobby.services.campaign_views import CampaignView
 Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
 MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]
 Summary = Annotated[str, line(300)]
+LikenessLimit = Annotated[
+    int,
+    Field(ge=1, le=100, description="In percent; letters more like the earlier ones are above it"),
+]
 Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
 
 
@@ -29,6 +33,8 @@ class NewCampaign(Request):
     motion_id: MotionId | None = None
     status: CampaignStatus = CampaignStatus.OPEN
     letter_points: Points = Field(default_factory=list)
+    likeness_limit: LikenessLimit | None = None
+    likeness_is_required: bool = False
 
 
 class CampaignChange(Request):
@@ -41,6 +47,8 @@ class CampaignChange(Request):
     motion_id: MotionId | None = None
     status: CampaignStatus | None = None
     letter_points: Points | None = None
+    likeness_limit: LikenessLimit | None = None
+    likeness_is_required: bool | None = None
 
 
 class OrganisationAnswer(Answer):
@@ -93,6 +101,8 @@ class CampaignAnswer(Answer):
     status: CampaignStatus
     nations: list[str] | None
     letter_points: list[str]
+    likeness_limit: int | None
+    likeness_is_required: bool
     organisation: OrganisationAnswer
     petitions: list[PetitionAnswer]
     motion: MotionAnswer | None
@@ -107,8 +117,9 @@ class CampaignAnswer(Answer):
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """From the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
+    shown |= {"likeness_limit", "likeness_is_required", "created_at", "updated_at"}
     return CampaignAnswer(
-        **view.campaign.model_dump(include=shown | {"created_at", "updated_at"}),
+        **view.campaign.model_dump(include=shown),
         organisation=OrganisationAnswer.model_validate(view.organisation),
         petitions=[petition_answer(petition) for petition in view.petitions],
         motion=_motion_answer(view),

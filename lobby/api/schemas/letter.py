@@ -10,6 +10,7 @@ from lobby.api.schemas.fields import (
     EmailAddress,
     Line100,
     Line200,
+    Locale,
     PersonName,
     Postcode,
     Request,
@@ -17,8 +18,11 @@ from lobby.api.schemas.fields import (
     paragraphs,
 )
 from lobby.api.schemas.postcode import MemberAnswer, member_answer
-from lobby.models import LetterState
-from lobby.services import letters
+from lobby.models import LetterAct, LetterState
+from lobby.services import letter_checks, letters
+from lobby.services.compose import Compose, Via
+from lobby.services.letter_checks import CheckedLetter
+from lobby.services.letter_sketches import Likeness
 from lobby.services.letters import Draft, NewLetter
 from lobby.services.standing import Eligibility, Standing
 
@@ -32,12 +36,16 @@ class LetterConsents(Request):
 
 
 class DraftRequest(Request):
-    """What a draft is made from. `points` are sentences; `personal` is the writer's own."""
+    """What a draft is made from. `points` are sentences; `personal` is the writer's own.
+
+    In Welsh (`cy`) where the letter has words in it, and in English elsewhere.
+    """
 
     postcode: Postcode
     name: PersonName | None = None
     points: list[Point] = Field(default_factory=list, max_length=10)
     personal: Annotated[str, paragraphs(3000)] = ""
+    locale: Locale = "en"
 
 
 class AddressBody(Request):
@@ -57,6 +65,7 @@ class NewLetterBody(Request):
     address: AddressBody
     subject: Line200
     body: Annotated[str, paragraphs(10_000, shortest=50)]
+    locale: Locale = "en"
     consents: LetterConsents = LetterConsents()
 
     def as_letter(self) -> NewLetter:
@@ -68,15 +77,83 @@ class NewLetterBody(Request):
             subject=self.subject,
             body=self.body,
             updates=self.consents.updates,
+            locale=self.locale,
         )
 
 
+class CheckRequest(Request):
+    """A letter as it stands in an editor; what is wrong with its words is answered, not refused."""
+
+    postcode: Postcode
+    subject: Annotated[str, line(1000, shortest=0)]
+    body: Annotated[str, paragraphs(20_000)]
+
+
+class OpenedBody(Request):
+    """Where a letter was opened, and with what."""
+
+    postcode: Postcode
+    via: Via
+
+
+class Shortened(Answer):
+    """In which links a line that asks to paste the text stands for it: they got too long."""
+
+    mailto: bool
+    gmail: bool
+    outlook: bool
+
+
 class ComposeAnswer(Answer):
-    """Links that open the letter in the writer's own mail program."""
+    """Links that open the letter in the writer's own mail program; `text` is for copying."""
 
     mailto: str
     gmail: str
     outlook: str
+    recipient: str
+    text: str
+    is_shortened: Shortened
+
+
+class LikenessAnswer(Answer):
+    """In percent, how like a text is to the one most like it that the MP already got.
+
+    `percent` is null where nobody wrote yet, `limit` where the organiser set none. Above it,
+    `advice` says what to do; where `is_required`, the letter is not taken in as it is.
+    """
+
+    percent: float | None
+    limit: int | None
+    is_required: bool
+    advice: str | None
+
+
+class LengthAnswer(Answer):
+    """Of the body."""
+
+    characters: int
+    limit: int
+
+
+class ProblemFound(Answer):
+    """Something to look at in a letter; `is_required`: before it is sent in."""
+
+    field: str
+    code: str
+    message: str
+    is_required: bool
+
+
+class CheckAnswer(Answer):
+    """What an editor shows beside a letter. Nothing was kept."""
+
+    similarity: float | None
+    likeness: LikenessAnswer | None
+    length: LengthAnswer
+    can_send: bool
+    reason: str | None
+    problems: list[ProblemFound]
+    compose: ComposeAnswer | None
 
 
 class LetterText(Answer):
@@ -88,18 +165,29 @@ class LetterText(Answer):
 
 
 class DraftAnswer(Answer):
-    """A draft for one's own MP. `similarity` is None until earlier letters are compared."""
+    """A draft for one's own MP. `similarity` is that of `likeness`, in percent."""
 
     member: MemberAnswer | None
     standing: Standing
     eligibility: Eligibility
     variant: str | None
+    act: LetterAct | None
+    locale: Locale
+    points: list[str]
     subject: str
     body: str
     similarity: float | None
+    likeness: LikenessAnswer | None
     can_send: bool
     reason: str | None
     compose: ComposeAnswer | None
+
+
+class OpenedAnswer(Answer):
+    """A letter that was opened elsewhere is counted for its seat, never as sent."""
+
+    status: Literal["counted"] = "counted"
+    member: MemberAnswer | None
 
 
 class LetterPending(Answer):
@@ -117,20 +205,52 @@ class LetterStatus(Answer):
     member: MemberAnswer | None
 
 
-def draft_answer(draft: Draft) -> DraftAnswer:
-    """From a draft of the services."""
+def draft_answer(draft: Draft, alike: Likeness | None) -> DraftAnswer:
+    """From a draft of the services and its likeness to earlier letters."""
     found = draft.situation
     return DraftAnswer(
         member=member_answer(found.seat.member, found.seat.constituency),
         standing=found.standing,
         eligibility=found.eligibility,
         variant=found.variant,
+        act=found.act,
+        locale=draft.locale,
+        points=list(draft.points),
         subject=draft.subject,
         body=draft.body,
-        similarity=None,
+        similarity=alike.percent if alike else None,
+        likeness=LikenessAnswer.model_validate(alike) if alike else None,
         can_send=found.reason is None,
         reason=found.reason,
-        compose=ComposeAnswer.model_validate(draft.compose) if draft.compose else None,
+        compose=_compose_answer(draft.compose),
+    )
+
+
+def check_answer(checked: CheckedLetter) -> CheckAnswer:
+    """From a letter that the services have looked at."""
+    alike = checked.likeness
+    return CheckAnswer(
+        similarity=alike.percent if alike else None,
+        likeness=LikenessAnswer.model_validate(alike) if alike else None,
+        length=LengthAnswer(characters=checked.characters, limit=letter_checks.LONGEST),
+        can_send=checked.can_send,
+        reason=checked.situation.reason,
+        problems=[ProblemFound.model_validate(each) for each in checked.problems],
+        compose=_compose_answer(checked.compose),
+    )
+
+
+def _compose_answer(links: Compose | None) -> ComposeAnswer | None:
+    if links is None:
+        return None
+    programs = {name: name in links.shortened for name in Shortened.model_fields}
+    return ComposeAnswer(
+        mailto=links.mailto,
+        gmail=links.gmail,
+        outlook=links.outlook,
+        recipient=links.recipient,
+        text=links.text,
+        is_shortened=Shortened(**programs),
     )
 
 
