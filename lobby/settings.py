@@ -5,6 +5,7 @@ Every field is described in `docs/settings.md`; a test compares the two.
 
 import contextlib
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Literal
@@ -15,6 +16,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_SECRET_LENGTH = 32
+_TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
+_QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
 
 
 class Settings(BaseSettings):
@@ -31,7 +34,15 @@ class Settings(BaseSettings):
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
     worker: Literal["inline", "off"] = "inline"
+    quiet_hours: str = "22:00-07:00"
     sync_members: Literal["daily", "off"] = "daily"
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _are_two_times(cls, value: str) -> str:
+        if not _QUIET_HOURS.fullmatch(value):
+            raise ValueError("must be two times such as 22:00-07:00, or off")
+        return value
 
     @field_validator("base_url", "members_api_url", "motions_api_url")
     @classmethod

@@ -56,6 +56,10 @@ def postgres() -> Iterator[str]:
         # A short path, since it holds a socket.
         folder = Path(tempfile.gettempdir()) / f"lobby-pg-{uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            # It is thrown away: no test pulls the plug of the database itself.
+            connection.execute("ALTER SYSTEM SET fsync = off")
+            connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 

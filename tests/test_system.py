@@ -30,6 +30,7 @@ from lobby.models import (
     Job,
     Letter,
     LetterAct,
+    LetterPace,
     LetterVariant,
     OfficialApi,
     Scope,
@@ -277,6 +278,7 @@ def add_letters_relations(session: Session, now: datetime) -> None:
             letter_id=letter.id,
         )
     )
+    session.add(LetterPace(campaign_id=campaign_id, member_id=0, begins_at=now, reserved=1))
 
 
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:

@@ -18,6 +18,7 @@ from lobby.services import campaign_views, campaigns
 from lobby.services.errors import Invalid
 
 router = APIRouter(tags=["campaigns"])
+CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per_member_day"}
 
 
 @router.get("/campaigns")
@@ -69,7 +70,7 @@ def change_campaign(
     now = lobby.clock()
     with lobby.database.write() as session:
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-        values = changes(body, keep={"nations", "likeness_limit"})
+        values = changes(body, keep=CLEARED_BY_NULL)
         motion_id = values.pop("motion_id", None)
         campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
         return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))

@@ -85,4 +85,5 @@ def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
 CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
 SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
 SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]
+LettersReader = Annotated[Caller, Depends(_with_scope(Scope.LETTERS_READ))]
 TalliesReader = Annotated[Caller, Depends(_with_scope(Scope.TALLIES_READ))]

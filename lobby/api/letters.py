@@ -19,7 +19,14 @@ from lobby.api.schemas.letter import (
 from lobby.api.schemas.postcode import member_answer
 from lobby.api.schemas.signature import TokenBody
 from lobby.models import Constituency, Letter, Member
-from lobby.services import campaigns, letter_checks, letter_states, letters, opened_letters
+from lobby.services import (
+    campaigns,
+    letter_checks,
+    letter_states,
+    letters,
+    opened_letters,
+    post_room,
+)
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["letters"])
@@ -97,9 +104,10 @@ def take_in(
 def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
     """Send a letter on its way. Again: the same, and nothing goes twice."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
-    return _status(
-        session, letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
+    letter = letter_states.confirm(
+        session, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now
     )
+    return _status(session, letter)
 
 
 @router.post("/letters/cancel")
@@ -112,4 +120,8 @@ def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterSta
 def _status(session: WriteSession, letter: Letter) -> LetterStatus:
     member = session.get_one(Member, letter.member_id)
     seat = session.get_one(Constituency, letter.constituency_code)
-    return LetterStatus(status=letter.state, member=member_answer(member, seat))
+    return LetterStatus(
+        status=letter.state,
+        member=member_answer(member, seat),
+        goes_at=post_room.goes_at(session, letter.id),
+    )

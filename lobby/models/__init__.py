@@ -7,6 +7,7 @@ from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import (
     Letter,
     LetterAct,
+    LetterPace,
     LetterSketch,
     LetterState,
     LetterTally,
@@ -42,6 +43,7 @@ __all__ = [
     "Keyring",
     "Letter",
     "LetterAct",
+    "LetterPace",
     "LetterSketch",
     "LetterState",
     "LetterTally",

@@ -115,3 +115,20 @@ class LetterSketch(SQLModel, table=True):
     member_id: int = Field(foreign_key="member.id")
     hashes: bytes
     made_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class LetterPace(SQLModel, table=True):
+    """How many letters of a campaign are to go in an hour, or to one member on a day.
+
+    `member_id` is 0 where all members are meant: then `begins_at` is an hour, and otherwise the
+    midnight in London at which a day begins. A place is found
+    here without counting letters.
+    """
+
+    __tablename__ = "letter_pace"
+    __table_args__ = (sa.CheckConstraint("reserved >= 0", name="not_negative"),)
+
+    campaign_id: UUID = Field(foreign_key="campaign.id", primary_key=True)
+    member_id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    begins_at: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    reserved: int

@@ -19,14 +19,22 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_sketches, outbox, supporters, tallies, texts
+from lobby.services import letter_sketches, outbox, post_room, supporters, tallies, texts
 from lobby.services.errors import Conflict, NotFound
+from lobby.services.pacing import AT_ONCE, Pace
 
 _letter = table_of(Letter)
 
 
-def confirm(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetime) -> Letter:
-    """Send a letter on its way, once. Confirmed already: the same again."""
+def confirm(
+    session: Session,
+    letter_id: UUID,
+    *,
+    keyring: Keyring,
+    now: datetime,
+    pace: Pace = AT_ONCE,
+) -> Letter:
+    """Send a letter on its way, once, when the pace lets it. Confirmed already: the same again."""
     changed = session.connection().execute(
         sa.update(_letter)
         .where(_letter.c.id == letter_id, _letter.c.state == LetterState.PENDING)
@@ -34,7 +42,9 @@ def confirm(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetim
     )
     letter = get(session, letter_id)
     if changed.rowcount:
-        outbox.queue(session, [outbox.Note(MessageKind.LETTER, letter_id, None)], now=now)
+        due_at = post_room.place_for(session, letter, pace=pace, now=now)
+        note = outbox.Note(MessageKind.LETTER, letter_id, None, due_at)
+        outbox.queue(session, [note], now=now)
         supporters.answers_take_effect(session, letter_id=letter_id, now=now)
         letter_sketches.keep(session, letter, keyring=keyring, now=now)
     if letter.state is LetterState.CANCELLED:

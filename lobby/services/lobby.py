@@ -14,6 +14,7 @@ from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
 from lobby.services.errors import LobbyError
 from lobby.services.messages import Post
+from lobby.services.pacing import Pace, QuietHours
 from lobby.services.postcodes import CurrentDirectory
 from lobby.services.tokens import Tokens
 from lobby.settings import Settings
@@ -44,6 +45,11 @@ class Lobby:
     def post(self) -> Post:
         """What mails are rendered with."""
         return Post(self.tokens, self.settings.base_url, self.settings.mail_from)
+
+    @property
+    def pace(self) -> Pace:
+        """What letters to MPs keep to."""
+        return Pace(QuietHours.from_text(self.settings.quiet_hours))
 
     @property
     def mail_folder(self) -> FileCourier | None:

@@ -63,6 +63,11 @@ class Post:
         """A link for a mail."""
         return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id)}"
 
+    def message_id(self, row_id: UUID) -> str:
+        """Of the outbox's row: the same for every attempt, so that the relay's log can settle what
+        happened."""
+        return f"<{row_id}@{mail.domain_of(self.mail_from)}>"
+
 
 def render(
     session: Session, message: OutboxMessage, post: Post, *, now: datetime
@@ -193,7 +198,7 @@ def _to_supporter(
         sender_name=values["organisation"],
         subject=text.subject,
         body=text.body,
-        message_id=_message_id(message, post),
+        message_id=post.message_id(message.id),
         campaign=campaign.title,
     )
 
@@ -216,12 +221,7 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
         reply_to=(name, supporter.email.text),
         subject=letter.subject.text,
         body=letters.text_as_sent(letter),
-        message_id=_message_id(message, post),
+        message_id=post.message_id(message.id),
         campaign=found.campaign.title,
         is_automatic=False,
     )
-
-
-def _message_id(message: OutboxMessage, post: Post) -> str:
-    """The same for every attempt, so that the relay's log can settle what happened."""
-    return f"<{message.id}@{mail.domain_of(post.mail_from)}>"

@@ -5,7 +5,10 @@ conditional update on the state and the attempt's number, so that of two workers
 that came back from the dead and its successor, only one goes on.
 """
 
+import random
+import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +17,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from lobby.models import MessageKind, MessageState, OutboxMessage
+from lobby.models import Campaign, Letter, MessageKind, MessageState, OutboxMessage
 from lobby.models.base import new_id, table_of
 
 MAILS_A_DAY = 5
@@ -22,17 +25,26 @@ LEASE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(days=4)  # RFC 5321, 4.5.4.1
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=4)
+GREYLISTED_WAIT = timedelta(minutes=5)
+_GREYLISTED = re.compile(r"gr[ae]y-?list|postgrey", re.IGNORECASE)
+_DURATION = re.compile(
+    r"\b(?P<number>[0-9]{1,5}) ?(?P<unit>s(ec(ond)?s?)?|m(in(ute)?s?)?)\b", re.IGNORECASE
+)
 _outbox = table_of(OutboxMessage)
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A message to be queued. `recipient_index` is None for letters to MPs."""
+    """A message to be queued. `recipient_index` is None for letters to MPs.
+
+    Without `due_at` it goes as soon as it can.
+    """
 
     kind: MessageKind
     subject_id: UUID
     recipient_index: bytes | None
+    due_at: datetime | None = None
 
 
 def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
@@ -56,7 +68,7 @@ def claim(session: Session, *, now: datetime, limit: int) -> list[OutboxMessage]
     """Take messages that are due; each gets a new attempt number. Nobody else gets them."""
     due = (
         sa.select(_outbox.c.id)
-        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now)
+        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now, *_of_no_paused(session))
         .order_by(_outbox.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -97,16 +109,35 @@ def finish(
         state = MessageState.REJECTED
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
-        values |= {"finished_at": None, "due_at": now + wait_after(message.attempt)}
+        values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
     held_states = (MessageState.DOT_PENDING, MessageState.CLAIMED)
     moved = any(_move(session, message, held, **values) for held in held_states)
     return state if moved else None
 
 
-def wait_after(attempt: int) -> timedelta:
-    """Doubling waits, from a minute to four hours."""
+def wait_after(
+    attempt: int, *, detail: str | None = None, chance: Callable[[], float] = random.random
+) -> timedelta:
+    """Doubling waits, from a minute to four hours, each up to a fifth longer by chance: what failed
+    together does not come back together.
+
+    A server that puts an unknown sender off for a while (greylisting) says so in its answer, the
+    `detail`, and often for how long: sooner would be in vain.
+    """
     doublings: int = min(attempt - 1, 16)
-    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+    wait = min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
+    return max(wait, _told_wait(detail or "")) * (1 + chance() / 5)
+
+
+def _told_wait(detail: str) -> timedelta:
+    """What a greylisting server asks for, as far as it can be meant; nothing for other answers."""
+    if not _GREYLISTED.search(detail):
+        return timedelta(0)
+    told = _DURATION.search(detail)
+    if told is None:
+        return GREYLISTED_WAIT
+    unit = timedelta(minutes=1) if told["unit"].startswith("m") else timedelta(seconds=1)
+    return min(int(told["number"]) * unit, LONGEST_WAIT)
 
 
 def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
@@ -153,6 +184,19 @@ def counts(session: Session) -> dict[str, int]:
     return {str(state): total for state, total in session.connection().execute(statement)}
 
 
+def _of_no_paused(session: Session) -> tuple[sa.ColumnElement[bool], ...]:
+    """Leaves out letters of paused campaigns, such as one that was deferred meanwhile."""
+    campaign, letter = table_of(Campaign), table_of(Letter)
+    statement = sa.select(campaign.c.id).where(campaign.c.post_paused_at.is_not(None))
+    paused = list(session.connection().execute(statement).scalars())
+    if not paused:
+        return ()
+    is_of_paused = sa.exists().where(
+        letter.c.id == _outbox.c.subject_id, letter.c.campaign_id.in_(paused)
+    )
+    return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_paused),)
+
+
 def _row(note: Note, now: datetime) -> dict[str, Any]:
     return {
         "id": new_id(),
@@ -162,7 +206,7 @@ def _row(note: Note, now: datetime) -> dict[str, Any]:
         "state": MessageState.QUEUED,
         "attempt": 0,
         "created_at": now,
-        "due_at": now,
+        "due_at": note.due_at or now,
     }
 
 

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Constituency, Letter, LetterState, Member
-from lobby.services import letter_states, letters
+from lobby.services import letter_states, letters, post_room
 from lobby.services.errors import Conflict
 from lobby.services.messages import HELD_REASONS
 from lobby.services.tokens import Purpose
@@ -30,7 +30,7 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
-        letter_states.confirm(writing, letter_id, keyring=lobby.keyring, now=now)
+        letter_states.confirm(writing, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now)
     return _page(session, letter_id, token, now)
 
 
@@ -64,6 +64,8 @@ def _page(session: Session, letter_id: UUID, token: str, now: datetime) -> Respo
         text=letters.text_as_sent(letter),
         warning=_reason_to_hold(session, letter, now),
         can_cancel=letter.state in _CANCELLABLE,
+        goes_at=post_room.goes_at(session, letter_id),
+        now=now,
     )
 
 

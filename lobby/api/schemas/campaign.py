@@ -15,6 +15,7 @@ from lobby.services.campaign_views import CampaignView
 Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
 MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]
 Summary = Annotated[str, line(300)]
+Pace = Annotated[int, Field(ge=1, le=1_000_000)]
 LikenessLimit = Annotated[
     int,
     Field(ge=1, le=100, description="In percent; letters more like the earlier ones are above it"),
@@ -34,6 +35,8 @@ class NewCampaign(Request):
     status: CampaignStatus = CampaignStatus.OPEN
     letter_points: Points = Field(default_factory=list)
     likeness_limit: LikenessLimit | None = None
+    letters_per_hour: Pace | None = None
+    letters_per_member_day: Pace | None = None
     likeness_is_required: bool = False
 
 
@@ -48,6 +51,8 @@ class CampaignChange(Request):
     status: CampaignStatus | None = None
     letter_points: Points | None = None
     likeness_limit: LikenessLimit | None = None
+    letters_per_hour: Pace | None = None
+    letters_per_member_day: Pace | None = None
     likeness_is_required: bool | None = None
 
 
@@ -102,6 +107,8 @@ class CampaignAnswer(Answer):
     nations: list[str] | None
     letter_points: list[str]
     likeness_limit: int | None
+    letters_per_hour: int | None
+    letters_per_member_day: int | None
     likeness_is_required: bool
     organisation: OrganisationAnswer
     petitions: list[PetitionAnswer]
@@ -117,7 +124,8 @@ class CampaignAnswer(Answer):
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """From the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
-    shown |= {"likeness_limit", "likeness_is_required", "created_at", "updated_at"}
+    shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
+    shown |= {"letters_per_member_day", "created_at", "updated_at"}
     return CampaignAnswer(
         **view.campaign.model_dump(include=shown),
         organisation=OrganisationAnswer.model_validate(view.organisation),

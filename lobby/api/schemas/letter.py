@@ -1,5 +1,6 @@
 """Letters to MPs."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -199,10 +200,12 @@ class LetterPending(Answer):
 
 
 class LetterStatus(Answer):
-    """What became of a letter, and whom it is to."""
+    """What became of a letter, and whom it is to. `goes_at`: when it is to go; null where it does
+    not wait, or waits for a campaign's post that is paused."""
 
     status: LetterState
     member: MemberAnswer | None
+    goes_at: datetime | None
 
 
 def draft_answer(draft: Draft, alike: Likeness | None) -> DraftAnswer:

@@ -1,0 +1,105 @@
+"""The post of a campaign, for keys of its own organisation."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+
+from lobby.api.dependencies import (
+    CampaignsWriter,
+    LettersReader,
+    Now,
+    ReadSession,
+    Slug,
+    TheLobby,
+    WriteSession,
+)
+from lobby.api.paging import ThePage
+from lobby.api.schemas.post_room import (
+    PostAnswer,
+    PostedLetterAnswer,
+    SettledAnswer,
+    Settlement,
+    post_answer,
+    posted_answer,
+)
+from lobby.models import LetterState
+from lobby.services import campaigns, post_room
+
+router = APIRouter(tags=["letters"])
+
+
+@router.get("/campaigns/{slug}/post")
+def read_post(slug: Slug, caller: LettersReader, session: ReadSession) -> PostAnswer:
+    """How many letters wait, went and were refused. Needs a key with `letters:read`."""
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    return post_answer(post_room.view(session, campaign))
+
+
+@router.get("/campaigns/{slug}/post/letters")
+def list_letters(
+    slug: Slug,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: LettersReader,
+    session: ReadSession,
+    lobby: TheLobby,
+    state: LetterState | None = None,
+) -> list[PostedLetterAnswer]:
+    """A campaign's letters, the newest first: never their words, nor who wrote them.
+
+    Needs a key with `letters:read`.
+    """
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    found = post_room.page(session, campaign, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [each.letter.id for each in found])
+    return [posted_answer(each, lobby.post) for each in found[: page.limit]]
+
+
+@router.post("/campaigns/{slug}/post/pause")
+def pause(slug: Slug, caller: CampaignsWriter, session: WriteSession, now: Now) -> PostAnswer:
+    """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    post_room.pause(session, campaign, now=now)
+    return post_answer(post_room.view(session, campaign))
+
+
+@router.post("/campaigns/{slug}/post/resume")
+def resume(
+    slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
+) -> PostAnswer:
+    """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    post_room.resume(session, campaign, pace=lobby.pace, now=now)
+    return post_answer(post_room.view(session, campaign))
+
+
+@router.post("/letters/{letter_id}/retry")
+def retry(
+    letter_id: UUID, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> SettledAnswer:
+    """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
+    letter = post_room.retry(session, letter_id, organisation_id=caller.organisation_id, now=now)
+    return SettledAnswer(id=letter.id, status=letter.state)
+
+
+@router.post("/letters/{letter_id}/settle")
+def settle(
+    letter_id: UUID,
+    body: Settlement,
+    caller: CampaignsWriter,
+    session: WriteSession,
+    now: Now,
+) -> SettledAnswer:
+    """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
+
+    Needs a key with `campaigns:write`; another's letter is a 404.
+    """
+    letter = post_room.settle(
+        session,
+        letter_id,
+        organisation_id=caller.organisation_id,
+        was_sent=body.outcome == "sent",
+        now=now,
+    )
+    return SettledAnswer(id=letter.id, status=letter.state)
