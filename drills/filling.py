@@ -1,0 +1,71 @@
+"""A database with the demonstration and many confirmed letters, without asking for each of them."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import Campaign, Letter, LetterState, MessageKind
+from lobby.models.base import new_id, table_of
+from lobby.services import database, demonstration, outbox, postcode_import, supporters
+from lobby.services.lobby import Lobby
+
+AT_ONCE = 1000
+_letter = table_of(Letter)
+_campaign = table_of(Campaign)
+
+
+def fill(lobby: Lobby, letters: int) -> None:
+    """Bring an empty database to `letters` letters that are confirmed and wait to go.
+
+    Every one is a copy of a letter of the demonstration, by a supporter of its own.
+    """
+    database.prepare(lobby.database)
+    postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        lookup = lobby.postcodes.lookup
+        demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+        # A drill looks for what is lost or doubled; a campaign's pace would only make it long.
+        session.connection().execute(
+            sa.update(_campaign).values(letters_per_hour=None, letters_per_member_day=None)
+        )
+        patterns, organisation_id = _patterns(session)
+    missing = letters - len(patterns)
+    for start in range(0, missing, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, missing))
+        with lobby.database.write() as session:
+            _copy(session, lobby, patterns, organisation_id, numbers, now)
+
+
+def _patterns(session: Session) -> tuple[list[dict[str, Any]], UUID]:
+    """The demonstration's own letters that wait to go, and whose they are."""
+    waiting = sa.select(_letter).where(_letter.c.state == LetterState.QUEUED)
+    rows = [dict(row) for row in session.connection().execute(waiting).mappings()]
+    owner = sa.select(_campaign.c.organisation_id).where(_campaign.c.id == rows[0]["campaign_id"])
+    organisation_id: UUID = session.connection().execute(owner).scalar_one()
+    return rows, organisation_id
+
+
+def _copy(
+    session: Session,
+    lobby: Lobby,
+    patterns: list[dict[str, Any]],
+    organisation_id: UUID,
+    numbers: range,
+    now: datetime,
+) -> None:
+    addresses = [
+        supporters.Address.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
+        for number in numbers
+    ]
+    writers = supporters.meet(session, addresses, now=now).values()
+    rows = [
+        patterns[number % len(patterns)] | {"id": new_id(), "supporter_id": writer}
+        for number, writer in zip(numbers, writers, strict=True)
+    ]
+    session.connection().execute(sa.insert(_letter), rows)
+    notes = [outbox.Note(MessageKind.LETTER, row["id"], None) for row in rows]
+    outbox.queue(session, notes, now=now)
