@@ -309,6 +309,9 @@ def test_a_draft_as_it_came_has_no_words_of_ones_own(client: TestClient) -> None
     assert "no_own_words" in codes(checked(client, draft))
     own = draft.replace("Yours", "My ward depends on it, and so do its nurses.\n\nYours")
     assert "no_own_words" not in codes(checked(client, own))
+    assert "no_own_words" in codes(checked(client, draft + "\nAnna Example, Edinburgh"))
+    postscript = draft + "\nPS: My mother was a nurse here for thirty years."
+    assert "no_own_words" not in codes(checked(client, postscript))
 
 
 def test_a_check_for_a_vacant_seat_says_why(client: TestClient) -> None:

@@ -30,6 +30,7 @@ _SIGN_OFF = re.compile(
     re.IGNORECASE,
 )
 _LINES_BELOW = 10
+SHORTEST_SENTENCE = 4  # words
 _SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _WORD = re.compile(r"[^\W_]+")
 
@@ -59,7 +60,8 @@ def highest(one: Sketch, others: Iterable[Sketch]) -> float | None:
 
 
 def has_own_words(body: str, given: str) -> bool:
-    """Whether a letter has a sentence that is not in the text given to its writer."""
+    """Whether a letter has a sentence that is not in the text given to its writer; one below the
+    sign-off, as a postscript, is one too, and a name or an address is none."""
     return not _sentences(body) <= _sentences(given)
 
 
@@ -84,8 +86,8 @@ def _folded(text: str) -> list[str]:
 
 
 def _sentences(body: str) -> set[str]:
-    found = (" ".join(_folded(part)) for part in _SENTENCE_END.split(_middle(body)))
-    return {sentence for sentence in found if sentence}
+    found = (_folded(part) for part in _SENTENCE_END.split(body))
+    return {" ".join(words) for words in found if len(words) >= SHORTEST_SENTENCE}
 
 
 def _middle(body: str) -> str:
