@@ -103,7 +103,7 @@ def _going_on(stop: threading.Event) -> Iterator[None]:
 def deliver_due(lobby: Lobby) -> int:
     """Deliver one batch of what is due; how many were attempted."""
     with lobby.database.write() as session:
-        claimed = outbox.claim(session, now=lobby.clock(), limit=BATCH)
+        claimed = outbox.claim(session, now=lobby.clock(), limit=BATCH, pace=lobby.pace)
     for message in claimed:
         delivery = _attempt(lobby, message)
         if delivery.state is not None:

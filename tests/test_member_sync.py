@@ -19,7 +19,14 @@ from sqlmodel import SQLModel, select
 from support import REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Constituency, Member, Membership, Post, PostKind
-from lobby.services import constituencies, member_sync, members, parliament, seats, tallies
+from lobby.services import (
+    constituencies,
+    member_sync,
+    members,
+    official_http,
+    seats,
+    tallies,
+)
 from lobby.services.errors import Conflict, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.member_sync import MembersSync
@@ -77,7 +84,7 @@ Sync = Callable[..., MembersSync]
 @pytest.fixture
 def sync(house: Lobby, api: MembersApi) -> Iterator[Sync]:
     """Syncs with a House in which `changed` stand for those of the same number, on a day."""
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
 
         def sync(
             *changed: Person, today: date = TODAY, without: tuple[int, ...] = (), **options: Any
@@ -564,7 +571,7 @@ def test_a_house_that_has_all_left_is_refused(house: Lobby, sync: Sync) -> None:
 
 def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> None:
     api.people = HOUSE
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
         found = fetch_members(client)
     with (
         pytest.raises(Conflict, match="run `lobby import constituencies`"),
@@ -698,7 +705,7 @@ def test_the_real_house_finds_all_its_seats_by_name(
             )
             for row in csv.DictReader(stream)
         ]
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
         found = fetch_members(client, biographies=False)
     with empty_lobby.database.write() as session:
         change = member_sync.apply_answers(session, found, today=today)

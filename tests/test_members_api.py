@@ -11,7 +11,7 @@ import pytest
 from house import JSON, MembersApi, Person, Reply, held, office, page_of, serving, told
 from support import REAL_DATA, needs_real_data
 
-from lobby.services import parliament
+from lobby.services import official_http
 from lobby.services.errors import Unavailable
 from lobby.services.members_api import FoundMember, fetch_members
 
@@ -32,7 +32,7 @@ Fetch = Callable[..., list[FoundMember]]
 
 @pytest.fixture
 def fetch(api: MembersApi) -> Iterator[Fetch]:
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
         yield lambda **options: fetch_members(client, **options)
 
 
@@ -295,7 +295,7 @@ def test_an_api_that_says_nothing_is_unavailable(api: MembersApi) -> None:
 
 def test_an_api_that_is_not_there_is_unavailable(unused_port: int) -> None:
     with (
-        parliament.make_client(f"http://127.0.0.1:{unused_port}/api") as client,
+        official_http.make_client(f"http://127.0.0.1:{unused_port}/api") as client,
         pytest.raises(Unavailable, match=r"no answer \(ConnectError\)"),
     ):
         fetch_members(client)

@@ -38,7 +38,7 @@ from sqlmodel import SQLModel, select
 from support import CAMPAIGN, REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Member, Motion, MotionSignatory, MotionStatus
-from lobby.services import campaigns, motion_events, motions, parliament, tallies
+from lobby.services import campaigns, motion_events, motions, official_http, parliament, tallies
 from lobby.services.errors import Conflict, LobbyError, NotFound, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.motions import MotionSync
@@ -57,7 +57,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def parliament_client(api: Parliament) -> Iterator[httpx2.Client]:
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
         yield client
 
 
@@ -509,12 +509,12 @@ def test_silence_ends_in_a_refusal(lobby: Lobby, api: Parliament) -> None:
 def test_nobody_listening_ends_in_a_refusal() -> None:
     with Parliament() as closed:
         url = closed.url
-    with parliament.make_client(url) as client, pytest.raises(Unavailable, match="ConnectError"):
+    with official_http.make_client(url) as client, pytest.raises(Unavailable, match="ConnectError"):
         parliament.fetch_motion(client, MOTION)
 
 
 def test_no_request_waits_for_ever() -> None:
-    with parliament.make_client("http://127.0.0.1:9") as client:
+    with official_http.make_client("http://127.0.0.1:9") as client:
         limits = client.timeout.as_dict()
     assert all(seconds is not None and 0 < seconds <= 30 for seconds in limits.values())
 

@@ -246,7 +246,7 @@ def fetch_motion(*replies: MotionReply | bytes) -> Parliament:
     with serving_motions() as api:
         api.answers(*replies)
         try:
-            with parliament.make_client(api.url) as client:
+            with official_http.make_client(api.url) as client:
                 parliament.fetch_motion(client, KNOWN)
         except (Unavailable, NotFound):
             pass

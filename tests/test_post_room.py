@@ -16,6 +16,7 @@ from support import CAMPAIGN, Clock, token_in
 from lobby import worker
 from lobby.models import (
     Letter,
+    LetterSketch,
     LetterState,
     LetterTally,
     MessageKind,
@@ -23,7 +24,7 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services import campaigns, demonstration, organisations, outbox, post_room
+from lobby.services import campaigns, demonstration, letter_states, organisations, outbox
 from lobby.services.lobby import Lobby
 
 POST = f"/v1/campaigns/{CAMPAIGN}/post"
@@ -76,6 +77,23 @@ def become(lobby: Lobby, state: LetterState, held: MessageState) -> UUID:
         session.add(session.get_one(Letter, letter.id).sqlmodel_update({"state": state}))
         session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": held}))
     return letter.id
+
+
+def refuse(lobby: Lobby) -> UUID:
+    """The newest letter, refused by its relay."""
+    with lobby.database.write() as session:
+        (message,) = outbox.claim(session, now=lobby.clock(), limit=10)
+        rejected = MessageState.REJECTED
+        outbox.finish(session, message, rejected, now=lobby.clock(), detail="550")
+        letter_states.delivered(
+            session, message.subject_id, rejected, detail="550", now=lobby.clock()
+        )
+    return message.subject_id
+
+
+def sketches(lobby: Lobby, letter_id: UUID) -> list[LetterSketch]:
+    with lobby.database.read() as session:
+        return list(session.exec(select(LetterSketch).where(LetterSketch.letter_id == letter_id)))
 
 
 def sent_in_tally(lobby: Lobby) -> int:
@@ -144,6 +162,30 @@ def test_confirming_again_changes_no_place(client: TestClient, deliver: Deliver)
     first = client.post("/v1/letters/confirm", json={"token": token}).json()
     again = client.post("/v1/letters/confirm", json={"token": token}).json()
     assert again == first
+
+
+def test_a_letter_that_was_deferred_into_the_night_waits_for_the_morning(
+    client: TestClient, deliver: Deliver, real: Lobby, clock: Clock
+) -> None:
+    clock.now = datetime(2026, 7, 1, 20, 59, tzinfo=UTC)  # 21:59 in London
+    confirm(client, deliver)
+    with real.database.write() as session:
+        (claimed,) = outbox.claim(session, now=clock.now, limit=10, pace=real.pace)
+        outbox.finish(session, claimed, MessageState.DEFERRED, now=clock.now, detail="451")
+    clock.advance(hours=3)
+    assert deliver() == []
+    clock.now = datetime(2026, 7, 2, 6, 0, tzinfo=UTC)
+    assert len(deliver()) == 1
+
+
+def test_mails_to_supporters_do_not_wait_for_the_morning(
+    client: TestClient, deliver: Deliver, real: Lobby, clock: Clock
+) -> None:
+    deliver()
+    clock.now = datetime(2026, 7, 1, 23, 0, tzinfo=UTC)
+    assert real.pace.is_quiet(clock.now)
+    assert write(client).status_code == 303
+    assert len(deliver()) == 1
 
 
 # ---- a pause
@@ -254,10 +296,12 @@ def test_a_letter_that_was_refused_can_be_sent_again(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key
 ) -> None:
     confirm(client, deliver)
-    letter_id = become(lobby, LetterState.REJECTED, MessageState.REJECTED)
+    letter_id = refuse(lobby)
     assert deliver() == []
+    assert not sketches(lobby, letter_id), "the office did not get it"
     answer = client.post(f"/v1/letters/{letter_id}/retry", headers=key)
     assert answer.json() == {"id": str(letter_id), "status": "queued"}
+    assert sketches(lobby, letter_id), "later letters are compared with it"
     assert len(deliver()) == 1
     again = client.post(f"/v1/letters/{letter_id}/retry", headers=key)
     assert (again.status_code, again.json()["code"]) == (409, "letter_not_refused")
@@ -325,19 +369,3 @@ def test_an_uncertain_letter_that_did_not_go_goes_now(
     )
     assert answer.json()["status"] == "queued"
     assert len(deliver()) == 1
-
-
-def test_messages_that_a_relay_took_settle_their_letters(
-    client: TestClient, deliver: Deliver, lobby: Lobby
-) -> None:
-    confirm(client, deliver)
-    before = sent_in_tally(lobby)
-    letter_id = become(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
-    message_id = the_letter(lobby)[1].id
-    for settled in ([letter_id], []):
-        with lobby.database.write() as session:
-            found = post_room.settle_accepted(session, [message_id], now=lobby.clock())
-        assert found == settled
-    assert sent_in_tally(lobby) == before + 1
-    with lobby.database.read() as session:
-        assert post_room.count_uncertain(session) == 0

@@ -21,7 +21,7 @@ from support import REAL_DATA, Clock, needs_real_data, seat_the_real_house
 
 from lobby import worker
 from lobby.models import Job, MotionEvent, MotionSignatory
-from lobby.services import campaigns, jobs, organisations, parliament, tallies
+from lobby.services import campaigns, jobs, official_http, organisations, tallies
 from lobby.services.lobby import Lobby
 from lobby.services.standing import Role, Standing
 from lobby.services.tallies import Tally, TallyRow
@@ -53,7 +53,7 @@ def api() -> Iterator[Parliament]:
 def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
     """The real House before the first recording, and a campaign about the motion."""
     clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
-    with parliament.make_client(api.url) as client:
+    with official_http.make_client(api.url) as client:
         lobby: Lobby = make_lobby("empty", motions_api=client)
         seat_the_real_house(lobby)
         api.answers(recordings()[0].read_bytes())

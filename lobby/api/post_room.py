@@ -76,10 +76,16 @@ def resume(
 
 @router.post("/letters/{letter_id}/retry")
 def retry(
-    letter_id: UUID, caller: CampaignsWriter, session: WriteSession, now: Now
+    letter_id: UUID, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> SettledAnswer:
     """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
-    letter = post_room.retry(session, letter_id, organisation_id=caller.organisation_id, now=now)
+    letter = post_room.retry(
+        session,
+        letter_id,
+        organisation_id=caller.organisation_id,
+        keyring=lobby.keyring,
+        now=now,
+    )
     return SettledAnswer(id=letter.id, status=letter.state)
 
 

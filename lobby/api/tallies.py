@@ -11,7 +11,7 @@ from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
 from lobby.api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
-from lobby.services import campaigns, tallies, tally_summaries
+from lobby.services import campaigns, tallies, tally_summaries, texts
 from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
 from lobby.services.tally_summaries import Grouping, Summary
@@ -44,7 +44,7 @@ def _wanted(
         party=party,
         nation=nation,
         region=region,
-        signed_since=None if signed_since is None else tallies.day_in(signed_since),
+        signed_since=None if signed_since is None else texts.day(signed_since, "signed_since"),
         said=said,
         sort=sort,
     )

@@ -17,8 +17,16 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from lobby.models import Campaign, Letter, MessageKind, MessageState, OutboxMessage
+from lobby.models import (
+    Campaign,
+    Letter,
+    MessageKind,
+    MessageState,
+    Organisation,
+    OutboxMessage,
+)
 from lobby.models.base import new_id, table_of
+from lobby.services.pacing import AT_ONCE, Pace
 
 MAILS_A_DAY = 5
 LEASE = timedelta(minutes=10)
@@ -64,11 +72,17 @@ def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
         session.connection().execute(sa.insert(_outbox), rows)
 
 
-def claim(session: Session, *, now: datetime, limit: int) -> list[OutboxMessage]:
-    """Take messages that are due; each gets a new attempt number. Nobody else gets them."""
+def claim(
+    session: Session, *, now: datetime, limit: int, pace: Pace = AT_ONCE
+) -> list[OutboxMessage]:
+    """Take messages that are due; each gets a new attempt number. Nobody else gets them.
+
+    Letters of campaigns that rest are left: also one that was deferred, or is sent again by hand.
+    """
     due = (
         sa.select(_outbox.c.id)
-        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now, *_of_no_paused(session))
+        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now)
+        .where(*_of_none_at_rest(session, pace, now))
         .order_by(_outbox.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -184,17 +198,25 @@ def counts(session: Session) -> dict[str, int]:
     return {str(state): total for state, total in session.connection().execute(statement)}
 
 
-def _of_no_paused(session: Session) -> tuple[sa.ColumnElement[bool], ...]:
-    """Leaves out letters of paused campaigns, such as one that was deferred meanwhile."""
-    campaign, letter = table_of(Campaign), table_of(Letter)
-    statement = sa.select(campaign.c.id).where(campaign.c.post_paused_at.is_not(None))
-    paused = list(session.connection().execute(statement).scalars())
-    if not paused:
+def _of_none_at_rest(
+    session: Session, pace: Pace, now: datetime
+) -> tuple[sa.ColumnElement[bool], ...]:
+    """Leaves out letters of campaigns whose post is paused, and in the quiet hours those of all,
+    but the demonstration's: who tries it by night wants to see its letters go."""
+    campaign, letter, owner = table_of(Campaign), table_of(Letter), table_of(Organisation)
+    rests: sa.ColumnElement[bool] = campaign.c.post_paused_at.is_not(None)
+    if pace.is_quiet(now):
+        is_real = campaign.c.organisation_id.in_(
+            sa.select(owner.c.id).where(~owner.c.is_demonstration)
+        )
+        rests = sa.or_(rests, is_real)
+    at_rest = list(session.connection().execute(sa.select(campaign.c.id).where(rests)).scalars())
+    if not at_rest:
         return ()
-    is_of_paused = sa.exists().where(
-        letter.c.id == _outbox.c.subject_id, letter.c.campaign_id.in_(paused)
+    is_of_one = sa.exists().where(
+        letter.c.id == _outbox.c.subject_id, letter.c.campaign_id.in_(at_rest)
     )
-    return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_paused),)
+    return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
 def _row(note: Note, now: datetime) -> dict[str, Any]:

@@ -78,6 +78,10 @@ class Pace:
     quiet: QuietHours
     chance: Chance = random.random
 
+    def is_quiet(self, moment: datetime) -> bool:
+        """True where no letter may go at a moment."""
+        return self.quiet.next_open(moment) != moment
+
 
 AT_ONCE = Pace(QuietHours(time(0), time(0)))
 

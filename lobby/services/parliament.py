@@ -22,8 +22,6 @@ WITHDRAWN_STATUS = 1
 PAGE = 100
 LONGEST_VALIDATOR = 200
 
-make_client = official_http.make_client
-
 
 def _day(value: Any) -> Any:
     """The day of a local time: all that we take from it, so that its missing zone cannot hurt."""

@@ -1,6 +1,5 @@
 """The post of a campaign: what waits and went, pausing it, and what is settled by hand."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from sqlmodel import Session, col, func, select
 
 from lobby.models import (
     Campaign,
+    Keyring,
     Letter,
     LetterState,
     Member,
@@ -20,7 +20,7 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import table_of
-from lobby.services import pacing, tallies
+from lobby.services import letter_sketches, pacing, tallies
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, WHILE_PAUSED, Pace
 
@@ -152,7 +152,9 @@ def page(
     return [PostedLetter(*row) for row in found]
 
 
-def retry(session: Session, letter_id: UUID, *, organisation_id: UUID, now: datetime) -> Letter:
+def retry(
+    session: Session, letter_id: UUID, *, organisation_id: UUID, keyring: Keyring, now: datetime
+) -> Letter:
     """Send a letter again that was refused, or one that waits for another attempt right now.
 
     NotFound for another organisation's; Conflict for every other state: what went, or may have
@@ -162,6 +164,8 @@ def retry(session: Session, letter_id: UUID, *, organisation_id: UUID, now: date
     held = _RETRIED.get(letter.state)
     if held is None or not _requeue(session, letter_id, held, now):
         raise Conflict("letter_not_refused", "Only a letter that was refused can be sent again.")
+    if letter.state is LetterState.REJECTED:
+        letter_sketches.keep(session, letter, keyring=keyring, now=now)
     letter.state, letter.reason = LetterState.QUEUED, None
     session.flush()
     return letter
@@ -182,31 +186,6 @@ def settle(
         letter.state, letter.reason = LetterState.QUEUED, None
     session.flush()
     return letter
-
-
-def settle_accepted(session: Session, message_ids: Sequence[UUID], *, now: datetime) -> list[UUID]:
-    """Settle the uncertain letters whose messages a relay's log tells as accepted; their ids."""
-    statement = (
-        select(Letter)
-        .join(OutboxMessage, col(OutboxMessage.subject_id) == Letter.id)
-        .where(
-            col(OutboxMessage.id).in_(message_ids),
-            OutboxMessage.kind == MessageKind.LETTER,
-            Letter.state == LetterState.UNCERTAIN,
-        )
-        .with_for_update(of=Letter)
-    )
-    settled = list(session.exec(statement))
-    for letter in settled:
-        _note_sent(session, letter, now)
-    session.flush()
-    return [letter.id for letter in settled]
-
-
-def count_uncertain(session: Session) -> int:
-    """Letters of which nobody knows whether they went."""
-    statement = select(func.count()).where(Letter.state == LetterState.UNCERTAIN)
-    return session.exec(statement).one()
 
 
 def _pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:

@@ -3,7 +3,6 @@
 Counters change in the transaction that changes what they count; reading never scans signatures.
 """
 
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -162,16 +161,6 @@ _SORTS: dict[str, Callable[[TallyRow], Any]] = {
 def per_1000(signatures: int, electorate: int | None) -> float | None:
     """Signatures for every 1,000 electors, two digits after the point; None without electors."""
     return round(1000 * signatures / electorate, 2) if electorate else None
-
-
-def day_in(text: str) -> date:
-    """A day as YYYY-MM-DD and nothing else, for `signed_since`; Invalid otherwise."""
-    with contextlib.suppress(ValueError):
-        day = date.fromisoformat(text)
-        if day.isoformat() == text:
-            return day
-    message = "Give a day as year, month and day, such as 2026-05-03."
-    raise Invalid.field("signed_since", "day_malformed", message)
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:

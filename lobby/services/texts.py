@@ -1,8 +1,10 @@
 """What people may write into a form, before it reaches a database, a page or a header."""
 
+import contextlib
 import re
 import unicodedata
 from collections.abc import Sequence
+from datetime import date
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -79,6 +81,16 @@ def canonical_email(address: str) -> str:
     if domain in _DOTLESS_DOMAINS:
         local, domain = local.replace(".", ""), "gmail.com"
     return f"{local}@{domain}"
+
+
+def day(text: str, field: str) -> date:
+    """A day as YYYY-MM-DD and nothing else."""
+    with contextlib.suppress(ValueError):
+        found = date.fromisoformat(text)
+        if found.isoformat() == text:
+            return found
+    message = "Give a day as year, month and day, such as 2026-05-03."
+    raise Invalid.field(field, "day_malformed", message)
 
 
 def slug(text: str, field: str = "slug") -> str:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.models.constituency import NATIONS
-from lobby.services import campaigns, tallies, tally_summaries
+from lobby.services import campaigns, tallies, tally_summaries, texts
 from lobby.services.errors import Invalid
 from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
@@ -126,7 +126,7 @@ def _filter(query: TallyQuery) -> TallyFilter:
         nation=query.nation or None,
         region=query.region or None,
         said=_choice(Said, "said", query.said),
-        signed_since=tallies.day_in(query.signed_since) if query.signed_since else None,
+        signed_since=texts.day(query.signed_since, "signed_since") if query.signed_since else None,
         sort=query.sort or "constituency",
     )
 
