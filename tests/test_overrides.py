@@ -119,7 +119,7 @@ def test_what_a_member_said_is_of_one_campaign(
         ({"starts_on": "2024-07-03"}, ("starts_on", "before_membership")),
         ({"starts_on": 0}, ("starts_on", "day_malformed")),
         ({"starts_on": "1751328000"}, ("starts_on", "day_malformed")),
-        ({"starts_on": "2026-02-30"}, ("starts_on", "date_from_datetime_parsing")),
+        ({"starts_on": "2026-02-30"}, ("starts_on", "day_malformed")),
         ({"ends_on": TODAY}, ("ends_on", "too_early")),
         ({"id": "mine"}, ("id", "unknown_field")),
     ],
