@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +30,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     base_url: str = "http://127.0.0.1:8000"
     smtp_url: str = ""
+    smtp_connections: int = Field(default=4, ge=1, le=50)
     mail_from: str = "Central Lobby <lobby@localhost.localdomain>"
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"

@@ -41,6 +41,7 @@ from lobby.services.couriers import Delivery, FileCourier, SmtpCourier, make_cou
 from lobby.services.errors import Conflict, Invalid
 from lobby.services.letters import NewLetter
 from lobby.services.lobby import Lobby
+from lobby.services.mail import Envelope as OurEnvelope
 from lobby.services.mail import Mail
 from lobby.services.signatures import SignatureRequest
 
@@ -386,10 +387,12 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
     class Slow:
         """Its writer changes their mind while the body is on its way."""
 
-        def deliver(self, message: EmailMessage, before_dot: Callable[[], bool]) -> Delivery:
+        relay = smtp.relay
+
+        def deliver(self, envelope: OurEnvelope, before_dot: Callable[[], bool]) -> Delivery:
             with lobby.database.write() as session:
                 letter_states.cancel(session, letter.id)
-            return smtp.deliver(message, before_dot)
+            return smtp.deliver(envelope, before_dot)
 
         def close(self) -> None:
             """Nothing is held."""

@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator, Set
-from datetime import datetime
+from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -27,12 +27,18 @@ from support import CAMPAIGN, PETITION
 
 from lobby.models import (
     Consent,
+    DeadAddress,
     Job,
     Letter,
     LetterAct,
+    LetterAnswer,
+    LetterOutcome,
     LetterPace,
     LetterVariant,
+    MemberReply,
     OfficialApi,
+    Relay,
+    ReplyKind,
     Scope,
     Wording,
 )
@@ -279,6 +285,24 @@ def add_letters_relations(session: Session, now: datetime) -> None:
         )
     )
     session.add(LetterPace(campaign_id=campaign_id, member_id=0, begins_at=now, reserved=1))
+    answered = LetterAnswer(letter_id=letter.id, outcome=LetterOutcome.ACKNOWLEDGED, given_at=now)
+    session.add(answered)
+    session.add(Relay(name="127.0.0.1:25", failed_at=now, failures=1, error="no answer"))
+    dead = DeadAddress(
+        address_index=b"1", member_id=letter.member_id, detail="550 5.1.1", found_at=now
+    )
+    session.add(dead)
+    said = date(2026, 7, 1)
+    reply = MemberReply(
+        campaign_id=campaign_id,
+        member_id=letter.member_id,
+        letter_id=letter.id,
+        kind=ReplyKind.UNDECIDED,
+        said_on=said,
+        recorded_at=now,
+        updated_at=now,
+    )
+    session.add(reply)
 
 
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
@@ -316,7 +340,7 @@ BELOW = {
     "services": {"settings", "models", "services"},
     "api": {"settings", "models", "services", "api"},
     "web": {"settings", "models", "services", "api", "web"},
-    "worker": {"settings", "logs", "models", "services"},
+    "worker": {"settings", "logs", "models", "services", "worker"},
     "main": {"settings", "logs", "models", "services", "api", "web", "worker"},
     "cli": {"settings", "logs", "models", "services", "worker", "cli"},
 }

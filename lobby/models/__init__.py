@@ -7,6 +7,8 @@ from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import (
     Letter,
     LetterAct,
+    LetterAnswer,
+    LetterOutcome,
     LetterPace,
     LetterSketch,
     LetterState,
@@ -27,6 +29,7 @@ from lobby.models.organisation import ApiKey, Organisation, Organiser, Partner, 
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
 from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from lobby.models.private import Keyring, Private
+from lobby.models.relay import DeadAddress, Relay
 from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
@@ -39,10 +42,13 @@ __all__ = [
     "CampaignUpdate",
     "Consent",
     "Constituency",
+    "DeadAddress",
     "Job",
     "Keyring",
     "Letter",
     "LetterAct",
+    "LetterAnswer",
+    "LetterOutcome",
     "LetterPace",
     "LetterSketch",
     "LetterState",
@@ -73,6 +79,7 @@ __all__ = [
     "Post",
     "PostKind",
     "Private",
+    "Relay",
     "ReplyKind",
     "Scope",
     "SeatWatch",

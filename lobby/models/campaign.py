@@ -25,7 +25,8 @@ class Campaign(SQLModel, table=True):
 
     `letters_per_hour` and `letters_per_member_day` spread its letters out; None: no limit.
     `likeness_limit` is in percent: a letter more like the earlier ones than that is to be changed,
-    as advice or, where `likeness_is_required`, as a condition.
+    as advice or, where `likeness_is_required`, as a condition. Where `own_words_are_required`, a
+    letter without a sentence of the writer's own is not taken in.
     """
 
     __table_args__ = (
@@ -50,6 +51,7 @@ class Campaign(SQLModel, table=True):
     post_paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     likeness_limit: int | None = None
     likeness_is_required: bool = False
+    own_words_are_required: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)
     updated_at: datetime = Field(sa_type=UtcDateTime)
 

@@ -57,13 +57,31 @@ class LetterVariant(SQLModel, table=True):
     updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
+class LetterOutcome(StrEnum):
+    """What came back from the MP's office, as the writer says."""
+
+    ANSWERED = "answered"
+    ACKNOWLEDGED = "acknowledged"
+    NOT_ANSWERED = "not_answered"
+
+
 class Letter(SQLModel, table=True):
     """One letter per supporter, member and motion. `reason` says why one is held or was refused.
 
-    `variant` is the name of the kind of letter that it was drafted from.
+    `variant` is the name of the kind of letter that it was drafted from. A refused one with
+    `bounced_at` had been taken by the relay first. `asked_at`: when its writer was asked what
+    came back.
     """
 
-    __table_args__ = (sa.UniqueConstraint("supporter_id", "member_id", "motion_id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("supporter_id", "member_id", "motion_id"),
+        sa.Index(
+            "ix_letter_to_be_asked",
+            "sent_at",
+            sqlite_where=sa.text("state = 'sent' AND asked_at IS NULL"),
+            postgresql_where=sa.text("state = 'sent' AND asked_at IS NULL"),
+        ),
+    )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     campaign_id: UUID = Field(foreign_key="campaign.id", index=True)
@@ -84,6 +102,19 @@ class Letter(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     sent_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    bounced_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    asked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    wants_copy: bool = False
+
+
+class LetterAnswer(SQLModel, table=True):
+    """What the writer of a letter says came back. What the member said is a `member_reply`."""
+
+    __tablename__ = "letter_answer"
+
+    letter_id: UUID = Field(foreign_key="letter.id", primary_key=True)
+    outcome: LetterOutcome = Field(sa_type=choice(LetterOutcome, "outcome"))
+    given_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class LetterTally(SQLModel, table=True):

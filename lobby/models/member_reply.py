@@ -26,17 +26,21 @@ class ReplyKind(StrEnum):
 class MemberReply(SQLModel, table=True):
     """One answer of a member. `verified_by` names who checked it; None: nobody yet.
 
+    `letter_id`: the letter whose writer told of it; None where an organiser wrote it down.
+
     The text and the name are sealed: an answer to a constituent can tell of the constituent.
     """
 
     __tablename__ = "member_reply"
     __table_args__ = (
         sa.Index("ix_member_reply_campaign_id_member_id", "campaign_id", "member_id"),
+        sa.Index("uq_member_reply_letter_id", "letter_id", unique=True),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     campaign_id: UUID = Field(foreign_key="campaign.id")
     motion_id: int | None = Field(default=None, foreign_key="motion.id")
+    letter_id: UUID | None = Field(default=None, foreign_key="letter.id")
     member_id: int = Field(foreign_key="member.id", index=True)
     kind: ReplyKind = Field(sa_type=choice(ReplyKind, "kind"))
     text: Any = Field(default=None, sa_type=PrivateText("member_reply.text"), nullable=True)

@@ -19,6 +19,9 @@ class MessageKind(StrEnum):
     LETTER = "letter"
     LETTER_HELD = "letter_held"
     SEAT_FILLED = "seat_filled"
+    LETTER_RECEIPT = "letter_receipt"
+    LETTER_BOUNCED = "letter_bounced"
+    LETTER_QUESTION = "letter_question"
 
 
 class MessageState(StrEnum):

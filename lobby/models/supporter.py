@@ -12,7 +12,11 @@ from lobby.models.private import PrivateText
 
 
 class Supporter(SQLModel, table=True):
-    """An e-mail address, as one organisation knows it. The rest comes with a confirmation."""
+    """An e-mail address, as one organisation knows it. The rest comes with a confirmation.
+
+    `questions_off_at`: wants no questions about letters, and no notices. `mail_off_at`: wants no
+    mail at all, so that nothing can be confirmed from this address until it is lifted.
+    """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "email_index"),)
 
@@ -25,6 +29,8 @@ class Supporter(SQLModel, table=True):
     constituency_code: str | None = Field(default=None, max_length=9)
     locale: str = "en"
     created_at: datetime = Field(sa_type=UtcDateTime)
+    questions_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    mail_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Wording(SQLModel, table=True):

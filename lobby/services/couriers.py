@@ -6,39 +6,52 @@ unknown, and is said to be.
 """
 
 import os
+import re
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from lobby.models import MessageState
 from lobby.services.errors import Invalid
+from lobby.services.mail import Envelope
 
 TIMEOUT = 60.0
+CLOSING = 421  # the server gives up the connection, whatever the message was (RFC 5321, 3.8)
+LONGEST_DETAIL = 300
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 BeforeDot = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an attempt ended, and what the other side said. None: another attempt has taken over."""
+    """How an attempt ended, and what the other side said. None: another attempt has taken over.
+
+    `is_relay_trouble`: nothing is wrong with this message; any other would have met the same.
+    """
 
     state: MessageState | None
     detail: str
+    is_relay_trouble: bool = False
 
 
 TAKEN_OVER = Delivery(None, "another attempt has taken this message over")
 
 
 class Courier(Protocol):
-    """Whatever can hand over a message."""
+    """Whatever can hand over a message. Several threads may do so at once."""
 
-    def deliver(self, message: EmailMessage, before_dot: BeforeDot) -> Delivery:
+    @property
+    def relay(self) -> str:
+        """What stands at the other side: a name to remember trouble by."""
+
+    def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
         """Hand over one message. Never raises for what the other side or the network does."""
 
     def close(self) -> None:
@@ -67,15 +80,20 @@ class FileCourier:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def deliver(self, message: EmailMessage, before_dot: BeforeDot) -> Delivery:
-        """Write, sync, and rename to `TIME-ID.eml`."""
-        name = message["Message-ID"].strip("<>").partition("@")[0]
+    @property
+    def relay(self) -> str:
+        """The folder."""
+        return f"file:{self.folder}"
+
+    def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
+        """Write, sync, and rename to `ID.eml`."""
+        name = envelope.message_id.strip("<>").partition("@")[0]
         target = self.folder / f"{name}.eml"
         draft = target.with_suffix(".part")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as stream:
-                stream.write(message.as_bytes())
+                stream.write(envelope.content)
                 stream.flush()
                 os.fsync(stream.fileno())
             if not before_dot():
@@ -83,7 +101,8 @@ class FileCourier:
                 return TAKEN_OVER
             draft.replace(target)
         except OSError as error:
-            return Delivery(MessageState.DEFERRED, f"cannot write {target.name}: {error.strerror}")
+            detail = f"cannot write {target.name}: {error.strerror}"
+            return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
         return Delivery(MessageState.ACCEPTED, f"written to {target.name}")
 
     def close(self) -> None:
@@ -91,7 +110,8 @@ class FileCourier:
 
 
 class SmtpCourier:
-    """Hands over to a relay, on one connection that is kept while it works."""
+    """Hands over to a relay. A connection is kept after a message that went well, for the next one;
+    there are as many as threads that deliver at once."""
 
     def __init__(
         self, *, host: str, port: int, user: str = "", password: str = "", tls_first: bool = False
@@ -99,40 +119,68 @@ class SmtpCourier:
         self._place = (host, port)
         self._login = (user, password)
         self._tls_first = tls_first
-        self._smtp: smtplib.SMTP | None = None
+        self._lock = threading.Lock()
+        self._idle: list[smtplib.SMTP] = []
 
-    def deliver(self, message: EmailMessage, before_dot: BeforeDot) -> Delivery:
+    @property
+    def relay(self) -> str:
+        """Host and port."""
+        return f"{self._place[0]}:{self._place[1]}"
+
+    def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
         """One attempt; a connection that failed is not used again."""
         try:
-            smtp = self._connected()
-            self._envelope(smtp, message)
-            smtp.send(_stuffed(message))
+            smtp = self._at_data(envelope)
         except smtplib.SMTPResponseException as error:
-            return self._refused(error.smtp_code, error.smtp_error)
+            return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
-            self.close()
-            return Delivery(MessageState.DEFERRED, f"before the dot: {error}")
-        if not before_dot():
-            self.close()
-            return TAKEN_OVER
-        return self._dot(smtp)
+            return _trouble(error)
+        is_kept = False
+        try:
+            delivery, is_kept = _hand_over(smtp, envelope.content, before_dot)
+        finally:  # an error of the database's, in `before_dot`, leaves no connection half used
+            if is_kept:
+                self._put_back(smtp)
+            else:
+                smtp.close()
+        return delivery
 
     def close(self) -> None:
-        """Drop the connection without a word: QUIT could wait for a server that is gone."""
-        if self._smtp is not None:
-            self._smtp.close()
-            self._smtp = None
+        """Drop the connections without a word: QUIT could wait for a server that is gone."""
+        with self._lock:
+            for smtp in self._idle:
+                smtp.close()
+            self._idle.clear()
 
-    def _connected(self) -> smtplib.SMTP:
-        if self._smtp is not None:
+    def _at_data(self, envelope: Envelope) -> smtplib.SMTP:
+        """A connection whose server waits for the message. One that was kept may be gone by now:
+        then nothing has been handed over yet, and a new one begins."""
+        while (kept := self._take()) is not None:
             try:
-                if self._smtp.rset()[0] == 250:
-                    return self._smtp
+                _announce(kept, envelope)
+            except smtplib.SMTPResponseException as error:
+                kept.close()
+                if error.smtp_code != CLOSING:
+                    raise
             except (OSError, smtplib.SMTPException):
-                pass
-            self.close()
-        self._smtp = smtp = self._connect()
+                kept.close()
+            else:
+                return kept
+        smtp = self._connect()
+        try:
+            _announce(smtp, envelope)
+        except BaseException:
+            smtp.close()
+            raise
         return smtp
+
+    def _take(self) -> smtplib.SMTP | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+    def _put_back(self, smtp: smtplib.SMTP) -> None:
+        with self._lock:
+            self._idle.append(smtp)
 
     def _connect(self) -> smtplib.SMTP:
         host, port = self._place
@@ -141,40 +189,67 @@ class SmtpCourier:
             smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=secure)
         else:
             smtp = smtplib.SMTP(host, port, timeout=TIMEOUT)
-        _send_at_once(smtp)
-        smtp.ehlo_or_helo_if_needed()
-        if not self._tls_first and smtp.has_extn("starttls"):
-            smtp.starttls(context=secure)
+        try:
+            _send_at_once(smtp)
             smtp.ehlo_or_helo_if_needed()
-        if self._login[0]:
-            smtp.login(*self._login)
+            if not self._tls_first and smtp.has_extn("starttls"):
+                smtp.starttls(context=secure)
+                smtp.ehlo_or_helo_if_needed()
+            if self._login[0]:
+                smtp.login(*self._login)
+        except smtplib.SMTPResponseException as error:
+            smtp.close()  # it is the relay that refuses us, not a message
+            raise smtplib.SMTPException(_said(error.smtp_code, error.smtp_error)) from error
+        except BaseException:
+            smtp.close()
+            raise
         return smtp
 
-    def _envelope(self, smtp: smtplib.SMTP, message: EmailMessage) -> None:
-        """MAIL, RCPT and DATA, each answered; raises SMTPResponseException where refused."""
-        sender, recipient = parseaddr(message["From"])[1], parseaddr(message["To"])[1]
-        for code, reply in (smtp.mail(sender), smtp.rcpt(recipient), smtp.docmd("DATA")):
+
+def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
+    """MAIL, RCPT and DATA; raises SMTPResponseException where one is refused.
+
+    A server that says it can gets all three at once and answers one after the other (RFC 2920).
+    """
+    commands = (f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>", "DATA")
+    groups = [commands] if smtp.has_extn("pipelining") else [(command,) for command in commands]
+    for group in groups:
+        smtp.send("".join(f"{command}\r\n" for command in group).encode("ascii"))
+        replies = [smtp.getreply() for _ in group]
+        for code, reply in replies:
             if code not in (250, 251, 354):
                 raise smtplib.SMTPResponseException(code, reply)
 
-    def _dot(self, smtp: smtplib.SMTP) -> Delivery:
-        try:
-            smtp.send(b".\r\n")
-            code, reply = smtp.getreply()
-        except (OSError, smtplib.SMTPException) as error:
-            self.close()
-            return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}")
-        if 200 <= code < 300:
-            return Delivery(MessageState.ACCEPTED, _said(code, reply))
-        if 400 <= code < 600:
-            return self._refused(code, reply)
-        self.close()
-        return Delivery(MessageState.UNCERTAIN, f"no clear answer after the dot: {reply!r}")
 
-    def _refused(self, code: int, reply: bytes | str) -> Delivery:
-        self.close()
-        state = MessageState.REJECTED if code >= 500 else MessageState.DEFERRED
-        return Delivery(state, _said(code, reply))
+def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tuple[Delivery, bool]:
+    """The message and its dot; and whether the connection is good for another one."""
+    try:
+        smtp.send(_stuffed(content))
+    except OSError as error:
+        return _trouble(error), False
+    if not before_dot():
+        return TAKEN_OVER, False
+    try:
+        smtp.send(b".\r\n")
+        code, reply = smtp.getreply()
+    except (OSError, smtplib.SMTPException) as error:
+        return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}"), False
+    if 200 <= code < 300:
+        return Delivery(MessageState.ACCEPTED, _said(code, reply)), True
+    if 400 <= code < 600:
+        return _refused(code, reply), False
+    detail = f"no clear answer after the dot: {reply!r}"
+    return Delivery(MessageState.UNCERTAIN, detail), False
+
+
+def _refused(code: int, reply: bytes | str) -> Delivery:
+    state = MessageState.REJECTED if code >= 500 else MessageState.DEFERRED
+    return Delivery(state, _said(code, reply), is_relay_trouble=code == CLOSING)
+
+
+def _trouble(error: Exception) -> Delivery:
+    detail = f"before the dot: {error}"[:LONGEST_DETAIL]
+    return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
 
 
 def _send_at_once(smtp: smtplib.SMTP) -> None:
@@ -184,12 +259,14 @@ def _send_at_once(smtp: smtplib.SMTP) -> None:
         smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _stuffed(message: EmailMessage) -> bytes:
-    """The message with CRLF line ends and doubled leading dots (RFC 5321, 4.5.2), but no dot."""
-    lines = message.as_bytes().splitlines()
-    return b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
+def _stuffed(content: bytes) -> bytes:
+    """Content with CRLF line ends and doubled leading dots (RFC 5321, 4.5.2), but no dot."""
+    lines = _LINE_END.sub(b"\r\n", content)
+    if not lines.endswith(b"\r\n"):
+        lines += b"\r\n"
+    return _LEADING_DOT.sub(b"..", lines)
 
 
 def _said(code: int, reply: bytes | str) -> str:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return f"{code} {text}"[:300]
+    return f"{code} {text}"[:LONGEST_DETAIL]

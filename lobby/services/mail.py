@@ -15,6 +15,19 @@ POLICY = SMTP.clone(max_line_length=78, raise_on_defect=False)
 
 
 @dataclass(frozen=True, slots=True)
+class Envelope:
+    """A message ready to be handed over. `content` has CRLF line ends and no final dot.
+
+    `sender` is where a mail server reports to that cannot deliver it.
+    """
+
+    sender: str
+    recipient: str
+    message_id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Mail:
     """A mail before it is built. `recipient` and `reply_to` are bare addresses.
 
@@ -49,6 +62,16 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
     message.set_content(mail.body, charset="utf-8", cte="quoted-printable")
     _check_built(message, mail.recipient)
     return message
+
+
+def sealed(message: EmailMessage, *, sender: str | None = None) -> Envelope:
+    """A built message as bytes. Reports go to `sender`, or to the address that it is from."""
+    return Envelope(
+        sender=sender or parseaddr(message["From"])[1],
+        recipient=parseaddr(message["To"])[1],
+        message_id=message["Message-ID"].strip(),
+        content=message.as_bytes(),
+    )
 
 
 def domain_of(mail_from: str) -> str:

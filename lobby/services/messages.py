@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from email.message import EmailMessage
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +26,7 @@ from lobby.models import (
 from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
 from lobby.services.errors import LobbyError
 from lobby.services.letters import Draft
-from lobby.services.mail import Mail
+from lobby.services.mail import Envelope, Mail
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
@@ -71,7 +70,7 @@ class Post:
 
 def render(
     session: Session, message: OutboxMessage, post: Post, *, now: datetime
-) -> EmailMessage | Dropped:
+) -> Envelope | Dropped:
     """The mail, or why there is none."""
     try:
         if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
@@ -84,7 +83,7 @@ def render(
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
             return found
-        return mail.build(found, mail_from=post.mail_from, now=now)
+        return mail.sealed(mail.build(found, mail_from=post.mail_from, now=now))
     except LobbyError as error:
         return Dropped(error.code)
 

@@ -129,6 +129,13 @@ def finish(
     return state if moved else None
 
 
+def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
+    """Messages that were claimed and not attempted wait again, as though nothing had been."""
+    for message in messages:
+        again = {"state": MessageState.QUEUED, "due_at": now, "attempt": message.attempt - 1}
+        _move(session, message, MessageState.CLAIMED, **again)
+
+
 def wait_after(
     attempt: int, *, detail: str | None = None, chance: Callable[[], float] = random.random
 ) -> timedelta:

@@ -65,7 +65,8 @@ def email_address(text: str, field: str = "email") -> str:
     except EmailNotValidError as error:
         message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message) from error
-    return valid.normalized
+    # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
+    return valid.ascii_email or valid.normalized
 
 
 def canonical_email(address: str) -> str:

@@ -1,129 +1,38 @@
-"""The loop that delivers and runs what is due. No rules of its own, but the transactions.
+"""Bringing motions and members in line with Parliament: on a schedule, and by command.
 
-No transaction is open while a mail travels: claim, commit, talk, record.
+No transaction is open while Parliament is asked.
 """
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
-from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.services import (
     jobs,
-    letter_states,
     member_sync,
     members_api,
-    messages,
     motions,
     official_apis,
     official_http,
-    outbox,
     parliament,
-    parliament_sessions,
     schedules,
-    seat_watches,
-    signature_states,
 )
-from lobby.services.couriers import TAKEN_OVER, Delivery
 from lobby.services.errors import Invalid, LobbyError, Unavailable
 from lobby.services.jobs import Lease
 from lobby.services.lobby import Lobby
 from lobby.services.member_sync import MembersSync
 from lobby.services.members_api import Progress
-from lobby.services.messages import Dropped
 from lobby.services.motions import MotionSync
 from lobby.services.official_http import Sleep
 from lobby.services.parliament import NO_VALIDATORS
 
-BATCH = 20
-IDLE_SECONDS = 0.5
-HOUSEKEEPING_SECONDS = 60.0
-FOLLOW_SECONDS = 20.0
-PATIENCE_SECONDS = 2.0  # with requests to Parliament that are under way when we stop
 log = structlog.get_logger()
 
 
 class _Stopped(Exception):
     """We are told to stop, in the middle of a series of requests."""
-
-
-def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECONDS) -> None:
-    """Work until told to stop: mail here, motions and members beside it, so that none waits.
-
-    `look_every` is how many seconds lie between two looks at what is due to be asked for.
-    """
-    beside = [
-        threading.Thread(
-            target=follow, args=(lobby, stop, sync, look_every), name=name, daemon=True
-        )
-        for name, sync in (("motions", sync_if_due), ("members", sync_members_if_due))
-    ]
-    for thread in beside:
-        thread.start()
-    next_housekeeping = 0.0
-    while not stop.is_set():
-        with _going_on(stop):
-            if time.monotonic() >= next_housekeeping:
-                next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
-                keep_house(lobby)
-            if not deliver_due(lobby):
-                stop.wait(IDLE_SECONDS)
-    patience_ends = time.monotonic() + PATIENCE_SECONDS
-    for thread in beside:
-        thread.join(max(0.0, patience_ends - time.monotonic()))
-
-
-def follow(
-    lobby: Lobby,
-    stop: threading.Event,
-    sync: Callable[[Lobby, threading.Event], object],
-    look_every: float,
-) -> None:
-    """Call `sync`, which knows itself whether it is due, every so many seconds until the end."""
-    while not stop.is_set():
-        with _going_on(stop):
-            sync(lobby, stop)
-            stop.wait(look_every)
-
-
-@contextmanager
-def _going_on(stop: threading.Event) -> Iterator[None]:
-    """An error is logged, and the work goes on: a loop outlives whatever one round meets."""
-    try:
-        yield
-    except Exception:
-        log.exception("worker_round_failed")
-        stop.wait(IDLE_SECONDS)
-
-
-def deliver_due(lobby: Lobby) -> int:
-    """Deliver one batch of what is due; how many were attempted."""
-    with lobby.database.write() as session:
-        claimed = outbox.claim(session, now=lobby.clock(), limit=BATCH, pace=lobby.pace)
-    for message in claimed:
-        delivery = _attempt(lobby, message)
-        if delivery.state is not None:
-            _record(lobby, message, delivery.state, delivery.detail)
-            log.info("mail", kind=message.kind, state=delivery.state, attempt=message.attempt)
-    return len(claimed)
-
-
-def keep_house(lobby: Lobby) -> None:
-    """Settle attempts of workers that died, and end what was never confirmed."""
-    now = lobby.clock()
-    with lobby.database.write() as session:
-        for message in outbox.release_stale(session, now=now):
-            uncertain = MessageState.UNCERTAIN
-            letter_states.delivered(
-                session, message.subject_id, uncertain, detail="no answer", now=now
-            )
-        signature_states.expire(session, now=now)
-        parliament_sessions.lapse_motions(session, now=now)
-        seat_watches.tell(session, keyring=lobby.keyring, now=now)
 
 
 def sync_if_due(lobby: Lobby, stop: threading.Event) -> int | None:
@@ -289,41 +198,3 @@ def _log_members(done: MembersSync) -> None:
         log.warning("seat_vacant", seat=seat)
     for member in done.unmatched:
         log.warning("seat_unmatched", member=member)
-
-
-def _attempt(lobby: Lobby, message: OutboxMessage) -> Delivery:
-    with lobby.database.read() as session:
-        rendered = messages.render(session, message, lobby.post, now=lobby.clock())
-    if isinstance(rendered, Dropped):
-        _drop(lobby, message, rendered)
-        return TAKEN_OVER
-    return lobby.courier.deliver(rendered, lambda: _commit_to_dot(lobby, message))
-
-
-def _commit_to_dot(lobby: Lobby, message: OutboxMessage) -> bool:
-    with lobby.database.write() as session:
-        is_letter = message.kind is MessageKind.LETTER
-        if is_letter and not letter_states.is_still_wanted(session, message.subject_id):
-            now = lobby.clock()
-            outbox.finish(session, message, MessageState.DROPPED, now=now, detail="cancelled")
-            return False
-        return outbox.before_dot(session, message)
-
-
-def _drop(lobby: Lobby, message: OutboxMessage, dropped: Dropped) -> None:
-    now = lobby.clock()
-    with lobby.database.write() as session:
-        outbox.finish(session, message, MessageState.DROPPED, now=now, detail=dropped.reason)
-        if dropped.hold:
-            letter_states.hold(
-                session, message.subject_id, dropped.reason, keyring=lobby.keyring, now=now
-            )
-    log.debug("mail", kind=message.kind, state=MessageState.DROPPED, reason=dropped.reason)
-
-
-def _record(lobby: Lobby, message: OutboxMessage, state: MessageState, detail: str) -> None:
-    now = lobby.clock()
-    with lobby.database.write() as session:
-        ended = outbox.finish(session, message, state, now=now, detail=detail)
-        if ended and message.kind is MessageKind.LETTER:
-            letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)

@@ -1,0 +1,10 @@
+"""What runs beside the server: mail, and what is due. No rules of its own, but the transactions."""
+
+from lobby.worker.loop import run as run
+from lobby.worker.parliament import sync_if_due as sync_if_due
+from lobby.worker.parliament import sync_members as sync_members
+from lobby.worker.parliament import sync_members_if_due as sync_members_if_due
+from lobby.worker.parliament import sync_motion as sync_motion
+from lobby.worker.parliament import sync_saved_motion as sync_saved_motion
+from lobby.worker.post import deliver_due as deliver_due
+from lobby.worker.post import keep_house as keep_house

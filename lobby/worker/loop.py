@@ -1,0 +1,67 @@
+"""The loop: mail in this thread, motions and members beside it, so that none waits for another."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from lobby.services.lobby import Lobby
+from lobby.worker.parliament import sync_if_due, sync_members_if_due
+from lobby.worker.post import deliver_due, keep_house
+
+IDLE_SECONDS = 0.5
+HOUSEKEEPING_SECONDS = 60.0
+FOLLOW_SECONDS = 20.0
+PATIENCE_SECONDS = 2.0  # with requests to Parliament that are under way when we stop
+log = structlog.get_logger()
+
+
+def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECONDS) -> None:
+    """Work until told to stop.
+
+    `look_every` is how many seconds lie between two looks at what is due to be asked for.
+    """
+    beside = [
+        threading.Thread(
+            target=follow, args=(lobby, stop, sync, look_every), name=name, daemon=True
+        )
+        for name, sync in (("motions", sync_if_due), ("members", sync_members_if_due))
+    ]
+    for thread in beside:
+        thread.start()
+    next_housekeeping = 0.0
+    while not stop.is_set():
+        with _going_on(stop):
+            if time.monotonic() >= next_housekeeping:
+                next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
+                keep_house(lobby)
+            if not deliver_due(lobby):
+                stop.wait(IDLE_SECONDS)
+    patience_ends = time.monotonic() + PATIENCE_SECONDS
+    for thread in beside:
+        thread.join(max(0.0, patience_ends - time.monotonic()))
+
+
+def follow(
+    lobby: Lobby,
+    stop: threading.Event,
+    sync: Callable[[Lobby, threading.Event], object],
+    look_every: float,
+) -> None:
+    """Call `sync`, which knows itself whether it is due, every so many seconds until the end."""
+    while not stop.is_set():
+        with _going_on(stop):
+            sync(lobby, stop)
+            stop.wait(look_every)
+
+
+@contextmanager
+def _going_on(stop: threading.Event) -> Iterator[None]:
+    """An error is logged, and the work goes on: a loop outlives whatever one round meets."""
+    try:
+        yield
+    except Exception:
+        log.exception("worker_round_failed")
+        stop.wait(IDLE_SECONDS)

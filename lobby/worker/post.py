@@ -1,0 +1,114 @@
+"""Delivering mail: claim, commit, talk, record. No transaction is open while a mail travels.
+
+A round takes what is due and hands it over on several connections at once, each in a thread.
+"""
+
+import threading
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
+
+import structlog
+
+from lobby.models import MessageKind, MessageState, OutboxMessage
+from lobby.services import (
+    letter_states,
+    messages,
+    outbox,
+    parliament_sessions,
+    relays,
+    seat_watches,
+    signature_states,
+)
+from lobby.services.couriers import TAKEN_OVER, Delivery
+from lobby.services.lobby import Lobby
+from lobby.services.messages import Dropped
+from lobby.worker.ledger import Ledger
+
+# A round waits for its slowest connection: long enough for that not to matter, and short enough
+# to end well within a claim's lease.
+BATCH_OF_A_CONNECTION = 25
+log = structlog.get_logger()
+
+
+def deliver_due(lobby: Lobby) -> int:
+    """Deliver one batch of what is due; how many were attempted. None while the relay rests."""
+    connections = lobby.settings.smtp_connections
+    with lobby.database.write() as session:
+        now, relay = lobby.clock(), lobby.courier.relay
+        most = relays.room(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
+        claimed = outbox.claim(session, now=now, limit=most, pace=lobby.pace) if most else []
+    return _Round(lobby, claimed).run(connections) if claimed else 0
+
+
+def keep_house(lobby: Lobby) -> None:
+    """Settle attempts of workers that died, and end what was never confirmed."""
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        for message in outbox.release_stale(session, now=now):
+            uncertain = MessageState.UNCERTAIN
+            letter_states.delivered(
+                session, message.subject_id, uncertain, detail="no answer", now=now
+            )
+        signature_states.expire(session, now=now)
+        parliament_sessions.lapse_motions(session, now=now)
+        seat_watches.tell(session, keyring=lobby.keyring, now=now)
+
+
+class _Round:
+    """Messages that were claimed together. Each thread takes the next one that is left."""
+
+    def __init__(self, lobby: Lobby, claimed: list[OutboxMessage]) -> None:
+        self._lobby = lobby
+        self._left = deque(claimed)
+        self._ledger = Ledger(lobby)
+        self._lock = threading.Lock()
+        self._attempted = 0
+        self._trouble: list[str] = []  # with the relay, in a row
+
+    def run(self, connections: int) -> int:
+        """Deliver them; how many were attempted before the relay gave too much trouble."""
+        threads = min(connections, len(self._left))
+        if threads == 1:
+            self._work()
+        else:
+            with ThreadPoolExecutor(threads, thread_name_prefix="post") as pool:
+                for done in [pool.submit(self._work) for _ in range(threads)]:
+                    done.result()
+        self._ledger.end_round(list(self._left), self._trouble)
+        return self._attempted
+
+    def _work(self) -> None:
+        while (message := self._next()) is not None:
+            delivery = self._attempt(message)
+            self._note_trouble(delivery)
+            if delivery.state is not None:
+                self._ledger.note(message, delivery.state, delivery.detail)
+                log.info("mail", kind=message.kind, state=delivery.state, attempt=message.attempt)
+        self._ledger.flush()
+
+    def _next(self) -> OutboxMessage | None:
+        with self._lock:
+            if not self._left or len(self._trouble) >= relays.MOST_FAILURES:
+                return None
+            self._attempted += 1
+            return self._left.popleft()
+
+    def _note_trouble(self, delivery: Delivery) -> None:
+        with self._lock:
+            if delivery.is_relay_trouble:
+                self._trouble.append(delivery.detail)
+            elif delivery.state is not None:
+                self._trouble.clear()
+
+    def _attempt(self, message: OutboxMessage) -> Delivery:
+        lobby = self._lobby
+        with lobby.database.read() as session:
+            rendered = messages.render(session, message, lobby.post, now=lobby.clock())
+        if isinstance(rendered, Dropped):
+            self._ledger.drop(message, rendered)
+            log.debug("mail", kind=message.kind, reason=rendered.reason)
+            return TAKEN_OVER
+        if message.kind is MessageKind.LETTER:
+            return lobby.courier.deliver(rendered, lambda: self._ledger.commit_to_dot(message))
+        # It may be repeated, so that there is nothing to commit to.
+        return lobby.courier.deliver(rendered, lambda: True)
