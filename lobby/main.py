@@ -17,6 +17,8 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import worker
 from lobby.api import errors as api_errors
+from lobby.api import signed_answers
+from lobby.api.hot_route import HotRoute
 from lobby.api.middleware import Guard, Watch
 from lobby.api.routes import router as api_router
 from lobby.services import signatures
@@ -49,11 +51,13 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
+    app.state.signed_answers = signed_answers.prebuilt(the_lobby)
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(HotRoute)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)
@@ -97,7 +101,7 @@ def _recorder(lobby: Lobby) -> Any:
     """One transaction for a batch of signatures."""
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
-        with lobby.database.write() as session:
+        with lobby.database.write(is_public=False) as session:
             return signatures.record(
                 session,
                 requests,

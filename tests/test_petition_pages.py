@@ -192,7 +192,7 @@ def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
         assert told.count(message) == 2  # in the summary and beside the field
 
 
-class Busy(GroupCommit):
+class Busy(GroupCommit[SignatureRequest, Outcome]):
     """An intake whose queue is full."""
 
     async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base

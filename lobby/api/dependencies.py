@@ -56,7 +56,7 @@ ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 WriteSession = Annotated[Session, Depends(_writing, scope="function")]
 
 
-def _anyone(request: Request, session: ReadSession) -> Caller | None:
+def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
     """Who calls, or None without a key. A key that is given must be good."""
     header = request.headers.get("Authorization")
     if header is None:
@@ -64,10 +64,11 @@ def _anyone(request: Request, session: ReadSession) -> Caller | None:
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("key_invalid", "Send the key as 'Authorization: Bearer ...'.")
-    return organisations.caller_of(session, key.strip())
+    with lobby.database.read() as session:
+        return organisations.caller_of(session, key.strip())
 
 
-Anyone = Annotated[Caller | None, Depends(_anyone)]
+Anyone = Annotated[Caller | None, Depends(caller_of)]
 
 
 def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:

@@ -99,6 +99,9 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 
 def _template(scope: Scope) -> str:
     """The route as declared, with the prefixes of its routers, which `route.path` lacks."""
+    named = scope.get("route_template")  # past the router
+    if isinstance(named, str):
+        return named
     whole: Any = scope.get("fastapi", {}).get("effective_route_context")
     found = getattr(whole or scope.get("route"), "path", None)
     return found if isinstance(found, str) else "(none)"

@@ -1,9 +1,9 @@
 """Signatures: the hot route, bulk, the links in mails, and reading one's own."""
 
 from fastapi import APIRouter, Request, Response
-from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
+from lobby.api import signing
 from lobby.api.dependencies import (
     Anyone,
     Now,
@@ -18,7 +18,6 @@ from lobby.api.schemas.letter import letter_text
 from lobby.api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from lobby.api.schemas.signature import (
     ConfirmedAnswer,
-    MotionSeen,
     NewSignature,
     PetitionCount,
     SignatureAnswer,
@@ -30,13 +29,9 @@ from lobby.api.schemas.signature import (
 )
 from lobby.models import Campaign, Petition, Scope, SignatureState
 from lobby.services import letters, petitions, seat_views, seat_watches, signature_states
-from lobby.services.group_commit import GroupCommit
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["signatures"])
-MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm your signature."
 
 
 @router.post("/petitions/{slug}/signatures", status_code=201)
@@ -44,13 +39,12 @@ async def sign(slug: Slug, body: NewSignature, request: Request, caller: Anyone)
     """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
 
     On disk when answered. Repeating a request does no harm: one signature an address and petition.
+    Most requests are answered by `api.hot_route` before they come here.
     """
-    lobby: Lobby = request.app.state.lobby
-    intake: GroupCommit = request.app.state.intake
-    outcome = await intake.record(body.as_request(slug, caller.partner_id if caller else None))
-    if outcome.error is not None:
-        raise outcome.error
-    answer = await run_in_threadpool(_signed_answer, lobby, slug, outcome)
+    answers, outcome = await signing.sign(
+        request.app.state, slug, body, caller.partner_id if caller else None
+    )
+    answer = answers.answer(outcome.constituency_code or "")
     if caller and Scope.SIGNATURES_READ in caller.scopes:
         answer.id = outcome.signature_id
     return answer
@@ -130,21 +124,3 @@ def read_signatures(
     )
     page.link_next(request, response, [signature.id for signature, _ in found])
     return [signature_answer(*pair) for pair in found[: page.limit]]
-
-
-def _signed_answer(lobby: Lobby, slug: str, outcome: Outcome) -> SignedAnswer:
-    with lobby.database.read() as session:
-        petition = petitions.public(session, slug)
-        code = outcome.constituency_code or ""
-        seen = seat_views.of_petition(session, petition, code, now=lobby.clock())
-    motion = seen.motion and MotionSeen(
-        number=seen.motion.number,
-        title=seen.motion.title,
-        signed_by_member=seen.is_signed_by_member,
-    )
-    return SignedAnswer(
-        constituency=constituency_answer(seen.constituency),
-        member=member_answer(seen.member, seen.constituency),
-        motion=motion,
-        message=MESSAGE,
-    )

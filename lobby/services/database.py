@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
 
+from lobby.services import bulk_inserts
 from lobby.services.errors import Unavailable
 from lobby.settings import ROOT
 
@@ -33,6 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
+        self.version = 0  # of what the public can read; an update that is lost does no harm
         if self.is_sqlite:
             folder = Path(url.removeprefix("sqlite:///")).parent
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,10 +47,15 @@ class Database:
             self._reader = self._writer
 
     @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back on an error."""
+    def write(self, *, is_public: bool = True) -> Iterator[Session]:
+        """A session in one transaction: committed at the end, rolled back on an error.
+
+        Without `is_public` nothing changes that the public can read, and prebuilt answers stay.
+        """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+        if is_public:
+            self.version += 1
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -105,7 +112,13 @@ def insert_ignore(session: Session, table: sa.Table, rows: list[dict[str, Any]])
     Values must be given for every column without a default of the database.
     """
     if rows:  # with an empty list SQLAlchemy would insert one row of defaults
-        session.connection().execute(_insert(session, table).on_conflict_do_nothing(), rows)
+        bulk_inserts.insert(session, table, rows, is_ignoring=True)
+
+
+def insert(session: Session, table: sa.Table, rows: list[dict[str, Any]]) -> None:
+    """Insert rows, all with the same columns; nothing where there are none."""
+    if rows:
+        bulk_inserts.insert(session, table, rows, is_ignoring=False)
 
 
 def upsert(

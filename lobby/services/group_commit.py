@@ -1,33 +1,43 @@
 """Requests that arrive together share one transaction, and each is answered after its commit.
 
 One thread a process commits; no timer: a batch is whatever arrived while the last one committed,
-so a lone request waits for nothing. A batch that fails is tried again one by one, so that a bad
-request fails alone.
+so a lone request waits for nothing. A batch that fails is halved and tried again until what spoils
+it stands alone, so that a bad request fails alone. Answers go back to the event loop a batch at a
+time: waking it for each would cost more than the rest of this module.
 """
 
 import asyncio
-import contextlib
-import queue
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
+from typing import Generic, TypeVar
 
 from lobby.services.errors import Unavailable
-from lobby.services.signatures import Outcome, SignatureRequest
 
 LARGEST_BATCH = 500
 LONGEST_QUEUE = 5000
-# Records a batch in one transaction and returns after its commit.
-Recorder = Callable[[Sequence[SignatureRequest]], list[Outcome]]
-_Waiting = tuple[SignatureRequest, "Future[Outcome]"]
+Request = TypeVar("Request")
+Outcome = TypeVar("Outcome")
 
 
-class GroupCommit:
-    """Takes single requests from the event loop and records them in batches."""
+class GroupCommit(Generic[Request, Outcome]):
+    """Takes single requests from the event loop and records them in batches.
 
-    def __init__(self, recorder: Recorder, *, longest_queue: int = LONGEST_QUEUE) -> None:
+    The recorder writes a batch in one transaction, and after its commit returns an outcome for
+    each.
+    """
+
+    def __init__(
+        self,
+        recorder: Callable[[Sequence[Request]], Sequence[Outcome]],
+        *,
+        longest_queue: int = LONGEST_QUEUE,
+    ) -> None:
         self._recorder = recorder
-        self._queue: queue.Queue[_Waiting | None] = queue.Queue(longest_queue)
+        self._longest_queue = longest_queue
+        self._waiting: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
+        self._changed = threading.Condition()
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
 
     def start(self) -> None:
@@ -37,47 +47,59 @@ class GroupCommit:
     def stop(self) -> None:
         """Commit what is waiting, then end."""
         if self._thread.is_alive():
-            self._queue.put(None)
+            with self._changed:
+                self._is_stopping = True
+                self._changed.notify()
             self._thread.join()
 
-    async def record(self, request: SignatureRequest) -> Outcome:
+    async def record(self, request: Request) -> Outcome:
         """The outcome, once it is on disk. Unavailable where too many are waiting."""
-        future: Future[Outcome] = Future()
-        try:
-            self._queue.put_nowait((request, future))
-        except queue.Full as error:
-            message = "Very many people are signing right now. Please try again in a moment."
-            raise Unavailable("busy", message, retry_after=2) from error
-        return await asyncio.wrap_future(future)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        with self._changed:
+            if len(self._waiting) >= self._longest_queue:
+                message = "Very many people are signing right now. Please try again in a moment."
+                raise Unavailable("busy", message, retry_after=2)
+            self._waiting.append((request, future))
+            if len(self._waiting) == 1:
+                self._changed.notify()
+        return await future
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, is_last = self._drain(first)
+        while batch := self._next_batch():
             # A request whose client has gone is left out, unless it is being recorded already.
-            alive = [item for item in batch if item[1].set_running_or_notify_cancel()]
-            self._record(alive)
-            if is_last:
-                return
+            self._record([item for item in batch if not item[1].cancelled()])
 
-    def _drain(self, first: _Waiting) -> tuple[list[_Waiting], bool]:
-        batch = [first]
-        with contextlib.suppress(queue.Empty):
-            while len(batch) < LARGEST_BATCH:
-                item = self._queue.get_nowait()
-                if item is None:
-                    return batch, True
-                batch.append(item)
-        return batch, False
+    def _next_batch(self) -> list[tuple[Request, "asyncio.Future[Outcome]"]]:
+        """What waits, in the order in which it came; nothing only at the end."""
+        with self._changed:
+            while not self._waiting and not self._is_stopping:
+                self._changed.wait()
+            size = min(len(self._waiting), LARGEST_BATCH)
+            return [self._waiting.popleft() for _ in range(size)]
 
-    def _record(self, batch: list[_Waiting]) -> None:
-        try:
-            outcomes = self._recorder([request for request, _ in batch]) if batch else []
-        except Exception as error:  # whatever it is, it belongs to those who wait
-            if len(batch) == 1:
-                batch[0][1].set_exception(error)
-            else:
-                for item in batch:
-                    self._record([item])
+    def _record(self, batch: list[tuple[Request, "asyncio.Future[Outcome]"]]) -> None:
+        if not batch:
             return
-        for (_, future), outcome in zip(batch, outcomes, strict=True):
+        try:
+            outcomes = self._recorder([request for request, _ in batch])
+        except Exception as error:  # whatever it is, it belongs to those who wait
+            if len(batch) > 1:
+                middle = len(batch) // 2
+                self._record(batch[:middle])
+                self._record(batch[middle:])
+            else:
+                batch[0][1].get_loop().call_soon_threadsafe(_fail, batch[0][1], error)
+            return
+        futures = [future for _, future in batch]
+        futures[0].get_loop().call_soon_threadsafe(_settle, futures, outcomes)
+
+
+def _settle(futures: "list[asyncio.Future[Outcome]]", outcomes: Sequence[Outcome]) -> None:
+    for future, outcome in zip(futures, outcomes, strict=True):
+        if not future.done():  # its client may have gone
             future.set_result(outcome)
+
+
+def _fail(future: "asyncio.Future[Outcome]", error: Exception) -> None:
+    if not future.done():
+        future.set_exception(error)

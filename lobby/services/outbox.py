@@ -26,6 +26,7 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import new_id, table_of
+from lobby.services.database import insert
 from lobby.services.pacing import AT_ONCE, Pace
 
 MAILS_A_DAY = 5
@@ -39,6 +40,15 @@ _DURATION = re.compile(
     r"\b(?P<number>[0-9]{1,5}) ?(?P<unit>s(ec(ond)?s?)?|m(in(ute)?s?)?)\b", re.IGNORECASE
 )
 _outbox = table_of(OutboxMessage)
+# Put together once: on the hot route that costs more than to send it.
+_MAILS_SINCE = (
+    sa.select(_outbox.c.recipient_index, sa.func.count())
+    .where(
+        _outbox.c.recipient_index.in_(sa.bindparam("indexes", expanding=True)),
+        _outbox.c.created_at > sa.bindparam("since"),
+    )
+    .group_by(_outbox.c.recipient_index)
+)
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 
 
@@ -68,8 +78,7 @@ def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
             if sent[note.recipient_index] > MAILS_A_DAY:
                 continue
         rows.append(_row(note, now))
-    if rows:
-        session.connection().execute(sa.insert(_outbox), rows)
+    insert(session, _outbox, rows)
 
 
 def claim(
@@ -241,14 +250,10 @@ def _row(note: Note, now: datetime) -> dict[str, Any]:
 
 def _sent_today(session: Session, notes: list[Note], now: datetime) -> Counter[bytes]:
     wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
-    statement = (
-        sa.select(_outbox.c.recipient_index, sa.func.count())
-        .where(
-            _outbox.c.recipient_index.in_(wanted), _outbox.c.created_at > now - timedelta(days=1)
-        )
-        .group_by(_outbox.c.recipient_index)
-    )
-    found = session.connection().execute(statement) if wanted else ()
+    if not wanted:
+        return Counter()
+    told = {"indexes": list(wanted), "since": now - timedelta(days=1)}
+    found = session.connection().execute(_MAILS_SINCE, told)
     return Counter({bytes(index): total for index, total in found})
 
 

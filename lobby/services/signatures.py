@@ -33,6 +33,18 @@ Lookup = Callable[[str], PostcodeAnswer]
 HOME = "GB"
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
+# Put together once: on the hot route that costs more than to send it.
+_OF_SUPPORTERS = sa.select(
+    _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
+).where(
+    _signature.c.petition_id.in_(sa.bindparam("petitions", expanding=True)),
+    _signature.c.supporter_id.in_(sa.bindparam("supporters", expanding=True)),
+)
+_BY_SLUG = (
+    select(Petition, col(Campaign.status))
+    .join(Campaign, col(Campaign.id) == Petition.campaign_id)
+    .where(col(Petition.slug).in_(sa.bindparam("slugs", expanding=True)))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,15 +146,10 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
 ) -> dict[str, Petition | LobbyError]:
-    statement = (
-        select(Petition, Campaign)
-        .join(Campaign, col(Campaign.id) == Petition.campaign_id)
-        .where(col(Petition.slug).in_(slugs))
-    )
     found: dict[str, Petition | LobbyError] = {}
-    for petition, campaign in session.exec(statement):
+    for petition, status in session.exec(_BY_SLUG, params={"slugs": list(slugs)}):
         try:
-            petitions.require_open(petition, campaign_status=campaign.status, now=now)
+            petitions.require_open(petition, campaign_status=status, now=now)
             found[petition.slug] = petition
         except LobbyError as error:
             found[petition.slug] = error
@@ -182,13 +189,12 @@ def _insert_new(session: Session, entries: list[_Entry], now: datetime) -> None:
     """Insert what the petition does not have; afterwards each entry knows its row and state."""
     ordered = sorted(entries, key=lambda entry: (entry.petition.id, entry.supporter_id))
     insert_ignore(session, _signature, [_new_row(entry, now) for entry in ordered])
-    statement = sa.select(
-        _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
-    ).where(
-        _signature.c.petition_id.in_({entry.petition.id for entry in entries}),
-        _signature.c.supporter_id.in_({entry.supporter_id for entry in entries}),
-    )
-    rows = {(row[0], row[1]): (row[2], row[3]) for row in session.connection().execute(statement)}
+    wanted = {
+        "petitions": list({entry.petition.id for entry in entries}),
+        "supporters": list({entry.supporter_id for entry in entries}),
+    }
+    found = session.connection().execute(_OF_SUPPORTERS, wanted)
+    rows = {(row[0], row[1]): (row[2], row[3]) for row in found}
     for entry in entries:
         row_id, entry.state = rows[entry.petition.id, entry.supporter_id]
         entry.is_new = row_id == entry.signature_id

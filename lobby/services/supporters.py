@@ -11,10 +11,17 @@ from sqlmodel import Session
 from lobby.models import Consent, Keyring, Private, Supporter
 from lobby.models.base import new_id, table_of
 from lobby.services import texts, wordings
-from lobby.services.database import insert_ignore
+from lobby.services.database import insert, insert_ignore
 
 _supporter = table_of(Supporter)
 _consent = table_of(Consent)
+# Put together once: on the hot route that costs more than to send it.
+_BY_ADDRESS = sa.select(
+    _supporter.c.organisation_id, _supporter.c.email_index, _supporter.c.id
+).where(
+    _supporter.c.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
+    _supporter.c.email_index.in_(sa.bindparam("indexes", expanding=True)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,12 @@ def meet(
         for address in sorted(addresses, key=lambda address: address.index)
     ]
     insert_ignore(session, _supporter, rows)
-    statement = sa.select(
-        _supporter.c.organisation_id, _supporter.c.email_index, _supporter.c.id
-    ).where(
-        _supporter.c.organisation_id.in_({address.organisation_id for address in addresses}),
-        _supporter.c.email_index.in_({address.index for address in addresses}),
-    )
-    return {(row[0], bytes(row[1])): row[2] for row in session.connection().execute(statement)}
+    wanted = {
+        "organisations": list({address.organisation_id for address in addresses}),
+        "indexes": list({address.index for address in addresses}),
+    }
+    found = session.connection().execute(_BY_ADDRESS, wanted)
+    return {(row[0], bytes(row[1])): row[2] for row in found}
 
 
 def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> None:
@@ -92,7 +98,7 @@ def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> N
         }
         for answer in answers
     ]
-    session.connection().execute(sa.insert(_consent), rows)
+    insert(session, _consent, rows)
 
 
 def answers_take_effect(

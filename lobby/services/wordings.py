@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from lobby.models import Organisation, Wording
@@ -13,6 +14,16 @@ from lobby.services.database import insert_ignore
 UPDATES = "updates"
 DEFAULT_UPDATES = (
     "Yes, {organisation} may e-mail me news of this campaign. I can stop this at any time."
+)
+
+_wording = table_of(Wording)
+_IN_FORCE = (
+    sa.select(_wording.c.organisation_id, _wording.c.id)
+    .where(
+        _wording.c.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
+        _wording.c.kind == UPDATES,
+    )
+    .order_by(_wording.c.created_at)
 )
 
 
@@ -32,9 +43,13 @@ def updates_wordings(
     session: Session, organisation_ids: set[UUID], *, now: datetime
 ) -> dict[UUID, UUID]:
     """The id of the wording in force for each organisation; defaults are written down now."""
-    for organisation_id, text in updates_texts(session, organisation_ids).items():
-        set_updates(session, organisation_id, text, now=now)
-    return {key: wording.id for key, wording in _current(session, organisation_ids).items()}
+    found = _current_ids(session, organisation_ids)
+    missing = organisation_ids - found.keys()
+    if missing:
+        for organisation_id, text in updates_texts(session, missing).items():
+            set_updates(session, organisation_id, text, now=now)
+        found |= _current_ids(session, missing)
+    return found
 
 
 def set_updates(session: Session, organisation_id: UUID, text: str, *, now: datetime) -> None:
@@ -48,6 +63,11 @@ def set_updates(session: Session, organisation_id: UUID, text: str, *, now: date
         "created_at": now,
     }
     insert_ignore(session, table_of(Wording), [row])
+
+
+def _current_ids(session: Session, organisation_ids: set[UUID]) -> dict[UUID, UUID]:
+    rows = session.connection().execute(_IN_FORCE, {"organisations": list(organisation_ids)})
+    return {row[0]: row[1] for row in rows}  # of one organisation, the last is in force
 
 
 def _current(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, Wording]:

@@ -1,0 +1,110 @@
+"""Servers to measure, each in a process of its own on a free port of loopback.
+
+`python -m bench.servers KIND PORT` serves: `empty`, the yardstick E, which is FastAPI with the body
+and the response model of signing and nothing behind them; `lobby`, the whole service, with what
+LOBBY_ variables say. BENCH_FSYNC=0.002 makes every commit last that long at least.
+"""
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+import uvicorn
+from fastapi import FastAPI
+
+from lobby import logs
+from lobby.api.schemas.signature import NewSignature, SignedAnswer
+from lobby.main import create_app
+from lobby.settings import ROOT, Settings
+
+
+def empty() -> FastAPI:
+    """E."""
+    app = FastAPI(docs_url=None, redoc_url=None)
+
+    @app.post("/v1/petitions/{slug}/signatures", status_code=201)
+    async def sign(slug: str, body: NewSignature) -> SignedAnswer:  # noqa: ARG001 - it is E
+        return SignedAnswer(constituency=None, member=None, motion=None, message=slug)
+
+    @app.get("/empty")
+    async def nothing() -> dict[str, str]:
+        return {"status": "ok"}
+
+    return app
+
+
+def lobby() -> FastAPI:
+    """The service, its log as in service but for where it goes."""
+    logs.configure()
+    app = create_app(Settings())
+    seconds = float(os.environ.get("BENCH_FSYNC", "0"))
+    if seconds:
+        engine: Any = app.state.lobby.database._writer
+        sa.event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
+    return app
+
+
+@contextlib.contextmanager
+def serving(kind: str, folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
+    """Port and process id of a server that answers; ended at the end."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
+    told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bench.servers", kind, str(port)],
+            cwd=ROOT,
+            env=others | {"LOBBY_DATA_DIR": str(folder)} | told,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait(port, process)
+        yield port, process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used so far, of all its threads."""
+    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> float:
+    """What a process holds in memory by itself and shared, in MB (VmRSS)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+
+
+def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=5).read()
+            return
+        if process.poll() is not None:
+            raise RuntimeError("the server ended at once; see its log")
+        time.sleep(0.05)
+    raise RuntimeError("the server does not answer")
+
+
+def main() -> None:
+    """Serve until told to end."""
+    app = {"empty": empty, "lobby": lobby}[sys.argv[1]]()
+    uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
