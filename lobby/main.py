@@ -17,9 +17,9 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import worker
 from lobby.api import errors as api_errors
-from lobby.api import signed_answers
 from lobby.api.hot_route import HotRoute
 from lobby.api.middleware import Guard, Watch
+from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
 from lobby.services import signatures
 from lobby.services.database import check_schema
@@ -51,7 +51,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
-    app.state.signed_answers = signed_answers.prebuilt(the_lobby)
+    app.state.public_answers = PublicAnswers(the_lobby)
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

@@ -21,13 +21,25 @@ def keepable_bytes(
     request: Request, content: bytes, *, marked: bytes, media_type: str, **headers: Any
 ) -> Response:
     """As `keepable`, for bytes of any kind."""
-    tag = f'"{hashlib.sha256(marked).hexdigest()[:32]}"'
-    kept = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization", **headers}
-    sent = [item.strip().removeprefix("W/") for item in _given(request)]
-    if tag in sent or "*" in sent:
+    tag = tag_of(marked)
+    kept = headers_with(tag) | headers
+    if has(request, tag):
         return Response(status_code=304, headers=kept)
     return Response(content, media_type=media_type, headers=kept)
 
 
-def _given(request: Request) -> list[str]:
-    return request.headers.get("If-None-Match", "").split(",")
+def tag_of(marked: bytes) -> str:
+    """The ETag of what makes an answer another one."""
+    return f'"{hashlib.sha256(marked).hexdigest()[:32]}"'
+
+
+def headers_with(tag: str) -> dict[str, str]:
+    """To be asked for again each time, and told that it is the same."""
+    return {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization"}
+
+
+def has(request: Request, tag: str) -> bool:
+    """Whether the client has said that it holds the answer with this tag."""
+    given = request.headers.get("If-None-Match", "").split(",")
+    sent = [item.strip().removeprefix("W/") for item in given]
+    return tag in sent or "*" in sent

@@ -2,9 +2,6 @@
 
 from lobby.api.schemas.postcode import constituency_answer, member_answer
 from lobby.api.schemas.signature import MotionSeen, SignedAnswer
-from lobby.services import seat_boards
-from lobby.services.lobby import Lobby
-from lobby.services.prebuilt import Prebuilt
 from lobby.services.seat_boards import SeatBoard
 
 MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm your signature."
@@ -38,13 +35,3 @@ class SignedAnswers:
         if found is None:
             found = self._content[code] = self.answer(code).model_dump_json().encode()
         return found
-
-
-def prebuilt(lobby: Lobby) -> Prebuilt[str, SignedAnswers]:
-    """Answers by the slug of their petition."""
-
-    def build(slug: str) -> SignedAnswers:
-        with lobby.database.read() as session:
-            return SignedAnswers(seat_boards.of_petition(session, slug, now=lobby.clock()))
-
-    return Prebuilt(build, lambda: lobby.database.version)

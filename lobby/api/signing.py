@@ -23,7 +23,7 @@ async def sign(
     outcome = await intake.record(body.as_request(slug, partner_id))
     if outcome.error is not None:
         raise outcome.error
-    prebuilt: Prebuilt[str, SignedAnswers] = state.signed_answers
+    prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
     answers = prebuilt.at_hand(slug)
     if answers is None:
         answers = await run_in_threadpool(prebuilt.get, slug)

@@ -4,14 +4,17 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from lobby.api import public_answers
 from lobby.api.caching import keepable
 from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
 from lobby.api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
 from lobby.services import campaigns, tallies, tally_summaries, texts
+from lobby.services.lobby import Lobby
 from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
 from lobby.services.tally_summaries import Grouping, Summary
@@ -28,7 +31,7 @@ _Day = Annotated[
 ]
 
 
-def _wanted(
+async def _wanted(  # as a plain function it would cost the hot answer a thread
     standing: Standing | None = None,
     eligibility: Eligibility | None = None,
     party: _Text = None,
@@ -58,18 +61,12 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     response_model=TallyAnswer,
     responses={200: {"content": {CSV: {}}}},
 )
-def read_tally(
-    slug: Slug,
-    request: Request,
-    session: ReadSession,
-    now: Now,
-    wanted: Wanted,
-) -> Response:
+async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
-    tally, rows = _find(session, slug, wanted, now)
-    if wants_csv(request):
-        return _csv(request, slug, rows)
-    return keepable(request, tally_answer(tally, rows), but={"as_of"})
+    state = request.app.state
+    if wanted == TallyFilter() and not wants_csv(request):
+        return await public_answers.answer(request, state.public_answers.tallies, slug)
+    return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
 
 
 @router.get("/campaigns/{slug}/tally.csv", response_class=Response)
@@ -102,6 +99,14 @@ def download_summary(
     """The rows of one grouping as CSV."""
     text = summary_csv(_summary(session, slug, now).by(by))
     return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
+
+
+def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) -> Response:
+    with lobby.database.read() as session:
+        tally, rows = _find(session, slug, wanted, lobby.clock())
+    if wants_csv(request):
+        return _csv(request, slug, rows)
+    return keepable(request, tally_answer(tally, rows), but={"as_of"})
 
 
 def _summary(session: Session, slug: str, now: datetime) -> Summary:

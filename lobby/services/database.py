@@ -34,7 +34,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self.version = 0  # of what the public can read; an update that is lost does no harm
+        self._version = 0  # of what the public can read, as far as this process changed it
         if self.is_sqlite:
             folder = Path(url.removeprefix("sqlite:///")).parent
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -55,7 +55,11 @@ class Database:
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
         if is_public:
-            self.version += 1
+            self._version += 1  # two at once may count as one: both make it another
+
+    def read_version(self) -> int:
+        """Changes with every commit of this process that changes what the public can read."""
+        return self._version
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -1,8 +1,9 @@
 """Answers that many ask for, built once for all of them.
 
-While little happens an answer is never older than the last change in this process: a change is seen
-by the next reader. While much happens it is built at most about once a second, however many ask.
-Changes by other processes are seen within a second.
+An answer is built anew as soon as something has changed in this process, so that who changes
+something sees it at the next look. But building may take a tenth of the time and no more, with two
+seconds in hand for a start: under load, answers are a little older instead. Changes by other
+processes, and what changes with time alone, are seen within a second.
 """
 
 import threading
@@ -10,45 +11,53 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-LONGEST = 1.0  # seconds that a value is kept without a look at what it was built from
-MOST_KEYS = 1000
-BURST = 10.0  # builds beyond one a second, while little happens
+LONGEST = timedelta(seconds=1)
+SHARE = 0.1
+MOST_IN_HAND = 2.0  # seconds of building
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept(Generic[Value]):
     """`version` is that of the data before the value was built."""
 
     value: Value
     version: int
-    built_at: float
-    credit: float
+    built_at: datetime
 
 
 class Prebuilt(Generic[Key, Value]):
-    """Values by key. `build` may be slow and may raise, which is kept for nobody.
+    """Values by key. `build` may be slow; what it raises is kept for nobody.
 
     `version` changes with every change of the data in this process.
     """
 
-    def __init__(self, build: Callable[[Key], Value], version: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        build: Callable[[Key], Value],
+        *,
+        version: Callable[[], int],
+        clock: Callable[[], datetime],
+        most_keys: int = 1000,
+    ) -> None:
         self._build = build
         self._version = version
+        self._clock = clock
+        self._most_keys = most_keys
         self._kept: OrderedDict[Key, _Kept[Value]] = OrderedDict()
-        self._lock = threading.Lock()  # of the dict: held for moments
         self._building = threading.Lock()
+        self._in_hand, self._counted_at = MOST_IN_HAND, time.monotonic()
 
     def at_hand(self, key: Key) -> Value | None:
         """The value if it is good enough now, without any work; None where it has to be built."""
         kept = self._kept.get(key)
-        if kept is None:
+        if kept is None or self._clock() - kept.built_at >= LONGEST:
             return None
-        age = time.monotonic() - kept.built_at
-        is_good = age < LONGEST and (kept.version == self._version() or kept.credit < 1)
+        is_good = kept.version == self._version() or self._seconds_in_hand() <= 0
         return kept.value if is_good else None
 
     def get(self, key: Key) -> Value:
@@ -61,14 +70,16 @@ class Prebuilt(Generic[Key, Value]):
             return found if found is not None else self._rebuilt(key)
 
     def _rebuilt(self, key: Key) -> Value:
-        before = self._kept.get(key)
-        version = self._version()
+        version, built_at, begun = self._version(), self._clock(), time.monotonic()
         value = self._build(key)
-        now = time.monotonic()
-        credit = BURST if before is None else before.credit - 1 + now - before.built_at
-        with self._lock:
-            self._kept[key] = _Kept(value, version, now, max(0.0, min(BURST, credit)))
-            self._kept.move_to_end(key)
-            if len(self._kept) > MOST_KEYS:
-                self._kept.popitem(last=False)
+        self._in_hand = self._seconds_in_hand() - (time.monotonic() - begun)
+        self._counted_at = time.monotonic()
+        self._kept[key] = _Kept(value, version, built_at)
+        self._kept.move_to_end(key)
+        if len(self._kept) > self._most_keys:
+            self._kept.popitem(last=False)
         return value
+
+    def _seconds_in_hand(self) -> float:
+        earned = (time.monotonic() - self._counted_at) * SHARE
+        return min(MOST_IN_HAND, self._in_hand + earned)

@@ -1,0 +1,103 @@
+"""What the public reads of campaigns, petitions and tallies, made once for all who read it."""
+
+import gzip
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from lobby.api import caching
+from lobby.api.schemas.campaign import campaign_answer
+from lobby.api.schemas.petition import petition_answer
+from lobby.api.schemas.tally import tally_answer
+from lobby.api.signed_answers import SignedAnswers
+from lobby.services import campaign_views, campaigns, petitions, seat_boards, tallies
+from lobby.services.lobby import Lobby
+from lobby.services.prebuilt import Prebuilt
+
+WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
+MOST_KEYS, MOST_TALLIES = 1000, 50  # a tally has some 300 KB
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as bytes, plain and packed, with the tag that tells it from others."""
+
+    content: bytes
+    packed: bytes | None
+    tag: str
+
+    @classmethod
+    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "Kept":
+        """`but` are fields that only tell the time of the answer."""
+        content = answer.model_dump_json().encode()
+        marked = answer.model_dump_json(exclude=but).encode() if but else content
+        is_large = len(content) >= WORTH_PACKING
+        packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
+        return cls(content, packed, caching.tag_of(marked))
+
+    def response(self, request: Request) -> Response:
+        """For a client that may have it already, and may take it packed."""
+        headers = caching.headers_with(self.tag)
+        if caching.has(request, self.tag):
+            return Response(status_code=304, headers=headers)
+        if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers |= {"Content-Encoding": "gzip", "Vary": headers["Vary"] + ", Accept-Encoding"}
+            return Response(self.packed, media_type=caching.MEDIA_TYPE, headers=headers)
+        return Response(self.content, media_type=caching.MEDIA_TYPE, headers=headers)
+
+
+class PublicAnswers:
+    """By slug. What a key would see beyond it is not in here."""
+
+    def __init__(self, lobby: Lobby) -> None:
+        self._lobby = lobby
+        self.campaigns = self._prebuilt(self._campaign)
+        self.petitions = self._prebuilt(self._petition)
+        self.tallies = self._prebuilt(self._tally, most_keys=MOST_TALLIES)
+        self.signed = self._prebuilt(self._signed)
+
+    def _prebuilt(
+        self, build: Callable[[Session, str], Value], *, most_keys: int = MOST_KEYS
+    ) -> Prebuilt[str, Value]:
+        database = self._lobby.database
+
+        def within(slug: str) -> Value:
+            with database.read() as session:
+                return build(session, slug)
+
+        return Prebuilt(
+            within, version=database.read_version, clock=self._lobby.clock, most_keys=most_keys
+        )
+
+    def _campaign(self, session: Session, slug: str) -> Kept:
+        campaign = campaigns.public(session, slug)
+        view = campaign_views.of_campaign(session, campaign, now=self._lobby.clock())
+        return Kept.of(campaign_answer(view))
+
+    def _petition(self, session: Session, slug: str) -> Kept:
+        petition = petitions.public(session, slug)
+        view = campaign_views.of_petition(session, petition, now=self._lobby.clock())
+        return Kept.of(petition_answer(view))
+
+    def _tally(self, session: Session, slug: str) -> Kept:
+        campaign = campaigns.public(session, slug)
+        tally = tallies.of_campaign(session, campaign, now=self._lobby.clock())
+        return Kept.of(tally_answer(tally, tally.rows), but={"as_of"})
+
+    def _signed(self, session: Session, slug: str) -> SignedAnswers:
+        now = self._lobby.clock()
+        return SignedAnswers(seat_boards.of_petition(session, slug, now=now))
+
+
+async def answer(request: Request, prebuilt: Prebuilt[str, Kept], slug: str) -> Response:
+    """A prebuilt answer; what has to be built is built beside the event loop."""
+    kept = prebuilt.at_hand(slug)
+    if kept is None:
+        kept = await run_in_threadpool(prebuilt.get, slug)
+    return kept.response(request)
