@@ -2,10 +2,11 @@
 
 import gc
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,11 +22,12 @@ from lobby.api.hot_route import HotRoute
 from lobby.api.middleware import Guard, Watch
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
-from lobby.services import signatures
+from lobby.services import signature_states, signatures
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
 from lobby.services.group_commit import GroupCommit
 from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Outcome, SignatureRequest
 from lobby.settings import Settings
 from lobby.web import errors as web_errors
@@ -51,6 +53,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
+    app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
     app.include_router(api_router)
     app.include_router(web_router)
@@ -75,7 +78,9 @@ def __getattr__(name: str) -> Any:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     lobby: Lobby = app.state.lobby
     check_schema(lobby.database)
-    app.state.intake.start()
+    intakes = (app.state.intake, app.state.confirmations)
+    for intake in intakes:
+        intake.start()
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
     if lobby.settings.worker == "inline":
@@ -85,7 +90,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop.set()
     if thread.is_alive():
         thread.join()
-    app.state.intake.stop()
+    for intake in intakes:
+        intake.stop()
     if app.state.owns_lobby:
         lobby.close()
 
@@ -97,7 +103,7 @@ def _calm_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _recorder(lobby: Lobby) -> Any:
+def _recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outcome]]:
     """One transaction for a batch of signatures."""
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
@@ -111,6 +117,16 @@ def _recorder(lobby: Lobby) -> Any:
             )
 
     return record
+
+
+def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
+    """One transaction for a batch of confirmations."""
+
+    def confirm(ids: Sequence[UUID]) -> list[Confirmed]:
+        with lobby.database.write() as session:
+            return signature_states.confirm_all(session, ids, now=lobby.clock())
+
+    return confirm
 
 
 async def _answer_to(request: Request, error: Exception) -> Response:

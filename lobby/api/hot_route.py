@@ -1,11 +1,13 @@
-"""The public's way to sign, past everything that such a request does not need: plain ASGI.
+"""What the public asks for most, past everything that such a request does not need: plain ASGI.
 
-FastAPI's own way to a route costs several times what signing does. Whatever is not the common case
-(a key, another form of body, anything wrong with the input) is handed on to the route in
-`api.signatures`, which declares the call and answers the rest: nothing is decided twice.
+FastAPI's own way to a route costs several times what signing does. So a signature, and an answer
+that is at hand as bytes, are dealt with here. Whatever is not the common case (a key, a query,
+another form of body, anything wrong with the input) is handed on to the route that declares the
+call and answers the rest: nothing is decided twice.
 """
 
 import re
+from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -15,55 +17,89 @@ from lobby.api import errors, signing
 from lobby.api.schemas.signature import NewSignature
 from lobby.services.errors import LobbyError
 
-TEMPLATE = "/v1/petitions/{slug}/signatures"
-LARGEST = 100_000  # bytes: with the longest comment it is some thousands
-_PATH = re.compile(r"/v1/petitions/([a-z0-9-]{1,80})/signatures")
-_HEADERS = (b"content-type", b"application/json")
+LARGEST = 100_000  # bytes: a signature with the longest comment has some thousands
+SIGN = "/v1/petitions/{slug}/signatures"
+READS = {
+    "/v1/petitions/{slug}": "petitions",
+    "/v1/campaigns/{slug}": "campaigns",
+    "/v1/campaigns/{slug}/tally": "tallies",
+}
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(template.replace("{slug}", "([a-z0-9-]{1,80})"))
+
+
+_JSON = (b"content-type", b"application/json")
+_SIGN = _pattern(SIGN)
+_READS = [(_pattern(template), template, name) for template, name in READS.items()]
 
 
 class HotRoute:
-    """In front of the application. Takes signatures of the public, and nothing else."""
+    """In front of the application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
-        slug = _slug_of(scope)
-        if slug is None:
-            await self._app(scope, receive, send)
-            return
-        content, is_whole = await _read(receive)
-        try:
-            body = NewSignature.model_validate_json(content) if is_whole else None
-        except (ValidationError, LobbyError):
-            body = None
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            headers = dict(scope["headers"])
+            if b"authorization" not in headers and not scope["query_string"]:
+                if scope["method"] == "POST":
+                    return await self._post(scope, receive, send, headers)
+                if scope["method"] == "GET" and await _read(scope, receive, send, headers):
+                    return None
+        return await self._app(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
+        found = _SIGN.fullmatch(scope["path"])
+        if not found or not headers.get(b"content-type", b"").startswith(b"application/json"):
+            return await self._app(scope, receive, send)
+        content, is_whole = await _content(receive)
+        body = _parsed(content) if is_whole else None
         if body is None:  # the other way says what is wrong
-            await self._app(scope, _again(content, is_whole, receive), send)
-            return
-        scope["route_template"] = TEMPLATE
-        try:
-            answers, outcome = await signing.sign(scope["app"].state, slug, body)
-        except LobbyError as error:
-            answer = await errors.problem(Request(scope), error)
-            await answer(scope, receive, send)
-            return
-        await _send(send, answers.content(outcome.constituency_code or ""))
+            return await self._app(scope, _again(content, is_whole, receive), send)
+        scope["route_template"] = SIGN
+        return await _sign(scope, receive, send, found[1], body)
 
 
-def _slug_of(scope: Scope) -> str | None:
-    """The petition of a request that is ours to answer; None for every other request."""
-    if scope["type"] != "http" or scope["method"] != "POST":
+async def _sign(scope: Scope, receive: Receive, send: Send, slug: str, body: NewSignature) -> None:
+    try:
+        answers, outcome = await signing.sign(scope["app"].state, slug, body)
+    except LobbyError as error:
+        problem = await errors.problem(Request(scope), error)
+        await problem(scope, receive, send)
+        return
+    content = answers.content(outcome.constituency_code or "")
+    length = (b"content-length", str(len(content)).encode())
+    start = {"type": "http.response.start", "status": 201, "headers": [_JSON, length]}
+    await send(start)
+    await send({"type": "http.response.body", "body": content})
+
+
+async def _read(scope: Scope, receive: Receive, send: Send, headers: Any) -> bool:
+    """Answer with what is at hand as bytes; False where there is nothing, or CSV is asked for."""
+    for pattern, template, name in _READS:
+        found = pattern.fullmatch(scope["path"])
+        if found and b"text/csv" not in headers.get(b"accept", b""):
+            kept = getattr(scope["app"].state.public_answers, name).at_hand(found[1])
+            if kept is None:
+                return False
+            scope["route_template"] = template
+            await kept.response(Request(scope))(scope, receive, send)
+            return True
+    return False
+
+
+def _parsed(content: bytes) -> NewSignature | None:
+    try:
+        return NewSignature.model_validate_json(content)
+    except (ValidationError, LobbyError):
         return None
-    found = _PATH.fullmatch(scope["path"])
-    if found is None:
-        return None
-    headers = dict(scope["headers"])
-    is_common = headers.get(b"content-type", b"").startswith(b"application/json")
-    return found[1] if is_common and b"authorization" not in headers else None
 
 
-async def _read(receive: Receive) -> tuple[bytes, bool]:
+async def _content(receive: Receive) -> tuple[bytes, bool]:
     """The body, and whether that is all of it: we stop where it grows too large."""
     content, more = b"", True
     while more and len(content) <= LARGEST:
@@ -83,9 +119,3 @@ def _again(content: bytes, is_whole: bool, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return replay
-
-
-async def _send(send: Send, content: bytes) -> None:
-    headers = [_HEADERS, (b"content-length", str(len(content)).encode())]
-    await send({"type": "http.response.start", "status": 201, "headers": headers})
-    await send({"type": "http.response.body", "body": content})

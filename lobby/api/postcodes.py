@@ -1,27 +1,26 @@
 """Where a postcode is."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 
-from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.api.schemas.postcode import PostcodeAnswer, constituency_answer, member_answer
+from lobby.api.schemas.postcode import PostcodeAnswer
 from lobby.models.postcode import PostcodeStatus
-from lobby.services import seats
 from lobby.services.errors import NotFound
 
 router = APIRouter(tags=["postcodes"])
 
 
 @router.get("/postcodes/{postcode}")
-def look_up(postcode: str, lobby: TheLobby, session: ReadSession, now: Now) -> PostcodeAnswer:
+async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
     """The constituency and the MP of a postcode, in any case and spacing."""
-    found = lobby.postcodes.lookup(postcode)
+    state = request.app.state
+    found = state.lobby.postcodes.lookup(postcode)
     if found.status is PostcodeStatus.UNKNOWN:
         raise NotFound("postcode_unknown", f"We do not know the postcode {found.postcode}.")
-    seat = seats.seat_of(session, found.constituency_code, today=now.date())
-    constituency = seat.constituency if seat else None
+    house = state.public_answers.house.at_hand("")
+    if house is None:
+        house = await run_in_threadpool(state.public_answers.house.get, "")
+    constituency, member = house.get(found.constituency_code, (None, None))
     return PostcodeAnswer(
-        postcode=found.postcode,
-        status=found.status,
-        constituency=constituency_answer(constituency),
-        member=member_answer(seat.member if seat else None, constituency),
+        postcode=found.postcode, status=found.status, constituency=constituency, member=member
     )

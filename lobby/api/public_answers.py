@@ -13,15 +13,22 @@ from sqlmodel import Session
 from lobby.api import caching
 from lobby.api.schemas.campaign import campaign_answer
 from lobby.api.schemas.petition import petition_answer
+from lobby.api.schemas.postcode import (
+    ConstituencyAnswer,
+    MemberAnswer,
+    constituency_answer,
+    member_answer,
+)
 from lobby.api.schemas.tally import tally_answer
 from lobby.api.signed_answers import SignedAnswers
-from lobby.services import campaign_views, campaigns, petitions, seat_boards, tallies
+from lobby.services import campaign_views, campaigns, petitions, seat_boards, seats, tallies
 from lobby.services.lobby import Lobby
 from lobby.services.prebuilt import Prebuilt
 
 WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
 MOST_KEYS, MOST_TALLIES = 1000, 50  # a tally has some 300 KB
 Value = TypeVar("Value")
+House = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +68,7 @@ class PublicAnswers:
         self.petitions = self._prebuilt(self._petition)
         self.tallies = self._prebuilt(self._tally, most_keys=MOST_TALLIES)
         self.signed = self._prebuilt(self._signed)
+        self.house = self._prebuilt(self._house)
 
     def _prebuilt(
         self, build: Callable[[Session, str], Value], *, most_keys: int = MOST_KEYS
@@ -93,6 +101,16 @@ class PublicAnswers:
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()
         return SignedAnswers(seat_boards.of_petition(session, slug, now=now))
+
+    def _house(self, session: Session, _key: str) -> House:
+        today = self._lobby.clock().date()
+        return {
+            seat.constituency.code: (
+                constituency_answer(seat.constituency),
+                member_answer(seat.member, seat.constituency),
+            )
+            for seat in seats.all_seats(session, today=today, organisation_id=None)
+        }
 
 
 async def answer(request: Request, prebuilt: Prebuilt[str, Kept], slug: str) -> Response:

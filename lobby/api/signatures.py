@@ -1,6 +1,7 @@
 """Signatures: the hot route, bulk, the links in mails, and reading one's own."""
 
 from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
 from lobby.api import signing
@@ -27,8 +28,9 @@ from lobby.api.schemas.signature import (
     WatchAnswer,
     signature_answer,
 )
-from lobby.models import Campaign, Petition, Scope, SignatureState
+from lobby.models import Campaign, Petition, Scope, Signature, SignatureState
 from lobby.services import letters, petitions, seat_views, seat_watches, signature_states
+from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["signatures"])
@@ -51,25 +53,12 @@ async def sign(slug: Slug, body: NewSignature, request: Request, caller: Anyone)
 
 
 @router.post("/signatures/confirm")
-def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> ConfirmedAnswer:
+async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
     """Count a signature. Again: the same answer, and nothing is counted twice."""
+    lobby: Lobby = request.app.state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = signature_states.confirm(session, signature_id, now=now)
-    petition = session.get_one(Petition, signature.petition_id)
-    campaign = session.get_one(Campaign, petition.campaign_id)
-    code, name = signature.constituency_code, signature.name.text
-    seen = seat_views.of_petition(session, petition, code, now=now)
-    draft = letters.draft_for_seat(session, campaign, code, name=name, now=now)
-    return ConfirmedAnswer(
-        status=signature.state,
-        petition=PetitionCount(
-            slug=petition.slug, signature_count=petitions.count(session, petition.id)
-        ),
-        constituency=constituency_answer(seen.constituency),
-        member=member_answer(seen.member, seen.constituency),
-        letter=letter_text(draft),
-        can_watch=seat_watches.can_watch(campaign, seen.constituency, seen.member),
-    )
+    signature = await signing.confirm(request.app.state, signature_id)
+    return await run_in_threadpool(_confirmed_answer, lobby, signature)
 
 
 @router.post("/signatures/watch")
@@ -124,3 +113,22 @@ def read_signatures(
     )
     page.link_next(request, response, [signature.id for signature, _ in found])
     return [signature_answer(*pair) for pair in found[: page.limit]]
+
+
+def _confirmed_answer(lobby: Lobby, signature: Signature) -> ConfirmedAnswer:
+    with lobby.database.read() as session:
+        petition = session.get_one(Petition, signature.petition_id)
+        campaign = session.get_one(Campaign, petition.campaign_id)
+        code, name = signature.constituency_code, signature.name.text
+        seen = seat_views.of_petition(session, petition, code, now=lobby.clock())
+        draft = letters.draft_for_seat(session, campaign, code, name=name, now=lobby.clock())
+        return ConfirmedAnswer(
+            status=signature.state,
+            petition=PetitionCount(
+                slug=petition.slug, signature_count=petitions.count(session, petition.id)
+            ),
+            constituency=constituency_answer(seen.constituency),
+            member=member_answer(seen.member, seen.constituency),
+            letter=letter_text(draft),
+            can_watch=seat_watches.can_watch(campaign, seen.constituency, seen.member),
+        )

@@ -4,35 +4,98 @@ Every step is a conditional update on the state held before, so that of two at o
 and the tally changes once.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import Signature, SignatureState, Supporter
+from lobby.models import Private, Signature, SignatureState, Supporter
 from lobby.models.base import table_of
 from lobby.services import seat_watches, supporters, tallies
-from lobby.services.errors import Conflict, Gone, NotFound
+from lobby.services.errors import Conflict, Gone, LobbyError, NotFound
 
 EXPIRES_AFTER = timedelta(days=30)
 _signature = table_of(Signature)
+_supporter = table_of(Supporter)
+# Put together once: on the hot route that costs more than to send them.
+_IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
+_LOCKED = (
+    sa.select(_signature.c.id)
+    .where(_signature.c.id.in_(_IDS))
+    .order_by(_signature.c.id)
+    .with_for_update()
+)
+_CONFIRM = (
+    sa.update(_signature)
+    .where(_signature.c.id.in_(_IDS), _signature.c.state == SignatureState.PENDING)
+    .values(state=sa.bindparam("new_state"), confirmed_at=sa.bindparam("new_confirmed_at"))
+    .returning(_signature.c.id)
+)
+_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
+_REMEMBER = (
+    sa.update(_supporter)
+    .where(_supporter.c.id == sa.bindparam("row_id"))
+    .values(
+        name=sa.bindparam("new_name"),
+        postcode=sa.bindparam("new_postcode"),
+        constituency_code=sa.bindparam("new_code"),
+        locale=sa.bindparam("new_locale"),
+    )
+)
+_AFRESH = {"populate_existing": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What became of one confirmation; with an `error` nothing changed for it."""
+
+    signature: Signature | None = None
+    error: LobbyError | None = None
 
 
 def confirm(session: Session, signature_id: UUID, *, now: datetime) -> Signature:
     """Count a signature, once. Confirmed already: the same again. Gone where it has expired."""
-    pending, confirmed = (SignatureState.PENDING,), SignatureState.CONFIRMED
-    changed = _change(session, signature_id, pending, confirmed, "confirmed_at", now)
-    signature = get(session, signature_id)
-    if changed:
-        code = signature.constituency_code
-        tallies.add_signature(session, signature.petition_id, code, now=now)
-        _remember(session, signature, now)
+    (found,) = confirm_all(session, [signature_id], now=now)
+    if found.signature is None:
+        raise found.error or _unknown()
+    return found.signature
+
+
+def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmed]:
+    """Count signatures, each once however often it is named: in a fixed handful of statements.
+
+    One outcome an id, in their order. Rows are touched in the order of their keys, so that two
+    batches at once cannot wait for each other in a circle.
+    """
+    wanted = sorted(set(ids))
+    session.connection().execute(_LOCKED, {"ids": wanted})
+    changed = session.connection().execute(
+        _CONFIRM, {"ids": wanted, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
+    )
+    new = set(changed.scalars())
+    rows = session.exec(_BY_ID, params={"ids": wanted}, execution_options=_AFRESH)
+    found = {signature.id: signature for signature in rows}
+    counted = [found[signature_id] for signature_id in wanted if signature_id in new]
+    if counted:
+        tallies.add_signatures(session, counted, now=now)
+        _remember(session, counted)
+        supporters.answers_take_effect_of(session, [each.id for each in counted], now=now)
+    return [_outcome(found.get(signature_id)) for signature_id in ids]
+
+
+def _outcome(signature: Signature | None) -> Confirmed:
+    if signature is None:
+        return Confirmed(error=_unknown())
     if signature.state is SignatureState.EXPIRED:
-        raise Gone("signature_expired", "This was not confirmed in time. Please sign again.")
+        message = "This was not confirmed in time. Please sign again."
+        return Confirmed(error=Gone("signature_expired", message))
     if signature.state is not SignatureState.CONFIRMED:
-        raise Conflict("signature_ended", "This signature was taken back. You can sign again.")
-    return signature
+        message = "This signature was taken back. You can sign again."
+        return Confirmed(error=Conflict("signature_ended", message))
+    return Confirmed(signature)
 
 
 def withdraw(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
@@ -63,7 +126,7 @@ def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Si
     lock = True if for_update else None
     found = session.get(Signature, signature_id, populate_existing=True, with_for_update=lock)
     if found is None:
-        raise NotFound("signature_unknown", "There is no such signature any more.")
+        raise _unknown()
     return found
 
 
@@ -129,14 +192,21 @@ def _change(
     return result.rowcount == 1
 
 
-def _remember(session: Session, signature: Signature, now: datetime) -> None:
-    """A confirmation is what lets a signature change what we know of its supporter."""
-    supporter = session.get(Supporter, signature.supporter_id, populate_existing=True)
-    if supporter is None:
-        raise NotFound("supporter_unknown", "There is no such supporter any more.")
-    supporter.name = signature.name
-    supporter.postcode = signature.postcode
-    supporter.constituency_code = signature.constituency_code
-    supporter.locale = signature.locale
-    supporters.answers_take_effect(session, signature_id=signature.id, now=now)
-    session.flush()
+def _remember(session: Session, signatures: Sequence[Signature]) -> None:
+    """A confirmation is what lets a signature change what we know of its supporter. Of several by
+    one supporter the last confirmed stays, and they come in the order of their making."""
+    rows = {
+        signature.supporter_id: {
+            "row_id": signature.supporter_id,
+            "new_name": Private(signature.name.organisation_id, signature.name.text),
+            "new_postcode": Private(signature.name.organisation_id, signature.postcode.text),
+            "new_code": signature.constituency_code,
+            "new_locale": signature.locale,
+        }
+        for signature in signatures
+    }
+    session.connection().execute(_REMEMBER, [rows[key] for key in sorted(rows)])
+
+
+def _unknown() -> NotFound:
+    return NotFound("signature_unknown", "There is no such signature any more.")

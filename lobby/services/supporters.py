@@ -15,6 +15,14 @@ from lobby.services.database import insert, insert_ignore
 
 _supporter = table_of(Supporter)
 _consent = table_of(Consent)
+_TAKE_EFFECT = (
+    sa.update(_consent)
+    .where(
+        _consent.c.signature_id.in_(sa.bindparam("signatures", expanding=True)),
+        _consent.c.effective_at.is_(None),
+    )
+    .values(effective_at=sa.bindparam("now"))
+)
 # Put together once: on the hot route that costs more than to send it.
 _BY_ADDRESS = sa.select(
     _supporter.c.organisation_id, _supporter.c.email_index, _supporter.c.id
@@ -101,20 +109,21 @@ def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> N
     insert(session, _consent, rows)
 
 
-def answers_take_effect(
-    session: Session,
-    *,
-    now: datetime,
-    signature_id: UUID | None = None,
-    letter_id: UUID | None = None,
-) -> None:
-    """The signature or the letter was confirmed: so is what was said with it."""
-    cause = (
-        _consent.c.letter_id == letter_id if letter_id else _consent.c.signature_id == signature_id
-    )
+def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> None:
+    """The letter was confirmed: so is what was said with it."""
     session.connection().execute(
-        sa.update(_consent).where(cause, _consent.c.effective_at.is_(None)).values(effective_at=now)
+        sa.update(_consent)
+        .where(_consent.c.letter_id == letter_id, _consent.c.effective_at.is_(None))
+        .values(effective_at=now)
     )
+
+
+def answers_take_effect_of(
+    session: Session, signature_ids: Sequence[UUID], *, now: datetime
+) -> None:
+    """As `answers_take_effect`, for signatures that were confirmed together."""
+    told = {"signatures": list(signature_ids), "now": now}
+    session.connection().execute(_TAKE_EFFECT, told)
 
 
 def forget_letter(session: Session, letter_id: UUID) -> None:

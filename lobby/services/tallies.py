@@ -3,6 +3,7 @@
 Counters change in the transaction that changes what they count; reading never scans signatures.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -199,11 +200,15 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     )
 
 
-def add_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
-    """Count one confirmed signature."""
-    row = {"petition_id": petition_id, "constituency_code": code, "confirmed": 1}
-    increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
-    _note_hour(session, petition_id, 1, now)
+def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
+    """Count signatures that were just confirmed: a statement a seat, in the order of their keys."""
+    by_seat = Counter((each.petition_id, each.constituency_code) for each in confirmed)
+    for (petition_id, code), count in sorted(by_seat.items()):
+        row = {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
+        increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
+    by_petition = Counter(each.petition_id for each in confirmed)
+    for petition_id, count in sorted(by_petition.items()):
+        _note_hour(session, petition_id, count, now)
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from lobby.api import signing
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
 from lobby.models.constituency import OVERSEAS
@@ -18,6 +20,7 @@ from lobby.services import (
     seat_watches,
     signature_states,
 )
+from lobby.services.lobby import Lobby
 from lobby.services.seat_views import SeatView
 from lobby.services.signatures import HOME
 from lobby.services.tokens import Purpose
@@ -57,13 +60,12 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
 
 
 @router.post("/confirm/{token}")
-def confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+async def confirm(token: str, request: Request) -> Response:
     """Count the signature, then show its MP and a letter to them."""
+    lobby: Lobby = request.app.state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
-    # One connection at a time: `session` takes its own only after this.
-    with lobby.database.write() as writing:
-        signature_states.confirm(writing, signature_id, now=now)
-    return _confirmed(session, signature_id, token, now)
+    await signing.confirm(request.app.state, signature_id)
+    return await run_in_threadpool(_confirmed_page, lobby, signature_id, token)
 
 
 @router.get("/watch/{token}")
@@ -125,6 +127,11 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     seat = seat_views.of_petition(session, petition, signature.constituency_code, now=now)
     is_watching = seat_watches.is_waiting(session, signature)
     return Shown(signature, petition, campaign, seat, is_watching)
+
+
+def _confirmed_page(lobby: Lobby, signature_id: UUID, token: str) -> Response:
+    with lobby.database.read() as session:
+        return _confirmed(session, signature_id, token, lobby.clock())
 
 
 def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) -> Response:
