@@ -2,7 +2,9 @@
 
 `python -m bench.servers KIND PORT` serves: `empty`, the yardstick E, which is FastAPI with the body
 and the response model of signing and nothing behind them; `lobby`, the whole service, with what
-LOBBY_ variables say. BENCH_FSYNC=0.002 makes every commit last that long at least.
+LOBBY_ variables say; `session`, FastAPI with a session and a commit for each request, through the same
+services; `single`, the whole service with batches of one. BENCH_FSYNC=0.002 makes every commit of
+SQLite last that long at least.
 """
 
 import contextlib
@@ -22,7 +24,10 @@ from fastapi import FastAPI
 
 from lobby import logs
 from lobby.api.schemas.signature import NewSignature, SignedAnswer
+from lobby.api.signed_answers import SignedAnswers
 from lobby.main import create_app
+from lobby.services import group_commit, seat_boards, signatures
+from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import ROOT, Settings
 
 
@@ -44,22 +49,60 @@ def empty() -> FastAPI:
 def lobby() -> FastAPI:
     """The service, its log as in service but for where it goes."""
     logs.configure()
-    app = create_app(Settings())
+    settings = Settings()
+    return create_app(settings, lobby=lobby_of(settings))
+
+
+def lobby_of(settings: Settings) -> Lobby:
+    """With a slower disk, where BENCH_FSYNC says so."""
+    found = open_lobby(settings)
     seconds = float(os.environ.get("BENCH_FSYNC", "0"))
-    if seconds:
-        engine: Any = app.state.lobby.database._writer
+    if seconds and found.database.is_sqlite:
+        engine: Any = found.database._writer
         sa.event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
+    return found
+
+
+def single() -> FastAPI:
+    """What group commit would be without the group."""
+    group_commit.LARGEST_BATCH = 1
+    return lobby()
+
+
+def session() -> FastAPI:
+    """What is written first: one session, one commit, one answer through the model."""
+    the_lobby = lobby_of(Settings())
+    app = FastAPI(docs_url=None, redoc_url=None)
+
+    @app.post("/v1/petitions/{slug}/signatures", status_code=201)
+    def sign(slug: str, body: NewSignature) -> SignedAnswer:
+        now = the_lobby.clock()
+        with the_lobby.database.write() as writing:
+            (outcome,) = signatures.record(
+                writing,
+                [body.as_request(slug)],
+                postcodes=the_lobby.postcodes.lookup,
+                keyring=the_lobby.keyring,
+                now=now,
+            )
+        with the_lobby.database.read() as reading:
+            board = seat_boards.of_petition(reading, slug, now=now)
+        return SignedAnswers(board).answer(outcome.constituency_code or "")
+
     return app
 
 
 @contextlib.contextmanager
-def serving(kind: str, folder: Path, **settings: str) -> Iterator[tuple[int, int]]:
-    """Port and process id of a server that answers; ended at the end."""
+def serving(
+    kind: str, folder: Path, *, fsync: float = 0, **settings: str
+) -> Iterator[tuple[int, int]]:
+    """Port and process id of a server that answers; ended at the end. `fsync` in seconds."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
     told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
+    told["BENCH_FSYNC"] = str(fsync)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
@@ -102,7 +145,8 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Serve until told to end."""
-    app = {"empty": empty, "lobby": lobby}[sys.argv[1]]()
+    kinds = {"empty": empty, "lobby": lobby, "single": single, "session": session}
+    app = kinds[sys.argv[1]]()
     uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
 
 

@@ -1,0 +1,200 @@
+"""Signing and reading over HTTP, side by side with an empty endpoint on the same machine.
+
+E is FastAPI with the body and the response model of signing and nothing behind them; reads are
+compared with an empty GET. Every round asks each server in turn, so that what else the machine does
+falls on all. Figures are medians of the rounds; shares are medians of each round's own. The load
+comes from a process of its own on the same cores. `--quick` is a shorter run.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from bench import load, servers
+from drills.postgres import postgres
+from lobby.cli import demonstrate
+from lobby.settings import ROOT
+
+SLUG = "keep-nhs-professionals-public"
+SIGNATURES = f"/v1/petitions/{SLUG}/signatures"
+POSTCODES = ("EH1 1YZ", "M1 1AE", "CF10 3NQ", "SW1A 0AA")
+SECRET = "the secret of a bench in which everybody is invented"
+READS = {
+    "a petition": f"/v1/petitions/{SLUG}",
+    "a campaign": "/v1/campaigns/nhs-professionals",
+    "a tally": "/v1/campaigns/nhs-professionals/tally",
+    "a postcode": "/v1/postcodes/EH11YZ",
+}
+SLOW_DISK = 0.002
+E = "E"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One to be measured."""
+
+    name: str
+    port: int
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one run: requests a second, milliseconds, microseconds of processor time a request."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+
+
+Load = Callable[[str], Iterator[bytes]]
+"""Makes the requests for the server with a name."""
+
+
+def main() -> None:
+    """Print tables of Markdown."""
+    told = _arguments()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        url = stack.enter_context(postgres(folder / "pg"))
+        kinds = {E: ("empty", ""), "SQLite": ("lobby", ""), "PostgreSQL": ("lobby", url)}
+        found = [_start(stack, folder, name, *told_of) for name, told_of in kinds.items()]
+        for connections in (1, 64, 512):
+            requests = max(500, told.requests // (5 if connections == 1 else 1))
+            bench = Bench(folder, found, connections, requests, told.rounds)
+            bench.table(f"Signing, {connections} at once", _signing)
+        for what, path in READS.items():
+            bench = Bench(folder, found, 64, told.requests, told.rounds)
+            bench.table(f"Reading {what}, 64 at once", _reading(path))
+        held = ", ".join(f"{each.name} {servers.memory_mb(each.pid):.0f}" for each in found)
+        print(f"\nMemory (RSS) of each process after all this, in MB: {held}.")
+    _designs(told, 0)
+    _designs(told, SLOW_DISK)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench_intake", description=__doc__)
+    parser.add_argument("--requests", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--quick", action="store_true")
+    told = parser.parse_args()
+    if told.quick:
+        told.requests, told.rounds = 2000, 2
+    return told
+
+
+def _designs(told: argparse.Namespace, fsync: float) -> None:
+    """Ways to commit, on SQLite: what the group is worth, most of all on a slow disk."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
+        folder = Path(name)
+        kinds = {E: "empty", "in groups": "lobby", "one by one": "single", "a session": "session"}
+        found = [
+            _start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()
+        ]
+        bench = Bench(folder, found, 64, max(500, told.requests // 10), told.rounds)
+        disk = f"a disk of {fsync * 1000:.0f} ms" if fsync else "the machine's own disk"
+        bench.table(f"Designs on SQLite, 64 at once, {disk}", _signing)
+
+
+def _start(
+    stack: ExitStack, folder: Path, name: str, kind: str, url: str, *, fsync: float = 0
+) -> Server:
+    """A server with the demonstration, warmed up."""
+    its = folder / name.replace(" ", "-")
+    settings = {"worker": "off", "sync_members": "off", "secret_key": SECRET}
+    if url:
+        settings["database_url"] = url
+    if kind != "empty":
+        demonstrate.load(its, settings)
+    port, pid = stack.enter_context(servers.serving(kind, its, fsync=fsync, **settings))
+    server = Server(name, port, pid)
+    Bench(folder, [server], 8, 300, 1).run(server, _signing)
+    return server
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """The same load on several servers, in turns."""
+
+    folder: Path
+    servers: list[Server]
+    connections: int
+    requests: int
+    rounds: int
+
+    def table(self, title: str, requests: Load) -> None:
+        """Measure, and print a row for each server."""
+        found: dict[str, list[Figures]] = {each.name: [] for each in self.servers}
+        for _ in range(self.rounds):
+            for server in self.servers:
+                found[server.name].append(self.run(server, requests))
+        print(f"\n{title}:\n\n| server | a second | of E | p50 ms | p99 ms | CPU us a request |")
+        print("|---|---|---|---|---|---|", flush=True)
+        for name, runs in found.items():
+            share = statistics.median(
+                run.rate / empty.rate for run, empty in zip(runs, found[E], strict=True)
+            )
+            rate, p50, p99, cpu = (
+                statistics.median(getattr(run, part) for run in runs)
+                for part in Figures.__dataclass_fields__
+            )
+            print(f"| {name} | {rate:,.0f} | {share:.2f} | {p50:.1f} | {p99:.1f} | {cpu:.0f} |")
+
+    def run(self, server: Server, requests: Load) -> Figures:
+        """One run of the load in a process of its own; every answer must be a good one."""
+        file = self.folder / "requests"
+        made = requests(server.name)
+        load.write(file, (next(made) for _ in range(self.requests)))
+        before = servers.cpu_seconds(server.pid)
+        command = [sys.executable, "-m", "bench.load"]
+        numbers = map(str, (server.port, self.connections, self.requests))
+        done = subprocess.run(
+            [*command, *numbers, str(file)], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        told = json.loads(done.stdout)
+        if set(told["statuses"]) - {"200", "201"}:
+            raise RuntimeError(f"{server.name} answered {told['statuses']}")
+        cpu = (servers.cpu_seconds(server.pid) - before) / self.requests * 1e6
+        return Figures(told["rate"], told["p50"], told["p99"], cpu)
+
+
+def _signing(_name: str) -> Iterator[bytes]:
+    """Every signature by somebody else, half of them with an answer to the question for news."""
+    tag, number = uuid4().hex[:10], 0
+    while True:
+        number += 1
+        body = {
+            "name": f"Anna Example {number}",
+            "email": f"{tag}.{number}@example.org",
+            "postcode": POSTCODES[number % len(POSTCODES)],
+            "consents": {"updates": True} if number % 2 else {},
+        }
+        yield _request("POST", SIGNATURES, json.dumps(body).encode())
+
+
+def _reading(path: str) -> Load:
+    def requests(name: str) -> Iterator[bytes]:
+        while True:
+            yield _request("GET", "/empty" if name == E else path)
+
+    return requests
+
+
+def _request(method: str, path: str, body: bytes = b"") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n"
+    if body:
+        head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    return head.encode() + b"\r\n" + body
+
+
+if __name__ == "__main__":
+    main()
