@@ -8,7 +8,7 @@ from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from lobby.cli import imports, organisations, parliament, serving
+from lobby.cli import imports, mail, organisations, parliament, serving
 from lobby.cli.output import tell
 from lobby.services.errors import LobbyError
 
@@ -22,6 +22,7 @@ app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
 app.add_typer(organisations.partner, name="partner")
 app.add_typer(organisations.key, name="key")
+app.add_typer(mail.app, name="mail")
 
 
 def main() -> None:

@@ -3,7 +3,7 @@
 Counters change in the transaction that changes what they count; reading never scans signatures.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -223,6 +223,13 @@ def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -
     """Count one letter that was handed over."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
     increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
+
+
+def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
+    """Count letters that were handed over, by campaign, motion and constituency."""
+    for (campaign_id, motion_id, code), sent in sorted(counts.items()):
+        key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
+        increment(session, _letter_tally, {**key, "sent": sent, "opened": 0}, key=list(key))
 
 
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
