@@ -66,7 +66,7 @@ def places(
 ) -> list[datetime]:
     """When letters of a campaign to these members go, in their order."""
     campaign = session.get_one(Campaign, campaign_id)
-    kept = _pace_of(session, campaign, pace)
+    kept = pace_of(session, campaign, pace)
     return pacing.reserve(session, campaign, member_ids, pace=kept, now=now)
 
 
@@ -144,13 +144,14 @@ def page(
     state: LetterState | None,
     after: UUID | None,
     limit: int,
+    only: tuple[Any, ...] = (),
 ) -> list[PostedLetter]:
-    """A campaign's letters, the newest first, behind the id `after`."""
+    """A campaign's letters, the newest first, behind the id `after`; `only` has more conditions."""
     statement = (
         select(Letter, Member, OutboxMessage)
         .join(Member, col(Member.id) == Letter.member_id)
         .outerjoin(OutboxMessage, is_message_of_letter())
-        .where(Letter.campaign_id == campaign.id)
+        .where(Letter.campaign_id == campaign.id, *only)
     )
     if state is not None:
         statement = statement.where(Letter.state == state)
@@ -230,7 +231,7 @@ def _attempted(session: Session, campaign_id: UUID, since: datetime) -> list[tup
     return [(member_id, claimed_at) for member_id, claimed_at in found if claimed_at]
 
 
-def _pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
+def pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
     """Who tries the demonstration by night wants to see its letters go."""
     owner = session.get_one(Organisation, campaign.organisation_id)
     return AT_ONCE if owner.is_demonstration else pace

@@ -94,6 +94,15 @@ def day(text: str, field: str) -> date:
     raise Invalid.field(field, "day_malformed", message)
 
 
+def number(text: str, field: str, *, least: int, most: int) -> str:
+    """A whole number in plain digits; `1,200` is understood."""
+    digits = text.replace(",", "").strip()
+    if not re.fullmatch(r"[0-9]{1,12}", digits) or not least <= int(digits) <= most:
+        message = f"Give a whole number from {least:,} to {most:,}, or leave it empty."
+        raise Invalid.field(field, "number_malformed", message)
+    return str(int(digits))
+
+
 def slug(text: str, field: str = "slug") -> str:
     """A name for addresses: lower-case letters, digits and single hyphens."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) or len(text) > 80:

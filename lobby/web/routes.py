@@ -9,6 +9,7 @@ from lobby.web import (
     letters,
     organisers,
     petitions,
+    post_room,
     signatures,
     tallies,
 )
@@ -22,6 +23,7 @@ for noun in (
     letter_links,
     tallies,
     organisers,
+    post_room,
     dev_mail,
 ):
     router.include_router(noun.router)

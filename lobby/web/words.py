@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup, escape
 
 from lobby.models import CampaignStatus, LetterState, OverrideKind, ReplyKind
+from lobby.services import letters
+from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
 LONDON = ZoneInfo("Europe/London")
@@ -73,6 +75,25 @@ LETTER_STATES = {
     LetterState.REJECTED: "Your letter could not be delivered",
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
 }
+# Of letters, as organisers see them.
+PILES = {
+    Pile.UNCONFIRMED: "Not confirmed",
+    Pile.WAITING: "Waiting",
+    Pile.PUT_OFF: "Put off",
+    Pile.SENT: "Sent",
+    Pile.HELD: "Held back",
+    Pile.CANCELLED: "Cancelled",
+    Pile.REFUSED: "Refused",
+    Pile.BOUNCED: "Came back",
+    Pile.UNCERTAIN: "Uncertain",
+}
+HELD = {
+    "member_changed": "The constituency has another MP now.",
+    "motion_changed": "The campaign is about another motion now.",
+    "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
+    "letter no longer fits.",
+    **letters.REASONS,
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -123,6 +144,11 @@ def field_name(field: str) -> str:
     return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
 
 
+def held(reason: str) -> str:
+    """Why a letter is held back, to its campaign's organisers."""
+    return HELD.get(reason) or field_name(reason)
+
+
 def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
     """One MP's standing towards the motion, as a sentence."""
     if standing is Standing.SIGNED:
@@ -153,4 +179,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "eligibility": ELIGIBILITIES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
+    "pile": PILES.__getitem__,
+    "held": held,
 }
