@@ -84,6 +84,7 @@ class Figures:
     waiting: int = 0
     uncertain: int = 0
     refused: int = 0
+    bounced: int = 0
     is_paused: bool = False
 
 
@@ -105,20 +106,23 @@ def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, Figur
     """Of several campaigns, in one statement."""
     ids = [campaign.id for campaign in campaigns]
     statement = (
-        select(Letter.campaign_id, Letter.state, func.count())
+        select(Letter.campaign_id, Letter.state, func.count(), func.count(col(Letter.bounced_at)))
         .where(col(Letter.campaign_id).in_(ids))
         .group_by(col(Letter.campaign_id), col(Letter.state))
     )
-    found = {(campaign_id, state): count for campaign_id, state, count in session.exec(statement)}
-    return {
-        campaign.id: Figures(
-            waiting=found.get((campaign.id, LetterState.QUEUED), 0),
-            uncertain=found.get((campaign.id, LetterState.UNCERTAIN), 0),
-            refused=found.get((campaign.id, LetterState.REJECTED), 0),
-            is_paused=campaign.post_paused_at is not None,
-        )
-        for campaign in campaigns
-    }
+    found = {(campaign_id, state): told for campaign_id, state, *told in session.exec(statement)}
+    return {campaign.id: _figures(campaign, found) for campaign in campaigns}
+
+
+def _figures(campaign: Campaign, found: dict[tuple[UUID, LetterState], list[int]]) -> Figures:
+    rejected, bounced = found.get((campaign.id, LetterState.REJECTED), (0, 0))
+    return Figures(
+        waiting=found.get((campaign.id, LetterState.QUEUED), (0,))[0],
+        uncertain=found.get((campaign.id, LetterState.UNCERTAIN), (0,))[0],
+        refused=rejected - bounced,
+        bounced=bounced,
+        is_paused=campaign.post_paused_at is not None,
+    )
 
 
 def page(

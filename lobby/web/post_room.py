@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from uuid import UUID
@@ -24,11 +23,19 @@ from lobby.web.dependencies import AtDesk
 from lobby.web.rendering import page, see_other
 
 LETTERS = 25
-MOST_LETTERS = 1_000_000
+# What may be typed into each, at most.
+NUMBERS = {
+    "letters_per_hour": 1_000_000,
+    "letters_per_member_day": 1_000_000,
+    "likeness_limit": 100,
+}
+LABELS = {
+    "letters_per_hour": "Letters an hour",
+    "letters_per_member_day": "Letters a day to one MP",
+    "likeness_limit": "How like earlier letters one may be, in percent",
+}
 DONE = {
     "saved": "Saved. Letters that wait keep to it.",
-    "paused": "The post is paused.",
-    "resumed": "The post goes on.",
     "again": "The letter waits to be sent again.",
     "sent": "The letter is counted as sent.",
 }
@@ -120,7 +127,7 @@ def pause(slug: Slug, organiser: AtDesk, session: WriteSession, now: Now) -> Res
     """Let no letter go until the post is resumed. Again: the same."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     post_room.pause(session, campaign, now=now)
-    return _back(slug, "paused")
+    return _back(slug)
 
 
 @router.post("/organiser/campaigns/{slug}/post/resume")
@@ -130,7 +137,7 @@ def resume(
     """Let the post go on, spread as the campaign says. Again: the same."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     post_room.resume(session, campaign, pace=lobby.pace, now=now)
-    return _back(slug, "resumed")
+    return _back(slug)
 
 
 @router.post("/organiser/letters/{letter_id}/retry")
@@ -190,12 +197,7 @@ def settle(
 
 def _checked(form: forms.Form) -> dict[str, Any]:
     """What is to be saved, or Invalid with all that is wrong."""
-    numbers = {
-        "letters_per_hour": MOST_LETTERS,
-        "letters_per_member_day": MOST_LETTERS,
-        "likeness_limit": 100,
-    }
-    values: dict[str, Any] = {name: _number(form, name, most) for name, most in numbers.items()}
+    values: dict[str, Any] = {name: _number(form, name, most) for name, most in NUMBERS.items()}
     form.finish()
     for name in ("likeness_is_required", "own_words_are_required"):
         values[name] = bool(form.value(name))
@@ -203,9 +205,15 @@ def _checked(form: forms.Form) -> dict[str, Any]:
 
 
 def _number(form: forms.Form, name: str, most: int) -> int | None:
+    def rule(text: str) -> str:
+        try:
+            return texts.number(text, name, least=1, most=most)
+        except Invalid as error:
+            raise Invalid.field(name, error.code, f"{LABELS[name]}: {error.message}") from error
+
     if not form.value(name).strip():
         return None
-    found = form.check(name, partial(texts.number, field=name, least=1, most=most), missing="")
+    found = form.check(name, rule, missing="")
     return int(found) if found else None
 
 
@@ -232,6 +240,7 @@ def _page(
         is_private=True,
         campaign=campaign,
         form=form,
+        labels=LABELS,
         piles_of=Pile,
         glance=glance,
         piles=[pile for pile in Pile if glance.piles[pile] or pile in ALWAYS_SHOWN],
@@ -255,6 +264,6 @@ def _row(posted: PostedLetter, lobby: Lobby) -> Row:
     )
 
 
-def _back(slug: str, done: str, show: Pile | None = None) -> Response:
-    query = {"show": show, "done": done} if show else {"done": done}
-    return see_other(f"/organiser/campaigns/{slug}/post?{urlencode(query)}")
+def _back(slug: str, done: str = "", show: Pile | None = None) -> Response:
+    query = urlencode({"show": show, "done": done} if show else {"done": done})
+    return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")
