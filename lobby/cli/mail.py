@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -113,15 +113,17 @@ def _read(path: Path, log: RelayLog) -> None:
 @contextmanager
 def _lines(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]:
     """A log's lines, and how far in its file one is. Invalid where it cannot be unpacked."""
-    stream: BufferedReader = (
-        sys.stdin.buffer if path == STANDARD_INPUT else path.open("rb")  # type: ignore[assignment] # it is one
-    )
+    is_piped = path == STANDARD_INPUT
+    piped: Any = sys.stdin.buffer
+    stream = BufferedReader(piped) if is_piped else path.open("rb")
     try:
         yield relay_logs.lines_of(stream), stream.tell
     except (EOFError, zlib.error) as error:
         raise Invalid.field("log", "log_damaged", f"{path.name} is damaged: {error}") from error
     finally:
-        if path != STANDARD_INPUT:
+        if is_piped:
+            stream.detach()
+        else:
             stream.close()
 
 

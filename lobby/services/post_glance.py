@@ -110,15 +110,18 @@ def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, Figur
         .where(col(Letter.campaign_id).in_(ids))
         .group_by(col(Letter.campaign_id), col(Letter.state))
     )
-    found = {(campaign_id, state): told for campaign_id, state, *told in session.exec(statement)}
+    found = {
+        (campaign_id, LetterState(state)): (count, bounced)
+        for campaign_id, state, count, bounced in session.exec(statement)
+    }
     return {campaign.id: _figures(campaign, found) for campaign in campaigns}
 
 
-def _figures(campaign: Campaign, found: dict[tuple[UUID, LetterState], list[int]]) -> Figures:
+def _figures(campaign: Campaign, found: dict[tuple[UUID, LetterState], tuple[int, int]]) -> Figures:
     rejected, bounced = found.get((campaign.id, LetterState.REJECTED), (0, 0))
     return Figures(
-        waiting=found.get((campaign.id, LetterState.QUEUED), (0,))[0],
-        uncertain=found.get((campaign.id, LetterState.UNCERTAIN), (0,))[0],
+        waiting=found.get((campaign.id, LetterState.QUEUED), (0, 0))[0],
+        uncertain=found.get((campaign.id, LetterState.UNCERTAIN), (0, 0))[0],
         refused=rejected - bounced,
         bounced=bounced,
         is_paused=campaign.post_paused_at is not None,

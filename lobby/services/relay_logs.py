@@ -27,7 +27,7 @@ _POSTFIX = re.compile(
     rb"(?P<id>[0-9A-Za-z]{5,30}): (?P<told>.*)"
 )
 _EXIM = re.compile(
-    rb"(?:\S+ ){2,8}?[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} <= (?P<told>.*)"
+    rb"(?:\S+\s+){2,8}?[0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} <= (?P<told>.*)"
 )
 _EXIM_ID = re.compile(rb" id=(\S+)")
 _LISTED = re.compile(rb"<?[^\s<>@]+@[^\s<>@]+>?")
