@@ -265,6 +265,8 @@ def test_the_limit_is_cleared_by_null(client: TestClient, lobby: Lobby) -> None:
         ({"likeness_limit": 0}, "likeness_limit"),
         ({"likeness_limit": 101}, "likeness_limit"),
         ({"likeness_is_required": None}, "likeness_is_required"),
+        ({"own_words_are_required": None}, "own_words_are_required"),
+        ({"own_words_are_required": "sometimes"}, "own_words_are_required"),
     ],
 )
 def test_a_limit_that_is_none_is_refused(
