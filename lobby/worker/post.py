@@ -68,12 +68,9 @@ class _Round:
     def run(self, connections: int) -> int:
         """Deliver them; how many were attempted before the relay gave too much trouble."""
         threads = min(connections, len(self._left))
-        if threads == 1:
-            self._work()
-        else:
-            with ThreadPoolExecutor(threads, thread_name_prefix="post") as pool:
-                for done in [pool.submit(self._work) for _ in range(threads)]:
-                    done.result()
+        with self._ledger.open(), ThreadPoolExecutor(threads, "post") as pool:
+            for done in [pool.submit(self._work) for _ in range(threads)]:
+                done.result()
         self._ledger.end_round(list(self._left), self._trouble)
         return self._attempted
 
@@ -84,7 +81,6 @@ class _Round:
             if delivery.state is not None:
                 self._ledger.note(message, delivery.state, delivery.detail)
                 log.info("mail", kind=message.kind, state=delivery.state, attempt=message.attempt)
-        self._ledger.flush()
 
     def _next(self) -> OutboxMessage | None:
         with self._lock:
