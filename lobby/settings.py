@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_SECRET_LENGTH = 32
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 class Settings(BaseSettings):
@@ -58,6 +60,13 @@ class Settings(BaseSettings):
     def _has_a_port(cls, value: str) -> str:
         if urlsplit(value).port == 0:  # asking refuses what is no number
             raise ValueError("port 0 is none")
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _has_an_address(cls, value: str) -> str:
+        if not value.isprintable() or "=?" in value or not _ADDRESS.fullmatch(parseaddr(value)[1]):
+            raise ValueError("must be an address such as Our Name <post@lobby.example.org>")
         return value
 
     @field_validator("secret_key")
