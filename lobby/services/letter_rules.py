@@ -8,7 +8,7 @@ nothing.
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from html.entities import html5
@@ -102,18 +102,18 @@ def find(
     fields = (("subject", letter.subject), ("body", letter.body))
     allowed = f"{given.subject}\n{given.body}"
     for field, text in fields:
-        if _marks(text) - _marks(allowed):
+        if _new(_marks, text, allowed):
             message = "Please leave out HTML: write plain words, without < and & around them."
             yield Problem(field, "html", message, is_required=True)
-        if _links(text) - _links(allowed):
+        if _new(_links, text, allowed):
             message = "Offices' filters stop mails with links. Please say it in words instead."
             yield Problem(field, "link", message, is_required=True)
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
             message = f"Please leave out who is not your MP: {', '.join(names[:MOST_TOLD])}."
             yield Problem(field, "other_member", message, is_required=True)
-    known = _postcodes(f"{allowed}\n{writer.postcode}")
-    if found := sorted(_postcodes(letter.body) - known):
-        message = f"Please leave out postcodes that are not yours: {', '.join(found[:MOST_TOLD])}."
+    if strange := _new(_postcodes, letter.body, f"{allowed}\n{writer.postcode}"):
+        told = ", ".join(sorted(strange)[:MOST_TOLD])
+        message = f"Please leave out postcodes that are not yours: {told}."
         yield Problem("body", "other_postcode", message, is_required=True)
     details = " ".join((writer.name, *writer.address, writer.postcode))
     if letter.body and not likeness.has_own_words(letter.body, given.body, besides=details):
@@ -124,15 +124,23 @@ def find(
 def names_in(text: str, names: Iterable[str], *, besides: str = "") -> list[str]:
     """The people named in a text, in any case, without titles and accents; none that `besides`
     names."""
-    said, known = _spaced(text), _spaced(besides)
+    said = _spaced(text)
     words = set(said.split())
-    return [
-        name
+    found = [
+        (name, form)
         for last, people in _by_last_word(tuple(names)).items()
         if last in words
         for name, form in people
-        if form in said and form not in known
+        if form in said
     ]
+    known = _spaced(besides) if found else ""
+    return [name for name, form in found if form not in known]
+
+
+def _new(look: Callable[[str], set[str]], text: str, allowed: str) -> set[str]:
+    """What is found in a text and not in the one that is allowed, which is read only if need be."""
+    found = look(text)
+    return found - look(allowed) if found else found
 
 
 def _of_form(letter: Words) -> Iterator[Problem]:

@@ -185,11 +185,12 @@ def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]
 def given(found: Situation, *, name: str) -> Words:
     """All that the organiser wrote for this member: the draft with every point, in each language,
     with the writer's name and without one, as it may have been drafted."""
-    made = [
-        draft(found, name=each, points=points_to_choose(found, locale=locale), locale=locale)
-        for locale in (found.chosen.texts if found.chosen else ())
-        for each in {name, ""}
-    ]
+    made, in_all = [], found.chosen.texts if found.chosen else {}
+    for locale in in_all:
+        words = letter_texts.worded(in_all, locale)
+        points = points_to_choose(found, locale=locale)
+        facts = replace(_facts(found, locale), points=points)
+        made += [letter_texts.write(words, replace(facts, name=each)) for each in {name, ""}]
     return Words("\n".join(each.subject for each in made), "\n".join(each.body for each in made))
 
 

@@ -9,12 +9,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import structlog
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.services import letter_states, outbox, relays
 from lobby.services.lobby import Lobby
 from lobby.services.messages import Dropped
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -47,6 +50,12 @@ class Ledger:
     def note(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
         """How an attempt ended; on disk with the next commit."""
         self._add(lambda session: self._write_end(session, message, state, detail))
+
+    def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
+        """An attempt that ended before anything was handed over; on disk with the next commit."""
+        held = outbox.BEFORE_THE_DOT
+        state = MessageState.DEFERRED
+        self._add(lambda session: self._write_end(session, message, state, detail, held=held))
 
     def drop(self, message: OutboxMessage, dropped: Dropped) -> None:
         """A message without a purpose; on disk with the next commit."""
@@ -91,6 +100,8 @@ class Ledger:
                     self._write([entry])
                 return
             entries[0].error, entries[0].is_done = error, True
+            # The end of the message's lease settles what could not be written down.
+            log.error("mail_not_written_down", error=type(error).__name__)
 
     def _write_dot(self, session: Session, message: OutboxMessage) -> bool:
         if letter_states.is_still_wanted(session, message.subject_id):
@@ -100,10 +111,16 @@ class Ledger:
         return False
 
     def _write_end(
-        self, session: Session, message: OutboxMessage, state: MessageState, detail: str
+        self,
+        session: Session,
+        message: OutboxMessage,
+        state: MessageState,
+        detail: str,
+        *,
+        held: tuple[MessageState, ...] = outbox.NOT_ENDED,
     ) -> bool:
         now = self._lobby.clock()
-        ended = outbox.finish(session, message, state, now=now, detail=detail)
+        ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
         if ended and message.kind is MessageKind.LETTER:
             letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
         return ended is not None
