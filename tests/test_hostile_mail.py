@@ -150,14 +150,6 @@ TRICKS: list[str] = [
     " " * 80,
 ]
 PLAIN = ["Anna", "Please sign EDM 152", "the motion", "Save the NHS", "my ward", " ", " "]
-    "Anna",
-    "Please sign EDM 152",
-    "the motion",
-    "Save the NHS",
-    "my ward needs it",
-    " ",
-    " ",
-]
 
 
 @dataclass(frozen=True)

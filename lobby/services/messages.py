@@ -34,7 +34,7 @@ from lobby.services import (
 )
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letters import Draft
-from lobby.services.mail import Envelope, Mail
+from lobby.services.mail import Envelope, Mail, Signer
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
@@ -71,6 +71,7 @@ class Post:
     tokens: Tokens
     base_url: str
     mail_from: str
+    signer: Signer | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
         """A link for a mail."""
@@ -97,7 +98,8 @@ def render(
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
             return found
-        return mail.sealed(mail.build(found, mail_from=post.mail_from, now=now))
+        built = mail.build(found, mail_from=post.mail_from, now=now)
+        return mail.sealed(built, signer=post.signer)
     except LobbyError as error:
         return _unmade(message, error)
 
