@@ -20,9 +20,11 @@ from quopri import decodestring
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import pytest
 from aiosmtpd.controller import Controller
 from fastapi.testclient import TestClient
+from hypothesis import strategies as st
 from keys import key_for
 from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN, PETITION, START
@@ -99,6 +101,7 @@ TRICKS: list[str] = [
     "a@example.org.",
     "a@-example.org",
     "a..b@example.org",
+    "a=?b@example.org",
     ".a@example.org",
     # signs that headers and mail programs have a use for
     *'",;:<>()[]\\@',
@@ -383,6 +386,16 @@ def test_a_text_that_the_rules_take_is_always_built() -> None:
         if number > INPUTS / 2:
             break
     assert built > 300
+
+
+@hypothesis.given(st.emails())
+def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> None:
+    try:
+        taken = texts.email_address(address)
+    except Invalid:
+        return
+    good = Input("Anna", taken, "S", "Body", "Title", "Us", taken, "Act")
+    assert sent(letter(good)).recipient == taken
 
 
 @pytest.mark.parametrize(

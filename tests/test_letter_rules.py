@@ -46,7 +46,7 @@ def codes(problems: list[Problem]) -> list[str]:
     return [problem.code for problem in problems]
 
 
-def posted(client: TestClient, **changes: str) -> Page:
+def posted(client: TestClient, **changes: Any) -> Page:
     address = {**HOME, "postcode": CAN_SIGN}
     person = {"name": "Anna Example", "email": "anna@example.org", "address": address}
     return client.post(LETTERS, json={**person, "subject": "The motion", "body": BODY, **changes})
@@ -297,6 +297,33 @@ def test_a_letter_with_bad_input_is_refused_and_nothing_is_kept(
         ]
 
 
+@pytest.mark.parametrize("field", ["line1", "line2", "town", "name"])
+@pytest.mark.parametrize(("text", "code"), [("1 High St <b>", "html"), ("bit.ly/x St", "link")])
+def test_what_stands_below_a_letter_keeps_to_its_rules(
+    client: TestClient, deliver: Deliver, lobby: Lobby, field: str, text: str, code: str
+) -> None:
+    deliver()
+    before = kept(lobby)
+    address: Any = {**HOME, "postcode": CAN_SIGN}
+    if field == "name":
+        answer, path = posted(client, name=text), "name"
+    else:
+        answer, path = posted(client, address={**address, field: text}), f"address.{field}"
+    assert answer.status_code == 422
+    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [(path, code)]
+    page = write(client, **{field: text})
+    assert page.status_code == 422
+    assert f'id="{field}-error"' in page.text
+    assert kept(lobby) == before
+    assert deliver() == []
+
+
+def test_a_refusal_is_said_once_on_the_page(client: TestClient) -> None:
+    page = write(client, body=BODY + "<b> https://example.org")
+    assert visible(page).count("Please leave out HTML") == 2, "in the summary, and beside the field"
+    assert visible(page).count("filters stop mails with links") == 1
+
+
 def test_a_letter_with_much_wrong_names_every_field(client: TestClient) -> None:
     answer = posted(client, subject="<b>", body=BODY + "http://example.org " + SIGNED)
     assert answer.json()["code"] == "invalid"
@@ -359,7 +386,7 @@ def test_the_letter_as_drafted_is_always_taken(
         client,
         subject=draft["subject"],
         body=draft["body"],
-        address={**HOME, "postcode": postcode},  # type: ignore[arg-type] # an object
+        address={**HOME, "postcode": postcode},
     )
     assert sent.status_code == 201, sent.text
 

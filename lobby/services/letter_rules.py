@@ -102,12 +102,7 @@ def find(
     fields = (("subject", letter.subject), ("body", letter.body))
     allowed = f"{given.subject}\n{given.body}"
     for field, text in fields:
-        if _new(_marks, text, allowed):
-            message = "Please leave out HTML: write plain words, without < and & around them."
-            yield Problem(field, "html", message, is_required=True)
-        if _new(_links, text, allowed):
-            message = "Offices' filters stop mails with links. Please say it in words instead."
-            yield Problem(field, "link", message, is_required=True)
+        yield from _of_plain_words(field, text, allowed)
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
             message = f"Please leave out who is not your MP: {', '.join(names[:MOST_TOLD])}."
             yield Problem(field, "other_member", message, is_required=True)
@@ -119,6 +114,21 @@ def find(
     if letter.body and not likeness.has_own_words(letter.body, given.body, besides=details):
         message = "Nothing in the letter is your own yet. One sentence of yours counts most."
         yield Problem("body", "no_own_words", message, is_required=own_words_are_required)
+
+
+def find_in_details(details: Mapping[str, str]) -> Iterator[Problem]:
+    """What is wrong with a writer's name and address, by field: they stand below the letter."""
+    for field, text in details.items():
+        yield from _of_plain_words(field, text)
+
+
+def _of_plain_words(field: str, text: str, allowed: str = "") -> Iterator[Problem]:
+    if _new(_marks, text, allowed):
+        message = "Please leave out HTML: write plain words, without < and & around them."
+        yield Problem(field, "html", message, is_required=True)
+    if _new(_links, text, allowed):
+        message = "Offices' filters stop mails with links. Please say it in words instead."
+        yield Problem(field, "link", message, is_required=True)
 
 
 def names_in(text: str, names: Iterable[str], *, besides: str = "") -> list[str]:

@@ -261,7 +261,16 @@ def _refuse_wrong_words(
     """Invalid with everything that is wrong, all at once."""
     words, home = Words(letter.subject, letter.body), letter.address
     writer = Writer(home.postcode, letter.name, (home.line1, home.line2, home.town))
-    problems = problems_of(session, found, words, writer=writer, today=today)
+    details = {
+        "name": letter.name,
+        "address.line1": home.line1,
+        "address.line2": home.line2,
+        "address.town": home.town,
+    }
+    problems = [
+        *letter_rules.find_in_details(details),
+        *problems_of(session, found, words, writer=writer, today=today),
+    ]
     errors = [each.as_error() for each in problems if each.is_required]
     if found.member is not None:
         try:

@@ -44,7 +44,7 @@ HELD_REASONS = {
     "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
     "or changed office: the letter no longer fits.",
     "campaign_without_motion": "The campaign has no motion to write about any more.",
-    "unsendable": "Its subject, or your name or address, has something that no mail can carry.",
+    "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
     **letters.REASONS,
 }
 

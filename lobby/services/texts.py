@@ -87,15 +87,18 @@ def person_name(text: str, field: str = "name") -> str:
 
 def email_address(text: str, field: str = "email") -> str:
     """An e-mail address as it is to be written to; nothing is asked of the network."""
+    message = "Please give an e-mail address such as name@example.org."
     try:
         valid = validate_email(
             text.strip(" \t\u00a0"), check_deliverability=False, allow_smtputf8=False
         )
     except EmailNotValidError as error:
-        message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message) from error
     # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
-    return valid.ascii_email or valid.normalized
+    taken = valid.ascii_email or valid.normalized
+    if "=?" in taken:  # which mailboxes may have, but no header
+        raise Invalid.field(field, "email_malformed", message)
+    return taken
 
 
 def canonical_email(address: str) -> str:

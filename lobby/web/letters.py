@@ -134,7 +134,7 @@ def take_in(
             _refuse_misdirected(form, found)
             letters.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
     except (Invalid, Conflict) as error:
-        form.note(error)
+        form.note(error, within="address.")
         return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
 
