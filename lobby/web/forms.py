@@ -58,5 +58,5 @@ class Form:
         self.problems = fields or (FieldError("", error.code, error.message),)
 
     def error(self, name: str) -> str | None:
-        """What is wrong with a field."""
-        return next((item.message for item in self.problems if item.field == name), None)
+        """Everything that is wrong with a field."""
+        return " ".join(item.message for item in self.problems if item.field == name) or None
