@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_SECRET_LENGTH = 32
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
+_SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|")
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 class Settings(BaseSettings):
@@ -32,6 +35,8 @@ class Settings(BaseSettings):
     smtp_url: str = ""
     smtp_connections: int = Field(default=4, ge=1, le=50)
     mail_from: str = "Central Lobby <lobby@localhost.localdomain>"
+    dkim_key: Path | None = None
+    dkim_selector: str = ""
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
     worker: Literal["inline", "off"] = "inline"
@@ -60,6 +65,20 @@ class Settings(BaseSettings):
             raise ValueError("port 0 is none")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _has_an_address(cls, value: str) -> str:
+        if not value.isprintable() or "=?" in value or not _ADDRESS.fullmatch(parseaddr(value)[1]):
+            raise ValueError("must be an address such as Our Name <post@lobby.example.org>")
+        return value
+
+    @field_validator("dkim_selector")
+    @classmethod
+    def _is_a_name_in_dns(cls, value: str) -> str:
+        if not _SELECTOR.fullmatch(value) or len(value) > 63:
+            raise ValueError("must be small letters, digits and hyphens, such as lobby2026")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -75,6 +94,10 @@ class Settings(BaseSettings):
         self.smtp_url = self.smtp_url or f"file:{self.data_dir}/mail"
         if not self.is_sqlite and self.secret_key is None:
             raise ValueError("LOBBY_SECRET_KEY is required with PostgreSQL")
+        if (self.dkim_key is None) != (not self.dkim_selector):
+            raise ValueError(
+                "LOBBY_DKIM_KEY and LOBBY_DKIM_SELECTOR are set together or not at all"
+            )
         return self
 
     @property

@@ -27,6 +27,7 @@ from lobby.services import (
     opened_letters,
     post_room,
 )
+from lobby.services.letter_rules import Writer
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["letters"])
@@ -63,7 +64,13 @@ def check(
     answer = lobby.postcodes.lookup(body.postcode)
     found = letters.situation(session, campaign, answer, now=now)
     checked = letter_checks.check(
-        session, found, subject=body.subject, body=body.body, keyring=lobby.keyring, now=now
+        session,
+        found,
+        subject=body.subject,
+        body=body.body,
+        writer=Writer(answer.postcode, body.name or ""),
+        keyring=lobby.keyring,
+        now=now,
     )
     return check_answer(checked)
 

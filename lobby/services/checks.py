@@ -1,31 +1,24 @@
 """What `lobby check` looks at: the promises that a running system can break."""
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 
+from dns.resolver import Resolver
 from sqlmodel import Session
 
-from lobby.services import constituencies, freshness, tallies
+from lobby.services import constituencies, freshness, mail, mail_domain, tallies
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
+from lobby.services.findings import Finding
 from lobby.services.lobby import Lobby
 
 # Before it, two connections that reset the WAL at once could corrupt it.
 SAFE_SQLITE = (3, 51, 3)
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to know; trouble is what has to be mended."""
-
-    text: str
-    is_trouble: bool = True
-
-
-def run(lobby: Lobby) -> list[Finding]:
-    """Everything that was found."""
-    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby)]
+def run(lobby: Lobby, *, resolver: Resolver | None = None) -> list[Finding]:
+    """Everything that was found. `resolver` asks DNS of the domain that mail comes from."""
+    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby), *_mail(lobby, resolver)]
     with lobby.database.read() as session:
         findings += _tallies(session)
         findings += _directory_against_seats(lobby, session)
@@ -56,6 +49,16 @@ def _sqlite(lobby: Lobby) -> list[Finding]:
         "this program never lets readers do it, 3.51.3 or newer cannot."
     )
     return [Finding(text, is_trouble=False)]
+
+
+def _mail(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
+    settings = lobby.settings
+    return mail_domain.look(
+        mail.domain_of(settings.mail_from),
+        smtp_url=settings.smtp_url,
+        signer=lobby.signer,
+        resolver=resolver,
+    )
 
 
 def _tallies(session: Session) -> list[Finding]:

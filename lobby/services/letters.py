@@ -5,7 +5,7 @@ What becomes of them is in `services.letter_states`.
 
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +31,7 @@ from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services import (
     campaigns,
     letter_facts,
+    letter_rules,
     letter_sketches,
     letter_texts,
     letter_variants,
@@ -39,12 +40,14 @@ from lobby.services import (
     seats,
     supporters,
     tallies,
+    texts,
     variant_texts,
 )
 from lobby.services.compose import Compose, compose_links
 from lobby.services.database import insert_ignore
 from lobby.services.errors import Conflict, Invalid, NotFound
 from lobby.services.letter_facts import Background
+from lobby.services.letter_rules import Problem, Words, Writer
 from lobby.services.letter_texts import LetterFacts
 from lobby.services.seats import Seat
 from lobby.services.standing import Eligibility, Standing
@@ -179,6 +182,35 @@ def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]
     )
 
 
+def given(found: Situation, *, name: str) -> Words:
+    """All that the organiser wrote for this member: the draft with every point, in each language,
+    with the writer's name and without one, as it may have been drafted."""
+    made, in_all = [], found.chosen.texts if found.chosen else {}
+    for locale in in_all:
+        words = letter_texts.worded(in_all, locale)
+        points = points_to_choose(found, locale=locale)
+        facts = replace(_facts(found, locale), points=points)
+        made += [letter_texts.write(words, replace(facts, name=each)) for each in {name, ""}]
+    return Words("\n".join(each.subject for each in made), "\n".join(each.body for each in made))
+
+
+def problems_of(
+    session: Session, found: Situation, words: Words, *, writer: Writer, today: date
+) -> list[Problem]:
+    """What is wrong with the words of a letter (`letter_rules`)."""
+    own = found.member.id if found.member else 0
+    problems = letter_rules.find(
+        words,
+        given(found, name=writer.name),
+        writer=writer,
+        other_members=[
+            name for member_id, name in seats.members_today(session, today) if member_id != own
+        ],
+        own_words_are_required=found.campaign.own_words_are_required,
+    )
+    return list(problems)
+
+
 def _facts(found: Situation, locale: str) -> LetterFacts:
     return letter_facts.facts_of(
         found.campaign, found.motion, found.seat, found.told, locale=locale
@@ -202,15 +234,13 @@ def take_in(
 
     One letter a supporter, member and motion: an unconfirmed one is replaced by the newer words.
     Where one has gone already, nothing is kept and an id is returned all the same, so that the
-    answer does not tell a stranger who has written.
+    answer does not tell a stranger who has written. Invalid with all that is wrong with its words.
     """
     member = found.seat.member
     if found.reason is not None or member is None or found.act is None:
         reason = found.reason or "vacant"
         raise Conflict(f"letter_{reason}", REASONS[reason])
-    letter_sketches.refuse_too_alike(
-        session, found.campaign, member.id, letter.body, keyring=keyring
-    )
+    _refuse_wrong_words(session, found, letter, keyring=keyring, today=now.date())
     organisation_id = found.campaign.organisation_id
     address = supporters.Address.of(organisation_id, letter.email, keyring)
     supporter_id = supporters.meet(session, [address], now=now)[organisation_id, address.index]
@@ -223,6 +253,34 @@ def take_in(
         note = outbox.Note(MessageKind.CONFIRM_LETTER, row["id"], recipient)
         outbox.queue(session, [note], now=now)
     return UUID(str(row["id"]))
+
+
+def _refuse_wrong_words(
+    session: Session, found: Situation, letter: NewLetter, *, keyring: Keyring, today: date
+) -> None:
+    """Invalid with everything that is wrong, all at once."""
+    words, home = Words(letter.subject, letter.body), letter.address
+    writer = Writer(home.postcode, letter.name, (home.line1, home.line2, home.town))
+    details = {
+        "name": letter.name,
+        "address.line1": home.line1,
+        "address.line2": home.line2,
+        "address.town": home.town,
+    }
+    problems = [
+        *letter_rules.find_in_details(details),
+        *problems_of(session, found, words, writer=writer, today=today),
+    ]
+    errors = [each.as_error() for each in problems if each.is_required]
+    if found.member is not None:
+        try:
+            letter_sketches.refuse_too_alike(
+                session, found.campaign, found.member.id, letter.body, keyring=keyring
+            )
+        except Invalid as error:
+            errors.append(error)
+    if errors:
+        raise texts.together(errors) if len(errors) > 1 else errors[0]
 
 
 def address_of(letter: Letter) -> Address:

@@ -23,10 +23,18 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
-from lobby.services.errors import LobbyError
+from lobby.services import (
+    letter_states,
+    letters,
+    mail,
+    seat_watches,
+    seats,
+    text_templates,
+    texts,
+)
+from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letters import Draft
-from lobby.services.mail import Envelope, Mail
+from lobby.services.mail import Envelope, Mail, Signer
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
@@ -35,6 +43,8 @@ HELD_REASONS = {
     "motion_changed": "The campaign is about another motion now.",
     "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
     "or changed office: the letter no longer fits.",
+    "campaign_without_motion": "The campaign has no motion to write about any more.",
+    "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
     **letters.REASONS,
 }
 
@@ -44,10 +54,14 @@ POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A message that has no purpose any more. With `hold`, the letter is to be held for it."""
+    """A message that has no purpose any more. With `hold`, the letter is to be held for it.
+
+    `is_trouble`: it was wanted, but cannot be made.
+    """
 
     reason: str
     hold: bool = False
+    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +71,7 @@ class Post:
     tokens: Tokens
     base_url: str
     mail_from: str
+    signer: Signer | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
         """A link for a mail."""
@@ -83,9 +98,19 @@ def render(
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
             return found
-        return mail.sealed(mail.build(found, mail_from=post.mail_from, now=now))
+        built = mail.build(found, mail_from=post.mail_from, now=now)
+        return mail.sealed(built, signer=post.signer)
     except LobbyError as error:
+        return _unmade(message, error)
+
+
+def _unmade(message: OutboxMessage, error: LobbyError) -> Dropped:
+    """Why a message cannot be made. A letter is held for it, so that its writer learns of it."""
+    if isinstance(error, NotFound):
         return Dropped(error.code)
+    hold = message.kind is MessageKind.LETTER
+    reason = error.code if error.code in HELD_REASONS or not hold else "unsendable"
+    return Dropped(reason, hold=hold, is_trouble=True)
 
 
 def _about_signature(
@@ -191,14 +216,15 @@ def _to_supporter(
     values: dict[str, Any],
     post: Post,
 ) -> Mail:
+    """A title or a name from before it was refused loses the mail nothing but what was unfit."""
     text = text_templates.render(f"mails/{message.kind}.txt", values)
     return Mail(
         recipient=supporter.email.text,
-        sender_name=values["organisation"],
-        subject=text.subject,
+        sender_name=texts.fit_for_header(values["organisation"]),
+        subject=texts.fit_for_header(text.subject),
         body=text.body,
         message_id=post.message_id(message.id),
-        campaign=campaign.title,
+        campaign=texts.fit_for_header(campaign.title),
     )
 
 
@@ -221,6 +247,6 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
         subject=letter.subject.text,
         body=letters.text_as_sent(letter),
         message_id=post.message_id(message.id),
-        campaign=found.campaign.title,
+        campaign=texts.fit_for_header(found.campaign.title),
         is_automatic=False,
     )

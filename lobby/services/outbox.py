@@ -40,6 +40,8 @@ _DURATION = re.compile(
 )
 _outbox = table_of(OutboxMessage)
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
+NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
+BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,10 +113,12 @@ def finish(
     *,
     now: datetime,
     detail: str | None,
+    held: tuple[MessageState, ...] = NOT_ENDED,
 ) -> MessageState | None:
     """Write down how an attempt ended; the state that it got, None where it is another's by now.
 
     A mail that may be repeated is not left uncertain, and a deferral after four days is final.
+    `held` are the states that it may be in now.
     """
     is_letter = message.kind is MessageKind.LETTER
     if state is MessageState.UNCERTAIN and not is_letter:
@@ -124,8 +128,7 @@ def finish(
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
-    held_states = (MessageState.DOT_PENDING, MessageState.CLAIMED)
-    moved = any(_move(session, message, held, **values) for held in held_states)
+    moved = any(_move(session, message, each, **values) for each in held)
     return state if moved else None
 
 

@@ -76,6 +76,17 @@ def seat_of(
     return found[0] if found else None
 
 
+def members_today(session: Session, today: date) -> list[tuple[int, str]]:
+    """The ids and names of all who hold a seat, in one statement."""
+    statement = (
+        select(Member.id, Member.name)
+        .join(Membership, col(Membership.member_id) == Member.id)
+        .where(*_on(Membership, today))
+        .order_by(col(Member.id))
+    )
+    return [(member_id, name) for member_id, name in session.exec(statement)]
+
+
 def _seats_and_members(
     session: Session, today: date, code: str | None
 ) -> list[tuple[Constituency, Member | None]]:

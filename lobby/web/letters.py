@@ -24,6 +24,7 @@ from lobby.services import (
 from lobby.services.campaign_views import CampaignView
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.letter_checks import CheckedLetter
+from lobby.services.letter_rules import Writer
 from lobby.services.letters import Draft, NewLetter, Situation
 from lobby.services.lobby import Lobby
 from lobby.web import dev_mail, forms
@@ -133,7 +134,7 @@ def take_in(
             _refuse_misdirected(form, found)
             letters.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
     except (Invalid, Conflict) as error:
-        form.note(error)
+        form.note(error, within="address.")
         return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
 
@@ -238,10 +239,16 @@ def _looked_at(
     """What to say of the text in the form; None where there is none, or nobody to write to."""
     if found.reason is not None or not form.value("body"):
         return None
-    subject = form.value("subject").strip()
-    body = "\n".join(form.value("body").splitlines())
-    keyring = lobby.keyring
-    return letter_checks.check(session, found, subject=subject, body=body, keyring=keyring, now=now)
+    home = tuple(form.value(name) for name in ("line1", "line2", "town"))
+    return letter_checks.check(
+        session,
+        found,
+        subject=form.value("subject").strip(),
+        body=form.value("body"),
+        writer=Writer(form.value("postcode"), form.value("name"), home),
+        keyring=lobby.keyring,
+        now=now,
+    )
 
 
 def _page(

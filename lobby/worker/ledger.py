@@ -66,6 +66,12 @@ class Ledger:
         """How an attempt ended; on disk with the next commit."""
         self._add(lambda session: self._write_end(session, message, state, detail))
 
+    def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
+        """An attempt that ended before anything was handed over; on disk with the next commit."""
+        held = outbox.BEFORE_THE_DOT
+        state = MessageState.DEFERRED
+        self._add(lambda session: self._write_end(session, message, state, detail, held=held))
+
     def drop(self, message: OutboxMessage, dropped: Dropped) -> None:
         """A message without a purpose; on disk with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
@@ -110,7 +116,8 @@ class Ledger:
                     self._write([entry])
                 return
             entries[0].error = error
-            log.warning("post_not_written", error=type(error).__name__)
+            # The end of the message's lease settles what could not be written down.
+            log.error("mail_not_written_down", error=type(error).__name__)
             results = [False]
         for entry, result in zip(entries, results, strict=True):
             entry.result = result
@@ -124,10 +131,16 @@ class Ledger:
         return False
 
     def _write_end(
-        self, session: Session, message: OutboxMessage, state: MessageState, detail: str
+        self,
+        session: Session,
+        message: OutboxMessage,
+        state: MessageState,
+        detail: str,
+        *,
+        held: tuple[MessageState, ...] = outbox.NOT_ENDED,
     ) -> bool:
         now = self._lobby.clock()
-        ended = outbox.finish(session, message, state, now=now, detail=detail)
+        ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
         if ended and message.kind is MessageKind.LETTER:
             letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
         return ended is not None

@@ -4,8 +4,10 @@ A round takes what is due and hands it over on several connections at once, each
 """
 
 import threading
+import traceback
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 
@@ -19,8 +21,9 @@ from lobby.services import (
     seat_watches,
     signature_states,
 )
-from lobby.services.couriers import TAKEN_OVER, Delivery
+from lobby.services.couriers import TAKEN_OVER, BeforeDot, Delivery
 from lobby.services.lobby import Lobby
+from lobby.services.mail import Envelope
 from lobby.services.messages import Dropped
 from lobby.worker.ledger import Ledger
 
@@ -97,14 +100,47 @@ class _Round:
                 self._trouble.clear()
 
     def _attempt(self, message: OutboxMessage) -> Delivery:
-        lobby = self._lobby
-        with lobby.database.read() as session:
-            rendered = messages.render(session, message, lobby.post, now=lobby.clock())
+        """Whatever goes wrong with one message goes wrong with it alone."""
+        rendered = self._render(message)
+        if rendered is None:
+            return TAKEN_OVER
         if isinstance(rendered, Dropped):
             self._ledger.drop(message, rendered)
-            log.debug("mail", kind=message.kind, reason=rendered.reason)
+            tell = log.warning if rendered.is_trouble else log.debug
+            tell("mail", kind=message.kind, reason=rendered.reason)
             return TAKEN_OVER
+        try:
+            return self._lobby.courier.deliver(rendered, self._before_dot(message))
+        except Exception as error:
+            # Nobody knows how far it came: the end of its lease settles it.
+            _log_failure("mail_delivery_failed", message, error)
+            return TAKEN_OVER
+
+    def _render(self, message: OutboxMessage) -> Envelope | Dropped | None:
+        """None where the message waits for another attempt, since it met what nobody foresaw."""
+        lobby = self._lobby
+        try:
+            with lobby.database.read() as session:
+                return messages.render(session, message, lobby.post, now=lobby.clock())
+        except Exception as error:
+            _log_failure("mail_rendering_failed", message, error)
+            self._ledger.defer_unsent(message, f"cannot be made: {type(error).__name__}")
+            return None
+
+    def _before_dot(self, message: OutboxMessage) -> BeforeDot:
         if message.kind is MessageKind.LETTER:
-            return lobby.courier.deliver(rendered, lambda: self._ledger.commit_to_dot(message))
-        # It may be repeated, so that there is nothing to commit to.
-        return lobby.courier.deliver(rendered, lambda: True)
+            return lambda: self._ledger.commit_to_dot(message)
+        return lambda: True  # it may be repeated, so that there is nothing to commit to
+
+
+def _log_failure(event: str, message: OutboxMessage, error: Exception) -> None:
+    """Where it happened. Never what the error says, which could be somebody's name or words."""
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    log.error(
+        event,
+        kind=message.kind,
+        message=str(message.id),
+        attempt=message.attempt,
+        error=type(error).__name__,
+        place=[f"{Path(frame.filename).name}:{frame.lineno}" for frame in place],
+    )
