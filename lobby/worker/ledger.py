@@ -52,14 +52,16 @@ class Ledger:
         """A message without a purpose; on disk with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
 
-    def end_round(self, left: list[OutboxMessage], trouble: list[str]) -> None:
-        """Give back what was not attempted, and remember how the relay did."""
+    def end_round(
+        self, left: list[OutboxMessage], trouble: list[str], *, has_answered: bool
+    ) -> None:
+        """Give back what was not attempted, and remember how the relay did, if it was asked."""
         relay, now = self._lobby.courier.relay, self._lobby.clock()
         with self._lobby.database.write() as session:
             outbox.give_back(session, left, now=now)
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
-            else:
+            elif has_answered:
                 relays.note_answered(session, relay, now=now)
 
     def flush(self, mine: _Entry | None = None) -> None:
