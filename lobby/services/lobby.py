@@ -10,6 +10,7 @@ import httpx2
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
 from lobby.services import official_apis, official_http
+from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
 from lobby.services.errors import LobbyError
@@ -44,7 +45,14 @@ class Lobby:
     @property
     def post(self) -> Post:
         """What mails are rendered with."""
-        return Post(self.tokens, self.settings.base_url, self.settings.mail_from)
+        settings = self.settings
+        return Post(self.tokens, settings.base_url, settings.mail_from, self.keyring, self.bounces)
+
+    @property
+    def bounces(self) -> BounceAddress | None:
+        """Where reports of what could not be delivered go, if they have an address of their own."""
+        address = self.settings.bounce_address
+        return BounceAddress(address, self.keyring) if address else None
 
     @property
     def pace(self) -> Pace:

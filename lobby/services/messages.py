@@ -11,6 +11,7 @@ from lobby.models import (
     Campaign,
     CampaignStatus,
     Constituency,
+    Keyring,
     Letter,
     LetterState,
     Member,
@@ -24,6 +25,7 @@ from lobby.models import (
     Supporter,
 )
 from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
+from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError
 from lobby.services.letters import Draft
 from lobby.services.mail import Envelope, Mail
@@ -41,6 +43,13 @@ HELD_REASONS = {
 # Of a withdrawn name, the reason against a letter tells already.
 POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
 
+# The state of a letter that each mail about one is about.
+_ABOUT_LETTERS = {
+    MessageKind.CONFIRM_LETTER: LetterState.PENDING,
+    MessageKind.LETTER_HELD: LetterState.HELD,
+    MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -57,6 +66,8 @@ class Post:
     tokens: Tokens
     base_url: str
     mail_from: str
+    keyring: Keyring
+    bounces: BounceAddress | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
         """A link for a mail."""
@@ -66,6 +77,10 @@ class Post:
         """Of the outbox's row: the same for every attempt, so that the relay's log can settle what
         happened."""
         return f"<{row_id}@{mail.domain_of(self.mail_from)}>"
+
+    def sender_of(self, row_id: UUID) -> str | None:
+        """Where a mail server reports to that cannot deliver the outbox's row; None: to `From`."""
+        return self.bounces.sender_of(row_id) if self.bounces else None
 
 
 def render(
@@ -83,7 +98,8 @@ def render(
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
             return found
-        return mail.sealed(mail.build(found, mail_from=post.mail_from, now=now))
+        built = mail.build(found, mail_from=post.mail_from, now=now)
+        return mail.sealed(built, sender=post.sender_of(message.id))
     except LobbyError as error:
         return Dropped(error.code)
 
@@ -120,7 +136,7 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     if letter is None:
         return Dropped("the letter was replaced")
     asks = message.kind is MessageKind.CONFIRM_LETTER
-    wanted = LetterState.PENDING if asks else LetterState.HELD
+    wanted = _ABOUT_LETTERS[message.kind]
     if letter.state is not wanted:
         return Dropped(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
@@ -153,6 +169,7 @@ def _about_watch(
     seat = seats.seat_of(session, code, today=now.date())
     if seat is None or seat.member is None:
         return Dropped("the seat is vacant again")
+    draft = letters.draft_for_seat(session, campaign, code, name="", keyring=post.keyring, now=now)
     values = {
         "name": signature.name.text,
         "member": seat.member.name,
@@ -161,7 +178,7 @@ def _about_watch(
         "action": session.get_one(Petition, signature.petition_id).action,
         "organisation": session.get_one(Organisation, campaign.organisation_id).name,
         "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
-        **_what_to_do(letters.draft_for_seat(session, campaign, code, name="", now=now), post),
+        **_what_to_do(draft, post),
     }
     supporter = session.get_one(Supporter, watch.supporter_id)
     return _to_supporter(message, supporter, campaign, values, post)
@@ -173,7 +190,7 @@ def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
     if draft is None:
         return {"position": "", "reason": "", "letter_link": ""}
     found = draft.situation
-    can_write = found.reason in (None, "no_address")
+    can_write = found.reason in (None, "no_address", "address_dead")
     page = f"{post.base_url}/campaigns/{found.campaign.slug}/letter"
     return {
         "position": POSITIONS.get(found.standing, ""),
@@ -207,7 +224,7 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
     letter = letter_states.get(session, message.subject_id)
     if letter.state is not LetterState.QUEUED:
         return Dropped(f"the letter is {letter.state}")
-    found = letters.situation_of(session, letter, now=now)
+    found = letters.situation_of(session, letter, keyring=post.keyring, now=now)
     reason = letters.reason_to_hold(letter, found)
     member = found.seat.member
     if reason is not None or member is None or member.email is None:

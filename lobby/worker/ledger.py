@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import letter_states, outbox, relays
+from lobby.services import dead_addresses, letter_states, outbox, relays
 from lobby.services.lobby import Lobby
 from lobby.services.messages import Dropped
 
@@ -108,6 +108,9 @@ class Ledger:
         ended = outbox.finish(session, message, state, now=now, detail=detail)
         if ended and message.kind is MessageKind.LETTER:
             letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
+        if ended is MessageState.REJECTED:
+            keyring = self._lobby.keyring
+            dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
         return ended is not None
 
     def _write_drop(self, session: Session, message: OutboxMessage, dropped: Dropped) -> bool:
