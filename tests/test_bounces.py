@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from pathlib import Path
@@ -17,6 +18,7 @@ from keys import add_campaign, key_for, others_key
 from pages import LETTER, confirmed_count, sign, visible, write
 from pydantic import ValidationError
 from returned import MORAG, Said, by_hand, exchange, exim, postfix, strange, vacation
+from sqlmodel import Session as SqlSession
 from sqlmodel import col, select
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 
@@ -37,6 +39,7 @@ from lobby.models import (
 from lobby.services import bounces, checks, dead_addresses, delivery_reports, signatures
 from lobby.services.bounces import Applied
 from lobby.services.couriers import SmtpCourier
+from lobby.services.database import Database
 from lobby.services.lobby import Lobby
 from lobby.settings import Settings
 from lobby.worker import bounces as reader
@@ -609,6 +612,7 @@ def test_a_folder_that_is_not_there_is_trouble(lobby: Lobby, folder: Path) -> No
     assert told() == []
     (folder / "new").rmdir()
     assert len(told()) == 1
+    assert worker.read_bounces(lobby, GO_ON) == 0
 
 
 def test_without_a_folder_nothing_is_read(lobby: Lobby) -> None:
@@ -651,6 +655,51 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
     assert worker.read_bounces(lobby, GO_ON) == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert files(lobby) == []
+
+
+class Killed(BaseException):
+    """What nobody catches: as though the process had ended here."""
+
+
+@dataclass
+class Dying:
+    """A database whose process is killed around a commit."""
+
+    real: Database
+    is_after: bool
+
+    @contextmanager
+    def write(self) -> Iterator[SqlSession]:
+        with self.real.write() as session:
+            yield session
+            if not self.is_after:
+                raise Killed
+        raise Killed
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before the commit", "after it"])
+def test_a_kill_loses_no_report_and_counts_none_twice(
+    client: TestClient,
+    deliver: Deliver,
+    lobby: Lobby,
+    folder: Path,
+    clock: Clock,
+    is_after: bool,
+) -> None:
+    before = tally_and_letters(lobby)
+    send(client, deliver)
+    message = newest(lobby)
+    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    dying: Any = Dying(lobby.database, is_after)
+    with pytest.raises(Killed):
+        worker.read_bounces(replace(lobby, database=dying), GO_ON)
+    assert (letter_of(lobby, message).state is LetterState.REJECTED) == is_after
+    assert len(files(lobby)) == 1
+    clock.advance(minutes=11)
+    assert worker.read_bounces(lobby, GO_ON) == 1
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert tally_and_letters(lobby) == before
+    assert (files(lobby), len(deliver())) == ([], 1)
 
 
 def test_a_file_that_fails_stays_and_stops_no_other(

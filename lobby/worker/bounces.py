@@ -44,9 +44,12 @@ def read_bounces(lobby: Lobby, stop: threading.Event) -> int:
 
 
 def _waiting(folder: Path, now: datetime) -> Iterator[Path]:
-    """What nobody has claimed, and what a worker claimed that died; the oldest first."""
+    """What nobody has claimed, and what a worker claimed that died; the oldest first.
+
+    Nothing where there is no Maildir yet, of which `lobby check` tells.
+    """
     for part in ("cur", "new"):
-        for file in sorted((folder / part).iterdir()):
+        for file in sorted((folder / part).glob("*")):
             claim = _CLAIMED.fullmatch(file.name)
             if file.name.startswith("."):
                 continue  # not a mail, by the rules of a Maildir
