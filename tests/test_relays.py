@@ -17,8 +17,9 @@ from lobby import worker
 from lobby.main import create_app
 from lobby.models import MessageState, OutboxMessage, Relay, Scope, Signature, SignatureState
 from lobby.services import checks, outbox, relays, signatures
-from lobby.services.couriers import SmtpCourier
+from lobby.services.couriers import Delivery, SmtpCourier
 from lobby.services.lobby import Lobby
+from lobby.services.mail import Envelope as OurEnvelope
 
 MakeLobby = Callable[..., Lobby]
 ENOUGH = relays.MOST_FAILURES
@@ -271,6 +272,30 @@ def test_of_two_workers_at_once_one_tries_a_server_that_has_rested(
         assert relays.may_go(session, name, now=clock.now)
     with lobby.database.write() as session:  # it had looked before the first one's commit
         assert not relays.may_go(session, name, now=clock.now)
+
+
+def test_while_one_worker_tries_the_other_waits(lobby: Lobby, clock: Clock) -> None:
+    break_down(lobby)
+    clock.advance(minutes=5)
+    attempted: list[int] = []
+
+    @dataclass
+    class Slow:
+        """While this one is at it, the other worker looks for something to do."""
+
+        relay = lobby.courier.relay
+
+        def deliver(self, envelope: OurEnvelope, before_dot: Callable[[], bool]) -> Delivery:
+            attempted.append(worker.deliver_due(lobby))
+            return lobby.courier.deliver(envelope, before_dot)
+
+        def close(self) -> None:
+            """Nothing is held."""
+
+    before = sum(attempts(lobby))
+    assert worker.deliver_due(replace(lobby, courier=Slow())) == 1
+    assert attempted == [0]
+    assert sum(attempts(lobby)) == before + 1
 
 
 def test_a_try_whose_worker_dies_is_followed_by_another(lobby: Lobby, clock: Clock) -> None:
