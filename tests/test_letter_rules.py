@@ -396,7 +396,7 @@ def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = session.exec(select(Campaign)).one()
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letters.situation(session, campaign, answer, now=now)
+        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
         engine = session.connection().engine
         event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
         words = Words("The motion", BODY)

@@ -695,12 +695,12 @@ def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_
         ]
         assert asking
         for letter in asking:
-            now = letters.situation_of(session, letter, now=START)
+            now = letters.situation_of(session, letter, keyring=lobby.keyring, now=START)
             assert now.variant == "renamed"
             assert letters.reason_to_hold(letter, now) is None
     assert put(THANK, FALLBACK).status_code == 200
     with lobby.database.read() as session:
-        now = letters.situation_of(session, asking[0], now=START)
+        now = letters.situation_of(session, asking[0], keyring=lobby.keyring, now=START)
         assert letters.reason_to_hold(asking[0], now) == "standing_changed"
 
 
@@ -724,7 +724,7 @@ def statements(client: TestClient, lobby: Lobby) -> int:
             seen.append(args[2])
 
         event.listen(engine, "before_cursor_execute", note)
-        found = letters.situation(session, campaign, answer, now=START)
+        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=START)
         letters.draft(found)
         event.remove(engine, "before_cursor_execute", note)
     return len(seen)

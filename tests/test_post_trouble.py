@@ -53,7 +53,8 @@ def write(lobby: Lobby) -> UUID:
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, lobby.postcodes.lookup(CAN_SIGN), now=now)
+        answer = lobby.postcodes.lookup(CAN_SIGN)
+        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
         letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     return letter_id

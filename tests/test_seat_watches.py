@@ -218,7 +218,7 @@ def write(lobby: Lobby) -> UUID:
     address = letters.Address("1 Princes Street", "Edinburgh", CAN_SIGN)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, answer, now=now)
+        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
         draft = letters.draft(found, name=ANNA["name"])
         new = letters.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
         return letters.take_in(session, found, new, keyring=lobby.keyring, now=now)

@@ -65,7 +65,9 @@ def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -
     campaign = session.get_one(Campaign, petition.campaign_id)
     code, name = signature.constituency_code, signature.name.text
     seen = seat_views.of_petition(session, petition, code, now=now)
-    draft = letters.draft_for_seat(session, campaign, code, name=name, now=now)
+    draft = letters.draft_for_seat(
+        session, campaign, code, name=name, keyring=lobby.keyring, now=now
+    )
     return ConfirmedAnswer(
         status=signature.state,
         petition=PetitionCount(

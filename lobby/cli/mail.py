@@ -1,4 +1,4 @@
-"""Looking after mail that has left: settling what nobody knows."""
+"""Looking after mail that has left: settling what nobody knows, and addresses that are dead."""
 
 import sys
 import zlib
@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from lobby.cli.output import opened, progress, tell
-from lobby.services import relay_logs, settling
+from lobby.services import dead_addresses, relay_logs, settling
 from lobby.services.errors import Invalid
 from lobby.services.relay_logs import RelayLog
 from lobby.services.schedules import LONDON
@@ -67,6 +67,28 @@ def settle(
         with lobby.database.read() if dry_run else lobby.database.write() as session:
             settled = settling.settle(session, asked, log, pace=pace, now=now, is_dry=dry_run)
     _report(settled, span, dry_run=dry_run)
+
+
+@app.command("dead")
+def list_dead() -> None:
+    """List members whose address is dead, and count supporters' addresses that are."""
+    with opened() as lobby, lobby.database.read() as session:
+        found = dead_addresses.of_members(session, keyring=lobby.keyring)
+        of_others = dead_addresses.count_of_supporters(session)
+    for dead in found:
+        member = dead.member
+        typer.echo(f"{member.id}\t{member.name}\t{dead.since:%Y-%m-%d}\t{dead.detail}")
+    tell(f"Members: {len(found)}. Supporters: {of_others}.")
+
+
+@app.command()
+def revive(
+    address: Annotated[str, typer.Argument(help="The address, a member's or a supporter's.")],
+) -> None:
+    """Send to an address again that was found dead."""
+    with opened() as lobby, lobby.database.write() as session:
+        dead_addresses.revive(session, address, keyring=lobby.keyring)
+    tell("Mail goes there again.")
 
 
 def _span(since: str | None, until: str | None, now: datetime) -> Span | None:

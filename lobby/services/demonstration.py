@@ -267,7 +267,7 @@ def write_letters(
         answer = postcodes(request.postcode) if request.country == "GB" else None
         if answer is None or answer.constituency_code is None:
             continue
-        found = letters.situation(session, campaign, answer, now=now)
+        found = letters.situation(session, campaign, answer, keyring=keyring, now=now)
         draft = letters.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
         if found.reason is not None:
             continue

@@ -19,6 +19,7 @@ from lobby.services.errors import Invalid
 LONGEST = 10_000
 SHORTEST = 50
 LONGEST_SUBJECT = 200
+HOUSE_OF_COMMONS = "SW1A 0AA"  # many put the office's address above a letter
 MOST_TOLD = 3  # of names and postcodes
 
 # What a browser takes for the beginning of a tag or a comment: '<3', 'a < b' and an address in
@@ -106,7 +107,8 @@ def find(
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
             message = f"Please leave out who is not your MP: {', '.join(names[:MOST_TOLD])}."
             yield Problem(field, "other_member", message, is_required=True)
-    if strange := _new(_postcodes, letter.body, f"{allowed}\n{writer.postcode}"):
+    fitting = f"{allowed}\n{writer.postcode}\n{HOUSE_OF_COMMONS}"
+    if strange := _new(_postcodes, letter.body, fitting):
         told = ", ".join(sorted(strange)[:MOST_TOLD])
         message = f"Please leave out postcodes that are not yours: {told}."
         yield Problem("body", "other_postcode", message, is_required=True)

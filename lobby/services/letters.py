@@ -18,8 +18,10 @@ from lobby.models import (
     Keyring,
     Letter,
     LetterAct,
+    LetterAnswer,
     LetterState,
     Member,
+    MemberReply,
     MessageKind,
     Motion,
     MotionStatus,
@@ -30,6 +32,7 @@ from lobby.models.base import new_id, table_of
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services import (
     campaigns,
+    dead_addresses,
     letter_facts,
     letter_rules,
     letter_sketches,
@@ -53,15 +56,24 @@ from lobby.services.seats import Seat
 from lobby.services.standing import Eligibility, Standing
 from lobby.services.variant_conditions import Variant, choose
 
+_answer = table_of(LetterAnswer)
 _letter = table_of(Letter)
+_reply = table_of(MemberReply)
 _outbox = table_of(OutboxMessage)
-_REPLACEABLE = (LetterState.PENDING, LetterState.CANCELLED, LetterState.HELD)
+_REPLACEABLE = (
+    LetterState.PENDING,
+    LetterState.CANCELLED,
+    LetterState.HELD,
+    LetterState.REJECTED,
+)
 
 REASONS = {
     "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
     "withdrawn": "This MP took their name off the motion. The campaign writes no letters to them.",
     "no_variant": "This campaign has no letter for this MP yet.",
     "no_address": "We have no e-mail address for this MP.",
+    "address_dead": "Mail to this MP's address comes back to us. You can write by post: House of "
+    "Commons, London SW1A 0AA.",
     "motion_ended": "This motion is no longer before Parliament.",
     "campaign_closed": "This campaign takes no more letters.",
 }
@@ -98,6 +110,12 @@ class Situation:
     def member(self) -> Member | None:
         """The recipient."""
         return self.seat.member
+
+    @property
+    def email(self) -> str | None:
+        """Where mail reaches the recipient; None where we know of no such address."""
+        is_dead = self.reason == dead_addresses.REASON
+        return self.member.email if self.member and not is_dead else None
 
     @property
     def act(self) -> LetterAct | None:
@@ -139,13 +157,18 @@ class NewLetter:
 
 
 def situation(
-    session: Session, campaign: Campaign, answer: PostcodeAnswer, *, now: datetime
+    session: Session,
+    campaign: Campaign,
+    answer: PostcodeAnswer,
+    *,
+    keyring: Keyring,
+    now: datetime,
 ) -> Situation:
     """Resolve a postcode to today's member and standing. NotFound where we cannot tell the seat."""
     if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
         message = "This place has no MP in the UK Parliament."
         raise Invalid.field("postcode", "postcode_not_in_uk_parliament", message)
-    return _situation(session, campaign, answer.constituency_code, now)
+    return _situation(session, campaign, answer.constituency_code, keyring, now)
 
 
 def draft(
@@ -163,7 +186,7 @@ def draft(
     words = letter_texts.worded(variant.texts, locale)
     facts = replace(_facts(found, words.locale), points=points, personal=personal, name=name)
     text = letter_texts.write(words, facts)
-    compose = compose_links(member.email, text) if member.email else None
+    compose = compose_links(found.email, text) if found.email else None
     offered = points_to_choose(found, locale=words.locale)
     return Draft(found, text.subject, text.body, compose, words.locale, offered)
 
@@ -218,11 +241,11 @@ def _facts(found: Situation, locale: str) -> LetterFacts:
 
 
 def draft_for_seat(
-    session: Session, campaign: Campaign, code: str, *, name: str, now: datetime
+    session: Session, campaign: Campaign, code: str, *, name: str, keyring: Keyring, now: datetime
 ) -> Draft | None:
     """The letter for somebody whose seat is known already; None where there is nothing to write."""
     try:
-        return draft(_situation(session, campaign, code, now), name=name)
+        return draft(_situation(session, campaign, code, keyring, now), name=name)
     except (Conflict, NotFound):
         return None
 
@@ -295,10 +318,10 @@ def text_as_sent(letter: Letter) -> str:
     return "\n".join([body, *name, *address_of(letter).lines(), ""])
 
 
-def situation_of(session: Session, letter: Letter, *, now: datetime) -> Situation:
+def situation_of(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> Situation:
     """Whom a letter would go to now: resolved again at the moment of sending."""
     campaign = session.get_one(Campaign, letter.campaign_id)
-    return _situation(session, campaign, letter.constituency_code, now)
+    return _situation(session, campaign, letter.constituency_code, keyring, now)
 
 
 def reason_to_hold(letter: Letter, found: Situation) -> str | None:
@@ -313,7 +336,9 @@ def reason_to_hold(letter: Letter, found: Situation) -> str | None:
     return None if found.act is letter.act else "standing_changed"
 
 
-def _situation(session: Session, campaign: Campaign, code: str | None, now: datetime) -> Situation:
+def _situation(
+    session: Session, campaign: Campaign, code: str | None, keyring: Keyring, now: datetime
+) -> Situation:
     motion = campaigns.motion_of(session, campaign.id)
     if motion is None:
         raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
@@ -329,6 +354,9 @@ def _situation(session: Session, campaign: Campaign, code: str | None, now: date
     reader = letter_facts.reader_of(seat, position, eligibility, told)
     chosen = choose(letter_variants.of_campaign(session, campaign.id).found, reader)
     reason = _reason_against(campaign, motion, seat, position.standing, chosen)
+    email = seat.member.email if seat.member and reason is None else None
+    if email and dead_addresses.is_dead(session, email, keyring=keyring):
+        reason = dead_addresses.REASON
     return Situation(campaign, motion, seat, position.standing, eligibility, chosen, told, reason)
 
 
@@ -349,7 +377,12 @@ def _reason_against(
 def _remove_replaceable(
     session: Session, supporter_id: UUID, member_id: int, motion_id: int
 ) -> None:
-    """Clear the way for a newer letter; its links in earlier mails then lead nowhere."""
+    """Clear the way for a newer letter; its links in earlier mails then lead nowhere.
+
+    One that came back late stays where something was said of it already.
+    """
+    answered = sa.exists().where(_answer.c.letter_id == _letter.c.id)
+    replied = sa.exists().where(_reply.c.letter_id == _letter.c.id)
     statement = (
         select(Letter.id)
         .where(
@@ -357,6 +390,8 @@ def _remove_replaceable(
             Letter.member_id == member_id,
             Letter.motion_id == motion_id,
             col(Letter.state).in_(_REPLACEABLE),
+            ~answered,
+            ~replied,
         )
         .with_for_update()
     )

@@ -10,6 +10,7 @@ import httpx2
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
 from lobby.services import dkim_signing, mail, official_apis, official_http
+from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
 from lobby.services.dkim_signing import DkimSigner
@@ -47,7 +48,20 @@ class Lobby:
     def post(self) -> Post:
         """What mails are rendered with."""
         settings = self.settings
-        return Post(self.tokens, settings.base_url, settings.mail_from, self.signer)
+        return Post(
+            tokens=self.tokens,
+            base_url=settings.base_url,
+            mail_from=settings.mail_from,
+            keyring=self.keyring,
+            bounces=self.bounces,
+            signer=self.signer,
+        )
+
+    @property
+    def bounces(self) -> BounceAddress | None:
+        """Where reports of what could not be delivered go, if they have an address of their own."""
+        address = self.settings.bounce_address
+        return BounceAddress(address, self.keyring) if address else None
 
     @property
     def pace(self) -> Pace:

@@ -11,6 +11,7 @@ from lobby.models import (
     Campaign,
     CampaignStatus,
     Constituency,
+    Keyring,
     Letter,
     LetterState,
     Member,
@@ -32,6 +33,7 @@ from lobby.services import (
     text_templates,
     texts,
 )
+from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letters import Draft
 from lobby.services.mail import Envelope, Mail, Signer
@@ -50,6 +52,13 @@ HELD_REASONS = {
 
 # Of a withdrawn name, the reason against a letter tells already.
 POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
+
+# The state of a letter that each mail about one is about.
+_ABOUT_LETTERS = {
+    MessageKind.CONFIRM_LETTER: LetterState.PENDING,
+    MessageKind.LETTER_HELD: LetterState.HELD,
+    MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +80,8 @@ class Post:
     tokens: Tokens
     base_url: str
     mail_from: str
+    keyring: Keyring
+    bounces: BounceAddress | None = None
     signer: Signer | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
@@ -81,6 +92,10 @@ class Post:
         """Of the outbox's row: the same for every attempt, so that the relay's log can settle what
         happened."""
         return f"<{row_id}@{mail.domain_of(self.mail_from)}>"
+
+    def sender_of(self, row_id: UUID) -> str | None:
+        """Where a mail server reports to that cannot deliver the outbox's row; None: to `From`."""
+        return self.bounces.sender_of(row_id) if self.bounces else None
 
 
 def render(
@@ -99,7 +114,8 @@ def render(
         if isinstance(found, Dropped):
             return found
         built = mail.build(found, mail_from=post.mail_from, now=now)
-        return mail.sealed(built, signer=post.signer)
+        sender = post.sender_of(message.id)
+        return mail.sealed(built, sender=sender, signer=post.signer)
     except LobbyError as error:
         return _unmade(message, error)
 
@@ -145,7 +161,7 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     if letter is None:
         return Dropped("the letter was replaced")
     asks = message.kind is MessageKind.CONFIRM_LETTER
-    wanted = LetterState.PENDING if asks else LetterState.HELD
+    wanted = _ABOUT_LETTERS[message.kind]
     if letter.state is not wanted:
         return Dropped(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
@@ -178,6 +194,7 @@ def _about_watch(
     seat = seats.seat_of(session, code, today=now.date())
     if seat is None or seat.member is None:
         return Dropped("the seat is vacant again")
+    draft = letters.draft_for_seat(session, campaign, code, name="", keyring=post.keyring, now=now)
     values = {
         "name": signature.name.text,
         "member": seat.member.name,
@@ -186,7 +203,7 @@ def _about_watch(
         "action": session.get_one(Petition, signature.petition_id).action,
         "organisation": session.get_one(Organisation, campaign.organisation_id).name,
         "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
-        **_what_to_do(letters.draft_for_seat(session, campaign, code, name="", now=now), post),
+        **_what_to_do(draft, post),
     }
     supporter = session.get_one(Supporter, watch.supporter_id)
     return _to_supporter(message, supporter, campaign, values, post)
@@ -198,7 +215,7 @@ def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
     if draft is None:
         return {"position": "", "reason": "", "letter_link": ""}
     found = draft.situation
-    can_write = found.reason in (None, "no_address")
+    can_write = found.reason in (None, "no_address", "address_dead")
     page = f"{post.base_url}/campaigns/{found.campaign.slug}/letter"
     return {
         "position": POSITIONS.get(found.standing, ""),
@@ -233,7 +250,7 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
     letter = letter_states.get(session, message.subject_id)
     if letter.state is not LetterState.QUEUED:
         return Dropped(f"the letter is {letter.state}")
-    found = letters.situation_of(session, letter, now=now)
+    found = letters.situation_of(session, letter, keyring=post.keyring, now=now)
     reason = letters.reason_to_hold(letter, found)
     member = found.seat.member
     if reason is not None or member is None or member.email is None:

@@ -26,6 +26,7 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import new_id, table_of
+from lobby.services import dead_addresses
 from lobby.services.pacing import AT_ONCE, Pace
 
 MAILS_A_DAY = 5
@@ -58,14 +59,18 @@ class Note:
 
 
 def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
-    """Queue messages, at most five a day to one address; the rest are left out in silence.
+    """Queue messages, at most five a day to one address, and none to one that is dead; the rest
+    are left out in silence.
 
     In silence, since an error would tell a stranger that the address has been used here before.
     """
-    sent = _sent_today(session, notes, now)
+    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
+    sent, dead = _sent_today(session, wanted, now), dead_addresses.among(session, wanted)
     rows = []
     for note in notes:
         if note.recipient_index is not None:
+            if note.recipient_index in dead:
+                continue
             sent[note.recipient_index] += 1
             if sent[note.recipient_index] > MAILS_A_DAY:
                 continue
@@ -242,8 +247,7 @@ def _row(note: Note, now: datetime) -> dict[str, Any]:
     }
 
 
-def _sent_today(session: Session, notes: list[Note], now: datetime) -> Counter[bytes]:
-    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
+def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[bytes]:
     statement = (
         sa.select(_outbox.c.recipient_index, sa.func.count())
         .where(

@@ -37,7 +37,7 @@ _RETRIED = {
 @dataclass(frozen=True, slots=True)
 class PostView:
     """Letters by state; of those that wait, when the next and the last are to go, and since when
-    the oldest has waited."""
+    the oldest has waited. `bounced` are those of the refused ones that a relay had taken first."""
 
     paused_at: datetime | None
     counts: dict[LetterState, int]
@@ -45,6 +45,7 @@ class PostView:
     next_at: datetime | None
     last_at: datetime | None
     waiting_since: datetime | None
+    bounced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +108,15 @@ def replan(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -
 
 def view(session: Session, campaign: Campaign) -> PostView:
     """How a campaign's post stands, in two statements."""
+    has_bounced = sa.case((col(Letter.bounced_at).is_not(None), 1))
     states = (
-        select(Letter.state, func.count())
+        select(Letter.state, func.count(), func.count(has_bounced))
         .where(Letter.campaign_id == campaign.id)
         .group_by(col(Letter.state))
     )
-    found = dict(session.exec(states).all())
+    rows = session.exec(states).all()
+    found = {state: count for state, count, _ in rows}
+    bounced = {state: count for state, _, count in rows}
     due = col(OutboxMessage.due_at)
     is_deferred = col(OutboxMessage.state) == MessageState.DEFERRED
     waits = (
@@ -134,6 +138,7 @@ def view(session: Session, campaign: Campaign) -> PostView:
         next_at=None if is_paused else next_at,
         last_at=None if is_paused else last_at,
         waiting_since=since,
+        bounced=bounced.get(LetterState.REJECTED, 0),
     )
 
 
@@ -175,7 +180,7 @@ def retry(
         raise Conflict("letter_not_refused", "Only a letter that was refused can be sent again.")
     if letter.state is LetterState.REJECTED:
         letter_sketches.keep(session, letter, keyring=keyring, now=now)
-    letter.state, letter.reason = LetterState.QUEUED, None
+    letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
     session.flush()
     return letter
 

@@ -232,6 +232,19 @@ def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -
         increment(session, _letter_tally, {**key, "sent": sent, "opened": 0}, key=list(key))
 
 
+def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter less: it came back. A CHECK refuses to go below zero."""
+    session.connection().execute(
+        sa.update(_letter_tally)
+        .where(
+            _letter_tally.c.campaign_id == campaign_id,
+            _letter_tally.c.motion_id == motion_id,
+            _letter_tally.c.constituency_code == code,
+        )
+        .values(sent=_letter_tally.c.sent - 1)
+    )
+
+
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
     """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}

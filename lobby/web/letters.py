@@ -201,7 +201,8 @@ def _situation(
 ) -> Situation:
     """Of a postcode in normal form; one that nobody knows is a wrong field."""
     try:
-        return letters.situation(session, campaign, lobby.postcodes.lookup(postcode), now=now)
+        answer = lobby.postcodes.lookup(postcode)
+        return letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
     except NotFound as error:
         raise Invalid.field("postcode", error.code, error.message) from error
 

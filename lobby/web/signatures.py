@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
+from lobby.models import Campaign, Keyring, Petition, Signature, SignatureState, Supporter
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     campaign_views,
@@ -63,7 +63,7 @@ def confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Resp
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         signature_states.confirm(writing, signature_id, now=now)
-    return _confirmed(session, signature_id, token, now)
+    return _confirmed(session, signature_id, token, lobby.keyring, now)
 
 
 @router.get("/watch/{token}")
@@ -127,12 +127,13 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     return Shown(signature, petition, campaign, seat, is_watching)
 
 
-def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) -> Response:
+def _confirmed(
+    session: Session, signature_id: UUID, token: str, keyring: Keyring, now: datetime
+) -> Response:
     shown = _shown(session, signature_id, now)
     campaign, signature = shown.campaign, shown.signature
-    draft = letters.draft_for_seat(
-        session, campaign, signature.constituency_code, name=signature.name.text, now=now
-    )
+    code, name = signature.constituency_code, signature.name.text
+    draft = letters.draft_for_seat(session, campaign, code, name=name, keyring=keyring, now=now)
     return page(
         "confirmed.html",
         session,

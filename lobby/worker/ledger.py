@@ -15,7 +15,7 @@ import structlog
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import letter_states, outbox, relays
+from lobby.services import dead_addresses, letter_states, outbox, relays
 from lobby.services.lobby import Lobby
 from lobby.services.messages import Dropped
 
@@ -76,14 +76,16 @@ class Ledger:
         """A message without a purpose; on disk with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
 
-    def end_round(self, left: list[OutboxMessage], trouble: list[str]) -> None:
-        """Give back what was not attempted, and remember how the relay did."""
+    def end_round(
+        self, left: list[OutboxMessage], trouble: list[str], *, has_answered: bool
+    ) -> None:
+        """Give back what was not attempted, and remember how the relay did, if it was asked."""
         relay, now = self._lobby.courier.relay, self._lobby.clock()
         with self._lobby.database.write() as session:
             outbox.give_back(session, left, now=now)
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
-            else:
+            elif has_answered:
                 relays.note_answered(session, relay, now=now)
 
     def _add(self, write: Callable[[Session], bool]) -> _Entry:
@@ -143,6 +145,9 @@ class Ledger:
         ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
         if ended and message.kind is MessageKind.LETTER:
             letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
+        if ended is MessageState.REJECTED:
+            keyring = self._lobby.keyring
+            dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
         return ended is not None
 
     def _write_drop(self, session: Session, message: OutboxMessage, dropped: Dropped) -> bool:

@@ -40,6 +40,9 @@ def deliver_due(lobby: Lobby) -> int:
         now, relay = lobby.clock(), lobby.courier.relay
         most = relays.room(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
         claimed = outbox.claim(session, now=now, limit=most, pace=lobby.pace) if most else []
+        if claimed and not relays.may_go(session, relay, now=now):
+            outbox.give_back(session, claimed, now=now)
+            claimed = []
     return _Round(lobby, claimed).run(connections) if claimed else 0
 
 
@@ -67,6 +70,7 @@ class _Round:
         self._lock = threading.Lock()
         self._attempted = 0
         self._trouble: list[str] = []  # with the relay, in a row
+        self._has_answered = False
 
     def run(self, connections: int) -> int:
         """Deliver them; how many were attempted before the relay gave too much trouble."""
@@ -74,7 +78,8 @@ class _Round:
         with self._ledger.open(), ThreadPoolExecutor(threads, "post") as pool:
             for done in [pool.submit(self._work) for _ in range(threads)]:
                 done.result()
-        self._ledger.end_round(list(self._left), self._trouble)
+        left, trouble = list(self._left), self._trouble
+        self._ledger.end_round(left, trouble, has_answered=self._has_answered)
         return self._attempted
 
     def _work(self) -> None:
@@ -98,6 +103,7 @@ class _Round:
                 self._trouble.append(delivery.detail)
             elif delivery.state is not None:
                 self._trouble.clear()
+                self._has_answered = True
 
     def _attempt(self, message: OutboxMessage) -> Delivery:
         """Whatever goes wrong with one message goes wrong with it alone."""
