@@ -2,16 +2,28 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.parser import BytesParser
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 
 from lobby.services.errors import Invalid
 
+
+class _LinkHeader(UnstructuredHeader, BaseHeader):
+    """A header that holds a web address. The library would encode a long one as though it were a
+    text of another alphabet, and no mail program would find a link in it."""
+
+    def fold(self, *, policy: Policy) -> str:
+        """On one line."""
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_headers = HeaderRegistry()
+_headers.map_to_type("List-Unsubscribe", _LinkHeader)
 # RFC 5322 asks for lines of at most 998; the text itself travels as quoted-printable.
-POLICY = SMTP.clone(max_line_length=78, raise_on_defect=False)
+POLICY = SMTP.clone(max_line_length=78, raise_on_defect=False, header_factory=_headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,7 @@ class Mail:
     """A mail before it is built. `recipient` and `reply_to` are bare addresses.
 
     `sender_name` replaces the display name of the service's own address, never the address.
+    `unsubscribe` is the link with which its recipient stops mails of this kind (RFC 8058).
     """
 
     recipient: str
@@ -42,6 +55,7 @@ class Mail:
     reply_to: tuple[str, str] | None = None
     campaign: str | None = None
     is_automatic: bool = True
+    unsubscribe: str | None = None
 
 
 def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
@@ -59,6 +73,9 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
         message["X-Campaign"] = _safe("campaign", mail.campaign)
     if mail.is_automatic:
         message["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = _safe("unsubscribe", f"<{mail.unsubscribe}>")
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     message.set_content(mail.body, charset="utf-8", cte="quoted-printable")
     _check_built(message, mail.recipient)
     return message
