@@ -4,14 +4,13 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from lobby.models import CampaignStatus, LetterState, OverrideKind, ReplyKind
+from lobby.models import CampaignStatus, LetterOutcome, LetterState, OverrideKind, ReplyKind
+from lobby.services import times
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
-LONDON = ZoneInfo("Europe/London")
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 STANDINGS = {
@@ -73,6 +72,25 @@ LETTER_STATES = {
     LetterState.REJECTED: "Your letter could not be delivered",
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
 }
+# What a writer chooses from, and what it is called once it is kept.
+OUTCOMES = {
+    LetterOutcome.ANSWERED: "Yes, it has answered",
+    LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
+    LetterOutcome.NOT_ANSWERED: "No, not yet",
+}
+OUTCOMES_KEPT = {
+    LetterOutcome.ANSWERED: "has answered",
+    LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
+    LetterOutcome.NOT_ANSWERED: "has not answered yet",
+}
+SAYINGS = {
+    ReplyKind.WILL_SIGN: "They will sign it",
+    ReplyKind.WILL_NOT: "They will not sign it",
+    ReplyKind.UNDECIDED: "They have not decided",
+    ReplyKind.MINISTERS_REPLY: "They passed on a minister’s reply",
+    ReplyKind.MEETING: "They offered a meeting",
+    ReplyKind.OTHER: "Something else",
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -93,15 +111,12 @@ def two_digits(value: float | None) -> str:
 
 def moment(value: datetime) -> str:
     """`23 November 2026, 22:45`, London time."""
-    local = value.astimezone(LONDON)
-    return f"{day(local)}, {local:%H:%M}"
+    return times.moment(value)
 
 
 def day(value: date) -> str:
     """`23 November 2026`; of a time, its day in London."""
-    if isinstance(value, datetime):
-        value = value.astimezone(LONDON)
-    return f"{value.day} {value:%B %Y}"
+    return times.day(value)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -153,4 +168,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "eligibility": ELIGIBILITIES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
+    "outcome_kept": OUTCOMES_KEPT.__getitem__,
 }
