@@ -52,6 +52,7 @@ from lobby.services.variant_conditions import Variant, choose
 
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
+WALES, WELSH = "Wales", "cy"
 _REPLACEABLE = (LetterState.PENDING, LetterState.CANCELLED, LetterState.HELD)
 
 REASONS = {
@@ -133,6 +134,7 @@ class NewLetter:
     body: str
     updates: bool | None = None
     locale: str = "en"
+    wants_copy: bool = False
 
 
 def situation(
@@ -177,6 +179,12 @@ def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]
         for point in found.campaign.letter_points
         if not variant_texts.asks_to_sign(point, variant.act)
     )
+
+
+def has_welsh(found: Situation) -> bool:
+    """Whether the letter that suits has words in Welsh, and its seat is in Wales."""
+    in_wales = found.seat.constituency.nation == WALES
+    return in_wales and found.chosen is not None and WELSH in found.chosen.texts
 
 
 def _facts(found: Situation, locale: str) -> LetterFacts:
@@ -336,6 +344,7 @@ def _row(
         "address": private(json.dumps(address)),
         "subject": private(letter.subject),
         "body": private(letter.body),
+        "wants_copy": letter.wants_copy,
         "created_at": now,
     }
 

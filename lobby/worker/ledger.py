@@ -102,10 +102,12 @@ class Ledger:
     def _write_end(
         self, session: Session, message: OutboxMessage, state: MessageState, detail: str
     ) -> bool:
-        now = self._lobby.clock()
+        now, keyring = self._lobby.clock(), self._lobby.keyring
         ended = outbox.finish(session, message, state, now=now, detail=detail)
         if ended and message.kind is MessageKind.LETTER:
-            letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
+            letter_states.delivered(
+                session, message.subject_id, ended, detail=detail, keyring=keyring, now=now
+            )
         return ended is not None
 
     def _write_drop(self, session: Session, message: OutboxMessage, dropped: Dropped) -> bool:
