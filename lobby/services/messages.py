@@ -23,7 +23,16 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
+from lobby.services import (
+    letter_receipts,
+    letter_states,
+    letters,
+    mail,
+    seat_watches,
+    seats,
+    text_templates,
+    times,
+)
 from lobby.services.errors import LobbyError
 from lobby.services.letters import Draft
 from lobby.services.mail import Envelope, Mail
@@ -40,6 +49,10 @@ HELD_REASONS = {
 
 # Of a withdrawn name, the reason against a letter tells already.
 POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
+
+# Who wants no questions and notices does not get these.
+NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
+LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +92,8 @@ def render(
             found = _letter(session, message, post, now)
         elif message.kind is MessageKind.SEAT_FILLED:
             found = _about_watch(session, message, post, now)
+        elif message.kind in (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION):
+            found = _about_sent_letter(session, message, post)
         else:
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
@@ -139,6 +154,33 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     return _to_supporter(message, supporter, campaign, values, post)
 
 
+def _about_sent_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    """Its copy, or the question what came back."""
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was erased")
+    if letter.state is not LetterState.SENT or letter.sent_at is None:
+        return Dropped(f"the letter is {letter.state}")
+    campaign = session.get_one(Campaign, letter.campaign_id)
+    values = {
+        "name": letter.name.text,
+        "member": session.get_one(Member, letter.member_id).name,
+        "constituency": session.get_one(Constituency, letter.constituency_code).name,
+        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+        "campaign": campaign.title,
+        "sent_at": times.moment(letter.sent_at),
+        "sent_on": times.day(letter.sent_at),
+        "server_answer": letter_receipts.server_answer(session, letter.id),
+        "answer_link": post.link("letters/answer", Purpose.LETTER_ANSWER, letter.id),
+    }
+    supporter = session.get_one(Supporter, letter.supporter_id)
+    is_copy = message.kind is MessageKind.LETTER_RECEIPT
+    enclosed = f"Subject: {letter.subject.text}\n\n{letters.text_as_sent(letter)}"
+    return _to_supporter(
+        message, supporter, campaign, values, post, enclosed=enclosed if is_copy else ""
+    )
+
+
 def _about_watch(
     session: Session, message: OutboxMessage, post: Post, now: datetime
 ) -> Mail | Dropped:
@@ -190,15 +232,26 @@ def _to_supporter(
     campaign: Campaign,
     values: dict[str, Any],
     post: Post,
-) -> Mail:
+    *,
+    enclosed: str = "",
+) -> Mail | Dropped:
+    """What every mail to a supporter has, and who gets none. `enclosed` stands below, as it is."""
+    if supporter.mail_off_at is not None:
+        return Dropped("the supporter wants no mail")
+    if supporter.questions_off_at is not None and message.kind in NOTICES:
+        return Dropped("the supporter wants no questions and notices")
     text = text_templates.render(f"mails/{message.kind}.txt", values)
+    link = post.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
+    parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
         recipient=supporter.email.text,
         sender_name=values["organisation"],
         subject=text.subject,
-        body=text.body,
+        body="\n\n".join(part for part in parts if part) + "\n",
         message_id=post.message_id(message.id),
         campaign=campaign.title,
+        unsubscribe=link,
     )
 
 

@@ -5,10 +5,12 @@ from fastapi import APIRouter
 from lobby.web import (
     campaigns,
     dev_mail,
+    letter_answers,
     letter_links,
     letters,
     organisers,
     petitions,
+    preferences,
     signatures,
     tallies,
 )
@@ -20,6 +22,8 @@ for noun in (
     signatures,
     letters,
     letter_links,
+    letter_answers,
+    preferences,
     tallies,
     organisers,
     dev_mail,
