@@ -86,7 +86,8 @@ def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> Settled:
         if dot.was_taken:
             log.read(dot.message_id.encode())
     with lobby.database.write() as session:
-        return settling.settle(session, asked, log, pace=lobby.pace, now=lobby.clock())
+        pace, now = lobby.pace, lobby.clock()
+        return settling.settle(session, asked, log, pace=pace, keyring=lobby.keyring, now=now)
 
 
 def compare(lobby: Lobby, dots: Iterable[Dot], settled: Iterable[Settled] = ()) -> Found:

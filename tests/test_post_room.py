@@ -86,7 +86,12 @@ def refuse(lobby: Lobby) -> UUID:
         rejected = MessageState.REJECTED
         outbox.finish(session, message, rejected, now=lobby.clock(), detail="550")
         letter_states.delivered(
-            session, message.subject_id, rejected, detail="550", now=lobby.clock()
+            session,
+            message.subject_id,
+            rejected,
+            detail="550",
+            keyring=lobby.keyring,
+            now=lobby.clock(),
         )
     return message.subject_id
 

@@ -183,8 +183,15 @@ def settle(lobby: Lobby, *ids: UUID, span: Span | None = None, is_dry: bool = Fa
     lines = [f"<{each}@lobby.example.org>" for each in ids]
     log = log_of("<other@example.org>", *lines, wanted=asked.wanted)
     with lobby.database.write() as session:
-        pace, now = lobby.pace, lobby.clock()
-        return settling.settle(session, asked, log, pace=pace, now=now, is_dry=is_dry)
+        return settling.settle(
+            session,
+            asked,
+            log,
+            pace=lobby.pace,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+            is_dry=is_dry,
+        )
 
 
 def gone(lobby: Lobby) -> list[UUID]:
@@ -286,9 +293,14 @@ def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
     uncertain(lobby, 1, NOON)
     others = gone(lobby)
     with lobby.database.write() as session:
-        owner = campaigns.public(session, CAMPAIGN).organisation_id
-        at = NOON + timedelta(hours=1)
-        post_room.settle(session, told.id, organisation_id=owner, was_sent=True, now=at)
+        post_room.settle(
+            session,
+            told.id,
+            organisation_id=campaigns.public(session, CAMPAIGN).organisation_id,
+            was_sent=True,
+            keyring=lobby.keyring,
+            now=NOON + timedelta(hours=1),
+        )
     assert settle(lobby, *others, span=WHOLE) == Settled(again=1)
 
 
@@ -298,7 +310,7 @@ def test_a_file_that_is_no_log_settles_nothing(lobby: Lobby, evening: Clock) -> 
         asked = settling.question(session, span=WHOLE)
     log = log_of("nothing of the kind", "", wanted=asked.wanted)
     with lobby.database.write() as session, pytest.raises(Invalid, match="No line here"):
-        settling.settle(session, asked, log, pace=AT_ONCE, now=EVENING)
+        settling.settle(session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
 
 
 def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
@@ -309,7 +321,9 @@ def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
     uncertain(lobby, 0, NOON)
     log = log_of(*(f"<{each}@x.example>" for each in gone(lobby)), wanted=asked.wanted)
     with lobby.database.write() as session:
-        found = settling.settle(session, asked, log, pace=AT_ONCE, now=EVENING)
+        found = settling.settle(
+            session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING
+        )
     assert (found.sent, found.again) == (0, 0)
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
 
@@ -352,8 +366,10 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
     def run() -> None:
         barrier.wait()
         with lobby.database.write() as session:
-            now = lobby.clock()
-            found.append(settling.settle(session, asked, log, pace=lobby.pace, now=now))
+            now, keyring = lobby.clock(), lobby.keyring
+            found.append(
+                settling.settle(session, asked, log, pace=lobby.pace, keyring=keyring, now=now)
+            )
 
     threads = [threading.Thread(target=run) for _ in range(3)]
     for thread in threads:

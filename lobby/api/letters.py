@@ -124,6 +124,17 @@ def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterSta
     return _status(session, letter_states.cancel(session, letter_id))
 
 
+@router.post("/letters/copy")
+def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Have a copy mailed to the writer, when the letter has gone. Again: the same, and one copy.
+
+    Takes the same token as confirming.
+    """
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    letter = letter_states.want_copy(session, letter_id, keyring=lobby.keyring, now=now)
+    return _status(session, letter)
+
+
 def _status(session: WriteSession, letter: Letter) -> LetterStatus:
     member = session.get_one(Member, letter.member_id)
     seat = session.get_one(Constituency, letter.constituency_code)

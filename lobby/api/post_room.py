@@ -103,6 +103,7 @@ def settle(
     body: Settlement,
     caller: CampaignsWriter,
     session: WriteSession,
+    lobby: TheLobby,
     now: Now,
 ) -> SettledAnswer:
     """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
@@ -114,6 +115,7 @@ def settle(
         letter_id,
         organisation_id=caller.organisation_id,
         was_sent=body.outcome == "sent",
+        keyring=lobby.keyring,
         now=now,
     )
     return SettledAnswer(id=letter.id, status=letter.state)

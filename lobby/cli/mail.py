@@ -63,9 +63,16 @@ def settle(
         log = RelayLog(asked.wanted)
         for path in _in_order(logs, now):
             _read(path, log)
-        pace, now = lobby.pace, lobby.clock()
         with lobby.database.read() if dry_run else lobby.database.write() as session:
-            settled = settling.settle(session, asked, log, pace=pace, now=now, is_dry=dry_run)
+            settled = settling.settle(
+                session,
+                asked,
+                log,
+                pace=lobby.pace,
+                keyring=lobby.keyring,
+                now=lobby.clock(),
+                is_dry=dry_run,
+            )
     _report(settled, span, dry_run=dry_run)
 
 

@@ -66,6 +66,7 @@ _REPLACEABLE = (
     LetterState.HELD,
     LetterState.REJECTED,
 )
+WALES, WELSH = "Wales", "cy"
 
 REASONS = {
     "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
@@ -154,6 +155,7 @@ class NewLetter:
     body: str
     updates: bool | None = None
     locale: str = "en"
+    wants_copy: bool = False
 
 
 def situation(
@@ -232,6 +234,12 @@ def problems_of(
         own_words_are_required=found.campaign.own_words_are_required,
     )
     return list(problems)
+
+
+def has_welsh(found: Situation) -> bool:
+    """Whether the letter that suits has words in Welsh, and its seat is in Wales."""
+    in_wales = found.seat.constituency.nation == WALES
+    return in_wales and found.chosen is not None and WELSH in found.chosen.texts
 
 
 def _facts(found: Situation, locale: str) -> LetterFacts:
@@ -429,6 +437,7 @@ def _row(
         "address": private(json.dumps(address)),
         "subject": private(letter.subject),
         "body": private(letter.body),
+        "wants_copy": letter.wants_copy,
         "created_at": now,
     }
 

@@ -24,6 +24,7 @@ _ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
 LONGEST_ADDRESS = 254
 _PLAIN_PHRASE = re.compile(rf"{_ATOM}(?: {_ATOM})*")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
+_LINK = re.compile(r"https?://[!-;=?-~]{1,900}")  # printable ASCII without angle brackets
 _HEADER_LINE = re.compile(rb"([A-Za-z0-9-]+): [!-~][ -~]*|[ \t]+[!-~][ -~]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _BROKEN_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
@@ -76,6 +77,7 @@ class Mail:
     """A mail before it is built. `recipient` and `reply_to` are bare addresses.
 
     `sender_name` replaces the display name of the service's own address, never the address.
+    `unsubscribe` is the link with which its recipient stops mails of this kind (RFC 8058).
     """
 
     recipient: str
@@ -86,6 +88,7 @@ class Mail:
     reply_to: tuple[str, str] | None = None
     campaign: str | None = None
     is_automatic: bool = True
+    unsubscribe: str | None = None
 
 
 def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
@@ -103,6 +106,9 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
         message["X-Campaign"] = _text("X-Campaign", mail.campaign)
     if mail.is_automatic:
         message["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        message["List-Unsubscribe"] = _link(mail.unsubscribe)
+        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     body = _LINE_END.sub("\n", mail.body)
     try:
         message.set_content(body, charset="utf-8", cte="quoted-printable")
@@ -170,6 +176,13 @@ def _address(address: str) -> str:
     if not is_one or "=?" in address:
         raise Invalid.field("address", "header_unsafe", "This is not one mail address.")
     return address
+
+
+def _link(link: str) -> str:
+    """On one line: folded or encoded, no mail program would find a link in it."""
+    if not _LINK.fullmatch(link) or "=?" in link:
+        raise Invalid.field("unsubscribe", "header_unsafe", "This is not one link.")
+    return f"<{link}>"
 
 
 def _message_id(text: str) -> str:

@@ -25,6 +25,7 @@ from lobby.models import (
     Supporter,
 )
 from lobby.services import (
+    letter_receipts,
     letter_states,
     letters,
     mail,
@@ -32,6 +33,7 @@ from lobby.services import (
     seats,
     text_templates,
     texts,
+    times,
 )
 from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError, NotFound
@@ -59,6 +61,9 @@ _ABOUT_LETTERS = {
     MessageKind.LETTER_HELD: LetterState.HELD,
     MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
 }
+# Who wants no questions and notices does not get these.
+NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
+LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,8 @@ def render(
             found = _letter(session, message, post, now)
         elif message.kind is MessageKind.SEAT_FILLED:
             found = _about_watch(session, message, post, now)
+        elif message.kind in (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION):
+            found = _about_sent_letter(session, message, post)
         else:
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
@@ -180,6 +187,33 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     return _to_supporter(message, supporter, campaign, values, post)
 
 
+def _about_sent_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    """Its copy, or the question what came back."""
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was erased")
+    if letter.state is not LetterState.SENT or letter.sent_at is None:
+        return Dropped(f"the letter is {letter.state}")
+    campaign = session.get_one(Campaign, letter.campaign_id)
+    values = {
+        "name": letter.name.text,
+        "member": session.get_one(Member, letter.member_id).name,
+        "constituency": session.get_one(Constituency, letter.constituency_code).name,
+        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+        "campaign": campaign.title,
+        "sent_at": times.moment(letter.sent_at),
+        "sent_on": times.day(letter.sent_at),
+        "server_answer": letter_receipts.server_answer(session, letter.id),
+        "answer_link": post.link("letters/answer", Purpose.LETTER_ANSWER, letter.id),
+    }
+    supporter = session.get_one(Supporter, letter.supporter_id)
+    is_copy = message.kind is MessageKind.LETTER_RECEIPT
+    enclosed = f"Subject: {letter.subject.text}\n\n{letters.text_as_sent(letter)}"
+    return _to_supporter(
+        message, supporter, campaign, values, post, enclosed=enclosed if is_copy else ""
+    )
+
+
 def _about_watch(
     session: Session, message: OutboxMessage, post: Post, now: datetime
 ) -> Mail | Dropped:
@@ -232,16 +266,29 @@ def _to_supporter(
     campaign: Campaign,
     values: dict[str, Any],
     post: Post,
-) -> Mail:
-    """A title or a name from before it was refused loses the mail nothing but what was unfit."""
+    *,
+    enclosed: str = "",
+) -> Mail | Dropped:
+    """What every mail to a supporter has, and who gets none. `enclosed` stands below, as it is.
+
+    A title or a name from before it was refused loses the mail nothing but what was unfit.
+    """
+    if supporter.mail_off_at is not None:
+        return Dropped("the supporter wants no mail")
+    if supporter.questions_off_at is not None and message.kind in NOTICES:
+        return Dropped("the supporter wants no questions and notices")
     text = text_templates.render(f"mails/{message.kind}.txt", values)
+    link = post.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
+    parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
         recipient=supporter.email.text,
         sender_name=texts.fit_for_header(values["organisation"]),
         subject=texts.fit_for_header(text.subject),
-        body=text.body,
+        body="\n\n".join(part for part in parts if part) + "\n",
         message_id=post.message_id(message.id),
         campaign=texts.fit_for_header(campaign.title),
+        unsubscribe=link,
     )
 
 

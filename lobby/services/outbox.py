@@ -41,6 +41,8 @@ _DURATION = re.compile(
 )
 _outbox = table_of(OutboxMessage)
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
+# Why a message counts as accepted though no server said so.
+BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 

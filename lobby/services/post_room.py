@@ -20,11 +20,10 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_sketches, pacing, tallies
+from lobby.services import letter_receipts, letter_sketches, outbox, pacing, tallies
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, WHILE_PAUSED, Pace
 
-BY_HAND = "sent, by somebody's word"
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
 _WAITING = (MessageState.QUEUED, MessageState.DEFERRED)
@@ -186,7 +185,13 @@ def retry(
 
 
 def settle(
-    session: Session, letter_id: UUID, *, organisation_id: UUID, was_sent: bool, now: datetime
+    session: Session,
+    letter_id: UUID,
+    *,
+    organisation_id: UUID,
+    was_sent: bool,
+    keyring: Keyring,
+    now: datetime,
 ) -> Letter:
     """Say what became of an uncertain letter: it went, and is counted; or it did not, and goes
     again. NotFound for another organisation's, Conflict where it is not uncertain."""
@@ -195,6 +200,7 @@ def settle(
         raise Conflict("letter_not_uncertain", "It is known what became of this letter.")
     if was_sent:
         _note_sent(session, letter, now)
+        letter_receipts.queue(session, letter, keyring=keyring, now=now)
     else:
         _requeue(session, letter_id, MessageState.UNCERTAIN, now)
         letter.state, letter.reason = LetterState.QUEUED, None
@@ -348,7 +354,8 @@ def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
     session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.subject_id == letter.id, _outbox.c.kind == MessageKind.LETTER)
-        .values(state=MessageState.ACCEPTED, finished_at=now, detail=BY_HAND)
+        # The server never said that it took the letter.
+        .values(state=MessageState.ACCEPTED, finished_at=now, detail=outbox.BY_HAND)
     )
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
     tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)

@@ -13,11 +13,11 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
-from lobby.models import Letter, LetterState, MessageState, OutboxMessage
+from lobby.models import Keyring, Letter, LetterState, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import post_room, tallies
+from lobby.services import letter_receipts, outbox, post_room, tallies
 from lobby.services.errors import Invalid
 from lobby.services.pacing import Pace
 from lobby.services.relay_logs import RelayLog
@@ -27,7 +27,6 @@ from lobby.services.relay_logs import RelayLog
 MARGIN = timedelta(minutes=10)
 # Enough to find a hole, and no more than fits into memory.
 MOST_WITNESSES = 50_000
-BY_LOG = "taken, by the relay's log"
 _letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 
 
@@ -99,6 +98,7 @@ def settle(
     log: RelayLog,
     *,
     pace: Pace,
+    keyring: Keyring,
     now: datetime,
     is_dry: bool = False,
 ) -> Settled:
@@ -121,6 +121,7 @@ def settle(
     again = [row for row in rows if is_whole and _did_not_go(row, asked, log)]
     if not is_dry:
         _note_sent(session, sent, now)
+        _queue_copies(session, sent, keyring, now)
         _send_again(session, again, pace, now)
     return Settled(len(sent), len(again), len(rows) - len(sent) - len(again), missing, is_whole)
 
@@ -164,7 +165,7 @@ def _witnesses(session: Session, span: Span) -> frozenset[UUID]:
             _outbox.c.claimed_at >= span.since + span.margin,
             _outbox.c.finished_at <= span.until - span.margin,
             # Somebody's word, and no answer of the relay's.
-            sa.func.coalesce(_outbox.c.detail, "") != post_room.BY_HAND,
+            sa.func.coalesce(_outbox.c.detail, "") != outbox.BY_HAND,
         )
         .order_by(_outbox.c.finished_at.desc())
         .limit(MOST_WITNESSES)
@@ -180,7 +181,7 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
     connection.execute(
         sa.update(_outbox)
         .where(_outbox.c.id == sa.bindparam("message"))
-        .values(state=MessageState.ACCEPTED, detail=BY_LOG),
+        .values(state=MessageState.ACCEPTED, detail=outbox.BY_LOG),
         [{"message": row.message_id} for row in rows],
     )
     connection.execute(
@@ -191,6 +192,16 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
     )
     counts = Counter((row.campaign_id, row.motion_id, row.constituency_code) for row in rows)
     tallies.add_letters(session, counts)
+
+
+def _queue_copies(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:
+    wanting = (
+        select(Letter)
+        .where(col(Letter.id).in_([row.letter_id for row in rows]), col(Letter.wants_copy))
+        .order_by(col(Letter.id))
+    )
+    for letter in list(session.exec(wanting)) if rows else []:
+        letter_receipts.queue(session, letter, keyring=keyring, now=now)
 
 
 def _send_again(session: Session, rows: Sequence[Any], pace: Pace, now: datetime) -> None:

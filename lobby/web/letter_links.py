@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Constituency, Keyring, Letter, LetterState, Member
-from lobby.services import letter_states, letters, post_room
+from lobby.services import letter_receipts, letter_states, letters, post_room
 from lobby.services.errors import Conflict
 from lobby.services.lobby import Lobby
 from lobby.services.messages import HELD_REASONS
@@ -35,6 +35,7 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
     return _page(session, lobby, letter_id, token, now)
 
 
+@router.get("/letters/copy/{token}")
 @router.get("/letters/cancel/{token}")
 def back_to_letter(token: str, lobby: TheLobby) -> Response:
     """Where somebody goes who opens the button's address by itself."""
@@ -48,6 +49,15 @@ def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
         letter_states.cancel(writing, letter_id)
+    return _page(session, lobby, letter_id, token, now)
+
+
+@router.post("/letters/copy/{token}")
+def send_copy(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Have a copy mailed to the writer, now or when the letter has gone."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, token)
+    with lobby.database.write() as writing:
+        letter_states.want_copy(writing, letter_id, keyring=lobby.keyring, now=now)
     return _page(session, lobby, letter_id, token, now)
 
 
@@ -66,6 +76,8 @@ def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: date
         warning=_reason_to_hold(session, letter, lobby.keyring, now),
         can_cancel=letter.state in _CANCELLABLE,
         goes_at=post_room.goes_at(session, letter_id),
+        server_answer=letter_receipts.server_answer(session, letter_id),
+        has_copy=letter_receipts.is_queued(session, letter_id),
         now=now,
     )
 

@@ -35,7 +35,8 @@ router = APIRouter()
 
 
 class LetterFields(BaseModel):
-    """The form as it comes. `drafted_for` says whom the draft was written to."""
+    """The form as it comes. `drafted_for` says whom the draft was written to, `locale` in which
+    language; `language` is that of the button that writes it in another one."""
 
     name: str = ""
     email: str = ""
@@ -48,7 +49,10 @@ class LetterFields(BaseModel):
     personal: str = ""
     points: list[str] = []
     updates: str = ""
+    wants_copy: str = ""
     drafted_for: str = ""
+    locale: str = ""
+    language: str = ""
 
 
 Fields = Annotated[LetterFields, Form()]
@@ -78,11 +82,17 @@ def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now
     except Invalid as error:
         form.note(error)
         return _page(session, slug, form, now, status=422)
-    offered = letters.points_to_choose(found)
+    wanted = _locale(fields.language or fields.locale)
+    locale = wanted if letters.has_welsh(found) else "en"
+    offered = letters.points_to_choose(found, locale=locale)
     points = tuple(point for point in offered if form.has("points", point))
-    made = letters.draft(found, name=name, points=points, personal=personal)
+    made = letters.draft(found, name=name, points=points, personal=personal, locale=locale)
     form.put(
-        postcode=postcode, subject=made.subject, body=made.body, drafted_for=drafted_for(found)
+        postcode=postcode,
+        subject=made.subject,
+        body=made.body,
+        drafted_for=drafted_for(found),
+        locale=made.locale,
     )
     checked = _looked_at(session, lobby, found, form, now)
     return _page(session, slug, form, now, draft=made, checked=checked)
@@ -163,6 +173,11 @@ def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
     return partial(texts.paragraphs, field=name, longest=longest, shortest=shortest)
 
 
+def _locale(text: str) -> str:
+    """Welsh where it is asked for, and else English."""
+    return letters.WELSH if text == letters.WELSH else "en"
+
+
 def _postcode(form: forms.Form) -> str:
     return form.check("postcode", postcodes.normalise, missing="Enter your postcode.")
 
@@ -193,6 +208,8 @@ def _checked(form: forms.Form) -> NewLetter:
         subject=subject,
         body=body,
         updates=bool(form.value("updates")),
+        wants_copy=bool(form.value("wants_copy")),
+        locale=_locale(form.value("locale")),
     )
 
 
@@ -265,6 +282,7 @@ def _page(
     """One page from the postcode to the letter; it shows the editor once there is a text."""
     view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
     reason = draft.situation.reason if draft else None
+    locale = _locale(form.value("locale"))
     return page(
         "letter.html",
         session,
@@ -275,7 +293,10 @@ def _page(
         draft=draft,
         checked=checked,
         # Where we do not know the seat, those ticked before must not be lost.
-        points=letters.points_to_choose(draft.situation) if draft else view.campaign.letter_points,
+        points=letters.points_to_choose(draft.situation, locale=locale)
+        if draft
+        else view.campaign.letter_points,
+        has_welsh=draft is not None and letters.has_welsh(draft.situation),
         no_letter=_closed(view) or (letters.REASONS[reason] if reason else None),
         is_closed=_closed(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),

@@ -184,13 +184,20 @@ def settle(
     letter_id: UUID,
     fields: Annotated[OutcomeFields, Form()],
     organiser: AtDesk,
+    lobby: TheLobby,
     session: WriteSession,
     now: Now,
 ) -> Response:
     """An uncertain letter went, and is counted; or it did not, and goes again."""
     was_sent = fields.outcome == "sent"
-    owner = organiser.organisation_id
-    letter = post_room.settle(session, letter_id, organisation_id=owner, was_sent=was_sent, now=now)
+    letter = post_room.settle(
+        session,
+        letter_id,
+        organisation_id=organiser.organisation_id,
+        was_sent=was_sent,
+        keyring=lobby.keyring,
+        now=now,
+    )
     campaign = session.get_one(Campaign, letter.campaign_id)
     return _back(campaign.slug, "sent" if was_sent else "again", Pile.UNCERTAIN)
 

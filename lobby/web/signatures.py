@@ -145,6 +145,7 @@ def _confirmed(
         draft=draft,
         no_letter=_reason_against(draft, shown),
         points=letters.points_to_choose(draft.situation) if draft else (),
+        has_welsh=draft is not None and letters.has_welsh(draft.situation),
         form=_prefilled(session, signature, draft),
     )
 
@@ -174,5 +175,6 @@ def _prefilled(session: Session, signature: Signature, draft: letters.Draft | No
             "subject": draft.subject,
             "body": draft.body,
             "drafted_for": drafted_for(draft.situation),
+            "locale": draft.locale,
         }
     )

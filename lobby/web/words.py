@@ -4,16 +4,14 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from lobby.models import CampaignStatus, LetterState, OverrideKind, ReplyKind
-from lobby.services import letters
+from lobby.models import CampaignStatus, LetterOutcome, LetterState, OverrideKind, ReplyKind
+from lobby.services import letters, times
 from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
-LONDON = ZoneInfo("Europe/London")
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 STANDINGS = {
@@ -94,6 +92,25 @@ HELD = {
     "letter no longer fits.",
     **letters.REASONS,
 }
+# What a writer chooses from, and what it is called once it is kept.
+OUTCOMES = {
+    LetterOutcome.ANSWERED: "Yes, it has answered",
+    LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
+    LetterOutcome.NOT_ANSWERED: "No, not yet",
+}
+OUTCOMES_KEPT = {
+    LetterOutcome.ANSWERED: "has answered",
+    LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
+    LetterOutcome.NOT_ANSWERED: "has not answered yet",
+}
+SAYINGS = {
+    ReplyKind.WILL_SIGN: "They will sign it",
+    ReplyKind.WILL_NOT: "They will not sign it",
+    ReplyKind.UNDECIDED: "They have not decided",
+    ReplyKind.MINISTERS_REPLY: "They passed on a minister’s reply",
+    ReplyKind.MEETING: "They offered a meeting",
+    ReplyKind.OTHER: "Something else",
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -114,15 +131,12 @@ def two_digits(value: float | None) -> str:
 
 def moment(value: datetime) -> str:
     """`23 November 2026, 22:45`, London time."""
-    local = value.astimezone(LONDON)
-    return f"{day(local)}, {local:%H:%M}"
+    return times.moment(value)
 
 
 def day(value: date) -> str:
     """`23 November 2026`; of a time, its day in London."""
-    if isinstance(value, datetime):
-        value = value.astimezone(LONDON)
-    return f"{value.day} {value:%B %Y}"
+    return times.day(value)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -181,4 +195,5 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "letter_state": LETTER_STATES.__getitem__,
     "pile": PILES.__getitem__,
     "held": held,
+    "outcome_kept": OUTCOMES_KEPT.__getitem__,
 }

@@ -141,12 +141,13 @@ class Ledger:
         *,
         held: tuple[MessageState, ...] = outbox.NOT_ENDED,
     ) -> bool:
-        now = self._lobby.clock()
+        now, keyring = self._lobby.clock(), self._lobby.keyring
         ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
         if ended and message.kind is MessageKind.LETTER:
-            letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
+            letter_states.delivered(
+                session, message.subject_id, ended, detail=detail, keyring=keyring, now=now
+            )
         if ended is MessageState.REJECTED:
-            keyring = self._lobby.keyring
             dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
         return ended is not None
 

@@ -13,6 +13,7 @@ import structlog
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.services import (
+    letter_answers,
     letter_states,
     messages,
     outbox,
@@ -53,11 +54,17 @@ def keep_house(lobby: Lobby) -> None:
         for message in outbox.release_stale(session, now=now):
             uncertain = MessageState.UNCERTAIN
             letter_states.delivered(
-                session, message.subject_id, uncertain, detail="no answer", now=now
+                session,
+                message.subject_id,
+                uncertain,
+                detail="no answer",
+                keyring=lobby.keyring,
+                now=now,
             )
         signature_states.expire(session, now=now)
         parliament_sessions.lapse_motions(session, now=now)
         seat_watches.tell(session, keyring=lobby.keyring, now=now)
+        letter_answers.ask(session, keyring=lobby.keyring, now=now)
 
 
 class _Round:

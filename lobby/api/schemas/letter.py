@@ -59,7 +59,7 @@ class AddressBody(Request):
 
 
 class NewLetterBody(Request):
-    """A letter to be confirmed by mail."""
+    """A letter to be confirmed by mail. `copy`: its writer gets it by mail when it has gone."""
 
     name: PersonName
     email: EmailAddress
@@ -68,6 +68,8 @@ class NewLetterBody(Request):
     body: Annotated[str, paragraphs(letter_rules.LONGEST, shortest=letter_rules.SHORTEST)]
     locale: Locale = "en"
     consents: LetterConsents = LetterConsents()
+    # `copy` is a method of every model.
+    wants_copy: bool = Field(default=False, alias="copy")
 
     def as_letter(self) -> NewLetter:
         """As the services take it."""
@@ -79,6 +81,7 @@ class NewLetterBody(Request):
             body=self.body,
             updates=self.consents.updates,
             locale=self.locale,
+            wants_copy=self.wants_copy,
         )
 
 
