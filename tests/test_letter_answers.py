@@ -34,7 +34,16 @@ from lobby.models import (
     Scope,
     Supporter,
 )
-from lobby.services import campaigns, letter_answers, letter_states, letters, outbox, preferences
+from lobby.services import (
+    campaigns,
+    letter_answers,
+    letter_drafts,
+    letter_situations,
+    letter_states,
+    letters,
+    outbox,
+    preferences,
+)
 from lobby.services.lobby import Lobby
 from lobby.services.outbox import Note
 from lobby.services.tokens import Purpose
@@ -53,8 +62,10 @@ def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) 
     address = letters.Address("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
-        draft = letters.draft(found, name=ANNA["name"])
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        draft = letter_drafts.draft(found, name=ANNA["name"])
         new = letters.NewLetter(ANNA["name"], email, address, draft.subject, draft.body)
         letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)

@@ -33,8 +33,8 @@ from support import (
 from lobby.models import CampaignStatus, LetterState, Member, Scope
 from lobby.services import (
     campaigns,
+    letter_situations,
     letter_states,
-    letters,
 )
 from lobby.services.lobby import Lobby
 from lobby.services.standing import Eligibility, Role, Standing
@@ -268,4 +268,4 @@ def test_every_reason_against_a_letter_and_every_state_has_words() -> None:
     assert set(words.ROLES) == set(Role)
     assert set(words.ELIGIBILITIES) == set(Eligibility)
     assert set(words.CAMPAIGN_STATUSES) == set(CampaignStatus)
-    assert all(reason.endswith(".") for reason in letters.REASONS.values())
+    assert all(reason.endswith(".") for reason in letter_situations.REASONS.values())

@@ -12,7 +12,7 @@ from sqlmodel import func, select
 from support import CAMPAIGN, CAN_SIGN, SIGNED, token_in
 
 from lobby.models import Campaign, Letter, OutboxMessage, Scope
-from lobby.services import campaigns, letter_rules, letters
+from lobby.services import campaigns, letter_drafts, letter_rules, letter_situations
 from lobby.services.letter_rules import Problem, Words, Writer
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
@@ -396,11 +396,13 @@ def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = session.exec(select(Campaign)).one()
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
         engine = session.connection().engine
         event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
         words = Words("The motion", BODY)
-        problems = letters.problems_of(session, found, words, writer=ANNA, today=now.date())
+        problems = letter_drafts.problems_of(session, found, words, writer=ANNA, today=now.date())
     assert problems == []
     assert len(asked) == 1
 

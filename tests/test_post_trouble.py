@@ -27,7 +27,15 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import campaigns, letter_states, letters, messages, outbox, signatures
+from lobby.services import (
+    campaigns,
+    letter_situations,
+    letter_states,
+    letters,
+    messages,
+    outbox,
+    signatures,
+)
 from lobby.services.couriers import Delivery
 from lobby.services.letters import NewLetter
 from lobby.services.lobby import Lobby
@@ -54,7 +62,9 @@ def write(lobby: Lobby) -> UUID:
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
         letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     return letter_id

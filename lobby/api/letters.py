@@ -22,6 +22,8 @@ from lobby.models import Constituency, Letter, Member
 from lobby.services import (
     campaigns,
     letter_checks,
+    letter_drafts,
+    letter_situations,
     letter_states,
     letters,
     opened_letters,
@@ -40,8 +42,8 @@ def draft(
     """The letter that suits today's MP of a postcode. Nothing is kept."""
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
-    made = letters.draft(
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    made = letter_drafts.draft(
         found,
         name=body.name or "",
         points=tuple(body.points),
@@ -62,7 +64,7 @@ def check(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     checked = letter_checks.check(
         session,
         found,
@@ -85,7 +87,7 @@ def opened(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     opened_letters.count(session, found)
     return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
 
@@ -100,7 +102,7 @@ def take_in(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.address.postcode)
-    found = letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     letter_id = letters.take_in(session, found, body.as_letter(), keyring=lobby.keyring, now=now)
     return LetterPending(
         id=letter_id, member=member_answer(found.seat.member, found.seat.constituency)

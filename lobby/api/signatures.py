@@ -29,7 +29,13 @@ from lobby.api.schemas.signature import (
     signature_answer,
 )
 from lobby.models import Campaign, Petition, Scope, SignatureState
-from lobby.services import letters, petitions, seat_views, seat_watches, signature_states
+from lobby.services import (
+    letter_drafts,
+    petitions,
+    seat_views,
+    seat_watches,
+    signature_states,
+)
 from lobby.services.group_commit import GroupCommit
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Outcome
@@ -65,7 +71,7 @@ def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -
     campaign = session.get_one(Campaign, petition.campaign_id)
     code, name = signature.constituency_code, signature.name.text
     seen = seat_views.of_petition(session, petition, code, now=now)
-    draft = letters.draft_for_seat(
+    draft = letter_drafts.draft_for_seat(
         session, campaign, code, name=name, keyring=lobby.keyring, now=now
     )
     return ConfirmedAnswer(

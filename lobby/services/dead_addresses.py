@@ -89,9 +89,11 @@ def among(session: Session, indexes: Collection[bytes]) -> set[bytes]:
     return {bytes(index) for index in found}
 
 
-def is_dead(session: Session, email: str, *, keyring: Keyring) -> bool:
-    """Whether mail to an address is left out."""
-    return bool(among(session, [index_of(email, keyring)]))
+def dead_among(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
+    """Those of some addresses that no mail goes to."""
+    indexes = {email: index_of(email, keyring) for email in emails}
+    dead = among(session, list(indexes.values()))
+    return {email for email, index in indexes.items() if index in dead}
 
 
 def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:

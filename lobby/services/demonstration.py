@@ -33,6 +33,8 @@ from lobby.services import (
     campaigns,
     constituencies,
     csv_files,
+    letter_drafts,
+    letter_situations,
     letter_states,
     letters,
     members,
@@ -267,8 +269,10 @@ def write_letters(
         answer = postcodes(request.postcode) if request.country == "GB" else None
         if answer is None or answer.constituency_code is None:
             continue
-        found = letters.situation(session, campaign, answer, keyring=keyring, now=now)
-        draft = letters.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
+        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        draft = letter_drafts.draft(
+            found, name=request.name, points=tuple(campaign.letter_points[:1])
+        )
         if found.reason is not None:
             continue
         address = letters.Address(

@@ -6,11 +6,11 @@ from datetime import datetime
 from sqlmodel import Session
 
 from lobby.models import Keyring
-from lobby.services import letter_sketches, letters
+from lobby.services import letter_drafts, letter_sketches
 from lobby.services.compose import Compose, compose_links
 from lobby.services.letter_rules import Problem, Words, Writer
+from lobby.services.letter_situations import Situation
 from lobby.services.letter_sketches import Likeness
-from lobby.services.letters import Situation
 from lobby.services.text_templates import Text
 
 # A subject with one of these fits into no link either.
@@ -47,7 +47,7 @@ def check(
     body = body.replace("\r\n", "\n").replace("\r", "\n")
     alike = likeness_of(session, found, body, keyring=keyring)
     words = Words(subject, body)
-    problems = letters.problems_of(session, found, words, writer=writer, today=now.date())
+    problems = letter_drafts.problems_of(session, found, words, writer=writer, today=now.date())
     if alike and alike.advice:
         problems.append(Problem("body", "letter_too_alike", alike.advice, alike.is_required))
     email = found.member.email if found.member and found.reason is None else None

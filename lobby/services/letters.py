@@ -1,10 +1,10 @@
-"""Letters from constituents to their MPs: drafting and taking in.
+"""Letters from constituents to their MPs: taking them in.
 
-What becomes of them is in `services.letter_states`.
+What is drafted is in `services.letter_drafts`, what becomes of them in `services.letter_states`.
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -13,48 +13,29 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from lobby.models import (
-    Campaign,
-    CampaignStatus,
     Keyring,
     Letter,
-    LetterAct,
     LetterAnswer,
     LetterState,
-    Member,
     MemberReply,
     MessageKind,
-    Motion,
-    MotionStatus,
     OutboxMessage,
     Private,
 )
 from lobby.models.base import new_id, table_of
-from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services import (
-    campaigns,
-    dead_addresses,
-    letter_facts,
+    letter_drafts,
     letter_rules,
+    letter_situations,
     letter_sketches,
-    letter_texts,
-    letter_variants,
-    motions,
     outbox,
-    seats,
     supporters,
-    tallies,
     texts,
-    variant_texts,
 )
-from lobby.services.compose import Compose, compose_links
 from lobby.services.database import insert_ignore
-from lobby.services.errors import Conflict, Invalid, NotFound
-from lobby.services.letter_facts import Background
-from lobby.services.letter_rules import Problem, Words, Writer
-from lobby.services.letter_texts import LetterFacts
-from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Standing
-from lobby.services.variant_conditions import Variant, choose
+from lobby.services.errors import Conflict, Invalid
+from lobby.services.letter_rules import Words, Writer
+from lobby.services.letter_situations import Situation
 
 _answer = table_of(LetterAnswer)
 _letter = table_of(Letter)
@@ -66,18 +47,6 @@ _REPLACEABLE = (
     LetterState.HELD,
     LetterState.REJECTED,
 )
-WALES, WELSH = "Wales", "cy"
-
-REASONS = {
-    "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
-    "withdrawn": "This MP took their name off the motion. The campaign writes no letters to them.",
-    "no_variant": "This campaign has no letter for this MP yet.",
-    "no_address": "We have no e-mail address for this MP.",
-    "address_dead": "Mail to this MP's address comes back to us. You can write by post: House of "
-    "Commons, London SW1A 0AA.",
-    "motion_ended": "This motion is no longer before Parliament.",
-    "campaign_closed": "This campaign takes no more letters.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,56 +64,6 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Situation:
-    """Whom a letter would go to today, which kind of letter suits, and what it may say."""
-
-    campaign: Campaign
-    motion: Motion
-    seat: Seat
-    standing: Standing
-    eligibility: Eligibility
-    chosen: Variant | None
-    told: Background
-    reason: str | None
-
-    @property
-    def member(self) -> Member | None:
-        """The recipient."""
-        return self.seat.member
-
-    @property
-    def email(self) -> str | None:
-        """Where mail reaches the recipient; None where we know of no such address."""
-        is_dead = self.reason == dead_addresses.REASON
-        return self.member.email if self.member and not is_dead else None
-
-    @property
-    def act(self) -> LetterAct | None:
-        """What the letter asks."""
-        return self.chosen.act if self.chosen else None
-
-    @property
-    def variant(self) -> str | None:
-        """The name of the kind of letter that suits."""
-        return self.chosen.name if self.chosen else None
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A letter to make one's own, and the points to choose from. With a `reason` it cannot be sent.
-
-    `locale` is that of the words found: English where there are none in the one asked for.
-    """
-
-    situation: Situation
-    subject: str
-    body: str
-    compose: Compose | None
-    locale: str = "en"
-    points: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class NewLetter:
     """A letter as its writer sends it in, already checked for form."""
 
@@ -156,106 +75,6 @@ class NewLetter:
     updates: bool | None = None
     locale: str = "en"
     wants_copy: bool = False
-
-
-def situation(
-    session: Session,
-    campaign: Campaign,
-    answer: PostcodeAnswer,
-    *,
-    keyring: Keyring,
-    now: datetime,
-) -> Situation:
-    """Resolve a postcode to today's member and standing. NotFound where we cannot tell the seat."""
-    if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
-        message = "This place has no MP in the UK Parliament."
-        raise Invalid.field("postcode", "postcode_not_in_uk_parliament", message)
-    return _situation(session, campaign, answer.constituency_code, keyring, now)
-
-
-def draft(
-    found: Situation,
-    *,
-    name: str = "",
-    points: tuple[str, ...] = (),
-    personal: str = "",
-    locale: str = "en",
-) -> Draft:
-    """The letter that suits. Where none does, an empty one with a reason."""
-    member, variant = found.seat.member, found.chosen
-    if member is None or variant is None:
-        return Draft(found, "", "", None)
-    words = letter_texts.worded(variant.texts, locale)
-    facts = replace(_facts(found, words.locale), points=points, personal=personal, name=name)
-    text = letter_texts.write(words, facts)
-    compose = compose_links(found.email, text) if found.email else None
-    offered = points_to_choose(found, locale=words.locale)
-    return Draft(found, text.subject, text.body, compose, words.locale, offered)
-
-
-def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]:
-    """Sentences that the letter offers: its own, or else the campaign's that suit what it asks."""
-    variant = found.chosen
-    if variant is None:
-        return ()
-    words = letter_texts.worded(variant.texts, locale)
-    own = letter_texts.points(words, _facts(found, words.locale))
-    return own or tuple(
-        point
-        for point in found.campaign.letter_points
-        if not variant_texts.asks_to_sign(point, variant.act)
-    )
-
-
-def given(found: Situation, *, name: str) -> Words:
-    """All that the organiser wrote for this member: the draft with every point, in each language,
-    with the writer's name and without one, as it may have been drafted."""
-    made, in_all = [], found.chosen.texts if found.chosen else {}
-    for locale in in_all:
-        words = letter_texts.worded(in_all, locale)
-        points = points_to_choose(found, locale=locale)
-        facts = replace(_facts(found, locale), points=points)
-        made += [letter_texts.write(words, replace(facts, name=each)) for each in {name, ""}]
-    return Words("\n".join(each.subject for each in made), "\n".join(each.body for each in made))
-
-
-def problems_of(
-    session: Session, found: Situation, words: Words, *, writer: Writer, today: date
-) -> list[Problem]:
-    """What is wrong with the words of a letter (`letter_rules`)."""
-    own = found.member.id if found.member else 0
-    problems = letter_rules.find(
-        words,
-        given(found, name=writer.name),
-        writer=writer,
-        other_members=[
-            name for member_id, name in seats.members_today(session, today) if member_id != own
-        ],
-        own_words_are_required=found.campaign.own_words_are_required,
-    )
-    return list(problems)
-
-
-def has_welsh(found: Situation) -> bool:
-    """Whether the letter that suits has words in Welsh, and its seat is in Wales."""
-    in_wales = found.seat.constituency.nation == WALES
-    return in_wales and found.chosen is not None and WELSH in found.chosen.texts
-
-
-def _facts(found: Situation, locale: str) -> LetterFacts:
-    return letter_facts.facts_of(
-        found.campaign, found.motion, found.seat, found.told, locale=locale
-    )
-
-
-def draft_for_seat(
-    session: Session, campaign: Campaign, code: str, *, name: str, keyring: Keyring, now: datetime
-) -> Draft | None:
-    """The letter for somebody whose seat is known already; None where there is nothing to write."""
-    try:
-        return draft(_situation(session, campaign, code, keyring, now), name=name)
-    except (Conflict, NotFound):
-        return None
 
 
 def take_in(
@@ -270,7 +89,7 @@ def take_in(
     member = found.seat.member
     if found.reason is not None or member is None or found.act is None:
         reason = found.reason or "vacant"
-        raise Conflict(f"letter_{reason}", REASONS[reason])
+        raise Conflict(f"letter_{reason}", letter_situations.REASONS[reason])
     _refuse_wrong_words(session, found, letter, keyring=keyring, today=now.date())
     organisation_id = found.campaign.organisation_id
     address = supporters.Address.of(organisation_id, letter.email, keyring)
@@ -300,7 +119,7 @@ def _refuse_wrong_words(
     }
     problems = [
         *letter_rules.find_in_details(details),
-        *problems_of(session, found, words, writer=writer, today=today),
+        *letter_drafts.problems_of(session, found, words, writer=writer, today=today),
     ]
     errors = [each.as_error() for each in problems if each.is_required]
     if found.member is not None:
@@ -324,62 +143,6 @@ def text_as_sent(letter: Letter) -> str:
     body: str = letter.body.text.rstrip()
     name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
     return "\n".join([body, *name, *address_of(letter).lines(), ""])
-
-
-def situation_of(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> Situation:
-    """Whom a letter would go to now: resolved again at the moment of sending."""
-    campaign = session.get_one(Campaign, letter.campaign_id)
-    return _situation(session, campaign, letter.constituency_code, keyring, now)
-
-
-def reason_to_hold(letter: Letter, found: Situation) -> str | None:
-    """Why a letter must not go as it is; None where it may."""
-    member = found.seat.member
-    if found.reason is not None:
-        return "standing_changed" if found.reason == "no_variant" else found.reason
-    if member is None or member.id != letter.member_id:
-        return "member_changed"
-    if found.motion.id != letter.motion_id:
-        return "motion_changed"
-    return None if found.act is letter.act else "standing_changed"
-
-
-def _situation(
-    session: Session, campaign: Campaign, code: str | None, keyring: Keyring, now: datetime
-) -> Situation:
-    motion = campaigns.motion_of(session, campaign.id)
-    if motion is None:
-        raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
-    organisation_id = campaign.organisation_id
-    seat = seats.seat_of(session, code, today=now.date(), organisation_id=organisation_id)
-    if seat is None:
-        message = "We do not know this postcode. Please check it, or try that of a neighbour."
-        raise NotFound("postcode_unknown", message)
-    member_id = seat.member.id if seat.member else 0
-    position = motions.position_of_member(session, motion.id, member_id)
-    eligibility = tallies.seat_eligibility(seat, position.standing)
-    told = letter_facts.background(session, campaign, motion, seat)
-    reader = letter_facts.reader_of(seat, position, eligibility, told)
-    chosen = choose(letter_variants.of_campaign(session, campaign.id).found, reader)
-    reason = _reason_against(campaign, motion, seat, position.standing, chosen)
-    email = seat.member.email if seat.member and reason is None else None
-    if email and dead_addresses.is_dead(session, email, keyring=keyring):
-        reason = dead_addresses.REASON
-    return Situation(campaign, motion, seat, position.standing, eligibility, chosen, told, reason)
-
-
-def _reason_against(
-    campaign: Campaign, motion: Motion, seat: Seat, standing: Standing, chosen: Variant | None
-) -> str | None:
-    if campaign.status is not CampaignStatus.OPEN:
-        return "campaign_closed"
-    if motion.status is not MotionStatus.PUBLISHED:
-        return "motion_ended"
-    if seat.member is None:
-        return "vacant"
-    if chosen is None:
-        return "withdrawn" if standing is Standing.WITHDRAWN else "no_variant"
-    return None if seat.member.email else "no_address"
 
 
 def _remove_replaceable(

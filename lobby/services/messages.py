@@ -25,7 +25,9 @@ from lobby.models import (
     Supporter,
 )
 from lobby.services import (
+    letter_drafts,
     letter_receipts,
+    letter_situations,
     letter_states,
     letters,
     mail,
@@ -37,7 +39,7 @@ from lobby.services import (
 )
 from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError, NotFound
-from lobby.services.letters import Draft
+from lobby.services.letter_drafts import Draft
 from lobby.services.mail import Envelope, Mail, Signer
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
@@ -49,7 +51,7 @@ HELD_REASONS = {
     "or changed office: the letter no longer fits.",
     "campaign_without_motion": "The campaign has no motion to write about any more.",
     "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
-    **letters.REASONS,
+    **letter_situations.REASONS,
 }
 
 # Of a withdrawn name, the reason against a letter tells already.
@@ -228,7 +230,9 @@ def _about_watch(
     seat = seats.seat_of(session, code, today=now.date())
     if seat is None or seat.member is None:
         return Dropped("the seat is vacant again")
-    draft = letters.draft_for_seat(session, campaign, code, name="", keyring=post.keyring, now=now)
+    draft = letter_drafts.draft_for_seat(
+        session, campaign, code, name="", keyring=post.keyring, now=now
+    )
     values = {
         "name": signature.name.text,
         "member": seat.member.name,
@@ -255,7 +259,7 @@ def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
         "position": POSITIONS.get(found.standing, ""),
         "motion_number": found.motion.number,
         "motion_title": found.motion.title,
-        "reason": letters.REASONS[found.reason] if found.reason else "",
+        "reason": letter_situations.REASONS[found.reason] if found.reason else "",
         "letter_link": page if can_write else "",
     }
 
@@ -297,8 +301,8 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
     letter = letter_states.get(session, message.subject_id)
     if letter.state is not LetterState.QUEUED:
         return Dropped(f"the letter is {letter.state}")
-    found = letters.situation_of(session, letter, keyring=post.keyring, now=now)
-    reason = letters.reason_to_hold(letter, found)
+    found = letter_situations.of_letter(session, letter, keyring=post.keyring, now=now)
+    reason = letter_situations.reason_to_hold(letter, found)
     member = found.seat.member
     if reason is not None or member is None or member.email is None:
         return Dropped(reason or "no_address", hold=True)

@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Constituency, Keyring, Letter, LetterState, Member
-from lobby.services import letter_receipts, letter_states, letters, post_room
+from lobby.services import letter_receipts, letter_situations, letter_states, letters, post_room
 from lobby.services.errors import Conflict
 from lobby.services.lobby import Lobby
 from lobby.services.messages import HELD_REASONS
@@ -91,8 +91,8 @@ def _reason_to_hold(
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
-        found = letters.situation_of(session, letter, keyring=keyring, now=now)
-        reason = letters.reason_to_hold(letter, found)
+        found = letter_situations.of_letter(session, letter, keyring=keyring, now=now)
+        reason = letter_situations.reason_to_hold(letter, found)
     except Conflict as error:
         return error.message
     return HELD_REASONS[reason] if reason else None

@@ -16,6 +16,8 @@ from lobby.services import (
     campaign_views,
     campaigns,
     letter_checks,
+    letter_drafts,
+    letter_situations,
     letters,
     opened_letters,
     postcodes,
@@ -24,8 +26,10 @@ from lobby.services import (
 from lobby.services.campaign_views import CampaignView
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.letter_checks import CheckedLetter
+from lobby.services.letter_drafts import Draft
 from lobby.services.letter_rules import Writer
-from lobby.services.letters import Draft, NewLetter, Situation
+from lobby.services.letter_situations import Situation
+from lobby.services.letters import NewLetter
 from lobby.services.lobby import Lobby
 from lobby.web import dev_mail, forms
 from lobby.web.rendering import page, see_other
@@ -83,10 +87,10 @@ def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now
         form.note(error)
         return _page(session, slug, form, now, status=422)
     wanted = _locale(fields.language or fields.locale)
-    locale = wanted if letters.has_welsh(found) else "en"
-    offered = letters.points_to_choose(found, locale=locale)
+    locale = wanted if letter_drafts.has_welsh(found) else "en"
+    offered = letter_drafts.points_to_choose(found, locale=locale)
     points = tuple(point for point in offered if form.has("points", point))
-    made = letters.draft(found, name=name, points=points, personal=personal, locale=locale)
+    made = letter_drafts.draft(found, name=name, points=points, personal=personal, locale=locale)
     form.put(
         postcode=postcode,
         subject=made.subject,
@@ -175,7 +179,7 @@ def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
 
 def _locale(text: str) -> str:
     """Welsh where it is asked for, and else English."""
-    return letters.WELSH if text == letters.WELSH else "en"
+    return letter_drafts.WELSH if text == letter_drafts.WELSH else "en"
 
 
 def _postcode(form: forms.Form) -> str:
@@ -219,7 +223,9 @@ def _situation(
     """Of a postcode in normal form; one that nobody knows is a wrong field."""
     try:
         answer = lobby.postcodes.lookup(postcode)
-        return letters.situation(session, campaign, answer, keyring=lobby.keyring, now=now)
+        return letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
     except NotFound as error:
         raise Invalid.field("postcode", error.code, error.message) from error
 
@@ -293,11 +299,11 @@ def _page(
         draft=draft,
         checked=checked,
         # Where we do not know the seat, those ticked before must not be lost.
-        points=letters.points_to_choose(draft.situation, locale=locale)
+        points=letter_drafts.points_to_choose(draft.situation, locale=locale)
         if draft
         else view.campaign.letter_points,
-        has_welsh=draft is not None and letters.has_welsh(draft.situation),
-        no_letter=_closed(view) or (letters.REASONS[reason] if reason else None),
+        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
+        no_letter=_closed(view) or (letter_situations.REASONS[reason] if reason else None),
         is_closed=_closed(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
     )
@@ -306,8 +312,8 @@ def _page(
 def _closed(view: CampaignView) -> str | None:
     """Why nobody can write about this campaign, in words."""
     if view.campaign.status is not CampaignStatus.OPEN:
-        return letters.REASONS["campaign_closed"]
+        return letter_situations.REASONS["campaign_closed"]
     if view.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     is_live = view.motion.status is MotionStatus.PUBLISHED
-    return None if is_live else letters.REASONS["motion_ended"]
+    return None if is_live else letter_situations.REASONS["motion_ended"]

@@ -12,7 +12,8 @@ from lobby.models import Campaign, Keyring, Petition, Signature, SignatureState,
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     campaign_views,
-    letters,
+    letter_drafts,
+    letter_situations,
     petitions,
     seat_views,
     seat_watches,
@@ -133,7 +134,9 @@ def _confirmed(
     shown = _shown(session, signature_id, now)
     campaign, signature = shown.campaign, shown.signature
     code, name = signature.constituency_code, signature.name.text
-    draft = letters.draft_for_seat(session, campaign, code, name=name, keyring=keyring, now=now)
+    draft = letter_drafts.draft_for_seat(
+        session, campaign, code, name=name, keyring=keyring, now=now
+    )
     return page(
         "confirmed.html",
         session,
@@ -144,17 +147,17 @@ def _confirmed(
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         draft=draft,
         no_letter=_reason_against(draft, shown),
-        points=letters.points_to_choose(draft.situation) if draft else (),
-        has_welsh=draft is not None and letters.has_welsh(draft.situation),
+        points=letter_drafts.points_to_choose(draft.situation) if draft else (),
+        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
         form=_prefilled(session, signature, draft),
     )
 
 
-def _reason_against(draft: letters.Draft | None, shown: Shown) -> str | None:
+def _reason_against(draft: letter_drafts.Draft | None, shown: Shown) -> str | None:
     """Why there is no letter to offer, in words."""
     if draft is not None:
         reason = draft.situation.reason
-        return letters.REASONS[reason] if reason else None
+        return letter_situations.REASONS[reason] if reason else None
     if shown.seat.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     if shown.signature.constituency_code == OVERSEAS:
@@ -162,7 +165,7 @@ def _reason_against(draft: letters.Draft | None, shown: Shown) -> str | None:
     return "We could not tell your constituency from your postcode."
 
 
-def _prefilled(session: Session, signature: Signature, draft: letters.Draft | None) -> Form:
+def _prefilled(session: Session, signature: Signature, draft: letter_drafts.Draft | None) -> Form:
     """The letter's form, with what its writer told us when they signed."""
     if draft is None:
         return Form()

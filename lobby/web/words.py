@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from lobby.models import CampaignStatus, LetterOutcome, LetterState, OverrideKind, ReplyKind
-from lobby.services import letters, times
+from lobby.services import letter_situations, times
 from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
@@ -90,7 +90,7 @@ HELD = {
     "motion_changed": "The campaign is about another motion now.",
     "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
     "letter no longer fits.",
-    **letters.REASONS,
+    **letter_situations.REASONS,
 }
 # What a writer chooses from, and what it is called once it is kept.
 OUTCOMES = {

@@ -23,8 +23,9 @@ from lobby.models import LetterAct, LetterState
 from lobby.services import letter_rules, letters
 from lobby.services.compose import Compose, Via
 from lobby.services.letter_checks import CheckedLetter
+from lobby.services.letter_drafts import Draft
 from lobby.services.letter_sketches import Likeness
-from lobby.services.letters import Draft, NewLetter
+from lobby.services.letters import NewLetter
 from lobby.services.standing import Eligibility, Standing
 
 Point = Annotated[str, line(300)]
