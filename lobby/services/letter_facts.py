@@ -107,7 +107,7 @@ def _earlier(
         )
         .order_by(col(Motion.tabled_on), col(Motion.id))
     )
-    return dict(session.exec(statement))  # the last stays
+    return dict(session.exec(statement).all())  # the last stays
 
 
 def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:
@@ -128,4 +128,4 @@ def _letters(
         LetterTally.motion_id == motion_id,
         col(LetterTally.constituency_code).in_(codes),
     )
-    return dict(session.exec(statement))
+    return dict(session.exec(statement).all())

@@ -32,6 +32,7 @@ from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, Pace
 
 _letter = table_of(Letter)
+_COUNTED = (_letter.c.campaign_id, _letter.c.motion_id, _letter.c.constituency_code)
 
 
 def confirm(
@@ -145,16 +146,22 @@ def delivered(
     if ended is None:
         return
     # Under a lock: a copy that is asked for right now is queued here or there, never by neither.
-    letter = get(session, letter_id, for_update=True)
-    letter.state = ended
-    letter.reason = None if ended is LetterState.SENT else detail
-    if ended is LetterState.SENT:
-        letter.sent_at = now
-        tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
-        letter_receipts.queue(session, letter, keyring=keyring, now=now)
+    # Without the words, which are sealed: how it ended is written down whether they open or not.
+    statement = sa.select(*_COUNTED, _letter.c.wants_copy).where(_letter.c.id == letter_id)
+    *counted, wants_copy = session.connection().execute(statement.with_for_update()).one()
+    is_sent = ended is LetterState.SENT
+    values = {"state": ended, "reason": None if is_sent else detail}
+    session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.id == letter_id)
+        .values(values | ({"sent_at": now} if is_sent else {}))
+    )
+    if is_sent:
+        tallies.add_letter(session, *counted)
+    if is_sent and wants_copy:
+        letter_receipts.queue(session, get(session, letter_id), keyring=keyring, now=now)
     if ended is LetterState.REJECTED:
         letter_sketches.forget(session, letter_id)
-    session.flush()
 
 
 def _is_going(session: Session, letter_id: UUID) -> bool:

@@ -28,7 +28,6 @@ from lobby.services import (
     letter_drafts,
     letter_receipts,
     letter_situations,
-    letter_states,
     letters,
     mail,
     seat_watches,
@@ -41,6 +40,7 @@ from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letter_drafts import Draft
 from lobby.services.mail import Envelope, Mail, Signer
+from lobby.services.message_rows import NOTHING, Gathered
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
@@ -106,14 +106,19 @@ class Post:
 
 
 def render(
-    session: Session, message: OutboxMessage, post: Post, *, now: datetime
+    session: Session,
+    message: OutboxMessage,
+    post: Post,
+    *,
+    now: datetime,
+    gathered: Gathered = NOTHING,
 ) -> Envelope | Dropped:
-    """The mail, or why there is none."""
+    """The mail, or why there is none. `gathered` is what was looked up for many at once."""
     try:
         if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
             found = _about_signature(session, message, post, now)
         elif message.kind is MessageKind.LETTER:
-            found = _letter(session, message, post, now)
+            found = _letter(session, message, post, now, gathered)
         elif message.kind is MessageKind.SEAT_FILLED:
             found = _about_watch(session, message, post, now)
         elif message.kind in (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION):
@@ -296,12 +301,18 @@ def _to_supporter(
     )
 
 
-def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime) -> Mail | Dropped:
+def _letter(
+    session: Session, message: OutboxMessage, post: Post, now: datetime, gathered: Gathered
+) -> Mail | Dropped:
     """The letter itself: to the member of today, if it still fits."""
-    letter = letter_states.get(session, message.subject_id)
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was replaced")
     if letter.state is not LetterState.QUEUED:
         return Dropped(f"the letter is {letter.state}")
-    found = letter_situations.of_letter(session, letter, keyring=post.keyring, now=now)
+    found = gathered.situations.get((letter.campaign_id, letter.constituency_code))
+    if found is None:
+        found = letter_situations.of_letter(session, letter, keyring=post.keyring, now=now)
     reason = letter_situations.reason_to_hold(letter, found)
     member = found.seat.member
     if reason is not None or member is None or member.email is None:

@@ -135,8 +135,7 @@ def finish(
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
-    moved = any(_move(session, message, each, **values) for each in held)
-    return state if moved else None
+    return state if _move(session, message, *held, **values) else None
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
@@ -261,14 +260,14 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[
     return Counter({bytes(index): total for index, total in found})
 
 
-def _move(session: Session, message: OutboxMessage, held: MessageState, **values: Any) -> bool:
+def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
     result = session.connection().execute(
         sa.update(_outbox)
         .where(
             _outbox.c.id == message.id,
             _outbox.c.attempt == message.attempt,
-            _outbox.c.state == held,
+            _outbox.c.state.in_(held),
         )
         .values(**values)
     )
