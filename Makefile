@@ -48,7 +48,7 @@ fix: $(VENV)/.dev ## Mend what can be mended by itself
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## Compare designs side by side
-	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
 
 drill: $(VENV)/.dev ## Kill the worker 200 times while 12,000 letters go, on both databases
 	@$(BIN)/python -m drills

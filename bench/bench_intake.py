@@ -13,14 +13,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from bench import load, servers
 from drills.postgres import postgres
-from lobby.cli import demonstrate
 from lobby.settings import ROOT
 
 SLUG = "keep-nhs-professionals-public"
@@ -97,9 +96,7 @@ def _designs(told: argparse.Namespace, fsync: float) -> None:
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         kinds = {E: "empty", "in groups": "lobby", "one by one": "single", "a session": "session"}
-        found = [
-            _start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()
-        ]
+        found = [_start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()]
         bench = Bench(folder, found, 64, max(500, told.requests // 10), told.rounds)
         disk = f"a disk of {fsync * 1000:.0f} ms" if fsync else "the machine's own disk"
         bench.table(f"Designs on SQLite, 64 at once, {disk}", _signing)
@@ -114,7 +111,7 @@ def _start(
     if url:
         settings["database_url"] = url
     if kind != "empty":
-        demonstrate.load(its, settings)
+        servers.demonstrate(its, settings)
     port, pid = stack.enter_context(servers.serving(kind, its, fsync=fsync, **settings))
     server = Server(name, port, pid)
     Bench(folder, [server], 8, 300, 1).run(server, _signing)

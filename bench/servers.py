@@ -2,9 +2,9 @@
 
 `python -m bench.servers KIND PORT` serves: `empty`, the yardstick E, which is FastAPI with the body
 and the response model of signing and nothing behind them; `lobby`, the whole service, with what
-LOBBY_ variables say; `session`, FastAPI with a session and a commit for each request, through the same
-services; `single`, the whole service with batches of one. BENCH_FSYNC=0.002 makes every commit of
-SQLite last that long at least.
+LOBBY_ variables say; `session`, FastAPI with a session and a commit a request, through the same
+services; `single`, the whole service with batches of one. BENCH_FSYNC=0.002 makes every commit
+of SQLite last that long at least.
 """
 
 import contextlib
@@ -100,15 +100,12 @@ def serving(
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
-    told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
-    told["BENCH_FSYNC"] = str(fsync)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "bench.servers", kind, str(port)],
             cwd=ROOT,
-            env=others | {"LOBBY_DATA_DIR": str(folder)} | told,
+            env=_environment(folder, settings) | {"BENCH_FSYNC": str(fsync)},
             stdout=log,
             stderr=log,
         )
@@ -118,6 +115,20 @@ def serving(
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+def demonstrate(folder: Path, settings: dict[str, str]) -> None:
+    """Load the demonstration into the database of some settings."""
+    folder.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, "-c", "from lobby.cli import main; main()", "demo"]
+    environment = _environment(folder, settings)
+    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+
+
+def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
+    others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
+    told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
+    return others | {"LOBBY_DATA_DIR": str(folder)} | told
 
 
 def cpu_seconds(pid: int) -> float:

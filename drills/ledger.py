@@ -3,14 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
 
 from lobby.models import Letter, LetterState, LetterTally, MessageKind, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import mail
+from lobby.services import mail, settling
 from lobby.services.lobby import Lobby
+from lobby.services.relay_logs import RelayLog
+from lobby.services.settling import Settled, Span
 
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
 ENDS = {
@@ -37,7 +40,8 @@ class Dot:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How a drill ended. Everything from `doubled` on has to be 0."""
+    """How a drill ended: `uncertain` letters were settled by the record, of which some had gone and
+    the others went again. Everything from `doubled` on has to be 0."""
 
     letters: int
     sent: int
@@ -49,6 +53,7 @@ class Found:
     doubled: int
     lost: int
     unsettled: int
+    left_uncertain: int
     taken_but_not_told: int
     refused_without_550: int
     miscounted: int
@@ -68,25 +73,45 @@ def dots_in(record: Path) -> list[Dot]:
     return [Dot(fate, name, to, float(at)) for fate, name, to, at in parts]
 
 
-def compare(lobby: Lobby, dots: Iterable[Dot]) -> Found:
-    """Hold each letter against the record, and settle the uncertain ones by their Message-ID."""
+def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> Settled:
+    """Settle uncertain letters as an operator does who has a list of all that the sink took.
+
+    It is whole to this moment: whoever handed anything over has ended, and had an answer or none.
+    """
+    span = Span(since, lobby.clock(), margin=timedelta(0))
+    with lobby.database.read() as session:
+        asked = settling.question(session, span=span)
+    log = RelayLog(asked.wanted)
+    for dot in dots:
+        if dot.was_taken:
+            log.read(dot.message_id.encode())
+    with lobby.database.write() as session:
+        pace, now = lobby.pace, lobby.clock()
+        return settling.settle(session, asked, log, pace=pace, keyring=lobby.keyring, now=now)
+
+
+def compare(lobby: Lobby, dots: Iterable[Dot], settled: Iterable[Settled] = ()) -> Found:
+    """Hold each letter against the record, after its uncertain ones were `settled`."""
     by_id = ends(lobby)
     told = {name: {key for key, end in by_id.items() if end == name} for name in ENDS.values()}
     of_letters = [dot for dot in dots if dot.message_id in by_id]
     taken = Counter(dot.message_id for dot in of_letters if dot.was_taken)
     refused = {dot.message_id for dot in of_letters if dot.fate == "refused"}
-    went = told["uncertain"] & taken.keys()
+    went, stayed = 0, 0
+    for each in settled:
+        went, stayed = went + each.sent, stayed + each.again
     return Found(
         letters=len(by_id),
         sent=len(told["sent"]),
         rejected=len(told["rejected"]),
-        uncertain=len(told["uncertain"]),
-        uncertain_went=len(went),
-        uncertain_stayed=len(told["uncertain"] - went),
+        uncertain=went + stayed,
+        uncertain_went=went,
+        uncertain_stayed=stayed,
         deferrals=sum(dot.fate == "deferred" for dot in of_letters),
         doubled=sum(times > 1 for times in taken.values()),
         lost=len(told["sent"] - taken.keys()),
         unsettled=sum(end is None for end in by_id.values()),
+        left_uncertain=len(told["uncertain"]),
         taken_but_not_told=len(taken.keys() - told["sent"] - told["uncertain"]),
         refused_without_550=len(told["rejected"] - refused),
         miscounted=abs(_counted(lobby) - len(told["sent"])),

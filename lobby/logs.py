@@ -25,3 +25,5 @@ def configure(*, level: str = "INFO") -> None:
     # httpx2 logs addresses with their queries; uvicorn's access log has paths with tokens in them.
     for name in ("httpx2", "httpcore2", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    # It tells of every mail that it cannot read, and we move those aside.
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)

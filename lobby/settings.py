@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
@@ -18,6 +19,10 @@ ROOT = Path(__file__).resolve().parent.parent
 MINIMUM_SECRET_LENGTH = 32
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
+_SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|")
+_ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+# With a plus sign and a tag of 40 letters, the local part stays within its 64 characters.
+_BOUNCE_ADDRESS = re.compile(r"\w(?:[\w.-]{0,21}\w)?@[A-Za-z0-9.-]{1,253}", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -32,6 +37,10 @@ class Settings(BaseSettings):
     smtp_url: str = ""
     smtp_connections: int = Field(default=4, ge=1, le=50)
     mail_from: str = "Central Lobby <lobby@localhost.localdomain>"
+    dkim_key: Path | None = None
+    dkim_selector: str = ""
+    bounce_address: str = ""
+    bounce_folder: Path | None = None
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
     worker: Literal["inline", "off"] = "inline"
@@ -43,6 +52,14 @@ class Settings(BaseSettings):
     def _are_two_times(cls, value: str) -> str:
         if not _QUIET_HOURS.fullmatch(value):
             raise ValueError("must be two times such as 22:00-07:00, or off")
+        return value
+
+    @field_validator("bounce_address")
+    @classmethod
+    def _has_room_for_a_tag(cls, value: str) -> str:
+        if value and not _BOUNCE_ADDRESS.fullmatch(value):
+            example = "must be an address such as bounces@lobby.example.org"
+            raise ValueError(f"{example}, at most 23 characters before the @ and no plus sign")
         return value
 
     @field_validator("base_url", "members_api_url", "motions_api_url")
@@ -60,6 +77,20 @@ class Settings(BaseSettings):
             raise ValueError("port 0 is none")
         return value
 
+    @field_validator("mail_from")
+    @classmethod
+    def _has_an_address(cls, value: str) -> str:
+        if not value.isprintable() or "=?" in value or not _ADDRESS.fullmatch(parseaddr(value)[1]):
+            raise ValueError("must be an address such as Our Name <post@lobby.example.org>")
+        return value
+
+    @field_validator("dkim_selector")
+    @classmethod
+    def _is_a_name_in_dns(cls, value: str) -> str:
+        if not _SELECTOR.fullmatch(value) or len(value) > 63:
+            raise ValueError("must be small letters, digits and hyphens, such as lobby2026")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -75,6 +106,11 @@ class Settings(BaseSettings):
         self.smtp_url = self.smtp_url or f"file:{self.data_dir}/mail"
         if not self.is_sqlite and self.secret_key is None:
             raise ValueError("LOBBY_SECRET_KEY is required with PostgreSQL")
+        if (self.dkim_key is None) != (not self.dkim_selector):
+            raise ValueError(
+                "LOBBY_DKIM_KEY and LOBBY_DKIM_SELECTOR are set together or not at all"
+            )
+        self._check_bounces()
         return self
 
     @property
@@ -91,6 +127,13 @@ class Settings(BaseSettings):
     def is_on_loopback(self) -> bool:
         """True where the public address is this machine's own."""
         return is_loopback(self.base_url)
+
+    def _check_bounces(self) -> None:
+        """Where reports are read, what is none is deleted: no mail of people may come there."""
+        if self.bounce_folder is not None and not self.bounce_address:
+            raise ValueError("LOBBY_BOUNCE_FOLDER needs LOBBY_BOUNCE_ADDRESS")
+        if self.bounce_address.lower() == parseaddr(self.mail_from)[1].lower():
+            raise ValueError("LOBBY_BOUNCE_ADDRESS must not be the address of LOBBY_MAIL_FROM")
 
     def secrets(self) -> tuple[str, ...]:
         """The secrets, newest first; makes and keeps one where the embedded database has none."""

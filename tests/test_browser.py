@@ -9,9 +9,11 @@ from email.message import EmailMessage
 import pytest
 import uvicorn
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from posting import uncertain
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
 
 from lobby.main import create_app
+from lobby.services import demonstration
 from lobby.services.lobby import Lobby
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -103,6 +105,50 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
     assert "Edinburgh East and Musselburgh" in page.content()
     assert all(url.startswith(address) for url in asked), "nothing is loaded from elsewhere"
+
+
+def sign_in(page: Page, address: str) -> None:
+    page.goto(f"{address}/sign-in")
+    page.get_by_label("E-mail address").fill(demonstration.ORGANISER)
+    page.get_by_label("Password").fill(demonstration.PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
+    page: Page, address: str, lobby: Lobby
+) -> None:
+    letter, _ = uncertain(lobby, 0, lobby.clock())
+    sign_in(page, address)
+    page.get_by_role("link", name="Post", exact=True).click()
+    page.get_by_role("button", name="Pause the post").click()
+    assert page.get_by_role("heading", name="Paused: nothing goes").is_visible()
+    page.get_by_role("button", name="Resume the post").click()
+    page.get_by_label("Letters an hour").fill("none")
+    page.get_by_role("button", name="Save").click()
+    assert page.get_by_label("Letters an hour").input_value() == "none"
+    assert page.get_by_role("link", name="Letters an hour: Give a whole number").is_visible()
+    page.get_by_label("Letters an hour").fill("200")
+    page.get_by_role("button", name="Save").click()
+    assert page.get_by_label("Letters an hour").input_value() == "200"
+    page.get_by_role("link", name="Uncertain 1").click()
+    page.get_by_role("link", name="Say what became of it").click()
+    assert page.url == f"{address}/organiser/letters/{letter.id}/settle"
+    page.get_by_role("button", name="It was sent").click()
+    assert page.get_by_text("The letter is counted as sent.").is_visible()
+
+
+def test_the_post_of_a_campaign_does_not_scroll_sideways(
+    browser: Browser, address: str, lobby: Lobby
+) -> None:
+    letter, _ = uncertain(lobby, 0, lobby.clock())
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    sign_in(page, address)
+    for path in ("", f"/campaigns/{CAMPAIGN}/post", f"/letters/{letter.id}/settle"):
+        page.goto(f"{address}/organiser{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert page.evaluate("document.scripts.length") == 0
+    context.close()
 
 
 @pytest.mark.parametrize(

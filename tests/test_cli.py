@@ -20,12 +20,13 @@ import httpx2
 import psycopg
 import pytest
 import typer.main
+from sqlmodel import select
 from support import SECRET
 from typer.testing import CliRunner
 
 from lobby.cli import app
-from lobby.models import Scope
-from lobby.services import demonstration, organisations
+from lobby.models import Member, Scope
+from lobby.services import dead_addresses, demonstration, organisations
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
@@ -414,6 +415,25 @@ def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
         assert "Traceback" not in worker.stderr.read()
 
 
+def test_dead_addresses_are_listed_without_supporters_and_lifted(demo: Cli) -> None:
+    morag = "morag.ferncastle@example.org"
+    with demo.lobby() as lobby, lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.email == morag)).one()
+        for email, member_id in ((morag, member.id), ("anna@example.org", None)):
+            index, now = dead_addresses.index_of(email, lobby.keyring), lobby.clock()
+            dead_addresses.note(session, index, member_id=member_id, detail="550 5.1.1", now=now)
+    done = demo("mail", "dead")
+    assert done.stdout.split("\t")[1::2] == ["Morag Ferncastle", "550 5.1.1\n"]
+    assert done.stderr.strip() == "Members: 1. Supporters: 1."
+    assert "anna" not in done.stdout + done.stderr
+    for email in ("ANNA@example.org", "nobody@example.org"):
+        assert demo.refused("mail", "revive", email) == "Mail to this address is not left out."
+    for email in ("anna@EXAMPLE.org", morag):
+        assert demo("mail", "revive", email).returncode == 0
+    done = demo("mail", "dead")
+    assert (done.stdout, done.stderr.strip()) == ("", "Members: 0. Supporters: 0.")
+
+
 # ---- settings
 
 
@@ -430,6 +450,7 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
         "LOBBY_MOTIONS_API_URL": "http://[parliament",
         "LOBBY_SMTP_URL": "smtp://user:password@relay:post",
         "LOBBY_WORKER": "sometimes",
+        "LOBBY_BOUNCE_ADDRESS": "bounces+tag@lobby.example.org",
     }
     done = cli("check", **wrong)
     assert (done.returncode, done.stdout) == (1, "")
@@ -452,11 +473,15 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
             "LOBBY_DATABASE_URL must start with sqlite:/// or postgresql://",
         ),
         (
+            {"LOBBY_BOUNCE_FOLDER": "/srv/returned"},
+            "LOBBY_BOUNCE_FOLDER needs LOBBY_BOUNCE_ADDRESS",
+        ),
+        (
             {"LOBBY_SMTP_URL": "pigeon://loft"},
             "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.",
         ),
     ],
-    ids=["no secret", "database", "post"],
+    ids=["no secret", "database", "bounces", "post"],
 )
 def test_a_setting_that_does_not_fit_is_named(
     cli: Cli, settings: dict[str, str], sentence: str

@@ -30,6 +30,7 @@ from lobby.models import (
 )
 from lobby.services import (
     campaigns,
+    letter_situations,
     letter_states,
     letters,
     mail,
@@ -123,7 +124,9 @@ def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = BODY) ->
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", body)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, lobby.postcodes.lookup(postcode), now=now)
+        found = letter_situations.of_postcode(
+            session, campaign, lobby.postcodes.lookup(postcode), keyring=lobby.keyring, now=now
+        )
         letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
         return letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
 
@@ -412,7 +415,9 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     new = NewLetter("Anna Example", "anna@example.org", address, "Again", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, lobby.postcodes.lookup(CAN_SIGN), now=now)
+        found = letter_situations.of_postcode(
+            session, campaign, lobby.postcodes.lookup(CAN_SIGN), keyring=lobby.keyring, now=now
+        )
         again = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
     assert again != first.id
     with lobby.database.read() as session:
@@ -430,7 +435,9 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
         with lobby.database.write() as session:
             campaign = campaigns.public(session, CAMPAIGN)
             lookup = lobby.postcodes.lookup(CAN_SIGN)
-            found = letters.situation(session, campaign, lookup, now=now)
+            found = letter_situations.of_postcode(
+                session, campaign, lookup, keyring=lobby.keyring, now=now
+            )
             ids.append(letters.take_in(session, found, new, keyring=lobby.keyring, now=now))
     with lobby.database.read() as session:
         assert session.get(Letter, ids[0]) is None

@@ -1,11 +1,13 @@
 """The post room under `kill -9` in short (`make drill` is the long form), and that it can fail."""
 
 import smtplib
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import sqlalchemy as sa
+from support import Post
 
 from drills import ledger
 from drills.ledger import Dot
@@ -29,7 +31,7 @@ def test_no_letter_is_lost_or_doubled_when_the_worker_is_killed(drill_settings: 
     found = outcome.found
     assert found.faults == {}
     assert outcome.killed_at_work == KILLS
-    assert found.letters == LETTERS == found.sent + found.rejected + found.uncertain
+    assert found.letters == LETTERS == found.sent + found.rejected
     assert found.uncertain == found.uncertain_went + found.uncertain_stayed
     assert found.deferrals  # the sink was as bad as it should be
 
@@ -84,7 +86,7 @@ def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
         (MessageState.ACCEPTED, LetterState.QUEUED, {"unsettled": 1}),
         (MessageState.QUEUED, LetterState.QUEUED, {"unsettled": 1}),
         (MessageState.REJECTED, LetterState.REJECTED, {"refused_without_550": 1}),
-        (MessageState.UNCERTAIN, LetterState.UNCERTAIN, {}),
+        (MessageState.UNCERTAIN, LetterState.UNCERTAIN, {"left_uncertain": 1}),
     ],
 )
 def test_states_that_disagree_with_the_record_are_found(
@@ -99,12 +101,23 @@ def test_states_that_disagree_with_the_record_are_found(
     assert found.faults == {**faults, **taken, "miscounted": 1}
 
 
-@pytest.mark.parametrize(("went", "kept"), [(1, 0), (0, 1)])
-def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, kept: int) -> None:
+@pytest.mark.parametrize(("went", "again"), [(1, 0), (0, 1)])
+def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, again: int) -> None:
     dots = all_taken(lobby)
     change_first(lobby, dots, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
-    found = ledger.compare(lobby, dots if went else dots[1:])
-    assert (found.uncertain, found.uncertain_went, found.uncertain_stayed) == (1, went, kept)
+    since = lobby.clock() - timedelta(hours=1)
+    settled = ledger.settle(lobby, dots if went else dots[1:], since=since)
+    assert (settled.sent, settled.again, settled.uncertain) == (went, again, 0)
+    Post(lobby).deliver()
+    assert set(ledger.ends(lobby).values()) == {"sent"}
+
+
+def test_a_record_with_a_hole_sends_nothing_again(lobby: Lobby) -> None:
+    dots = all_taken(lobby)
+    change_first(lobby, dots, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
+    settled = ledger.settle(lobby, dots[2:], since=lobby.clock() - timedelta(hours=1))
+    assert (settled.again, settled.uncertain, settled.missing) == (0, 1, 1)
+    assert ledger.compare(lobby, dots).faults["left_uncertain"] == 1
 
 
 def test_the_sink_has_written_a_letter_down_before_it_answers(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from keys import key_for
 from pages import (
     ANNA,
     BODY,
@@ -15,6 +16,7 @@ from pages import (
     body_of,
     close_campaign,
     letter_path,
+    sign,
     value_of,
     visible,
     write,
@@ -25,13 +27,14 @@ from support import (
     MINISTER,
     SIGNED,
     text_of,
+    token_in,
 )
 
-from lobby.models import CampaignStatus, LetterState, Member
+from lobby.models import CampaignStatus, LetterState, Member, Scope
 from lobby.services import (
     campaigns,
+    letter_situations,
     letter_states,
-    letters,
 )
 from lobby.services.lobby import Lobby
 from lobby.services.standing import Eligibility, Role, Standing
@@ -196,10 +199,73 @@ def test_a_letter_to_a_vacant_seat_is_refused_and_kept(client: TestClient) -> No
     assert body_of(page).strip() == BODY.strip()
 
 
+IN_WELSH = "Ysgrifennwch yn Gymraeg"
+CARDIFF = "CF10 1EP"
+
+
+def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    page = client.post(LETTER, data={"postcode": CARDIFF, "name": "Anna Example"})
+    assert IN_WELSH in visible(page)
+    assert body_of(page).startswith("Dear Emlyn Tregaroth,")
+    wish = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
+    welsh = client.post(LETTER, data={**wish, "personal": "Fy mam oedd yno."})
+    assert body_of(welsh).startswith("Annwyl Emlyn Tregaroth,")
+    assert "Fy mam oedd yno." in body_of(welsh)
+    assert 'name="locale" value="cy"' in welsh.text
+    assert (IN_WELSH in visible(welsh), "Write in English" in visible(welsh)) == (False, True)
+    afresh = client.post(LETTER, data={**wish, "locale": "cy", "language": ""})
+    assert body_of(afresh).startswith("Annwyl"), "points are put into the letter as it is"
+    back = client.post(LETTER, data={**wish, "locale": "cy", "language": "en"})
+    assert body_of(back).startswith("Dear")
+    deliver()
+    sent = {"postcode": CARDIFF, "locale": "cy", "subject": value_of(welsh, "subject")}
+    assert write(client, **sent, body=body_of(welsh)).status_code == 303
+    (mail,) = deliver()
+    letter_id = lobby.tokens.read(Purpose.LETTER, token_in(mail, "letters/confirm"))
+    with lobby.database.read() as session:
+        assert letter_states.get(session, letter_id).locale == "cy"
+
+
+def test_a_letter_to_an_mp_elsewhere_is_in_english(client: TestClient) -> None:
+    page = client.post(LETTER, data={"postcode": CAN_SIGN, "locale": "cy", "language": "cy"})
+    assert body_of(page).startswith("Dear Morag Ferncastle,")
+    assert IN_WELSH not in visible(page)
+
+
+def test_whoever_signs_in_wales_is_offered_a_letter_in_welsh(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    sign(client, postcode=CARDIFF)
+    (mail,) = deliver()
+    assert IN_WELSH in visible(client.post(f"/confirm/{token_in(mail, 'confirm')}"))
+
+
+def test_without_words_in_welsh_there_is_no_button_for_them(
+    client: TestClient, lobby: Lobby
+) -> None:
+    words_in_english = {"subject": "Beds", "opening": "More beds.", "closing": "Thank you."}
+    texts = {"en": words_in_english}
+    other = {"name": "other", "act": "another_way", "conditions": {}, "texts": texts}
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    thanks = {**other, "name": "thanks", "act": "thank"}
+    kept = client.put(
+        f"/v1/campaigns/{CAMPAIGN}/letters/variants",
+        json={"variants": [thanks, other]},
+        headers=key,
+    )
+    assert kept.status_code == 200, kept.text
+    page = client.post(LETTER, data={"postcode": CARDIFF, "language": "cy"})
+    assert "More beds." in body_of(page)
+    assert IN_WELSH not in visible(page)
+
+
 def test_every_reason_against_a_letter_and_every_state_has_words() -> None:
     assert set(words.LETTER_STATES) == set(LetterState)
     assert set(words.STANDINGS) == set(Standing)
     assert set(words.ROLES) == set(Role)
     assert set(words.ELIGIBILITIES) == set(Eligibility)
     assert set(words.CAMPAIGN_STATUSES) == set(CampaignStatus)
-    assert all(reason.endswith(".") for reason in letters.REASONS.values())
+    assert all(reason.endswith(".") for reason in letter_situations.REASONS.values())

@@ -29,9 +29,10 @@ from lobby.models import (
 )
 from lobby.services import (
     campaigns,
+    letter_drafts,
+    letter_situations,
     letter_templates,
     letter_variants,
-    letters,
     variant_previews,
     variant_texts,
 )
@@ -695,13 +696,13 @@ def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_
         ]
         assert asking
         for letter in asking:
-            now = letters.situation_of(session, letter, now=START)
+            now = letter_situations.of_letter(session, letter, keyring=lobby.keyring, now=START)
             assert now.variant == "renamed"
-            assert letters.reason_to_hold(letter, now) is None
+            assert letter_situations.reason_to_hold(letter, now) is None
     assert put(THANK, FALLBACK).status_code == 200
     with lobby.database.read() as session:
-        now = letters.situation_of(session, asking[0], now=START)
-        assert letters.reason_to_hold(asking[0], now) == "standing_changed"
+        now = letter_situations.of_letter(session, asking[0], keyring=lobby.keyring, now=START)
+        assert letter_situations.reason_to_hold(asking[0], now) == "standing_changed"
 
 
 def test_a_draft_takes_the_same_statements_however_many_letters_there_are(
@@ -724,8 +725,10 @@ def statements(client: TestClient, lobby: Lobby) -> int:
             seen.append(args[2])
 
         event.listen(engine, "before_cursor_execute", note)
-        found = letters.situation(session, campaign, answer, now=START)
-        letters.draft(found)
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=START
+        )
+        letter_drafts.draft(found)
         event.remove(engine, "before_cursor_execute", note)
     return len(seen)
 

@@ -171,7 +171,9 @@ def test_a_letter_that_is_held_or_refused_no_longer_counts(
         session.flush()
         now, keyring = lobby.clock(), lobby.keyring
         letter_states.hold(session, held, "vacant", keyring=keyring, now=now)
-        letter_states.delivered(session, refused, MessageState.REJECTED, detail="no", now=now)
+        letter_states.delivered(
+            session, refused, MessageState.REJECTED, detail="no", keyring=keyring, now=now
+        )
         assert session.exec(select(LetterSketch)).all() == []
 
 
@@ -265,6 +267,8 @@ def test_the_limit_is_cleared_by_null(client: TestClient, lobby: Lobby) -> None:
         ({"likeness_limit": 0}, "likeness_limit"),
         ({"likeness_limit": 101}, "likeness_limit"),
         ({"likeness_is_required": None}, "likeness_is_required"),
+        ({"own_words_are_required": None}, "own_words_are_required"),
+        ({"own_words_are_required": "sometimes"}, "own_words_are_required"),
     ],
 )
 def test_a_limit_that_is_none_is_refused(
@@ -292,7 +296,7 @@ def test_a_check_names_what_to_look_at(client: TestClient) -> None:
     body = BODY + "\nSee https://example.org, as Adaeze Hartwhistle said."
     found = checked(client, body)
     assert codes(found) == {"link", "other_member"}
-    assert found["can_send"] is True
+    assert found["can_send"] is False
     assert found["length"] == {"characters": len(body), "limit": 10_000}
     assert found["compose"]["text"] == body  # type: ignore[index] # an object
 

@@ -165,8 +165,21 @@ def test_places_that_are_given_back_are_free_again(lobby: Lobby) -> None:
     plan(lobby, *[MORAG] * 40)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        pacing.forget(session, campaign.id, now=EVENING)
+        pacing.keep_only(session, campaign, [], now=EVENING)
     assert sorted(hours(plan(lobby, *[MORAG] * 20)).values()) == [10, 10]
+
+
+def test_letters_that_went_keep_their_places(lobby: Lobby) -> None:
+    limit(lobby, letters_per_hour=10, letters_per_member_day=8)
+    plan(lobby, *[MORAG] * 8)
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        gone = [(MORAG, EVENING), (MORAG, EVENING - timedelta(hours=4)), (MORAG + 1, EVENING)]
+        pacing.keep_only(session, campaign, gone, now=EVENING)
+    due = plan(lobby, *[MORAG] * 7)
+    assert list(days(due).values()) == [6, 1]
+    others = plan(lobby, *[MORAG + number for number in range(2, 30)])
+    assert hours([*due, *others])[EVENING] == 8
 
 
 def test_confirmations_at_once_overfill_no_hour(lobby: Lobby) -> None:

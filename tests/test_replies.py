@@ -66,6 +66,7 @@ def test_a_reply_is_kept_whole_for_its_organisation(client: TestClient, key: Hea
         "motion_id": MOTION,
         "member": {"id": WRENFIELD, "name": "Tomasz Wrenfield", "party": "Labour"},
         **given,
+        "is_from_constituent": False,
         "recorded_at": "2026-07-01T12:00:00Z",
         "updated_at": "2026-07-01T12:00:00Z",
     }

@@ -17,7 +17,7 @@ from lobby.services import (
     campaigns,
     demonstration,
     jobs,
-    letters,
+    letter_situations,
     motion_events,
     motions,
     official_apis,
@@ -228,7 +228,9 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
         assert kinds.count(MotionEventKind.LAPSED) == 1
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letters.situation(session, campaign, answer, now=clock.now)
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=clock.now
+        )
     assert found.reason == "motion_ended"
 
 
@@ -267,7 +269,9 @@ def test_a_successor_is_linked_in_one_call_and_the_old_signatories_are_known(
         campaign = campaigns.public(session, CAMPAIGN)
         found = tallies.of_campaign(session, campaign, now=clock.now)
         answer_now = lobby.postcodes.lookup(CAN_SIGN)
-        situation = letters.situation(session, campaign, answer_now, now=clock.now)
+        situation = letter_situations.of_postcode(
+            session, campaign, answer_now, keyring=lobby.keyring, now=clock.now
+        )
     assert (found.signed, found.motion and found.motion.number) == (0, "9")
     earlier = {row.member.name for row in found.rows if row.signed_earlier and row.member}
     assert earlier == {

@@ -31,6 +31,8 @@ from lobby.models import (
 )
 from lobby.services import (
     campaigns,
+    letter_drafts,
+    letter_situations,
     letter_states,
     letters,
     members,
@@ -218,8 +220,10 @@ def write(lobby: Lobby) -> UUID:
     address = letters.Address("1 Princes Street", "Edinburgh", CAN_SIGN)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letters.situation(session, campaign, answer, now=now)
-        draft = letters.draft(found, name=ANNA["name"])
+        found = letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        draft = letter_drafts.draft(found, name=ANNA["name"])
         new = letters.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
         return letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
 

@@ -100,3 +100,65 @@ def test_what_is_no_address_is_refused(address: str) -> None:
 def test_what_cannot_stand_in_an_address_is_no_slug(slug: str) -> None:
     with pytest.raises(Invalid):
         texts.slug(slug)
+
+
+@given(st.text(max_size=80))
+def test_any_text_can_be_made_fit_for_a_header(text: str) -> None:
+    fit = texts.fit_for_header(text)
+    assert texts.is_fit_for_header(fit)
+    assert fit == fit.strip()
+    if texts.is_fit_for_header(text):
+        assert fit.split() == texts.fit_for_header(fit).split()
+
+
+@given(st.text(max_size=80))
+def test_a_line_that_is_taken_is_fit_for_a_header(text: str) -> None:
+    try:
+        taken = texts.line(text, "field", longest=100)
+    except Invalid:
+        return
+    assert texts.is_fit_for_header(taken)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nb",
+        "a\n",
+        "\ra",
+        "a\N{LINE SEPARATOR}b",
+        "a\N{PARAGRAPH SEPARATOR}",
+        "a\x85b",
+        "a\N{RIGHT-TO-LEFT OVERRIDE}b",
+        "a\N{RIGHT-TO-LEFT ISOLATE}b",
+        "a=?b",
+        "a\N{FULLWIDTH EQUALS SIGN}\N{FULLWIDTH QUESTION MARK}b",
+        "a=\N{ZERO WIDTH SPACE}?b",
+        "a\ud800",
+        "\N{ZERO WIDTH SPACE}",
+    ],
+)
+def test_what_no_header_can_carry_is_no_line(text: str) -> None:
+    with pytest.raises(Invalid):
+        texts.line(text, "field", longest=100)
+
+
+def test_spaces_of_other_widths_become_plain_ones() -> None:
+    spaced = "\N{NO-BREAK SPACE}Anna\N{IDEOGRAPHIC SPACE} \N{EM SPACE}Example\t"
+    assert texts.line(spaced, "field", longest=100) == "Anna Example"
+
+
+@pytest.mark.parametrize(
+    ("typed", "taken"),
+    [
+        ("anna@münchen.example.org", "anna@xn--mnchen-3ya.example.org"),
+        ("anna@例え.jp", "anna@xn--r8jz45g.jp"),
+        ("Anna@Example.ORG", "Anna@example.org"),
+    ],
+)
+def test_a_domain_in_other_letters_is_written_as_mail_servers_take_it(
+    typed: str, taken: str
+) -> None:
+    assert texts.email_address(typed) == taken
+    assert texts.email_address(taken) == taken
+    assert texts.canonical_email(taken).isascii()

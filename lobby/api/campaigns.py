@@ -23,7 +23,7 @@ from lobby.api.schemas.campaign import (
     NewCampaign,
     campaign_answer,
 )
-from lobby.services import campaign_views, campaigns
+from lobby.services import campaign_changes, campaign_views, campaigns
 from lobby.services.errors import Invalid
 from lobby.services.lobby import Lobby
 
@@ -71,7 +71,10 @@ def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby)
 def change_campaign(
     slug: Slug, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
 ) -> CampaignAnswer:
-    """Change what is given. Needs a key with `campaigns:write`; another's campaign is a 404."""
+    """Change what is given; with other limits, letters that wait are planned anew.
+
+    Needs a key with `campaigns:write`; another's campaign is a 404.
+    """
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=caller.organisation_id)
     fetch_if_unknown(lobby, body.motion_id)
@@ -80,7 +83,9 @@ def change_campaign(
         campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
         values = changes(body, keep=CLEARED_BY_NULL)
         motion_id = values.pop("motion_id", None)
-        campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
+        campaign_changes.change(
+            session, campaign, values=values, motion_id=motion_id, pace=lobby.pace, now=now
+        )
         return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
 
 

@@ -5,12 +5,14 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.services import outbox
+from lobby.services import outbox, relays
 from lobby.services.database import check_schema, check_writable
 
 router = APIRouter(tags=["health"])
 MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
 OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
+
+RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
 
 
 class Alive(BaseModel):
@@ -46,5 +48,6 @@ def metrics(session: ReadSession, now: Now) -> Response:
     """Figures for Prometheus; no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
+    RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -22,11 +22,14 @@ from lobby.models import Constituency, Letter, Member
 from lobby.services import (
     campaigns,
     letter_checks,
+    letter_drafts,
+    letter_situations,
     letter_states,
     letters,
     opened_letters,
     post_room,
 )
+from lobby.services.letter_rules import Writer
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["letters"])
@@ -39,8 +42,8 @@ def draft(
     """The letter that suits today's MP of a postcode. Nothing is kept."""
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, now=now)
-    made = letters.draft(
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    made = letter_drafts.draft(
         found,
         name=body.name or "",
         points=tuple(body.points),
@@ -61,9 +64,15 @@ def check(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     checked = letter_checks.check(
-        session, found, subject=body.subject, body=body.body, keyring=lobby.keyring, now=now
+        session,
+        found,
+        subject=body.subject,
+        body=body.body,
+        writer=Writer(answer.postcode, body.name or ""),
+        keyring=lobby.keyring,
+        now=now,
     )
     return check_answer(checked)
 
@@ -78,7 +87,7 @@ def opened(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letters.situation(session, campaign, answer, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     opened_letters.count(session, found)
     return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
 
@@ -93,7 +102,7 @@ def take_in(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.address.postcode)
-    found = letters.situation(session, campaign, answer, now=now)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     letter_id = letters.take_in(session, found, body.as_letter(), keyring=lobby.keyring, now=now)
     return LetterPending(
         id=letter_id, member=member_answer(found.seat.member, found.seat.constituency)
@@ -115,6 +124,17 @@ def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterSta
     """Take a letter back before it goes. Takes the same token as confirming."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
     return _status(session, letter_states.cancel(session, letter_id))
+
+
+@router.post("/letters/copy")
+def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Have a copy mailed to the writer, when the letter has gone. Again: the same, and one copy.
+
+    Takes the same token as confirming.
+    """
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    letter = letter_states.want_copy(session, letter_id, keyring=lobby.keyring, now=now)
+    return _status(session, letter)
 
 
 def _status(session: WriteSession, letter: Letter) -> LetterStatus:

@@ -26,11 +26,17 @@ class Page:
 
         `found` holds one id more than fits on this page if there is a following one.
         """
-        if len(found) > self.limit:
-            last = found[self.limit - 1].bytes
-            cursor = base64.urlsafe_b64encode(last).rstrip(b"=").decode()
+        cursor = self.cursor_behind(found)
+        if cursor:
             url = request.url.include_query_params(cursor=cursor)
             response.headers["Link"] = f'<{url}>; rel="next"'
+
+    def cursor_behind(self, found: list[UUID]) -> str | None:
+        """Where the following page begins, if `found` holds one id more than fits on this one."""
+        if len(found) <= self.limit:
+            return None
+        last = found[self.limit - 1].bytes
+        return base64.urlsafe_b64encode(last).rstrip(b"=").decode()
 
 
 ThePage = Annotated[Page, Depends()]

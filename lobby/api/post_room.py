@@ -1,8 +1,10 @@
 """The post of a campaign, for keys of its own organisation."""
 
+from datetime import datetime
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from sqlmodel import Session
 
 from lobby.api.dependencies import (
     CampaignsWriter,
@@ -22,17 +24,21 @@ from lobby.api.schemas.post_room import (
     post_answer,
     posted_answer,
 )
-from lobby.models import LetterState
-from lobby.services import campaigns, post_room
+from lobby.models import Campaign, LetterState
+from lobby.services import campaigns, dead_addresses, post_room, relays
+from lobby.services.lobby import Lobby
 
 router = APIRouter(tags=["letters"])
 
 
 @router.get("/campaigns/{slug}/post")
-def read_post(slug: Slug, caller: LettersReader, session: ReadSession) -> PostAnswer:
-    """How many letters wait, went and were refused. Needs a key with `letters:read`."""
+def read_post(
+    slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
+) -> PostAnswer:
+    """How many letters wait, went and were refused, which members' addresses are dead, and how the
+    mail server does that takes our letters. Needs a key with `letters:read`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    return post_answer(post_room.view(session, campaign))
+    return _answer(session, campaign, lobby, now)
 
 
 @router.get("/campaigns/{slug}/post/letters")
@@ -57,11 +63,13 @@ def list_letters(
 
 
 @router.post("/campaigns/{slug}/post/pause")
-def pause(slug: Slug, caller: CampaignsWriter, session: WriteSession, now: Now) -> PostAnswer:
+def pause(
+    slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
+) -> PostAnswer:
     """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     post_room.pause(session, campaign, now=now)
-    return post_answer(post_room.view(session, campaign))
+    return _answer(session, campaign, lobby, now)
 
 
 @router.post("/campaigns/{slug}/post/resume")
@@ -71,7 +79,7 @@ def resume(
     """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     post_room.resume(session, campaign, pace=lobby.pace, now=now)
-    return post_answer(post_room.view(session, campaign))
+    return _answer(session, campaign, lobby, now)
 
 
 @router.post("/letters/{letter_id}/retry")
@@ -95,6 +103,7 @@ def settle(
     body: Settlement,
     caller: CampaignsWriter,
     session: WriteSession,
+    lobby: TheLobby,
     now: Now,
 ) -> SettledAnswer:
     """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
@@ -106,6 +115,15 @@ def settle(
         letter_id,
         organisation_id=caller.organisation_id,
         was_sent=body.outcome == "sent",
+        keyring=lobby.keyring,
         now=now,
     )
     return SettledAnswer(id=letter.id, status=letter.state)
+
+
+def _answer(session: Session, campaign: Campaign, lobby: Lobby, now: datetime) -> PostAnswer:
+    return post_answer(
+        post_room.view(session, campaign),
+        dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
+        relay=relays.view(session, lobby.courier.relay, now=now),
+    )

@@ -8,6 +8,7 @@ from lobby.api import (
     campaigns,
     health,
     histories,
+    letter_answers,
     letter_variants,
     letters,
     members,
@@ -15,6 +16,7 @@ from lobby.api import (
     petitions,
     post_room,
     postcodes,
+    preferences,
     replies,
     signatures,
     tallies,
@@ -31,6 +33,7 @@ for part in (
     signatures,
     bulk,
     letters,
+    letter_answers,
     letter_variants,
     post_room,
     motions,
@@ -40,6 +43,7 @@ for part in (
     targets,
     members,
     replies,
+    preferences,
     postcodes,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())

@@ -29,7 +29,13 @@ from lobby.api.schemas.signature import (
     signature_answer,
 )
 from lobby.models import Campaign, Petition, Scope, Signature, SignatureState
-from lobby.services import letters, petitions, seat_views, seat_watches, signature_states
+from lobby.services import (
+    letter_drafts,
+    petitions,
+    seat_views,
+    seat_watches,
+    signature_states,
+)
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
 
@@ -121,7 +127,9 @@ def _confirmed_answer(lobby: Lobby, signature: Signature) -> ConfirmedAnswer:
         campaign = session.get_one(Campaign, petition.campaign_id)
         code, name = signature.constituency_code, signature.name.text
         seen = seat_views.of_petition(session, petition, code, now=lobby.clock())
-        draft = letters.draft_for_seat(session, campaign, code, name=name, now=lobby.clock())
+        draft = letter_drafts.draft_for_seat(
+            session, campaign, code, name=name, keyring=lobby.keyring, now=lobby.clock()
+        )
         return ConfirmedAnswer(
             status=signature.state,
             petition=PetitionCount(

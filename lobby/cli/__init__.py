@@ -8,7 +8,7 @@ from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from lobby.cli import imports, organisations, parliament, serving
+from lobby.cli import imports, mail, organisations, parliament, serving
 from lobby.cli.output import tell
 from lobby.services.errors import LobbyError
 
@@ -18,10 +18,12 @@ app.add_typer(parliament.app)
 app.add_typer(imports.app, name="import")
 app.add_typer(parliament.syncs, name="sync")
 app.add_typer(parliament.motion_commands, name="motions")
+app.add_typer(mail.app, name="mail")
 app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
 app.add_typer(organisations.partner, name="partner")
 app.add_typer(organisations.key, name="key")
+app.add_typer(mail.app, name="mail")
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import uvicorn
 
 from lobby import logs, worker
 from lobby.cli.output import File, opened, tell
-from lobby.services import backups, checks, demonstration, postcode_import
+from lobby.services import backups, checks, demonstration, demonstration_post, postcode_import
 from lobby.services import database as databases
 from lobby.services.lobby import open_lobby
 from lobby.settings import Settings
@@ -64,6 +64,7 @@ def demo() -> None:
                 lookup, keyring = lobby.postcodes.lookup, lobby.keyring
                 now = lobby.clock()
                 demonstration.load(session, postcodes=lookup, keyring=keyring, now=now)
+                demonstration_post.load(session, postcodes=lookup, keyring=keyring, now=now)
         _tell_demonstration(lobby.settings.base_url)
 
 

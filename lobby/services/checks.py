@@ -1,36 +1,40 @@
 """What `lobby check` looks at: the promises that a running system can break."""
 
+import os
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime
 
+from dns.resolver import Resolver
 from sqlmodel import Session
 
-from lobby.services import constituencies, freshness, tallies
+from lobby.services import (
+    constituencies,
+    dead_addresses,
+    freshness,
+    mail,
+    mail_domain,
+    relays,
+    tallies,
+)
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
+from lobby.services.findings import Finding
 from lobby.services.lobby import Lobby
 
 # Before it, two connections that reset the WAL at once could corrupt it.
 SAFE_SQLITE = (3, 51, 3)
+MAILDIR = ("new", "cur")
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something to know; trouble is what has to be mended."""
-
-    text: str
-    is_trouble: bool = True
-
-
-def run(lobby: Lobby) -> list[Finding]:
-    """Everything that was found."""
-    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby)]
+def run(lobby: Lobby, *, resolver: Resolver | None = None) -> list[Finding]:
+    """Everything that was found. `resolver` asks DNS of the domain that mail comes from."""
+    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby), *_domain(lobby, resolver)]
     with lobby.database.read() as session:
         findings += _tallies(session)
         findings += _directory_against_seats(lobby, session)
         findings += _parliament(session, lobby.clock())
-    return findings
+        findings += _post(session, lobby)
+    return findings + _returned_mail(lobby)
 
 
 def _schema(lobby: Lobby) -> list[Finding]:
@@ -56,6 +60,16 @@ def _sqlite(lobby: Lobby) -> list[Finding]:
         "this program never lets readers do it, 3.51.3 or newer cannot."
     )
     return [Finding(text, is_trouble=False)]
+
+
+def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
+    settings = lobby.settings
+    return mail_domain.look(
+        mail.domain_of(settings.mail_from),
+        smtp_url=settings.smtp_url,
+        signer=lobby.signer,
+        resolver=resolver,
+    )
 
 
 def _tallies(session: Session) -> list[Finding]:
@@ -89,6 +103,35 @@ def _parliament(session: Session, now: datetime) -> list[Finding]:
         text = f"Members: {_last_good(members.answered_at)}. {members.error or ''}"
         found.append(Finding(text.rstrip(), is_trouble=False))
     return found
+
+
+def _post(session: Session, lobby: Lobby) -> list[Finding]:
+    """Nothing here is broken, but mail waits, or does not go."""
+    found = [
+        f"The mail server {relay.name} gives trouble and is left alone until "
+        f"{relay.resting_until:%H:%M:%S} UTC: {relay.error or 'no reason was given'}"
+        for relay in relays.resting(session, now=lobby.clock())
+    ]
+    found += [
+        f"Mail to {dead.member.name} comes back since {dead.since:%Y-%m-%d}: {dead.detail}"
+        for dead in dead_addresses.of_members(session, keyring=lobby.keyring)
+    ]
+    return [Finding(text, is_trouble=False) for text in found]
+
+
+def _returned_mail(lobby: Lobby) -> list[Finding]:
+    """The folder that reports are read from, and those that nobody understood."""
+    folder = lobby.settings.bounce_folder
+    if folder is None:
+        return []
+    if not all(os.access(folder / part, os.R_OK | os.W_OK | os.X_OK) for part in MAILDIR):
+        return [Finding(f"LOBBY_BOUNCE_FOLDER: {folder} is no Maildir that we may change.")]
+    unknown = folder / ".Unknown"
+    count = sum(1 for part in ("new", "cur") for _ in (unknown / part).glob("*"))
+    if not count:
+        return []
+    text = f"{count} mails came back that nobody understood: look at them in {unknown}."
+    return [Finding(text, is_trouble=False)]
 
 
 def _last_good(moment: datetime | None) -> str:

@@ -18,12 +18,12 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from lobby.models import MessageState
+from lobby.services import mail_answers
 from lobby.services.errors import Invalid
 from lobby.services.mail import Envelope
 
 TIMEOUT = 60.0
 CLOSING = 421  # the server gives up the connection, whatever the message was (RFC 5321, 3.8)
-LONGEST_DETAIL = 300
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 BeforeDot = Callable[[], bool]
@@ -216,9 +216,11 @@ def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
     for group in groups:
         smtp.send("".join(f"{command}\r\n" for command in group).encode("ascii"))
         replies = [smtp.getreply() for _ in group]
-        for code, reply in replies:
+        for command, (code, reply) in zip(group, replies, strict=True):
             if code not in (250, 251, 354):
-                raise smtplib.SMTPResponseException(code, reply)
+                # An answer to MAIL says nothing of the recipient, whatever its status.
+                about = b"to our sender: " if command.startswith("MAIL") else b""
+                raise smtplib.SMTPResponseException(code, about + reply)
 
 
 def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tuple[Delivery, bool]:
@@ -248,7 +250,7 @@ def _refused(code: int, reply: bytes | str) -> Delivery:
 
 
 def _trouble(error: Exception) -> Delivery:
-    detail = f"before the dot: {error}"[:LONGEST_DETAIL]
+    detail = mail_answers.words(f"before the dot: {error}")
     return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
 
 
@@ -269,4 +271,4 @@ def _stuffed(content: bytes) -> bytes:
 
 def _said(code: int, reply: bytes | str) -> str:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return f"{code} {text}"[:LONGEST_DETAIL]
+    return mail_answers.words(f"{code} {text}")

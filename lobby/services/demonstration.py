@@ -18,6 +18,7 @@ from lobby.models import (
     Campaign,
     CampaignUpdate,
     Keyring,
+    Letter,
     Member,
     MemberOverride,
     MemberReply,
@@ -32,6 +33,8 @@ from lobby.services import (
     campaigns,
     constituencies,
     csv_files,
+    letter_drafts,
+    letter_situations,
     letter_states,
     letters,
     members,
@@ -98,9 +101,9 @@ def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime
     wordings.set_updates(session, organisation.id, told["wordings"]["updates"], now=now)
     campaign = _load_campaign(session, organisation, told, now - timedelta(days=DAYS))
     _load_refusal(session, organisation, now)
-    requests = list(_requests(told["petition"]["slug"]))
+    requests = supporters_of(told["petition"]["slug"])
     _load_signatures(session, requests, postcodes, keyring, now)
-    _load_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
+    write_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
     _load_reply(session, campaign, now)
     _load_watch(session, campaign, now)
 
@@ -209,8 +212,12 @@ def _member_id(code: str) -> int:
     return next(int(row["member_id"]) for _, row in rows if row["constituency_gss"] == code)
 
 
-def _requests(petition: str) -> Iterator[SignatureRequest]:
+def supporters_of(petition: str) -> list[SignatureRequest]:
     """Invented people at real public postcodes; the same ones every time."""
+    return list(_requests(petition))
+
+
+def _requests(petition: str) -> Iterator[SignatureRequest]:
     names = _read("names.json")
     places = [row["pcds"] for _, row in csv_files.rows(POSTCODES, needed={"pcds"})]
     chance = random.Random(_SEED)  # noqa: S311 - invented people, not secrets
@@ -248,21 +255,24 @@ def _load_signatures(
             signature_states.confirm(session, signature_id, now=confirmed_at)
 
 
-def _load_letters(
+def write_letters(
     session: Session,
     campaign: Campaign,
     requests: list[SignatureRequest],
     postcodes: Lookup,
     keyring: Keyring,
     now: datetime,
-) -> None:
-    """A few supporters write as well; the worker then sends their letters."""
+) -> list[Letter]:
+    """Some supporters write as well; the worker then sends their letters."""
+    written = []
     for request in requests:
         answer = postcodes(request.postcode) if request.country == "GB" else None
         if answer is None or answer.constituency_code is None:
             continue
-        found = letters.situation(session, campaign, answer, now=now)
-        draft = letters.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
+        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        draft = letter_drafts.draft(
+            found, name=request.name, points=tuple(campaign.letter_points[:1])
+        )
         if found.reason is not None:
             continue
         address = letters.Address(
@@ -270,7 +280,8 @@ def _load_letters(
         )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
         letter_id = letters.take_in(session, found, new, keyring=keyring, now=now)
-        letter_states.confirm(session, letter_id, keyring=keyring, now=now)
+        written.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
+    return written
 
 
 def _read(name: str) -> Any:

@@ -1,35 +1,20 @@
 """What an editor tells a writer about a letter before it is sent in. Nothing is kept."""
 
-import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from lobby.models import Keyring, Member, Membership
-from lobby.services import letter_sketches, letters, likeness, texts
+from lobby.models import Keyring
+from lobby.services import letter_drafts, letter_sketches
 from lobby.services.compose import Compose, compose_links
-from lobby.services.errors import Invalid
+from lobby.services.letter_rules import Problem, Words, Writer
+from lobby.services.letter_situations import Situation
 from lobby.services.letter_sketches import Likeness
-from lobby.services.letters import Situation
 from lobby.services.text_templates import Text
 
-LONGEST = 10_000
-SHORTEST = 50
-LONGEST_SUBJECT = 200
-_LINK = re.compile(r"https?://|\bwww\.", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something to look at. `is_required`: the letter is not taken in before it is mended."""
-
-    field: str
-    code: str
-    message: str
-    is_required: bool = False
+# A subject with one of these fits into no link either.
+_UNFIT = frozenset({"control_character", "not_allowed", "too_short", "too_long"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +34,24 @@ class CheckedLetter:
 
 
 def check(
-    session: Session, found: Situation, *, subject: str, body: str, keyring: Keyring, now: datetime
+    session: Session,
+    found: Situation,
+    *,
+    subject: str,
+    body: str,
+    writer: Writer,
+    keyring: Keyring,
+    now: datetime,
 ) -> CheckedLetter:
     """Everything that is wrong with a letter, and how like it is to earlier ones."""
+    body = body.replace("\r\n", "\n").replace("\r", "\n")
     alike = likeness_of(session, found, body, keyring=keyring)
-    problems = [*_of_form(subject, body), *_of_words(session, found, body, now.date())]
+    words = Words(subject, body)
+    problems = letter_drafts.problems_of(session, found, words, writer=writer, today=now.date())
     if alike and alike.advice:
         problems.append(Problem("body", "letter_too_alike", alike.advice, alike.is_required))
     email = found.member.email if found.member and found.reason is None else None
-    is_fit = not any(problem.field == "subject" for problem in problems)
+    is_fit = not any(each.field == "subject" and each.code in _UNFIT for each in problems)
     links = compose_links(email, Text(subject, body)) if email and is_fit else None
     return CheckedLetter(found, len(body), alike, tuple(problems), links)
 
@@ -69,43 +63,3 @@ def likeness_of(
     if found.member is None or found.act is None:
         return None
     return letter_sketches.compare(session, found.campaign, found.member.id, body, keyring=keyring)
-
-
-def _of_form(subject: str, body: str) -> Iterator[Problem]:
-    try:
-        texts.line(subject, "subject", longest=LONGEST_SUBJECT)
-    except Invalid as error:
-        yield Problem("subject", error.code, error.message, is_required=True)
-    try:
-        texts.paragraphs(body, "body", longest=LONGEST, shortest=SHORTEST)
-    except Invalid as error:
-        yield Problem("body", error.code, error.message, is_required=True)
-
-
-def _of_words(session: Session, found: Situation, body: str, today: date) -> Iterator[Problem]:
-    if _LINK.search(body):
-        message = "Offices' filters may stop mails with links. Say it in words instead."
-        yield Problem("body", "link", message)
-    for name in _other_members(session, found, body, today):
-        message = f"The letter names {name}, who is not your MP. Please check that this is meant."
-        yield Problem("body", "other_member", message)
-    given = letters.draft(found, points=letters.draft(found).points)
-    if body and not likeness.has_own_words(body, given.body):
-        message = "Nothing in the letter is your own yet. One sentence of yours counts most."
-        yield Problem("body", "no_own_words", message)
-
-
-def _other_members(session: Session, found: Situation, body: str, today: date) -> list[str]:
-    statement = (
-        select(Member.name)
-        .join(Membership, col(Membership.member_id) == Member.id)
-        .where(
-            Membership.starts_on <= today,
-            sa.or_(col(Membership.ends_on).is_(None), col(Membership.ends_on) > today),
-        )
-    )
-    own = found.member.name if found.member else ""
-    said = body.casefold()
-    return sorted(
-        name for name in set(session.exec(statement)) if name != own and name.casefold() in said
-    )

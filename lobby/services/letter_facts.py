@@ -1,5 +1,6 @@
 """What a letter to the member of a seat is chosen from, and what it may say of them."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -32,14 +33,28 @@ class Background:
 
 
 def background(session: Session, campaign: Campaign, motion: Motion, seat: Seat) -> Background:
-    """In a fixed handful of statements."""
-    code = seat.constituency.code
-    return Background(
-        organisation=session.get_one(Organisation, campaign.organisation_id).name,
-        earlier_motion_number=_earlier(session, campaign.id, seat),
-        signatures=_signatures(session, campaign.id, code),
-        letters=_letters(session, campaign.id, motion.id, code),
-    )
+    """Of one seat."""
+    return backgrounds(session, campaign, motion, [seat])[seat.constituency.code]
+
+
+def backgrounds(
+    session: Session, campaign: Campaign, motion: Motion, found: Sequence[Seat]
+) -> dict[str, Background]:
+    """By the codes of seats, in a fixed handful of statements."""
+    codes = [seat.constituency.code for seat in found]
+    organisation = session.get_one(Organisation, campaign.organisation_id).name
+    earlier = _earlier(session, campaign.id, [seat.member.id for seat in found if seat.member])
+    signatures = _signatures(session, campaign.id, codes)
+    letters = _letters(session, campaign.id, motion.id, codes)
+    return {
+        seat.constituency.code: Background(
+            organisation=organisation,
+            earlier_motion_number=earlier.get(seat.member.id) if seat.member else None,
+            signatures=signatures.get(seat.constituency.code, 0),
+            letters=letters.get(seat.constituency.code, 0),
+        )
+        for seat in found
+    }
 
 
 def reader_of(seat: Seat, position: Position, eligibility: Eligibility, told: Background) -> Reader:
@@ -75,40 +90,42 @@ def facts_of(
     )
 
 
-def _earlier(session: Session, campaign_id: UUID, seat: Seat) -> str | None:
-    """The number of the newest earlier motion of the campaign under which the name stands."""
-    if seat.member is None:
-        return None
+def _earlier(
+    session: Session, campaign_id: UUID, member_ids: Collection[int]
+) -> dict[int, str | None]:
+    """By member, the number of the newest earlier motion of the campaign with their name."""
     statement = (
-        select(Motion.number)
+        select(MotionSignatory.member_id, Motion.number)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
         .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
         .where(
             CampaignMotion.campaign_id == campaign_id,
             ~col(CampaignMotion.is_current),
             ~col(CampaignMotion.is_amendment),
-            MotionSignatory.member_id == seat.member.id,
+            col(MotionSignatory.member_id).in_(member_ids),
             ~col(MotionSignatory.is_withdrawn),
         )
-        .order_by(col(Motion.tabled_on).desc(), col(Motion.id).desc())
-        .limit(1)
+        .order_by(col(Motion.tabled_on), col(Motion.id))
     )
-    return session.exec(statement).first()
+    return dict(session.exec(statement).all())  # the last stays
 
 
-def _signatures(session: Session, campaign_id: UUID, code: str) -> int:
+def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:
     statement = (
-        select(func.sum(PetitionTally.confirmed))
+        select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
         .join(Petition, col(Petition.id) == PetitionTally.petition_id)
-        .where(Petition.campaign_id == campaign_id, PetitionTally.constituency_code == code)
+        .where(Petition.campaign_id == campaign_id, col(PetitionTally.constituency_code).in_(codes))
+        .group_by(col(PetitionTally.constituency_code))
     )
-    return int(session.exec(statement).one() or 0)
+    return {code: int(total) for code, total in session.exec(statement)}
 
 
-def _letters(session: Session, campaign_id: UUID, motion_id: int, code: str) -> int:
-    statement = select(LetterTally.sent).where(
+def _letters(
+    session: Session, campaign_id: UUID, motion_id: int, codes: Collection[str]
+) -> dict[str, int]:
+    statement = select(LetterTally.constituency_code, LetterTally.sent).where(
         LetterTally.campaign_id == campaign_id,
         LetterTally.motion_id == motion_id,
-        LetterTally.constituency_code == code,
+        col(LetterTally.constituency_code).in_(codes),
     )
-    return session.exec(statement).first() or 0
+    return dict(session.exec(statement).all())

@@ -19,11 +19,20 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_sketches, outbox, post_room, supporters, tallies, texts
+from lobby.services import (
+    letter_receipts,
+    letter_sketches,
+    outbox,
+    post_room,
+    supporters,
+    tallies,
+    texts,
+)
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, Pace
 
 _letter = table_of(Letter)
+_COUNTED = (_letter.c.campaign_id, _letter.c.motion_id, _letter.c.constituency_code)
 
 
 def confirm(
@@ -68,9 +77,26 @@ def cancel(session: Session, letter_id: UUID) -> Letter:
     return letter
 
 
-def get(session: Session, letter_id: UUID) -> Letter:
-    """One letter as it stands now, or NotFound."""
-    found = session.get(Letter, letter_id, populate_existing=True)
+def want_copy(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetime) -> Letter:
+    """Have a copy mailed to the writer: at once where the letter has gone, or else when it goes.
+
+    Again: the same, and one copy. Conflict where it was cancelled, or its writer wants no mail.
+    """
+    letter = get(session, letter_id, for_update=True)
+    if letter.state is LetterState.CANCELLED:
+        raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
+    supporters.require_mail(session, letter.supporter_id)
+    letter.wants_copy = True
+    if letter.state is LetterState.SENT:
+        letter_receipts.queue(session, letter, keyring=keyring, now=now)
+    session.flush()
+    return letter
+
+
+def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Letter:
+    """One letter as it stands now, or NotFound. `for_update`: nobody changes it meanwhile."""
+    lock = True if for_update else None
+    found = session.get(Letter, letter_id, populate_existing=True, with_for_update=lock)
     if found is None:
         message = "This letter was replaced by a newer one. Please use the newest mail."
         raise NotFound("letter_unknown", message)
@@ -103,9 +129,15 @@ def is_still_wanted(session: Session, letter_id: UUID) -> bool:
 
 
 def delivered(
-    session: Session, letter_id: UUID, state: MessageState, *, detail: str, now: datetime
+    session: Session,
+    letter_id: UUID,
+    state: MessageState,
+    *,
+    detail: str,
+    keyring: Keyring,
+    now: datetime,
 ) -> None:
-    """Write down how the delivery of a letter ended; a sent one is counted."""
+    """Write down how the delivery of a letter ended; a sent one is counted, and its copy queued."""
     ended = {
         MessageState.ACCEPTED: LetterState.SENT,
         MessageState.REJECTED: LetterState.REJECTED,
@@ -113,15 +145,23 @@ def delivered(
     }.get(state)
     if ended is None:
         return
-    letter = get(session, letter_id)
-    letter.state = ended
-    letter.reason = None if ended is LetterState.SENT else detail
-    if ended is LetterState.SENT:
-        letter.sent_at = now
-        tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    # Under a lock: a copy that is asked for right now is queued here or there, never by neither.
+    # Without the words, which are sealed: how it ended is written down whether they open or not.
+    statement = sa.select(*_COUNTED, _letter.c.wants_copy).where(_letter.c.id == letter_id)
+    *counted, wants_copy = session.connection().execute(statement.with_for_update()).one()
+    is_sent = ended is LetterState.SENT
+    values = {"state": ended, "reason": None if is_sent else detail}
+    session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.id == letter_id)
+        .values(values | ({"sent_at": now} if is_sent else {}))
+    )
+    if is_sent:
+        tallies.add_letter(session, *counted)
+    if is_sent and wants_copy:
+        letter_receipts.queue(session, get(session, letter_id), keyring=keyring, now=now)
     if ended is LetterState.REJECTED:
         letter_sketches.forget(session, letter_id)
-    session.flush()
 
 
 def _is_going(session: Session, letter_id: UUID) -> bool:

@@ -59,10 +59,16 @@ def highest(one: Sketch, others: Iterable[Sketch]) -> float | None:
     return None if found is None else round(100 * found[1], 6) // STEP * STEP
 
 
-def has_own_words(body: str, given: str) -> bool:
+def has_own_words(body: str, given: str, *, besides: str = "") -> bool:
     """Whether a letter has a sentence that is not in the text given to its writer; one below the
-    sign-off, as a postscript, is one too, and a name or an address is none."""
-    return not _sentences(body) <= _sentences(given)
+    sign-off, as a postscript, is one too, and a name or an address is none.
+
+    Numbers do not matter, since those in the text given change from day to day. A sentence of
+    nothing but words of `besides`, the writer's name and address, does not count.
+    """
+    theirs = set(_numberless(_folded(besides)))
+    own = _sentences(body) - _sentences(given)
+    return any(not set(sentence.split()) <= theirs for sentence in own)
 
 
 def pack(hashes: Sketch) -> bytes:
@@ -87,7 +93,11 @@ def _folded(text: str) -> list[str]:
 
 def _sentences(body: str) -> set[str]:
     found = (_folded(part) for part in _SENTENCE_END.split(body))
-    return {" ".join(words) for words in found if len(words) >= SHORTEST_SENTENCE}
+    return {" ".join(_numberless(words)) for words in found if len(words) >= SHORTEST_SENTENCE}
+
+
+def _numberless(words: list[str]) -> list[str]:
+    return ["0" if word.isdecimal() else word for word in words]
 
 
 def _middle(body: str) -> str:

@@ -9,9 +9,11 @@ import httpx2
 
 from lobby.models import Keyring
 from lobby.models.private import use_keyring
-from lobby.services import official_apis, official_http
+from lobby.services import dkim_signing, mail, official_apis, official_http
+from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
+from lobby.services.dkim_signing import DkimSigner
 from lobby.services.errors import LobbyError
 from lobby.services.messages import Post
 from lobby.services.pacing import Pace, QuietHours
@@ -40,11 +42,26 @@ class Lobby:
     motions_api: httpx2.Client
     members_api: httpx2.Client
     clock: Clock
+    signer: DkimSigner | None = None
 
     @property
     def post(self) -> Post:
         """What mails are rendered with."""
-        return Post(self.tokens, self.settings.base_url, self.settings.mail_from)
+        settings = self.settings
+        return Post(
+            tokens=self.tokens,
+            base_url=settings.base_url,
+            mail_from=settings.mail_from,
+            keyring=self.keyring,
+            bounces=self.bounces,
+            signer=self.signer,
+        )
+
+    @property
+    def bounces(self) -> BounceAddress | None:
+        """Where reports of what could not be delivered go, if they have an address of their own."""
+        address = self.settings.bounce_address
+        return BounceAddress(address, self.keyring) if address else None
 
     @property
     def pace(self) -> Pace:
@@ -102,4 +119,12 @@ def open_lobby(
         motions_api=motions_api or official_http.make_client(settings.motions_api_url),
         members_api=members_api or official_http.make_client(settings.members_api_url),
         clock=clock,
+        signer=_signer(settings, clock),
     )
+
+
+def _signer(settings: Settings, clock: Clock) -> DkimSigner | None:
+    if settings.dkim_key is None:
+        return None
+    domain, selector = mail.domain_of(settings.mail_from).lower(), settings.dkim_selector
+    return dkim_signing.load(settings.dkim_key, selector=selector, domain=domain, clock=clock)

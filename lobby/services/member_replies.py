@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import Select
 
 from lobby.models import (
     Campaign,
+    Letter,
     Member,
     MemberOverride,
     MemberReply,
@@ -18,7 +19,7 @@ from lobby.models import (
     Private,
     ReplyKind,
 )
-from lobby.services import campaigns
+from lobby.services import campaigns, times
 from lobby.services.errors import Invalid, NotFound
 from lobby.services.standing import Said
 
@@ -85,7 +86,7 @@ def change(
     now: datetime,
 ) -> ReplyView:
     """Change the given values only; None takes a text, a link or who verified it away."""
-    view = own(session, reply_id, organisation_id=organisation_id)
+    view = own(session, reply_id, organisation_id=organisation_id, for_update=True)
     view.reply.sqlmodel_update(_checked(values, organisation_id, now))
     view.reply.updated_at = now
     session.flush()
@@ -94,13 +95,66 @@ def change(
 
 def delete(session: Session, reply_id: UUID, *, organisation_id: UUID) -> None:
     """Delete a reply for good: a wrong entry about a person must not stay."""
-    session.delete(own(session, reply_id, organisation_id=organisation_id).reply)
+    view = own(session, reply_id, organisation_id=organisation_id, for_update=True)
+    session.delete(view.reply)
     session.flush()
 
 
-def own(session: Session, reply_id: UUID, *, organisation_id: UUID) -> ReplyView:
-    """A reply of one organisation; another's is NotFound."""
-    found = session.exec(_views(organisation_id).where(MemberReply.id == reply_id)).first()
+def note_from_letter(
+    session: Session, letter: Letter, *, values: dict[str, Any] | None, now: datetime
+) -> None:
+    """What the writer of a letter tells of its answer, unverified: `kind`, `text` and `said_on`, or
+    None for nothing. It replaces what they told before, but not once somebody has verified that.
+
+    Without a day it was said today, or when they told of the same kind of answer before. The letter
+    must be held under a lock.
+    """
+    reply = of_letter(session, letter.id, for_update=True)
+    if reply is not None and reply.verified_by is not None:
+        return
+    if values is None:
+        if reply is not None:
+            session.delete(reply)
+        session.flush()
+        return
+    is_same = reply is not None and reply.kind is values["kind"]
+    before = reply.said_on if reply is not None and is_same else times.today(now)
+    values = {**values, "said_on": values["said_on"] or before}
+    checked = _checked(values, letter.body.organisation_id, now)
+    if reply is None:
+        session.add(
+            MemberReply(
+                campaign_id=letter.campaign_id,
+                motion_id=letter.motion_id,
+                letter_id=letter.id,
+                member_id=letter.member_id,
+                recorded_at=now,
+                updated_at=now,
+                **checked,
+            )
+        )
+    else:
+        reply.sqlmodel_update({**checked, "updated_at": now})
+    session.flush()
+
+
+def of_letter(session: Session, letter_id: UUID, *, for_update: bool = False) -> MemberReply | None:
+    """What the writer of a letter told of its answer."""
+    statement = select(MemberReply).where(MemberReply.letter_id == letter_id)
+    if for_update:
+        statement = statement.with_for_update()
+    return session.exec(statement.execution_options(populate_existing=True)).first()
+
+
+def own(
+    session: Session, reply_id: UUID, *, organisation_id: UUID, for_update: bool = False
+) -> ReplyView:
+    """A reply of one organisation; another's is NotFound. `for_update`: its writer, who may change
+    what they told, waits."""
+    statement = _views(organisation_id).where(MemberReply.id == reply_id)
+    if for_update:
+        statement = statement.with_for_update(of=MemberReply)
+    found = session.exec(statement.execution_options(populate_existing=True)).first()
     if found is None:
         raise NotFound("reply_unknown", "There is no such reply.")
     return ReplyView(*found)
@@ -173,7 +227,7 @@ def _views(organisation_id: UUID) -> Select[MemberReply, Member, str]:
 def _checked(values: dict[str, Any], organisation_id: UUID, now: datetime) -> dict[str, Any]:
     """The values as they are stored. A reply can be older than the motion: members answer early."""
     said_on = values.get("said_on")
-    if said_on is not None and said_on > now.date():
+    if said_on is not None and said_on > times.today(now):
         raise Invalid.field("said_on", "in_the_future", "This day is still to come.")
     sealed = {
         name: Private(organisation_id, values[name])

@@ -11,6 +11,7 @@ from lobby.models import (
     Campaign,
     CampaignStatus,
     Constituency,
+    Keyring,
     Letter,
     LetterState,
     Member,
@@ -23,10 +24,23 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.services import letter_states, letters, mail, seat_watches, seats, text_templates
-from lobby.services.errors import LobbyError
-from lobby.services.letters import Draft
-from lobby.services.mail import Envelope, Mail
+from lobby.services import (
+    letter_drafts,
+    letter_receipts,
+    letter_situations,
+    letters,
+    mail,
+    seat_watches,
+    seats,
+    text_templates,
+    texts,
+    times,
+)
+from lobby.services.bounce_addresses import BounceAddress
+from lobby.services.errors import LobbyError, NotFound
+from lobby.services.letter_drafts import Draft
+from lobby.services.mail import Envelope, Mail, Signer
+from lobby.services.message_rows import NOTHING, Gathered
 from lobby.services.standing import Standing
 from lobby.services.tokens import Purpose, Tokens
 
@@ -35,19 +49,35 @@ HELD_REASONS = {
     "motion_changed": "The campaign is about another motion now.",
     "standing_changed": "Since you wrote it, your MP has signed the motion, taken their name off, "
     "or changed office: the letter no longer fits.",
-    **letters.REASONS,
+    "campaign_without_motion": "The campaign has no motion to write about any more.",
+    "unsendable": "Its subject, a name or an address has something in it that no mail can carry.",
+    **letter_situations.REASONS,
 }
 
 # Of a withdrawn name, the reason against a letter tells already.
 POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signed"}
 
+# The state of a letter that each mail about one is about.
+_ABOUT_LETTERS = {
+    MessageKind.CONFIRM_LETTER: LetterState.PENDING,
+    MessageKind.LETTER_HELD: LetterState.HELD,
+    MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
+}
+# Who wants no questions and notices does not get these.
+NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
+LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A message that has no purpose any more. With `hold`, the letter is to be held for it."""
+    """A message that has no purpose any more. With `hold`, the letter is to be held for it.
+
+    `is_trouble`: it was wanted, but cannot be made.
+    """
 
     reason: str
     hold: bool = False
+    is_trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +87,9 @@ class Post:
     tokens: Tokens
     base_url: str
     mail_from: str
+    keyring: Keyring
+    bounces: BounceAddress | None = None
+    signer: Signer | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
         """A link for a mail."""
@@ -67,25 +100,47 @@ class Post:
         happened."""
         return f"<{row_id}@{mail.domain_of(self.mail_from)}>"
 
+    def sender_of(self, row_id: UUID) -> str | None:
+        """Where a mail server reports to that cannot deliver the outbox's row; None: to `From`."""
+        return self.bounces.sender_of(row_id) if self.bounces else None
+
 
 def render(
-    session: Session, message: OutboxMessage, post: Post, *, now: datetime
+    session: Session,
+    message: OutboxMessage,
+    post: Post,
+    *,
+    now: datetime,
+    gathered: Gathered = NOTHING,
 ) -> Envelope | Dropped:
-    """The mail, or why there is none."""
+    """The mail, or why there is none. `gathered` is what was looked up for many at once."""
     try:
         if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
             found = _about_signature(session, message, post, now)
         elif message.kind is MessageKind.LETTER:
-            found = _letter(session, message, post, now)
+            found = _letter(session, message, post, now, gathered)
         elif message.kind is MessageKind.SEAT_FILLED:
             found = _about_watch(session, message, post, now)
+        elif message.kind in (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION):
+            found = _about_sent_letter(session, message, post)
         else:
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):
             return found
-        return mail.sealed(mail.build(found, mail_from=post.mail_from, now=now))
+        built = mail.build(found, mail_from=post.mail_from, now=now)
+        sender = post.sender_of(message.id)
+        return mail.sealed(built, sender=sender, signer=post.signer)
     except LobbyError as error:
+        return _unmade(message, error)
+
+
+def _unmade(message: OutboxMessage, error: LobbyError) -> Dropped:
+    """Why a message cannot be made. A letter is held for it, so that its writer learns of it."""
+    if isinstance(error, NotFound):
         return Dropped(error.code)
+    hold = message.kind is MessageKind.LETTER
+    reason = error.code if error.code in HELD_REASONS or not hold else "unsendable"
+    return Dropped(reason, hold=hold, is_trouble=True)
 
 
 def _about_signature(
@@ -120,7 +175,7 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     if letter is None:
         return Dropped("the letter was replaced")
     asks = message.kind is MessageKind.CONFIRM_LETTER
-    wanted = LetterState.PENDING if asks else LetterState.HELD
+    wanted = _ABOUT_LETTERS[message.kind]
     if letter.state is not wanted:
         return Dropped(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
@@ -139,6 +194,33 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
     return _to_supporter(message, supporter, campaign, values, post)
 
 
+def _about_sent_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    """Its copy, or the question what came back."""
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was erased")
+    if letter.state is not LetterState.SENT or letter.sent_at is None:
+        return Dropped(f"the letter is {letter.state}")
+    campaign = session.get_one(Campaign, letter.campaign_id)
+    values = {
+        "name": letter.name.text,
+        "member": session.get_one(Member, letter.member_id).name,
+        "constituency": session.get_one(Constituency, letter.constituency_code).name,
+        "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+        "campaign": campaign.title,
+        "sent_at": times.moment(letter.sent_at),
+        "sent_on": times.day(letter.sent_at),
+        "server_answer": letter_receipts.server_answer(session, letter.id),
+        "answer_link": post.link("letters/answer", Purpose.LETTER_ANSWER, letter.id),
+    }
+    supporter = session.get_one(Supporter, letter.supporter_id)
+    is_copy = message.kind is MessageKind.LETTER_RECEIPT
+    enclosed = f"Subject: {letter.subject.text}\n\n{letters.text_as_sent(letter)}"
+    return _to_supporter(
+        message, supporter, campaign, values, post, enclosed=enclosed if is_copy else ""
+    )
+
+
 def _about_watch(
     session: Session, message: OutboxMessage, post: Post, now: datetime
 ) -> Mail | Dropped:
@@ -153,6 +235,9 @@ def _about_watch(
     seat = seats.seat_of(session, code, today=now.date())
     if seat is None or seat.member is None:
         return Dropped("the seat is vacant again")
+    draft = letter_drafts.draft_for_seat(
+        session, campaign, code, name="", keyring=post.keyring, now=now
+    )
     values = {
         "name": signature.name.text,
         "member": seat.member.name,
@@ -161,7 +246,7 @@ def _about_watch(
         "action": session.get_one(Petition, signature.petition_id).action,
         "organisation": session.get_one(Organisation, campaign.organisation_id).name,
         "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
-        **_what_to_do(letters.draft_for_seat(session, campaign, code, name="", now=now), post),
+        **_what_to_do(draft, post),
     }
     supporter = session.get_one(Supporter, watch.supporter_id)
     return _to_supporter(message, supporter, campaign, values, post)
@@ -173,13 +258,13 @@ def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
     if draft is None:
         return {"position": "", "reason": "", "letter_link": ""}
     found = draft.situation
-    can_write = found.reason in (None, "no_address")
+    can_write = found.reason in (None, "no_address", "address_dead")
     page = f"{post.base_url}/campaigns/{found.campaign.slug}/letter"
     return {
         "position": POSITIONS.get(found.standing, ""),
         "motion_number": found.motion.number,
         "motion_title": found.motion.title,
-        "reason": letters.REASONS[found.reason] if found.reason else "",
+        "reason": letter_situations.REASONS[found.reason] if found.reason else "",
         "letter_link": page if can_write else "",
     }
 
@@ -190,25 +275,45 @@ def _to_supporter(
     campaign: Campaign,
     values: dict[str, Any],
     post: Post,
-) -> Mail:
+    *,
+    enclosed: str = "",
+) -> Mail | Dropped:
+    """What every mail to a supporter has, and who gets none. `enclosed` stands below, as it is.
+
+    A title or a name from before it was refused loses the mail nothing but what was unfit.
+    """
+    if supporter.mail_off_at is not None:
+        return Dropped("the supporter wants no mail")
+    if supporter.questions_off_at is not None and message.kind in NOTICES:
+        return Dropped("the supporter wants no questions and notices")
     text = text_templates.render(f"mails/{message.kind}.txt", values)
+    link = post.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
+    parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
         recipient=supporter.email.text,
-        sender_name=values["organisation"],
-        subject=text.subject,
-        body=text.body,
+        sender_name=texts.fit_for_header(values["organisation"]),
+        subject=texts.fit_for_header(text.subject),
+        body="\n\n".join(part for part in parts if part) + "\n",
         message_id=post.message_id(message.id),
-        campaign=campaign.title,
+        campaign=texts.fit_for_header(campaign.title),
+        unsubscribe=link,
     )
 
 
-def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime) -> Mail | Dropped:
+def _letter(
+    session: Session, message: OutboxMessage, post: Post, now: datetime, gathered: Gathered
+) -> Mail | Dropped:
     """The letter itself: to the member of today, if it still fits."""
-    letter = letter_states.get(session, message.subject_id)
+    letter = session.get(Letter, message.subject_id)
+    if letter is None:
+        return Dropped("the letter was replaced")
     if letter.state is not LetterState.QUEUED:
         return Dropped(f"the letter is {letter.state}")
-    found = letters.situation_of(session, letter, now=now)
-    reason = letters.reason_to_hold(letter, found)
+    found = gathered.situations.get((letter.campaign_id, letter.constituency_code))
+    if found is None:
+        found = letter_situations.of_letter(session, letter, keyring=post.keyring, now=now)
+    reason = letter_situations.reason_to_hold(letter, found)
     member = found.seat.member
     if reason is not None or member is None or member.email is None:
         return Dropped(reason or "no_address", hold=True)
@@ -221,6 +326,6 @@ def _letter(session: Session, message: OutboxMessage, post: Post, now: datetime)
         subject=letter.subject.text,
         body=letters.text_as_sent(letter),
         message_id=post.message_id(message.id),
-        campaign=found.campaign.title,
+        campaign=texts.fit_for_header(found.campaign.title),
         is_automatic=False,
     )

@@ -1,6 +1,6 @@
 """Motions as we hold them: kept in line with Parliament, never emptied by a bad answer."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -132,9 +132,16 @@ def by_member(rows: Iterable[MotionSignatory]) -> dict[int, Position]:
     return {member_id: position_of(found) for member_id, found in grouped.items()}
 
 
-def positions(session: Session, motion_id: int) -> dict[int, Position]:
-    """As `by_member`, of a motion."""
-    return by_member(signatories(session, motion_id))
+def positions(
+    session: Session, motion_id: int, *, member_ids: Collection[int] | None = None
+) -> dict[int, Position]:
+    """As `by_member`, of a motion; of some members where they are named."""
+    if member_ids is None:
+        return by_member(signatories(session, motion_id))
+    statement = select(MotionSignatory).where(
+        MotionSignatory.motion_id == motion_id, col(MotionSignatory.member_id).in_(member_ids)
+    )
+    return by_member(session.exec(statement))
 
 
 def signed_earlier(session: Session, campaign_id: UUID) -> set[int]:

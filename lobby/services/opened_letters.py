@@ -4,7 +4,7 @@ from sqlmodel import Session
 
 from lobby.services import tallies
 from lobby.services.errors import Conflict
-from lobby.services.letters import REASONS, Situation
+from lobby.services.letter_situations import REASONS, Situation
 
 
 def count(session: Session, found: Situation) -> None:

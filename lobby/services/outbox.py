@@ -26,6 +26,7 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import new_id, table_of
+from lobby.services import dead_addresses
 from lobby.services.database import insert
 from lobby.services.pacing import AT_ONCE, Pace
 
@@ -50,6 +51,10 @@ _MAILS_SINCE = (
     .group_by(_outbox.c.recipient_index)
 )
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
+# Why a message counts as accepted though no server said so.
+BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
+NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
+BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,18 @@ class Note:
 
 
 def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
-    """Queue messages, at most five a day to one address; the rest are left out in silence.
+    """Queue messages, at most five a day to one address, and none to one that is dead; the rest
+    are left out in silence.
 
     In silence, since an error would tell a stranger that the address has been used here before.
     """
-    sent = _sent_today(session, notes, now)
+    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
+    sent, dead = _sent_today(session, wanted, now), dead_addresses.among(session, wanted)
     rows = []
     for note in notes:
         if note.recipient_index is not None:
+            if note.recipient_index in dead:
+                continue
             sent[note.recipient_index] += 1
             if sent[note.recipient_index] > MAILS_A_DAY:
                 continue
@@ -120,10 +129,12 @@ def finish(
     *,
     now: datetime,
     detail: str | None,
+    held: tuple[MessageState, ...] = NOT_ENDED,
 ) -> MessageState | None:
     """Write down how an attempt ended; the state that it got, None where it is another's by now.
 
     A mail that may be repeated is not left uncertain, and a deferral after four days is final.
+    `held` are the states that it may be in now.
     """
     is_letter = message.kind is MessageKind.LETTER
     if state is MessageState.UNCERTAIN and not is_letter:
@@ -133,9 +144,7 @@ def finish(
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
-    held_states = (MessageState.DOT_PENDING, MessageState.CLAIMED)
-    moved = any(_move(session, message, held, **values) for held in held_states)
-    return state if moved else None
+    return state if _move(session, message, *held, **values) else None
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
@@ -248,8 +257,7 @@ def _row(note: Note, now: datetime) -> dict[str, Any]:
     }
 
 
-def _sent_today(session: Session, notes: list[Note], now: datetime) -> Counter[bytes]:
-    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
+def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[bytes]:
     if not wanted:
         return Counter()
     told = {"indexes": list(wanted), "since": now - timedelta(days=1)}
@@ -257,14 +265,14 @@ def _sent_today(session: Session, notes: list[Note], now: datetime) -> Counter[b
     return Counter({bytes(index): total for index, total in found})
 
 
-def _move(session: Session, message: OutboxMessage, held: MessageState, **values: Any) -> bool:
+def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
     result = session.connection().execute(
         sa.update(_outbox)
         .where(
             _outbox.c.id == message.id,
             _outbox.c.attempt == message.attempt,
-            _outbox.c.state == held,
+            _outbox.c.state.in_(held),
         )
         .values(**values)
     )

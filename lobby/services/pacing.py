@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from lobby.models import Campaign
 from lobby.models.base import table_of
@@ -98,7 +98,7 @@ def reserve(
 
     The campaign's row is locked, so that of two at once the second sees the first one's places.
     """
-    _lock(session, campaign.id)
+    lock(session, campaign)
     if campaign.post_paused_at is not None:
         return [WHILE_PAUSED] * len(member_ids)
     plan = _Plan(
@@ -109,18 +109,37 @@ def reserve(
         taken=_taken(session, campaign.id, {ALL, *member_ids}, now),
     )
     due = [plan.place(member_id) for member_id in member_ids]
-    for (member_id, begins_at), count in sorted(plan.added.items()):
-        row = {"campaign_id": campaign.id, "member_id": member_id, "begins_at": begins_at}
-        increment(session, _pace, {**row, "reserved": count}, key=list(row))
+    _add(session, campaign.id, plan.added)
     return due
 
 
-def forget(session: Session, campaign_id: UUID, *, now: datetime) -> None:
-    """Give back every place that is to come: the letters get others."""
-    hour = _hour_of(now)
+def keep_only(
+    session: Session, campaign: Campaign, gone: list[tuple[int, datetime]], *, now: datetime
+) -> None:
+    """Give back every place of this day and later, but those of letters that went: to which
+    members, and when. For one who has locked the campaign."""
     session.connection().execute(
-        sa.delete(_pace).where(_pace.c.campaign_id == campaign_id, _pace.c.begins_at > hour)
+        sa.delete(_pace).where(
+            _pace.c.campaign_id == campaign.id, _pace.c.begins_at >= first_counted(now)
+        )
     )
+    kept: Counter[_Place] = Counter()
+    if campaign.letters_per_hour is not None:
+        kept.update((ALL, _hour_of(moment)) for _, moment in gone)
+    if campaign.letters_per_member_day is not None:
+        kept.update((member_id, _day_of(moment)) for member_id, moment in gone)
+    _add(session, campaign.id, kept)
+
+
+def first_counted(now: datetime) -> datetime:
+    """Where the earliest place begins that still counts."""
+    return min(_hour_of(now), _day_of(now))
+
+
+def lock(session: Session, campaign: Campaign) -> None:
+    """Of two who plan at once the second waits, and sees the limits that the first left."""
+    statement = select(Campaign).where(Campaign.id == campaign.id).with_for_update()
+    session.exec(statement.execution_options(populate_existing=True)).one()
 
 
 _Place = tuple[int, datetime]
@@ -186,11 +205,10 @@ class _Plan:
         self.added.update(places)
 
 
-def _lock(session: Session, campaign_id: UUID) -> None:
-    campaign = table_of(Campaign)
-    session.connection().execute(
-        sa.select(campaign.c.id).where(campaign.c.id == campaign_id).with_for_update()
-    )
+def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
+    for (member_id, begins_at), count in sorted(places.items()):
+        row = {"campaign_id": campaign_id, "member_id": member_id, "begins_at": begins_at}
+        increment(session, _pace, {**row, "reserved": count}, key=list(row))
 
 
 def _taken(
@@ -199,7 +217,7 @@ def _taken(
     statement = sa.select(_pace.c.member_id, _pace.c.begins_at, _pace.c.reserved).where(
         _pace.c.campaign_id == campaign_id,
         _pace.c.member_id.in_(member_ids),
-        _pace.c.begins_at >= min(_hour_of(now), _day_of(now)),
+        _pace.c.begins_at >= first_counted(now),
     )
     rows = session.connection().execute(statement)
     return Counter({(member_id, begins_at): count for member_id, begins_at, count in rows})

@@ -20,7 +20,7 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_sketches, pacing, tallies
+from lobby.services import letter_receipts, letter_sketches, outbox, pacing, tallies
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, WHILE_PAUSED, Pace
 
@@ -36,7 +36,7 @@ _RETRIED = {
 @dataclass(frozen=True, slots=True)
 class PostView:
     """Letters by state; of those that wait, when the next and the last are to go, and since when
-    the oldest has waited."""
+    the oldest has waited. `bounced` are those of the refused ones that a relay had taken first."""
 
     paused_at: datetime | None
     counts: dict[LetterState, int]
@@ -44,6 +44,7 @@ class PostView:
     next_at: datetime | None
     last_at: datetime | None
     waiting_since: datetime | None
+    bounced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,16 @@ class PostedLetter:
 
 def place_for(session: Session, letter: Letter, *, pace: Pace, now: datetime) -> datetime:
     """When a letter that was just confirmed goes."""
-    campaign = session.get_one(Campaign, letter.campaign_id, populate_existing=True)
-    kept = _pace_of(session, campaign, pace)
-    return pacing.reserve(session, campaign, [letter.member_id], pace=kept, now=now)[0]
+    return places(session, letter.campaign_id, [letter.member_id], pace=pace, now=now)[0]
+
+
+def places(
+    session: Session, campaign_id: UUID, member_ids: list[int], *, pace: Pace, now: datetime
+) -> list[datetime]:
+    """When letters of a campaign to these members go, in their order."""
+    campaign = session.get_one(Campaign, campaign_id)
+    kept = pace_of(session, campaign, pace)
+    return pacing.reserve(session, campaign, member_ids, pace=kept, now=now)
 
 
 def goes_at(session: Session, letter_id: UUID) -> datetime | None:
@@ -78,7 +86,6 @@ def pause(session: Session, campaign: Campaign, *, now: datetime) -> None:
         session.flush()
         ids = [message_id for message_id, _ in _waiting(session, campaign.id)]
         _set_due(session, ids, [WHILE_PAUSED] * len(ids))
-        pacing.forget(session, campaign.id, now=now)
 
 
 def resume(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> None:
@@ -86,21 +93,29 @@ def resume(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -
     if campaign.post_paused_at is not None:
         campaign.post_paused_at = None
         session.flush()
-        waiting = _waiting(session, campaign.id)
-        kept = _pace_of(session, campaign, pace)
-        members = [member_id for _, member_id in waiting]
-        due = pacing.reserve(session, campaign, members, pace=kept, now=now)
-        _set_due(session, [message_id for message_id, _ in waiting], due)
+        _plan_anew(session, campaign, _WAITING, pace=pace, now=now)
+
+
+def replan(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> None:
+    """The campaign's limits have changed: letters that wait get new places, in their old order.
+
+    Those that a mail server put off keep their waits, which are not ours to shorten.
+    """
+    if campaign.post_paused_at is None:
+        _plan_anew(session, campaign, (MessageState.QUEUED,), pace=pace, now=now)
 
 
 def view(session: Session, campaign: Campaign) -> PostView:
     """How a campaign's post stands, in two statements."""
+    has_bounced = sa.case((col(Letter.bounced_at).is_not(None), 1))
     states = (
-        select(Letter.state, func.count())
+        select(Letter.state, func.count(), func.count(has_bounced))
         .where(Letter.campaign_id == campaign.id)
         .group_by(col(Letter.state))
     )
-    found = dict(session.exec(states).all())
+    rows = session.exec(states).all()
+    found = {state: count for state, count, _ in rows}
+    bounced = {state: count for state, _, count in rows}
     due = col(OutboxMessage.due_at)
     is_deferred = col(OutboxMessage.state) == MessageState.DEFERRED
     waits = (
@@ -122,6 +137,7 @@ def view(session: Session, campaign: Campaign) -> PostView:
         next_at=None if is_paused else next_at,
         last_at=None if is_paused else last_at,
         waiting_since=since,
+        bounced=bounced.get(LetterState.REJECTED, 0),
     )
 
 
@@ -132,17 +148,14 @@ def page(
     state: LetterState | None,
     after: UUID | None,
     limit: int,
+    only: tuple[Any, ...] = (),
 ) -> list[PostedLetter]:
-    """A campaign's letters, the newest first, behind the id `after`."""
-    is_its_message = sa.and_(
-        col(OutboxMessage.subject_id) == Letter.id,
-        col(OutboxMessage.kind) == MessageKind.LETTER,
-    )
+    """A campaign's letters, the newest first, behind the id `after`; `only` has more conditions."""
     statement = (
         select(Letter, Member, OutboxMessage)
         .join(Member, col(Member.id) == Letter.member_id)
-        .outerjoin(OutboxMessage, is_its_message)
-        .where(Letter.campaign_id == campaign.id)
+        .outerjoin(OutboxMessage, is_message_of_letter())
+        .where(Letter.campaign_id == campaign.id, *only)
     )
     if state is not None:
         statement = statement.where(Letter.state == state)
@@ -166,13 +179,19 @@ def retry(
         raise Conflict("letter_not_refused", "Only a letter that was refused can be sent again.")
     if letter.state is LetterState.REJECTED:
         letter_sketches.keep(session, letter, keyring=keyring, now=now)
-    letter.state, letter.reason = LetterState.QUEUED, None
+    letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
     session.flush()
     return letter
 
 
 def settle(
-    session: Session, letter_id: UUID, *, organisation_id: UUID, was_sent: bool, now: datetime
+    session: Session,
+    letter_id: UUID,
+    *,
+    organisation_id: UUID,
+    was_sent: bool,
+    keyring: Keyring,
+    now: datetime,
 ) -> Letter:
     """Say what became of an uncertain letter: it went, and is counted; or it did not, and goes
     again. NotFound for another organisation's, Conflict where it is not uncertain."""
@@ -181,6 +200,7 @@ def settle(
         raise Conflict("letter_not_uncertain", "It is known what became of this letter.")
     if was_sent:
         _note_sent(session, letter, now)
+        letter_receipts.queue(session, letter, keyring=keyring, now=now)
     else:
         _requeue(session, letter_id, MessageState.UNCERTAIN, now)
         letter.state, letter.reason = LetterState.QUEUED, None
@@ -188,7 +208,41 @@ def settle(
     return letter
 
 
-def _pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
+def _plan_anew(
+    session: Session,
+    campaign: Campaign,
+    states: tuple[MessageState, ...],
+    *,
+    pace: Pace,
+    now: datetime,
+) -> None:
+    """What went in this hour and on this day keeps its places; every other one is free again."""
+    pacing.lock(session, campaign)
+    waiting = _waiting(session, campaign.id, states)
+    since = pacing.first_counted(now)
+    pacing.keep_only(session, campaign, _attempted(session, campaign.id, since), now=now)
+    members = [member_id for _, member_id in waiting]
+    due = places(session, campaign.id, members, pace=pace, now=now)
+    _set_due(session, [message_id for message_id, _ in waiting], due)
+
+
+def _attempted(session: Session, campaign_id: UUID, since: datetime) -> list[tuple[int, datetime]]:
+    """Letters whose last attempt began lately and that wait for no other: members, and when."""
+    statement = (
+        select(Letter.member_id, OutboxMessage.claimed_at)
+        .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
+        .where(
+            Letter.campaign_id == campaign_id,
+            OutboxMessage.kind == MessageKind.LETTER,
+            col(OutboxMessage.claimed_at) >= since,
+            col(OutboxMessage.state).not_in((*_WAITING, MessageState.DROPPED)),
+        )
+    )
+    found = session.exec(statement)
+    return [(member_id, claimed_at) for member_id, claimed_at in found if claimed_at]
+
+
+def pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
     """Who tries the demonstration by night wants to see its letters go."""
     owner = session.get_one(Organisation, campaign.organisation_id)
     return AT_ONCE if owner.is_demonstration else pace
@@ -206,12 +260,14 @@ def _waits() -> tuple[Any, ...]:
     )
 
 
-def _waiting(session: Session, campaign_id: UUID) -> list[tuple[UUID, int]]:
+def _waiting(
+    session: Session, campaign_id: UUID, states: tuple[MessageState, ...] = _WAITING
+) -> list[tuple[UUID, int]]:
     """Messages of a campaign's letters that wait, oldest first, with their members' ids."""
     statement = (
         select(OutboxMessage.id, Letter.member_id)
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign_id, *_waits())
+        .where(Letter.campaign_id == campaign_id, *_waits(), col(OutboxMessage.state).in_(states))
         .order_by(col(OutboxMessage.id))
     )
     return [(message_id, member_id) for message_id, member_id in session.exec(statement)]
@@ -244,11 +300,39 @@ def _requeue(session: Session, letter_id: UUID, held: MessageState, now: datetim
             _outbox.c.kind == MessageKind.LETTER,
             _outbox.c.state == held,
         )
-        .values(
-            state=MessageState.QUEUED, due_at=now, created_at=now, finished_at=None, detail=None
-        )
+        .values(_fresh(now) | {"due_at": now})
     )
     return changed.rowcount == 1
+
+
+def _fresh(now: datetime) -> dict[str, Any]:
+    """As though it had just been queued, so that it has four days again."""
+    return {
+        "state": MessageState.QUEUED,
+        "due_at": sa.bindparam("at"),
+        "created_at": now,
+        "finished_at": None,
+        "detail": None,
+    }
+
+
+def requeue(
+    session: Session, message_ids: list[UUID], due: list[datetime], *, now: datetime
+) -> None:
+    """A fresh start at these moments, for messages that the caller has locked."""
+    rows = [
+        {"message": message_id, "at": moment}
+        for message_id, moment in zip(message_ids, due, strict=True)
+    ]
+    session.connection().execute(
+        sa.update(_outbox).where(_outbox.c.id == sa.bindparam("message")).values(_fresh(now)),
+        rows,
+    )
+
+
+def is_message_of_letter() -> sa.ColumnElement[bool]:
+    """Joins a letter with its message."""
+    return sa.and_(_outbox.c.subject_id == _letter.c.id, _outbox.c.kind == MessageKind.LETTER)
 
 
 def _own(session: Session, letter_id: UUID, organisation_id: UUID) -> Letter:
@@ -270,7 +354,8 @@ def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
     session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.subject_id == letter.id, _outbox.c.kind == MessageKind.LETTER)
-        .values(state=MessageState.ACCEPTED, finished_at=now)
+        # The server never said that it took the letter.
+        .values(state=MessageState.ACCEPTED, finished_at=now, detail=outbox.BY_HAND)
     )
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
     tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)

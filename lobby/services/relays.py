@@ -7,6 +7,7 @@ worker sees the same, and a restart forgets nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ from sqlmodel import Session, select
 
 from lobby.models import Relay
 from lobby.models.base import table_of
+from lobby.services.database import insert_ignore
 
 MOST_FAILURES = 5
 FIRST_REST = timedelta(seconds=30)
@@ -21,23 +23,53 @@ LONGEST_REST = timedelta(minutes=15)
 _relay = table_of(Relay)
 
 
+@dataclass(frozen=True, slots=True)
+class RelayView:
+    """Until when a relay is left alone, and what it said; None where nothing is wrong."""
+
+    resting_until: datetime | None
+    error: str | None
+
+    @property
+    def is_resting(self) -> bool:
+        """Nothing is handed over right now."""
+        return self.resting_until is not None
+
+
 def room(session: Session, name: str, *, now: datetime, limit: int) -> int:
     """How many messages may be handed to a relay now: none while it rests, one to try it again."""
     relay = session.get(Relay, name)
     if relay is None or relay.failures < MOST_FAILURES:
         return limit
-    is_resting = relay.resting_until is not None and relay.resting_until > now
-    return 0 if is_resting else 1
+    return 0 if _is_resting(relay, now) else 1
+
+
+def may_go(session: Session, name: str, *, now: datetime) -> bool:
+    """Whether what was claimed may go: all of it while nothing is wrong; after a rest one message,
+    for which the rest begins again here. So another worker does not try beside this one."""
+    relay = session.get(Relay, name)
+    if relay is None or relay.failures < MOST_FAILURES:
+        return True
+    changed = session.connection().execute(
+        sa.update(_relay)
+        .where(
+            _relay.c.name == name,
+            sa.or_(_relay.c.resting_until.is_(None), _relay.c.resting_until <= now),
+        )
+        .values(resting_until=now + rest_after(relay.failures))
+    )
+    return changed.rowcount == 1
 
 
 def note_trouble(session: Session, name: str, details: Sequence[str], *, now: datetime) -> None:
     """Trouble came, so many times in a row."""
-    relay = session.get(Relay, name) or Relay(name=name)
+    insert_ignore(session, _relay, [{"name": name, "failures": 0}])
+    # Locked: of two workers in trouble, both count.
+    relay = session.get_one(Relay, name, with_for_update=True, populate_existing=True)
     relay.failures += len(details)
     relay.failed_at, relay.error = now, details[-1]
     if relay.failures >= MOST_FAILURES:
         relay.resting_until = now + rest_after(relay.failures)
-    session.add(relay)
     session.flush()
 
 
@@ -57,6 +89,19 @@ def rest_after(failures: int) -> timedelta:
 
 
 def resting(session: Session, *, now: datetime) -> list[Relay]:
-    """Relays that are left alone right now, for `lobby check` and the organisers' page."""
+    """Relays that are left alone right now, for `lobby check` and the metrics."""
     found = session.exec(select(Relay).where(Relay.failures >= MOST_FAILURES))
-    return [relay for relay in found if relay.resting_until and relay.resting_until > now]
+    return [relay for relay in found if _is_resting(relay, now)]
+
+
+def view(session: Session, name: str, *, now: datetime) -> RelayView:
+    """How a relay does; the error is the last one, where it is not over."""
+    relay = session.get(Relay, name)
+    if relay is None or relay.failures == 0:
+        return RelayView(None, None)
+    return RelayView(relay.resting_until if _is_resting(relay, now) else None, relay.error)
+
+
+def _is_resting(relay: Relay, now: datetime) -> bool:
+    is_failing = relay.failures >= MOST_FAILURES
+    return is_failing and relay.resting_until is not None and relay.resting_until > now

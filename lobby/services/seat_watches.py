@@ -23,7 +23,7 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import new_id, table_of
-from lobby.services import outbox, seats, texts
+from lobby.services import outbox, seats, supporters, texts
 from lobby.services.database import insert_ignore
 from lobby.services.errors import Conflict
 from lobby.services.outbox import Note
@@ -48,7 +48,8 @@ def ask(session: Session, signature: Signature, *, now: datetime) -> Constituenc
     """Promise one mail when the signature's seat has a member again. Again: the same promise.
 
     The signature must be held under a lock, so that it is not withdrawn meanwhile. Conflict where
-    it does not count, its campaign has ended, or its seat is unknown or has a member.
+    it does not count, its campaign has ended, its seat is unknown or has a member, or its signer
+    wants no such mails.
     """
     if signature.state is not SignatureState.CONFIRMED:
         raise Conflict("signature_not_confirmed", "Please confirm your signature first.")
@@ -56,6 +57,7 @@ def ask(session: Session, signature: Signature, *, now: datetime) -> Constituenc
     if session.get_one(Campaign, campaign_id).status is not CampaignStatus.OPEN:
         raise Conflict("campaign_closed", "This campaign has ended.")
     constituency = _vacant_seat(session, signature.constituency_code, now)
+    supporters.require_mail(session, signature.supporter_id, is_notice=True)
     row = {
         "id": new_id(),
         "supporter_id": signature.supporter_id,
@@ -82,6 +84,13 @@ def end(session: Session, signature: Signature) -> None:
         sa.delete(_watch).where(
             *_waiting_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
         )
+    )
+
+
+def end_all(session: Session, supporter_id: UUID) -> None:
+    """Forget all that a supporter waits for."""
+    session.connection().execute(
+        sa.delete(_watch).where(_watch.c.supporter_id == supporter_id, _watch.c.told_at.is_(None))
     )
 
 

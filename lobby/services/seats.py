@@ -1,7 +1,7 @@
 """Seats with whoever holds them today."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -42,13 +42,13 @@ def all_seats(
     today: date,
     organisation_id: UUID | None,
     campaign_id: UUID | None = None,
-    code: str | None = None,
+    codes: Collection[str] | None = None,
 ) -> list[Seat]:
-    """Every seat in order of name, or the one with `code`: three statements either way.
+    """Every seat in order of name, or those with `codes`: three statements either way.
 
     `organisation_id` and `campaign_id` are whose notes on members count.
     """
-    seats = _seats_and_members(session, today, code)
+    seats = _seats_and_members(session, today, codes)
     ids = [member.id for _, member in seats if member]
     posts = _posts(session, today, ids)
     notes = member_overrides.in_force(
@@ -72,12 +72,23 @@ def seat_of(
     """One seat; None for 'unknown', 'overseas' and codes that were never imported."""
     if code is None:
         return None
-    found = all_seats(session, today=today, organisation_id=organisation_id, code=code)
+    found = all_seats(session, today=today, organisation_id=organisation_id, codes=[code])
     return found[0] if found else None
 
 
+def members_today(session: Session, today: date) -> list[tuple[int, str]]:
+    """The ids and names of all who hold a seat, in one statement."""
+    statement = (
+        select(Member.id, Member.name)
+        .join(Membership, col(Membership.member_id) == Member.id)
+        .where(*_on(Membership, today))
+        .order_by(col(Member.id))
+    )
+    return [(member_id, name) for member_id, name in session.exec(statement)]
+
+
 def _seats_and_members(
-    session: Session, today: date, code: str | None
+    session: Session, today: date, codes: Collection[str] | None
 ) -> list[tuple[Constituency, Member | None]]:
     held = sa.and_(col(Membership.constituency_code) == Constituency.code, *_on(Membership, today))
     statement = (
@@ -86,8 +97,8 @@ def _seats_and_members(
         .outerjoin(Member, col(Member.id) == Membership.member_id)
         .order_by(col(Constituency.name))
     )
-    if code is not None:
-        statement = statement.where(Constituency.code == code)
+    if codes is not None:
+        statement = statement.where(col(Constituency.code).in_(codes))
     return [(seat, member) for seat, member in session.exec(statement)]
 
 

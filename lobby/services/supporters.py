@@ -12,6 +12,7 @@ from lobby.models import Consent, Keyring, Private, Supporter
 from lobby.models.base import new_id, table_of
 from lobby.services import texts, wordings
 from lobby.services.database import insert, insert_ignore
+from lobby.services.errors import Conflict
 
 _supporter = table_of(Supporter)
 _consent = table_of(Consent)
@@ -87,8 +88,31 @@ def meet(
     return {(row[0], bytes(row[1])): row[2] for row in found}
 
 
-def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> None:
-    """Keep answers with the wording in force. They take effect when their cause is confirmed."""
+def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
+    """By what the outbox knows a supporter's address, across organisations."""
+    email: str = session.get_one(Supporter, supporter_id).email.text
+    return keyring.everywhere_index(texts.canonical_email(email))
+
+
+def require_mail(session: Session, supporter_id: UUID, *, is_notice: bool = False) -> None:
+    """Conflict where somebody asks for a mail who has said that they want none, or, of those that
+    are notices, none of that kind: it would be promised and not sent."""
+    supporter = session.get_one(Supporter, supporter_id, populate_existing=True)
+    if supporter.mail_off_at is not None:
+        message = "You have asked for no mail to this address."
+    elif is_notice and supporter.questions_off_at is not None:
+        message = "You have asked for no questions and notices to this address."
+    else:
+        return
+    undo = "You can change that with the link at the end of any mail from us."
+    raise Conflict("mail_off", f"{message} {undo}")
+
+
+def note_answers(
+    session: Session, answers: list[Answer], *, now: datetime, effective_at: datetime | None = None
+) -> None:
+    """Keep answers with the wording in force. They take effect when their cause is confirmed, or
+    at `effective_at`, where the address is known to be theirs."""
     if not answers:
         return
     organisations = {answer.organisation_id for answer in answers}
@@ -103,6 +127,7 @@ def note_answers(session: Session, answers: list[Answer], *, now: datetime) -> N
             "kind": wordings.UPDATES,
             "granted": answer.granted,
             "given_at": now,
+            "effective_at": effective_at,
         }
         for answer in answers
     ]
@@ -124,6 +149,25 @@ def answers_take_effect_of(
     """As `answers_take_effect`, for signatures that were confirmed together."""
     told = {"signatures": list(signature_ids), "now": now}
     session.connection().execute(_TAKE_EFFECT, told)
+
+
+def wants_updates(session: Session, supporter_id: UUID) -> bool:
+    """Whether somebody wants news: what they said last counts, of all that has taken effect."""
+    return last_answer(session, supporter_id, is_effective=True) is True
+
+
+def last_answer(session: Session, supporter_id: UUID, *, is_effective: bool) -> bool | None:
+    """What somebody said last about news; None where they said nothing. `is_effective` leaves out
+    what is not confirmed. Last is what was said last, not what was confirmed last: a no outlives an
+    earlier yes whose confirmation comes after it."""
+    statement = sa.select(_consent.c.granted).where(
+        _consent.c.supporter_id == supporter_id, _consent.c.kind == wordings.UPDATES
+    )
+    if is_effective:
+        statement = statement.where(_consent.c.effective_at.is_not(None))
+    newest = (_consent.c.given_at.desc(), _consent.c.id.desc())
+    found: bool | None = session.connection().execute(statement.order_by(*newest).limit(1)).scalar()
+    return found
 
 
 def forget_letter(session: Session, letter_id: UUID) -> None:

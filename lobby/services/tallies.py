@@ -4,7 +4,7 @@ Counters change in the transaction that changes what they count; reading never s
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -228,6 +228,26 @@ def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -
     """Count one letter that was handed over."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
     increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
+
+
+def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
+    """Count letters that were handed over, by campaign, motion and constituency."""
+    for (campaign_id, motion_id, code), sent in sorted(counts.items()):
+        key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
+        increment(session, _letter_tally, {**key, "sent": sent, "opened": 0}, key=list(key))
+
+
+def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter less: it came back. A CHECK refuses to go below zero."""
+    session.connection().execute(
+        sa.update(_letter_tally)
+        .where(
+            _letter_tally.c.campaign_id == campaign_id,
+            _letter_tally.c.motion_id == motion_id,
+            _letter_tally.c.constituency_code == code,
+        )
+        .values(sent=_letter_tally.c.sent - 1)
+    )
 
 
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:

@@ -11,6 +11,11 @@ from email_validator import EmailNotValidError, validate_email
 from lobby.services.errors import FieldError, Invalid
 
 MAX_NAME = 100
+_SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
+# Embeddings, overrides and isolates: they show a text in another order than it has.
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Whatever breaks a line or is no character by itself.
+_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
@@ -28,16 +33,38 @@ _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
 
 
 def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
-    """One line of text: trimmed, composed (NFC), without control characters.
+    """One line of text: trimmed, composed (NFC), fit for a header, with plain spaces.
 
     `=?` is refused because mail programs decode it, which could smuggle a header.
     """
-    text = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
-    if any(unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") for letter in text):
-        raise Invalid.field(field, "control_character", "Please leave out line breaks and tabs.")
-    if "=?" in text:
+    text = _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip(" \t")
+    if any(map(_is_unfit, text)):
+        message = "Please leave out line breaks, tabs and other characters that cannot be seen."
+        raise Invalid.field(field, "control_character", message)
+    if _is_encoded_word(text):
         raise Invalid.field(field, "not_allowed", "Please leave out the characters '=?'.")
-    return _within(text, field, shortest, longest)
+    return _within(text if visible(text) else "", field, shortest, longest)
+
+
+def is_fit_for_header(text: str) -> bool:
+    """Whether a text keeps to one line, in its order, and is decoded by no mail program."""
+    return not any(map(_is_unfit, text)) and not _is_encoded_word(text)
+
+
+def fit_for_header(text: str) -> str:
+    """The text with a space for whatever makes it unfit: for rows from before it was refused."""
+    text = "".join(" " if _is_unfit(letter) else letter for letter in text)
+    if _is_encoded_word(text):
+        text = visible(text).replace("=?", "= ?")
+    return _SPACES.sub(" ", text).strip()
+
+
+def visible(text: str) -> str:
+    """As it looks: compatible forms (full-width, ligatures) folded, invisible letters left out."""
+    plain = unicodedata.normalize("NFKC", text)
+    if plain.isascii():
+        return plain
+    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
 
 
 def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str:
@@ -60,13 +87,18 @@ def person_name(text: str, field: str = "name") -> str:
 
 def email_address(text: str, field: str = "email") -> str:
     """An e-mail address as it is to be written to; nothing is asked of the network."""
+    message = "Please give an e-mail address such as name@example.org."
     try:
-        valid = validate_email(text.strip(), check_deliverability=False, allow_smtputf8=False)
+        valid = validate_email(
+            text.strip(" \t\u00a0"), check_deliverability=False, allow_smtputf8=False
+        )
     except EmailNotValidError as error:
-        message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message) from error
     # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
-    return valid.ascii_email or valid.normalized
+    taken = valid.ascii_email or valid.normalized
+    if "=?" in taken:  # which mailboxes may have, but no header
+        raise Invalid.field(field, "email_malformed", message)
+    return taken
 
 
 def canonical_email(address: str) -> str:
@@ -94,6 +126,15 @@ def day(text: str, field: str) -> date:
     raise Invalid.field(field, "day_malformed", message)
 
 
+def number(text: str, field: str, *, least: int, most: int) -> str:
+    """A whole number in plain digits; `1,200` is understood."""
+    digits = text.replace(",", "").strip()
+    if not re.fullmatch(r"[0-9]{1,12}", digits) or not least <= int(digits) <= most:
+        message = f"Give a whole number from {least:,} to {most:,}, or leave it empty."
+        raise Invalid.field(field, "number_malformed", message)
+    return str(int(digits))
+
+
 def slug(text: str, field: str = "slug") -> str:
     """A name for addresses: lower-case letters, digits and single hyphens."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) or len(text) > 80:
@@ -106,6 +147,15 @@ def together(problems: Sequence[Invalid]) -> Invalid:
     """Several wrong fields as one error, so that a form shows them all at once."""
     fields: tuple[FieldError, ...] = sum((problem.fields for problem in problems), ())
     return Invalid("invalid", "Some fields need another look.", fields)
+
+
+def _is_unfit(letter: str) -> bool:
+    return unicodedata.category(letter) in _UNFIT or letter in _TURNING
+
+
+def _is_encoded_word(text: str) -> bool:
+    """Also in full-width letters, or with invisible ones between."""
+    return "=?" in visible(text)
 
 
 def _within(text: str, field: str, shortest: int, longest: int) -> str:

@@ -28,6 +28,8 @@ class Purpose(StrEnum):
     DISOWN = "disown"
     WITHDRAW = "withdraw"
     LETTER = "letter"
+    LETTER_ANSWER = "letter_answer"
+    UNSUBSCRIBE = "unsubscribe"
     ORGANISER = "organiser"
 
 
@@ -36,6 +38,8 @@ LIFETIMES = {
     Purpose.DISOWN: timedelta(days=60),
     Purpose.WITHDRAW: timedelta(days=3650),
     Purpose.LETTER: timedelta(days=14),
+    Purpose.LETTER_ANSWER: timedelta(days=120),
+    Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.ORGANISER: timedelta(hours=12),
 }
 

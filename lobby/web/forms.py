@@ -1,6 +1,7 @@
 """What somebody typed into a form, and what is wrong with it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from lobby.services import texts
@@ -45,11 +46,17 @@ class Form:
         if self._found:
             raise texts.together(self._found)
 
-    def note(self, error: LobbyError) -> None:
-        """Show an error: beside its fields, or else above the form alone."""
-        fields = error.fields if isinstance(error, Invalid) else ()
+    def note(self, error: LobbyError, *, within: str = "") -> None:
+        """Show an error: beside its fields, or else above the form alone.
+
+        `within` begins the names of fields that a form has without it, such as `address.`.
+        """
+        fields = tuple(
+            replace(item, field=item.field.removeprefix(within))
+            for item in (error.fields if isinstance(error, Invalid) else ())
+        )
         self.problems = fields or (FieldError("", error.code, error.message),)
 
     def error(self, name: str) -> str | None:
-        """What is wrong with a field."""
-        return next((item.message for item in self.problems if item.field == name), None)
+        """Everything that is wrong with a field."""
+        return " ".join(item.message for item in self.problems if item.field == name) or None

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.models import Campaign, Constituency, Letter, LetterState, Member
-from lobby.services import letter_states, letters, post_room
+from lobby.models import Campaign, Constituency, Keyring, Letter, LetterState, Member
+from lobby.services import letter_receipts, letter_situations, letter_states, letters, post_room
 from lobby.services.errors import Conflict
+from lobby.services.lobby import Lobby
 from lobby.services.messages import HELD_REASONS
 from lobby.services.tokens import Purpose
 from lobby.web.rendering import page, see_other
@@ -21,7 +22,7 @@ _CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
 @router.get("/letters/confirm/{token}")
 def read(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """The letter as it will go, and two buttons."""
-    return _page(session, lobby.tokens.read(Purpose.LETTER, token), token, now)
+    return _page(session, lobby, lobby.tokens.read(Purpose.LETTER, token), token, now)
 
 
 @router.post("/letters/confirm/{token}")
@@ -31,9 +32,10 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         letter_states.confirm(writing, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now)
-    return _page(session, letter_id, token, now)
+    return _page(session, lobby, letter_id, token, now)
 
 
+@router.get("/letters/copy/{token}")
 @router.get("/letters/cancel/{token}")
 def back_to_letter(token: str, lobby: TheLobby) -> Response:
     """Where somebody goes who opens the button's address by itself."""
@@ -47,10 +49,19 @@ def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
         letter_states.cancel(writing, letter_id)
-    return _page(session, letter_id, token, now)
+    return _page(session, lobby, letter_id, token, now)
 
 
-def _page(session: Session, letter_id: UUID, token: str, now: datetime) -> Response:
+@router.post("/letters/copy/{token}")
+def send_copy(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Have a copy mailed to the writer, now or when the letter has gone."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, token)
+    with lobby.database.write() as writing:
+        letter_states.want_copy(writing, letter_id, keyring=lobby.keyring, now=now)
+    return _page(session, lobby, letter_id, token, now)
+
+
+def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: datetime) -> Response:
     letter = letter_states.get(session, letter_id)
     return page(
         "letter_link.html",
@@ -62,21 +73,26 @@ def _page(session: Session, letter_id: UUID, token: str, now: datetime) -> Respo
         constituency=session.get_one(Constituency, letter.constituency_code),
         campaign=session.get_one(Campaign, letter.campaign_id),
         text=letters.text_as_sent(letter),
-        warning=_reason_to_hold(session, letter, now),
+        warning=_reason_to_hold(session, letter, lobby.keyring, now),
         can_cancel=letter.state in _CANCELLABLE,
         goes_at=post_room.goes_at(session, letter_id),
+        server_answer=letter_receipts.server_answer(session, letter_id),
+        has_copy=letter_receipts.is_queued(session, letter_id),
         now=now,
     )
 
 
-def _reason_to_hold(session: Session, letter: Letter, now: datetime) -> str | None:
+def _reason_to_hold(
+    session: Session, letter: Letter, keyring: Keyring, now: datetime
+) -> str | None:
     """Why the letter is kept back, or would be if it were sent now."""
     if letter.state is LetterState.HELD:
         return HELD_REASONS.get(letter.reason or "")
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
-        reason = letters.reason_to_hold(letter, letters.situation_of(session, letter, now=now))
+        found = letter_situations.of_letter(session, letter, keyring=keyring, now=now)
+        reason = letter_situations.reason_to_hold(letter, found)
     except Conflict as error:
         return error.message
     return HELD_REASONS[reason] if reason else None

@@ -16,6 +16,8 @@ from lobby.services import (
     campaign_views,
     campaigns,
     letter_checks,
+    letter_drafts,
+    letter_situations,
     letters,
     opened_letters,
     postcodes,
@@ -24,7 +26,10 @@ from lobby.services import (
 from lobby.services.campaign_views import CampaignView
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.letter_checks import CheckedLetter
-from lobby.services.letters import Draft, NewLetter, Situation
+from lobby.services.letter_drafts import Draft
+from lobby.services.letter_rules import Writer
+from lobby.services.letter_situations import Situation
+from lobby.services.letters import NewLetter
 from lobby.services.lobby import Lobby
 from lobby.web import dev_mail, forms
 from lobby.web.rendering import page, see_other
@@ -34,7 +39,8 @@ router = APIRouter()
 
 
 class LetterFields(BaseModel):
-    """The form as it comes. `drafted_for` says whom the draft was written to."""
+    """The form as it comes. `drafted_for` says whom the draft was written to, `locale` in which
+    language; `language` is that of the button that writes it in another one."""
 
     name: str = ""
     email: str = ""
@@ -47,7 +53,10 @@ class LetterFields(BaseModel):
     personal: str = ""
     points: list[str] = []
     updates: str = ""
+    wants_copy: str = ""
     drafted_for: str = ""
+    locale: str = ""
+    language: str = ""
 
 
 Fields = Annotated[LetterFields, Form()]
@@ -77,11 +86,17 @@ def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now
     except Invalid as error:
         form.note(error)
         return _page(session, slug, form, now, status=422)
-    offered = letters.points_to_choose(found)
+    wanted = _locale(fields.language or fields.locale)
+    locale = wanted if letter_drafts.has_welsh(found) else "en"
+    offered = letter_drafts.points_to_choose(found, locale=locale)
     points = tuple(point for point in offered if form.has("points", point))
-    made = letters.draft(found, name=name, points=points, personal=personal)
+    made = letter_drafts.draft(found, name=name, points=points, personal=personal, locale=locale)
     form.put(
-        postcode=postcode, subject=made.subject, body=made.body, drafted_for=drafted_for(found)
+        postcode=postcode,
+        subject=made.subject,
+        body=made.body,
+        drafted_for=drafted_for(found),
+        locale=made.locale,
     )
     checked = _looked_at(session, lobby, found, form, now)
     return _page(session, slug, form, now, draft=made, checked=checked)
@@ -133,7 +148,7 @@ def take_in(
             _refuse_misdirected(form, found)
             letters.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
     except (Invalid, Conflict) as error:
-        form.note(error)
+        form.note(error, within="address.")
         return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
 
@@ -160,6 +175,11 @@ def _line(name: str, longest: int, shortest: int = 1) -> Callable[[str], str]:
 
 def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
     return partial(texts.paragraphs, field=name, longest=longest, shortest=shortest)
+
+
+def _locale(text: str) -> str:
+    """Welsh where it is asked for, and else English."""
+    return letter_drafts.WELSH if text == letter_drafts.WELSH else "en"
 
 
 def _postcode(form: forms.Form) -> str:
@@ -192,6 +212,8 @@ def _checked(form: forms.Form) -> NewLetter:
         subject=subject,
         body=body,
         updates=bool(form.value("updates")),
+        wants_copy=bool(form.value("wants_copy")),
+        locale=_locale(form.value("locale")),
     )
 
 
@@ -200,7 +222,10 @@ def _situation(
 ) -> Situation:
     """Of a postcode in normal form; one that nobody knows is a wrong field."""
     try:
-        return letters.situation(session, campaign, lobby.postcodes.lookup(postcode), now=now)
+        answer = lobby.postcodes.lookup(postcode)
+        return letter_situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
     except NotFound as error:
         raise Invalid.field("postcode", error.code, error.message) from error
 
@@ -238,10 +263,16 @@ def _looked_at(
     """What to say of the text in the form; None where there is none, or nobody to write to."""
     if found.reason is not None or not form.value("body"):
         return None
-    subject = form.value("subject").strip()
-    body = "\n".join(form.value("body").splitlines())
-    keyring = lobby.keyring
-    return letter_checks.check(session, found, subject=subject, body=body, keyring=keyring, now=now)
+    home = tuple(form.value(name) for name in ("line1", "line2", "town"))
+    return letter_checks.check(
+        session,
+        found,
+        subject=form.value("subject").strip(),
+        body=form.value("body"),
+        writer=Writer(form.value("postcode"), form.value("name"), home),
+        keyring=lobby.keyring,
+        now=now,
+    )
 
 
 def _page(
@@ -257,6 +288,7 @@ def _page(
     """One page from the postcode to the letter; it shows the editor once there is a text."""
     view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
     reason = draft.situation.reason if draft else None
+    locale = _locale(form.value("locale"))
     return page(
         "letter.html",
         session,
@@ -267,8 +299,11 @@ def _page(
         draft=draft,
         checked=checked,
         # Where we do not know the seat, those ticked before must not be lost.
-        points=letters.points_to_choose(draft.situation) if draft else view.campaign.letter_points,
-        no_letter=_closed(view) or (letters.REASONS[reason] if reason else None),
+        points=letter_drafts.points_to_choose(draft.situation, locale=locale)
+        if draft
+        else view.campaign.letter_points,
+        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
+        no_letter=_closed(view) or (letter_situations.REASONS[reason] if reason else None),
         is_closed=_closed(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
     )
@@ -277,8 +312,8 @@ def _page(
 def _closed(view: CampaignView) -> str | None:
     """Why nobody can write about this campaign, in words."""
     if view.campaign.status is not CampaignStatus.OPEN:
-        return letters.REASONS["campaign_closed"]
+        return letter_situations.REASONS["campaign_closed"]
     if view.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     is_live = view.motion.status is MotionStatus.PUBLISHED
-    return None if is_live else letters.REASONS["motion_ended"]
+    return None if is_live else letter_situations.REASONS["motion_ended"]

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Organisation
-from lobby.services import campaign_views, campaigns, freshness, organisations
+from lobby.services import campaign_views, campaigns, freshness, organisations, post_glance
 from lobby.services.errors import Unauthenticated
 from lobby.services.tokens import LIFETIMES, Purpose
 from lobby.web import forms
@@ -78,5 +78,6 @@ def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
         is_private=True,
         organisation=session.get_one(Organisation, organiser.organisation_id),
         views=campaign_views.of_campaigns(session, found, now=now),
+        post=post_glance.figures(session, found),
         parliament=freshness.of_parliament(session, now=now),
     )

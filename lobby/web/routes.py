@@ -5,10 +5,13 @@ from fastapi import APIRouter
 from lobby.web import (
     campaigns,
     dev_mail,
+    letter_answers,
     letter_links,
     letters,
     organisers,
     petitions,
+    post_room,
+    preferences,
     signatures,
     tallies,
 )
@@ -20,8 +23,11 @@ for noun in (
     signatures,
     letters,
     letter_links,
+    letter_answers,
+    preferences,
     tallies,
     organisers,
+    post_room,
     dev_mail,
 ):
     router.include_router(noun.router)

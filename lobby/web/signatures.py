@@ -10,11 +10,12 @@ from sqlmodel import Session
 
 from lobby.api import signing
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
+from lobby.models import Campaign, Keyring, Petition, Signature, SignatureState, Supporter
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     campaign_views,
-    letters,
+    letter_drafts,
+    letter_situations,
     petitions,
     seat_views,
     seat_watches,
@@ -131,14 +132,17 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
 
 def _confirmed_page(lobby: Lobby, signature_id: UUID, token: str) -> Response:
     with lobby.database.read() as session:
-        return _confirmed(session, signature_id, token, lobby.clock())
+        return _confirmed(session, signature_id, token, lobby.keyring, lobby.clock())
 
 
-def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) -> Response:
+def _confirmed(
+    session: Session, signature_id: UUID, token: str, keyring: Keyring, now: datetime
+) -> Response:
     shown = _shown(session, signature_id, now)
     campaign, signature = shown.campaign, shown.signature
-    draft = letters.draft_for_seat(
-        session, campaign, signature.constituency_code, name=signature.name.text, now=now
+    code, name = signature.constituency_code, signature.name.text
+    draft = letter_drafts.draft_for_seat(
+        session, campaign, code, name=name, keyring=keyring, now=now
     )
     return page(
         "confirmed.html",
@@ -150,16 +154,17 @@ def _confirmed(session: Session, signature_id: UUID, token: str, now: datetime) 
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         draft=draft,
         no_letter=_reason_against(draft, shown),
-        points=letters.points_to_choose(draft.situation) if draft else (),
+        points=letter_drafts.points_to_choose(draft.situation) if draft else (),
+        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
         form=_prefilled(session, signature, draft),
     )
 
 
-def _reason_against(draft: letters.Draft | None, shown: Shown) -> str | None:
+def _reason_against(draft: letter_drafts.Draft | None, shown: Shown) -> str | None:
     """Why there is no letter to offer, in words."""
     if draft is not None:
         reason = draft.situation.reason
-        return letters.REASONS[reason] if reason else None
+        return letter_situations.REASONS[reason] if reason else None
     if shown.seat.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     if shown.signature.constituency_code == OVERSEAS:
@@ -167,7 +172,7 @@ def _reason_against(draft: letters.Draft | None, shown: Shown) -> str | None:
     return "We could not tell your constituency from your postcode."
 
 
-def _prefilled(session: Session, signature: Signature, draft: letters.Draft | None) -> Form:
+def _prefilled(session: Session, signature: Signature, draft: letter_drafts.Draft | None) -> Form:
     """The letter's form, with what its writer told us when they signed."""
     if draft is None:
         return Form()
@@ -180,5 +185,6 @@ def _prefilled(session: Session, signature: Signature, draft: letters.Draft | No
             "subject": draft.subject,
             "body": draft.body,
             "drafted_for": drafted_for(draft.situation),
+            "locale": draft.locale,
         }
     )

@@ -4,14 +4,14 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from markupsafe import Markup, escape
 
-from lobby.models import CampaignStatus, LetterState, OverrideKind, ReplyKind
+from lobby.models import CampaignStatus, LetterOutcome, LetterState, OverrideKind, ReplyKind
+from lobby.services import letter_situations, times
+from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
-LONDON = ZoneInfo("Europe/London")
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 
 STANDINGS = {
@@ -73,6 +73,44 @@ LETTER_STATES = {
     LetterState.REJECTED: "Your letter could not be delivered",
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
 }
+# Of letters, as organisers see them.
+PILES = {
+    Pile.UNCONFIRMED: "Not confirmed",
+    Pile.WAITING: "Waiting",
+    Pile.PUT_OFF: "Put off",
+    Pile.SENT: "Sent",
+    Pile.HELD: "Held back",
+    Pile.CANCELLED: "Cancelled",
+    Pile.REFUSED: "Refused",
+    Pile.BOUNCED: "Came back",
+    Pile.UNCERTAIN: "Uncertain",
+}
+HELD = {
+    "member_changed": "The constituency has another MP now.",
+    "motion_changed": "The campaign is about another motion now.",
+    "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
+    "letter no longer fits.",
+    **letter_situations.REASONS,
+}
+# What a writer chooses from, and what it is called once it is kept.
+OUTCOMES = {
+    LetterOutcome.ANSWERED: "Yes, it has answered",
+    LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
+    LetterOutcome.NOT_ANSWERED: "No, not yet",
+}
+OUTCOMES_KEPT = {
+    LetterOutcome.ANSWERED: "has answered",
+    LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
+    LetterOutcome.NOT_ANSWERED: "has not answered yet",
+}
+SAYINGS = {
+    ReplyKind.WILL_SIGN: "They will sign it",
+    ReplyKind.WILL_NOT: "They will not sign it",
+    ReplyKind.UNDECIDED: "They have not decided",
+    ReplyKind.MINISTERS_REPLY: "They passed on a minister’s reply",
+    ReplyKind.MEETING: "They offered a meeting",
+    ReplyKind.OTHER: "Something else",
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -93,15 +131,12 @@ def two_digits(value: float | None) -> str:
 
 def moment(value: datetime) -> str:
     """`23 November 2026, 22:45`, London time."""
-    local = value.astimezone(LONDON)
-    return f"{day(local)}, {local:%H:%M}"
+    return times.moment(value)
 
 
 def day(value: date) -> str:
     """`23 November 2026`; of a time, its day in London."""
-    if isinstance(value, datetime):
-        value = value.astimezone(LONDON)
-    return f"{value.day} {value:%B %Y}"
+    return times.day(value)
 
 
 def paragraphs(text: str) -> list[str]:
@@ -121,6 +156,11 @@ def linked(text: str) -> Markup:
 def field_name(field: str) -> str:
     """`letters_sent` -> `Letters sent`."""
     return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
+
+
+def held(reason: str) -> str:
+    """Why a letter is held back, to its campaign's organisers."""
+    return HELD.get(reason) or field_name(reason)
 
 
 def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
@@ -153,4 +193,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "eligibility": ELIGIBILITIES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
+    "pile": PILES.__getitem__,
+    "held": held,
+    "outcome_kept": OUTCOMES_KEPT.__getitem__,
 }

@@ -1,20 +1,25 @@
 """What several threads write down about their messages, in as few transactions as can be.
 
-Whoever has to wait for the disk writes for all who wait: the commit to one letter's dot takes with
-it those of the other connections, and how earlier messages ended. A disk that is slow then costs
-one wait for several letters. On one connection it is one commit a letter.
+One thread writes, as long as a round lasts; what comes in while it commits goes into the next one.
+So the wait for the disk is shared by all connections, and how a message ended is on disk a moment
+after it was known, not only when the next one needs a commit: a worker that is killed leaves few
+letters of which nobody knows.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import structlog
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import letter_states, outbox, relays
+from lobby.services import dead_addresses, letter_states, outbox, relays
 from lobby.services.lobby import Lobby
 from lobby.services.messages import Dropped
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -22,9 +27,9 @@ class _Entry:
     """Something to write down, and what came of it."""
 
     write: Callable[[Session], bool]
-    is_done: bool = False
+    done: threading.Event = field(default_factory=threading.Event)
     result: bool = False
-    error: Exception | None = field(default=None)
+    error: Exception | None = None
 
 
 class Ledger:
@@ -32,14 +37,27 @@ class Ledger:
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self._guard = threading.Lock()  # of the list
-        self._turn = threading.Lock()  # to write
+        self._changed = threading.Condition()
         self._waiting: list[_Entry] = []
+        self._is_ending = False
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """While this lasts, entries are written; at its end all of them are."""
+        thread = threading.Thread(target=self._run, name="post-ledger")
+        thread.start()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._is_ending = True
+                self._changed.notify()
+            thread.join()
 
     def commit_to_dot(self, message: OutboxMessage) -> bool:
         """On disk when this returns; False where the message is another's by now, or not wanted."""
         entry = self._add(lambda session: self._write_dot(session, message))
-        self.flush(entry)
+        entry.done.wait()
         if entry.error is not None:
             raise entry.error
         return entry.result
@@ -48,49 +66,64 @@ class Ledger:
         """How an attempt ended; on disk with the next commit."""
         self._add(lambda session: self._write_end(session, message, state, detail))
 
+    def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
+        """An attempt that ended before anything was handed over; on disk with the next commit."""
+        held = outbox.BEFORE_THE_DOT
+        state = MessageState.DEFERRED
+        self._add(lambda session: self._write_end(session, message, state, detail, held=held))
+
     def drop(self, message: OutboxMessage, dropped: Dropped) -> None:
         """A message without a purpose; on disk with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
 
-    def end_round(self, left: list[OutboxMessage], trouble: list[str]) -> None:
-        """Give back what was not attempted, and remember how the relay did."""
+    def end_round(
+        self, left: list[OutboxMessage], trouble: list[str], *, has_answered: bool
+    ) -> None:
+        """Give back what was not attempted, and remember how the relay did, if it was asked."""
         relay, now = self._lobby.courier.relay, self._lobby.clock()
         with self._lobby.database.write() as session:
             outbox.give_back(session, left, now=now)
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
-            else:
+            elif has_answered:
                 relays.note_answered(session, relay, now=now)
-
-    def flush(self, mine: _Entry | None = None) -> None:
-        """Write what waits, unless another thread has just done it for us."""
-        with self._turn:
-            if mine is not None and mine.is_done:
-                return
-            with self._guard:
-                entries, self._waiting = self._waiting, []
-            self._write(entries)
 
     def _add(self, write: Callable[[Session], bool]) -> _Entry:
         entry = _Entry(write)
-        with self._guard:
+        with self._changed:
             self._waiting.append(entry)
+            self._changed.notify()
         return entry
+
+    def _run(self) -> None:
+        while entries := self._next():
+            self._write(entries)
+
+    def _next(self) -> list[_Entry]:
+        """What waits; nothing only at the end."""
+        with self._changed:
+            while not self._waiting and not self._is_ending:
+                self._changed.wait()
+            entries, self._waiting = self._waiting, []
+            return entries
 
     def _write(self, entries: list[_Entry]) -> None:
         """In one transaction; where that fails, one by one, so that a bad one fails alone."""
         try:
-            if entries:
-                with self._lobby.database.write() as session:
-                    results = [entry.write(session) for entry in entries]
-                for entry, result in zip(entries, results, strict=True):
-                    entry.result, entry.is_done = result, True
+            with self._lobby.database.write() as session:
+                results = [entry.write(session) for entry in entries]
         except Exception as error:
             if len(entries) > 1:
                 for entry in entries:
                     self._write([entry])
                 return
-            entries[0].error, entries[0].is_done = error, True
+            entries[0].error = error
+            # The end of the message's lease settles what could not be written down.
+            log.error("mail_not_written_down", error=type(error).__name__)
+            results = [False]
+        for entry, result in zip(entries, results, strict=True):
+            entry.result = result
+            entry.done.set()
 
     def _write_dot(self, session: Session, message: OutboxMessage) -> bool:
         if letter_states.is_still_wanted(session, message.subject_id):
@@ -100,12 +133,22 @@ class Ledger:
         return False
 
     def _write_end(
-        self, session: Session, message: OutboxMessage, state: MessageState, detail: str
+        self,
+        session: Session,
+        message: OutboxMessage,
+        state: MessageState,
+        detail: str,
+        *,
+        held: tuple[MessageState, ...] = outbox.NOT_ENDED,
     ) -> bool:
-        now = self._lobby.clock()
-        ended = outbox.finish(session, message, state, now=now, detail=detail)
+        now, keyring = self._lobby.clock(), self._lobby.keyring
+        ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
         if ended and message.kind is MessageKind.LETTER:
-            letter_states.delivered(session, message.subject_id, ended, detail=detail, now=now)
+            letter_states.delivered(
+                session, message.subject_id, ended, detail=detail, keyring=keyring, now=now
+            )
+        if ended is MessageState.REJECTED:
+            dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
         return ended is not None
 
     def _write_drop(self, session: Session, message: OutboxMessage, dropped: Dropped) -> bool:

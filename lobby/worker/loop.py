@@ -1,4 +1,5 @@
-"""The loop: mail in this thread, motions and members beside it, so that none waits for another."""
+"""The loop: mail in this thread; motions, members and what came back beside it, so that none waits
+for another."""
 
 import threading
 import time
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 import structlog
 
 from lobby.services.lobby import Lobby
+from lobby.worker.bounces import read_bounces
 from lobby.worker.parliament import sync_if_due, sync_members_if_due
 from lobby.worker.post import deliver_due, keep_house
 
@@ -21,13 +23,18 @@ log = structlog.get_logger()
 def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECONDS) -> None:
     """Work until told to stop.
 
-    `look_every` is how many seconds lie between two looks at what is due to be asked for.
+    `look_every` is how many seconds lie between two looks at what is due to be asked for, and at
+    what came back.
     """
     beside = [
         threading.Thread(
             target=follow, args=(lobby, stop, sync, look_every), name=name, daemon=True
         )
-        for name, sync in (("motions", sync_if_due), ("members", sync_members_if_due))
+        for name, sync in (
+            ("motions", sync_if_due),
+            ("members", sync_members_if_due),
+            ("bounces", read_bounces),
+        )
     ]
     for thread in beside:
         thread.start()

@@ -38,6 +38,7 @@ class NewCampaign(Request):
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
     likeness_is_required: bool = False
+    own_words_are_required: bool = False
 
 
 class CampaignChange(Request):
@@ -54,6 +55,7 @@ class CampaignChange(Request):
     letters_per_hour: Pace | None = None
     letters_per_member_day: Pace | None = None
     likeness_is_required: bool | None = None
+    own_words_are_required: bool | None = None
 
 
 class OrganisationAnswer(Answer):
@@ -110,6 +112,7 @@ class CampaignAnswer(Answer):
     letters_per_hour: int | None
     letters_per_member_day: int | None
     likeness_is_required: bool
+    own_words_are_required: bool
     organisation: OrganisationAnswer
     petitions: list[PetitionAnswer]
     motion: MotionAnswer | None
@@ -125,7 +128,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
     """From the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
-    shown |= {"letters_per_member_day", "created_at", "updated_at"}
+    shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
     return CampaignAnswer(
         **view.campaign.model_dump(include=shown),
         organisation=OrganisationAnswer.model_validate(view.organisation),

@@ -20,11 +20,12 @@ from lobby.api.schemas.fields import (
 )
 from lobby.api.schemas.postcode import MemberAnswer, member_answer
 from lobby.models import LetterAct, LetterState
-from lobby.services import letter_checks, letters
+from lobby.services import letter_rules, letters
 from lobby.services.compose import Compose, Via
 from lobby.services.letter_checks import CheckedLetter
+from lobby.services.letter_drafts import Draft
 from lobby.services.letter_sketches import Likeness
-from lobby.services.letters import Draft, NewLetter
+from lobby.services.letters import NewLetter
 from lobby.services.standing import Eligibility, Standing
 
 Point = Annotated[str, line(300)]
@@ -59,15 +60,17 @@ class AddressBody(Request):
 
 
 class NewLetterBody(Request):
-    """A letter to be confirmed by mail."""
+    """A letter to be confirmed by mail. `copy`: its writer gets it by mail when it has gone."""
 
     name: PersonName
     email: EmailAddress
     address: AddressBody
     subject: Line200
-    body: Annotated[str, paragraphs(10_000, shortest=50)]
+    body: Annotated[str, paragraphs(letter_rules.LONGEST, shortest=letter_rules.SHORTEST)]
     locale: Locale = "en"
     consents: LetterConsents = LetterConsents()
+    # `copy` is a method of every model.
+    wants_copy: bool = Field(default=False, alias="copy")
 
     def as_letter(self) -> NewLetter:
         """As the services take it."""
@@ -79,15 +82,20 @@ class NewLetterBody(Request):
             body=self.body,
             updates=self.consents.updates,
             locale=self.locale,
+            wants_copy=self.wants_copy,
         )
 
 
 class CheckRequest(Request):
-    """A letter as it stands in an editor; what is wrong with its words is answered, not refused."""
+    """A letter as it stands in an editor; what is wrong with its words is answered, not refused.
+
+    With its writer's `name`, that name is not taken for a sentence of theirs, nor for an MP's.
+    """
 
     postcode: Postcode
-    subject: Annotated[str, line(1000, shortest=0)]
-    body: Annotated[str, paragraphs(20_000)]
+    name: PersonName | None = None
+    subject: Annotated[str, Field(max_length=1000)]
+    body: str
 
 
 class OpenedBody(Request):
@@ -235,7 +243,7 @@ def check_answer(checked: CheckedLetter) -> CheckAnswer:
     return CheckAnswer(
         similarity=alike.percent if alike else None,
         likeness=LikenessAnswer.model_validate(alike) if alike else None,
-        length=LengthAnswer(characters=checked.characters, limit=letter_checks.LONGEST),
+        length=LengthAnswer(characters=checked.characters, limit=letter_rules.LONGEST),
         can_send=checked.can_send,
         reason=checked.situation.reason,
         problems=[ProblemFound.model_validate(each) for each in checked.problems],

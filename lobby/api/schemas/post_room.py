@@ -1,18 +1,47 @@
 """The post of a campaign."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
 from lobby.api.schemas.fields import Answer, Request
 from lobby.models import LetterState
+from lobby.services.dead_addresses import AddressToCheck
 from lobby.services.messages import Post
 from lobby.services.post_room import PostedLetter, PostView
+from lobby.services.relays import RelayView
+
+
+class PostMember(Answer):
+    """Whom a letter is to."""
+
+    id: int
+    name: str
+    party: str
+
+
+class AddressToCheckAnswer(Answer):
+    """A member whose address is dead, in the words of the server that said so: letters of the
+    campaign did not arrive, and none goes there until it is lifted or the member has another."""
+
+    member: PostMember
+    detail: str
+    since: datetime
+
+
+class RelayAnswer(Answer):
+    """The mail server that takes our mail. While it rests, letters wait and lose nothing."""
+
+    is_resting: bool
+    resting_until: datetime | None
+    error: str | None
 
 
 class PostAnswer(Answer):
     """Letters by state. `next_at` and `last_at`: when those that wait are to go; null where none
-    waits or the post is paused. `deferred` are those of the queued ones that were put off."""
+    waits or the post is paused. `deferred` are those of the queued ones that were
+    put off, `bounced` those of the rejected ones that came back after the relay had taken them."""
 
     is_paused: bool
     paused_at: datetime | None
@@ -27,19 +56,15 @@ class PostAnswer(Answer):
     next_at: datetime | None
     last_at: datetime | None
     waiting_since: datetime | None
-
-
-class PostMember(Answer):
-    """Whom a letter is to."""
-
-    id: int
-    name: str
-    party: str
+    bounced: int
+    addresses_to_check: list[AddressToCheckAnswer]
+    relay: RelayAnswer
 
 
 class PostedLetterAnswer(Answer):
-    """A letter without its words. `reason` is why it is held or was refused, in the relay's words;
-    `message_id` finds it in the relay's log."""
+    """A letter without its words. `reason` is why it is held or was refused, in the mail server's
+    words; `message_id` finds it in the relay's log; `bounced_at`: when we learnt that it came back.
+    """
 
     id: UUID
     member: PostMember
@@ -50,6 +75,7 @@ class PostedLetterAnswer(Answer):
     created_at: datetime
     goes_at: datetime | None
     sent_at: datetime | None
+    bounced_at: datetime | None
     message_id: str | None
 
 
@@ -66,8 +92,8 @@ class SettledAnswer(Answer):
     status: LetterState
 
 
-def post_answer(view: PostView) -> PostAnswer:
-    """From the view of a campaign's post."""
+def post_answer(view: PostView, *, dead: Sequence[AddressToCheck], relay: RelayView) -> PostAnswer:
+    """From the view of a campaign's post, the dead addresses it met, and its relay's."""
     counts = {state.value: count for state, count in view.counts.items()}
     return PostAnswer(
         is_paused=view.paused_at is not None,
@@ -83,6 +109,9 @@ def post_answer(view: PostView) -> PostAnswer:
         next_at=view.next_at,
         last_at=view.last_at,
         waiting_since=view.waiting_since,
+        bounced=view.bounced,
+        addresses_to_check=[AddressToCheckAnswer.model_validate(each) for each in dead],
+        relay=RelayAnswer.model_validate(relay),
     )
 
 
@@ -100,5 +129,6 @@ def posted_answer(posted: PostedLetter, post: Post) -> PostedLetterAnswer:
         created_at=letter.created_at,
         goes_at=message.due_at if message and waits and message.due_at.year < 9999 else None,
         sent_at=letter.sent_at,
+        bounced_at=letter.bounced_at,
         message_id=post.message_id(message.id) if message else None,
     )

@@ -53,7 +53,7 @@ class ReplyMember(Answer):
 
 class ReplyAnswer(Answer):
     """A reply of the key's own organisation, decrypted. `motion_id` is the motion that was the
-    campaign's when it was recorded."""
+    campaign's when it was recorded. `is_from_constituent`: the writer of a letter told of it."""
 
     id: UUID
     campaign: str
@@ -64,6 +64,7 @@ class ReplyAnswer(Answer):
     said_on: date
     link: str | None
     verified_by: str | None
+    is_from_constituent: bool
     recorded_at: datetime
     updated_at: datetime
 
@@ -87,6 +88,7 @@ def reply_answer(view: ReplyView) -> ReplyAnswer:
         member=ReplyMember.model_validate(view.member),
         text=reply.text.text if reply.text else None,
         verified_by=reply.verified_by.text if reply.verified_by else None,
+        is_from_constituent=reply.letter_id is not None,
     )
 
 

@@ -1,0 +1,66 @@
+"""What a mail costs before it goes: building it with its checks, and signing it, by kind of key.
+
+`python bench/bench_signing.py`; medians of processor time: others on the machine matter less.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from email.message import EmailMessage
+from functools import partial
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from lobby.services import mail
+from lobby.services.dkim_signing import DkimSigner, Key
+from lobby.services.lobby import utc_now
+from lobby.services.mail import Mail
+
+ROUNDS, MAILS = 9, 100
+KEYS: dict[str, Callable[[], Key]] = {
+    "RSA, 2,048 bits": partial(generate_private_key, 65537, 2048),
+    "RSA, 3,072 bits": partial(generate_private_key, 65537, 3072),
+    "Ed25519": Ed25519PrivateKey.generate,
+}
+LETTER = Mail(
+    recipient="member@example.org",
+    subject="A motion",
+    body="Dear Example,\n\n" + "Please look at this motion, and sign it if you can.\n" * 20,
+    message_id="<bench@lobby.example.org>",
+    sender_name="Siân Example",
+    reply_to=("Siân Example", "sian@example.org"),
+    campaign="A campaign",
+    is_automatic=False,
+)
+
+
+def main() -> None:
+    """Print the table of docs/mail-domain.md."""
+    content = build().as_bytes()
+    print("| step | milliseconds a mail |\n|---|---|")
+    print(f"| building and checking | {milliseconds(build):.2f} |")
+    for name, make in KEYS.items():
+        signer = DkimSigner(make(), selector="bench", domain="lobby.example.org", clock=utc_now)
+        taken = milliseconds(partial(signer.sign, content))
+        print(f"| signing, {name} | {taken:.2f} |")
+
+
+def build() -> EmailMessage:
+    """One letter."""
+    return mail.build(LETTER, mail_from="Central Lobby <post@lobby.example.org>", now=utc_now())
+
+
+def milliseconds(call: Callable[[], object]) -> float:
+    """Of one mail, the median of the rounds."""
+    found = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        for _ in range(MAILS):
+            call()
+        found.append((time.process_time() - start) / MAILS * 1000)
+    return statistics.median(found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Changing a campaign with what follows from it: letters that wait keep to its new limits."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session
+
+from lobby.models import Campaign
+from lobby.services import campaigns, post_room
+from lobby.services.pacing import Pace
+
+
+def change(
+    session: Session,
+    campaign: Campaign,
+    *,
+    values: dict[str, Any],
+    pace: Pace,
+    now: datetime,
+    motion_id: int | None = None,
+) -> Campaign:
+    """Change the given values only; other limits plan the letters that wait anew.
+
+    Conflict as `campaigns.update` says.
+    """
+    before = _limits(campaign)
+    campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
+    if _limits(campaign) != before:
+        post_room.replan(session, campaign, pace=pace, now=now)
+    return campaign
+
+
+def _limits(campaign: Campaign) -> tuple[int | None, int | None]:
+    return campaign.letters_per_hour, campaign.letters_per_member_day

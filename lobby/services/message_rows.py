@@ -1,0 +1,83 @@
+"""What messages that are made together need, looked up once for all of them."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+from uuid import UUID
+
+from sqlmodel import Session, SQLModel, col, select
+
+from lobby.models import (
+    Campaign,
+    Keyring,
+    Letter,
+    MessageKind,
+    OutboxMessage,
+    Petition,
+    Signature,
+    Supporter,
+)
+from lobby.services import letter_situations
+from lobby.services.errors import Conflict
+from lobby.services.letter_situations import Situation
+
+_OF_SIGNATURES = (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED)
+Row = TypeVar("Row", Letter, Petition, Signature, Supporter)
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """`rows` are held so that the session does not forget them: it then finds them by their ids.
+
+    `situations` are by campaign and constituency; what is missing is looked up by itself.
+    """
+
+    rows: tuple[SQLModel, ...] = ()
+    situations: Mapping[tuple[UUID, str], Situation] = field(default_factory=dict)
+
+
+NOTHING = Gathered()
+
+
+def gather(
+    session: Session, messages: Sequence[OutboxMessage], *, keyring: Keyring, now: datetime
+) -> Gathered:
+    """In a fixed handful of statements a campaign. Raises where a sealed row does not open."""
+    of_letters = {each.subject_id for each in messages if each.kind not in _OF_SIGNATURES}
+    of_signatures = {each.subject_id for each in messages if each.kind in _OF_SIGNATURES}
+    letters = _rows(session, Letter, of_letters)
+    signatures = _rows(session, Signature, of_signatures)
+    writers = {each.supporter_id for each in letters}
+    writers |= {each.supporter_id for each in signatures}
+    supporters = _rows(session, Supporter, writers)
+    petitions = _rows(session, Petition, {each.petition_id for each in signatures})
+    going = {each.subject_id for each in messages if each.kind is MessageKind.LETTER}
+    situations = _situations(
+        session, [each for each in letters if each.id in going], keyring=keyring, now=now
+    )
+    return Gathered((*letters, *signatures, *supporters, *petitions), situations)
+
+
+def _rows(session: Session, model: type[Row], ids: Collection[UUID]) -> list[Row]:
+    return list(session.exec(select(model).where(col(model.id).in_(ids)))) if ids else []
+
+
+def _situations(
+    session: Session, letters: Sequence[Letter], *, keyring: Keyring, now: datetime
+) -> dict[tuple[UUID, str], Situation]:
+    codes: dict[UUID, set[str]] = defaultdict(set)
+    for letter in letters:
+        codes[letter.campaign_id].add(letter.constituency_code)
+    found: dict[tuple[UUID, str], Situation] = {}
+    for campaign_id, its_codes in codes.items():
+        campaign = session.get_one(Campaign, campaign_id)
+        try:
+            by_code = letter_situations.of_seats(
+                session, campaign, its_codes, keyring=keyring, now=now
+            )
+        except Conflict:  # each of its letters meets that by itself, and is held for it
+            continue
+        found |= {(campaign_id, code): situation for code, situation in by_code.items()}
+    return found
