@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from email.message import EmailMessage
+from html import unescape
 from typing import Any
 
 from fastapi.testclient import TestClient
@@ -74,7 +75,7 @@ def value_of(page: Page, name: str) -> str:
 def body_of(page: Page) -> str:
     found = re.search(r'<textarea id="body"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
     assert found, "no letter"
-    return found.group(1)
+    return unescape(found.group(1))
 
 
 def confirmed_count(lobby: Lobby) -> int:

@@ -221,7 +221,7 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
             event.remove(engine, "before_cursor_execute", note)
         assert found == expected
         counted.append(len(seen))
-    assert counted[0] == counted[1] <= 5
+    assert counted[0] == counted[1] <= 6  # one of them for addresses that are dead
 
 
 def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Clock) -> None:

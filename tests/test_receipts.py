@@ -333,16 +333,17 @@ def test_a_copy_is_one_of_the_five_mails_a_day_and_can_be_had_tomorrow(
     token = confirmed_token(client, deliver)
     deliver()
     for number in range(4):
-        client.post(
+        answer = client.post(
             f"/v1{LETTERS}",
             json={
                 "name": ANNA["name"],
                 "email": ANNA["email"],
                 "address": {**HOME, "postcode": "M1 1AE"},
                 "subject": f"Letter {number}",
-                "body": BODY,
+                "body": BODY.replace("Morag Ferncastle", "Adaeze Hartwhistle"),
             },
         )
+        assert answer.status_code == 201
     assert client.post(COPY, json=token).status_code == 200
     assert [mail for mail in deliver() if "has gone" in mail["Subject"]] == []
     clock.advance(days=1, minutes=1)

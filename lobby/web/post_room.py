@@ -13,7 +13,16 @@ from sqlmodel import Session
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from lobby.api.paging import Page
 from lobby.models import Campaign
-from lobby.services import campaign_changes, campaigns, post_glance, post_room, texts
+from lobby.services import (
+    campaign_changes,
+    campaigns,
+    dead_addresses,
+    letter_answers,
+    post_glance,
+    post_room,
+    relays,
+    texts,
+)
 from lobby.services.errors import Invalid
 from lobby.services.lobby import Lobby
 from lobby.services.post_glance import Pile
@@ -202,6 +211,15 @@ def settle(
     return _back(campaign.slug, "sent" if was_sent else "again", Pile.UNCERTAIN)
 
 
+@router.get("/organiser/campaigns/{slug}/answers")
+def show_answers(slug: Slug, organiser: AtDesk, session: ReadSession) -> Response:
+    """What came back of the letters to each MP, as their writers say. Never who wrote."""
+    campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
+    rows = letter_answers.of_campaign(session, campaign)
+    total = letter_answers.total(rows)
+    return page("answers.html", session, is_private=True, campaign=campaign, rows=rows, total=total)
+
+
 def _checked(form: forms.Form) -> dict[str, Any]:
     """What is to be saved, or Invalid with all that is wrong."""
     values: dict[str, Any] = {name: _number(form, name, most) for name, most in NUMBERS.items()}
@@ -250,6 +268,8 @@ def _page(
         labels=LABELS,
         piles_of=Pile,
         glance=glance,
+        relay=relays.view(session, lobby.courier.relay, now=now),
+        dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
         piles=[pile for pile in Pile if glance.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(posted, lobby) for posted in found[: wanted.limit]],

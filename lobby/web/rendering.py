@@ -27,7 +27,8 @@ def _environment() -> Environment:
     )
     environment.filters.update(words.FILTERS)
     # Part of the address, so that a browser can keep the file for long.
-    css = (STATIC / "lobby.css").read_bytes()
+    sheets = (STATIC / name for name in ("lobby.css", "organisers.css"))
+    css = b"".join(sheet.read_bytes() for sheet in sheets)
     environment.globals["css_version"] = hashlib.sha256(css).hexdigest()[:12]
     environment.globals["position"] = words.member_position
     return environment
