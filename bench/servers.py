@@ -39,6 +39,7 @@ def empty() -> FastAPI:
     async def sign(slug: str, body: NewSignature) -> SignedAnswer:  # noqa: ARG001 - it is E
         return SignedAnswer(constituency=None, member=None, motion=None, message=slug)
 
+    @app.get("/livez")
     @app.get("/empty")
     async def nothing() -> dict[str, str]:
         return {"status": "ok"}
@@ -73,6 +74,10 @@ def session() -> FastAPI:
     """What is written first: one session, one commit, one answer through the model."""
     the_lobby = lobby_of(Settings())
     app = FastAPI(docs_url=None, redoc_url=None)
+
+    @app.get("/livez")
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
 
     @app.post("/v1/petitions/{slug}/signatures", status_code=201)
     def sign(slug: str, body: NewSignature) -> SignedAnswer:
@@ -146,7 +151,7 @@ def memory_mb(pid: int) -> float:
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
         with contextlib.suppress(OSError):
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/openapi.json", timeout=5).read()
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=5).read()
             return
         if process.poll() is not None:
             raise RuntimeError("the server ended at once; see its log")

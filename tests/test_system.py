@@ -410,7 +410,6 @@ def test_sql_is_in_services_only() -> None:
         for name in imports_of(file)
         if name.split(".")[0] in SQL
         and not any(f"{name}.".startswith(f"{allowed}.") for allowed in NO_SQL)
-        and name != "alembic.util.CommandError"
     ]
     assert wrong == []
 

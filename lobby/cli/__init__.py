@@ -4,7 +4,6 @@ import sqlite3
 import sys
 
 import typer
-from alembic.util import CommandError
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,6 +40,6 @@ def main() -> None:
     except (SQLAlchemyError, sqlite3.Error) as error:
         tell(f"The database refused: {str(error).splitlines()[0]}", "red")
         sys.exit(1)
-    except (OSError, CommandError) as error:  # a folder, or a version of the schema
+    except OSError as error:  # a folder
         tell(f"{error}.", "red")
         sys.exit(1)
