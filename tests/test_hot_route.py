@@ -127,7 +127,8 @@ def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[b
 def _app(lobby: Lobby, *parts: Middleware) -> FastAPI:
     """The application with `parts` in the place of its hot route."""
     app = create_app(lobby.settings, lobby=lobby)
-    (place,) = [n for n, part in enumerate(app.user_middleware) if part.cls == HotRoute]
+    kinds: list[object] = [part.cls for part in app.user_middleware]
+    place = kinds.index(HotRoute)
     app.user_middleware[place : place + 1] = parts
     return app
 
