@@ -30,9 +30,9 @@ from lobby.services import (
     organisations,
     outbox,
     petitions,
+    recounts,
     signature_states,
     signatures,
-    tallies,
 )
 from lobby.services.database import Database
 from lobby.services.errors import Conflict, Gone, Invalid, NotFound
@@ -51,7 +51,7 @@ Write = Callable[[Session], object]
 def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
     yield
     with lobby.database.read() as session:
-        assert tallies.wrong_counts(session) == []
+        assert recounts.wrong_signatures(session) == []
 
 
 def person(number: int, **parts: object) -> SignatureRequest:

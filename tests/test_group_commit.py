@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from support import CAN_SIGN, PETITION, SECRET
 
-from lobby.services import petitions, signatures, tallies
+from lobby.services import petitions, recounts, signatures
 from lobby.services.errors import Unavailable
 from lobby.services.group_commit import LARGEST_BATCH, GroupCommit
 from lobby.services.lobby import Lobby
@@ -270,7 +270,7 @@ def test_a_server_killed_under_load_loses_nothing_that_it_answered(
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
         assert petitions.count(session, petition.id) == before, "nothing was confirmed"
-        assert tallies.wrong_counts(session) == []
+        assert recounts.wrong_signatures(session) == []
     with lobby.database.write() as session:
         outcomes = signatures.record(
             session,
