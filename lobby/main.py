@@ -11,8 +11,6 @@ from uuid import UUID
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
@@ -24,7 +22,6 @@ from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
 from lobby.services import signature_states, signatures
 from lobby.services.database import check_schema
-from lobby.services.errors import LobbyError
 from lobby.services.group_commit import GroupCommit
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.signature_states import Confirmed
@@ -36,7 +33,7 @@ from lobby.web.routes import router as web_router
 STATIC = Path(__file__).parent / "web" / "static"
 API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
 LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
-_HANDLED = (LobbyError, RequestValidationError, HTTPException, OperationalError, PoolTimeout)
+_HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
 
 
 def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:

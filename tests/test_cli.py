@@ -173,6 +173,15 @@ def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
 def test_the_check_finds_no_trouble_in_the_demonstration(demo: Cli) -> None:
     done = demo("check")
     assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
+    assert "Tallies were not recounted: --recount" in done.stderr
+
+
+def test_a_recount_finds_no_trouble_in_the_demonstration_and_says_what_it_counts(demo: Cli) -> None:
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
+    assert "Counting the signatures" in done.stderr
+    assert "Counting the letters" in done.stderr
+    assert "not recounted" not in done.stderr
 
 
 def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
@@ -181,7 +190,20 @@ def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
     )
     done = demo("check")
     assert (done.returncode, done.stdout) == (1, "")
+    assert "its seats sum up to" in done.stderr
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (1, "")
     assert "S14000078: the tally says" in done.stderr
+
+
+def test_a_recount_finds_what_the_check_says_that_it_does_not_look_at(demo: Cli) -> None:
+    demo.sql("UPDATE signature SET state = 'withdrawn' WHERE constituency_code = 'S14000078'")
+    done = demo("check")
+    assert done.returncode == 0
+    assert "Tallies were not recounted: --recount" in done.stderr
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the signatures 0" in done.stderr
 
 
 def test_the_check_misses_the_postcodes(cli: Cli) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from support import CAN_SIGN, PETITION, SECRET
 
-from lobby.services import petitions, signatures, tallies
+from lobby.services import petitions, recounts, signatures
 from lobby.services.errors import Unavailable
-from lobby.services.group_commit import GroupCommit
+from lobby.services.group_commit import LARGEST_BATCH, GroupCommit
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Outcome, SignatureRequest
 
@@ -136,6 +137,121 @@ def test_stopping_commits_what_waits() -> None:
     assert len(asyncio.run(crowd())) == 5
 
 
+class Kept:
+    """Keeps what it records; a batch with something bad in it fails as a whole."""
+
+    def __init__(self, *bad: int, error: type[Exception] = ValueError) -> None:
+        self.bad, self.error = set(bad), error
+        self.calls: list[int] = []
+        self.kept: list[int] = []
+        self.may_go = threading.Event()
+
+    def __call__(self, requests: Sequence[int]) -> list[int]:
+        self.may_go.wait(5)
+        self.calls.append(len(requests))
+        if self.bad & set(requests):
+            raise self.error("bad")
+        self.kept += requests
+        return [-request for request in requests]
+
+
+async def _crowd(
+    intake: "GroupCommit[int, int]", numbers: Sequence[int], kept: Kept
+) -> list[int | BaseException]:
+    """All wait before the first is recorded."""
+    waiting = [asyncio.create_task(intake.record(number)) for number in numbers]
+    await asyncio.sleep(0.05)
+    kept.may_go.set()
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def _outcomes(kept: Kept, numbers: Sequence[int]) -> list[int | BaseException]:
+    intake: GroupCommit[int, int] = GroupCommit(kept)
+    intake.start()
+    try:
+        return asyncio.run(asyncio.wait_for(_crowd(intake, numbers, kept), 20))
+    finally:
+        intake.stop()
+
+
+@pytest.mark.parametrize("bad", [(0,), (63,), (37,), (12, 40)])
+def test_few_calls_find_what_spoils_a_batch_and_the_others_are_recorded_once(
+    bad: tuple[int, ...],
+) -> None:
+    kept, numbers = Kept(*(number + 1 for number in bad)), range(1, 65)
+    found = _outcomes(kept, numbers)
+    for number, outcome in zip(numbers, found, strict=True):
+        assert isinstance(outcome, ValueError) if number in kept.bad else outcome == -number
+    assert sorted(kept.kept) == [number for number in numbers if number not in kept.bad]
+    # Twice a halving of 64 for each, and two for the lone request that came first.
+    assert len(kept.calls) <= 13 * len(bad) + 2
+
+
+def test_more_than_the_largest_batch_is_recorded_in_their_order() -> None:
+    kept, numbers = Kept(), range(1, 2 * LARGEST_BATCH + 101)
+    assert _outcomes(kept, numbers) == [-number for number in numbers]
+    assert kept.kept == list(numbers)
+    assert max(kept.calls) == LARGEST_BATCH
+
+
+def test_a_database_that_is_away_is_not_asked_again_for_each() -> None:
+    kept = Kept(5, error=PoolTimeout)
+    found = _outcomes(kept, range(2, 102))
+    assert all(isinstance(outcome, PoolTimeout) for outcome in found[1:])
+    assert len(kept.calls) <= 2
+
+
+def test_two_event_loops_are_each_told_in_their_own() -> None:
+    kept = Kept(7)
+    intake: GroupCommit[int, int] = GroupCommit(kept)
+    intake.start()
+    found: dict[int, list[int | BaseException]] = {}
+
+    def loop(start: int) -> None:
+        numbers = range(start, start + 10)
+        found[start] = asyncio.run(asyncio.wait_for(_crowd(intake, numbers, kept), 10))
+
+    threads = [threading.Thread(target=loop, args=(start,)) for start in (1, 101, 201)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    intake.stop()
+    assert found.keys() == {1, 101, 201}
+    assert found[101] == [-number for number in range(101, 111)]
+    assert [number for number, each in enumerate(found[1], 1) if not isinstance(each, int)] == [7]
+    assert len(kept.calls) < 20, "they shared batches"
+
+
+def test_a_loop_that_has_closed_stops_nobody_else() -> None:
+    kept = Kept()
+    intake: GroupCommit[int, int] = GroupCommit(kept)
+    intake.start()
+
+    async def leave() -> None:
+        asyncio.get_running_loop().create_task(intake.record(1))
+        await asyncio.sleep(0.05)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(leave())
+    loop.close()
+    assert asyncio.run(asyncio.wait_for(_crowd(intake, [2], kept), 10)) == [-2]
+    intake.stop()
+
+
+def test_a_recorder_that_miscounts_leaves_nobody_waiting() -> None:
+    intake: GroupCommit[int, int] = GroupCommit(lambda _requests: [])
+    intake.start()
+
+    async def ask() -> int:
+        return await asyncio.wait_for(intake.record(1), 5)
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="another number"):
+            asyncio.run(ask())
+    intake.stop()
+
+
 def test_a_server_killed_under_load_loses_nothing_that_it_answered(
     lobby: Lobby, unused_port: int
 ) -> None:
@@ -154,7 +270,7 @@ def test_a_server_killed_under_load_loses_nothing_that_it_answered(
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
         assert petitions.count(session, petition.id) == before, "nothing was confirmed"
-        assert tallies.wrong_counts(session) == []
+        assert recounts.wrong_signatures(session) == []
     with lobby.database.write() as session:
         outcomes = signatures.record(
             session,

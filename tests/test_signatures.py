@@ -23,7 +23,7 @@ from lobby.models import (
     Wording,
 )
 from lobby.models.base import table_of
-from lobby.services import petitions, signature_states, signatures, tallies
+from lobby.services import petitions, recounts, signature_states, signatures
 from lobby.services.errors import Conflict, Gone, Invalid, NotFound
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Outcome, SignatureRequest
@@ -67,7 +67,7 @@ def rows_of(session: Session, model: type) -> int:
 
 def assert_tallies_are_exact(lobby: Lobby) -> None:
     with lobby.database.read() as session:
-        assert tallies.wrong_counts(session) == []
+        assert recounts.wrong_signatures(session) == []
 
 
 def test_a_signature_counts_only_when_confirmed(lobby: Lobby) -> None:

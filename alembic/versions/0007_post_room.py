@@ -21,6 +21,7 @@ OLD_MESSAGES = (
 )
 NEW_MESSAGES = ("letter_receipt", "letter_bounced", "letter_question")
 OUTCOMES = ("answered", "acknowledged", "not_answered")
+PENDING = sa.text("state = 'pending' AND ended_at IS NULL")
 TO_BE_ASKED = sa.text("state = 'sent' AND asked_at IS NULL")
 ADDED = {
     "letter": ("bounced_at", "asked_at", "wants_copy"),
@@ -47,6 +48,14 @@ def upgrade() -> None:
         batch.add_column(sa.Column("letter_id", sa.Uuid(), nullable=True))
         batch.create_foreign_key("fk_member_reply_letter_id", "letter", ["letter_id"], ["id"])
     op.create_index("uq_member_reply_letter_id", "member_reply", ["letter_id"], unique=True)
+    # What was never confirmed is looked for every minute, and must not be looked for among all.
+    op.create_index(
+        "ix_signature_pending",
+        "signature",
+        ["signed_at"],
+        sqlite_where=PENDING,
+        postgresql_where=PENDING,
+    )
     _create_answers()
     _create_relays()
 
@@ -55,6 +64,7 @@ def downgrade() -> None:
     op.drop_table("dead_address")
     op.drop_table("relay")
     op.drop_table("letter_answer")
+    op.drop_index("ix_signature_pending", "signature")
     op.drop_index("uq_member_reply_letter_id", "member_reply")
     with op.batch_alter_table("member_reply") as batch:
         batch.drop_constraint("fk_member_reply_letter_id", type_="foreignkey")

@@ -36,6 +36,8 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (Limited, 429, "Too many requests"),
     (Unavailable, 503, "Not available"),
 )
+# What work beneath the API ends with: errors of ours, and a database that is busy or away.
+KNOWN = (LobbyError, OperationalError, PoolTimeout)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
 log = structlog.get_logger()
 

@@ -44,7 +44,7 @@ class HotRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
-            headers = dict(scope["headers"])
+            headers = dict(reversed(scope["headers"]))  # of two alike, the first counts
             if b"authorization" not in headers and not scope["query_string"]:
                 if scope["method"] == "POST":
                     return await self._post(scope, receive, send, headers)
@@ -54,7 +54,7 @@ class HotRoute:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
         found = _SIGN.fullmatch(scope["path"])
-        if not found or not headers.get(b"content-type", b"").startswith(b"application/json"):
+        if not found or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]:
             return await self._app(scope, receive, send)
         content, is_whole = await _content(receive)
         body = _parsed(content) if is_whole else None
@@ -67,7 +67,7 @@ class HotRoute:
 async def _sign(scope: Scope, receive: Receive, send: Send, slug: str, body: NewSignature) -> None:
     try:
         answers, outcome = await signing.sign(scope["app"].state, slug, body)
-    except LobbyError as error:
+    except errors.KNOWN as error:
         problem = await errors.problem(Request(scope), error)
         await problem(scope, receive, send)
         return

@@ -51,11 +51,13 @@ class Kept:
     def response(self, request: Request) -> Response:
         """For a client that may have it already, and may take it packed."""
         headers = caching.headers_with(self.tag)
+        if self.packed:  # also plain: a cache between us must not give it to everybody
+            headers["Vary"] += ", Accept-Encoding"
         if caching.has(request, self.tag):
             return Response(status_code=304, headers=headers)
         if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers |= {"Content-Encoding": "gzip", "Vary": headers["Vary"] + ", Accept-Encoding"}
-            return Response(self.packed, media_type=caching.MEDIA_TYPE, headers=headers)
+            packed = headers | {"Content-Encoding": "gzip"}
+            return Response(self.packed, media_type=caching.MEDIA_TYPE, headers=packed)
         return Response(self.content, media_type=caching.MEDIA_TYPE, headers=headers)
 
 

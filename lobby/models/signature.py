@@ -11,6 +11,8 @@ from sqlmodel import Field, SQLModel
 from lobby.models.base import UtcDateTime, choice, new_id
 from lobby.models.private import PrivateText
 
+_PENDING = sa.text("state = 'pending' AND ended_at IS NULL")
+
 
 class SignatureState(StrEnum):
     """`rejected` is fraud or 'that was not me'; `expired` was never confirmed in time."""
@@ -28,6 +30,14 @@ class Signature(SQLModel, table=True):
     __table_args__ = (
         sa.UniqueConstraint("petition_id", "supporter_id"),
         sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
+        # Only for what expires. That no pending one has ended is said so that PostgreSQL does not
+        # walk through all of these for the few that a batch confirms.
+        sa.Index(
+            "ix_signature_pending",
+            "signed_at",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

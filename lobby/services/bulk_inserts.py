@@ -66,5 +66,12 @@ def _plan(table: sa.Table, names: tuple[str, ...], dialect: Dialect, is_ignoring
     if dialect.name == "sqlite":
         places = ", ".join("?" * len(names))
         return _Plan(f"{target} VALUES ({places}){tail}", processors)
-    arrays = ", ".join(f"%s::{column.type.compile(dialect)}[]" for column in columns)
+    arrays = ", ".join(
+        f"%s::{_without_length(column.type.compile(dialect))}[]" for column in columns
+    )
     return _Plan(f"{target} SELECT * FROM unnest({arrays}){tail}", processors)  # noqa: S608
+
+
+def _without_length(name: str) -> str:
+    """A cast to VARCHAR(9) would cut what is longer; the column itself refuses it."""
+    return name.partition("(")[0]

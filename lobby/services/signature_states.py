@@ -113,7 +113,9 @@ def expire(session: Session, *, now: datetime) -> int:
     result = session.connection().execute(
         sa.update(_signature)
         .where(
-            _signature.c.state == SignatureState.PENDING,
+            # In the words of the index, which holds these alone.
+            _signature.c.state == sa.literal_column("'pending'"),
+            _signature.c.ended_at.is_(None),
             _signature.c.signed_at < now - EXPIRES_AFTER,
         )
         .values(state=SignatureState.EXPIRED, ended_at=now)

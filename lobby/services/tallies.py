@@ -23,7 +23,6 @@ from lobby.models import (
     PetitionHour,
     PetitionTally,
     Signature,
-    SignatureState,
 )
 from lobby.models.base import table_of
 from lobby.models.constituency import OVERSEAS, Constituency
@@ -254,25 +253,6 @@ def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -
     """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
     increment(session, _letter_tally, {**key, "sent": 0, "opened": 1}, key=list(key))
-
-
-def wrong_counts(session: Session) -> list[tuple[UUID, str, int, int]]:
-    """Where a tally is not the count of confirmed signatures: petition, seat, tally, count."""
-    counted = (
-        select(Signature.petition_id, Signature.constituency_code, func.count())
-        .where(Signature.state == SignatureState.CONFIRMED)
-        .group_by(col(Signature.petition_id), col(Signature.constituency_code))
-    )
-    real = {(petition, code): total for petition, code, total in session.exec(counted)}
-    kept = {
-        (row.petition_id, row.constituency_code): row.confirmed
-        for row in session.exec(select(PetitionTally))
-    }
-    return [
-        (*key, kept.get(key, 0), real.get(key, 0))
-        for key in sorted(kept.keys() | real.keys())
-        if kept.get(key, 0) != real.get(key, 0)
-    ]
 
 
 def _note_hour(session: Session, petition_id: UUID, change: int, now: datetime) -> None:

@@ -1,0 +1,180 @@
+"""Many rows in one statement: what is written is what SQLAlchemy would have written."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
+from sqlmodel import AutoString, SQLModel
+
+from lobby.models import Private
+from lobby.models.base import UtcDateTime, choice
+from lobby.models.private import PrivateText
+from lobby.services.database import insert, insert_ignore
+from lobby.services.lobby import Lobby
+
+
+class Colour(StrEnum):
+    RED = "red"
+    BLUE = "blue"
+
+
+TABLE = sa.Table(
+    "every_kind",
+    sa.MetaData(),
+    sa.Column("id", sa.Uuid(), primary_key=True),
+    sa.Column("number", sa.Integer(), unique=True),
+    sa.Column("is_so", sa.Boolean()),
+    sa.Column("share", sa.Float()),
+    sa.Column("text", AutoString()),
+    sa.Column("short", AutoString(5)),
+    sa.Column("colour", choice(Colour, "colour")),
+    sa.Column("bytes", sa.LargeBinary()),
+    sa.Column("day", sa.Date()),
+    sa.Column("moment", UtcDateTime()),
+    sa.Column("parts", sa.JSON()),
+    sa.Column("sealed", PrivateText("every_kind.sealed")),
+    sa.Column("given", sa.String(), server_default="by the database"),
+)
+OWNER = UUID(int=7)
+FULL: dict[str, Any] = {
+    "id": uuid4(),
+    "number": 1,
+    "is_so": True,
+    "share": 0.1,
+    "text": 'Zoë\'s "text" with {braces}, commas, \\ % ? :name and NULL',
+    "short": "12345",
+    "colour": Colour.RED,
+    "bytes": b"\x00\xff'",
+    "day": date(2026, 7, 1),
+    "moment": datetime(2026, 7, 1, 12, 0, 0, 5, tzinfo=UTC),
+    "parts": {"a": [1, None, "x"], "b": {"c": True}},
+    "sealed": Private(OWNER, "a secret"),
+}
+OTHER = FULL | {
+    "id": uuid4(),
+    "number": 2,
+    "is_so": False,
+    "share": -1e300,
+    "text": "",
+    "short": "",
+    "colour": Colour.BLUE,
+    "bytes": b"",
+    "day": date(1, 1, 1),
+    "moment": datetime(2026, 7, 1, 14, 0, tzinfo=timezone(timedelta(hours=2))),
+    "parts": [],
+    "sealed": Private(OWNER, ""),
+}
+EMPTY = dict.fromkeys(FULL) | {"id": uuid4()}
+
+
+@pytest.fixture(autouse=True)
+def _table(lobby: Lobby) -> Iterator[None]:
+    with lobby.database.connection() as connection:
+        TABLE.create(connection)
+    yield
+    with lobby.database.connection() as connection:
+        TABLE.drop(connection)
+
+
+def stored(lobby: Lobby) -> list[dict[str, Any]]:
+    statement = sa.select(TABLE).order_by(TABLE.c.number)
+    with lobby.database.read() as session:
+        return [dict(row) for row in session.connection().execute(statement).mappings()]
+
+
+def raw(lobby: Lobby, name: str) -> list[Any]:
+    """As the database holds it."""
+    with lobby.database.read() as session:
+        found = session.connection().exec_driver_sql(f"SELECT {name} FROM every_kind")
+        return [bytes(value) if isinstance(value, memoryview) else value for (value,) in found]
+
+
+def test_the_table_has_every_kind_of_column_that_ours_have() -> None:
+    here = {type(column.type) for column in TABLE.columns}
+    ours = {type(column.type) for each in SQLModel.metadata.tables.values() for column in each.c}
+    assert {kind for kind in ours if not any(issubclass(kind, other) for other in here)} == set()
+
+
+@pytest.mark.parametrize("rows", [[FULL], [OTHER], [EMPTY], [FULL, OTHER], [EMPTY, FULL, OTHER]])
+def test_what_is_written_comes_back_as_through_sqlalchemy(
+    lobby: Lobby, rows: list[dict[str, Any]]
+) -> None:
+    with lobby.database.write() as session:
+        insert(session, TABLE, rows)
+    ours = stored(lobby)
+    held = {name: raw(lobby, name) for name in FULL if name not in ("sealed", "id")}
+    with lobby.database.write() as session:
+        session.connection().execute(sa.delete(TABLE))
+        session.connection().execute(sa.insert(TABLE), rows)
+    assert ours == stored(lobby)
+    assert held == {name: raw(lobby, name) for name in held}
+    assert {row["given"] for row in ours} == {"by the database"}
+
+
+def test_two_equal_sealed_texts_never_look_alike(lobby: Lobby) -> None:
+    rows = [FULL | {"id": uuid4(), "number": number} for number in range(50)]
+    with lobby.database.write() as session:
+        insert(session, TABLE, rows)
+    sealed = raw(lobby, "sealed")
+    assert len(set(sealed)) == 50
+    nonces = {value[17:29] for value in sealed}
+    assert len(nonces) == 50
+    assert {row["sealed"].text for row in stored(lobby)} == {"a secret"}
+
+
+def test_equal_values_beside_others_stay_in_their_rows(lobby: Lobby) -> None:
+    texts = [None, "a", "a", None, "b"]
+    rows = [
+        {"id": uuid4(), "number": n, "sealed": None if text is None else Private(OWNER, text)}
+        for n, text in enumerate(texts)
+    ]
+    with lobby.database.write() as session:
+        insert(session, TABLE, rows)
+    assert [row["sealed"] and row["sealed"].text for row in stored(lobby)] == texts
+
+
+@pytest.mark.parametrize("write", [insert, insert_ignore])
+def test_no_rows_write_nothing(lobby: Lobby, write: Any) -> None:
+    with lobby.database.write() as session:
+        write(session, TABLE, [])
+    assert stored(lobby) == []
+
+
+def test_rows_that_are_there_are_left_out_or_refused(lobby: Lobby) -> None:
+    again = FULL | {"id": uuid4(), "text": "later"}
+    with lobby.database.write() as session:
+        insert_ignore(session, TABLE, [FULL])
+        insert_ignore(session, TABLE, [again, OTHER, again | {"id": uuid4()}])
+    assert [row["text"] for row in stored(lobby)] == [FULL["text"], OTHER["text"]]
+    with pytest.raises(IntegrityError), lobby.database.write() as session:
+        insert(session, TABLE, [again])
+
+
+def test_a_row_without_the_columns_of_the_first_is_refused(lobby: Lobby) -> None:
+    with pytest.raises(KeyError), lobby.database.write() as session:
+        insert(session, TABLE, [{"id": uuid4(), "number": 1}, {"id": uuid4()}])
+    assert stored(lobby) == []
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_text_that_is_too_long_is_refused_and_not_cut(lobby: Lobby) -> None:
+    with pytest.raises(DataError), lobby.database.write() as session:
+        insert(session, TABLE, [FULL | {"short": "123456"}])
+    assert stored(lobby) == []
+
+
+def test_an_error_does_not_show_what_was_sent(lobby: Lobby) -> None:
+    with pytest.raises(SQLAlchemyError) as failed, lobby.database.write() as session:
+        insert(session, TABLE, [FULL | {"text": "a secret place"}, FULL])
+    assert "a secret place" not in str(failed.value)
+
+
+def test_more_rows_than_a_statement_can_have_parameters_go_in_one(lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        insert(session, TABLE, [FULL | {"id": uuid4(), "number": n} for n in range(8000)])
+    assert len(stored(lobby)) == 8000

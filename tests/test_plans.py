@@ -1,0 +1,259 @@
+"""How the databases find what the busiest calls ask for: by an index, however much there is.
+
+The statements are those that were really sent, taken down by a listener. SQLite's plan says SCAN
+where it reads a table from end to end. PostgreSQL would rightly read a small table so, and large
+ones take too long to make: it is told, in its own catalogue, that each page holds a million rows,
+which are spread as the demonstration's are. So it weighs real costs, where `enable_seqscan = off`
+would make it take any index at all. A walk through a whole index is a scan too: an index must be
+asked for something, which the plan shows as a condition.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlmodel import Session
+from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
+
+from lobby.models import MessageState, Signature, SignatureState
+from lobby.models.base import table_of
+from lobby.services import (
+    campaign_views,
+    campaigns,
+    demonstration,
+    letter_answers,
+    outbox,
+    petitions,
+    seat_boards,
+    seat_watches,
+    signature_states,
+    signatures,
+    tallies,
+)
+from lobby.services.lobby import Lobby
+from lobby.services.signatures import SignatureRequest
+
+LARGE = ("signature", "supporter", "outbox_message")
+Sent = tuple[str, Any]
+Act = Callable[[Session, Lobby], object]
+
+
+@contextmanager
+def taken_down() -> Iterator[list[Sent]]:
+    """Every statement that is sent meanwhile; of one for many rows, the first row's."""
+    sent: list[Sent] = []
+
+    def note(
+        _connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, is_many: bool
+    ) -> None:
+        sent.append((text, parameters[0] if is_many else parameters))
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def scans(connection: Connection, sent: Sent) -> list[str]:
+    """What of the large tables a statement reads from end to end."""
+    if connection.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0]}", sent[1])
+        return [row[3] for row in plan if _is_scan(row[3])]
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent[0]}", sent[1])
+    found = plan.scalar_one()
+    parsed = json.loads(found) if isinstance(found, str) else found
+    return list(_scans_in(parsed[0]["Plan"], ""))
+
+
+def pretend_to_be_large(lobby: Lobby) -> None:
+    """PostgreSQL takes the rows of a page from its catalogue, and the pages from the disk."""
+    if lobby.database.is_sqlite:
+        return
+    with lobby.database.write() as session:
+        connection = session.connection()
+        connection.exec_driver_sql("ANALYZE")
+        connection.execute(
+            sa.text(
+                "UPDATE pg_class SET relpages = 1, reltuples = 1000000 WHERE oid IN ("
+                "SELECT indexrelid FROM pg_index WHERE indrelid::regclass::text = ANY(:large) "
+                "UNION SELECT unnest(:large)::regclass)"
+            ),
+            {"large": list(LARGE)},
+        )
+
+
+def _is_scan(line: str) -> bool:
+    words = line.split()
+    return words[0] == "SCAN" and words[1] in LARGE
+
+
+def _scans_in(node: dict[str, Any], table: str) -> Iterator[str]:
+    kind, table = node["Node Type"], node.get("Relation Name", table)
+    reads_all = kind == "Seq Scan" or (
+        kind in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and "Index Cond" not in node
+    )
+    if reads_all and table in LARGE:
+        yield f"{kind} of {table} {node.get('Index Name', '')}"
+    for part in node.get("Plans", ()):
+        yield from _scans_in(part, table)
+
+
+@pytest.fixture
+def another(lobby: Lobby) -> None:
+    """A second petition with as many signatures, so that one petition is not all of them."""
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
+        petitions.create(session, campaign=campaign, values=values, now=now)
+        crowd = [
+            SignatureRequest("second", "Anna", f"p{number}@example.org", CAN_SIGN)
+            for number in range(demonstration.SIGNATURES)
+        ]
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        signatures.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+
+
+def requests(*names: str) -> list[SignatureRequest]:
+    return [
+        SignatureRequest(PETITION, name, f"{name}@example.org", code, updates=True)
+        for name, code in zip(names, (CAN_SIGN, MINISTER), strict=True)
+    ]
+
+
+def record(session: Session, lobby: Lobby) -> list[UUID]:
+    """New ones, and again, which renews."""
+    for _ in range(2):
+        outcomes = signatures.record(
+            session,
+            requests("anna", "bertha"),
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+    return [outcome.signature_id for outcome in outcomes if outcome.signature_id]
+
+
+def confirm(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+
+
+def take_back(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+    signature_states.withdraw(session, ids[0], now=lobby.clock())
+    signature_states.disown(session, ids[1], now=lobby.clock())
+
+
+def expire(session: Session, lobby: Lobby) -> None:
+    signature_states.expire(session, now=lobby.clock())
+
+
+def read_tally(session: Session, lobby: Lobby) -> None:
+    tallies.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
+
+
+def read_board(session: Session, lobby: Lobby) -> None:
+    seat_boards.of_petition(session, PETITION, now=lobby.clock())
+
+
+def read_campaign(session: Session, lobby: Lobby) -> None:
+    campaign = campaigns.public(session, CAMPAIGN)
+    campaign_views.of_campaign(session, campaign, now=lobby.clock())
+
+
+def read_petition(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    campaign_views.of_petition(session, petition, now=lobby.clock())
+    petitions.count(session, petition.id)
+
+
+def deliver(session: Session, lobby: Lobby) -> None:
+    """Claimed, put off, given back, claimed again, and one after the other ended."""
+    record(session, lobby)
+    now = lobby.clock()
+    first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
+    outbox.give_back(session, [second], now=now)
+    outbox.before_dot(session, first)
+    outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
+
+
+def release(session: Session, lobby: Lobby) -> None:
+    outbox.release_stale(session, now=lobby.clock())
+
+
+def ask_writers(session: Session, lobby: Lobby) -> None:
+    letter_answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+
+
+def tell_of_new_members(session: Session, lobby: Lobby) -> None:
+    seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+
+
+def readiness(session: Session, lobby: Lobby) -> None:
+    outbox.oldest_due(session, now=lobby.clock())
+
+
+def page(session: Session, lobby: Lobby) -> None:
+    """All, and with every filter."""
+    petition = petitions.public(session, PETITION)
+    for state in (None, SignatureState.CONFIRMED):
+        for since in (None, lobby.clock()):
+            for after in (None, UUID(int=0)):
+                signature_states.page(
+                    session, petition.id, state=state, since=since, after=after, limit=101
+                )
+
+
+HOT: list[tuple[Act, int]] = [
+    (record, 20),
+    (confirm, 27),
+    (take_back, 30),
+    (expire, 1),
+    (read_tally, 6),
+    (read_board, 5),
+    (read_campaign, 6),
+    (read_petition, 2),
+    (deliver, 22),
+    (release, 2),
+    (ask_writers, 1),
+    (tell_of_new_members, 1),
+    (readiness, 1),
+    (page, 9),
+]
+
+
+@pytest.mark.usefixtures("another")
+@pytest.mark.parametrize(("act", "least"), HOT, ids=[act.__name__ for act, _ in HOT])
+def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: int) -> None:
+    with lobby.database.write() as session, taken_down() as sent:
+        act(session, lobby)
+    assert len(sent) >= least, "not all of it was taken down"
+    pretend_to_be_large(lobby)
+    with lobby.database.write() as session:
+        found = {text: scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: read for text, read in found.items() if read} == {}
+
+
+def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:
+    row = table_of(Signature)
+    statements: list[sa.Executable] = [
+        sa.select(sa.func.count()).select_from(row).where(row.c.country == "FR"),
+        sa.select(row.c.id).order_by(row.c.supporter_id),
+        sa.update(row).where(row.c.source.is_(None)).values(country="FR"),
+    ]
+    pretend_to_be_large(lobby)
+    for statement in statements:
+        with lobby.database.write() as session, taken_down() as sent:
+            session.connection().execute(statement)
+        with lobby.database.write() as session:
+            assert scans(session.connection(), sent[-1]), statement
