@@ -125,9 +125,7 @@ class Crowd:
 class Client:
     """One of a crowd."""
 
-    def __init__(
-        self, crowd: Crowd, errand: Errand, left: Iterator[int], is_patient: bool
-    ) -> None:
+    def __init__(self, crowd: Crowd, errand: Errand, left: Iterator[int], is_patient: bool) -> None:
         self._crowd, self._errand, self._left = crowd, errand, left
         self._is_patient = is_patient
         self._connection: Connection | None = None

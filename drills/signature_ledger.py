@@ -193,12 +193,13 @@ class Ledger:
         mine = sum(row.state is SignatureState.CONFIRMED for row in self._all())
         tally = told(f"/v1/campaigns/{campaign}/tally")
         shown = {row["constituency"]["code"]: row["signatures"] for row in tally["rows"]}
-        return (
+        differences = (
             abs(told(f"/v1/petitions/{self._slug}")["signature_count"] - mine)
             + abs(told(f"/v1/campaigns/{campaign}")["totals"]["signatures"] - seats.total())
             + abs(tally["signatures"]["confirmed"] - seats.total())
             + sum(abs(count - seats[code]) for code, count in shown.items())
         )
+        return int(differences)
 
     def _confirmed_by_seat(self) -> Counter[str]:
         """Of the campaign, counted from the rows."""

@@ -1,6 +1,7 @@
 """Signing under `kill -9`: acknowledged = rows = tally. See docs/drills.md.
 
-`python -m drills.signing` prints its figures as a table of Markdown; `--help` tells how to run less.
+`python -m drills.signing` prints its figures as tables of Markdown; `--help` tells how to
+run less.
 """
 
 import argparse
