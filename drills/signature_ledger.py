@@ -51,15 +51,15 @@ class Before:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """How a drill ended. `broken_rows` were written, and `broken_confirmed` confirmed, for somebody
-    whose connection broke and who gave up; they came back. Everything from `doubled` on has to
-    be 0."""
+    """How a drill ended. Of those who gave up when their connection broke, `unacknowledged_rows`
+    had a row and `unacknowledged_confirmed` were confirmed; then they came back. Everything from
+    `doubled` on has to be 0."""
 
     signatures: int
     acknowledged: int
-    broken_rows: int
+    unacknowledged_rows: int
     rows: int
-    broken_confirmed: int
+    unacknowledged_confirmed: int
     confirmed: int
     tally: int
     doubled: int
@@ -109,19 +109,21 @@ class Ledger:
             number: by_index[index] for number, index in self._indexes.items() if index in by_index
         }
 
-    def having_row(self, numbers: Set[int], *, is_confirmed: bool = False) -> int:
-        """How many of some people have a row, or a confirmed one."""
-        rows = self.rows()
-        found = [rows[number] for number in numbers if number in rows]
-        return sum(row.state is SignatureState.CONFIRMED or not is_confirmed for row in found)
+    def having_row(self, numbers: Set[int]) -> int:
+        """How many of some people have a row."""
+        return len(self.rows().keys() & numbers)
+
+    def having_confirmed(self, numbers: Set[int]) -> int:
+        """How many of some people have a confirmed one."""
+        return len(_confirmed(self.rows()) & numbers)
 
     def compare(
         self,
         signed: Errand,
         confirmed: Errand,
         *,
-        broken_rows: int = 0,
-        broken_confirmed: int = 0,
+        unacknowledged_rows: int = 0,
+        unacknowledged_confirmed: int = 0,
         told: Callable[[str], Any] | None = None,
     ) -> Found:
         """Hold each signature against what its signer remembers. `told` gets from the API."""
@@ -129,14 +131,14 @@ class Ledger:
         times = Counter(row.index for row in everything)
         known = {self._indexes[number] for number in signed.sent}
         ours = [row for row in everything if row.id not in self._before.rows]
-        counted = {n for n, row in rows.items() if row.state is SignatureState.CONFIRMED}
+        counted = _confirmed(rows)
         mails = self._mails()
         return Found(
             signatures=len(signed.sent),
             acknowledged=len(signed.acknowledged),
-            broken_rows=broken_rows,
+            unacknowledged_rows=unacknowledged_rows,
             rows=len(ours),
-            broken_confirmed=broken_confirmed,
+            unacknowledged_confirmed=unacknowledged_confirmed,
             confirmed=len(counted),
             tally=_sum(self._lobby, _tally, "confirmed", self._petition_id) - self._before.tally,
             doubled=sum(total > 1 for total in times.values()) + self._doubled_supporters(),
@@ -229,6 +231,10 @@ def api(port: int) -> Callable[[str], Any]:
             return json.load(answer)
 
     return get
+
+
+def _confirmed(rows: dict[int, Row]) -> set[int]:
+    return {number for number, row in rows.items() if row.state is SignatureState.CONFIRMED}
 
 
 def _rows(lobby: Lobby, petition_id: UUID) -> list[Row]:
