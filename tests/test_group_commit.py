@@ -2,10 +2,14 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from support import CAN_SIGN, PETITION
 
 from lobby.services.errors import Unavailable
@@ -75,6 +79,28 @@ def test_a_poisoned_request_fails_alone() -> None:
     assert isinstance(third, Outcome)
 
 
+def test_a_batch_that_waited_long_in_vain_fails_as_a_whole() -> None:
+    tries: list[int] = []
+
+    def wait_in_vain(requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        tries.append(len(requests))
+        time.sleep(0.2)
+        raise RuntimeError("the database is away")
+
+    intake = GroupCommit(wait_in_vain, long=0.1)
+
+    async def crowd() -> list[Outcome | BaseException]:
+        waiting = [asyncio.create_task(intake.record(ANNA)) for _ in range(8)]
+        await asyncio.sleep(0)
+        intake.start()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    outcomes = asyncio.run(crowd())
+    intake.stop()
+    assert tries == [8]
+    assert [type(outcome) for outcome in outcomes] == [RuntimeError] * 8
+
+
 def test_a_full_queue_is_told_and_not_waited_for() -> None:
     intake = GroupCommit(Recorder(), longest_queue=2)  # not started: nothing leaves the queue
 
@@ -125,3 +151,17 @@ def test_stopping_commits_what_waits() -> None:
         return await asyncio.gather(*waiting)
 
     assert len(asyncio.run(crowd())) == 5
+
+
+def test_who_signs_while_the_database_is_away_is_asked_to_come_again(client: TestClient) -> None:
+    def fail(_requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        raise OperationalError("INSERT", {}, Exception("away"))
+
+    assert isinstance(client.app, FastAPI)
+    intake = client.app.state.intake = GroupCommit(fail)
+    intake.start()
+    body = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+    answer = client.post(f"/v1/petitions/{PETITION}/signatures", json=body)
+    intake.stop()
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0

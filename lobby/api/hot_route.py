@@ -10,6 +10,8 @@ import re
 from typing import Any
 
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,7 +69,8 @@ class HotRoute:
 async def _sign(scope: Scope, receive: Receive, send: Send, slug: str, body: NewSignature) -> None:
     try:
         answers, outcome = await signing.sign(scope["app"].state, slug, body)
-    except LobbyError as error:
+    except (LobbyError, OperationalError, PoolTimeout) as error:
+        # Here, since what answers to errors of routes stands behind this.
         problem = await errors.problem(Request(scope), error)
         await problem(scope, receive, send)
         return

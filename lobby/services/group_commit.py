@@ -2,12 +2,15 @@
 
 One thread a process commits; no timer: a batch is whatever arrived while the last one committed,
 so a lone request waits for nothing. A batch that fails is halved and tried again until what spoils
-it stands alone, so that a bad request fails alone. Answers go back to the event loop a batch at a
-time: waking it for each would cost more than the rest of this module.
+it stands alone, so that a bad request fails alone. One that took long to fail waited for the
+database, and fails as a whole: its halves would wait as long, one after the other. Answers go back
+to the event loop a batch at a time: waking it for each would cost more than the rest of this
+module.
 """
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -16,6 +19,7 @@ from lobby.services.errors import Unavailable
 
 LARGEST_BATCH = 500
 LONGEST_QUEUE = 5000
+LONG = 5.0  # seconds
 Request = TypeVar("Request")
 Outcome = TypeVar("Outcome")
 
@@ -32,9 +36,10 @@ class GroupCommit(Generic[Request, Outcome]):
         recorder: Callable[[Sequence[Request]], Sequence[Outcome]],
         *,
         longest_queue: int = LONGEST_QUEUE,
+        long: float = LONG,
     ) -> None:
         self._recorder = recorder
-        self._longest_queue = longest_queue
+        self._longest_queue, self._long = longest_queue, long
         self._waiting: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -80,17 +85,18 @@ class GroupCommit(Generic[Request, Outcome]):
     def _record(self, batch: list[tuple[Request, "asyncio.Future[Outcome]"]]) -> None:
         if not batch:
             return
+        futures = [future for _, future in batch]
+        begun = time.monotonic()
         try:
             outcomes = self._recorder([request for request, _ in batch])
         except Exception as error:  # whatever it is, it belongs to those who wait
-            if len(batch) > 1:
+            if len(batch) > 1 and time.monotonic() - begun < self._long:
                 middle = len(batch) // 2
                 self._record(batch[:middle])
                 self._record(batch[middle:])
             else:
-                batch[0][1].get_loop().call_soon_threadsafe(_fail, batch[0][1], error)
+                futures[0].get_loop().call_soon_threadsafe(_fail, futures, error)
             return
-        futures = [future for _, future in batch]
         futures[0].get_loop().call_soon_threadsafe(_settle, futures, outcomes)
 
 
@@ -100,6 +106,7 @@ def _settle(futures: "list[asyncio.Future[Outcome]]", outcomes: Sequence[Outcome
             future.set_result(outcome)
 
 
-def _fail(future: "asyncio.Future[Outcome]", error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
+def _fail(futures: "list[asyncio.Future[Outcome]]", error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
