@@ -50,8 +50,9 @@ fix: $(VENV)/.dev ## Mend what can be mended by itself
 bench: $(VENV)/.dev ## Compare designs side by side
 	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
 
-drill: $(VENV)/.dev ## Kill the worker 200 times while 12,000 letters go, on both databases
+drill: $(VENV)/.dev ## Kill worker and server while letters go and people sign, on both databases
 	@$(BIN)/python -m drills
+	@$(BIN)/python -m drills.signing
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

@@ -22,12 +22,9 @@ def fill(lobby: Lobby, letters: int) -> None:
 
     Every one is a copy of a letter of the demonstration, by a supporter of its own.
     """
-    database.prepare(lobby.database)
-    postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+    demonstrate(lobby)
     now = lobby.clock()
     with lobby.database.write() as session:
-        lookup = lobby.postcodes.lookup
-        demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
         # A drill looks for what is lost or doubled; a campaign's pace would only make it long.
         session.connection().execute(
             sa.update(_campaign).values(letters_per_hour=None, letters_per_member_day=None)
@@ -38,6 +35,15 @@ def fill(lobby: Lobby, letters: int) -> None:
         numbers = range(start, min(start + AT_ONCE, missing))
         with lobby.database.write() as session:
             _copy(session, lobby, patterns, organisation_id, numbers, now)
+
+
+def demonstrate(lobby: Lobby) -> None:
+    """Give an empty database its schema, and load the demonstration."""
+    database.prepare(lobby.database)
+    postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+    with lobby.database.write() as session:
+        lookup, now = lobby.postcodes.lookup, lobby.clock()
+        demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
 
 
 def _patterns(session: Session) -> tuple[list[dict[str, Any]], UUID]:

@@ -120,7 +120,7 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
     """One transaction for a batch of confirmations."""
 
     def confirm(ids: Sequence[UUID]) -> list[Confirmed]:
-        with lobby.database.write() as session:
+        with lobby.database.write(is_count=True) as session:
             return signature_states.confirm_all(session, ids, now=lobby.clock())
 
     return confirm

@@ -1,25 +1,19 @@
 """Requests that arrive together share a transaction, and each is answered after its commit."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
-import httpx2
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from support import CAN_SIGN, PETITION, SECRET
+from support import CAN_SIGN, PETITION
 
-from lobby.services import petitions, recounts, signatures
 from lobby.services.errors import Unavailable
 from lobby.services.group_commit import LARGEST_BATCH, GroupCommit
-from lobby.services.lobby import Lobby
 from lobby.services.signatures import Outcome, SignatureRequest
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
@@ -252,81 +246,15 @@ def test_a_recorder_that_miscounts_leaves_nobody_waiting() -> None:
     intake.stop()
 
 
-def test_a_server_killed_under_load_loses_nothing_that_it_answered(
-    lobby: Lobby, unused_port: int
-) -> None:
-    with lobby.database.read() as session:
-        before = petitions.count(session, petitions.public(session, PETITION).id)
-    acknowledged: list[str] = []
-    for round_number in range(3):
-        server = _serve(lobby, unused_port)
-        try:
-            _wait_until_ready(unused_port)
-            acknowledged += _sign_and_kill(server, unused_port, round_number)
-        finally:
-            server.kill()
-            server.wait()
-    assert len(acknowledged) >= 40 + 55 + 70, "the server answered little before it died"
-    with lobby.database.read() as session:
-        petition = petitions.public(session, PETITION)
-        assert petitions.count(session, petition.id) == before, "nothing was confirmed"
-        assert recounts.wrong_signatures(session) == []
-    with lobby.database.write() as session:
-        outcomes = signatures.record(
-            session,
-            [replace(ANNA, email=address) for address in acknowledged],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-    assert not any(outcome.is_new for outcome in outcomes)
+def test_who_signs_while_the_database_is_away_is_asked_to_come_again(client: TestClient) -> None:
+    def fail(_requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        raise OperationalError("INSERT", {}, Exception("away"))
 
-
-def _serve(lobby: Lobby, port: int) -> "subprocess.Popen[bytes]":
-    environment = {
-        **os.environ,
-        "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
-        "LOBBY_DATABASE_URL": lobby.settings.database_url,
-        "LOBBY_SECRET_KEY": SECRET,
-        "LOBBY_WORKER": "off",
-    }
-    command = [str(Path(sys.executable).parent / "lobby"), "serve", "--port", str(port)]
-    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
-
-
-def _wait_until_ready(port: int) -> None:
-    for _ in range(100):
-        try:
-            httpx2.get(f"http://127.0.0.1:{port}/livez", timeout=1)
-        except httpx2.HTTPError:
-            time.sleep(0.1)
-        else:
-            return
-    raise AssertionError("the server did not start")
-
-
-def _sign_and_kill(server: "subprocess.Popen[bytes]", port: int, round_number: int) -> list[str]:
-    """Four clients sign, at most 300 times each; after some answers the server is killed, while the
-    others wait for theirs."""
-    answered: list[str] = []
-
-    def client(number: int) -> None:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=5) as http:
-            for count in range(300):
-                address = f"r{round_number}c{number}n{count}@example.org"
-                body = {"name": "Anna Example", "email": address, "postcode": CAN_SIGN}
-                try:
-                    response = http.post(f"/v1/petitions/{PETITION}/signatures", json=body)
-                except httpx2.HTTPError:
-                    return
-                if response.status_code == 201:
-                    answered.append(address)
-                if len(answered) == 40 + 15 * round_number:
-                    server.send_signal(signal.SIGKILL)
-
-    threads = [threading.Thread(target=client, args=(number,)) for number in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return answered
+    assert isinstance(client.app, FastAPI)
+    intake = client.app.state.intake = GroupCommit(fail)
+    intake.start()
+    body = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+    answer = client.post(f"/v1/petitions/{PETITION}/signatures", json=body)
+    intake.stop()
+    assert (answer.status_code, answer.json()["code"]) == (503, "database_unavailable")
+    assert int(answer.headers["Retry-After"]) > 0

@@ -1,9 +1,10 @@
 """What the public reads of campaigns, petitions and tallies, made once for all who read it."""
 
 import gzip
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeVar
+from uuid import UUID
 
 from fastapi import Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -21,12 +22,22 @@ from lobby.api.schemas.postcode import (
 )
 from lobby.api.schemas.tally import tally_answer
 from lobby.api.signed_answers import SignedAnswers
-from lobby.services import campaign_views, campaigns, petitions, seat_boards, seats, tallies
+from lobby.services import (
+    campaign_views,
+    campaigns,
+    confirmed_boards,
+    petitions,
+    seat_boards,
+    seats,
+    tallies,
+)
+from lobby.services.confirmed_boards import ConfirmedBoard
 from lobby.services.lobby import Lobby
 from lobby.services.prebuilt import Prebuilt
 
 WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
-MOST_KEYS, MOST_TALLIES = 1000, 50  # a tally has some 300 KB
+MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
+Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 House = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
 
@@ -62,27 +73,37 @@ class Kept:
 
 
 class PublicAnswers:
-    """By slug. What a key would see beyond it is not in here."""
+    """By slug; `confirmed` by petition. What a key would see beyond it is not in here."""
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
         self.campaigns = self._prebuilt(self._campaign)
         self.petitions = self._prebuilt(self._petition)
         self.tallies = self._prebuilt(self._tally, most_keys=MOST_TALLIES)
-        self.signed = self._prebuilt(self._signed)
-        self.house = self._prebuilt(self._house)
+        # Without counts, these stay as they are however many people confirm.
+        but_counts = lobby.database.read_version_but_counts
+        self.signed = self._prebuilt(self._signed, version=but_counts)
+        self.confirmed = self._prebuilt(self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
+        self.house = self._prebuilt(self._house, version=but_counts)
 
     def _prebuilt(
-        self, build: Callable[[Session, str], Value], *, most_keys: int = MOST_KEYS
-    ) -> Prebuilt[str, Value]:
+        self,
+        build: Callable[[Session, Key], Value],
+        *,
+        version: Callable[[], int] | None = None,
+        most_keys: int = MOST_KEYS,
+    ) -> Prebuilt[Key, Value]:
         database = self._lobby.database
 
-        def within(slug: str) -> Value:
+        def within(key: Key) -> Value:
             with database.read() as session:
-                return build(session, slug)
+                return build(session, key)
 
         return Prebuilt(
-            within, version=database.read_version, clock=self._lobby.clock, most_keys=most_keys
+            within,
+            version=version or database.read_version,
+            clock=self._lobby.clock,
+            most_keys=most_keys,
         )
 
     def _campaign(self, session: Session, slug: str) -> Kept:
@@ -103,6 +124,12 @@ class PublicAnswers:
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()
         return SignedAnswers(seat_boards.of_petition(session, slug, now=now))
+
+    def _confirmed(self, session: Session, petition_id: UUID) -> ConfirmedBoard:
+        lobby = self._lobby
+        return confirmed_boards.of_petition(
+            session, petition_id, keyring=lobby.keyring, now=lobby.clock()
+        )
 
     def _house(self, session: Session, _key: str) -> House:
         today = self._lobby.clock().date()

@@ -1,5 +1,7 @@
 """Signatures: the hot route, bulk, the links in mails, and reading one's own."""
 
+from typing import Any
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
@@ -15,6 +17,7 @@ from lobby.api.dependencies import (
     WriteSession,
 )
 from lobby.api.paging import ThePage
+from lobby.api.public_answers import PublicAnswers
 from lobby.api.schemas.letter import letter_text
 from lobby.api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from lobby.api.schemas.signature import (
@@ -28,14 +31,8 @@ from lobby.api.schemas.signature import (
     WatchAnswer,
     signature_answer,
 )
-from lobby.models import Campaign, Petition, Scope, Signature, SignatureState
-from lobby.services import (
-    letter_drafts,
-    petitions,
-    seat_views,
-    seat_watches,
-    signature_states,
-)
+from lobby.models import Scope, Signature, SignatureState
+from lobby.services import petitions, seat_watches, signature_states
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
 
@@ -64,7 +61,7 @@ async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
     lobby: Lobby = request.app.state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = await signing.confirm(request.app.state, signature_id)
-    return await run_in_threadpool(_confirmed_answer, lobby, signature)
+    return await run_in_threadpool(_confirmed_answer, request.app.state, signature)
 
 
 @router.post("/signatures/watch")
@@ -121,22 +118,19 @@ def read_signatures(
     return [signature_answer(*pair) for pair in found[: page.limit]]
 
 
-def _confirmed_answer(lobby: Lobby, signature: Signature) -> ConfirmedAnswer:
+def _confirmed_answer(state: Any, signature: Signature) -> ConfirmedAnswer:
+    lobby: Lobby = state.lobby
+    public_answers: PublicAnswers = state.public_answers
+    board = public_answers.confirmed.get(signature.petition_id)
     with lobby.database.read() as session:
-        petition = session.get_one(Petition, signature.petition_id)
-        campaign = session.get_one(Campaign, petition.campaign_id)
-        code, name = signature.constituency_code, signature.name.text
-        seen = seat_views.of_petition(session, petition, code, now=lobby.clock())
-        draft = letter_drafts.draft_for_seat(
-            session, campaign, code, name=name, keyring=lobby.keyring, now=lobby.clock()
-        )
-        return ConfirmedAnswer(
-            status=signature.state,
-            petition=PetitionCount(
-                slug=petition.slug, signature_count=petitions.count(session, petition.id)
-            ),
-            constituency=constituency_answer(seen.constituency),
-            member=member_answer(seen.member, seen.constituency),
-            letter=letter_text(draft),
-            can_watch=seat_watches.can_watch(campaign, seen.constituency, seen.member),
-        )
+        count = petitions.count(session, signature.petition_id)
+    code = signature.constituency_code
+    seen = board.seat(code)
+    return ConfirmedAnswer(
+        status=signature.state,
+        petition=PetitionCount(slug=board.petition.slug, signature_count=count),
+        constituency=constituency_answer(seen.constituency),
+        member=member_answer(seen.member, seen.constituency),
+        letter=letter_text(board.draft(code, name=signature.name.text)),
+        can_watch=board.can_watch(code),
+    )

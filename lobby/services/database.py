@@ -32,7 +32,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        self._version = 0  # of what the public can read, as far as this process changed it
+        # Of what the public can read, as far as this process changed it: all, and all but counts.
+        self._version = self._version_but_counts = 0
         if self.is_sqlite:
             folder = Path(url.removeprefix("sqlite:///")).parent
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,19 +46,25 @@ class Database:
             self._reader = self._writer
 
     @contextmanager
-    def write(self, *, is_public: bool = True) -> Iterator[Session]:
+    def write(self, *, is_public: bool = True, is_count: bool = False) -> Iterator[Session]:
         """A session in one transaction: committed at the end, rolled back on an error.
 
-        Without `is_public` nothing changes that the public can read, and prebuilt answers stay.
+        Without `is_public` nothing changes that the public can read, and prebuilt answers stay;
+        with `is_count` nothing but counts, and those stay that have none.
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
         if is_public:
             self._version += 1  # two at once may count as one: both make it another
+            self._version_but_counts += not is_count
 
     def read_version(self) -> int:
         """Changes with every commit of this process that changes what the public can read."""
         return self._version
+
+    def read_version_but_counts(self) -> int:
+        """As `read_version`, but stays where only counts changed."""
+        return self._version_but_counts
 
     @contextmanager
     def read(self) -> Iterator[Session]:

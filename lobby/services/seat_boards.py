@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlmodel import Session
 
@@ -25,8 +26,12 @@ class SeatBoard:
 
 def of_petition(session: Session, slug: str, *, now: datetime) -> SeatBoard:
     """In a fixed handful of statements. NotFound for a petition that the public does not see."""
-    petition = petitions.public(session, slug)
-    motion = campaigns.motion_of(session, petition.campaign_id)
+    return of_campaign(session, petitions.public(session, slug).campaign_id, now=now)
+
+
+def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> SeatBoard:
+    """As every petition of a campaign has it, whoever may see that."""
+    motion = campaigns.motion_of(session, campaign_id)
     positions = motions.positions(session, motion.id) if motion else {}
     house = seats.all_seats(session, today=now.date(), organisation_id=None)
     return SeatBoard(
