@@ -1,53 +1,119 @@
-"""Letters a second to a sink that answers at once: smtplib alone, our courier, and the worker.
+"""Mails a second to a sink that answers at once: smtplib alone, our courier, and the worker.
 
-All three hand over letters of the same form on one connection on loopback, in turns, so that what
-else the machine does falls on all of them. The worker is the loop of `lobby worker` with SQLite on
-disk: it claims, renders, commits to each dot and records each answer. Run it as it is:
-`.venv/bin/python bench/bench_post.py`.
+All hand over mails of the same form on loopback, in turns, so that what else the machine does falls
+on all of them. The worker is the loop of `lobby worker` with SQLite on disk: it claims, makes,
+commits to each letter's dot and records each answer; with letters on one connection and on four,
+and with mails that ask to confirm a signature, which need no commit to a dot.
 """
 
 import smtplib
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from email.message import EmailMessage
 from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
+
+import sqlalchemy as sa
 
 from drills import filling
 from drills.post_room import settings_of, sink
 from lobby import logs, worker
-from lobby.models import MessageState
-from lobby.services import mail
+from lobby.models import (
+    Letter,
+    LetterState,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+    Signature,
+    SignatureState,
+)
+from lobby.models.base import table_of
+from lobby.services import demonstration, mail, signatures
 from lobby.services.couriers import make_courier
 from lobby.services.lobby import Lobby, open_lobby, utc_now
 from lobby.services.mail import Mail
+from lobby.services.signatures import SignatureRequest
 
+_letter, _outbox, _signature = table_of(Letter), table_of(OutboxMessage), table_of(Signature)
 ROUNDS = 7
-LETTERS = 100  # a round, for each loop; a multiple of the worker's batch
+AT_ONCE = 100
+MAILS = 100  # a round, for each loop; a multiple of the worker's batch
 
 
 def main() -> None:
     """Print a table of Markdown: medians, each as a share of smtplib alone."""
     logs.configure(level="ERROR")
-    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        record = folder / "sink.tsv"
-        with sink(record, "--calm", "--unsynced") as address:
-            settings = settings_of(folder).model_copy(update={"smtp_url": address})
-            lobby = open_lobby(settings)
-            filling.fill(lobby, LETTERS * (ROUNDS + 1))
-            rates = measure(
-                {
-                    "smtplib alone": lambda: smtplib_alone(address),
-                    "the courier alone": lambda: courier_alone(address),
-                    "the worker": lambda: whole_worker(lobby),
-                }
-            )
-            lobby.close()
+        address = stack.enter_context(sink(folder / "sink.tsv", "--calm", "--unsynced"))
+        one = stack.enter_context(opened(folder / "one", address, connections=1))
+        four = stack.enter_context(opened(folder / "four", address, connections=4))
+        asking = stack.enter_context(opened(folder / "asking", address, connections=4))
+        filling.fill(one, MAILS * (ROUNDS + 1))
+        filling.fill(four, MAILS * (ROUNDS + 1))
+        ask_to_confirm(asking, MAILS * (ROUNDS + 1))
+        for lobby, kind in (
+            (one, MessageKind.LETTER),
+            (four, MessageKind.LETTER),
+            (asking, MessageKind.CONFIRM_SIGNATURE),
+        ):
+            leave_only(lobby, kind)
+        rates = measure(
+            {
+                "smtplib alone": lambda: smtplib_alone(address),
+                "the courier alone": lambda: courier_alone(address),
+                "the worker, letters, one connection": lambda: whole_worker(one),
+                "the worker, letters, four connections": lambda: whole_worker(four),
+                "the worker, mails to confirm": lambda: whole_worker(asking),
+            }
+        )
     tell(rates)
+
+
+@contextmanager
+def opened(folder: Path, address: str, *, connections: int) -> Iterator[Lobby]:
+    """A service of its own, with an empty database."""
+    told = {"smtp_url": address, "smtp_connections": connections}
+    lobby = open_lobby(settings_of(folder).model_copy(update=told))
+    try:
+        yield lobby
+    finally:
+        lobby.close()
+
+
+def ask_to_confirm(lobby: Lobby, count: int) -> None:
+    """Signatures that wait for their mail."""
+    filling.fill(lobby, 1)
+    for start in range(0, count, AT_ONCE):
+        requests = [
+            SignatureRequest(
+                demonstration.about().petition, "Anna Example", f"a{number}@example.org", "EH1 1YZ"
+            )
+            for number in range(start, start + AT_ONCE)
+        ]
+        with lobby.database.write() as session:
+            lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
+            signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
+
+
+def leave_only(lobby: Lobby, kind: MessageKind) -> None:
+    """Drop what the demonstration left of other kinds, and mails of which nothing would come."""
+    wanted = sa.and_(_outbox.c.kind == kind, _outbox.c.subject_id.in_(_going(kind)))
+    with lobby.database.write() as session:
+        session.connection().execute(
+            sa.update(_outbox).where(~wanted).values(state=MessageState.DROPPED)
+        )
+
+
+def _going(kind: MessageKind) -> sa.Select[tuple[UUID]]:
+    if kind is MessageKind.LETTER:
+        return sa.select(_letter.c.id).where(_letter.c.state == LetterState.QUEUED)
+    return sa.select(_signature.c.id).where(_signature.c.state == SignatureState.PENDING)
 
 
 def measure(loops: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
@@ -68,9 +134,9 @@ def smtplib_alone(address: str) -> float:
     with smtplib.SMTP(place.hostname or "", place.port or 0) as smtp:
         smtp.ehlo()
         start = time.perf_counter()
-        for _ in range(LETTERS):
+        for _ in range(MAILS):
             smtp.sendmail(sender, recipient, content)
-        return LETTERS / (time.perf_counter() - start)
+        return MAILS / (time.perf_counter() - start)
 
 
 def courier_alone(address: str) -> float:
@@ -78,17 +144,17 @@ def courier_alone(address: str) -> float:
     message, courier = mail.sealed(letter()), make_courier(address)
     courier.deliver(message, lambda: True)  # the connection
     start = time.perf_counter()
-    for _ in range(LETTERS):
+    for _ in range(MAILS):
         assert courier.deliver(message, lambda: True).state is MessageState.ACCEPTED
     took = time.perf_counter() - start
     courier.close()
-    return LETTERS / took
+    return MAILS / took
 
 
 def whole_worker(lobby: Lobby) -> float:
     """The worker, until it has delivered as many."""
     start, delivered = time.perf_counter(), 0
-    while delivered < LETTERS:
+    while delivered < MAILS:
         claimed = worker.deliver_due(lobby)
         assert claimed, "nothing is due: something holds the letters back"
         delivered += claimed
