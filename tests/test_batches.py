@@ -6,7 +6,7 @@ Every batch runs on both databases, and after each the tally is the count of the
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from uuid import UUID
 
@@ -510,50 +510,55 @@ def test_a_signature_withdrawn_at_the_same_moment_is_not_counted(
     assert count(lobby) == before + 2
 
 
-def test_batches_in_opposite_orders_never_wait_in_a_circle(lobby: Lobby, beside: Database) -> None:
-    before = count(lobby)
-    batches = [
-        [person(n, postcode=POSTCODES[n % 6]) for n in range(size)] for size in (60, 90, 120)
-    ]
-    for batch in batches:
-        _at_once(
-            lambda batch=batch: record(lobby, *batch),  # type: ignore[misc] # bound now
-            lambda batch=batch: _record_beside(beside, lobby, batch[::-1]),  # type: ignore[misc] # bound now
+def test_batches_in_opposite_orders_never_sign_in_a_circle(lobby: Lobby, beside: Database) -> None:
+    batch = [person(n, postcode=POSTCODES[n % 6]) for n in range(41)]
+    with adding(lobby, people=41, names=41, mails=82):
+        _both_half_way(
+            lobby,
+            lambda session: recorded(session, lobby, [batch[20]]),
+            (lobby.database, lambda session: recorded(session, lobby, batch)),
+            (beside, lambda session: recorded(session, lobby, batch[::-1])),
         )
-        ids = signed(lobby, *batch)
-        _at_once(
-            lambda ids=ids: confirm(lobby, *ids),  # type: ignore[misc] # bound now
-            lambda ids=ids: _confirm_beside(beside, lobby, ids[::-1]),  # type: ignore[misc] # bound now
-        )
-    assert count(lobby) == before + 120
 
 
-def _record_beside(beside: Database, lobby: Lobby, batch: list[SignatureRequest]) -> None:
-    with beside.write() as session:
-        recorded(session, lobby, batch)
+def test_batches_in_opposite_orders_never_confirm_in_a_circle(
+    lobby: Lobby, beside: Database
+) -> None:
+    ids = signed(lobby, *(person(n, postcode=POSTCODES[n % 6]) for n in range(41)))
+    before, now = count(lobby), lobby.clock()
+    _both_half_way(
+        lobby,
+        lambda session: signature_states.get(session, ids[20], for_update=True),
+        (lobby.database, lambda session: signature_states.confirm_all(session, ids, now=now)),
+        (beside, lambda session: signature_states.confirm_all(session, ids[::-1], now=now)),
+    )
+    assert count(lobby) == before + 41
 
 
-def _confirm_beside(beside: Database, lobby: Lobby, ids: list[UUID]) -> None:
-    with beside.write() as session:
-        signature_states.confirm_all(session, ids, now=lobby.clock())
-
-
-def _at_once(*actions: Callable[[], object]) -> None:
+def _both_half_way(lobby: Lobby, hold: Write, *writes: tuple[Database, Write]) -> None:
+    """Let two write while a third holds what is in the middle of both, and then lets go of it: who
+    went another way than the other would by now hold what the other needs next."""
     errors: list[Exception] = []
-    start = threading.Barrier(len(actions))
 
-    def run(action: Callable[[], object]) -> None:
-        start.wait(5)
+    def run(database: Database, write: Write) -> None:
         try:
-            action()
+            with database.write() as session:
+                write(session)
         except Exception as error:
             errors.append(error)
 
-    threads = [threading.Thread(target=run, args=(action,)) for action in actions]
-    for thread in threads:
-        thread.start()
+    threads = [threading.Thread(target=run, args=each) for each in writes]
+    third = Database(lobby.database.url)
+    with suppress(_Undone), third.write() as session:
+        hold(session)
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.7)
+        assert all(thread.is_alive() for thread in threads), "they did not wait"
+        raise _Undone
     for thread in threads:
         thread.join(60)
+    third.close()
     assert errors == []
 
 
