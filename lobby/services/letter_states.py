@@ -32,7 +32,29 @@ from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, Pace
 
 _letter = table_of(Letter)
-_COUNTED = (_letter.c.campaign_id, _letter.c.motion_id, _letter.c.constituency_code)
+# Put together once: for each letter that would cost more than to send them.
+_IS_IT = _letter.c.id == sa.bindparam("letter")
+_COUNTED = (
+    sa.select(
+        _letter.c.campaign_id,
+        _letter.c.motion_id,
+        _letter.c.constituency_code,
+        _letter.c.wants_copy,
+    )
+    .where(_IS_IT)
+    .with_for_update()
+)
+_SENT = (
+    sa.update(_letter)
+    .where(_IS_IT)
+    .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("now"))
+)
+_NOT_SENT = (
+    sa.update(_letter)
+    .where(_IS_IT)
+    .values(state=sa.bindparam("ended"), reason=sa.bindparam("detail"))
+)
+_STATE = sa.select(_letter.c.state).where(_IS_IT).with_for_update()
 
 
 def confirm(
@@ -123,8 +145,8 @@ def hold(
 
 def is_still_wanted(session: Session, letter_id: UUID) -> bool:
     """Asked under a lock in the transaction that commits to the dot: not cancelled meanwhile."""
-    statement = sa.select(_letter.c.state).where(_letter.c.id == letter_id).with_for_update()
-    state: LetterState | None = session.connection().execute(statement).scalar()
+    told = {"letter": letter_id}
+    state: LetterState | None = session.connection().execute(_STATE, told).scalar()
     return state is LetterState.QUEUED
 
 
@@ -147,15 +169,13 @@ def delivered(
         return
     # Under a lock: a copy that is asked for right now is queued here or there, never by neither.
     # Without the words, which are sealed: how it ended is written down whether they open or not.
-    statement = sa.select(*_COUNTED, _letter.c.wants_copy).where(_letter.c.id == letter_id)
-    *counted, wants_copy = session.connection().execute(statement.with_for_update()).one()
+    its = {"letter": letter_id}
+    *counted, wants_copy = session.connection().execute(_COUNTED, its).one()
     is_sent = ended is LetterState.SENT
-    values = {"state": ended, "reason": None if is_sent else detail}
-    session.connection().execute(
-        sa.update(_letter)
-        .where(_letter.c.id == letter_id)
-        .values(values | ({"sent_at": now} if is_sent else {}))
-    )
+    if is_sent:
+        session.connection().execute(_SENT, its | {"now": now})
+    else:
+        session.connection().execute(_NOT_SENT, its | {"ended": ended, "detail": detail})
     if is_sent:
         tallies.add_letter(session, *counted)
     if is_sent and wants_copy:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -267,13 +268,21 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[
 
 def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
-    result = session.connection().execute(
+    told = {f"new_{name}": value for name, value in values.items()}
+    told |= {"message": message.id, "held_attempt": message.attempt}
+    result = session.connection().execute(_moving(held, tuple(values)), told)
+    return result.rowcount == 1
+
+
+@lru_cache(maxsize=50)
+def _moving(held: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
+    """Put together once: that costs more than to send it."""
+    return (
         sa.update(_outbox)
         .where(
-            _outbox.c.id == message.id,
-            _outbox.c.attempt == message.attempt,
+            _outbox.c.id == sa.bindparam("message"),
+            _outbox.c.attempt == sa.bindparam("held_attempt"),
             _outbox.c.state.in_(held),
         )
-        .values(**values)
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
     )
-    return result.rowcount == 1
