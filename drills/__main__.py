@@ -6,13 +6,11 @@ Made for an idle machine; `--help` tells how to run less.
 import argparse
 import signal
 import sys
-import tempfile
 from dataclasses import fields
-from pathlib import Path
 
 from drills.ledger import Found
 from drills.post_room import MOST_KILLS, MOST_LETTERS, Drill, Outcome, run, settings_of
-from drills.postgres import postgres
+from drills.postgres import fresh_database
 
 CREWS = [("sqlite", 1), ("postgresql", 1), ("postgresql", 2), ("postgresql", 4)]
 HEAD = ("database", "workers", "killed at work", "letters a second")
@@ -59,12 +57,8 @@ def _table(title: str, drills: list[tuple[str, Drill]]) -> bool:
 
 
 def _run(backend: str, drill: Drill) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="drill-") as name:
-        folder = Path(name)
-        if backend == "sqlite":
-            return run(drill, settings_of(folder))
-        with postgres(folder / "pg") as url:
-            return run(drill, settings_of(folder, url))
+    with fresh_database(backend) as (folder, url):
+        return run(drill, settings_of(folder, url))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A real PostgreSQL for a drill or a bench, thrown away afterwards."""
+"""Databases for a drill or a bench, thrown away afterwards."""
 
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,3 +23,15 @@ def postgres(folder: Path) -> Iterator[str]:
         yield address.render_as_string(hide_password=False)
     finally:
         server.cleanup()
+
+
+@contextmanager
+def fresh_database(backend: str) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address of an empty database; '' where that is SQLite in the folder."""
+    with tempfile.TemporaryDirectory(prefix="drill-") as name:
+        folder = Path(name)
+        if backend == "sqlite":
+            yield folder, ""
+        else:
+            with postgres(folder / "pg") as url:
+                yield folder, url

@@ -10,16 +10,14 @@ import json
 import random
 import signal
 import sys
-import tempfile
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import uvloop
 
 from drills import filling, signature_ledger
 from drills.crowd import MOST_CONNECTIONS, Crowd, Errand
 from drills.post_room import settings_of
-from drills.postgres import postgres
+from drills.postgres import fresh_database
 from drills.signature_ledger import Found, Ledger
 from drills.storm import Course, Server, Storm, serving
 from lobby.services.lobby import Lobby, open_lobby
@@ -171,12 +169,8 @@ def _arguments() -> argparse.Namespace:
 
 
 def _run_on(backend: str, drill: Drill) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="drill-") as name:
-        folder = Path(name)
-        if backend == "sqlite":
-            return run(drill, settings_of(folder))
-        with postgres(folder / "pg") as url:
-            return run(drill, settings_of(folder, url))
+    with fresh_database(backend) as (folder, url):
+        return run(drill, settings_of(folder, url))
 
 
 if __name__ == "__main__":

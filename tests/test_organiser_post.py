@@ -527,7 +527,8 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
     deliver()
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = post_glance.glance(session, campaign, pace=lobby.pace, now=clock.now)
+        relay, pace = lobby.courier.relay, lobby.pace
+        found = post_glance.glance(session, campaign, relay=relay, pace=pace, now=clock.now)
     seen = {pile: count for pile, count in found.piles.items() if count}
     sent_ones = seen.pop(Pile.SENT)
     assert seen == {

@@ -75,7 +75,7 @@ def downgrade() -> None:
             op.drop_column(table, name)
     # What the older program does not know cannot be kept.
     listed = ", ".join(f"'{kind}'" for kind in NEW_MESSAGES)
-    op.execute(f"DELETE FROM outbox_message WHERE kind IN ({listed})")  # noqa: S608 - fixed
+    op.execute(f"DELETE FROM outbox_message WHERE kind IN ({listed})")  # noqa: S608 - a fixed text
     _change_kinds(OLD_MESSAGES)
 
 

@@ -12,6 +12,7 @@ import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 from lobby.models import Keyring
@@ -32,7 +33,7 @@ class BounceAddress:
     def sender_of(self, message_id: UUID) -> str:
         """The envelope sender of a message, by the outbox's id."""
         local, _, domain = self.address.rpartition("@")
-        code = _code(self._keys()[-1], message_id)  # the newest
+        code = _code(self._keys[-1], message_id)  # the newest
         tag = base64.b32encode(message_id.bytes + code).decode().lower()
         return f"{local}+{tag}@{domain}"
 
@@ -56,9 +57,10 @@ class BounceAddress:
         except binascii.Error:
             return None
         message_id, code = UUID(bytes=content[:-_MAC]), content[-_MAC:]
-        is_ours = any(hmac.compare_digest(code, _code(key, message_id)) for key in self._keys())
+        is_ours = any(hmac.compare_digest(code, _code(key, message_id)) for key in self._keys)
         return message_id if is_ours else None
 
+    @cached_property
     def _keys(self) -> list[bytes]:
         """Oldest first. One purpose has one key, so that no code is good for another."""
         return [

@@ -69,7 +69,7 @@ def _plan(table: sa.Table, names: tuple[str, ...], dialect: Dialect, is_ignoring
     arrays = ", ".join(
         f"%s::{_without_length(column.type.compile(dialect))}[]" for column in columns
     )
-    return _Plan(f"{target} SELECT * FROM unnest({arrays}){tail}", processors)  # noqa: S608
+    return _Plan(f"{target} SELECT * FROM unnest({arrays}){tail}", processors)  # noqa: S608 - our names only
 
 
 def _without_length(name: str) -> str:

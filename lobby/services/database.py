@@ -174,7 +174,7 @@ def migrate(database: Database, revision: str = "head") -> None:
     """Bring the schema to `revision`, up or down, in one transaction. Invalid where it is none."""
     # Only here: a server at head has no use for the library, which costs 10 MB and a tenth of a
     # second at each start.
-    from lobby.services import migrations  # noqa: PLC0415
+    from lobby.services import migrations  # noqa: PLC0415 - see above
 
     with database.connection() as connection:
         migrations.run(connection, revision, current=_current_revision(connection))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 
 import httpx2
 
@@ -44,7 +45,7 @@ class Lobby:
     clock: Clock
     signer: DkimSigner | None = None
 
-    @property
+    @cached_property
     def post(self) -> Post:
         """What mails are rendered with."""
         settings = self.settings
@@ -57,13 +58,13 @@ class Lobby:
             signer=self.signer,
         )
 
-    @property
+    @cached_property
     def bounces(self) -> BounceAddress | None:
         """Where reports of what could not be delivered go, if they have an address of their own."""
         address = self.settings.bounce_address
         return BounceAddress(address, self.keyring) if address else None
 
-    @property
+    @cached_property
     def pace(self) -> Pace:
         """What letters to MPs keep to."""
         return Pace(QuietHours.from_text(self.settings.quiet_hours))

@@ -11,21 +11,24 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, func, select
 
 from lobby.models import Campaign, Letter, LetterState, Member, MessageState, OutboxMessage
-from lobby.services import post_room
+from lobby.services import post_room, relays
 from lobby.services.errors import NotFound
 from lobby.services.pacing import WHILE_PAUSED, Pace
 from lobby.services.post_room import PostedLetter, PostView
+from lobby.services.relays import RelayView
 
 # A worker takes what is due within a second, unless it is busy.
 LATE_AFTER = timedelta(minutes=10)
 
 
 class Flow(StrEnum):
-    """Whether post flows. `late`: letters are due, and nothing takes them."""
+    """Whether post flows. `resting`: the mail server is left alone for a while. `late`: letters are
+    due, and nothing takes them."""
 
     PAUSED = "paused"
     EMPTY = "empty"
     QUIET = "quiet"
+    RESTING = "resting"
     LATE = "late"
     PUT_OFF = "put_off"
     FLOWING = "flowing"
@@ -67,6 +70,7 @@ class Glance:
 
     flow: Flow
     view: PostView
+    relay: RelayView
     piles: dict[Pile, int]
     next_at: datetime | None
     opens_at: datetime | None
@@ -88,18 +92,21 @@ class Figures:
     is_paused: bool = False
 
 
-def glance(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> Glance:
-    """How a campaign's post stands."""
+def glance(
+    session: Session, campaign: Campaign, *, relay: str, pace: Pace, now: datetime
+) -> Glance:
+    """How a campaign's post stands; `relay` is the name of the mail server that takes it."""
     view = post_room.view(session, campaign)
+    server = relays.view(session, relay, now=now)
     kept = post_room.pace_of(session, campaign, pace)
     opens_at = kept.quiet.next_open(now) if kept.is_quiet(now) and view.next_at else None
-    next_at = max(view.next_at, opens_at) if view.next_at and opens_at else view.next_at
+    not_before = [moment for moment in (opens_at, server.resting_until) if moment]
+    next_at = max([view.next_at, *not_before]) if view.next_at else None
     piles = {pile: view.counts[state] for state, pile in _PILES.items()}
-    bounced = _bounced(session, campaign.id)
-    piles |= {Pile.PUT_OFF: view.deferred, Pile.BOUNCED: bounced}
+    piles |= {Pile.PUT_OFF: view.deferred, Pile.BOUNCED: view.bounced}
     piles[Pile.WAITING] -= view.deferred
-    piles[Pile.REFUSED] -= bounced
-    return Glance(_flow(view, kept, now), view, piles, next_at, opens_at)
+    piles[Pile.REFUSED] -= view.bounced
+    return Glance(_flow(view, server, kept, now), view, server, piles, next_at, opens_at)
 
 
 def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, Figures]:
@@ -184,27 +191,20 @@ def said(posted: PostedLetter) -> str | None:
     return posted.letter.reason
 
 
-def _flow(view: PostView, pace: Pace, now: datetime) -> Flow:
+def _flow(view: PostView, server: RelayView, pace: Pace, now: datetime) -> Flow:
     if view.paused_at is not None:
         return Flow.PAUSED
     if view.next_at is None:
         return Flow.EMPTY
     if pace.is_quiet(now):
         return Flow.QUIET
+    if server.is_resting:
+        return Flow.RESTING
     # What came due in the quiet hours is not late the moment they end.
     if view.next_at < now - LATE_AFTER and not pace.is_quiet(now - LATE_AFTER):
         return Flow.LATE
     is_all_put_off = view.deferred == view.counts[LetterState.QUEUED]
     return Flow.PUT_OFF if is_all_put_off else Flow.FLOWING
-
-
-def _bounced(session: Session, campaign_id: UUID) -> int:
-    statement = select(func.count()).where(
-        Letter.campaign_id == campaign_id,
-        Letter.state == LetterState.REJECTED,
-        col(Letter.bounced_at).is_not(None),
-    )
-    return session.exec(statement).one()
 
 
 def _only(pile: Pile | None) -> tuple[Any, ...]:

@@ -20,7 +20,6 @@ from lobby.services import (
     letter_answers,
     post_glance,
     post_room,
-    relays,
     texts,
 )
 from lobby.services.errors import Invalid
@@ -254,7 +253,9 @@ def _page(
     status: int = 200,
 ) -> Response:
     now, wanted = lobby.clock(), Page(cursor, LETTERS)
-    glance = post_glance.glance(session, campaign, pace=lobby.pace, now=now)
+    glance = post_glance.glance(
+        session, campaign, relay=lobby.courier.relay, pace=lobby.pace, now=now
+    )
     found = post_glance.page(
         session, campaign, pile=show, after=wanted.after, limit=wanted.limit + 1
     )
@@ -268,7 +269,6 @@ def _page(
         labels=LABELS,
         piles_of=Pile,
         glance=glance,
-        relay=relays.view(session, lobby.courier.relay, now=now),
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
         piles=[pile for pile in Pile if glance.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,

@@ -81,11 +81,11 @@ class _Round:
 
     def __init__(self, lobby: Lobby, claimed: list[OutboxMessage]) -> None:
         self._lobby = lobby
+        self._claimed = len(claimed)
         self._left = deque(claimed)
         self._share = 1
         self._ledger = Ledger(lobby)
         self._lock = threading.Lock()
-        self._attempted = 0
         self._trouble: list[str] = []  # with the relay, in a row
         self._has_answered = False
 
@@ -98,7 +98,7 @@ class _Round:
                 done.result()
         left, trouble = list(self._left), self._trouble
         self._ledger.end_round(left, trouble, has_answered=self._has_answered)
-        return self._attempted
+        return self._claimed - len(left)
 
     def _work(self) -> None:
         while few := self._next():
@@ -133,7 +133,6 @@ class _Round:
 
     def _attempt(self, message: OutboxMessage, made: dict[UUID, Envelope | Dropped]) -> Delivery:
         """Whatever goes wrong with one message goes wrong with it alone."""
-        self._attempted += 1
         rendered = made.get(message.id)
         if rendered is None:
             return TAKEN_OVER
