@@ -1,7 +1,7 @@
 """Petitions and how many signed them."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from sqlmodel import Session, col, func, select
@@ -9,6 +9,22 @@ from sqlmodel import Session, col, func, select
 from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.organisations import add_unique
+
+
+class Closable(Protocol):
+    """What says whether signatures are taken: a petition, or those columns of one."""
+
+    @property
+    def slug(self) -> str:
+        """In its address."""
+
+    @property
+    def state(self) -> PetitionState:
+        """As its organisation set it."""
+
+    @property
+    def closes_at(self) -> datetime | None:
+        """None where it has no end."""
 
 
 def create(
@@ -89,14 +105,14 @@ def count(session: Session, petition_id: UUID) -> int:
     return counts(session, [petition_id])[petition_id]
 
 
-def is_open(petition: Petition, *, campaign_status: CampaignStatus, now: datetime) -> bool:
+def is_open(petition: Closable, *, campaign_status: CampaignStatus, now: datetime) -> bool:
     """True while signatures are taken: the petition and its campaign are open, and in time."""
     in_time = petition.closes_at is None or now < petition.closes_at
     both_open = petition.state is PetitionState.OPEN and campaign_status is CampaignStatus.OPEN
     return both_open and in_time
 
 
-def require_open(petition: Petition, *, campaign_status: CampaignStatus, now: datetime) -> None:
+def require_open(petition: Closable, *, campaign_status: CampaignStatus, now: datetime) -> None:
     """Conflict where a petition takes no signatures; a draft is NotFound."""
     if PetitionState.DRAFT is petition.state or campaign_status is CampaignStatus.DRAFT:
         raise NotFound("petition_unknown", f"There is no petition '{petition.slug}'.")

@@ -11,13 +11,14 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from lobby.models import (
     Campaign,
     Keyring,
     MessageKind,
     Petition,
+    PetitionState,
     Private,
     Signature,
     SignatureState,
@@ -38,10 +39,19 @@ _signature = table_of(Signature)
 _OF_SUPPORTERS = sa.select(
     _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
 ).where(_signature.c.supporter_id.in_(sa.bindparam("supporters", expanding=True)))
+# Columns and not a Petition: making the object costs more than to find the row.
+_petition, _campaign = table_of(Petition), table_of(Campaign)
 _BY_SLUG = (
-    select(Petition, col(Campaign.status))
-    .join(Campaign, col(Campaign.id) == Petition.campaign_id)
-    .where(col(Petition.slug).in_(sa.bindparam("slugs", expanding=True)))
+    sa.select(
+        _petition.c.id,
+        _petition.c.slug,
+        _petition.c.organisation_id,
+        _petition.c.state,
+        _petition.c.closes_at,
+        _campaign.c.status,
+    )
+    .join(_campaign, _campaign.c.id == _petition.c.campaign_id)
+    .where(_petition.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 )
 
 
@@ -78,13 +88,24 @@ class Outcome:
     error: LobbyError | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _PetitionRow:
+    """What writing a signature down needs to know of its petition."""
+
+    id: UUID
+    slug: str
+    organisation_id: UUID
+    state: PetitionState
+    closes_at: datetime | None
+
+
 @dataclass(slots=True)
 class _Entry:
     """One request on its way through `record`."""
 
     place: int
     request: SignatureRequest
-    petition: Petition
+    petition: _PetitionRow
     code: str
     address: supporters.Address
     supporter_id: UUID
@@ -143,9 +164,10 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
-) -> dict[str, Petition | LobbyError]:
-    found: dict[str, Petition | LobbyError] = {}
-    for petition, status in session.exec(_BY_SLUG, params={"slugs": list(slugs)}):
+) -> dict[str, _PetitionRow | LobbyError]:
+    found: dict[str, _PetitionRow | LobbyError] = {}
+    for *values, status in session.connection().execute(_BY_SLUG, {"slugs": list(slugs)}):
+        petition = _PetitionRow(*values)
         try:
             petitions.require_open(petition, campaign_status=status, now=now)
             found[petition.slug] = petition
@@ -157,7 +179,7 @@ def _open_petitions(
 def _entry(
     place: int,
     request: SignatureRequest,
-    found: dict[str, Petition | LobbyError],
+    found: dict[str, _PetitionRow | LobbyError],
     postcodes: Lookup,
     keyring: Keyring,
 ) -> _Entry:
