@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import pytest
 from fastapi import FastAPI
@@ -316,6 +316,27 @@ def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
     assert first == plain == again
 
 
+@pytest.mark.parametrize(
+    ("typed", "is_known"),
+    [
+        (CAN_SIGN, True),
+        (quote(CAN_SIGN.lower()), True),
+        (CAN_SIGN.replace(" ", ""), True),
+        ("ZZ1%201ZZ", False),
+        ("NONSENSE", False),
+        ("M1%C2%A01AE", False),
+        ("JE2%203AB", True),
+    ],
+)
+def test_a_postcode_is_answered_the_same_however_it_is_typed(
+    pair: Pair, typed: str, is_known: bool
+) -> None:
+    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the house is at hand
+    hot, plain, is_its_own = pair.ask("GET", f"/v1/postcodes/{typed}")
+    assert hot == plain
+    assert is_its_own is is_known
+
+
 @pytest.mark.parametrize("name", ["a field twice", "with everything", "spaces around", "in pieces"])
 def test_what_is_written_down_is_the_same(pair: Pair, lobby: Lobby, name: str) -> None:
     _, path, parts = GOOD[name]
@@ -392,11 +413,11 @@ def test_a_database_in_trouble_is_told_the_same_way(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_metrics_name_the_same_route(pair: Pair) -> None:
-    for path in READS:
+    for path in (*READS, f"/v1/postcodes/{CAN_SIGN}"):
         pair.ask("GET", path)
     pair.ask("POST", SIGN, **sent(ANNA))
     told = _told(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
-    for template in (hot_route.SIGN, *hot_route.READS):
+    for template in (hot_route.SIGN, hot_route.POSTCODE, *hot_route.READS):
         methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', told))
         assert methods >= {"POST" if template == hot_route.SIGN else "GET"}
     assert PETITION not in told

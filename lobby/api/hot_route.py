@@ -11,9 +11,10 @@ from typing import Any
 
 from pydantic import ValidationError
 from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lobby.api import errors, signing
+from lobby.api import errors, postcodes, signing
 from lobby.api.schemas.signature import NewSignature
 from lobby.services.errors import LobbyError
 
@@ -24,14 +25,16 @@ READS = {
     "/v1/campaigns/{slug}": "campaigns",
     "/v1/campaigns/{slug}/tally": "tallies",
 }
+POSTCODE = "/v1/postcodes/{postcode}"
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(template.replace("{slug}", "([a-z0-9-]{1,80})"))
+    slugs = template.replace("{slug}", "([a-z0-9-]{1,80})")
+    return re.compile(slugs.replace("{postcode}", "([A-Za-z0-9 ]{5,9})"))
 
 
 _JSON = (b"content-type", b"application/json")
-_SIGN = _pattern(SIGN)
+_SIGN, _POSTCODE = _pattern(SIGN), _pattern(POSTCODE)
 _READS = [(_pattern(template), template, name) for template, name in READS.items()]
 
 
@@ -48,9 +51,17 @@ class HotRoute:
             if b"authorization" not in headers and not scope["query_string"]:
                 if scope["method"] == "POST":
                     return await self._post(scope, receive, send, headers)
-                if scope["method"] == "GET" and await _read(scope, receive, send, headers):
-                    return None
+                if scope["method"] == "GET":
+                    return await self._get(scope, receive, send, headers)
         return await self._app(scope, receive, send)
+
+    async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
+        """With what is at hand as bytes, or as good as that; the other way does the work."""
+        response, template = _at_hand(scope, headers)
+        if response is None:
+            return await self._app(scope, receive, send)
+        scope["route_template"] = template
+        return await response(scope, receive, send)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
         found = _SIGN.fullmatch(scope["path"])
@@ -78,18 +89,20 @@ async def _sign(scope: Scope, receive: Receive, send: Send, slug: str, body: New
     await send({"type": "http.response.body", "body": content})
 
 
-async def _read(scope: Scope, receive: Receive, send: Send, headers: Any) -> bool:
-    """Answer with what is at hand as bytes; False where there is nothing, or CSV is asked for."""
+def _at_hand(scope: Scope, headers: Any) -> tuple[Response | None, str]:
+    """An answer and its route; None where there is none, or CSV is asked for."""
+    path, state = scope["path"], scope["app"].state
+    if found := _POSTCODE.fullmatch(path):
+        answer = postcodes.at_hand(state, found[1])
+        if answer is None:
+            return None, POSTCODE
+        return Response(answer.model_dump_json(), media_type="application/json"), POSTCODE
     for pattern, template, name in _READS:
-        found = pattern.fullmatch(scope["path"])
+        found = pattern.fullmatch(path)
         if found and b"text/csv" not in headers.get(b"accept", b""):
-            kept = getattr(scope["app"].state.public_answers, name).at_hand(found[1])
-            if kept is None:
-                return False
-            scope["route_template"] = template
-            await kept.response(Request(scope))(scope, receive, send)
-            return True
-    return False
+            kept = getattr(state.public_answers, name).at_hand(found[1])
+            return kept and kept.response(Request(scope)), template
+    return None, ""
 
 
 def _parsed(content: bytes) -> NewSignature | None:
