@@ -23,7 +23,7 @@ from sqlmodel import Session
 from lobby import logs
 from lobby.services import demonstration, outbox, petitions, recounts, signature_states
 from lobby.services.database import Database, migrate
-from lobby.services.lobby import open_lobby, utc_now
+from lobby.services.lobby import Lobby, open_lobby, utc_now
 from lobby.services.postcode_import import import_postcodes
 from lobby.settings import Settings
 
@@ -58,16 +58,14 @@ def main() -> None:
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        with database_of(
-            "sqlite", folder / "sqlite", f"sqlite:///{folder}/sqlite/lobby.db"
-        ) as found:
-            measure("SQLite", found)
+        with lobby_of("sqlite", folder / "sqlite", f"sqlite:///{folder}/sqlite/lobby.db") as found:
+            measure("SQLite", found.database)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             server = get_server(folder / "pg", cleanup_mode="delete")
         try:
-            with database_of("postgresql", folder / "data", server.get_uri()) as found:
-                measure("PostgreSQL", found)
+            with lobby_of("postgresql", folder / "data", server.get_uri()) as found:
+                measure("PostgreSQL", found.database)
         finally:
             server.cleanup()
 
@@ -101,8 +99,8 @@ def expire(session: Session) -> None:
 
 
 @contextmanager
-def database_of(kind: str, folder: Path, url: str) -> Iterator[Database]:
-    """A lobby's database, with the demonstration and a million signatures more."""
+def lobby_of(kind: str, folder: Path, url: str) -> Iterator[Lobby]:
+    """With the demonstration and a million signatures more."""
     folder.mkdir(parents=True)
     settings = Settings(data_dir=folder, database_url=url, secret_key="for a benchmark " * 3)
     import_postcodes(demonstration.POSTCODES, settings.postcode_file)
@@ -121,7 +119,7 @@ def database_of(kind: str, folder: Path, url: str) -> Iterator[Database]:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
                 "VACUUM ANALYZE"
             )
-    yield lobby.database
+    yield lobby
     lobby.close()
 
 

@@ -5,7 +5,7 @@ have connections of their own that cannot write and never checkpoint. A write be
 that a command run beside the server waits its turn instead of failing half-way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -146,11 +146,18 @@ def upsert(
         session.connection().execute(statement, rows)
 
 
-def increment(session: Session, table: sa.Table, row: dict[str, Any], *, key: list[str]) -> None:
-    """Add the numbers in `row` to the row that has its `key`, making that row if needed."""
-    dialect = session.connection().dialect.name
-    statement = _increment(dialect, table, tuple(row), tuple(key))
-    session.connection().execute(statement, row)
+def increment(
+    session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], *, key: list[str]
+) -> None:
+    """Add the numbers in each of `rows` to the row that has its `key`, making that row if needed.
+
+    Give them in the order of their keys, so that two batches at once cannot wait for each other in
+    a circle.
+    """
+    if rows:
+        dialect = session.connection().dialect.name
+        statement = _increment(dialect, table, tuple(rows[0]), tuple(key))
+        session.connection().execute(statement, rows)
 
 
 @lru_cache(maxsize=100)

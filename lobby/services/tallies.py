@@ -43,6 +43,7 @@ from lobby.services.standing import (
 _petition_tally = table_of(PetitionTally)
 _petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
+_LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +201,14 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
 
 
 def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
-    """Count signatures that were just confirmed: a statement a seat, in the order of their keys."""
+    """Count signatures that were just confirmed, in the order of the counters' keys."""
     by_seat = Counter((each.petition_id, each.constituency_code) for each in confirmed)
-    for (petition_id, code), count in sorted(by_seat.items()):
-        row = {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
-        increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
-    by_petition = Counter(each.petition_id for each in confirmed)
-    for petition_id, count in sorted(by_petition.items()):
-        _note_hour(session, petition_id, count, now)
+    rows = [
+        {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
+        for (petition_id, code), count in sorted(by_seat.items())
+    ]
+    increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
+    _note_hour(session, Counter(each.petition_id for each in confirmed), now)
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
@@ -220,20 +221,18 @@ def remove_signature(session: Session, petition_id: UUID, code: str, *, now: dat
         )
         .values(confirmed=_petition_tally.c.confirmed - 1)
     )
-    _note_hour(session, petition_id, -1, now)
+    _note_hour(session, {petition_id: -1}, now)
 
 
 def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
     """Count one letter that was handed over."""
-    key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-    increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
+    add_letters(session, {(campaign_id, motion_id, code): 1})
 
 
 def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
     """Count letters that were handed over, by campaign, motion and constituency."""
-    for (campaign_id, motion_id, code), sent in sorted(counts.items()):
-        key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-        increment(session, _letter_tally, {**key, "sent": sent, "opened": 0}, key=list(key))
+    rows = [_letter_row(key, sent=sent) for key, sent in sorted(counts.items())]
+    increment(session, _letter_tally, rows, key=_LETTER_KEY)
 
 
 def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
@@ -251,14 +250,21 @@ def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str
 
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
     """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
-    key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-    increment(session, _letter_tally, {**key, "sent": 0, "opened": 1}, key=list(key))
+    row = _letter_row((campaign_id, motion_id, code), opened=1)
+    increment(session, _letter_tally, [row], key=_LETTER_KEY)
 
 
-def _note_hour(session: Session, petition_id: UUID, change: int, now: datetime) -> None:
+def _letter_row(key: tuple[UUID, int, str], *, sent: int = 0, opened: int = 0) -> dict[str, Any]:
+    return dict(zip(_LETTER_KEY, key, strict=True)) | {"sent": sent, "opened": opened}
+
+
+def _note_hour(session: Session, changes: Mapping[UUID, int], now: datetime) -> None:
     hour = now.replace(minute=0, second=0, microsecond=0)
-    row = {"petition_id": petition_id, "hour": hour, "change": change}
-    increment(session, _petition_hour, row, key=["petition_id", "hour"])
+    rows = [
+        {"petition_id": petition_id, "hour": hour, "change": change}
+        for petition_id, change in sorted(changes.items())
+    ]
+    increment(session, _petition_hour, rows, key=["petition_id", "hour"])
 
 
 def _same(wanted: str | None, value: str | None) -> bool:

