@@ -17,6 +17,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from lobby import worker
 from lobby.api import errors as api_errors
 from lobby.api.hot_route import HotRoute
+from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
@@ -58,6 +59,12 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(HotRoute)
+    app.add_middleware(
+        Limits,
+        address=settings.posts_per_address,
+        key=settings.posts_per_key,
+        answer=_answer_to,
+    )
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     worker: Literal["inline", "off"] = "inline"
     quiet_hours: str = "22:00-07:00"
     sync_members: Literal["daily", "off"] = "daily"
+    posts_per_address: int = Field(default=300, ge=0)
+    posts_per_key: int = Field(default=6000, ge=0)
 
     @field_validator("quiet_hours")
     @classmethod

@@ -1,0 +1,76 @@
+"""Refuses who sends too much. Plain ASGI, in front of everything that works.
+
+Whatever changes something counts; reading does not, since most of it is answered from memory. With
+a key the key counts, so that all who sign through a partner's server are not taken for one sender;
+without one the address.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lobby.services.errors import Limited
+from lobby.services.lobby import utc_now
+from lobby.services.rate_limits import RateLimit, Verdict, network_of
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+Answer = Callable[[Request, Exception], Awaitable[Response]]
+
+
+class Limits:
+    """A share a minute for each address, and one for each key; 0 is without end."""
+
+    def __init__(self, app: ASGIApp, *, address: int, key: int, answer: Answer) -> None:
+        self._app = app
+        self._address = RateLimit("address", address, utc_now) if address else None
+        self._key = RateLimit("key", key, utc_now) if key else None
+        self._answer = answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] != "http" or scope["method"] in READING:
+            return await self._app(scope, receive, send)
+        limit, who = self._counted(scope)
+        if limit is None or who is None:
+            return await self._app(scope, receive, send)
+        verdict = await limit.hit(who)
+        telling = _telling(send, _headers(limit, verdict))
+        if verdict.is_allowed:
+            return await self._app(scope, receive, telling)
+        refusal = await self._answer(Request(scope), _refusal(limit, verdict))
+        return await refusal(scope, receive, telling)
+
+    def _counted(self, scope: Scope) -> tuple[RateLimit | None, str | None]:
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                # Not its prefix: anybody who has seen that could use up another's share.
+                return self._key, hashlib.sha256(value).hexdigest()
+        client = scope.get("client")  # a socket of this machine has none
+        return self._address, network_of(client[0]) if client else None
+
+
+def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:
+    message = (
+        f"There have been too many requests from your {limit.name}: at most {verdict.share:,} a "
+        f"minute. Please try again in {verdict.seconds} seconds."
+    )
+    return Limited("rate_limited", message, verdict.seconds)
+
+
+def _headers(limit: RateLimit, verdict: Verdict) -> list[tuple[bytes, bytes]]:
+    """As the draft of the IETF's httpapi group has them."""
+    policy = f'"{limit.name}";q={verdict.share};w=60'
+    left = f'"{limit.name}";r={verdict.remaining};t={verdict.seconds}'
+    return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
+
+
+def _telling(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+    async def send_with_headers(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *headers]
+        await send(message)
+
+    return send_with_headers
