@@ -434,7 +434,8 @@ def service(make_lobby: MakeLobby, sink: Sink, unused_port: int) -> Iterator[Lob
 
 @pytest.fixture
 def caller(service: Lobby) -> Iterator[TestClient]:
-    app = create_app(service.settings, lobby=service)
+    everybody = service.settings.model_copy(update={"posts_per_address": 0})
+    app = create_app(everybody, lobby=service)
     with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
         yield client
 
