@@ -82,6 +82,7 @@ def test_people_on_pages_get_a_page(lobby: Lobby) -> None:
     assert refused.status_code == 429
     assert refused.headers["content-type"].startswith("text/html")
     assert "Please wait a moment" in refused.text
+    assert "from your internet connection, which others may share" in refused.text
     assert "at most 1 a minute" in refused.text
 
 
@@ -92,7 +93,7 @@ def test_a_key_has_a_share_of_its_own_beside_the_address(lobby: Lobby) -> None:
         assert client.post(SIGN, json=anna(1)).status_code == 201
         answers = [client.post(BULK, json=[], headers=first) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
-        assert "from your key" in answers[2].json()["detail"]
+        assert "with your key" in answers[2].json()["detail"]
         assert client.post(BULK, json=[], headers=second).status_code == 200
         assert client.post(SIGN, json=anna(2)).status_code == 429
 

@@ -53,9 +53,14 @@ class Limits:
 
 
 def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:
+    """In words for a supporter too, to whom an address is where they live."""
+    whose = {
+        "address": "from your internet connection, which others may share",
+        "key": "with your key",
+    }
     message = (
-        f"There have been too many requests from your {limit.name}: at most {verdict.share:,} a "
-        f"minute. Please try again in {verdict.seconds} seconds."
+        f"There have been too many requests {whose[limit.name]}: at most {verdict.share:,} a "
+        f"minute. Please go back and try again in {verdict.seconds} seconds."
     )
     return Limited("rate_limited", message, verdict.seconds)
 
