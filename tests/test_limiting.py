@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
-from support import CAN_SIGN, PETITION
+from support import CAMPAIGN, CAN_SIGN, PETITION
 from test_api import assert_problem, key_for
 
 from lobby.main import create_app
@@ -102,12 +102,26 @@ def test_a_key_has_a_share_of_its_own_beside_the_address(lobby: Lobby) -> None:
 def test_nobody_uses_up_the_share_of_a_key_by_its_prefix(lobby: Lobby) -> None:
     mine = key_for(lobby, Scope.SIGNATURES_WRITE)
     made_up = {"Authorization": mine["Authorization"][:-4] + "aaaa"}
-    with shares(lobby, key=1) as client:
-        assert [client.post(BULK, json=[], headers=made_up).status_code for _ in range(2)] == [
-            401,
-            429,
-        ]
+    with shares(lobby, address=1, key=1) as client:
+        statuses = [client.post(BULK, json=[], headers=made_up).status_code for _ in range(2)]
+        assert statuses == [401, 429]
         assert client.post(BULK, json=[], headers=mine).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", [f"/petitions/{PETITION}", f"/v1/campaigns/{CAMPAIGN}/letters", BULK]
+)
+@pytest.mark.parametrize("form", ["Bearer lobby_made_up{}", "Basic {}", "{}"])
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_keys_that_are_made_up_bring_no_share_of_their_own(
+    lobby: Lobby, path: str, form: str
+) -> None:
+    with shares(lobby, address=2, key=2) as client:
+        answers = [
+            client.post(path, headers={"Authorization": form.format(number)}) for number in range(3)
+        ]
+    assert [answer.status_code == 429 for answer in answers] == [False, False, True]
+    assert answers[2].headers["ratelimit"].startswith('"address"')
 
 
 @pytest.mark.parametrize(

@@ -2,21 +2,29 @@
 
 Whatever changes something counts; reading does not, since most of it is answered from memory. With
 a key the key counts, so that all who sign through a partner's server are not taken for one sender;
-without one the address.
+without one the address. A key that is not good is none: anybody can make up as many as they like,
+and pages, and calls that need no key, never look at it.
 """
 
 import hashlib
 from collections.abc import Awaitable, Callable
 
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lobby.api import errors
+from lobby.api.dependencies import caller_of
 from lobby.services.errors import Limited
 from lobby.services.lobby import utc_now
 from lobby.services.rate_limits import RateLimit, Verdict, network_of
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_WHOSE = {
+    "address": "from your internet connection, which others may share",
+    "key": "with your key",
+}
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
@@ -33,7 +41,7 @@ class Limits:
         """One request."""
         if scope["type"] != "http" or scope["method"] in READING:
             return await self._app(scope, receive, send)
-        limit, who = self._counted(scope)
+        limit, who = await self._counted(Request(scope))
         if limit is None or who is None:
             return await self._app(scope, receive, send)
         verdict = await limit.hit(who)
@@ -43,23 +51,25 @@ class Limits:
         refusal = await self._answer(Request(scope), _refusal(limit, verdict))
         return await refusal(scope, receive, telling)
 
-    def _counted(self, scope: Scope) -> tuple[RateLimit | None, str | None]:
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                # Not its prefix: anybody who has seen that could use up another's share.
-                return self._key, hashlib.sha256(value).hexdigest()
-        client = scope.get("client")  # a socket of this machine has none
-        return self._address, network_of(client[0]) if client else None
+    async def _counted(self, request: Request) -> tuple[RateLimit | None, str | None]:
+        header = request.headers.get("Authorization")
+        if header is not None and await run_in_threadpool(_has_key, request):
+            return self._key, hashlib.sha256(header.encode()).hexdigest()
+        client = request.client  # a socket of this machine has none
+        return self._address, network_of(client.host) if client else None
+
+
+def _has_key(request: Request) -> bool:
+    try:
+        return caller_of(request, request.app.state.lobby) is not None
+    except errors.KNOWN:  # whoever needs the key says what is wrong with it
+        return False
 
 
 def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:
     """In words for a supporter too, to whom an address is where they live."""
-    whose = {
-        "address": "from your internet connection, which others may share",
-        "key": "with your key",
-    }
     message = (
-        f"There have been too many requests {whose[limit.name]}: at most {verdict.share:,} a "
+        f"There have been too many requests {_WHOSE[limit.name]}: at most {verdict.share:,} a "
         f"minute. Please go back and try again in {verdict.seconds} seconds."
     )
     return Limited("rate_limited", message, verdict.seconds)
