@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Headers
 from pages import (
     ANNA,
     LETTER,
@@ -165,10 +166,10 @@ def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
 def test_a_new_and_a_repeated_signature_get_the_same_answer(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def answered() -> tuple[int, dict[str, str]]:
+    def answered() -> tuple[int, Headers]:
         answer = sign(client)
         del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
-        return answer.status_code, dict(answer.headers)
+        return answer.status_code, answer.headers
 
     new, repeated = answered(), answered()
     assert new == repeated
