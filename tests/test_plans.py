@@ -215,7 +215,7 @@ def page(session: Session, lobby: Lobby) -> None:
 
 
 HOT: list[tuple[Act, int]] = [
-    (record, 20),
+    (record, 19),
     (confirm, 27),
     (take_back, 30),
     (expire, 1),

@@ -22,26 +22,51 @@ from lobby.models import (
     Signature,
     SignatureState,
 )
-from lobby.models.base import new_id, table_of
+from lobby.models.base import new_ids, table_of
 from lobby.models.constituency import OVERSEAS, UNKNOWN
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import outbox, petitions, supporters
-from lobby.services.database import insert_ignore
+from lobby.services import bulk_inserts, outbox, petitions, supporters
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.errors import LobbyError, NotFound
 
 Lookup = Callable[[str], PostcodeAnswer]
 HOME = "GB"
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
-# Put together once: on the hot route that costs more than to send it. Not by petition as well: with
-# statistics from before a rush, PostgreSQL takes a petition for small and reads all its signatures.
-_OF_SUPPORTERS = sa.select(
-    _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
-).where(_signature.c.supporter_id.in_(sa.bindparam("supporters", expanding=True)))
+# Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
+# and reads all its signatures.
+_OF_SUPPORTERS = BulkLookup(
+    lambda among: sa.select(
+        _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
+    ).where(among(_signature.c.supporter_id, "supporters"))
+)
+# Put together once: on the hot route that costs more than to send it.
 _BY_SLUG = (
     select(Petition, col(Campaign.status))
     .join(Campaign, col(Campaign.id) == Petition.campaign_id)
     .where(col(Petition.slug).in_(sa.bindparam("slugs", expanding=True)))
+)
+_RENEWED = (
+    "state",
+    "signed_at",
+    "constituency_code",
+    "name",
+    "postcode",
+    "comment",
+    "country",
+    "locale",
+    "source",
+    "partner_id",
+)
+_RENEW = (
+    sa.update(_signature)
+    .where(
+        _signature.c.id == sa.bindparam("row_id"),
+        # Not `in_`: it cannot be sent for many rows at once.
+        _signature.c.state != SignatureState.CONFIRMED,
+        _signature.c.state != SignatureState.REJECTED,
+    )
+    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | {"ended_at": None})
 )
 
 
@@ -68,14 +93,28 @@ class SignatureRequest:
 class Outcome:
     """What became of one request. With an `error`, nothing was written for it.
 
-    `is_repeat_in_batch` says that an earlier row of the same batch was the same signature.
+    `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
+    same batch was the same signature.
     """
 
-    signature_id: UUID | None = None
+    row_id: str | None = None
     constituency_code: str | None = None
     is_new: bool = False
     is_repeat_in_batch: bool = False
     error: LobbyError | None = None
+
+    @property
+    def signature_id(self) -> UUID | None:
+        """Made when asked for: of most outcomes nobody wants to know it."""
+        return UUID(self.row_id) if self.row_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class _OpenPetition:
+    """What `record` needs of one."""
+
+    id: str
+    organisation_id: UUID
 
 
 @dataclass(slots=True)
@@ -84,13 +123,14 @@ class _Entry:
 
     place: int
     request: SignatureRequest
-    petition: Petition
+    petition: _OpenPetition
     code: str
     address: supporters.Address
-    supporter_id: UUID
-    signature_id: UUID
+    supporter_id: str = ""
+    signature_id: str = ""
     state: SignatureState = SignatureState.PENDING
     is_new: bool = False
+    is_repeat: bool = False
 
     def private(self, text: str | None) -> Private | None:
         return None if text is None else Private(self.petition.organisation_id, text)
@@ -123,11 +163,10 @@ def record(
         _renew(session, entries, now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
-    seen: set[UUID] = set()
     for entry in entries:
-        is_repeat = entry.signature_id in seen
-        seen.add(entry.signature_id)
-        outcomes[entry.place] = Outcome(entry.signature_id, entry.code, entry.is_new, is_repeat)
+        outcomes[entry.place] = Outcome(
+            entry.signature_id, entry.code, entry.is_new, entry.is_repeat
+        )
     return outcomes
 
 
@@ -143,12 +182,12 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
-) -> dict[str, Petition | LobbyError]:
-    found: dict[str, Petition | LobbyError] = {}
+) -> dict[str, _OpenPetition | LobbyError]:
+    found: dict[str, _OpenPetition | LobbyError] = {}
     for petition, status in session.exec(_BY_SLUG, params={"slugs": list(slugs)}):
         try:
             petitions.require_open(petition, campaign_status=status, now=now)
-            found[petition.slug] = petition
+            found[petition.slug] = _OpenPetition(petition.id.hex, petition.organisation_id)
         except LobbyError as error:
             found[petition.slug] = error
     return found
@@ -157,7 +196,7 @@ def _open_petitions(
 def _entry(
     place: int,
     request: SignatureRequest,
-    found: dict[str, Petition | LobbyError],
+    found: dict[str, _OpenPetition | LobbyError],
     postcodes: Lookup,
     keyring: Keyring,
 ) -> _Entry:
@@ -172,52 +211,62 @@ def _entry(
         petition=petition,
         code=constituency_of(request, postcodes),
         address=supporters.Address.of(petition.organisation_id, request.email, keyring),
-        supporter_id=new_id(),
-        signature_id=new_id(),
     )
 
 
 def _meet_supporters(session: Session, entries: list[_Entry], now: datetime) -> None:
     ids = supporters.meet(session, [entry.address for entry in entries], now=now)
-    for entry in entries:
-        entry.supporter_id = ids[entry.petition.organisation_id, entry.address.index]
+    for entry, supporter_id in zip(entries, ids, strict=True):
+        entry.supporter_id = supporter_id
 
 
 def _insert_new(session: Session, entries: list[_Entry], now: datetime) -> None:
-    """Insert what the petition does not have; afterwards each entry knows its row and state."""
-    ordered = sorted(entries, key=lambda entry: (entry.petition.id, entry.supporter_id))
-    insert_ignore(session, _signature, [_new_row(entry, now) for entry in ordered])
-    wanted = {"supporters": list({entry.supporter_id for entry in entries})}
-    found = session.connection().execute(_OF_SUPPORTERS, wanted)
-    rows = {(row[0], row[1]): (row[2], row[3]) for row in found}
+    """Insert what the petitions do not have; afterwards each entry knows its row and state."""
+    firsts: dict[tuple[str, str], _Entry] = {}
     for entry in entries:
-        row_id, entry.state = rows[entry.petition.id, entry.supporter_id]
-        entry.is_new = row_id == entry.signature_id
-        entry.signature_id = row_id
-
-
-def _new_row(entry: _Entry, now: datetime) -> dict[str, Any]:
-    return {
-        "id": entry.signature_id,
-        "petition_id": entry.petition.id,
-        "supporter_id": entry.supporter_id,
-        "state": SignatureState.PENDING,
-        **_as_signed(entry, now),
+        firsts.setdefault((entry.petition.id, entry.supporter_id), entry)
+    for entry, row_id in zip(firsts.values(), new_ids(len(firsts)), strict=True):
+        entry.signature_id, entry.is_new = row_id, True
+    ordered = [firsts[key] for key in sorted(firsts)]
+    varying = {
+        "id": [entry.signature_id for entry in ordered],
+        "petition_id": [entry.petition.id for entry in ordered],
+        "supporter_id": [entry.supporter_id for entry in ordered],
+        **_as_signed(ordered),
     }
+    shared = {"state": SignatureState.PENDING, "signed_at": now}
+    added = bulk_inserts.insert_columns(session, _signature, varying, shared, is_ignoring=True)
+    if added < len(firsts):
+        _find_in_place(session, firsts)
+    for entry in entries:
+        first = firsts[entry.petition.id, entry.supporter_id]
+        if entry is not first:
+            entry.signature_id, entry.state = first.signature_id, first.state
+            entry.is_repeat = True
 
 
-def _as_signed(entry: _Entry, now: datetime) -> dict[str, Any]:
-    request = entry.request
+def _find_in_place(session: Session, firsts: dict[tuple[str, str], _Entry]) -> None:
+    """Some were there already: which, and in what state."""
+    wanted = [UUID(supporter_id) for _, supporter_id in firsts]
+    for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
+        entry = firsts.get((petition_id.hex, supporter_id.hex))
+        if entry is not None:
+            entry.is_new = row_id.hex == entry.signature_id
+            entry.signature_id, entry.state = row_id.hex, state
+
+
+def _as_signed(entries: list[_Entry]) -> dict[str, list[Any]]:
+    """What people gave, by columns."""
+    requests = [entry.request for entry in entries]
     return {
-        "constituency_code": entry.code,
-        "name": entry.private(request.name),
-        "postcode": entry.private(request.postcode),
-        "comment": entry.private(request.comment),
-        "country": request.country,
-        "locale": request.locale,
-        "source": request.source,
-        "partner_id": request.partner_id,
-        "signed_at": now,
+        "constituency_code": [entry.code for entry in entries],
+        "name": [entry.private(entry.request.name) for entry in entries],
+        "postcode": [entry.private(entry.request.postcode) for entry in entries],
+        "comment": [entry.private(entry.request.comment) for entry in entries],
+        "country": [request.country for request in requests],
+        "locale": [request.locale for request in requests],
+        "source": [request.source for request in requests],
+        "partner_id": [request.partner_id for request in requests],
     }
 
 
@@ -226,26 +275,20 @@ def _renew(session: Session, entries: list[_Entry], now: datetime) -> None:
 
     A confirmed signature stays as it was confirmed, and a disowned one stays disowned.
     """
-    rows = [
-        {"row_id": entry.signature_id, "new_state": SignatureState.PENDING}
-        | {f"new_{name}": value for name, value in _as_signed(entry, now).items()}
-        for entry in sorted(entries, key=lambda entry: entry.signature_id)
-        if not entry.is_new and entry.state in _AGAIN
-    ]
-    if not rows:
-        return
-    names = [name.removeprefix("new_") for name in rows[0] if name != "row_id"]
-    statement = (
-        sa.update(_signature)
-        .where(
-            _signature.c.id == sa.bindparam("row_id"),
-            # Not `in_`: it cannot be sent for many rows at once.
-            _signature.c.state != SignatureState.CONFIRMED,
-            _signature.c.state != SignatureState.REJECTED,
-        )
-        .values({name: sa.bindparam(f"new_{name}") for name in names} | {"ended_at": None})
+    again = sorted(
+        (entry for entry in entries if not entry.is_new and entry.state in _AGAIN),
+        key=lambda entry: entry.signature_id,
     )
-    session.connection().execute(statement, rows)
+    if not again:
+        return
+    columns = {"row_id": [UUID(entry.signature_id) for entry in again]}
+    columns |= {f"new_{name}": values for name, values in _as_signed(again).items()}
+    told = {"new_state": SignatureState.PENDING, "new_signed_at": now}
+    rows = [
+        dict(zip(columns, values, strict=True)) | told
+        for values in zip(*columns.values(), strict=True)
+    ]
+    session.connection().execute(_RENEW, rows)
 
 
 def _note_answers(session: Session, entries: list[_Entry], now: datetime) -> None:

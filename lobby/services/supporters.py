@@ -3,15 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
 from lobby.models import Consent, Keyring, Private, Supporter
-from lobby.models.base import new_id, table_of
-from lobby.services import texts, wordings
-from lobby.services.database import insert, insert_ignore
+from lobby.models.base import RowId, new_ids, table_of
+from lobby.services import bulk_inserts, texts, wordings
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.errors import Conflict
 
 _supporter = table_of(Supporter)
@@ -24,12 +25,11 @@ _TAKE_EFFECT = (
     )
     .values(effective_at=sa.bindparam("now"))
 )
-# Put together once: on the hot route that costs more than to send it.
-_BY_ADDRESS = sa.select(
-    _supporter.c.organisation_id, _supporter.c.email_index, _supporter.c.id
-).where(
-    _supporter.c.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
-    _supporter.c.email_index.in_(sa.bindparam("indexes", expanding=True)),
+_BY_ADDRESS = BulkLookup(
+    lambda among: sa.select(_supporter.c.email_index, _supporter.c.id).where(
+        among(_supporter.c.organisation_id, "organisations"),
+        among(_supporter.c.email_index, "indexes"),
+    )
 )
 
 
@@ -55,37 +55,43 @@ class Answer:
     """What somebody said to the question whether they want news, with a signature or a letter."""
 
     organisation_id: UUID
-    supporter_id: UUID
+    supporter_id: RowId
     granted: bool
-    signature_id: UUID | None = None
-    letter_id: UUID | None = None
+    signature_id: RowId | None = None
+    letter_id: RowId | None = None
 
 
-def meet(
-    session: Session, addresses: Sequence[Address], *, now: datetime
-) -> dict[tuple[UUID, bytes], UUID]:
-    """Add what is new; the ids of all, by organisation and index. Two statements.
+def meet(session: Session, addresses: Sequence[Address], *, now: datetime) -> list[str]:
+    """Add what is new; the id of each, as hex digits, in their order. One statement, and one more
+    where some are known already.
 
-    In the order of the index, so that two batches at once cannot wait for each other in a circle.
+    Written in the order of the index, so that two batches at once cannot wait for each other in a
+    circle; numbered in the order in which they came.
     """
-    rows = [
-        {
-            "id": new_id(),
-            "organisation_id": address.organisation_id,
-            "email": Private(address.organisation_id, address.email),
-            "email_index": address.index,
-            "locale": "en",
-            "created_at": now,
-        }
-        for address in sorted(addresses, key=lambda address: address.index)
-    ]
-    insert_ignore(session, _supporter, rows)
-    wanted = {
-        "organisations": list({address.organisation_id for address in addresses}),
-        "indexes": list({address.index for address in addresses}),
+    people: dict[bytes, Address] = {}
+    for address in addresses:
+        people.setdefault(address.index, address)  # which differs from organisation to organisation
+    ids = dict(zip(people, new_ids(len(people)), strict=True))
+    if _insert(session, people, ids, now) < len(people):
+        owners = {address.organisation_id for address in people.values()}
+        found = _BY_ADDRESS.rows(session, organisations=list(owners), indexes=list(people))
+        ids |= {bytes(index): row_id.hex for index, row_id in found}
+    return [ids[address.index] for address in addresses]
+
+
+def _insert(
+    session: Session, people: dict[bytes, Address], ids: dict[bytes, str], now: datetime
+) -> int:
+    indexes = sorted(people)
+    addresses = [people[index] for index in indexes]
+    varying: dict[str, list[Any]] = {
+        "id": [ids[index] for index in indexes],
+        "organisation_id": [address.organisation_id for address in addresses],
+        "email": [Private(address.organisation_id, address.email) for address in addresses],
+        "email_index": indexes,
     }
-    found = session.connection().execute(_BY_ADDRESS, wanted)
-    return {(row[0], bytes(row[1])): row[2] for row in found}
+    shared = {"locale": "en", "created_at": now}
+    return bulk_inserts.insert_columns(session, _supporter, varying, shared, is_ignoring=True)
 
 
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
@@ -117,21 +123,16 @@ def note_answers(
         return
     organisations = {answer.organisation_id for answer in answers}
     wording = wordings.updates_wordings(session, organisations, now=now)
-    rows = [
-        {
-            "id": new_id(),
-            "supporter_id": answer.supporter_id,
-            "signature_id": answer.signature_id,
-            "letter_id": answer.letter_id,
-            "wording_id": wording[answer.organisation_id],
-            "kind": wordings.UPDATES,
-            "granted": answer.granted,
-            "given_at": now,
-            "effective_at": effective_at,
-        }
-        for answer in answers
-    ]
-    insert(session, _consent, rows)
+    varying: dict[str, list[Any]] = {
+        "id": new_ids(len(answers)),
+        "supporter_id": [answer.supporter_id for answer in answers],
+        "signature_id": [answer.signature_id for answer in answers],
+        "letter_id": [answer.letter_id for answer in answers],
+        "wording_id": [wording[answer.organisation_id] for answer in answers],
+        "granted": [answer.granted for answer in answers],
+    }
+    shared = {"kind": wordings.UPDATES, "given_at": now, "effective_at": effective_at}
+    bulk_inserts.insert_columns(session, _consent, varying, shared, is_ignoring=False)
 
 
 def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> None:
