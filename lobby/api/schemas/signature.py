@@ -55,7 +55,13 @@ class NewSignature(Request):
         """As the services take it."""
         return SignatureRequest(
             petition_slug=petition_slug,
-            **self.model_dump(exclude={"consents"}),
+            name=self.name,
+            email=self.email,
+            postcode=self.postcode,
+            country=self.country,
+            comment=self.comment,
+            locale=self.locale,
+            source=self.source,
             updates=self.consents.updates,
             partner_id=partner_id,
         )
