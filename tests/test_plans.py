@@ -216,7 +216,7 @@ def page(session: Session, lobby: Lobby) -> None:
 
 HOT: list[tuple[Act, int]] = [
     (record, 19),
-    (confirm, 27),
+    (confirm, 26),
     (take_back, 30),
     (expire, 1),
     (read_tally, 6),

@@ -20,6 +20,7 @@ from lobby.services.bulk_values import Fit, Kind, array_of, array_type, fitting,
 
 # Rows that SQLite takes at a time: more gain nothing, and a statement has 32,766 places at most.
 BLOCK = 50
+IGNORING = " ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,34 @@ def insert_columns(
 ) -> int:
     """As `insert`, by columns: each a list as long as the others, or one value that all rows
     share. A Uuid may be given as its hex digits."""
+    return _send(session, table, varying, shared, IGNORING if is_ignoring else "")
+
+
+def increment(
+    session: Session,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: tuple[str, ...],
+) -> None:
+    """Insert one row or more, or add their numbers to those that are there under the same key."""
+    varying = {name: [row[name] for row in rows] for name in rows[0]}
+    sums = ", ".join(
+        f"{name} = {table.name}.{name} + excluded.{name}" for name in varying if name not in key
+    )
+    _send(session, table, varying, {}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
+
+
+def _send(
+    session: Session,
+    table: sa.Table,
+    varying: Mapping[str, Sequence[Any]],
+    shared: Mapping[str, Any],
+    tail: str,
+) -> int:
     connection = session.connection()
     varying, shared = _divided(varying, shared)
-    plan = _plan(table, tuple(shared), tuple(varying), connection.dialect, is_ignoring)
+    plan = _plan(table, tuple(shared), tuple(varying), connection.dialect, tail)
     values = chain(([value] for value in shared.values()), varying.values())
     fit = [fits(each) for fits, each in zip(plan.fits, values, strict=True)]
     once, columns = [value for (value,) in fit[: plan.shared]], fit[plan.shared :]
@@ -108,14 +134,13 @@ def _plan(
     shared: tuple[str, ...],
     varying: tuple[str, ...],
     dialect: Dialect,
-    is_ignoring: bool,
+    tail: str,
 ) -> _Plan:
     names = (*shared, *varying)
     kinds = tuple(table.c[name].type for name in names)
     fits = tuple(fitting(kind, dialect) for kind in kinds)
     # Names of our own tables and columns, and no values.
     head = f"INSERT INTO {table.name} ({', '.join(names)})"
-    tail = " ON CONFLICT DO NOTHING" if is_ignoring else ""
     if dialect.name == "sqlite":
         row, block = (_places(len(shared), len(varying), count) for count in (1, BLOCK))
         texts = f"{head} VALUES {row}{tail}", f"{head} VALUES {block}{tail}"

@@ -206,9 +206,16 @@ class _Plan:
 
 
 def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
-    for (member_id, begins_at), count in sorted(places.items()):
-        row = {"campaign_id": campaign_id, "member_id": member_id, "begins_at": begins_at}
-        increment(session, _pace, {**row, "reserved": count}, key=list(row))
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "member_id": member_id,
+            "begins_at": begins_at,
+            "reserved": count,
+        }
+        for (member_id, begins_at), count in sorted(places.items())
+    ]
+    increment(session, _pace, rows, key=["campaign_id", "member_id", "begins_at"])
 
 
 def _taken(

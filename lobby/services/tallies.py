@@ -4,7 +4,7 @@ Counters change in the transaction that changes what they count; reading never s
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -200,14 +200,27 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
 
 
 def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
-    """Count signatures that were just confirmed: a statement a seat, in the order of their keys."""
-    by_seat = Counter((each.petition_id, each.constituency_code) for each in confirmed)
-    for (petition_id, code), count in sorted(by_seat.items()):
-        row = {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
-        increment(session, _petition_tally, row, key=["petition_id", "constituency_code"])
-    by_petition = Counter(each.petition_id for each in confirmed)
-    for petition_id, count in sorted(by_petition.items()):
-        _note_hour(session, petition_id, count, now)
+    """Count signatures that were just confirmed."""
+    count_signatures(
+        session, ((each.petition_id.hex, each.constituency_code) for each in confirmed), now=now
+    )
+
+
+def count_signatures(
+    session: Session, confirmed: Iterable[tuple[str, str]], *, now: datetime
+) -> None:
+    """Count signatures by their petition's id in hex digits and the seat's code: two statements,
+    each in the order of the keys."""
+    by_seat = Counter(confirmed)
+    rows: list[dict[str, Any]] = [
+        {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
+        for (petition_id, code), count in sorted(by_seat.items())
+    ]
+    increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
+    by_petition: Counter[str] = Counter()
+    for row in rows:
+        by_petition[row["petition_id"]] += row["confirmed"]
+    _note_hour(session, by_petition, now)
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
@@ -220,20 +233,23 @@ def remove_signature(session: Session, petition_id: UUID, code: str, *, now: dat
         )
         .values(confirmed=_petition_tally.c.confirmed - 1)
     )
-    _note_hour(session, petition_id, -1, now)
+    _note_hour(session, {petition_id: -1}, now)
 
 
 def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
     """Count one letter that was handed over."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-    increment(session, _letter_tally, {**key, "sent": 1, "opened": 0}, key=list(key))
+    increment(session, _letter_tally, [{**key, "sent": 1, "opened": 0}], key=list(key))
 
 
 def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
     """Count letters that were handed over, by campaign, motion and constituency."""
-    for (campaign_id, motion_id, code), sent in sorted(counts.items()):
-        key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-        increment(session, _letter_tally, {**key, "sent": sent, "opened": 0}, key=list(key))
+    key = ("campaign_id", "motion_id", "constituency_code")
+    rows = [
+        dict(zip(key, values, strict=True)) | {"sent": sent, "opened": 0}
+        for values, sent in sorted(counts.items())
+    ]
+    increment(session, _letter_tally, rows, key=list(key))
 
 
 def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
@@ -252,13 +268,17 @@ def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
     """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
     key = {"campaign_id": campaign_id, "motion_id": motion_id, "constituency_code": code}
-    increment(session, _letter_tally, {**key, "sent": 0, "opened": 1}, key=list(key))
+    increment(session, _letter_tally, [{**key, "sent": 0, "opened": 1}], key=list(key))
 
 
-def _note_hour(session: Session, petition_id: UUID, change: int, now: datetime) -> None:
+def _note_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
+    """By the petition's id, in the order of those."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    row = {"petition_id": petition_id, "hour": hour, "change": change}
-    increment(session, _petition_hour, row, key=["petition_id", "hour"])
+    rows = [
+        {"petition_id": petition_id, "hour": hour, "change": change}
+        for petition_id, change in changes.items()
+    ]
+    increment(session, _petition_hour, rows, key=["petition_id", "hour"])
 
 
 def _same(wanted: str | None, value: str | None) -> bool:
