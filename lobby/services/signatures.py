@@ -18,19 +18,28 @@ from lobby.models import (
     Keyring,
     MessageKind,
     Petition,
-    Private,
     Signature,
     SignatureState,
 )
 from lobby.models.base import new_ids, table_of
 from lobby.models.constituency import OVERSEAS, UNKNOWN
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import bulk_inserts, outbox, petitions, supporters
+from lobby.services import bulk_inserts, imported_signatures, outbox, petitions, supporters
 from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.errors import LobbyError, NotFound
+from lobby.services.signature_entries import (
+    HOME,
+    Entry,
+    Import,
+    OpenPetition,
+    SignatureRequest,
+    as_imported,
+    as_signed,
+)
+
+__all__ = ["HOME", "Import", "Lookup", "Outcome", "SignatureRequest", "constituency_of", "record"]
 
 Lookup = Callable[[str], PostcodeAnswer]
-HOME = "GB"
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 # Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
@@ -46,6 +55,8 @@ _BY_SLUG = (
     .join(Campaign, col(Campaign.id) == Petition.campaign_id)
     .where(col(Petition.slug).in_(sa.bindparam("slugs", expanding=True)))
 )
+# What is signed here now was given nowhere else.
+_AFRESH = {"ended_at": None, "provenance": None}
 _RENEWED = (
     "state",
     "signed_at",
@@ -66,27 +77,8 @@ _RENEW = (
         _signature.c.state != SignatureState.CONFIRMED,
         _signature.c.state != SignatureState.REJECTED,
     )
-    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | {"ended_at": None})
+    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _AFRESH)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SignatureRequest:
-    """A name for a petition, already checked for form (`services.texts`).
-
-    `updates` is the answer to the question for consent; None where it was not asked.
-    """
-
-    petition_slug: str
-    name: str
-    email: str
-    postcode: str
-    country: str = HOME
-    comment: str | None = None
-    locale: str = "en"
-    source: str | None = None
-    updates: bool | None = None
-    partner_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,46 +86,22 @@ class Outcome:
     """What became of one request. With an `error`, nothing was written for it.
 
     `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
-    same batch was the same signature.
+    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
+    the signature is in now.
     """
 
     row_id: str | None = None
     constituency_code: str | None = None
     is_new: bool = False
     is_repeat_in_batch: bool = False
+    is_counted: bool = False
+    state: SignatureState | None = None
     error: LobbyError | None = None
 
     @property
     def signature_id(self) -> UUID | None:
         """Made when asked for: of most outcomes nobody wants to know it."""
         return UUID(self.row_id) if self.row_id else None
-
-
-@dataclass(frozen=True, slots=True)
-class _OpenPetition:
-    """What `record` needs of one."""
-
-    id: str
-    organisation_id: UUID
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One request on its way through `record`."""
-
-    place: int
-    request: SignatureRequest
-    petition: _OpenPetition
-    code: str
-    address: supporters.Address
-    supporter_id: str = ""
-    signature_id: str = ""
-    state: SignatureState = SignatureState.PENDING
-    is_new: bool = False
-    is_repeat: bool = False
-
-    def private(self, text: str | None) -> Private | None:
-        return None if text is None else Private(self.petition.organisation_id, text)
 
 
 def record(
@@ -147,7 +115,8 @@ def record(
     """Write down signatures, pending until confirmed by mail; one outcome a request, in order.
 
     A repeated signature is no error and queues its mail again, within the limit a day. A request
-    for an unknown or closed petition, or with a malformed postcode, fails alone.
+    for an unknown or closed petition, or with a malformed postcode, fails alone. An import is
+    confirmed already, unless it says otherwise; repeated, it changes nothing and queues no mail.
     """
     outcomes = [Outcome()] * len(requests)
     entries = []
@@ -161,11 +130,19 @@ def record(
         _meet_supporters(session, entries, now)
         _insert_new(session, entries, now)
         _renew(session, entries, now)
+        if any(entry.request.imported for entry in entries):
+            imported_signatures.count(session, entries, now=now)
+            imported_signatures.note_answers(session, entries, now=now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
     for entry in entries:
         outcomes[entry.place] = Outcome(
-            entry.signature_id, entry.code, entry.is_new, entry.is_repeat
+            row_id=entry.signature_id,
+            constituency_code=entry.code,
+            is_new=entry.is_new,
+            is_repeat_in_batch=entry.is_repeat,
+            is_counted=entry.is_counted,
+            state=entry.state,
         )
     return outcomes
 
@@ -182,12 +159,12 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
-) -> dict[str, _OpenPetition | LobbyError]:
-    found: dict[str, _OpenPetition | LobbyError] = {}
+) -> dict[str, OpenPetition | LobbyError]:
+    found: dict[str, OpenPetition | LobbyError] = {}
     for petition, status in session.exec(_BY_SLUG, params={"slugs": list(slugs)}):
         try:
             petitions.require_open(petition, campaign_status=status, now=now)
-            found[petition.slug] = _OpenPetition(petition.id.hex, petition.organisation_id)
+            found[petition.slug] = OpenPetition(petition.id.hex, petition.organisation_id)
         except LobbyError as error:
             found[petition.slug] = error
     return found
@@ -196,45 +173,41 @@ def _open_petitions(
 def _entry(
     place: int,
     request: SignatureRequest,
-    found: dict[str, _OpenPetition | LobbyError],
+    found: dict[str, OpenPetition | LobbyError],
     postcodes: Lookup,
     keyring: Keyring,
-) -> _Entry:
+) -> Entry:
     petition = found.get(request.petition_slug)
     if petition is None:
         raise NotFound("petition_unknown", f"There is no petition '{request.petition_slug}'.")
     if isinstance(petition, LobbyError):
         raise petition
-    return _Entry(
-        place=place,
-        request=request,
-        petition=petition,
-        code=constituency_of(request, postcodes),
-        address=supporters.Address.of(petition.organisation_id, request.email, keyring),
-    )
+    code = constituency_of(request, postcodes)
+    known = None
+    if request.imported is not None and request.imported.is_confirmed:
+        known = supporters.Known(request.name, request.postcode, code, request.locale)
+    owner = petition.organisation_id
+    address = supporters.Address.of(owner, request.email, keyring, known=known)
+    return Entry(place=place, request=request, petition=petition, code=code, address=address)
 
 
-def _meet_supporters(session: Session, entries: list[_Entry], now: datetime) -> None:
-    ids = supporters.meet(session, [entry.address for entry in entries], now=now)
-    for entry, supporter_id in zip(entries, ids, strict=True):
-        entry.supporter_id = supporter_id
+def _meet_supporters(session: Session, entries: list[Entry], now: datetime) -> None:
+    met = supporters.meet(session, [entry.address for entry in entries], now=now)
+    for entry, (supporter_id, is_new) in zip(entries, met, strict=True):
+        entry.supporter_id, entry.is_new_supporter = supporter_id, is_new
 
 
-def _insert_new(session: Session, entries: list[_Entry], now: datetime) -> None:
+def _insert_new(session: Session, entries: list[Entry], now: datetime) -> None:
     """Insert what the petitions do not have; afterwards each entry knows its row and state."""
-    firsts: dict[tuple[str, str], _Entry] = {}
+    firsts: dict[tuple[str, str], Entry] = {}
     for entry in entries:
         firsts.setdefault((entry.petition.id, entry.supporter_id), entry)
     for entry, row_id in zip(firsts.values(), new_ids(len(firsts)), strict=True):
         entry.signature_id, entry.is_new = row_id, True
+        if entry.is_to_count:
+            entry.state = SignatureState.CONFIRMED
     ordered = [firsts[key] for key in sorted(firsts)]
-    varying = {
-        "id": [entry.signature_id for entry in ordered],
-        "petition_id": [entry.petition.id for entry in ordered],
-        "supporter_id": [entry.supporter_id for entry in ordered],
-        **_as_signed(ordered),
-    }
-    shared = {"state": SignatureState.PENDING, "signed_at": now}
+    varying, shared = _columns(ordered, now)
     added = bulk_inserts.insert_columns(session, _signature, varying, shared, is_ignoring=True)
     if added < len(firsts):
         _find_in_place(session, firsts)
@@ -245,7 +218,21 @@ def _insert_new(session: Session, entries: list[_Entry], now: datetime) -> None:
             entry.is_repeat = True
 
 
-def _find_in_place(session: Session, firsts: dict[tuple[str, str], _Entry]) -> None:
+def _columns(entries: list[Entry], now: datetime) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """What differs from row to row, and what all share."""
+    varying = {
+        "id": [entry.signature_id for entry in entries],
+        "petition_id": [entry.petition.id for entry in entries],
+        "supporter_id": [entry.supporter_id for entry in entries],
+        **as_signed(entries),
+    }
+    if any(entry.request.imported for entry in entries):
+        varying |= {"state": [entry.state for entry in entries], **as_imported(entries, now=now)}
+        return varying, {}
+    return varying, {"state": SignatureState.PENDING, "signed_at": now}
+
+
+def _find_in_place(session: Session, firsts: dict[tuple[str, str], Entry]) -> None:
     """Some were there already: which, and in what state."""
     wanted = [UUID(supporter_id) for _, supporter_id in firsts]
     for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
@@ -255,34 +242,23 @@ def _find_in_place(session: Session, firsts: dict[tuple[str, str], _Entry]) -> N
             entry.signature_id, entry.state = row_id.hex, state
 
 
-def _as_signed(entries: list[_Entry]) -> dict[str, list[Any]]:
-    """What people gave, by columns."""
-    requests = [entry.request for entry in entries]
-    return {
-        "constituency_code": [entry.code for entry in entries],
-        "name": [entry.private(entry.request.name) for entry in entries],
-        "postcode": [entry.private(entry.request.postcode) for entry in entries],
-        "comment": [entry.private(entry.request.comment) for entry in entries],
-        "country": [request.country for request in requests],
-        "locale": [request.locale for request in requests],
-        "source": [request.source for request in requests],
-        "partner_id": [request.partner_id for request in requests],
-    }
-
-
-def _renew(session: Session, entries: list[_Entry], now: datetime) -> None:
+def _renew(session: Session, entries: list[Entry], now: datetime) -> None:
     """Who signs again before confirming, or after withdrawing, is taken at the newer word.
 
     A confirmed signature stays as it was confirmed, and a disowned one stays disowned.
     """
     again = sorted(
-        (entry for entry in entries if not entry.is_new and entry.state in _AGAIN),
+        (
+            entry
+            for entry in entries
+            if not entry.is_new and entry.state in _AGAIN and entry.request.imported is None
+        ),
         key=lambda entry: entry.signature_id,
     )
     if not again:
         return
     columns = {"row_id": [UUID(entry.signature_id) for entry in again]}
-    columns |= {f"new_{name}": values for name, values in _as_signed(again).items()}
+    columns |= {f"new_{name}": values for name, values in as_signed(again).items()}
     told = {"new_state": SignatureState.PENDING, "new_signed_at": now}
     rows = [
         dict(zip(columns, values, strict=True)) | told
@@ -291,7 +267,7 @@ def _renew(session: Session, entries: list[_Entry], now: datetime) -> None:
     session.connection().execute(_RENEW, rows)
 
 
-def _note_answers(session: Session, entries: list[_Entry], now: datetime) -> None:
+def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None:
     answers = [
         supporters.Answer(
             entry.petition.organisation_id,
@@ -300,16 +276,19 @@ def _note_answers(session: Session, entries: list[_Entry], now: datetime) -> Non
             signature_id=entry.signature_id,
         )
         for entry in entries
-        if entry.request.updates is not None
+        if entry.request.updates is not None and entry.request.imported is None
     ]
     supporters.note_answers(session, answers, now=now)
 
 
-def _notes(entries: list[_Entry], keyring: Keyring) -> list[outbox.Note]:
-    """One mail a signature, however often the batch repeats it; none to who disowned theirs."""
+def _notes(entries: list[Entry], keyring: Keyring) -> list[outbox.Note]:
+    """One mail a signature, however often the batch repeats it; none to who disowned theirs, and
+    of imports only to those whose word is asked for."""
     notes = {}
     for entry in entries:
         if entry.state is SignatureState.REJECTED:
+            continue
+        if entry.request.imported and (entry.is_to_count or not entry.is_new):
             continue
         kind = (
             MessageKind.ALREADY_SIGNED
