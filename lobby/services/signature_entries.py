@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from lobby.models import Private, SignatureState
-from lobby.services import supporters
+from lobby.services import supporters, texts
+from lobby.services.errors import Invalid
 
 HOME = "GB"
+LONGEST_PROVENANCE = 200
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Nobody has petitions to bring in from before; a mistyped year is more likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,43 @@ class Import:
     provenance: str
     signed_at: datetime | None = None
     is_confirmed: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        provenance: str,
+        *,
+        signed_at: datetime | None = None,
+        is_confirmed: bool = True,
+        now: datetime,
+    ) -> "Import":
+        """Checked for form; Invalid with all that is wrong."""
+        problems: list[Invalid] = []
+        try:
+            provenance = texts.line(provenance, "provenance", longest=LONGEST_PROVENANCE)
+        except Invalid as error:
+            problems.append(error if provenance.strip() else _no_provenance())
+        try:
+            if signed_at is not None:
+                _require_past(signed_at, now)
+        except Invalid as error:
+            problems.append(error)
+        if problems:
+            raise texts.together(problems)
+        return cls(provenance, signed_at, is_confirmed)
+
+
+def _no_provenance() -> Invalid:
+    message = "Say where this was signed, such as 'paper, Leeds stall, 3 May 2026'."
+    return Invalid.field("provenance", "missing", message)
+
+
+def _require_past(signed_at: datetime, now: datetime) -> None:
+    if signed_at > now:
+        raise Invalid.field("signed_at", "in_the_future", "This is in the future.")
+    if signed_at < EARLIEST:
+        message = f"This is before {EARLIEST.year}."
+        raise Invalid.field("signed_at", "too_early", message)
 
 
 @dataclass(frozen=True, slots=True)
