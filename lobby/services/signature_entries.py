@@ -11,7 +11,7 @@ from lobby.services import supporters, texts
 from lobby.services.errors import Invalid
 
 HOME = "GB"
-LONGEST_PROVENANCE = 200
+LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """Nobody has petitions to bring in from before; a mistyped year is more likely."""
 

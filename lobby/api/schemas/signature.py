@@ -22,10 +22,11 @@ from lobby.api.schemas.letter import LetterText
 from lobby.api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from lobby.models import Signature, SignatureState, Supporter
 from lobby.services import postcodes
+from lobby.services.signature_entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
 from lobby.services.signatures import HOME, Import, SignatureRequest
 
-Comment = Annotated[str, paragraphs(1000)]
-Source = Annotated[str, line(100)]
+Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
+Source = Annotated[str, line(LONGEST_SOURCE)]
 
 
 class Consents(Request):
@@ -39,7 +40,7 @@ class NewSignature(Request):
 
     name: PersonName
     email: EmailAddress
-    postcode: Annotated[str, line(20, shortest=0)]
+    postcode: Annotated[str, line(LONGEST_POSTCODE, shortest=0)]
     country: Country = HOME
     comment: Comment | None = None
     locale: Locale = "en"
