@@ -1,6 +1,5 @@
 """The application: `create_app(settings)`, and `app` for uvicorn."""
 
-import gc
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
-from lobby import worker
+from lobby import collector, worker
 from lobby.api import errors as api_errors
 from lobby.api.hot_route import HotRoute
 from lobby.api.middleware import Guard, Watch
@@ -83,7 +82,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
     if lobby.settings.worker == "inline":
         thread.start()
-    _calm_the_collector()
+    collector.calm()
     yield
     stop.set()
     if thread.is_alive():
@@ -92,13 +91,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         intake.stop()
     if app.state.owns_lobby:
         lobby.close()
-
-
-def _calm_the_collector() -> None:
-    """What lives as long as the process is not searched again: half of the tail was Python's GC."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
 
 
 def _recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outcome]]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from lobby import collector
 from lobby.cli.output import File, opened, progress, tell
 from lobby.services import csv_records, import_reports, signature_columns, signature_imports
 from lobby.services.csv_records import CsvRecords
@@ -54,6 +55,7 @@ def import_signatures(
         with lobby.database.read() as session:
             signature_imports.require_possible(session, source, now=lobby.clock())
         _tell_columns(records, columns)
+        collector.calm()
         rows = signature_imports.rows(records, columns, source, now=lobby.clock())
         with (
             import_reports.writing(report, records.header) as write,
