@@ -344,13 +344,14 @@ def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
 BELOW = {
     "settings": set(),
     "logs": set(),
+    "collector": set(),
     "models": {"settings", "models"},
     "services": {"settings", "models", "services"},
     "api": {"settings", "models", "services", "api"},
     "web": {"settings", "models", "services", "api", "web"},
     "worker": {"settings", "logs", "models", "services", "worker"},
-    "main": {"settings", "logs", "models", "services", "api", "web", "worker"},
-    "cli": {"settings", "logs", "models", "services", "worker", "cli"},
+    "main": {"settings", "logs", "collector", "models", "services", "api", "web", "worker"},
+    "cli": {"settings", "logs", "collector", "models", "services", "worker", "cli"},
 }
 HTTP = {"fastapi", "starlette", "uvicorn"}
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
