@@ -8,10 +8,9 @@ that came back from the dead and its successor, only one goes on.
 import random
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -57,8 +56,7 @@ NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A message to be queued. `recipient_index` is None for letters to MPs.
 
     Without `due_at` it goes as soon as it can.

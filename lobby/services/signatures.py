@@ -5,9 +5,8 @@ an import and every dialect call it, so that the rules stand in one place.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -81,8 +80,7 @@ _RENEW = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one request. With an `error`, nothing was written for it.
 
     `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
