@@ -31,8 +31,8 @@ def fitting(kind: Kind, dialect: Dialect) -> Fit:
 
 def array_of(kind: Kind, values: Sequence[Any]) -> Any:
     """Values that are fit, as one array for PostgreSQL: of ids, bytes and texts the literal (its
-    manual, 8.15.2), which the driver would put together ten times as slowly; other kinds are left
-    to the driver."""
+    manual, 8.15.2), which the driver would put together far more slowly; other kinds are left to
+    the driver."""
     if isinstance(kind, sa.Uuid):
         return _literal("NULL" if value is None else value for value in values)
     if isinstance(kind, PrivateText | sa.LargeBinary):

@@ -84,8 +84,8 @@ class Outcome(NamedTuple):
     """What became of one request. With an `error`, nothing was written for it.
 
     `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
-    same batch was the same signature; `is_counted`, that this import made it count. `state` is what it
-    was found or made in.
+    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
+    it was found or made in.
     """
 
     row_id: str | None = None
