@@ -67,7 +67,7 @@ def _copy(
         supporters.Address.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
         for number in numbers
     ]
-    writers = supporters.meet(session, addresses, now=now).values()
+    writers = [UUID(met) for met, _ in supporters.meet(session, addresses, now=now)]
     rows = [
         patterns[number % len(patterns)] | {"id": new_id(), "supporter_id": writer}
         for number, writer in zip(numbers, writers, strict=True)

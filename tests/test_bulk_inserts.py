@@ -1,5 +1,6 @@
 """Many rows in one statement: what is written is what SQLAlchemy would have written."""
 
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import StrEnum
@@ -12,8 +13,10 @@ from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlmodel import AutoString, SQLModel
 
 from lobby.models import Private
-from lobby.models.base import UtcDateTime, choice
+from lobby.models.base import UtcDateTime, choice, new_ids
 from lobby.models.private import PrivateText
+from lobby.services.bulk_inserts import BLOCK, insert_columns
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.database import insert, insert_ignore
 from lobby.services.lobby import Lobby
 
@@ -178,3 +181,94 @@ def test_more_rows_than_a_statement_can_have_parameters_go_in_one(lobby: Lobby) 
     with lobby.database.write() as session:
         insert(session, TABLE, [FULL | {"id": uuid4(), "number": n} for n in range(8000)])
     assert len(stored(lobby)) == 8000
+
+
+# ---- by columns
+
+SIZES = [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
+
+
+def columns(size: int) -> dict[str, list[Any]]:
+    """With a column in which all are alike, one in which almost all are, and sealed ones."""
+    return {
+        "id": [uuid4() for _ in range(size)],
+        "number": list(range(size)),
+        "text": ["one"] * (size - 1) + ["other"],
+        "short": [None] * size,
+        "sealed": [Private(UUID(int=n % 3), "alike") for n in range(size)],
+        "bytes": [bytes([n % 256]) for n in range(size)],
+    }
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_columns_are_written_as_their_rows_would_be(lobby: Lobby, size: int) -> None:
+    varying, shared = columns(size), {"colour": Colour.BLUE, "moment": FULL["moment"]}
+    with lobby.database.write() as session:
+        count = insert_columns(session, TABLE, varying, shared, is_ignoring=False)
+    assert count == size
+    expected = [
+        {**dict.fromkeys(FULL), **dict(zip(varying, values, strict=True)), **shared}
+        for values in zip(*varying.values(), strict=True)
+    ]
+    assert [{name: row[name] for name in FULL} for row in stored(lobby)] == expected
+    assert len(set(raw(lobby, "sealed"))) == size, "equal texts look alike"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_how_many_were_written_is_told_where_some_were_there(lobby: Lobby, size: int) -> None:
+    half = {name: values[::2] for name, values in columns(size).items()}
+    with lobby.database.write() as session:
+        first = insert_columns(session, TABLE, half, {}, is_ignoring=True)
+        both = insert_columns(session, TABLE, columns(size), {}, is_ignoring=True)
+        again = insert_columns(session, TABLE, columns(size), {}, is_ignoring=True)
+    assert (first, both, again) == (len(half["id"]), size - len(half["id"]), 0)
+    assert [row["number"] for row in stored(lobby)] == list(range(size))
+
+
+def test_ids_may_come_as_hex_digits_or_not_at_all(lobby: Lobby) -> None:
+    ids = new_ids(3)
+    assert ids == sorted(set(ids))
+    with lobby.database.write() as session:
+        insert_columns(session, TABLE, {"id": ids, "number": [1, 2, 3]}, {}, is_ignoring=False)
+    assert [row["id"] for row in stored(lobby)] == [UUID(each) for each in ids]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_block_is_one_that_sqlite_can_take(lobby: Lobby) -> None:
+    places = max(len(table.columns) for table in SQLModel.metadata.tables.values()) * BLOCK
+    with lobby.database.read() as session:
+        driver: Any = session.connection().connection.driver_connection
+        assert places <= driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+
+
+# ---- looking many up
+
+OF_THE_TEXT = BulkLookup(lambda among: sa.select(TABLE.c.number).where(among(TABLE.c.text, "it")))
+OF_THE_ID = BulkLookup(
+    lambda among: sa.select(TABLE.c.number).where(
+        among(TABLE.c.id, "ids"), among(TABLE.c.bytes, "bytes")
+    )
+)
+TEXTS = ['with "quotes"', "with \\ and , and {braces}", "NULL", "", "plain"]
+
+
+def test_what_is_looked_for_is_found_whatever_it_is_called(lobby: Lobby) -> None:
+    ids = [uuid4() for _ in TEXTS]
+    varying: dict[str, list[Any]] = {
+        "id": ids,
+        "number": list(range(5)),
+        "text": TEXTS,
+        "bytes": [b"\\x", b"", *[b"a"] * 3],
+    }
+    with lobby.database.write() as session:
+        insert_columns(session, TABLE, varying, {}, is_ignoring=False)
+
+        def found(lookup: BulkLookup, **values: Any) -> list[int]:
+            return sorted(number for (number,) in lookup.rows(session, **values))
+
+        assert [found(OF_THE_TEXT, it=[text, "nowhere"]) for text in TEXTS] == [
+            [n] for n in range(5)
+        ]
+        assert found(OF_THE_TEXT, it=TEXTS) == [0, 1, 2, 3, 4]
+        assert found(OF_THE_TEXT, it=[]) == []
+        assert found(OF_THE_ID, ids=ids[:4], bytes=[b"\\x", b"a"]) == [0, 2, 3]

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 import typer.main
 from sqlmodel import select
-from support import SECRET
+from support import PETITION, SECRET
 from typer.testing import CliRunner
 
 from lobby.cli import app
@@ -317,6 +317,72 @@ def test_an_import_that_fails_leaves_the_rows_of_before(demo: Cli, tmp_path: Pat
         "members.csv, line 9: member_id 'many' is not a number."
     )
     assert demo.counts() == before
+
+
+PAPER = ("--petition", PETITION, "--provenance", "paper, Leeds stall, 3 May 2020")
+
+
+def list_of_people(file: Path, count: int) -> Path:
+    lines = [f"Anna Example,p{number}@example.org,EH1 1YZ" for number in range(count)]
+    file.write_text("\n".join(["Name,Email,Postcode", *lines, ""]))
+    return file
+
+
+def test_signatures_are_imported_and_the_status_tells_of_rejected_rows(
+    demo: Cli, tmp_path: Path
+) -> None:
+    file = list_of_people(tmp_path / "people.csv", 3)
+    done = demo("import", "signatures", file, *PAPER)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^recorded as confirmed +3$", done.stdout, re.MULTILINE)
+    file.write_text(file.read_text() + "Ben,nonsense,M1 1AE\n")
+    done = demo("import", "signatures", file, *PAPER)
+    assert done.returncode == 3, done.stderr
+    assert re.search(r"^here already +3$", done.stdout, re.MULTILINE)
+    assert re.search(r"^rejected +1$", done.stdout, re.MULTILINE)
+    assert "p1@example.org" not in done.stdout + done.stderr
+    assert demo("check", "--recount").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "sentence"),
+    [
+        (PAPER, None, "There is no file people.csv."),
+        (PAPER, "", "people.csv is empty."),
+        (PAPER, "a,b\n1,2\n", "No column for name, email, postcode. The columns are: a, b. "),
+        (("--petition", "x", *PAPER[2:]), "Name,Email,Postcode\n", "There is no petition 'x'."),
+    ],
+)
+def test_a_list_that_cannot_be_imported_is_refused_in_a_sentence(
+    options: tuple[str, ...], content: str | None, sentence: str, demo: Cli, tmp_path: Path
+) -> None:
+    before = demo.counts()
+    file = tmp_path / "people.csv"
+    if content is not None:
+        file.write_text(content)
+    assert demo.refused("import", "signatures", file, *options).startswith(sentence)
+    assert demo.counts() == before
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
+    demo: Cli, tmp_path: Path, end: signal.Signals
+) -> None:
+    before = demo.counts()["signature"]
+    file = list_of_people(tmp_path / "people.csv", 30_000)
+    with demo.running("import", "signatures", str(file), *PAPER) as process:
+        until(lambda: demo.counts()["signature"] > before, process)
+        process.send_signal(end)
+        told = process.communicate(timeout=30)[1]
+    assert process.returncode != 0
+    taken = demo.counts()["signature"] - before
+    assert 0 < taken < 30_000
+    assert taken % 2000 == 0, "a batch is written as a whole"
+    assert ("Stopped behind" in told) is (end is signal.SIGINT)
+    done = demo("import", "signatures", file, *PAPER)
+    assert re.search(rf"^here already +{taken:,}$", done.stdout, re.MULTILINE), done.stdout
+    assert demo.counts()["signature"] == before + 30_000
+    assert demo("check", "--recount").returncode == 0
 
 
 # ---- migrations

@@ -11,6 +11,7 @@ asked for something, which the plan shows as a condition.
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +39,7 @@ from lobby.services import (
     tallies,
 )
 from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.signatures import Import, SignatureRequest
 
 LARGE = ("signature", "supporter", "outbox_message")
 Sent = tuple[str, Any]
@@ -147,6 +148,19 @@ def confirm(session: Session, lobby: Lobby) -> None:
     signature_states.confirm_all(session, ids, now=lobby.clock())
 
 
+def bring_in(session: Session, lobby: Lobby) -> None:
+    """One who was asked and has not answered, and one who is new."""
+    record(session, lobby)
+    paper = Import("paper, Leeds stall, 3 May 2026")
+    signatures.record(
+        session,
+        [replace(each, imported=paper) for each in requests("anna", "cara")],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
 def take_back(session: Session, lobby: Lobby) -> None:
     ids = record(session, lobby)
     signature_states.confirm_all(session, ids, now=lobby.clock())
@@ -215,8 +229,9 @@ def page(session: Session, lobby: Lobby) -> None:
 
 
 HOT: list[tuple[Act, int]] = [
-    (record, 20),
-    (confirm, 27),
+    (record, 19),
+    (confirm, 26),
+    (bring_in, 34),
     (take_back, 30),
     (expire, 1),
     (read_tally, 6),

@@ -40,6 +40,7 @@ from lobby.models import (
     Relay,
     ReplyKind,
     Scope,
+    Signature,
     Wording,
 )
 from lobby.services import database
@@ -314,6 +315,9 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
         add_letters_relations(session, lobby.clock())
+        imported = session.exec(select(Signature)).first()
+        assert imported is not None
+        imported.provenance = "paper, Leeds stall, 3 May 2026"
     filled = rows(lobby)
     assert sum(count > 0 for count in filled.values()) >= len(filled) - 2, "keys and partners"
     for later, earlier in pairwise([*reversed(revisions()), "base"]):
@@ -340,13 +344,14 @@ def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
 BELOW = {
     "settings": set(),
     "logs": set(),
+    "collector": set(),
     "models": {"settings", "models"},
     "services": {"settings", "models", "services"},
     "api": {"settings", "models", "services", "api"},
     "web": {"settings", "models", "services", "api", "web"},
     "worker": {"settings", "logs", "models", "services", "worker"},
-    "main": {"settings", "logs", "models", "services", "api", "web", "worker"},
-    "cli": {"settings", "logs", "models", "services", "worker", "cli"},
+    "main": {"settings", "logs", "collector", "models", "services", "api", "web", "worker"},
+    "cli": {"settings", "logs", "collector", "models", "services", "worker", "cli"},
 }
 HTTP = {"fastapi", "starlette", "uvicorn"}
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}

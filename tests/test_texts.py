@@ -3,7 +3,8 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from email_validator import EmailNotValidError, validate_email
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lobby.services import texts
@@ -84,6 +85,50 @@ def test_an_address_that_is_taken_has_a_canonical_form_that_is_stable(address: s
         return
     once = texts.canonical_email(taken)
     assert texts.canonical_email(once) == once
+
+
+PARTS = st.text("abzAZ019._+-", max_size=70)
+ODD_DOMAINS = (
+    "example.org EXAMPLE.org xn--bcher-kva.example xn--a localhost a.test local a.local 1.2.3.4 "
+    "a.b. .a.b a..b -a.org a-.org a.1 ab--c.org"
+)
+DOMAINS = st.one_of(st.sampled_from(ODD_DOMAINS.split()), PARTS)
+
+
+def by_the_library(text: str) -> str | None:
+    try:
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        return None
+    return valid.ascii_email or valid.normalized
+
+
+@given(st.one_of(PARTS, st.sampled_from(["info", "Info", "postmaster", "a" * 90])), DOMAINS)
+@example("info", "example.org")
+@example("POSTMASTER", "Example.Org")
+@example("a" * 65, "example.org")
+@example("a", f"{'b' * 60}." * 4 + "org")
+@example("a" * 100, f"{'b' * 60}." * 3 + "org")
+def test_an_address_is_taken_as_the_library_takes_it_whole(local: str, domain: str) -> None:
+    text = f"{local}@{domain}"
+    try:
+        taken = texts.email_address(text)
+    except Invalid:
+        taken = None
+    assert taken == by_the_library(text)
+
+
+def test_what_is_unfit_is_what_unicode_says() -> None:
+    turning = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
+    for letter in map(chr, range(0x110000)):
+        is_control = unicodedata.category(letter) in ("Cc", "Cs")
+        is_unfit = (
+            is_control
+            or unicodedata.category(letter) in ("Zl", "Zp")
+            or unicodedata.bidirectional(letter) in turning
+        )
+        assert texts.is_fit_for_header(letter) is not is_unfit, hex(ord(letter))
+        assert bool(texts._CONTROL.search(letter)) is (is_control and letter not in "\n\t")
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,11 @@ from lobby.services.errors import (
     Unavailable,
 )
 
+
+class UnsupportedMediaType(LobbyError):
+    """A body in a form that the call does not read."""
+
+
 # The first that fits: subclasses stand before their parents.
 STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (NotFound, 404, "Not found"),
@@ -32,6 +37,7 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (Conflict, 409, "Conflict"),
     (Unauthenticated, 401, "Key needed"),
     (Forbidden, 403, "Not allowed"),
+    (UnsupportedMediaType, 415, "Unsupported media type"),
     (Invalid, 422, "Invalid input"),
     (Limited, 429, "Too many requests"),
     (Unavailable, 503, "Not available"),
@@ -39,6 +45,7 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
 # What work beneath the API ends with: errors of ours, and a database that is busy or away.
 KNOWN = (LobbyError, OperationalError, PoolTimeout)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
+LONGEST_NAME = 100
 log = structlog.get_logger()
 
 
@@ -116,4 +123,5 @@ def _from_validation(error: RequestValidationError) -> Invalid:
 def _path(location: tuple[Any, ...]) -> str:
     """`('body', 'address', 'town')` -> `address.town`."""
     parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
-    return ".".join(parts) or "body"
+    # A field that we do not know may have a name without end.
+    return ".".join(parts)[:LONGEST_NAME] or "body"

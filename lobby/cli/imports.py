@@ -1,13 +1,17 @@
-"""Bringing files in: postcodes, constituencies, members."""
+"""Bringing files in: postcodes, constituencies, members, signatures."""
 
 from typing import Annotated
 
 import typer
 
 from lobby.cli.output import File, opened, progress
+from lobby.cli.signatures import import_signatures
 from lobby.services import constituencies, members, postcode_import
 
-app = typer.Typer(no_args_is_help=True, help="Bring in postcodes, constituencies, members.")
+app = typer.Typer(
+    no_args_is_help=True, help="Bring in postcodes, constituencies, members, signatures."
+)
+app.command("signatures")(import_signatures)
 
 
 @app.command("postcodes")

@@ -6,9 +6,13 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+import uuid_utils
 from sqlalchemy.engine import Dialect
 from sqlmodel import SQLModel
 from uuid_utils.compat import uuid7
+
+RowId = UUID | str
+"""The id of a row, or its 32 hex digits."""
 
 # Named constraints can be dropped by a migration on both databases.
 NAMING_CONVENTION = {
@@ -56,6 +60,12 @@ def choice(values: type[StrEnum], name: str) -> sa.Enum:
 def new_id() -> UUID:
     """A UUIDv7: sorts by the moment of its making."""
     return uuid7()
+
+
+def new_ids(count: int) -> list[str]:
+    """As many, in order, as the hex digits that databases take: in bulk, making UUIDs of them
+    would cost more than all else about them."""
+    return [uuid_utils.uuid7().hex for _ in range(count)]
 
 
 def table_of(model: type[SQLModel]) -> sa.Table:

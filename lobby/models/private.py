@@ -8,7 +8,7 @@ a value moved to another organisation's row or another column does not open.
 import hashlib
 import hmac
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from uuid import UUID
@@ -22,6 +22,7 @@ from sqlalchemy.engine import Dialect
 
 _HEAD = 1 + 16
 _NONCE = 12
+_EVERYWHERE = UUID(int=0)
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,35 @@ class Keyring:
         self._newest = len(secrets)
         # A cache of the instance's own: it must not outlive the ring.
         self._cipher = lru_cache(maxsize=1024)(self._make_cipher)
-        self._index_key = lru_cache(maxsize=1024)(self._make_index_key)
+        self._keyed = lru_cache(maxsize=1024)(self._make_keyed)
 
     def seal(self, value: Private, purpose: str) -> bytes:
         """Encrypt for storage in the column `purpose` names."""
-        head = bytes([self._newest]) + value.organisation_id.bytes
-        nonce = os.urandom(_NONCE)
-        cipher = self._cipher(self._newest, value.organisation_id)
-        return head + nonce + cipher.encrypt(nonce, value.text.encode(), head + purpose.encode())
+        (sealed,) = self.seal_all([value], purpose)
+        assert sealed is not None  # noqa: S101 - there was a value
+        return sealed
+
+    def seal_all(self, values: Sequence[Private | None], purpose: str) -> list[bytes | None]:
+        """As `seal`, each under a nonce of its own; None stays None. What an organisation's texts
+        have in common is made once, and so is the call for randomness."""
+        nonces = os.urandom(_NONCE * len(values))
+        kits = {
+            owner: self._kit(owner, purpose)
+            for owner in {value.organisation_id for value in values if value is not None}
+        }
+        sealed: list[bytes | None] = []
+        for place, value in enumerate(values):
+            if value is None:
+                sealed.append(None)
+                continue
+            head, authenticated, encrypt = kits[value.organisation_id]
+            nonce = nonces[place * _NONCE : (place + 1) * _NONCE]
+            sealed.append(head + nonce + encrypt(nonce, value.text.encode(), authenticated))
+        return sealed
+
+    def _kit(self, owner: UUID, purpose: str) -> tuple[bytes, bytes, Callable[..., bytes]]:
+        head = bytes([self._newest]) + owner.bytes
+        return head, head + purpose.encode(), self._cipher(self._newest, owner).encrypt
 
     def open(self, sealed: bytes, purpose: str) -> Private:
         """Decrypt; ValueError where the value was made elsewhere or tampered with."""
@@ -72,11 +94,14 @@ class Keyring:
 
     def blind_index(self, organisation_id: UUID, canonical: str) -> bytes:
         """Equal for equal addresses of one organisation, meaningless without the secret."""
-        return hmac.digest(self._index_key(organisation_id), canonical.encode(), hashlib.sha256)
+        # A copy of what has taken the key in already: half the work of a digest from the start.
+        keyed = self._keyed(organisation_id).copy()
+        keyed.update(canonical.encode())
+        return keyed.digest()
 
     def everywhere_index(self, canonical: str) -> bytes:
         """The same address across all organisations: only for the limit on mails a day."""
-        return self.blind_index(UUID(int=0), canonical)
+        return self.blind_index(_EVERYWHERE, canonical)
 
     def token_keys(self) -> list[bytes]:
         """Keys for links in mails, oldest first, as itsdangerous wants them."""
@@ -85,8 +110,9 @@ class Keyring:
     def _make_cipher(self, version: int, organisation_id: UUID) -> AESGCM:
         return AESGCM(_derive(self._secrets[version], b"data" + organisation_id.bytes))
 
-    def _make_index_key(self, organisation_id: UUID) -> bytes:
-        return _derive(self._secrets[1], b"index" + organisation_id.bytes)
+    def _make_keyed(self, organisation_id: UUID) -> hmac.HMAC:
+        key = _derive(self._secrets[1], b"index" + organisation_id.bytes)
+        return hmac.new(key, digestmod=hashlib.sha256)
 
 
 def _derive(secret: bytes, info: bytes) -> bytes:
@@ -123,6 +149,10 @@ class PrivateText(sa.types.TypeDecorator[Private]):
 
     def process_bind_param(self, value: Private | None, dialect: Dialect) -> bytes | None:
         return None if value is None else _ring().seal(value, self.purpose)
+
+    def seal_all(self, values: Sequence[Private | None]) -> list[bytes | None]:
+        """A column of values at once, for `services.bulk_values`."""
+        return _ring().seal_all(values, self.purpose)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Private | None:
         return None if value is None else _ring().open(bytes(value), self.purpose)

@@ -25,10 +25,14 @@ class SignatureState(StrEnum):
 
 
 class Signature(SQLModel, table=True):
-    """A signature, with name and postcode as signed. Constituency, state and times stay plain."""
+    """A signature, with name and postcode as signed. Constituency, state and times stay plain.
+
+    `provenance` says where it was given, if not here: 'paper, Leeds stall, 3 May 2026'.
+    """
 
     __table_args__ = (
         sa.UniqueConstraint("petition_id", "supporter_id"),
+        sa.CheckConstraint("length(provenance) BETWEEN 1 AND 200", name="provenance"),
         sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
         # Only for what expires. That no pending one has ended is said so that PostgreSQL does not
         # walk through all of these for the few that a batch confirms.
@@ -57,3 +61,4 @@ class Signature(SQLModel, table=True):
     signed_at: datetime = Field(sa_type=UtcDateTime)
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    provenance: str | None = None

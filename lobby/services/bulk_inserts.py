@@ -1,77 +1,160 @@
 """Many rows into one table in one statement, in the way that each database takes fastest.
 
-SQLite gets prepared values one row after the other, PostgreSQL one array a column. What SQLAlchemy
-would do for each row again (looking up types, naming parameters) is done once a table.
+SQLite gets prepared values, a block of rows at a time; PostgreSQL one array a column. What
+SQLAlchemy would do for each row again (looking up types, naming parameters) is done once a table,
+and a value that all rows share is sent once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Dialect
+from sqlalchemy.engine import Connection, Dialect
 from sqlmodel import Session
 
 from lobby.models import Private
+from lobby.services.bulk_values import Fit, Kind, array_of, array_type, fitting, scalar_type
 
-Processor = Callable[[Any], Any]
+# Rows that SQLite takes at a time: more gain nothing, and a statement has 32,766 places at most.
+BLOCK = 50
+IGNORING = " ON CONFLICT DO NOTHING"
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """The statement for some columns of a table, and what makes each value fit to be sent."""
+    """The statement for some columns of a table, and what makes each value fit to be sent. `block`
+    is the same statement for a whole block of rows; PostgreSQL has none."""
 
     text: str
-    processors: tuple[Processor | None, ...]
+    block: str
+    kinds: tuple[Kind, ...]
+    fits: tuple[Fit, ...]
+    shared: int
 
 
 def insert(
-    session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], *, is_ignoring: bool
-) -> None:
+    session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, is_ignoring: bool
+) -> int:
     """Insert one row or more, all with the columns of the first; missing ones get the database's
-    default. `is_ignoring` leaves out the rows that a UNIQUE constraint forbids."""
+    default. `is_ignoring` leaves out the rows that a UNIQUE constraint forbids. How many it did
+    insert."""
+    varying = {name: [row[name] for row in rows] for name in rows[0]}
+    return insert_columns(session, table, varying, {}, is_ignoring=is_ignoring)
+
+
+def insert_columns(
+    session: Session,
+    table: sa.Table,
+    varying: Mapping[str, Sequence[Any]],
+    shared: Mapping[str, Any],
+    *,
+    is_ignoring: bool,
+) -> int:
+    """As `insert`, by columns: each a list as long as the others, or one value that all rows
+    share. A Uuid may be given as its hex digits."""
+    return _send(session, table, varying, shared, IGNORING if is_ignoring else "")
+
+
+def increment(
+    session: Session,
+    table: sa.Table,
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    key: tuple[str, ...],
+) -> None:
+    """Insert one row or more, or add their numbers to those that are there under the same key."""
+    varying = {name: [row[name] for row in rows] for name in rows[0]}
+    sums = ", ".join(
+        f"{name} = {table.name}.{name} + excluded.{name}" for name in varying if name not in key
+    )
+    _send(session, table, varying, {}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
+
+
+def _send(
+    session: Session,
+    table: sa.Table,
+    varying: Mapping[str, Sequence[Any]],
+    shared: Mapping[str, Any],
+    tail: str,
+) -> int:
     connection = session.connection()
-    names = tuple(rows[0])
-    plan = _plan(table, names, connection.dialect, is_ignoring)
-    columns = [
-        _processed([row[name] for row in rows], processor)
-        for name, processor in zip(names, plan.processors, strict=True)
-    ]
+    varying, shared = _divided(varying, shared)
+    plan = _plan(table, tuple(shared), tuple(varying), connection.dialect, tail)
+    values = chain(([value] for value in shared.values()), varying.values())
+    fit = [fits(each) for fits, each in zip(plan.fits, values, strict=True)]
+    once, columns = [value for (value,) in fit[: plan.shared]], fit[plan.shared :]
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(plan.text, list(zip(*columns, strict=True)))
-    else:
-        connection.exec_driver_sql(plan.text, tuple(columns))
+        return _send_blocks(connection, plan, once, columns)
+    arrays = map(array_of, plan.kinds[plan.shared :], columns)
+    return connection.exec_driver_sql(plan.text, (*once, *arrays)).rowcount
 
 
-def _processed(values: list[Any], processor: Processor | None) -> list[Any]:
-    """Many columns hold one value in all rows of a batch: it is made fit once. But not a sealed
-    one: two equal texts must not look alike in the database."""
-    if processor is None:
-        return values
-    if not isinstance(values[0], Private) and values.count(values[0]) == len(values):
-        return [processor(values[0])] * len(values)
-    return [processor(value) for value in values]
+def _divided(
+    varying: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]
+) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]:
+    """In a large batch columns turn out to be shared: all from one petition, and none with a
+    comment. But never sealed ones: two equal texts must not look alike in the database."""
+    if len(next(iter(varying.values()))) < BLOCK:
+        return varying, shared
+    alike = {
+        name: values[0]
+        for name, values in varying.items()
+        if not isinstance(values[0], Private) and values.count(values[0]) == len(values)
+    }
+    if len(alike) == len(varying):  # rows need a column to be counted by
+        return varying, shared
+    rest = {name: values for name, values in varying.items() if name not in alike}
+    return rest, {**shared, **alike}
+
+
+def _send_blocks(
+    connection: Connection, plan: _Plan, once: list[Any], columns: list[list[Any]]
+) -> int:
+    """Whole blocks first, then the rest row by row: that is what SQLite has statements for."""
+    rows = list(zip(*columns, strict=True))
+    whole = len(rows) - len(rows) % BLOCK
+    sent = 0
+    if whole:
+        blocks = [
+            (*once, *chain.from_iterable(rows[start : start + BLOCK]))
+            for start in range(0, whole, BLOCK)
+        ]
+        sent += connection.exec_driver_sql(plan.block, blocks).rowcount
+    if rest := [(*once, *row) for row in rows[whole:]]:
+        sent += connection.exec_driver_sql(plan.text, rest).rowcount
+    return sent
 
 
 @lru_cache(maxsize=100)
-def _plan(table: sa.Table, names: tuple[str, ...], dialect: Dialect, is_ignoring: bool) -> _Plan:
-    columns = [table.c[name] for name in names]
-    processors = tuple(
-        column.type.dialect_impl(dialect).bind_processor(dialect) for column in columns
-    )
+def _plan(
+    table: sa.Table,
+    shared: tuple[str, ...],
+    varying: tuple[str, ...],
+    dialect: Dialect,
+    tail: str,
+) -> _Plan:
+    names = (*shared, *varying)
+    kinds = tuple(table.c[name].type for name in names)
+    fits = tuple(fitting(kind, dialect) for kind in kinds)
     # Names of our own tables and columns, and no values.
-    target = f"INSERT INTO {table.name} ({', '.join(names)})"
-    tail = " ON CONFLICT DO NOTHING" if is_ignoring else ""
+    head = f"INSERT INTO {table.name} ({', '.join(names)})"
     if dialect.name == "sqlite":
-        places = ", ".join("?" * len(names))
-        return _Plan(f"{target} VALUES ({places}){tail}", processors)
-    arrays = ", ".join(
-        f"%s::{_without_length(column.type.compile(dialect))}[]" for column in columns
+        row, block = (_places(len(shared), len(varying), count) for count in (1, BLOCK))
+        texts = f"{head} VALUES {row}{tail}", f"{head} VALUES {block}{tail}"
+    else:
+        once = "".join(f"%s::{scalar_type(kind, dialect)}, " for kind in kinds[: len(shared)])
+        arrays = ", ".join(f"%s::{array_type(kind, dialect)}" for kind in kinds[len(shared) :])
+        texts = f"{head} SELECT {once}new.* FROM unnest({arrays}) AS new{tail}", ""  # noqa: S608 - our names only
+    return _Plan(*texts, kinds, fits, len(shared))
+
+
+def _places(shared: int, varying: int, rows: int) -> str:
+    """`(?1, ?2, ?3), (?1, ?4, ?5)`: the shared value has one place in all rows."""
+    once = [f"?{place}" for place in range(1, shared + 1)]
+    places = (f"?{place}" for place in range(shared + 1, shared + rows * varying + 1))
+    return ", ".join(
+        f"({', '.join([*once, *(next(places) for _ in range(varying))])})" for _ in range(rows)
     )
-    return _Plan(f"{target} SELECT * FROM unnest({arrays}){tail}", processors)  # noqa: S608 - our names only
-
-
-def _without_length(name: str) -> str:
-    """A cast to VARCHAR(9) would cut what is longer; the column itself refuses it."""
-    return name.partition("(")[0]

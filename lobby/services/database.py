@@ -7,7 +7,6 @@ that a command run beside the server waits its turn instead of failing half-way.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -149,25 +148,13 @@ def upsert(
 def increment(
     session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], *, key: list[str]
 ) -> None:
-    """Add the numbers in each of `rows` to the row that has its `key`, making that row if needed.
+    """Add the numbers in each row to the row that has its `key`, making that row if needed.
 
     Give them in the order of their keys, so that two batches at once cannot wait for each other in
-    a circle.
+    a circle; no two may have one key.
     """
     if rows:
-        dialect = session.connection().dialect.name
-        statement = _increment(dialect, table, tuple(rows[0]), tuple(key))
-        session.connection().execute(statement, rows)
-
-
-@lru_cache(maxsize=100)
-def _increment(
-    dialect: str, table: sa.Table, names: tuple[str, ...], key: tuple[str, ...]
-) -> sa.Executable:
-    """Put together once: that costs more than to send it."""
-    statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
-    sums = {name: table.c[name] + statement.excluded[name] for name in names if name not in key}
-    return statement.on_conflict_do_update(index_elements=list(key), set_=sums)
+        bulk_inserts.increment(session, table, rows, key=tuple(key))
 
 
 def _insert(session: Session, table: sa.Table) -> Any:

@@ -22,14 +22,14 @@ from lobby.models import (
 )
 from lobby.models.base import table_of
 from lobby.services import mail_answers, texts
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.database import insert_ignore
 from lobby.services.errors import NotFound
 
 REASON = "address_dead"
 _dead = table_of(DeadAddress)
-# Put together once: on the hot route that costs more than to send it.
-_AMONG = sa.select(_dead.c.address_index).where(
-    _dead.c.address_index.in_(sa.bindparam("indexes", expanding=True))
+_AMONG = BulkLookup(
+    lambda among: sa.select(_dead.c.address_index).where(among(_dead.c.address_index, "indexes"))
 )
 
 
@@ -90,8 +90,7 @@ def among(session: Session, indexes: Collection[bytes]) -> set[bytes]:
     """Which of these are dead, in one statement."""
     if not indexes:
         return set()
-    found = session.connection().execute(_AMONG, {"indexes": list(indexes)}).scalars()
-    return {bytes(index) for index in found}
+    return {bytes(index) for (index,) in _AMONG.rows(session, indexes=list(indexes))}
 
 
 def dead_among(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:

@@ -7,13 +7,10 @@ that came back from the dead and its successor, only one goes on.
 
 import random
 import re
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
-from uuid import UUID
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import Session
@@ -26,9 +23,9 @@ from lobby.models import (
     Organisation,
     OutboxMessage,
 )
-from lobby.models.base import new_id, table_of
-from lobby.services import dead_addresses
-from lobby.services.database import insert
+from lobby.models.base import RowId, new_ids, table_of
+from lobby.services import bulk_inserts, dead_addresses
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.pacing import AT_ONCE, Pace
 
 MAILS_A_DAY = 5
@@ -42,14 +39,15 @@ _DURATION = re.compile(
     r"\b(?P<number>[0-9]{1,5}) ?(?P<unit>s(ec(ond)?s?)?|m(in(ute)?s?)?)\b", re.IGNORECASE
 )
 _outbox = table_of(OutboxMessage)
-# Put together once: on the hot route that costs more than to send it.
-_MAILS_SINCE = (
-    sa.select(_outbox.c.recipient_index, sa.func.count())
-    .where(
-        _outbox.c.recipient_index.in_(sa.bindparam("indexes", expanding=True)),
-        _outbox.c.created_at > sa.bindparam("since"),
+_MAILS_SINCE = BulkLookup(
+    lambda among: (
+        sa.select(_outbox.c.recipient_index, sa.func.count())
+        .where(
+            among(_outbox.c.recipient_index, "indexes"),
+            _outbox.c.created_at > sa.bindparam("since"),
+        )
+        .group_by(_outbox.c.recipient_index)
     )
-    .group_by(_outbox.c.recipient_index)
 )
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 # Why a message counts as accepted though no server said so.
@@ -58,15 +56,14 @@ NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """A message to be queued. `recipient_index` is None for letters to MPs.
 
     Without `due_at` it goes as soon as it can.
     """
 
     kind: MessageKind
-    subject_id: UUID
+    subject_id: RowId
     recipient_index: bytes | None
     due_at: datetime | None = None
 
@@ -79,16 +76,17 @@ def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
     """
     wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
     sent, dead = _sent_today(session, wanted, now), dead_addresses.among(session, wanted)
-    rows = []
+    kept = []
     for note in notes:
-        if note.recipient_index is not None:
-            if note.recipient_index in dead:
+        index = note.recipient_index
+        if index is not None:
+            if index in dead:
                 continue
-            sent[note.recipient_index] += 1
-            if sent[note.recipient_index] > MAILS_A_DAY:
+            sent[index] = sent.get(index, 0) + 1
+            if sent[index] > MAILS_A_DAY:
                 continue
-        rows.append(_row(note, now))
-    insert(session, _outbox, rows)
+        kept.append(note)
+    _insert(session, kept, now)
 
 
 def claim(
@@ -245,25 +243,25 @@ def _of_none_at_rest(
     return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
-def _row(note: Note, now: datetime) -> dict[str, Any]:
-    return {
-        "id": new_id(),
-        "kind": note.kind,
-        "subject_id": note.subject_id,
-        "recipient_index": note.recipient_index,
-        "state": MessageState.QUEUED,
-        "attempt": 0,
-        "created_at": now,
-        "due_at": note.due_at or now,
+def _insert(session: Session, notes: list[Note], now: datetime) -> None:
+    if not notes:
+        return
+    varying: dict[str, list[Any]] = {
+        "id": new_ids(len(notes)),
+        "kind": [note.kind for note in notes],
+        "subject_id": [note.subject_id for note in notes],
+        "recipient_index": [note.recipient_index for note in notes],
+        "due_at": [note.due_at or now for note in notes],
     }
+    shared = {"state": MessageState.QUEUED, "attempt": 0, "created_at": now}
+    bulk_inserts.insert_columns(session, _outbox, varying, shared, is_ignoring=False)
 
 
-def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[bytes]:
+def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[bytes, int]:
     if not wanted:
-        return Counter()
-    told = {"indexes": list(wanted), "since": now - timedelta(days=1)}
-    found = session.connection().execute(_MAILS_SINCE, told)
-    return Counter({bytes(index): total for index, total in found})
+        return {}
+    found = _MAILS_SINCE.rows(session, indexes=list(wanted), since=now - timedelta(days=1))
+    return {bytes(index): total for index, total in found}
 
 
 def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:

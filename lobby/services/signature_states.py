@@ -4,7 +4,7 @@ Every step is a conditional update on the state held before, so that of two at o
 and the tally changes once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -71,7 +71,7 @@ def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list
     batches at once cannot wait for each other in a circle.
     """
     wanted = sorted(set(ids))
-    session.connection().execute(_LOCKED, {"ids": wanted})
+    lock(session, wanted)
     changed = session.connection().execute(
         _CONFIRM, {"ids": wanted, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
     )
@@ -82,8 +82,20 @@ def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list
     if counted:
         tallies.add_signatures(session, counted, now=now)
         _remember(session, counted)
-        supporters.answers_take_effect_of(session, [each.id for each in counted], now=now)
+    # Of imports that counted already, what was said here with them waited for this.
+    told = [each.id for each in found.values() if each.id in new or _is_imported(each)]
+    if told:
+        supporters.answers_take_effect_of(session, told, now=now)
     return [_outcome(found.get(signature_id)) for signature_id in ids]
+
+
+def _is_imported(signature: Signature) -> bool:
+    return signature.provenance is not None and signature.state is SignatureState.CONFIRMED
+
+
+def lock(session: Session, ids: Iterable[UUID]) -> None:
+    """Let nobody else change these meanwhile; in the order of their ids."""
+    session.connection().execute(_LOCKED, {"ids": sorted(ids)})
 
 
 def _outcome(signature: Signature | None) -> Confirmed:

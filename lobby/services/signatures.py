@@ -5,9 +5,8 @@ an import and every dialect call it, so that the rules stand in one place.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,27 +17,37 @@ from lobby.models import (
     Keyring,
     MessageKind,
     Petition,
-    PetitionState,
-    Private,
     Signature,
     SignatureState,
 )
-from lobby.models.base import new_id, table_of
+from lobby.models.base import new_ids, table_of
 from lobby.models.constituency import OVERSEAS, UNKNOWN
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import outbox, petitions, supporters
-from lobby.services.database import insert_ignore
+from lobby.services import bulk_inserts, imported_signatures, outbox, petitions, supporters
+from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.errors import LobbyError, NotFound
+from lobby.services.signature_entries import (
+    HOME,
+    Entry,
+    Import,
+    OpenPetition,
+    SignatureRequest,
+    as_imported,
+    as_signed,
+)
+
+__all__ = ["HOME", "Import", "Lookup", "Outcome", "SignatureRequest", "constituency_of", "record"]
 
 Lookup = Callable[[str], PostcodeAnswer]
-HOME = "GB"
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
-# Put together once: on the hot route that costs more than to send it. Not by petition as well: with
-# statistics from before a rush, PostgreSQL takes a petition for small and reads all its signatures.
-_OF_SUPPORTERS = sa.select(
-    _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
-).where(_signature.c.supporter_id.in_(sa.bindparam("supporters", expanding=True)))
+# Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
+# and reads all its signatures.
+_OF_SUPPORTERS = BulkLookup(
+    lambda among: sa.select(
+        _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
+    ).where(among(_signature.c.supporter_id, "supporters"))
+)
 # Columns and not a Petition: making the object costs more than to find the row.
 _petition, _campaign = table_of(Petition), table_of(Campaign)
 _BY_SLUG = (
@@ -53,68 +62,52 @@ _BY_SLUG = (
     .join(_campaign, _campaign.c.id == _petition.c.campaign_id)
     .where(_petition.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 )
+# What is signed here now was given nowhere else.
+_AFRESH = {"ended_at": None, "provenance": None}
+_RENEWED = (
+    "state",
+    "signed_at",
+    "constituency_code",
+    "name",
+    "postcode",
+    "comment",
+    "country",
+    "locale",
+    "source",
+    "partner_id",
+)
+_RENEW = (
+    sa.update(_signature)
+    .where(
+        _signature.c.id == sa.bindparam("row_id"),
+        # Not `in_`: it cannot be sent for many rows at once.
+        _signature.c.state != SignatureState.CONFIRMED,
+        _signature.c.state != SignatureState.REJECTED,
+    )
+    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _AFRESH)
+)
 
 
-@dataclass(frozen=True, slots=True)
-class SignatureRequest:
-    """A name for a petition, already checked for form (`services.texts`).
-
-    `updates` is the answer to the question for consent; None where it was not asked.
-    """
-
-    petition_slug: str
-    name: str
-    email: str
-    postcode: str
-    country: str = HOME
-    comment: str | None = None
-    locale: str = "en"
-    source: str | None = None
-    updates: bool | None = None
-    partner_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one request. With an `error`, nothing was written for it.
 
-    `is_repeat_in_batch` says that an earlier row of the same batch was the same signature.
+    `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
+    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
+    it was found or made in.
     """
 
-    signature_id: UUID | None = None
+    row_id: str | None = None
     constituency_code: str | None = None
     is_new: bool = False
     is_repeat_in_batch: bool = False
+    is_counted: bool = False
+    state: SignatureState | None = None
     error: LobbyError | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _PetitionRow:
-    """What writing a signature down needs to know of its petition."""
-
-    id: UUID
-    slug: str
-    organisation_id: UUID
-    state: PetitionState
-    closes_at: datetime | None
-
-
-@dataclass(slots=True)
-class _Entry:
-    """One request on its way through `record`."""
-
-    place: int
-    request: SignatureRequest
-    petition: _PetitionRow
-    code: str
-    address: supporters.Address
-    supporter_id: UUID
-    signature_id: UUID
-    state: SignatureState = SignatureState.PENDING
-    is_new: bool = False
-
-    def private(self, text: str | None) -> Private | None:
-        return None if text is None else Private(self.petition.organisation_id, text)
+    @property
+    def signature_id(self) -> UUID | None:
+        """Made when asked for: of most outcomes nobody wants to know it."""
+        return UUID(self.row_id) if self.row_id else None
 
 
 def record(
@@ -128,7 +121,8 @@ def record(
     """Write down signatures, pending until confirmed by mail; one outcome a request, in order.
 
     A repeated signature is no error and queues its mail again, within the limit a day. A request
-    for an unknown or closed petition, or with a malformed postcode, fails alone.
+    for an unknown or closed petition, or with a malformed postcode, fails alone. An import is
+    confirmed already, unless it says otherwise; repeated, it changes nothing and queues no mail.
     """
     outcomes = [Outcome()] * len(requests)
     entries = []
@@ -142,13 +136,20 @@ def record(
         _meet_supporters(session, entries, now)
         _insert_new(session, entries, now)
         _renew(session, entries, now)
+        if any(entry.request.imported for entry in entries):
+            imported_signatures.count(session, entries, now=now)
+            imported_signatures.note_answers(session, entries, now=now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
-    seen: set[UUID] = set()
     for entry in entries:
-        is_repeat = entry.signature_id in seen
-        seen.add(entry.signature_id)
-        outcomes[entry.place] = Outcome(entry.signature_id, entry.code, entry.is_new, is_repeat)
+        outcomes[entry.place] = Outcome(
+            row_id=entry.signature_id,
+            constituency_code=entry.code,
+            is_new=entry.is_new,
+            is_repeat_in_batch=entry.is_repeat,
+            is_counted=entry.is_counted,
+            state=entry.state,
+        )
     return outcomes
 
 
@@ -164,13 +165,13 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
-) -> dict[str, _PetitionRow | LobbyError]:
-    found: dict[str, _PetitionRow | LobbyError] = {}
-    for *values, status in session.connection().execute(_BY_SLUG, {"slugs": list(slugs)}):
-        petition = _PetitionRow(*values)
+) -> dict[str, OpenPetition | LobbyError]:
+    rows = session.connection().execute(_BY_SLUG, {"slugs": list(slugs)})
+    found: dict[str, OpenPetition | LobbyError] = {}
+    for petition in rows:
         try:
-            petitions.require_open(petition, campaign_status=status, now=now)
-            found[petition.slug] = petition
+            petitions.require_open(petition, campaign_status=petition.status, now=now)
+            found[petition.slug] = OpenPetition(petition.id.hex, petition.organisation_id)
         except LobbyError as error:
             found[petition.slug] = error
     return found
@@ -179,98 +180,101 @@ def _open_petitions(
 def _entry(
     place: int,
     request: SignatureRequest,
-    found: dict[str, _PetitionRow | LobbyError],
+    found: dict[str, OpenPetition | LobbyError],
     postcodes: Lookup,
     keyring: Keyring,
-) -> _Entry:
+) -> Entry:
     petition = found.get(request.petition_slug)
     if petition is None:
         raise NotFound("petition_unknown", f"There is no petition '{request.petition_slug}'.")
     if isinstance(petition, LobbyError):
         raise petition
-    return _Entry(
-        place=place,
-        request=request,
-        petition=petition,
-        code=constituency_of(request, postcodes),
-        address=supporters.Address.of(petition.organisation_id, request.email, keyring),
-        supporter_id=new_id(),
-        signature_id=new_id(),
-    )
+    code = constituency_of(request, postcodes)
+    known = None
+    if request.imported is not None and request.imported.is_confirmed:
+        known = supporters.Known(request.name, request.postcode, code, request.locale)
+    owner = petition.organisation_id
+    address = supporters.Address.of(owner, request.email, keyring, known=known)
+    return Entry(place=place, request=request, petition=petition, code=code, address=address)
 
 
-def _meet_supporters(session: Session, entries: list[_Entry], now: datetime) -> None:
-    ids = supporters.meet(session, [entry.address for entry in entries], now=now)
+def _meet_supporters(session: Session, entries: list[Entry], now: datetime) -> None:
+    met = supporters.meet(session, [entry.address for entry in entries], now=now)
+    for entry, (supporter_id, is_new) in zip(entries, met, strict=True):
+        entry.supporter_id, entry.is_new_supporter = supporter_id, is_new
+
+
+def _insert_new(session: Session, entries: list[Entry], now: datetime) -> None:
+    """Insert what the petitions do not have; afterwards each entry knows its row and state."""
+    firsts: dict[tuple[str, str], Entry] = {}
     for entry in entries:
-        entry.supporter_id = ids[entry.petition.organisation_id, entry.address.index]
-
-
-def _insert_new(session: Session, entries: list[_Entry], now: datetime) -> None:
-    """Insert what the petition does not have; afterwards each entry knows its row and state."""
-    ordered = sorted(entries, key=lambda entry: (entry.petition.id, entry.supporter_id))
-    insert_ignore(session, _signature, [_new_row(entry, now) for entry in ordered])
-    wanted = {"supporters": list({entry.supporter_id for entry in entries})}
-    found = session.connection().execute(_OF_SUPPORTERS, wanted)
-    rows = {(row[0], row[1]): (row[2], row[3]) for row in found}
+        firsts.setdefault((entry.petition.id, entry.supporter_id), entry)
+    for entry, row_id in zip(firsts.values(), new_ids(len(firsts)), strict=True):
+        entry.signature_id, entry.is_new = row_id, True
+        if entry.is_to_count:
+            entry.state = SignatureState.CONFIRMED
+    ordered = [firsts[key] for key in sorted(firsts)]
+    varying, shared = _columns(ordered, now)
+    added = bulk_inserts.insert_columns(session, _signature, varying, shared, is_ignoring=True)
+    if added < len(firsts):
+        _find_in_place(session, firsts)
     for entry in entries:
-        row_id, entry.state = rows[entry.petition.id, entry.supporter_id]
-        entry.is_new = row_id == entry.signature_id
-        entry.signature_id = row_id
+        first = firsts[entry.petition.id, entry.supporter_id]
+        if entry is not first:
+            entry.signature_id, entry.state = first.signature_id, first.state
+            entry.is_repeat = True
 
 
-def _new_row(entry: _Entry, now: datetime) -> dict[str, Any]:
-    return {
-        "id": entry.signature_id,
-        "petition_id": entry.petition.id,
-        "supporter_id": entry.supporter_id,
-        "state": SignatureState.PENDING,
-        **_as_signed(entry, now),
+def _columns(entries: list[Entry], now: datetime) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """What differs from row to row, and what all share."""
+    varying = {
+        "id": [entry.signature_id for entry in entries],
+        "petition_id": [entry.petition.id for entry in entries],
+        "supporter_id": [entry.supporter_id for entry in entries],
+        **as_signed(entries),
     }
+    if any(entry.request.imported for entry in entries):
+        varying |= {"state": [entry.state for entry in entries], **as_imported(entries, now=now)}
+        return varying, {}
+    return varying, {"state": SignatureState.PENDING, "signed_at": now}
 
 
-def _as_signed(entry: _Entry, now: datetime) -> dict[str, Any]:
-    request = entry.request
-    return {
-        "constituency_code": entry.code,
-        "name": entry.private(request.name),
-        "postcode": entry.private(request.postcode),
-        "comment": entry.private(request.comment),
-        "country": request.country,
-        "locale": request.locale,
-        "source": request.source,
-        "partner_id": request.partner_id,
-        "signed_at": now,
-    }
+def _find_in_place(session: Session, firsts: dict[tuple[str, str], Entry]) -> None:
+    """Some were there already: which, and in what state."""
+    wanted = [UUID(supporter_id) for _, supporter_id in firsts]
+    for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
+        entry = firsts.get((petition_id.hex, supporter_id.hex))
+        if entry is not None:
+            entry.is_new = row_id.hex == entry.signature_id
+            entry.signature_id, entry.state = row_id.hex, state
 
 
-def _renew(session: Session, entries: list[_Entry], now: datetime) -> None:
+def _renew(session: Session, entries: list[Entry], now: datetime) -> None:
     """Who signs again before confirming, or after withdrawing, is taken at the newer word.
 
     A confirmed signature stays as it was confirmed, and a disowned one stays disowned.
     """
-    rows = [
-        {"row_id": entry.signature_id, "new_state": SignatureState.PENDING}
-        | {f"new_{name}": value for name, value in _as_signed(entry, now).items()}
-        for entry in sorted(entries, key=lambda entry: entry.signature_id)
-        if not entry.is_new and entry.state in _AGAIN
-    ]
-    if not rows:
-        return
-    names = [name.removeprefix("new_") for name in rows[0] if name != "row_id"]
-    statement = (
-        sa.update(_signature)
-        .where(
-            _signature.c.id == sa.bindparam("row_id"),
-            # Not `in_`: it cannot be sent for many rows at once.
-            _signature.c.state != SignatureState.CONFIRMED,
-            _signature.c.state != SignatureState.REJECTED,
-        )
-        .values({name: sa.bindparam(f"new_{name}") for name in names} | {"ended_at": None})
+    again = sorted(
+        (
+            entry
+            for entry in entries
+            if not entry.is_new and entry.state in _AGAIN and entry.request.imported is None
+        ),
+        key=lambda entry: entry.signature_id,
     )
-    session.connection().execute(statement, rows)
+    if not again:
+        return
+    columns = {"row_id": [UUID(entry.signature_id) for entry in again]}
+    columns |= {f"new_{name}": values for name, values in as_signed(again).items()}
+    told = {"new_state": SignatureState.PENDING, "new_signed_at": now}
+    rows = [
+        dict(zip(columns, values, strict=True)) | told
+        for values in zip(*columns.values(), strict=True)
+    ]
+    session.connection().execute(_RENEW, rows)
 
 
-def _note_answers(session: Session, entries: list[_Entry], now: datetime) -> None:
+def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None:
     answers = [
         supporters.Answer(
             entry.petition.organisation_id,
@@ -279,16 +283,19 @@ def _note_answers(session: Session, entries: list[_Entry], now: datetime) -> Non
             signature_id=entry.signature_id,
         )
         for entry in entries
-        if entry.request.updates is not None
+        if entry.request.updates is not None and entry.request.imported is None
     ]
     supporters.note_answers(session, answers, now=now)
 
 
-def _notes(entries: list[_Entry], keyring: Keyring) -> list[outbox.Note]:
-    """One mail a signature, however often the batch repeats it; none to who disowned theirs."""
+def _notes(entries: list[Entry], keyring: Keyring) -> list[outbox.Note]:
+    """One mail a signature, however often the batch repeats it; none to who disowned theirs, and
+    of imports only to those whose word is asked for."""
     notes = {}
     for entry in entries:
         if entry.state is SignatureState.REJECTED:
+            continue
+        if entry.request.imported and (entry.is_to_count or not entry.is_new):
             continue
         kind = (
             MessageKind.ALREADY_SIGNED

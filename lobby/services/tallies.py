@@ -4,7 +4,7 @@ Counters change in the transaction that changes what they count; reading never s
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -201,14 +201,27 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
 
 
 def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
-    """Count signatures that were just confirmed, in the order of the counters' keys."""
-    by_seat = Counter((each.petition_id, each.constituency_code) for each in confirmed)
-    rows = [
+    """Count signatures that were just confirmed."""
+    count_signatures(
+        session, ((each.petition_id.hex, each.constituency_code) for each in confirmed), now=now
+    )
+
+
+def count_signatures(
+    session: Session, confirmed: Iterable[tuple[str, str]], *, now: datetime
+) -> None:
+    """Count signatures by their petition's id in hex digits and the seat's code: two statements,
+    each in the order of the keys."""
+    by_seat = Counter(confirmed)
+    rows: list[dict[str, Any]] = [
         {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
         for (petition_id, code), count in sorted(by_seat.items())
     ]
     increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
-    _note_hour(session, Counter(each.petition_id for each in confirmed), now)
+    by_petition: Counter[str] = Counter()
+    for row in rows:
+        by_petition[row["petition_id"]] += row["confirmed"]
+    _note_hour(session, by_petition, now)
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
@@ -258,11 +271,12 @@ def _letter_row(key: tuple[UUID, int, str], *, sent: int = 0, opened: int = 0) -
     return dict(zip(_LETTER_KEY, key, strict=True)) | {"sent": sent, "opened": opened}
 
 
-def _note_hour(session: Session, changes: Mapping[UUID, int], now: datetime) -> None:
+def _note_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
+    """By the petition's id, in the order of those."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = [
         {"petition_id": petition_id, "hour": hour, "change": change}
-        for petition_id, change in sorted(changes.items())
+        for petition_id, change in changes.items()
     ]
     increment(session, _petition_hour, rows, key=["petition_id", "hour"])
 

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -12,11 +13,18 @@ from lobby.services.errors import FieldError, Invalid
 
 MAX_NAME = 100
 _SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-# Embeddings, overrides and isolates: they show a text in another order than it has.
-_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# Whatever breaks a line or is no character by itself.
-_UNFIT = frozenset({"Cc", "Cs", "Zl", "Zp"})
+# No character by itself: the categories Cc (but for tabs and newlines) and Cs, which never change.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# Those, whatever breaks a line (also Zl and Zp), and embeddings, overrides and isolates: they show
+# a text in another order than it has.
+_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 _LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
+# Addresses whose parts the library looks at each for itself, and takes the local one as it is: in
+# small letters, since it writes some names so (RFC 2142), and too short for any limit of length.
+_PLAIN_ADDRESS = re.compile(
+    r"(?P<local>[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?P<domain>[a-zA-Z0-9.-]+)", re.ASCII
+)
+_SHORT = 128
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
     "fastmail.com",
@@ -38,7 +46,7 @@ def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
     `=?` is refused because mail programs decode it, which could smuggle a header.
     """
     text = _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip(" \t")
-    if any(map(_is_unfit, text)):
+    if _UNFIT.search(text):
         message = "Please leave out line breaks, tabs and other characters that cannot be seen."
         raise Invalid.field(field, "control_character", message)
     if _is_encoded_word(text):
@@ -48,12 +56,12 @@ def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
 
 def is_fit_for_header(text: str) -> bool:
     """Whether a text keeps to one line, in its order, and is decoded by no mail program."""
-    return not any(map(_is_unfit, text)) and not _is_encoded_word(text)
+    return not _UNFIT.search(text) and not _is_encoded_word(text)
 
 
 def fit_for_header(text: str) -> str:
     """The text with a space for whatever makes it unfit: for rows from before it was refused."""
-    text = "".join(" " if _is_unfit(letter) else letter for letter in text)
+    text = _UNFIT.sub(" ", text)
     if _is_encoded_word(text):
         text = visible(text).replace("=?", "= ?")
     return _SPACES.sub(" ", text).strip()
@@ -70,10 +78,9 @@ def visible(text: str) -> str:
 def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str:
     """Several lines of text; any kind of line break becomes a newline."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
-    for letter in text:
-        if letter not in "\n\t" and unicodedata.category(letter) in ("Cc", "Cs"):
-            message = "Please leave out control characters."
-            raise Invalid.field(field, "control_character", message)
+    if _CONTROL.search(text):
+        message = "Please leave out control characters."
+        raise Invalid.field(field, "control_character", message)
     return _within(text, field, shortest, longest)
 
 
@@ -87,18 +94,31 @@ def person_name(text: str, field: str = "name") -> str:
 
 def email_address(text: str, field: str = "email") -> str:
     """An e-mail address as it is to be written to; nothing is asked of the network."""
-    message = "Please give an e-mail address such as name@example.org."
-    try:
-        valid = validate_email(
-            text.strip(" \t\u00a0"), check_deliverability=False, allow_smtputf8=False
-        )
-    except EmailNotValidError as error:
-        raise Invalid.field(field, "email_malformed", message) from error
-    # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
-    taken = valid.ascii_email or valid.normalized
-    if "=?" in taken:  # which mailboxes may have, but no header
+    text = text.strip(" \t\u00a0")
+    found = _PLAIN_ADDRESS.fullmatch(text)
+    domain = _accepted_domain(found["domain"]) if found and len(text) <= _SHORT else None
+    taken = f"{found['local']}@{domain}" if found and domain else _accepted_address(text)
+    if taken is None or "=?" in taken:  # which mailboxes may have, but no header
+        message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message)
     return taken
+
+
+@lru_cache(maxsize=10_000)
+def _accepted_domain(domain: str) -> str | None:
+    """The domain as it is written to, or None. Most people share a few, and to check one takes the
+    library as long as all else about a signature."""
+    taken = _accepted_address(f"a@{domain}")
+    return taken.rpartition("@")[2] if taken else None
+
+
+def _accepted_address(text: str) -> str | None:
+    try:
+        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError:
+        return None
+    # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
+    return valid.ascii_email or valid.normalized
 
 
 def canonical_email(address: str) -> str:
@@ -147,10 +167,6 @@ def together(problems: Sequence[Invalid]) -> Invalid:
     """Several wrong fields as one error, so that a form shows them all at once."""
     fields: tuple[FieldError, ...] = sum((problem.fields for problem in problems), ())
     return Invalid("invalid", "Some fields need another look.", fields)
-
-
-def _is_unfit(letter: str) -> bool:
-    return unicodedata.category(letter) in _UNFIT or letter in _TURNING
 
 
 def _is_encoded_word(text: str) -> bool:

@@ -1,7 +1,8 @@
 """The exact words that people agree to. A changed text is a new row: old consents keep theirs."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,9 +13,12 @@ from lobby.models.base import new_id, table_of
 from lobby.services.database import insert_ignore
 
 UPDATES = "updates"
+IMPORTED = "updates_imported"
+"""The kind of a wording that is not ours: of an answer that was given elsewhere."""
 DEFAULT_UPDATES = (
     "Yes, {organisation} may e-mail me news of this campaign. I can stop this at any time."
 )
+ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
 _wording = table_of(Wording)
 _IN_FORCE = (
@@ -54,15 +58,36 @@ def updates_wordings(
 
 def set_updates(session: Session, organisation_id: UUID, text: str, *, now: datetime) -> None:
     """Put a wording in force; the same text again changes nothing."""
-    row = {
+    insert_ignore(session, _wording, [_row(organisation_id, UPDATES, text, now)])
+
+
+def imported(
+    session: Session, places: Collection[tuple[UUID, str]], *, now: datetime
+) -> dict[tuple[UUID, str], UUID]:
+    """The ids of what stands in for the words that people read elsewhere, by organisation and
+    provenance: nobody here knows those, and it says so."""
+    texts = {(owner, place): ELSEWHERE.format(provenance=place) for owner, place in places}
+    rows = [_row(owner, IMPORTED, text, now) for (owner, _), text in sorted(texts.items())]
+    insert_ignore(session, _wording, rows)
+    owners = {owner for owner, _ in places}
+    statement = sa.select(_wording.c.organisation_id, _wording.c.text, _wording.c.id).where(
+        _wording.c.organisation_id.in_(owners),
+        _wording.c.kind == IMPORTED,
+        _wording.c.text.in_(texts.values()),
+    )
+    found = {(row[0], row[1]): row[2] for row in session.connection().execute(statement)}
+    return {(owner, place): found[owner, text] for (owner, place), text in texts.items()}
+
+
+def _row(organisation_id: UUID, kind: str, text: str, now: datetime) -> dict[str, Any]:
+    return {
         "id": new_id(),
         "organisation_id": organisation_id,
-        "kind": UPDATES,
+        "kind": kind,
         "locale": "en",
         "text": text,
         "created_at": now,
     }
-    insert_ignore(session, table_of(Wording), [row])
 
 
 def _current_ids(session: Session, organisation_ids: set[UUID]) -> dict[UUID, UUID]:

@@ -1,9 +1,9 @@
-"""Days in bodies."""
+"""Days and moments in bodies."""
 
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from lobby.services import texts
@@ -20,4 +20,12 @@ def _as_written(value: Any) -> Any:
         raise PydanticCustomError("day_malformed", error.message) from error
 
 
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        message = "Give a moment with its offset, such as 2026-05-03T12:00:00+01:00."
+        raise PydanticCustomError("moment_malformed", message)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
 Day = Annotated[date, BeforeValidator(_as_written)]

@@ -28,6 +28,7 @@ _REASONS = {
     409: "Its state does not allow this",
     410: "A link that was good once has expired",
     413: "The body is too large",
+    415: "The body is in a form that this call does not read",
     422: "Some of the input is not valid",
     429: "Too many requests: see Retry-After",
     503: "Something that we depend on does not answer: see Retry-After",

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import model_validator
 
+from lobby.api.schemas.days import Moment
 from lobby.api.schemas.fields import (
     Answer,
     Country,
@@ -21,10 +22,11 @@ from lobby.api.schemas.letter import LetterText
 from lobby.api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from lobby.models import Signature, SignatureState, Supporter
 from lobby.services import postcodes
-from lobby.services.signatures import HOME, SignatureRequest
+from lobby.services.signature_entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
+from lobby.services.signatures import HOME, Import, SignatureRequest
 
-Comment = Annotated[str, paragraphs(1000)]
-Source = Annotated[str, line(100)]
+Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
+Source = Annotated[str, line(LONGEST_SOURCE)]
 
 
 class Consents(Request):
@@ -38,7 +40,7 @@ class NewSignature(Request):
 
     name: PersonName
     email: EmailAddress
-    postcode: Annotated[str, line(20, shortest=0)]
+    postcode: Annotated[str, line(LONGEST_POSTCODE, shortest=0)]
     country: Country = HOME
     comment: Comment | None = None
     locale: Locale = "en"
@@ -51,14 +53,33 @@ class NewSignature(Request):
             self.postcode = postcodes.normalise(self.postcode)
         return self
 
-    def as_request(self, petition_slug: str, partner_id: UUID | None = None) -> SignatureRequest:
+    def as_request(
+        self,
+        petition_slug: str,
+        partner_id: UUID | None = None,
+        imported: Import | None = None,
+    ) -> SignatureRequest:
         """As the services take it."""
         return SignatureRequest(
             petition_slug=petition_slug,
-            **self.model_dump(exclude={"consents"}),
+            name=self.name,
+            email=self.email,
+            postcode=self.postcode,
+            country=self.country,
+            comment=self.comment,
+            locale=self.locale,
+            source=self.source,
             updates=self.consents.updates,
             partner_id=partner_id,
+            imported=imported,
         )
+
+
+class BulkSignature(NewSignature):
+    """A row of a bulk post. The last two are for keys with `signatures:import`."""
+
+    signed_at: Moment | None = None
+    provenance: str | None = None
 
 
 class MotionSeen(Answer):
@@ -162,11 +183,12 @@ class SignatureAnswer(Answer):
     signed_at: datetime
     confirmed_at: datetime | None
     ended_at: datetime | None
+    provenance: str | None
 
 
 def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
     """With the address as its supporter gave it."""
-    plain = {"id", "state", "country", "locale", "source"}
+    plain = {"id", "state", "country", "locale", "source", "provenance"}
     return SignatureAnswer(
         **signature.model_dump(include=plain | {"signed_at", "confirmed_at", "ended_at"}),
         name=signature.name.text,

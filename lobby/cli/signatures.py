@@ -1,0 +1,123 @@
+"""Bringing signatures in from a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lobby import collector
+from lobby.cli.output import File, opened, progress, tell
+from lobby.services import csv_records, import_reports, signature_columns, signature_imports
+from lobby.services.csv_records import CsvRecords
+from lobby.services.lobby import Lobby
+from lobby.services.signature_columns import FIELDS, Columns
+from lobby.services.signature_imports import Row, Source, Summary
+from lobby.services.signatures import Outcome
+
+SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
+
+
+def import_signatures(
+    file: File,
+    petition: Annotated[str, typer.Option(help="The petition's slug.")],
+    provenance: Annotated[
+        str, typer.Option(help="Where they were signed: 'paper, Leeds stall, 3 May 2026'.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FIELD=HEADER where the header is not found by itself; repeat for more. "
+            f"FIELD is one of {', '.join(FIELDS)}."
+        ),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of the file.")] = csv_records.UTF_8,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Ask each by mail to confirm; they count then.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="A new CSV for the rows that are rejected, and why.")
+    ] = None,
+) -> None:
+    """Record signatures from a CSV: paper that was typed in, or a list from another system.
+
+    They count at once and nobody gets a mail, but with --pending. Again: adds nothing. Status 3
+    where some rows were rejected and the others taken.
+    """
+    source = Source(petition, provenance, is_confirmed=not pending)
+    summary = Summary()
+    with opened() as lobby, csv_records.opened(file, encoding=encoding) as records:
+        columns = signature_columns.find(records.header, column or ())
+        with lobby.database.read() as session:
+            signature_imports.require_possible(session, source, now=lobby.clock())
+        _tell_columns(records, columns)
+        collector.calm()
+        rows = signature_imports.rows(records, columns, source, now=lobby.clock())
+        with (
+            import_reports.writing(report, records.header) as write,
+            progress(f"Reading {file.name}") as show,
+            _telling_how_far(summary),
+        ):
+            for batch in signature_imports.batches(rows):
+                summary.add(batch, _record(lobby, batch, is_rehearsal=dry_run))
+                write(batch)
+                show(records.bytes_read, records.size)
+    _tell_summary(summary, pending=pending, dry_run=dry_run)
+    if summary.rejected:
+        raise typer.Exit(SOME_REJECTED)
+
+
+def _record(lobby: Lobby, batch: list[Row], *, is_rehearsal: bool) -> list[Outcome | None]:
+    """In a transaction of its own: others need not wait for the whole file."""
+    with lobby.database.write(is_count=True) as session:
+        return signature_imports.record(
+            session,
+            batch,
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+            is_rehearsal=is_rehearsal,
+        )
+
+
+@contextmanager
+def _telling_how_far(summary: Summary) -> Iterator[None]:
+    """Whoever stops half-way need not wonder what to do."""
+    try:
+        yield
+    except BaseException:
+        if summary.read:
+            tell(
+                f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
+                "yellow",
+            )
+        raise
+
+
+def _tell_columns(records: CsvRecords, columns: Columns) -> None:
+    used = [f"{field} from '{records.header[at]}'" for field, at in columns.places.items()]
+    taken = set(columns.places.values())
+    unused = [name for place, name in enumerate(records.header) if place not in taken and name]
+    tell(f"Taking {', '.join(used)}.")
+    if unused:
+        tell(f"Leaving out {', '.join(unused)}.")
+
+
+def _tell_summary(summary: Summary, *, pending: bool, dry_run: bool) -> None:
+    recorded = "to be asked by mail" if pending else "recorded as confirmed"
+    rows = {
+        "rows read": summary.read,
+        recorded: summary.recorded,
+        "twice in the file": summary.repeated,
+        "here already": summary.here,
+        "taken back by their signers": summary.taken_back,
+        "rejected": summary.rejected,
+    }
+    for name, count in rows.items():
+        typer.echo(f"{name:32} {count:>12,}")
+    if dry_run:
+        tell("This was a rehearsal: nothing has changed.")

@@ -1,0 +1,137 @@
+"""Files from anywhere: every record is found, and one that is broken costs no other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lobby.services import csv_records
+from lobby.services.csv_records import LONGEST_LINE, MOST_LINES, Record
+from lobby.services.errors import Invalid
+
+Read = Callable[..., list[Record]]
+HEADER = "name,email,postcode\n"
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def found(content: str | bytes, **told: str) -> list[Record]:
+        file = tmp_path / "people.csv"
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        with csv_records.opened(file, **told) as records:
+            return list(records)
+
+    return found
+
+
+def told(records: list[Record]) -> list[tuple[int, bool]]:
+    """The line of each, and whether it is a good one."""
+    return [(record.line, record.problem is None) for record in records]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_files_of_every_make_are_read(read: Read, delimiter: str, end: str, mark: str) -> None:
+    lines = ["name,email", 'Anna,"a"', "", "  ", '" Ben ","b ""x"""', "Siân,c"]
+    text = mark + end.join(lines).replace(",", delimiter)
+    cells = [record.cells for record in read(text)]
+    assert cells == [("Anna", "a"), ("Ben", 'b "x"'), ("Siân", "c")]
+
+
+def test_a_cell_may_go_on_in_the_next_lines(read: Read) -> None:
+    text = HEADER + 'Anna,a,"one\n\ntwo, ""three"""\nBen,b,x\n'
+    found = read(text)
+    assert found[0].cells == ("Anna", "a", 'one\n\ntwo, "three"')
+    assert told(found) == [(2, True), (5, True)]
+
+
+def test_a_header_may_be_quoted_and_go_on(read: Read) -> None:
+    assert read('"na\nme",email\nAnna,a\n')[0].cells == ("Anna", "a")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        '"Anna,a,x',
+        'Anna,"a,x',
+        'Anna,a,"x',
+        '"Anna"x,a,x',
+        '"',
+        "Anna,a",
+        "Anna,a,x,y",
+        'Anna,"a,x" , "y',
+        "x" * (LONGEST_LINE + 5),
+        '"' + "x" * LONGEST_LINE,
+    ],
+)
+def test_a_broken_record_costs_no_other(read: Read, broken: str) -> None:
+    good = [f"Person {n},p{n}@example.org,EH1 1YZ" for n in range(2 * MOST_LINES)]
+    text = HEADER + "\n".join([*good[:3], broken, *good[3:], broken, 'Last,"z",x'])
+    found = read(text)
+    assert [record.line for record in found if record.problem] == [5, 2 * MOST_LINES + 3]
+    assert len([record for record in found if record.problem is None]) == 2 * MOST_LINES + 1
+    assert found[-1].cells == ("Last", "z", "x")
+
+
+def test_empty_cells_behind_the_last_column_are_a_spreadsheets_and_no_mistake(read: Read) -> None:
+    assert told(read(HEADER + "Anna,a,x,,,\nBen,b,,\n,,,,\n")) == [(2, True), (3, True)]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"", "is empty"),
+        (b"\n\n  \n", "is empty"),
+        (b"PK\x03\x04\0\0\0\0spreadsheet", "is not CSV"),
+        ("name,email\n".encode("utf-16"), "line 1: not UTF-8 text"),
+        ("name,email\nAnna,a\nSiân,b\n".encode("cp1252"), "line 3: not UTF-8 text"),
+        (b"name,email\nAnna,a\xc3", "line 2: not UTF-8 text"),
+        (b'name,"email\nAnna,a\n', "line 1 is not CSV: a quote is not closed"),
+    ],
+)
+def test_a_file_that_is_none_is_told_before_its_first_record(
+    read: Read, content: bytes, complaint: str
+) -> None:
+    with pytest.raises(Invalid) as refused:
+        read(content)
+    assert "people.csv" in refused.value.message
+    assert complaint in refused.value.message
+
+
+def test_what_is_wrong_far_behind_is_found_before_the_first_record(read: Read) -> None:
+    with pytest.raises(Invalid, match="line 200002: not UTF-8 text"):
+        read(HEADER.encode() + b"Anna,a,x\n" * 200_000 + b"\xff")
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-8"])
+def test_another_encoding_may_be_named(read: Read, encoding: str) -> None:
+    found = read("name,email\nSiân,a\n".encode(encoding), encoding=encoding)
+    assert found[0].cells == ("Siân", "a")
+
+
+@pytest.mark.parametrize("encoding", ["nonsense", "", "base64", "rot13"])
+def test_an_encoding_that_is_none_is_refused(read: Read, encoding: str) -> None:
+    with pytest.raises(Invalid, match="There is no encoding"):
+        read(HEADER, encoding=encoding)
+
+
+def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
+    with pytest.raises(Invalid, match=r"There is no file nowhere\.csv"):  # noqa: SIM117
+        with csv_records.opened(tmp_path / "nowhere.csv"):
+            pass
+    with pytest.raises(Invalid, match="cannot be read"), csv_records.opened(tmp_path):
+        pass
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.text(alphabet='",;\n\r\tab\u00e9 ', max_size=200))
+def test_any_text_is_read_to_its_end(read: Read, text: str) -> None:
+    try:
+        found = read(text)
+    except Invalid:
+        return
+    lines = [record.line for record in found]
+    assert lines == sorted(set(lines)), "one after the other, and none twice"
