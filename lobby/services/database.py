@@ -5,7 +5,7 @@ have connections of their own that cannot write and never checkpoint. A write be
 that a command run beside the server waits its turn instead of failing half-way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +25,7 @@ BUSY_TIMEOUT_MS = 30_000
 READERS = 8
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
+_TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
 
 
 class Database:
@@ -161,6 +162,18 @@ def _increment(
     statement = (sqlite.insert if dialect == "sqlite" else postgresql.insert)(table)
     sums = {name: table.c[name] + statement.excluded[name] for name in names if name not in key}
     return statement.on_conflict_do_update(index_elements=list(key), set_=sums)
+
+
+def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:
+    """Those of some 64-bit numbers that nobody else holds: ours until the transaction ends.
+
+    SQLite has one writer at a time, who holds them all.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return set(numbers)
+    found = connection.exec_driver_sql(_TRY_LOCKS, (list(numbers),))
+    return {number for number, is_ours in found if is_ours}
 
 
 def _insert(session: Session, table: sa.Table) -> Any:
