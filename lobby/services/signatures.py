@@ -28,6 +28,7 @@ from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services import outbox, petitions, supporters
 from lobby.services.database import insert_ignore
 from lobby.services.errors import LobbyError, NotFound
+from lobby.services.idempotency import Answer, Keyed
 
 Lookup = Callable[[str], PostcodeAnswer]
 HOME = "GB"
@@ -49,7 +50,8 @@ _BY_SLUG = (
 class SignatureRequest:
     """A name for a petition, already checked for form (`services.texts`).
 
-    `updates` is the answer to the question for consent; None where it was not asked.
+    `updates` is the answer to the question for consent; None where it was not asked. `once` comes
+    with a key of the sender's, for `services.keyed_signatures`.
     """
 
     petition_slug: str
@@ -62,13 +64,15 @@ class SignatureRequest:
     source: str | None = None
     updates: bool | None = None
     partner_id: UUID | None = None
+    once: "Keyed[Outcome] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of one request. With an `error`, nothing was written for it.
 
-    `is_repeat_in_batch` says that an earlier row of the same batch was the same signature.
+    `is_repeat_in_batch` says that an earlier row of the same batch was the same signature. `answer`
+    is kept for those who send the same again with the same key.
     """
 
     signature_id: UUID | None = None
@@ -76,6 +80,7 @@ class Outcome:
     is_new: bool = False
     is_repeat_in_batch: bool = False
     error: LobbyError | None = None
+    answer: Answer | None = None
 
 
 @dataclass(slots=True)
