@@ -5,13 +5,14 @@ import zlib
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import ValidationError
 from sqlmodel import Session
 
 from lobby.api.dependencies import SignaturesWriter, Slug
 from lobby.api.errors import validation_fields
+from lobby.api.idempotency import GivenKey, OnceOnly, answers
 from lobby.api.schemas.signature import BulkAnswer, NewSignature, RowError, RowResult
 from lobby.models import Scope
 from lobby.services import petitions, signatures
@@ -27,6 +28,8 @@ LARGEST_BULK_BYTES = 20_000_000
 
 @router.post(
     "/petitions/{slug}/signatures/bulk",
+    response_model=BulkAnswer,
+    responses=answers(200),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -44,14 +47,16 @@ async def sign_in_bulk(
     request: Request,
     caller: SignaturesWriter,
     content_type: Annotated[str, Header()] = "application/json",
-) -> BulkAnswer:
+    key: GivenKey = None,
+) -> Response:
     """Up to 5,000 signatures, as a JSON array or NDJSON; a bad row never spoils the others.
 
     Needs a key with `signatures:write`, of the petition's own organisation.
     """
     content = await _body(request)
     lobby: Lobby = request.app.state.lobby
-    return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller)
+    once = OnceOnly(request, key, content, caller)
+    return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller, once)
 
 
 async def _body(request: Request) -> bytes:
@@ -78,8 +83,8 @@ def _too_large() -> Invalid:
 
 
 def _record_bulk(
-    lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller
-) -> BulkAnswer:
+    lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller, once: OnceOnly
+) -> Response:
     with lobby.database.read() as session:
         petitions.own(session, slug, organisation_id=caller.organisation_id)
     rows = _ndjson(content) if "ndjson" in content_type else _json_array(content)
@@ -89,10 +94,13 @@ def _record_bulk(
     parsed = [_parse(row, slug, caller) for row in rows]
     good = [row for row in parsed if isinstance(row, SignatureRequest)]
     now = lobby.clock()
-    with lobby.database.write() as session:
+
+    def record(session: Session) -> BulkAnswer:
         outcomes = iter(_record(session, lobby, good, now))
-    paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
-    return _bulk_answer(paired, may_read=Scope.SIGNATURES_READ in caller.scopes)
+        paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
+        return _bulk_answer(paired, may_read=Scope.SIGNATURES_READ in caller.scopes)
+
+    return once.answer(record, status=200)
 
 
 def _record(
