@@ -383,6 +383,18 @@ def test_a_key_gets_the_first_answer_whichever_way_it_comes(pair: Pair, key: str
     assert hot.content == first.content
 
 
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_of_two_keys_the_first_counts(pair: Pair) -> None:
+    content = json.dumps(ANNA).encode()
+    both = [*JSON.items(), (KEY, "a"), (KEY, "b")]
+    first, second, is_its_own = pair.ask("POST", SIGN, headers=both, content=content)
+    assert is_its_own
+    assert (first.status, second.status) == (201, 201)
+    for key, is_replayed in (("a", True), ("b", False)):
+        answer = _told(pair.plain, "POST", SIGN, JSON | {KEY: key}, [content])
+        assert ("idempotency-replayed" in answer.headers) is is_replayed
+
+
 def test_the_second_way_keeps_for_the_first(pair: Pair) -> None:
     parts = sent(ANNA, **{KEY: "k"})
     first = _told(pair.plain, "POST", SIGN, parts["headers"], [parts["content"]])
