@@ -73,6 +73,8 @@ def main() -> None:
             requests = max(500, told.requests // (5 if connections == 1 else 1))
             bench = Bench(folder, found, connections, requests, told.rounds)
             bench.table(f"Signing, {connections} at once", _signing)
+        bench = Bench(folder, found, 64, told.requests, told.rounds)
+        bench.table("Signing with an Idempotency-Key, 64 at once", _signing_with_keys)
         for what, path in READS.items():
             bench = Bench(folder, found, 64, told.requests, told.rounds)
             bench.table(f"Reading {what}, 64 at once", _reading(path))
@@ -166,9 +168,9 @@ class Bench:
         return Figures(told["rate"], told["p50"], told["p99"], cpu)
 
 
-def _signing(_name: str) -> Iterator[bytes]:
+def _signing(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
     """Every signature by somebody else, half of them with an answer to the question for news."""
-    tag, number = uuid4().hex[:10], 0
+    tag, number, key = uuid4().hex[:10], 0, ""
     while True:
         number += 1
         body = {
@@ -177,7 +179,13 @@ def _signing(_name: str) -> Iterator[bytes]:
             "postcode": POSTCODES[number % len(POSTCODES)],
             "consents": {"updates": True} if number % 2 else {},
         }
-        yield _request("POST", SIGNATURES, json.dumps(body).encode())
+        if has_keys:
+            key = f"Idempotency-Key: {uuid4()}\r\n"
+        yield _request("POST", SIGNATURES, json.dumps(body).encode(), key)
+
+
+def _signing_with_keys(name: str) -> Iterator[bytes]:
+    return _signing(name, has_keys=True)
 
 
 def _reading(path: str) -> Load:
@@ -188,8 +196,8 @@ def _reading(path: str) -> Load:
     return requests
 
 
-def _request(method: str, path: str, body: bytes = b"") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n"
+def _request(method: str, path: str, body: bytes = b"", more: str = "") -> bytes:
+    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n{more}"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

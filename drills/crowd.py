@@ -15,7 +15,7 @@ MOST_CONNECTIONS = 512
 MOST_TRIES = 200  # of one request
 LONGEST_WAIT = 10.0  # seconds: a Retry-After beyond it is not kept
 END_OF_HEAD, LENGTH, RETRY = b"\r\n\r\n", b"content-length:", b"retry-after:"
-BUSY = 503
+BUSY = {409, 503}  # their key is in use, or the server is busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Client:
             elif answer.status == self._errand.good:
                 self._errand.acknowledged[number] += 1
                 return True
-            elif answer.status == BUSY:
+            elif answer.status in BUSY:
                 self._errand.busy += 1
                 await asyncio.sleep(min(answer.retry_after, LONGEST_WAIT))
             else:

@@ -69,7 +69,7 @@ async def _run(drill: Drill, lobby: Lobby, server: Server) -> Outcome:
     chance = random.Random(drill.seed)
     had = signature_ledger.before(lobby, SLUG)
     addresses = {number: address_of(number) for number in range(drill.signatures)}
-    ledger = Ledger(lobby, SLUG, had, addresses)
+    ledger = Ledger(lobby, SLUG, had, addresses, have_keys=frozenset(filter(has_key, addresses)))
     storm = Storm(Crowd(server.port, drill.connections), server, chance)
     await storm.opens()
 
@@ -107,6 +107,11 @@ def address_of(number: int) -> str:
     return f"storm{number}@example.org"
 
 
+def has_key(number: int) -> bool:
+    """One in three sends an Idempotency-Key, the same however often they send."""
+    return number % 3 == 0
+
+
 def signature_request(number: int) -> bytes:
     """Half of them answer the question for news, and one in fifty lives abroad."""
     body = {
@@ -116,7 +121,8 @@ def signature_request(number: int) -> bytes:
         "country": "GB" if number % 50 else "FR",
         "consents": {"updates": True} if number % 2 else {},
     }
-    return _request(f"/v1/petitions/{SLUG}/signatures", body)
+    key = f"Idempotency-Key: storm {number}\r\n" if has_key(number) else ""
+    return _request(f"/v1/petitions/{SLUG}/signatures", body, key)
 
 
 def confirmation_request(token: str) -> bytes:
@@ -124,9 +130,9 @@ def confirmation_request(token: str) -> bytes:
     return _request("/v1/signatures/confirm", {"token": token})
 
 
-def _request(path: str, body: object) -> bytes:
+def _request(path: str, body: object, more: str = "") -> bytes:
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: drill\r\nContent-Type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nHost: drill\r\nContent-Type: application/json\r\n{more}"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 

@@ -20,9 +20,10 @@ from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
-from lobby.services import signature_states, signatures
+from lobby.services import keyed_signatures, signature_states
 from lobby.services.database import check_schema
 from lobby.services.group_commit import GroupCommit
+from lobby.services.idempotency import InFlight
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Outcome, SignatureRequest
@@ -51,6 +52,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
+    app.state.in_flight = InFlight()
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
     app.include_router(api_router)
@@ -105,7 +107,7 @@ def _recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outco
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
         with lobby.database.write(is_public=False) as session:
-            return signatures.record(
+            return keyed_signatures.record(
                 session,
                 requests,
                 postcodes=lobby.postcodes.lookup,

@@ -17,6 +17,7 @@ from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
 from lobby.models import (
     Consent,
+    IdempotencyKey,
     OutboxMessage,
     Signature,
     SignatureState,
@@ -27,6 +28,8 @@ from lobby.models.base import new_id
 from lobby.services import (
     campaigns,
     dead_addresses,
+    idempotency,
+    keyed_signatures,
     organisations,
     outbox,
     petitions,
@@ -35,7 +38,8 @@ from lobby.services import (
     signatures,
 )
 from lobby.services.database import Database
-from lobby.services.errors import Conflict, Gone, Invalid, NotFound
+from lobby.services.errors import Conflict, Gone, Invalid, KeyInUse, NotFound
+from lobby.services.idempotency import Answer, Keyed
 from lobby.services.lobby import Lobby
 from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Import, Outcome, SignatureRequest
@@ -338,6 +342,159 @@ def test_every_state_is_met_in_one_batch(lobby: Lobby, clock: Clock) -> None:
     assert count(lobby) == before, "what was withdrawn counts again once it is confirmed"
 
 
+# ---- signing with keys of the senders'
+
+
+def with_key(lobby: Lobby, key: str, request: SignatureRequest) -> SignatureRequest:
+    """As a public request comes to a batch: its content is all that it says."""
+    attempt = idempotency.attempt(
+        lobby.keyring, key, key_id=None, method="POST", path="/", content=repr(request).encode()
+    )
+    return replace(request, once=Keyed(attempt, _told))
+
+
+def _told(outcome: Outcome) -> Answer:
+    return Answer(201, f"{outcome.signature_id} lives in {outcome.constituency_code}".encode())
+
+
+def recorded_once(
+    session: Session, lobby: Lobby, requests: Sequence[SignatureRequest]
+) -> list[Outcome]:
+    return keyed_signatures.record(
+        session,
+        requests,
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
+def record_once(lobby: Lobby, *requests: SignatureRequest) -> list[Outcome]:
+    with lobby.database.write() as session:
+        return recorded_once(session, lobby, requests)
+
+
+def keys(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(select(func.count()).select_from(IdempotencyKey)).one()
+
+
+def contents(outcomes: Sequence[Outcome]) -> list[bytes | None]:
+    return [each.answer.content if each.answer else None for each in outcomes]
+
+
+def replayed(outcomes: Sequence[Outcome]) -> list[bool | None]:
+    return [each.answer.is_replayed if each.answer else None for each in outcomes]
+
+
+@pytest.mark.parametrize("size", [1, 500])
+def test_a_batch_of_new_keys_keeps_an_answer_each(lobby: Lobby, size: int) -> None:
+    batch = [with_key(lobby, f"k{n}", person(n, postcode=POSTCODES[n % 6])) for n in range(size)]
+    with adding(lobby, people=size, names=size, mails=size):
+        outcomes = record_once(lobby, *batch)
+    assert keys(lobby) == size
+    assert all(each.is_new for each in outcomes)
+    assert contents(outcomes) == [_told(each).content for each in outcomes]
+    assert replayed(outcomes) == [False] * size
+
+
+@pytest.mark.parametrize("size", [1, 500])
+def test_a_batch_of_known_keys_writes_nothing_and_is_told_the_same(lobby: Lobby, size: int) -> None:
+    batch = [with_key(lobby, f"k{n}", person(n, updates=True)) for n in range(size)]
+    first = record_once(lobby, *batch)
+    with adding(lobby, people=0, names=0, mails=0, answers=0):
+        again = record_once(lobby, *batch[::-1])
+    assert contents(again) == contents(first)[::-1]
+    assert replayed(again) == [True] * size
+    assert keys(lobby) == size
+
+
+def test_known_and_new_keys_and_none_keep_their_places_in_a_batch(lobby: Lobby) -> None:
+    known = [with_key(lobby, f"k{n}", person(n)) for n in range(3)]
+    first = record_once(lobby, *known)
+    new = [with_key(lobby, f"k{n}", person(n)) for n in range(3, 6)]
+    plain = [person(n) for n in (0, 6, 7)]
+    mixed = [each for three in zip(known, new, plain, strict=True) for each in three]
+    with adding(lobby, people=5, names=5, mails=6):  # who signs again without a key gets a mail
+        outcomes = record_once(lobby, *mixed)
+    assert contents(outcomes[::3]) == contents(first)
+    assert replayed(outcomes) == [True, False, None] * 3
+    assert [each.is_new for each in outcomes[2::3]] == [False, True, True]
+
+
+def test_a_key_twice_in_a_batch_is_recorded_once_and_the_second_is_told_to_wait(
+    lobby: Lobby,
+) -> None:
+    anna, ben = with_key(lobby, "a", ANNA), with_key(lobby, "b", person(1))
+    with adding(lobby, people=2, names=2, mails=2):
+        outcomes = record_once(lobby, anna, anna, ben, anna)
+    errors = [type(each.error) for each in outcomes]
+    nothing = type(None)
+    assert errors == [nothing, KeyInUse, nothing, KeyInUse]
+    assert contents(record_once(lobby, anna)) == contents(outcomes[:1])
+
+
+def test_a_key_with_another_body_fails_alone_whether_known_or_in_the_batch(lobby: Lobby) -> None:
+    record_once(lobby, with_key(lobby, "a", ANNA))
+    batch = [
+        with_key(lobby, "a", replace(ANNA, name="Somebody Else")),
+        with_key(lobby, "b", person(1)),
+        with_key(lobby, "b", person(2)),
+        with_key(lobby, "c", person(2)),
+    ]
+    with adding(lobby, people=2, names=2, mails=2):
+        outcomes = record_once(lobby, *batch)
+    nothing = type(None)
+    assert [type(each.error) for each in outcomes] == [Invalid, nothing, Invalid, nothing]
+    for each in outcomes[::2]:
+        assert isinstance(each.error, Invalid)
+        assert each.error.code == "idempotency_key_reused"
+        assert [field.field for field in each.error.fields] == ["Idempotency-Key"]
+    assert keys(lobby) == 3
+
+
+def test_what_was_refused_can_be_sent_again_with_the_same_key(lobby: Lobby, closed: str) -> None:
+    late = with_key(lobby, "a", replace(ANNA, petition_slug=closed))
+    wrong = with_key(lobby, "b", person(1, postcode="nonsense"))
+    with adding(lobby, people=1, names=1, mails=1):
+        refused = record_once(lobby, late, wrong, with_key(lobby, "c", person(2)))
+    assert [type(each.error) for each in refused] == [Conflict, Invalid, type(None)]
+    assert (contents(refused[:2]), keys(lobby)) == ([None, None], 1)
+    with lobby.database.write() as session:
+        petition = petitions.public(session, closed)
+        petitions.update(session, petition, values={"state": "open"}, now=lobby.clock())
+    again = record_once(lobby, late, with_key(lobby, "b", person(1)))
+    assert [each.is_new for each in again] == [True, True]
+    assert keys(lobby) == 3
+
+
+def test_a_key_is_forgotten_after_a_day(lobby: Lobby, clock: Clock) -> None:
+    anna, ben = with_key(lobby, "a", ANNA), with_key(lobby, "b", person(1))
+    first = record_once(lobby, anna)
+    clock.advance(hours=12)
+    record_once(lobby, ben)
+    clock.advance(hours=11, minutes=59)
+    assert replayed(record_once(lobby, anna, ben)) == [True, True]
+    clock.advance(minutes=1)
+    with adding(lobby, people=0, names=0, mails=1):
+        assert replayed(record_once(lobby, anna, ben)) == [False, True]
+    assert contents(record_once(lobby, anna)) == contents(first), "it is the same signature"
+    assert keys(lobby) == 2
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+def test_a_batch_that_is_cut_off_leaves_neither_signatures_nor_keys(lobby: Lobby) -> None:
+    batch = [with_key(lobby, f"k{n}", person(n)) for n in range(5)]
+    with adding(lobby, people=0, names=0, mails=0), suppress(Crash), lobby.database.write() as s:
+        recorded_once(s, lobby, batch)
+        raise Crash
+    assert keys(lobby) == 0
+    assert replayed(record_once(lobby, *batch)) == [False] * 5
+
+
 # ---- confirming
 
 
@@ -459,6 +616,37 @@ def held_open(database: Database, first: Write, then: Callable[[], object], *, f
 
 class _Undone(Exception):
     """A transaction is to be rolled back."""
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls back"])
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_that_another_process_works_on_is_waited_for_with_sqlite(
+    lobby: Lobby, beside: Database, fails: bool
+) -> None:
+    anna, ours = with_key(lobby, "a", ANNA), list[Outcome]()
+    with adding(lobby, people=2, names=2, mails=2):
+        held_open(
+            beside,
+            lambda session: recorded_once(session, lobby, [anna]),
+            lambda: ours.extend(record_once(lobby, anna, with_key(lobby, "b", person(1)))),
+            fails=fails,
+        )
+    assert replayed(ours) == [not fails, False]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_key_that_another_process_works_on_is_in_use_and_its_batch_goes_on(
+    lobby: Lobby, beside: Database
+) -> None:
+    anna, ben = with_key(lobby, "a", ANNA), with_key(lobby, "b", person(1))
+    with adding(lobby, people=2, names=2, mails=2):
+        with beside.write() as session:
+            theirs = recorded_once(session, lobby, [anna])
+            ours = record_once(lobby, anna, ben)
+        assert [type(each.error) for each in ours] == [KeyInUse, type(None)]
+        again = record_once(lobby, anna, ben)
+    assert replayed(again) == [True, True]
+    assert contents(again) == contents([theirs[0], ours[1]])
 
 
 @pytest.mark.parametrize("fails", [False, True], ids=["commits", "rolls back"])
@@ -631,6 +819,24 @@ def test_recording_takes_as_many_statements_whatever_the_size(lobby: Lobby, othe
     rest = statements(lobby, lambda session: recorded(session, lobby, batch(5033, 1000)))
     assert rest.keys() == many.keys()
     assert rest.total() <= many.total() + 4, "SQLite takes what fills no block by itself"
+
+
+def test_keys_take_as_many_statements_more_whatever_the_size(lobby: Lobby) -> None:
+    def batch(size: int, start: int) -> list[SignatureRequest]:
+        return [with_key(lobby, f"k{start + n}", person(start + n)) for n in range(size)]
+
+    def act(requests: list[SignatureRequest]) -> Counter[str]:
+        return statements(lobby, lambda session: recorded_once(session, lobby, requests))
+
+    plain = act([person(n) for n in range(5)])
+    few, many = act(batch(1, 10)), act(batch(400, 100))
+    assert plain == statements(
+        lobby, lambda session: recorded(session, lobby, [person(n) for n in range(5, 8)])
+    )
+    assert few == many
+    assert many.total() == plain.total() + (2 if lobby.database.is_sqlite else 3)
+    known = act(batch(400, 100))
+    assert not {text for text in known if text.startswith(("INSERT", "UPDATE"))}
 
 
 def test_confirming_takes_as_many_statements_whatever_the_size_and_the_seats(lobby: Lobby) -> None:

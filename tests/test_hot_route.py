@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
 from test_api import key_for
 
-from lobby.api import hot_route
+from lobby.api import hot_route, idempotency
 from lobby.api.hot_route import HotRoute
 from lobby.main import create_app
 from lobby.models import Consent, Signature
@@ -39,6 +39,7 @@ READS = [
     f"/v1/campaigns/{CAMPAIGN}/tally",
 ]
 JSON = {"Content-Type": "application/json"}
+KEY = "Idempotency-Key"
 Headers = dict[str, str] | list[tuple[str, str]]
 Asked = tuple[str, str, dict[str, Any]]
 
@@ -234,6 +235,13 @@ HANDED_ON: dict[str, Asked] = {
     "slash at the end": ("POST", SIGN + "/", sent(ANNA)),
     "a query": ("POST", SIGN + "?x=1", sent(ANNA)),
     "no such key": signing(ANNA, Authorization="Bearer nobody"),
+    "an empty Idempotency-Key": signing(ANNA, **{KEY: ""}),
+    "a long one": signing(ANNA, **{KEY: "x" * 256}),
+    "one beyond ASCII": signing(ANNA, **{KEY: "schlüssel"}),
+    "one with a tab": signing(ANNA, **{KEY: "a\tb"}),
+    "one with a control character": signing(ANNA, **{KEY: "a\x7fb"}),
+    "one that is wrong in a body that is": signing({}, **{KEY: ""}),
+    "a good one and a wrong body": signing({}, **{KEY: "k"}),
     "HEAD": ("HEAD", SIGN, {}),
     "OPTIONS": ("OPTIONS", SIGN, {}),
     "PUT": ("PUT", SIGN, sent(ANNA)),
@@ -367,6 +375,107 @@ def test_a_key_is_told_the_id_as_ever(pair: Pair, lobby: Lobby) -> None:
     assert hot == plain
     assert hot.json()["id"]
     assert not is_its_own
+
+
+# ---- with an Idempotency-Key
+
+
+KEYS = [
+    "k",
+    "x" * 255,
+    "~!#$%&()*+,-./:;<=>?@[]^_`{|} x",
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_gets_the_first_answer_whichever_way_it_comes(pair: Pair, key: str) -> None:
+    plain_answer = pair.ask("POST", SIGN, **sent({**ANNA, "email": "b@example.org"}))[0]
+    first, second, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
+    assert is_its_own
+    assert first == plain_answer, "the first answer does not show that there is a key"
+    assert second.headers.pop("idempotency-replayed") == "true"
+    assert second == first
+    hot, plain, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
+    assert is_its_own
+    assert hot == plain
+    assert hot.headers["idempotency-replayed"] == "true"
+    assert hot.content == first.content
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_of_two_keys_the_first_counts(pair: Pair) -> None:
+    content = json.dumps(ANNA).encode()
+    both = [*JSON.items(), (KEY, "a"), (KEY, "b")]
+    first, second, is_its_own = pair.ask("POST", SIGN, headers=both, content=content)
+    assert is_its_own
+    assert (first.status, second.status) == (201, 201)
+    for key, is_replayed in (("a", True), ("b", False)):
+        answer = _told(pair.plain, "POST", SIGN, JSON | {KEY: key}, [content])
+        assert ("idempotency-replayed" in answer.headers) is is_replayed
+
+
+def test_the_second_way_keeps_for_the_first(pair: Pair) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    first = _told(pair.plain, "POST", SIGN, parts["headers"], [parts["content"]])
+    again, _, is_its_own = pair.ask("POST", SIGN, **parts)
+    assert is_its_own
+    assert (again.status, again.content) == (first.status, first.content)
+    assert again.headers.pop("idempotency-replayed") == "true"
+    assert again.headers == first.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        (SIGN, {**ANNA, "name": "Somebody Else"}, 422, "idempotency_key_reused"),
+        (SIGN, {**ANNA, "postcode": SIGNED}, 422, "idempotency_key_reused"),
+        ("/v1/petitions/no-such/signatures", ANNA, 404, "petition_unknown"),
+    ],
+)
+def test_a_key_of_another_request_is_refused_the_same_way(
+    pair: Pair, path: str, body: Any, status: int, code: str
+) -> None:
+    pair.ask("POST", SIGN, **sent(ANNA, **{KEY: "k"}))
+    hot, plain, is_its_own = pair.ask("POST", path, **sent(body, **{KEY: "k"}))
+    assert is_its_own
+    assert hot == plain
+    assert (hot.status, hot.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    scope = {"app": pair.hot, "method": "POST", "path": SIGN}
+    attempt = idempotency.attempt_of(scope, "k", parts["content"])
+    with pair.hot.state.in_flight.holding(attempt), pair.plain.state.in_flight.holding(attempt):
+        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
+        other, other_plain, _ = pair.ask("POST", SIGN, **sent({**ANNA, "name": "B"}, **{KEY: "k"}))
+    assert is_its_own
+    assert hot == plain
+    assert (hot.status, hot.json()["code"]) == (409, "idempotency_key_in_use")
+    assert int(hot.headers["retry-after"]) > 0
+    assert other == other_plain
+    assert (other.status, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert pair.ask("POST", SIGN, **parts)[0].status == 201
+
+
+@pytest.mark.parametrize("state", ["closed", "draft"])
+def test_a_petition_that_takes_no_names_keeps_no_answer(
+    pair: Pair, lobby: Lobby, state: str
+) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    with lobby.database.read() as session:
+        owner = petitions.public(session, PETITION).organisation_id
+    for now, status in ((state, {404, 409}), ("open", {201})):
+        with lobby.database.write() as session:
+            petition = petitions.own(session, PETITION, organisation_id=owner)
+            petitions.update(session, petition, values={"state": now}, now=lobby.clock())
+        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
+        assert is_its_own
+        assert hot.status in status
+        assert hot.content == plain.content
 
 
 @pytest.mark.parametrize("state", ["closed", "draft"])

@@ -29,6 +29,8 @@ from lobby.services import (
     campaign_views,
     campaigns,
     demonstration,
+    idempotency,
+    keyed_signatures,
     letter_answers,
     outbox,
     petitions,
@@ -38,10 +40,11 @@ from lobby.services import (
     signatures,
     tallies,
 )
+from lobby.services.idempotency import Answer, Attempt, Keyed
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Import, SignatureRequest
 
-LARGE = ("signature", "supporter", "outbox_message")
+LARGE = ("signature", "supporter", "outbox_message", "idempotency_key")
 Sent = tuple[str, Any]
 Act = Callable[[Session, Lobby], object]
 
@@ -121,6 +124,8 @@ def another(lobby: Lobby) -> None:
         ]
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         signatures.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+        kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
+        idempotency.keep(session, kept, now=now)
 
 
 def requests(*names: str) -> list[SignatureRequest]:
@@ -141,6 +146,29 @@ def record(session: Session, lobby: Lobby) -> list[UUID]:
             now=lobby.clock(),
         )
     return [outcome.signature_id for outcome in outcomes if outcome.signature_id]
+
+
+def record_with_keys(session: Session, lobby: Lobby) -> None:
+    """New ones, known ones, and known ones that are too old."""
+    told = Answer(201, b"{}")
+    keyed = [
+        replace(request, once=Keyed(attempt_of(lobby, request.name), lambda _: told))
+        for request in requests("anna", "bertha")
+    ]
+    for days in (0, 0, 1):
+        now = lobby.clock() + timedelta(days=days)
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        keyed_signatures.record(session, keyed, postcodes=lookup, keyring=keyring, now=now)
+
+
+def attempt_of(lobby: Lobby, key: str) -> Attempt:
+    return idempotency.attempt(
+        lobby.keyring, key, key_id=None, method="POST", path="/", content=b""
+    )
+
+
+def forget_keys(session: Session, lobby: Lobby) -> None:
+    idempotency.forget_old(session, now=lobby.clock(), limit=1000)
 
 
 def confirm(session: Session, lobby: Lobby) -> None:
@@ -230,6 +258,8 @@ def page(session: Session, lobby: Lobby) -> None:
 
 HOT: list[tuple[Act, int]] = [
     (record, 19),
+    (record_with_keys, 24),
+    (forget_keys, 1),
     (confirm, 26),
     (bring_in, 34),
     (take_back, 30),

@@ -164,8 +164,10 @@ def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
     assert people.faults() == {"mails_too_many": 1}
-    people.signing.sent[CARA] += 1  # who asks twice may get two
+    people.signing.sent[CARA] += 1  # who asks twice may get two, but not with a key
     assert people.faults() == {}
+    people.ledger._have_keys = {CARA}
+    assert people.faults() == {"mails_too_many": 1}
 
 
 def test_a_confirmation_that_is_gone_is_found(people: People) -> None:
@@ -229,6 +231,7 @@ def test_an_answer_that_is_neither_good_nor_busy_is_found(people: People) -> Non
 
 
 BUSY = b"HTTP/1.1 503 Not available\r\nRetry-After: 1\r\nContent-Length: 2\r\n\r\n{}"
+IN_USE = BUSY.replace(b"503 Not available", b"409 Conflict")
 TAKEN = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{}"
 BROKEN = b""
 HALF = TAKEN[:-1]
@@ -282,8 +285,9 @@ def test_who_is_not_patient_gives_up() -> None:
     assert errand.acknowledged == {2: 1}
 
 
-def test_who_is_told_to_wait_does_so() -> None:
-    errand, took = crowd_against([BUSY, TAKEN], [1], are_patient=True)
+@pytest.mark.parametrize("busy", [BUSY, IN_USE])
+def test_who_is_told_to_wait_does_so(busy: bytes) -> None:
+    errand, took = crowd_against([busy, TAKEN], [1], are_patient=True)
     assert (errand.busy, errand.acknowledged) == (1, {1: 1})
     assert took >= 1
 

@@ -43,7 +43,8 @@ from lobby.models import (
     Signature,
     Wording,
 )
-from lobby.services import database
+from lobby.services import database, idempotency
+from lobby.services.idempotency import Answer, Attempt
 from lobby.services.lobby import Lobby
 from lobby.settings import ROOT, Settings
 
@@ -314,6 +315,8 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
+        attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")
+        idempotency.keep(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None

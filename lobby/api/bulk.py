@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from lobby.api.bulk_rows import JSON, LARGEST_BULK, content_of, request_of, rows_of
+from lobby.api.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
 from lobby.api.dependencies import SignaturesWriter, Slug
+from lobby.api.idempotency import GivenKey, OnceOnly, answers
 from lobby.api.schemas.signature import BulkAnswer
 from lobby.models import Scope
 from lobby.services import petitions, signatures
@@ -25,6 +26,7 @@ router = APIRouter(tags=["signatures"])
 @router.post(
     "/petitions/{slug}/signatures/bulk",
     response_model=BulkAnswer,
+    responses=answers(200),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -42,6 +44,7 @@ async def sign_in_bulk(
     request: Request,
     caller: SignaturesWriter,
     content_type: Annotated[str, Header()] = "application/json",
+    key: GivenKey = None,
 ) -> Response:
     """Up to 5,000 signatures, as a JSON array or NDJSON; a bad row never spoils the others.
 
@@ -51,22 +54,26 @@ async def sign_in_bulk(
     """
     content = await content_of(request)
     lobby: Lobby = request.app.state.lobby
-    return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller)
+    once = OnceOnly(request, key, content, caller)
+    return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller, once)
 
 
 def _record_bulk(
-    lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller
+    lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller, once: OnceOnly
 ) -> Response:
     with lobby.database.read() as session:
         petitions.own(session, slug, organisation_id=caller.organisation_id)
     now = lobby.clock()
     parsed = [request_of(row, slug, caller, now) for row in rows_of(content, content_type)]
     good = [row for row in parsed if isinstance(row, SignatureRequest)]
-    is_public = any(row.imported for row in good)  # others count once they are confirmed
-    with lobby.database.write(is_public=is_public, is_count=True) as session:
+
+    def record(session: Session) -> bytes:
         outcomes = iter(_record(session, lobby, good, now))
-    paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
-    return _bulk_answer(paired, may_read=Scope.SIGNATURES_READ in caller.scopes)
+        paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
+        return _bulk_answer(paired, may_read=Scope.SIGNATURES_READ in caller.scopes)
+
+    is_public = any(row.imported for row in good)  # others count once they are confirmed
+    return once.answer(record, status=200, is_public=is_public, is_count=True)
 
 
 def _record(
@@ -76,7 +83,7 @@ def _record(
     return signatures.record(session, rows, postcodes=lookup, keyring=keyring, now=now)
 
 
-def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> Response:
+def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> bytes:
     """Past the models, which are there to describe it: for thousands of rows they would take as
     long as to record them."""
     results = [_row_result(place, found, may_read) for place, found in enumerate(outcomes)]
@@ -87,7 +94,7 @@ def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> Respon
         "rejected": counts["rejected"],
         "results": results,
     }
-    return Response(orjson.dumps(body), media_type=JSON)
+    return orjson.dumps(body)
 
 
 def _row_result(place: int, found: Outcome | Invalid, may_read: bool) -> dict[str, Any]:

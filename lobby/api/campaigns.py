@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
 
 from lobby.api import public_answers
 from lobby.api.caching import keepable
@@ -16,6 +17,7 @@ from lobby.api.dependencies import (
     caller_of,
 )
 from lobby.api.fetching import fetch_if_unknown
+from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.campaign import (
     CampaignAnswer,
@@ -51,12 +53,15 @@ async def read_campaign(slug: Slug, request: Request) -> Response:
     return await public_answers.answer(request, state.public_answers.campaigns, slug)
 
 
-@router.post("/campaigns", status_code=201)
-def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby) -> CampaignAnswer:
+@router.post("/campaigns", status_code=201, response_model=CampaignAnswer, responses=answers())
+def create_campaign(
+    body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby, once: Once
+) -> Response:
     """Add a campaign. Needs a key with `campaigns:write`."""
     fetch_if_unknown(lobby, body.motion_id)
     now = lobby.clock()
-    with lobby.database.write() as session:
+
+    def create(session: Session) -> CampaignAnswer:
         campaign = campaigns.create(
             session,
             organisation_id=caller.organisation_id,
@@ -65,6 +70,8 @@ def create_campaign(body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby)
             now=now,
         )
         return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+
+    return once.answer(create)
 
 
 @router.patch("/campaigns/{slug}")

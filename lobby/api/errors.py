@@ -18,6 +18,7 @@ from lobby.services.errors import (
     Forbidden,
     Gone,
     Invalid,
+    KeyInUse,
     Limited,
     LobbyError,
     NotFound,
@@ -79,7 +80,7 @@ async def problem(_request: Request, error: Exception) -> JSONResponse:
 
 def headers_of(error: LobbyError) -> dict[str, str]:
     """What an error says beside its status."""
-    if isinstance(error, Limited | Unavailable):
+    if isinstance(error, Limited | Unavailable | KeyInUse):
         return {"Retry-After": str(error.retry_after)}
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
 

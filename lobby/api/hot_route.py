@@ -1,7 +1,7 @@
 """What the public asks for most, past everything that such a request does not need: plain ASGI.
 
 FastAPI's own way to a route costs several times what signing does. So a signature, and an answer
-that is at hand as bytes, are dealt with here. Whatever is not the common case (a key, a query,
+that is at hand as bytes, are dealt with here. Whatever is not the common case (an API key, a query,
 another form of body, anything wrong with the input) is handed on to the route that declares the
 call and answers the rest: nothing is decided twice.
 """
@@ -14,9 +14,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lobby.api import errors, postcodes, signing
+from lobby.api import errors, idempotency, postcodes, signing
 from lobby.api.schemas.signature import NewSignature
 from lobby.services.errors import LobbyError
+from lobby.services.idempotency import Attempt, is_well_formed
 
 LARGEST = 100_000  # bytes: a signature with the longest comment has some thousands
 SIGN = "/v1/petitions/{slug}/signatures"
@@ -34,6 +35,8 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 
 _JSON = (b"content-type", b"application/json")
+_KEY = idempotency.HEADER.lower().encode()
+_REPLAYED = (idempotency.REPLAYED.lower().encode(), b"true")
 _SIGN, _POSTCODE = _pattern(SIGN), _pattern(POSTCODE)
 _READS = [(_pattern(template), template, name) for template, name in READS.items()]
 
@@ -65,27 +68,46 @@ class HotRoute:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
         found = _SIGN.fullmatch(scope["path"])
-        if not found or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]:
+        key = headers.get(_KEY)
+        if (
+            not found
+            or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]
+            or (key is not None and not is_well_formed(key.decode("latin-1")))
+        ):
             return await self._app(scope, receive, send)
         content, is_whole = await _content(receive)
         body = _parsed(content) if is_whole else None
         if body is None:  # the other way says what is wrong
             return await self._app(scope, _again(content, is_whole, receive), send)
         scope["route_template"] = SIGN
-        return await _sign(scope, receive, send, found[1], body)
+        attempt = idempotency.attempt_of(scope, key.decode(), content) if key else None
+        return await _sign(scope, receive, send, found[1], body, attempt)
 
 
-async def _sign(scope: Scope, receive: Receive, send: Send, slug: str, body: NewSignature) -> None:
+async def _sign(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    slug: str,
+    body: NewSignature,
+    attempt: Attempt | None,
+) -> None:
+    is_replayed = False
     try:
-        answers, outcome = await signing.sign(scope["app"].state, slug, body)
+        if attempt is None:
+            answers, outcome = await signing.sign(scope["app"].state, slug, body)
+            content = answers.content(outcome.constituency_code or "")
+        else:
+            answer = await signing.sign_once(scope["app"].state, slug, body, attempt)
+            content, is_replayed = answer.content, answer.is_replayed
     except errors.KNOWN as error:
         problem = await errors.problem(Request(scope), error)
         await problem(scope, receive, send)
         return
-    content = answers.content(outcome.constituency_code or "")
-    length = (b"content-length", str(len(content)).encode())
-    start = {"type": "http.response.start", "status": 201, "headers": [_JSON, length]}
-    await send(start)
+    headers = [_JSON, (b"content-length", str(len(content)).encode())]
+    if is_replayed:
+        headers.append(_REPLAYED)
+    await send({"type": "http.response.start", "status": signing.SIGNED, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 

@@ -1,8 +1,10 @@
 """Letters to MPs: drafting, sending in, confirming and cancelling."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
+from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
+from lobby.api.idempotency import Once, answers
 from lobby.api.schemas.letter import (
     CheckAnswer,
     CheckRequest,
@@ -77,36 +79,49 @@ def check(
     return check_answer(checked)
 
 
-@router.post("/campaigns/{slug}/letters/opened", status_code=202)
-def opened(
-    slug: Slug, body: OpenedBody, lobby: TheLobby, session: WriteSession, now: Now
-) -> OpenedAnswer:
+@router.post(
+    "/campaigns/{slug}/letters/opened",
+    status_code=202,
+    response_model=OpenedAnswer,
+    responses=answers(202),
+)
+def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) -> Response:
     """Count a letter that its writer opened in their own mail program, never as sent.
 
     Nothing is kept of the writer.
     """
-    campaign = campaigns.public(session, slug)
-    answer = lobby.postcodes.lookup(body.postcode)
-    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    opened_letters.count(session, found)
-    return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
+    answer, keyring = lobby.postcodes.lookup(body.postcode), lobby.keyring
+
+    def count(session: Session) -> OpenedAnswer:
+        campaign = campaigns.public(session, slug)
+        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        opened_letters.count(session, found)
+        return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
+
+    return once.answer(count, status=202)
 
 
-@router.post("/campaigns/{slug}/letters", status_code=201)
-def take_in(
-    slug: Slug, body: NewLetterBody, lobby: TheLobby, session: WriteSession, now: Now
-) -> LetterPending:
+@router.post(
+    "/campaigns/{slug}/letters",
+    status_code=201,
+    response_model=LetterPending,
+    responses=answers(),
+)
+def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: Now) -> Response:
     """Take a letter in. It goes to the MP of the postal address once confirmed by mail.
 
     One letter a supporter, member and motion: the answer is the same where one has gone already.
     """
-    campaign = campaigns.public(session, slug)
-    answer = lobby.postcodes.lookup(body.address.postcode)
-    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    letter_id = letters.take_in(session, found, body.as_letter(), keyring=lobby.keyring, now=now)
-    return LetterPending(
-        id=letter_id, member=member_answer(found.seat.member, found.seat.constituency)
-    )
+    answer, keyring = lobby.postcodes.lookup(body.address.postcode), lobby.keyring
+
+    def create(session: Session) -> LetterPending:
+        campaign = campaigns.public(session, slug)
+        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        letter_id = letters.take_in(session, found, body.as_letter(), keyring=keyring, now=now)
+        member = member_answer(found.seat.member, found.seat.constituency)
+        return LetterPending(id=letter_id, member=member)
+
+    return once.answer(create)
 
 
 @router.post("/letters/confirm")

@@ -16,6 +16,7 @@ from lobby.api.dependencies import (
     TalliesReader,
     WriteSession,
 )
+from lobby.api.idempotency import Once, answers
 from lobby.api.schemas.member import MemberPageAnswer, member_page_answer
 from lobby.api.schemas.override import (
     NewOverrideBody,
@@ -59,28 +60,33 @@ def read_member(
     return keepable(request, member_page_answer(view))
 
 
-@router.post("/members/{member_id}/overrides", status_code=201)
+@router.post(
+    "/members/{member_id}/overrides",
+    status_code=201,
+    response_model=OverrideAnswer,
+    responses=answers(),
+)
 def create_override(
-    member_id: MemberId,
-    body: NewOverrideBody,
-    caller: CampaignsWriter,
-    session: WriteSession,
-    now: Now,
-) -> OverrideAnswer:
+    member_id: MemberId, body: NewOverrideBody, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
     """Note that a member signs no motions, is a PPS, or said what they will do about one.
 
     What was noted of the same matter before ends on the day on which this begins; so 'will not'
     ends 'will sign'. Needs a key with `campaigns:write`.
     """
-    view = member_overrides.record(
-        session,
-        body.as_new(),
-        organisation_id=caller.organisation_id,
-        member=member_views.known(session, member_id),
-        campaign=_campaign(session, body.campaign, caller.organisation_id),
-        now=now,
-    )
-    return override_answer(view)
+
+    def create(session: Session) -> OverrideAnswer:
+        view = member_overrides.record(
+            session,
+            body.as_new(),
+            organisation_id=caller.organisation_id,
+            member=member_views.known(session, member_id),
+            campaign=_campaign(session, body.campaign, caller.organisation_id),
+            now=now,
+        )
+        return override_answer(view)
+
+    return once.answer(create)
 
 
 @router.get("/members/{member_id}/overrides")

@@ -2,11 +2,13 @@
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
 
 from lobby.api import public_answers
 from lobby.api.caching import keepable
 from lobby.api.campaigns import changes
 from lobby.api.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
+from lobby.api.idempotency import Once, answers
 from lobby.api.schemas.petition import (
     NewPetition,
     PetitionAnswer,
@@ -28,14 +30,23 @@ async def read_petition(slug: Slug, request: Request) -> Response:
     return await public_answers.answer(request, state.public_answers.petitions, slug)
 
 
-@router.post("/campaigns/{slug}/petitions", status_code=201)
+@router.post(
+    "/campaigns/{slug}/petitions",
+    status_code=201,
+    response_model=PetitionAnswer,
+    responses=answers(),
+)
 def create_petition(
-    slug: Slug, body: NewPetition, caller: CampaignsWriter, session: WriteSession, now: Now
-) -> PetitionAnswer:
+    slug: Slug, body: NewPetition, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
     """Add a petition to a campaign. Needs a key with `campaigns:write`."""
-    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    petition = petitions.create(session, campaign=campaign, values=body.model_dump(), now=now)
-    return petition_answer(campaign_views.of_petition(session, petition, now=now))
+
+    def create(session: Session) -> PetitionAnswer:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        petition = petitions.create(session, campaign=campaign, values=body.model_dump(), now=now)
+        return petition_answer(campaign_views.of_petition(session, petition, now=now))
+
+    return once.answer(create)
 
 
 @router.patch("/petitions/{slug}")

@@ -15,6 +15,7 @@ from lobby.api.dependencies import (
     TheLobby,
     WriteSession,
 )
+from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.post_room import (
     PostAnswer,
@@ -82,43 +83,51 @@ def resume(
     return _answer(session, campaign, lobby, now)
 
 
-@router.post("/letters/{letter_id}/retry")
+@router.post("/letters/{letter_id}/retry", response_model=SettledAnswer, responses=answers(200))
 def retry(
-    letter_id: UUID, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
-) -> SettledAnswer:
+    letter_id: UUID, caller: CampaignsWriter, once: Once, lobby: TheLobby, now: Now
+) -> Response:
     """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
-    letter = post_room.retry(
-        session,
-        letter_id,
-        organisation_id=caller.organisation_id,
-        keyring=lobby.keyring,
-        now=now,
-    )
-    return SettledAnswer(id=letter.id, status=letter.state)
+
+    def queue(session: Session) -> SettledAnswer:
+        letter = post_room.retry(
+            session,
+            letter_id,
+            organisation_id=caller.organisation_id,
+            keyring=lobby.keyring,
+            now=now,
+        )
+        return SettledAnswer(id=letter.id, status=letter.state)
+
+    return once.answer(queue, status=200)
 
 
-@router.post("/letters/{letter_id}/settle")
+@router.post("/letters/{letter_id}/settle", response_model=SettledAnswer, responses=answers(200))
 def settle(
     letter_id: UUID,
     body: Settlement,
     caller: CampaignsWriter,
-    session: WriteSession,
+    once: Once,
     lobby: TheLobby,
     now: Now,
-) -> SettledAnswer:
+) -> Response:
     """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
 
     Needs a key with `campaigns:write`; another's letter is a 404.
     """
-    letter = post_room.settle(
-        session,
-        letter_id,
-        organisation_id=caller.organisation_id,
-        was_sent=body.outcome == "sent",
-        keyring=lobby.keyring,
-        now=now,
-    )
-    return SettledAnswer(id=letter.id, status=letter.state)
+
+    def note(session: Session) -> SettledAnswer:
+        letter = post_room.settle(
+            session,
+            letter_id,
+            organisation_id=caller.organisation_id,
+            was_sent=body.outcome == "sent",
+            keyring=lobby.keyring,
+            now=now,
+        )
+        return SettledAnswer(id=letter.id, status=letter.state)
+
+    return once.answer(note, status=200)
 
 
 def _answer(session: Session, campaign: Campaign, lobby: Lobby, now: datetime) -> PostAnswer:

@@ -4,6 +4,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session
 
 from lobby.api.campaigns import changes
 from lobby.api.dependencies import (
@@ -14,6 +15,7 @@ from lobby.api.dependencies import (
     TalliesReader,
     WriteSession,
 )
+from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
 from lobby.models import ReplyKind
@@ -23,19 +25,28 @@ router = APIRouter(tags=["replies"])
 CLEARED_BY_NULL = {"text", "link", "verified_by"}
 
 
-@router.post("/campaigns/{slug}/replies", status_code=201)
+@router.post(
+    "/campaigns/{slug}/replies",
+    status_code=201,
+    response_model=ReplyAnswer,
+    responses=answers(),
+)
 def create_reply(
-    slug: Slug, body: NewReply, caller: CampaignsWriter, session: WriteSession, now: Now
-) -> ReplyAnswer:
+    slug: Slug, body: NewReply, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
     """Write down what a member answered. Needs a key with `campaigns:write`.
 
     Everybody sees its kind, day and link, once somebody has verified it; nobody else its text.
     """
-    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    view = member_replies.record(
-        session, campaign, member_id=body.member_id, values=body.values(), now=now
-    )
-    return reply_answer(view)
+
+    def create(session: Session) -> ReplyAnswer:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        view = member_replies.record(
+            session, campaign, member_id=body.member_id, values=body.values(), now=now
+        )
+        return reply_answer(view)
+
+    return once.answer(create)
 
 
 @router.get("/campaigns/{slug}/replies")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import AwareDatetime
 
-from lobby.api import signing
+from lobby.api import idempotency, signing
 from lobby.api.dependencies import (
     Anyone,
     Now,
@@ -16,6 +16,7 @@ from lobby.api.dependencies import (
     TheLobby,
     WriteSession,
 )
+from lobby.api.idempotency import GivenKey
 from lobby.api.paging import ThePage
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.schemas.letter import letter_text
@@ -31,28 +32,39 @@ from lobby.api.schemas.signature import (
     WatchAnswer,
     signature_answer,
 )
-from lobby.models import Scope, Signature, SignatureState
+from lobby.models import Signature, SignatureState
 from lobby.services import petitions, seat_watches, signature_states
+from lobby.services.idempotency import Answer
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["signatures"])
 
 
-@router.post("/petitions/{slug}/signatures", status_code=201)
-async def sign(slug: Slug, body: NewSignature, request: Request, caller: Anyone) -> SignedAnswer:
+@router.post(
+    "/petitions/{slug}/signatures",
+    status_code=signing.SIGNED,
+    response_model=SignedAnswer,
+    responses=idempotency.answers(),
+)
+async def sign(
+    slug: Slug, body: NewSignature, request: Request, caller: Anyone, key: GivenKey = None
+) -> Response:
     """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
 
-    On disk when answered. Repeating a request does no harm: one signature an address and petition.
+    On disk when answered. Repeating a request does no harm: one signature an address and petition,
+    and with an Idempotency-Key also one mail.
     Most requests are answered by `api.hot_route` before they come here.
     """
-    answers, outcome = await signing.sign(
-        request.app.state, slug, body, caller.partner_id if caller else None
-    )
-    answer = answers.answer(outcome.constituency_code or "")
-    if caller and Scope.SIGNATURES_READ in caller.scopes:
-        answer.id = outcome.signature_id
-    return answer
+    state = request.app.state
+    if key is None:
+        partner_id = caller.partner_id if caller else None
+        answers, outcome = await signing.sign(state, slug, body, partner_id)
+        answer = Answer(signing.SIGNED, signing.content(answers, outcome, caller))
+    else:
+        attempt = idempotency.attempt_of(request.scope, key, await request.body(), caller)
+        answer = await signing.sign_once(state, slug, body, attempt, caller)
+    return idempotency.response(answer)
 
 
 @router.post("/signatures/confirm")

@@ -1,5 +1,6 @@
 """Signing a petition and confirming it, whichever way the request came."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -7,12 +8,16 @@ from fastapi.concurrency import run_in_threadpool
 
 from lobby.api.schemas.signature import NewSignature
 from lobby.api.signed_answers import SignedAnswers
-from lobby.models import Signature
+from lobby.models import Scope, Signature
 from lobby.services.errors import NotFound
 from lobby.services.group_commit import GroupCommit
+from lobby.services.idempotency import Answer, Attempt, InFlight, Keyed
+from lobby.services.organisations import Caller
 from lobby.services.prebuilt import Prebuilt
 from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Outcome, SignatureRequest
+
+SIGNED = 201  # the status of a signature
 
 
 async def sign(
@@ -22,15 +27,42 @@ async def sign(
 
     Raises what `signatures.record` says of the request, and Unavailable where too many wait.
     """
-    intake: GroupCommit[SignatureRequest, Outcome] = state.intake
-    outcome = await intake.record(body.as_request(slug, partner_id))
-    if outcome.error is not None:
-        raise outcome.error
+    outcome = await _recorded(state, body.as_request(slug, partner_id))
     prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
     answers = prebuilt.at_hand(slug)
     if answers is None:
         answers = await run_in_threadpool(prebuilt.get, slug)
     return answers, outcome
+
+
+async def sign_once(
+    state: Any, slug: str, body: NewSignature, attempt: Attempt, caller: Caller | None = None
+) -> Answer:
+    """As `sign`, with a key: what was answered first is kept in the same transaction.
+
+    Raises also what `services.idempotency` says of the key.
+    """
+    prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
+
+    def answer(outcome: Outcome) -> Answer:
+        return Answer(SIGNED, content(prebuilt.get(slug), outcome, caller))
+
+    request = body.as_request(slug, caller.partner_id if caller else None)
+    in_flight: InFlight = state.in_flight
+    with in_flight.holding(attempt):
+        outcome = await _recorded(state, replace(request, once=Keyed(attempt, answer)))
+    assert outcome.answer is not None  # noqa: S101 - every error was raised above
+    return outcome.answer
+
+
+def content(answers: SignedAnswers, outcome: Outcome, caller: Caller | None = None) -> bytes:
+    """The answer to a signature; a key that may read signatures is also told its id."""
+    code = outcome.constituency_code or ""
+    if caller is None or Scope.SIGNATURES_READ not in caller.scopes:
+        return answers.content(code)
+    found = answers.answer(code)
+    found.id = outcome.signature_id
+    return found.model_dump_json().encode()
 
 
 async def confirm(state: Any, signature_id: UUID) -> Signature:
@@ -40,3 +72,11 @@ async def confirm(state: Any, signature_id: UUID) -> Signature:
     if found.signature is None:
         raise found.error or NotFound("signature_unknown", "There is no such signature.")
     return found.signature
+
+
+async def _recorded(state: Any, request: SignatureRequest) -> Outcome:
+    intake: GroupCommit[SignatureRequest, Outcome] = state.intake
+    outcome = await intake.record(request)
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome

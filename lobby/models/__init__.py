@@ -3,6 +3,7 @@
 from lobby.models import base as base  # first: it names the constraints
 from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
 from lobby.models.constituency import Constituency
+from lobby.models.idempotency import IdempotencyKey
 from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import (
     Letter,
@@ -43,6 +44,7 @@ __all__ = [
     "Consent",
     "Constituency",
     "DeadAddress",
+    "IdempotencyKey",
     "Job",
     "Keyring",
     "Letter",

@@ -49,6 +49,8 @@ class Keyring:
             version: secret.encode() for version, secret in enumerate(reversed(secrets), start=1)
         }
         self._newest = len(secrets)
+        request_key = _derive(self._secrets[1], b"request")
+        self._of_request = hmac.new(request_key, digestmod=hashlib.sha256)
         # A cache of the instance's own: it must not outlive the ring.
         self._cipher = lru_cache(maxsize=1024)(self._make_cipher)
         self._keyed = lru_cache(maxsize=1024)(self._make_keyed)
@@ -102,6 +104,14 @@ class Keyring:
     def everywhere_index(self, canonical: str) -> bytes:
         """The same address across all organisations: only for the limit on mails a day."""
         return self.blind_index(_EVERYWHERE, canonical)
+
+    def request_index(self, *parts: bytes) -> bytes:
+        """Equal for equal parts, meaningless without the secret: knows a request again."""
+        # A copy that has taken the key in already. `hmac.digest` would let another thread go first,
+        # and the event loop would wait for it.
+        digest = self._of_request.copy()
+        digest.update(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
+        return digest.digest()
 
     def token_keys(self) -> list[bytes]:
         """Keys for links in mails, oldest first, as itsdangerous wants them."""

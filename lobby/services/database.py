@@ -24,6 +24,7 @@ BUSY_TIMEOUT_MS = 30_000
 READERS = 8
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
+_TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
 
 
 class Database:
@@ -155,6 +156,18 @@ def increment(
     """
     if rows:
         bulk_inserts.increment(session, table, rows, key=tuple(key))
+
+
+def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:
+    """Those of some 64-bit numbers that nobody else holds: ours until the transaction ends.
+
+    SQLite has one writer at a time, who holds them all.
+    """
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        return set(numbers)
+    found = connection.exec_driver_sql(_TRY_LOCKS, (list(numbers),))
+    return {number for number, is_ours in found if is_ours}
 
 
 def _insert(session: Session, table: sa.Table) -> Any:

@@ -5,7 +5,8 @@
     LobbyError
     ├── NotFound        there is no such thing, or it is another organisation's
     ├── Conflict        it exists, but its state does not allow this
-    │   └── Gone        a link that was good once has expired
+    │   ├── Gone        a link that was good once has expired
+    │   └── KeyInUse    a request with the same key is being worked on; `retry_after` says when
     ├── Forbidden       known, but not allowed
     │   └── Unauthenticated   not known at all
     ├── Invalid         the input is wrong; `fields` says where
@@ -47,6 +48,14 @@ class Conflict(LobbyError):
 
 class Gone(Conflict):
     """A link that was good once has expired."""
+
+
+class KeyInUse(Conflict):
+    """Another request with the same key is being worked on. `retry_after` is in seconds."""
+
+    def __init__(self, code: str, message: str, retry_after: int = 1) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
 
 
 class Forbidden(LobbyError):

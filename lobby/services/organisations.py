@@ -28,6 +28,7 @@ _hasher = PasswordHash.recommended()
 class Caller:
     """Who a key speaks for, and what it may do."""
 
+    key_id: UUID
     organisation_id: UUID
     partner_id: UUID | None
     scopes: frozenset[str]
@@ -148,7 +149,8 @@ def caller_of(session: Session, key: str) -> Caller:
     expected = found.secret_hash if found else bytes(32)
     if not hmac.compare_digest(_digest(secret), expected) or found is None or found.revoked_at:
         raise Unauthenticated("key_invalid", "This key is not valid.")
-    return Caller(found.organisation_id, found.partner_id, frozenset(found.scopes))
+    scopes = frozenset(found.scopes)
+    return Caller(found.id, found.organisation_id, found.partner_id, scopes)
 
 
 def _digest(secret: str) -> bytes:

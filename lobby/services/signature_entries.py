@@ -1,14 +1,16 @@
-"""Requests for signatures on their way through `services.signatures`, and their columns."""
+"""Requests for signatures on their way through `services.signatures`: their columns, and what
+becomes of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from lobby.models import Private, SignatureState
 from lobby.services import supporters, texts
-from lobby.services.errors import Invalid
+from lobby.services.errors import Invalid, LobbyError
+from lobby.services.idempotency import Answer, Keyed
 
 HOME = "GB"
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
@@ -70,7 +72,8 @@ def _require_past(signed_at: datetime, now: datetime) -> None:
 class SignatureRequest:
     """A name for a petition, already checked for form (`services.texts`).
 
-    `updates` is the answer to the question for consent; None where it was not asked.
+    `updates` is the answer to the question for consent; None where it was not asked. `once` comes
+    with a key of the sender's, for `services.keyed_signatures`.
     """
 
     petition_slug: str
@@ -84,6 +87,30 @@ class SignatureRequest:
     updates: bool | None = None
     partner_id: UUID | None = None
     imported: Import | None = None
+    once: "Keyed[Outcome] | None" = None
+
+
+class Outcome(NamedTuple):
+    """What became of one request. With an `error`, nothing was written for it.
+
+    `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
+    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
+    it was found or made in. `answer` is kept for those who send the same again with the same key.
+    """
+
+    row_id: str | None = None
+    constituency_code: str | None = None
+    is_new: bool = False
+    is_repeat_in_batch: bool = False
+    is_counted: bool = False
+    state: SignatureState | None = None
+    error: LobbyError | None = None
+    answer: Answer | None = None
+
+    @property
+    def signature_id(self) -> UUID | None:
+        """Made when asked for: of most outcomes nobody wants to know it."""
+        return UUID(self.row_id) if self.row_id else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ an import and every dialect call it, so that the rules stand in one place.
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -31,6 +31,7 @@ from lobby.services.signature_entries import (
     Entry,
     Import,
     OpenPetition,
+    Outcome,
     SignatureRequest,
     as_imported,
     as_signed,
@@ -86,28 +87,6 @@ _RENEW = (
     )
     .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _AFRESH)
 )
-
-
-class Outcome(NamedTuple):
-    """What became of one request. With an `error`, nothing was written for it.
-
-    `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
-    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
-    it was found or made in.
-    """
-
-    row_id: str | None = None
-    constituency_code: str | None = None
-    is_new: bool = False
-    is_repeat_in_batch: bool = False
-    is_counted: bool = False
-    state: SignatureState | None = None
-    error: LobbyError | None = None
-
-    @property
-    def signature_id(self) -> UUID | None:
-        """Made when asked for: of most outcomes nobody wants to know it."""
-        return UUID(self.row_id) if self.row_id else None
 
 
 def record(

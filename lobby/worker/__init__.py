@@ -1,6 +1,7 @@
 """What runs beside the server: mail, and what is due. No rules of its own, but the transactions."""
 
 from lobby.worker.bounces import read_bounces as read_bounces
+from lobby.worker.idempotency import forget_old_keys as forget_old_keys
 from lobby.worker.loop import run as run
 from lobby.worker.parliament import sync_if_due as sync_if_due
 from lobby.worker.parliament import sync_members as sync_members

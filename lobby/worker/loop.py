@@ -10,6 +10,7 @@ import structlog
 
 from lobby.services.lobby import Lobby
 from lobby.worker.bounces import read_bounces
+from lobby.worker.idempotency import forget_old_keys
 from lobby.worker.parliament import sync_if_due, sync_members_if_due
 from lobby.worker.post import deliver_due, keep_house
 
@@ -44,6 +45,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECON
             if time.monotonic() >= next_housekeeping:
                 next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
                 keep_house(lobby)
+                forget_old_keys(lobby, stop)
             if not deliver_due(lobby):
                 stop.wait(IDLE_SECONDS)
     patience_ends = time.monotonic() + PATIENCE_SECONDS

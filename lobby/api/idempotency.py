@@ -1,0 +1,121 @@
+"""The header Idempotency-Key: what creates something does so once, however often it is asked."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import AfterValidator, BaseModel
+from sqlmodel import Session
+from starlette.types import Scope
+
+from lobby.api.dependencies import Anyone
+from lobby.api.schemas.problem import problems
+from lobby.services import idempotency
+from lobby.services.errors import Invalid
+from lobby.services.idempotency import Answer, Attempt
+from lobby.services.lobby import Lobby
+from lobby.services.organisations import Caller
+
+HEADER = idempotency.FIELD
+REPLAYED = "Idempotency-Replayed"
+MEDIA_TYPE = "application/json"
+
+
+def _well_formed(key: str | None) -> str | None:
+    if key is not None and not idempotency.is_well_formed(key):
+        message = f"1 to {idempotency.LONGEST_KEY} printable ASCII characters, please."
+        raise Invalid.field(HEADER, "idempotency_key_malformed", message)
+    return key
+
+
+GivenKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description=(
+            "A random text of the sender's, such as a UUID. The same request with the same key "
+            "within 24 hours gets the first good answer again, and creates nothing."
+        ),
+        json_schema_extra={"minLength": 1, "maxLength": idempotency.LONGEST_KEY},
+    ),
+    AfterValidator(_well_formed),
+]
+
+
+def attempt_of(scope: Scope, key: str, content: bytes, caller: Caller | None = None) -> Attempt:
+    """A request with a key, as the services know it again."""
+    lobby: Lobby = scope["app"].state.lobby
+    return idempotency.attempt(
+        lobby.keyring,
+        key,
+        key_id=caller.key_id if caller else None,
+        method=scope["method"],
+        path=scope["path"],
+        content=content,
+    )
+
+
+class OnceOnly:
+    """One call that creates something, with the key that came with it, if one did."""
+
+    def __init__(
+        self, request: Request, key: str | None, content: bytes, caller: Caller | None
+    ) -> None:
+        self._request, self._key = request, key
+        self._content, self._caller = content, caller
+
+    def answer(
+        self,
+        work: Callable[[Session], BaseModel | bytes],
+        *,
+        status: int = 201,
+        is_public: bool = True,
+        is_count: bool = False,
+    ) -> Response:
+        """Do the work in one transaction, with what is kept of its answer; or give that again.
+
+        `is_public` and `is_count` as in `Database.write`. Raises what the work does, and what
+        `services.idempotency` says of the key.
+        """
+        state = self._request.app.state
+        write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
+        if self._key is None:
+            with write() as session:
+                body = work(session)
+            return response(_answer(body, status))
+        attempt = attempt_of(self._request.scope, self._key, self._content, self._caller)
+        with state.in_flight.holding(attempt), write() as session:
+            answer = idempotency.once(
+                session, attempt, lambda: _answer(work(session), status), now=state.lobby.clock()
+            )
+        return response(answer)
+
+
+async def _once(request: Request, caller: Anyone, key: GivenKey = None) -> OnceOnly:
+    # The body is at hand: FastAPI has read it for the route.
+    return OnceOnly(request, key, await request.body() if key else b"", caller)
+
+
+Once = Annotated[OnceOnly, Depends(_once)]
+
+
+def response(answer: Answer) -> Response:
+    """An answer as it goes out."""
+    headers = {REPLAYED: "true"} if answer.is_replayed else {}
+    return Response(answer.content, answer.status, headers, MEDIA_TYPE)
+
+
+def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a call that takes the header."""
+    described = problems()
+    running = "a request with this Idempotency-Key is still running: see Retry-After"
+    described[409]["description"] += f"; or {running}"
+    described[422]["description"] += "; or this Idempotency-Key came with another request before"
+    shown = {"description": "'true' where this answer was kept", "schema": {"type": "string"}}
+    good: dict[int | str, dict[str, Any]] = {status: {"headers": {REPLAYED: shown}}}
+    return good | {code: described[code] for code in (409, 422)}
+
+
+def _answer(body: BaseModel | bytes, status: int) -> Answer:
+    return Answer(status, body if isinstance(body, bytes) else body.model_dump_json().encode())
