@@ -12,8 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from email.message import EmailMessage
-from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -36,7 +34,7 @@ from lobby.models.base import table_of
 from lobby.services import demonstration, mail, signatures
 from lobby.services.couriers import make_courier
 from lobby.services.lobby import Lobby, open_lobby, utc_now
-from lobby.services.mail import Mail
+from lobby.services.mail import Envelope, Mail
 from lobby.services.signatures import SignatureRequest
 
 _letter, _outbox, _signature = table_of(Letter), table_of(OutboxMessage), table_of(Signature)
@@ -128,20 +126,18 @@ def measure(loops: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
 def smtplib_alone(address: str) -> float:
     """`sendmail` in a loop, with no reason to look up from it."""
     message = letter()
-    content = message.as_bytes()
-    sender, recipient = parseaddr(message["From"])[1], parseaddr(message["To"])[1]
     place = urlsplit(address)
     with smtplib.SMTP(place.hostname or "", place.port or 0) as smtp:
         smtp.ehlo()
         start = time.perf_counter()
         for _ in range(MAILS):
-            smtp.sendmail(sender, recipient, content)
+            smtp.sendmail(message.sender, message.recipient, message.content)
         return MAILS / (time.perf_counter() - start)
 
 
 def courier_alone(address: str) -> float:
     """The courier, which holds the dot back, with nothing to do before it."""
-    message, courier = mail.sealed(letter()), make_courier(address)
+    message, courier = letter(), make_courier(address)
     courier.deliver(message, lambda: True)  # the connection
     start = time.perf_counter()
     for _ in range(MAILS):
@@ -161,7 +157,7 @@ def whole_worker(lobby: Lobby) -> float:
     return delivered / (time.perf_counter() - start)
 
 
-def letter() -> EmailMessage:
+def letter() -> Envelope:
     """A letter as the demonstration writes them."""
     body = "Dear Example,\n\n" + "Please look at this motion, and sign it if you can.\n" * 20
     return mail.build(

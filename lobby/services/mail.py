@@ -1,15 +1,16 @@
 """Building a mail, and proving that it has the headers that were meant and no others."""
 
+import quopri
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.header import Header, decode_header, make_header
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import EmailPolicy, compat32
+from email.parser import BytesHeaderParser
+from email.policy import compat32
 from email.utils import format_datetime, getaddresses, parseaddr
-from quopri import decodestring
+from functools import lru_cache
 from typing import Protocol
 
 from lobby.services import texts
@@ -27,29 +28,13 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
 _LINK = re.compile(r"https?://[!-;=?-~]{1,900}")  # printable ASCII without angle brackets
 _HEADER_LINE = re.compile(rb"([A-Za-z0-9-]+): [!-~][ -~]*|[ \t]+[!-~][ -~]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_BROKEN_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-
-
-class _AsGiven(EmailPolicy):
-    """Headers stand in the message as they go out, encoded and folded by us.
-
-    The standard library's own encoder trips over names with quotes, commas and long words.
-    """
-
-    def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
-        return name, value
-
-    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002 - the library's
-        return value
-
-    def fold(self, name: str, value: str) -> str:
-        return f"{name}: {value}{self.linesep}"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return self.fold(name, value).encode("ascii")
-
-
-POLICY = _AsGiven(linesep="\r\n", raise_on_defect=False)
+_MIME = {
+    "Content-Type": 'text/plain; charset="utf-8"',
+    "Content-Transfer-Encoding": "quoted-printable",
+    "MIME-Version": "1.0",
+}
+# Of a round of mails to the supporters of some petitions, each has one of a few.
+_KEPT = 100
 
 
 class Signer(Protocol):
@@ -91,47 +76,60 @@ class Mail:
     unsubscribe: str | None = None
 
 
-def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
-    """The message ready to be sent. Invalid where a field could have become another header."""
-    own_name, own_address = parseaddr(mail_from)
-    message = EmailMessage(policy=POLICY)
-    message["From"] = _mailbox("From", mail.sender_name or own_name, own_address)
-    message["To"] = _address(mail.recipient)
+def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
+    """The message ready to be sealed. Invalid where a field could have become another header."""
+    own_name, own_address = _own(mail_from)
+    # What we write ourselves says the same to many.
+    text = _text_of_many if mail.is_automatic else _text
+    headers = {
+        "From": _mailbox("From", mail.sender_name or own_name, own_address),
+        "To": _address(mail.recipient),
+    }
     if mail.reply_to:
-        message["Reply-To"] = _mailbox("Reply-To", *mail.reply_to)
-    message["Subject"] = _text("Subject", mail.subject)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = _message_id(mail.message_id)
+        headers["Reply-To"] = _mailbox("Reply-To", *mail.reply_to)
+    headers["Subject"] = text("Subject", mail.subject)
+    headers["Date"] = format_datetime(now)
+    headers["Message-ID"] = _message_id(mail.message_id)
     if mail.campaign:
-        message["X-Campaign"] = _text("X-Campaign", mail.campaign)
+        headers["X-Campaign"] = text("X-Campaign", mail.campaign)
     if mail.is_automatic:
-        message["Auto-Submitted"] = "auto-generated"
+        headers["Auto-Submitted"] = "auto-generated"
     if mail.unsubscribe:
-        message["List-Unsubscribe"] = _link(mail.unsubscribe)
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    body = _LINE_END.sub("\n", mail.body)
-    try:
-        message.set_content(body, charset="utf-8", cte="quoted-printable")
-    except UnicodeError as error:
-        raise Invalid.field("body", "mail_unsafe", "This text has broken characters.") from error
-    wanted = {"From": own_address, "To": mail.recipient}
-    if mail.reply_to:
-        wanted["Reply-To"] = mail.reply_to[1]
-    _check_built(message, mail, wanted, body)
-    return message
+        headers["List-Unsubscribe"] = _link(mail.unsubscribe)
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    headers |= _MIME
+    content = _written(headers, mail.body)
+    _check_built(content, headers, mail, own_address)
+    return Envelope(_address(own_address), headers["To"], headers["Message-ID"], content)
 
 
 def sealed(
-    message: EmailMessage, *, sender: str | None = None, signer: Signer | None = None
+    message: Envelope, *, sender: str | None = None, signer: Signer | None = None
 ) -> Envelope:
-    """A built message as bytes, signed. Reports go to `sender`, or to the address it is from."""
-    content = message.as_bytes()
-    return Envelope(
-        sender=sender or _bare(message["From"]),
-        recipient=message["To"],
-        message_id=message["Message-ID"],
-        content=signer.sign(content) if signer else content,
+    """A built message, signed. Reports go to `sender`, or to the address that it is from."""
+    return replace(
+        message,
+        sender=sender or message.sender,
+        content=signer.sign(message.content) if signer else message.content,
     )
+
+
+def _written(headers: Mapping[str, str], text: str) -> bytes:
+    """Headers as they stand, encoded and folded by us: the standard library's own encoder trips
+    over names with quotes, commas and long words."""
+    body = _LINE_END.sub("\r\n", text)
+    if not body.endswith("\r\n"):
+        body += "\r\n"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    try:
+        return f"{head}\r\n".encode("ascii") + quopri.encodestring(body.encode())
+    except UnicodeError as error:
+        raise Invalid.field("body", "mail_unsafe", "This text has broken characters.") from error
+
+
+@lru_cache(_KEPT)
+def _own(mail_from: str) -> tuple[str, str]:
+    return parseaddr(mail_from)
 
 
 def domain_of(mail_from: str) -> str:
@@ -162,6 +160,9 @@ def _text(header: str, text: str) -> str:
     lines = folded.split("\r\n ")
     is_whole = " ".join(lines) == safe and all(len(part) < FOLD_AT and part for part in lines)
     return folded if is_whole else _encoded(header, safe)
+
+
+_text_of_many = lru_cache(_KEPT)(_text)
 
 
 def _encoded(header: str, text: str) -> str:
@@ -203,23 +204,30 @@ def _bare(mailbox: str) -> str:
     return mailbox.rpartition("<")[2].rstrip(">")
 
 
-def _check_built(message: EmailMessage, mail: Mail, wanted: dict[str, str], body: str) -> None:
+def _check_built(content: bytes, headers: Mapping[str, str], mail: Mail, own_address: str) -> None:
     """Read the bytes as a receiver will, and compare with what was meant: names of headers,
-    addresses, texts. `wanted` has one address for each header of addresses."""
-    content = message.as_bytes()
+    addresses, texts."""
     head, _, rest = content.partition(b"\r\n\r\n")
-    parsed = BytesParser(policy=compat32).parsebytes(content)
+    parsed = BytesHeaderParser(policy=compat32).parsebytes(head)
+    wanted = {"From": own_address, "To": mail.recipient}
+    if mail.reply_to:
+        wanted["Reply-To"] = mail.reply_to[1]
     said = {"Subject": mail.subject, "X-Campaign": mail.campaign}
     is_as_meant = (
-        _names(head) == parsed.keys() == message.keys()
+        _names(head) == parsed.keys() == list(headers)
         and all(_only(parsed[name]) == _address(address) for name, address in wanted.items())
         and all(_decoded(parsed[name]) == _unfolded(text) for name, text in said.items() if text)
-        and decodestring(rest).decode().replace("\r\n", "\n").rstrip("\n") == body.rstrip("\n")
-        and not _BROKEN_LINE_END.search(content)
+        and _read(rest) == _LINE_END.sub("\n", mail.body).rstrip("\n")
+        and content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r")
         and max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
     )
     if not is_as_meant:
         raise Invalid("mail_unsafe", "This mail would not arrive as it was meant.")
+
+
+def _read(body: bytes) -> str:
+    """The text of a body."""
+    return quopri.decodestring(body).decode().replace("\r\n", "\n").rstrip("\n")
 
 
 def _only(value: str) -> str:
