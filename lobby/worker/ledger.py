@@ -17,7 +17,7 @@ from sqlmodel import Session
 from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.services import dead_addresses, letter_states, outbox, relays
 from lobby.services.lobby import Lobby
-from lobby.services.messages import Dropped
+from lobby.services.supporter_mails import Dropped
 
 log = structlog.get_logger()
 

@@ -30,7 +30,7 @@ from lobby.services.couriers import TAKEN_OVER, BeforeDot, Delivery
 from lobby.services.lobby import Lobby
 from lobby.services.mail import Envelope
 from lobby.services.message_rows import NOTHING, Gathered
-from lobby.services.messages import Dropped
+from lobby.services.supporter_mails import Dropped
 from lobby.worker.ledger import Ledger
 
 # A round waits for its slowest connection: long enough for that not to matter, and short enough
