@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from lobby.services.tokens import Purpose, Tokens
 
 # Who wants no questions and notices does not get these.
 NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
+_fit = lru_cache(maxsize=100)(texts.fit_for_header)  # organisers' words, which many mails share
 LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
 
 
@@ -93,10 +95,10 @@ def to_supporter(
     parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
         recipient=supporter.email.text,
-        sender_name=texts.fit_for_header(values["organisation"]),
-        subject=texts.fit_for_header(text.subject),
+        sender_name=_fit(values["organisation"]),
+        subject=_fit(text.subject),
         body="\n\n".join(part for part in parts if part) + "\n",
         message_id=post.message_id(message.id),
-        campaign=texts.fit_for_header(campaign),
+        campaign=_fit(campaign),
         unsubscribe=link,
     )
