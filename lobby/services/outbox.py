@@ -8,7 +8,7 @@ that came back from the dead and its successor, only one goes on.
 import random
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -56,6 +56,20 @@ _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
+_ACCEPT = (
+    sa.update(_outbox)
+    .where(
+        _outbox.c.id == sa.bindparam("message"),
+        _outbox.c.attempt == sa.bindparam("held_attempt"),
+        # `in_` is refused where one statement is sent for many rows.
+        sa.or_(*(_outbox.c.state == state for state in NOT_ENDED)),
+    )
+    .values(
+        state=MessageState.ACCEPTED,
+        detail=sa.bindparam("said"),
+        finished_at=sa.bindparam("now"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +123,14 @@ def claim(
     ids = list(session.connection().execute(due).scalars())
     if not ids:
         return []
-    session.connection().execute(
-        sa.update(_outbox)
+    taken = (
+        sa.update(OutboxMessage)
         .where(_outbox.c.id.in_(ids), _outbox.c.state.in_(_DUE))
         .values(state=MessageState.CLAIMED, attempt=_outbox.c.attempt + 1, claimed_at=now)
+        .returning(OutboxMessage)
     )
-    rows = session.connection().execute(sa.select(_outbox).where(_outbox.c.id.in_(ids))).mappings()
-    return [OutboxMessage(**row) for row in rows]
+    rows = session.scalars(taken, execution_options={"synchronize_session": False})
+    return sorted(rows, key=lambda message: (message.due_at, message.id))
 
 
 def before_dot(session: Session, message: OutboxMessage) -> bool:
@@ -146,6 +161,17 @@ def finish(
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
     return state if _move(session, message, *held, **values) else None
+
+
+def accept(session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime) -> None:
+    """Write down that messages were accepted, each with what was said: for those of which nothing
+    follows. One that is another attempt's by now is left to it."""
+    rows = [
+        {"message": message.id, "held_attempt": message.attempt, "said": said, "now": now}
+        for message, said in taken
+    ]
+    if rows:
+        session.connection().execute(_ACCEPT, rows)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
