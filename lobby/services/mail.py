@@ -79,7 +79,7 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
     headers["Date"] = format_datetime(now)
     headers["Message-ID"] = mail_headers.message_id(mail.message_id)
     if mail.campaign:
-        headers["X-Campaign"] = text("X-Campaign", mail.campaign)
+        headers["X-Campaign"] = mail_headers.shared_text("X-Campaign", mail.campaign)
     if mail.is_automatic:
         headers["Auto-Submitted"] = "auto-generated"
     if mail.unsubscribe:

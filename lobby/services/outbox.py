@@ -56,20 +56,6 @@ _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
-_ACCEPT = (
-    sa.update(_outbox)
-    .where(
-        _outbox.c.id == sa.bindparam("message"),
-        _outbox.c.attempt == sa.bindparam("held_attempt"),
-        # `in_` is refused where one statement is sent for many rows.
-        sa.or_(*(_outbox.c.state == state for state in NOT_ENDED)),
-    )
-    .values(
-        state=MessageState.ACCEPTED,
-        detail=sa.bindparam("said"),
-        finished_at=sa.bindparam("now"),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +152,10 @@ def finish(
 def accept(session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime) -> None:
     """Write down that messages were accepted, each with what was said: for those of which nothing
     follows. One that is another attempt's by now is left to it."""
-    rows = [
-        {"message": message.id, "held_attempt": message.attempt, "said": said, "now": now}
-        for message, said in taken
-    ]
-    if rows:
-        session.connection().execute(_ACCEPT, rows)
+    if taken:
+        ended = {"state": MessageState.ACCEPTED, "finished_at": now}
+        rows = [_told(message, ended | {"detail": said}) for message, said in taken]
+        session.connection().execute(_moving(NOT_ENDED, (*ended, "detail")), rows)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
@@ -294,10 +278,14 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> Counter[
 
 def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
+    told = _told(message, values)
+    return session.connection().execute(_moving(held, tuple(values)), told).rowcount == 1
+
+
+def _told(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
+    """What `_moving` is sent with."""
     told = {f"new_{name}": value for name, value in values.items()}
-    told |= {"message": message.id, "held_attempt": message.attempt}
-    result = session.connection().execute(_moving(held, tuple(values)), told)
-    return result.rowcount == 1
+    return told | {"message": message.id, "held_attempt": message.attempt}
 
 
 @lru_cache(maxsize=50)
@@ -308,7 +296,7 @@ def _moving(held: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update
         .where(
             _outbox.c.id == sa.bindparam("message"),
             _outbox.c.attempt == sa.bindparam("held_attempt"),
-            _outbox.c.state.in_(held),
+            sa.or_(*(_outbox.c.state == state for state in held)),
         )
         .values({name: sa.bindparam(f"new_{name}") for name in names})
     )
