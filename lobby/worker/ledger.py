@@ -21,7 +21,7 @@ from lobby.services.supporter_mails import Dropped
 
 # How long mails that were accepted wait for more of them, in seconds: where many go, a commit for a
 # few would cost more than to make and send them. A worker that is killed repeats those.
-GATHERING = 0.02
+GATHERING = 0.01
 log = structlog.get_logger()
 
 
