@@ -31,16 +31,14 @@ from lobby.models import (
     SignatureState,
 )
 from lobby.models.base import table_of
-from lobby.services import demonstration, mail, signatures
+from lobby.services import mail
 from lobby.services.couriers import make_courier
 from lobby.services.lobby import Lobby, open_lobby, utc_now
 from lobby.services.mail import Envelope, Mail
-from lobby.services.signatures import SignatureRequest
 
 _letter, _outbox, _signature = table_of(Letter), table_of(OutboxMessage), table_of(Signature)
 ROUNDS = 7
-AT_ONCE = 100
-MAILS = 100  # a round, for each loop; a multiple of the worker's batch
+MAILS = 400  # a round, for each loop; a multiple of the worker's batch
 
 
 def main() -> None:
@@ -54,7 +52,7 @@ def main() -> None:
         asking = stack.enter_context(opened(folder / "asking", address, connections=4))
         filling.fill(one, MAILS * (ROUNDS + 1))
         filling.fill(four, MAILS * (ROUNDS + 1))
-        ask_to_confirm(asking, MAILS * (ROUNDS + 1))
+        filling.ask_to_confirm(asking, MAILS * (ROUNDS + 1))
         for lobby, kind in (
             (one, MessageKind.LETTER),
             (four, MessageKind.LETTER),
@@ -82,21 +80,6 @@ def opened(folder: Path, address: str, *, connections: int) -> Iterator[Lobby]:
         yield lobby
     finally:
         lobby.close()
-
-
-def ask_to_confirm(lobby: Lobby, count: int) -> None:
-    """Signatures that wait for their mail."""
-    filling.fill(lobby, 1)
-    for start in range(0, count, AT_ONCE):
-        requests = [
-            SignatureRequest(
-                demonstration.about().petition, "Anna Example", f"a{number}@example.org", "EH1 1YZ"
-            )
-            for number in range(start, start + AT_ONCE)
-        ]
-        with lobby.database.write() as session:
-            lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
-            signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
 
 
 def leave_only(lobby: Lobby, kind: MessageKind) -> None:
