@@ -52,6 +52,7 @@ bench: $(VENV)/.dev ## Compare designs side by side
 
 drill: $(VENV)/.dev ## Kill worker and server while letters go and people sign, on both databases
 	@$(BIN)/python -m drills
+	@$(BIN)/python -m drills.mails
 	@$(BIN)/python -m drills.signing
 
 lock: ## Resolve the dependencies anew (needs uv)

@@ -1,7 +1,7 @@
 """Mails a second to a sink that answers at once: smtplib alone, our courier, and the worker.
 
 All hand over mails of the same form on loopback, in turns, so that what else the machine does falls
-on all of them. The worker is the loop of `lobby worker` with SQLite on disk: it claims, makes,
+on all of them. The worker is the loop of `lobby worker` with a database on disk: it claims, makes,
 commits to each letter's dot and records each answer; with letters on one connection and on four,
 and with mails that ask to confirm a signature, which need no commit to a dot.
 """
@@ -12,16 +12,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from email.message import EmailMessage
-from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import UUID
 
 import sqlalchemy as sa
 
 from drills import filling
 from drills.post_room import settings_of, sink
+from drills.postgres import postgres
 from lobby import logs, worker
 from lobby.models import (
     Letter,
@@ -29,20 +27,16 @@ from lobby.models import (
     MessageKind,
     MessageState,
     OutboxMessage,
-    Signature,
-    SignatureState,
 )
 from lobby.models.base import table_of
-from lobby.services import demonstration, mail, signatures
+from lobby.services import mail
 from lobby.services.couriers import make_courier
 from lobby.services.lobby import Lobby, open_lobby, utc_now
-from lobby.services.mail import Mail
-from lobby.services.signatures import SignatureRequest
+from lobby.services.mail import Envelope, Mail
 
-_letter, _outbox, _signature = table_of(Letter), table_of(OutboxMessage), table_of(Signature)
+_letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 ROUNDS = 7
-AT_ONCE = 100
-MAILS = 100  # a round, for each loop; a multiple of the worker's batch
+MAILS = 400  # a round, for each loop; a multiple of the worker's batch
 
 
 def main() -> None:
@@ -54,15 +48,14 @@ def main() -> None:
         one = stack.enter_context(opened(folder / "one", address, connections=1))
         four = stack.enter_context(opened(folder / "four", address, connections=4))
         asking = stack.enter_context(opened(folder / "asking", address, connections=4))
+        url = stack.enter_context(postgres(folder / "pg"))
+        asking_too = stack.enter_context(opened(folder / "too", address, connections=4, url=url))
         filling.fill(one, MAILS * (ROUNDS + 1))
         filling.fill(four, MAILS * (ROUNDS + 1))
-        ask_to_confirm(asking, MAILS * (ROUNDS + 1))
-        for lobby, kind in (
-            (one, MessageKind.LETTER),
-            (four, MessageKind.LETTER),
-            (asking, MessageKind.CONFIRM_SIGNATURE),
-        ):
-            leave_only(lobby, kind)
+        filling.ask_to_confirm(asking, MAILS * (ROUNDS + 1))
+        filling.ask_to_confirm(asking_too, MAILS * (ROUNDS + 1))
+        for lobby in (one, four):
+            leave_only_letters(lobby)
         rates = measure(
             {
                 "smtplib alone": lambda: smtplib_alone(address),
@@ -70,54 +63,35 @@ def main() -> None:
                 "the worker, letters, one connection": lambda: whole_worker(one),
                 "the worker, letters, four connections": lambda: whole_worker(four),
                 "the worker, mails to confirm": lambda: whole_worker(asking),
+                "the worker, mails to confirm, PostgreSQL": lambda: whole_worker(asking_too),
             }
         )
     tell(rates)
 
 
 @contextmanager
-def opened(folder: Path, address: str, *, connections: int) -> Iterator[Lobby]:
+def opened(folder: Path, address: str, *, connections: int, url: str = "") -> Iterator[Lobby]:
     """A service of its own, with an empty database."""
     told = {"smtp_url": address, "smtp_connections": connections}
-    lobby = open_lobby(settings_of(folder).model_copy(update=told))
+    lobby = open_lobby(settings_of(folder, url).model_copy(update=told))
     try:
         yield lobby
     finally:
         lobby.close()
 
 
-def ask_to_confirm(lobby: Lobby, count: int) -> None:
-    """Signatures that wait for their mail."""
-    filling.fill(lobby, 1)
-    for start in range(0, count, AT_ONCE):
-        requests = [
-            SignatureRequest(
-                demonstration.about().petition, "Anna Example", f"a{number}@example.org", "EH1 1YZ"
-            )
-            for number in range(start, start + AT_ONCE)
-        ]
-        with lobby.database.write() as session:
-            lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
-            signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
-
-
-def leave_only(lobby: Lobby, kind: MessageKind) -> None:
-    """Drop what the demonstration left of other kinds, and mails of which nothing would come."""
-    wanted = sa.and_(_outbox.c.kind == kind, _outbox.c.subject_id.in_(_going(kind)))
+def leave_only_letters(lobby: Lobby) -> None:
+    """Drop what the demonstration left of other kinds, and letters that would not go."""
+    going = sa.select(_letter.c.id).where(_letter.c.state == LetterState.QUEUED)
+    wanted = sa.and_(_outbox.c.kind == MessageKind.LETTER, _outbox.c.subject_id.in_(going))
     with lobby.database.write() as session:
         session.connection().execute(
             sa.update(_outbox).where(~wanted).values(state=MessageState.DROPPED)
         )
 
 
-def _going(kind: MessageKind) -> sa.Select[tuple[UUID]]:
-    if kind is MessageKind.LETTER:
-        return sa.select(_letter.c.id).where(_letter.c.state == LetterState.QUEUED)
-    return sa.select(_signature.c.id).where(_signature.c.state == SignatureState.PENDING)
-
-
 def measure(loops: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Letters a second of every loop in every round; the first round is not counted."""
+    """Mails a second of every loop in every round; the first round is not counted."""
     rates: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(ROUNDS + 1):
         for name, loop in loops.items():
@@ -128,20 +102,18 @@ def measure(loops: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
 def smtplib_alone(address: str) -> float:
     """`sendmail` in a loop, with no reason to look up from it."""
     message = letter()
-    content = message.as_bytes()
-    sender, recipient = parseaddr(message["From"])[1], parseaddr(message["To"])[1]
     place = urlsplit(address)
     with smtplib.SMTP(place.hostname or "", place.port or 0) as smtp:
         smtp.ehlo()
         start = time.perf_counter()
         for _ in range(MAILS):
-            smtp.sendmail(sender, recipient, content)
+            smtp.sendmail(message.sender, message.recipient, message.content)
         return MAILS / (time.perf_counter() - start)
 
 
 def courier_alone(address: str) -> float:
     """The courier, which holds the dot back, with nothing to do before it."""
-    message, courier = mail.sealed(letter()), make_courier(address)
+    message, courier = letter(), make_courier(address)
     courier.deliver(message, lambda: True)  # the connection
     start = time.perf_counter()
     for _ in range(MAILS):
@@ -161,7 +133,7 @@ def whole_worker(lobby: Lobby) -> float:
     return delivered / (time.perf_counter() - start)
 
 
-def letter() -> EmailMessage:
+def letter() -> Envelope:
     """A letter as the demonstration writes them."""
     body = "Dear Example,\n\n" + "Please look at this motion, and sign it if you can.\n" * 20
     return mail.build(
@@ -183,7 +155,7 @@ def letter() -> EmailMessage:
 def tell(rates: dict[str, list[float]]) -> None:
     """The median share is that of the rounds' own shares, not of the medians."""
     alone = rates["smtplib alone"]
-    print("| loop | letters a second | as a share |\n|---|---|---|")
+    print("| loop | mails a second | as a share |\n|---|---|---|")
     for name, found in rates.items():
         share = statistics.median(a / b for a, b in zip(found, alone, strict=True))
         print(f"| {name} | {statistics.median(found):,.0f} | {share:.0%} |")

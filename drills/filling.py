@@ -7,14 +7,30 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from lobby.models import Campaign, Letter, LetterState, MessageKind
+from lobby.models import (
+    Campaign,
+    Letter,
+    LetterState,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+)
 from lobby.models.base import new_id, table_of
-from lobby.services import database, demonstration, outbox, postcode_import, supporters
+from lobby.services import (
+    database,
+    demonstration,
+    outbox,
+    postcode_import,
+    signatures,
+    supporters,
+)
 from lobby.services.lobby import Lobby
+from lobby.services.signatures import SignatureRequest
 
 AT_ONCE = 1000
 _letter = table_of(Letter)
 _campaign = table_of(Campaign)
+_outbox = table_of(OutboxMessage)
 
 
 def fill(lobby: Lobby, letters: int) -> None:
@@ -35,6 +51,26 @@ def fill(lobby: Lobby, letters: int) -> None:
         numbers = range(start, min(start + AT_ONCE, missing))
         with lobby.database.write() as session:
             _copy(session, lobby, patterns, organisation_id, numbers, now)
+
+
+def ask_to_confirm(lobby: Lobby, people: int) -> None:
+    """Bring an empty database to so many signatures that wait for a mail to confirm them.
+
+    Nothing else waits to go.
+    """
+    demonstrate(lobby)
+    with lobby.database.write() as session:
+        session.connection().execute(sa.update(_outbox).values(state=MessageState.DROPPED))
+    for start in range(0, people, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, people))
+        slug = demonstration.about().petition
+        requests = [
+            SignatureRequest(slug, "Anna Example", f"drill{number}@example.org", "EH1 1YZ")
+            for number in numbers
+        ]
+        with lobby.database.write() as session:
+            lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
+            signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
 
 
 def demonstrate(lobby: Lobby) -> None:

@@ -182,8 +182,8 @@ def run(drill: Drill, settings: Settings) -> Outcome:
         with sink(record, *options) as address:
             crew = Crew(settings.model_copy(update={"smtp_url": address}), drill.workers)
             try:
-                killed_at_work = _harass(lobby, crew, drill, record)
-                _finish(lobby, crew, drill)
+                killed_at_work = harass(lobby, crew, drill, record)
+                finish(lobby, crew, drill)
                 rate = ledger.rate(ledger.dots_in(record))
                 settled = _settle(lobby, crew, drill, record)
             finally:
@@ -217,7 +217,7 @@ def _end_waits(lobby: Lobby) -> None:
         )
 
 
-def _harass(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> int:
+def harass(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> int:
     """Kill and start again, spread over the whole of the work; how many were killed at work."""
     chance = random.Random(drill.seed)
     rounds = -(-drill.kills // drill.workers)
@@ -236,7 +236,8 @@ def _harass(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> int:
     return at_work
 
 
-def _finish(lobby: Lobby, crew: Crew, drill: Drill) -> None:
+def finish(lobby: Lobby, crew: Crew, drill: Drill) -> None:
+    """Let what is left go in peace."""
     crew.start()
 
     def is_done() -> bool:
@@ -257,7 +258,7 @@ def _settle(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> list[Settle
         rounds.append(settled)
         if not settled.again:
             break
-        _finish(lobby, crew, drill)
+        finish(lobby, crew, drill)
     return rounds
 
 

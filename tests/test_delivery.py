@@ -469,7 +469,7 @@ def test_no_text_becomes_a_header_or_a_recipient(name: str, subject: str, addres
         message = mail.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
     except (Invalid, ValueError):
         return
-    parsed = BytesParser(policy=default).parsebytes(message.as_bytes())
+    parsed = BytesParser(policy=default).parsebytes(message.content)
     allowed = {"From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted"}
     allowed |= {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
     assert set(parsed.keys()) <= allowed

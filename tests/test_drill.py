@@ -4,12 +4,13 @@ import smtplib
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from support import Post
 
-from drills import ledger
+from drills import filling, ledger, mails
 from drills.ledger import Dot
 from drills.post_room import Drill, run, settings_of, sink
 from lobby.models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
@@ -43,9 +44,43 @@ def test_workers_side_by_side_send_no_letter_twice(drill_settings: Settings) -> 
     assert outcome.killed_at_work == 2
 
 
+def test_no_mail_to_confirm_is_lost_when_the_worker_is_killed(drill_settings: Settings) -> None:
+    outcome = mails.run(Drill(letters=LETTERS, kills=KILLS), drill_settings)
+    found = outcome.found
+    assert found.faults == {}
+    assert outcome.killed_at_work == KILLS
+    assert found.mails == LETTERS == found.accepted + found.rejected
+    assert found.deferrals  # the sink was as bad as it should be
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_workers_side_by_side_repeat_no_mail_to_confirm(drill_settings: Settings) -> None:
+    outcome = mails.run(Drill(LETTERS, kills=0, workers=2, is_calm=True), drill_settings)
+    assert outcome.found.faults == {}
+    assert (outcome.found.accepted, outcome.found.repeated) == (LETTERS, 0)
+
+
 def test_a_drill_is_bounded() -> None:
     with pytest.raises(ValueError, match="at most 12000 letters"):
         Drill(letters=12_001)
+
+
+def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> None:
+    filling.ask_to_confirm(empty_lobby, 4)
+    accepted, rejected, waiting, good = mails.states(empty_lobby)
+    for name, state in (
+        (accepted, MessageState.ACCEPTED),
+        (rejected, MessageState.REJECTED),
+        (good, MessageState.ACCEPTED),
+    ):
+        with empty_lobby.database.write() as session:
+            row = _outbox.c.id == UUID(name.strip("<>").partition("@")[0])
+            session.connection().execute(sa.update(_outbox).where(row).values(state=state))
+    dots = [Dot(fate, good, "a@example.org", 0.0) for fate in ("taken", "lost_taken")]
+    found = mails.compare(empty_lobby, dots)
+    assert found.faults == {"lost": 1, "unsettled": 1, "refused_without_550": 1}
+    assert (found.repeated, found.answers_lost) == (1, 1)
+    assert mails.states(empty_lobby)[waiting] is MessageState.QUEUED
 
 
 def all_taken(lobby: Lobby) -> list[Dot]:

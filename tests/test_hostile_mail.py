@@ -313,6 +313,7 @@ def check(wanted: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
             assert "\r" not in decoded(told[name])
     as_written = re.sub(r"\r\n|\r", "\n", wanted.body).rstrip("\n")
     assert decodestring(body).decode().replace("\r\n", "\n").rstrip("\n") == as_written
+    assert max(map(len, body.split(b"\r\n"))) <= 76, "RFC 2045, 6.7"
     assert not by_python.is_multipart()
     assert by_python.get_content_type() == "text/plain"
     if deeply:
@@ -397,6 +398,14 @@ def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> No
         return
     good = Input("Anna", taken, "S", "Body", "Title", "Us", taken, "Act")
     assert sent(letter(good)).recipient == taken
+
+
+@pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
+@pytest.mark.parametrize("length", range(60, 80))
+def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space: str) -> None:
+    body = f"{'é' + 'x' * length}{space}\nDear MP,\n"
+    given = Input("Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act")
+    check(letter(given), sent(letter(given)))
 
 
 @pytest.mark.parametrize(

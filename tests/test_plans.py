@@ -36,6 +36,7 @@ from lobby.services import (
     petitions,
     seat_boards,
     seat_watches,
+    signature_mails,
     signature_states,
     signatures,
     tallies,
@@ -227,6 +228,13 @@ def deliver(session: Session, lobby: Lobby) -> None:
     outbox.give_back(session, [second], now=now)
     outbox.before_dot(session, first)
     outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
+    taken = [(each, "250") for each in outbox.claim(session, now=now, limit=9)]
+    outbox.accept(session, taken, now=now)
+
+
+def look_up_for_mails(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_mails.gather(session, ids, today=lobby.clock().date())
 
 
 def release(session: Session, lobby: Lobby) -> None:
@@ -268,7 +276,8 @@ HOT: list[tuple[Act, int]] = [
     (read_board, 5),
     (read_campaign, 6),
     (read_petition, 2),
-    (deliver, 22),
+    (deliver, 24),
+    (look_up_for_mails, 23),
     (release, 2),
     (ask_writers, 1),
     (tell_of_new_members, 1),

@@ -25,7 +25,6 @@ from lobby.services.mail import Envelope
 TIMEOUT = 60.0
 CLOSING = 421  # the server gives up the connection, whatever the message was (RFC 5321, 3.8)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_LEADING_DOT = re.compile(rb"^\.", re.MULTILINE)
 BeforeDot = Callable[[], bool]
 
 
@@ -263,10 +262,12 @@ def _send_at_once(smtp: smtplib.SMTP) -> None:
 
 def _stuffed(content: bytes) -> bytes:
     """Content with CRLF line ends and doubled leading dots (RFC 5321, 4.5.2), but no dot."""
-    lines = _LINE_END.sub(b"\r\n", content)
+    lines = content
+    if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
+        lines = _LINE_END.sub(b"\r\n", content)
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
-    return _LEADING_DOT.sub(b"..", lines)
+    return (b"\n" + lines).replace(b"\n.", b"\n..")[1:]
 
 
 def _said(code: int, reply: bytes | str) -> str:

@@ -16,9 +16,9 @@ from lobby.services.couriers import Courier, FileCourier, make_courier
 from lobby.services.database import Database
 from lobby.services.dkim_signing import DkimSigner
 from lobby.services.errors import LobbyError
-from lobby.services.messages import Post
 from lobby.services.pacing import Pace, QuietHours
 from lobby.services.postcodes import CurrentDirectory
+from lobby.services.supporter_mails import Post
 from lobby.services.tokens import Tokens
 from lobby.settings import Settings
 

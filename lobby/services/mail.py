@@ -1,55 +1,31 @@
 """Building a mail, and proving that it has the headers that were meant and no others."""
 
+import quopri
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
-from email.errors import HeaderParseError
-from email.header import Header, decode_header, make_header
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import EmailPolicy, compat32
-from email.utils import format_datetime, getaddresses, parseaddr
-from quopri import decodestring
+from email.parser import BytesHeaderParser
+from email.policy import compat32
+from email.utils import format_datetime, parseaddr
+from functools import lru_cache
 from typing import Protocol
 
-from lobby.services import texts
+from lobby.services import mail_headers
 from lobby.services.errors import Invalid
 
 LONGEST_LINE = 998  # RFC 5322, 2.1.1
-FOLD_AT = 76
-# The address itself, without quoted strings, comments, groups and routes (RFC 5321, 4.1.2).
-_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-_ADDRESS = re.compile(rf"{_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})*")
-LONGEST_ADDRESS = 254
-_PLAIN_PHRASE = re.compile(rf"{_ATOM}(?: {_ATOM})*")
-_MESSAGE_ID = re.compile(r"<[A-Za-z0-9._-]+@[A-Za-z0-9.-]+>")
-_LINK = re.compile(r"https?://[!-;=?-~]{1,900}")  # printable ASCII without angle brackets
+LONGEST_ENCODED_LINE = 76  # RFC 2045, 6.7
 _HEADER_LINE = re.compile(rb"([A-Za-z0-9-]+): [!-~][ -~]*|[ \t]+[!-~][ -~]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_BROKEN_LINE_END = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-
-
-class _AsGiven(EmailPolicy):
-    """Headers stand in the message as they go out, encoded and folded by us.
-
-    The standard library's own encoder trips over names with quotes, commas and long words.
-    """
-
-    def header_store_parse(self, name: str, value: str) -> tuple[str, str]:
-        return name, value
-
-    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002 - the library's
-        return value
-
-    def fold(self, name: str, value: str) -> str:
-        return f"{name}: {value}{self.linesep}"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return self.fold(name, value).encode("ascii")
-
-
-POLICY = _AsGiven(linesep="\r\n", raise_on_defect=False)
+# The library encodes a space at a line's end behind 74 characters too, where 76 is the most that a
+# line may have (RFC 2045, 6.7).
+_TOO_LONG = re.compile(rb"^(.{74})(=20|=09)\r$", re.MULTILINE)
+_MIME = {
+    "Content-Type": 'text/plain; charset="utf-8"',
+    "Content-Transfer-Encoding": "quoted-printable",
+    "MIME-Version": "1.0",
+}
 
 
 class Signer(Protocol):
@@ -91,141 +67,87 @@ class Mail:
     unsubscribe: str | None = None
 
 
-def build(mail: Mail, *, mail_from: str, now: datetime) -> EmailMessage:
-    """The message ready to be sent. Invalid where a field could have become another header."""
-    own_name, own_address = parseaddr(mail_from)
-    message = EmailMessage(policy=POLICY)
-    message["From"] = _mailbox("From", mail.sender_name or own_name, own_address)
-    message["To"] = _address(mail.recipient)
-    if mail.reply_to:
-        message["Reply-To"] = _mailbox("Reply-To", *mail.reply_to)
-    message["Subject"] = _text("Subject", mail.subject)
-    message["Date"] = format_datetime(now)
-    message["Message-ID"] = _message_id(mail.message_id)
-    if mail.campaign:
-        message["X-Campaign"] = _text("X-Campaign", mail.campaign)
+def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
+    """The message ready to be sealed. Invalid where a field could have become another header."""
+    own_name, own_address = _own(mail_from)
+    mailbox, text = mail_headers.mailbox, mail_headers.text
     if mail.is_automatic:
-        message["Auto-Submitted"] = "auto-generated"
-    if mail.unsubscribe:
-        message["List-Unsubscribe"] = _link(mail.unsubscribe)
-        message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    body = _LINE_END.sub("\n", mail.body)
-    try:
-        message.set_content(body, charset="utf-8", cte="quoted-printable")
-    except UnicodeError as error:
-        raise Invalid.field("body", "mail_unsafe", "This text has broken characters.") from error
-    wanted = {"From": own_address, "To": mail.recipient}
+        mailbox, text = mail_headers.shared_mailbox, mail_headers.shared_text
+    headers = {
+        "From": mailbox("From", mail.sender_name or own_name, own_address),
+        "To": mail_headers.bare_address(mail.recipient),
+    }
     if mail.reply_to:
-        wanted["Reply-To"] = mail.reply_to[1]
-    _check_built(message, mail, wanted, body)
-    return message
+        headers["Reply-To"] = mail_headers.mailbox("Reply-To", *mail.reply_to)
+    headers["Subject"] = text("Subject", mail.subject)
+    headers["Date"] = format_datetime(now)
+    headers["Message-ID"] = mail_headers.message_id(mail.message_id)
+    if mail.campaign:
+        headers["X-Campaign"] = mail_headers.shared_text("X-Campaign", mail.campaign)
+    if mail.is_automatic:
+        headers["Auto-Submitted"] = "auto-generated"
+    if mail.unsubscribe:
+        headers["List-Unsubscribe"] = mail_headers.link(mail.unsubscribe)
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    headers |= _MIME
+    content = _written(headers, mail.body)
+    _check_built(content, headers, mail.body)
+    return Envelope(own_address, headers["To"], mail.message_id, content)
 
 
 def sealed(
-    message: EmailMessage, *, sender: str | None = None, signer: Signer | None = None
+    message: Envelope, *, sender: str | None = None, signer: Signer | None = None
 ) -> Envelope:
-    """A built message as bytes, signed. Reports go to `sender`, or to the address it is from."""
-    content = message.as_bytes()
-    return Envelope(
-        sender=sender or _bare(message["From"]),
-        recipient=message["To"],
-        message_id=message["Message-ID"],
-        content=signer.sign(content) if signer else content,
+    """A built message, signed. Reports go to `sender`, or to the address that it is from."""
+    return replace(
+        message,
+        sender=sender or message.sender,
+        content=signer.sign(message.content) if signer else message.content,
     )
 
 
+def _written(headers: Mapping[str, str], text: str) -> bytes:
+    """Headers as they stand, and the text."""
+    body = _LINE_END.sub("\r\n", text)
+    if not body.endswith("\r\n"):
+        body += "\r\n"
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    try:
+        return f"{head}\r\n".encode("ascii") + _quoted_printable(body.encode())
+    except UnicodeError as error:
+        raise Invalid.field("body", "mail_unsafe", "This text has broken characters.") from error
+
+
+def _quoted_printable(body: bytes) -> bytes:
+    return _TOO_LONG.sub(rb"\1=\r\n\2\r", quopri.encodestring(body))
+
+
+@lru_cache(maxsize=10)
+def _own(mail_from: str) -> tuple[str, str]:
+    return parseaddr(mail_from)
+
+
+@lru_cache(maxsize=10)
 def domain_of(mail_from: str) -> str:
     """The domain for Message-IDs: the service's own."""
     return parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
 
 
-def _mailbox(header: str, name: str, address: str) -> str:
-    """`Name <address>`, or the address alone where there is no name."""
-    bare = _address(address)
-    if not name:
-        return bare
-    safe = _safe("name", name)
-    quoted = safe.replace("\\", r"\\").replace('"', r"\"")
-    phrase = safe if _PLAIN_PHRASE.fullmatch(safe) else f'"{quoted}"'
-    if not safe.isascii() or len(phrase) > FOLD_AT - len(header) - 2:
-        phrase = _encoded(header, safe)
-    # On a line of its own where it would make the last one of the name too long.
-    gap = " " if len(header) + len(phrase) + len(bare) + 5 <= FOLD_AT else "\r\n "
-    return f"{phrase}{gap}<{bare}>"
-
-
-def _text(header: str, text: str) -> str:
-    """A text of any length for a header, as RFC 2047 encodes it where it has to."""
-    safe = _safe(header.lower(), text)
-    is_regular = safe.isascii() and safe == " ".join(safe.split(" ")).strip()
-    folded = Header(safe, "us-ascii", FOLD_AT, header).encode(linesep="\r\n") if is_regular else ""
-    lines = folded.split("\r\n ")
-    is_whole = " ".join(lines) == safe and all(len(part) < FOLD_AT and part for part in lines)
-    return folded if is_whole else _encoded(header, safe)
-
-
-def _encoded(header: str, text: str) -> str:
-    return Header(text, "utf-8", FOLD_AT, header).encode(linesep="\r\n")
-
-
-def _address(address: str) -> str:
-    """As mail servers take it: one address, in ASCII. A domain in other letters is spelt anew."""
-    if not address.isascii():
-        address = texts.email_address(address)
-    is_one = _ADDRESS.fullmatch(address) and len(address) <= LONGEST_ADDRESS
-    if not is_one or "=?" in address:
-        raise Invalid.field("address", "header_unsafe", "This is not one mail address.")
-    return address
-
-
-def _link(link: str) -> str:
-    """On one line: folded or encoded, no mail program would find a link in it."""
-    if not _LINK.fullmatch(link) or "=?" in link:
-        raise Invalid.field("unsubscribe", "header_unsafe", "This is not one link.")
-    return f"<{link}>"
-
-
-def _message_id(text: str) -> str:
-    if not _MESSAGE_ID.fullmatch(text):
-        raise Invalid.field("message_id", "header_unsafe", "This is no name of a message.")
-    return text
-
-
-def _safe(field: str, text: str) -> str:
-    """Text for a header: on one line, and nothing that a mail program would decode."""
-    if not texts.is_fit_for_header(text):
-        raise Invalid.field(field, "header_unsafe", "This text cannot stand in a mail's header.")
-    return text
-
-
-def _bare(mailbox: str) -> str:
-    """The address of what `_mailbox` wrote."""
-    return mailbox.rpartition("<")[2].rstrip(">")
-
-
-def _check_built(message: EmailMessage, mail: Mail, wanted: dict[str, str], body: str) -> None:
-    """Read the bytes as a receiver will, and compare with what was meant: names of headers,
-    addresses, texts. `wanted` has one address for each header of addresses."""
-    content = message.as_bytes()
-    head, _, rest = content.partition(b"\r\n\r\n")
-    parsed = BytesParser(policy=compat32).parsebytes(content)
-    said = {"Subject": mail.subject, "X-Campaign": mail.campaign}
+def _check_built(content: bytes, headers: Mapping[str, str], text: str) -> None:
+    """Read the bytes as a receiver will, and compare with what was meant: the names of headers and
+    their values, each of which `mail_headers` has read back, and the text."""
+    head, _, body = content.partition(b"\r\n\r\n")
+    parsed = BytesHeaderParser(policy=compat32).parsebytes(head)
     is_as_meant = (
-        _names(head) == parsed.keys() == message.keys()
-        and all(_only(parsed[name]) == _address(address) for name, address in wanted.items())
-        and all(_decoded(parsed[name]) == _unfolded(text) for name, text in said.items() if text)
-        and decodestring(rest).decode().replace("\r\n", "\n").rstrip("\n") == body.rstrip("\n")
-        and not _BROKEN_LINE_END.search(content)
-        and max(map(len, content.split(b"\r\n"))) <= LONGEST_LINE
+        _names(head) == list(headers)
+        and parsed.items() == list(headers.items())
+        and _text_of(body) == _LINE_END.sub("\n", text).rstrip("\n")
+        and content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r")
+        and max(map(len, head.split(b"\r\n"))) <= LONGEST_LINE
+        and max(map(len, body.split(b"\r\n"))) <= LONGEST_ENCODED_LINE
     )
     if not is_as_meant:
         raise Invalid("mail_unsafe", "This mail would not arrive as it was meant.")
-
-
-def _only(value: str) -> str:
-    """The one address in a header; nothing where there are more."""
-    found = getaddresses([value])
-    return found[0][1] if len(found) == 1 else ""
 
 
 def _names(head: bytes) -> list[str]:
@@ -234,13 +156,5 @@ def _names(head: bytes) -> list[str]:
     return [found[1].decode() for found in lines if found and found[1]] if all(lines) else []
 
 
-def _decoded(value: str) -> str:
-    try:
-        return _unfolded(str(make_header(decode_header(value))))
-    except (HeaderParseError, UnicodeError, LookupError):
-        return ""
-
-
-def _unfolded(text: str) -> str:
-    """Spaces do not matter: a header may be folded at any of them."""
-    return " ".join(text.split())
+def _text_of(body: bytes) -> str:
+    return quopri.decodestring(body).decode().replace("\r\n", "\n").rstrip("\n")

@@ -15,16 +15,14 @@ from lobby.models import (
     Letter,
     MessageKind,
     OutboxMessage,
-    Petition,
-    Signature,
     Supporter,
 )
-from lobby.services import letter_situations
+from lobby.services import letter_situations, signature_mails
 from lobby.services.errors import Conflict
 from lobby.services.letter_situations import Situation
+from lobby.services.signature_mails import Signed
 
-_OF_SIGNATURES = (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED)
-Row = TypeVar("Row", Letter, Petition, Signature, Supporter)
+Row = TypeVar("Row", Letter, Supporter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +30,11 @@ class Gathered:
     """`rows` are held so that the session does not forget them: it then finds them by their ids.
 
     `situations` are by campaign and constituency; what is missing is looked up by itself.
+    `signatures` are all that there are of those that mails are about; None: nobody has looked.
     """
 
     rows: tuple[SQLModel, ...] = ()
+    signatures: Mapping[UUID, Signed] | None = None
     situations: Mapping[tuple[UUID, str], Situation] = field(default_factory=dict)
 
 
@@ -45,19 +45,16 @@ def gather(
     session: Session, messages: Sequence[OutboxMessage], *, keyring: Keyring, now: datetime
 ) -> Gathered:
     """In a fixed handful of statements a campaign. Raises where a sealed row does not open."""
-    of_letters = {each.subject_id for each in messages if each.kind not in _OF_SIGNATURES}
-    of_signatures = {each.subject_id for each in messages if each.kind in _OF_SIGNATURES}
+    of_letters = {each.subject_id for each in messages if each.kind not in signature_mails.KINDS}
     letters = _rows(session, Letter, of_letters)
-    signatures = _rows(session, Signature, of_signatures)
-    writers = {each.supporter_id for each in letters}
-    writers |= {each.supporter_id for each in signatures}
-    supporters = _rows(session, Supporter, writers)
-    petitions = _rows(session, Petition, {each.petition_id for each in signatures})
+    supporters = _rows(session, Supporter, {each.supporter_id for each in letters})
     going = {each.subject_id for each in messages if each.kind is MessageKind.LETTER}
     situations = _situations(
         session, [each for each in letters if each.id in going], keyring=keyring, now=now
     )
-    return Gathered((*letters, *signatures, *supporters, *petitions), situations)
+    of_signatures = {each.subject_id for each in messages if each.kind in signature_mails.KINDS}
+    signatures = signature_mails.gather(session, of_signatures, today=now.date())
+    return Gathered((*letters, *supporters), signatures, situations)
 
 
 def _rows(session: Session, model: type[Row], ids: Collection[UUID]) -> list[Row]:

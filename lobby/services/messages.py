@@ -1,9 +1,7 @@
 """What a queued message says. Rendered at delivery, from rows as they stand then."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlmodel import Session
 
@@ -11,7 +9,6 @@ from lobby.models import (
     Campaign,
     CampaignStatus,
     Constituency,
-    Keyring,
     Letter,
     LetterState,
     Member,
@@ -20,8 +17,6 @@ from lobby.models import (
     OutboxMessage,
     Petition,
     SeatWatch,
-    Signature,
-    SignatureState,
     Supporter,
 )
 from lobby.services import (
@@ -32,17 +27,18 @@ from lobby.services import (
     mail,
     seat_watches,
     seats,
-    text_templates,
+    signature_mails,
+    supporter_mails,
     texts,
     times,
 )
-from lobby.services.bounce_addresses import BounceAddress
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letter_drafts import Draft
-from lobby.services.mail import Envelope, Mail, Signer
+from lobby.services.mail import Envelope, Mail
 from lobby.services.message_rows import NOTHING, Gathered
 from lobby.services.standing import Standing
-from lobby.services.tokens import Purpose, Tokens
+from lobby.services.supporter_mails import Dropped, Post
+from lobby.services.tokens import Purpose
 
 HELD_REASONS = {
     "member_changed": "Your constituency has another MP now.",
@@ -63,46 +59,6 @@ _ABOUT_LETTERS = {
     MessageKind.LETTER_HELD: LetterState.HELD,
     MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
 }
-# Who wants no questions and notices does not get these.
-NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
-LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A message that has no purpose any more. With `hold`, the letter is to be held for it.
-
-    `is_trouble`: it was wanted, but cannot be made.
-    """
-
-    reason: str
-    hold: bool = False
-    is_trouble: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Post:
-    """What rendering needs to know of the service."""
-
-    tokens: Tokens
-    base_url: str
-    mail_from: str
-    keyring: Keyring
-    bounces: BounceAddress | None = None
-    signer: Signer | None = None
-
-    def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
-        """A link for a mail."""
-        return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id)}"
-
-    def message_id(self, row_id: UUID) -> str:
-        """Of the outbox's row: the same for every attempt, so that the relay's log can settle what
-        happened."""
-        return f"<{row_id}@{mail.domain_of(self.mail_from)}>"
-
-    def sender_of(self, row_id: UUID) -> str | None:
-        """Where a mail server reports to that cannot deliver the outbox's row; None: to `From`."""
-        return self.bounces.sender_of(row_id) if self.bounces else None
 
 
 def render(
@@ -115,8 +71,8 @@ def render(
 ) -> Envelope | Dropped:
     """The mail, or why there is none. `gathered` is what was looked up for many at once."""
     try:
-        if message.kind in (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED):
-            found = _about_signature(session, message, post, now)
+        if message.kind in signature_mails.KINDS:
+            found = _about_signature(session, message, post, now, gathered)
         elif message.kind is MessageKind.LETTER:
             found = _letter(session, message, post, now, gathered)
         elif message.kind is MessageKind.SEAT_FILLED:
@@ -144,30 +100,12 @@ def _unmade(message: OutboxMessage, error: LobbyError) -> Dropped:
 
 
 def _about_signature(
-    session: Session, message: OutboxMessage, post: Post, now: datetime
+    session: Session, message: OutboxMessage, post: Post, now: datetime, gathered: Gathered
 ) -> Mail | Dropped:
-    signature = session.get(Signature, message.subject_id)
-    if signature is None:
-        return Dropped("the signature was erased")
-    asks = message.kind is MessageKind.CONFIRM_SIGNATURE
-    wanted = SignatureState.PENDING if asks else SignatureState.CONFIRMED
-    if signature.state is not wanted:
-        return Dropped(f"the signature is {signature.state}")
-    petition = session.get_one(Petition, signature.petition_id)
-    supporter = session.get_one(Supporter, signature.supporter_id)
-    campaign = session.get_one(Campaign, petition.campaign_id)
-    seat = seats.seat_of(session, signature.constituency_code, today=now.date())
-    values = {
-        "name": signature.name.text,
-        "has_vacant_seat": seat is not None and seat.member is None,
-        "action": petition.action,
-        "organisation": session.get_one(Organisation, petition.organisation_id).name,
-        "confirm_link": post.link("confirm", Purpose.CONFIRM, signature.id),
-        "disown_link": post.link("disown", Purpose.DISOWN, signature.id),
-        "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signature.id),
-        "letter_link": f"{post.base_url}/campaigns/{campaign.slug}/letter",
-    }
-    return _to_supporter(message, supporter, campaign, values, post)
+    signed = gathered.signatures
+    if signed is None:
+        signed = signature_mails.gather(session, [message.subject_id], today=now.date())
+    return signature_mails.make(message, signed.get(message.subject_id), post)
 
 
 def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
@@ -191,7 +129,7 @@ def _about_letter(session: Session, message: OutboxMessage, post: Post) -> Mail 
         else new_letter,
     }
     supporter = session.get_one(Supporter, letter.supporter_id)
-    return _to_supporter(message, supporter, campaign, values, post)
+    return supporter_mails.to_supporter(message, supporter, campaign.title, values, post)
 
 
 def _about_sent_letter(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
@@ -216,8 +154,8 @@ def _about_sent_letter(session: Session, message: OutboxMessage, post: Post) -> 
     supporter = session.get_one(Supporter, letter.supporter_id)
     is_copy = message.kind is MessageKind.LETTER_RECEIPT
     enclosed = f"Subject: {letter.subject.text}\n\n{letters.text_as_sent(letter)}"
-    return _to_supporter(
-        message, supporter, campaign, values, post, enclosed=enclosed if is_copy else ""
+    return supporter_mails.to_supporter(
+        message, supporter, campaign.title, values, post, enclosed=enclosed if is_copy else ""
     )
 
 
@@ -249,7 +187,7 @@ def _about_watch(
         **_what_to_do(draft, post),
     }
     supporter = session.get_one(Supporter, watch.supporter_id)
-    return _to_supporter(message, supporter, campaign, values, post)
+    return supporter_mails.to_supporter(message, supporter, campaign.title, values, post)
 
 
 def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
@@ -267,38 +205,6 @@ def _what_to_do(draft: Draft | None, post: Post) -> dict[str, Any]:
         "reason": letter_situations.REASONS[found.reason] if found.reason else "",
         "letter_link": page if can_write else "",
     }
-
-
-def _to_supporter(
-    message: OutboxMessage,
-    supporter: Supporter,
-    campaign: Campaign,
-    values: dict[str, Any],
-    post: Post,
-    *,
-    enclosed: str = "",
-) -> Mail | Dropped:
-    """What every mail to a supporter has, and who gets none. `enclosed` stands below, as it is.
-
-    A title or a name from before it was refused loses the mail nothing but what was unfit.
-    """
-    if supporter.mail_off_at is not None:
-        return Dropped("the supporter wants no mail")
-    if supporter.questions_off_at is not None and message.kind in NOTICES:
-        return Dropped("the supporter wants no questions and notices")
-    text = text_templates.render(f"mails/{message.kind}.txt", values)
-    link = post.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
-    last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
-    parts = (text.body, enclosed.rstrip(), last_line)
-    return Mail(
-        recipient=supporter.email.text,
-        sender_name=texts.fit_for_header(values["organisation"]),
-        subject=texts.fit_for_header(text.subject),
-        body="\n\n".join(part for part in parts if part) + "\n",
-        message_id=post.message_id(message.id),
-        campaign=texts.fit_for_header(campaign.title),
-        unsubscribe=link,
-    )
 
 
 def _letter(

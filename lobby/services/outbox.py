@@ -7,7 +7,7 @@ that came back from the dead and its successor, only one goes on.
 
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -107,13 +107,14 @@ def claim(
     ids = list(session.connection().execute(due).scalars())
     if not ids:
         return []
-    session.connection().execute(
-        sa.update(_outbox)
+    taken = (
+        sa.update(OutboxMessage)
         .where(_outbox.c.id.in_(ids), _outbox.c.state.in_(_DUE))
         .values(state=MessageState.CLAIMED, attempt=_outbox.c.attempt + 1, claimed_at=now)
+        .returning(OutboxMessage)
     )
-    rows = session.connection().execute(sa.select(_outbox).where(_outbox.c.id.in_(ids))).mappings()
-    return [OutboxMessage(**row) for row in rows]
+    rows = session.scalars(taken, execution_options={"synchronize_session": False})
+    return sorted(rows, key=lambda message: (message.due_at, message.id))
 
 
 def before_dot(session: Session, message: OutboxMessage) -> bool:
@@ -144,6 +145,15 @@ def finish(
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
     return state if _move(session, message, *held, **values) else None
+
+
+def accept(session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime) -> None:
+    """Write down that messages were accepted, each with what was said: for those of which nothing
+    follows. One that is another attempt's by now is left to it."""
+    if taken:
+        ended = {"state": MessageState.ACCEPTED, "finished_at": now}
+        rows = [_told(message, ended | {"detail": said}) for message, said in taken]
+        session.connection().execute(_moving(NOT_ENDED, (*ended, "detail")), rows)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
@@ -266,10 +276,14 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[byt
 
 def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
+    told = _told(message, values)
+    return session.connection().execute(_moving(held, tuple(values)), told).rowcount == 1
+
+
+def _told(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
+    """What `_moving` is sent with."""
     told = {f"new_{name}": value for name, value in values.items()}
-    told |= {"message": message.id, "held_attempt": message.attempt}
-    result = session.connection().execute(_moving(held, tuple(values)), told)
-    return result.rowcount == 1
+    return told | {"message": message.id, "held_attempt": message.attempt}
 
 
 @lru_cache(maxsize=50)
@@ -280,7 +294,7 @@ def _moving(held: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update
         .where(
             _outbox.c.id == sa.bindparam("message"),
             _outbox.c.attempt == sa.bindparam("held_attempt"),
-            _outbox.c.state.in_(held),
+            sa.or_(*(_outbox.c.state == state for state in held)),
         )
         .values({name: sa.bindparam(f"new_{name}") for name in names})
     )

@@ -18,7 +18,20 @@ from lobby.models import (
     Post,
     PostKind,
 )
+from lobby.models.base import table_of
 from lobby.services import member_overrides
+
+_seat_table, _held = table_of(Constituency), table_of(Membership)
+_TODAY = sa.bindparam("today", type_=sa.Date)
+# Put together once: that costs more than to send it.
+_VACANT = sa.select(_seat_table.c.code).where(
+    _seat_table.c.code.in_(sa.bindparam("codes", expanding=True)),
+    ~sa.exists().where(
+        _held.c.constituency_code == _seat_table.c.code,
+        _held.c.starts_on <= _TODAY,
+        sa.or_(_held.c.ends_on.is_(None), _held.c.ends_on > _TODAY),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,12 @@ def seat_of(
         return None
     found = all_seats(session, today=today, organisation_id=organisation_id, codes=[code])
     return found[0] if found else None
+
+
+def vacant_among(session: Session, codes: Collection[str], *, today: date) -> set[str]:
+    """Those of some seats that nobody holds; in one statement, without 'unknown' and 'overseas'."""
+    found = session.connection().execute(_VACANT, {"codes": list(codes), "today": today})
+    return set(found.scalars())
 
 
 def members_today(session: Session, today: date) -> list[tuple[int, str]]:

@@ -10,6 +10,7 @@ from jinja2.sandbox import SandboxedEnvironment
 _environment = SandboxedEnvironment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     undefined=StrictUndefined,
+    auto_reload=False,  # to look at the file again costs as much as to fill it in
     trim_blocks=True,
     lstrip_blocks=True,
 )

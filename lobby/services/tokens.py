@@ -70,11 +70,18 @@ class Tokens:
 
 
 def _signer(keys: list[bytes], purpose: Purpose, clock: Clock) -> TimestampSigner:
+    derived: dict[str | bytes | None, bytes] = {}
+
     class ClockSigner(TimestampSigner):
-        """Tells the time by our clock, so that tests can let it pass."""
+        """Tells the time by our clock, so that tests can let it pass; derives each key once."""
 
         def get_timestamp(self) -> int:
             return int(clock().timestamp())
+
+        def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+            if secret_key not in derived:
+                derived[secret_key] = super().derive_key(secret_key)
+            return derived[secret_key]
 
     options: dict[str, Any] = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
     return ClockSigner(keys, salt=f"lobby.{purpose}", sep=".", **options)

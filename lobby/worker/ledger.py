@@ -1,9 +1,9 @@
 """What several threads write down about their messages, in as few transactions as can be.
 
 One thread writes, as long as a round lasts; what comes in while it commits goes into the next one.
-So the wait for the disk is shared by all connections, and how a message ended is on disk a moment
+So the wait for the disk is shared by all connections, and how a letter ended is on disk a moment
 after it was known, not only when the next one needs a commit: a worker that is killed leaves few
-letters of which nobody knows.
+letters of which nobody knows. Of mails that may be repeated some more are left to gather first.
 """
 
 import threading
@@ -17,8 +17,11 @@ from sqlmodel import Session
 from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.services import dead_addresses, letter_states, outbox, relays
 from lobby.services.lobby import Lobby
-from lobby.services.messages import Dropped
+from lobby.services.supporter_mails import Dropped
 
+# How long mails that were accepted wait for more of them, in seconds: where many go, a commit for a
+# few would cost more than to make and send them. A worker that is killed repeats those.
+GATHERING = 0.01
 log = structlog.get_logger()
 
 
@@ -39,6 +42,7 @@ class Ledger:
         self._lobby = lobby
         self._changed = threading.Condition()
         self._waiting: list[_Entry] = []
+        self._taken: list[tuple[OutboxMessage, str]] = []
         self._is_ending = False
 
     @contextmanager
@@ -64,6 +68,9 @@ class Ledger:
 
     def note(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
         """How an attempt ended; on disk with the next commit."""
+        if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
+            self._add_taken(message, detail)
+            return
         self._add(lambda session: self._write_end(session, message, state, detail))
 
     def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
@@ -81,7 +88,7 @@ class Ledger:
     ) -> None:
         """Give back what was not attempted, and remember how the relay did, if it was asked."""
         relay, now = self._lobby.courier.relay, self._lobby.clock()
-        with self._lobby.database.write() as session:
+        with self._lobby.database.write(is_public=False) as session:
             outbox.give_back(session, left, now=now)
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
@@ -95,32 +102,47 @@ class Ledger:
             self._changed.notify()
         return entry
 
-    def _run(self) -> None:
-        while entries := self._next():
-            self._write(entries)
+    def _add_taken(self, message: OutboxMessage, detail: str) -> None:
+        with self._changed:
+            self._taken.append((message, detail))
+            if len(self._taken) == 1:
+                self._changed.notify()
 
-    def _next(self) -> list[_Entry]:
+    def _run(self) -> None:
+        while found := self._next():
+            self._write(*found)
+
+    def _next(self) -> tuple[list[_Entry], list[tuple[OutboxMessage, str]]] | None:
         """What waits; nothing only at the end."""
         with self._changed:
-            while not self._waiting and not self._is_ending:
-                self._changed.wait()
+            self._changed.wait_for(lambda: self._taken or self._is_urgent())
+            self._changed.wait_for(self._is_urgent, timeout=GATHERING)
             entries, self._waiting = self._waiting, []
-            return entries
+            taken, self._taken = self._taken, []
+            return (entries, taken) if entries or taken else None
 
-    def _write(self, entries: list[_Entry]) -> None:
+    def _is_urgent(self) -> bool:
+        return bool(self._waiting) or self._is_ending
+
+    def _write(self, entries: list[_Entry], taken: list[tuple[OutboxMessage, str]]) -> None:
         """In one transaction; where that fails, one by one, so that a bad one fails alone."""
         try:
-            with self._lobby.database.write() as session:
+            # That a mail to a supporter was taken is nothing that the public can read.
+            with self._lobby.database.write(is_public=bool(entries)) as session:
+                outbox.accept(session, taken, now=self._lobby.clock())
                 results = [entry.write(session) for entry in entries]
         except Exception as error:
-            if len(entries) > 1:
+            if len(entries) + len(taken) > 1:
                 for entry in entries:
-                    self._write([entry])
+                    self._write([entry], [])
+                for each in taken:
+                    self._write([], [each])
                 return
-            entries[0].error = error
             # The end of the message's lease settles what could not be written down.
             log.error("mail_not_written_down", error=type(error).__name__)
-            results = [False]
+            for entry in entries:
+                entry.error = error
+            results = [False] * len(entries)
         for entry, result in zip(entries, results, strict=True):
             entry.result = result
             entry.done.set()

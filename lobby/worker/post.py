@@ -30,7 +30,7 @@ from lobby.services.couriers import TAKEN_OVER, BeforeDot, Delivery
 from lobby.services.lobby import Lobby
 from lobby.services.mail import Envelope
 from lobby.services.message_rows import NOTHING, Gathered
-from lobby.services.messages import Dropped
+from lobby.services.supporter_mails import Dropped
 from lobby.worker.ledger import Ledger
 
 # A round waits for its slowest connection: long enough for that not to matter, and short enough
@@ -38,7 +38,7 @@ from lobby.worker.ledger import Ledger
 BATCH_OF_A_CONNECTION = 25
 # Made together, for whom things are looked up once; and how long what was made is good for: the
 # member may have signed since.
-TOGETHER = 10
+TOGETHER = 25
 LONGEST_KEPT = 10.0  # seconds
 log = structlog.get_logger()
 
@@ -46,7 +46,7 @@ log = structlog.get_logger()
 def deliver_due(lobby: Lobby) -> int:
     """Deliver one batch of what is due; how many were attempted. None while the relay rests."""
     connections = lobby.settings.smtp_connections
-    with lobby.database.write() as session:
+    with lobby.database.write(is_public=False) as session:
         now, relay = lobby.clock(), lobby.courier.relay
         most = relays.room(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
         claimed = outbox.claim(session, now=now, limit=most, pace=lobby.pace) if most else []

@@ -8,9 +8,9 @@ from uuid import UUID
 from lobby.api.schemas.fields import Answer, Request
 from lobby.models import LetterState
 from lobby.services.dead_addresses import AddressToCheck
-from lobby.services.messages import Post
 from lobby.services.post_room import PostedLetter, PostView
 from lobby.services.relays import RelayView
+from lobby.services.supporter_mails import Post
 
 
 class PostMember(Answer):
