@@ -28,15 +28,18 @@ from lobby.services import (
     campaign_views,
     campaigns,
     demonstration,
+    exports,
     letter_answers,
     outbox,
     petitions,
     seat_boards,
     seat_watches,
+    signature_exports,
     signature_states,
     signatures,
     tallies,
 )
+from lobby.services.export_lines import Form
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import SignatureRequest
 
@@ -214,6 +217,16 @@ def page(session: Session, lobby: Lobby) -> None:
                 )
 
 
+def export(_session: Session, lobby: Lobby) -> None:
+    """Through sessions of its own, with and without what only we can read."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(petition, is_personal=is_personal)
+        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+            pass
+
+
 HOT: list[tuple[Act, int]] = [
     (record, 20),
     (confirm, 27),
@@ -229,6 +242,7 @@ HOT: list[tuple[Act, int]] = [
     (tell_of_new_members, 1),
     (readiness, 1),
     (page, 9),
+    (export, 72),
 ]
 
 
