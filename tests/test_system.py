@@ -66,6 +66,7 @@ PUBLIC = {
     "GET /v1/campaigns/{slug}/tally/summary",
     "GET /v1/campaigns/{slug}/tally/summary.csv",
     "GET /v1/campaigns/{slug}/tally.csv",
+    "GET /v1/campaigns/{slug}/tally.jsonl",
     "GET /v1/members/{member_id}",
     "GET /v1/petitions/{slug}",
     "GET /v1/postcodes/{postcode}",

@@ -65,7 +65,8 @@ class Guard:
             await self._app(scope, receive, send)
             return
         if scope["method"] == "HEAD":  # mail scanners and link checkers ask so
-            scope, send = {**scope, "method": "GET"}, _without_body(send)
+            # `is_head` is for answers that are long in the making.
+            scope, send = {**scope, "method": "GET", "is_head": True}, _without_body(send)
         await self._app(scope, self._limited(receive), send)
 
     def _limited(self, receive: Receive) -> Receive:

@@ -4,7 +4,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AwareDatetime
 
 from lobby.api import idempotency, signing
 from lobby.api.dependencies import (
@@ -19,6 +18,7 @@ from lobby.api.dependencies import (
 from lobby.api.idempotency import GivenKey
 from lobby.api.paging import ThePage
 from lobby.api.public_answers import PublicAnswers
+from lobby.api.schemas.fields import Moment
 from lobby.api.schemas.letter import letter_text
 from lobby.api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from lobby.api.schemas.signature import (
@@ -111,7 +111,7 @@ def read_signatures(
     caller: SignaturesReader,
     session: ReadSession,
     state: SignatureState | None = None,
-    since: AwareDatetime | None = None,
+    since: Moment | None = None,
 ) -> list[SignatureAnswer]:
     """Signatures of the key's own organisation, decrypted. Needs `signatures:read`.
 

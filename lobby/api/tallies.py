@@ -1,4 +1,4 @@
-"""The tally of a campaign, and its sums by party, nation and region: as JSON and as CSV."""
+"""The tally of a campaign, and its sums by party, nation and region: as JSON and as files."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,12 +8,14 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from lobby.api import public_answers
-from lobby.api.caching import keepable
+from lobby.api.caching import keepable, keepable_bytes
 from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
-from lobby.api.schemas.tally import TallyAnswer, tally_answer, tally_csv
+from lobby.api.downloads import MEDIA_TYPES, described
+from lobby.api.schemas.tally import TallyAnswer, tally_answer
 from lobby.api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
-from lobby.services import campaigns, tallies, tally_summaries, texts
+from lobby.services import campaigns, tallies, tally_exports, tally_summaries, texts
+from lobby.services.export_lines import Form
 from lobby.services.lobby import Lobby
 from lobby.services.standing import Eligibility, Said, Standing
 from lobby.services.tallies import Tally, TallyFilter, TallyRow
@@ -78,7 +80,21 @@ def download_tally(
     wanted: Wanted,
 ) -> Response:
     """The rows of the tally as CSV, with the same filters."""
-    return _csv(request, slug, _find(session, slug, wanted, now)[1])
+    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.CSV)
+
+
+@router.get(
+    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(Form.JSONL)
+)
+def download_tally_lines(
+    slug: Slug,
+    request: Request,
+    session: ReadSession,
+    now: Now,
+    wanted: Wanted,
+) -> Response:
+    """As `tally.csv`: an object a line, with the names of the CSV's columns."""
+    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.JSONL)
 
 
 @router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
@@ -105,7 +121,7 @@ def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) ->
     with lobby.database.read() as session:
         tally, rows = _find(session, slug, wanted, lobby.clock())
     if wants_csv(request):
-        return _csv(request, slug, rows)
+        return _file(request, slug, rows, Form.CSV)
     return keepable(request, tally_answer(tally, rows), but={"as_of"})
 
 
@@ -122,5 +138,7 @@ def _find(
     return tally, wanted.apply(tally.rows)
 
 
-def _csv(request: Request, slug: str, rows: tuple[TallyRow, ...]) -> Response:
-    return keepable_csv(request, tally_csv(rows), name=f"{slug}-tally.csv")
+def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: Form) -> Response:
+    content = tally_exports.tally_file(rows, form).encode()
+    name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
+    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPES[form], **name)

@@ -7,7 +7,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from lobby.cli import imports, mail, organisations, parliament, serving
+from lobby.cli import exports, imports, mail, organisations, parliament, serving
 from lobby.cli.output import tell
 from lobby.services.errors import LobbyError
 
@@ -15,6 +15,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobb
 app.add_typer(serving.app)
 app.add_typer(parliament.app)
 app.add_typer(imports.app, name="import")
+app.add_typer(exports.app, name="export")
 app.add_typer(parliament.syncs, name="sync")
 app.add_typer(parliament.motion_commands, name="motions")
 app.add_typer(mail.app, name="mail")

@@ -11,11 +11,10 @@ from typing import Annotated, Any
 
 import typer
 
-from lobby.cli.output import opened, progress, tell
+from lobby.cli.output import moment, opened, progress, tell
 from lobby.services import dead_addresses, relay_logs, settling
 from lobby.services.errors import Invalid
 from lobby.services.relay_logs import RelayLog
-from lobby.services.schedules import LONDON
 from lobby.services.settling import Settled, Span
 
 STANDARD_INPUT = Path("-")
@@ -104,16 +103,7 @@ def _span(since: str | None, until: str | None, now: datetime) -> Span | None:
     if since is None or until is None:
         message = "Give both --complete-since and --complete-until, or neither."
         raise Invalid.field("complete_since", "span_malformed", message)
-    return Span.checked(_moment(since), _moment(until), now=now)
-
-
-def _moment(text: str) -> datetime:
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        message = f"'{text}' is no time: write it as 2026-07-01T09:00 or 2026-07-01T08:00Z."
-        raise Invalid.field("complete_since", "time_malformed", message) from error
-    return found if found.tzinfo else found.replace(tzinfo=LONDON)
+    return Span.checked(moment(since, "complete_since"), moment(until, "complete_until"), now=now)
 
 
 def _in_order(paths: list[Path], now: datetime) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lobby.services import database as databases
+from lobby.services.errors import Invalid
 from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.schedules import LONDON
 from lobby.settings import Settings
 
 File = Annotated[Path, typer.Argument(help="The file to read.")]
@@ -44,3 +47,13 @@ def progress(title: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=told, transient=True) as bars:
         task = bars.add_task(title, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def moment(text: str, field: str) -> datetime:
+    """A time as somebody types it: by the clock in London, where it names no zone."""
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=LONDON)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        message = f"'{text}' is no time: write it as 2026-07-01T09:00 or 2026-07-01T08:00Z."
+        raise Invalid.field(field, "time_malformed", message) from error

@@ -46,7 +46,8 @@ class Partner(SQLModel, table=True):
 
 
 class Scope(StrEnum):
-    """What a key may do."""
+    """What a key may do. `letters:read` tells how letters go, and only with `letters:writers` as
+    well whose they are."""
 
     CAMPAIGNS_WRITE = "campaigns:write"
     SIGNATURES_WRITE = "signatures:write"
@@ -54,6 +55,7 @@ class Scope(StrEnum):
     SIGNATURES_READ = "signatures:read"
     TALLIES_READ = "tallies:read"
     LETTERS_READ = "letters:read"
+    LETTERS_WRITERS = "letters:writers"
     WEBHOOKS_WRITE = "webhooks:write"
     ACTION_NETWORK = "action_network"
 

@@ -59,11 +59,19 @@ def update(
     return campaign
 
 
+def by_slug(session: Session, slug: str) -> Campaign:
+    """Any campaign, a draft too: for who runs the service."""
+    found = session.exec(select(Campaign).where(Campaign.slug == slug)).first()
+    if found is None:
+        raise _unknown(slug)
+    return found
+
+
 def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Campaign:
     """A campaign by slug. A draft is NotFound to all but its own organisation (`viewer`)."""
-    found = session.exec(select(Campaign).where(Campaign.slug == slug)).first()
-    if found is None or (found.status is CampaignStatus.DRAFT and found.organisation_id != viewer):
-        raise NotFound("campaign_unknown", f"There is no campaign '{slug}'.")
+    found = by_slug(session, slug)
+    if found.status is CampaignStatus.DRAFT and found.organisation_id != viewer:
+        raise _unknown(slug)
     return found
 
 
@@ -71,7 +79,7 @@ def own(session: Session, slug: str, *, organisation_id: UUID) -> Campaign:
     """A campaign of one organisation; another's is NotFound."""
     found = public(session, slug, viewer=organisation_id)
     if found.organisation_id != organisation_id:
-        raise NotFound("campaign_unknown", f"There is no campaign '{slug}'.")
+        raise _unknown(slug)
     return found
 
 
@@ -114,3 +122,7 @@ def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, 
     ids = {campaign.organisation_id for campaign in campaigns}
     statement = select(Organisation).where(col(Organisation.id).in_(ids))
     return {organisation.id: organisation for organisation in session.exec(statement)}
+
+
+def _unknown(slug: str) -> NotFound:
+    return NotFound("campaign_unknown", f"There is no campaign '{slug}'.")

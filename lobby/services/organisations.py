@@ -32,6 +32,12 @@ class Caller:
     organisation_id: UUID
     partner_id: UUID | None
     scopes: frozenset[str]
+    key_prefix: str
+
+    @property
+    def name(self) -> str:
+        """For the log: the key by the part of it that is no secret."""
+        return f"key {self.key_prefix}"
 
     def require(self, scope: Scope) -> None:
         """Forbidden without the scope."""
@@ -150,7 +156,7 @@ def caller_of(session: Session, key: str) -> Caller:
     if not hmac.compare_digest(_digest(secret), expected) or found is None or found.revoked_at:
         raise Unauthenticated("key_invalid", "This key is not valid.")
     scopes = frozenset(found.scopes)
-    return Caller(found.id, found.organisation_id, found.partner_id, scopes)
+    return Caller(found.id, found.organisation_id, found.partner_id, scopes, prefix)
 
 
 def _digest(secret: str) -> bytes:

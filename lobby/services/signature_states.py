@@ -165,11 +165,16 @@ def page(
     if state is not None:
         statement = statement.where(Signature.state == state)
     if since is not None:
-        times = (Signature.signed_at, Signature.confirmed_at, Signature.ended_at)
-        statement = statement.where(sa.or_(*(col(time) >= since for time in times)))
+        statement = statement.where(changed_since(since))
     if after is not None:
         statement = statement.where(Signature.id > after)
     return list(session.exec(statement.order_by(col(Signature.id)).limit(limit)))
+
+
+def changed_since(since: datetime) -> sa.ColumnElement[bool]:
+    """What was signed, confirmed or ended at that time or later."""
+    times = (_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
+    return sa.or_(*(time >= since for time in times))
 
 
 def _end(

@@ -17,6 +17,7 @@ from lobby.services.errors import Conflict
 
 _supporter = table_of(Supporter)
 _consent, _wording = table_of(Consent), table_of(Wording)
+_NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
 _TAKE_EFFECT = (
     sa.update(_consent)
     .where(
@@ -268,9 +269,26 @@ def last_answer(session: Session, supporter_id: UUID, *, is_effective: bool) -> 
     )
     if is_effective:
         statement = statement.where(_consent.c.effective_at.is_not(None))
-    newest = (_consent.c.given_at.desc(), _consent.c.id.desc())
-    found: bool | None = session.connection().execute(statement.order_by(*newest).limit(1)).scalar()
+    last = statement.order_by(*_NEWEST).limit(1)
+    found: bool | None = session.connection().execute(last).scalar()
     return found
+
+
+def may_be_sent_updates() -> sa.ColumnElement[bool | None]:
+    """For statements that have supporters: whether each may be sent news. As `wants_updates`, but
+    NULL where they said nothing that has taken effect, and false where they want no mail at all."""
+    said = (
+        sa.select(_consent.c.granted)
+        .where(
+            _consent.c.supporter_id == _supporter.c.id,
+            _consent.c.kind == wordings.UPDATES,
+            _consent.c.effective_at.is_not(None),
+        )
+        .order_by(*_NEWEST)
+        .limit(1)
+    )
+    is_off = _supporter.c.mail_off_at.is_not(None)
+    return sa.case((is_off, sa.false()), else_=said.scalar_subquery())
 
 
 def forget_letter(session: Session, letter_id: UUID) -> None:

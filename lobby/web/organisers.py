@@ -1,17 +1,27 @@
-"""What organisers see after signing in: their campaigns and counts."""
+"""What organisers see after signing in: their campaigns and counts, and signatures to take out."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 
-from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
+from lobby.api.downloads import download
 from lobby.models import Organisation
-from lobby.services import campaign_views, campaigns, freshness, organisations, post_glance
+from lobby.services import (
+    campaign_views,
+    campaigns,
+    export_lines,
+    freshness,
+    organisations,
+    petitions,
+    post_glance,
+    signature_exports,
+)
 from lobby.services.errors import Unauthenticated
 from lobby.services.tokens import LIFETIMES, Purpose
 from lobby.web import forms
-from lobby.web.dependencies import COOKIE, SignedIn
+from lobby.web.dependencies import COOKIE, AtDesk, SignedIn
 from lobby.web.rendering import page, see_other
 
 router = APIRouter()
@@ -81,3 +91,16 @@ def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
         post=post_glance.figures(session, found),
         parliament=freshness.of_parliament(session, now=now),
     )
+
+
+@router.get("/organiser/petitions/{slug}/signatures.csv")
+def download_signatures(
+    slug: Slug, request: Request, lobby: TheLobby, organiser: AtDesk
+) -> Response:
+    """Every signature of a petition of the organiser's own organisation; it is noted in the log."""
+    with lobby.database.read() as session:
+        petition = petitions.own(session, slug, organisation_id=organiser.organisation_id)
+    export = signature_exports.of_petition(petition)
+    by = f"organiser {organiser.id}"
+    name = f"{slug}-signatures"
+    return download(request, lobby, export, export_lines.Form.CSV, name=name, by=by)

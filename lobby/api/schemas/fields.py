@@ -1,9 +1,10 @@
 """Fields that requests share: the rules of `services.texts`, as pydantic sees them."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from lobby.services import postcodes, texts
@@ -51,6 +52,15 @@ def paragraphs(longest: int, shortest: int = 0) -> AfterValidator:
     return rule(lambda text: texts.paragraphs(text, "text", longest=longest, shortest=shortest))
 
 
+def _in_utc(value: datetime) -> datetime:
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise PydanticCustomError("time_out_of_range", "No calendar has this time.") from error
+
+
+# A time in a query: with its zone, and still one in UTC.
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 PersonName = Annotated[str, rule(texts.person_name)]
 EmailAddress = Annotated[str, rule(texts.email_address)]
 Postcode = Annotated[str, rule(postcodes.normalise)]

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any
 
-from lobby.api.schemas.csv_text import csv_text
 from lobby.api.schemas.days import Day
 from lobby.api.schemas.fields import Answer, Request, Token, paragraphs
 from lobby.api.schemas.postcode import MemberAnswer
 from lobby.api.schemas.reply import ReplyMember
 from lobby.models import LetterOutcome, ReplyKind
 from lobby.services import letter_answers
+from lobby.services.csv_text import csv_text
 from lobby.services.letter_answers import AnswerSums, MemberAnswers, NewAnswer
 
 COUNTS = ("sent", "asked", "answered", "acknowledged", "not_answered", "no_word", "rate")

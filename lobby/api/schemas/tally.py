@@ -1,8 +1,7 @@
-"""The tally of a campaign: JSON and CSV."""
+"""The tally of a campaign: JSON. As a file: `services.tally_exports`."""
 
 from datetime import date, datetime
 
-from lobby.api.schemas.csv_text import csv_text, two_digits
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.postcode import (
     ConstituencyAnswer,
@@ -13,29 +12,6 @@ from lobby.api.schemas.postcode import (
 from lobby.models import MotionStatus, ReplyKind
 from lobby.services.standing import Eligibility, Role, Said, Standing
 from lobby.services.tallies import Tally, TallyRow
-
-CSV_COLUMNS = (
-    "constituency_code",
-    "constituency",
-    "nation",
-    "region",
-    "member_id",
-    "member",
-    "party",
-    "standing",
-    "role",
-    "signed_on",
-    "eligibility",
-    "signatures",
-    "letters_sent",
-    "letters_opened",
-    "signed_earlier",
-    "electorate",
-    "signatures_per_1000",
-    "said",
-    "reply",
-    "reply_on",
-)
 
 
 class TallyMotion(Answer):
@@ -127,11 +103,6 @@ def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
     )
 
 
-def tally_csv(rows: tuple[TallyRow, ...]) -> str:
-    """The rows as CSV; `reply` is its kind."""
-    return csv_text(CSV_COLUMNS, map(_cells, rows))
-
-
 def motion_answer(tally: Tally) -> TallyMotion | None:
     """None where the campaign has no motion yet."""
     motion = tally.motion
@@ -145,32 +116,6 @@ def motion_answer(tally: Tally) -> TallyMotion | None:
         parliament_session=tally.parliament_session,
         synced_at=motion.synced_at,
         sync_failed=motion.sync_failed_at is not None,
-    )
-
-
-def _cells(row: TallyRow) -> tuple[object, ...]:
-    seat, member, reply = row.constituency, row.member, row.reply
-    return (
-        seat.code,
-        seat.name,
-        seat.nation,
-        seat.region,
-        member.id if member else None,
-        member.name if member else None,
-        row.party,
-        row.standing,
-        row.role,
-        row.signed_on,
-        row.eligibility,
-        row.signatures,
-        row.letters_sent,
-        row.letters_opened,
-        "yes" if row.signed_earlier else "no",
-        row.electorate,
-        two_digits(row.signatures_per_1000),
-        row.said,
-        reply.kind if reply else None,
-        reply.said_on if reply else None,
     )
 
 

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 
-from lobby.api.schemas.csv_text import csv_text, two_digits
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.tally import TallyMembers, TallyMotion, TallySignatures, motion_answer
+from lobby.services.csv_text import csv_text, two_digits
 from lobby.services.tally_summaries import Summary, SummaryRow
 
 CSV_COLUMNS = (

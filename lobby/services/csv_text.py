@@ -4,6 +4,11 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 
+# A cell that begins with one of these is taken for a formula (OWASP, 'CSV injection').
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Put in front of such a cell: spreadsheets then show it as it is.
+HARMLESS = "'"
+
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A line of names and a line a row, with CRLF (RFC 4180); None is an empty cell."""
@@ -14,12 +19,21 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return stream.getvalue()
 
 
+def csv_cell(text: str) -> str:
+    """One text as a quoted cell, for those who put lines together themselves."""
+    quoted = _without_formula(text).replace('"', '""')
+    return f'"{quoted}"'
+
+
 def two_digits(value: float | None) -> str:
     """`12.3` -> `12.30`; nothing where there is none."""
     return "" if value is None else f"{value:.2f}"
 
 
 def _harmless(cell: object) -> object:
+    return _without_formula(cell) if isinstance(cell, str) else cell
+
+
+def _without_formula(text: str) -> str:
     """A spreadsheet must not take a text from elsewhere for a formula."""
-    is_formula = isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r")
-    return f"'{cell}" if is_formula else cell
+    return HARMLESS + text if text.startswith(FORMULA_STARTS) else text

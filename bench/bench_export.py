@@ -1,0 +1,382 @@
+"""How fast signatures come out as files, and how much memory that takes.
+
+A million signatures over 650 seats, with sealed texts that really open, a source or none, and
+what two of three signers said about news. Each way reads the same rows in turns, beside the
+plainest statement that reads their plain columns and does nothing with them, and beside what is
+written first: rows of the ORM, and the library's CSV writer. Figures are medians of the rounds.
+CPU is ours and the database's, and tells more than the clock where a machine has other things to
+do. Memory is that of a process of its own for each file.
+Run it as it is: `.venv/bin/python -m bench.bench_export`.
+"""
+
+import argparse
+import csv
+import io
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from bench.filling import SERIES, WORDS
+from drills.filling import demonstrate
+from drills.postgres import fresh_database
+from lobby import logs
+from lobby.models import Petition, Private, Signature
+from lobby.models.base import table_of
+from lobby.services import (
+    demonstration,
+    exports,
+    petitions,
+    signature_exports,
+    signature_states,
+    wordings,
+)
+from lobby.services.export_lines import Form
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.settings import Settings
+
+SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
+SECRET = "for a benchmark " * 3
+SEATS, POOL = 650, 1000
+FEW = min(100_000, SIGNATURES)  # of the rows, in a round and in the smaller of two files
+Way = Callable[[Lobby, Petition, int], int]
+_PLAINEST = [
+    table_of(Signature).c[name]
+    for name in (
+        "id",
+        "state",
+        "country",
+        "constituency_code",
+        "locale",
+        "source",
+        "partner_id",
+        "signed_at",
+        "confirmed_at",
+        "ended_at",
+    )
+]
+
+
+def main() -> None:
+    """Print two tables of Markdown."""
+    logs.configure(level="ERROR")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--memory", nargs=4, metavar=("FOLDER", "URL", "WAY", "ROWS"))
+    asked = parser.parse_args().memory
+    if asked:
+        folder, url, way, rows = asked
+        print(growth(open_lobby(settings_of(Path(folder), url)), WAYS[way], int(rows)))
+        return
+    rates, memory = [], []
+    for backend, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
+        with fresh_database(backend) as (folder, url):
+            lobby = open_lobby(settings_of(folder, url))
+            demonstrate(lobby)
+            with lobby.database.write() as session:
+                fill(session, lobby, backend)
+            analyse(lobby)
+            rates += [f"| {name} {line}" for line in rates_of(lobby)]
+            memory += [f"| {name} {line}" for line in memory_of(folder, url)]
+            lobby.close()
+    print("| database | file | rows a second | against the plainest | CPU us a row |")
+    print("|---|---|---|---|---|")
+    print("\n".join(rates))
+    print(f"\n| database | file | MB for {FEW:,} rows | MB for {SIGNATURES:,} |\n|---|---|---|---|")
+    print("\n".join(memory))
+
+
+def settings_of(folder: Path, url: str) -> Settings:
+    """Of a throw-away lobby."""
+    found = {"data_dir": folder, "secret_key": SECRET}
+    return Settings.model_validate(found | ({"database_url": url} if url else {}))
+
+
+# ---- the ways
+
+
+def plainest(lobby: Lobby, petition: Petition, rows: int) -> int:
+    """Plain columns of one table, page by page, and nothing done with them."""
+    its = table_of(Signature)
+    after, done = UUID(int=0), 0
+    statement = sa.select(*(sa.type_coerce(column, sa.Text) for column in _PLAINEST))
+    statement = statement.where(its.c.petition_id == petition.id, its.c.id > sa.bindparam("after"))
+    # In so many words, as the exports have it: see there.
+    statement = statement.order_by(its.c.id).limit(sa.literal_column(str(exports.WRITTEN)))
+    while done < rows:
+        with lobby.database.read() as session:
+            found = session.connection().execute(statement, {"after": after}).all()
+        done += len(found)
+        after = UUID(str(found[-1][0]))
+    return done
+
+
+def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
+    """What is written first."""
+    after, done = UUID(int=0), 0
+    while done < rows:
+        with lobby.database.read() as session:
+            found = signature_states.page(
+                session, petition.id, state=None, since=None, after=after, limit=exports.SEALED
+            )
+        text = csv.writer(io.StringIO())
+        text.writerows(
+            (
+                signature.id,
+                signature.state,
+                signature.name.text,
+                supporter.email.text,
+                signature.postcode.text,
+                signature.comment and signature.comment.text,
+                signature.constituency_code,
+                signature.source,
+                signature.signed_at.isoformat(),
+                signature.confirmed_at and signature.confirmed_at.isoformat(),
+            )
+            for signature, supporter in found
+        )
+        done += len(found)
+        after = found[-1][0].id
+    return done
+
+
+def ours(form: Form, *, is_personal: bool) -> Way:
+    """The real thing."""
+
+    def write(lobby: Lobby, petition: Petition, rows: int) -> int:
+        export = signature_exports.of_petition(petition, is_personal=is_personal)
+        done = 0
+        for chunk in exports.chunks(lobby.database, export, form, keyring=lobby.keyring):
+            done += chunk.rows
+            if done >= rows:
+                break
+        return done
+
+    return write
+
+
+WAYS: dict[str, Way] = {
+    "the plainest": plainest,
+    "CSV without personal data": ours(Form.CSV, is_personal=False),
+    "JSON lines without personal data": ours(Form.JSONL, is_personal=False),
+    "CSV, decrypted": ours(Form.CSV, is_personal=True),
+    "JSON lines, decrypted": ours(Form.JSONL, is_personal=True),
+    "decrypted through the ORM": through_the_orm,
+}
+# Of so many rows it gets through one in the same time, more or less.
+SLOWER = {"CSV, decrypted": 2, "JSON lines, decrypted": 2, "decrypted through the ORM": 10}
+FILES = [way for way in WAYS if "personal" in way or "," in way]
+
+
+# ---- measuring
+
+
+def rates_of(lobby: Lobby) -> list[str]:
+    """All ways in turns, so that what else the machine does falls on each."""
+    petition = petition_of(lobby)
+    taken: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+    for _ in range(ROUNDS):
+        for name, way in WAYS.items():
+            taken[name].append(times_a_row(lobby, petition, way, FEW // SLOWER.get(name, 1)))
+    yardstick = [seconds for seconds, _ in taken["the plainest"]]
+    lines = []
+    for name, found in taken.items():
+        seconds = [each for each, _ in found]
+        shares = [its / mine for mine, its in zip(seconds, yardstick, strict=True)]
+        rate, share = 1 / statistics.median(seconds), statistics.median(shares)
+        cpu = statistics.median(each for _, each in found) * 1e6
+        lines.append(f"| {name} | {rate:,.0f} | {share:.2f} | {cpu:.1f} |")
+    return lines
+
+
+def times_a_row(lobby: Lobby, petition: Petition, way: Way, rows: int) -> tuple[float, float]:
+    """Seconds by the clock, and of CPU."""
+    begun, cpu = time.perf_counter(), cpu_of(lobby)
+    done = way(lobby, petition, rows)
+    return (time.perf_counter() - begun) / done, (cpu_of(lobby) - cpu) / done
+
+
+def cpu_of(lobby: Lobby) -> float:
+    """Seconds of CPU of this process so far, and of the process of PostgreSQL that serves it."""
+    own = time.process_time()
+    if lobby.database.is_sqlite:
+        return own
+    with lobby.database.read() as session:  # the pool has one connection as long as we are one
+        pid = session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return own + sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_of(folder: Path, url: str) -> list[str]:
+    """A process for each file, since memory that was used once stays with its process."""
+    lines = []
+    for way in FILES:
+        grown = [in_a_process(folder, url, way, rows) for rows in (FEW, SIGNATURES)]
+        lines.append(f"| {way} | {' | '.join(grown)} |")
+    return lines
+
+
+def in_a_process(folder: Path, url: str, way: str, rows: int) -> str:
+    command = [sys.executable, "-m", "bench.bench_export", "--memory"]
+    done = subprocess.run(
+        [*command, str(folder), url, way, str(rows)], check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def growth(lobby: Lobby, way: Way, rows: int) -> str:
+    """By how many MB this process grew at its largest, while it wrote so many rows."""
+    petition = petition_of(lobby)
+    before = largest()
+    way(lobby, petition, rows)
+    return f"{(largest() - before) / 1024:.0f}"
+
+
+def largest() -> int:
+    """The most memory that this process ever had, in kB."""
+    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise RuntimeError("this needs Linux")
+
+
+# ---- filling
+
+
+def petition_of(lobby: Lobby) -> Petition:
+    with lobby.database.read() as session:
+        return petitions.public(session, demonstration.about().petition)
+
+
+def analyse(lobby: Lobby) -> None:
+    """PostgreSQL would do it by itself after a minute."""
+    if not lobby.database.is_sqlite:
+        with lobby.database._writer.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                "VACUUM ANALYZE"
+            )
+
+
+def fill(session: Session, lobby: Lobby, kind: str) -> None:
+    """Made by the database; texts come from a pool, since sealing a million takes long."""
+    connection = session.connection()
+    petition = petitions.public(session, demonstration.about().petition)
+    owner = petition.organisation_id
+    wording = wordings.updates_wordings(session, {owner}, now=lobby.clock())[owner]
+    add_pool(connection, lobby, owner)
+    add_seats(connection)
+    word, moment = WORDS[kind], WORDS[kind]["moment"]
+    supporter, signature, consent = (word["id"].format(kind=kind * 2) for kind in "abc")
+
+    def given(value: UUID) -> str:
+        return f"'{value.hex}'" if kind == "sqlite" else f"'{value}'::uuid"
+
+    def add(table: str, where: str, **values: str) -> None:
+        names, expressions = ", ".join(values), ", ".join(values.values())
+        series = SERIES[kind].format(size=SIGNATURES)
+        source = f"FROM series JOIN pool ON pool.k = n - n / {POOL} * {POOL}"
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} ({names}) {series} SELECT {expressions} {source} WHERE {where}"
+        )
+
+    add(
+        "supporter",
+        "true",
+        id=supporter,
+        organisation_id=given(owner),
+        email="email",
+        email_index="randomblob(32)" if kind == "sqlite" else "sha256(n::text::bytea)",
+        locale="'en'",
+        created_at=moment,
+    )
+    third = "n - n / 3 * 3"
+    add(
+        "signature",
+        "true",
+        id=signature,
+        petition_id=given(petition.id),
+        supporter_id=supporter,
+        state="CASE WHEN n - n / 10 * 10 = 0 THEN 'expired' ELSE 'confirmed' END",
+        constituency_code=f"(SELECT code FROM seats WHERE seats.k = n - n / {SEATS} * {SEATS})",
+        name="name",
+        postcode="postcode",
+        comment="comment",
+        country="'GB'",
+        locale="'en'",
+        source=f"CASE {third} WHEN 0 THEN 'facebook' WHEN 1 THEN '=news, \"today\"' END",
+        signed_at=moment,
+        confirmed_at=f"CASE WHEN n - n / 10 * 10 = 0 THEN NULL ELSE {moment} END",
+    )
+    add(
+        "consent",
+        f"{third} > 0",
+        id=consent,
+        supporter_id=supporter,
+        wording_id=given(wording),
+        kind=f"'{wordings.UPDATES}'",
+        granted="true",
+        given_at=moment,
+        effective_at=moment,
+        signature_id=signature,
+    )
+
+
+def add_pool(connection: sa.Connection, lobby: Lobby, owner: UUID) -> None:
+    """Sealed texts of which a fifth has a comment."""
+
+    def sealed(purpose: str, text: str) -> bytes:
+        return lobby.keyring.seal(Private(owner, text), purpose)
+
+    pool = sa.Table(
+        "pool",
+        sa.MetaData(),
+        sa.Column("k", sa.Integer, primary_key=True),
+        *(sa.Column(name, sa.LargeBinary) for name in ("name", "email", "postcode", "comment")),
+        prefixes=["TEMPORARY"],
+    )
+    pool.create(connection)
+    rows = [
+        {
+            "k": k,
+            "name": sealed("signature.name", f"Anna Exämple {k}"),
+            "email": sealed("supporter.email", f"anna{k}@example.org"),
+            "postcode": sealed("signature.postcode", "EH1 1YZ"),
+            "comment": None
+            if k % 5
+            else sealed("signature.comment", 'Because "it" matters,\nto all of us.'),
+        }
+        for k in range(POOL)
+    ]
+    connection.execute(sa.insert(pool), rows)
+
+
+def add_seats(connection: sa.Connection) -> None:
+    """As many as there are, and a list of their codes to spread signatures over."""
+    codes = list(connection.exec_driver_sql("SELECT code FROM constituency").scalars())
+    made = [f"E14{number:06}" for number in range(SEATS - len(codes))]
+    for code in made:
+        connection.exec_driver_sql(
+            "INSERT INTO constituency (code, name, nation, region, boundary_set) "
+            f"VALUES ('{code}', 'Somewhere {code} and Elsewhere', 'England', 'East', '2024')"
+        )
+    seats = sa.Table(
+        "seats",
+        sa.MetaData(),
+        sa.Column("k", sa.Integer, primary_key=True),
+        sa.Column("code", sa.String),
+        prefixes=["TEMPORARY"],
+    )
+    seats.create(connection)
+    rows = [{"k": k, "code": code} for k, code in enumerate([*codes, *made])]
+    connection.execute(sa.insert(seats), rows)
+
+
+if __name__ == "__main__":
+    main()
