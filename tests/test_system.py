@@ -26,6 +26,8 @@ from sqlmodel import Session, SQLModel, select
 from support import CAMPAIGN, PETITION
 
 from lobby.models import (
+    ApiKey,
+    ApiKeyPetition,
     Consent,
     DeadAddress,
     Job,
@@ -37,6 +39,8 @@ from lobby.models import (
     LetterVariant,
     MemberReply,
     OfficialApi,
+    Partner,
+    Petition,
     Relay,
     ReplyKind,
     Scope,
@@ -312,8 +316,38 @@ def add_letters_relations(session: Session, now: datetime) -> None:
     session.add(reply)
 
 
+def add_a_partners_key(session: Session, now: datetime) -> None:
+    """A partner with a site, and a key of theirs for one petition."""
+    petition = session.exec(select(Petition)).one()
+    partner = Partner(
+        organisation_id=petition.organisation_id,
+        slug="them",
+        name="Them",
+        website="https://example.org",
+        allowed_origins=["https://example.org"],
+        created_at=now,
+    )
+    key = ApiKey(
+        organisation_id=petition.organisation_id,
+        partner_id=partner.id,
+        name="their form",
+        prefix="0" * 12,
+        secret_hash=bytes(32),
+        scopes=[Scope.SIGNATURES_WRITE],
+        created_at=now,
+        expires_at=now,
+        last_used_at=now,
+    )
+    session.add(partner)
+    session.flush()
+    session.add(key)
+    session.flush()
+    session.add(ApiKeyPetition(api_key_id=key.id, petition_id=petition.id))
+
+
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
+        add_a_partners_key(session, lobby.clock())
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
         attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")
@@ -323,7 +357,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"
     filled = rows(lobby)
-    assert sum(count > 0 for count in filled.values()) >= len(filled) - 2, "keys and partners"
+    assert [name for name, count in filled.items() if not count] == []
     for later, earlier in pairwise([*reversed(revisions()), "base"]):
         database.migrate(lobby.database, earlier)
         database.migrate(lobby.database, later)

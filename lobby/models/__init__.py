@@ -26,7 +26,14 @@ from lobby.models.motion import (
     MotionStatus,
     ParliamentSession,
 )
-from lobby.models.organisation import ApiKey, Organisation, Organiser, Partner, Scope
+from lobby.models.organisation import (
+    ApiKey,
+    ApiKeyPetition,
+    Organisation,
+    Organiser,
+    Partner,
+    Scope,
+)
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
 from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from lobby.models.private import Keyring, Private
@@ -37,6 +44,7 @@ from lobby.models.supporter import Consent, Supporter, Wording
 
 __all__ = [
     "ApiKey",
+    "ApiKeyPetition",
     "Campaign",
     "CampaignMotion",
     "CampaignStatus",

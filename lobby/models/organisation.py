@@ -34,7 +34,10 @@ class Organiser(SQLModel, table=True):
 
 
 class Partner(SQLModel, table=True):
-    """An organisation whose site posts signatures to a campaign of ours."""
+    """An organisation whose site posts signatures to a campaign of ours.
+
+    `allowed_origins` are the sites that may show our form as theirs: `https://example.org`.
+    """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "slug"),)
 
@@ -42,6 +45,10 @@ class Partner(SQLModel, table=True):
     organisation_id: UUID = Field(foreign_key="organisation.id")
     slug: str
     name: str
+    website: str | None = None
+    allowed_origins: list[str] = Field(
+        default_factory=list, sa_column=sa.Column(sa.JSON, nullable=False, server_default="[]")
+    )
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -61,15 +68,30 @@ class Scope(StrEnum):
 
 
 class ApiKey(SQLModel, table=True):
-    """A key. Only the SHA-256 of its secret is kept: 256 random bits need no slow hash."""
+    """A key. Only the SHA-256 of its secret is kept: 256 random bits need no slow hash.
+
+    `name` says in its owner's words where it is used. It ends when it is revoked or has expired.
+    """
 
     __tablename__ = "api_key"
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
-    partner_id: UUID | None = Field(default=None, foreign_key="partner.id")
+    partner_id: UUID | None = Field(default=None, foreign_key="partner.id", index=True)
+    name: str = Field(default="", sa_column_kwargs={"server_default": ""})
     prefix: str = Field(unique=True)
     secret_hash: bytes
     scopes: list[str] = Field(sa_type=sa.JSON)
     created_at: datetime = Field(sa_type=UtcDateTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    expires_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    last_used_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class ApiKeyPetition(SQLModel, table=True):
+    """A petition that a key may post to. A key without any may post to all of its organisation."""
+
+    __tablename__ = "api_key_petition"
+
+    api_key_id: UUID = Field(foreign_key="api_key.id", primary_key=True)
+    petition_id: UUID = Field(foreign_key="petition.id", primary_key=True)
