@@ -65,6 +65,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         Limits,
         address=settings.posts_per_address,
         key=settings.posts_per_key,
+        url=settings.rate_limit_url,
         answer=_answer_to,
     )
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))

@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     sync_members: Literal["daily", "off"] = "daily"
     posts_per_address: int = Field(default=300, ge=0)
     posts_per_key: int = Field(default=6000, ge=0)
+    rate_limit_url: str = "memory"
 
     @field_validator("quiet_hours")
     @classmethod
@@ -62,6 +63,13 @@ class Settings(BaseSettings):
         if value and not _BOUNCE_ADDRESS.fullmatch(value):
             example = "must be an address such as bounces@lobby.example.org"
             raise ValueError(f"{example}, at most 23 characters before the @ and no plus sign")
+        return value
+
+    @field_validator("rate_limit_url")
+    @classmethod
+    def _is_memory_or_redis(cls, value: str) -> str:
+        if value != "memory" and not value.startswith(("redis://", "rediss://")):
+            raise ValueError("must be memory, or an address such as redis://127.0.0.1:6379/0")
         return value
 
     @field_validator("base_url", "members_api_url", "motions_api_url")

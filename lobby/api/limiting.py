@@ -6,7 +6,6 @@ without one the address. A key that is not good is none: anybody can make up as 
 and pages, and calls that need no key, never look at it.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 
 from fastapi.concurrency import run_in_threadpool
@@ -17,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lobby.api import errors
 from lobby.api.dependencies import caller_of
 from lobby.services.errors import Limited
-from lobby.services.lobby import utc_now
+from lobby.services.lobby import Lobby, utc_now
 from lobby.services.rate_limits import RateLimit, Verdict, network_of
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -31,14 +30,16 @@ Answer = Callable[[Request, Exception], Awaitable[Response]]
 class Limits:
     """A share a minute for each address, and one for each key; 0 is without end."""
 
-    def __init__(self, app: ASGIApp, *, address: int, key: int, answer: Answer) -> None:
+    def __init__(self, app: ASGIApp, *, address: int, key: int, url: str, answer: Answer) -> None:
         self._app = app
-        self._address = RateLimit("address", address, utc_now) if address else None
-        self._key = RateLimit("key", key, utc_now) if key else None
+        self._address = RateLimit("address", address, utc_now, url=url) if address else None
+        self._key = RateLimit("key", key, utc_now, url=url) if key else None
         self._answer = answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
+        if scope["type"] == "lifespan":
+            return await self._live(scope, receive, send)
         if scope["type"] != "http" or scope["method"] in READING:
             return await self._app(scope, receive, send)
         limit, who = await self._counted(Request(scope))
@@ -51,12 +52,27 @@ class Limits:
         refusal = await self._answer(Request(scope), _refusal(limit, verdict))
         return await refusal(scope, receive, telling)
 
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """From the start of the process to its end."""
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            for limit in (self._address, self._key):
+                if limit is not None:
+                    await limit.close()
+
     async def _counted(self, request: Request) -> tuple[RateLimit | None, str | None]:
         header = request.headers.get("Authorization")
         if header is not None and await run_in_threadpool(_has_key, request):
-            return self._key, hashlib.sha256(header.encode()).hexdigest()
+            return self._key, _unreadable(request, header)
         client = request.client  # a socket of this machine has none
-        return self._address, network_of(client.host) if client else None
+        return self._address, _unreadable(request, network_of(client.host)) if client else None
+
+
+def _unreadable(request: Request, who: str) -> str:
+    """Whoever can read the counters learns neither an address nor a key."""
+    lobby: Lobby = request.app.state.lobby
+    return lobby.keyring.request_index(b"sender", who.encode()).hex()
 
 
 def _has_key(request: Request) -> bool:
