@@ -61,13 +61,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=PACKING)
     app.add_middleware(HotRoute)
-    app.add_middleware(
-        Limits,
-        address=settings.posts_per_address,
-        key=settings.posts_per_key,
-        url=settings.rate_limit_url,
-        answer=_answer_to,
-    )
+    app.add_middleware(Limits, settings=settings, keyring=the_lobby.keyring, answer=_answer_to)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)

@@ -1,6 +1,7 @@
 """Every error of the JSON API as `application/problem+json` (RFC 9457), in one form."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -22,6 +23,7 @@ from lobby.services.errors import (
     Limited,
     LobbyError,
     NotFound,
+    ProofWanted,
     Unauthenticated,
     Unavailable,
 )
@@ -75,7 +77,8 @@ async def problem(_request: Request, error: Exception) -> JSONResponse:
     known = as_lobby_error(error)
     status, title = status_of(known)
     fields = known.fields if isinstance(known, Invalid) else ()
-    return _answer(status, title, known.message, known.code, fields, headers_of(known))
+    answer = partial(_answer, status, title, known.message, known.code, fields, headers_of(known))
+    return answer(proof=known.challenge) if isinstance(known, ProofWanted) else answer()
 
 
 def headers_of(error: LobbyError) -> dict[str, str]:
@@ -92,6 +95,7 @@ def _answer(
     code: str,
     fields: tuple[FieldError, ...],
     headers: Mapping[str, str] | None,
+    **more: Any,
 ) -> JSONResponse:
     body: dict[str, Any] = {
         "type": "about:blank",
@@ -99,6 +103,7 @@ def _answer(
         "status": status,
         "detail": detail,
         "code": code,
+        **more,
     }
     if fields:
         body["errors"] = [

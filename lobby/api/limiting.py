@@ -4,9 +4,14 @@ Whatever changes something counts; reading does not, since most of it is answere
 a key the key counts, so that all who sign through a partner's server are not taken for one sender;
 without one the address. A key that is not good is none: anybody can make up as many as they like,
 and pages, and calls that need no key, never look at it.
+
+Where very many sign one petition, from however many addresses, the next ones are asked for a proof
+of work.
 """
 
+import re
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -15,11 +20,21 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobby.api import errors
 from lobby.api.dependencies import caller_of
-from lobby.services.errors import Limited
-from lobby.services.lobby import Lobby, utc_now
+from lobby.models import Keyring
+from lobby.services.errors import Limited, LobbyError, ProofWanted
+from lobby.services.lobby import utc_now
+from lobby.services.proofs import Proofs
 from lobby.services.rate_limits import RateLimit, Verdict, network_of
+from lobby.settings import Settings
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+PROOF = "Lobby-Proof"
+"""The header with a proof of work. A form, which has no headers, has it as `?proof=`."""
+REFUSED = "refused"
+"""In a page's scope: why the form comes back, with all that was typed."""
+_SLUG = "([a-z0-9-]{1,80})"
+_SIGN = re.compile(f"/v1/petitions/{_SLUG}/signatures")
+_SIGN_ON_PAGE = re.compile(f"/petitions/{_SLUG}/sign")
 _WHOSE = {
     "address": "from your internet connection, which others may share",
     "key": "with your key",
@@ -27,14 +42,29 @@ _WHOSE = {
 Answer = Callable[[Request, Exception], Awaitable[Response]]
 
 
-class Limits:
-    """A share a minute for each address, and one for each key; 0 is without end."""
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """By which limit somebody is counted, if by any, and as whom."""
 
-    def __init__(self, app: ASGIApp, *, address: int, key: int, url: str, answer: Answer) -> None:
-        self._app = app
-        self._address = RateLimit("address", address, utc_now, url=url) if address else None
-        self._key = RateLimit("key", key, utc_now, url=url) if key else None
-        self._answer = answer
+    has_key: bool
+    limit: RateLimit | None
+    who: str | None
+
+
+class Limits:
+    """A share a minute for each address, each key and each petition; 0 is without end."""
+
+    def __init__(
+        self, app: ASGIApp, *, settings: Settings, keyring: Keyring, answer: Answer
+    ) -> None:
+        def limit(name: str, share: int) -> RateLimit | None:
+            return RateLimit(name, share, utc_now, url=settings.rate_limit_url) if share else None
+
+        self._app, self._keyring, self._answer = app, keyring, answer
+        self._address = limit("address", settings.posts_per_address)
+        self._key = limit("key", settings.posts_per_key)
+        self._petition = limit("petition", settings.posts_per_petition)
+        self._proofs = Proofs(keyring, utc_now, url=settings.rate_limit_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -42,37 +72,67 @@ class Limits:
             return await self._live(scope, receive, send)
         if scope["type"] != "http" or scope["method"] in READING:
             return await self._app(scope, receive, send)
-        limit, who = await self._counted(Request(scope))
-        if limit is None or who is None:
+        request = Request(scope)
+        sender = await self._sender(request)
+        error: LobbyError | None = None
+        if sender.limit is not None and sender.who is not None:
+            verdict = await sender.limit.hit(sender.who)
+            send = _telling(send, _headers(sender.limit, verdict))
+            error = None if verdict.is_allowed else _refusal(sender.limit, verdict)
+        if error is None and not sender.has_key:
+            error = await self._wish(request)
+        if error is None:
             return await self._app(scope, receive, send)
-        verdict = await limit.hit(who)
-        telling = _telling(send, _headers(limit, verdict))
-        if verdict.is_allowed:
-            return await self._app(scope, receive, telling)
-        refusal = await self._answer(Request(scope), _refusal(limit, verdict))
-        return await refusal(scope, receive, telling)
+        refusal = await self._answer(request, error)
+        return await refusal(scope, receive, send)
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         """From the start of the process to its end."""
         try:
             await self._app(scope, receive, send)
         finally:
-            for limit in (self._address, self._key):
-                if limit is not None:
-                    await limit.close()
+            for each in (self._address, self._key, self._petition, self._proofs):
+                if each is not None:
+                    await each.close()
 
-    async def _counted(self, request: Request) -> tuple[RateLimit | None, str | None]:
+    async def _sender(self, request: Request) -> _Sender:
         header = request.headers.get("Authorization")
         if header is not None and await run_in_threadpool(_has_key, request):
-            return self._key, _unreadable(request, header)
+            return _Sender(True, self._key, self._unreadable(header))
         client = request.client  # a socket of this machine has none
-        return self._address, _unreadable(request, network_of(client.host)) if client else None
+        who = self._unreadable(network_of(client.host)) if client else None
+        return _Sender(False, self._address, who)
+
+    def _unreadable(self, who: str) -> str:
+        """Whoever can read the counters learns neither an address nor a key."""
+        return self._keyring.request_index(b"sender", who.encode()).hex()
+
+    async def _wish(self, request: Request) -> ProofWanted | None:
+        """What a signature without a key lacks, where very many sign. A page is left to itself: it
+        shows the form again."""
+        path = request.url.path
+        found, on_page = _SIGN.fullmatch(path), _SIGN_ON_PAGE.fullmatch(path)
+        petition = found or on_page
+        if self._petition is None or petition is None or await self._is_proved(request):
+            return None
+        verdict = await self._petition.hit(petition[1])
+        if verdict.is_allowed:
+            return None
+        wanted = ProofWanted("proof_wanted", _MANY, verdict.seconds, self._proofs.challenge())
+        if on_page is None:
+            return wanted
+        request.scope[REFUSED] = wanted
+        return None
+
+    async def _is_proved(self, request: Request) -> bool:
+        proof = request.headers.get(PROOF) or request.query_params.get("proof")
+        return proof is not None and await self._proofs.accept(proof)
 
 
-def _unreadable(request: Request, who: str) -> str:
-    """Whoever can read the counters learns neither an address nor a key."""
-    lobby: Lobby = request.app.state.lobby
-    return lobby.keyring.request_index(b"sender", who.encode()).hex()
+_MANY = (
+    "Very many people are signing right now. Prove some work, as 'proof' says, and send it as "
+    f"{PROOF}, or try again in the next minute."
+)
 
 
 def _has_key(request: Request) -> bool:

@@ -11,6 +11,7 @@
     │   └── Unauthenticated   not known at all
     ├── Invalid         the input is wrong; `fields` says where
     ├── Limited         too much, too soon; `retry_after` says when
+    │   └── ProofWanted   ... or work has to be proved; `challenge` says what
     └── Unavailable     something that we depend on does not answer
 
 A `code` is stable and for programs; a message is for people. Services know no HTTP: `api` and
@@ -18,6 +19,7 @@ A `code` is stable and for programs; a message is for people. Services know no H
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ class Limited(LobbyError):
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+
+
+class ProofWanted(Limited):
+    """Without a proof of work, wait. `challenge` is what to prove (`services.proofs`)."""
+
+    def __init__(
+        self, code: str, message: str, retry_after: int, challenge: dict[str, Any]
+    ) -> None:
+        super().__init__(code, message, retry_after)
+        self.challenge = challenge
 
 
 class Unavailable(LobbyError):

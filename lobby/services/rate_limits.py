@@ -1,4 +1,4 @@
-"""How much one address or one key may send in a minute.
+"""How much one sender may send in a minute, by whatever they are told apart.
 
 Counted in the memory of this process, or in a Redis that all processes share. Where that does not
 answer, each process counts by itself for a while: people sign on, within a share a process.
@@ -41,18 +41,24 @@ class Verdict:
 
 
 class RateLimit:
-    """A share of so many requests a minute for everybody who is told apart.
+    """A share of so many requests in a minute, or in several, for everybody who is told apart.
 
     The library counts by the machine's own time: `clock` has to be that too.
     """
 
     def __init__(
-        self, name: str, share: int, clock: Callable[[], datetime], *, url: str = MEMORY
+        self,
+        name: str,
+        share: int,
+        clock: Callable[[], datetime],
+        *,
+        minutes: int = 1,
+        url: str = MEMORY,
     ) -> None:
         self.name = name
         self._share = share
         self._clock = clock
-        self._item = RateLimitItemPerMinute(share, namespace=name)
+        self._item = RateLimitItemPerMinute(share, minutes, namespace=name)
         self._alone = FixedWindowRateLimiter(MemoryStorage())
         self._pool = None if url == MEMORY else _pool(url)
         self._shared = FixedWindowRateLimiter(_shared(url, self._pool)) if self._pool else None

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import headers_of, status_of
+from lobby.api.limiting import REFUSED
 from lobby.models import Campaign
 from lobby.services import campaign_views, petitions, postcodes, texts
 from lobby.services.errors import Invalid, Limited, Unavailable
@@ -18,6 +19,10 @@ from lobby.web import dev_mail, forms
 from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page, see_other
 
+_MANY = (
+    "Very many people are signing right now. What you entered is still here: please press the "
+    "button again in {} seconds."
+)
 ABROAD = "ZZ"  # ISO 3166-1 leaves it to its users: here, 'outside the UK, not asked where'
 router = APIRouter()
 
@@ -53,6 +58,7 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     """Take a signature, and answer a new and a repeated one alike."""
     form = forms.Form(fields.model_dump())
     try:
+        _require_room(request)
         outcome = await request.app.state.intake.record(_checked(slug, form))
         if outcome.error:
             raise outcome.error
@@ -80,6 +86,13 @@ def check_your_mail(
         campaign=campaign,
         shows_mail=dev_mail.is_shown(request, lobby, session),
     )
+
+
+def _require_room(request: Request) -> None:
+    """Limited where `Limits` asks for a proof of work."""
+    wanted = request.scope.get(REFUSED)
+    if wanted is not None:
+        raise Limited(wanted.code, _MANY.format(wanted.retry_after), wanted.retry_after)
 
 
 def _checked(slug: str, form: forms.Form) -> SignatureRequest:

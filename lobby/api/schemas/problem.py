@@ -8,7 +8,8 @@ from lobby.api.schemas.signature import RowError
 
 
 class Problem(BaseModel):
-    """RFC 9457, with a stable `code`; `errors` where fields are wrong."""
+    """RFC 9457, with a stable `code`; `errors` where fields are wrong, and `proof` where a proof of
+    work is wanted: ALTCHA's challenge."""
 
     type: str
     title: str
@@ -16,6 +17,7 @@ class Problem(BaseModel):
     detail: str
     code: str
     errors: list[RowError] | None = None
+    proof: dict[str, str | int] | None = None
 
 
 MEDIA_TYPE = "application/problem+json"
