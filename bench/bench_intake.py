@@ -27,7 +27,7 @@ SIGNATURES = f"/v1/petitions/{SLUG}/signatures"
 POSTCODES = ("EH1 1YZ", "M1 1AE", "CF10 3NQ", "SW1A 0AA")
 SECRET = "the secret of a bench in which everybody is invented"
 # Counted as for everybody, but all come from one address.
-LIMITS = {"posts_per_address": "1000000000"}
+LIMITS = {"posts_per_address": "1000000000", "posts_per_petition": "1000000000"}
 READS = {
     "a petition": f"/v1/petitions/{SLUG}",
     "a campaign": "/v1/campaigns/nhs-professionals",

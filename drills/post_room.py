@@ -28,7 +28,7 @@ from lobby.settings import ROOT, Settings
 MOST_LETTERS, MOST_KILLS = 12_000, 200
 SECRET = "the secret of a drill in which everybody is invented"
 WORKER = [sys.executable, "-c", "from lobby.cli import main; main()", "worker"]
-EVERYBODY = 10**9  # requests a minute from the one address that all of a drill come from
+EVERYBODY = 10**9  # requests a minute, from one address and to one petition, as a drill has them
 NOWHERE = "http://127.0.0.1:9"  # Parliament is not asked in a drill
 UNDER_WAY = (
     MessageState.QUEUED,
@@ -144,6 +144,7 @@ def settings_of(folder: Path, database_url: str = "") -> Settings:
         worker="off",
         sync_members="off",
         posts_per_address=EVERYBODY,
+        posts_per_petition=EVERYBODY,
     )
 
 

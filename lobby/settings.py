@@ -48,7 +48,7 @@ class Settings(BaseSettings):
     sync_members: Literal["daily", "off"] = "daily"
     posts_per_address: int = Field(default=300, ge=0)
     posts_per_key: int = Field(default=6000, ge=0)
-    posts_per_petition: int = Field(default=6000, ge=0)
+    posts_per_petition: int = Field(default=20_000, ge=0)
     rate_limit_url: str = "memory"
 
     @field_validator("quiet_hours")
