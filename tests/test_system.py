@@ -1,9 +1,11 @@
 """Tests of the system itself: what holds for every route, setting, migration, module and file."""
 
 import ast
+import gc
 import os
 import re
 import subprocess
+import weakref
 from collections.abc import Iterator, Set
 from datetime import date, datetime
 from itertools import pairwise
@@ -25,6 +27,7 @@ from sqlalchemy.engine import Inspector
 from sqlmodel import Session, SQLModel, select
 from support import CAMPAIGN, PETITION
 
+from lobby.main import create_app
 from lobby.models import (
     ApiKey,
     ApiKeyPetition,
@@ -570,3 +573,20 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
     assert headings[0] == "Unreleased"
+
+
+# ---- memory
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
+    def lived() -> "weakref.ref[FastAPI]":
+        app = create_app(lobby.settings, lobby=lobby)
+        with TestClient(app) as client:
+            assert client.get("/livez").status_code == 200
+        return weakref.ref(app)
+
+    lived()  # the first of a process is held for good: see `lobby.collector`
+    gone = lived()
+    gc.collect()
+    assert gone() is None
