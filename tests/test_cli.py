@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,13 @@ class Cli:
         return {name: self.sql(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
 
     @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection that waits for nobody."""
+        with closing(sqlite3.connect(self.database, timeout=0)) as connection:
+            connection.isolation_level = None
+            yield connection
+
+    @contextmanager
     def lobby(self) -> Iterator[Lobby]:
         """The same data, in this process."""
         lobby = open_lobby(Settings(data_dir=self.data))
@@ -121,13 +128,15 @@ def demo(demonstration_folder: Path, cli: Cli) -> Cli:
     return cli
 
 
-def until(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+def until(
+    condition: Callable[[], bool], process: "subprocess.Popen[str]", *, pause: float = 0.02
+) -> None:
     """Wait for something that a running command is about to do."""
     end = time.monotonic() + 30
     while not condition():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.02)
+        time.sleep(pause)
 
 
 # ---- help
@@ -364,6 +373,16 @@ def test_a_list_that_cannot_be_imported_is_refused_in_a_sentence(
     assert demo.counts() == before
 
 
+def _holds_more_than(before: int, writer: sqlite3.Connection) -> bool:
+    """Whether there are more signatures; then with the lock of who writes."""
+    with suppress(sqlite3.OperationalError):  # the import is writing
+        writer.execute("BEGIN IMMEDIATE")
+        if writer.execute("SELECT count(*) FROM signature").fetchone()[0] > before:
+            return True
+        writer.rollback()
+    return False
+
+
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
     demo: Cli, tmp_path: Path, end: signal.Signals
@@ -371,8 +390,9 @@ def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
     before = demo.counts()["signature"]
     file = list_of_people(tmp_path / "people.csv", 30_000)
     with demo.running("import", "signatures", str(file), *PAPER) as process:
-        until(lambda: demo.counts()["signature"] > before, process)
-        process.send_signal(end)
+        with demo.writing() as writer:
+            until(lambda: _holds_more_than(before, writer), process, pause=0.001)
+            process.send_signal(end)  # it cannot go on: the writer's lock is ours
         told = process.communicate(timeout=30)[1]
     assert process.returncode != 0
     taken = demo.counts()["signature"] - before
