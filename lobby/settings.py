@@ -48,6 +48,7 @@ class Settings(BaseSettings):
     sync_members: Literal["daily", "off"] = "daily"
     posts_per_address: int = Field(default=300, ge=0)
     posts_per_key: int = Field(default=6000, ge=0)
+    webhooks_to_loopback: bool = False
 
     @field_validator("quiet_hours")
     @classmethod
@@ -113,6 +114,10 @@ class Settings(BaseSettings):
                 "LOBBY_DKIM_KEY and LOBBY_DKIM_SELECTOR are set together or not at all"
             )
         self._check_bounces()
+        if self.webhooks_to_loopback and not self.is_on_loopback:
+            raise ValueError(
+                "LOBBY_WEBHOOKS_TO_LOOPBACK is for development: LOBBY_BASE_URL is not on loopback"
+            )
         return self
 
     @property
