@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     posts_per_key: int = Field(default=6000, ge=0)
     posts_per_petition: int = Field(default=20_000, ge=0)
     rate_limit_url: str = "memory"
+    webhooks_to_loopback: bool = False
 
     @field_validator("quiet_hours")
     @classmethod
@@ -122,6 +123,10 @@ class Settings(BaseSettings):
                 "LOBBY_DKIM_KEY and LOBBY_DKIM_SELECTOR are set together or not at all"
             )
         self._check_bounces()
+        if self.webhooks_to_loopback and not self.is_on_loopback:
+            raise ValueError(
+                "LOBBY_WEBHOOKS_TO_LOOPBACK is for development: LOBBY_BASE_URL is not on loopback"
+            )
         return self
 
     @property

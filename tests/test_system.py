@@ -44,10 +44,14 @@ from lobby.models import (
     OfficialApi,
     Partner,
     Petition,
+    Private,
     Relay,
     ReplyKind,
     Scope,
     Signature,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
     Wording,
 )
 from lobby.services import database, idempotency
@@ -348,9 +352,35 @@ def add_a_partners_key(session: Session, now: datetime) -> None:
     session.add(ApiKeyPetition(api_key_id=key.id, petition_id=petition.id))
 
 
+def add_a_webhook(session: Session, now: datetime) -> None:
+    """An endpoint of the key that is there, and something that it is told."""
+    key = session.exec(select(ApiKey)).first()
+    assert key is not None
+    endpoint = WebhookEndpoint(
+        organisation_id=key.organisation_id,
+        api_key_id=key.id,
+        url=Private(key.organisation_id, "https://example.org/hook"),
+        events=[WebhookEvent.LETTER_SENT],
+        secret=Private(key.organisation_id, "whsec_AAAA"),
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(endpoint)
+    session.flush()
+    told = WebhookDelivery(
+        endpoint_id=endpoint.id,
+        event=WebhookEvent.LETTER_SENT,
+        payload="{}",
+        created_at=now,
+        due_at=now,
+    )
+    session.add(told)
+
+
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         add_a_partners_key(session, lobby.clock())
+        add_a_webhook(session, lobby.clock())
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
         attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")

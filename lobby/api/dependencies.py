@@ -88,3 +88,4 @@ SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE)
 SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]
 LettersReader = Annotated[Caller, Depends(_with_scope(Scope.LETTERS_READ))]
 TalliesReader = Annotated[Caller, Depends(_with_scope(Scope.TALLIES_READ))]
+WebhooksWriter = Annotated[Caller, Depends(_with_scope(Scope.WEBHOOKS_WRITE))]

@@ -5,7 +5,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.services import outbox, relays
+from lobby.services import outbox, relays, webhook_deliveries
 from lobby.services.database import check_schema, check_writable
 
 router = APIRouter(tags=["health"])
@@ -13,6 +13,7 @@ MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["s
 OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
 
 RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
+DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
 
 
 class Alive(BaseModel):
@@ -48,6 +49,8 @@ def metrics(session: ReadSession, now: Now) -> Response:
     """Figures for Prometheus; no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
+    for state, total in webhook_deliveries.waiting(session).items():
+        DELIVERIES.labels(state=state).set(total)
     RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -23,6 +23,9 @@ from lobby.api import (
     tallies,
     tally_events,
     targets,
+    webhook_deliveries,
+    webhook_hooks,
+    webhooks,
 )
 from lobby.api.schemas.problem import problems
 
@@ -47,6 +50,9 @@ for part in (
     replies,
     preferences,
     postcodes,
+    webhooks,
+    webhook_deliveries,
+    webhook_hooks,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 router.include_router(health.router, responses=problems())

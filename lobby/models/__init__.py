@@ -41,6 +41,13 @@ from lobby.models.relay import DeadAddress, Relay
 from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
+from lobby.models.webhook import (
+    DeliveryState,
+    DisabledReason,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
 
 __all__ = [
     "ApiKey",
@@ -52,6 +59,8 @@ __all__ = [
     "Consent",
     "Constituency",
     "DeadAddress",
+    "DeliveryState",
+    "DisabledReason",
     "IdempotencyKey",
     "Job",
     "Keyring",
@@ -96,5 +105,8 @@ __all__ = [
     "Signature",
     "SignatureState",
     "Supporter",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
     "Wording",
 ]

@@ -45,14 +45,14 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def choice(values: type[StrEnum], name: str) -> sa.Enum:
+def choice(values: type[StrEnum], name: str, *, length: int = 20) -> sa.Enum:
     """A text column that holds one of `values`, kept so by a CHECK named `name`."""
     return sa.Enum(
         values,
         name=name,
         native_enum=False,
         create_constraint=True,
-        length=20,
+        length=length,
         values_callable=lambda enum: [member.value for member in enum],
     )
 

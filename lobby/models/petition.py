@@ -19,7 +19,10 @@ class PetitionState(StrEnum):
 
 
 class Petition(SQLModel, table=True):
-    """A text addressed to somebody, which the public signs. `number` is its public integer."""
+    """A text addressed to somebody, which the public signs. `number` is its public integer.
+
+    `goal_reached_at` is when its signatures were seen to have reached the goal that it has now.
+    """
 
     __table_args__ = (sa.CheckConstraint("goal IS NULL OR goal > 0", name="goal"),)
 
@@ -32,6 +35,7 @@ class Petition(SQLModel, table=True):
     background: str = ""
     addressed_to: str
     goal: int | None = None
+    goal_reached_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     state: PetitionState = Field(default=PetitionState.OPEN, sa_type=choice(PetitionState, "state"))
     closes_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     created_at: datetime = Field(sa_type=UtcDateTime)

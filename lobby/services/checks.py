@@ -16,6 +16,9 @@ from lobby.services import (
     mail_domain,
     recounts,
     relays,
+    webhook_deliveries,
+    webhook_http,
+    webhooks,
 )
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
@@ -46,6 +49,7 @@ def run(
         findings += _directory_against_seats(lobby, session)
         findings += _parliament(session, lobby.clock())
         findings += _post(session, lobby)
+        findings += _webhooks(session)
     return findings + _returned_mail(lobby)
 
 
@@ -120,6 +124,20 @@ def _post(session: Session, lobby: Lobby) -> list[Finding]:
     found += [
         f"Mail to {dead.member.name} comes back since {dead.since:%Y-%m-%d}: {dead.detail}"
         for dead in dead_addresses.of_members(session, keyring=lobby.keyring)
+    ]
+    return [Finding(text, is_trouble=False) for text in found]
+
+
+def _webhooks(session: Session) -> list[Finding]:
+    """What waits to be told, and who is told nothing any more."""
+    waiting = webhook_deliveries.waiting(session)
+    found = [
+        f"{count} deliveries of webhooks are {state}." for state, count in waiting.items() if count
+    ]
+    found += [
+        f"Webhook {endpoint.id} to {webhook_http.host_of(endpoint.url.text)} is disabled since "
+        f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
+        for endpoint in webhooks.disabled(session)
     ]
     return [Finding(text, is_trouble=False) for text in found]
 

@@ -14,8 +14,9 @@ from sqlmodel import Session
 
 from lobby.models import Signature, SignatureState
 from lobby.models.base import table_of
-from lobby.services import signature_states, supporters, tallies
+from lobby.services import signature_states, supporters, tallies, webhook_events
 from lobby.services.signature_entries import Entry, as_imported, as_signed
+from lobby.services.webhook_events import SignatureFact
 
 # Nobody's word yet: asked and not answered.
 _UNANSWERED = (SignatureState.PENDING, SignatureState.EXPIRED)
@@ -60,6 +61,13 @@ def count(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
         return
     by_seat = ((entry.petition.id, entry.code) for entry in counted)
     tallies.count_signatures(session, by_seat, now=now)
+    facts = (
+        SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
+        for entry, signed_at in zip(
+            counted, as_imported(counted, now=now)["signed_at"], strict=True
+        )
+    )
+    webhook_events.signatures_confirmed(session, facts, now=now)
     # The others were written down with what is known of them.
     met_before = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
     supporters.remember_unknown(

@@ -28,7 +28,7 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_states, member_replies, outbox, texts
+from lobby.services import letter_states, member_replies, outbox, texts, webhook_events
 from lobby.services.database import upsert
 from lobby.services.errors import Conflict, Invalid
 from lobby.services.outbox import Note
@@ -137,6 +137,14 @@ def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime)
     row = {"letter_id": letter_id, "outcome": answer.outcome, "given_at": now}
     upsert(session, _answer, [row], key=["letter_id"])
     member_replies.note_from_letter(session, letter, values=_told(answer), now=now)
+    webhook_events.letter_answered(
+        session,
+        webhook_events.fact_of(letter),
+        outcome=answer.outcome,
+        said=answer.said,
+        said_on=answer.said_on,
+        now=now,
+    )
     return kept(session, letter_id)
 
 

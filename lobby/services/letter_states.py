@@ -27,9 +27,11 @@ from lobby.services import (
     supporters,
     tallies,
     texts,
+    webhook_events,
 )
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, Pace
+from lobby.services.webhook_events import LetterFact
 
 _letter = table_of(Letter)
 # Put together once: for each letter that would cost more than to send them.
@@ -39,6 +41,7 @@ _COUNTED = (
         _letter.c.campaign_id,
         _letter.c.motion_id,
         _letter.c.constituency_code,
+        _letter.c.member_id,
         _letter.c.wants_copy,
     )
     .where(_IS_IT)
@@ -170,7 +173,7 @@ def delivered(
     # Under a lock: a copy that is asked for right now is queued here or there, never by neither.
     # Without the words, which are sealed: how it ended is written down whether they open or not.
     its = {"letter": letter_id}
-    *counted, wants_copy = session.connection().execute(_COUNTED, its).one()
+    *counted, member_id, wants_copy = session.connection().execute(_COUNTED, its).one()
     is_sent = ended is LetterState.SENT
     if is_sent:
         session.connection().execute(_SENT, its | {"now": now})
@@ -178,6 +181,9 @@ def delivered(
         session.connection().execute(_NOT_SENT, its | {"ended": ended, "detail": detail})
     if is_sent:
         tallies.add_letter(session, *counted)
+        campaign_id, motion_id, code = counted
+        fact = LetterFact(letter_id, campaign_id, motion_id, member_id, code)
+        webhook_events.letters_sent(session, [(fact, now)], now=now)
     if is_sent and wants_copy:
         letter_receipts.queue(session, get(session, letter_id), keyring=keyring, now=now)
     if ended is LetterState.REJECTED:

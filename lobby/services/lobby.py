@@ -20,6 +20,7 @@ from lobby.services.pacing import Pace, QuietHours
 from lobby.services.postcodes import CurrentDirectory
 from lobby.services.supporter_mails import Post
 from lobby.services.tokens import Tokens
+from lobby.services.webhook_http import WebhookSender
 from lobby.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -42,6 +43,7 @@ class Lobby:
     courier: Courier
     motions_api: httpx2.Client
     members_api: httpx2.Client
+    webhooks: WebhookSender
     clock: Clock
     signer: DkimSigner | None = None
 
@@ -105,6 +107,7 @@ def open_lobby(
     courier: Courier | None = None,
     motions_api: httpx2.Client | None = None,
     members_api: httpx2.Client | None = None,
+    webhooks: WebhookSender | None = None,
     clock: Clock = utc_now,
 ) -> Lobby:
     """Assemble the service. Opens no connection yet."""
@@ -119,6 +122,7 @@ def open_lobby(
         courier=courier or make_courier(settings.smtp_url),
         motions_api=motions_api or official_http.make_client(settings.motions_api_url),
         members_api=members_api or official_http.make_client(settings.members_api_url),
+        webhooks=webhooks or WebhookSender(to_loopback=settings.webhooks_to_loopback),
         clock=clock,
         signer=_signer(settings, clock),
     )

@@ -45,7 +45,9 @@ def create(
 def update(
     session: Session, petition: Petition, *, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """Change the given values only."""
+    """Change the given values only. Another goal is one to be reached anew."""
+    if values.get("goal", petition.goal) != petition.goal:
+        petition.goal_reached_at = None
     petition.sqlmodel_update(values)
     petition.updated_at = now
     session.add(petition)

@@ -20,7 +20,14 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import table_of
-from lobby.services import letter_receipts, letter_sketches, outbox, pacing, tallies
+from lobby.services import (
+    letter_receipts,
+    letter_sketches,
+    outbox,
+    pacing,
+    tallies,
+    webhook_events,
+)
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.pacing import AT_ONCE, WHILE_PAUSED, Pace
 
@@ -359,3 +366,4 @@ def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
     )
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
     tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    webhook_events.letters_sent(session, [(webhook_events.fact_of(letter), now)], now=now)

@@ -17,10 +17,11 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Keyring, Letter, LetterState, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import letter_receipts, outbox, post_room, tallies
+from lobby.services import letter_receipts, outbox, post_room, tallies, webhook_events
 from lobby.services.errors import Invalid
 from lobby.services.pacing import Pace
 from lobby.services.relay_logs import RelayLog
+from lobby.services.webhook_events import LetterFact
 
 # A relay waits some five minutes for a client that is silent, and for a filter of its own; and its
 # clock may differ from ours.
@@ -192,6 +193,14 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
     )
     counts = Counter((row.campaign_id, row.motion_id, row.constituency_code) for row in rows)
     tallies.add_letters(session, counts)
+    facts = [
+        LetterFact(
+            row.letter_id, row.campaign_id, row.motion_id, row.member_id, row.constituency_code
+        )
+        for row in rows
+    ]
+    times = [row.finished_at or now for row in rows]
+    webhook_events.letters_sent(session, list(zip(facts, times, strict=True)), now=now)
 
 
 def _queue_copies(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:

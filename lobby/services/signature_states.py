@@ -14,8 +14,9 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Private, Signature, SignatureState, Supporter
 from lobby.models.base import table_of
-from lobby.services import seat_watches, supporters, tallies
+from lobby.services import seat_watches, supporters, tallies, webhook_events
 from lobby.services.errors import Conflict, Gone, LobbyError, NotFound
+from lobby.services.webhook_events import SignatureFact
 
 EXPIRES_AFTER = timedelta(days=30)
 _signature = table_of(Signature)
@@ -82,6 +83,7 @@ def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list
     if counted:
         tallies.add_signatures(session, counted, now=now)
         _remember(session, counted)
+        webhook_events.signatures_confirmed(session, map(_fact, counted), now=now)
     # Of imports that counted already, what was said here with them waited for this.
     told = [each.id for each in found.values() if each.id in new or _is_imported(each)]
     if told:
@@ -191,6 +193,10 @@ def _end(
         code = signature.constituency_code
         tallies.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
+        is_disowned = state is SignatureState.REJECTED
+        webhook_events.signature_withdrawn(
+            session, _fact(signature), is_disowned=is_disowned, now=now
+        )
     return signature.state
 
 
@@ -225,6 +231,11 @@ def _remember(session: Session, signatures: Sequence[Signature]) -> None:
         for signature in signatures
     }
     session.connection().execute(_REMEMBER, [rows[key] for key in sorted(rows)])
+
+
+def _fact(signature: Signature) -> SignatureFact:
+    code, signed_at = signature.constituency_code, signature.signed_at
+    return SignatureFact(signature.id, signature.petition_id, code, signed_at)
 
 
 def _unknown() -> NotFound:

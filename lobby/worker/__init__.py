@@ -10,3 +10,5 @@ from lobby.worker.parliament import sync_motion as sync_motion
 from lobby.worker.parliament import sync_saved_motion as sync_saved_motion
 from lobby.worker.post import deliver_due as deliver_due
 from lobby.worker.post import keep_house as keep_house
+from lobby.worker.webhooks import deliver_webhooks as deliver_webhooks
+from lobby.worker.webhooks import keep_webhooks as keep_webhooks

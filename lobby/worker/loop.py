@@ -1,5 +1,5 @@
-"""The loop: mail in this thread; motions, members and what came back beside it, so that none waits
-for another."""
+"""The loop: mail in this thread; motions, members, what came back and webhooks beside it, so that
+none waits for another."""
 
 import threading
 import time
@@ -13,6 +13,7 @@ from lobby.worker.bounces import read_bounces
 from lobby.worker.idempotency import forget_old_keys
 from lobby.worker.parliament import sync_if_due, sync_members_if_due
 from lobby.worker.post import deliver_due, keep_house
+from lobby.worker.webhooks import deliver_webhooks, keep_webhooks
 
 IDLE_SECONDS = 0.5
 HOUSEKEEPING_SECONDS = 60.0
@@ -25,16 +26,16 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECON
     """Work until told to stop.
 
     `look_every` is how many seconds lie between two looks at what is due to be asked for, and at
-    what came back.
+    what came back. Webhooks are looked for as often as mail is.
     """
     beside = [
-        threading.Thread(
-            target=follow, args=(lobby, stop, sync, look_every), name=name, daemon=True
-        )
-        for name, sync in (
-            ("motions", sync_if_due),
-            ("members", sync_members_if_due),
-            ("bounces", read_bounces),
+        threading.Thread(target=follow, args=(lobby, stop, sync, seconds), name=name, daemon=True)
+        for name, sync, seconds in (
+            ("motions", sync_if_due, look_every),
+            ("members", sync_members_if_due, look_every),
+            ("bounces", read_bounces, look_every),
+            ("webhooks", deliver_webhooks, IDLE_SECONDS),
+            ("webhooks-house", keep_webhooks, HOUSEKEEPING_SECONDS),
         )
     ]
     for thread in beside:

@@ -1,0 +1,277 @@
+"""Webhooks: whom an organisation wants to be told of what, and with which secret.
+
+Whatever changes an endpoint makes the key that does it answer for it from then on. So one whose
+key has ended goes on under a new key, and one that is told personal data is only ever sent where
+somebody with the right to that data said so.
+"""
+
+import base64
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from standardwebhooks import Webhook
+
+from lobby.models import (
+    ApiKey,
+    Campaign,
+    DisabledReason,
+    Petition,
+    Private,
+    Scope,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from lobby.models.base import table_of
+from lobby.services import campaigns, petitions, webhook_addresses, webhook_deliveries
+from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby.services.organisations import Caller
+
+MOST_ENDPOINTS = 100
+"""Of an organisation."""
+FORMER_FOR = timedelta(hours=24)
+PREFIX = "whsec_"
+SUBSCRIBABLE = tuple(event for event in WebhookEvent if event is not WebhookEvent.TEST)
+_SECRET_BYTES = 32
+_FILTERS: tuple[str, ...] = ("campaign", "petition")
+_PLAIN: tuple[str, ...] = ("is_personal", "description")
+_endpoint, _delivery, _key = table_of(WebhookEndpoint), table_of(WebhookDelivery), table_of(ApiKey)
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    """What is wanted. `campaign` or `petition`, of which one at most is given, are slugs of what
+    alone it is about."""
+
+    url: str
+    events: Sequence[WebhookEvent]
+    is_personal: bool = False
+    description: str = ""
+    campaign: str | None = None
+    petition: str | None = None
+
+
+class WebhookView(NamedTuple):
+    """An endpoint as its organisation sees it, with the slugs and the key that it stands for."""
+
+    endpoint: WebhookEndpoint
+    campaign: str | None
+    petition: str | None
+    key_prefix: str
+
+
+def create(
+    session: Session,
+    new: NewWebhook,
+    caller: Caller,
+    *,
+    to_loopback: bool,
+    now: datetime,
+    field: str = "url",
+) -> tuple[WebhookView, str]:
+    """Add an endpoint; it and its secret, which is never shown again. `field` is what the caller
+    calls its address.
+
+    Invalid where a field is wrong, Forbidden where the caller may not have personal data, Conflict
+    where the organisation has too many.
+    """
+    url = webhook_addresses.url(new.url, field, to_loopback=to_loopback)
+    if new.is_personal:
+        caller.require(Scope.SIGNATURES_READ)
+    _require_room(session, caller.organisation_id)
+    secret = _new_secret()
+    endpoint = WebhookEndpoint(
+        organisation_id=caller.organisation_id,
+        api_key_id=caller.key_id,
+        url=Private(caller.organisation_id, url),
+        description=new.description,
+        events=_sorted(new.events),
+        is_personal=new.is_personal,
+        secret=Private(caller.organisation_id, secret),
+        created_at=now,
+        updated_at=now,
+        **_filters(session, caller, {"campaign": new.campaign, "petition": new.petition}),
+    )
+    session.add(endpoint)
+    session.flush()
+    return own(session, endpoint.id, caller), secret
+
+
+def change(
+    session: Session,
+    endpoint_id: UUID,
+    values: dict[str, Any],
+    caller: Caller,
+    *,
+    to_loopback: bool,
+    now: datetime,
+) -> WebhookView:
+    """Change the given values only: those of `NewWebhook`, and `enabled`. None takes a filter away.
+
+    As `create` refuses; NotFound where it is another organisation's. What was held goes again when
+    it is enabled.
+    """
+    endpoint = own(session, endpoint_id, caller, for_update=True).endpoint
+    filters = {name: values[name] for name in _FILTERS if name in values}
+    plain = {name: values[name] for name in _PLAIN if name in values}
+    if "url" in values:
+        url = webhook_addresses.url(values["url"], to_loopback=to_loopback)
+        plain["url"] = Private(caller.organisation_id, url)
+    if "events" in values:
+        plain["events"] = _sorted(values["events"])
+    endpoint.sqlmodel_update(plain | _filters(session, caller, filters))
+    if endpoint.campaign_id and endpoint.petition_id:
+        raise _one_filter()
+    if endpoint.is_personal:
+        caller.require(Scope.SIGNATURES_READ)
+    endpoint.api_key_id, endpoint.updated_at = caller.key_id, now
+    if "enabled" in values:
+        _switch(endpoint, values["enabled"], now)
+    session.flush()
+    _hold_or_release(session, endpoint)
+    return own(session, endpoint_id, caller)
+
+
+def delete(session: Session, endpoint_id: UUID, caller: Caller) -> None:
+    """Delete an endpoint, its log, and what waits for it. NotFound where it is another's."""
+    own(session, endpoint_id, caller, for_update=True)
+    connection = session.connection()
+    connection.execute(sa.delete(_delivery).where(_delivery.c.endpoint_id == endpoint_id))
+    connection.execute(sa.delete(_endpoint).where(_endpoint.c.id == endpoint_id))
+
+
+def rotate(
+    session: Session, endpoint_id: UUID, caller: Caller, *, now: datetime
+) -> tuple[WebhookView, str]:
+    """A new secret, which is never shown again. The old one signs beside it for a day.
+
+    Conflict where there are two already: a third would end the one that is in use.
+    """
+    endpoint = own(session, endpoint_id, caller, for_update=True).endpoint
+    if endpoint.former_until is not None and endpoint.former_until > now:
+        until = f"{endpoint.former_until:%Y-%m-%d at %H:%M} UTC"
+        raise Conflict("secret_rotated", f"There are two secrets already, until {until}.")
+    secret = _new_secret()
+    endpoint.former_secret = Private(caller.organisation_id, endpoint.secret.text)
+    endpoint.former_until = now + FORMER_FOR
+    endpoint.secret = Private(caller.organisation_id, secret)
+    endpoint.updated_at = now
+    session.flush()
+    return own(session, endpoint_id, caller), secret
+
+
+def own(
+    session: Session, endpoint_id: UUID, caller: Caller, *, for_update: bool = False
+) -> WebhookView:
+    """One endpoint of the caller's organisation, or NotFound."""
+    statement = _views(caller.organisation_id).where(WebhookEndpoint.id == endpoint_id)
+    if for_update:
+        statement = statement.with_for_update(of=WebhookEndpoint)
+    found = session.exec(statement.execution_options(populate_existing=True)).first()
+    if found is None:
+        raise NotFound("webhook_unknown", "There is no such webhook.")
+    return WebhookView(*found)
+
+
+def of_organisation(session: Session, caller: Caller) -> list[WebhookView]:
+    """Every endpoint of the caller's organisation, the newest first."""
+    statement = _views(caller.organisation_id).order_by(col(WebhookEndpoint.id).desc())
+    return [WebhookView(*found) for found in session.exec(statement)]
+
+
+def disabled(session: Session) -> list[WebhookEndpoint]:
+    """Endpoints that are disabled, but not at somebody's wish; for `lobby check`."""
+    statement = select(WebhookEndpoint).where(
+        col(WebhookEndpoint.disabled_at).is_not(None),
+        WebhookEndpoint.disabled_reason != DisabledReason.BY_HAND,
+    )
+    return list(session.exec(statement.order_by(col(WebhookEndpoint.disabled_at))))
+
+
+def message_id(delivery_id: UUID) -> str:
+    """What the header `webhook-id` says of a delivery, at each of its attempts."""
+    return f"msg_{delivery_id.hex}"
+
+
+def signed_headers(
+    endpoint: WebhookEndpoint, delivery_id: UUID, content: str, *, now: datetime
+) -> dict[str, str]:
+    """The headers of one attempt (Standard Webhooks 1.0.0): signed with the secret, and with the
+    former one while that is good."""
+    keys = [endpoint.secret.text]
+    if endpoint.former_until is not None and endpoint.former_until > now:
+        keys.append(endpoint.former_secret.text)
+    name = message_id(delivery_id)
+    return {
+        "Content-Type": "application/json",
+        "webhook-id": name,
+        "webhook-timestamp": str(int(now.timestamp())),
+        "webhook-signature": " ".join(Webhook(key).sign(name, now, content) for key in keys),
+    }
+
+
+def _views(organisation_id: UUID) -> Any:
+    return (
+        select(WebhookEndpoint, Campaign.slug, Petition.slug, ApiKey.prefix)
+        .join(ApiKey, col(ApiKey.id) == WebhookEndpoint.api_key_id)
+        .outerjoin(Campaign, col(Campaign.id) == WebhookEndpoint.campaign_id)
+        .outerjoin(Petition, col(Petition.id) == WebhookEndpoint.petition_id)
+        .where(WebhookEndpoint.organisation_id == organisation_id)
+    )
+
+
+def _require_room(session: Session, organisation_id: UUID) -> None:
+    statement = sa.select(sa.func.count()).where(_endpoint.c.organisation_id == organisation_id)
+    if session.connection().execute(statement).scalar_one() >= MOST_ENDPOINTS:
+        message = f"There are {MOST_ENDPOINTS} webhooks already: delete those that nobody needs."
+        raise Conflict("webhooks_too_many", message)
+
+
+def _filters(session: Session, caller: Caller, slugs: dict[str, str | None]) -> dict[str, Any]:
+    """Columns for the slugs that were given: another's is as unknown as any."""
+    if slugs.get("campaign") and slugs.get("petition"):
+        raise _one_filter()
+    owner = caller.organisation_id
+    values: dict[str, Any] = {f"{name}_id": None for name in slugs}
+    for name, slug in slugs.items():
+        own_one: Any = campaigns.own if name == "campaign" else petitions.own
+        try:
+            if slug:
+                values[f"{name}_id"] = own_one(session, slug, organisation_id=owner).id
+        except NotFound as error:
+            raise Invalid.field(name, error.code, error.message) from error
+    return values
+
+
+def _one_filter() -> LobbyError:
+    message = "Give a campaign or a petition, not both: a petition is of one campaign."
+    return Invalid.field("petition", "two_filters", message)
+
+
+def _switch(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
+    if is_enabled:
+        endpoint.disabled_at = endpoint.disabled_reason = None
+        endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
+    elif endpoint.disabled_at is None:
+        endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.BY_HAND
+
+
+def _hold_or_release(session: Session, endpoint: WebhookEndpoint) -> None:
+    if endpoint.disabled_at is None:
+        webhook_deliveries.release(session, endpoint.id)
+    else:
+        webhook_deliveries.hold(session, endpoint.id)
+
+
+def _sorted(events: Sequence[WebhookEvent]) -> list[str]:
+    return sorted({event.value for event in events})
+
+
+def _new_secret() -> str:
+    return PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()

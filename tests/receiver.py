@@ -1,0 +1,138 @@
+"""A receiver of webhooks on loopback, and lobbies that may talk to it."""
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from lobby import worker
+from lobby.models import WebhookDelivery, WebhookEndpoint
+from lobby.services.lobby import Lobby
+from lobby.services.webhook_http import WebhookSender
+
+GO_ON = threading.Event()  # nobody tells the worker to stop
+
+
+@dataclass
+class Answer:
+    """How the receiver answers; `drips` sends its head a byte at a time until the test ends."""
+
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    drips: bool = False
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What came: `headers` as `standardwebhooks` wants them."""
+
+    path: str
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def id(self) -> str:
+        return self.headers["webhook-id"]
+
+    @property
+    def told(self) -> Any:
+        return json.loads(self.content)
+
+
+class Receiver(ThreadingHTTPServer):
+    """Gives its `answers` in turn, and 204 once they are used up; remembers what came."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", _free_port()), _Handler)
+        self.answers: list[Answer] = []
+        self.taken: list[Taken] = []
+        self.closing = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that gave up is part of some tests."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        self.server.taken.append(Taken(self.path, headers, content))
+        answer = self.server.answers.pop(0) if self.server.answers else Answer()
+        if answer.drips:
+            self._drip()
+            return
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def _drip(self) -> None:
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+        while not self.server.closing.wait(0.02):
+            self.wfile.write(b"x")
+            self.wfile.flush()
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that is passed
+        """Nothing on the screen."""
+
+
+def _free_port() -> int:
+    """One that webhooks may go to on loopback."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port >= 8000:
+            return port
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        thread = threading.Thread(target=receiver.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield receiver
+        finally:
+            receiver.closing.set()
+            receiver.shutdown()
+            thread.join()
+
+
+def to_loopback(lobby: Lobby, **parts: Any) -> Lobby:
+    return replace(lobby, webhooks=WebhookSender(to_loopback=True, **parts))
+
+
+def deliver(lobby: Lobby) -> int:
+    """Everything that is due; how many were attempted."""
+    attempted = 0
+    while found := worker.deliver_webhooks(lobby, GO_ON):
+        attempted += found
+    return attempted
+
+
+def deliveries(lobby: Lobby) -> list[WebhookDelivery]:
+    with lobby.database.read() as session:
+        return list(session.exec(select(WebhookDelivery).order_by(col(WebhookDelivery.id))))
+
+
+def endpoint_of(lobby: Lobby, endpoint_id: str) -> WebhookEndpoint:
+    with lobby.database.read() as session:
+        return session.get_one(WebhookEndpoint, UUID(endpoint_id))
