@@ -33,13 +33,22 @@ class SignFields(BaseModel):
 
 
 @router.get("/petitions/{slug}")
-def petition(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+def petition(
+    slug: Slug, session: ReadSession, lobby: TheLobby, now: Now, viewer: Viewer
+) -> Response:
     """One petition, with its form."""
     found = petitions.public(session, slug, viewer=viewer)
     view = campaign_views.of_petition(session, found, now=now)
     campaign = session.get_one(Campaign, found.campaign_id)
     whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
-    return page("petition.html", session, petition_view=view, view=whole, form=forms.Form())
+    return page(
+        "petition.html",
+        session,
+        petition_view=view,
+        view=whole,
+        form=forms.Form(),
+        base_url=lobby.settings.base_url,
+    )
 
 
 @router.get("/petitions/{slug}/sign")
@@ -53,7 +62,7 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     """Take a signature, and answer a new and a repeated one alike."""
     form = forms.Form(fields.model_dump())
     try:
-        outcome = await request.app.state.intake.record(_checked(slug, form))
+        outcome = await request.app.state.intake.record(checked(slug, form))
         if outcome.error:
             raise outcome.error
     except (Invalid, Limited, Unavailable) as error:
@@ -82,7 +91,7 @@ def check_your_mail(
     )
 
 
-def _checked(slug: str, form: forms.Form) -> SignatureRequest:
+def checked(slug: str, form: forms.Form) -> SignatureRequest:
     """The request in the form, or Invalid with all that is wrong with it."""
     is_abroad = bool(form.value("abroad"))
     name = form.check("name", texts.person_name, missing="Enter your name.")
@@ -126,4 +135,5 @@ def _with_problems(
         petition_view=campaign_views.of_petition(session, found, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=form,
+        base_url=lobby.settings.base_url,
     )
