@@ -32,7 +32,7 @@ from lobby.web import errors as web_errors
 from lobby.web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
-API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/oembed")
 PACKING = 6  # the highest, 9, takes three times as long for the last hundredth of the size
 LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)

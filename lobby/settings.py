@@ -23,6 +23,11 @@ _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 # With a plus sign and a tag of 40 letters, the local part stays within its 64 characters.
 _BOUNCE_ADDRESS = re.compile(r"\w(?:[\w.-]{0,21}\w)?@[A-Za-z0-9.-]{1,253}", re.ASCII)
+_LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+# As browsers send it: small letters, no path. Plain http is for trying things out on this machine.
+_ORIGIN = re.compile(
+    rf"(https://({_LABEL}\.)*{_LABEL}|http://(localhost|127\.0\.0\.1))(:[1-9][0-9]{{0,4}})?"
+)
 
 
 class Settings(BaseSettings):
@@ -51,6 +56,7 @@ class Settings(BaseSettings):
     posts_per_petition: int = Field(default=20_000, ge=0)
     rate_limit_url: str = "memory"
     webhooks_to_loopback: bool = False
+    embed_origins: str = ""
 
     @field_validator("quiet_hours")
     @classmethod
@@ -94,6 +100,14 @@ class Settings(BaseSettings):
     def _has_an_address(cls, value: str) -> str:
         if not value.isprintable() or "=?" in value or not _ADDRESS.fullmatch(parseaddr(value)[1]):
             raise ValueError("must be an address such as Our Name <post@lobby.example.org>")
+        return value
+
+    @field_validator("embed_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in value.split():
+            if origin != "*" and not is_origin(origin):
+                raise ValueError("must be origins such as https://example.org, or *")
         return value
 
     @field_validator("dkim_selector")
@@ -140,6 +154,11 @@ class Settings(BaseSettings):
         return self.data_dir / "postcodes.bin"
 
     @property
+    def embedders(self) -> tuple[str, ...]:
+        """Sites that may show forms without being a partner's; `*` is all."""
+        return tuple(self.embed_origins.split())
+
+    @property
     def is_on_loopback(self) -> bool:
         """True where the public address is this machine's own."""
         return is_loopback(self.base_url)
@@ -156,6 +175,11 @@ class Settings(BaseSettings):
         if self.secret_key is None:
             return (_kept_secret(self.data_dir / "secret_key"),)
         return tuple(part.strip() for part in self.secret_key.get_secret_value().split(","))
+
+
+def is_origin(text: str) -> bool:
+    """True for the address of a whole site, as browsers name it: scheme, host, perhaps a port."""
+    return _ORIGIN.fullmatch(text) is not None
 
 
 def is_loopback(url: str) -> bool:

@@ -1,60 +1,31 @@
 """The whole way in a real browser, without scripts, on a small phone."""
 
-import shutil
-import threading
-import time
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
 
 import pytest
-import uvicorn
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from browsing import MARKS, PHONE, chromium, served
+from playwright.sync_api import Browser, Page
 from posting import uncertain
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
 
-from lobby.main import create_app
 from lobby.services import demonstration
 from lobby.services.lobby import Lobby
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Chromium would otherwise talk to its maker at every start.
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PHONE: ViewportSize = {"width": 320, "height": 640}
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed on this machine"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture
 def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
     """Where the application is served, by a real server."""
-    app = create_app(lobby.settings, lobby=lobby)
-    config = uvicorn.Config(app, port=unused_port, log_level="error", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{unused_port}"
-    server.should_exit = True
-    thread.join()
+    with served(lobby, unused_port) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

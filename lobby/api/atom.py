@@ -64,14 +64,18 @@ def _add_entry(root: ET.Element, entry: Entry) -> None:
         _link(element, "related", entry.related)
 
 
+def fit_for_xml(text: str) -> str:
+    """The text without what no XML can hold."""
+    return _NOT_IN_XML.sub("", text)
+
+
 def _add(parent: ET.Element, name: str, text: str) -> None:
-    ET.SubElement(parent, name).text = _NOT_IN_XML.sub("", text)
+    ET.SubElement(parent, name).text = fit_for_xml(text)
 
 
 def _link(parent: ET.Element, relation: str, address: str, media_type: str | None = None) -> None:
     kind = {"type": media_type} if media_type else {}
-    href = _NOT_IN_XML.sub("", address)
-    ET.SubElement(parent, "link", {"rel": relation, **kind, "href": href})
+    ET.SubElement(parent, "link", {"rel": relation, **kind, "href": fit_for_xml(address)})
 
 
 def _moment(moment: datetime) -> str:

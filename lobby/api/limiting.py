@@ -34,7 +34,7 @@ REFUSED = "refused"
 """In a page's scope: why the form comes back, with all that was typed."""
 _SLUG = "([a-z0-9-]{1,80})"
 _SIGN = re.compile(f"/v1/petitions/{_SLUG}/signatures")
-_SIGN_ON_PAGE = re.compile(f"/petitions/{_SLUG}/sign")
+_SIGN_ON_PAGE = re.compile(f"/(?:petitions|embed)/{_SLUG}/sign")
 _WHOSE = {
     "address": "from your internet connection, which others may share",
     "key": "with your key",

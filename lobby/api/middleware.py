@@ -10,27 +10,48 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
-CONTENT_POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+POLICY = "Content-Security-Policy"
+_DIRECTIVES = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+def content_policy(**changes: str) -> str:
+    """The policy of every page, with some directives changed or added: `frame_src="'self'"`.
+
+    A route that sends it as its own `POLICY` header widens it for itself alone.
+    """
+    changed = {name.replace("_", "-"): value for name, value in changes.items()}
+    return "; ".join(f"{name} {value}" for name, value in (_DIRECTIVES | changed).items())
+
+
 HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
+    POLICY: content_policy(),
     # Links in mails carry a token: no other site may learn it.
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
 _RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+_POLICY = POLICY.lower().encode()
 _HSTS = (b"strict-transport-security", b"max-age=31536000")
 log = structlog.get_logger()
 
 
 class Watch:
-    """Adds the headers of safety, and logs each request by its route's template, never its path."""
+    """Adds the headers of safety, and logs each request by its route's template, never its path.
+
+    The content policy of an answer that brings its own stands: two would both hold.
+    """
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
         self._app = app
         self._headers = [*_RAW, _HSTS] if is_https else _RAW
+        self._but_policy = [header for header in self._headers if header[0] != _POLICY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -43,7 +64,9 @@ class Watch:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *self._headers]
+                has_own = _POLICY in dict(message["headers"])
+                added = self._but_policy if has_own else self._headers
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         try:

@@ -26,12 +26,14 @@ from lobby.services import (
     campaign_views,
     campaigns,
     confirmed_boards,
+    embeds,
     petitions,
     seat_boards,
     seats,
     tallies,
 )
 from lobby.services.confirmed_boards import ConfirmedBoard
+from lobby.services.embeds import Embed
 from lobby.services.lobby import Lobby
 from lobby.services.prebuilt import Prebuilt
 
@@ -80,6 +82,7 @@ class PublicAnswers:
         self.campaigns = self._prebuilt(self._campaign)
         self.petitions = self._prebuilt(self._petition)
         self.tallies = self._prebuilt(self._tally, most_keys=MOST_TALLIES)
+        self.embeds = self._prebuilt(self._embed)
         # Without counts, these stay as they are however many people confirm.
         but_counts = lobby.database.read_version_but_counts
         self.signed = self._prebuilt(self._signed, version=but_counts)
@@ -115,6 +118,13 @@ class PublicAnswers:
         petition = petitions.public(session, slug)
         view = campaign_views.of_petition(session, petition, now=self._lobby.clock())
         return Kept.of(petition_answer(view))
+
+    def _embed(self, session: Session, key: tuple[str, str]) -> Embed:
+        """`key` is the petition's slug and the partner's, which may be empty."""
+        slug, partner = key
+        elsewhere = self._lobby.settings.embedders
+        now = self._lobby.clock()
+        return embeds.of_petition(session, slug, partner=partner, elsewhere=elsewhere, now=now)
 
     def _tally(self, session: Session, slug: str) -> Kept:
         campaign = campaigns.public(session, slug)

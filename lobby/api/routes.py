@@ -14,6 +14,7 @@ from lobby.api import (
     letters,
     members,
     motions,
+    oembed,
     petitions,
     post_room,
     postcodes,
@@ -56,3 +57,4 @@ for part in (
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 router.include_router(health.router, responses=problems())
+router.include_router(oembed.router, responses=problems())

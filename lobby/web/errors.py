@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from lobby.api.errors import as_lobby_error, headers_of, status_of
+from lobby.api.middleware import POLICY, content_policy
 from lobby.services.errors import FieldError, Invalid
 from lobby.services.lobby import Lobby
 from lobby.web.rendering import page
@@ -30,6 +31,7 @@ _MESSAGES = {
     405: "Go back and press the button on the page, or start again from the list of campaigns.",
 }
 _OTHER = "Something went wrong"
+FRAMES = "/embed/"
 
 
 async def page_problem(request: Request, error: Exception) -> Response:
@@ -65,12 +67,25 @@ async def _answer(
         "fields": [item for item in fields if item.field != "token"],
         "says_more": [item.message for item in fields] != [message],
     }
-    if is_database_away:  # asking it again would only wait once more
-        response: Response = page("error.html", None, status=status, **values)
+    response: Response
+    path = request.url.path
+    if path.startswith(FRAMES):
+        response = _framed(path, status, values)
+    elif is_database_away:  # asking it again would only wait once more
+        response = page("error.html", None, status=status, **values)
     else:
         lobby: Lobby = request.app.state.lobby
         response = await run_in_threadpool(_page, lobby, status, values)
     response.headers.update(headers)
+    return response
+
+
+def _framed(path: str, status: int, values: dict[str, Any]) -> Response:
+    """In the frame in which the form was. Any site may show it: there is nothing to press."""
+    slug = path.removeprefix(FRAMES).partition("/")[0]
+    values |= {"slug": slug, "is_missing": status == 404}
+    response = page("embed_error.html", None, status=status, is_private=True, **values)
+    response.headers[POLICY] = content_policy(frame_ancestors="*")
     return response
 
 

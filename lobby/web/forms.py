@@ -1,23 +1,26 @@
 """What somebody typed into a form, and what is wrong with it."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from lobby.services import texts
-from lobby.services.errors import FieldError, Invalid, LobbyError
+from lobby.services.errors import FieldError, Invalid, LobbyError, ProofWanted
 
 
 class Form:
     """Values as typed, for showing again, and problems to show beside them.
 
     `check` collects problems, `finish` raises them together, `note` puts an error on the page.
+    `proof` is the challenge, as JSON, where a proof of work is asked for.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self._values = dict(values or {})
         self._found: list[Invalid] = []
         self.problems: tuple[FieldError, ...] = ()
+        self.proof = ""
 
     def value(self, name: str) -> str:
         """What was typed; empty where nothing was."""
@@ -55,6 +58,8 @@ class Form:
             replace(item, field=item.field.removeprefix(within))
             for item in (error.fields if isinstance(error, Invalid) else ())
         )
+        if isinstance(error, ProofWanted):
+            self.proof = json.dumps(error.challenge)
         self.problems = fields or (FieldError("", error.code, error.message),)
 
     def error(self, name: str) -> str | None:

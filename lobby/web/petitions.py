@@ -10,9 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import headers_of, status_of
 from lobby.api.limiting import REFUSED
+from lobby.api.middleware import POLICY, content_policy
 from lobby.models import Campaign
 from lobby.services import campaign_views, petitions, postcodes, texts
-from lobby.services.errors import Invalid, Limited, Unavailable
+from lobby.services.errors import Invalid, Limited, ProofWanted, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import HOME, SignatureRequest
 from lobby.web import dev_mail, forms
@@ -38,13 +39,22 @@ class SignFields(BaseModel):
 
 
 @router.get("/petitions/{slug}")
-def petition(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+def petition(
+    slug: Slug, session: ReadSession, lobby: TheLobby, now: Now, viewer: Viewer
+) -> Response:
     """One petition, with its form."""
     found = petitions.public(session, slug, viewer=viewer)
     view = campaign_views.of_petition(session, found, now=now)
     campaign = session.get_one(Campaign, found.campaign_id)
     whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
-    return page("petition.html", session, petition_view=view, view=whole, form=forms.Form())
+    return page(
+        "petition.html",
+        session,
+        petition_view=view,
+        view=whole,
+        form=forms.Form(),
+        base_url=lobby.settings.base_url,
+    )
 
 
 @router.get("/petitions/{slug}/sign")
@@ -58,8 +68,8 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     """Take a signature, and answer a new and a repeated one alike."""
     form = forms.Form(fields.model_dump())
     try:
-        _require_room(request)
-        outcome = await request.app.state.intake.record(_checked(slug, form))
+        require_room(request)
+        outcome = await request.app.state.intake.record(checked(slug, form))
         if outcome.error:
             raise outcome.error
     except (Invalid, Limited, Unavailable) as error:
@@ -88,14 +98,15 @@ def check_your_mail(
     )
 
 
-def _require_room(request: Request) -> None:
-    """Limited where `Limits` asks for a proof of work."""
-    wanted = request.scope.get(REFUSED)
+def require_room(request: Request) -> None:
+    """ProofWanted where `Limits` asks for one, in words for people."""
+    wanted: ProofWanted | None = request.scope.get(REFUSED)
     if wanted is not None:
-        raise Limited(wanted.code, _MANY.format(wanted.retry_after), wanted.retry_after)
+        told = _MANY.format(wanted.retry_after)
+        raise ProofWanted(wanted.code, told, wanted.retry_after, wanted.challenge)
 
 
-def _checked(slug: str, form: forms.Form) -> SignatureRequest:
+def checked(slug: str, form: forms.Form) -> SignatureRequest:
     """The request in the form, or Invalid with all that is wrong with it."""
     is_abroad = bool(form.value("abroad"))
     name = form.check("name", texts.person_name, missing="Enter your name.")
@@ -131,7 +142,7 @@ def _with_problems(
     now = lobby.clock()
     found = petitions.public(session, slug)
     campaign = session.get_one(Campaign, found.campaign_id)
-    return page(
+    answer = page(
         "petition.html",
         session,
         status=status,
@@ -139,4 +150,8 @@ def _with_problems(
         petition_view=campaign_views.of_petition(session, found, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=form,
+        base_url=lobby.settings.base_url,
     )
+    if form.proof:
+        answer.headers[POLICY] = content_policy(script_src="'self'")
+    return answer

@@ -27,11 +27,15 @@ def _environment() -> Environment:
     )
     environment.filters.update(words.FILTERS)
     # Part of the address, so that a browser can keep the file for long.
-    sheets = (STATIC / name for name in ("lobby.css", "organisers.css"))
-    css = b"".join(sheet.read_bytes() for sheet in sheets)
-    environment.globals["css_version"] = hashlib.sha256(css).hexdigest()[:12]
+    environment.globals["css_version"] = _version("lobby.css", "organisers.css", "embed.css")
+    environment.globals["script_version"] = _version("embed.js", "embed_builder.js", "proof.js")
     environment.globals["position"] = words.member_position
     return environment
+
+
+def _version(*names: str) -> str:
+    content = b"".join((STATIC / name).read_bytes() for name in names)
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def page(

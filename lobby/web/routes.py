@@ -5,6 +5,8 @@ from fastapi import APIRouter
 from lobby.web import (
     campaigns,
     dev_mail,
+    embed_builder,
+    embeds,
     letter_answers,
     letter_links,
     letters,
@@ -29,5 +31,7 @@ for noun in (
     organisers,
     post_room,
     dev_mail,
+    embeds,
+    embed_builder,
 ):
     router.include_router(noun.router)
