@@ -18,6 +18,7 @@ from lobby.api import errors as api_errors
 from lobby.api.hot_route import HotRoute
 from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
+from lobby.api.parliament_petitions import ParliamentAnswers
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
 from lobby.services import keyed_signatures, signature_states
@@ -32,7 +33,8 @@ from lobby.web import errors as web_errors
 from lobby.web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
-API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json")
+API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/constituencies.json")
+FILES_OF_PETITIONS = (".json", ".csv")  # as Parliament's own site names them: no page ends so
 PACKING = 6  # the highest, 9, takes three times as long for the last hundredth of the size
 LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
@@ -55,6 +57,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.in_flight = InFlight()
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
+    app.state.parliament_answers = ParliamentAnswers(the_lobby)
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -130,6 +133,8 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
 
 async def _answer_to(request: Request, error: Exception) -> Response:
     """Problems for programs, pages for people."""
-    if request.url.path.startswith(API_PATHS):
+    path = request.url.path
+    is_file = path.startswith("/petitions") and path.endswith(FILES_OF_PETITIONS)
+    if is_file or path.startswith(API_PATHS):
         return await api_errors.problem(request, error)
     return await web_errors.page_problem(request, error)

@@ -14,6 +14,7 @@ from lobby.api import (
     letters,
     members,
     motions,
+    parliament_petitions,
     petitions,
     post_room,
     postcodes,
@@ -50,3 +51,4 @@ for part in (
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 router.include_router(health.router, responses=problems())
+router.include_router(parliament_petitions.router, responses=problems())
