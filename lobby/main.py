@@ -15,6 +15,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import collector, worker
 from lobby.api import errors as api_errors
+from lobby.api.cross_origin import CrossOrigin
 from lobby.api.hot_route import HotRoute
 from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
@@ -70,6 +71,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         key=settings.posts_per_key,
         answer=_answer_to,
     )
+    app.add_middleware(CrossOrigin)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)
