@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from lobby.api import (
     bulk,
+    campaign_feeds,
     campaign_motions,
     campaigns,
     exports,
@@ -48,6 +49,7 @@ for part in (
     replies,
     preferences,
     postcodes,
+    campaign_feeds,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 router.include_router(health.router, responses=problems())

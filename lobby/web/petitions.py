@@ -33,13 +33,22 @@ class SignFields(BaseModel):
 
 
 @router.get("/petitions/{slug}")
-def petition(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+def petition(
+    slug: Slug, session: ReadSession, now: Now, viewer: Viewer, lobby: TheLobby
+) -> Response:
     """One petition, with its form."""
     found = petitions.public(session, slug, viewer=viewer)
     view = campaign_views.of_petition(session, found, now=now)
     campaign = session.get_one(Campaign, found.campaign_id)
     whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
-    return page("petition.html", session, petition_view=view, view=whole, form=forms.Form())
+    return page(
+        "petition.html",
+        session,
+        petition_view=view,
+        view=whole,
+        form=forms.Form(),
+        base_url=lobby.settings.base_url,
+    )
 
 
 @router.get("/petitions/{slug}/sign")
@@ -126,4 +135,5 @@ def _with_problems(
         petition_view=campaign_views.of_petition(session, found, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=form,
+        base_url=lobby.settings.base_url,
     )

@@ -14,6 +14,7 @@ from lobby.web import (
     preferences,
     signatures,
     tallies,
+    well_known,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -29,5 +30,6 @@ for noun in (
     organisers,
     post_room,
     dev_mail,
+    well_known,
 ):
     router.include_router(noun.router)
