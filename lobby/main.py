@@ -16,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from lobby import collector, worker
 from lobby.api import errors as api_errors
 from lobby.api.cross_origin import CrossOrigin
+from lobby.api.description import DescribedApi, operation_id
 from lobby.api.hot_route import HotRoute
 from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
@@ -44,13 +45,14 @@ _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
 def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     """The whole service. Opens its parts at start-up, and closes at the end what it opened."""
     the_lobby = lobby or open_lobby(settings)
-    app = FastAPI(
+    app = DescribedApi(
         title="Central Lobby",
         version="1",
         description="Petitions, letters to MPs, and who has signed the motion.",
         lifespan=_lifespan,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, TypeAdapter
 from sqlmodel import Session
 
 from lobby.api import public_answers
-from lobby.api.csv_answers import CSV
+from lobby.api.csv_answers import AS_CSV, CSV
 from lobby.api.public_answers import Kept, prebuilt
 from lobby.api.schemas.parliament_petition import (
     PageLinks,
@@ -157,11 +157,7 @@ async def list_parliament_petitions(
     return await public_answers.answer(request, _answers(request).pages, wanted)
 
 
-@router.get(
-    "/petitions.csv",
-    response_class=Response,
-    responses={200: {"content": {CSV: {"schema": {"type": "string"}}}}},
-)
+@router.get("/petitions.csv", response_class=Response, responses=AS_CSV)
 async def download_parliament_petitions(
     request: Request, state: ListState = ListState.ALL
 ) -> Response:
