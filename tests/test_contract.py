@@ -71,6 +71,12 @@ def test_every_call_has_a_name_of_its_own_for_clients_that_are_made_from_it(
 
 
 @only_once
+def test_no_two_schemas_have_one_name(document: Any) -> None:
+    """FastAPI would put their modules in front, and makers of clients stumble over that."""
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+@only_once
 def test_every_error_is_a_problem(document: Any) -> None:
     for call, operation in operations(document):
         errors = {status for status in operation["responses"] if status >= "400"}
