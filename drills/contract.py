@@ -46,7 +46,7 @@ from lobby.services import campaigns, demonstration, organisations, petitions
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.tokens import Purpose
 
-CASES = 10_000
+CASES = 12_000  # some calls have no input that does not fit: it comes to a tenth less
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
