@@ -54,6 +54,7 @@ drill: $(VENV)/.dev ## Kill worker and server while letters go and people sign, 
 	@$(BIN)/python -m drills
 	@$(BIN)/python -m drills.mails
 	@$(BIN)/python -m drills.signing
+	@$(BIN)/python -m drills.contract
 
 lock: ## Resolve the dependencies anew (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

@@ -15,9 +15,12 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import collector, worker
 from lobby.api import errors as api_errors
+from lobby.api.cross_origin import CrossOrigin
+from lobby.api.description import DescribedApi, operation_id
 from lobby.api.hot_route import HotRoute
 from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
+from lobby.api.parliament_petitions import ParliamentAnswers
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
 from lobby.services import keyed_signatures, signature_states
@@ -32,7 +35,16 @@ from lobby.web import errors as web_errors
 from lobby.web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
-API_PATHS = ("/v1/", "/livez", "/readyz", "/metrics", "/openapi.json", "/oembed")
+API_PATHS = (
+    "/v1/",
+    "/livez",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/constituencies.json",
+    "/oembed",
+)
+FILES_OF_PETITIONS = (".json", ".csv")  # as Parliament's own site names them: no page ends so
 PACKING = 6  # the highest, 9, takes three times as long for the last hundredth of the size
 LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
@@ -41,13 +53,14 @@ _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
 def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     """The whole service. Opens its parts at start-up, and closes at the end what it opened."""
     the_lobby = lobby or open_lobby(settings)
-    app = FastAPI(
+    app = DescribedApi(
         title="Central Lobby",
         version="1",
         description="Petitions, letters to MPs, and who has signed the motion.",
         lifespan=_lifespan,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
@@ -55,6 +68,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.in_flight = InFlight()
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
+    app.state.parliament_answers = ParliamentAnswers(the_lobby)
     app.include_router(api_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
@@ -62,6 +76,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=PACKING)
     app.add_middleware(HotRoute)
     app.add_middleware(Limits, settings=settings, keyring=the_lobby.keyring, answer=_answer_to)
+    app.add_middleware(CrossOrigin)
     app.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         app.add_exception_handler(kind, _answer_to)
@@ -125,6 +140,8 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
 
 async def _answer_to(request: Request, error: Exception) -> Response:
     """Problems for programs, pages for people."""
-    if request.url.path.startswith(API_PATHS):
+    path = request.url.path
+    is_file = path.startswith("/petitions") and path.endswith(FILES_OF_PETITIONS)
+    if is_file or path.startswith(API_PATHS):
         return await api_errors.problem(request, error)
     return await web_errors.page_problem(request, error)

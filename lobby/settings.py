@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import secrets
+from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
 _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|")
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+_CONTACT = re.compile(r"(mailto:[^\s@]+@|https://|tel:\+)[^\s@]+")
 # With a plus sign and a tag of 40 letters, the local part stays within its 64 characters.
 _BOUNCE_ADDRESS = re.compile(r"\w(?:[\w.-]{0,21}\w)?@[A-Za-z0-9.-]{1,253}", re.ASCII)
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -57,6 +59,8 @@ class Settings(BaseSettings):
     rate_limit_url: str = "memory"
     webhooks_to_loopback: bool = False
     embed_origins: str = ""
+    security_contact: str = ""
+    security_expires: date | None = None
 
     @field_validator("quiet_hours")
     @classmethod
@@ -117,6 +121,14 @@ class Settings(BaseSettings):
             raise ValueError("must be small letters, digits and hyphens, such as lobby2026")
         return value
 
+    @field_validator("security_contact")
+    @classmethod
+    def _can_be_reached(cls, value: str) -> str:
+        if value and not _CONTACT.fullmatch(value):
+            example = "must be an address such as mailto:security@lobby.example.org"
+            raise ValueError(f"{example} or https://lobby.example.org/security")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
@@ -135,6 +147,10 @@ class Settings(BaseSettings):
         if (self.dkim_key is None) != (not self.dkim_selector):
             raise ValueError(
                 "LOBBY_DKIM_KEY and LOBBY_DKIM_SELECTOR are set together or not at all"
+            )
+        if bool(self.security_contact) != (self.security_expires is not None):
+            raise ValueError(
+                "LOBBY_SECURITY_CONTACT and LOBBY_SECURITY_EXPIRES are set together or not at all"
             )
         self._check_bounces()
         if self.webhooks_to_loopback and not self.is_on_loopback:

@@ -1,13 +1,16 @@
 """The whole way in a real browser, without scripts, on a small phone."""
 
+import threading
 from collections.abc import Callable, Iterator
 from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from browsing import MARKS, PHONE, chromium, served
 from playwright.sync_api import Browser, Page
 from posting import uncertain
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
+from test_worked_examples import example
 
 from lobby.services import demonstration
 from lobby.services.lobby import Lobby
@@ -144,3 +147,65 @@ def test_no_page_scrolls_sideways_on_a_small_phone(
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     assert page.evaluate("document.scripts.length") == 0
     context.close()
+
+
+# ---- scripts in pages of other sites
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[str]:
+    """Another site: another port is another origin."""
+
+    class Blank(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Blank)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [("A supporter's page", "Morag Ferncastle 360"), ("An organiser's tool", "4 have signed")],
+)
+def test_the_examples_for_pages_run_in_a_page_of_another_site(
+    browser: Browser, address: str, elsewhere: str, section: str, told: str
+) -> None:
+    page = browser.new_page()
+    page.goto(elsewhere)
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    source = example(section, "js").replace("http://127.0.0.1:8000", address)
+    page.evaluate(f"async () => {{ {source} }}")
+    page.close()
+    assert said[-1].endswith(told), said
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_page_of_another_site_cannot_use_a_key(
+    browser: Browser, address: str, elsewhere: str
+) -> None:
+    page = browser.new_page()
+    page.goto(elsewhere)
+    reading = f"""async () => {{
+        const headers = {{ Authorization: "Bearer lobby_a_b" }};
+        try {{
+            return (await fetch("{address}/v1/campaigns", {{ headers }})).status;
+        }} catch (error) {{
+            return error.name;
+        }}
+    }}"""
+    assert page.evaluate(reading) == "TypeError"
+    page.close()

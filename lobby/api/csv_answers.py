@@ -1,10 +1,14 @@
 """CSV files to download, and when they are asked for."""
 
+from typing import Any
+
 from fastapi import Request, Response
 
 from lobby.api.caching import keepable_bytes
 
 CSV = "text/csv"
+# What OpenAPI says of an answer that is CSV, or can be.
+AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 
 
 def wants_csv(request: Request) -> bool:

@@ -44,7 +44,11 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     return Ready(outbox_oldest_due_seconds=age.total_seconds())
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 def metrics(session: ReadSession, now: Now) -> Response:
     """Figures for Prometheus; no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():

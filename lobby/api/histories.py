@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from lobby.api.caching import MEDIA_TYPE, keepable_bytes
-from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
+from lobby.api.csv_answers import AS_CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.schemas.history import HistoryAnswer, history_answer, history_csv
 from lobby.services import campaigns, histories
@@ -36,7 +36,7 @@ TheHistory = Annotated[History, Depends(_history)]
 @router.get(
     "/campaigns/{slug}/tally/history",
     response_model=HistoryAnswer,
-    responses={200: {"content": {CSV: {}}}},
+    responses=AS_CSV,
 )
 def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """How signatories, signatures and letters grew, and what happened to the motion and was noted
@@ -48,7 +48,7 @@ def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) ->
     return keepable_bytes(request, content.encode(), marked=marked.encode(), media_type=MEDIA_TYPE)
 
 
-@router.get("/campaigns/{slug}/tally/history.csv", response_class=Response)
+@router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
 def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
     """The points of the history as CSV, with the same query."""
     return _csv(request, slug, history, now)

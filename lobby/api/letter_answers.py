@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from lobby.api.csv_answers import keepable_csv, wants_csv
+from lobby.api.csv_answers import AS_CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
 from lobby.api.schemas.letter_answer import (
     AnswersAnswer,
@@ -37,7 +37,7 @@ def give(
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))
 
 
-@router.get("/campaigns/{slug}/answers", response_model=AnswersAnswer)
+@router.get("/campaigns/{slug}/answers", response_model=AnswersAnswer, responses=AS_CSV)
 def read_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> AnswersAnswer | Response:
@@ -47,7 +47,7 @@ def read_answers(
     return _csv(request, slug, rows) if wants_csv(request) else answers_answer(rows)
 
 
-@router.get("/campaigns/{slug}/answers.csv", response_class=Response)
+@router.get("/campaigns/{slug}/answers.csv", response_class=Response, responses=AS_CSV)
 def download_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> Response:

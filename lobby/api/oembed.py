@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from lobby.api.atom import fit_for_xml
 from lobby.api.dependencies import TheLobby
 from lobby.api.schemas.fields import Answer
+from lobby.api.schemas.problem import problems
 from lobby.services.embeds import Embed, Place
 from lobby.services.errors import NotFound
 
@@ -50,7 +51,10 @@ class Room:
 @router.get(
     "/oembed",
     response_model=OEmbedAnswer,
-    responses={200: {"content": {"text/xml": {}}}, 501: {"description": "Unknown format"}},
+    responses={
+        200: {"content": {"text/xml": {"schema": {"type": "string"}}}},
+        501: {"description": "Another format", "content": problems()[404]["content"]},
+    },
 )
 def read_oembed(
     request: Request,

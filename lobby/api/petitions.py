@@ -53,7 +53,10 @@ def create_petition(
 def change_petition(
     slug: Slug, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> PetitionAnswer:
-    """Change what is given. Needs a key with `campaigns:write`; another's petition is a 404."""
+    """Change what is given of a petition.
+
+    Needs a key with `campaigns:write`; another's petition is a 404.
+    """
     petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
     values = changes(body, keep={"goal", "closes_at"})
     petitions.update(session, petition, values=values, now=now)

@@ -18,11 +18,11 @@ from lobby.api.dependencies import (
 from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.post_room import (
-    PostAnswer,
+    CampaignPostAnswer,
     PostedLetterAnswer,
     SettledAnswer,
     Settlement,
-    post_answer,
+    campaign_post_answer,
     posted_answer,
 )
 from lobby.models import Campaign, LetterState
@@ -35,7 +35,7 @@ router = APIRouter(tags=["letters"])
 @router.get("/campaigns/{slug}/post")
 def read_post(
     slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
-) -> PostAnswer:
+) -> CampaignPostAnswer:
     """How many letters wait, went and were refused, which members' addresses are dead, and how the
     mail server does that takes our letters. Needs a key with `letters:read`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -66,7 +66,7 @@ def list_letters(
 @router.post("/campaigns/{slug}/post/pause")
 def pause(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
-) -> PostAnswer:
+) -> CampaignPostAnswer:
     """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     post_room.pause(session, campaign, now=now)
@@ -76,7 +76,7 @@ def pause(
 @router.post("/campaigns/{slug}/post/resume")
 def resume(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
-) -> PostAnswer:
+) -> CampaignPostAnswer:
     """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     post_room.resume(session, campaign, pace=lobby.pace, now=now)
@@ -130,8 +130,10 @@ def settle(
     return once.answer(note, status=200)
 
 
-def _answer(session: Session, campaign: Campaign, lobby: Lobby, now: datetime) -> PostAnswer:
-    return post_answer(
+def _answer(
+    session: Session, campaign: Campaign, lobby: Lobby, now: datetime
+) -> CampaignPostAnswer:
+    return campaign_post_answer(
         post_room.view(session, campaign),
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
         relay=relays.view(session, lobby.courier.relay, now=now),

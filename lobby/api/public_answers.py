@@ -51,15 +51,24 @@ class Kept:
     content: bytes
     packed: bytes | None
     tag: str
+    media_type: str = caching.MEDIA_TYPE
 
     @classmethod
     def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "Kept":
         """`but` are fields that only tell the time of the answer."""
         content = answer.model_dump_json().encode()
         marked = answer.model_dump_json(exclude=but).encode() if but else content
+        return cls.of_bytes(content, marked=marked)
+
+    @classmethod
+    def of_bytes(
+        cls, content: bytes, *, marked: bytes | None = None, media_type: str = caching.MEDIA_TYPE
+    ) -> "Kept":
+        """`marked` is what makes it another answer, where that is not all of it."""
         is_large = len(content) >= WORTH_PACKING
         packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
-        return cls(content, packed, caching.tag_of(marked))
+        tag = caching.tag_of(content if marked is None else marked)
+        return cls(content, packed, tag, media_type)
 
     def response(self, request: Request) -> Response:
         """For a client that may have it already, and may take it packed."""
@@ -70,8 +79,29 @@ class Kept:
             return Response(status_code=304, headers=headers)
         if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
             packed = headers | {"Content-Encoding": "gzip"}
-            return Response(self.packed, media_type=caching.MEDIA_TYPE, headers=packed)
-        return Response(self.content, media_type=caching.MEDIA_TYPE, headers=headers)
+            return Response(self.packed, media_type=self.media_type, headers=packed)
+        return Response(self.content, media_type=self.media_type, headers=headers)
+
+
+def prebuilt(
+    lobby: Lobby,
+    build: Callable[[Session, Key], Value],
+    *,
+    version: Callable[[], int] | None = None,
+    most_keys: int = MOST_KEYS,
+) -> Prebuilt[Key, Value]:
+    """Values that are read from the database, each in a session of its own."""
+
+    def within(key: Key) -> Value:
+        with lobby.database.read() as session:
+            return build(session, key)
+
+    return Prebuilt(
+        within,
+        version=version or lobby.database.read_version,
+        clock=lobby.clock,
+        most_keys=most_keys,
+    )
 
 
 class PublicAnswers:
@@ -79,35 +109,15 @@ class PublicAnswers:
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self.campaigns = self._prebuilt(self._campaign)
-        self.petitions = self._prebuilt(self._petition)
-        self.tallies = self._prebuilt(self._tally, most_keys=MOST_TALLIES)
-        self.embeds = self._prebuilt(self._embed)
+        self.campaigns = prebuilt(lobby, self._campaign)
+        self.petitions = prebuilt(lobby, self._petition)
+        self.tallies = prebuilt(lobby, self._tally, most_keys=MOST_TALLIES)
+        self.embeds = prebuilt(lobby, self._embed)
         # Without counts, these stay as they are however many people confirm.
         but_counts = lobby.database.read_version_but_counts
-        self.signed = self._prebuilt(self._signed, version=but_counts)
-        self.confirmed = self._prebuilt(self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
-        self.house = self._prebuilt(self._house, version=but_counts)
-
-    def _prebuilt(
-        self,
-        build: Callable[[Session, Key], Value],
-        *,
-        version: Callable[[], int] | None = None,
-        most_keys: int = MOST_KEYS,
-    ) -> Prebuilt[Key, Value]:
-        database = self._lobby.database
-
-        def within(key: Key) -> Value:
-            with database.read() as session:
-                return build(session, key)
-
-        return Prebuilt(
-            within,
-            version=version or database.read_version,
-            clock=self._lobby.clock,
-            most_keys=most_keys,
-        )
+        self.signed = prebuilt(lobby, self._signed, version=but_counts)
+        self.confirmed = prebuilt(lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
+        self.house = prebuilt(lobby, self._house, version=but_counts)
 
     def _campaign(self, session: Session, slug: str) -> Kept:
         campaign = campaigns.public(session, slug)
@@ -152,9 +162,9 @@ class PublicAnswers:
         }
 
 
-async def answer(request: Request, prebuilt: Prebuilt[str, Kept], slug: str) -> Response:
+async def answer(request: Request, answers: Prebuilt[Key, Kept], key: Key) -> Response:
     """A prebuilt answer; what has to be built is built beside the event loop."""
-    kept = prebuilt.at_hand(slug)
+    kept = answers.at_hand(key)
     if kept is None:
-        kept = await run_in_threadpool(prebuilt.get, slug)
+        kept = await run_in_threadpool(answers.get, key)
     return kept.response(request)

@@ -83,7 +83,10 @@ def list_replies(
 def change_reply(
     reply_id: UUID, body: ReplyChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> ReplyAnswer:
-    """Change what is given. Needs a key with `campaigns:write`; another's reply is a 404."""
+    """Change what is given of a reply.
+
+    Needs a key with `campaigns:write`; another's reply is a 404.
+    """
     view = member_replies.change(
         session,
         reply_id,

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from lobby.api import (
     bulk,
+    campaign_feeds,
     campaign_motions,
     campaigns,
     exports,
@@ -15,6 +16,7 @@ from lobby.api import (
     members,
     motions,
     oembed,
+    parliament_petitions,
     petitions,
     post_room,
     postcodes,
@@ -54,7 +56,8 @@ for part in (
     webhooks,
     webhook_deliveries,
     webhook_hooks,
+    campaign_feeds,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
-router.include_router(health.router, responses=problems())
-router.include_router(oembed.router, responses=problems())
+for part in (health, oembed, parliament_petitions):
+    router.include_router(part.router, responses=problems())

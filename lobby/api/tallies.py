@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from lobby.api import public_answers
 from lobby.api.caching import keepable, keepable_bytes
-from lobby.api.csv_answers import CSV, keepable_csv, wants_csv
+from lobby.api.csv_answers import AS_CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.downloads import MEDIA_TYPES, described
 from lobby.api.schemas.tally import TallyAnswer, tally_answer
@@ -61,7 +61,7 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
 @router.get(
     "/campaigns/{slug}/tally",
     response_model=TallyAnswer,
-    responses={200: {"content": {CSV: {}}}},
+    responses=AS_CSV,
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
@@ -71,7 +71,7 @@ async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
 
 
-@router.get("/campaigns/{slug}/tally.csv", response_class=Response)
+@router.get("/campaigns/{slug}/tally.csv", response_class=Response, responses=AS_CSV)
 def download_tally(
     slug: Slug,
     request: Request,
@@ -104,7 +104,7 @@ def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -
     return keepable(request, answer, but={"as_of"})
 
 
-@router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response)
+@router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response, responses=AS_CSV)
 def download_summary(
     slug: Slug,
     request: Request,

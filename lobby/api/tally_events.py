@@ -37,7 +37,7 @@ def list_events(
 @router.get(
     "/campaigns/{slug}/tally/events.atom",
     response_class=Response,
-    responses={200: {"content": {atom.MEDIA_TYPE: {}}}},
+    responses={200: {"content": {atom.MEDIA_TYPE: {"schema": {"type": "string"}}}}},
 )
 def read_feed(
     slug: Slug, request: Request, session: ReadSession, now: Now, lobby: TheLobby

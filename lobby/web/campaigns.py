@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from lobby.api.dependencies import Now, ReadSession, Slug
+from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.services import campaign_views, campaigns
 from lobby.web.dependencies import Viewer
 from lobby.web.forms import Form
@@ -24,12 +24,20 @@ def home(session: ReadSession, now: Now, after: UUID | None = None) -> Response:
 
 
 @router.get("/campaigns/{slug}")
-def campaign(slug: Slug, session: ReadSession, now: Now, viewer: Viewer) -> Response:
+def campaign(
+    slug: Slug, session: ReadSession, now: Now, viewer: Viewer, lobby: TheLobby
+) -> Response:
     """One campaign; its first open petition can be signed right here."""
     found = campaigns.public(session, slug, viewer=viewer)
     view = campaign_views.of_campaign(session, found, now=now)
     first = next((petition for petition in view.petitions if petition.is_open), None)
     others = [petition for petition in view.petitions if petition is not first]
     return page(
-        "campaign.html", session, view=view, petition_view=first, others=others, form=Form()
+        "campaign.html",
+        session,
+        view=view,
+        petition_view=first,
+        others=others,
+        form=Form(),
+        base_url=lobby.settings.base_url,
     )

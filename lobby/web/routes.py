@@ -16,6 +16,7 @@ from lobby.web import (
     preferences,
     signatures,
     tallies,
+    well_known,
 )
 
 router = APIRouter(include_in_schema=False)
@@ -33,5 +34,6 @@ for noun in (
     dev_mail,
     embeds,
     embed_builder,
+    well_known,
 ):
     router.include_router(noun.router)

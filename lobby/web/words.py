@@ -1,6 +1,7 @@
 """How values read on a page: choices in words, counts with separators, times in London."""
 
 import re
+import textwrap
 from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
@@ -13,6 +14,7 @@ from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
+LONGEST_LINE = 200  # what search engines and messengers show of a description
 
 STANDINGS = {
     Standing.SIGNED: "Signed",
@@ -139,6 +141,11 @@ def day(value: date) -> str:
     return times.day(value)
 
 
+def in_one_line(text: str) -> str:
+    """The beginning of a text, for where there is no room for more."""
+    return textwrap.shorten(text, LONGEST_LINE, placeholder=" …").strip()
+
+
 def paragraphs(text: str) -> list[str]:
     """The parts of a text between empty lines."""
     return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
@@ -186,6 +193,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "moment": moment,
     "day": day,
     "paragraphs": paragraphs,
+    "in_one_line": in_one_line,
     "linked": linked,
     "field_name": field_name,
     "standing": STANDINGS.__getitem__,

@@ -38,7 +38,7 @@ class RelayAnswer(Answer):
     error: str | None
 
 
-class PostAnswer(Answer):
+class CampaignPostAnswer(Answer):
     """Letters by state. `next_at` and `last_at`: when those that wait are to go; null where none
     waits or the post is paused. `deferred` are those of the queued ones that were
     put off, `bounced` those of the rejected ones that came back after the relay had taken them."""
@@ -92,10 +92,12 @@ class SettledAnswer(Answer):
     status: LetterState
 
 
-def post_answer(view: PostView, *, dead: Sequence[AddressToCheck], relay: RelayView) -> PostAnswer:
+def campaign_post_answer(
+    view: PostView, *, dead: Sequence[AddressToCheck], relay: RelayView
+) -> CampaignPostAnswer:
     """From the view of a campaign's post, the dead addresses it met, and its relay's."""
     counts = {state.value: count for state, count in view.counts.items()}
-    return PostAnswer(
+    return CampaignPostAnswer(
         is_paused=view.paused_at is not None,
         paused_at=view.paused_at,
         pending=counts["pending"],

@@ -1,0 +1,69 @@
+"""The worked examples of docs/api.md, against a live server: as they stand but for its address."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from sqlmodel import func, select
+
+from drills.contract import Service, serving
+from lobby.models import Signature
+from lobby.services.lobby import Lobby
+from lobby.settings import ROOT
+
+SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
+
+
+def example(section: str, language: str) -> str:
+    """The example of a section in a language: each has one."""
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    (part,) = re.findall(rf"^### {re.escape(section)}\n(.+?)^#", text, re.MULTILINE | re.DOTALL)
+    (found,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
+    return str(found)
+
+
+@pytest.fixture
+def service(lobby: Lobby) -> Iterator[Service]:
+    with serving(lobby) as service:
+        yield service
+
+
+def signatures(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(select(func.count()).select_from(Signature)).one()
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("language", ["sh", "python", "js"])
+def test_each_kind_of_user_has_an_example_in_each_language(section: str, language: str) -> None:
+    assert "http://127.0.0.1:8000" in example(section, language)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("section", "told", "signed"),
+    [
+        ("A supporter's page", "Morag Ferncastle", 1),
+        ("An organiser's tool", "have signed", 0),
+        ("A partner", "1 taken in", 1),
+    ],
+)
+def test_the_examples_in_python_do_what_they_say(
+    service: Service, lobby: Lobby, section: str, told: str, signed: int
+) -> None:
+    before = signatures(lobby)
+    source = example(section, "python").replace("http://127.0.0.1:8000", service.url)
+    ran = subprocess.run(
+        [sys.executable, "-c", source],
+        env=os.environ | {"KEY": service.key},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert told in ran.stdout
+    assert signatures(lobby) == before + signed
