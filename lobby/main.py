@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import collector, worker
+from lobby.api import description
 from lobby.api import errors as api_errors
 from lobby.api.cross_origin import CrossOrigin
 from lobby.api.description import DescribedApi, operation_id
@@ -60,6 +61,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
+        openapi_url=None,  # `description` serves it, made once
         generate_unique_id_function=operation_id,
     )
     app.state.lobby = the_lobby
@@ -70,6 +72,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.public_answers = PublicAnswers(the_lobby)
     app.state.parliament_answers = ParliamentAnswers(the_lobby)
     app.include_router(api_router)
+    app.include_router(description.router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Guard, largest_body=LARGEST_BODY)

@@ -14,7 +14,7 @@ from support import CAMPAIGN, PETITION, START, Clock
 from test_tally_events import ATOM, words_in
 
 from lobby.models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
-from lobby.services import campaigns, petitions
+from lobby.services import campaigns, checks, petitions
 from lobby.services.lobby import Lobby
 from lobby.settings import Settings
 
@@ -205,6 +205,20 @@ def test_whom_to_tell_of_a_hole_is_said_until_it_expires(
     ]
     clock.advance(days=2)
     assert client.get(place).status_code == 404
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_contact_that_is_about_to_expire_is_found(lobby: Lobby) -> None:
+    def found() -> list[str]:
+        return [each.text for each in checks.run(lobby) if "security.txt" in each.text]
+
+    assert found() == []
+    lobby.settings.security_contact = "mailto:security@lobby.example.org"
+    lobby.settings.security_expires = date(2026, 9, 1)
+    assert found() == []
+    lobby.settings.security_expires = date(2026, 7, 20)
+    (notice,) = found()
+    assert "20 July 2026" in notice
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,14 @@ def test_every_call_has_a_docstring(client: TestClient) -> None:
             assert inspect.getdoc(route.endpoint), context.path
 
 
+@only_once
+def test_a_document_that_has_not_changed_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/openapi.json")
+    assert (first.headers["content-type"], first.headers["content-encoding"]) == (JSON, "gzip")
+    again = client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 # ---- asked
 
 

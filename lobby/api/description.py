@@ -12,12 +12,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from lobby.api.dependencies import caller_of
+from lobby.api.public_answers import Kept
 from lobby.api.schemas.problem import MEDIA_TYPE, Problem
 
+ADDRESS = "/openapi.json"
 SCHEME = "key"
 EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
@@ -45,6 +48,19 @@ _KEY = {
     "description": "A key of an organisation, made with `lobby key create`, for some scopes.",
 }
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
+
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get(ADDRESS)
+async def read_document(request: Request) -> Response:
+    """The document, made and packed once: that takes a good part of a second."""
+    state = request.app.state
+    if getattr(state, "document", None) is None:
+        state.document = await run_in_threadpool(_kept, request.app)
+    kept: Kept = state.document
+    return kept.response(request)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -85,6 +101,10 @@ class DescribedApi(FastAPI):
         schemas["Problem"] = problem
         document["components"]["securitySchemes"] = {SCHEME: _KEY}
         document["tags"] = [{"name": name, "description": TAGS[name]} for name in TAGS]
+
+
+def _kept(app: FastAPI) -> Kept:
+    return Kept.of_bytes(json.dumps(app.openapi(), ensure_ascii=False).encode())
 
 
 def _add_words(operation: dict[str, Any]) -> None:

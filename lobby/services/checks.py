@@ -3,7 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from dns.resolver import Resolver
 from sqlmodel import Session
@@ -16,6 +16,7 @@ from lobby.services import (
     mail_domain,
     recounts,
     relays,
+    times,
     webhook_deliveries,
     webhook_http,
     webhooks,
@@ -28,6 +29,7 @@ from lobby.services.lobby import Lobby
 # Before it, two connections that reset the WAL at once could corrupt it.
 SAFE_SQLITE = (3, 51, 3)
 MAILDIR = ("new", "cur")
+NOTICE = timedelta(days=30)
 
 
 def run(
@@ -50,7 +52,7 @@ def run(
         findings += _parliament(session, lobby.clock())
         findings += _post(session, lobby)
         findings += _webhooks(session)
-    return findings + _returned_mail(lobby)
+    return findings + _returned_mail(lobby) + _contact(lobby)
 
 
 def _schema(lobby: Lobby) -> list[Finding]:
@@ -74,6 +76,18 @@ def _sqlite(lobby: Lobby) -> list[Finding]:
     text = (
         f"SQLite {sqlite3.sqlite_version} can corrupt a WAL that two connections reset at once; "
         "this program never lets readers do it, 3.51.3 or newer cannot."
+    )
+    return [Finding(text, is_trouble=False)]
+
+
+def _contact(lobby: Lobby) -> list[Finding]:
+    """Where holes are to be told, and until when that is good."""
+    expires = lobby.settings.security_expires
+    if expires is None or expires > (lobby.clock() + NOTICE).date():
+        return []
+    text = (
+        f"/.well-known/security.txt is good until {times.day(expires)}: look at "
+        "LOBBY_SECURITY_CONTACT, and set LOBBY_SECURITY_EXPIRES anew."
     )
     return [Finding(text, is_trouble=False)]
 
