@@ -14,7 +14,7 @@ import pytest
 from browsing import MARKS, PHONE, chromium, served
 from embedding import EMBED, PARTNER, add_partner, newest_signature
 from pages import close_campaign, confirmed_count
-from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, Route, expect
 from support import CAN_SIGN, PETITION, token_in
 
 from lobby.models import CampaignStatus
@@ -22,7 +22,10 @@ from lobby.services.lobby import Lobby
 
 pytestmark = MARKS
 # What a page with a strict policy has to allow, and nothing more.
-STRICT = "default-src 'none'; script-src {0} 'sha256-{1}'; frame-src {0}"
+STRICT = (
+    "default-src 'none'; script-src {0} 'sha256-{1}'; frame-src {0}; "
+    "require-trusted-types-for 'script'"
+)
 # Notes what the element says, in the page around it.
 LISTENING = (
     "window.heard = [];"
@@ -283,7 +286,7 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
     expect(frame_of(page).get_by_label("Your name")).to_be_visible()
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
     assert [heard[0] for heard in page.evaluate("heard")] == ["lobby:ready"]
-    assert [complaint for complaint in complaints if "Policy" in complaint] == []
+    assert [each for each in complaints if "Policy" in each or "TrustedHTML" in each] == []
 
 
 def add_frame(page: Page, address: str) -> Frame:
@@ -315,6 +318,45 @@ def test_the_element_believes_nobody_but_its_own_frame(
     assert page.evaluate("heard.map(([type]) => type)") == ["lobby:ready"]
 
 
+def test_the_element_believes_its_frame_no_more_when_that_has_gone_elsewhere(
+    page: Page, site: Site, service: str, lobby: Lobby
+) -> None:
+    add_partner(lobby, site.origin)
+    site.pages["/stranger"] = (
+        "<!doctype html><p>Not the form<script>"
+        "for (const lobby of ['height', 'signed']) parent.postMessage({ lobby, height: 7 }, '*');"
+        "</script>"
+    )
+    page.goto(site.put(element(service), service))
+    is_ready(page)
+    tall = height_of(page)
+    page.evaluate(
+        "document.querySelector('lobby-petition').shadowRoot.querySelector('iframe')"
+        ".contentWindow.location = '/stranger'"
+    )
+    frame_of(page).get_by_text("Not the form").wait_for()
+    page.wait_for_timeout(300)
+    assert height_of(page) == tall
+    assert page.evaluate("heard.map(([type]) => type)") == ["lobby:ready"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_frame_is_silent_on_a_site_that_its_policy_would_have_kept_away(
+    page: Page, site: Site, service: str, lobby: Lobby
+) -> None:
+    def without_policy(route: Route) -> None:
+        answer = route.fetch()
+        headers = {k: v for k, v in answer.headers.items() if k != "content-security-policy"}
+        route.fulfill(response=answer, headers=headers)
+
+    add_partner(lobby, "https://elsewhere.example.org")
+    page.route("**/embed/**", without_policy)
+    page.goto(site.put(element(service), service))
+    frame_of(page).locator("form").wait_for(state="attached")
+    expect(page.locator("lobby-petition iframe")).to_have_css("display", "none")
+    assert page.evaluate("heard") == []
+
+
 def test_the_frame_answers_nobody_but_the_page_around_it(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
@@ -323,12 +365,12 @@ def test_the_frame_answers_nobody_but_the_page_around_it(
     page.goto(site.origin)
     add_frame(page, f"{service}{EMBED}?partner={PARTNER}")
     stranger = add_frame(page, f"{site.origin}/stranger")
-    for asking, whom in ((page, "frames[0]"), (stranger, "parent.frames[0]")):
-        asking.evaluate("got = []; addEventListener('message', ({ data }) => got.push(data.lobby))")
-        asking.evaluate(f"{whom}.postMessage('lobby:hello', '*')")
-    page.wait_for_function("got.length > 0")
-    assert page.evaluate("got[0]") == "height"
-    assert stranger.evaluate("got") == []
+    page.evaluate("got = []; addEventListener('message', ({ data }) => got.push(data.lobby))")
+    stranger.evaluate("parent.frames[0].postMessage('lobby:hello', '*')")
+    page.wait_for_timeout(300)
+    assert page.evaluate("got") == []
+    page.evaluate("frames[0].postMessage('lobby:hello', '*')")
+    page.wait_for_function("got.includes('height')")
 
 
 def test_the_keyboard_goes_through_the_frame_and_out_again(
@@ -391,6 +433,42 @@ def test_an_element_without_a_petition_says_so_and_keeps_its_link(
     page.wait_for_function("!!customElements.get('lobby-petition')")
     assert page.get_by_role("link", name="Sign here").is_visible()
     assert "<lobby-petition> needs the attribute petition." in complaints
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
+    page: Page, site: Site, service: str, lobby: Lobby
+) -> None:
+    add_partner(lobby, site.origin)
+    page.set_viewport_size(PHONE)
+    story = '<div style="height: 1500px">Our story</div>'
+    page.goto(site.put(f"{story}{element(service)}{story}", service))
+    page.locator("lobby-petition").scroll_into_view_if_needed()
+    is_ready(page)
+    frame = frame_of(page)
+    frame.get_by_role("button", name="Sign the petition").click()
+    expect(frame.get_by_text("There is a problem")).to_be_in_viewport()
+    fill_in(page)
+    frame.get_by_role("button", name="Sign the petition").click()
+    expect(frame.get_by_role("heading", name="Check your e-mail")).to_be_in_viewport()
+    page.wait_for_function(
+        "document.querySelector('lobby-petition').getBoundingClientRect().y >= 0"
+    )
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_form_is_light_where_its_visitor_likes_dark_pages(
+    page: Page, site: Site, service: str, lobby: Lobby
+) -> None:
+    add_partner(lobby, site.origin)
+    page.emulate_media(color_scheme="dark")
+    page.goto(site.put(element(service), service))
+    is_ready(page)
+    body = frame_of(page).locator("body")
+    expect(body).to_have_css("background-color", "rgb(255, 255, 255)")
+    page.goto(f"{service}/petitions/{PETITION}")
+    expect(page.locator("body")).not_to_have_css("background-color", "rgb(255, 255, 255)")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -40,7 +40,7 @@ class SignFields(BaseModel):
 
 @router.get("/petitions/{slug}")
 def petition(
-    slug: Slug, session: ReadSession, lobby: TheLobby, now: Now, viewer: Viewer
+    slug: Slug, session: ReadSession, now: Now, viewer: Viewer, lobby: TheLobby
 ) -> Response:
     """One petition, with its form."""
     found = petitions.public(session, slug, viewer=viewer)

@@ -64,10 +64,8 @@
 
     #greet() {
       this.#frame.contentWindow.postMessage("lobby:hello", origin);
-      if (!this.#isReady)
-        this.#timer = setTimeout(() => (this.#frame.style.display = "none"), PATIENCE);
-      // After the form was sent, a shorter page begins above what is seen.
-      else if (this.getBoundingClientRect().top < 0) this.scrollIntoView();
+      if (this.#isReady) return;
+      this.#timer = setTimeout(() => (this.#frame.style.display = "none"), PATIENCE);
     }
 
     #grow(height) {
