@@ -45,6 +45,9 @@ from lobby.models import (
     ReplyKind,
     Scope,
     Signature,
+    Supporter,
+    Tag,
+    Tagging,
     Wording,
 )
 from lobby.services import database, idempotency
@@ -345,6 +348,17 @@ def add_a_partners_key(session: Session, now: datetime) -> None:
     session.add(ApiKeyPetition(api_key_id=key.id, petition_id=petition.id))
 
 
+def add_a_tag(session: Session, now: datetime) -> None:
+    """A tag on a supporter."""
+    supporter = session.exec(select(Supporter)).first()
+    assert supporter is not None
+    supporter.changed_at = now
+    tag = Tag(organisation_id=supporter.organisation_id, name="volunteer", created_at=now)
+    session.add(tag)
+    session.flush()
+    session.add(Tagging(tag_id=tag.id, supporter_id=supporter.id, created_at=now))
+
+
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         add_a_partners_key(session, lobby.clock())
@@ -353,6 +367,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")
         idempotency.keep(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
+        add_a_tag(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"

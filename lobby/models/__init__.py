@@ -41,6 +41,7 @@ from lobby.models.relay import DeadAddress, Relay
 from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
+from lobby.models.tag import Tag, Tagging
 
 __all__ = [
     "ApiKey",
@@ -96,5 +97,7 @@ __all__ = [
     "Signature",
     "SignatureState",
     "Supporter",
+    "Tag",
+    "Tagging",
     "Wording",
 ]
