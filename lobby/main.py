@@ -15,6 +15,10 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from lobby import collector, worker
 from lobby.api import errors as api_errors
+from lobby.api.action_network import errors as action_network_errors
+from lobby.api.action_network.places import is_dialect
+from lobby.api.action_network.routes import router as action_network_router
+from lobby.api.action_network.slashes import Slashes
 from lobby.api.hot_route import HotRoute
 from lobby.api.limiting import Limits
 from lobby.api.middleware import Guard, Watch
@@ -56,8 +60,10 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
     app.include_router(api_router)
+    app.include_router(action_network_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Slashes)
     app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=PACKING)
     app.add_middleware(HotRoute)
@@ -130,6 +136,8 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
 
 async def _answer_to(request: Request, error: Exception) -> Response:
     """Problems for programs, pages for people."""
+    if is_dialect(request.url.path):
+        return await action_network_errors.problem(request, error)
     if request.url.path.startswith(API_PATHS):
         return await api_errors.problem(request, error)
     return await web_errors.page_problem(request, error)

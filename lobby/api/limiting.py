@@ -15,6 +15,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobby.api import errors
+from lobby.api.action_network.dependencies import caller_of as token_caller_of
+from lobby.api.action_network.places import TOKEN, is_dialect
 from lobby.api.dependencies import caller_of
 from lobby.services.errors import Limited
 from lobby.services.lobby import utc_now
@@ -52,16 +54,25 @@ class Limits:
         return await refusal(scope, receive, telling)
 
     async def _counted(self, request: Request) -> tuple[RateLimit | None, str | None]:
-        header = request.headers.get("Authorization")
-        if header is not None and await run_in_threadpool(_has_key, request):
-            return self._key, hashlib.sha256(header.encode()).hexdigest()
+        key = _key_in(request)
+        if key is not None and await run_in_threadpool(_has_key, request):
+            return self._key, hashlib.sha256(key.encode()).hexdigest()
         client = request.client  # a socket of this machine has none
         return self._address, network_of(client.host) if client else None
 
 
+def _key_in(request: Request) -> str | None:
+    """The same for the same key, whichever header has it."""
+    if is_dialect(request.url.path):
+        token = request.headers.get(TOKEN)
+        return None if token is None else f"Bearer {token.strip()}"
+    return request.headers.get("Authorization")
+
+
 def _has_key(request: Request) -> bool:
+    find = token_caller_of if is_dialect(request.url.path) else caller_of
     try:
-        return caller_of(request, request.app.state.lobby) is not None
+        return find(request, request.app.state.lobby) is not None
     except errors.KNOWN:  # whoever needs the key says what is wrong with it
         return False
 
