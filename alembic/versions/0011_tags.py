@@ -17,7 +17,7 @@ def upgrade() -> None:
         sa.Column("organisation_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name="ck_tag_name"),
+        sa.CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
         sa.ForeignKeyConstraint(
             ["organisation_id"], ["organisation.id"], name="fk_tag_organisation_id_organisation"
         ),
