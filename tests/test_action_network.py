@@ -30,6 +30,7 @@ from sqlmodel import col, func, select
 from support import CAN_SIGN, PETITION, Clock, token_in
 from test_system import scopes_in
 
+from lobby.api.action_network import nothing_here
 from lobby.main import create_app
 from lobby.models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
 from lobby.services.lobby import Lobby
@@ -266,11 +267,21 @@ def test_a_petition_has_its_creator_in_the_form_of_a_person(
 def test_unknown_paths_and_methods_are_told_in_the_dialect(
     client: TestClient, reader: Headers
 ) -> None:
-    assert_error(client.get(f"{V2}/fundraising_pages", headers=reader), 404)
+    assert_error(client.get(f"{V2}/unicorns", headers=reader), 404)
     assert_error(client.get(f"{V2}/petitions/{PETITION}", headers=reader), 404, "petition")
     assert_error(client.delete(f"{V2}/petitions", headers=reader), 405)
     assert_error(client.get(f"{V2}/people/{uuid4()}", headers=reader), 404, "person")
     assert_error(client.get(f"{V2}/tags/{uuid4()}", headers=reader), 404, "tag")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_what_nobody_has_here_is_an_empty_page(client: TestClient, poster: Headers) -> None:
+    for name in nothing_here.NAMES:
+        answer = client.get(f"{V2}/{name}", headers=poster, params={"per_page": 1})
+        assert answer.status_code == 200
+        assert answer.json()["_embedded"] == {f"osdi:{name}": []}
+        assert "next" not in answer.json()["_links"]
+        assert_error(client.post(f"{V2}/{name}", headers=poster, json={}), 405)
 
 
 # ---- filters

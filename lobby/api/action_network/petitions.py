@@ -1,7 +1,6 @@
 """Petitions of the dialect: an organisation's own."""
 
 from fastapi import APIRouter, Request
-from pydantic import Field
 
 from lobby.api.action_network.bodies import Body
 from lobby.api.action_network.dependencies import CampaignsWriter, Member
@@ -12,15 +11,15 @@ from lobby.api.action_network.schemas.petition import petition_answer
 from lobby.api.action_network.schemas.reading import Part, parsed
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.fields import Line200, Text
-from lobby.services import own_pages, petitions
+from lobby.services import own_pages, petitions, texts
 
 router = APIRouter()
 
 
 class TargetIn(Part):
-    """To whom a petition is addressed."""
+    """One of those to whom a petition is addressed."""
 
-    name: Line200
+    name: str
 
 
 class PetitionIn(Part):
@@ -28,7 +27,19 @@ class PetitionIn(Part):
 
     title: Line200 | None = None
     description: Text | None = None
-    target: list[TargetIn] | None = Field(default=None, min_length=1, max_length=1)
+    target: list[TargetIn] | str | None = None
+
+    def values(self) -> dict[str, str]:
+        """As the services take them."""
+        given = {"action": self.title, "background": self.description, "addressed_to": self._to}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def _to(self) -> str | None:
+        if not self.target:
+            return None
+        names = [self.target] if isinstance(self.target, str) else [to.name for to in self.target]
+        return texts.line(", ".join(names), "target", longest=200)
 
 
 @router.get("/petitions")
@@ -71,14 +82,5 @@ def change_petition(
     """Change title, description and target. Needs `campaigns:write` too."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
     found = own_pages.petition(session, place, organisation_id=owner)
-    petitions.update(session, found.petition, values=_values(parsed(PetitionIn, body)), now=now)
+    petitions.update(session, found.petition, values=parsed(PetitionIn, body).values(), now=now)
     return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
-
-
-def _values(told: PetitionIn) -> dict[str, str]:
-    values = {
-        "action": told.title,
-        "background": told.description,
-        "addressed_to": told.target[0].name if told.target else None,
-    }
-    return {name: value for name, value in values.items() if value is not None}

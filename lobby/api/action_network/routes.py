@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from lobby.api.action_network import (
     advocacy_campaigns,
     entry_point,
+    nothing_here,
     outreaches,
     people,
     petitions,
@@ -14,5 +15,14 @@ from lobby.api.action_network import (
 from lobby.api.action_network.places import PREFIX
 
 router = APIRouter()
-for part in (entry_point, people, petitions, signatures, tags, advocacy_campaigns, outreaches):
+for part in (
+    entry_point,
+    people,
+    petitions,
+    signatures,
+    tags,
+    advocacy_campaigns,
+    outreaches,
+    nothing_here,
+):
     router.include_router(part.router, prefix=PREFIX, include_in_schema=False)
