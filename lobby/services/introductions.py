@@ -45,9 +45,8 @@ def introduce(
     supporter_id = UUID(row_id)
     if facts is not None:
         supporter = _locked(session, supporter_id)
-        if supporter.name is None:
-            _set(supporter, facts)
-            supporter.changed_at = supporter.changed_at if is_new else now
+        if supporter.name is None and _set(supporter, facts) and not is_new:
+            supporter.changed_at = now
         _note_refusal(session, supporter, facts, now)
         session.flush()
     return supporter_id
@@ -75,7 +74,8 @@ def _locked(session: Session, supporter_id: UUID) -> Supporter:
     return found
 
 
-def _set(supporter: Supporter, facts: Facts) -> None:
+def _set(supporter: Supporter, facts: Facts) -> bool:
+    """Whether there was anything to set."""
     owner = supporter.organisation_id
     if facts.name is not None:
         supporter.name = Private(owner, facts.name)
@@ -84,6 +84,7 @@ def _set(supporter: Supporter, facts: Facts) -> None:
         supporter.constituency_code = facts.constituency_code
     if facts.locale is not None:
         supporter.locale = facts.locale
+    return (facts.name, facts.postcode, facts.locale) != (None, None, None)
 
 
 def _note_refusal(session: Session, supporter: Supporter, facts: Facts, now: datetime) -> None:

@@ -83,6 +83,8 @@ def _bound(stamp: Stamp, operator: str, value: str) -> Bound:
 
 def _moment(text: str) -> datetime:
     """A day or a time; in UTC where it has no zone."""
+    if "T" in text:  # a + that was not encoded comes as a space
+        text = text.replace(" ", "+")
     try:
         found = datetime.fromisoformat(text)
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
