@@ -27,6 +27,7 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from sqlmodel import col, func, select
+from structlog.testing import capture_logs
 from support import CAN_SIGN, PETITION, Clock, token_in
 from test_system import scopes_in
 
@@ -305,6 +306,8 @@ def test_signatures_are_found_by_when_they_changed(
     assert signed not in found(f"modified_date lt '{now}'")
     assert len(found("modified_date gt '2014-03-25'")) == 25
     assert found("created_date lt '2014-03-25'") == []
+    assert found("modified_date gt '2026-07-02T13:59:59+02:00'") == [signed]
+    assert found("modified_date gt '2026-07-02T13:59:59 02:00'") == [signed]
     assert found(f"created_date ge '{now}' and modified_date le '{now}'") == [signed]
 
 
@@ -601,3 +604,20 @@ def test_requests_with_a_token_count_for_the_key(lobby: Lobby, signatures: str) 
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert same_key.status_code == 429, "one key has one share, whichever header has it"
     assert blind == [200, 429], "without a token the address counts"
+
+
+# ---- the log
+
+
+def test_the_log_has_the_routes_and_nobody(
+    client: TestClient, reader: Headers, signatures: str
+) -> None:
+    with capture_logs() as entries:
+        asked = {"filter": "email_address eq 'anna@example.org'"}
+        client.get(f"{V2}/people/", headers=reader, params=asked)
+        client.post(signatures, headers=reader, json={"person": person()})
+        client.post(f"{signatures}/", json={"person": person(given_name="")})
+    told = [(each["method"], each["route"], each["status"]) for each in entries]
+    sign = f"{V2}/petitions/{{petition_id}}/signatures"
+    assert told == [("GET", f"{V2}/people", 200), ("POST", sign, 200), ("POST", sign, 400)]
+    assert "anna" not in str(entries).lower()
