@@ -44,7 +44,7 @@ def introduce(
     ((row_id, is_new),) = supporters.meet(session, [address], now=now)
     supporter_id = UUID(row_id)
     if facts is not None:
-        supporter = _locked(session, supporter_id)
+        supporter = locked(session, supporter_id)
         if supporter.name is None and _set(supporter, facts) and not is_new:
             supporter.changed_at = now
         _note_refusal(session, supporter, facts, now)
@@ -54,20 +54,16 @@ def introduce(
 
 def change(session: Session, supporter_id: UUID, facts: Facts, *, now: datetime) -> None:
     """Put what is told in place of what was known."""
-    supporter = _locked(session, supporter_id)
+    supporter = locked(session, supporter_id)
     _set(supporter, facts)
     _note_refusal(session, supporter, facts, now)
     supporter.changed_at = now
     session.flush()
 
 
-def touch(session: Session, supporter_id: UUID, *, now: datetime) -> None:
-    """Something else that belongs to them was changed: a tag."""
-    _locked(session, supporter_id).changed_at = now
-    session.flush()
-
-
-def _locked(session: Session, supporter_id: UUID) -> Supporter:
+def locked(session: Session, supporter_id: UUID) -> Supporter:
+    """Somebody whom nobody else changes meanwhile. Before anything is written that refers to them:
+    two who had done so would wait for each other (PostgreSQL locks what a new row refers to)."""
     found = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=True)
     if found is None:
         raise NotFound("person_unknown", "There is no such person.")

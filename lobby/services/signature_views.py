@@ -18,19 +18,16 @@ _TIMES = any_after(_signature.c.signed_at, _signature.c.confirmed_at, _signature
 
 @dataclass(frozen=True, slots=True)
 class Whose:
-    """Of a petition, a supporter, or both; with `partner_id` only what came through that partner.
-    That petition or supporter are the reader's own, the caller has made sure of."""
+    """Of a petition, a supporter, or both, which are the reader's own: the caller has made sure."""
 
     petition_id: UUID | None = None
     supporter_id: UUID | None = None
-    partner_id: UUID | None = None
 
     def has(self, signature: Signature) -> bool:
         """Whether a signature is one of these."""
-        return (
-            self.petition_id in (None, signature.petition_id)
-            and self.supporter_id in (None, signature.supporter_id)
-            and self.partner_id in (None, signature.partner_id)
+        return self.petition_id in (None, signature.petition_id) and self.supporter_id in (
+            None,
+            signature.supporter_id,
         )
 
 
@@ -46,8 +43,6 @@ def page(
         statement = statement.where(Signature.petition_id == whose.petition_id)
     if whose.supporter_id is not None:
         statement = statement.where(Signature.supporter_id == whose.supporter_id)
-    if whose.partner_id is not None:
-        statement = statement.where(Signature.partner_id == whose.partner_id)
     statement = statement.order_by(col(Signature.id))
     return list(session.exec(statement.offset(where.offset).limit(where.limit)))
 

@@ -4,7 +4,6 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from lobby.models import Tagging
@@ -19,14 +18,16 @@ _tagging = table_of(Tagging)
 
 def add(session: Session, tag_ids: Collection[UUID], supporter_id: UUID, *, now: datetime) -> None:
     """Put tags on a supporter. What is there already stays as it is."""
+    supporter = introductions.locked(session, supporter_id)
+    there = set(session.exec(select(Tagging.tag_id).where(Tagging.supporter_id == supporter_id)))
     rows = [
         {"id": new_id(), "tag_id": tag_id, "supporter_id": supporter_id, "created_at": now}
-        for tag_id in sorted(tag_ids)
+        for tag_id in sorted(set(tag_ids) - there)
     ]
-    before = _count(session, tag_ids, supporter_id)
-    insert_ignore(session, _tagging, rows)
-    if _count(session, tag_ids, supporter_id) > before:
-        introductions.touch(session, supporter_id, now=now)
+    if rows:
+        insert_ignore(session, _tagging, rows)
+        supporter.changed_at = now
+        session.flush()
 
 
 def of_both(session: Session, tag_id: UUID, supporter_id: UUID) -> Tagging:
@@ -81,17 +82,9 @@ def get(
 
 def remove(session: Session, tagging: Tagging, *, now: datetime) -> None:
     """Take a tag off a supporter."""
+    introductions.locked(session, tagging.supporter_id).changed_at = now
     session.delete(tagging)
-    introductions.touch(session, tagging.supporter_id, now=now)
-
-
-def _count(session: Session, tag_ids: Collection[UUID], supporter_id: UUID) -> int:
-    statement = (
-        sa.select(sa.func.count())
-        .select_from(_tagging)
-        .where(_tagging.c.supporter_id == supporter_id, _tagging.c.tag_id.in_(tag_ids))
-    )
-    return session.connection().execute(statement).scalar_one()
+    session.flush()
 
 
 def _unknown() -> NotFound:

@@ -61,6 +61,7 @@ def named(
 ) -> list[UUID]:
     """The ids of an organisation's tags by their names. Invalid, naming `field` and the tags, where
     some do not exist: they are made first, so that a slip of the pen makes no new one."""
+    names = [texts.line(name, field, longest=LONGEST_NAME) for name in names]
     if not names:
         return []
     statement = sa.select(_tag.c.name, _tag.c.id).where(

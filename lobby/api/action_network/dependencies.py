@@ -1,8 +1,8 @@
 """What the dialect's routes ask for: whoever calls, and what their key may do.
 
 A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
-and a key of the organisation's own: a partner's sees the signatures that came through it, without
-their signers (`docs/action-network.md`).
+and a key of the organisation's own: a partner's only posts signatures here
+(`docs/action-network.md`).
 """
 
 from collections.abc import Callable
@@ -86,6 +86,5 @@ Owner = Annotated[Caller, Depends(_with(is_own=True))]
 """A key of the organisation's own."""
 
 PeopleReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
-SignaturesReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ))]
 CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
 LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]

@@ -153,7 +153,7 @@ def read_signatures_of(
         places,
         "signatures",
         found,
-        lambda each: signature_answer(places, each, is_personal=True),
+        lambda each: signature_answer(places, each),
     )
 
 
@@ -170,7 +170,7 @@ def read_signature_of(
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
     whose = signature_views.Whose(supporter_id=view.supporter.id)
     found = signature_views.get(session, own_id, whose)
-    return HalAnswer(signature_answer(places, found, is_personal=True))
+    return HalAnswer(signature_answer(places, found))
 
 
 @router.get("/people/{person_id}/taggings")

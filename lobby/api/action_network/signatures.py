@@ -13,7 +13,6 @@ from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import (
     Anyone,
     PeopleReader,
-    SignaturesReader,
     may_read_people,
 )
 from lobby.api.action_network.errors import ANY_SITE
@@ -102,7 +101,7 @@ def read_signatures(
     petition_id: str,
     request: Request,
     lobby: TheLobby,
-    caller: SignaturesReader,
+    caller: PeopleReader,
     session: ReadSession,
     page: ThePage,
     asked: TimeFilter,
@@ -110,13 +109,13 @@ def read_signatures(
     """Live signatures of a petition, oldest first."""
     whose = _of_petition(session, caller, petition_id)
     found = signature_views.page(session, whose, page.rows, bounds=asked.bounds)
-    places, is_personal = Places(lobby, caller.organisation_id), may_read_people(caller)
+    places = Places(lobby, caller.organisation_id)
     return page.answer(
         request,
         places,
         "signatures",
         found,
-        lambda each: signature_answer(places, each, is_personal=is_personal),
+        lambda each: signature_answer(places, each),
     )
 
 
@@ -125,14 +124,14 @@ def read_signature(
     petition_id: str,
     signature_id: str,
     lobby: TheLobby,
-    caller: SignaturesReader,
+    caller: PeopleReader,
     session: ReadSession,
 ) -> HalAnswer:
     """One signature, in whatever state."""
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
     found = signature_views.get(session, own_id, _of_petition(session, caller, petition_id))
-    return HalAnswer(signature_answer(places, found, is_personal=may_read_people(caller)))
+    return HalAnswer(signature_answer(places, found))
 
 
 @router.put("/petitions/{petition_id}/signatures/{signature_id}")
@@ -152,13 +151,13 @@ def change_signature(
     if "comments" in body:
         said = parsed(CommentBody, {"comments": body["comments"] or ""})
         signature_views.set_comment(session, found, said.comments)
-    return HalAnswer(signature_answer(places, found, is_personal=True))
+    return HalAnswer(signature_answer(places, found))
 
 
 def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
     place = id_in(petition_id, "petition")
     own_pages.petition(session, place, organisation_id=caller.organisation_id)
-    return Whose(petition_id=place, partner_id=caller.partner_id)
+    return Whose(petition_id=place)
 
 
 def _slug(lobby: Lobby, petition_id: UUID) -> str:
@@ -224,5 +223,5 @@ def _answer(lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID) -
         with lobby.database.write(is_public=False) as session:
             taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
     if may_read_people(caller):
-        return HalAnswer(signature_answer(places, signature, is_personal=True))
+        return HalAnswer(signature_answer(places, signature))
     return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))

@@ -59,18 +59,13 @@ def _checked(**values: object) -> NewSignature:
         raise renamed(error, _NAMES) from None
 
 
-def signature_answer(places: Places, signature: Signature, *, is_personal: bool) -> Json:
-    """A signature as it is; what tells who signed only where `is_personal`."""
+def signature_answer(places: Places, signature: Signature) -> Json:
+    """A signature as it is, for keys that may read."""
     times = (signature.signed_at, signature.confirmed_at, signature.ended_at)
-    return _answer(
-        places,
-        signature,
-        created=when(signature.signed_at),
-        modified=when(max(time for time in times if time is not None)),
-        comments=signature.comment.text if is_personal and signature.comment else None,
-        own_id=signature.id,
-        person=signature.supporter_id if is_personal else None,
-    ) | {
+    return _answer(places, signature, own_id=signature.id) | {
+        "created_date": when(signature.signed_at),
+        "modified_date": when(max(time for time in times if time is not None)),
+        "comments": signature.comment.text if signature.comment else None,
         "action_network:referrer_data": {"source": signature.source},
         "central_lobby:state": signature.state,
         "central_lobby:constituency": signature.constituency_code,
@@ -79,45 +74,27 @@ def signature_answer(places: Places, signature: Signature, *, is_personal: bool)
 
 def signed_answer(places: Places, signature: Signature, body: NewSignature, now: str) -> Json:
     """What was sent, for keys that may not read: the same for a new and a repeated signature."""
-    return _answer(
-        places,
-        signature,
-        created=now,
-        modified=now,
-        comments=body.comment,
-        own_id=None,
-        person=signature.supporter_id,
-    ) | {
+    return _answer(places, signature, own_id=None) | {
+        "created_date": now,
+        "modified_date": now,
+        "comments": body.comment,
         "action_network:referrer_data": {"source": body.source},
         "central_lobby:state": "pending",
     }
 
 
-def _answer(
-    places: Places,
-    signature: Signature,
-    *,
-    created: str,
-    modified: str,
-    comments: str | None,
-    own_id: UUID | None,
-    person: UUID | None,
-) -> Json:
+def _answer(places: Places, signature: Signature, *, own_id: UUID | None) -> Json:
     told = places.hide(Veil.SIGNATURE, signature.id)
-    answer: Json = {
-        "identifiers": identifiers(told, own_id),
-        "created_date": created,
-        "modified_date": modified,
-        "comments": comments,
-        "action_network:petition_id": str(signature.petition_id),
-    }
+    person_id = places.hide(Veil.PERSON, signature.supporter_id)
     petition = places.link("petitions", signature.petition_id)
-    links: Json = {
-        "self": places.link("petitions", signature.petition_id, "signatures", told),
-        "osdi:petition": petition,
+    return {
+        "identifiers": identifiers(told, own_id),
+        "action_network:person_id": str(person_id),
+        "action_network:petition_id": str(signature.petition_id),
+        "_links": {
+            "self": places.link("petitions", signature.petition_id, "signatures", told),
+            "osdi:petition": petition,
+            "osdi:person": places.link("people", person_id),
+            "curies": places.curies(),
+        },
     }
-    if person is not None:
-        person_id = places.hide(Veil.PERSON, person)
-        answer["action_network:person_id"] = str(person_id)
-        links["osdi:person"] = places.link("people", person_id)
-    return answer | {"_links": links | {"curies": places.curies()}}
