@@ -41,6 +41,7 @@ from lobby.services import (
 from lobby.services.errors import Forbidden, Invalid, NotFound
 from lobby.services.lobby import Lobby
 from lobby.services.organisations import Caller
+from lobby.services.own_pages import OwnPetition
 from lobby.services.signature_entries import HOME
 from lobby.services.signature_views import Whose
 
@@ -155,9 +156,13 @@ def change_signature(
 
 
 def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
-    place = id_in(petition_id, "petition")
-    own_pages.petition(session, place, organisation_id=caller.organisation_id)
-    return Whose(petition_id=place)
+    found = _own(session, caller, id_in(petition_id, "petition"))
+    return Whose(petition_id=found.petition.id)
+
+
+def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
+    """The one place that says whether a key may do something with a petition's signatures."""
+    return own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
 
 
 def _slug(lobby: Lobby, petition_id: UUID) -> str:
@@ -176,7 +181,7 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
     """Everything that can be wrong is found before anything is written."""
     organisation_id = caller.organisation_id
     with lobby.database.read() as session:
-        found = own_pages.petition(session, petition_id, organisation_id=organisation_id)
+        found = _own(session, caller, petition_id)
         names = texts_in(body.get("add_tags"), "add_tags")
         tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
         if "person" not in body and link_in(body, PERSON) is not None:
