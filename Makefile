@@ -29,13 +29,23 @@ $(VENV)/.dev: $(VENV)/.run locks/dev.txt
 	@$(PIP_INSTALL) -r locks/dev.txt
 	@touch $@
 
-setup: $(VENV)/.dev ## Make .venv with everything, for serving and for testing
+# Clients of Action Network's API: apart, so that what they need cannot change what we serve with.
+$(VENV)/.clients: $(BIN)/python locks/clients.txt locks/clients-build.txt
+	@echo "Installing the clients that the tests run ..."
+	@$(BIN)/python -m venv $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		-r locks/clients-build.txt
+	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--no-build-isolation -r locks/clients.txt
+	@touch $@
+
+setup: $(VENV)/.dev $(VENV)/.clients ## Make .venv with everything, for serving and for testing
 
 run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:8000
 	@$(BIN)/lobby demo
 	@exec $(BIN)/lobby serve --port $(PORT)
 
-test: $(VENV)/.dev ## Set up and run all tests, on SQLite and on PostgreSQL
+test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev ## Lint, format and types; changes nothing
@@ -61,6 +71,9 @@ lock: ## Resolve the dependencies anew (needs uv)
 		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file locks/run.txt
 	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --constraints locks/run.txt --output-file locks/dev.txt
+	for group in clients clients-build; do uv pip compile --group $$group --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade --quiet \
+		--output-file locks/$$group.txt || exit 1; done
 
 clean: ## Remove the virtual environment and caches; data in var/ stays
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

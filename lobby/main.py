@@ -16,6 +16,10 @@ from starlette.middleware.gzip import GZipMiddleware
 from lobby import collector, worker
 from lobby.api import description
 from lobby.api import errors as api_errors
+from lobby.api.action_network import errors as action_network_errors
+from lobby.api.action_network.places import is_dialect
+from lobby.api.action_network.routes import router as action_network_router
+from lobby.api.action_network.slashes import Slashes
 from lobby.api.cross_origin import CrossOrigin
 from lobby.api.description import DescribedApi, operation_id
 from lobby.api.hot_route import HotRoute
@@ -73,8 +77,10 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.parliament_answers = ParliamentAnswers(the_lobby)
     app.include_router(api_router)
     app.include_router(description.router)
+    app.include_router(action_network_router)
     app.include_router(web_router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.add_middleware(Slashes)
     app.add_middleware(Guard, largest_body=LARGEST_BODY)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=PACKING)
     app.add_middleware(HotRoute)
@@ -144,6 +150,8 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
 async def _answer_to(request: Request, error: Exception) -> Response:
     """Problems for programs, pages for people."""
     path = request.url.path
+    if is_dialect(path):
+        return await action_network_errors.problem(request, error)
     is_file = path.startswith("/petitions") and path.endswith(FILES_OF_PETITIONS)
     if is_file or path.startswith(API_PATHS):
         return await api_errors.problem(request, error)

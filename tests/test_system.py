@@ -49,6 +49,9 @@ from lobby.models import (
     ReplyKind,
     Scope,
     Signature,
+    Supporter,
+    Tag,
+    Tagging,
     WebhookDelivery,
     WebhookEndpoint,
     WebhookEvent,
@@ -379,6 +382,17 @@ def add_a_webhook(session: Session, now: datetime) -> None:
     session.add(told)
 
 
+def add_a_tag(session: Session, now: datetime) -> None:
+    """A tag on a supporter."""
+    supporter = session.exec(select(Supporter)).first()
+    assert supporter is not None
+    supporter.changed_at = now
+    tag = Tag(organisation_id=supporter.organisation_id, name="volunteer", created_at=now)
+    session.add(tag)
+    session.flush()
+    session.add(Tagging(tag_id=tag.id, supporter_id=supporter.id, created_at=now))
+
+
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         add_a_partners_key(session, lobby.clock())
@@ -388,6 +402,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")
         idempotency.keep(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
+        add_a_tag(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"
@@ -556,7 +571,8 @@ def test_no_secret_and_no_database_is_committed() -> None:
     assert not [name for name in names if name.endswith((".db", ".eml", ".pem", ".key"))]
 
 
-LOCKS = ("run.txt", "dev.txt")
+SERVED = ("run.txt", "dev.txt")
+LOCKS = (*SERVED, "clients.txt", "clients-build.txt")
 
 
 def requirements(lock: str) -> list[str]:
@@ -577,7 +593,7 @@ def test_every_requirement_is_locked_with_hashes_and_without_an_address(lock: st
 
 def test_what_serves_is_tested_in_the_same_versions() -> None:
     versions = [
-        dict(line.split()[0].split("==", 1) for line in requirements(lock)) for lock in LOCKS
+        dict(line.split()[0].split("==", 1) for line in requirements(lock)) for lock in SERVED
     ]
     assert versions[0].items() <= versions[1].items()
 

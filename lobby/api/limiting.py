@@ -19,6 +19,8 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobby.api import errors
+from lobby.api.action_network.dependencies import caller_of as token_caller_of
+from lobby.api.action_network.places import TOKEN, is_dialect
 from lobby.api.dependencies import caller_of
 from lobby.models import Keyring
 from lobby.services.errors import Limited, LobbyError, ProofWanted
@@ -33,7 +35,7 @@ PROOF = "Lobby-Proof"
 REFUSED = "refused"
 """In a page's scope: why the form comes back, with all that was typed."""
 _SLUG = "([a-z0-9-]{1,80})"
-_SIGN = re.compile(f"/v1/petitions/{_SLUG}/signatures")
+_SIGN = re.compile(f"(?:/v1|/api/v2)/petitions/{_SLUG}/signatures/?")
 _SIGN_ON_PAGE = re.compile(f"/(?:petitions|embed)/{_SLUG}/sign")
 _WHOSE = {
     "address": "from your internet connection, which others may share",
@@ -96,9 +98,9 @@ class Limits:
                     await each.close()
 
     async def _sender(self, request: Request) -> _Sender:
-        header = request.headers.get("Authorization")
-        if header is not None and await run_in_threadpool(_has_key, request):
-            return _Sender(True, self._key, self._unreadable(header))
+        key = _key_in(request)
+        if key is not None and await run_in_threadpool(_has_key, request):
+            return _Sender(True, self._key, self._unreadable(key))
         client = request.client  # a socket of this machine has none
         who = self._unreadable(network_of(client.host)) if client else None
         return _Sender(False, self._address, who)
@@ -135,9 +137,18 @@ _MANY = (
 )
 
 
+def _key_in(request: Request) -> str | None:
+    """The same for the same key, whichever header has it."""
+    if is_dialect(request.url.path):
+        token = request.headers.get(TOKEN)
+        return None if token is None else f"Bearer {token.strip()}"
+    return request.headers.get("Authorization")
+
+
 def _has_key(request: Request) -> bool:
+    find = token_caller_of if is_dialect(request.url.path) else caller_of
     try:
-        return caller_of(request, request.app.state.lobby) is not None
+        return find(request, request.app.state.lobby) is not None
     except errors.KNOWN:  # whoever needs the key says what is wrong with it
         return False
 

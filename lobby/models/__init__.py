@@ -41,6 +41,7 @@ from lobby.models.relay import DeadAddress, Relay
 from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState
 from lobby.models.supporter import Consent, Supporter, Wording
+from lobby.models.tag import Tag, Tagging
 from lobby.models.webhook import (
     DeliveryState,
     DisabledReason,
@@ -105,6 +106,8 @@ __all__ = [
     "Signature",
     "SignatureState",
     "Supporter",
+    "Tag",
+    "Tagging",
     "WebhookDelivery",
     "WebhookEndpoint",
     "WebhookEvent",

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -56,6 +57,7 @@ class Keyring:
         self._cipher = lru_cache(maxsize=1024)(self._make_cipher)
         self._keyed = lru_cache(maxsize=1024)(self._make_keyed)
         self._opener = lru_cache(maxsize=1024)(self._make_opener)
+        self._veil = lru_cache(maxsize=1024)(self._make_veil)
 
     def seal(self, value: Private, purpose: str) -> bytes:
         """Encrypt for storage in the column `purpose` names."""
@@ -117,12 +119,29 @@ class Keyring:
         digest.update(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
         return digest.digest()
 
+    def veil(self, organisation_id: UUID, row_id: UUID, purpose: str) -> UUID:
+        """An id in place of a row's own, which would tell when the row was made. Always the same
+        for the same row; `purpose` keeps the ids of different tables apart."""
+        hidden = self._veil(organisation_id, purpose).encryptor()
+        return UUID(bytes=hidden.update(row_id.bytes) + hidden.finalize())
+
+    def unveil(self, organisation_id: UUID, veiled: UUID, purpose: str) -> UUID:
+        """The row's own id. Of what is no such id, one that no row has."""
+        shown = self._veil(organisation_id, purpose).decryptor()
+        return UUID(bytes=shown.update(veiled.bytes) + shown.finalize())
+
     def token_keys(self) -> list[bytes]:
         """Keys for links in mails, oldest first, as itsdangerous wants them."""
         return [_derive(secret, b"token") for secret in self._secrets.values()]
 
     def _make_cipher(self, version: int, organisation_id: UUID) -> AESGCM:
         return AESGCM(_derive(self._secrets[version], b"data" + organisation_id.bytes))
+
+    def _make_veil(self, organisation_id: UUID, purpose: str) -> "Cipher[modes.ECB]":
+        # With the oldest secret: ids that somebody has written down outlive a new one. A UUID is
+        # exactly one block, and an id that shows which row is meant is meant to repeat.
+        key = _derive(self._secrets[1], b"veil" + organisation_id.bytes + purpose.encode())
+        return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - one block, see above
 
     def _make_opener(self, head: bytes, purpose: str) -> tuple[_Decrypt, bytes]:
         """What opens every value with this head, and what is authenticated beside each."""

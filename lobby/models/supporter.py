@@ -16,6 +16,7 @@ class Supporter(SQLModel, table=True):
 
     `questions_off_at`: wants no questions about letters, and no notices. `mail_off_at`: wants no
     mail at all, so that nothing can be confirmed from this address until it is lifted.
+    `changed_at`: when the organisation itself last changed what is known here, or their tags.
     """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "email_index"),)
@@ -31,6 +32,7 @@ class Supporter(SQLModel, table=True):
     created_at: datetime = Field(sa_type=UtcDateTime)
     questions_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     mail_off_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    changed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
 class Wording(SQLModel, table=True):

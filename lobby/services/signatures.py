@@ -37,7 +37,16 @@ from lobby.services.signature_entries import (
     as_signed,
 )
 
-__all__ = ["HOME", "Import", "Lookup", "Outcome", "SignatureRequest", "constituency_of", "record"]
+__all__ = [
+    "HOME",
+    "Import",
+    "Lookup",
+    "Outcome",
+    "SignatureRequest",
+    "constituency_at",
+    "constituency_of",
+    "record",
+]
 
 Lookup = Callable[[str], PostcodeAnswer]
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
@@ -134,9 +143,14 @@ def record(
 
 def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
     """A constituency's code, 'unknown' or 'overseas'. Invalid where the postcode is malformed."""
-    if request.country != HOME:
+    return constituency_at(request.country, request.postcode, postcodes)
+
+
+def constituency_at(country: str, postcode: str, postcodes: Lookup) -> str:
+    """As `constituency_of`, of a place."""
+    if country != HOME:
         return OVERSEAS
-    answer = postcodes(request.postcode)
+    answer = postcodes(postcode)
     if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
         return OVERSEAS
     return answer.constituency_code or UNKNOWN

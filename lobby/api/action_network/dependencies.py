@@ -1,0 +1,90 @@
+"""What the dialect's routes ask for: whoever calls, and what their key may do.
+
+A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
+and a key of the organisation's own: a partner's only posts signatures here
+(`docs/action-network.md`).
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from lobby.api.action_network.places import TOKEN, Places
+from lobby.api.dependencies import TheLobby
+from lobby.models import Scope
+from lobby.services import organisations
+from lobby.services.errors import Forbidden, Unauthenticated
+from lobby.services.lobby import Lobby
+from lobby.services.organisations import Caller
+
+
+def caller_of(request: Request, lobby: Lobby) -> Caller | None:
+    """Who calls, or None without a token. Unauthenticated where it is not good."""
+    token = request.headers.get(TOKEN)
+    if token is None:
+        return None
+    with lobby.database.read() as session:
+        return organisations.caller_of(session, token.strip())
+
+
+def _anyone(request: Request, lobby: TheLobby) -> Caller | None:
+    caller = caller_of(request, lobby)
+    if caller is not None:
+        caller.require(Scope.ACTION_NETWORK)
+    return caller
+
+
+def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
+    try:
+        return _anyone(request, lobby)
+    except Forbidden:
+        return None
+
+
+Anyone = Annotated[Caller | None, Depends(_anyone)]
+KnownOrNone = Annotated[Caller | None, Depends(_known_or_none)]
+
+
+def _with(*scopes: Scope, is_own: bool = False) -> Callable[[Caller | None], Caller]:
+    def caller(caller: Anyone) -> Caller:
+        if caller is None:
+            message = f"API Key invalid or not present: send it in the header {TOKEN}."
+            raise Unauthenticated("key_missing", message)
+        for scope in scopes:
+            caller.require(scope)
+        if is_own:
+            require_own(caller)
+        return caller
+
+    # A test lists the routes without this mark, and compares them with those meant to be public.
+    caller.required_scope = Scope.ACTION_NETWORK  # type: ignore[attr-defined] # a function takes any attribute
+    return caller
+
+
+def require_own(caller: Caller) -> None:
+    """Forbidden to a partner's key."""
+    if caller.partner_id is not None:
+        message = "A partner's key may not do this: it is for the organisation's own."
+        raise Forbidden("partner_key", message)
+
+
+def may_read_people(caller: Caller) -> bool:
+    """Whether a key may be told about people."""
+    return caller.partner_id is None and Scope.SIGNATURES_READ in caller.scopes
+
+
+def _places(lobby: TheLobby) -> Places:
+    return Places(lobby)
+
+
+ThePlaces = Annotated[Places, Depends(_places)]
+Member = Annotated[Caller, Depends(_with())]
+"""Any key of the dialect."""
+
+Owner = Annotated[Caller, Depends(_with(is_own=True))]
+"""A key of the organisation's own."""
+
+PeopleReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
+CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
+LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]

@@ -1,0 +1,150 @@
+"""Outreaches of the dialect: letters to MPs. `letters:read` tells how they go, and only with
+`letters:writers` as well whose they are and what they say."""
+
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+
+from lobby.api.action_network.bodies import Body
+from lobby.api.action_network.dependencies import LettersReader, Owner, may_read_people
+from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.paging import HalAnswer, ThePage
+from lobby.api.action_network.places import Places, Veil, id_in, when
+from lobby.api.action_network.schemas.outreach import (
+    NAMES,
+    new_letter,
+    outreach_answer,
+    taken_answer,
+)
+from lobby.api.action_network.schemas.person import person_in
+from lobby.api.action_network.schemas.reading import renamed
+from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.models import Scope
+from lobby.services import letter_situations, letter_views, letters, own_pages, supporter_views
+from lobby.services.errors import Forbidden, Invalid
+from lobby.services.letter_views import Whose
+from lobby.services.lobby import Lobby
+from lobby.services.organisations import Caller
+
+router = APIRouter()
+
+
+@router.get("/advocacy_campaigns/{campaign_id}/outreaches")
+def read_outreaches(
+    campaign_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: LettersReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Letters of a campaign, oldest first, in whatever state."""
+    whose = _of_campaign(session, caller, campaign_id)
+    return _page(request, lobby, caller, session, page, asked, whose)
+
+
+@router.post("/advocacy_campaigns/{campaign_id}/outreaches")
+def write(
+    campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
+) -> HalAnswer:
+    """Take a letter in (`osdi:record_outreach_helper`). It goes once its writer confirms it."""
+    owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
+    campaign = own_pages.campaign(session, place, organisation_id=owner).campaign
+    letter = new_letter(person_in(body), body)
+    answer = lobby.postcodes.lookup(letter.address.postcode)
+    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    try:
+        letter_id = letters.take_in(session, found, letter, keyring=lobby.keyring, now=now)
+    except Invalid as error:
+        raise renamed(error, NAMES) from None
+    told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
+    return HalAnswer(told | {"created_date": when(now), "modified_date": when(now)})
+
+
+@router.get("/advocacy_campaigns/{campaign_id}/outreaches/{outreach_id}")
+def read_outreach(
+    campaign_id: str,
+    outreach_id: str,
+    lobby: TheLobby,
+    caller: LettersReader,
+    session: ReadSession,
+) -> HalAnswer:
+    """One letter."""
+    whose = _of_campaign(session, caller, campaign_id)
+    return _one(lobby, caller, session, outreach_id, whose)
+
+
+@router.get("/people/{person_id}/outreaches")
+def read_outreaches_of(
+    person_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: LettersReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Letters of a person."""
+    whose = _of_person(session, lobby, caller, person_id)
+    return _page(request, lobby, caller, session, page, asked, whose)
+
+
+@router.get("/people/{person_id}/outreaches/{outreach_id}")
+def read_outreach_of(
+    person_id: str,
+    outreach_id: str,
+    lobby: TheLobby,
+    caller: LettersReader,
+    session: ReadSession,
+) -> HalAnswer:
+    """One letter of a person."""
+    whose = _of_person(session, lobby, caller, person_id)
+    return _one(lobby, caller, session, outreach_id, whose)
+
+
+def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> Whose:
+    place = id_in(campaign_id, "advocacy_campaign")
+    own_pages.campaign(session, place, organisation_id=caller.organisation_id)
+    return Whose(campaign_id=place)
+
+
+def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -> Whose:
+    """Whose they are is asked for by name here: that needs the scopes for both."""
+    caller.require(Scope.LETTERS_WRITERS)
+    if not may_read_people(caller):
+        raise Forbidden("scope_missing", "This key lacks the scope signatures:read.")
+    places = Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
+    view = supporter_views.get(session, own_id, organisation_id=caller.organisation_id)
+    return Whose(supporter_id=view.supporter.id)
+
+
+def _page(
+    request: Request,
+    lobby: Lobby,
+    caller: Caller,
+    session: Session,
+    page: ThePage,
+    asked: TimeFilter,
+    whose: Whose,
+) -> HalAnswer:
+    places = Places(lobby, caller.organisation_id)
+    is_personal = Scope.LETTERS_WRITERS in caller.scopes
+    found = letter_views.page(session, whose, page.rows, bounds=asked.bounds)
+    return page.answer(
+        request,
+        places,
+        "outreaches",
+        found,
+        lambda each: outreach_answer(places, each, is_personal=is_personal),
+    )
+
+
+def _one(
+    lobby: Lobby, caller: Caller, session: Session, outreach_id: str, whose: Whose
+) -> HalAnswer:
+    places = Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))
+    found = letter_views.get(session, own_id, whose)
+    is_personal = Scope.LETTERS_WRITERS in caller.scopes
+    return HalAnswer(outreach_answer(places, found, is_personal=is_personal))

@@ -1,0 +1,232 @@
+"""Signatures of the dialect: posting them, with a key or blindly from a browser; reading them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from sqlmodel import Session
+
+from lobby.api import signing
+from lobby.api.action_network.bodies import Body, Json
+from lobby.api.action_network.dependencies import (
+    Anyone,
+    PeopleReader,
+    may_read_people,
+)
+from lobby.api.action_network.errors import ANY_SITE
+from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.paging import HalAnswer, ThePage
+from lobby.api.action_network.places import Places, Veil, id_behind, id_in, when
+from lobby.api.action_network.schemas.person import person_in
+from lobby.api.action_network.schemas.reading import Part, link_in, parsed, texts_in
+from lobby.api.action_network.schemas.signature import (
+    linked_signature,
+    new_signature,
+    signature_answer,
+    signed_answer,
+)
+from lobby.api.dependencies import ReadSession, TheLobby, WriteSession
+from lobby.api.schemas.signature import Comment, NewSignature
+from lobby.models.constituency import OVERSEAS
+from lobby.services import (
+    own_pages,
+    signature_states,
+    signature_views,
+    supporter_views,
+    taggings,
+    tags,
+)
+from lobby.services.errors import Forbidden, Invalid, NotFound
+from lobby.services.lobby import Lobby
+from lobby.services.organisations import Caller
+from lobby.services.own_pages import OwnPetition
+from lobby.services.signature_entries import HOME
+from lobby.services.signature_views import Whose
+
+router = APIRouter()
+PERSON = "osdi:person"
+_ABROAD = "ZZ"
+"""ISO 3166-1 for a country that is not known: of people abroad we keep no other."""
+
+
+class CommentBody(Part):
+    """What can be changed of a signature."""
+
+    comments: Comment = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A signature that a key's holder asks for."""
+
+    slug: str
+    body: NewSignature
+    tag_ids: list[UUID]
+
+
+@router.post("/petitions/{petition_id}/signatures")
+async def sign(
+    petition_id: str, request: Request, body: Body, lobby: TheLobby, caller: Anyone
+) -> Response:
+    """Sign for a person, who is told of with it or linked to. Pending until confirmed by mail.
+
+    Without a token this is the public form: what browsers post from other sites.
+    """
+    state = request.app.state
+    place = id_in(petition_id, "petition")
+    if caller is None:
+        slug = await run_in_threadpool(_slug, lobby, place)
+        await _sign_blindly(state, slug, new_signature(person_in(body), body))
+        return JSONResponse({}, headers=ANY_SITE)
+    wanted = await run_in_threadpool(_wanted, lobby, caller, place, body)
+    _, outcome = await signing.sign(state, wanted.slug, wanted.body, caller.partner_id)
+    assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
+    return await run_in_threadpool(_answer, lobby, caller, wanted, outcome.signature_id)
+
+
+@router.options("/petitions/{petition_id}/signatures")
+def may_sign(petition_id: str) -> Response:  # noqa: ARG001 - a browser asks before it knows
+    """What a browser asks before it posts from another site."""
+    allowed = {
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Max-Age": "86400",
+    }
+    return Response(status_code=204, headers=ANY_SITE | allowed)
+
+
+@router.get("/petitions/{petition_id}/signatures")
+def read_signatures(
+    petition_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Live signatures of a petition, oldest first."""
+    whose = _of_petition(session, caller, petition_id)
+    found = signature_views.page(session, whose, page.rows, bounds=asked.bounds)
+    places = Places(lobby, caller.organisation_id)
+    return page.answer(
+        request,
+        places,
+        "signatures",
+        found,
+        lambda each: signature_answer(places, each),
+    )
+
+
+@router.get("/petitions/{petition_id}/signatures/{signature_id}")
+def read_signature(
+    petition_id: str,
+    signature_id: str,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+) -> HalAnswer:
+    """One signature, in whatever state."""
+    places = Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
+    found = signature_views.get(session, own_id, _of_petition(session, caller, petition_id))
+    return HalAnswer(signature_answer(places, found))
+
+
+@router.put("/petitions/{petition_id}/signatures/{signature_id}")
+def change_signature(
+    petition_id: str,
+    signature_id: str,
+    body: Body,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: WriteSession,
+) -> HalAnswer:
+    """Change its comment: an organisation may take out what it cannot show."""
+    places = Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
+    whose = _of_petition(session, caller, petition_id)
+    found = signature_views.get(session, own_id, whose, for_update=True)
+    if "comments" in body:
+        said = parsed(CommentBody, {"comments": body["comments"] or ""})
+        signature_views.set_comment(session, found, said.comments)
+    return HalAnswer(signature_answer(places, found))
+
+
+def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
+    found = _own(session, caller, id_in(petition_id, "petition"))
+    return Whose(petition_id=found.petition.id)
+
+
+def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
+    """The one place that says whether a key may do something with a petition's signatures."""
+    return own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
+
+
+def _slug(lobby: Lobby, petition_id: UUID) -> str:
+    with lobby.database.read() as session:
+        return own_pages.slug_of_petition(session, petition_id)
+
+
+async def _sign_blindly(state: object, slug: str, body: NewSignature) -> None:
+    try:
+        await signing.sign(state, slug, body)
+    except NotFound:  # without the name of what is a draft
+        raise NotFound("petition_unknown", "There is no such petition.") from None
+
+
+def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wanted:
+    """Everything that can be wrong is found before anything is written."""
+    organisation_id = caller.organisation_id
+    with lobby.database.read() as session:
+        found = _own(session, caller, petition_id)
+        names = texts_in(body.get("add_tags"), "add_tags")
+        tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
+        if "person" not in body and link_in(body, PERSON) is not None:
+            signature = _by_somebody_known(session, lobby, caller, body)
+        else:
+            signature = new_signature(person_in(body), body)
+    return _Wanted(found.petition.slug, signature, tag_ids)
+
+
+def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:
+    """With the name and postcode that we have. Whether we have them tells who was known before: so
+    this is for keys that may read people."""
+    if not may_read_people(caller):
+        message = (
+            "To sign for a person by a link, a key needs signatures:read and to be the "
+            "organisation's own. Tell of the person in the same call instead."
+        )
+        raise Forbidden("scope_missing", message)
+    places = Places(lobby, caller.organisation_id)
+    field = f"_links.{PERSON}.href"
+    own_id = places.show(Veil.PERSON, id_behind(link_in(body, PERSON), field))
+    view = supporter_views.get(session, own_id, organisation_id=caller.organisation_id)
+    supporter = view.supporter
+    if supporter.name is None or supporter.postcode is None:
+        message = "We have no name and postcode of this person. Tell of them in the same call."
+        raise Invalid.field(field, "person_incomplete", message)
+    return linked_signature(
+        body,
+        name=supporter.name.text,
+        email=supporter.email.text,
+        postcode=supporter.postcode.text,
+        country=_ABROAD if supporter.constituency_code == OVERSEAS else HOME,
+        locale=supporter.locale,
+    )
+
+
+def _answer(lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID) -> HalAnswer:
+    """With the tags put on, in a transaction of their own: without an answer all is sent again."""
+    now = lobby.clock()
+    places = Places(lobby, caller.organisation_id)
+    with lobby.database.read() as session:
+        signature = signature_states.get(session, signature_id)
+    if wanted.tag_ids:
+        with lobby.database.write(is_public=False) as session:
+            taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
+    if may_read_people(caller):
+        return HalAnswer(signature_answer(places, signature))
+    return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))

@@ -1,0 +1,121 @@
+"""Tags of the dialect, and taggings: tags on people."""
+
+from fastapi import APIRouter, Request
+from sqlmodel import Session
+
+from lobby.api.action_network.bodies import Body
+from lobby.api.action_network.dependencies import Member, Owner, PeopleReader, may_read_people
+from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.paging import HalAnswer, ThePage
+from lobby.api.action_network.places import Places, Veil, id_behind, id_in, when
+from lobby.api.action_network.schemas.reading import link_in
+from lobby.api.action_network.schemas.tag import tag_answer, tagging_answer
+from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.models import Tag
+from lobby.services import supporter_views, taggings, tags
+from lobby.services.errors import Invalid
+from lobby.services.organisations import Caller
+
+router = APIRouter()
+PERSON = "osdi:person"
+
+
+@router.get("/tags")
+def read_tags(
+    request: Request,
+    lobby: TheLobby,
+    caller: Member,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Oldest first."""
+    places = Places(lobby, caller.organisation_id)
+    found = tags.page(session, caller.organisation_id, page.rows, bounds=asked.bounds)
+    return page.answer(request, places, "tags", found, lambda each: tag_answer(places, each))
+
+
+@router.post("/tags")
+def create_tag(
+    body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
+) -> HalAnswer:
+    """Add a tag. One that is there already is answered as it is."""
+    name = body.get("name")
+    if not isinstance(name, str):
+        raise Invalid.field("name", "missing", "Give the tag's name.")
+    owner = caller.organisation_id
+    tag = tags.create(session, organisation_id=owner, name=name, now=now)
+    return HalAnswer(tag_answer(Places(lobby, owner), tag))
+
+
+@router.get("/tags/{tag_id}")
+def read_tag(tag_id: str, lobby: TheLobby, caller: Member, session: ReadSession) -> HalAnswer:
+    """One tag."""
+    tag = _tag(session, caller, tag_id)
+    return HalAnswer(tag_answer(Places(lobby, caller.organisation_id), tag))
+
+
+@router.get("/tags/{tag_id}/taggings")
+def read_taggings(
+    tag_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Whom a tag is on."""
+    tag = _tag(session, caller, tag_id)
+    places = Places(lobby, caller.organisation_id)
+    found = taggings.page(session, page.rows, tag_id=tag.id, bounds=asked.bounds)
+    return page.answer(
+        request, places, "taggings", found, lambda each: tagging_answer(places, each)
+    )
+
+
+@router.post("/tags/{tag_id}/taggings")
+def create_tagging(
+    tag_id: str, body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
+) -> HalAnswer:
+    """Put a tag on a person. Again: the same."""
+    tag, owner = _tag(session, caller, tag_id), caller.organisation_id
+    places = Places(lobby, owner)
+    person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
+    view = supporter_views.get(session, places.show(Veil.PERSON, person_id), organisation_id=owner)
+    taggings.add(session, [tag.id], view.supporter.id, now=now)
+    tagging = taggings.of_both(session, tag.id, view.supporter.id)
+    # A key that may not read is not told whether the tag was there.
+    made = None if may_read_people(caller) else when(now)
+    return HalAnswer(tagging_answer(places, tagging, made))
+
+
+@router.get("/tags/{tag_id}/taggings/{tagging_id}")
+def read_tagging(
+    tag_id: str, tagging_id: str, lobby: TheLobby, caller: PeopleReader, session: ReadSession
+) -> HalAnswer:
+    """One tag on one person."""
+    tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
+    return HalAnswer(tagging_answer(places, taggings.get(session, own_id, tag_id=tag.id)))
+
+
+@router.delete("/tags/{tag_id}/taggings/{tagging_id}")
+def remove_tagging(
+    tag_id: str,
+    tagging_id: str,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: WriteSession,
+    now: Now,
+) -> HalAnswer:
+    """Take a tag off a person."""
+    tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
+    taggings.remove(session, taggings.get(session, own_id, tag_id=tag.id), now=now)
+    return HalAnswer({"notice": "This tagging was successfully deleted."})
+
+
+def _tag(session: Session, caller: Caller, tag_id: str) -> Tag:
+    place = id_in(tag_id, "tag")
+    return tags.own(session, place, organisation_id=caller.organisation_id)
