@@ -37,7 +37,7 @@ ThePlace = Annotated[Place, Depends(place_of)]
 
 
 @router.get("/widget/v1.js")
-def script(request: Request) -> Response:
+async def script(request: Request) -> Response:
     """The element `<lobby-petition>`, for any page of any site."""
     content, tag = _script()
     headers = {
