@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 
 from lobby.cli import app
 from lobby.models import Member, Scope
-from lobby.services import dead_addresses, demonstration, organisations
+from lobby.services import api_keys, dead_addresses, demonstration, organisations
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
@@ -230,7 +230,7 @@ def test_an_organisation_gets_its_partner_its_organiser_and_a_key(cli: Cli) -> N
     assert KEY.fullmatch(key), "the key, alone"
 
     with cli.lobby() as lobby, lobby.database.read() as session:
-        caller = organisations.caller_of(session, key.strip())
+        caller = api_keys.caller_of(session, key.strip(), now=lobby.clock())
         assert caller.scopes == {Scope.SIGNATURES_WRITE}
         assert caller.partner_id is not None
         organiser = organisations.sign_in(

@@ -14,6 +14,7 @@ from lobby.api import (
     letters,
     members,
     motions,
+    partners,
     petitions,
     post_room,
     postcodes,
@@ -47,6 +48,7 @@ for part in (
     replies,
     preferences,
     postcodes,
+    partners,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 router.include_router(health.router, responses=problems())

@@ -7,7 +7,16 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from lobby.cli import exports, imports, mail, organisations, parliament, serving
+from lobby.cli import (
+    api_keys,
+    exports,
+    imports,
+    mail,
+    organisations,
+    parliament,
+    partners,
+    serving,
+)
 from lobby.cli.output import tell
 from lobby.services.errors import LobbyError
 
@@ -21,8 +30,8 @@ app.add_typer(parliament.motion_commands, name="motions")
 app.add_typer(mail.app, name="mail")
 app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
-app.add_typer(organisations.partner, name="partner")
-app.add_typer(organisations.key, name="key")
+app.add_typer(partners.app, name="partner")
+app.add_typer(api_keys.app, name="key")
 app.add_typer(mail.app, name="mail")
 
 
