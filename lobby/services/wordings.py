@@ -8,7 +8,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import Organisation, Wording
+from lobby.models import Consent, Organisation, Wording
 from lobby.models.base import new_id, table_of
 from lobby.services.database import insert_ignore
 
@@ -25,7 +25,7 @@ PARTNER = (
 )
 ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
-_wording = table_of(Wording)
+_consent, _wording = table_of(Consent), table_of(Wording)
 _IN_FORCE = (
     sa.select(_wording.c.organisation_id, _wording.c.id)
     .where(
@@ -95,6 +95,19 @@ def of_partners(
     exact = {each: (each[0], partner_kind(each[1]), partner_text(each[2])) for each in partners}
     found = _written_down(session, exact.values(), now)
     return {each: found[key] for each, key in exact.items()}
+
+
+def waiting_for(session: Session, signature_id: UUID) -> list[str]:
+    """What a signer agrees to with their confirmation, in the words that they were asked: of each
+    question what was said last, if that was yes."""
+    statement = (
+        sa.select(_consent.c.kind, _consent.c.granted, _wording.c.text)
+        .join(_wording, _wording.c.id == _consent.c.wording_id)
+        .where(_consent.c.signature_id == signature_id, _consent.c.effective_at.is_(None))
+        .order_by(_consent.c.given_at, _consent.c.id)
+    )
+    said = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
+    return [text for granted, text in said.values() if granted]
 
 
 def _written_down(
