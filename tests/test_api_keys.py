@@ -145,9 +145,9 @@ def test_names_are_each_owners_own_and_a_key_without_one_has_no_fellows(lobby: L
     others_key(lobby, Scope.SIGNATURES_READ)
     for whose in ({}, {"partner_slug": PAPER}, {"organisation": "others"}):
         for _ in range(2):
-            secret(lobby, Scope.SIGNATURES_READ, name=NAME, **whose)  # type: ignore[arg-type] # any part
+            secret(lobby, Scope.SIGNATURES_READ, name=NAME, **whose)
         with pytest.raises(Conflict):
-            secret(lobby, Scope.SIGNATURES_READ, name=NAME, **whose)  # type: ignore[arg-type] # any part
+            secret(lobby, Scope.SIGNATURES_READ, name=NAME, **whose)
     for _ in range(3):
         secret(lobby, Scope.SIGNATURES_READ)
 

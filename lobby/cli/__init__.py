@@ -18,7 +18,7 @@ from lobby.cli import (
     serving,
 )
 from lobby.cli.output import tell
-from lobby.services.errors import LobbyError
+from lobby.services.errors import Invalid, LobbyError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
 app.add_typer(serving.app)
@@ -35,12 +35,19 @@ app.add_typer(api_keys.app, name="key")
 app.add_typer(mail.app, name="mail")
 
 
+def _lines(error: LobbyError) -> list[str]:
+    """What is wrong: where several fields may be, a line for each."""
+    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
+    return [f"{each.field}: {each.message}" for each in fields] or [error.message]
+
+
 def main() -> None:
     """Run a command; what we refuse is told in a sentence, with status 1."""
     try:
         app()
     except LobbyError as error:
-        tell(error.message, "red")
+        for line in _lines(error):
+            tell(line, "red")
         sys.exit(1)
     except ValidationError as error:
         for item in error.errors():
