@@ -33,7 +33,14 @@ from bench import servers
 from drills.postgres import postgres
 from lobby import collector, logs
 from lobby.models import Scope
-from lobby.services import database, demonstration, organisations, postcode_import, signatures
+from lobby.services import (
+    api_keys,
+    database,
+    demonstration,
+    organisations,
+    postcode_import,
+    signatures,
+)
 from lobby.services.lobby import Lobby, open_lobby, utc_now
 from lobby.services.signatures import SignatureRequest
 from lobby.settings import ROOT, Settings
@@ -242,7 +249,7 @@ def _subject(stack: ExitStack, folder: Path, name: str, url: str) -> Subject:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         demonstration.load(session, postcodes=lookup, keyring=keyring, now=utc_now())
         owner = organisations.by_slug(session, demonstration.about().organisation)
-        key = organisations.create_key(
+        key = api_keys.create(
             session, organisation=owner, scopes=[Scope.SIGNATURES_WRITE], now=utc_now()
         )
     if url:

@@ -42,7 +42,7 @@ from drills.postgres import fresh_database
 from lobby import logs
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
-from lobby.services import campaigns, demonstration, organisations, petitions
+from lobby.services import api_keys, campaigns, demonstration, organisations, petitions
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.tokens import Purpose
 
@@ -200,9 +200,7 @@ def serving(lobby: Lobby, port: int = 0) -> Iterator[Service]:
 def _key(lobby: Lobby) -> str:
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, demonstration.about().organisation)
-        return organisations.create_key(
-            session, organisation=owner, scopes=list(Scope), now=lobby.clock()
-        )
+        return api_keys.create(session, organisation=owner, scopes=list(Scope), now=lobby.clock())
 
 
 def _real(lobby: Lobby) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from lobby.services import keyed_signatures, signature_states
 from lobby.services.database import check_schema
 from lobby.services.group_commit import GroupCommit
 from lobby.services.idempotency import InFlight
+from lobby.services.key_uses import KeyUses
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Outcome, SignatureRequest
@@ -72,6 +73,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
     app.state.in_flight = InFlight()
+    app.state.key_uses = KeyUses(the_lobby.database)
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
     app.state.parliament_answers = ParliamentAnswers(the_lobby)
@@ -103,9 +105,9 @@ def __getattr__(name: str) -> Any:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     lobby: Lobby = app.state.lobby
     check_schema(lobby.database)
-    intakes = (app.state.intake, app.state.confirmations)
-    for intake in intakes:
-        intake.start()
+    beside = (app.state.intake, app.state.confirmations, app.state.key_uses)
+    for each in beside:
+        each.start()
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
     if lobby.settings.worker == "inline":
@@ -115,8 +117,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     stop.set()
     if thread.is_alive():
         thread.join()
-    for intake in intakes:
-        intake.stop()
+    for each in beside:
+        each.stop()
     if app.state.owns_lobby:
         lobby.close()
 

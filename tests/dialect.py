@@ -7,7 +7,7 @@ from sqlmodel import select
 from support import CAN_SIGN, PETITION
 
 from lobby.models import ApiKey, Campaign, Partner, Petition, Scope
-from lobby.services import demonstration, organisations
+from lobby.services import api_keys, demonstration, organisations, partners
 from lobby.services.lobby import Lobby
 
 V2 = "/api/v2"
@@ -25,10 +25,10 @@ def token_for(
         slug = organisation or demonstration.about().organisation
         owner = organisations.by_slug(session, slug)
         if partner and not session.exec(select(Partner).where(Partner.slug == partner)).first():
-            organisations.create_partner(
+            partners.create(
                 session, organisation=owner, name=partner, slug=partner, now=lobby.clock()
             )
-        key = organisations.create_key(
+        key = api_keys.create(
             session,
             organisation=owner,
             scopes=list(scopes or (Scope.ACTION_NETWORK,)),

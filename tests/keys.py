@@ -1,7 +1,7 @@
 """Keys, and other organisations that must see nothing."""
 
 from lobby.models import CampaignStatus, Scope
-from lobby.services import campaigns, demonstration, organisations
+from lobby.services import api_keys, campaigns, demonstration, organisations
 from lobby.services.lobby import Lobby
 
 Headers = dict[str, str]
@@ -13,9 +13,7 @@ def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> He
     with lobby.database.write() as session:
         slug = organisation or demonstration.about().organisation
         owner = organisations.by_slug(session, slug)
-        key = organisations.create_key(
-            session, organisation=owner, scopes=list(scopes), now=lobby.clock()
-        )
+        key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
 

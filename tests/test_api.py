@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock, text_of, token_in
 
 from lobby.models import Scope
-from lobby.services import demonstration, official_apis, organisations
+from lobby.services import api_keys, demonstration, official_apis, organisations
 from lobby.services.errors import Unavailable
 from lobby.services.lobby import Lobby
 
@@ -26,9 +26,7 @@ def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> di
     with lobby.database.write() as session:
         slug = organisation or demonstration.about().organisation
         owner = organisations.by_slug(session, slug)
-        key = organisations.create_key(
-            session, organisation=owner, scopes=list(scopes), now=lobby.clock()
-        )
+        key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
 

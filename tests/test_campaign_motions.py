@@ -26,6 +26,7 @@ from lobby.models import (
     Scope,
 )
 from lobby.services import (
+    api_keys,
     campaign_motions,
     campaign_views,
     campaigns,
@@ -47,9 +48,7 @@ Key = dict[str, str]
 def key_for(lobby: Lobby, *scopes: Scope, slug: str = "") -> Key:
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, slug or demonstration.about().organisation)
-        key = organisations.create_key(
-            session, organisation=owner, scopes=list(scopes), now=lobby.clock()
-        )
+        key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
 

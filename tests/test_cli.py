@@ -26,7 +26,7 @@ from typer.testing import CliRunner
 
 from lobby.cli import app
 from lobby.models import Member, Scope
-from lobby.services import dead_addresses, demonstration, organisations
+from lobby.services import api_keys, dead_addresses, demonstration, organisations
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
@@ -239,7 +239,7 @@ def test_an_organisation_gets_its_partner_its_organiser_and_a_key(cli: Cli) -> N
     assert KEY.fullmatch(key), "the key, alone"
 
     with cli.lobby() as lobby, lobby.database.read() as session:
-        caller = organisations.caller_of(session, key.strip())
+        caller = api_keys.caller_of(session, key.strip(), now=lobby.clock())
         assert caller.scopes == {Scope.SIGNATURES_WRITE}
         assert caller.partner_id is not None
         organiser = organisations.sign_in(
@@ -249,6 +249,48 @@ def test_an_organisation_gets_its_partner_its_organiser_and_a_key(cli: Cli) -> N
     raw = cli.database.read_bytes()
     assert key.strip().rpartition("_")[2].encode() not in raw
     assert b"boss@example.org" not in raw
+
+
+def test_a_key_has_a_name_an_end_and_petitions_and_is_followed_by_another(demo: Cli) -> None:
+    made = (*("key", "create", *OF_IT), *("--scope", "signatures:read", "--name", "our site"))
+    first = demo(*made, "--expires", "2099-12-31", "--petition", PETITION)
+    assert (first.returncode, first.stderr) == (0, "")
+    second = demo(*made).stdout
+    assert demo.refused(*made).startswith("There are 2 live keys named 'our site' already")
+    digits = first.stdout.split("_")[1]
+    rows = [line.split("\t") for line in demo("key", "list", *OF_IT).stdout.splitlines()]
+    assert [row[1:6] for row in rows] == [
+        ["live", "our site", "", "signatures:read", PETITION],
+        ["live", "our site", "", "signatures:read", ""],
+    ]
+    assert rows[0][0] == digits
+    assert rows[0][7] == "2100-01-01T00:00Z", "the end of that day in London"
+    revoked = demo("key", "revoke", digits)
+    assert (revoked.returncode, revoked.stdout) == (0, "")
+    assert KEY.fullmatch(demo(*made).stdout)
+    listed = demo("key", "list", *OF_IT)
+    assert [line.split("\t")[1] for line in listed.stdout.splitlines()] == [
+        "revoked",
+        "live",
+        "live",
+    ]
+    for key in (first.stdout, second):
+        assert key.strip().rpartition("_")[2] not in listed.stdout
+
+
+def test_a_partner_is_changed_and_listed(demo: Cli) -> None:
+    origins = ("--origin", "https://paper.example.org", "--origin", "http://localhost:3000")
+    made = demo("partner", "create", "A Paper", *OF_IT, "--slug", "a-paper", *origins)
+    assert (made.returncode, made.stdout) == (0, "a-paper\n")
+    changed = ("--name", "The Paper", "--website", "https://paper.example.org/about")
+    assert demo("partner", "change", "a-paper", *OF_IT, *changed).returncode == 0
+    told = demo("partner", "list", *OF_IT).stdout
+    assert told == (
+        "a-paper\tThe Paper\thttps://paper.example.org/about\t"
+        "https://paper.example.org http://localhost:3000\n"
+    )
+    assert demo("partner", "change", "a-paper", *OF_IT, "--no-origins").returncode == 0
+    assert "localhost" not in demo("partner", "list", *OF_IT).stdout
 
 
 OF_IT = ("--organisation", ORGANISATION)
@@ -268,6 +310,24 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "a scope that is unknown": (
         ("key", "create", *OF_IT, "--scope", "tallies:read", "--scope", "everything"),
         f"Unknown scope everything; known: {', '.join(Scope)}.",
+    ),
+    "a day that is past": (
+        ("key", "create", *OF_IT, "--scope", "tallies:read", "--expires", "2020-01-01"),
+        "This is in the past.",
+    ),
+    "a day that no calendar follows": (
+        ("key", "create", *OF_IT, "--scope", "tallies:read", "--expires", "9999-12-31"),
+        "No calendar has the day after.",
+    ),
+    "a key that is not there": (("key", "revoke", "0" * 12), f"There is no key '{'0' * 12}'."),
+    "a partner that is not there": (
+        ("partner", "change", "nobody", *OF_IT, "--name", "Somebody"),
+        "There is no partner 'nobody'.",
+    ),
+    "a site that is no origin": (
+        ("partner", "create", "A Paper", *OF_IT, "--slug", "a-paper", "--origin", "*"),
+        "allowed_origins.0: '*' is no origin: name each site: a wildcard would let in sites of "
+        "others.",
     ),
 }
 

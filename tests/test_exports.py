@@ -40,6 +40,7 @@ from lobby.services import (
     exports,
     letters,
     organisations,
+    partners,
     petitions,
     preferences,
     signature_exports,
@@ -50,7 +51,7 @@ from lobby.services.errors import Invalid, Unavailable
 from lobby.services.export_lines import Form
 from lobby.services.lobby import Lobby
 
-PERSONAL = {"name", "email", "postcode", "comment", "updates"}
+PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 STRANGE = 'She said "no",\nand then:\n\n  {"a": 1}; ÿ 😀 \\ %s'
@@ -144,7 +145,7 @@ def test_the_partner_is_named_whose_site_it_came_from(lobby: Lobby) -> None:
     signature = sign(lobby, "anna@example.org")
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, demonstration.about().organisation)
-        partner: Partner = organisations.create_partner(
+        partner: Partner = partners.create(
             session, organisation=owner, name="Them", slug="them", now=lobby.clock()
         )
         session.get_one(Signature, signature.id).partner_id = partner.id

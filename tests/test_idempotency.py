@@ -38,7 +38,7 @@ from lobby.models import (
     Scope,
     Signature,
 )
-from lobby.services import idempotency
+from lobby.services import api_keys, idempotency
 from lobby.services.database import Database
 from lobby.services.errors import Invalid, KeyInUse
 from lobby.services.idempotency import Answer, Attempt, InFlight
@@ -254,12 +254,11 @@ def test_a_key_that_is_worked_on_in_another_process_is_in_use(
 
 def the_attempt(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
     """The one that a call with the key 'k' makes."""
-    from lobby.services import organisations
-
     found = None
     if caller:
         with lobby.database.read() as session:
-            found = organisations.caller_of(session, caller["Authorization"].split()[1])
+            key = caller["Authorization"].split()[1]
+            found = api_keys.caller_of(session, key, now=lobby.clock())
     content = json.dumps(call.body, separators=(",", ":"), ensure_ascii=False).encode()
     scope = {"app": app, "method": "POST", "path": call.path}
     return attempt_of(scope, "k", content, found)

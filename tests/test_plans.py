@@ -20,10 +20,10 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
-from sqlmodel import Session
+from sqlmodel import Session, select
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
 
-from lobby.models import MessageState, Signature, SignatureState
+from lobby.models import MessageState, Partner, Signature, SignatureState
 from lobby.models.base import table_of
 from lobby.services import (
     campaign_views,
@@ -34,6 +34,8 @@ from lobby.services import (
     keyed_signatures,
     letter_answers,
     outbox,
+    partner_signatures,
+    partner_summaries,
     petitions,
     seat_boards,
     seat_watches,
@@ -128,8 +130,26 @@ def another(lobby: Lobby) -> None:
         ]
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         signatures.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+        _with_partners(session, campaign.organisation_id, lobby)
         kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
         idempotency.keep(session, kept, now=now)
+
+
+def _with_partners(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
+    """Of four signatures one came through each of three partners."""
+    made = [
+        Partner(
+            organisation_id=organisation_id,
+            slug=f"partner-{number}",
+            name=f"Partner {number}",
+            created_at=lobby.clock(),
+        )
+        for number in range(3)
+    ]
+    session.add_all(made)
+    session.flush()
+    for place, signature in enumerate(session.exec(select(Signature))):
+        signature.partner_id = made[place % 4].id if place % 4 < 3 else None
 
 
 def requests(*names: str) -> list[SignatureRequest]:
@@ -267,6 +287,49 @@ def page(session: Session, lobby: Lobby) -> None:
                 )
 
 
+def page_of_partner(session: Session, lobby: Lobby) -> None:
+    """What one of several partners sees, and how many there are."""
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for state in (None, SignatureState.CONFIRMED):
+        for after in (None, UUID(int=0)):
+            partner_signatures.page(
+                session,
+                petition.id,
+                partner_id=partner.id,
+                state=state,
+                since=None,
+                after=after,
+                limit=101,
+            )
+    for is_own in (True, False):
+        partner_summaries.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
+
+
+def export_for_partner(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(
+            petition, is_personal=is_personal, partner_id=partner.id
+        )
+        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+            pass
+
+
+def record_for_partners(session: Session, lobby: Lobby) -> None:
+    signatures.record(
+        session,
+        [
+            replace(each, partner="partner-1", partner_contact=True)
+            for each in requests("anna", "bertha")
+        ],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
 def export(_session: Session, lobby: Lobby) -> None:
     """Through sessions of its own, with and without what only we can read."""
     with lobby.database.read() as session:
@@ -297,6 +360,9 @@ HOT: list[tuple[Act, int]] = [
     (readiness, 1),
     (page, 9),
     (export, 72),
+    (page_of_partner, 12),
+    (export_for_partner, 4),
+    (record_for_partners, 9),
 ]
 
 

@@ -31,7 +31,7 @@ from lobby.models import (
     ReplyKind,
     Scope,
 )
-from lobby.services import campaigns, demonstration, organisations, tallies, targets
+from lobby.services import api_keys, campaigns, demonstration, organisations, tallies, targets
 from lobby.services.errors import Conflict
 from lobby.services.lobby import Lobby
 from lobby.services.standing import Eligibility, Said, Standing
@@ -614,9 +614,7 @@ def key_for(lobby: Lobby, scope: Scope, organisation: str | None = None) -> dict
     with lobby.database.write() as session:
         slug = organisation or demonstration.about().organisation
         owner = organisations.by_slug(session, slug)
-        key = organisations.create_key(
-            session, organisation=owner, scopes=[scope], now=lobby.clock()
-        )
+        key = api_keys.create(session, organisation=owner, scopes=[scope], now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
 

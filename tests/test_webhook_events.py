@@ -33,6 +33,7 @@ from lobby.models import (
     WebhookEvent,
 )
 from lobby.services import (
+    api_keys,
     campaigns,
     demonstration,
     letter_answers,
@@ -48,9 +49,9 @@ from lobby.services import (
     signatures,
     webhooks,
 )
+from lobby.services.api_keys import Caller
 from lobby.services.letter_answers import NewAnswer
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 from lobby.services.relay_logs import RelayLog
 from lobby.services.signatures import Import, SignatureRequest
 from lobby.services.webhooks import NewWebhook
@@ -66,7 +67,7 @@ def caller_for(lobby: Lobby, *, organisation: str | None = None) -> Caller:
     scopes = (Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
     key = key_for(lobby, *scopes, organisation=organisation)["Authorization"]
     with lobby.database.read() as session:
-        return organisations.caller_of(session, key.removeprefix("Bearer "))
+        return api_keys.caller_of(session, key.removeprefix("Bearer "), now=lobby.clock())
 
 
 def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:

@@ -25,7 +25,7 @@ from support import Clock, Post, token_in
 from lobby import worker
 from lobby.main import create_app
 from lobby.models import Letter, MotionEvent, Scope
-from lobby.services import demonstration, organisations, parliament_sessions
+from lobby.services import api_keys, demonstration, organisations, parliament_sessions
 from lobby.services.lobby import Lobby
 
 MORAG, ADAEZE, EMLYN, ANJALI, IMANI, BRANWEN = 900001, 900002, 900003, 900004, 900006, 900050
@@ -173,7 +173,7 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
         with lobby.database.write() as session:
             owner = organisations.by_slug(session, demonstration.about().organisation)
             session.add(owner.sqlmodel_update({"is_demonstration": False}))
-            key = organisations.create_key(
+            key = api_keys.create(
                 session, organisation=owner, scopes=[Scope.CAMPAIGNS_WRITE], now=clock.now
             )
         app = create_app(settings, lobby=lobby)

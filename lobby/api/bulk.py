@@ -10,14 +10,13 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from lobby.api.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
-from lobby.api.dependencies import SignaturesWriter, Slug
+from lobby.api.dependencies import SignaturesWriter, Slug, require_petition
 from lobby.api.idempotency import GivenKey, OnceOnly, answers
 from lobby.api.schemas.signature import BulkAnswer
-from lobby.models import Scope
-from lobby.services import petitions, signatures
+from lobby.services import signatures
+from lobby.services.api_keys import Caller
 from lobby.services.errors import FieldError, Invalid, LobbyError
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 from lobby.services.signatures import Outcome, SignatureRequest
 
 router = APIRouter(tags=["signatures"])
@@ -48,9 +47,10 @@ async def sign_in_bulk(
 ) -> Response:
     """Up to 5,000 signatures, as a JSON array or NDJSON; a bad row never spoils the others.
 
-    Needs a key with `signatures:write`, of the petition's own organisation. With
-    `signatures:import` as well, rows may say where and when they were signed elsewhere
-    (`provenance`, and `signed_at`, from 2000 on): they count at once, and nobody is asked by mail.
+    Needs a key with `signatures:write`, of the petition's own organisation, that is for this
+    petition. With `signatures:import` as well, rows may say where and when they were signed
+    elsewhere (`provenance`, and `signed_at`, from 2000 on): they count at once, and nobody is asked
+    by mail.
     """
     content = await content_of(request)
     lobby: Lobby = request.app.state.lobby
@@ -61,8 +61,7 @@ async def sign_in_bulk(
 def _record_bulk(
     lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller, once: OnceOnly
 ) -> Response:
-    with lobby.database.read() as session:
-        petitions.own(session, slug, organisation_id=caller.organisation_id)
+    require_petition(lobby, slug, caller)
     now = lobby.clock()
     parsed = [request_of(row, slug, caller, now) for row in rows_of(content, content_type)]
     good = [row for row in parsed if isinstance(row, SignatureRequest)]
@@ -70,7 +69,7 @@ def _record_bulk(
     def record(session: Session) -> bytes:
         outcomes = iter(_record(session, lobby, good, now))
         paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
-        return _bulk_answer(paired, may_read=Scope.SIGNATURES_READ in caller.scopes)
+        return _bulk_answer(paired, may_read=caller.may_know_signers)
 
     is_public = any(row.imported for row in good)  # others count once they are confirmed
     return once.answer(record, status=200, is_public=is_public, is_count=True)

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from lobby.api.errors import UnsupportedMediaType, validation_fields
 from lobby.api.schemas.signature import BulkSignature
 from lobby.models import Scope
+from lobby.services.api_keys import Caller
 from lobby.services.errors import FieldError, Invalid
-from lobby.services.organisations import Caller
 from lobby.services.signatures import Import, SignatureRequest
 
 LARGEST_BULK = 5000

@@ -108,7 +108,7 @@ def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
 def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
     caller = caller_of(request, lobby)
     with lobby.database.read() as session:
-        viewer = caller.organisation_id if caller else None
+        viewer = caller.viewer if caller else None
         campaign = campaigns.public(session, slug, viewer=viewer)
         view = campaign_views.of_campaign(session, campaign, now=lobby.clock())
     return keepable(request, campaign_answer(view))

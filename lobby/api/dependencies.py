@@ -10,10 +10,10 @@ from pydantic import AfterValidator
 from sqlmodel import Session
 
 from lobby.models import Scope
-from lobby.services import organisations
+from lobby.services import api_keys
+from lobby.services.api_keys import Caller
 from lobby.services.errors import NotFound, Unauthenticated
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 
@@ -57,15 +57,27 @@ WriteSession = Annotated[Session, Depends(_writing, scope="function")]
 
 
 def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
-    """Who calls, or None without a key. A key that is given must be good."""
+    """Who calls, or None without a key. A key that is given must be good.
+
+    It is looked up each time, in every process: so one that is revoked is refused from then on.
+    """
     header = request.headers.get("Authorization")
     if header is None:
         return None
     scheme, _, key = header.partition(" ")
     if scheme.lower() != "bearer":
         raise Unauthenticated("key_invalid", "Send the key as 'Authorization: Bearer ...'.")
+    now = lobby.clock()
     with lobby.database.read() as session:
-        return organisations.caller_of(session, key.strip())
+        caller = api_keys.caller_of(session, key.strip(), now=now)
+    request.app.state.key_uses.note(caller.key_id, now)
+    return caller
+
+
+def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
+    """As `api_keys.own_petition`, in a session of its own."""
+    with lobby.database.read() as session:
+        api_keys.own_petition(session, caller, slug)
 
 
 Anyone = Annotated[Caller | None, Depends(caller_of)]

@@ -35,6 +35,7 @@ TAGS = {
     "replies": "What MPs wrote back.",
     "preferences": "What a supporter gets by mail.",
     "postcodes": "Where a postcode is, and who is its MP.",
+    "partners": "Organisations whose sites bring signatures, and what came through them.",
     "webhooks": "Being told what happens, by Standard Webhooks or REST hooks.",
     "health": "For whoever runs the service.",
     "parliament": "Petitions in the form of petition.parliament.uk, for tools made for that.",

@@ -8,10 +8,10 @@ from lobby.api.dependencies import LettersReader, SignaturesReader, Slug, TheLob
 from lobby.api.downloads import described, download
 from lobby.api.schemas.fields import Moment
 from lobby.models import LetterState, Scope, SignatureState
-from lobby.services import campaigns, letter_exports, petitions, signature_exports
+from lobby.services import api_keys, campaigns, letter_exports, signature_exports
+from lobby.services.api_keys import Caller
 from lobby.services.export_lines import Form
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 
 router = APIRouter(tags=["exports"])
 Personal = Annotated[
@@ -55,7 +55,11 @@ Letters = Annotated[WantedLetters, Depends()]
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
 ) -> Response:
-    """All signatures of a petition of the key's own organisation. Needs `signatures:read`."""
+    """All signatures of a petition of the key's own organisation. Needs `signatures:read`.
+
+    A partner's key gets those that came through that partner and were confirmed, and whose they
+    are only where `contact` is yes.
+    """
     return _signatures(slug, request, caller, lobby, wanted, Form.CSV)
 
 
@@ -95,9 +99,13 @@ def _signatures(
     slug: str, request: Request, caller: Caller, lobby: Lobby, wanted: WantedSignatures, form: Form
 ) -> Response:
     with lobby.database.read() as session:
-        petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
+        petition = api_keys.own_petition(session, caller, slug)
     export = signature_exports.of_petition(
-        petition, state=wanted.state, since=wanted.since, is_personal=wanted.personal
+        petition,
+        state=wanted.state,
+        since=wanted.since,
+        is_personal=wanted.personal,
+        partner_id=caller.partner_id,
     )
     return download(request, lobby, export, form, name=f"{slug}-signatures", by=caller.name)
 

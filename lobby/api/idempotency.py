@@ -12,10 +12,10 @@ from starlette.types import Scope
 from lobby.api.dependencies import Anyone
 from lobby.api.schemas.problem import problems
 from lobby.services import idempotency
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Invalid
 from lobby.services.idempotency import Answer, Attempt
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 
 HEADER = idempotency.FIELD
 REPLAYED = "Idempotency-Replayed"

@@ -14,8 +14,8 @@ from lobby.api.schemas.letter_answer import (
 from lobby.api.schemas.postcode import member_answer
 from lobby.models import Constituency, Member
 from lobby.services import campaigns, letter_answers
+from lobby.services.api_keys import Caller
 from lobby.services.letter_answers import MemberAnswers
-from lobby.services.organisations import Caller
 from lobby.services.tokens import Purpose
 
 router = APIRouter(tags=["letters"])

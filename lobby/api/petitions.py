@@ -66,7 +66,7 @@ def change_petition(
 def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
     caller = caller_of(request, lobby)
     with lobby.database.read() as session:
-        viewer = caller.organisation_id if caller else None
+        viewer = caller.viewer if caller else None
         petition = petitions.public(session, slug, viewer=viewer)
         view = campaign_views.of_petition(session, petition, now=lobby.clock())
     return keepable(request, petition_answer(view))

@@ -17,6 +17,7 @@ from lobby.api import (
     motions,
     oembed,
     parliament_petitions,
+    partners,
     petitions,
     post_room,
     postcodes,
@@ -57,6 +58,7 @@ for part in (
     webhook_deliveries,
     webhook_hooks,
     campaign_feeds,
+    partners,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 for part in (health, oembed, parliament_petitions):

@@ -14,6 +14,7 @@ from lobby.api.dependencies import (
     Slug,
     TheLobby,
     WriteSession,
+    require_petition,
 )
 from lobby.api.idempotency import GivenKey
 from lobby.api.paging import ThePage
@@ -24,16 +25,24 @@ from lobby.api.schemas.postcode import ConstituencyAnswer, constituency_answer, 
 from lobby.api.schemas.signature import (
     ConfirmedAnswer,
     NewSignature,
+    PartnerSignatureAnswer,
     PetitionCount,
     SignatureAnswer,
     SignedAnswer,
     StatusAnswer,
     TokenBody,
     WatchAnswer,
+    partner_signature_answer,
     signature_answer,
 )
 from lobby.models import Signature, SignatureState
-from lobby.services import petitions, seat_watches, signature_states
+from lobby.services import (
+    api_keys,
+    partner_signatures,
+    petitions,
+    seat_watches,
+    signature_states,
+)
 from lobby.services.idempotency import Answer
 from lobby.services.lobby import Lobby
 from lobby.services.tokens import Purpose
@@ -52,11 +61,14 @@ async def sign(
 ) -> Response:
     """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
 
+    With a key: a petition of its organisation, and one that the key is for.
     On disk when answered. Repeating a request does no harm: one signature an address and petition,
     and with an Idempotency-Key also one mail.
     Most requests are answered by `api.hot_route` before they come here.
     """
     state = request.app.state
+    if caller is not None:
+        await run_in_threadpool(require_petition, state.lobby, slug, caller)
     if key is None:
         partner_id = caller.partner_id if caller else None
         answers, outcome = await signing.sign(state, slug, body, partner_id)
@@ -112,12 +124,26 @@ def read_signatures(
     session: ReadSession,
     state: SignatureState | None = None,
     since: Moment | None = None,
-) -> list[SignatureAnswer]:
+) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """Signatures of the key's own organisation, decrypted. Needs `signatures:read`.
 
-    `since` gives what was signed, confirmed or ended at that time or later.
+    `since` gives what was signed, confirmed or ended at that time or later. A partner's key reads
+    those that came through that partner, once they were confirmed, and whose they are only where
+    their signers said that the partner may contact them.
     """
-    petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
+    petition = api_keys.own_petition(session, caller, slug)
+    if caller.partner_id is not None:
+        of_partner = partner_signatures.page(
+            session,
+            petition.id,
+            partner_id=caller.partner_id,
+            state=state,
+            since=since,
+            after=page.after,
+            limit=page.limit + 1,
+        )
+        page.link_next(request, response, [signature.id for signature, _, _ in of_partner])
+        return [partner_signature_answer(*each) for each in of_partner[: page.limit]]
     found = signature_states.page(
         session,
         petition.id,

@@ -8,11 +8,11 @@ from fastapi.concurrency import run_in_threadpool
 
 from lobby.api.schemas.signature import NewSignature
 from lobby.api.signed_answers import SignedAnswers
-from lobby.models import Scope, Signature
+from lobby.models import Signature
+from lobby.services.api_keys import Caller
 from lobby.services.errors import NotFound
 from lobby.services.group_commit import GroupCommit
 from lobby.services.idempotency import Answer, Attempt, InFlight, Keyed
-from lobby.services.organisations import Caller
 from lobby.services.prebuilt import Prebuilt
 from lobby.services.signature_states import Confirmed
 from lobby.services.signatures import Outcome, SignatureRequest
@@ -56,9 +56,10 @@ async def sign_once(
 
 
 def content(answers: SignedAnswers, outcome: Outcome, caller: Caller | None = None) -> bytes:
-    """The answer to a signature; a key that may read signatures is also told its id."""
+    """The answer to a signature; a key that may read signatures is also told its id, which tells
+    when they signed first."""
     code = outcome.constituency_code or ""
-    if caller is None or Scope.SIGNATURES_READ not in caller.scopes:
+    if caller is None or not caller.may_know_signers:
         return answers.content(code)
     found = answers.answer(code)
     found.id = outcome.signature_id

@@ -7,9 +7,18 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
-from lobby.cli import exports, imports, mail, organisations, parliament, serving
+from lobby.cli import (
+    api_keys,
+    exports,
+    imports,
+    mail,
+    organisations,
+    parliament,
+    partners,
+    serving,
+)
 from lobby.cli.output import tell
-from lobby.services.errors import LobbyError
+from lobby.services.errors import Invalid, LobbyError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
 app.add_typer(serving.app)
@@ -21,9 +30,15 @@ app.add_typer(parliament.motion_commands, name="motions")
 app.add_typer(mail.app, name="mail")
 app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
-app.add_typer(organisations.partner, name="partner")
-app.add_typer(organisations.key, name="key")
+app.add_typer(partners.app, name="partner")
+app.add_typer(api_keys.app, name="key")
 app.add_typer(mail.app, name="mail")
+
+
+def _lines(error: LobbyError) -> list[str]:
+    """What is wrong: where several fields may be, a line for each."""
+    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
+    return [f"{each.field}: {each.message}" for each in fields] or [error.message]
 
 
 def main() -> None:
@@ -31,7 +46,8 @@ def main() -> None:
     try:
         app()
     except LobbyError as error:
-        tell(error.message, "red")
+        for line in _lines(error):
+            tell(line, "red")
         sys.exit(1)
     except ValidationError as error:
         for item in error.errors():

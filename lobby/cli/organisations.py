@@ -1,4 +1,4 @@
-"""Organisations, their organisers, partners and keys."""
+"""Organisations and their organisers."""
 
 import secrets
 from typing import Annotated
@@ -6,13 +6,10 @@ from typing import Annotated
 import typer
 
 from lobby.cli.output import opened
-from lobby.models import Scope
 from lobby.services import organisations
 
 organisation = typer.Typer(no_args_is_help=True, help="Organisations.")
 organiser = typer.Typer(no_args_is_help=True, help="People who run campaigns.")
-partner = typer.Typer(no_args_is_help=True, help="Partners, whose sites post signatures.")
-key = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 
 OrganisationSlug = Annotated[str, typer.Option("--organisation", help="The organisation's slug.")]
 
@@ -45,33 +42,3 @@ def create_organiser(
             now=lobby.clock(),
         )
     typer.echo(password)
-
-
-@partner.command("create")
-def create_partner(
-    name: Annotated[str, typer.Argument(help="Its name.")],
-    organisation: OrganisationSlug,
-    slug: Annotated[str, typer.Option(help="Its name in addresses.")],
-) -> None:
-    """Add a partner of an organisation."""
-    with opened() as lobby, lobby.database.write() as session:
-        owner = organisations.by_slug(session, organisation)
-        organisations.create_partner(
-            session, organisation=owner, name=name, slug=slug, now=lobby.clock()
-        )
-    typer.echo(slug)
-
-
-@key.command("create")
-def create_key(
-    organisation: OrganisationSlug,
-    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}; repeat for more.")],
-    partner: Annotated[str | None, typer.Option(help="The slug of the partner it is for.")] = None,
-) -> None:
-    """Add a key and print it, alone, on standard output. It cannot be shown again."""
-    with opened() as lobby, lobby.database.write() as session:
-        owner = organisations.by_slug(session, organisation)
-        key = organisations.create_key(
-            session, organisation=owner, scopes=scope, partner_slug=partner, now=lobby.clock()
-        )
-    typer.echo(key)

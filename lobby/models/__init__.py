@@ -1,6 +1,7 @@
 """Tables and value types. No queries here; importing this package registers every table."""
 
 from lobby.models import base as base  # first: it names the constraints
+from lobby.models.api_key import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope
 from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
 from lobby.models.constituency import Constituency
 from lobby.models.idempotency import IdempotencyKey
@@ -26,15 +27,9 @@ from lobby.models.motion import (
     MotionStatus,
     ParliamentSession,
 )
-from lobby.models.organisation import (
-    ApiKey,
-    ApiKeyPetition,
-    Organisation,
-    Organiser,
-    Partner,
-    Scope,
-)
+from lobby.models.organisation import Organisation, Organiser
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
+from lobby.models.partner import Partner
 from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from lobby.models.private import Keyring, Private
 from lobby.models.relay import DeadAddress, Relay
@@ -51,6 +46,7 @@ from lobby.models.webhook import (
 )
 
 __all__ = [
+    "PARTNER_SCOPES",
     "ApiKey",
     "ApiKeyPetition",
     "Campaign",

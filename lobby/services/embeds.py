@@ -48,11 +48,6 @@ class Embed:
     partner: Partner | None
     origins: tuple[str, ...]
 
-    @property
-    def partner_id(self) -> UUID | None:
-        """Through whom its signatures come."""
-        return self.partner.id if self.partner else None
-
 
 def of_petition(
     session: Session, slug: str, *, partner: str, elsewhere: tuple[str, ...], now: datetime

@@ -63,16 +63,19 @@ class Plain:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A column that only the keyring opens. `shown` makes of what is stored what is told."""
+    """A column that only the keyring opens. `shown` makes of what is stored what is told; where
+    `only_if` is not true, the database does not even hand it over."""
 
     name: str
     source: sa.Column[Any]
     shown: Callable[[str], str] | None = None
+    only_if: Sql | None = None
 
     @property
     def stored(self) -> Sql:
         """Its bytes as they lie in the database."""
-        return sa.type_coerce(self.source, sa.LargeBinary)
+        stored: Sql = sa.type_coerce(self.source, sa.LargeBinary)
+        return stored if self.only_if is None else sa.case((self.only_if, stored))
 
     def cells(self, sealed: Sequence[bytes | None], form: Form, keyring: Keyring) -> list[str]:
         """As they stand in a line, name and all. Unavailable where one does not open."""

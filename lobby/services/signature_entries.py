@@ -72,8 +72,10 @@ def _require_past(signed_at: datetime, now: datetime) -> None:
 class SignatureRequest:
     """A name for a petition, already checked for form (`services.texts`).
 
-    `updates` is the answer to the question for consent; None where it was not asked. `once` comes
-    with a key of the sender's, for `services.keyed_signatures`.
+    `updates` is the answer to the question for consent; None where it was not asked, and so is
+    `partner_contact` the answer to the partner's. The partner is known by the sender's key
+    (`partner_id`) or named by its slug (`partner`). `once` comes with a key of the sender's, for
+    `services.keyed_signatures`.
     """
 
     petition_slug: str
@@ -86,6 +88,8 @@ class SignatureRequest:
     source: str | None = None
     updates: bool | None = None
     partner_id: UUID | None = None
+    partner: str | None = None
+    partner_contact: bool | None = None
     imported: Import | None = None
     once: "Keyed[Outcome] | None" = None
 
@@ -121,15 +125,26 @@ class OpenPetition:
     organisation_id: UUID
 
 
+class NamedPartner(NamedTuple):
+    """What is needed of a partner."""
+
+    id: UUID
+    organisation_id: UUID
+    slug: str
+    name: str
+
+
 @dataclass(slots=True)
 class Entry:
-    """One request on its way. `is_counted`: it is what made the signature count."""
+    """One request on its way. `is_counted`: it is what made the signature count. `partner` is
+    known only where the request named one, or has an answer to one."""
 
     place: int
     request: SignatureRequest
     petition: OpenPetition
     code: str
     address: supporters.Address
+    partner: NamedPartner | None = None
     supporter_id: str = ""
     is_new_supporter: bool = False
     signature_id: str = ""
@@ -137,6 +152,11 @@ class Entry:
     is_new: bool = False
     is_repeat: bool = False
     is_counted: bool = False
+
+    @property
+    def partner_id(self) -> UUID | None:
+        """Whose site it came through."""
+        return self.partner.id if self.partner else self.request.partner_id
 
     @property
     def is_to_count(self) -> bool:
@@ -160,7 +180,7 @@ def as_signed(entries: Sequence[Entry]) -> dict[str, list[Any]]:
         "country": [request.country for request in requests],
         "locale": [request.locale for request in requests],
         "source": [request.source for request in requests],
-        "partner_id": [request.partner_id for request in requests],
+        "partner_id": [entry.partner_id for entry in entries],
     }
 
 

@@ -1,12 +1,13 @@
 """The signatures of a petition as a file."""
 
 from datetime import datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from lobby.models import Constituency, Partner, Petition, Signature, SignatureState, Supporter
 from lobby.models.base import table_of
-from lobby.services import signature_states, supporters
+from lobby.services import partner_consents, partner_signatures, signature_states, supporters
 from lobby.services.export_lines import Column, Kind, Plain, Sealed
 from lobby.services.exports import Export
 
@@ -20,9 +21,11 @@ def of_petition(
     state: SignatureState | None = None,
     since: datetime | None = None,
     is_personal: bool = True,
+    partner_id: UUID | None = None,
 ) -> Export:
-    """All signatures, those in one state, or those that changed at `since` or later."""
-    conditions = []
+    """All signatures, those in one state, or those that changed at `since` or later; for a partner
+    what it may see of its own (`services.partner_signatures`)."""
+    conditions = [] if partner_id is None else partner_signatures.seen_by(partner_id)
     if state is not None:
         conditions.append(_signature.c.state == state)
     if since is not None:
@@ -30,7 +33,7 @@ def of_petition(
     tables = _signature.outerjoin(
         _constituency, _constituency.c.code == _signature.c.constituency_code
     ).outerjoin(_partner, _partner.c.id == _signature.c.partner_id)
-    if is_personal:
+    if is_personal or partner_id:
         tables = tables.join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     rows = sa.select(_signature.c.id).select_from(tables).where(*conditions)
     labels = {"of": "signatures", "petition": petition.slug}
@@ -39,7 +42,7 @@ def of_petition(
         owner=_signature.c.petition_id,
         owner_id=petition.id,
         has_index=True,
-        columns=_columns(is_personal),
+        columns=_columns_of_partner(is_personal) if partner_id else _columns(is_personal),
         rows=rows,
         labels=labels,
     )
@@ -54,6 +57,7 @@ def _columns(is_personal: bool) -> tuple[Column, ...]:
         Sealed("comment", its.comment),
         # Beside the address, since it is what says whether the address may be used.
         Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
+        Plain("partner_contact", Kind.FLAG, partner_consents.may_contact()),
     )
     return (
         Plain("id", Kind.ID, its.id),
@@ -66,6 +70,31 @@ def _columns(is_personal: bool) -> tuple[Column, ...]:
         Plain("source", Kind.TEXT, its.source),
         Plain("partner", Kind.TEXT, _partner.c.slug),
         Plain("provenance", Kind.TEXT, its.provenance),
+        Plain("signed_at", Kind.MOMENT, its.signed_at),
+        Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
+        Plain("ended_at", Kind.MOMENT, its.ended_at),
+    )
+
+
+def _columns_of_partner(is_personal: bool) -> tuple[Column, ...]:
+    """Whose a signature is only where its signer said that the partner may contact them."""
+    its, contact = _signature.c, partner_consents.may_contact()
+    personal = (
+        Sealed("name", its.name, only_if=contact),
+        Sealed("email", _supporter.c.email, only_if=contact),
+        Sealed("postcode", its.postcode, only_if=contact),
+        Sealed("comment", its.comment, only_if=contact),
+    )
+    return (
+        Plain("id", Kind.ID, its.id),
+        Plain("state", Kind.WORD, its.state),
+        Plain("contact", Kind.FLAG, contact),
+        *(personal if is_personal else ()),
+        Plain("country", Kind.WORD, its.country),
+        Plain("constituency_code", Kind.WORD, its.constituency_code),
+        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
+        Plain("locale", Kind.WORD, its.locale),
+        Plain("source", Kind.TEXT, its.source),
         Plain("signed_at", Kind.MOMENT, its.signed_at),
         Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
         Plain("ended_at", Kind.MOMENT, its.ended_at),

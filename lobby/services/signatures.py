@@ -23,7 +23,15 @@ from lobby.models import (
 from lobby.models.base import new_ids, table_of
 from lobby.models.constituency import OVERSEAS, UNKNOWN
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import bulk_inserts, imported_signatures, outbox, petitions, supporters
+from lobby.services import (
+    bulk_inserts,
+    imported_signatures,
+    outbox,
+    partner_consents,
+    petitions,
+    signature_partners,
+    supporters,
+)
 from lobby.services.bulk_lookups import BulkLookup
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.signature_entries import (
@@ -36,6 +44,7 @@ from lobby.services.signature_entries import (
     as_imported,
     as_signed,
 )
+from lobby.services.signature_partners import Partners
 
 __all__ = [
     "HOME",
@@ -115,9 +124,11 @@ def record(
     outcomes = [Outcome()] * len(requests)
     entries = []
     found = _open_petitions(session, {request.petition_slug for request in requests}, now)
+    owners = [each.organisation_id for each in found.values() if isinstance(each, OpenPetition)]
+    partners = signature_partners.find(session, requests, owners)
     for place, request in enumerate(requests):
         try:
-            entries.append(_entry(place, request, found, postcodes, keyring))
+            entries.append(_entry(place, request, found, partners, postcodes, keyring))
         except LobbyError as error:
             outcomes[place] = Outcome(error=error)
     if entries:
@@ -174,6 +185,7 @@ def _entry(
     place: int,
     request: SignatureRequest,
     found: dict[str, OpenPetition | LobbyError],
+    partners: Partners,
     postcodes: Lookup,
     keyring: Keyring,
 ) -> Entry:
@@ -187,8 +199,16 @@ def _entry(
     if request.imported is not None and request.imported.is_confirmed:
         known = supporters.Known(request.name, request.postcode, code, request.locale)
     owner = petition.organisation_id
+    partner = partners.of(request, owner)
     address = supporters.Address.of(owner, request.email, keyring, known=known)
-    return Entry(place=place, request=request, petition=petition, code=code, address=address)
+    return Entry(
+        place=place,
+        request=request,
+        petition=petition,
+        code=code,
+        address=address,
+        partner=partner,
+    )
 
 
 def _meet_supporters(session: Session, entries: list[Entry], now: datetime) -> None:
@@ -279,6 +299,14 @@ def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None
         if entry.request.updates is not None and entry.request.imported is None
     ]
     supporters.note_answers(session, answers, now=now)
+    to_partners = [
+        partner_consents.Answer(
+            entry.partner, entry.supporter_id, entry.request.partner_contact, entry.signature_id
+        )
+        for entry in entries
+        if entry.partner is not None and entry.request.partner_contact is not None
+    ]
+    partner_consents.note(session, to_partners, now=now)
 
 
 def _notes(entries: list[Entry], keyring: Keyring) -> list[outbox.Note]:

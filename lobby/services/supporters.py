@@ -17,7 +17,7 @@ from lobby.services.errors import Conflict
 
 _supporter = table_of(Supporter)
 _consent, _wording = table_of(Consent), table_of(Wording)
-_NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
+NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
 _TAKE_EFFECT = (
     sa.update(_consent)
     .where(
@@ -269,7 +269,7 @@ def last_answer(session: Session, supporter_id: UUID, *, is_effective: bool) -> 
     )
     if is_effective:
         statement = statement.where(_consent.c.effective_at.is_not(None))
-    last = statement.order_by(*_NEWEST).limit(1)
+    last = statement.order_by(*NEWEST).limit(1)
     found: bool | None = session.connection().execute(last).scalar()
     return found
 
@@ -284,7 +284,7 @@ def may_be_sent_updates() -> sa.ColumnElement[bool | None]:
             _consent.c.kind == wordings.UPDATES,
             _consent.c.effective_at.is_not(None),
         )
-        .order_by(*_NEWEST)
+        .order_by(*NEWEST)
         .limit(1)
     )
     is_off = _supporter.c.mail_off_at.is_not(None)

@@ -30,8 +30,8 @@ from lobby.models import (
 )
 from lobby.models.base import table_of
 from lobby.services import campaigns, petitions, webhook_addresses, webhook_deliveries
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
-from lobby.services.organisations import Caller
 
 MOST_ENDPOINTS = 100
 """Of an organisation."""

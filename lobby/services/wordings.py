@@ -8,19 +8,24 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import Organisation, Wording
+from lobby.models import Consent, Organisation, Wording
 from lobby.models.base import new_id, table_of
 from lobby.services.database import insert_ignore
 
 UPDATES = "updates"
 IMPORTED = "updates_imported"
 """The kind of a wording that is not ours: of an answer that was given elsewhere."""
+PARTNER_KIND = "partner:"
+"""With the partner's slug, which never changes: each partner's question is one of its own."""
 DEFAULT_UPDATES = (
     "Yes, {organisation} may e-mail me news of this campaign. I can stop this at any time."
 )
+PARTNER = (
+    "Yes, {partner} may contact me. For that it gets my name, e-mail address, postcode and comment."
+)
 ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
-_wording = table_of(Wording)
+_consent, _wording = table_of(Consent), table_of(Wording)
 _IN_FORCE = (
     sa.select(_wording.c.organisation_id, _wording.c.id)
     .where(
@@ -67,16 +72,59 @@ def imported(
     """The ids of what stands in for the words that people read elsewhere, by organisation and
     provenance: nobody here knows those, and it says so."""
     texts = {(owner, place): ELSEWHERE.format(provenance=place) for owner, place in places}
-    rows = [_row(owner, IMPORTED, text, now) for (owner, _), text in sorted(texts.items())]
-    insert_ignore(session, _wording, rows)
-    owners = {owner for owner, _ in places}
-    statement = sa.select(_wording.c.organisation_id, _wording.c.text, _wording.c.id).where(
-        _wording.c.organisation_id.in_(owners),
-        _wording.c.kind == IMPORTED,
-        _wording.c.text.in_(texts.values()),
+    exact = {(owner, IMPORTED, text) for (owner, _), text in texts.items()}
+    found = _written_down(session, exact, now)
+    return {(owner, place): found[owner, IMPORTED, text] for (owner, place), text in texts.items()}
+
+
+def partner_kind(slug: str) -> str:
+    """The kind of wordings, and of consents, to one partner of an organisation."""
+    return f"{PARTNER_KIND}{slug}"
+
+
+def partner_text(name: str) -> str:
+    """What is asked on a partner's behalf, by the name that it has now."""
+    return PARTNER.format(partner=name)
+
+
+def of_partners(
+    session: Session, partners: Collection[tuple[UUID, str, str]], *, now: datetime
+) -> dict[tuple[UUID, str, str], UUID]:
+    """The ids of what is asked on behalf of partners, by organisation, slug and name. A partner
+    that changes its name has a new text; what was agreed to keeps the old one."""
+    exact = {each: (each[0], partner_kind(each[1]), partner_text(each[2])) for each in partners}
+    found = _written_down(session, exact.values(), now)
+    return {each: found[key] for each, key in exact.items()}
+
+
+def waiting_for(session: Session, signature_id: UUID) -> list[str]:
+    """What a signer agrees to with their confirmation, in the words that they were asked: of each
+    question what was said last, if that was yes."""
+    statement = (
+        sa.select(_consent.c.kind, _consent.c.granted, _wording.c.text)
+        .join(_wording, _wording.c.id == _consent.c.wording_id)
+        .where(_consent.c.signature_id == signature_id, _consent.c.effective_at.is_(None))
+        .order_by(_consent.c.given_at, _consent.c.id)
     )
-    found = {(row[0], row[1]): row[2] for row in session.connection().execute(statement)}
-    return {(owner, place): found[owner, text] for (owner, place), text in texts.items()}
+    said = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
+    return [text for granted, text in said.values() if granted]
+
+
+def _written_down(
+    session: Session, exact: Collection[tuple[UUID, str, str]], now: datetime
+) -> dict[tuple[UUID, str, str], UUID]:
+    """The ids of texts by organisation, kind and text, those that are new written down now."""
+    insert_ignore(session, _wording, [_row(*each, now) for each in sorted(exact)])
+    owners, kinds, texts = (set(values) for values in zip(*exact, strict=True))
+    statement = sa.select(
+        _wording.c.organisation_id, _wording.c.kind, _wording.c.text, _wording.c.id
+    ).where(
+        _wording.c.organisation_id.in_(owners),
+        _wording.c.kind.in_(kinds),
+        _wording.c.text.in_(texts),
+    )
+    rows = session.connection().execute(statement)
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
 def _row(organisation_id: UUID, kind: str, text: str, now: datetime) -> dict[str, Any]:

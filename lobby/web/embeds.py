@@ -18,7 +18,7 @@ from lobby.api.middleware import POLICY, content_policy
 from lobby.services.embeds import Embed, Place
 from lobby.services.errors import Invalid, Limited, Unavailable
 from lobby.services.signatures import Outcome
-from lobby.web import dev_mail, forms, petitions
+from lobby.web import dev_mail, forms, partner_boxes, petitions
 from lobby.web.petitions import SignFields
 from lobby.web.rendering import STATIC, page, see_other
 
@@ -108,7 +108,12 @@ async def _record(
 ) -> None:
     """On disk when this returns. Raises what is wrong with the form or the petition."""
     asked = petitions.checked(slug, form)
-    whence = replace(asked, partner_id=found.partner_id, source=place.source or None)
+    # The frame's address says whose it is, whatever a form says.
+    slug_of_partner = found.partner.slug if found.partner else None
+    contact = asked.partner_contact if found.partner else None
+    whence = replace(
+        asked, partner=slug_of_partner, partner_contact=contact, source=place.source or None
+    )
     outcome: Outcome = await request.app.state.intake.record(whence)
     if outcome.error:
         raise outcome.error
@@ -125,7 +130,14 @@ def _framed(
     # What was typed, or that something was sent, stays in no cache.
     is_private = template != "embed.html" or status != 200
     answer = page(
-        template, None, status=status, is_private=is_private, embed=found, place=place, **values
+        template,
+        None,
+        status=status,
+        is_private=is_private,
+        embed=found,
+        place=place,
+        partner=partner_boxes.of_partner(found.partner) if found.partner else None,
+        **values,
     )
     ancestors = " ".join(["'self'", *found.origins])
     answer.headers[POLICY] = content_policy(script_src="'self'", frame_ancestors=ancestors)

@@ -16,7 +16,7 @@ from lobby.services import campaign_views, petitions, postcodes, texts
 from lobby.services.errors import Invalid, Limited, ProofWanted, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import HOME, SignatureRequest
-from lobby.web import dev_mail, forms
+from lobby.web import dev_mail, forms, partner_boxes
 from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page, see_other
 
@@ -36,13 +36,22 @@ class SignFields(BaseModel):
     postcode: str = ""
     abroad: str = ""
     updates: str = ""
+    partner: str = ""
+    partner_contact: str = ""
+    source: str = ""
 
 
 @router.get("/petitions/{slug}")
 def petition(
-    slug: Slug, session: ReadSession, now: Now, viewer: Viewer, lobby: TheLobby
+    slug: Slug,
+    session: ReadSession,
+    lobby: TheLobby,
+    now: Now,
+    viewer: Viewer,
+    partner: str = "",
+    source: str = "",
 ) -> Response:
-    """One petition, with its form."""
+    """One petition, with its form; with a partner's question where the link comes from its site."""
     found = petitions.public(session, slug, viewer=viewer)
     view = campaign_views.of_petition(session, found, now=now)
     campaign = session.get_one(Campaign, found.campaign_id)
@@ -52,7 +61,8 @@ def petition(
         session,
         petition_view=view,
         view=whole,
-        form=forms.Form(),
+        form=forms.Form({"source": partner_boxes.source_of(source)}),
+        partner=partner_boxes.of_petition(session, found, partner),
         base_url=lobby.settings.base_url,
     )
 
@@ -116,6 +126,9 @@ def checked(slug: str, form: forms.Form) -> SignatureRequest:
         _any_postcode if is_abroad else postcodes.normalise,
         missing="Enter your postcode, or tick that you live outside the UK.",
     )
+    partner = form.value("partner")
+    if partner:
+        form.check("partner", lambda text: texts.slug(text, "partner"), missing="")
     form.finish()
     return SignatureRequest(
         petition_slug=slug,
@@ -124,6 +137,9 @@ def checked(slug: str, form: forms.Form) -> SignatureRequest:
         postcode=postcode,
         country=ABROAD if is_abroad else HOME,
         updates=bool(form.value("updates")),
+        source=partner_boxes.source_of(form.value("source")) or None,
+        partner=partner or None,
+        partner_contact=bool(form.value("partner_contact")) if partner else None,
     )
 
 
@@ -150,6 +166,7 @@ def _with_problems(
         petition_view=campaign_views.of_petition(session, found, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=form,
+        partner=partner_boxes.of_petition(session, found, form.value("partner")),
         base_url=lobby.settings.base_url,
     )
     if form.proof:

@@ -21,6 +21,7 @@ from lobby.services import (
     seat_views,
     seat_watches,
     signature_states,
+    wordings,
 )
 from lobby.services.confirmed_boards import ConfirmedBoard
 from lobby.services.lobby import Lobby
@@ -59,7 +60,8 @@ class Shown:
 def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Whose signature it is, and a button."""
     shown = _shown(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
-    return page("confirm.html", session, is_private=True, shown=shown, token=token)
+    agreed = wordings.waiting_for(session, shown.signature.id)
+    return page("confirm.html", session, is_private=True, shown=shown, token=token, agreed=agreed)
 
 
 @router.post("/confirm/{token}")

@@ -13,10 +13,10 @@ from fastapi import Depends, Request
 from lobby.api.action_network.places import TOKEN, Places
 from lobby.api.dependencies import TheLobby
 from lobby.models import Scope
-from lobby.services import organisations
+from lobby.services import api_keys
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Forbidden, Unauthenticated
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 
 
 def caller_of(request: Request, lobby: Lobby) -> Caller | None:
@@ -24,8 +24,11 @@ def caller_of(request: Request, lobby: Lobby) -> Caller | None:
     token = request.headers.get(TOKEN)
     if token is None:
         return None
+    now = lobby.clock()
     with lobby.database.read() as session:
-        return organisations.caller_of(session, token.strip())
+        caller = api_keys.caller_of(session, token.strip(), now=now)
+    request.app.state.key_uses.note(caller.key_id, now)
+    return caller
 
 
 def _anyone(request: Request, lobby: TheLobby) -> Caller | None:

@@ -20,10 +20,10 @@ from lobby.api.action_network.schemas.reading import renamed
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Scope
 from lobby.services import letter_situations, letter_views, letters, own_pages, supporter_views
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Forbidden, Invalid
 from lobby.services.letter_views import Whose
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 
 router = APIRouter()
 

@@ -32,10 +32,10 @@ from lobby.services import (
     tags,
     texts,
 )
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Invalid
 from lobby.services.introductions import Facts
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 from lobby.services.signatures import HOME, constituency_at
 from lobby.services.supporter_views import SupporterView
 from lobby.services.supporters import Address

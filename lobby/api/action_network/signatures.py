@@ -38,9 +38,9 @@ from lobby.services import (
     taggings,
     tags,
 )
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Forbidden, Invalid, NotFound
 from lobby.services.lobby import Lobby
-from lobby.services.organisations import Caller
 from lobby.services.own_pages import OwnPetition
 from lobby.services.signature_entries import HOME
 from lobby.services.signature_views import Whose
@@ -162,7 +162,9 @@ def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
     """The one place that says whether a key may do something with a petition's signatures."""
-    return own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
+    found = own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
+    caller.require_petition(found.petition)
+    return found
 
 
 def _slug(lobby: Lobby, petition_id: UUID) -> str:

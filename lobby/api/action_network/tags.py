@@ -13,8 +13,8 @@ from lobby.api.action_network.schemas.tag import tag_answer, tagging_answer
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Tag
 from lobby.services import supporter_views, taggings, tags
+from lobby.services.api_keys import Caller
 from lobby.services.errors import Invalid
-from lobby.services.organisations import Caller
 
 router = APIRouter()
 PERSON = "osdi:person"

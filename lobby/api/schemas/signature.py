@@ -14,6 +14,7 @@ from lobby.api.schemas.fields import (
     Locale,
     PersonName,
     Request,
+    Slug,
     Token,
     line,
     paragraphs,
@@ -30,13 +31,21 @@ Source = Annotated[str, line(LONGEST_SOURCE)]
 
 
 class Consents(Request):
-    """Answers to questions for consent; a question that was not asked is left out."""
+    """Answers to questions for consent; a question that was not asked is left out.
+
+    `updates` may the petition's organisation send news; `partner` may the partner contact them.
+    """
 
     updates: bool | None = None
+    partner: bool | None = None
 
 
 class NewSignature(Request):
-    """A signature. Outside the UK the postcode may be anything, or empty."""
+    """A signature. Outside the UK the postcode may be anything, or empty.
+
+    `partner` is the slug of the partner of the petition's organisation whose site it was given on,
+    and not needed with that partner's own key.
+    """
 
     name: PersonName
     email: EmailAddress
@@ -45,6 +54,7 @@ class NewSignature(Request):
     comment: Comment | None = None
     locale: Locale = "en"
     source: Source | None = None
+    partner: Slug | None = None
     consents: Consents = Consents()
 
     @model_validator(mode="after")
@@ -71,6 +81,8 @@ class NewSignature(Request):
             source=self.source,
             updates=self.consents.updates,
             partner_id=partner_id,
+            partner=self.partner,
+            partner_contact=self.consents.partner,
             imported=imported,
         )
 
@@ -186,6 +198,29 @@ class SignatureAnswer(Answer):
     provenance: str | None
 
 
+class PartnerSignatureAnswer(Answer):
+    """A signature that came through the key's partner.
+
+    `contact` tells whether its signer may be contacted by the partner: `null` where they were not
+    asked. Without a yes there is no name, address, postcode or comment.
+    """
+
+    id: UUID
+    state: SignatureState
+    contact: bool | None
+    name: str | None
+    email: str | None
+    postcode: str | None
+    comment: str | None
+    country: str
+    constituency: str
+    locale: str
+    source: str | None
+    signed_at: datetime
+    confirmed_at: datetime | None
+    ended_at: datetime | None
+
+
 def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
     """With the address as its supporter gave it."""
     plain = {"id", "state", "country", "locale", "source", "provenance"}
@@ -195,5 +230,22 @@ def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAns
         email=supporter.email.text,
         postcode=signature.postcode.text,
         comment=signature.comment.text if signature.comment else None,
+        constituency=signature.constituency_code,
+    )
+
+
+def partner_signature_answer(
+    signature: Signature, supporter: Supporter, contact: bool | None
+) -> PartnerSignatureAnswer:
+    """Opened only where its signer said yes."""
+    plain = {"id", "state", "country", "locale", "source", "signed_at", "confirmed_at", "ended_at"}
+    told = signature_answer(signature, supporter) if contact else None
+    return PartnerSignatureAnswer(
+        **signature.model_dump(include=plain),
+        contact=contact,
+        name=told and told.name,
+        email=told and told.email,
+        postcode=told and told.postcode,
+        comment=told and told.comment,
         constituency=signature.constituency_code,
     )

@@ -1,0 +1,80 @@
+"""What people said to the question whether a partner may contact them.
+
+It is asked apart from the organisation's own, with a box that is not ticked, and takes effect as
+that does: when the signature that it came with is confirmed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import Consent, Partner, Signature, SignatureState, Supporter
+from lobby.models.base import RowId, new_ids, table_of
+from lobby.services import bulk_inserts, wordings
+from lobby.services.signature_entries import NamedPartner
+from lobby.services.supporters import NEWEST
+
+_consent, _partner = table_of(Consent), table_of(Partner)
+_signature, _supporter = table_of(Signature), table_of(Supporter)
+Flag = sa.ColumnElement[bool | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What somebody said to one partner, with a signature."""
+
+    partner: NamedPartner
+    supporter_id: RowId
+    granted: bool
+    signature_id: RowId
+
+
+def note(session: Session, answers: Sequence[Answer], *, now: datetime) -> None:
+    """Keep answers with the exact words that were asked, in three statements; none without any."""
+    if not answers:
+        return
+    asked = [each.partner for each in answers]
+    keys = [(each.organisation_id, each.slug, each.name) for each in asked]
+    wording = wordings.of_partners(session, set(keys), now=now)
+    varying: dict[str, list[Any]] = {
+        "id": new_ids(len(answers)),
+        "supporter_id": [each.supporter_id for each in answers],
+        "signature_id": [each.signature_id for each in answers],
+        "wording_id": [wording[key] for key in keys],
+        "kind": [wordings.partner_kind(partner.slug) for partner in asked],
+        "granted": [each.granted for each in answers],
+    }
+    bulk_inserts.insert_columns(session, _consent, varying, {"given_at": now}, is_ignoring=False)
+
+
+def may_contact() -> Flag:
+    """For statements that have signatures with their supporters and partners: whether the partner
+    may contact the signer.
+
+    That is what the signer said to it last, of all that has taken effect; NULL where they said
+    nothing, or there is no partner. Never where the signature does not stand, and not where they
+    want no mail at all.
+    """
+    said = (
+        sa.select(_consent.c.granted)
+        .where(
+            _consent.c.supporter_id == _signature.c.supporter_id,
+            _consent.c.kind == sa.literal(wordings.PARTNER_KIND, sa.Text).concat(_partner.c.slug),
+            _consent.c.effective_at.is_not(None),
+        )
+        .order_by(*NEWEST)
+        .limit(1)
+        .correlate(_signature, _partner)
+    )
+    is_off = sa.or_(
+        _signature.c.state != SignatureState.CONFIRMED, _supporter.c.mail_off_at.is_not(None)
+    )
+    return sa.case(
+        (_partner.c.id.is_(None), sa.null()),
+        (is_off, sa.false()),
+        else_=said.scalar_subquery(),
+    )

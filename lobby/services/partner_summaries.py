@@ -1,0 +1,116 @@
+"""How many signatures came through a partner: numbers, and nobody's data.
+
+It counts along the index of what came through the partner, and so takes time in proportion to
+that. What it tells is bounded, however much there is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import Partner, Petition, Signature, SignatureState
+from lobby.models.base import table_of
+from lobby.services import partner_signatures
+
+MOST_DAYS, MOST_SOURCES = 366, 50
+_signature, _petition = table_of(Signature), table_of(Petition)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCount:
+    """Confirmed signatures with one tracking code; None is of those without any."""
+
+    source: str | None
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class DayCount:
+    """Confirmed signatures by the day, in UTC, of their confirmation."""
+
+    day: date
+    confirmed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerSummary:
+    """Of one petition. `sources` has the largest, `other_sources` the sum of the others; `days`
+    those of the span that is asked for on which there were any, oldest first."""
+
+    petition: str
+    states: dict[SignatureState, int]
+    sources: tuple[SourceCount, ...]
+    other_sources: int
+    days: tuple[DayCount, ...]
+
+
+def of_partner(
+    session: Session,
+    partner: Partner,
+    *,
+    is_own: bool,
+    petition_ids: frozenset[UUID] = frozenset(),
+    days: int,
+    now: datetime,
+) -> list[PartnerSummary]:
+    """For each petition that has any, in the order of their numbers, in three statements.
+
+    `is_own`: for the partner itself, who sees what was confirmed since it came through it; the
+    organisation sees all. No `petition_ids` are all petitions. `days` is how many to tell,
+    1 to 366, with today.
+    """
+    seen = [_signature.c.partner_id == partner.id]
+    if is_own:
+        seen = partner_signatures.seen_by(partner.id)
+    if petition_ids:
+        seen.append(_signature.c.petition_id.in_(petition_ids))
+    states = _counts(session, seen, _signature.c.state)
+    counted = [*seen, _signature.c.state == SignatureState.CONFIRMED]
+    sources = _counts(session, counted, _signature.c.source)
+    first = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
+    in_span = [*counted, _signature.c.confirmed_at >= first]
+    by_day = _counts(session, in_span, _day(session, _signature.c.confirmed_at))
+    return [
+        _summary(slug, states[slug], sources.get(slug, []), by_day.get(slug, [])) for slug in states
+    ]
+
+
+def _summary(slug: str, states: list[Any], sources: list[Any], days: list[Any]) -> PartnerSummary:
+    largest = sorted(sources, key=lambda pair: (-pair[1], pair[0] or ""))
+    return PartnerSummary(
+        petition=slug,
+        states=dict.fromkeys(SignatureState, 0) | dict(states),
+        sources=tuple(SourceCount(*pair) for pair in largest[:MOST_SOURCES]),
+        other_sources=sum(count for _, count in largest[MOST_SOURCES:]),
+        days=tuple(DayCount(date.fromisoformat(day), count) for day, count in sorted(days)),
+    )
+
+
+def _counts(
+    session: Session, conditions: Sequence[sa.ColumnElement[bool]], by: sa.ColumnElement[Any]
+) -> dict[str, list[tuple[Any, int]]]:
+    """By slugs, in the order of the petitions' numbers: a value and how many have it."""
+    statement = (
+        sa.select(_petition.c.number, _petition.c.slug, by, sa.func.count())
+        .join(_petition, _petition.c.id == _signature.c.petition_id)
+        .where(*conditions)
+        .group_by(_petition.c.number, _petition.c.slug, by)
+        .order_by(_petition.c.number)
+    )
+    found: dict[str, list[tuple[Any, int]]] = {}
+    for _, slug, value, count in session.connection().execute(statement):
+        found.setdefault(slug, []).append((value, count))
+    return found
+
+
+def _day(session: Session, moment: sa.Column[Any]) -> sa.ColumnElement[str]:
+    """`2026-07-01`, in UTC whatever the zone of the connection."""
+    if session.connection().dialect.name == "sqlite":
+        return sa.func.substr(sa.type_coerce(moment, sa.Text), 1, 10, type_=sa.Text)
+    in_utc = sa.func.timezone(sa.literal_column("'UTC'"), moment)
+    return sa.func.to_char(in_utc, sa.literal_column("'YYYY-MM-DD'"), type_=sa.Text)

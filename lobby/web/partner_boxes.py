@@ -1,0 +1,42 @@
+"""The box in which a partner asks whether it may contact a signer, apart from all others."""
+
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from lobby.models import Partner, Petition
+from lobby.services import partners, texts, wordings
+from lobby.services.errors import Invalid, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerBox:
+    """Whose, and the exact words that are asked."""
+
+    slug: str
+    name: str
+    text: str
+
+
+def of_petition(session: Session, petition: Petition, slug: str) -> PartnerBox | None:
+    """For the partner that a link names; None where the petition's organisation has no such one: a
+    link with a mistake in it is still a link to the petition."""
+    try:
+        found = partners.own(session, texts.slug(slug), organisation_id=petition.organisation_id)
+    except (Invalid, NotFound):
+        return None
+    return of_partner(found)
+
+
+def of_partner(partner: Partner) -> PartnerBox:
+    """For a partner that is known."""
+    return PartnerBox(partner.slug, partner.name, wordings.partner_text(partner.name))
+
+
+def source_of(text: str) -> str:
+    """A tracking code as it may be kept; nothing where it may not: whoever follows a link has not
+    written it and cannot mend it."""
+    try:
+        return texts.line(text, "source", longest=100, shortest=0)
+    except Invalid:
+        return ""
