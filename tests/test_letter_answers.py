@@ -157,7 +157,7 @@ def test_writers_of_a_campaign_that_has_ended_are_asked_too(
 
 @pytest.mark.parametrize("wish", [{"questions": False}, {"mail": False}])
 def test_whoever_wants_no_questions_is_not_asked_and_not_looked_at_again(
-    lobby: Lobby, letter_id: UUID, deliver: Deliver, clock: Clock, wish: dict[str, bool]
+    lobby: Lobby, letter_id: UUID, deliver: Deliver, clock: Clock, wish: dict[str, Any]
 ) -> None:
     clock.advance(days=14)
     supporter_id = letter_of(lobby, letter_id).supporter_id

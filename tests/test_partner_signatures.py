@@ -36,6 +36,7 @@ from lobby.models import Consent, Partner, Scope, Wording
 from lobby.services import partners, preferences, signature_states, supporters
 from lobby.services.export_lines import Form
 from lobby.services.lobby import Lobby
+from lobby.services.tokens import Purpose
 
 ANNA: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"name": "Ben Example", "email": "ben@example.org"}
@@ -199,6 +200,36 @@ def test_a_signature_without_a_partner_takes_no_statement_more(lobby: Lobby) -> 
     assert plain == 6
     assert statements(partner=PAPER) == plain + 1
     assert statements(partner=PAPER, partner_contact=True) == plain + 4
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_a_yes_to_a_partner_is_taken_back_with_the_link_in_every_mail(
+    client: TestClient, lobby: Lobby, clock: Clock, paper: Partner, radio: Partner, way: str
+) -> None:
+    for partner in (PAPER, RADIO):
+        signed(lobby, "anna@example.org", partner=partner, partner_contact=True)
+        with lobby.database.write() as session:
+            signature_states.withdraw(session, newest(lobby).id, now=clock.now)
+        clock.advance(minutes=1)
+    signed(lobby, "anna@example.org", partner=PAPER)
+    token = lobby.tokens.issue(Purpose.UNSUBSCRIBE, newest(lobby).supporter_id)
+    told = client.post("/v1/preferences/read", json={"token": token}).json()
+    assert told["partners"] == [{"slug": each.slug, "name": each.name} for each in (paper, radio)]
+    key = partner_key(lobby)
+    assert [each["contact"] for each in rows_of(client, key)] == [True]
+    clock.advance(minutes=1)
+    if way == "page":
+        page = client.get(f"/unsubscribe/{token}")
+        assert "A Paper" in visible(page)
+        data = {"shown": "yes", "questions": "yes", "partners": RADIO}
+        assert client.post(f"/unsubscribe/{token}", data=data).status_code == 200
+    else:
+        body = {"token": token, "partners": [RADIO, "nobody"]}
+        told = client.post("/v1/preferences", json=body).json()
+        assert [each["slug"] for each in told["partners"]] == [RADIO]
+    assert [each["contact"] for each in rows_of(client, key)] == [False]
+    again = client.post("/v1/preferences", json={"token": token, "partners": [PAPER, RADIO]})
+    assert [each["slug"] for each in again.json()["partners"]] == [RADIO], "nobody is let in here"
 
 
 # ---- the page

@@ -88,7 +88,7 @@ def consents(lobby: Lobby, supporter_id: UUID) -> list[Consent]:
         return list(session.exec(statement.order_by(col(Consent.id))))
 
 
-def change(lobby: Lobby, supporter_id: UUID, **wishes: bool) -> Preferences:
+def change(lobby: Lobby, supporter_id: UUID, **wishes: Any) -> Preferences:
     with lobby.database.write() as session:
         return preferences.change(session, supporter_id, **wishes, now=lobby.clock())
 
@@ -248,6 +248,7 @@ def test_one_click_ends_news_questions_and_waiting_and_leaves_the_rest(
         "updates": False,
         "questions": False,
         "mail": True,
+        "partners": [],
     }
     assert watches_of(lobby, anna.id) == []
     sign(lobby, confirms=False)

@@ -30,11 +30,21 @@ class Answer:
     partner: NamedPartner
     supporter_id: RowId
     granted: bool
-    signature_id: RowId
+    signature_id: RowId | None = None
 
 
-def note(session: Session, answers: Sequence[Answer], *, now: datetime) -> None:
-    """Keep answers with the exact words that were asked, in three statements; none without any."""
+def note(
+    session: Session,
+    answers: Sequence[Answer],
+    *,
+    now: datetime,
+    effective_at: datetime | None = None,
+) -> None:
+    """Keep answers with the exact words that were asked, in three statements; none without any.
+
+    They take effect when their signatures are confirmed, or at `effective_at`, where the address is
+    known to be theirs.
+    """
     if not answers:
         return
     asked = [each.partner for each in answers]
@@ -48,7 +58,31 @@ def note(session: Session, answers: Sequence[Answer], *, now: datetime) -> None:
         "kind": [wordings.partner_kind(partner.slug) for partner in asked],
         "granted": [each.granted for each in answers],
     }
-    bulk_inserts.insert_columns(session, _consent, varying, {"given_at": now}, is_ignoring=False)
+    shared = {"given_at": now, "effective_at": effective_at}
+    bulk_inserts.insert_columns(session, _consent, varying, shared, is_ignoring=False)
+
+
+def allowed(session: Session, supporter: Supporter) -> list[NamedPartner]:
+    """The partners that may contact somebody, as far as they said so, by their slugs."""
+    said = (
+        sa.select(_consent.c.kind, _consent.c.granted)
+        .where(
+            _consent.c.supporter_id == supporter.id,
+            _consent.c.kind.startswith(wordings.PARTNER_KIND),
+            _consent.c.effective_at.is_not(None),
+        )
+        .order_by(_consent.c.given_at, _consent.c.id)
+    )
+    last = {row[0]: row[1] for row in session.connection().execute(said)}
+    slugs = [kind.removeprefix(wordings.PARTNER_KIND) for kind in last if last[kind]]
+    if not slugs:
+        return []
+    of_them = (
+        sa.select(_partner.c.id, _partner.c.organisation_id, _partner.c.slug, _partner.c.name)
+        .where(_partner.c.organisation_id == supporter.organisation_id, _partner.c.slug.in_(slugs))
+        .order_by(_partner.c.slug)
+    )
+    return [NamedPartner(*row) for row in session.connection().execute(of_them)]
 
 
 def may_contact() -> Flag:

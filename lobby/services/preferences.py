@@ -4,6 +4,7 @@ Nothing is deleted: an answer about news is a new consent, and the rest are mome
 something is off.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -11,8 +12,9 @@ from uuid import UUID
 from sqlmodel import Session
 
 from lobby.models import Organisation, Supporter
-from lobby.services import seat_watches, supporters, wordings
+from lobby.services import partner_consents, seat_watches, supporters, wordings
 from lobby.services.errors import NotFound
+from lobby.services.signature_entries import NamedPartner
 from lobby.services.supporters import Answer
 
 
@@ -20,7 +22,8 @@ from lobby.services.supporters import Answer
 class Preferences:
     """What is on, and whose: the organisation, and just enough of the address to know it again.
 
-    `wording` is what somebody agrees to who turns `updates` on.
+    `wording` is what somebody agrees to who turns `updates` on. `partners` are those to whom they
+    said, with a signature, that they may contact them.
     """
 
     organisation: str
@@ -29,6 +32,7 @@ class Preferences:
     questions: bool
     mail: bool
     wording: str
+    partners: tuple[NamedPartner, ...] = ()
 
 
 def read(session: Session, supporter_id: UUID) -> Preferences:
@@ -42,6 +46,7 @@ def read(session: Session, supporter_id: UUID) -> Preferences:
         questions=supporter.questions_off_at is None,
         mail=supporter.mail_off_at is None,
         wording=wordings.updates_texts(session, [owner.id])[owner.id],
+        partners=tuple(partner_consents.allowed(session, supporter)),
     )
 
 
@@ -52,9 +57,13 @@ def change(
     updates: bool | None = None,
     questions: bool | None = None,
     mail: bool | None = None,
+    partners: Collection[str] | None = None,
     now: datetime,
 ) -> Preferences:
-    """Turn on and off what is given, at once; None leaves it as it is."""
+    """Turn on and off what is given, at once; None leaves it as it is.
+
+    `partners` are the slugs of those that may go on to contact them; no other is let in so.
+    """
     supporter = _get(session, supporter_id, for_update=True)
     if updates is not None:
         _say(session, supporter, updates, now)
@@ -62,6 +71,13 @@ def change(
         supporter.questions_off_at = None if questions else supporter.questions_off_at or now
     if mail is not None:
         supporter.mail_off_at = None if mail else supporter.mail_off_at or now
+    if partners is not None:
+        taken_back = [
+            partner_consents.Answer(partner, supporter.id, granted=False)
+            for partner in partner_consents.allowed(session, supporter)
+            if partner.slug not in partners
+        ]
+        partner_consents.note(session, taken_back, now=now, effective_at=now)
     session.flush()
     return read(session, supporter_id)
 

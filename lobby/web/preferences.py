@@ -25,6 +25,7 @@ class PreferenceFields(BaseModel):
     updates: str = ""
     questions: str = ""
     no_mail: str = ""
+    partners: list[str] = []
     one_click: str = Field(default="", alias="List-Unsubscribe")
 
 
@@ -60,6 +61,7 @@ def change(
                 updates=bool(fields.updates),
                 questions=bool(fields.questions),
                 mail=not fields.no_mail,
+                partners=fields.partners,
                 now=now,
             )
     return _page(session, found, is_saved=True)
