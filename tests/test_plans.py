@@ -23,9 +23,20 @@ from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
 
-from lobby.models import MessageState, Partner, Signature, SignatureState
+from lobby.models import (
+    DeliveryState,
+    MessageState,
+    Organisation,
+    Partner,
+    Scope,
+    Signature,
+    SignatureState,
+    WebhookDelivery,
+    WebhookEvent,
+)
 from lobby.models.base import table_of
 from lobby.services import (
+    api_keys,
     campaign_views,
     campaigns,
     demonstration,
@@ -44,13 +55,17 @@ from lobby.services import (
     signature_states,
     signatures,
     tallies,
+    webhook_deliveries,
+    webhooks,
 )
 from lobby.services.export_lines import Form
 from lobby.services.idempotency import Answer, Attempt, Keyed
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import Import, SignatureRequest
+from lobby.services.webhook_http import Reply
+from lobby.services.webhooks import NewWebhook
 
-LARGE = ("signature", "supporter", "outbox_message", "idempotency_key")
+LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")
 Sent = tuple[str, Any]
 Act = Callable[[Session, Lobby], object]
 
@@ -133,6 +148,25 @@ def another(lobby: Lobby) -> None:
         _with_partners(session, campaign.organisation_id, lobby)
         kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
         idempotency.keep(session, kept, now=now)
+        add_a_listener(session, campaign.organisation_id, lobby)
+
+
+def add_a_listener(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
+    """An endpoint that wants everything and was told much already."""
+    owner = session.get_one(Organisation, organisation_id)
+    now, scopes = lobby.clock(), [Scope.WEBHOOKS_WRITE.value]
+    key = api_keys.create(session, organisation=owner, scopes=scopes, now=now)
+    caller = api_keys.caller_of(session, key, now=now)
+    new = NewWebhook("https://hooks.example.org/", webhooks.SUBSCRIBABLE)
+    made, _ = webhooks.create(session, new, caller, to_loopback=False, now=now)
+    its: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
+    old: dict[str, Any] = {
+        "state": DeliveryState.DELIVERED,
+        "created_at": now,
+        "due_at": now,
+        "payload": "{}",
+    }
+    session.add_all(WebhookDelivery(**its, **old) for _ in range(100))
 
 
 def _with_partners(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
@@ -272,6 +306,23 @@ def tell_of_new_members(session: Session, lobby: Lobby) -> None:
     seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
 
 
+def tell_others(session: Session, lobby: Lobby) -> None:
+    """Queued, claimed, written down, given back, held and released, looked at, and forgotten."""
+    now = lobby.clock()
+    take_back(session, lobby)
+    for endpoint_id in webhook_deliveries.due_endpoints(session, now=now, limit=9):
+        endpoint, claimed = webhook_deliveries.claim(session, endpoint_id, now=now, limit=9)
+        assert endpoint is not None
+        ended = [webhook_deliveries.Ended(each, Reply(status=410)) for each in claimed[:1]]
+        webhook_deliveries.record(session, endpoint_id, ended, claimed[1:], now=now)
+        webhook_deliveries.release(session, endpoint_id)
+        webhook_deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
+    webhook_deliveries.release_stale(session, now=now)
+    webhook_deliveries.disable_keyless(session, now=now)
+    webhook_deliveries.waiting(session)
+    webhook_deliveries.forget_old(session, now=now, limit=1000)
+
+
 def readiness(session: Session, lobby: Lobby) -> None:
     outbox.oldest_due(session, now=lobby.clock())
 
@@ -358,6 +409,7 @@ HOT: list[tuple[Act, int]] = [
     (ask_writers, 1),
     (tell_of_new_members, 1),
     (readiness, 1),
+    (tell_others, 45),
     (page, 9),
     (export, 72),
     (page_of_partner, 12),

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
 from keys import Headers, key_for, others_key
+from pydantic import ValidationError
 from receiver import (
     GO_ON,
     Answer,
@@ -46,6 +48,7 @@ from lobby.services.lobby import Lobby
 from lobby.services.signatures import SignatureRequest
 from lobby.services.webhook_deliveries import Ended
 from lobby.services.webhook_http import Reply
+from lobby.settings import Settings
 
 HOOKS = "/v1/webhooks"
 EVERY_EVENT = [event.value for event in webhooks.SUBSCRIBABLE]
@@ -669,6 +672,13 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
 
 
 # ---- what an operator sees
+
+
+def test_webhooks_to_this_machine_are_refused_where_others_are_served(tmp_path: Path) -> None:
+    parts: dict[str, Any] = {"data_dir": tmp_path, "webhooks_to_loopback": True}
+    assert Settings(**parts, base_url="http://127.0.0.1:8000").webhooks_to_loopback
+    with pytest.raises(ValidationError, match="LOBBY_WEBHOOKS_TO_LOOPBACK is for development"):
+        Settings(**parts, base_url="https://lobby.example.org")
 
 
 def test_the_check_tells_what_waits_and_who_is_disabled(
