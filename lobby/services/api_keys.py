@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -209,6 +210,12 @@ def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
         key_prefix=prefix,
         petition_ids=frozenset(petition_id for _, petition_id in rows if petition_id),
     )
+
+
+def key_is_good(now: Any) -> sa.ColumnElement[bool]:
+    """For statements that have keys: whether a key is neither revoked nor expired."""
+    has_time = sa.or_(_key.c.expires_at.is_(None), _key.c.expires_at > now)
+    return sa.and_(_key.c.revoked_at.is_(None), has_time)
 
 
 def own_petition(session: Session, caller: Caller, slug: str) -> Petition:

@@ -6,12 +6,12 @@ from datetime import datetime
 from urllib.parse import urlencode
 from uuid import UUID
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from lobby.models import Campaign, Partner
-from lobby.services import campaign_views, petitions, texts
+from lobby.services import campaign_views, partners, petitions, texts
 from lobby.services.campaign_views import CampaignView, PetitionView
-from lobby.services.errors import Invalid
+from lobby.services.errors import Invalid, NotFound
 from lobby.services.signature_entries import LONGEST_SOURCE
 from lobby.settings import is_origin
 
@@ -69,11 +69,11 @@ def of_petition(
 
 
 def partner_of(session: Session, organisation_id: UUID, slug: str) -> Partner | None:
-    """An organisation's partner of that slug."""
-    statement = select(Partner).where(
-        Partner.organisation_id == organisation_id, Partner.slug == slug
-    )
-    return session.exec(statement).first()
+    """An organisation's partner of that slug, if it has one."""
+    try:
+        return partners.own(session, slug, organisation_id=organisation_id)
+    except NotFound:
+        return None
 
 
 def tracking_code(text: str) -> str:

@@ -26,6 +26,7 @@ from lobby.models import (
 )
 from lobby.models.base import table_of
 from lobby.services import webhook_events, webhook_payloads
+from lobby.services.api_keys import key_is_good
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.webhook_http import Reply
 
@@ -169,7 +170,7 @@ def disable_keyless(session: Session, *, now: datetime) -> list[UUID]:
     statement = (
         select(WebhookEndpoint)
         .join(ApiKey, col(ApiKey.id) == WebhookEndpoint.api_key_id)
-        .where(col(WebhookEndpoint.disabled_at).is_(None), ~webhook_events.key_is_good(now))
+        .where(col(WebhookEndpoint.disabled_at).is_(None), ~key_is_good(now))
         .with_for_update(of=WebhookEndpoint, key_share=True)
     )
     ended = list(session.exec(statement))
@@ -298,7 +299,7 @@ def _may_be_asked(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     return (
         _endpoint.c.disabled_at.is_(None),
         sa.or_(resting_until.is_(None), resting_until <= now),
-        webhook_events.key_is_good(now),
+        key_is_good(now),
     )
 
 

@@ -37,6 +37,7 @@ from lobby.models import (
 )
 from lobby.models.base import RowId, new_ids, table_of
 from lobby.services import bulk_inserts
+from lobby.services.api_keys import key_is_good
 from lobby.services.motion_events import Change
 from lobby.services.webhook_payloads import Data, body
 
@@ -84,12 +85,6 @@ class _Telling(NamedTuple):
     endpoint_id: UUID
     subject_id: RowId | None
     payload: str
-
-
-def key_is_good(now: Any) -> sa.ColumnElement[bool]:
-    """For statements that have keys: whether a key is neither revoked nor expired."""
-    has_time = sa.or_(_key.c.expires_at.is_(None), _key.c.expires_at > now)
-    return sa.and_(_key.c.revoked_at.is_(None), has_time)
 
 
 _LISTENS = sa.and_(_endpoint.c.disabled_at.is_(None), key_is_good(sa.bindparam("now")))
