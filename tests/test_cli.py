@@ -70,9 +70,12 @@ class Cli:
     @contextmanager
     def running(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
         """A command that runs until it is told to stop."""
+        # In the background a shell has its programs, and theirs, ignore interrupts.
+        heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [COMMAND, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
         )
+        signal.signal(signal.SIGINT, heeded)
         try:
             yield process
         finally:

@@ -60,6 +60,11 @@ def filled(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "1", path)
 
 
+# These say so themselves, in ways of their own.
+BLIND = "/api/v2/petitions/{petition_id}/signatures"
+BY_THEMSELVES = {f"POST {BLIND}", f"OPTIONS {BLIND}", "GET /oembed", "GET /widget/v1.js"}
+
+
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites(
     client: TestClient,
@@ -69,7 +74,7 @@ def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites
     assert len(paths) > 90
     wanted = open_to_all()
     assert {call.partition(" ")[2] for call in wanted} <= paths
-    for path in sorted(paths):
+    for path in sorted(paths - {BLIND}):
         expected = {method for method in METHODS if f"{method} {path}" in wanted}
         assert set(cross_origin.methods_of(filled(path))) == expected, path
         answer = preflight(client, filled(path), "POST")
@@ -88,7 +93,7 @@ def test_no_answer_to_any_other_call_can_be_read_by_other_sites(client: TestClie
     asked = 0
     for route in iter_route_contexts(client.app.routes):
         for method in sorted(getattr(route, "methods", None) or ()):
-            if f"{method} {route.path}" in wanted:
+            if f"{method} {route.path}" in wanted | BY_THEMSELVES:
                 continue
             asked += 1
             answer = client.request(method, filled(route.path or ""), headers=THEIRS)

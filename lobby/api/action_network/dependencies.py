@@ -54,10 +54,10 @@ def _with(*scopes: Scope, is_own: bool = False) -> Callable[[Caller | None], Cal
         if caller is None:
             message = f"API Key invalid or not present: send it in the header {TOKEN}."
             raise Unauthenticated("key_missing", message)
+        if is_own:  # first: such a key cannot have the other scopes at all
+            require_own(caller)
         for scope in scopes:
             caller.require(scope)
-        if is_own:
-            require_own(caller)
         return caller
 
     # A test lists the routes without this mark, and compares them with those meant to be public.

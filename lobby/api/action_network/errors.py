@@ -5,6 +5,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from lobby.api import errors
+from lobby.api.action_network.places import TOKEN
 from lobby.services.errors import Invalid, LobbyError, Unauthenticated
 
 _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}
@@ -12,14 +13,23 @@ _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}
 ANY_SITE = {"Access-Control-Allow-Origin": "*"}
 
 
-async def problem(_request: Request, error: Exception) -> JSONResponse:
+async def problem(request: Request, error: Exception) -> JSONResponse:
     """The answer to an error."""
     if isinstance(error, HTTPException):
-        words = _WORDS.get(error.status_code, error.detail)
-        return _answer(error.status_code, words, dict(error.headers or {}))
-    known = errors.as_lobby_error(error)
-    headers = {} if isinstance(known, Unauthenticated) else errors.headers_of(known)
-    return _answer(_status(known), _words(known), headers)
+        status, headers = error.status_code, dict(error.headers or {})
+        words = _WORDS.get(status, error.detail)
+    else:
+        known = errors.as_lobby_error(error)
+        status, words = _status(known), _words(known)
+        headers = {} if isinstance(known, Unauthenticated) else errors.headers_of(known)
+    if _is_blind_post(request):
+        headers |= ANY_SITE
+    return JSONResponse({"error": words}, status, headers=headers)
+
+
+def _is_blind_post(request: Request) -> bool:
+    is_signature = request.url.path.rstrip("/").endswith("/signatures")
+    return request.method == "POST" and is_signature and TOKEN not in request.headers
 
 
 def _status(error: LobbyError) -> int:
@@ -34,7 +44,3 @@ def _words(error: LobbyError) -> str:
     if isinstance(error, Invalid) and error.fields:
         return " ".join(f"{each.field}: {each.message}" for each in error.fields)
     return error.message
-
-
-def _answer(status: int, words: str, headers: dict[str, str]) -> JSONResponse:
-    return JSONResponse({"error": words}, status, headers=headers | ANY_SITE)
