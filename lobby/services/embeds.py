@@ -29,7 +29,7 @@ class Place:
     def of(cls, partner: str, source: str) -> "Place":
         """Whatever is no slug or no tracking code counts as not given: the supporter before the
         form did not write it, and can sign without it."""
-        return cls(partner if _SLUG.fullmatch(partner) else "", _source_or_none(source))
+        return cls(partner if _SLUG.fullmatch(partner) else "", source_or_none(source))
 
     @property
     def query(self) -> str:
@@ -81,7 +81,9 @@ def tracking_code(text: str) -> str:
     return texts.line(text, "source", longest=LONGEST_SOURCE)
 
 
-def _source_or_none(text: str) -> str:
+def source_or_none(text: str) -> str:
+    """As `tracking_code`; nothing where it may not be kept: whoever follows a link has not written
+    it and cannot mend it."""
     try:
         return tracking_code(text)
     except Invalid:

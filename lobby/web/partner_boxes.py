@@ -31,12 +31,3 @@ def of_petition(session: Session, petition: Petition, slug: str) -> PartnerBox |
 def of_partner(partner: Partner) -> PartnerBox:
     """For a partner that is known."""
     return PartnerBox(partner.slug, partner.name, wordings.partner_text(partner.name))
-
-
-def source_of(text: str) -> str:
-    """A tracking code as it may be kept; nothing where it may not: whoever follows a link has not
-    written it and cannot mend it."""
-    try:
-        return texts.line(text, "source", longest=100, shortest=0)
-    except Invalid:
-        return ""

@@ -12,7 +12,7 @@ from lobby.api.errors import headers_of, status_of
 from lobby.api.limiting import REFUSED
 from lobby.api.middleware import POLICY, content_policy
 from lobby.models import Campaign
-from lobby.services import campaign_views, petitions, postcodes, texts
+from lobby.services import campaign_views, embeds, petitions, postcodes, texts
 from lobby.services.errors import Invalid, Limited, ProofWanted, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import HOME, SignatureRequest
@@ -61,7 +61,7 @@ def petition(
         session,
         petition_view=view,
         view=whole,
-        form=forms.Form({"source": partner_boxes.source_of(source)}),
+        form=forms.Form({"source": embeds.source_or_none(source)}),
         partner=partner_boxes.of_petition(session, found, partner),
         base_url=lobby.settings.base_url,
     )
@@ -137,7 +137,7 @@ def checked(slug: str, form: forms.Form) -> SignatureRequest:
         postcode=postcode,
         country=ABROAD if is_abroad else HOME,
         updates=bool(form.value("updates")),
-        source=partner_boxes.source_of(form.value("source")) or None,
+        source=embeds.source_or_none(form.value("source")) or None,
         partner=partner or None,
         partner_contact=bool(form.value("partner_contact")) if partner else None,
     )
