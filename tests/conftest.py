@@ -15,7 +15,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from browsing import chromium
 from fastapi.testclient import TestClient
+from playwright.sync_api import Browser
 from pydantic import SecretStr
 from support import SECRET, Clock, Post, postcode_lookup_file
 
@@ -197,6 +199,13 @@ def client(lobby: Lobby) -> Iterator[TestClient]:
     app = create_app(lobby.settings, lobby=lobby)
     with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, one for the tests of a file."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture

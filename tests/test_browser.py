@@ -6,7 +6,7 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from browsing import MARKS, PHONE, chromium, served
+from browsing import MARKS, PHONE, served
 from playwright.sync_api import Browser, Page
 from posting import uncertain
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
@@ -23,12 +23,6 @@ def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
     """Where the application is served, by a real server."""
     with served(lobby, unused_port) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

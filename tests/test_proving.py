@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from browsing import MARKS, PHONE, chromium, served
+from browsing import MARKS, PHONE, served
 from playwright.sync_api import Browser, Page, expect
 from support import CAN_SIGN, PETITION
 
@@ -20,12 +20,6 @@ def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
     crowded = lobby.settings.model_copy(update={"posts_per_petition": 1})
     with served(replace(lobby, settings=crowded), unused_port) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 def page_of(browser: Browser, *, scripts: bool) -> Page:

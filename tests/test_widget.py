@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from browsing import MARKS, PHONE, chromium, served
+from browsing import MARKS, PHONE, served
 from embedding import EMBED, PARTNER, add_partner, newest_signature
 from pages import close_campaign, confirmed_count
 from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, Route, expect
@@ -93,12 +93,6 @@ def site() -> Iterator[Site]:
 def service(lobby: Lobby, unused_port: int) -> Iterator[str]:
     with served(lobby, unused_port) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
