@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from browsing import chromium
+from databases import ReusedDatabase
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 from pydantic import SecretStr
@@ -167,7 +168,8 @@ def make_lobby(
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
             made.append(name)
             url = _database(server, name)
-        lobby = open_lobby(settings_for(url, folder), clock=clock, **parts)  # type: ignore[arg-type] # any part
+        settings, reused = settings_for(url, folder), ReusedDatabase(url)
+        lobby = open_lobby(settings, database=reused, clock=clock, **parts)  # type: ignore[arg-type] # any part
         opened.append(lobby)
         return lobby
 

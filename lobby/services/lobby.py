@@ -104,6 +104,7 @@ class Lobby:
 def open_lobby(
     settings: Settings,
     *,
+    database: Database | None = None,
     courier: Courier | None = None,
     motions_api: httpx2.Client | None = None,
     members_api: httpx2.Client | None = None,
@@ -115,7 +116,7 @@ def open_lobby(
     use_keyring(keyring)
     return Lobby(
         settings=settings,
-        database=Database(settings.database_url),
+        database=database or Database(settings.database_url),
         keyring=keyring,
         tokens=Tokens(keyring, clock),
         postcodes=CurrentDirectory(settings.postcode_file),
