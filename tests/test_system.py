@@ -337,6 +337,7 @@ def add_a_partners_key(session: Session, now: datetime) -> None:
         name="Them",
         website="https://example.org",
         allowed_origins=["https://example.org"],
+        is_public=True,
         created_at=now,
     )
     key = ApiKey(

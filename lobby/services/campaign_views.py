@@ -12,9 +12,10 @@ from lobby.models import (
     LetterTally,
     Motion,
     Organisation,
+    Partner,
     Petition,
 )
-from lobby.services import campaign_motions, campaigns, petitions, wordings
+from lobby.services import campaign_motions, campaigns, partners, petitions, wordings
 from lobby.services.campaign_motions import LinkedMotion, MotionRole
 
 
@@ -30,7 +31,8 @@ class PetitionView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign with all that its page shows; its current motion is the first of `motions`."""
+    """A campaign with all that its page shows; its current motion is the first of `motions`, and
+    `partners` are those of its organisation that the public may see, by name."""
 
     campaign: Campaign
     organisation: Organisation
@@ -40,6 +42,7 @@ class CampaignView:
     letters_sent: int
     updates: tuple[CampaignUpdate, ...]
     consent_text: str
+    partners: tuple[Partner, ...]
 
     @property
     def motion(self) -> Motion | None:
@@ -73,6 +76,7 @@ def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> l
     ids = [campaign.id for campaign in found]
     organisations = campaigns.organisations_of(session, found)
     consents = wordings.updates_texts(session, list(organisations))
+    beside = partners.public_of(session, list(organisations))
     motions = campaign_motions.of_campaigns(session, ids)
     by_campaign = _petition_views(session, found, now)
     letters = _letters(session, ids)
@@ -89,6 +93,7 @@ def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> l
                 letters_sent=letters.get(campaign.id, 0),
                 updates=(),
                 consent_text=consents[campaign.organisation_id],
+                partners=beside[campaign.organisation_id],
             )
         )
     return views
