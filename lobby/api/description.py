@@ -47,7 +47,8 @@ _KEY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "lobby_<prefix>_<secret>",
-    "description": "A key of an organisation, made with `lobby key create`, for some scopes.",
+    "description": "A key of an organisation or of a partner of it, for some scopes. It is made at "
+    "the organisers' desk or with `lobby key create`, and by no call.",
 }
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
 

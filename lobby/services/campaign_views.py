@@ -65,18 +65,21 @@ class CampaignView:
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
-    """One campaign, with its news."""
-    view = of_campaigns(session, [campaign], now=now)[0]
+    """One campaign, with its news and partners."""
+    view = of_campaigns(session, [campaign], now=now, with_partners=True)[0]
     news = tuple(campaigns.updates_of(session, campaign.id, now=now))
     return replace(view, updates=news)
 
 
-def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> list[CampaignView]:
-    """Several campaigns, without their news, in a fixed handful of statements."""
+def of_campaigns(
+    session: Session, found: list[Campaign], *, now: datetime, with_partners: bool = False
+) -> list[CampaignView]:
+    """Several campaigns, without their news, in a fixed handful of statements; one more for their
+    partners, who are left out where nobody is to see them."""
     ids = [campaign.id for campaign in found]
     organisations = campaigns.organisations_of(session, found)
     consents = wordings.updates_texts(session, list(organisations))
-    beside = partners.public_of(session, list(organisations))
+    beside = partners.public_of(session, organisations) if with_partners else {}
     motions = campaign_motions.of_campaigns(session, ids)
     by_campaign = _petition_views(session, found, now)
     letters = _letters(session, ids)
@@ -93,7 +96,7 @@ def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> l
                 letters_sent=letters.get(campaign.id, 0),
                 updates=(),
                 consent_text=consents[campaign.organisation_id],
-                partners=beside[campaign.organisation_id],
+                partners=beside.get(campaign.organisation_id, ()),
             )
         )
     return views

@@ -103,11 +103,10 @@ def public_of(
         col(Partner.organisation_id).in_(organisation_ids), col(Partner.is_public)
     )
     # Databases have orders of their own for letters.
-    found = sorted(session.exec(statement), key=lambda each: (each.name.casefold(), each.slug))
-    return {
-        organisation_id: tuple(each for each in found if each.organisation_id == organisation_id)
-        for organisation_id in organisation_ids
-    }
+    found: dict[UUID, list[Partner]] = {}
+    for each in sorted(session.exec(statement), key=lambda each: (each.name.casefold(), each.slug)):
+        found.setdefault(each.organisation_id, []).append(each)
+    return {owner: tuple(found.get(owner, ())) for owner in organisation_ids}
 
 
 def _require_room(session: Session, organisation_id: UUID) -> None:
