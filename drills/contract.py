@@ -42,7 +42,14 @@ from drills.postgres import fresh_database
 from lobby import logs
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
-from lobby.services import api_keys, campaigns, demonstration, organisations, petitions
+from lobby.services import (
+    api_keys,
+    campaigns,
+    demonstration,
+    organisations,
+    partners,
+    petitions,
+)
 from lobby.services.lobby import Lobby, open_lobby
 from lobby.services.tokens import Purpose
 
@@ -193,7 +200,8 @@ def serving(lobby: Lobby, port: int = 0) -> Iterator[Service]:
         time.sleep(0.02)
     bound = server.servers[0].sockets[0].getsockname()[1]
     try:
-        yield Service(f"http://127.0.0.1:{bound}", app.openapi(), _key(lobby), _real(lobby))
+        real = _real(lobby) | _partner(lobby)
+        yield Service(f"http://127.0.0.1:{bound}", app.openapi(), _key(lobby), real)
     finally:
         server.should_exit = True
         thread.join()
@@ -203,6 +211,19 @@ def _key(lobby: Lobby) -> str:
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, demonstration.about().organisation)
         return api_keys.create(session, organisation=owner, scopes=list(Scope), now=lobby.clock())
+
+
+def _partner(lobby: Lobby) -> dict[str, str]:
+    """The slug of a partner that there is, and the first digits of a key that can be ended."""
+    slug, now = "a-paper", lobby.clock()
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, demonstration.about().organisation)
+        partners.create(session, organisation=owner, name="A Paper", slug=slug, now=now)
+        scopes = [Scope.SIGNATURES_WRITE]
+        key = api_keys.create(
+            session, organisation=owner, scopes=scopes, partner_slug=slug, now=now
+        )
+    return {"slug partners": slug, "prefix": key.split("_")[1]}
 
 
 def _real(lobby: Lobby) -> dict[str, Any]:

@@ -1,11 +1,34 @@
 """Keys, and other organisations that must see nothing."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from lobby import logs
 from lobby.models import CampaignStatus, Scope
 from lobby.services import api_keys, campaigns, demonstration, organisations
 from lobby.services.lobby import Lobby
 
 Headers = dict[str, str]
 OTHERS = "others"
+
+
+@contextmanager
+def logged() -> Iterator[list[EventDict]]:
+    """All that is written down meanwhile; the other tests keep the log to errors."""
+    logs.configure(level="INFO")
+    try:
+        with capture_logs() as entries:
+            yield entries
+    finally:
+        logs.configure(level="ERROR")
+
+
+def secret_of(key: str) -> str:
+    """The part of a key that must stand nowhere else."""
+    return key.split("_", 2)[2]
 
 
 def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> Headers:

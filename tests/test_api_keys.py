@@ -25,10 +25,10 @@ from test_api import assert_problem
 
 from lobby.main import create_app
 from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope, Signature
-from lobby.services import api_keys, demonstration, organisations
-from lobby.services.api_keys import KeyState
+from lobby.services import api_keys, demonstration, key_views, organisations
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.key_uses import KeyUses
+from lobby.services.key_views import KeyState
 from lobby.services.lobby import Lobby
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
@@ -259,7 +259,7 @@ def test_keys_are_listed_without_their_secrets(lobby: Lobby, clock: Clock) -> No
     secret(lobby, Scope.SIGNATURES_WRITE, partner_slug=PAPER, expires_at=end)
     with lobby.database.read() as session:
         owner = organisations.by_slug(session, demonstration.about().organisation)
-        found = api_keys.of_organisation(session, owner.id)
+        found = key_views.of_organisation(session, owner.id)
     assert [(each.key.name, each.partner, each.petitions) for each in found] == [
         (NAME, None, (PETITION,)),
         ("", PAPER, ()),

@@ -12,7 +12,8 @@ from posting import uncertain
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from test_worked_examples import example
 
-from lobby.services import demonstration
+from lobby.models import PARTNER_SCOPES
+from lobby.services import api_keys, demonstration, organisations, partners
 from lobby.services.lobby import Lobby
 
 pytestmark = MARKS
@@ -103,6 +104,82 @@ def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
     assert page.url == f"{address}/organiser/letters/{letter.id}/settle"
     page.get_by_role("button", name="It was sent").click()
     assert page.get_by_text("The letter is counted as sent.").is_visible()
+
+
+def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_without_scripts(
+    page: Page, address: str
+) -> None:
+    sign_in(page, address)
+    page.get_by_role("link", name="Partners and keys").click()
+    page.get_by_role("link", name="Add a partner").click()
+    page.get_by_label("Name", exact=True).fill("A Paper")
+    page.get_by_label("Short name").fill("a-paper")
+    page.get_by_label("Sites that may show your form").fill("paper.example.org")
+    page.get_by_role("button", name="Add the partner").click()
+    assert page.get_by_role("link", name="begin with https://").is_visible()
+    page.get_by_label("Sites that may show your form").fill("https://paper.example.org")
+    page.get_by_role("button", name="Add the partner").click()
+    assert page.url == f"{address}/organiser/partners/a-paper?done=added"
+    assert "partner=a-paper" in page.get_by_label("Link, for newsletters").first.input_value()
+    page.get_by_role("link", name="Make a key for A Paper").click()
+    page.get_by_label("Name", exact=True).fill("their form")
+    page.get_by_label("signatures:write").check()
+    page.get_by_role("button", name="Make the key").click()
+    key = page.get_by_label("Key", exact=True).input_value()
+    assert key.startswith("lobby_")
+    page.reload()
+    assert page.get_by_role("heading", name="This key has been made already").is_visible()
+    assert key not in page.content()
+    page.get_by_role("link", name="Revoke it").click()
+    page.get_by_role("button", name="Revoke the key").click()
+    assert page.get_by_text("The key is revoked").is_visible()
+
+
+def test_pages_of_partners_and_keys_do_not_scroll_sideways(
+    browser: Browser, address: str, lobby: Lobby
+) -> None:
+    host = "https://a-very-long-name-of-a-site." + "b" * 50 + ".example.org"
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, demonstration.about().organisation)
+        partners.create(
+            session,
+            organisation=owner,
+            name="Nurses" * 20,
+            slug="n" * 80,
+            website=f"{host}/{'c' * 300}",
+            allowed_origins=[host],
+            is_public=True,
+            now=lobby.clock(),
+        )
+        key = api_keys.create(
+            session,
+            organisation=owner,
+            scopes=list(PARTNER_SCOPES),
+            partner_slug="n" * 80,
+            name="form" * 30,
+            petition_slugs=[PETITION],
+            now=lobby.clock(),
+        )
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+    sign_in(page, address)
+    its = f"/partners/{'n' * 80}"
+    new = f"/keys/new?partner={'n' * 80}"
+    revoke = f"/keys/{key.split('_')[1]}/revoke"
+    for path in ("/partners", "/partners/new", its, new, revoke):
+        page.goto(f"{address}/organiser{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        assert page.evaluate("document.scripts.length") == 0
+    page.goto(f"{address}/organiser{new}")
+    page.get_by_label("Name", exact=True).fill("another")
+    page.get_by_label("signatures:read").check()
+    page.get_by_role("button", name="Make the key").click()
+    for _ in range(2):  # the key, and the page that says that it is there
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        page.reload()
+    page.goto(f"{address}/campaigns/{CAMPAIGN}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    context.close()
 
 
 def test_the_post_of_a_campaign_does_not_scroll_sideways(

@@ -285,13 +285,15 @@ def test_a_partner_is_changed_and_listed(demo: Cli) -> None:
     origins = ("--origin", "https://paper.example.org", "--origin", "http://localhost:3000")
     made = demo("partner", "create", "A Paper", *OF_IT, "--slug", "a-paper", *origins)
     assert (made.returncode, made.stdout) == (0, "a-paper\n")
-    changed = ("--name", "The Paper", "--website", "https://paper.example.org/about")
+    changed = ("--name", "The Paper", "--website", "https://paper.example.org/about", "--public")
     assert demo("partner", "change", "a-paper", *OF_IT, *changed).returncode == 0
     told = demo("partner", "list", *OF_IT).stdout
     assert told == (
         "a-paper\tThe Paper\thttps://paper.example.org/about\t"
-        "https://paper.example.org http://localhost:3000\n"
+        "https://paper.example.org http://localhost:3000\tpublic\n"
     )
+    assert demo("partner", "change", "a-paper", *OF_IT, "--not-public").returncode == 0
+    assert "public" not in demo("partner", "list", *OF_IT).stdout
     assert demo("partner", "change", "a-paper", *OF_IT, "--no-origins").returncode == 0
     assert "localhost" not in demo("partner", "list", *OF_IT).stdout
 

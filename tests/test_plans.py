@@ -353,6 +353,7 @@ def page_of_partner(session: Session, lobby: Lobby) -> None:
                 after=after,
                 limit=101,
             )
+    partner_summaries.at_a_glance(session, partner.organisation_id)
     for is_own in (True, False):
         partner_summaries.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
 
@@ -412,7 +413,7 @@ HOT: list[tuple[Act, int]] = [
     (tell_others, 45),
     (page, 9),
     (export, 72),
-    (page_of_partner, 12),
+    (page_of_partner, 13),
     (export_for_partner, 4),
     (record_for_partners, 9),
 ]

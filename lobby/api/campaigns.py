@@ -40,7 +40,8 @@ def list_campaigns(
     """Public campaigns, newest first, without their news; `Link` leads to the next page."""
     found = campaigns.page(session, after=page.after, limit=page.limit + 1)
     page.link_next(request, response, [campaign.id for campaign in found])
-    views = campaign_views.of_campaigns(session, found[: page.limit], now=now)
+    shown = found[: page.limit]
+    views = campaign_views.of_campaigns(session, shown, now=now, with_partners=True)
     return [campaign_answer(view) for view in views]
 
 

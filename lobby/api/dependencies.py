@@ -16,6 +16,7 @@ from lobby.services.errors import NotFound, Unauthenticated
 from lobby.services.lobby import Lobby
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
+_PREFIX = re.compile(r"[0-9a-f]{12}")
 
 
 def _lobby(request: Request) -> Lobby:
@@ -47,7 +48,15 @@ def _known_form(slug: str) -> str:
     return slug
 
 
+def _prefix(prefix: str) -> str:
+    """Those digits and nothing else: the rest of a key has no place in an address."""
+    if not _PREFIX.fullmatch(prefix):
+        raise NotFound("key_unknown", "There is no such key. Give its first 12 digits alone.")
+    return prefix
+
+
 Slug = Annotated[str, AfterValidator(_known_form)]
+KeyPrefix = Annotated[str, AfterValidator(_prefix)]
 TheLobby = Annotated[Lobby, Depends(_lobby)]
 Now = Annotated[datetime, Depends(_now)]
 # scope="function": the transaction ends before the answer goes, so that a failed commit is an error
@@ -95,6 +104,15 @@ def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
     return caller
 
 
+def _any_key(caller: Anyone) -> Caller:
+    if caller is None:
+        raise Unauthenticated("key_missing", "This call needs a key.")
+    return caller
+
+
+# For the OpenAPI document and the same test: a key, whatever it may do.
+_any_key.needs_key = True  # type: ignore[attr-defined] # a function takes any attribute
+AnyKey = Annotated[Caller, Depends(_any_key)]
 CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
 SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
 SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]

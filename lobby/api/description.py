@@ -36,6 +36,7 @@ TAGS = {
     "preferences": "What a supporter gets by mail.",
     "postcodes": "Where a postcode is, and who is its MP.",
     "partners": "Organisations whose sites bring signatures, and what came through them.",
+    "keys": "Which keys an organisation and its partners have, and ending one.",
     "webhooks": "Being told what happens, by Standard Webhooks or REST hooks.",
     "health": "For whoever runs the service.",
     "parliament": "Petitions in the form of petition.parliament.uk, for tools made for that.",
@@ -46,7 +47,8 @@ _KEY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "lobby_<prefix>_<secret>",
-    "description": "A key of an organisation, made with `lobby key create`, for some scopes.",
+    "description": "A key of an organisation or of a partner of it, for some scopes. It is made at "
+    "the organisers' desk or with `lobby key create`, and by no call.",
 }
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
 
@@ -122,7 +124,7 @@ def _security(route: Any) -> list[dict[str, list[str]]]:
     dependants = list(_dependants(route.dependant))
     scopes = [getattr(each.call, "required_scope", None) for each in dependants]
     needed = [str(scope.value) for scope in scopes if scope is not None]
-    if needed:
+    if needed or any(getattr(each.call, "needs_key", False) for each in dependants):
         return [{SCHEME: needed}]
     may_bring = route.name in _LOOK_FOR_A_KEY
     if may_bring or any(each.call is caller_of for each in dependants):

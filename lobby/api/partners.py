@@ -2,16 +2,86 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session
 
-from lobby.api.dependencies import Now, ReadSession, SignaturesReader, Slug
-from lobby.api.schemas.partner import PartnerSummaryAnswer, PetitionSummary
+from lobby.api.campaigns import changes
+from lobby.api.dependencies import (
+    CampaignsWriter,
+    Now,
+    ReadSession,
+    SignaturesReader,
+    Slug,
+    WriteSession,
+)
+from lobby.api.idempotency import Once, answers
+from lobby.api.paging import ThePage
+from lobby.api.schemas.partner import (
+    NewPartner,
+    PartnerAnswer,
+    PartnerChange,
+    PartnerSummaryAnswer,
+    PetitionSummary,
+)
+from lobby.models import Organisation
 from lobby.services import partner_summaries, partners
 from lobby.services.errors import NotFound
 from lobby.services.partner_summaries import MOST_DAYS
 
 router = APIRouter(tags=["partners"])
+CLEARED_BY_NULL = {"website"}
 Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days, with today (UTC).")]
+
+
+@router.get("/partners")
+def list_partners(
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: CampaignsWriter,
+    session: ReadSession,
+) -> list[PartnerAnswer]:
+    """Partners of the key's own organisation, the oldest first; `Link` leads to the next page.
+
+    Needs a key with `campaigns:write`, which no partner's key has.
+    """
+    found = partners.page(session, caller.organisation_id, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [partner.id for partner in found])
+    return [PartnerAnswer.model_validate(partner) for partner in found[: page.limit]]
+
+
+@router.get("/partners/{slug}")
+def read_partner(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> PartnerAnswer:
+    """One partner. Needs a key with `campaigns:write`; another organisation's is a 404."""
+    found = partners.own(session, slug, organisation_id=caller.organisation_id)
+    return PartnerAnswer.model_validate(found)
+
+
+@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=answers())
+def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: Now) -> Response:
+    """Add a partner. Its keys are made at the desk or by command, never by a call.
+
+    Needs a key with `campaigns:write`.
+    """
+
+    def create(session: Session) -> PartnerAnswer:
+        owner = session.get_one(Organisation, caller.organisation_id)
+        made = partners.create(session, organisation=owner, **body.model_dump(), now=now)
+        return PartnerAnswer.model_validate(made)
+
+    return once.answer(create)
+
+
+@router.patch("/partners/{slug}")
+def change_partner(
+    slug: Slug, body: PartnerChange, caller: CampaignsWriter, session: WriteSession
+) -> PartnerAnswer:
+    """Change what is given. Needs a key with `campaigns:write`; another's partner is a 404."""
+    values = changes(body, keep=CLEARED_BY_NULL)
+    if values.get("website", "") is None:
+        values["website"] = ""
+    found = partners.own(session, slug, organisation_id=caller.organisation_id)
+    return PartnerAnswer.model_validate(partners.change(session, found, **values))
 
 
 @router.get("/partners/{slug}/summary")

@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from lobby.api import (
+    api_keys,
     bulk,
     campaign_feeds,
     campaign_motions,
@@ -59,6 +60,7 @@ for part in (
     webhook_hooks,
     campaign_feeds,
     partners,
+    api_keys,
 ):
     router.include_router(part.router, prefix="/v1", responses=problems())
 for part in (health, oembed, parliament_petitions):

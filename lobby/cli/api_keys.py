@@ -1,6 +1,6 @@
 """Keys for the API."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -8,10 +8,8 @@ import typer
 from lobby.cli.organisations import OrganisationSlug
 from lobby.cli.output import opened, tell
 from lobby.models import Scope
-from lobby.services import api_keys, organisations, texts
-from lobby.services.api_keys import KeyState, KeyView
-from lobby.services.errors import Invalid
-from lobby.services.schedules import LONDON
+from lobby.services import api_keys, key_views, organisations
+from lobby.services.key_views import KeyState, KeyView
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 
@@ -40,7 +38,7 @@ def create(
             scopes=scope,
             partner_slug=partner,
             name=name,
-            expires_at=_end_of(expires) if expires is not None else None,
+            expires_at=api_keys.end_of_day(expires) if expires is not None else None,
             petition_slugs=petition or (),
             now=lobby.clock(),
         )
@@ -53,7 +51,7 @@ def list_all(organisation: OrganisationSlug) -> None:
     partner, scopes, petitions, when made, its end, and when last used (to the minute, UTC)."""
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
-        found = api_keys.of_organisation(session, owner.id)
+        found = key_views.of_organisation(session, owner.id)
         now = lobby.clock()
     for view in found:
         typer.echo("\t".join(_cells(view, now)))
@@ -71,15 +69,6 @@ def revoke(
     with opened() as lobby, lobby.database.write() as session:
         key = api_keys.revoke(session, prefix, now=lobby.clock())
     tell(f"Revoked: {key.prefix}.")
-
-
-def _end_of(day: str) -> datetime:
-    """The end of a day in London."""
-    try:
-        after = texts.day(day, "expires") + timedelta(days=1)
-    except OverflowError as error:
-        raise Invalid.field("expires", "out_of_range", "No calendar has the day after.") from error
-    return datetime.combine(after, time(), LONDON).astimezone(UTC)
 
 
 def _cells(view: KeyView, now: datetime) -> tuple[str, ...]:

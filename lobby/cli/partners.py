@@ -21,6 +21,10 @@ Origins = Annotated[
         help="A site that may show our form, such as https://example.org; repeat for more.",
     ),
 ]
+Public = Annotated[
+    bool | None,
+    typer.Option("--public/--not-public", help="Whether the public sees it with campaigns."),
+]
 PartnerSlug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in addresses.")]
 
 
@@ -31,6 +35,7 @@ def create(
     slug: Annotated[str, typer.Option(help="Its name in addresses. It never changes.")],
     website: Website = None,
     origin: Origins = None,
+    public: Public = None,
 ) -> None:
     """Add a partner of an organisation."""
     with opened() as lobby, lobby.database.write() as session:
@@ -41,6 +46,7 @@ def create(
             slug=slug,
             website=website,
             allowed_origins=origin or (),
+            is_public=bool(public),
             now=lobby.clock(),
         )
     typer.echo(slug)
@@ -56,6 +62,7 @@ def change(
     no_origins: Annotated[
         bool, typer.Option("--no-origins", help="No site may show our form any more.")
     ] = False,
+    public: Public = None,
 ) -> None:
     """Change what is given. Origins take the place of all that there were; '' takes the website
     away."""
@@ -67,17 +74,20 @@ def change(
             name=name,
             website=website,
             allowed_origins=[] if no_origins else origin or None,
+            is_public=public,
         )
     tell(f"Changed: {slug}.")
 
 
 @app.command("list")
 def list_all(organisation: OrganisationSlug) -> None:
-    """List the partners of an organisation: slug, name, website and origins, a line each."""
+    """List the partners of an organisation, a line each: slug, name, website, origins, and
+    'public' where the public sees it."""
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
         found = partners.of_organisation(session, owner.id)
     for each in found:
         origins = " ".join(each.allowed_origins)
-        typer.echo("\t".join((each.slug, each.name, each.website or "", origins)))
+        is_public = "public" if each.is_public else ""
+        typer.echo("\t".join((each.slug, each.name, each.website or "", origins, is_public)))
     tell(f"Partners: {len(found)}.")

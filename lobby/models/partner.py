@@ -13,6 +13,7 @@ class Partner(SQLModel, table=True):
     """An organisation whose site posts signatures to a campaign of ours.
 
     `allowed_origins` are the sites that may show our form as theirs: `https://example.org`.
+    One that `is_public` is named with each campaign of its organisation.
     """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "slug"),)
@@ -25,4 +26,5 @@ class Partner(SQLModel, table=True):
     allowed_origins: list[str] = Field(
         default_factory=list, sa_column=sa.Column(sa.JSON, nullable=False, server_default="[]")
     )
+    is_public: bool = False
     created_at: datetime = Field(sa_type=UtcDateTime)

@@ -6,8 +6,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import StrEnum
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,14 +19,14 @@ from lobby.models import (
     ApiKey,
     ApiKeyPetition,
     Organisation,
-    Partner,
     Petition,
     Scope,
 )
 from lobby.models.api_key import LIVE_KEYS
-from lobby.models.base import table_of
+from lobby.models.base import new_id, table_of
 from lobby.services import partners, petitions, texts
 from lobby.services.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
+from lobby.services.schedules import LONDON
 
 LONGEST_NAME = 120
 _KEY = re.compile(r"lobby_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -76,29 +75,6 @@ class Caller:
             raise Forbidden("petition_not_allowed", message)
 
 
-class KeyState(StrEnum):
-    """What has become of a key."""
-
-    LIVE = "live"
-    EXPIRED = "expired"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class KeyView:
-    """A key, without its secret: whose it is, and the slugs of the petitions that it is for."""
-
-    key: ApiKey
-    partner: str | None
-    petitions: tuple[str, ...]
-
-    def state(self, now: datetime) -> KeyState:
-        """At that moment."""
-        if self.key.revoked_at:
-            return KeyState.REVOKED
-        return KeyState.EXPIRED if _has_expired(self.key, now) else KeyState.LIVE
-
-
 def create(
     session: Session,
     *,
@@ -109,12 +85,16 @@ def create(
     name: str = "",
     expires_at: datetime | None = None,
     petition_slugs: Iterable[str] = (),
+    key_id: UUID | None = None,
 ) -> str:
     """Add a key and return it whole: this is the only time that its secret is known.
 
     Conflict where two keys of that name, and partner, are live already: revoke one first. Invalid
     for a scope that is unknown or not for partners, and an end that is past; NotFound for a partner
     or petition that is not the organisation's.
+
+    Whoever names its `key_id`, a new one, makes one key at most, however often it is sent: after
+    that it is Conflict, `key_made_already`.
     """
     _require_known(scopes)
     partner = None
@@ -128,6 +108,7 @@ def create(
     ]
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
     key = ApiKey(
+        id=key_id or new_id(),
         organisation_id=organisation.id,
         partner_id=partner.id if partner else None,
         name=texts.line(name, "name", longest=LONGEST_NAME, shortest=0),
@@ -146,13 +127,19 @@ def create(
     return f"lobby_{prefix}_{secret}"
 
 
-def revoke(session: Session, prefix: str, *, now: datetime) -> ApiKey:
-    """End a key at once: every request looks it up. Again: the same. NotFound where there is none.
+def revoke(
+    session: Session, prefix: str, *, now: datetime, organisation_id: UUID | None = None
+) -> ApiKey:
+    """End a key at once: every request looks it up. Again: the same. NotFound where there is none,
+    or none of the organisation that is named.
 
     `prefix` is the part of it that is no secret; more of the key is understood.
     """
     digits = prefix.strip().removeprefix("lobby_").partition("_")[0]
-    found = session.exec(select(ApiKey).where(ApiKey.prefix == digits)).first()
+    statement = select(ApiKey).where(ApiKey.prefix == digits)
+    if organisation_id is not None:
+        statement = statement.where(ApiKey.organisation_id == organisation_id)
+    found = session.exec(statement).first()
     if found is None:
         raise NotFound("key_unknown", f"There is no key '{texts.visible(digits)[:20]}'.")
     found.revoked_at = found.revoked_at or now
@@ -162,23 +149,21 @@ def revoke(session: Session, prefix: str, *, now: datetime) -> ApiKey:
     return found
 
 
-def of_organisation(session: Session, organisation_id: UUID) -> list[KeyView]:
-    """All its keys and its partners', oldest first, in two statements."""
-    keys = session.exec(
-        select(ApiKey, Partner.slug)
-        .outerjoin(Partner, col(Partner.id) == ApiKey.partner_id)
-        .where(ApiKey.organisation_id == organisation_id)
-        .order_by(col(ApiKey.created_at), col(ApiKey.id))
-    ).all()
-    slugs: dict[UUID, list[str]] = {}
-    for key_id, slug in session.exec(
-        select(ApiKeyPetition.api_key_id, Petition.slug)
-        .join(Petition, col(Petition.id) == ApiKeyPetition.petition_id)
-        .where(Petition.organisation_id == organisation_id)
-        .order_by(col(Petition.number))
-    ):
-        slugs.setdefault(key_id, []).append(slug)
-    return [KeyView(key, partner, tuple(slugs.get(key.id, ()))) for key, partner in keys]
+def revoke_as(session: Session, prefix: str, caller: Caller, *, now: datetime) -> ApiKey:
+    """End the caller's own key, whatever it may do: who finds one can end it. Another one of its
+    organisation needs `campaigns:write`, which no partner's key has."""
+    if prefix != caller.key_prefix:
+        caller.require(Scope.CAMPAIGNS_WRITE)
+    return revoke(session, prefix, now=now, organisation_id=caller.organisation_id)
+
+
+def end_of_day(day: str, field: str = "expires") -> datetime:
+    """The end of a key whose last day this is, in London. Invalid where it is no day."""
+    try:
+        after = texts.day(day, field) + timedelta(days=1)
+    except OverflowError as error:
+        raise Invalid.field(field, "out_of_range", "No calendar has the day after.") from error
+    return datetime.combine(after, time(), LONDON).astimezone(UTC)
 
 
 def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
@@ -200,7 +185,7 @@ def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
     expected = found.secret_hash if found else bytes(32)
     if not hmac.compare_digest(_digest(secret), expected) or found is None or found.revoked_at:
         raise Unauthenticated("key_invalid", "This key is not valid.")
-    if _has_expired(found, now):
+    if has_expired(found, now):
         raise Unauthenticated("key_expired", "This key has expired. Please ask for a new one.")
     return Caller(
         key_id=found.id,
@@ -254,6 +239,7 @@ def _require_for_partners(scopes: Sequence[str]) -> None:
 def _add(session: Session, key: ApiKey, now: datetime) -> None:
     """In the first slot of its name that is free. The constraint says which is, so that of several
     at once no more than two find one."""
+    _require_new(session, key.id)
     if not key.name:
         session.add(key)
         session.flush()
@@ -265,10 +251,16 @@ def _add(session: Session, key: ApiKey, now: datetime) -> None:
             with session.begin_nested():
                 session.add(key)
         except IntegrityError:
+            _require_new(session, key.id)  # not its slot was taken, but its id, a moment ago
             continue
         return
     message = f"There are {LIVE_KEYS} live keys named '{key.name}' already: revoke one first."
     raise Conflict("too_many_live_keys", message)
+
+
+def _require_new(session: Session, key_id: UUID) -> None:
+    if session.connection().execute(sa.select(_key.c.id).where(_key.c.id == key_id)).first():
+        raise Conflict("key_made_already", "This key has been made already.")
 
 
 def _free_slots_of_expired(session: Session, key: ApiKey, now: datetime) -> None:
@@ -284,7 +276,7 @@ def _free_slots_of_expired(session: Session, key: ApiKey, now: datetime) -> None
     )
 
 
-def _has_expired(key: ApiKey, now: datetime) -> bool:
+def has_expired(key: ApiKey, now: datetime) -> bool:
     return key.expires_at is not None and key.expires_at <= now
 
 

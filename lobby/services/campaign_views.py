@@ -12,9 +12,10 @@ from lobby.models import (
     LetterTally,
     Motion,
     Organisation,
+    Partner,
     Petition,
 )
-from lobby.services import campaign_motions, campaigns, petitions, wordings
+from lobby.services import campaign_motions, campaigns, partners, petitions, wordings
 from lobby.services.campaign_motions import LinkedMotion, MotionRole
 
 
@@ -30,7 +31,8 @@ class PetitionView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign with all that its page shows; its current motion is the first of `motions`."""
+    """A campaign with all that its page shows; its current motion is the first of `motions`, and
+    `partners` are those of its organisation that the public may see, by name."""
 
     campaign: Campaign
     organisation: Organisation
@@ -40,6 +42,7 @@ class CampaignView:
     letters_sent: int
     updates: tuple[CampaignUpdate, ...]
     consent_text: str
+    partners: tuple[Partner, ...]
 
     @property
     def motion(self) -> Motion | None:
@@ -62,17 +65,21 @@ class CampaignView:
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
-    """One campaign, with its news."""
-    view = of_campaigns(session, [campaign], now=now)[0]
+    """One campaign, with its news and partners."""
+    view = of_campaigns(session, [campaign], now=now, with_partners=True)[0]
     news = tuple(campaigns.updates_of(session, campaign.id, now=now))
     return replace(view, updates=news)
 
 
-def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> list[CampaignView]:
-    """Several campaigns, without their news, in a fixed handful of statements."""
+def of_campaigns(
+    session: Session, found: list[Campaign], *, now: datetime, with_partners: bool = False
+) -> list[CampaignView]:
+    """Several campaigns, without their news, in a fixed handful of statements; one more for their
+    partners, who are left out where nobody is to see them."""
     ids = [campaign.id for campaign in found]
     organisations = campaigns.organisations_of(session, found)
     consents = wordings.updates_texts(session, list(organisations))
+    beside = partners.public_of(session, organisations) if with_partners else {}
     motions = campaign_motions.of_campaigns(session, ids)
     by_campaign = _petition_views(session, found, now)
     letters = _letters(session, ids)
@@ -89,6 +96,7 @@ def of_campaigns(session: Session, found: list[Campaign], *, now: datetime) -> l
                 letters_sent=letters.get(campaign.id, 0),
                 updates=(),
                 consent_text=consents[campaign.organisation_id],
+                partners=beside.get(campaign.organisation_id, ()),
             )
         )
     return views

@@ -98,6 +98,27 @@ def of_campaigns(session: Session, campaign_ids: list[UUID]) -> dict[UUID, list[
     return found
 
 
+def of_organisation(session: Session, organisation_id: UUID) -> list[Petition]:
+    """Every petition of one organisation, drafts too, newest first."""
+    statement = select(Petition).where(Petition.organisation_id == organisation_id)
+    return list(session.exec(statement.order_by(col(Petition.number).desc())))
+
+
+def open_of(session: Session, organisation_id: UUID, *, now: datetime) -> list[Petition]:
+    """Those of one organisation that take signatures, newest first, in one statement."""
+    statement = (
+        select(Petition, Campaign.status)
+        .join(Campaign, col(Campaign.id) == Petition.campaign_id)
+        .where(Petition.organisation_id == organisation_id, Petition.state == PetitionState.OPEN)
+        .order_by(col(Petition.number).desc())
+    )
+    return [
+        petition
+        for petition, status in session.exec(statement)
+        if is_open(petition, campaign_status=CampaignStatus(status), now=now)
+    ]
+
+
 def counts(session: Session, petition_ids: list[UUID]) -> dict[UUID, int]:
     """Confirmed signatures by petition, from the tallies."""
     statement = (

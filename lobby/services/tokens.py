@@ -22,7 +22,8 @@ Clock = Callable[[], datetime]
 
 
 class Purpose(StrEnum):
-    """What a link in a mail is for; `organiser` is the cookie of somebody signed in."""
+    """What a link in a mail is for. `organiser` is the cookie of somebody signed in, `new_key` a
+    form of theirs that makes one key: the token is of the row that it will be."""
 
     CONFIRM = "confirm"
     DISOWN = "disown"
@@ -31,6 +32,7 @@ class Purpose(StrEnum):
     LETTER_ANSWER = "letter_answer"
     UNSUBSCRIBE = "unsubscribe"
     ORGANISER = "organiser"
+    NEW_KEY = "new_key"
 
 
 LIFETIMES = {
@@ -41,6 +43,7 @@ LIFETIMES = {
     Purpose.LETTER_ANSWER: timedelta(days=120),
     Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.ORGANISER: timedelta(hours=12),
+    Purpose.NEW_KEY: timedelta(hours=12),
 }
 
 

@@ -70,5 +70,7 @@ def _viewer(organiser: "SignedIn") -> UUID | None:
 SignedIn = Annotated[Organiser | None, Depends(_organiser)]
 # For pages that only organisers see: without one, they lead to where to sign in.
 AtDesk = Annotated[Organiser, Depends(_at_desk)]
+# For those of them that are the same for everybody there.
+OnlyAtDesk = Depends(_at_desk)
 # Whose drafts may be shown.
 Viewer = Annotated[UUID | None, Depends(_viewer)]

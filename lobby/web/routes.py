@@ -3,6 +3,7 @@
 from fastapi import APIRouter
 
 from lobby.web import (
+    api_keys,
     campaigns,
     dev_mail,
     embed_builder,
@@ -11,6 +12,7 @@ from lobby.web import (
     letter_links,
     letters,
     organisers,
+    partners,
     petitions,
     post_room,
     preferences,
@@ -35,5 +37,7 @@ for noun in (
     embeds,
     embed_builder,
     well_known,
+    partners,
+    api_keys,
 ):
     router.include_router(noun.router)

@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections.abc import Callable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -141,6 +141,11 @@ def day(value: date) -> str:
     return times.day(value)
 
 
+def last_day(end: datetime) -> str:
+    """Of what ends with a day, which day: `31 December 2026`."""
+    return times.day(end - timedelta(microseconds=1))
+
+
 def in_one_line(text: str) -> str:
     """The beginning of a text, for where there is no room for more."""
     return textwrap.shorten(text, LONGEST_LINE, placeholder=" …").strip()
@@ -192,6 +197,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "two_digits": two_digits,
     "moment": moment,
     "day": day,
+    "last_day": last_day,
     "paragraphs": paragraphs,
     "in_one_line": in_one_line,
     "linked": linked,

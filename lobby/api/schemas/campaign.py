@@ -8,6 +8,7 @@ from pydantic import Field
 
 from lobby.api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
 from lobby.api.schemas.fields import Answer, Line200, Request, Slug, Text, line
+from lobby.api.schemas.partner import PublicPartner
 from lobby.api.schemas.petition import PetitionAnswer, petition_answer
 from lobby.models import CampaignStatus, MotionStatus
 from lobby.services.campaign_views import CampaignView
@@ -98,7 +99,8 @@ class UpdateAnswer(Answer):
 
 
 class CampaignAnswer(Answer):
-    """A campaign as the public sees it. `motions` are all linked ones, the current one first."""
+    """A campaign as the public sees it. `motions` are all linked ones, the current one first;
+    `partners` those that its organisation shows the public, by name."""
 
     id: UUID
     slug: str
@@ -118,7 +120,7 @@ class CampaignAnswer(Answer):
     motion: MotionAnswer | None
     motions: list[LinkedMotionAnswer]
     totals: Totals
-    partners: list[str]
+    partners: list[PublicPartner]
     updates: list[UpdateAnswer]
     created_at: datetime
     updated_at: datetime
@@ -140,7 +142,7 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
             signatories=view.signatories,
             letters_sent=view.letters_sent,
         ),
-        partners=[],
+        partners=[PublicPartner.model_validate(each) for each in view.partners],
         updates=[UpdateAnswer.model_validate(update) for update in view.updates],
     )
 
