@@ -29,7 +29,7 @@ from lobby.models import (
     WebhookEvent,
 )
 from lobby.models.base import table_of
-from lobby.services import campaigns, petitions, webhook_addresses, webhook_deliveries
+from lobby.services import campaigns, petitions, webhook_addresses, webhook_stops
 from lobby.services.api_keys import Caller
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 
@@ -264,9 +264,9 @@ def _switch(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
 
 def _hold_or_release(session: Session, endpoint: WebhookEndpoint) -> None:
     if endpoint.disabled_at is None:
-        webhook_deliveries.release(session, endpoint.id)
+        webhook_stops.release(session, endpoint.id)
     else:
-        webhook_deliveries.hold(session, endpoint.id)
+        webhook_stops.hold(session, endpoint.id)
 
 
 def _sorted(events: Sequence[WebhookEvent]) -> list[str]:
