@@ -57,6 +57,8 @@ from lobby.services import (
     tallies,
     webhook_claims,
     webhook_deliveries,
+    webhook_glance,
+    webhook_mails,
     webhook_outcomes,
     webhook_stops,
     webhooks,
@@ -310,7 +312,8 @@ def tell_of_new_members(session: Session, lobby: Lobby) -> None:
 
 
 def tell_others(session: Session, lobby: Lobby) -> None:
-    """Queued, claimed, written down, given back, held and released, looked at, and forgotten."""
+    """Queued, claimed, written down, given back, held and released, looked at, told of, and
+    forgotten."""
     now = lobby.clock()
     take_back(session, lobby)
     for endpoint_id in webhook_claims.due_endpoints(session, now=now, limit=9):
@@ -320,6 +323,8 @@ def tell_others(session: Session, lobby: Lobby) -> None:
         webhook_outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
         webhook_stops.release(session, endpoint_id)
         webhook_deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
+        webhook_glance.figures(session, [endpoint_id])
+        webhook_mails.warn(session, endpoint, now=now)
     webhook_claims.release_stale(session, now=now)
     webhook_stops.disable_keyless(session, now=now)
     webhook_deliveries.waiting(session)

@@ -8,16 +8,15 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
-from lobby.models import ApiKey, DeliveryState, WebhookDelivery, WebhookEndpoint
+from lobby.models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from lobby.models.base import table_of
-from lobby.services.api_keys import key_is_good
+from lobby.services.webhook_listeners import somebody_answers
 from lobby.services.webhook_waits import MOST_FAILURES, rest_after
 
 LEASE = timedelta(minutes=5)
 _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
-_key = table_of(ApiKey)
 
 
 def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
@@ -29,7 +28,6 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
     )
     statement = (
         sa.select(_endpoint.c.id)
-        .join(_key, _key.c.id == _endpoint.c.api_key_id)
         .where(*_may_be_asked(now), has_due)
         .order_by(sa.func.random())  # with more of them than the limit, each has its turn
         .limit(limit)
@@ -47,9 +45,8 @@ def claim(
     """
     statement = (
         select(WebhookEndpoint)
-        .join(ApiKey, col(ApiKey.id) == WebhookEndpoint.api_key_id)
         .where(WebhookEndpoint.id == endpoint_id, *_may_be_asked(now))
-        .with_for_update(of=WebhookEndpoint, key_share=True)
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     endpoint = session.exec(statement).first()
@@ -81,12 +78,12 @@ def release_stale(session: Session, *, now: datetime) -> int:
 
 
 def _may_be_asked(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """For statements that have endpoints and their keys."""
+    """For statements that have endpoints."""
     resting_until = _endpoint.c.resting_until
     return (
         _endpoint.c.disabled_at.is_(None),
         sa.or_(resting_until.is_(None), resting_until <= now),
-        key_is_good(now),
+        somebody_answers(now),
     )
 
 

@@ -2,7 +2,7 @@
 
 claimed -> delivered, or queued again, or failed: each a conditional update on the claim. An
 endpoint that fails several times in a row is left alone for a while, so that its deliveries do not
-use up their attempts, and is disabled after three days.
+use up their attempts; after a day the organisers are warned, and after three it is disabled.
 """
 
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from sqlmodel import Session, select
 
 from lobby.models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 from lobby.models.base import table_of
-from lobby.services import webhook_stops, webhook_waits
+from lobby.services import webhook_mails, webhook_stops, webhook_waits
 from lobby.services.webhook_http import Reply
 
-DISABLED_AFTER = timedelta(days=3)
+WARNED_AFTER, DISABLED_AFTER = timedelta(days=1), timedelta(days=3)
 _delivery = table_of(WebhookDelivery)
 
 
@@ -50,6 +50,7 @@ def record(
     endpoint = session.exec(statement).first()
     if endpoint is None:
         return  # deleted meanwhile, with its deliveries
+    was_enabled = endpoint.disabled_at is None
     for each in ended:
         if each.reply.is_good:
             endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
@@ -59,9 +60,19 @@ def record(
     for delivery in left:
         again = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
         _move(session, delivery, **again)
+    if was_enabled:
+        _tell(session, endpoint, now)
     session.flush()
     if endpoint.disabled_at is not None:
         webhook_stops.hold(session, endpoint_id)
+
+
+def _tell(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
+    """The organisers, of what these attempts did to an endpoint."""
+    if endpoint.disabled_at is not None:
+        webhook_mails.tell_stopped(session, [endpoint], now=now)
+    elif endpoint.failing_since and now - endpoint.failing_since >= WARNED_AFTER:
+        webhook_mails.warn(session, endpoint, now=now)
 
 
 def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> None:
