@@ -16,6 +16,8 @@ from lobby.web import (
     preferences,
     signatures,
     tallies,
+    webhook_deliveries,
+    webhooks,
     well_known,
 )
 
@@ -35,5 +37,7 @@ for noun in (
     embeds,
     embed_builder,
     well_known,
+    webhooks,
+    webhook_deliveries,
 ):
     router.include_router(noun.router)
