@@ -131,7 +131,7 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
         assert "Since 1 July 2026, 13:00 the webhook of" in text
         assert 'to 127.0.0.1 ("Our CRM") is told nothing any more.' in text
         assert "Why: It answered that it is gone for good (410)." in text
-        assert "1 delivery waits for it." in text
+        assert "1 delivery is held for it, to go when it is enabled." in text
         assert "What to do: Ask whoever runs the receiving side" in text
         assert f"http://testserver/organiser/webhooks/{made['id']}" in text
         assert SECRET not in mail.as_string()
@@ -192,7 +192,7 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     text = " ".join(text_of(mail).split())
     assert "The key that answered for it was revoked or has expired." in text
     assert "The same stopped 2 other webhooks of yours" in text
-    assert "No delivery waits for it." in text
+    assert "No delivery is held for it." in text
     worker.keep_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
     end_key(lobby, other)

@@ -32,6 +32,7 @@ from lobby import worker
 from lobby.models import (
     ApiKey,
     DeliveryState,
+    Organiser,
     Scope,
     WebhookEndpoint,
     WebhookEvent,
@@ -39,6 +40,7 @@ from lobby.models import (
 from lobby.models.base import table_of
 from lobby.services import (
     checks,
+    database,
     signature_states,
     signatures,
     webhook_claims,
@@ -669,6 +671,26 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
         (sample,) = client.get(f"/v1/hooks/samples/{event}", headers=weak).json()
         assert sample["type"] == event
         assert "person" not in sample["data"]
+
+
+# ---- from one version to the next
+
+
+def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
+    lobby: Lobby, client: TestClient, key: Headers
+) -> None:
+    """Where only keys answered for endpoints: what organisers made cannot be kept there."""
+    kept, lost = (create(client, key, URL, description=name) for name in ("kept", "lost"))
+    sign(lobby)
+    with lobby.database.write() as session:
+        its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
+        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
+    before = mine(client, key, kept), log_of(client, key, kept)
+    database.migrate(lobby.database, "0013")
+    database.migrate(lobby.database)
+    assert (mine(client, key, kept), log_of(client, key, kept)) == before
+    assert client.get(HOOKS, headers=key).json() == [before[0]]
+    assert [each.endpoint_id for each in deliveries(lobby)] == [UUID(kept["id"])]
 
 
 # ---- what an operator sees
