@@ -335,7 +335,7 @@ def test_the_list_shows_hosts_and_how_each_does_but_no_address(
     assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in told
     change_endpoint(lobby, path, disabled_at=clock.now, disabled_reason=DisabledReason.GONE)
     told = visible(desk.get(HOOKS))
-    assert "Stopped since 1 July 2026, 13:00. It answered that it is gone for good (410)." in told
+    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in told
     assert "/organiser/webhooks" in desk.get("/organiser").text
 
 
@@ -527,6 +527,6 @@ def test_one_that_fails_says_since_when_and_when_it_is_tried_again(
     resting = clock.now + timedelta(minutes=10)
     change_endpoint(lobby, path, failures=7, failing_since=clock.now, resting_until=resting)
     told = visible(desk.get(path))
-    assert "Since 1 July 2026, 13:00 no delivery got a good answer" in told
+    assert "No delivery has got a good answer since 1 July 2026, 13:00" in told
     assert "next after 1 July 2026, 13:10" in told
-    assert "Fails since 1 July 2026, 13:00" in visible(desk.get(HOOKS))
+    assert "Failing since 1 July 2026, 13:00" in visible(desk.get(HOOKS))

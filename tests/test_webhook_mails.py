@@ -128,8 +128,8 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["List-Unsubscribe"] is None
         text = " ".join(text_of(mail).split())
-        assert "Since 1 July 2026, 13:00 the webhook of" in text
-        assert 'to 127.0.0.1 ("Our CRM") is told nothing any more.' in text
+        assert "stopped on 1 July 2026, 13:00. It is told nothing any more." in text
+        assert 'to 127.0.0.1 ("Our CRM") stopped' in text
         assert "Why: It answered that it is gone for good (410)." in text
         assert "1 delivery is held for it, to go when it is enabled." in text
         assert "What to do: Ask whoever runs the receiving side" in text
@@ -161,9 +161,9 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     assert mails() == []
     fail(lobby, receiver, clock, hours=12)
     (warning,) = mails()
-    assert warning["Subject"] == "Your webhook to 127.0.0.1 fails"
+    assert warning["Subject"] == "Your webhook to 127.0.0.1 is failing"
     text = " ".join(text_of(warning).split())
-    assert "Since 1 July 2026, 13:00 no delivery" in text
+    assert "has been failing since 1 July 2026, 13:00: no delivery" in text
     assert "1 delivery waits for it now." in text
     assert f"/organiser/webhooks/{made['id']}" in text
     assert SECRET not in warning.as_string()
@@ -262,7 +262,7 @@ def test_a_second_stop_within_a_day_is_told_of_when_the_day_is_over(
     assert mails() == []
     clock.advance(hours=23)
     (mail,) = mails()
-    assert "Since 1 July 2026, 14:00" in text_of(mail)
+    assert "stopped on 1 July 2026, 14:00" in text_of(mail)
 
 
 @pytest.mark.parametrize("meanwhile", ["enabled", "disabled", "deleted", "organiser"])
