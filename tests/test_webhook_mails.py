@@ -132,6 +132,7 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
         assert 'to 127.0.0.1 ("Our CRM") stopped' in text
         assert "Why: It answered that it is gone for good (410)." in text
         assert "1 delivery is held for it, to go when it is enabled." in text
+        assert "as well" not in text
         assert "What to do: Ask whoever runs the receiving side" in text
         assert f"http://testserver/organiser/webhooks/{made['id']}" in text
         assert SECRET not in mail.as_string()
@@ -191,13 +192,13 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     (mail,) = mails()
     text = " ".join(text_of(mail).split())
     assert "The key that answered for it was revoked or has expired." in text
-    assert "The same stopped 2 other webhooks of yours" in text
+    assert "2 other webhooks of yours have stopped as well" in text
     assert "No delivery is held for it." in text
     worker.keep_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
     end_key(lobby, other)
     (mail,) = mails()
-    assert "The same stopped" not in text_of(mail)
+    assert "3 other webhooks of yours have stopped as well" in text_of(mail)
 
 
 def test_nobody_is_told_of_what_somebody_disabled(

@@ -54,7 +54,7 @@ WHAT_TO_DO = {
 
 def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
     """Queue a mail to each organiser about endpoints of one organisation that one event stopped:
-    about the first of them, which the text says.
+    about the first of them, which says how many others there are.
 
     One that would come within a day of the last waits until that is over, and goes if the endpoint
     is disabled then; while one waits there is no other.
@@ -147,7 +147,7 @@ def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
         "since": times.moment(since),
         "why": WHY[reason],
         "what_to_do": WHAT_TO_DO[reason],
-        "others": _others(session, endpoint) if reason is DisabledReason.KEY_ENDED else 0,
+        "others": _others(session, endpoint),
     }
 
 
@@ -167,10 +167,11 @@ def _of_any(session: Session, endpoint: WebhookEndpoint, post: Post) -> dict[str
 
 
 def _others(session: Session, endpoint: WebhookEndpoint) -> int:
-    """How many the end of its key stopped beside it."""
+    """How many of its organisation have stopped beside it: of those that stop together only one has
+    a mail, and of many on one day only some."""
     statement = select(WebhookEndpoint.id).where(
-        WebhookEndpoint.api_key_id == endpoint.api_key_id,
+        WebhookEndpoint.organisation_id == endpoint.organisation_id,
         WebhookEndpoint.id != endpoint.id,
-        col(WebhookEndpoint.disabled_reason) == DisabledReason.KEY_ENDED,
+        col(WebhookEndpoint.disabled_reason) != DisabledReason.BY_HAND,
     )
     return len(session.exec(statement).all())
