@@ -196,6 +196,62 @@ def test_the_post_of_a_campaign_does_not_scroll_sideways(
     context.close()
 
 
+def test_an_organiser_makes_and_ends_a_webhook_on_a_phone_without_scripts(
+    page: Page, address: str
+) -> None:
+    sign_in(page, address)
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_role("link", name="New webhook").click()
+    page.get_by_label("Address").fill("http://hooks.example.org/in/5ecre7")
+    page.get_by_label("An MP signed the motion").check()
+    page.get_by_role("button", name="Make it").click()
+    assert page.get_by_role("link", name="It must begin with https://.").is_visible()
+    assert page.get_by_label("An MP signed the motion").is_checked()
+    page.get_by_label("Address").fill("https://hooks.example.org/in/5ecre7")
+    page.get_by_role("button", name="Make it").click()
+    assert page.get_by_label("Secret").input_value().startswith("whsec_")
+    page.reload()
+    assert page.get_by_text("This webhook has been made already").is_visible()
+    page.get_by_role("button", name="Send a test").click()
+    assert page.get_by_role("rowheader", name="webhook.test").is_visible()
+    page.get_by_role("button", name="Get a new secret").click()
+    assert page.get_by_label("Secret").input_value().startswith("whsec_")
+    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("button", name="Disable it").click()
+    assert page.get_by_role("heading", name="Disabled: it is told nothing").is_visible()
+    page.get_by_role("link", name="Webhooks").click()
+    assert page.get_by_role("article").count() == 1, "the reload made no second"
+    page.get_by_role("link", name="hooks.example.org").click()
+    page.get_by_role("link", name="Delete this webhook").click()
+    page.get_by_role("button", name="Delete it").click()
+    assert page.get_by_text("There are none yet").is_visible()
+
+
+def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address: str) -> None:
+    context = browser.new_context(viewport=PHONE)
+    page = context.new_page()
+
+    def look() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320
+        assert page.evaluate("document.scripts.length") == 0
+
+    sign_in(page, address)
+    page.goto(f"{address}/organiser/webhooks/new")
+    look()
+    page.get_by_label("Address").fill(f"https://{'a-long-name.' * 8}example.org/{'x' * 300}")
+    page.get_by_label("A signature counts").check()
+    page.get_by_role("button", name="Make it").click()
+    look()
+    page.get_by_role("link", name="Go on").click()
+    page.get_by_role("button", name="Send a test").click()
+    look()
+    page.get_by_role("link", name="Delete it").click()
+    look()
+    page.get_by_role("link", name="Webhooks").click()
+    look()
+    context.close()
+
+
 @pytest.mark.parametrize(
     "path",
     [

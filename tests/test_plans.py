@@ -55,7 +55,12 @@ from lobby.services import (
     signature_states,
     signatures,
     tallies,
+    webhook_claims,
     webhook_deliveries,
+    webhook_glance,
+    webhook_mails,
+    webhook_outcomes,
+    webhook_stops,
     webhooks,
 )
 from lobby.services.export_lines import Form
@@ -307,18 +312,21 @@ def tell_of_new_members(session: Session, lobby: Lobby) -> None:
 
 
 def tell_others(session: Session, lobby: Lobby) -> None:
-    """Queued, claimed, written down, given back, held and released, looked at, and forgotten."""
+    """Queued, claimed, written down, given back, held and released, looked at, told of, and
+    forgotten."""
     now = lobby.clock()
     take_back(session, lobby)
-    for endpoint_id in webhook_deliveries.due_endpoints(session, now=now, limit=9):
-        endpoint, claimed = webhook_deliveries.claim(session, endpoint_id, now=now, limit=9)
+    for endpoint_id in webhook_claims.due_endpoints(session, now=now, limit=9):
+        endpoint, claimed = webhook_claims.claim(session, endpoint_id, now=now, limit=9)
         assert endpoint is not None
-        ended = [webhook_deliveries.Ended(each, Reply(status=410)) for each in claimed[:1]]
-        webhook_deliveries.record(session, endpoint_id, ended, claimed[1:], now=now)
-        webhook_deliveries.release(session, endpoint_id)
+        ended = [webhook_outcomes.Ended(each, Reply(status=410)) for each in claimed[:1]]
+        webhook_outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
+        webhook_stops.release(session, endpoint_id)
         webhook_deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
-    webhook_deliveries.release_stale(session, now=now)
-    webhook_deliveries.disable_keyless(session, now=now)
+        webhook_glance.figures(session, [endpoint_id])
+        webhook_mails.warn(session, endpoint, now=now)
+    webhook_claims.release_stale(session, now=now)
+    webhook_stops.disable_keyless(session, now=now)
     webhook_deliveries.waiting(session)
     webhook_deliveries.forget_old(session, now=now, limit=1000)
 

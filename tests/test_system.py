@@ -42,6 +42,7 @@ from lobby.models import (
     LetterVariant,
     MemberReply,
     OfficialApi,
+    Organiser,
     Partner,
     Petition,
     Private,
@@ -360,28 +361,33 @@ def add_a_partners_key(session: Session, now: datetime) -> None:
 
 
 def add_a_webhook(session: Session, now: datetime) -> None:
-    """An endpoint of the key that is there, and something that it is told."""
+    """An endpoint of the key that is there, and one of an organiser, and something that each is
+    told."""
     key = session.exec(select(ApiKey)).first()
+    organiser = session.exec(select(Organiser)).first()
     assert key is not None
-    endpoint = WebhookEndpoint(
-        organisation_id=key.organisation_id,
-        api_key_id=key.id,
-        url=Private(key.organisation_id, "https://example.org/hook"),
-        events=[WebhookEvent.LETTER_SENT],
-        secret=Private(key.organisation_id, "whsec_AAAA"),
-        created_at=now,
-        updated_at=now,
-    )
-    session.add(endpoint)
-    session.flush()
-    told = WebhookDelivery(
-        endpoint_id=endpoint.id,
-        event=WebhookEvent.LETTER_SENT,
-        payload="{}",
-        created_at=now,
-        due_at=now,
-    )
-    session.add(told)
+    assert organiser is not None
+    who: tuple[dict[str, Any], ...] = ({"api_key_id": key.id}, {"organiser_id": organiser.id})
+    for answers in who:
+        endpoint = WebhookEndpoint(
+            organisation_id=key.organisation_id,
+            url=Private(key.organisation_id, "https://example.org/hook"),
+            events=[WebhookEvent.LETTER_SENT],
+            secret=Private(key.organisation_id, "whsec_AAAA"),
+            created_at=now,
+            updated_at=now,
+            **answers,
+        )
+        session.add(endpoint)
+        session.flush()
+        told = WebhookDelivery(
+            endpoint_id=endpoint.id,
+            event=WebhookEvent.LETTER_SENT,
+            payload="{}",
+            created_at=now,
+            due_at=now,
+        )
+        session.add(told)
 
 
 def add_a_tag(session: Session, now: datetime) -> None:

@@ -32,6 +32,7 @@ from lobby import worker
 from lobby.models import (
     ApiKey,
     DeliveryState,
+    Organiser,
     Scope,
     WebhookEndpoint,
     WebhookEvent,
@@ -39,15 +40,18 @@ from lobby.models import (
 from lobby.models.base import table_of
 from lobby.services import (
     checks,
+    database,
     signature_states,
     signatures,
-    webhook_deliveries,
+    webhook_claims,
+    webhook_outcomes,
+    webhook_waits,
     webhooks,
 )
 from lobby.services.lobby import Lobby
 from lobby.services.signatures import SignatureRequest
-from lobby.services.webhook_deliveries import Ended
 from lobby.services.webhook_http import Reply
+from lobby.services.webhook_outcomes import Ended
 from lobby.settings import Settings
 
 HOOKS = "/v1/webhooks"
@@ -257,9 +261,7 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     made = create(client, key, receiver.url)
     sign(lobby)
     with lobby.database.write() as session:
-        _, (claimed,) = webhook_deliveries.claim(
-            session, UUID(made["id"]), now=lobby.clock(), limit=9
-        )
+        _, (claimed,) = webhook_claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert deliver(lobby) == 0, "it is another's"
     clock.advance(minutes=4)
     worker.keep_webhooks(lobby, GO_ON)
@@ -267,7 +269,7 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     clock.advance(minutes=2)
     worker.keep_webhooks(lobby, GO_ON)
     with lobby.database.write() as session:
-        endpoint, again = webhook_deliveries.claim(
+        endpoint, again = webhook_claims.claim(
             session, UUID(made["id"]), now=lobby.clock(), limit=9
         )
     assert endpoint is not None
@@ -288,13 +290,13 @@ def test_who_comes_back_from_the_dead_is_not_believed(
     made = create(client, key, receiver.url)
     sign(lobby)
     with lobby.database.write() as session:
-        _, claimed = webhook_deliveries.claim(session, UUID(made["id"]), now=clock(), limit=9)
+        _, claimed = webhook_claims.claim(session, UUID(made["id"]), now=clock(), limit=9)
     clock.advance(minutes=6)
     worker.keep_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
     late = [Ended(claimed[0], Reply(status=500))]
     with lobby.database.write() as session:
-        webhook_deliveries.record(session, UUID(made["id"]), late, now=clock())
+        webhook_outcomes.record(session, UUID(made["id"]), late, now=clock())
     (ended,) = deliveries(lobby)
     assert (ended.state, ended.response_status) == (DeliveryState.DELIVERED, 204)
 
@@ -313,7 +315,7 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
         if waiting.state is DeliveryState.QUEUED:
             waits.append(waiting.due_at - clock())
             clock.now = max(waiting.due_at, _rest(lobby, made) or clock.now)
-    shortest = webhook_deliveries.WAITS
+    shortest = webhook_waits.WAITS
     assert all(wait <= each <= wait * 1.2 for wait, each in zip(shortest, waits, strict=True))
     assert timedelta(days=3) < clock() - begun < timedelta(days=4)
     assert {taken.id for taken in receiver.taken} == {webhooks.message_id(waiting.id)}
@@ -669,6 +671,26 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
         (sample,) = client.get(f"/v1/hooks/samples/{event}", headers=weak).json()
         assert sample["type"] == event
         assert "person" not in sample["data"]
+
+
+# ---- from one version to the next
+
+
+def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
+    lobby: Lobby, client: TestClient, key: Headers
+) -> None:
+    """Where only keys answered for endpoints: what organisers made cannot be kept there."""
+    kept, lost = (create(client, key, URL, description=name) for name in ("kept", "lost"))
+    sign(lobby)
+    with lobby.database.write() as session:
+        its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
+        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
+    before = mine(client, key, kept), log_of(client, key, kept)
+    database.migrate(lobby.database, "0013")
+    database.migrate(lobby.database)
+    assert (mine(client, key, kept), log_of(client, key, kept)) == before
+    assert client.get(HOOKS, headers=key).json() == [before[0]]
+    assert [each.endpoint_id for each in deliveries(lobby)] == [UUID(kept["id"])]
 
 
 # ---- what an operator sees

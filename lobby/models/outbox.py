@@ -22,6 +22,8 @@ class MessageKind(StrEnum):
     LETTER_RECEIPT = "letter_receipt"
     LETTER_BOUNCED = "letter_bounced"
     LETTER_QUESTION = "letter_question"
+    WEBHOOK_STOPPED = "webhook_stopped"
+    WEBHOOK_FAILING = "webhook_failing"
 
 
 class MessageState(StrEnum):
@@ -42,10 +44,11 @@ class MessageState(StrEnum):
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message about one row: `subject_id` is a signature's, a letter's or a seat watch's id.
+    """A message about one row: `subject_id` is the id of a signature, a letter, a seat watch or a
+    webhook's endpoint.
 
     `recipient_index` recognises an address across organisations, for the limit of five a day;
-    it is None for letters to MPs, which that limit does not count.
+    it is None for letters to MPs, which that limit does not count. An organiser is found by it.
     """
 
     __tablename__ = "outbox_message"

@@ -54,10 +54,10 @@ class WebhookEndpoint(SQLModel, table=True):
     """Where an organisation wants to be told of some events: of all it does, of one campaign or of
     one petition.
 
-    The key that made or changed it last answers for it: when that ends, so does the telling. Its
-    address is sealed, since with many services whoever knows it may post there. `former_secret`
-    signs beside `secret` until `former_until`. `failures` counts those in a row since
-    `failing_since`; while `resting_until` is to come nothing is sent.
+    The key, or the organiser, that made or changed it last answers for it: when a key ends, so does
+    the telling. Its address is sealed, since with many services whoever knows it may post there.
+    `former_secret` signs beside `secret` until `former_until`. `failures` counts those in a row
+    since `failing_since`; while `resting_until` is to come nothing is sent.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -66,11 +66,13 @@ class WebhookEndpoint(SQLModel, table=True):
         sa.CheckConstraint("(disabled_at IS NULL) = (disabled_reason IS NULL)", name="disabled"),
         sa.CheckConstraint("(former_secret IS NULL) = (former_until IS NULL)", name="former"),
         sa.CheckConstraint("failures >= 0", name="failures"),
+        sa.CheckConstraint("(api_key_id IS NULL) <> (organiser_id IS NULL)", name="one_answers"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     organisation_id: UUID = Field(foreign_key="organisation.id", index=True)
-    api_key_id: UUID = Field(foreign_key="api_key.id", index=True)
+    api_key_id: UUID | None = Field(default=None, foreign_key="api_key.id", index=True)
+    organiser_id: UUID | None = Field(default=None, foreign_key="organiser.id", index=True)
     campaign_id: UUID | None = Field(default=None, foreign_key="campaign.id")
     petition_id: UUID | None = Field(default=None, foreign_key="petition.id")
     url: Any = Field(sa_type=PrivateText("webhook_endpoint.url"))

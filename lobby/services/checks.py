@@ -19,7 +19,7 @@ from lobby.services import (
     times,
     webhook_deliveries,
     webhook_http,
-    webhooks,
+    webhook_stops,
 )
 from lobby.services.database import check_schema
 from lobby.services.errors import LobbyError
@@ -151,7 +151,7 @@ def _webhooks(session: Session) -> list[Finding]:
     found += [
         f"Webhook {endpoint.id} to {webhook_http.host_of(endpoint.url.text)} is disabled since "
         f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
-        for endpoint in webhooks.disabled(session)
+        for endpoint in webhook_stops.unwanted(session)
     ]
     return [Finding(text, is_trouble=False) for text in found]
 

@@ -31,6 +31,7 @@ from lobby.services import (
     supporter_mails,
     texts,
     times,
+    webhook_mails,
 )
 from lobby.services.errors import LobbyError, NotFound
 from lobby.services.letter_drafts import Draft
@@ -79,6 +80,8 @@ def render(
             found = _about_watch(session, message, post, now)
         elif message.kind in (MessageKind.LETTER_RECEIPT, MessageKind.LETTER_QUESTION):
             found = _about_sent_letter(session, message, post)
+        elif message.kind in webhook_mails.KINDS:
+            found = webhook_mails.make(session, message, post)
         else:
             found = _about_letter(session, message, post)
         if isinstance(found, Dropped):

@@ -20,7 +20,7 @@ from lobby.models import (
     Organisation,
     ParliamentSession,
 )
-from lobby.services import members, motion_events, parliament_sessions, webhook_events
+from lobby.services import members, motion_events, parliament_sessions, webhook_motions
 from lobby.services.errors import Conflict, LobbyError
 from lobby.services.motion_events import Change
 from lobby.services.parliament import (
@@ -78,7 +78,7 @@ def apply_answer(
     changes = motion_events.changes_of_names(before, after, today=now.date())
     motion_events.add(session, answer.id, [*told, *changes], now=now)
     saved = session.get_one(Motion, answer.id)
-    webhook_events.motion_changed(session, saved, [*told, *changes], now=now)
+    webhook_motions.changed(session, saved, [*told, *changes], now=now)
     kinds = [change.kind for change in changes]
     return MotionSync(
         motion_id=answer.id,

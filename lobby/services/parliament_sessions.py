@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Motion, MotionEventKind, MotionStatus, ParliamentSession
 from lobby.models.base import table_of
-from lobby.services import motion_events, webhook_events
+from lobby.services import motion_events, webhook_motions
 from lobby.services.database import insert_ignore, upsert
 from lobby.services.errors import Invalid
 from lobby.services.motion_events import Change
@@ -83,5 +83,5 @@ def lapse_motions(session: Session, *, now: datetime) -> list[int]:
         motion.status = MotionStatus.LAPSED
         lapsed = [Change(MotionEventKind.LAPSED, today)]
         motion_events.add(session, motion.id, lapsed, now=now)
-        webhook_events.motion_changed(session, motion, lapsed, now=now)
+        webhook_motions.changed(session, motion, lapsed, now=now)
     return [motion.id for motion in ended]

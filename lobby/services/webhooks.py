@@ -1,8 +1,8 @@
 """Webhooks: whom an organisation wants to be told of what, and with which secret.
 
-Whatever changes an endpoint makes the key that does it answer for it from then on. So one whose
-key has ended goes on under a new key, and one that is told personal data is only ever sent where
-somebody with the right to that data said so.
+Whatever changes an endpoint makes the key, or the organiser, that does it answer for it from then
+on. So one whose key has ended goes on under another, and one that is told personal data is only
+ever sent where somebody with the right to that data said so.
 """
 
 import base64
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from standardwebhooks import Webhook
 
@@ -21,6 +22,7 @@ from lobby.models import (
     ApiKey,
     Campaign,
     DisabledReason,
+    Organiser,
     Petition,
     Private,
     Scope,
@@ -28,20 +30,22 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.models.base import table_of
-from lobby.services import campaigns, petitions, webhook_addresses, webhook_deliveries
+from lobby.models.base import new_id, table_of
+from lobby.services import campaigns, petitions, webhook_addresses, webhook_stops
 from lobby.services.api_keys import Caller
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 
 MOST_ENDPOINTS = 100
 """Of an organisation."""
+Actor = Caller | Organiser
+"""Who acts for an organisation, and answers for what they make or change."""
 FORMER_FOR = timedelta(hours=24)
 PREFIX = "whsec_"
 SUBSCRIBABLE = tuple(event for event in WebhookEvent if event is not WebhookEvent.TEST)
 _SECRET_BYTES = 32
 _FILTERS: tuple[str, ...] = ("campaign", "petition")
 _PLAIN: tuple[str, ...] = ("is_personal", "description")
-_endpoint, _delivery, _key = table_of(WebhookEndpoint), table_of(WebhookDelivery), table_of(ApiKey)
+_endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,56 +62,58 @@ class NewWebhook:
 
 
 class WebhookView(NamedTuple):
-    """An endpoint as its organisation sees it, with the slugs and the key that it stands for."""
+    """An endpoint as its organisation sees it, with the slugs that it is about, and the prefix of
+    the key that answers for it; None where an organiser does."""
 
     endpoint: WebhookEndpoint
     campaign: str | None
     petition: str | None
-    key_prefix: str
+    key_prefix: str | None
 
 
 def create(
     session: Session,
     new: NewWebhook,
-    caller: Caller,
+    actor: Actor,
     *,
     to_loopback: bool,
     now: datetime,
     field: str = "url",
+    endpoint_id: UUID | None = None,
 ) -> tuple[WebhookView, str]:
     """Add an endpoint; it and its secret, which is never shown again. `field` is what the caller
-    calls its address.
+    calls its address; `endpoint_id` makes it once, however often it is asked.
 
     Invalid where a field is wrong, Forbidden where the caller may not have personal data, Conflict
-    where the organisation has too many.
+    where the organisation has too many (`webhooks_too_many`), or that one (`webhook_made`).
     """
     url = webhook_addresses.url(new.url, field, to_loopback=to_loopback)
     if new.is_personal:
-        caller.require(Scope.SIGNATURES_READ)
-    _require_room(session, caller.organisation_id)
-    secret = _new_secret()
+        _require_personal(actor)
+    secret, owner = _new_secret(), actor.organisation_id
+    _require_room(session, owner)
     endpoint = WebhookEndpoint(
-        organisation_id=caller.organisation_id,
-        api_key_id=caller.key_id,
-        url=Private(caller.organisation_id, url),
+        id=endpoint_id or new_id(),
+        organisation_id=owner,
+        **_answered_by(actor),
+        url=Private(owner, url),
         description=new.description,
         events=_sorted(new.events),
         is_personal=new.is_personal,
-        secret=Private(caller.organisation_id, secret),
+        secret=Private(owner, secret),
         created_at=now,
         updated_at=now,
-        **_filters(session, caller, {"campaign": new.campaign, "petition": new.petition}),
+        **_filters(session, actor, {"campaign": new.campaign, "petition": new.petition}),
     )
-    session.add(endpoint)
-    session.flush()
-    return own(session, endpoint.id, caller), secret
+    _add(session, endpoint)
+    return own(session, endpoint.id, actor), secret
 
 
 def change(
     session: Session,
     endpoint_id: UUID,
     values: dict[str, Any],
-    caller: Caller,
+    actor: Actor,
     *,
     to_loopback: bool,
     now: datetime,
@@ -117,60 +123,60 @@ def change(
     As `create` refuses; NotFound where it is another organisation's. What was held goes again when
     it is enabled.
     """
-    endpoint = own(session, endpoint_id, caller, for_update=True).endpoint
+    endpoint = own(session, endpoint_id, actor, for_update=True).endpoint
     filters = {name: values[name] for name in _FILTERS if name in values}
     plain = {name: values[name] for name in _PLAIN if name in values}
     if "url" in values:
         url = webhook_addresses.url(values["url"], to_loopback=to_loopback)
-        plain["url"] = Private(caller.organisation_id, url)
+        plain["url"] = Private(actor.organisation_id, url)
     if "events" in values:
         plain["events"] = _sorted(values["events"])
-    endpoint.sqlmodel_update(plain | _filters(session, caller, filters))
+    endpoint.sqlmodel_update(plain | _filters(session, actor, filters))
     if endpoint.campaign_id and endpoint.petition_id:
         raise _one_filter()
     if endpoint.is_personal:
-        caller.require(Scope.SIGNATURES_READ)
-    endpoint.api_key_id, endpoint.updated_at = caller.key_id, now
+        _require_personal(actor)
+    endpoint.sqlmodel_update(_answered_by(actor) | {"updated_at": now})
     if "enabled" in values:
         _switch(endpoint, values["enabled"], now)
     session.flush()
     _hold_or_release(session, endpoint)
-    return own(session, endpoint_id, caller)
+    return own(session, endpoint_id, actor)
 
 
-def delete(session: Session, endpoint_id: UUID, caller: Caller) -> None:
+def delete(session: Session, endpoint_id: UUID, actor: Actor) -> None:
     """Delete an endpoint, its log, and what waits for it. NotFound where it is another's."""
-    own(session, endpoint_id, caller, for_update=True)
+    own(session, endpoint_id, actor, for_update=True)
     connection = session.connection()
     connection.execute(sa.delete(_delivery).where(_delivery.c.endpoint_id == endpoint_id))
     connection.execute(sa.delete(_endpoint).where(_endpoint.c.id == endpoint_id))
 
 
 def rotate(
-    session: Session, endpoint_id: UUID, caller: Caller, *, now: datetime
+    session: Session, endpoint_id: UUID, actor: Actor, *, now: datetime
 ) -> tuple[WebhookView, str]:
     """A new secret, which is never shown again. The old one signs beside it for a day.
 
     Conflict where there are two already: a third would end the one that is in use.
     """
-    endpoint = own(session, endpoint_id, caller, for_update=True).endpoint
+    endpoint = own(session, endpoint_id, actor, for_update=True).endpoint
     if endpoint.former_until is not None and endpoint.former_until > now:
         until = f"{endpoint.former_until:%Y-%m-%d at %H:%M} UTC"
         raise Conflict("secret_rotated", f"There are two secrets already, until {until}.")
     secret = _new_secret()
-    endpoint.former_secret = Private(caller.organisation_id, endpoint.secret.text)
+    endpoint.former_secret = Private(actor.organisation_id, endpoint.secret.text)
     endpoint.former_until = now + FORMER_FOR
-    endpoint.secret = Private(caller.organisation_id, secret)
+    endpoint.secret = Private(actor.organisation_id, secret)
     endpoint.updated_at = now
     session.flush()
-    return own(session, endpoint_id, caller), secret
+    return own(session, endpoint_id, actor), secret
 
 
 def own(
-    session: Session, endpoint_id: UUID, caller: Caller, *, for_update: bool = False
+    session: Session, endpoint_id: UUID, actor: Actor, *, for_update: bool = False
 ) -> WebhookView:
     """One endpoint of the caller's organisation, or NotFound."""
-    statement = _views(caller.organisation_id).where(WebhookEndpoint.id == endpoint_id)
+    statement = _views(actor.organisation_id).where(WebhookEndpoint.id == endpoint_id)
     if for_update:
         statement = statement.with_for_update(of=WebhookEndpoint)
     found = session.exec(statement.execution_options(populate_existing=True)).first()
@@ -179,19 +185,10 @@ def own(
     return WebhookView(*found)
 
 
-def of_organisation(session: Session, caller: Caller) -> list[WebhookView]:
+def of_organisation(session: Session, actor: Actor) -> list[WebhookView]:
     """Every endpoint of the caller's organisation, the newest first."""
-    statement = _views(caller.organisation_id).order_by(col(WebhookEndpoint.id).desc())
+    statement = _views(actor.organisation_id).order_by(col(WebhookEndpoint.id).desc())
     return [WebhookView(*found) for found in session.exec(statement)]
-
-
-def disabled(session: Session) -> list[WebhookEndpoint]:
-    """Endpoints that are disabled, but not at somebody's wish; for `lobby check`."""
-    statement = select(WebhookEndpoint).where(
-        col(WebhookEndpoint.disabled_at).is_not(None),
-        WebhookEndpoint.disabled_reason != DisabledReason.BY_HAND,
-    )
-    return list(session.exec(statement.order_by(col(WebhookEndpoint.disabled_at))))
 
 
 def message_id(delivery_id: UUID) -> str:
@@ -219,11 +216,32 @@ def signed_headers(
 def _views(organisation_id: UUID) -> Any:
     return (
         select(WebhookEndpoint, Campaign.slug, Petition.slug, ApiKey.prefix)
-        .join(ApiKey, col(ApiKey.id) == WebhookEndpoint.api_key_id)
+        .outerjoin(ApiKey, col(ApiKey.id) == WebhookEndpoint.api_key_id)
         .outerjoin(Campaign, col(Campaign.id) == WebhookEndpoint.campaign_id)
         .outerjoin(Petition, col(Petition.id) == WebhookEndpoint.petition_id)
         .where(WebhookEndpoint.organisation_id == organisation_id)
     )
+
+
+def _answered_by(actor: Actor) -> dict[str, Any]:
+    """Columns of an endpoint."""
+    if isinstance(actor, Caller):
+        return {"api_key_id": actor.key_id, "organiser_id": None}
+    return {"api_key_id": None, "organiser_id": actor.id}
+
+
+def _require_personal(actor: Actor) -> None:
+    """Organisers see all of their organisation's signatures as it is."""
+    if isinstance(actor, Caller):
+        actor.require(Scope.SIGNATURES_READ)
+
+
+def _add(session: Session, endpoint: WebhookEndpoint) -> None:
+    try:
+        with session.begin_nested():
+            session.add(endpoint)
+    except IntegrityError as error:
+        raise Conflict("webhook_made", "This webhook has been made already.") from error
 
 
 def _require_room(session: Session, organisation_id: UUID) -> None:
@@ -233,11 +251,11 @@ def _require_room(session: Session, organisation_id: UUID) -> None:
         raise Conflict("webhooks_too_many", message)
 
 
-def _filters(session: Session, caller: Caller, slugs: dict[str, str | None]) -> dict[str, Any]:
+def _filters(session: Session, actor: Actor, slugs: dict[str, str | None]) -> dict[str, Any]:
     """Columns for the slugs that were given: another's is as unknown as any."""
     if slugs.get("campaign") and slugs.get("petition"):
         raise _one_filter()
-    owner = caller.organisation_id
+    owner = actor.organisation_id
     values: dict[str, Any] = {f"{name}_id": None for name in slugs}
     for name, slug in slugs.items():
         own_one: Any = campaigns.own if name == "campaign" else petitions.own
@@ -264,9 +282,9 @@ def _switch(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
 
 def _hold_or_release(session: Session, endpoint: WebhookEndpoint) -> None:
     if endpoint.disabled_at is None:
-        webhook_deliveries.release(session, endpoint.id)
+        webhook_stops.release(session, endpoint.id)
     else:
-        webhook_deliveries.hold(session, endpoint.id)
+        webhook_stops.hold(session, endpoint.id)
 
 
 def _sorted(events: Sequence[WebhookEvent]) -> list[str]:

@@ -18,6 +18,8 @@ from lobby.web import (
     preferences,
     signatures,
     tallies,
+    webhook_deliveries,
+    webhooks,
     well_known,
 )
 
@@ -39,5 +41,7 @@ for noun in (
     well_known,
     partners,
     api_keys,
+    webhooks,
+    webhook_deliveries,
 ):
     router.include_router(noun.router)

@@ -8,8 +8,15 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from lobby.models import CampaignStatus, LetterOutcome, LetterState, OverrideKind, ReplyKind
-from lobby.services import letter_situations, times
+from lobby.models import (
+    CampaignStatus,
+    DeliveryState,
+    LetterOutcome,
+    LetterState,
+    OverrideKind,
+    ReplyKind,
+)
+from lobby.services import letter_situations, times, webhook_mails
 from lobby.services.post_glance import Pile
 from lobby.services.standing import Eligibility, Role, Said, Standing
 
@@ -113,6 +120,13 @@ SAYINGS = {
     ReplyKind.MEETING: "They offered a meeting",
     ReplyKind.OTHER: "Something else",
 }
+DELIVERIES = {
+    DeliveryState.QUEUED: "Waiting",
+    DeliveryState.CLAIMED: "On its way",
+    DeliveryState.DELIVERED: "Delivered",
+    DeliveryState.FAILED: "Failed",
+    DeliveryState.HELD: "Held",
+}
 FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
@@ -121,9 +135,9 @@ def number(value: int) -> str:
     return f"{value:,}"
 
 
-def counted(value: int, noun: str) -> str:
-    """`1 signature`, `1,200 signatures`. The plural is the noun with an s."""
-    return f"{value:,} {noun}" if value == 1 else f"{value:,} {noun}s"
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """`1 signature`, `1,200 signatures`. Without a plural it is the noun with an s."""
+    return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
 def two_digits(value: float | None) -> str:
@@ -210,4 +224,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pile": PILES.__getitem__,
     "held": held,
     "outcome_kept": OUTCOMES_KEPT.__getitem__,
+    "delivery_state": DELIVERIES.__getitem__,
+    "stopped_why": webhook_mails.WHY.__getitem__,
+    "stopped_what_to_do": webhook_mails.WHAT_TO_DO.__getitem__,
 }

@@ -13,10 +13,18 @@ from uuid import UUID
 import structlog
 
 from lobby.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from lobby.services import webhook_deliveries, webhook_events, webhook_payloads, webhooks
+from lobby.services import (
+    webhook_claims,
+    webhook_deliveries,
+    webhook_events,
+    webhook_outcomes,
+    webhook_payloads,
+    webhook_stops,
+    webhooks,
+)
 from lobby.services.lobby import Lobby
-from lobby.services.webhook_deliveries import Ended
 from lobby.services.webhook_http import Reply
+from lobby.services.webhook_outcomes import Ended
 
 LANES = 8  # endpoints at once
 MOST_ENDPOINTS = 100  # of a round
@@ -29,7 +37,7 @@ log = structlog.get_logger()
 def deliver_webhooks(lobby: Lobby, stop: threading.Event) -> int:
     """Deliver some of what is due to every endpoint; how many deliveries were attempted."""
     with lobby.database.read() as session:
-        due = webhook_deliveries.due_endpoints(session, now=lobby.clock(), limit=MOST_ENDPOINTS)
+        due = webhook_claims.due_endpoints(session, now=lobby.clock(), limit=MOST_ENDPOINTS)
     if not due:
         return 0
     with ThreadPoolExecutor(min(LANES, len(due)), "webhooks") as pool:
@@ -41,8 +49,8 @@ def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
     reached, and forget what is old, in small transactions."""
     now = lobby.clock()
     with lobby.database.write(is_public=False) as session:
-        webhook_deliveries.release_stale(session, now=now)
-        webhook_deliveries.disable_keyless(session, now=now)
+        webhook_claims.release_stale(session, now=now)
+        webhook_stops.disable_keyless(session, now=now)
         webhook_events.goals_reached(session, now=now)
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
@@ -56,7 +64,7 @@ def _deliver_to(lobby: Lobby, endpoint_id: UUID, stop: threading.Event) -> int:
     claim's lease settles what was not written down."""
     try:
         with lobby.database.write(is_public=False) as session:
-            endpoint, claimed = webhook_deliveries.claim(
+            endpoint, claimed = webhook_claims.claim(
                 session, endpoint_id, now=lobby.clock(), limit=BATCH
             )
         if endpoint is None or not claimed:
@@ -64,7 +72,7 @@ def _deliver_to(lobby: Lobby, endpoint_id: UUID, stop: threading.Event) -> int:
         ended = _attempt_all(lobby, endpoint, claimed, stop)
         with lobby.database.write(is_public=False) as session:
             left = claimed[len(ended) :]
-            webhook_deliveries.record(session, endpoint_id, ended, left, now=lobby.clock())
+            webhook_outcomes.record(session, endpoint_id, ended, left, now=lobby.clock())
         return len(ended)
     except Exception as error:
         log.error("webhooks_failed", endpoint=str(endpoint_id), error=type(error).__name__)

@@ -82,7 +82,8 @@ class NewHookBody(Request):
 
 class WebhookAnswer(Answer):
     """An endpoint of the key's own organisation. `key` is the prefix of the key that answers for
-    it. `failing_since`: of no delivery since then was a good answer given."""
+    it, null where an organiser does. `failing_since`: of no delivery since then was a good answer
+    given."""
 
     id: UUID
     url: str
@@ -91,7 +92,7 @@ class WebhookAnswer(Answer):
     description: str
     campaign: str | None
     petition: str | None
-    key: str
+    key: str | None
     enabled: bool
     disabled_at: datetime | None
     disabled_reason: DisabledReason | None
