@@ -35,7 +35,7 @@ SETTINGS = {
     "letters_per_member_day": "",
     "likeness_limit": "",
 }
-# Pages about no campaign, letter, partner, key or webhook in particular: nothing in them is foreign.
+# Pages about nothing in particular that could be foreign.
 ABOUT_ALL = {
     "/organiser/keys/new",
     "/organiser/partners",
