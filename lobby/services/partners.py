@@ -35,7 +35,7 @@ def create(
 ) -> Partner:
     """Add a partner. Conflict where the organisation has one of that slug, which never changes:
     links and consents carry it; or too many that are public. Invalid with all that is wrong."""
-    given = {"slug": slug, "name": name, "website": website, "allowed_origins": allowed_origins}
+    given = {"name": name, "slug": slug, "website": website, "allowed_origins": allowed_origins}
     checked = _checked(**given)
     if is_public:
         _require_room(session, organisation.id)
