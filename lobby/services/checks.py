@@ -151,7 +151,7 @@ def _webhooks(session: Session) -> list[Finding]:
     found += [
         f"Webhook {endpoint.id} to {webhook_http.host_of(endpoint.url.text)} is disabled since "
         f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
-        for endpoint in webhook_stops.unwanted(session)
+        for endpoint in webhook_stops.by_themselves(session)
     ]
     return [Finding(text, is_trouble=False) for text in found]
 

@@ -45,7 +45,7 @@ def disable_keyless(session: Session, *, now: datetime) -> list[UUID]:
     return [endpoint.id for endpoint in ended]
 
 
-def unwanted(session: Session) -> list[WebhookEndpoint]:
+def by_themselves(session: Session) -> list[WebhookEndpoint]:
     """Endpoints that are disabled, but not at somebody's wish; for `lobby check`."""
     statement = select(WebhookEndpoint).where(
         col(WebhookEndpoint.disabled_at).is_not(None),
