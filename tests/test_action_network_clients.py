@@ -77,13 +77,13 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
         calls = run("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
     refused = {name: call["error"] for name, call in calls.items() if call["error"]}
     assert set(refused) == {
-        "create_petition",
+        "create_petition (untitled)",
         "upsert_person (unknown tag)",
         "get_people (bad filter)",
         "create_signature (as documented)",
         "get_person (unknown)",
     }
-    assert "405" in refused["create_petition"]
+    assert "title: " in refused["create_petition (untitled)"]
     assert "There is no tag 'no such tag'" in refused["upsert_person (unknown tag)"]
     assert "not supported" in refused["get_people (bad filter)"]
     # It sends its data in the URL, without the link: no server could find the person.
@@ -95,6 +95,9 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
 
     assert answer("update_petition")["title"] == "Stop the sale"
     assert answer("update_petition")["target"] == [{"name": "the Secretary of State"}]
+    made = answer("create_petition")
+    assert (made["title"], made["description"], made["target"]) == ("T", "D", [{"name": "N"}])
+    assert made["central_lobby:state"] == "draft"
     assert [tag["name"] for tag in answer("get_tags")] == ["volunteer"]
     new, again = answer("upsert_person (new)"), answer("upsert_person (again)")
     assert new["created_date"] == new["modified_date"], "the library takes it for a new one so"

@@ -29,6 +29,7 @@ from lobby.api.action_network.schemas.signature import (
 )
 from lobby.api.dependencies import ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.signature import Comment, NewSignature
+from lobby.models import PetitionState
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     own_pages,
@@ -39,7 +40,7 @@ from lobby.services import (
     tags,
 )
 from lobby.services.api_keys import Caller
-from lobby.services.errors import Forbidden, Invalid, NotFound
+from lobby.services.errors import Conflict, Forbidden, Invalid, NotFound
 from lobby.services.lobby import Lobby
 from lobby.services.own_pages import OwnPetition
 from lobby.services.signature_entries import HOME
@@ -184,6 +185,7 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
     organisation_id = caller.organisation_id
     with lobby.database.read() as session:
         found = _own(session, caller, petition_id)
+        _require_no_draft(found, caller)
         names = texts_in(body.get("add_tags"), "add_tags")
         tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
         if "person" not in body and link_in(body, PERSON) is not None:
@@ -191,6 +193,13 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
         else:
             signature = new_signature(person_in(body), body)
     return _Wanted(found.petition.slug, signature, tag_ids)
+
+
+def _require_no_draft(found: OwnPetition, caller: Caller) -> None:
+    """Said to the organisation alone: of others' drafts nobody is told that they are there."""
+    if found.petition.state is PetitionState.DRAFT and caller.viewer == caller.organisation_id:
+        message = "This petition is a draft: it takes no signatures before it is opened."
+        raise Conflict("petition_draft", message)
 
 
 def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:

@@ -23,7 +23,7 @@ def petition_answer(places: Places, found: OwnPetition, address: str) -> Json:
         "title": petition.action,
         "description": petition.background,
         "petition_text": petition.action,
-        "target": [{"name": petition.addressed_to}],
+        "target": [{"name": petition.addressed_to}] if petition.addressed_to else [],
         "total_signatures": found.signatures,
         "browser_url": f"{places.site}/petitions/{petition.slug}",
         "action_network:hidden": petition.state.value == "draft",
