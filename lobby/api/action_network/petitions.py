@@ -2,12 +2,14 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from pydantic import Field
+from sqlmodel import Session
 
 from lobby.api.action_network.bodies import Body
 from lobby.api.action_network.dependencies import CampaignsWriter, Member
 from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, id_in
 from lobby.api.action_network.schemas.petition import petition_answer
@@ -89,19 +91,23 @@ def read_petitions(
 
 @router.post("/petitions")
 def create_petition(
-    body: Body, lobby: TheLobby, caller: CampaignsWriter, session: WriteSession, now: Now
-) -> HalAnswer:
+    body: Body, lobby: TheLobby, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
     """Add a petition: a draft, unless it says `action_network:hidden: false`. It has the slug that
     its title makes. Needs `campaigns:write` too."""
     told, owner = parsed(NewPetitionIn, body), caller.organisation_id
     values = {"addressed_to": "", "state": PetitionState.DRAFT} | told.values(PetitionState.DRAFT)
-    campaign = campaigns.of_new_petition(
-        session, told.campaign, organisation_id=owner, field=CAMPAIGN
-    )
-    with renaming(NAMES):
-        made = petitions.create_titled(session, campaign=campaign, values=values, now=now)
-    found = own_pages.petition(session, made.id, organisation_id=owner)
-    return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+
+    def create(session: Session) -> HalAnswer:
+        campaign = campaigns.of_new_petition(
+            session, told.campaign, organisation_id=owner, field=CAMPAIGN
+        )
+        with renaming(NAMES):
+            made = petitions.create_titled(session, campaign=campaign, values=values, now=now)
+        found = own_pages.petition(session, made.id, organisation_id=owner)
+        return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+
+    return once.hal(create)
 
 
 @router.get("/petitions/{petition_id}")
