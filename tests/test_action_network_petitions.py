@@ -237,6 +237,28 @@ def test_many_of_one_title_at_once_have_slugs_of_their_own(
 # ---- whose, and which campaign
 
 
+def test_a_partner_sees_no_drafts(client: TestClient, writer: Headers, lobby: Lobby) -> None:
+    partner = token_for(lobby, partner="mine")
+    draft = f"{PETITIONS}/{id_of(make(client, writer))}"
+
+    def seen(name: str) -> list[Json]:
+        answer = client.get(f"{V2}/{name}", headers=partner)
+        found: list[Json] = answer.json()["_embedded"][f"osdi:{name}"]
+        return found
+
+    assert [each["central_lobby:state"] for each in seen("petitions")] == ["open"]
+    assert_error(client.get(draft, headers=partner), 404)
+    assert_error(client.get(draft, headers=others_token(lobby)), 404)
+    (campaign,) = seen("advocacy_campaigns")
+    with lobby.database.write() as session:
+        session.exec(select(Campaign)).one().status = CampaignStatus.DRAFT
+    assert seen("petitions") == seen("advocacy_campaigns") == []
+    campaign_path = f"{V2}/advocacy_campaigns/{id_of(campaign)}"
+    assert_error(client.get(campaign_path, headers=partner), 404)
+    assert client.get(campaign_path, headers=writer).status_code == 200
+    assert len(client.get(PETITIONS, headers=writer).json()["_embedded"]["osdi:petitions"]) == 2
+
+
 def test_a_petition_belongs_to_the_campaign_that_it_names(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:

@@ -53,10 +53,12 @@ def write(
     keyring = lobby.keyring
 
     def take_in(session: Session) -> HalAnswer:
-        campaign = own_pages.campaign(session, place, organisation_id=owner).campaign
+        own = own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
         letter = new_letter(person_in(body), body)
         answer = lobby.postcodes.lookup(letter.address.postcode)
-        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        found = letter_situations.of_postcode(
+            session, own.campaign, answer, keyring=keyring, now=now
+        )
         with renaming(NAMES):
             letter_id = letters.take_in(session, found, letter, keyring=keyring, now=now)
         told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
@@ -108,7 +110,8 @@ def read_outreach_of(
 
 def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> Whose:
     place = id_in(campaign_id, "advocacy_campaign")
-    own_pages.campaign(session, place, organisation_id=caller.organisation_id)
+    owner = caller.organisation_id
+    own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
     return Whose(campaign_id=place)
 
 

@@ -80,12 +80,13 @@ def read_petitions(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first, drafts too."""
-    places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
-    owner = caller.organisation_id
-    found = own_pages.of_petitions(session, owner, page.rows, bounds=asked.bounds)
+    """Oldest first; drafts too, but not for a partner."""
+    places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
+    found = own_pages.of_petitions(
+        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
+    )
     return page.answer(
-        request, places, "petitions", found, lambda each: petition_answer(places, each, address)
+        request, places, "petitions", found, lambda each: petition_answer(places, each)
     )
 
 
@@ -104,8 +105,8 @@ def create_petition(
         )
         with renaming(NAMES):
             made = petitions.create_titled(session, campaign=campaign, values=values, now=now)
-        found = own_pages.petition(session, made.id, organisation_id=owner)
-        return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+        found = own_pages.petition(session, made.id, organisation_id=owner, viewer=owner)
+        return HalAnswer(petition_answer(Places(lobby, owner), found))
 
     return once.hal(create)
 
@@ -116,8 +117,8 @@ def read_petition(
 ) -> HalAnswer:
     """One petition."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner)
-    return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(petition_answer(Places(lobby, owner), found))
 
 
 @router.put("/petitions/{petition_id}")
@@ -132,8 +133,8 @@ def change_petition(
     """Change title, description and target; open a draft, or make it one again. Needs
     `campaigns:write` too."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner)
+    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
     values = parsed(PetitionIn, body).values(found.petition.state)
     with renaming(NAMES):
         petitions.update(session, found.petition, values=values, now=now)
-    return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+    return HalAnswer(petition_answer(Places(lobby, owner), found))

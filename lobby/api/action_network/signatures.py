@@ -164,7 +164,9 @@ def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
     """The one place that says whether a key may do something with a petition's signatures."""
-    found = own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
+    found = own_pages.petition(
+        session, petition_id, organisation_id=caller.organisation_id, viewer=caller.viewer
+    )
     caller.require_petition(found.petition)
     return found
 
@@ -210,7 +212,7 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
     organisation_id = caller.organisation_id
     with lobby.database.read() as session:
         found = _own(session, caller, petition_id)
-        _require_no_draft(found, caller)
+        _require_no_draft(found)
         names = texts_in(body.get("add_tags"), "add_tags")
         tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
         if "person" not in body and link_in(body, PERSON) is not None:
@@ -220,9 +222,9 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
     return _Wanted(found.petition.slug, signature, tag_ids)
 
 
-def _require_no_draft(found: OwnPetition, caller: Caller) -> None:
-    """Said to the organisation alone: of others' drafts nobody is told that they are there."""
-    if found.petition.state is PetitionState.DRAFT and caller.viewer == caller.organisation_id:
+def _require_no_draft(found: OwnPetition) -> None:
+    """Said to who may see the draft; to others it is not there."""
+    if found.petition.state is PetitionState.DRAFT:
         message = "This petition is a draft: it takes no signatures before it is opened."
         raise Conflict("petition_draft", message)
 
