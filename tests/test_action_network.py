@@ -563,7 +563,7 @@ def test_a_browser_may_ask_before_it_posts_from_another_site(
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-methods"] == "POST"
-    assert answer.headers["access-control-allow-headers"] == "Content-Type"
+    assert answer.headers["access-control-allow-headers"] == "Content-Type, Idempotency-Key"
 
 
 def test_a_blind_post_to_a_draft_does_not_tell_its_name(

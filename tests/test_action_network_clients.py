@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import pytest
 import uvicorn
 from dialect import TOKEN, V2, campaign_id, petition_id, token_for
 from sqlmodel import func, select
-from support import CAN_SIGN
+from support import CAN_SIGN, SIGNED
 
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
@@ -77,13 +78,13 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
         calls = run("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
     refused = {name: call["error"] for name, call in calls.items() if call["error"]}
     assert set(refused) == {
-        "create_petition",
+        "create_petition (untitled)",
         "upsert_person (unknown tag)",
         "get_people (bad filter)",
         "create_signature (as documented)",
         "get_person (unknown)",
     }
-    assert "405" in refused["create_petition"]
+    assert "title: " in refused["create_petition (untitled)"]
     assert "There is no tag 'no such tag'" in refused["upsert_person (unknown tag)"]
     assert "not supported" in refused["get_people (bad filter)"]
     # It sends its data in the URL, without the link: no server could find the person.
@@ -95,6 +96,9 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
 
     assert answer("update_petition")["title"] == "Stop the sale"
     assert answer("update_petition")["target"] == [{"name": "the Secretary of State"}]
+    made = answer("create_petition")
+    assert (made["title"], made["description"], made["target"]) == ("T", "D", [{"name": "N"}])
+    assert made["central_lobby:state"] == "draft"
     assert [tag["name"] for tag in answer("get_tags")] == ["volunteer"]
     new, again = answer("upsert_person (new)"), answer("upsert_person (again)")
     assert new["created_date"] == new["modified_date"], "the library takes it for a new one so"
@@ -144,19 +148,25 @@ def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused
 
 
 class N8n:
-    """The requests of n8n's Action Network node, and what it makes of the answers."""
+    """The requests of n8n's Action Network node, as n8n 2.41 sends them, and what it makes of the
+    answers."""
 
     def __init__(self, address: str, key: str) -> None:
-        self.http = httpx2.Client(base_url=address, headers={TOKEN: key})
+        headers = {TOKEN: key, "Accept": "application/json", "User-Agent": "n8n"}
+        self.http = httpx2.Client(base_url=address, headers=headers | {"Connection": "close"})
 
     def request(
         self, method: str, path: str, body: Json | None = None, query: Json | None = None
     ) -> Any:
         """JSON both ways; what is empty is left out."""
-        accept = {"Accept": "application/json"}
-        answer = self.http.request(method, path, json=body, params=query, headers=accept)
+        answer = self.http.request(method, path, json=body, params=query)
         assert answer.status_code < 300, answer.text
         return answer.json()
+
+    def refused(self, method: str, path: str, body: Json | None = None) -> tuple[int, str]:
+        """The status, and the words that it shows its user."""
+        answer = self.http.request(method, path, json=body)
+        return answer.status_code, answer.json()["error"]
 
     def listing(self, path: str) -> list[Json]:
         """All pages: the number of each comes from the link to it."""
@@ -191,73 +201,129 @@ def node_id(told: Json) -> str:
     return str(told["_links"]["self"]["href"].split("/")[-1])
 
 
+def email(address: str) -> list[Json]:
+    return [{"address": address, "primary": True, "status": "subscribed"}]
+
+
 def osdi_link(person_id: str) -> Json:
     """With the host of Action Network, which stands in the node's code."""
     href = f"https://actionnetwork.org/api/v2/people/{person_id}"
     return {"_links": {"osdi:person": {"href": href}}}
 
 
-def test_the_requests_of_n8n_work_with_another_address_and_key(
-    lobby: Lobby, unused_port: int
-) -> None:
-    key = token_for(lobby, *EVERYTHING)[TOKEN]
-    petition = petition_id(lobby)
-    with served(lobby, unused_port) as address:
-        node = N8n(address, key)
-        # What it asks to find out whether a token is good.
-        assert node.http.get("/events?per_page=1").status_code == 200
-        bad = node.http.get("/events?per_page=1", headers={TOKEN: "bad"})
-        assert bad.status_code == 403
-
-        made = node.request(
-            "POST",
-            "/people",
+CARLA: Json = {
+    "person": {
+        "email_addresses": email("carla@example.org"),
+        "family_name": "Example",
+        "given_name": "Carla",
+        "languages_spoken": ["en"],
+        "phone_numbers": [{"number": "447700900123", "primary": True, "status": "subscribed"}],
+        "postal_addresses": [
             {
-                "person": {
-                    "email_addresses": [
-                        {"address": "carla@example.org", "primary": True, "status": "subscribed"}
-                    ],
-                    "given_name": "Carla",
-                    "family_name": "Example",
-                    "languages_spoken": ["en"],
-                    "phone_numbers": [{"number": "07700900123", "primary": True}],
-                    "postal_addresses": [
-                        {"primary": True, "postal_code": CAN_SIGN, "address_lines": ["1 High St"]}
-                    ],
-                }
-            },
-        )
-        person_id = simple_person(made)["id"]
-        one = node.request("GET", f"/people/{person_id}")
-        assert simple_person(one)["email_address"] == "carla@example.org"
-        people = node.listing("/people")
-        assert person_id in [simple_person(each)["id"] for each in people]
-        assert len(people) > 25
-        renamed = node.request("PUT", f"/people/{person_id}", {"family_name": "Changed"})
-        assert renamed["family_name"] == "Changed"
+                "primary": True,
+                "locality": "Edinburgh",
+                "region": "",
+                "postal_code": CAN_SIGN,
+                "country": "GB",
+                "language": "en",
+                "address_lines": ["1 High St"],
+                "location": {"latitude": "55.95", "longitude": "-3.18"},
+            }
+        ],
+    }
+}
+DORA: Json = {"person": {"email_addresses": email("dora@example.org")}}
+BARE: Json = {"origin_system": "n8n", "title": "Save the library"}
+WHOLE: Json = BARE | {
+    "browser_url": "https://example.org/p",
+    "featured_image_url": "https://example.org/p.png",
+    "name": "internal",
+    "petition_text": "Dear Council, please save it.",
+    "target": [{"name": "Council"}, {"name": " Mayor"}],
+}
 
-        petitions = node.listing("/petitions")
-        assert [node_id(each) for each in petitions] == [petition]
-        assert simple_person(petitions[0]["_embedded"]["osdi:creator"])["email_address"]
-        shown = node.request("PUT", f"/petitions/{petition}", {"target": [{"name": "A"}]})
-        assert shown["target"] == [{"name": "A"}]
-        assert node.request("GET", f"/petitions/{petition}")["target"] == [{"name": "A"}]
 
-        path = f"/petitions/{petition}/signatures"
-        signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
-        assert signed["action_network:person_id"] == person_id
-        assert node.request("GET", f"{path}/{node_id(signed)}") == signed
-        assert node_id(signed) in [node_id(each) for each in node.listing(path)]
-        changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
-        assert changed["comments"] == "Thanks"
+@pytest.fixture
+def node(lobby: Lobby, unused_port: int) -> Iterator[N8n]:
+    key = token_for(lobby, *EVERYTHING)[TOKEN]
+    with served(lobby, unused_port) as address:
+        found = N8n(address, key)
+        yield found
+        found.http.close()
 
-        tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
-        assert [each["name"] for each in node.listing("/tags")] == ["volunteer"]
-        assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
-        tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
-        taggings = node.listing(f"/tags/{tag}/taggings")
-        assert [node_id(each) for each in taggings] == [node_id(tagged)]
-        removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")
-        assert "deleted" in removed["notice"]
-        assert node.listing(f"/tags/{tag}/taggings") == []
-        node.http.close()
+
+def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
+    assert node.http.get("/events?per_page=1").status_code == 200
+    assert node.http.get("/events?per_page=1", headers={TOKEN: "bad"}).status_code == 403
+
+
+def test_n8n_works_with_people(node: N8n) -> None:
+    person_id = simple_person(node.request("POST", "/people", CARLA))["id"]
+    one = node.request("GET", f"/people/{person_id}")
+    assert simple_person(one)["email_address"] == "carla@example.org"
+    people = node.listing("/people")
+    assert person_id in [simple_person(each)["id"] for each in people]
+    assert len(people) > 25
+    elsewhere = {"locality": "", "region": "", "postal_code": SIGNED, "country": "GB"}
+    moved = {"primary": True, **elsewhere, "language": ""}
+    change = {"family_name": "Changed", "postal_addresses": [moved]}
+    changed = node.request("PUT", f"/people/{person_id}", change)
+    assert (changed["given_name"], changed["family_name"]) == ("Carla", "Changed")
+    assert changed["postal_addresses"][0]["postal_code"] == SIGNED
+
+
+def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
+    draft = node.request("POST", "/petitions", WHOLE)
+    assert (draft["title"], draft["description"]) == (WHOLE["title"], WHOLE["petition_text"])
+    assert draft["target"] == [{"name": "Council, Mayor"}]
+    bare = node.request("POST", "/petitions", BARE)
+    found = node.listing("/petitions")
+    made = [node_id(draft), node_id(bare)]
+    assert [node_id(each) for each in found] == [petition_id(lobby), *made]
+    for each in found:
+        assert simple_person(each["_embedded"]["osdi:creator"])["email_address"]
+    change = {"petition_text": "Dear Mayor, please.", "target": [{"name": "Mayor"}]}
+    shown = node.request("PUT", f"/petitions/{node_id(draft)}", change)
+    assert {"petition_text": shown["description"], "target": shown["target"]} == change
+    assert node.request("GET", f"/petitions/{node_id(draft)}") == shown
+
+
+def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
+    person_id, nobody_id = (
+        node_id(node.request("POST", "/people", each)) for each in (CARLA, DORA)
+    )
+    path = f"/petitions/{petition_id(lobby)}/signatures"
+    signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
+    assert signed["action_network:person_id"] == person_id
+    assert node.request("GET", f"{path}/{node_id(signed)}") == signed
+    assert node_id(signed) in [node_id(each) for each in node.listing(path)]
+    changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
+    assert changed["comments"] == "Thanks"
+    assert node_id(node.request("POST", path, osdi_link(person_id))) == node_id(signed)
+    status, words = node.refused("POST", path, osdi_link(nobody_id))
+    assert (status, "no name and postcode" in words) == (400, True)
+    draft = f"/petitions/{node_id(node.request('POST', '/petitions', BARE))}/signatures"
+    status, words = node.refused("POST", draft, osdi_link(person_id))
+    assert (status, "draft" in words) == (409, True)
+
+
+def test_n8n_works_with_tags(node: N8n) -> None:
+    person_id = node_id(node.request("POST", "/people", CARLA))
+    tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
+    assert [each["name"] for each in node.listing("/tags")] == ["volunteer"]
+    assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
+    tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
+    taggings = node.listing(f"/tags/{tag}/taggings")
+    assert [node_id(each) for each in taggings] == [node_id(tagged)]
+    removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")
+    assert "deleted" in removed["notice"]
+    assert node.listing(f"/tags/{tag}/taggings") == []
+
+
+def test_n8n_is_told_that_there_are_no_events(node: N8n, lobby: Lobby) -> None:
+    assert node.listing("/events") == []
+    event = {"origin_system": "n8n", "title": "Meeting", "start_date": "2026-12-01T10:00:00"}
+    assert node.refused("POST", "/events", event)[0] == 405
+    none = f"/events/{petition_id(lobby)}"
+    for method, path in (("GET", ""), ("GET", "/attendances"), ("POST", "/attendances")):
+        assert node.refused(method, f"{none}{path}")[0] == 404

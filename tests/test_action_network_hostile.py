@@ -43,6 +43,7 @@ BODY = st.fixed_dictionaries(
     | dict.fromkeys(
         ("comments", "add_tags", "remove_tags", "name", "title", "target", "subject"), JSON
     )
+    | dict.fromkeys(("petition_text", "action_network:hidden", "central_lobby:campaign"), JSON)
     | {"action_network:referrer_data": JSON, "message": JSON, "description": JSON},
 )
 FORM = settings(
@@ -66,6 +67,7 @@ def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, st
         ("POST", signatures),
         ("PUT", f"{signatures}/{id_of(signed)}"),
         ("PUT", signatures.removesuffix("/signatures")),
+        ("POST", f"{V2}/petitions"),
         ("POST", f"{V2}/tags"),
         ("POST", f"{V2}/tags/{tag}/taggings"),
         ("POST", f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"),

@@ -1,8 +1,9 @@
 """The header Idempotency-Key: what creates something does so once, however often it is asked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Annotated, Any
+from types import MappingProxyType
+from typing import Annotated, Any, Self
 
 from fastapi import Depends, Header, Request, Response
 from pydantic import AfterValidator, BaseModel
@@ -78,18 +79,40 @@ class OnceOnly:
         `is_public` and `is_count` as in `Database.write`. Raises what the work does, and what
         `services.idempotency` says of the key.
         """
-        state = self._request.app.state
+        return response(self.kept(work, status=status, is_public=is_public, is_count=is_count))
+
+    def kept(
+        self,
+        work: Callable[[Session], BaseModel | bytes],
+        *,
+        status: int,
+        is_public: bool = True,
+        is_count: bool = False,
+    ) -> Answer:
+        """As `answer`, for who says it in another form."""
+        state, attempt = self._request.app.state, self.attempt
         write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
-        if self._key is None:
+        if attempt is None:
             with write() as session:
                 body = work(session)
-            return response(_answer(body, status))
-        attempt = attempt_of(self._request.scope, self._key, self._content, self._caller)
+            return _answer(body, status)
         with state.in_flight.holding(attempt), write() as session:
-            answer = idempotency.once(
+            return idempotency.once(
                 session, attempt, lambda: _answer(work(session), status), now=state.lobby.clock()
             )
-        return response(answer)
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """This request with its key, or None without one."""
+        if self._key is None:
+            return None
+        return attempt_of(self._request.scope, self._key, self._content, self._caller)
+
+    def step(self, name: str) -> Self:
+        """A second piece of the same work, which keeps an answer of its own. No sender's key can
+        have a line break."""
+        key = None if self._key is None else f"{self._key}\n{name}"
+        return type(self)(self._request, key, self._content, self._caller)
 
 
 async def _once(request: Request, caller: Anyone, key: GivenKey = None) -> OnceOnly:
@@ -100,10 +123,12 @@ async def _once(request: Request, caller: Anyone, key: GivenKey = None) -> OnceO
 Once = Annotated[OnceOnly, Depends(_once)]
 
 
-def response(answer: Answer) -> Response:
+def response(
+    answer: Answer, media_type: str = MEDIA_TYPE, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
     """An answer as it goes out."""
-    headers = {REPLAYED: "true"} if answer.is_replayed else {}
-    return Response(answer.content, answer.status, headers, MEDIA_TYPE)
+    told = {**headers, REPLAYED: "true"} if answer.is_replayed else dict(headers)
+    return Response(answer.content, answer.status, told, media_type)
 
 
 def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:

@@ -48,9 +48,14 @@ async def sign_once(
         return Answer(SIGNED, content(prebuilt.get(slug), outcome, caller))
 
     request = body.as_request(slug, caller.partner_id if caller else None)
+    return await record_once(state, request, Keyed(attempt, answer))
+
+
+async def record_once(state: Any, request: SignatureRequest, keyed: Keyed[Outcome]) -> Answer:
+    """Record a signature with a key, and the answer that `keyed` makes; or give that again."""
     in_flight: InFlight = state.in_flight
-    with in_flight.holding(attempt):
-        outcome = await _recorded(state, replace(request, once=Keyed(attempt, answer)))
+    with in_flight.holding(keyed.attempt):
+        outcome = await _recorded(state, replace(request, once=keyed))
     assert outcome.answer is not None  # noqa: S101 - every error was raised above
     return outcome.answer
 

@@ -15,8 +15,10 @@ from lobby.models import (
     Organisation,
 )
 from lobby.services import campaign_motions, letter_variants
-from lobby.services.errors import NotFound
+from lobby.services.errors import Invalid, NotFound
 from lobby.services.organisations import add_unique
+
+_UNDER_WAY = (CampaignStatus.DRAFT, CampaignStatus.OPEN)
 
 
 def create(
@@ -95,6 +97,25 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
     """Every campaign of one organisation, drafts too, newest first."""
     statement = select(Campaign).where(Campaign.organisation_id == organisation_id)
     return list(session.exec(statement.order_by(col(Campaign.id).desc())))
+
+
+def of_new_petition(
+    session: Session, slug: str | None, *, organisation_id: UUID, field: str
+) -> Campaign:
+    """The campaign that a new petition goes to, where it need not be said: the only one of its
+    organisation that has not ended. Invalid, naming `field` and the choice, where there are more.
+    """
+    found = of_organisation(session, organisation_id)
+    under_way = {each.slug: each for each in found if each.status in _UNDER_WAY}
+    if slug is None and len(under_way) == 1:
+        (slug,) = under_way
+    if slug in under_way:
+        return under_way[slug]
+    message = "Every campaign has ended. Make one with POST /v1/campaigns first."
+    if under_way:
+        choice = ", ".join(f"'{each}'" for each in under_way)
+        message = f"Say by its slug which campaign it belongs to: {choice}."
+    raise Invalid.field(field, "campaign_missing", message)
 
 
 def motion_of(session: Session, campaign_id: UUID) -> Motion | None:

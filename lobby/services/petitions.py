@@ -1,14 +1,22 @@
 """Petitions and how many signed them."""
 
+from contextlib import suppress
 from datetime import datetime
+from itertools import count as counting
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlmodel import Session, col, func, select
+from sqlmodel import Session, col, func, or_, select
 
 from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, PetitionTally
-from lobby.services.errors import Conflict, NotFound
+from lobby.services import texts
+from lobby.services.errors import Conflict, Invalid, NotFound
 from lobby.services.organisations import add_unique
+
+LONGEST_MADE_SLUG = 60
+"""Leaves room for a number behind it."""
+
+_TRIES = 20
 
 
 class Closable(Protocol):
@@ -30,7 +38,8 @@ class Closable(Protocol):
 def create(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """Add a petition with the next public number. Conflict where the slug is taken."""
+    """Add a petition with the next public number. Conflict where the slug is taken, Invalid where
+    one is to open that is addressed to nobody."""
     petition = Petition(
         number=session.exec(select(func.coalesce(func.max(Petition.number), 0))).one() + 1,
         organisation_id=campaign.organisation_id,
@@ -39,16 +48,34 @@ def create(
         updated_at=now,
         **values,
     )
+    _require_addressee(petition)
     return add_unique(session, petition, f"There is a petition '{petition.slug}' already.")
+
+
+def create_titled(
+    session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
+) -> Petition:
+    """As `create`, with a slug made of what it asks for (`action`), and numbered where that is
+    taken."""
+    wanted = texts.as_slug(values["action"], longest=LONGEST_MADE_SLUG) or "petition"
+    for _ in range(_TRIES):
+        slug = _free_slug(session, wanted)
+        # Somebody else may take it, or the number, before us: then theirs is seen the next time.
+        with suppress(Conflict):
+            return create(session, campaign=campaign, values={**values, "slug": slug}, now=now)
+    message = "Too many petitions are being made at once. Please try again in a moment."
+    raise Conflict("too_many_at_once", message)
 
 
 def update(
     session: Session, petition: Petition, *, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """Change the given values only. Another goal is one to be reached anew."""
+    """Change the given values only. Another goal is one to be reached anew. Invalid where one is to
+    open that is addressed to nobody."""
     if values.get("goal", petition.goal) != petition.goal:
         petition.goal_reached_at = None
     petition.sqlmodel_update(values)
+    _require_addressee(petition)
     petition.updated_at = now
     session.add(petition)
     session.flush()
@@ -149,3 +176,18 @@ def require_open(petition: Closable, *, campaign_status: CampaignStatus, now: da
         raise NotFound("petition_unknown", f"There is no petition '{petition.slug}'.")
     if not is_open(petition, campaign_status=campaign_status, now=now):
         raise Conflict("petition_closed", "This petition is closed: it takes no more signatures.")
+
+
+def _free_slug(session: Session, wanted: str) -> str:
+    """The first of `wanted`, `wanted-2`, `wanted-3` and so on that no petition has."""
+    alike = or_(Petition.slug == wanted, col(Petition.slug).startswith(f"{wanted}-"))
+    taken = set(session.exec(select(Petition.slug).where(alike)))
+    slugs = (f"{wanted}-{number}" if number > 1 else wanted for number in counting(1))
+    return next(slug for slug in slugs if slug not in taken)
+
+
+def _require_addressee(petition: Petition) -> None:
+    """A draft that came from elsewhere may have none yet."""
+    if petition.state is not PetitionState.DRAFT and not petition.addressed_to:
+        message = "Say whom it is addressed to, before it opens."
+        raise Invalid.field("addressed_to", "missing", message)

@@ -163,6 +163,16 @@ def slug(text: str, field: str = "slug") -> str:
     return text
 
 
+def as_slug(text: str, *, longest: int) -> str:
+    """A text in the form of a slug, of as many whole words as fit; "" where nothing of it can be
+    written so, as of another script."""
+    plain = unicodedata.normalize("NFKD", text).replace("'", "").encode("ascii", "ignore").decode()
+    found = "-".join(re.findall("[a-z0-9]+", plain.lower()))
+    if len(found) <= longest:
+        return found
+    return found[: longest + 1].rpartition("-")[0] or found[:longest]
+
+
 def together(problems: Sequence[Invalid]) -> Invalid:
     """Several wrong fields as one error, so that a form shows them all at once."""
     fields: tuple[FieldError, ...] = sum((problem.fields for problem in problems), ())

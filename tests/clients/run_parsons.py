@@ -45,6 +45,7 @@ told(
     ),
 )
 told("create_petition", lambda: client.create_petition("T", "D", "P", [{"name": "N"}]))
+told("create_petition (untitled)", lambda: client.create_petition("", "D", "P", "N"))
 
 tag = told("add_tag", lambda: client.add_tag("volunteer"))
 told("get_tags", lambda: rows(client.get_tags()))

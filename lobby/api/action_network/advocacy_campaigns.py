@@ -22,16 +22,13 @@ def read_campaigns(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first, drafts too."""
-    places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
-    owner = caller.organisation_id
-    found = own_pages.of_campaigns(session, owner, page.rows, bounds=asked.bounds)
+    """Oldest first; drafts too, but not for a partner."""
+    places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
+    found = own_pages.of_campaigns(
+        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
+    )
     return page.answer(
-        request,
-        places,
-        "advocacy_campaigns",
-        found,
-        lambda each: campaign_answer(places, each, address),
+        request, places, "advocacy_campaigns", found, lambda each: campaign_answer(places, each)
     )
 
 
@@ -41,5 +38,5 @@ def read_campaign(
 ) -> HalAnswer:
     """One campaign."""
     owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
-    found = own_pages.campaign(session, place, organisation_id=owner)
-    return HalAnswer(campaign_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+    found = own_pages.campaign(session, place, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(campaign_answer(Places(lobby, owner), found))

@@ -14,16 +14,24 @@ _MOST_FIELDS = 100
 Json = dict[str, Any]
 
 
-async def _read(request: Request) -> Json:
-    """An object of JSON, or a form. An empty body of a PUT is an empty object.
-
-    A client may send a form and call it JSON (the library parsons does so with PUT).
-    """
+async def _content(request: Request) -> bytes:
     content = b""
     async for piece in request.stream():
         content += piece
         if len(content) > LARGEST:
             raise HTTPException(413, f"At most {LARGEST:,} bytes, please.")
+    return content
+
+
+Content = Annotated[bytes, Depends(_content)]
+"""A body as it was sent."""
+
+
+async def _read(request: Request, content: Content) -> Json:
+    """An object of JSON, or a form. An empty body of a PUT is an empty object.
+
+    A client may send a form and call it JSON (the library parsons does so with PUT).
+    """
     if not content.strip():
         if request.method == "POST":
             # The library parsons sends some of its POSTs so. An address ends up in many logs.

@@ -6,11 +6,15 @@ from starlette.exceptions import HTTPException
 
 from lobby.api import errors
 from lobby.api.action_network.places import TOKEN
+from lobby.api.idempotency import HEADER, REPLAYED
 from lobby.services.errors import Invalid, LobbyError, Unauthenticated
 
 _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}
 # A form on another site posts without a key, and must be able to read why it was refused.
-ANY_SITE = {"Access-Control-Allow-Origin": "*"}
+ANY_SITE = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": f"{REPLAYED}, Retry-After",
+}
 
 
 async def problem(request: Request, error: Exception) -> JSONResponse:
@@ -33,9 +37,12 @@ def _is_blind_post(request: Request) -> bool:
 
 
 def _status(error: LobbyError) -> int:
-    """As Action Network has them: 403 for a key that is missing or not good, 400 for bad input."""
+    """As Action Network has them: 403 for a key that is missing or not good, 400 for bad input. It
+    has no Idempotency-Key: what is wrong with one is a 422, as under `/v1`."""
     if isinstance(error, Unauthenticated):
         return 403
+    if isinstance(error, Invalid) and any(each.field == HEADER for each in error.fields):
+        return 422
     return 400 if isinstance(error, Invalid) else errors.status_of(error)[0]
 
 

@@ -1,12 +1,13 @@
 """Outreaches of the dialect: letters to MPs. `letters:read` tells how they go, and only with
 `letters:writers` as well whose they are and what they say."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from lobby.api.action_network.bodies import Body
 from lobby.api.action_network.dependencies import LettersReader, Owner, may_read_people
 from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, Veil, id_in, when
 from lobby.api.action_network.schemas.outreach import (
@@ -16,12 +17,12 @@ from lobby.api.action_network.schemas.outreach import (
     taken_answer,
 )
 from lobby.api.action_network.schemas.person import person_in
-from lobby.api.action_network.schemas.reading import renamed
-from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.action_network.schemas.reading import renaming
+from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Scope
 from lobby.services import letter_situations, letter_views, letters, own_pages, supporter_views
 from lobby.services.api_keys import Caller
-from lobby.services.errors import Forbidden, Invalid
+from lobby.services.errors import Forbidden
 from lobby.services.letter_views import Whose
 from lobby.services.lobby import Lobby
 
@@ -45,20 +46,25 @@ def read_outreaches(
 
 @router.post("/advocacy_campaigns/{campaign_id}/outreaches")
 def write(
-    campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
-) -> HalAnswer:
+    campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+) -> Response:
     """Take a letter in (`osdi:record_outreach_helper`). It goes once its writer confirms it."""
     owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
-    campaign = own_pages.campaign(session, place, organisation_id=owner).campaign
-    letter = new_letter(person_in(body), body)
-    answer = lobby.postcodes.lookup(letter.address.postcode)
-    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    try:
-        letter_id = letters.take_in(session, found, letter, keyring=lobby.keyring, now=now)
-    except Invalid as error:
-        raise renamed(error, NAMES) from None
-    told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
-    return HalAnswer(told | {"created_date": when(now), "modified_date": when(now)})
+    keyring = lobby.keyring
+
+    def take_in(session: Session) -> HalAnswer:
+        own = own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
+        letter = new_letter(person_in(body), body)
+        answer = lobby.postcodes.lookup(letter.address.postcode)
+        found = letter_situations.of_postcode(
+            session, own.campaign, answer, keyring=keyring, now=now
+        )
+        with renaming(NAMES):
+            letter_id = letters.take_in(session, found, letter, keyring=keyring, now=now)
+        told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
+        return HalAnswer(told | {"created_date": when(now), "modified_date": when(now)})
+
+    return once.hal(take_in)
 
 
 @router.get("/advocacy_campaigns/{campaign_id}/outreaches/{outreach_id}")
@@ -104,7 +110,8 @@ def read_outreach_of(
 
 def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> Whose:
     place = id_in(campaign_id, "advocacy_campaign")
-    own_pages.campaign(session, place, organisation_id=caller.organisation_id)
+    owner = caller.organisation_id
+    own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
     return Whose(campaign_id=place)
 
 

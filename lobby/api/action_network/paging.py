@@ -12,6 +12,7 @@ from lobby.services.errors import Invalid
 from lobby.services.time_windows import Slice
 
 LONGEST_PAGE = 25
+NO_STORE = {"Cache-Control": "no-store"}
 _FARTHEST = 10**9
 RowT = TypeVar("RowT")
 Json = dict[str, Any]
@@ -23,7 +24,7 @@ class HalAnswer(JSONResponse):
     media_type = "application/hal+json"
 
     def __init__(self, content: Json, status_code: int = 200) -> None:
-        super().__init__(content, status_code, headers={"Cache-Control": "no-store"})
+        super().__init__(content, status_code, headers=NO_STORE)
 
 
 class Page:

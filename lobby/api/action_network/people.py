@@ -3,12 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import Owner, PeopleReader, may_read_people
 from lobby.api.action_network.filters import Filter, PeopleFilter, TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, Veil, id_in, when
 from lobby.api.action_network.schemas.person import (
@@ -67,9 +68,7 @@ def read_people(
 
 
 @router.post("/people")
-def introduce(
-    body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
-) -> HalAnswer:
+def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
     """Add a person, or find them by their address (`osdi:person_signup_helper`).
 
     What they confirmed themselves stays; a key that may not read is answered what it sent.
@@ -77,21 +76,25 @@ def introduce(
     told, owner = person_in(body), caller.organisation_id
     facts = _facts(told, lobby, "person.")
     email = texts.email_address(told.email, f"person.{_EMAILS}")
-    added, removed = _tags(session, body, owner)
-    person_id = introductions.introduce(
-        session,
-        organisation_id=owner,
-        email=email,
-        facts=facts,
-        keyring=lobby.keyring,
-        now=now,
-    )
-    _tag(session, person_id, added, removed, now=now)
-    places = Places(lobby, owner)
-    if may_read_people(caller):
-        view = supporter_views.get(session, person_id, organisation_id=owner)
-        return HalAnswer(person_answer(places, view))
-    return HalAnswer(introduced_answer(places, person_id, told, when(now)))
+
+    def add(session: Session) -> HalAnswer:
+        added, removed = _tags(session, body, owner)
+        person_id = introductions.introduce(
+            session,
+            organisation_id=owner,
+            email=email,
+            facts=facts,
+            keyring=lobby.keyring,
+            now=now,
+        )
+        _tag(session, person_id, added, removed, now=now)
+        places = Places(lobby, owner)
+        if may_read_people(caller):
+            view = supporter_views.get(session, person_id, organisation_id=owner)
+            return HalAnswer(person_answer(places, view))
+        return HalAnswer(introduced_answer(places, person_id, told, when(now)))
+
+    return once.hal(add)
 
 
 @router.get("/people/{person_id}")

@@ -1,19 +1,27 @@
 """Petitions of the dialect: an organisation's own."""
 
-from fastapi import APIRouter, Request
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from pydantic import Field
+from sqlmodel import Session
 
 from lobby.api.action_network.bodies import Body
 from lobby.api.action_network.dependencies import CampaignsWriter, Member
 from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, id_in
 from lobby.api.action_network.schemas.petition import petition_answer
-from lobby.api.action_network.schemas.reading import Part, parsed
+from lobby.api.action_network.schemas.reading import Part, parsed, renaming
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.fields import Line200, Text
-from lobby.services import own_pages, petitions, texts
+from lobby.models import PetitionState
+from lobby.services import campaigns, own_pages, petitions, texts
 
 router = APIRouter()
+CAMPAIGN = "central_lobby:campaign"
+NAMES = {"addressed_to": "target"}
 
 
 class TargetIn(Part):
@@ -23,15 +31,23 @@ class TargetIn(Part):
 
 
 class PetitionIn(Part):
-    """What can be changed; None is what is not."""
+    """What is told of a petition; None is what is not."""
 
     title: Line200 | None = None
     description: Text | None = None
+    petition_text: Text | None = None
     target: list[TargetIn] | str | None = None
+    hidden: bool | None = Field(default=None, alias="action_network:hidden")
 
-    def values(self) -> dict[str, str]:
-        """As the services take them."""
-        given = {"action": self.title, "background": self.description, "addressed_to": self._to}
+    def values(self, state: PetitionState) -> dict[str, Any]:
+        """As the services take them, of a petition that is in this state now."""
+        given = {
+            "action": self.title,
+            # n8n can send the other one alone. What we tell as that is the title.
+            "background": self.petition_text if self.description is None else self.description,
+            "addressed_to": self._to,
+            "state": self._state if state is not PetitionState.CLOSED else None,
+        }
         return {name: value for name, value in given.items() if value is not None}
 
     @property
@@ -40,6 +56,19 @@ class PetitionIn(Part):
             return None
         names = [self.target] if isinstance(self.target, str) else [to.name for to in self.target]
         return texts.line(", ".join(names), "target", longest=200)
+
+    @property
+    def _state(self) -> PetitionState | None:
+        if self.hidden is None:
+            return None
+        return PetitionState.DRAFT if self.hidden else PetitionState.OPEN
+
+
+class NewPetitionIn(PetitionIn):
+    """A new one. Those of Action Network belong to no campaign."""
+
+    title: Line200
+    campaign: str | None = Field(default=None, alias=CAMPAIGN)
 
 
 @router.get("/petitions")
@@ -51,13 +80,35 @@ def read_petitions(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first, drafts too."""
-    places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
-    owner = caller.organisation_id
-    found = own_pages.of_petitions(session, owner, page.rows, bounds=asked.bounds)
-    return page.answer(
-        request, places, "petitions", found, lambda each: petition_answer(places, each, address)
+    """Oldest first; drafts too, but not for a partner."""
+    places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
+    found = own_pages.of_petitions(
+        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
     )
+    return page.answer(
+        request, places, "petitions", found, lambda each: petition_answer(places, each)
+    )
+
+
+@router.post("/petitions")
+def create_petition(
+    body: Body, lobby: TheLobby, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
+    """Add a petition: a draft, unless it says `action_network:hidden: false`. It has the slug that
+    its title makes. Needs `campaigns:write` too."""
+    told, owner = parsed(NewPetitionIn, body), caller.organisation_id
+    values = {"addressed_to": "", "state": PetitionState.DRAFT} | told.values(PetitionState.DRAFT)
+
+    def create(session: Session) -> HalAnswer:
+        campaign = campaigns.of_new_petition(
+            session, told.campaign, organisation_id=owner, field=CAMPAIGN
+        )
+        with renaming(NAMES):
+            made = petitions.create_titled(session, campaign=campaign, values=values, now=now)
+        found = own_pages.petition(session, made.id, organisation_id=owner, viewer=owner)
+        return HalAnswer(petition_answer(Places(lobby, owner), found))
+
+    return once.hal(create)
 
 
 @router.get("/petitions/{petition_id}")
@@ -66,8 +117,8 @@ def read_petition(
 ) -> HalAnswer:
     """One petition."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner)
-    return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(petition_answer(Places(lobby, owner), found))
 
 
 @router.put("/petitions/{petition_id}")
@@ -79,8 +130,11 @@ def change_petition(
     session: WriteSession,
     now: Now,
 ) -> HalAnswer:
-    """Change title, description and target. Needs `campaigns:write` too."""
+    """Change title, description and target; open a draft, or make it one again. Needs
+    `campaigns:write` too."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner)
-    petitions.update(session, found.petition, values=parsed(PetitionIn, body).values(), now=now)
-    return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
+    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
+    values = parsed(PetitionIn, body).values(found.petition.state)
+    with renaming(NAMES):
+        petitions.update(session, found.petition, values=values, now=now)
+    return HalAnswer(petition_answer(Places(lobby, owner), found))

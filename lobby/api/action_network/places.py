@@ -1,6 +1,7 @@
 """Where the dialect is, and what makes its paths and identifiers."""
 
 from datetime import UTC, datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -38,6 +39,9 @@ class Places:
     def __init__(self, lobby: Lobby, organisation_id: UUID = _NOBODY) -> None:
         self.site = lobby.settings.base_url.rstrip("/")
         self.base = f"{self.site}{PREFIX}"
+        self.sender = parseaddr(lobby.settings.mail_from)[1]
+        """The address that the service writes from."""
+
         self._keyring, self._organisation_id = lobby.keyring, organisation_id
 
     def link(self, *parts: object) -> dict[str, str]:

@@ -5,10 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from sqlmodel import Session
 
-from lobby.api import signing
+from lobby.api import idempotency, signing
 from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import (
     Anyone,
@@ -17,6 +16,7 @@ from lobby.api.action_network.dependencies import (
 )
 from lobby.api.action_network.errors import ANY_SITE
 from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, Veil, id_behind, id_in, when
 from lobby.api.action_network.schemas.person import person_in
@@ -29,6 +29,7 @@ from lobby.api.action_network.schemas.signature import (
 )
 from lobby.api.dependencies import ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.signature import Comment, NewSignature
+from lobby.models import PetitionState
 from lobby.models.constituency import OVERSEAS
 from lobby.services import (
     own_pages,
@@ -39,14 +40,16 @@ from lobby.services import (
     tags,
 )
 from lobby.services.api_keys import Caller
-from lobby.services.errors import Forbidden, Invalid, NotFound
+from lobby.services.errors import Conflict, Forbidden, Invalid, NotFound
+from lobby.services.idempotency import Answer, Keyed
 from lobby.services.lobby import Lobby
 from lobby.services.own_pages import OwnPetition
-from lobby.services.signature_entries import HOME
+from lobby.services.signature_entries import HOME, Outcome
 from lobby.services.signature_views import Whose
 
 router = APIRouter()
 PERSON = "osdi:person"
+_TOLD_NOTHING = Answer(200, b"{}")
 _ABROAD = "ZZ"
 """ISO 3166-1 for a country that is not known: of people abroad we keep no other."""
 
@@ -68,7 +71,7 @@ class _Wanted:
 
 @router.post("/petitions/{petition_id}/signatures")
 async def sign(
-    petition_id: str, request: Request, body: Body, lobby: TheLobby, caller: Anyone
+    petition_id: str, request: Request, body: Body, lobby: TheLobby, caller: Anyone, once: Once
 ) -> Response:
     """Sign for a person, who is told of with it or linked to. Pending until confirmed by mail.
 
@@ -78,12 +81,11 @@ async def sign(
     place = id_in(petition_id, "petition")
     if caller is None:
         slug = await run_in_threadpool(_slug, lobby, place)
-        await _sign_blindly(state, slug, new_signature(person_in(body), body))
-        return JSONResponse({}, headers=ANY_SITE)
+        blind = await _sign_blindly(state, slug, new_signature(person_in(body), body), once)
+        return idempotency.response(blind, headers=ANY_SITE)
     wanted = await run_in_threadpool(_wanted, lobby, caller, place, body)
-    _, outcome = await signing.sign(state, wanted.slug, wanted.body, caller.partner_id)
-    assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
-    return await run_in_threadpool(_answer, lobby, caller, wanted, outcome.signature_id)
+    signature_id = await _signed(state, wanted, caller, once)
+    return await run_in_threadpool(_answer, lobby, caller, wanted, signature_id, once)
 
 
 @router.options("/petitions/{petition_id}/signatures")
@@ -91,7 +93,7 @@ def may_sign(petition_id: str) -> Response:  # noqa: ARG001 - a browser asks bef
     """What a browser asks before it posts from another site."""
     allowed = {
         "Access-Control-Allow-Methods": "POST",
-        "Access-Control-Allow-Headers": "Content-Type",
+        "Access-Control-Allow-Headers": f"Content-Type, {idempotency.HEADER}",
         "Access-Control-Max-Age": "86400",
     }
     return Response(status_code=204, headers=ANY_SITE | allowed)
@@ -162,7 +164,9 @@ def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
     """The one place that says whether a key may do something with a petition's signatures."""
-    found = own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
+    found = own_pages.petition(
+        session, petition_id, organisation_id=caller.organisation_id, viewer=caller.viewer
+    )
     caller.require_petition(found.petition)
     return found
 
@@ -172,11 +176,35 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
         return own_pages.slug_of_petition(session, petition_id)
 
 
-async def _sign_blindly(state: object, slug: str, body: NewSignature) -> None:
+async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> Answer:
     try:
+        if (attempt := once.attempt) is not None:
+            keyed = Keyed(attempt, _nothing)
+            return await signing.record_once(state, body.as_request(slug), keyed)
         await signing.sign(state, slug, body)
     except NotFound:  # without the name of what is a draft
         raise NotFound("petition_unknown", "There is no such petition.") from None
+    return _TOLD_NOTHING
+
+
+async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) -> UUID:
+    """The id of the signature. With a key that is kept with it, and so there is one mail, whatever
+    happens before the answer is kept too (`_answer`)."""
+    if (attempt := once.attempt) is not None:
+        request = wanted.body.as_request(wanted.slug, caller.partner_id)
+        kept = await signing.record_once(state, request, Keyed(attempt, _only_id))
+        return UUID(kept.content.decode())
+    _, outcome = await signing.sign(state, wanted.slug, wanted.body, caller.partner_id)
+    assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
+    return outcome.signature_id
+
+
+def _nothing(_outcome: Outcome) -> Answer:
+    return _TOLD_NOTHING
+
+
+def _only_id(outcome: Outcome) -> Answer:
+    return Answer(200, str(outcome.signature_id).encode())
 
 
 def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wanted:
@@ -184,6 +212,7 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
     organisation_id = caller.organisation_id
     with lobby.database.read() as session:
         found = _own(session, caller, petition_id)
+        _require_no_draft(found)
         names = texts_in(body.get("add_tags"), "add_tags")
         tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
         if "person" not in body and link_in(body, PERSON) is not None:
@@ -191,6 +220,13 @@ def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wan
         else:
             signature = new_signature(person_in(body), body)
     return _Wanted(found.petition.slug, signature, tag_ids)
+
+
+def _require_no_draft(found: OwnPetition) -> None:
+    """Said to who may see the draft; to others it is not there."""
+    if found.petition.state is PetitionState.DRAFT:
+        message = "This petition is a draft: it takes no signatures before it is opened."
+        raise Conflict("petition_draft", message)
 
 
 def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:
@@ -220,15 +256,22 @@ def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Jso
     )
 
 
-def _answer(lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID) -> HalAnswer:
+def _answer(
+    lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID, once: Once
+) -> Response:
     """With the tags put on, in a transaction of their own: without an answer all is sent again."""
     now = lobby.clock()
     places = Places(lobby, caller.organisation_id)
-    with lobby.database.read() as session:
+
+    def finish(session: Session) -> HalAnswer:
         signature = signature_states.get(session, signature_id)
-    if wanted.tag_ids:
-        with lobby.database.write(is_public=False) as session:
+        if wanted.tag_ids:
             taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
-    if may_read_people(caller):
-        return HalAnswer(signature_answer(places, signature))
-    return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))
+        if may_read_people(caller):
+            return HalAnswer(signature_answer(places, signature))
+        return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))
+
+    if wanted.tag_ids or once.attempt is not None:
+        return once.step("answer").hal(finish, is_public=False)
+    with lobby.database.read() as session:
+        return finish(session)

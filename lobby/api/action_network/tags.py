@@ -1,11 +1,12 @@
 """Tags of the dialect, and taggings: tags on people."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from lobby.api.action_network.bodies import Body
 from lobby.api.action_network.dependencies import Member, Owner, PeopleReader, may_read_people
 from lobby.api.action_network.filters import TimeFilter
+from lobby.api.action_network.idempotency import Once
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, Veil, id_behind, id_in, when
 from lobby.api.action_network.schemas.reading import link_in
@@ -36,16 +37,18 @@ def read_tags(
 
 
 @router.post("/tags")
-def create_tag(
-    body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
-) -> HalAnswer:
+def create_tag(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
     """Add a tag. One that is there already is answered as it is."""
     name = body.get("name")
     if not isinstance(name, str):
         raise Invalid.field("name", "missing", "Give the tag's name.")
     owner = caller.organisation_id
-    tag = tags.create(session, organisation_id=owner, name=name, now=now)
-    return HalAnswer(tag_answer(Places(lobby, owner), tag))
+
+    def create(session: Session) -> HalAnswer:
+        tag = tags.create(session, organisation_id=owner, name=name, now=now)
+        return HalAnswer(tag_answer(Places(lobby, owner), tag))
+
+    return once.hal(create)
 
 
 @router.get("/tags/{tag_id}")
@@ -76,18 +79,23 @@ def read_taggings(
 
 @router.post("/tags/{tag_id}/taggings")
 def create_tagging(
-    tag_id: str, body: Body, lobby: TheLobby, caller: Owner, session: WriteSession, now: Now
-) -> HalAnswer:
+    tag_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+) -> Response:
     """Put a tag on a person. Again: the same."""
-    tag, owner = _tag(session, caller, tag_id), caller.organisation_id
-    places = Places(lobby, owner)
-    person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
-    view = supporter_views.get(session, places.show(Veil.PERSON, person_id), organisation_id=owner)
-    taggings.add(session, [tag.id], view.supporter.id, now=now)
-    tagging = taggings.of_both(session, tag.id, view.supporter.id)
-    # A key that may not read is not told whether the tag was there.
-    made = None if may_read_people(caller) else when(now)
-    return HalAnswer(tagging_answer(places, tagging, made))
+    owner, places = caller.organisation_id, Places(lobby, caller.organisation_id)
+
+    def put_on(session: Session) -> HalAnswer:
+        tag = _tag(session, caller, tag_id)
+        person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
+        own_id = places.show(Veil.PERSON, person_id)
+        supporter = supporter_views.get(session, own_id, organisation_id=owner).supporter
+        taggings.add(session, [tag.id], supporter.id, now=now)
+        tagging = taggings.of_both(session, tag.id, supporter.id)
+        # A key that may not read is not told whether the tag was there.
+        made = None if may_read_people(caller) else when(now)
+        return HalAnswer(tagging_answer(places, tagging, made))
+
+    return once.hal(put_on)
 
 
 @router.get("/tags/{tag_id}/taggings/{tagging_id}")

@@ -156,7 +156,7 @@ def introduced_answer(places: Places, supporter_id: UUID, told: PersonIn, now: s
     }
 
 
-def creator_answer(places: Places, organisation: Organisation, address: str) -> Json:
+def creator_answer(places: Places, organisation: Organisation) -> Json:
     """The organisation, in the form of a person: clients look for whose a petition is."""
     return {
         "identifiers": identifiers(organisation.id),
@@ -165,7 +165,7 @@ def creator_answer(places: Places, organisation: Organisation, address: str) -> 
         "given_name": organisation.name,
         "family_name": "",
         "languages_spoken": ["en"],
-        "email_addresses": [_email(address, UNSUBSCRIBED)],
+        "email_addresses": [_email(places.sender, UNSUBSCRIBED)],
         "phone_numbers": _no_phone(),
         "postal_addresses": [_address("", HOME)],
         "custom_fields": {},

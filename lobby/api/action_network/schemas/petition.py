@@ -1,70 +1,67 @@
 """Petitions and campaigns of letters."""
 
-from email.utils import parseaddr
 from typing import Any
 
 from lobby.api.action_network.places import ORIGIN, Places, identifiers, when
 from lobby.api.action_network.schemas.person import creator_answer
+from lobby.models import Campaign, CampaignStatus, Organisation, Petition, PetitionState
 from lobby.services.own_pages import OwnCampaign, OwnPetition
 
 Json = dict[str, Any]
 
 
-def petition_answer(places: Places, found: OwnPetition, address: str) -> Json:
-    """A petition; `address` is the one that the service writes from."""
+def petition_answer(places: Places, found: OwnPetition) -> Json:
+    """A petition."""
     petition = found.petition
-    signatures = places.link("petitions", petition.id, "signatures")
-    creator = creator_answer(places, found.organisation, parseaddr(address)[1])
+    links = _links(places, "petitions", petition, "signatures", "record_signature_helper")
     return {
-        "identifiers": identifiers(petition.id),
-        "origin_system": ORIGIN,
-        "created_date": when(petition.created_at),
-        "modified_date": when(petition.updated_at),
         "title": petition.action,
         "description": petition.background,
         "petition_text": petition.action,
-        "target": [{"name": petition.addressed_to}],
+        "target": [{"name": petition.addressed_to}] if petition.addressed_to else [],
         "total_signatures": found.signatures,
         "browser_url": f"{places.site}/petitions/{petition.slug}",
-        "action_network:hidden": petition.state.value == "draft",
-        "central_lobby:state": petition.state,
-        "central_lobby:slug": petition.slug,
-        "_embedded": {"osdi:creator": creator},
-        "_links": {
-            "self": places.link("petitions", petition.id),
-            "osdi:signatures": signatures,
-            "osdi:record_signature_helper": signatures,
-            "osdi:creator": creator["_links"]["self"],
-            "curies": places.curies(),
-        },
+        **_shared(places, petition, petition.state, found.organisation, links),
     }
 
 
-def campaign_answer(places: Places, found: OwnCampaign, address: str) -> Json:
+def campaign_answer(places: Places, found: OwnCampaign) -> Json:
     """A campaign whose supporters write to their MPs."""
     campaign = found.campaign
-    outreaches = places.link("advocacy_campaigns", campaign.id, "outreaches")
-    creator = creator_answer(places, found.organisation, parseaddr(address)[1])
+    links = _links(places, "advocacy_campaigns", campaign, "outreaches", "record_outreach_helper")
     return {
-        "identifiers": identifiers(campaign.id),
-        "origin_system": ORIGIN,
-        "created_date": when(campaign.created_at),
-        "modified_date": when(campaign.updated_at),
         "title": campaign.title,
         "description": campaign.summary,
         "targets": "The MP of the writer's constituency",
         "type": "email",
         "total_outreaches": found.letters_sent,
         "browser_url": f"{places.site}/campaigns/{campaign.slug}",
-        "action_network:hidden": campaign.status.value == "draft",
-        "central_lobby:state": campaign.status,
-        "central_lobby:slug": campaign.slug,
+        **_shared(places, campaign, campaign.status, found.organisation, links),
+    }
+
+
+def _links(places: Places, kind: str, page: Petition | Campaign, taken: str, helper: str) -> Json:
+    """To itself, and to what it takes: the same address to read that and to add to it."""
+    there = places.link(kind, page.id, taken)
+    return {"self": places.link(kind, page.id), f"osdi:{taken}": there, f"osdi:{helper}": there}
+
+
+def _shared(
+    places: Places,
+    page: Petition | Campaign,
+    state: PetitionState | CampaignStatus,
+    owner: Organisation,
+    links: Json,
+) -> Json:
+    creator = creator_answer(places, owner)
+    return {
+        "identifiers": identifiers(page.id),
+        "origin_system": ORIGIN,
+        "created_date": when(page.created_at),
+        "modified_date": when(page.updated_at),
+        "action_network:hidden": state.value == "draft",
+        "central_lobby:state": state,
+        "central_lobby:slug": page.slug,
         "_embedded": {"osdi:creator": creator},
-        "_links": {
-            "self": places.link("advocacy_campaigns", campaign.id),
-            "osdi:outreaches": outreaches,
-            "osdi:record_outreach_helper": outreaches,
-            "osdi:creator": creator["_links"]["self"],
-            "curies": places.curies(),
-        },
+        "_links": links | {"osdi:creator": creator["_links"]["self"], "curies": places.curies()},
     }

@@ -1,5 +1,7 @@
 """Parts of a body as clients send them: fields that we do not know are left out, not refused."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -42,6 +44,15 @@ def renamed(error: Invalid, names: dict[str, str]) -> Invalid:
         for each in error.fields
     )
     return Invalid(error.code, error.message, fields)
+
+
+@contextmanager
+def renaming(names: dict[str, str]) -> Iterator[None]:
+    """As `renamed`, of what is wrong within."""
+    try:
+        yield
+    except Invalid as error:
+        raise renamed(error, names) from None
 
 
 def link_in(body: dict[str, Any], relation: str) -> object:
