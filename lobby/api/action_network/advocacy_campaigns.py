@@ -22,10 +22,12 @@ def read_campaigns(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first, drafts too."""
+    """Oldest first; drafts too, but not for a partner."""
     places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
     owner = caller.organisation_id
-    found = own_pages.of_campaigns(session, owner, page.rows, bounds=asked.bounds)
+    found = own_pages.of_campaigns(
+        session, owner, page.rows, bounds=asked.bounds, with_drafts=caller.sees_drafts
+    )
     return page.answer(
         request,
         places,
@@ -41,5 +43,7 @@ def read_campaign(
 ) -> HalAnswer:
     """One campaign."""
     owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
-    found = own_pages.campaign(session, place, organisation_id=owner)
+    found = own_pages.campaign(
+        session, place, organisation_id=owner, with_drafts=caller.sees_drafts
+    )
     return HalAnswer(campaign_answer(Places(lobby, owner), found, lobby.settings.mail_from))
