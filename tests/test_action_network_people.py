@@ -9,10 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 from dialect import (
     READS,
+    TOKEN,
     V2,
     Headers,
     Json,
     campaign_id,
+    every_page,
     id_of,
     others_token,
     person,
@@ -21,8 +23,9 @@ from dialect import (
 )
 from fastapi.testclient import TestClient
 from keys import add_campaign
+from partnering import SECOND, add_second_petition, secret, signed
 from sqlmodel import col, func, select
-from support import CAMPAIGN, CAN_SIGN, SIGNED, Clock, token_in
+from support import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, token_in
 from test_action_network import assert_error
 
 from lobby.models import (
@@ -329,6 +332,34 @@ def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lob
         assert_error(client.post(path, headers=partner, json={"person": person()}), 403, "partner")
     linked = client.post(signatures_of(lobby), headers=partner, json=link_to(str(uuid4())))
     assert_error(linked, 403)
+
+
+# ---- keys for some petitions
+
+
+def test_a_key_for_one_petition_reads_its_signatures_and_nobodys_others(
+    client: TestClient, lobby: Lobby
+) -> None:
+    add_second_petition(lobby)
+    ids = [signed(lobby, "anna@example.org", slug) for slug in (PETITION, SECOND)]
+    with lobby.database.read() as session:
+        first, second = (session.get_one(Signature, each) for each in ids)
+    whole = token_for(lobby, *READS)
+    narrow = {TOKEN: secret(lobby, *READS, petition_slugs=[SECOND])}
+    mine = f"{V2}/petitions/{second.petition_id}/signatures"
+    (told,) = every_page(client, mine, narrow, "signatures")
+    assert f"central_lobby:{second.id}" in told["identifiers"]
+    anna = f"{V2}/people/{told['action_network:person_id']}"
+    theirs = f"{V2}/petitions/{first.petition_id}/signatures"
+    for path in (theirs, f"{V2}/people", anna, f"{anna}/signatures", f"{anna}/taggings"):
+        assert client.get(path, headers=whole).status_code == 200
+        assert_error(client.get(path, headers=narrow), 403, "petition")
+    assert_error(client.put(anna, headers=narrow, json={"given_name": "Eve"}), 403, "petition")
+    linked = link_to(told["action_network:person_id"])
+    assert client.post(mine, headers=whole, json=linked).status_code == 200
+    assert_error(client.post(mine, headers=narrow, json=linked), 403, "petitions")
+    added = client.post(f"{V2}/people", headers=narrow, json={"person": person("ben@example.org")})
+    assert len(added.json()["identifiers"]) == 1, "told what it sent"
 
 
 # ---- tags

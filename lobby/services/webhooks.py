@@ -31,7 +31,7 @@ from lobby.models import (
 from lobby.models.base import table_of
 from lobby.services import campaigns, petitions, webhook_addresses, webhook_deliveries
 from lobby.services.api_keys import Caller
-from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby.services.errors import Conflict, Forbidden, Invalid, LobbyError, NotFound
 
 MOST_ENDPOINTS = 100
 """Of an organisation."""
@@ -98,6 +98,7 @@ def create(
         updated_at=now,
         **_filters(session, caller, {"campaign": new.campaign, "petition": new.petition}),
     )
+    _require_petition(endpoint, caller)
     session.add(endpoint)
     session.flush()
     return own(session, endpoint.id, caller), secret
@@ -130,6 +131,7 @@ def change(
         raise _one_filter()
     if endpoint.is_personal:
         caller.require(Scope.SIGNATURES_READ)
+    _require_petition(endpoint, caller)
     endpoint.api_key_id, endpoint.updated_at = caller.key_id, now
     if "enabled" in values:
         _switch(endpoint, values["enabled"], now)
@@ -247,6 +249,13 @@ def _filters(session: Session, caller: Caller, slugs: dict[str, str | None]) -> 
         except NotFound as error:
             raise Invalid.field(name, error.code, error.message) from error
     return values
+
+
+def _require_petition(endpoint: WebhookEndpoint, caller: Caller) -> None:
+    """Forbidden where a key that is for some petitions would be told of others."""
+    if caller.petition_ids and endpoint.petition_id not in caller.petition_ids:
+        message = "This key is for some petitions alone: give one of them as 'petition'."
+        raise Forbidden("petition_not_allowed", message)
 
 
 def _one_filter() -> LobbyError:

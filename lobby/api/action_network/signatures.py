@@ -12,7 +12,7 @@ from lobby.api import signing
 from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import (
     Anyone,
-    PeopleReader,
+    SignaturesReader,
     may_read_people,
 )
 from lobby.api.action_network.errors import ANY_SITE
@@ -102,7 +102,7 @@ def read_signatures(
     petition_id: str,
     request: Request,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: ReadSession,
     page: ThePage,
     asked: TimeFilter,
@@ -125,7 +125,7 @@ def read_signature(
     petition_id: str,
     signature_id: str,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: ReadSession,
 ) -> HalAnswer:
     """One signature, in whatever state."""
@@ -141,7 +141,7 @@ def change_signature(
     signature_id: str,
     body: Body,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: WriteSession,
 ) -> HalAnswer:
     """Change its comment: an organisation may take out what it cannot show."""
@@ -203,8 +203,9 @@ def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Jso
     this is for keys that may read people."""
     if not may_read_people(caller):
         message = (
-            "To sign for a person by a link, a key needs signatures:read and to be the "
-            "organisation's own. Tell of the person in the same call instead."
+            "To sign for a person by a link, a key needs signatures:read, and to be the "
+            "organisation's own and for all its petitions. Tell of the person in the same call "
+            "instead."
         )
         raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
@@ -234,6 +235,6 @@ def _answer(lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID) -
     if wanted.tag_ids:
         with lobby.database.write(is_public=False) as session:
             taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
-    if may_read_people(caller):
+    if caller.may_know_signers:
         return HalAnswer(signature_answer(places, signature))
     return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))
