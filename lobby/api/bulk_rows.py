@@ -11,7 +11,7 @@ import orjson
 from fastapi import Request
 from pydantic import ValidationError
 
-from lobby.api.errors import UnsupportedMediaType, validation_fields
+from lobby.api.errors import MOST_ERRORS, UnsupportedMediaType, validation_fields
 from lobby.api.schemas.signature import BulkSignature
 from lobby.models import Scope
 from lobby.services.api_keys import Caller
@@ -20,7 +20,6 @@ from lobby.services.signatures import Import, SignatureRequest
 
 LARGEST_BULK = 5000
 LARGEST_BULK_BYTES = 20_000_000
-MOST_ERRORS = 50  # of one row
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson")
 
