@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
 from lobby import collector, worker
@@ -54,8 +55,14 @@ API_PATHS = (
 )
 FILES_OF_PETITIONS = (".json", ".csv")  # as Parliament's own site names them: no page ends so
 PACKING = 6  # the highest, 9, takes three times as long for the last hundredth of the size
-LARGEST_BODY = 21_000_000  # a bulk post; everything else is far smaller
-_HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException)
+# Bytes, by how a path ends. While a body is read nobody else is served, and anybody can send one.
+LARGEST_BODIES = {
+    "/signatures/bulk": 21_000_000,
+    "/letters/variants": 2_000_000,
+    "/letters/variants/preview": 2_000_000,
+}
+LARGEST_BODY = 250_000  # of all others: a letter has some thousands
+_HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisconnect)
 
 
 def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
@@ -81,7 +88,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.parliament_answers = ParliamentAnswers(the_lobby)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     app.add_middleware(Slashes)
-    app.add_middleware(Guard, largest_body=LARGEST_BODY)
+    app.add_middleware(Guard, largest_body=_largest_body)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=PACKING)
     app.add_middleware(HotRoute)
     app.add_middleware(Limits, settings=settings, keyring=the_lobby.keyring, answer=_answer_to)
@@ -154,6 +161,11 @@ def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
             return signature_states.confirm_all(session, ids, now=lobby.clock())
 
     return confirm
+
+
+def _largest_body(path: str) -> int:
+    found = (most for end, most in LARGEST_BODIES.items() if path.endswith(end))
+    return next(found, LARGEST_BODY)
 
 
 async def _answer_to(request: Request, error: Exception) -> Response:

@@ -9,10 +9,12 @@ from uuid import UUID, uuid4
 import pytest
 from dialect import (
     READS,
+    TOKEN,
     V2,
     Headers,
     Json,
     campaign_id,
+    every_page,
     id_of,
     others_token,
     person,
@@ -20,21 +22,26 @@ from dialect import (
     token_for,
 )
 from fastapi.testclient import TestClient
+from keys import add_campaign
+from partnering import SECOND, add_second_petition, secret, signed
 from sqlmodel import col, func, select
-from support import CAN_SIGN, SIGNED, Clock, token_in
+from support import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, token_in
 from test_action_network import assert_error
 
 from lobby.models import (
+    CampaignStatus,
     Consent,
     Constituency,
     Keyring,
     Partner,
+    PetitionState,
     Scope,
     Signature,
     Supporter,
     Tagging,
 )
 from lobby.models.base import new_id
+from lobby.services import campaigns, petitions
 from lobby.services.lobby import Lobby
 
 Deliver = Callable[[], list[EmailMessage]]
@@ -283,6 +290,32 @@ def test_a_partners_key_posts_signatures_that_are_known_as_its_own(
         assert session.exec(statement).one() == 1
 
 
+def test_a_draft_is_not_there_for_a_partners_key(client: TestClient, lobby: Lobby) -> None:
+    partner, own = token_for(lobby, partner="mine"), token_for(lobby)
+    add_campaign(lobby, "not-yet", status=CampaignStatus.DRAFT)
+    with lobby.database.write() as session:
+        draft = campaigns.by_slug(session, "not-yet")
+        values = {"slug": "in-a-draft", "action": "Not yet", "addressed_to": "Them"}
+        within = petitions.create(session, campaign=draft, values=values, now=lobby.clock())
+        shown = campaigns.by_slug(session, CAMPAIGN)
+        values |= {"slug": "a-draft", "state": PetitionState.DRAFT}
+        itself = petitions.create(session, campaign=shown, values=values, now=lobby.clock())
+    ones = [f"{V2}/petitions/{within.id}", f"{V2}/petitions/{itself.id}"]
+    ones.append(f"{V2}/advocacy_campaigns/{draft.id}")
+    for path in ones:
+        assert client.get(path, headers=own).status_code == 200
+        refused = client.get(path, headers=partner)
+        assert_error(refused, 404)
+        assert "not" not in refused.text
+    for path, name in (("petitions", "Not yet"), ("advocacy_campaigns", "not-yet")):
+        assert name in client.get(f"{V2}/{path}", headers=own).text
+        assert name not in client.get(f"{V2}/{path}", headers=partner).text
+    for path in ones[:2]:
+        signed = client.post(f"{path}/signatures", headers=partner, json={"person": person()})
+        assert_error(signed, 404)
+        assert "draft" not in signed.text
+
+
 def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lobby) -> None:
     scopes = (Scope.ACTION_NETWORK, Scope.SIGNATURES_READ, Scope.SIGNATURES_WRITE)
     partner = token_for(lobby, *scopes, partner="mine")
@@ -299,6 +332,34 @@ def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lob
         assert_error(client.post(path, headers=partner, json={"person": person()}), 403, "partner")
     linked = client.post(signatures_of(lobby), headers=partner, json=link_to(str(uuid4())))
     assert_error(linked, 403)
+
+
+# ---- keys for some petitions
+
+
+def test_a_key_for_one_petition_reads_its_signatures_and_nobodys_others(
+    client: TestClient, lobby: Lobby
+) -> None:
+    add_second_petition(lobby)
+    ids = [signed(lobby, "anna@example.org", slug) for slug in (PETITION, SECOND)]
+    with lobby.database.read() as session:
+        first, second = (session.get_one(Signature, each) for each in ids)
+    whole = token_for(lobby, *READS)
+    narrow = {TOKEN: secret(lobby, *READS, petition_slugs=[SECOND])}
+    mine = f"{V2}/petitions/{second.petition_id}/signatures"
+    (told,) = every_page(client, mine, narrow, "signatures")
+    assert f"central_lobby:{second.id}" in told["identifiers"]
+    anna = f"{V2}/people/{told['action_network:person_id']}"
+    theirs = f"{V2}/petitions/{first.petition_id}/signatures"
+    for path in (theirs, f"{V2}/people", anna, f"{anna}/signatures", f"{anna}/taggings"):
+        assert client.get(path, headers=whole).status_code == 200
+        assert_error(client.get(path, headers=narrow), 403, "petition")
+    assert_error(client.put(anna, headers=narrow, json={"given_name": "Eve"}), 403, "petition")
+    linked = link_to(told["action_network:person_id"])
+    assert client.post(mine, headers=whole, json=linked).status_code == 200
+    assert_error(client.post(mine, headers=narrow, json=linked), 403, "petitions")
+    added = client.post(f"{V2}/people", headers=narrow, json={"person": person("ben@example.org")})
+    assert len(added.json()["identifiers"]) == 1, "told what it sent"
 
 
 # ---- tags

@@ -565,6 +565,69 @@ def test_a_body_that_is_far_too_large_is_refused_early(client: TestClient) -> No
     assert_problem(response, 413, "http")
 
 
+def test_only_a_bulk_post_may_be_large(client: TestClient, lobby: Lobby) -> None:
+    key = key_for(lobby, Scope.SIGNATURES_WRITE, Scope.CAMPAIGNS_WRITE)
+    content = b"[" + b" " * 250_000 + b"]"
+    paths = [SIGN, f"/v1/campaigns/{CAMPAIGN}/letters/draft", "/v1/campaigns"]
+    for path in paths:
+        assert_problem(client.post(path, content=content, headers=key), 413, "http")
+    page = f"/petitions/{PETITION}/sign"
+    assert client.post(page, data={"name": "a" * 250_000}).status_code == 413
+    assert client.post(f"{SIGN}/bulk", content=content, headers=key).status_code == 200
+    variants = f"/v1/campaigns/{CAMPAIGN}/letters/variants"
+    assert client.put(variants, content=content, headers=key).status_code == 422
+
+
+def test_of_very_many_wrong_fields_some_are_told_and_how_many_there_are(client: TestClient) -> None:
+    for path in (SIGN, f"/v1/campaigns/{CAMPAIGN}/letters/draft"):
+        response = client.post(path, json={f"field{n}": n for n in range(10_000)})
+        told = response.json()
+        assert (response.status_code, len(told["errors"])) == (422, 50)
+        assert "10,00" in told["detail"]
+        assert len(response.content) < 10_000
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        (SIGN, 400),
+        (f"{SIGN}/bulk", 422),
+        ("/api/v2/petitions/0197c5a0-0000-7000-8000-000000000001/signatures", 400),
+        (f"/petitions/{PETITION}/sign", 400),
+    ],
+)
+def test_a_sender_who_goes_away_half_way_is_no_failure_of_ours(
+    client: TestClient, lobby: Lobby, path: str, status: int
+) -> None:
+    key = key_for(lobby, Scope.SIGNATURES_WRITE)["Authorization"]
+    headers = {"content-type": "application/json", "content-length": "1000"}
+    if path.endswith("bulk"):
+        headers["authorization"] = key
+    if path.endswith("sign"):
+        headers["content-type"] = "application/x-www-form-urlencoded"
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        "client": ("127.0.0.1", 50000),
+    }
+    messages = [{"type": "http.request", "body": b"[{", "more_body": True}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop() if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    assert client.portal is not None
+    client.portal.call(client.app, scope, receive, send)
+    assert sent[0]["status"] == status
+
+
 def test_a_path_with_a_nul_is_a_404(client: TestClient) -> None:
     for path in ("/v1/campaigns/%00", "/v1/petitions/a%00b", "/campaigns/%00"):
         assert client.get(path).status_code == 404

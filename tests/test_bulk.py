@@ -240,6 +240,12 @@ def test_gzip_in_several_parts_loses_none(client: TestClient, writer: Headers) -
     assert statuses(response) == ["accepted", "accepted"]
 
 
+def test_gzip_in_parts_without_end_is_refused(client: TestClient, writer: Headers) -> None:
+    content = gzip.compress(b"[]") + gzip.compress(b"") * 5000
+    response = client.post(BULK, content=content, headers={**writer, **JSON, **GZIP})
+    assert_problem(response, 422, "gzip_invalid", "body")
+
+
 def test_duplicates_in_one_batch_are_told_to_every_key(
     client: TestClient, lobby: Lobby, writer: Headers
 ) -> None:

@@ -14,6 +14,7 @@ from test_limiting import shares
 from test_system import PUBLIC
 
 from lobby.api import cross_origin
+from lobby.api.limiting import PROOF
 from lobby.models import Scope
 from lobby.services.lobby import Lobby
 
@@ -106,7 +107,8 @@ def test_a_page_of_another_site_can_sign_and_read_what_it_needs(client: TestClie
     assert (asked.status_code, asked.content) == (204, b"")
     assert asked.headers[ALLOWED] == "*"
     allowed = asked.headers["access-control-allow-headers"].lower()
-    assert {"content-type", "idempotency-key"} <= set(allowed.split(", "))
+    wanted = {"content-type", "idempotency-key", PROOF.lower()}
+    assert wanted <= set(allowed.split(", "))
     assert int(asked.headers["access-control-max-age"]) > 0
     signed = client.post(SIGN, json=ANNA, headers=THEIRS | {"Idempotency-Key": "k1"})
     assert (signed.status_code, signed.headers[ALLOWED]) == (201, "*")

@@ -99,6 +99,18 @@ def test_a_key_has_a_share_of_its_own_beside_the_address(lobby: Lobby) -> None:
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: Lobby) -> None:
+    key = key_for(lobby, Scope.SIGNATURES_WRITE, Scope.ACTION_NETWORK)
+    secret = key["Authorization"].removeprefix("Bearer ")
+    spelt = [f"Bearer {secret}", f"bearer {secret}", f"BEARER   {secret}"]
+    sent = [(BULK, {"Authorization": each}) for each in spelt]
+    sent.append(("/api/v2/tags", {"OSDI-API-Token": secret}))
+    with shares(lobby, key=1) as client:
+        answers = [client.post(path, json=[], headers=headers) for path, headers in sent]
+    assert [answer.status_code for answer in answers] == [200, 429, 429, 429]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_nobody_uses_up_the_share_of_a_key_by_its_prefix(lobby: Lobby) -> None:
     mine = key_for(lobby, Scope.SIGNATURES_WRITE)
     made_up = {"Authorization": mine["Authorization"][:-4] + "aaaa"}

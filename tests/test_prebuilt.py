@@ -65,6 +65,13 @@ def test_what_changes_elsewhere_is_seen_after_a_second(clock: Clock) -> None:
     assert values.get("a") == "a 2"
 
 
+def test_a_clock_that_is_put_back_keeps_no_value_any_longer(clock: Clock) -> None:
+    values = Source().prebuilt(clock)
+    values.get("a")
+    clock.advance(hours=-1)
+    assert values.get("a") == "a 2"
+
+
 def test_a_change_while_it_was_being_built_builds_it_again(clock: Clock) -> None:
     source = Source()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from altcha import v1 as altcha
+from dialect import V2, person, petition_id
 from fastapi.testclient import TestClient
 from keys import key_for
 from support import CAN_SIGN, PETITION
@@ -86,6 +87,17 @@ def test_a_key_needs_no_proof_and_takes_nobodys_place(lobby: Lobby) -> None:
         assert statuses == [201, 201, 201]
         assert client.post(SIGN, json=anna(4)).status_code == 201
         assert client.post(SIGN, json=anna(5)).status_code == 429
+
+
+@on_sqlite
+def test_another_spelling_of_a_petitions_id_is_no_way_past_the_work(lobby: Lobby) -> None:
+    petition = petition_id(lobby)
+    spelt = [petition, petition.upper(), petition.replace("-", ""), f"{{{petition}}}"]
+    paths = [f"{V2}/petitions/{each}/signatures" for each in spelt]
+    paths += [f"{paths[0]}/", f"{paths[0]}//"]
+    with crowded(lobby) as client:
+        answers = [client.post(path, json={"person": person()}) for path in paths]
+    assert [answer.status_code for answer in answers] == [200, 429, 429, 429, 429, 429]
 
 
 @on_sqlite

@@ -79,6 +79,15 @@ def test_no_text_is_a_token_by_chance(text: str) -> None:
         Tokens(RING, Clock()).read(Purpose.CONFIRM, text)
 
 
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.ORGANISER])
+def test_a_token_from_a_clock_ahead_of_ours_is_good(purpose: Purpose) -> None:
+    """Of another machine, or of this one before its clock was put right."""
+    ahead, row = Clock(), uuid4()
+    ahead.advance(minutes=5)
+    token = Tokens(RING, ahead).issue(purpose, row)
+    assert Tokens(RING, Clock()).read(purpose, token) == row
+
+
 def test_tokens_outlive_a_new_secret_but_not_the_loss_of_theirs() -> None:
     clock, row = Clock(), uuid4()
     token = Tokens(RING, clock).issue(Purpose.CONFIRM, row)

@@ -297,6 +297,7 @@ def test_of_a_long_answer_only_the_beginning_is_read() -> None:
         ("soon", None),
         ("-5", None),
         ("9" * 30, None),
+        ("Wed, 01 Jul 99999999999 12:10:00 GMT", None),
     ],
 )
 def test_what_a_receiver_asks_us_to_wait_is_understood(text: str, seconds: float | None) -> None:

@@ -13,6 +13,8 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 from keys import Headers, key_for, others_key
+from partnering import SECOND, add_second_petition, bearer
+from partnering import secret as secret_of
 from pydantic import ValidationError
 from receiver import (
     GO_ON,
@@ -444,6 +446,28 @@ def test_personal_data_needs_a_key_that_may_read_it(
     assert {(each.status_code, each.json()["code"]) for each in refused} == {(403, "scope_missing")}
     assert mine(client, key, made)["url"] == URL
     assert change(client, other, made, personal_data=False).status_code == 200
+
+
+def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: TestClient) -> None:
+    add_second_petition(lobby)
+    scopes = (Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
+    narrow = bearer(secret_of(lobby, *scopes, petition_slugs=[SECOND]))
+    body = {"url": URL, "events": [CONFIRMED], "personal_data": True}
+    hook = {"target_url": URL, "event": CONFIRMED}
+    refused = [
+        client.post(HOOKS, json=body, headers=narrow),
+        client.post(HOOKS, json=body | {"petition": PETITION}, headers=narrow),
+        client.post(HOOKS, json=body | {"campaign": CAMPAIGN}, headers=narrow),
+        client.post("/v1/hooks", json=hook, headers=narrow),
+    ]
+    made = create(client, narrow, URL, petition=SECOND, personal_data=True)
+    refused += [change(client, narrow, made, petition=other) for other in (None, PETITION)]
+    told_of_all = create(client, key_for(lobby, *scopes), URL, personal_data=True)
+    refused.append(change(client, narrow, told_of_all, url="https://elsewhere.example.org/"))
+    codes = {(each.status_code, each.json()["code"]) for each in refused}
+    assert codes == {(403, "petition_not_allowed")}
+    assert mine(client, narrow, made)["petition"] == SECOND
+    assert mine(client, narrow, told_of_all)["url"] == URL
 
 
 def test_an_endpoint_of_another_organisation_is_a_404(

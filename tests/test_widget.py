@@ -417,6 +417,20 @@ def test_the_element_can_change_move_and_go(
     expect(page.locator("iframe")).to_have_count(0)
 
 
+def test_an_element_that_learns_its_petition_late_shows_it_then(
+    page: Page, site: Site, service: str, lobby: Lobby
+) -> None:
+    add_partner(lobby, site.origin)
+    page.goto(site.put("<lobby-petition></lobby-petition>", service))
+    page.wait_for_function("!!customElements.get('lobby-petition')")
+    told = {"partner": PARTNER, "petition": PETITION}
+    for name, value in told.items():
+        page.locator("lobby-petition").evaluate(
+            "(it, told) => it.setAttribute(...told)", [name, value]
+        )
+    is_ready(page)
+
+
 def test_an_element_without_a_petition_says_so_and_keeps_its_link(
     page: Page, site: Site, service: str
 ) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lobby.api.limiting import PROOF
+
 READ = (
     "/openapi.json",
     "/constituencies.json",
@@ -45,7 +47,7 @@ POSTED = (
     "/v1/campaigns/{slug}/letters/opened",
     "/v1/petitions/{slug}/signatures",
 )
-ASKED = "Content-Type, Idempotency-Key, If-None-Match"
+ASKED = f"Content-Type, Idempotency-Key, If-None-Match, {PROOF}"
 TOLD = "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After"
 KEPT_FOR = 7200  # seconds: the longest that Chromium keeps the answer to a preflight
 _HEADERS = [

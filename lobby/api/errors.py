@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from lobby.api.schemas.problem import MEDIA_TYPE
 from lobby.services.errors import (
@@ -49,6 +50,9 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
 KNOWN = (LobbyError, OperationalError, PoolTimeout)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
 LONGEST_NAME = 100
+MOST_ERRORS = 50
+"""Of one input or row: who sends a million unknown fields gets no answer with a million lines."""
+
 log = structlog.get_logger()
 
 
@@ -63,6 +67,8 @@ def as_lobby_error(error: Exception) -> LobbyError:
         return error
     if isinstance(error, RequestValidationError):
         return _from_validation(error)
+    if isinstance(error, ClientDisconnect):  # for the log: nobody is there to read it
+        return Invalid("body_incomplete", "The connection ended before the body did.")
     if isinstance(error, OperationalError | PoolTimeout):
         log.warning("database_unavailable", error=type(error).__name__)
         message = "The database is busy or away. Please try again in a moment."
@@ -121,8 +127,11 @@ def validation_fields(errors: Sequence[Any]) -> tuple[FieldError, ...]:
 
 
 def _from_validation(error: RequestValidationError) -> Invalid:
-    fields = validation_fields(error.errors())
+    found = error.errors()
+    fields = validation_fields(found[:MOST_ERRORS])
     named = ", ".join(sorted({item.field for item in fields}))
+    if len(found) > MOST_ERRORS:
+        named = f"{len(found):,} things are wrong with it, of which these are some: {named}"
     return Invalid("invalid", f"Some of the input is not valid: {named}.", fields)
 
 

@@ -20,10 +20,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lobby.api import errors
 from lobby.api.action_network.dependencies import caller_of as token_caller_of
-from lobby.api.action_network.places import TOKEN, is_dialect
+from lobby.api.action_network.places import TOKEN, id_in, is_dialect
 from lobby.api.dependencies import caller_of
 from lobby.models import Keyring
-from lobby.services.errors import Limited, LobbyError, ProofWanted
+from lobby.services.api_keys import Caller
+from lobby.services.errors import Limited, LobbyError, NotFound, ProofWanted
 from lobby.services.lobby import utc_now
 from lobby.services.proofs import Proofs
 from lobby.services.rate_limits import RateLimit, Verdict, network_of
@@ -35,7 +36,8 @@ PROOF = "Lobby-Proof"
 REFUSED = "refused"
 """In a page's scope: why the form comes back, with all that was typed."""
 _SLUG = "([a-z0-9-]{1,80})"
-_SIGN = re.compile(f"(?:/v1|/api/v2)/petitions/{_SLUG}/signatures/?")
+_SIGN = re.compile(f"/v1/petitions/{_SLUG}/signatures")
+_SIGN_IN_DIALECT = re.compile("/api/v2/petitions/([^/]+)/signatures/*")
 _SIGN_ON_PAGE = re.compile(f"/(?:petitions|embed)/{_SLUG}/sign")
 _WHOSE = {
     "address": "from your internet connection, which others may share",
@@ -98,9 +100,9 @@ class Limits:
                     await each.close()
 
     async def _sender(self, request: Request) -> _Sender:
-        key = _key_in(request)
-        if key is not None and await run_in_threadpool(_has_key, request):
-            return _Sender(True, self._key, self._unreadable(key))
+        caller = await _caller_of(request)
+        if caller is not None:
+            return _Sender(True, self._key, self._unreadable(f"key {caller.key_id}"))
         client = request.client  # a socket of this machine has none
         who = self._unreadable(network_of(client.host)) if client else None
         return _Sender(False, self._address, who)
@@ -113,11 +115,11 @@ class Limits:
         """What a signature without a key lacks, where very many sign. A page is left to itself: it
         shows the form again."""
         path = request.url.path
-        found, on_page = _SIGN.fullmatch(path), _SIGN_ON_PAGE.fullmatch(path)
-        petition = found or on_page
+        on_page = _SIGN_ON_PAGE.fullmatch(path)
+        petition = on_page[1] if on_page else _signed_at(path)
         if self._petition is None or petition is None or await self._is_proved(request):
             return None
-        verdict = await self._petition.hit(petition[1])
+        verdict = await self._petition.hit(petition)
         if verdict.is_allowed:
             return None
         wanted = ProofWanted("proof_wanted", _MANY, verdict.seconds, self._proofs.challenge())
@@ -137,20 +139,29 @@ _MANY = (
 )
 
 
-def _key_in(request: Request) -> str | None:
-    """The same for the same key, whichever header has it."""
+async def _caller_of(request: Request) -> Caller | None:
+    """Whose good key comes with a request, whichever header has it, and however that is spelt."""
+    find, header = caller_of, "Authorization"
     if is_dialect(request.url.path):
-        token = request.headers.get(TOKEN)
-        return None if token is None else f"Bearer {token.strip()}"
-    return request.headers.get("Authorization")
-
-
-def _has_key(request: Request) -> bool:
-    find = token_caller_of if is_dialect(request.url.path) else caller_of
+        find, header = token_caller_of, TOKEN
+    if header not in request.headers:
+        return None
     try:
-        return find(request, request.app.state.lobby) is not None
+        return await run_in_threadpool(find, request, request.app.state.lobby)
     except errors.KNOWN:  # whoever needs the key says what is wrong with it
-        return False
+        return None
+
+
+def _signed_at(path: str) -> str | None:
+    """The petition that a call signs, by its slug or its id. An id counts as one however it is
+    written."""
+    if found := _SIGN.fullmatch(path):
+        return found[1]
+    found = _SIGN_IN_DIALECT.fullmatch(path)
+    try:
+        return str(id_in(found[1], "petition")) if found else None
+    except NotFound:  # as the call will say
+        return None
 
 
 def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:

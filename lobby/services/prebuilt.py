@@ -55,7 +55,8 @@ class Prebuilt(Generic[Key, Value]):
     def at_hand(self, key: Key) -> Value | None:
         """The value if it is good enough now, without any work; None where it has to be built."""
         kept = self._kept.get(key)
-        if kept is None or self._clock() - kept.built_at >= LONGEST:
+        # An age below nothing: the clock was put back meanwhile.
+        if kept is None or not timedelta() <= self._clock() - kept.built_at < LONGEST:
             return None
         is_good = kept.version == self._version() or self._seconds_in_hand() <= 0
         return kept.value if is_good else None

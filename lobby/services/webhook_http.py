@@ -242,7 +242,7 @@ def _retry_after(response: httpcore2.Response) -> float | None:
         return float(text)
     try:
         until, now = (_utc(each) for each in (text, headers.get(b"date", "")))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (until - now).total_seconds())
 

@@ -33,7 +33,7 @@ from lobby.models import (
 from lobby.models.base import new_id, table_of
 from lobby.services import campaigns, petitions, webhook_addresses, webhook_stops
 from lobby.services.api_keys import Caller
-from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
+from lobby.services.errors import Conflict, Forbidden, Invalid, LobbyError, NotFound
 
 MOST_ENDPOINTS = 100
 """Of an organisation."""
@@ -105,6 +105,7 @@ def create(
         updated_at=now,
         **_filters(session, actor, {"campaign": new.campaign, "petition": new.petition}),
     )
+    _require_petition(endpoint, actor)
     _add(session, endpoint)
     return own(session, endpoint.id, actor), secret
 
@@ -136,6 +137,7 @@ def change(
         raise _one_filter()
     if endpoint.is_personal:
         _require_personal(actor)
+    _require_petition(endpoint, actor)
     endpoint.sqlmodel_update(_answered_by(actor) | {"updated_at": now})
     if "enabled" in values:
         _switch(endpoint, values["enabled"], now)
@@ -265,6 +267,14 @@ def _filters(session: Session, actor: Actor, slugs: dict[str, str | None]) -> di
         except NotFound as error:
             raise Invalid.field(name, error.code, error.message) from error
     return values
+
+
+def _require_petition(endpoint: WebhookEndpoint, actor: Actor) -> None:
+    """Forbidden where a key that is for some petitions would be told of others."""
+    allowed = actor.petition_ids if isinstance(actor, Caller) else ()
+    if allowed and endpoint.petition_id not in allowed:
+        message = "This key is for some petitions alone: give one of them as 'petition'."
+        raise Forbidden("petition_not_allowed", message)
 
 
 def _one_filter() -> LobbyError:

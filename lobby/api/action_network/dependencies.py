@@ -73,8 +73,9 @@ def require_own(caller: Caller) -> None:
 
 
 def may_read_people(caller: Caller) -> bool:
-    """Whether a key may be told about people."""
-    return caller.partner_id is None and Scope.SIGNATURES_READ in caller.scopes
+    """Whether a key may be told about people: not where it is for some petitions alone, since
+    people belong to all."""
+    return caller.may_know_signers and not caller.petition_ids
 
 
 def _places(lobby: TheLobby) -> Places:
@@ -88,6 +89,17 @@ Member = Annotated[Caller, Depends(_with())]
 Owner = Annotated[Caller, Depends(_with(is_own=True))]
 """A key of the organisation's own."""
 
-PeopleReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
+SignaturesReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
+"""May read signatures, of the petitions that the key is for."""
+
+
+def _people_reader(caller: SignaturesReader) -> Caller:
+    if not may_read_people(caller):
+        message = "This key is for some petitions alone, and people belong to all of them."
+        raise Forbidden("petition_not_allowed", message)
+    return caller
+
+
+PeopleReader = Annotated[Caller, Depends(_people_reader)]
 CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
 LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]

@@ -119,7 +119,8 @@ def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -
     """Whose they are is asked for by name here: that needs the scopes for both."""
     caller.require(Scope.LETTERS_WRITERS)
     if not may_read_people(caller):
-        raise Forbidden("scope_missing", "This key lacks the scope signatures:read.")
+        message = "This key lacks the scope signatures:read, or is for some petitions alone."
+        raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
     view = supporter_views.get(session, own_id, organisation_id=caller.organisation_id)

@@ -11,7 +11,7 @@ from lobby.api import idempotency, signing
 from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import (
     Anyone,
-    PeopleReader,
+    SignaturesReader,
     may_read_people,
 )
 from lobby.api.action_network.errors import ANY_SITE
@@ -104,7 +104,7 @@ def read_signatures(
     petition_id: str,
     request: Request,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: ReadSession,
     page: ThePage,
     asked: TimeFilter,
@@ -127,7 +127,7 @@ def read_signature(
     petition_id: str,
     signature_id: str,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: ReadSession,
 ) -> HalAnswer:
     """One signature, in whatever state."""
@@ -143,7 +143,7 @@ def change_signature(
     signature_id: str,
     body: Body,
     lobby: TheLobby,
-    caller: PeopleReader,
+    caller: SignaturesReader,
     session: WriteSession,
 ) -> HalAnswer:
     """Change its comment: an organisation may take out what it cannot show."""
@@ -234,8 +234,9 @@ def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Jso
     this is for keys that may read people."""
     if not may_read_people(caller):
         message = (
-            "To sign for a person by a link, a key needs signatures:read and to be the "
-            "organisation's own. Tell of the person in the same call instead."
+            "To sign for a person by a link, a key needs signatures:read, and to be the "
+            "organisation's own and for all its petitions. Tell of the person in the same call "
+            "instead."
         )
         raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
@@ -267,7 +268,7 @@ def _answer(
         signature = signature_states.get(session, signature_id)
         if wanted.tag_ids:
             taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
-        if may_read_people(caller):
+        if caller.may_know_signers:
             return HalAnswer(signature_answer(places, signature))
         return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))
 

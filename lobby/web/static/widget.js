@@ -12,20 +12,23 @@
     #slot;
     #timer;
     #isReady;
+    #isHere;
 
     connectedCallback() {
       addEventListener("message", this);
+      this.#isHere = true;
       this.#build();
     }
 
     disconnectedCallback() {
       removeEventListener("message", this);
       clearTimeout(this.#timer);
+      this.#isHere = false;
       this.#frame = null;
     }
 
     attributeChangedCallback() {
-      if (this.#frame) this.#build();
+      if (this.#isHere) this.#build();
     }
 
     handleEvent(message) {
