@@ -79,7 +79,8 @@ def create(
     fields: Fields, organiser: AtDesk, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
     """Make it and show its secret, here and never again: a form sent again makes no second."""
-    form, endpoint_id = forms.Form(fields.model_dump()), fields.id or new_id()
+    endpoint_id = fields.id or new_id()
+    form = forms.Form(fields.model_dump() | {"id": endpoint_id})
     try:
         new = NewWebhook(**webhook_forms.checked(form, fields, lobby))
         # One connection at a time: `session` takes its own only afterwards.
