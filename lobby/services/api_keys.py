@@ -56,11 +56,6 @@ class Caller:
         return None if self.partner_id else self.organisation_id
 
     @property
-    def sees_drafts(self) -> bool:
-        """Whether what its organisation has not published is there for it."""
-        return self.viewer is not None
-
-    @property
     def may_know_signers(self) -> bool:
         """Whether it may be told, of somebody whom it sends, that they were here already.
 

@@ -1,4 +1,4 @@
-"""Petitions and campaigns of one organisation, by pages; drafts too, unless told."""
+"""Petitions and campaigns of one organisation, by pages, drafts too."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,25 +7,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from lobby.models import (
-    Campaign,
-    CampaignStatus,
-    LetterTally,
-    Organisation,
-    Petition,
-    PetitionState,
-)
+from lobby.models import Campaign, LetterTally, Organisation, Petition
 from lobby.models.base import table_of
 from lobby.services import petitions
 from lobby.services.errors import NotFound
 from lobby.services.time_windows import Bound, Slice, any_after, conditions
 
 _petition, _campaign = table_of(Petition), table_of(Campaign)
-_CAMPAIGN_IS_PUBLIC = _campaign.c.status != CampaignStatus.DRAFT
-_PETITION_IS_PUBLIC = sa.and_(
-    _petition.c.state != PetitionState.DRAFT,
-    sa.exists().where(_campaign.c.id == _petition.c.campaign_id, _CAMPAIGN_IS_PUBLIC),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +41,10 @@ def of_petitions(
     *,
     bounds: Sequence[Bound] = (),
     petition_id: UUID | None = None,
-    with_drafts: bool = True,
 ) -> list[OwnPetition]:
     """Oldest first; with `petition_id` that one alone, if it is theirs."""
     statement = select(Petition).where(
         Petition.organisation_id == organisation_id,
-        sa.true() if with_drafts else _PETITION_IS_PUBLIC,
         *conditions(
             bounds, created=_petition.c.created_at, touched=any_after(_petition.c.updated_at)
         ),
@@ -72,17 +58,9 @@ def of_petitions(
     return [OwnPetition(petition, counts[petition.id], owner) for petition in found]
 
 
-def petition(
-    session: Session, petition_id: UUID, *, organisation_id: UUID, with_drafts: bool = True
-) -> OwnPetition:
+def petition(session: Session, petition_id: UUID, *, organisation_id: UUID) -> OwnPetition:
     """One of theirs; another's is NotFound."""
-    found = of_petitions(
-        session,
-        organisation_id,
-        Slice(0, 1),
-        petition_id=petition_id,
-        with_drafts=with_drafts,
-    )
+    found = of_petitions(session, organisation_id, Slice(0, 1), petition_id=petition_id)
     if not found:
         raise NotFound("petition_unknown", "There is no such petition.")
     return found[0]
@@ -103,12 +81,10 @@ def of_campaigns(
     *,
     bounds: Sequence[Bound] = (),
     campaign_id: UUID | None = None,
-    with_drafts: bool = True,
 ) -> list[OwnCampaign]:
     """Oldest first; with `campaign_id` that one alone, if it is theirs."""
     statement = select(Campaign).where(
         Campaign.organisation_id == organisation_id,
-        sa.true() if with_drafts else _CAMPAIGN_IS_PUBLIC,
         *conditions(
             bounds, created=_campaign.c.created_at, touched=any_after(_campaign.c.updated_at)
         ),
@@ -122,17 +98,9 @@ def of_campaigns(
     return [OwnCampaign(campaign, sent.get(campaign.id, 0), owner) for campaign in found]
 
 
-def campaign(
-    session: Session, campaign_id: UUID, *, organisation_id: UUID, with_drafts: bool = True
-) -> OwnCampaign:
+def campaign(session: Session, campaign_id: UUID, *, organisation_id: UUID) -> OwnCampaign:
     """One of theirs; another's is NotFound."""
-    found = of_campaigns(
-        session,
-        organisation_id,
-        Slice(0, 1),
-        campaign_id=campaign_id,
-        with_drafts=with_drafts,
-    )
+    found = of_campaigns(session, organisation_id, Slice(0, 1), campaign_id=campaign_id)
     if not found:
         raise NotFound("advocacy_campaign_unknown", "There is no such advocacy campaign.")
     return found[0]

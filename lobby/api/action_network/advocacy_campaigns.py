@@ -22,12 +22,10 @@ def read_campaigns(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first; drafts too, but not for a partner."""
+    """Oldest first, drafts too."""
     places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
     owner = caller.organisation_id
-    found = own_pages.of_campaigns(
-        session, owner, page.rows, bounds=asked.bounds, with_drafts=caller.sees_drafts
-    )
+    found = own_pages.of_campaigns(session, owner, page.rows, bounds=asked.bounds)
     return page.answer(
         request,
         places,
@@ -43,7 +41,5 @@ def read_campaign(
 ) -> HalAnswer:
     """One campaign."""
     owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
-    found = own_pages.campaign(
-        session, place, organisation_id=owner, with_drafts=caller.sees_drafts
-    )
+    found = own_pages.campaign(session, place, organisation_id=owner)
     return HalAnswer(campaign_answer(Places(lobby, owner), found, lobby.settings.mail_from))

@@ -51,12 +51,10 @@ def read_petitions(
     page: ThePage,
     asked: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first; drafts too, but not for a partner."""
+    """Oldest first, drafts too."""
     places, address = Places(lobby, caller.organisation_id), lobby.settings.mail_from
     owner = caller.organisation_id
-    found = own_pages.of_petitions(
-        session, owner, page.rows, bounds=asked.bounds, with_drafts=caller.sees_drafts
-    )
+    found = own_pages.of_petitions(session, owner, page.rows, bounds=asked.bounds)
     return page.answer(
         request, places, "petitions", found, lambda each: petition_answer(places, each, address)
     )
@@ -68,9 +66,7 @@ def read_petition(
 ) -> HalAnswer:
     """One petition."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(
-        session, place, organisation_id=owner, with_drafts=caller.sees_drafts
-    )
+    found = own_pages.petition(session, place, organisation_id=owner)
     return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
 
 

@@ -162,12 +162,7 @@ def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
     """The one place that says whether a key may do something with a petition's signatures."""
-    found = own_pages.petition(
-        session,
-        petition_id,
-        organisation_id=caller.organisation_id,
-        with_drafts=caller.sees_drafts,
-    )
+    found = own_pages.petition(session, petition_id, organisation_id=caller.organisation_id)
     caller.require_petition(found.petition)
     return found
 
