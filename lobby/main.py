@@ -61,7 +61,7 @@ LARGEST_BODIES = {
     "/letters/variants": 2_000_000,
     "/letters/variants/preview": 2_000_000,
 }
-LARGEST_BODY = 250_000  # of all others: a letter has some thousands
+LARGEST_BODY = 200_000  # of all others: a letter has some thousands
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisconnect)
 
 

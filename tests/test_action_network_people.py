@@ -22,26 +22,22 @@ from dialect import (
     token_for,
 )
 from fastapi.testclient import TestClient
-from keys import add_campaign
 from partnering import SECOND, add_second_petition, secret, signed
 from sqlmodel import col, func, select
-from support import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, token_in
+from support import CAN_SIGN, PETITION, SIGNED, Clock, token_in
 from test_action_network import assert_error
 
 from lobby.models import (
-    CampaignStatus,
     Consent,
     Constituency,
     Keyring,
     Partner,
-    PetitionState,
     Scope,
     Signature,
     Supporter,
     Tagging,
 )
 from lobby.models.base import new_id
-from lobby.services import campaigns, petitions
 from lobby.services.lobby import Lobby
 
 Deliver = Callable[[], list[EmailMessage]]
@@ -288,32 +284,6 @@ def test_a_partners_key_posts_signatures_that_are_known_as_its_own(
         (partner_id,) = session.exec(select(Partner.id))
         statement = select(func.count()).where(Signature.partner_id == partner_id)
         assert session.exec(statement).one() == 1
-
-
-def test_a_draft_is_not_there_for_a_partners_key(client: TestClient, lobby: Lobby) -> None:
-    partner, own = token_for(lobby, partner="mine"), token_for(lobby)
-    add_campaign(lobby, "not-yet", status=CampaignStatus.DRAFT)
-    with lobby.database.write() as session:
-        draft = campaigns.by_slug(session, "not-yet")
-        values = {"slug": "in-a-draft", "action": "Not yet", "addressed_to": "Them"}
-        within = petitions.create(session, campaign=draft, values=values, now=lobby.clock())
-        shown = campaigns.by_slug(session, CAMPAIGN)
-        values |= {"slug": "a-draft", "state": PetitionState.DRAFT}
-        itself = petitions.create(session, campaign=shown, values=values, now=lobby.clock())
-    ones = [f"{V2}/petitions/{within.id}", f"{V2}/petitions/{itself.id}"]
-    ones.append(f"{V2}/advocacy_campaigns/{draft.id}")
-    for path in ones:
-        assert client.get(path, headers=own).status_code == 200
-        refused = client.get(path, headers=partner)
-        assert_error(refused, 404)
-        assert "not" not in refused.text
-    for path, name in (("petitions", "Not yet"), ("advocacy_campaigns", "not-yet")):
-        assert name in client.get(f"{V2}/{path}", headers=own).text
-        assert name not in client.get(f"{V2}/{path}", headers=partner).text
-    for path in ones[:2]:
-        signed = client.post(f"{path}/signatures", headers=partner, json={"person": person()})
-        assert_error(signed, 404)
-        assert "draft" not in signed.text
 
 
 def test_a_partners_key_is_told_nothing_of_people(client: TestClient, lobby: Lobby) -> None:

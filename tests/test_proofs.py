@@ -98,6 +98,9 @@ def test_another_spelling_of_a_petitions_id_is_no_way_past_the_work(lobby: Lobby
     with crowded(lobby) as client:
         answers = [client.post(path, json={"person": person()}) for path in paths]
     assert [answer.status_code for answer in answers] == [200, 429, 429, 429, 429, 429]
+    told = answers[-1].json()["error"]
+    assert "roof" not in told, "there is none in this answer"
+    assert f"in {answers[-1].headers['retry-after']} seconds" in told
 
 
 @on_sqlite

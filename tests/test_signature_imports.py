@@ -333,6 +333,20 @@ def test_a_mended_report_can_be_brought_in_as_it_is(lobby: Lobby, run: Run, tmp_
     assert signature_of(lobby, "sian@example.org").name.text == "Siân Example"
 
 
+def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lost_by_it(
+    lobby: Lobby, run: Run, tmp_path: Path
+) -> None:
+    report = tmp_path / "rejected.csv"
+    header = f"{HEADER},Comment"
+    run(text("=1+1,@ben,M1 1AE,- stop it", header=header), "--report", report)
+    with report.open(encoding="utf-8-sig", newline="") as stream:
+        row = list(csv.reader(stream))[1]
+    assert row[3:] == ["'=1+1", "'@ben", "M1 1AE", "'- stop it"]
+    mended = report.read_text(encoding="utf-8-sig").replace("'@ben", "ben@example.org")
+    assert numbers(run(mended.replace("'=1+1", "Ben")))["recorded as confirmed"] == 1
+    assert signature_of(lobby, "ben@example.org").comment.text == "- stop it"
+
+
 def test_a_report_never_writes_over_a_file_and_is_refused_before_anything_is_written(
     lobby: Lobby, run: Run, tmp_path: Path
 ) -> None:

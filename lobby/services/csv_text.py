@@ -21,8 +21,19 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def csv_cell(text: str) -> str:
     """One text as a quoted cell, for those who put lines together themselves."""
-    quoted = _without_formula(text).replace('"', '""')
+    quoted = without_formula(text).replace('"', '""')
     return f'"{quoted}"'
+
+
+def without_formula(text: str) -> str:
+    """A spreadsheet must not take a text from elsewhere for a formula."""
+    return HARMLESS + text if text.startswith(FORMULA_STARTS) else text
+
+
+def as_written(text: str) -> str:
+    """The text that `without_formula` was given."""
+    is_marked = text.startswith(HARMLESS) and text[1:].startswith(FORMULA_STARTS)
+    return text[1:] if is_marked else text
 
 
 def two_digits(value: float | None) -> str:
@@ -31,9 +42,4 @@ def two_digits(value: float | None) -> str:
 
 
 def _harmless(cell: object) -> object:
-    return _without_formula(cell) if isinstance(cell, str) else cell
-
-
-def _without_formula(text: str) -> str:
-    """A spreadsheet must not take a text from elsewhere for a formula."""
-    return HARMLESS + text if text.startswith(FORMULA_STARTS) else text
+    return without_formula(cell) if isinstance(cell, str) else cell

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lobby.services.csv_text import without_formula
 from lobby.services.errors import Conflict
 from lobby.services.signature_imports import Row
 
@@ -29,7 +30,7 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
         raise Conflict("file_exists", f"{file.name} exists already.") from error
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
-        writer.writerow([*COLUMNS, *header])
+        writer.writerow([*COLUMNS, *map(without_formula, header)])
 
         def write(rows: Sequence[Row]) -> None:
             writer.writerows(map(_line, filter(lambda row: row.problems, rows)))
@@ -45,4 +46,4 @@ def _nowhere(rows: Sequence[Row]) -> None:
 def _line(row: Row) -> list[object]:
     fields = ", ".join(problem.field for problem in row.problems)
     reasons = " ".join(problem.message for problem in row.problems)
-    return [row.record.line, fields, reasons, *row.record.cells]
+    return [row.record.line, fields, reasons, *map(without_formula, row.record.cells)]

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from lobby.services.csv_text import as_written
 from lobby.services.errors import Invalid
 
 # What headers are called, letters and digits only; of several that fit, the first in this order.
@@ -34,8 +35,8 @@ class Columns:
     places: Mapping[str, int]
 
     def values(self, cells: Sequence[str]) -> dict[str, str]:
-        """Of one row, by field."""
-        return {field: cells[place] for field, place in self.places.items()}
+        """Of one row, by field; also of a file of ours, in which texts are no formulas."""
+        return {field: as_written(cells[place]) for field, place in self.places.items()}
 
 
 def find(header: Sequence[str], told: Sequence[str] = ()) -> Columns:

@@ -7,9 +7,10 @@ from starlette.exceptions import HTTPException
 from lobby.api import errors
 from lobby.api.action_network.places import TOKEN
 from lobby.api.idempotency import HEADER, REPLAYED
-from lobby.services.errors import Invalid, LobbyError, Unauthenticated
+from lobby.services.errors import Invalid, LobbyError, ProofWanted, Unauthenticated
 
 _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}
+_MANY = "Very many people are signing right now. Please try again in"
 # A form on another site posts without a key, and must be able to read why it was refused.
 ANY_SITE = {
     "Access-Control-Allow-Origin": "*",
@@ -48,6 +49,8 @@ def _status(error: LobbyError) -> int:
 
 def _words(error: LobbyError) -> str:
     """With the name of each wrong field: there is no other place for it."""
+    if isinstance(error, ProofWanted):  # for which there is no room here
+        return f"{_MANY} {error.retry_after} seconds."
     if isinstance(error, Invalid) and error.fields:
         return " ".join(f"{each.field}: {each.message}" for each in error.fields)
     return error.message
