@@ -10,6 +10,8 @@ from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, Peti
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.organisations import add_unique
 
+_TRIES = 20
+
 
 class Closable(Protocol):
     """What says whether signatures are taken: a petition, or those columns of one."""
@@ -31,6 +33,21 @@ def create(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
     """Add a petition with the next public number. Conflict where the slug is taken."""
+    for _ in range(_TRIES):
+        try:
+            return _create(session, campaign, values, now)
+        except Conflict:
+            # Another transaction may have taken the number alone; it is over by now.
+            taken = select(Petition.id).where(Petition.slug == values["slug"])
+            if session.exec(taken).first() is not None:
+                raise
+    message = "Too many petitions are being made at once. Please try again in a moment."
+    raise Conflict("too_many_at_once", message)
+
+
+def _create(
+    session: Session, campaign: Campaign, values: dict[str, Any], now: datetime
+) -> Petition:
     petition = Petition(
         number=session.exec(select(func.coalesce(func.max(Petition.number), 0))).one() + 1,
         organisation_id=campaign.organisation_id,
