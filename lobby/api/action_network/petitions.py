@@ -82,5 +82,6 @@ def change_petition(
     """Change title, description and target. Needs `campaigns:write` too."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
     found = own_pages.petition(session, place, organisation_id=owner)
+    caller.require_petition(found.petition)
     petitions.update(session, found.petition, values=parsed(PetitionIn, body).values(), now=now)
     return HalAnswer(petition_answer(Places(lobby, owner), found, lobby.settings.mail_from))
