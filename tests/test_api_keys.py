@@ -24,7 +24,7 @@ from support import CAN_SIGN, PETITION, Clock
 from test_api import assert_problem
 
 from lobby.main import create_app
-from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope, Signature
+from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature
 from lobby.services import api_keys, demonstration, key_views, organisations
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
 from lobby.services.key_uses import KeyUses
@@ -208,6 +208,26 @@ def test_a_key_for_one_petition_does_nothing_with_another(
     assert_problem(send(SECOND, theirs), 404, "petition_unknown")
     assert signatures(lobby) == before
     assert send(SECOND, narrow).status_code in (200, 201)
+
+
+def test_a_key_for_one_petition_changes_no_other(client: TestClient, lobby: Lobby) -> None:
+    add_second_petition(lobby)
+    key = secret(lobby, Scope.CAMPAIGNS_WRITE, Scope.ACTION_NETWORK, petition_slugs=[SECOND])
+    for slug, status in ((PETITION, 403), (SECOND, 200)):
+        number = client.get(f"/v1/petitions/{slug}").json()["number"]
+        with lobby.database.read() as session:
+            found = session.exec(select(Petition.id).where(Petition.number == number)).one()
+        changed = client.patch(
+            f"/v1/petitions/{slug}", json={"background": "New"}, headers=bearer(key)
+        )
+        put = client.put(
+            f"/api/v2/petitions/{found}",
+            json={"description": "Newer"},
+            headers={"OSDI-API-Token": key},
+        )
+        assert (changed.status_code, put.status_code) == (status, status)
+        told = client.get(f"/v1/petitions/{slug}").json()["background"]
+        assert (told == "Newer") == (status == 200)
 
 
 def signatures(lobby: Lobby) -> int:

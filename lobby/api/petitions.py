@@ -15,7 +15,7 @@ from lobby.api.schemas.petition import (
     PetitionChange,
     petition_answer,
 )
-from lobby.services import campaign_views, campaigns, petitions
+from lobby.services import api_keys, campaign_views, campaigns, petitions
 from lobby.services.lobby import Lobby
 
 router = APIRouter(tags=["petitions"])
@@ -55,9 +55,9 @@ def change_petition(
 ) -> PetitionAnswer:
     """Change what is given of a petition.
 
-    Needs a key with `campaigns:write`; another's petition is a 404.
+    Needs a key with `campaigns:write` that is for this petition; another's is a 404.
     """
-    petition = petitions.own(session, slug, organisation_id=caller.organisation_id)
+    petition = api_keys.own_petition(session, caller, slug)
     values = changes(body, keep={"goal", "closes_at"})
     petitions.update(session, petition, values=values, now=now)
     return petition_answer(campaign_views.of_petition(session, petition, now=now))

@@ -15,7 +15,6 @@ from lobby.services.organisations import add_unique
 
 LONGEST_MADE_SLUG = 60
 """Leaves room for a number behind it."""
-
 _TRIES = 20
 
 
@@ -40,6 +39,20 @@ def create(
 ) -> Petition:
     """Add a petition with the next public number. Conflict where the slug is taken, Invalid where
     one is to open that is addressed to nobody."""
+    for _ in range(_TRIES):
+        try:
+            return _create(session, campaign, values, now)
+        except Conflict:
+            # Another transaction may have taken the number alone; it is over by now.
+            taken = select(Petition.id).where(Petition.slug == values["slug"])
+            if session.exec(taken).first() is not None:
+                raise
+    raise _too_many()
+
+
+def _create(
+    session: Session, campaign: Campaign, values: dict[str, Any], now: datetime
+) -> Petition:
     petition = Petition(
         number=session.exec(select(func.coalesce(func.max(Petition.number), 0))).one() + 1,
         organisation_id=campaign.organisation_id,
@@ -60,11 +73,15 @@ def create_titled(
     wanted = texts.as_slug(values["action"], longest=LONGEST_MADE_SLUG) or "petition"
     for _ in range(_TRIES):
         slug = _free_slug(session, wanted)
-        # Somebody else may take it, or the number, before us: then theirs is seen the next time.
+        # Somebody else may take it before us: then theirs is seen the next time.
         with suppress(Conflict):
             return create(session, campaign=campaign, values={**values, "slug": slug}, now=now)
+    raise _too_many()
+
+
+def _too_many() -> Conflict:
     message = "Too many petitions are being made at once. Please try again in a moment."
-    raise Conflict("too_many_at_once", message)
+    return Conflict("too_many_at_once", message)
 
 
 def update(

@@ -134,6 +134,7 @@ def change_petition(
     `campaigns:write` too."""
     owner, place = caller.organisation_id, id_in(petition_id, "petition")
     found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
+    caller.require_petition(found.petition)
     values = parsed(PetitionIn, body).values(found.petition.state)
     with renaming(NAMES):
         petitions.update(session, found.petition, values=values, now=now)
