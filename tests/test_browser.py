@@ -124,6 +124,7 @@ def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_wi
     page.get_by_role("link", name="Make a key for A Paper").click()
     page.get_by_label("Name", exact=True).fill("their form")
     page.get_by_label("signatures:write").check()
+    page.get_by_label("Your password").fill(demonstration.PASSWORD)
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_label("Key", exact=True).input_value()
     assert key.startswith("lobby_")

@@ -38,7 +38,11 @@ from lobby.web import key_words
 
 NEW = "/organiser/keys/new"
 KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
-TYPED: dict[str, Any] = {"name": "our screen", "scope": ["signatures:read"]}
+TYPED: dict[str, Any] = {
+    "name": "our screen",
+    "scope": ["signatures:read"],
+    "password": demonstration.PASSWORD,
+}
 
 
 @pytest.fixture
@@ -99,6 +103,20 @@ def test_every_right_has_words() -> None:
 
 
 # ---- making one
+
+
+@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("demonstratio", "not your password")])
+def test_a_key_is_made_only_by_who_knows_the_password(
+    desk: TestClient, lobby: Lobby, typed: str, said: str
+) -> None:
+    page = send(desk, password=typed, name="kept")
+    assert page.status_code == 422
+    assert page.text.count('href="#password"') == 1
+    assert said in visible(page)
+    assert 'value="kept"' in page.text
+    assert "demonstratio" not in page.text.replace(demonstration.PASSWORD, "")
+    assert keys(lobby) == 0
+    key_in(send(desk))
 
 
 def test_a_key_is_made_with_what_was_ticked_and_works(

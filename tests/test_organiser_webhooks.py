@@ -31,7 +31,7 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.services import webhook_glance, webhook_mails, webhooks
+from lobby.services import demonstration, webhook_glance, webhook_mails, webhooks
 from lobby.services.lobby import Lobby
 from lobby.web import webhook_forms, words
 
@@ -40,6 +40,7 @@ NEW = f"{HOOKS}/new"
 CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 SENT = WebhookEvent.LETTER_SENT.value
 URL = "https://hooks.example.org/in/5ecre7"
+PASSWORD = {"password": demonstration.PASSWORD}
 Page = Any
 
 
@@ -69,7 +70,7 @@ def key(lobby: Lobby) -> Headers:
 
 def create(desk: TestClient, url: str = URL, **fields: Any) -> Page:
     form = {"id": value_in(desk.get(NEW), "id"), "url": url, "events": [CONFIRMED]}
-    return desk.post(NEW, data=form | fields)
+    return desk.post(NEW, data=form | PASSWORD | fields)
 
 
 def made(desk: TestClient, url: str = URL, **fields: Any) -> str:
@@ -190,7 +191,7 @@ def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
     path = NEW if what == "new" else made(desk, description="Before")
     before = endpoints(lobby)
     good = {"url": "https://typed.example.org/", "events": [SENT], "description": "Typed"}
-    page = desk.post(path, data=good | {"is_personal": "yes"} | wrong)
+    page = desk.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
     assert page.status_code == 422
     assert page.text.count(f'href="#{field}"') == 1
     assert said in visible(page)
@@ -223,6 +224,23 @@ def test_personal_data_is_never_ticked_beforehand(desk: TestClient) -> None:
     page = desk.get(NEW)
     assert 'name="is_personal" value="yes">' in page.text
     assert "list of political opinions" in visible(page)
+
+
+@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("wrong-one", "not your password")])
+def test_who_signed_is_sent_only_where_the_password_is_typed_again(
+    desk: TestClient, lobby: Lobby, typed: str, said: str
+) -> None:
+    plain = made(desk, password="")
+    form = {"url": URL, "events": [CONFIRMED], "is_personal": "yes", "password": typed}
+    for path in (NEW, plain):
+        page = desk.post(path, data=form)
+        assert page.status_code == 422
+        assert page.text.count('href="#password"') == 1
+        assert said in visible(page)
+        assert "wrong-one" not in page.text
+    assert [each.is_personal for each in endpoints(lobby)] == [False]
+    assert desk.post(plain, data=form | PASSWORD).status_code == 303
+    assert endpoint_of(lobby, id_of(plain)).is_personal
 
 
 def test_every_event_and_every_reason_has_words() -> None:

@@ -93,6 +93,13 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
     return found
 
 
+def require_password(organiser: Organiser, password: str) -> None:
+    """Invalid for another password than this organiser's own. Being signed in is enough for what
+    ends with it; what lasts longer, such as a key, wants the password again."""
+    if not _hasher.verify(password, organiser.password_hash):
+        raise Invalid.field("password", "password_wrong", "This is not your password.")
+
+
 @lru_cache(maxsize=1)
 def _unknown_hash() -> str:
     """Something to compare with where there is no organiser, so that the time tells nothing."""

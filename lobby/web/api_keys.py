@@ -45,6 +45,7 @@ class KeyFields(BaseModel):
     scope: list[str] = Field(default_factory=list)
     petition: list[Slug] = Field(default_factory=list)
     expires: str = ""
+    password: str = ""
 
 
 @router.get("/organiser/keys/new")
@@ -127,7 +128,7 @@ def _made(
     now: datetime,
 ) -> str:
     """The new key. Invalid with all that is wrong, Conflict where this form has made one before."""
-    name, expires_at = _checked(form, now)
+    name, expires_at = _checked(form, organiser, now)
     try:
         with lobby.database.write(is_public=False) as session:
             return api_keys.create(
@@ -147,7 +148,7 @@ def _made(
         raise
 
 
-def _checked(form: forms.Form, now: datetime) -> tuple[str, datetime | None]:
+def _checked(form: forms.Form, organiser: Organiser, now: datetime) -> tuple[str, datetime | None]:
     """The name and the end, or Invalid with all that is wrong. A key of the desk has a name: so two
     of it at most are live, and one follows the other."""
     line = partial(texts.line, field="name", longest=api_keys.LONGEST_NAME)
@@ -156,6 +157,7 @@ def _checked(form: forms.Form, now: datetime) -> tuple[str, datetime | None]:
     day = form.value("expires").strip()
     if day:
         form.check("expires", partial(_last_day, now), missing="")
+    form.check_password(organiser)
     form.finish()
     return name, api_keys.end_of_day(day) if day else None
 

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from lobby.services import texts
+from lobby.models import Organiser
+from lobby.services import organisations, texts
 from lobby.services.errors import FieldError, Invalid, LobbyError, ProofWanted
 
 
@@ -43,6 +44,15 @@ class Form:
             message = error.message if typed.strip() else missing
             self._found.append(Invalid.field(name, error.code, message))
             return ""
+
+    def check_password(self, organiser: Organiser) -> None:
+        """The password of who is signed in, typed again."""
+
+        def own(typed: str) -> str:
+            organisations.require_password(organiser, typed)
+            return typed
+
+        self.check("password", own, missing="Type your password again.")
 
     def finish(self) -> None:
         """Invalid, with every problem found, if there was one."""

@@ -37,6 +37,7 @@ class WebhookFields(BaseModel):
     url: str = ""
     events: list[str] = []
     is_personal: str = ""
+    password: str = ""
     about: str = ""
     description: str = ""
     id: UUID | None = None
@@ -71,8 +72,11 @@ def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
     return options
 
 
-def checked(form: forms.Form, fields: WebhookFields, lobby: Lobby) -> dict[str, Any]:
-    """What `webhooks.NewWebhook` takes, or Invalid with all that is wrong."""
+def checked(
+    form: forms.Form, fields: WebhookFields, organiser: Organiser, lobby: Lobby
+) -> dict[str, Any]:
+    """What `webhooks.NewWebhook` takes, or Invalid with all that is wrong. To send who signed takes
+    the organiser's password again, since that goes on when they have signed out."""
     address = partial(webhook_addresses.url, to_loopback=lobby.webhooks.to_loopback)
     values: dict[str, Any] = {
         "url": form.check("url", address, missing=_NO_URL),
@@ -81,6 +85,8 @@ def checked(form: forms.Form, fields: WebhookFields, lobby: Lobby) -> dict[str, 
         **_filter(fields.about),
     }
     form.check("events", partial(_events, fields.events), missing="Choose at least one event.")
+    if fields.is_personal:
+        form.check_password(organiser)
     form.finish()
     values["events"] = [WebhookEvent(event) for event in fields.events]
     return values

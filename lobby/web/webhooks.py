@@ -82,7 +82,7 @@ def create(
     endpoint_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": endpoint_id})
     try:
-        new = NewWebhook(**webhook_forms.checked(form, fields, lobby))
+        new = NewWebhook(**webhook_forms.checked(form, fields, organiser, lobby))
         # One connection at a time: `session` takes its own only afterwards.
         with lobby.database.write(is_public=False) as writing:
             to_loopback = lobby.webhooks.to_loopback
@@ -131,7 +131,8 @@ def save(
         webhooks.own(reading, webhook_id, organiser)
     form = forms.Form(fields.model_dump())
     try:
-        _change(lobby, webhook_id, organiser, webhook_forms.checked(form, fields, lobby))
+        values = webhook_forms.checked(form, fields, organiser, lobby)
+        _change(lobby, webhook_id, organiser, values)
     except Invalid as error:
         form.note(_about(error))
         view = webhooks.own(session, webhook_id, organiser)
