@@ -16,6 +16,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from browsing import chromium
+from commands import Cli
 from databases import ReusedDatabase
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
@@ -208,6 +209,37 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium, one for the tests of a file."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command over a folder that does not exist yet."""
+    return Cli(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def demonstration_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("demonstration") / "data"
+    done = Cli(folder)("demo")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture
+def demo(demonstration_folder: Path, cli: Cli) -> Cli:
+    """The command over a copy of the demonstration."""
+    shutil.copytree(demonstration_folder, cli.data)
+    return cli
+
+
+@pytest.fixture
+def on_postgres(postgres: str, tmp_path: Path) -> Cli:
+    """The command over an empty PostgreSQL database."""
+    name = f"cli_{uuid4().hex}"
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    url = postgres.replace("/postgres?", f"/{name}?")
+    return Cli(tmp_path / "data", {"LOBBY_DATABASE_URL": url, "LOBBY_SECRET_KEY": SECRET})
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from partnering import (
     bearer,
     secret,
 )
+from problems import assert_problem
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 from support import CAN_SIGN, PETITION, Clock
-from test_api import assert_problem
 
 from lobby.main import create_app
 from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from fastapi.testclient import TestClient
 from keys import Headers, key_for, others_key
+from problems import assert_problem
 from sqlmodel import func, select
 from support import CAN_SIGN, PETITION, Clock
-from test_api import assert_problem
 
 from lobby.api.schemas.signature import BulkAnswer
 from lobby.models import OutboxMessage, Scope, Signature, SignatureState

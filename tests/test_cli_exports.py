@@ -4,16 +4,14 @@ import json
 import subprocess
 from pathlib import Path
 
+from commands import COMMAND, Cli
 from exporting import csv_rows, file_of, its_letters, its_signatures, json_rows, spoil
 from sqlmodel import col, select
 from support import CAMPAIGN, PETITION
-from test_cli import COMMAND, Cli, cli, demo, demonstration_folder, on_postgres
 
 from lobby.models import Signature, SignatureState
 from lobby.services import campaigns, demonstration, tallies
 from lobby.services.export_lines import Form
-
-__all__ = ["cli", "demo", "demonstration_folder", "on_postgres"]  # fixtures
 
 
 def names_in(folder: Path) -> set[str]:

@@ -8,8 +8,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
+from keys import key_for
 from support import CAMPAIGN, CAN_SIGN, PETITION
-from test_api import key_for
 from test_limiting import shares
 from test_system import PUBLIC
 

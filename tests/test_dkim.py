@@ -12,6 +12,7 @@ from typing import Any
 import dkim  # type: ignore[import-untyped]  # dkimpy has no types
 import pytest
 from aiosmtpd.controller import Controller
+from commands import Cli
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -24,7 +25,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 from support import START, Clock
-from test_cli import Cli
 from test_delivery import Sink, deliver, sign, write_letter
 from test_hostile_mail import Input, cases, letter, received
 

@@ -12,13 +12,13 @@ from urllib.parse import quote, unquote
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from keys import key_for
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlmodel import col, select
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
-from test_api import key_for
 
 from lobby.api import hot_route, idempotency
 from lobby.api.hot_route import HotRoute

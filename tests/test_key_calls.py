@@ -8,8 +8,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from keys import Headers, key_for, logged, others_key, secret_of
 from partnering import PAPER, ROUTE, add_partner, bearer, partner_key, secret
+from problems import assert_problem
 from support import PETITION, Clock
-from test_api import assert_problem
 from test_api_keys import key_of, keys, revoke
 from test_system import api_routes
 

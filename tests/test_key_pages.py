@@ -22,10 +22,10 @@ from partnering import (
     bearer,
     secret,
 )
+from problems import assert_problem
 from sqlalchemy import inspect
 from sqlmodel import select
 from support import PETITION, Clock
-from test_api import assert_problem
 from test_api_keys import key_of, keys
 
 from lobby.models import PARTNER_SCOPES, Organiser, Scope

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 
 import pytest
 from fastapi.testclient import TestClient
+from keys import key_for
+from problems import assert_problem
 from sqlmodel import func, select
 from support import CAMPAIGN, CAN_SIGN, PETITION
-from test_api import assert_problem, key_for
 
 from lobby.main import create_app
 from lobby.models import Scope, Signature

@@ -27,10 +27,10 @@ from partnering import (
     secret,
     signed,
 )
+from problems import assert_problem
 from sqlalchemy import Engine, event
 from sqlmodel import col, select
 from support import CAN_SIGN, PETITION, Clock, token_in
-from test_api import assert_problem
 
 from lobby.models import Consent, Partner, Scope, Wording
 from lobby.services import partners, preferences, signature_states, supporters

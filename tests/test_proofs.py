@@ -13,8 +13,8 @@ from altcha import v1 as altcha
 from dialect import V2, person, petition_id
 from fastapi.testclient import TestClient
 from keys import key_for
+from problems import assert_problem
 from support import CAN_SIGN, PETITION
-from test_api import assert_problem
 
 from lobby.api.limiting import PROOF
 from lobby.main import create_app

@@ -7,10 +7,10 @@ from fastapi.testclient import TestClient
 from keys import OTHERS, add_campaign, key_for, others_key
 from pages import visible
 from partnering import PAPER, RADIO, add_partner, partner_key
+from problems import assert_problem
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 from support import CAMPAIGN, PETITION
-from test_api import assert_problem
 
 from lobby.models import CampaignStatus, Organisation, Partner, Scope
 from lobby.services import campaigns, demonstration, organisations, partners

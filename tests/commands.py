@@ -1,0 +1,115 @@
+"""The `lobby` command, as an operator runs it: a process of its own over a data folder."""
+
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lobby.services import demonstration
+from lobby.services.lobby import Lobby, open_lobby
+from lobby.settings import Settings
+
+COMMAND = Path(sys.executable).with_name("lobby")
+ORGANISATION = demonstration.about().organisation
+KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
+Done = subprocess.CompletedProcess[str]
+OF_IT = ("--organisation", ORGANISATION)
+
+
+@dataclass
+class Cli:
+    """The command over one data folder, with settings of its own and nobody else's."""
+
+    data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        return kept | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
+
+    def __call__(self, *arguments: str | Path, **settings: str) -> Done:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def refused(self, *arguments: str | Path, **settings: str) -> str:
+        """The sentence with which a command refuses."""
+        done = self(*arguments, **settings)
+        assert done.returncode == 1, done
+        assert done.stdout == ""
+        lines = done.stderr.strip().splitlines()
+        assert len(lines) == 1, done.stderr
+        return lines[0]
+
+    @contextmanager
+    def running(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
+        """A command that runs until it is told to stop."""
+        # In the background a shell has its programs, and theirs, ignore interrupts.
+        heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(
+            [COMMAND, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
+        )
+        signal.signal(signal.SIGINT, heeded)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @property
+    def database(self) -> Path:
+        return self.data / "lobby.db"
+
+    def sql(self, statement: str) -> list[Any]:
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            return connection.execute(statement).fetchall()
+
+    def counts(self) -> dict[str, int]:
+        """Rows of every table."""
+        names = [name for (name,) in self.sql("SELECT name FROM sqlite_master WHERE type='table'")]
+        return {name: self.sql(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection that waits for nobody."""
+        with closing(sqlite3.connect(self.database, timeout=0)) as connection:
+            connection.isolation_level = None
+            yield connection
+
+    @contextmanager
+    def lobby(self) -> Iterator[Lobby]:
+        """The same data, in this process."""
+        lobby = open_lobby(Settings(data_dir=self.data))
+        yield lobby
+        lobby.close()
+
+
+def until(
+    condition: Callable[[], bool], process: "subprocess.Popen[str]", *, pause: float = 0.02
+) -> None:
+    """Wait for something that a running command is about to do."""
+    end = time.monotonic() + 30
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(pause)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])

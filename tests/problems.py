@@ -1,0 +1,13 @@
+"""What every refusal of the JSON API looks like."""
+
+from typing import Any
+
+
+def assert_problem(response: Any, status: int, code: str, *fields: str) -> None:
+    assert response.status_code == status, response.text
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == status
+    assert body["code"] == code
+    assert {"type", "title", "detail"} <= body.keys()
+    assert {error["field"] for error in body.get("errors", [])} == set(fields)
