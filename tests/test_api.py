@@ -1,6 +1,5 @@
 """The JSON API as a whole, from outside."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -35,24 +34,6 @@ def test_every_answer_has_the_headers_of_safety(client: TestClient) -> None:
         assert headers["Referrer-Policy"] == "no-referrer"
         assert "default-src 'none'" in headers["Content-Security-Policy"]
         assert headers["X-Content-Type-Options"] == "nosniff"
-
-
-def test_petitions_that_are_made_at_once_get_a_number_each(
-    client: TestClient, lobby: Lobby
-) -> None:
-    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    slugs = [f"at-once-{number}" for number in range(8)]
-
-    def make(slug: str) -> Any:
-        body = {"slug": slug, "action": slug, "addressed_to": "Them"}
-        return client.post(f"/v1/campaigns/{CAMPAIGN}/petitions", json=body, headers=key)
-
-    with ThreadPoolExecutor(len(slugs)) as pool:
-        answers = list(pool.map(make, slugs))
-    assert [answer.status_code for answer in answers] == [201] * len(slugs)
-    numbers = {answer.json()["number"] for answer in answers}
-    assert len(numbers) == len(slugs)
-    assert_problem(make(slugs[0]), 409, "exists_already")
 
 
 def test_a_body_that_is_far_too_large_is_refused_early(client: TestClient) -> None:

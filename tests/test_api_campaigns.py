@@ -1,5 +1,8 @@
 """Campaigns and their petitions in the JSON API, from outside."""
 
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 from fastapi.testclient import TestClient
 from keys import key_for, others_key
@@ -121,3 +124,21 @@ def test_a_search_for_motions_needs_a_key_and_obeys_parliament(
         assert_problem(response, 503, "motions_api_limited")
         assert int(response.headers["Retry-After"]) >= 3100
     assert client.get("/v1/motions", headers=key).status_code == 422
+
+
+def test_petitions_that_are_made_at_once_get_a_number_each(
+    client: TestClient, lobby: Lobby
+) -> None:
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    slugs = [f"at-once-{number}" for number in range(8)]
+
+    def make(slug: str) -> Any:
+        body = {"slug": slug, "action": slug, "addressed_to": "Them"}
+        return client.post(f"/v1/campaigns/{CAMPAIGN}/petitions", json=body, headers=key)
+
+    with ThreadPoolExecutor(len(slugs)) as pool:
+        answers = list(pool.map(make, slugs))
+    assert [answer.status_code for answer in answers] == [201] * len(slugs)
+    numbers = {answer.json()["number"] for answer in answers}
+    assert len(numbers) == len(slugs)
+    assert_problem(make(slugs[0]), 409, "exists_already")

@@ -26,16 +26,6 @@ def commands() -> Iterator[list[str]]:
     return walk(typer.main.get_command(app), [])
 
 
-@pytest.fixture(scope="module")
-def copy(demonstration_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of the demonstration."""
-    file = tmp_path_factory.mktemp("backup") / "copy.db"
-    done = Cli(demonstration_folder)("backup", file)
-    assert (done.returncode, done.stdout) == (0, "")
-    assert str(file) in done.stderr
-    return file
-
-
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_every_command_explains_itself(path: list[str]) -> None:
     result = CliRunner().invoke(app, [*path, "--help"])
