@@ -15,6 +15,7 @@ from support import CAN_SIGN, PETITION, SECRET, SIGNED
 from typer.testing import CliRunner
 
 from lobby.cli import app
+from lobby.cli import signatures as cli_signatures
 from lobby.cli.signatures import SOME_REJECTED
 from lobby.models import (
     CampaignStatus,
@@ -38,6 +39,7 @@ from lobby.services import (
 from lobby.services.errors import Invalid, LobbyError
 from lobby.services.lobby import Lobby
 from lobby.services.signature_fields import country_of, moment_of
+from lobby.services.signature_imports import Summary
 from lobby.services.signatures import SignatureRequest
 
 STALL = "paper, Leeds stall, 3 May 2020"
@@ -345,6 +347,15 @@ def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lo
     mended = report.read_text(encoding="utf-8-sig").replace("'@ben", "ben@example.org")
     assert numbers(run(mended.replace("'=1+1", "Ben")))["recorded as confirmed"] == 1
     assert signature_of(lobby, "ben@example.org").comment.text == "- stop it"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_who_stops_before_a_batch_is_counted_is_told_that_it_may_be_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt), cli_signatures._telling_how_far(Summary()):
+        raise KeyboardInterrupt
+    assert "Stopped behind 0 rows. Run the same again" in capsys.readouterr().err
 
 
 def test_a_report_never_writes_over_a_file_and_is_refused_before_anything_is_written(

@@ -90,11 +90,11 @@ def _telling_how_far(summary: Summary) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if summary.read:
-            tell(
-                f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
-                "yellow",
-            )
+        # Also behind no row: a batch may be written and not counted yet.
+        tell(
+            f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
+            "yellow",
+        )
         raise
 
 
