@@ -689,6 +689,7 @@ def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
         "/v1/petitions/{slug}/signatures",
         "/v1/petitions/{slug}/signatures/bulk",
         "/v1/hooks",
+        "/v1/partners",
         "/v1/webhooks",
         "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
         "/v1/webhooks/{webhook_id}/secret",
