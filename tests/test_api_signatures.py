@@ -184,6 +184,15 @@ def test_signatures_are_read_page_by_page_with_a_link(client: TestClient, lobby:
     assert_problem(bad, 422, "cursor_invalid", "cursor")
 
 
+def test_a_link_to_the_next_page_takes_no_key_out_of_https(
+    client: TestClient, lobby: Lobby
+) -> None:
+    lobby.settings.base_url = "https://lobby.example.org"
+    key = key_for(lobby, Scope.SIGNATURES_READ)
+    told = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
+    assert told.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
+
+
 def test_what_changed_since_a_time_can_be_asked_for(
     client: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
 ) -> None:

@@ -29,6 +29,9 @@ class Page:
         cursor = self.cursor_behind(found)
         if cursor:
             url = request.url.include_query_params(cursor=cursor)
+            # A proxy may keep to itself that it was asked by https: no key is to follow by http.
+            if request.app.state.lobby.settings.base_url.startswith("https:"):
+                url = url.replace(scheme="https")
             response.headers["Link"] = f'<{url}>; rel="next"'
 
     def cursor_behind(self, found: list[UUID]) -> str | None:
