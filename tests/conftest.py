@@ -21,6 +21,7 @@ from databases import ReusedDatabase
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 from pydantic import SecretStr
+from receiver import Receiver, receiving
 from support import SECRET, Clock, Post, postcode_lookup_file
 
 from lobby import logs
@@ -209,6 +210,13 @@ def browser() -> Iterator[Browser]:
     """The system's Chromium, one for the tests of a file."""
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Somebody on loopback who is told of events."""
+    with receiving() as receiver:
+        yield receiver
 
 
 @pytest.fixture

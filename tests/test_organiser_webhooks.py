@@ -1,7 +1,6 @@
 """The pages of an organisation's webhooks: making, changing, testing and ending them by hand."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from keys import OTHERS, Headers, add_campaign, key_for, others_key
 from pages import sign_in, value_of, visible
-from receiver import Answer, Receiver, deliver, deliveries, endpoint_of, receiving, to_loopback
+from receiver import Answer, Receiver, deliver, deliveries, endpoint_of, to_loopback
 from sqlalchemy import event as sa_event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
@@ -42,12 +41,6 @@ SENT = WebhookEvent.LETTER_SENT.value
 URL = "https://hooks.example.org/in/5ecre7"
 PASSWORD = {"password": demonstration.PASSWORD}
 Page = Any
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
 
 
 @pytest.fixture

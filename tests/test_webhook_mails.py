@@ -1,6 +1,6 @@
 """Mails to organisers when a webhook stops by itself, or has failed for a day."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from email.message import EmailMessage
@@ -12,7 +12,7 @@ import pytest
 from fastapi.testclient import TestClient
 from keys import Headers, key_for, others_key
 from pages import sign_in
-from receiver import GO_ON, Answer, Receiver, deliver, endpoint_of, receiving, to_loopback
+from receiver import GO_ON, Answer, Receiver, deliver, endpoint_of, to_loopback
 from sqlmodel import col, select
 from support import Clock, Post, text_of
 from test_webhooks import ANNA, CONFIRMED, HOOKS, change, create, sign
@@ -36,12 +36,6 @@ Mails = Callable[[], list[EmailMessage]]
 SECRET = "5ecre7"
 SECOND = "bertha@campaign.example.org"
 BAD = Answer(500)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,6 @@ from receiver import (
     deliver,
     deliveries,
     endpoint_of,
-    receiving,
     to_loopback,
 )
 from sqlmodel import select
@@ -61,12 +60,6 @@ EVERY_EVENT = [event.value for event in webhooks.SUBSCRIBABLE]
 CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 URL = "https://hooks.example.org/lobby"
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN, updates=True)
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as found:
-        yield found
 
 
 @pytest.fixture

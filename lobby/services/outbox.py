@@ -53,6 +53,8 @@ _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
 # Why a message counts as accepted though no server said so.
 BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
+WAITING = (*_DUE, *NOT_ENDED)
+"""What became of it is open."""
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 

@@ -28,12 +28,6 @@ from lobby.services.webhook_glance import MOST_COUNTED
 
 KINDS = (MessageKind.WEBHOOK_STOPPED, MessageKind.WEBHOOK_FAILING)
 AT_MOST_EVERY = timedelta(days=1)
-_WAITING = (
-    MessageState.QUEUED,
-    MessageState.CLAIMED,
-    MessageState.DOT_PENDING,
-    MessageState.DEFERRED,
-)
 WHY = {
     DisabledReason.GONE: "It answered that it is gone for good (410).",
     DisabledReason.FAILING: "For three days no delivery got a good answer.",
@@ -60,7 +54,7 @@ def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now:
     is disabled then; while one waits there is no other.
     """
     kind, first = MessageKind.WEBHOOK_STOPPED, endpoints[0]
-    if not _exists(session, first, kind, col(OutboxMessage.state).in_(_WAITING)):
+    if not _exists(session, first, kind, col(OutboxMessage.state).in_(outbox.WAITING)):
         _queue(session, kind, first, now)
 
 
