@@ -21,14 +21,21 @@ from bench.filling import lobbies
 from lobby import logs
 from lobby.models import Keyring
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import campaigns, demonstration, signature_states, signatures, tallies
+from lobby.services import (
+    campaigns,
+    demonstration,
+    signature_states,
+    signatures,
+    tallies,
+    tally_counts,
+)
 from lobby.services.database import Database
 from lobby.services.lobby import utc_now
 from lobby.services.signatures import SignatureRequest
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "6000000"))
 READINGS, BATCHES, AT_ONCE = 31, 60, 64
-NOT_COUNTING = mock.patch.object(tallies, "add_signatures")
+NOT_COUNTING = mock.patch.object(tally_counts, "add_signatures")
 LIVE = (
     "SELECT constituency_code, count(*) FROM signature WHERE state = 'confirmed' "
     "GROUP BY constituency_code"

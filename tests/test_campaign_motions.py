@@ -31,6 +31,7 @@ from lobby.services import (
     campaign_views,
     campaigns,
     demonstration,
+    motion_sync,
     motions,
     organisations,
     parliament,
@@ -68,7 +69,7 @@ def hold(lobby: Lobby, motion_id: int, number: str, amends_id: int | None = None
     tabled = f"2026-06-{motion_id % 28 + 1:02}T00:00:00"
     answer = parliament.read_answer(told(motion_id, number, DateTabled=tabled), motion_id)
     with lobby.database.write() as session:
-        motions.apply_answer(session, answer, now=lobby.clock())
+        motion_sync.apply_answer(session, answer, now=lobby.clock())
         session.get_one(Motion, motion_id).amends_id = amends_id
 
 

@@ -34,7 +34,7 @@ from lobby.models import (
 from lobby.services import campaigns, demonstration, motions, official_http, organisations
 from lobby.services.errors import LobbyError, Unavailable
 from lobby.services.lobby import Lobby
-from lobby.services.motions import MotionSync
+from lobby.services.motion_sync import MotionSync
 
 ETAG = 'W/"abc-1"'
 MODIFIED = "Wed, 01 Jul 2026 09:00:00 GMT"

@@ -395,7 +395,7 @@ def test_the_speaker_holds_a_post_and_is_not_asked(house: Lobby, take_in: Import
     take_in(BEN | {"party": "Speaker"})
     found = seat(house, MANCHESTER)
     assert found.posts == {PostKind.SPEAKER}
-    eligibility = tallies.seat_eligibility(found, Standing.NOT_SIGNED)
+    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
     take_in(BEN, today=date(2026, 8, 1))
     assert seat(house, MANCHESTER, date(2026, 8, 1)).posts == frozenset()

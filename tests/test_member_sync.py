@@ -19,14 +19,7 @@ from sqlmodel import SQLModel, select
 from support import REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Constituency, Member, Membership, Post, PostKind
-from lobby.services import (
-    constituencies,
-    member_sync,
-    members,
-    official_http,
-    seats,
-    tallies,
-)
+from lobby.services import constituencies, member_sync, members, official_http, seats
 from lobby.services.errors import Conflict, Unavailable
 from lobby.services.lobby import Lobby
 from lobby.services.member_sync import MembersSync
@@ -371,7 +364,7 @@ def test_posts_begin_on_their_own_day(house: Lobby, sync: Sync) -> None:
         ("Minister of State (Home Office)", PostKind.MINISTER, date(2025, 9, 6), None)
     ]
     found = seat(house, ANNA)
-    eligibility = tallies.seat_eligibility(found, Standing.NOT_SIGNED)
+    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
 
 

@@ -38,10 +38,18 @@ from sqlmodel import SQLModel, select
 from support import CAMPAIGN, REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Member, Motion, MotionSignatory, MotionStatus
-from lobby.services import campaigns, motion_events, motions, official_http, parliament, tallies
+from lobby.services import (
+    campaigns,
+    motion_events,
+    motion_sync,
+    motions,
+    official_http,
+    parliament,
+    tallies,
+)
 from lobby.services.errors import Conflict, LobbyError, NotFound, Unavailable
 from lobby.services.lobby import Lobby
-from lobby.services.motions import MotionSync
+from lobby.services.motion_sync import MotionSync
 from lobby.services.standing import Role, Standing
 
 COMMAND = Path(sys.executable).with_name("lobby")
@@ -81,10 +89,10 @@ def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
     try:
         found = parliament.fetch_motion(client, motion_id)
         with lobby.database.write() as session:
-            return motions.apply_answer(session, found.answer, now=now)
+            return motion_sync.apply_answer(session, found.answer, now=now)
     except LobbyError as error:
         with lobby.database.write() as session:
-            motions.note_failure(session, motion_id, error, now=now)
+            motion_sync.note_failure(session, motion_id, error, now=now)
         raise
 
 

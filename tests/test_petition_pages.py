@@ -36,7 +36,7 @@ from lobby.models import CampaignStatus, SignatureState
 from lobby.services import (
     campaigns,
     demonstration,
-    motions,
+    motion_sync,
     organisations,
     petitions,
     signature_states,
@@ -85,7 +85,7 @@ def test_a_failed_sync_is_said_on_every_page_that_counts_names(
     with lobby.database.write() as session:
         motion = campaigns.motion_of(session, campaigns.public(session, CAMPAIGN).id)
         assert motion
-        motions.note_failure(session, motion.id, Unavailable("x", "x"), now=lobby.clock())
+        motion_sync.note_failure(session, motion.id, Unavailable("x", "x"), now=lobby.clock())
     for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", TALLY):
         assert "Warning:" in visible(client.get(path))
 

@@ -18,7 +18,7 @@ from lobby.services import (
     campaigns,
     constituencies,
     members,
-    motions,
+    motion_sync,
     organisations,
     parliament,
     postcode_import,
@@ -53,7 +53,7 @@ def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
     clock.now = now = TODAY
     seat_the_real_house(empty_lobby)
     with empty_lobby.database.write() as session:
-        motions.apply_answer(session, answer, now=now)
+        motion_sync.apply_answer(session, answer, now=now)
         organisation = organisations.create(session, name="A union", slug="a-union", now=now)
         campaigns.create(
             session,

@@ -19,7 +19,7 @@ from lobby.services import (
     jobs,
     letter_situations,
     motion_events,
-    motions,
+    motion_sync,
     official_apis,
     organisations,
     parliament,
@@ -262,7 +262,7 @@ def test_a_successor_is_linked_in_one_call_and_the_old_signatories_are_known(
     with lobby.database.write() as session:
         parliament_sessions.save(session, name="2027", starts_on=clock.now.date(), ends_on=None)
         answer = parliament.read_answer(json.dumps(told).encode(), 900153)
-        motions.apply_answer(session, answer, now=clock.now)
+        motion_sync.apply_answer(session, answer, now=clock.now)
         campaign = campaigns.public(session, CAMPAIGN)
         campaigns.update(session, campaign, values={}, motion_id=900153, now=clock.now)
     with lobby.database.read() as session:

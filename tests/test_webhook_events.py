@@ -38,6 +38,7 @@ from lobby.services import (
     demonstration,
     letter_answers,
     letter_states,
+    motion_sync,
     motions,
     organisations,
     parliament,
@@ -357,7 +358,7 @@ def apply(lobby: Lobby, answer: dict[str, Any]) -> None:
     content = json.dumps(answer).encode()
     parsed = parliament.read_saved(content, "a test")
     with lobby.database.write() as session:
-        motions.apply_answer(session, parsed, now=lobby.clock())
+        motion_sync.apply_answer(session, parsed, now=lobby.clock())
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """Asking Parliament for what a request names and we do not hold."""
 
-from lobby.services import motions, official_apis, parliament
+from lobby.services import motion_sync, motions, official_apis, parliament
 from lobby.services.errors import Invalid, NotFound
 from lobby.services.lobby import Lobby
 
@@ -18,4 +18,6 @@ def fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
     except NotFound as error:
         raise Invalid.field("motion_id", error.code, error.message) from error
     with lobby.database.write() as session:
-        motions.apply_answer(session, found.answer, validators=found.validators, now=lobby.clock())
+        motion_sync.apply_answer(
+            session, found.answer, validators=found.validators, now=lobby.clock()
+        )

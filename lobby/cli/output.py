@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from lobby.services import database as databases
 from lobby.services.errors import Invalid
 from lobby.services.lobby import Lobby, open_lobby
-from lobby.services.schedules import LONDON
+from lobby.services.times import LONDON
 from lobby.settings import Settings
 
 File = Annotated[Path, typer.Argument(help="The file to read.")]

@@ -13,7 +13,7 @@ from lobby.cli.output import opened, progress, tell
 from lobby.services import motions, official_apis, official_http, parliament, parliament_sessions
 from lobby.services.errors import LobbyError
 from lobby.services.lobby import Lobby
-from lobby.services.motions import MotionSync
+from lobby.services.motion_sync import MotionSync
 
 DAY = "%Y-%m-%d"
 MOST_PAST_MOTIONS = 200  # in one run, where nothing else is asked for: some four minutes

@@ -26,7 +26,7 @@ from lobby.models.api_key import LIVE_KEYS
 from lobby.models.base import new_id, table_of
 from lobby.services import partners, petitions, texts
 from lobby.services.errors import Conflict, Forbidden, Invalid, NotFound, Unauthenticated
-from lobby.services.schedules import LONDON
+from lobby.services.times import LONDON
 
 LONGEST_NAME = 120
 _KEY = re.compile(r"lobby_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")

@@ -20,7 +20,7 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import dead_addresses, letter_sketches, outbox, tallies
+from lobby.services import dead_addresses, letter_sketches, outbox, tally_counts
 from lobby.services.delivery_reports import DeliveryReport, Verdict
 
 _outbox = table_of(OutboxMessage)
@@ -89,7 +89,7 @@ def _return(
 ) -> None:
     """The office does not have the letter: it counts no more, and its writer is told."""
     if letter.state is LetterState.SENT:
-        tallies.remove_letter(
+        tally_counts.remove_letter(
             session, letter.campaign_id, letter.motion_id, letter.constituency_code
         )
     letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, report.said, now

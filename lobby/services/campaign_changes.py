@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlmodel import Session
 
-from lobby.models import Campaign
-from lobby.services import campaigns, post_room
+from lobby.models import Campaign, CampaignStatus
+from lobby.services import campaigns, letter_variants, post_room
 from lobby.services.pacing import Pace
 
 
@@ -21,10 +21,13 @@ def change(
 ) -> Campaign:
     """Change the given values only; other limits plan the letters that wait anew.
 
-    Conflict as `campaigns.update` says.
+    Conflict where it is to open and its letters leave some members out.
     """
     before = _limits(campaign)
+    opens = values.get("status") is CampaignStatus.OPEN is not campaign.status
     campaigns.update(session, campaign, values=values, motion_id=motion_id, now=now)
+    if opens:
+        letter_variants.require_complete(session, campaign, now=now)
     if _limits(campaign) != before:
         post_room.replan(session, campaign, pace=pace, now=now)
     return campaign

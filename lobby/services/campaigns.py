@@ -14,7 +14,7 @@ from lobby.models import (
     Motion,
     Organisation,
 )
-from lobby.services import campaign_motions, letter_variants
+from lobby.services import campaign_motions
 from lobby.services.errors import Invalid, NotFound
 from lobby.services.organisations import add_unique
 
@@ -48,16 +48,13 @@ def update(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values only. Conflict where one is to open whose letters leave some out."""
-    opens = values.get("status") is CampaignStatus.OPEN is not campaign.status
+    """Change the given values only."""
     campaign.sqlmodel_update(values)
     campaign.updated_at = now
     session.add(campaign)
     if motion_id is not None:
         campaign_motions.link(session, campaign, motion_id, now=now)
     session.flush()
-    if opens:
-        letter_variants.require_complete(session, campaign, now=now)
     return campaign
 
 

@@ -38,7 +38,7 @@ from lobby.services import (
     letter_states,
     letters,
     members,
-    motions,
+    motion_sync,
     organisations,
     parliament,
     petitions,
@@ -114,7 +114,7 @@ def _load_parliament(session: Session, now: datetime) -> None:
     members.import_csv(session, FOLDER / "members.csv", today=(now - timedelta(days=DAYS)).date())
     content = (FOLDER / "motion.json").read_bytes()
     motion_id = json.loads(content)["Response"]["Id"]
-    motions.apply_answer(session, parliament.read_answer(content, motion_id), now=now)
+    motion_sync.apply_answer(session, parliament.read_answer(content, motion_id), now=now)
 
 
 def _load_campaign(

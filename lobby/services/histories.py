@@ -13,8 +13,8 @@ from sqlmodel import Session, col, select
 from lobby.models import Campaign, Letter, LetterState, Petition, PetitionHour
 from lobby.services import campaigns, tally_events
 from lobby.services.errors import Invalid
-from lobby.services.schedules import LONDON
 from lobby.services.tally_events import TallyEvent, TallyEventKind
+from lobby.services.times import LONDON
 
 MOST_POINTS = 1000
 _STEPS = {

@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from lobby.models import Signature, SignatureState
 from lobby.models.base import table_of
-from lobby.services import signature_states, supporters, tallies, webhook_events
+from lobby.services import signature_states, supporters, tally_counts, webhook_events
 from lobby.services.signature_entries import Entry, as_imported, as_signed
 from lobby.services.webhook_events import SignatureFact
 
@@ -60,7 +60,7 @@ def count(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
     if not counted:
         return
     by_seat = ((entry.petition.id, entry.code) for entry in counted)
-    tallies.count_signatures(session, by_seat, now=now)
+    tally_counts.count_signatures(session, by_seat, now=now)
     facts = (
         SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
         for entry, signed_at in zip(

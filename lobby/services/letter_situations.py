@@ -20,15 +20,7 @@ from lobby.models import (
     MotionStatus,
 )
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import (
-    campaigns,
-    dead_addresses,
-    letter_facts,
-    letter_variants,
-    motions,
-    seats,
-    tallies,
-)
+from lobby.services import campaigns, dead_addresses, letter_facts, letter_variants, motions, seats
 from lobby.services.errors import Conflict, Invalid, NotFound
 from lobby.services.letter_facts import Background
 from lobby.services.seats import Seat
@@ -139,8 +131,8 @@ def of_seats(
     resolved = {}
     for seat in found:
         code = seat.constituency.code
-        position = tallies.seat_position(seat, positions)
-        eligibility = tallies.seat_eligibility(seat, position.standing)
+        position = seats.seat_position(seat, positions)
+        eligibility = seats.seat_eligibility(seat, position.standing)
         reader = letter_facts.reader_of(seat, position, eligibility, told[code])
         chosen = choose(variants, reader)
         reason = _reason_against(campaign, motion, seat, position.standing, chosen)

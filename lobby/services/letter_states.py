@@ -25,7 +25,7 @@ from lobby.services import (
     outbox,
     post_room,
     supporters,
-    tallies,
+    tally_counts,
     texts,
     webhook_events,
 )
@@ -180,7 +180,7 @@ def delivered(
     else:
         session.connection().execute(_NOT_SENT, its | {"ended": ended, "detail": detail})
     if is_sent:
-        tallies.add_letter(session, *counted)
+        tally_counts.add_letter(session, *counted)
         campaign_id, motion_id, code = counted
         fact = LetterFact(letter_id, campaign_id, motion_id, member_id, code)
         webhook_events.letters_sent(session, [(fact, now)], now=now)

@@ -13,7 +13,7 @@ from lobby.models.base import table_of
 from lobby.services import motions, seats, variant_texts
 from lobby.services.errors import Conflict, FieldError, Invalid
 from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Position, Standing, eligibility_of, position_of
+from lobby.services.standing import Position, Standing, position_of
 from lobby.services.variant_conditions import Conditions, Reader, Variant, choose
 from lobby.services.variant_texts import Texts
 
@@ -141,16 +141,12 @@ def _reader(seat: Seat, position: Position, *, signed_earlier: bool) -> Reader:
     party = seat.member.party if seat.member else None
     return Reader(
         position.standing,
-        _eligibility(seat, party, position.standing),
+        seats.seat_eligibility(seat, position.standing),
         position.role,
         party=party,
         nation=seat.constituency.nation,
         signed_earlier=signed_earlier,
     )
-
-
-def _eligibility(seat: Seat, party: str | None, standing: Standing) -> Eligibility:
-    return eligibility_of(party=party, posts=seat.posts, refuses=seat.refuses, standing=standing)
 
 
 def _cleaned(variant: Variant) -> tuple[Variant, list[FieldError]]:

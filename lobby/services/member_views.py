@@ -22,7 +22,7 @@ from lobby.models import (
     ParliamentSession,
     Post,
 )
-from lobby.services import member_replies, seats, tallies
+from lobby.services import member_replies, seats
 from lobby.services.errors import NotFound
 from lobby.services.member_replies import ReplyView, VerifiedReply
 from lobby.services.standing import Eligibility, Position, Standing, position_of
@@ -94,7 +94,7 @@ def of_member(
     return MemberView(
         member=member,
         constituency=seat.constituency if seat else None,
-        eligibility=tallies.seat_eligibility(seat, Standing.NOT_SIGNED) if seat else None,
+        eligibility=seats.seat_eligibility(seat, Standing.NOT_SIGNED) if seat else None,
         memberships=tuple(sat),
         posts=tuple((post, _holds(post, today)) for post in _posts(session, member_id)),
         motions=tuple(_motions(session, member_id, viewer)),

@@ -2,7 +2,7 @@
 
 from sqlmodel import Session
 
-from lobby.services import tallies
+from lobby.services import tally_counts
 from lobby.services.errors import Conflict
 from lobby.services.letter_situations import REASONS, Situation
 
@@ -11,4 +11,6 @@ def count(session: Session, found: Situation) -> None:
     """One more for the seat; of its writer nothing is kept. Conflict where nobody can write."""
     if found.reason is not None:
         raise Conflict(f"letter_{found.reason}", REASONS[found.reason])
-    tallies.add_opened(session, found.campaign.id, found.motion.id, found.seat.constituency.code)
+    tally_counts.add_opened(
+        session, found.campaign.id, found.motion.id, found.seat.constituency.code
+    )

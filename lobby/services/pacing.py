@@ -20,7 +20,7 @@ from lobby.models import Campaign
 from lobby.models.base import table_of
 from lobby.models.letter import LetterPace
 from lobby.services.database import increment
-from lobby.services.schedules import LONDON
+from lobby.services.times import LONDON
 
 ALL = 0  # the member id of places that are for all members
 HOUR = timedelta(hours=1)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from lobby.models import Consent, Partner, Signature, SignatureState, Supporter
 from lobby.models.base import RowId, new_ids, table_of
 from lobby.services import bulk_inserts, wordings
-from lobby.services.signature_entries import NamedPartner
+from lobby.services.partners import NamedPartner
 from lobby.services.supporters import NEWEST
 
 _consent, _partner = table_of(Consent), table_of(Partner)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,6 +20,15 @@ MOST_PUBLIC = 100
 _PAGES = frozenset({"new"})
 """Words that stand for something else where a slug stands in the addresses of organisers' pages."""
 _partner = table_of(Partner)
+
+
+class NamedPartner(NamedTuple):
+    """What is needed of a partner."""
+
+    id: UUID
+    organisation_id: UUID
+    slug: str
+    name: str
 
 
 def create(

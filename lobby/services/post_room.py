@@ -25,7 +25,7 @@ from lobby.services import (
     letter_sketches,
     outbox,
     pacing,
-    tallies,
+    tally_counts,
     webhook_events,
 )
 from lobby.services.errors import Conflict, NotFound
@@ -365,5 +365,5 @@ def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
         .values(state=MessageState.ACCEPTED, finished_at=now, detail=outbox.BY_HAND)
     )
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
-    tallies.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    tally_counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
     webhook_events.letters_sent(session, [(webhook_events.fact_of(letter), now)], now=now)

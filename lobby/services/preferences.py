@@ -14,7 +14,7 @@ from sqlmodel import Session
 from lobby.models import Organisation, Supporter
 from lobby.services import partner_consents, seat_watches, supporters, wordings
 from lobby.services.errors import NotFound
-from lobby.services.signature_entries import NamedPartner
+from lobby.services.partners import NamedPartner
 from lobby.services.supporters import Answer
 
 

@@ -1,9 +1,9 @@
 """When to ask Parliament again: pure rules."""
 
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
-LONDON = ZoneInfo("Europe/London")
+from lobby.services.times import LONDON
+
 WHILE_SITTING = timedelta(minutes=15)
 OTHERWISE = timedelta(hours=1)
 MEMBERS_AT = time(4, 0)  # when nobody waits for the Members API, and the day's news is in

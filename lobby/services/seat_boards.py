@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Session
 
 from lobby.models import Motion
-from lobby.services import campaigns, motions, petitions, seats, tallies
+from lobby.services import campaigns, motions, petitions, seats
 from lobby.services.seat_views import SeatView
 from lobby.services.standing import Standing
 
@@ -41,7 +41,7 @@ def of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> SeatBo
                 seat.constituency,
                 seat.member,
                 motion,
-                tallies.seat_position(seat, positions).standing is Standing.SIGNED,
+                seats.seat_position(seat, positions).standing is Standing.SIGNED,
             )
             for seat in house
         },

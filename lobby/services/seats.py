@@ -20,6 +20,7 @@ from lobby.models import (
 )
 from lobby.models.base import table_of
 from lobby.services import member_overrides
+from lobby.services.standing import Eligibility, Position, Standing, eligibility_of, position_of
 
 _seat_table, _held = table_of(Constituency), table_of(Membership)
 _TODAY = sa.bindparam("today", type_=sa.Date)
@@ -141,3 +142,19 @@ def _on(model: type[Membership] | type[Post], today: date) -> tuple[sa.ColumnEle
     """What holds on a day: begun, and not ended by it."""
     ends_on = col(model.ends_on)
     return (col(model.starts_on) <= today, sa.or_(ends_on.is_(None), ends_on > today))
+
+
+def seat_position(seat: Seat, positions: dict[int, Position]) -> Position:
+    """How today's member of a seat stands; a vacant seat has not signed."""
+    nothing = position_of(())
+    return positions.get(seat.member.id, nothing) if seat.member else nothing
+
+
+def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
+    """Whether today's member of a seat can sign."""
+    return eligibility_of(
+        party=seat.member.party if seat.member else None,
+        posts=seat.posts,
+        refuses=seat.refuses,
+        standing=standing,
+    )

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Keyring, Letter, LetterState, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import letter_receipts, outbox, post_room, tallies, webhook_events
+from lobby.services import letter_receipts, outbox, post_room, tally_counts, webhook_events
 from lobby.services.errors import Invalid
 from lobby.services.pacing import Pace
 from lobby.services.relay_logs import RelayLog
@@ -192,7 +192,7 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
         [{"letter": row.letter_id, "at": row.finished_at or now} for row in rows],
     )
     counts = Counter((row.campaign_id, row.motion_id, row.constituency_code) for row in rows)
-    tallies.add_letters(session, counts)
+    tally_counts.add_letters(session, counts)
     facts = [
         LetterFact(
             row.letter_id, row.campaign_id, row.motion_id, row.member_id, row.constituency_code

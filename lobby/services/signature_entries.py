@@ -11,6 +11,7 @@ from lobby.models import Private, SignatureState
 from lobby.services import supporters, texts
 from lobby.services.errors import Invalid, LobbyError
 from lobby.services.idempotency import Answer, Keyed
+from lobby.services.partners import NamedPartner
 
 HOME = "GB"
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
@@ -123,15 +124,6 @@ class OpenPetition:
 
     id: str
     organisation_id: UUID
-
-
-class NamedPartner(NamedTuple):
-    """What is needed of a partner."""
-
-    id: UUID
-    organisation_id: UUID
-    slug: str
-    name: str
 
 
 @dataclass(slots=True)

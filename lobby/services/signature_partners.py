@@ -14,7 +14,8 @@ from sqlmodel import Session
 from lobby.models import Partner
 from lobby.models.base import table_of
 from lobby.services.errors import Invalid
-from lobby.services.signature_entries import NamedPartner, SignatureRequest
+from lobby.services.partners import NamedPartner
+from lobby.services.signature_entries import SignatureRequest
 
 _partner = table_of(Partner)
 _NAMED = sa.select(

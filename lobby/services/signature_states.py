@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from lobby.models import Private, Signature, SignatureState, Supporter
 from lobby.models.base import table_of
-from lobby.services import seat_watches, supporters, tallies, webhook_events
+from lobby.services import seat_watches, supporters, tally_counts, webhook_events
 from lobby.services.errors import Conflict, Gone, LobbyError, NotFound
 from lobby.services.webhook_events import SignatureFact
 
@@ -81,7 +81,7 @@ def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list
     found = {signature.id: signature for signature in rows}
     counted = [found[signature_id] for signature_id in wanted if signature_id in new]
     if counted:
-        tallies.add_signatures(session, counted, now=now)
+        tally_counts.add_signatures(session, counted, now=now)
         _remember(session, counted)
         webhook_events.signatures_confirmed(session, map(_fact, counted), now=now)
     # Of imports that counted already, what was said here with them waited for this.
@@ -191,7 +191,7 @@ def _end(
     signature = get(session, signature_id)
     if was_counted:
         code = signature.constituency_code
-        tallies.remove_signature(session, signature.petition_id, code, now=now)
+        tally_counts.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
         is_disowned = state is SignatureState.REJECTED
         webhook_events.signature_withdrawn(

@@ -1,8 +1,9 @@
 """Times in words, by the clock in London: for mails and pages."""
 
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
-from lobby.services.schedules import LONDON
+LONDON = ZoneInfo("Europe/London")
 
 
 def moment(value: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from lobby.models import Campaign, LetterAct, Motion
-from lobby.services import campaigns, letter_facts, letter_texts, motions, seats, tallies
+from lobby.services import campaigns, letter_facts, letter_texts, motions, seats
 from lobby.services.errors import Conflict, NotFound
 from lobby.services.letter_texts import LetterFacts
 from lobby.services.letter_variants import built_in
@@ -74,7 +74,7 @@ def of_member(
     if seat is None:
         raise NotFound("member_unknown", f"No member {member_id} holds a seat today.")
     position = motions.position_of_member(session, motion.id, member_id)
-    eligibility = tallies.seat_eligibility(seat, position.standing)
+    eligibility = seats.seat_eligibility(seat, position.standing)
     told = letter_facts.background(session, campaign, motion, seat)
     reader = letter_facts.reader_of(seat, position, eligibility, told)
     facts = letter_facts.facts_of(campaign, motion, seat, told, locale=locale)

@@ -13,6 +13,7 @@ from lobby.services import (
     jobs,
     member_sync,
     members_api,
+    motion_sync,
     motions,
     official_apis,
     official_http,
@@ -24,7 +25,7 @@ from lobby.services.jobs import Lease
 from lobby.services.lobby import Lobby
 from lobby.services.member_sync import MembersSync
 from lobby.services.members_api import Progress
-from lobby.services.motions import MotionSync
+from lobby.services.motion_sync import MotionSync
 from lobby.services.official_http import Sleep
 from lobby.services.parliament import NO_VALIDATORS
 
@@ -105,7 +106,7 @@ def sync_motion(
     same; `sleep` waits before a fault that passes is met by asking again."""
     now = lobby.clock()
     with lobby.database.read() as session:
-        known = NO_VALIDATORS if again else motions.validators_of(session, motion_id)
+        known = NO_VALIDATORS if again else motion_sync.validators_of(session, motion_id)
     try:
         with lobby.asking(official_apis.MOTIONS):
             found = parliament.fetch_if_changed(
@@ -113,11 +114,13 @@ def sync_motion(
             )
         with lobby.database.write() as session:
             if found is None:
-                return motions.note_unchanged(session, motion_id, now=now)
-            return motions.apply_answer(session, found.answer, validators=found.validators, now=now)
+                return motion_sync.note_unchanged(session, motion_id, now=now)
+            return motion_sync.apply_answer(
+                session, found.answer, validators=found.validators, now=now
+            )
     except LobbyError as error:
         with lobby.database.write() as session:
-            motions.note_failure(session, motion_id, error, now=now)
+            motion_sync.note_failure(session, motion_id, error, now=now)
         raise
 
 
@@ -129,7 +132,7 @@ def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
         raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
     answer = parliament.read_saved(content, file.name)
     with lobby.database.write() as session:
-        return motions.apply_answer(session, answer, now=lobby.clock())
+        return motion_sync.apply_answer(session, answer, now=lobby.clock())
 
 
 def _lease(lobby: Lobby, name: str) -> Lease | None:
