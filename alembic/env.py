@@ -1,4 +1,5 @@
-"""Runs the numbered migrations on the connection that `services.database.migrate` hands over."""
+"""Runs the numbered migrations on the connection that `services.database.engine.migrate` hands
+over."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -33,19 +33,17 @@ from bench import servers
 from drills.postgres import postgres
 from lobby import collector, logs
 from lobby.models import Scope
-from lobby.services import (
-    api_keys,
-    database,
-    demonstration,
-    organisations,
-    postcode_import,
-    signatures,
-)
-from lobby.services.lobby import Lobby, open_lobby, utc_now
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby, open_lobby, utc_now
+from lobby.services.database import engine
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.postcodes import ons_import
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
 from lobby.settings import ROOT, Settings
 
-SLUG = demonstration.about().petition
+SLUG = invented_campaign.about().petition
 SECRET = "the secret of a bench in which everybody is invented"
 BULK = f"/v1/petitions/{SLUG}/signatures/bulk"
 LARGEST = 5000
@@ -203,7 +201,7 @@ class Subject:
 
     def _into(self, session: Any, requests: list[SignatureRequest]) -> None:
         lookup, keyring = self.lobby.postcodes.lookup, self.lobby.keyring
-        told = signatures.record(
+        told = recording.record(
             session, requests, postcodes=lookup, keyring=keyring, now=self.lobby.clock()
         )
         assert all(outcome.is_new for outcome in told)
@@ -243,12 +241,12 @@ def _subject(stack: ExitStack, folder: Path, name: str, url: str) -> Subject:
     settings = {"secret_key": SECRET} | ({"database_url": url} if url else {})
     lobby = open_lobby(Settings(data_dir=folder, **settings))  # type: ignore[arg-type] # texts for each
     stack.callback(lobby.close)
-    postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
-    database.migrate(lobby.database)
+    ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
+    engine.migrate(lobby.database)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        demonstration.load(session, postcodes=lookup, keyring=keyring, now=utc_now())
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=utc_now())
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         key = api_keys.create(
             session, organisation=owner, scopes=[Scope.SIGNATURES_WRITE], now=utc_now()
         )
@@ -259,7 +257,7 @@ def _subject(stack: ExitStack, folder: Path, name: str, url: str) -> Subject:
 
 
 def _postcodes() -> list[str]:
-    with demonstration.POSTCODES.open(encoding="utf-8", newline="") as stream:
+    with invented_campaign.POSTCODES.open(encoding="utf-8", newline="") as stream:
         return [row["pcds"] for row in csv.DictReader(stream)]
 
 

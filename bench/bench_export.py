@@ -30,16 +30,13 @@ from drills.postgres import fresh_database
 from lobby import logs
 from lobby.models import Petition, Private, Signature
 from lobby.models.base import table_of
-from lobby.services import (
-    demonstration,
-    exports,
-    petitions,
-    signature_exports,
-    signature_states,
-    wordings,
-)
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.campaigns import petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.signatures import signature_exports, signature_states
+from lobby.services.supporters import wordings
 from lobby.settings import Settings
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
@@ -252,7 +249,7 @@ def largest() -> int:
 
 def petition_of(lobby: Lobby) -> Petition:
     with lobby.database.read() as session:
-        return petitions.public(session, demonstration.about().petition)
+        return petitions.public(session, invented_campaign.about().petition)
 
 
 def analyse(lobby: Lobby) -> None:
@@ -267,7 +264,7 @@ def analyse(lobby: Lobby) -> None:
 def fill(session: Session, lobby: Lobby, kind: str) -> None:
     """Made by the database; texts come from a pool, since sealing a million takes long."""
     connection = session.connection()
-    petition = petitions.public(session, demonstration.about().petition)
+    petition = petitions.public(session, invented_campaign.about().petition)
     owner = petition.organisation_id
     wording = wordings.updates_wordings(session, {owner}, now=lobby.clock())[owner]
     add_pool(connection, lobby, owner)

@@ -29,10 +29,10 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import table_of
-from lobby.services import mail
-from lobby.services.couriers import make_courier
-from lobby.services.lobby import Lobby, open_lobby, utc_now
-from lobby.services.mail import Envelope, Mail
+from lobby.services.assembly import Lobby, open_lobby, utc_now
+from lobby.services.mail import mail_builder
+from lobby.services.mail.couriers import make_courier
+from lobby.services.mail.mail_builder import Envelope, Mail
 
 _letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 ROUNDS = 7
@@ -136,7 +136,7 @@ def whole_worker(lobby: Lobby) -> float:
 def letter() -> Envelope:
     """A letter as the demonstration writes them."""
     body = "Dear Example,\n\n" + "Please look at this motion, and sign it if you can.\n" * 20
-    return mail.build(
+    return mail_builder.build(
         Mail(
             recipient="member@example.org",
             subject="A motion",

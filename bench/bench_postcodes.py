@@ -20,16 +20,16 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from lobby.services import postcode_file
-from lobby.services.postcode_import import import_postcodes
-from lobby.services.postcodes import CurrentDirectory, PostcodeDirectory
+from lobby.services.postcodes import file_format
+from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory
+from lobby.services.postcodes.ons_import import import_postcodes
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "postcodes" / "onspd_gb.csv.gz"
 ROUNDS = 9
 QUESTIONS = 40_000
-UNITS = postcode_file.UNITS
-PER_SECTOR = postcode_file.CELLS_PER_SECTOR
+UNITS = file_format.UNITS
+PER_SECTOR = file_format.CELLS_PER_SECTOR
 
 Pairs = list[tuple[str, int]]
 """Postcodes in normal form and in order, each with its cell (constituency and state)."""
@@ -46,7 +46,7 @@ class Grid:
     """The service's own: 400 cells a sector, found through a dict of sectors."""
 
     def __init__(self, path: Path) -> None:
-        contents = postcode_file.read(path)
+        contents = file_format.read(path)
         self.sectors, self.cells = contents.sectors, contents.cells
 
     @staticmethod
@@ -56,7 +56,7 @@ class Grid:
             if postcode[:-2] not in sectors:
                 sectors[postcode[:-2]] = array("H", bytes(2 * PER_SECTOR))
             sectors[postcode[:-2]][UNITS[postcode[-2:]]] = cell
-        postcode_file.write(path, [f"E{number:08}" for number in range(700)], sectors)
+        file_format.write(path, [f"E{number:08}" for number in range(700)], sectors)
 
     def find(self, postcode: str) -> int:
         start, unit = self.sectors.get(postcode[:-2]), UNITS.get(postcode[-2:])
@@ -207,12 +207,12 @@ def made_up_file(path: Path) -> None:
     for number, sector in enumerate(sectors):
         cells[sector] = array("H", bytes(2 * PER_SECTOR))
         for unit in chance.sample(range(PER_SECTOR), 160):
-            cells[sector][unit] = 2 * (postcode_file.FIRST_CONSTITUENCY + number * 632 // 10800)
-    postcode_file.write(path, [f"E{number:08}" for number in range(632)], cells)
+            cells[sector][unit] = 2 * (file_format.FIRST_CONSTITUENCY + number * 632 // 10800)
+    file_format.write(path, [f"E{number:08}" for number in range(632)], cells)
 
 
 def all_pairs(path: Path) -> Iterator[tuple[str, int]]:
-    contents = postcode_file.read(path)
+    contents = file_format.read(path)
     for sector, start in contents.sectors.items():
         cells = contents.cells[start : start + PER_SECTOR]
         for unit, cell in zip(UNITS, cells, strict=True):

@@ -17,9 +17,11 @@ from sqlmodel import Session
 
 from bench.filling import lobbies
 from lobby import logs
-from lobby.services import outbox, recounts, signature_states
-from lobby.services.database import Database
-from lobby.services.lobby import utc_now
+from lobby.services.assembly import utc_now
+from lobby.services.database.engine import Database
+from lobby.services.mail import outbox
+from lobby.services.operations import recounts
+from lobby.services.signatures import signature_states
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = 3

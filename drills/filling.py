@@ -16,16 +16,14 @@ from lobby.models import (
     OutboxMessage,
 )
 from lobby.models.base import new_id, table_of
-from lobby.services import (
-    database,
-    demonstration,
-    outbox,
-    postcode_import,
-    signatures,
-    supporters,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.database import engine
+from lobby.services.demonstration import invented_campaign
+from lobby.services.mail import outbox
+from lobby.services.postcodes import ons_import
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import supporters
 
 AT_ONCE = 1000
 _letter = table_of(Letter)
@@ -63,23 +61,23 @@ def ask_to_confirm(lobby: Lobby, people: int) -> None:
         session.connection().execute(sa.update(_outbox).values(state=MessageState.DROPPED))
     for start in range(0, people, AT_ONCE):
         numbers = range(start, min(start + AT_ONCE, people))
-        slug = demonstration.about().petition
+        slug = invented_campaign.about().petition
         requests = [
             SignatureRequest(slug, "Anna Example", f"drill{number}@example.org", "EH1 1YZ")
             for number in numbers
         ]
         with lobby.database.write() as session:
             lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
-            signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
+            recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
 
 
 def demonstrate(lobby: Lobby) -> None:
     """Give an empty database its schema, and load the demonstration."""
-    database.prepare(lobby.database)
-    postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+    engine.prepare(lobby.database)
+    ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
     with lobby.database.write() as session:
         lookup, now = lobby.postcodes.lookup, lobby.clock()
-        demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+        invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
 
 
 def _patterns(session: Session) -> tuple[list[dict[str, Any]], UUID]:

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 
 from lobby.models import Letter, LetterState, LetterTally, MessageKind, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import mail, settling
-from lobby.services.lobby import Lobby
-from lobby.services.relay_logs import RelayLog
-from lobby.services.settling import Settled, Span
+from lobby.services.assembly import Lobby
+from lobby.services.letters import uncertain
+from lobby.services.letters.uncertain import Settled, Span
+from lobby.services.mail import mail_builder
+from lobby.services.mail.relay_logs import RelayLog
 
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
 ENDS = {
@@ -80,14 +81,14 @@ def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> Settled:
     """
     span = Span(since, lobby.clock(), margin=timedelta(0))
     with lobby.database.read() as session:
-        asked = settling.question(session, span=span)
+        asked = uncertain.question(session, span=span)
     log = RelayLog(asked.wanted)
     for dot in dots:
         if dot.was_taken:
             log.read(dot.message_id.encode())
     with lobby.database.write() as session:
         pace, now = lobby.pace, lobby.clock()
-        return settling.settle(session, asked, log, pace=pace, keyring=lobby.keyring, now=now)
+        return uncertain.settle(session, asked, log, pace=pace, keyring=lobby.keyring, now=now)
 
 
 def compare(lobby: Lobby, dots: Iterable[Dot], settled: Iterable[Settled] = ()) -> Found:
@@ -130,7 +131,7 @@ def ends(lobby: Lobby) -> dict[str, str | None]:
         .join(_letter, _letter.c.id == _outbox.c.subject_id)
         .where(_outbox.c.kind == MessageKind.LETTER)
     )
-    domain = mail.domain_of(lobby.settings.mail_from)
+    domain = mail_builder.domain_of(lobby.settings.mail_from)
     with lobby.database.read() as session:
         rows = session.connection().execute(statement).all()
     return {f"<{row[0]}@{domain}>": ENDS.get((row[1], row[2])) for row in rows}

@@ -19,8 +19,8 @@ from drills.post_room import Crew, Drill, settings_of, sink
 from drills.postgres import fresh_database
 from lobby.models import MessageKind, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import mail
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.mail import mail_builder
 from lobby.settings import Settings
 
 MAILS, KILLS = 2000, 30
@@ -109,7 +109,7 @@ def states(lobby: Lobby) -> dict[str, MessageState]:
     statement = sa.select(_outbox.c.id, _outbox.c.state).where(
         _outbox.c.kind == MessageKind.CONFIRM_SIGNATURE, _outbox.c.state != MessageState.DROPPED
     )
-    domain = mail.domain_of(lobby.settings.mail_from)
+    domain = mail_builder.domain_of(lobby.settings.mail_from)
     with lobby.database.read() as session:
         rows = session.connection().execute(statement).all()
     return {f"<{row.id}@{domain}>": row.state for row in rows}

@@ -20,9 +20,9 @@ from drills import filling, ledger
 from drills.ledger import Found
 from lobby.models import MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services import outbox
-from lobby.services.lobby import Lobby, open_lobby
-from lobby.services.settling import Settled
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.letters.uncertain import Settled
+from lobby.services.mail import outbox
 from lobby.settings import ROOT, Settings
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200

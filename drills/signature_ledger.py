@@ -23,8 +23,12 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import demonstration, outbox, petitions, recounts, supporters
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.mail import outbox
+from lobby.services.operations import recounts
+from lobby.services.supporters import supporters
 
 _signature, _supporter, _outbox = table_of(Signature), table_of(Supporter), table_of(OutboxMessage)
 _tally, _hour, _petition = table_of(PetitionTally), table_of(PetitionHour), table_of(Petition)
@@ -201,7 +205,7 @@ class Ledger:
     def _told_otherwise(self, told: Callable[[str], Any]) -> int:
         """By how much the API differs from the rows: petition, campaign, and the campaign's tally,
         in sum and seat by seat."""
-        campaign = demonstration.about().campaign
+        campaign = invented_campaign.about().campaign
         seats = self._confirmed_by_seat()
         mine = sum(row.state is SignatureState.CONFIRMED for row in self._all())
         tally = told(f"/v1/campaigns/{campaign}/tally")

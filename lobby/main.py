@@ -31,14 +31,14 @@ from lobby.api.middleware import Guard, Watch
 from lobby.api.parliament_petitions import ParliamentAnswers
 from lobby.api.public_answers import PublicAnswers
 from lobby.api.routes import router as api_router
-from lobby.services import keyed_signatures, signature_states
-from lobby.services.database import check_schema
-from lobby.services.group_commit import GroupCommit
-from lobby.services.idempotency import InFlight
-from lobby.services.key_uses import KeyUses
-from lobby.services.lobby import Lobby, open_lobby
-from lobby.services.signature_states import Confirmed
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.database.engine import check_schema
+from lobby.services.keys.key_uses import KeyUses
+from lobby.services.signatures import keyed, signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.signatures.signature_states import Confirmed
+from lobby.services.traffic.group_commit import GroupCommit
+from lobby.services.traffic.idempotency import InFlight
 from lobby.settings import Settings
 from lobby.web import errors as web_errors
 from lobby.web.routes import router as web_router
@@ -142,7 +142,7 @@ def _recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outco
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
         with lobby.database.write(is_public=False) as session:
-            return keyed_signatures.record(
+            return keyed.record(
                 session,
                 requests,
                 postcodes=lobby.postcodes.lookup,

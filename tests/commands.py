@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lobby.services import demonstration
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.demonstration import invented_campaign
 from lobby.settings import Settings
 
 COMMAND = Path(sys.executable).with_name("lobby")
-ORGANISATION = demonstration.about().organisation
+ORGANISATION = invented_campaign.about().organisation
 KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}\n")
 Done = subprocess.CompletedProcess[str]
 OF_IT = ("--organisation", ORGANISATION)

@@ -26,8 +26,9 @@ from support import SECRET, Clock, Post, postcode_lookup_file
 
 from lobby import logs
 from lobby.main import create_app
-from lobby.services import database, demonstration
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.database import engine
+from lobby.services.demonstration import invented_campaign
 from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
@@ -82,11 +83,11 @@ def _load(settings: Settings, postcode_file: Path, *, with_demonstration: bool) 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(postcode_file, settings.postcode_file)
     lobby = open_lobby(settings, clock=Clock())
-    database.migrate(lobby.database)
+    engine.migrate(lobby.database)
     if with_demonstration:
         with lobby.database.write() as session:
             lookup, now = lobby.postcodes.lookup, lobby.clock()
-            demonstration.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+            invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
         Post(lobby).deliver()
     lobby.close()
 

@@ -7,8 +7,10 @@ from sqlmodel import select
 from support import CAN_SIGN, PETITION
 
 from lobby.models import ApiKey, Campaign, Partner, Petition, Scope
-from lobby.services import api_keys, demonstration, organisations, partners
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations, partners
 
 V2 = "/api/v2"
 TOKEN = "OSDI-API-Token"
@@ -22,7 +24,7 @@ def token_for(
 ) -> Headers:
     """A new key in the dialect's header; without scopes one that may only post."""
     with lobby.database.write() as session:
-        slug = organisation or demonstration.about().organisation
+        slug = organisation or invented_campaign.about().organisation
         owner = organisations.by_slug(session, slug)
         if partner and not session.exec(select(Partner).where(Partner.slug == partner)).first():
             partners.create(

@@ -7,8 +7,8 @@ from support import PETITION
 
 from lobby.models import Partner, Signature
 from lobby.models.base import new_id
-from lobby.services import petitions
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
 
 PARTNER = "nurses-together"
 THEIRS = "https://nurses.example.org"

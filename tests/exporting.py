@@ -16,19 +16,15 @@ from support import CAMPAIGN, CAN_SIGN, PETITION
 from lobby import logs
 from lobby.models import Keyring, Petition, Private, Signature, Supporter
 from lobby.models.base import new_id, table_of
-from lobby.services import (
-    campaigns,
-    exports,
-    letter_exports,
-    petitions,
-    signature_exports,
-    signatures,
-)
-from lobby.services.database import insert
-from lobby.services.export_lines import Form
-from lobby.services.exports import Chunk, Export
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.database.engine import insert
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.files.exports import Chunk, Export
+from lobby.services.letters import letter_exports
+from lobby.services.signatures import recording, signature_exports
+from lobby.services.signatures.recording import SignatureRequest
 
 Row = dict[str, Any]
 EMPTY = "nobody-signed"
@@ -81,7 +77,7 @@ def sign(lobby: Lobby, email: str, **values: Any) -> Signature:
         **({"petition_slug": PETITION, "name": "Anna", "postcode": CAN_SIGN} | values), email=email
     )
     with lobby.database.write() as session:
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session,
             [request],
             postcodes=lobby.postcodes.lookup,

@@ -8,8 +8,11 @@ from structlog.typing import EventDict
 
 from lobby import logs
 from lobby.models import CampaignStatus, Scope
-from lobby.services import api_keys, campaigns, demonstration, organisations
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
 
 Headers = dict[str, str]
 OTHERS = "others"
@@ -34,7 +37,7 @@ def secret_of(key: str) -> str:
 def key_for(lobby: Lobby, *scopes: Scope, organisation: str | None = None) -> Headers:
     """A new key of the demonstration's organisation, or of another."""
     with lobby.database.write() as session:
-        slug = organisation or demonstration.about().organisation
+        slug = organisation or invented_campaign.about().organisation
         owner = organisations.by_slug(session, slug)
         key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
@@ -57,7 +60,9 @@ def add_campaign(
 ) -> None:
     """A campaign of the demonstration's organisation, or of another."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, organisation or demonstration.about().organisation)
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
         campaigns.create(
             session,
             organisation_id=owner.id,

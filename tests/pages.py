@@ -15,12 +15,9 @@ from support import (
 )
 
 from lobby.models import CampaignStatus
-from lobby.services import (
-    campaigns,
-    demonstration,
-    petitions,
-)
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
 
 Deliver = Callable[[], list[EmailMessage]]
 Page = Any  # which library the test client answers with is its own affair
@@ -89,6 +86,6 @@ def close_campaign(lobby: Lobby, status: CampaignStatus) -> None:
         campaigns.update(session, campaign, values={"status": status}, now=lobby.clock())
 
 
-def sign_in(client: TestClient, password: str = demonstration.PASSWORD) -> Page:
-    data = {"email": demonstration.ORGANISER, "password": password}
+def sign_in(client: TestClient, password: str = invented_campaign.PASSWORD) -> Page:
+    data = {"email": invented_campaign.ORGANISER, "password": password}
     return client.post("/sign-in", data=data)

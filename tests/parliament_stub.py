@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
-from lobby.services import demonstration
+from lobby.services.demonstration import invented_campaign
 
 KNOWN = 900152  # the demonstration's motion
 MOTION = 70001
@@ -162,7 +162,7 @@ def without(part: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 FAILURE = envelope(None, Success=False, StatusCode=400, Errors=["Object reference not set."])
-DEMONSTRATION = (demonstration.FOLDER / "motion.json").read_bytes()
+DEMONSTRATION = (invented_campaign.FOLDER / "motion.json").read_bytes()
 
 
 def demonstration_with(**changes: Any) -> bytes:

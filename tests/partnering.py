@@ -8,18 +8,13 @@ from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN, PETITION
 
 from lobby.models import Partner, Scope, Signature
-from lobby.services import (
-    api_keys,
-    campaigns,
-    demonstration,
-    organisations,
-    partners,
-    petitions,
-    signature_states,
-    signatures,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations, partners
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
 
 PAPER, RADIO = "a-paper", "a-radio"
 NAMES = {PAPER: "A Paper", RADIO: "A Radio"}
@@ -30,7 +25,9 @@ ROUTE = f"/v1/petitions/{PETITION}/signatures"
 
 def add_partner(lobby: Lobby, slug: str = PAPER, *, organisation: str | None = None) -> Partner:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, organisation or demonstration.about().organisation)
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
         now = lobby.clock()
         return partners.create(session, organisation=owner, name=NAMES[slug], slug=slug, now=now)
 
@@ -38,7 +35,9 @@ def add_partner(lobby: Lobby, slug: str = PAPER, *, organisation: str | None = N
 def secret(lobby: Lobby, *scopes: Scope, organisation: str | None = None, **parts: Any) -> str:
     """A new key of the demonstration's organisation, or of another."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, organisation or demonstration.about().organisation)
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
         return api_keys.create(
             session, organisation=owner, scopes=list(scopes), now=lobby.clock(), **parts
         )
@@ -65,7 +64,7 @@ def record(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> Out
     """Anna signs, and has not confirmed it yet."""
     request = SignatureRequest(slug, "Anna Example", email, CAN_SIGN, **values)
     with lobby.database.write() as session:
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session,
             [request],
             postcodes=lobby.postcodes.lookup,

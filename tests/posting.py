@@ -13,7 +13,7 @@ from lobby.models import (
     MessageState,
     OutboxMessage,
 )
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 ENDS = {
     LetterState.QUEUED: MessageState.QUEUED,
@@ -54,7 +54,7 @@ def take_back(
     return letters_of(lobby)[place]
 
 
-def uncertain(lobby: Lobby, place: int, at: datetime) -> tuple[Letter, OutboxMessage]:
+def uncertain_letter(lobby: Lobby, place: int, at: datetime) -> tuple[Letter, OutboxMessage]:
     """The letter at a place, uncertain since an attempt that ended at a moment, after a minute."""
     attempt = {"claimed_at": at - timedelta(minutes=1), "finished_at": at}
     return take_back(lobby, place, LetterState.UNCERTAIN, message=attempt)

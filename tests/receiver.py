@@ -14,8 +14,8 @@ from sqlmodel import col, select
 
 from lobby import worker
 from lobby.models import WebhookDelivery, WebhookEndpoint
-from lobby.services.lobby import Lobby
-from lobby.services.webhook_http import WebhookSender
+from lobby.services.assembly import Lobby
+from lobby.services.webhooks.sender import WebhookSender
 
 GO_ON = threading.Event()  # nobody tells the worker to stop
 
@@ -128,7 +128,7 @@ def deliver(lobby: Lobby) -> int:
     return attempted
 
 
-def deliveries(lobby: Lobby) -> list[WebhookDelivery]:
+def deliveries_held(lobby: Lobby) -> list[WebhookDelivery]:
     with lobby.database.read() as session:
         return list(session.exec(select(WebhookDelivery).order_by(col(WebhookDelivery.id))))
 

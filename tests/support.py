@@ -14,8 +14,9 @@ import pytest
 from sqlmodel import SQLModel, select
 
 from lobby import worker
-from lobby.services import constituencies, demonstration, members
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.parliament import constituencies, members
 
 REAL_DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 SECRET = "a secret of the tests that is long enough to be one"
@@ -104,8 +105,8 @@ def token_in(message: EmailMessage, path: str) -> str:
 
 def postcode_lookup_file(folder: Path) -> Path:
     """The demonstration's postcode directory, built once a run."""
-    from lobby.services.postcode_import import import_postcodes
+    from lobby.services.postcodes.ons_import import import_postcodes
 
     target = folder / "postcodes.bin"
-    import_postcodes(demonstration.POSTCODES, target)
+    import_postcodes(invented_campaign.POSTCODES, target)
     return target

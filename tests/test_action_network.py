@@ -35,7 +35,7 @@ from lobby import logs
 from lobby.api.action_network import nothing_here
 from lobby.main import create_app
 from lobby.models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 Deliver = Callable[[], list[EmailMessage]]
 PRIVATE = ("people", "petitions", "tags", "advocacy_campaigns")

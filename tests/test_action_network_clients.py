@@ -20,7 +20,7 @@ from support import CAN_SIGN, SIGNED
 
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
 SCRIPTS = Path(__file__).parent / "clients"

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lobby.models import Scope
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 LEAVES = (
     st.none()

@@ -40,8 +40,8 @@ from lobby.models import (
     Tag,
     Tagging,
 )
-from lobby.services import api_keys
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.keys import api_keys
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 Deliver = Callable[[], list[EmailMessage]]

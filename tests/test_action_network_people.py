@@ -38,7 +38,7 @@ from lobby.models import (
     Tagging,
 )
 from lobby.models.base import new_id
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 Deliver = Callable[[], list[EmailMessage]]
 LETTERS = (*READS, Scope.LETTERS_READ, Scope.LETTERS_WRITERS)

@@ -13,8 +13,9 @@ from support import CAMPAIGN
 from test_action_network import assert_error
 
 from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, Scope
-from lobby.services import campaigns, texts
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common import texts
 
 WRITES = (Scope.ACTION_NETWORK, Scope.CAMPAIGNS_WRITE)
 PETITIONS = f"{V2}/petitions"

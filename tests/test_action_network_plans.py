@@ -13,19 +13,14 @@ from test_plans import (
 )
 
 from lobby.models import Signature, Supporter
-from lobby.services import (
-    introductions,
-    petitions,
-    signature_views,
-    supporter_views,
-    taggings,
-    tags,
-)
-from lobby.services.introductions import Facts
-from lobby.services.lobby import Lobby
-from lobby.services.signature_views import Whose
-from lobby.services.supporters import Address
-from lobby.services.time_windows import Slice
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.database.time_windows import Slice
+from lobby.services.signatures import signature_pages
+from lobby.services.signatures.signature_pages import Whose
+from lobby.services.supporters import introductions, supporter_pages, tags
+from lobby.services.supporters.introductions import Facts
+from lobby.services.supporters.supporters import Address
 
 PAGE = Slice(25, 26)
 
@@ -38,20 +33,20 @@ def some_supporter(session: Session, lobby: Lobby) -> Supporter:
 def read_signatures(session: Session, lobby: Lobby) -> None:
     """Of a petition, and of a person."""
     petition = petitions.public(session, PETITION)
-    signature_views.page(session, Whose(petition_id=petition.id), PAGE)
+    signature_pages.page(session, Whose(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
-    (found,) = signature_views.page(session, Whose(supporter_id=supporter.id), Slice(0, 26))
-    signature_views.get(session, found.id, Whose(petition_id=petition.id))
+    (found,) = signature_pages.page(session, Whose(supporter_id=supporter.id), Slice(0, 26))
+    signature_pages.get(session, found.id, Whose(petition_id=petition.id))
 
 
 def read_person(session: Session, lobby: Lobby) -> None:
     """By id, and by address."""
     supporter = some_supporter(session, lobby)
     owner = supporter.organisation_id
-    supporter_views.get(session, supporter.id, organisation_id=owner)
+    supporter_pages.get(session, supporter.id, organisation_id=owner)
     index = Address.of(owner, "anna@example.org", lobby.keyring).index
-    assert supporter_views.page(session, owner, PAGE, email_index=index) == []
-    assert len(supporter_views.page(session, owner, Slice(0, 26), email_index=index)) == 1
+    assert supporter_pages.page(session, owner, PAGE, email_index=index) == []
+    assert len(supporter_pages.page(session, owner, Slice(0, 26), email_index=index)) == 1
 
 
 def introduce(session: Session, lobby: Lobby) -> None:
@@ -67,9 +62,9 @@ def introduce(session: Session, lobby: Lobby) -> None:
         now=lobby.clock(),
     )
     tag = tags.create(session, organisation_id=owner, name="volunteer", now=lobby.clock())
-    taggings.add(session, [tag.id], person_id, now=lobby.clock())
-    (tagging,) = taggings.page(session, Slice(0, 26), supporter_id=person_id)
-    taggings.remove(session, tagging, now=lobby.clock())
+    tags.add_taggings(session, [tag.id], person_id, now=lobby.clock())
+    (tagging,) = tags.taggings_page(session, Slice(0, 26), supporter_id=person_id)
+    tags.remove_tagging(session, tagging, now=lobby.clock())
 
 
 @pytest.mark.usefixtures("another")

@@ -9,7 +9,7 @@ from problems import assert_problem
 from support import CAMPAIGN, PETITION
 
 from lobby.models import Scope
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 

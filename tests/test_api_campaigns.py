@@ -10,9 +10,9 @@ from problems import assert_problem
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 
 from lobby.models import Scope
-from lobby.services import official_apis
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Unavailable
-from lobby.services.lobby import Lobby
+from lobby.services.parliament.official import backoff
 
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 SIGN = f"/v1/petitions/{PETITION}/signatures"
@@ -115,7 +115,7 @@ def test_a_search_for_motions_needs_a_key_and_obeys_parliament(
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     with lobby.database.write() as session:
         limited = Unavailable("motions_api_limited", "Wait.", 3100)
-        official_apis.note_failed(session, "motions", limited, now=clock.now)
+        backoff.note_failed(session, "motions", limited, now=clock.now)
     unknown = {"slug": "x", "title": "X", "summary": "X", "motion_id": 77}
     for response in (
         client.get("/v1/motions?query=NHS", headers=key),

@@ -25,11 +25,13 @@ from support import CAN_SIGN, PETITION, Clock
 
 from lobby.main import create_app
 from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature
-from lobby.services import api_keys, demonstration, key_views, organisations
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
-from lobby.services.key_uses import KeyUses
-from lobby.services.key_views import KeyState
-from lobby.services.lobby import Lobby
+from lobby.services.keys import api_keys, key_views
+from lobby.services.keys.key_uses import KeyUses
+from lobby.services.keys.key_views import KeyState
+from lobby.services.organisations import organisations
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
 NAME = "the form of our site"
@@ -278,7 +280,7 @@ def test_keys_are_listed_without_their_secrets(lobby: Lobby, clock: Clock) -> No
     revoke(lobby, secret(lobby, Scope.SIGNATURES_WRITE, partner_slug=PAPER))
     secret(lobby, Scope.SIGNATURES_WRITE, partner_slug=PAPER, expires_at=end)
     with lobby.database.read() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         found = key_views.of_organisation(session, owner.id)
     assert [(each.key.name, each.partner, each.petitions) for each in found] == [
         (NAME, None, (PETITION,)),

@@ -13,7 +13,7 @@ from problems import assert_problem
 from support import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, text_of, token_in
 
 from lobby.models import Scope
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 ADDRESS = {"line1": "1 Example Street", "town": "Edinburgh", "postcode": CAN_SIGN}

@@ -25,24 +25,18 @@ from lobby.models import (
     Wording,
 )
 from lobby.models.base import new_id
-from lobby.services import (
-    campaigns,
-    dead_addresses,
-    idempotency,
-    keyed_signatures,
-    organisations,
-    outbox,
-    petitions,
-    recounts,
-    signature_states,
-    signatures,
-)
-from lobby.services.database import Database
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.database.engine import Database
 from lobby.services.errors import Conflict, Gone, Invalid, KeyInUse, NotFound
-from lobby.services.idempotency import Answer, Keyed
-from lobby.services.lobby import Lobby
-from lobby.services.signature_states import Confirmed
-from lobby.services.signatures import Import, Outcome, SignatureRequest
+from lobby.services.mail import dead_addresses, outbox
+from lobby.services.operations import recounts
+from lobby.services.organisations import organisations
+from lobby.services.signatures import keyed, recording, signature_states
+from lobby.services.signatures.recording import Import, Outcome, SignatureRequest
+from lobby.services.signatures.signature_states import Confirmed
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Keyed
 
 PAPER = Import("paper, Leeds stall, 3 May 2026")
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
@@ -64,7 +58,7 @@ def person(number: int, **parts: object) -> SignatureRequest:
 
 
 def recorded(session: Session, lobby: Lobby, requests: Sequence[SignatureRequest]) -> list[Outcome]:
-    return signatures.record(
+    return recording.record(
         session,
         requests,
         postcodes=lobby.postcodes.lookup,
@@ -360,7 +354,7 @@ def _told(outcome: Outcome) -> Answer:
 def recorded_once(
     session: Session, lobby: Lobby, requests: Sequence[SignatureRequest]
 ) -> list[Outcome]:
-    return keyed_signatures.record(
+    return keyed.record(
         session,
         requests,
         postcodes=lobby.postcodes.lookup,

@@ -36,11 +36,14 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services import bounces, checks, dead_addresses, delivery_reports, signatures
-from lobby.services.bounces import Applied
-from lobby.services.couriers import SmtpCourier
-from lobby.services.database import Database
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.database.engine import Database
+from lobby.services.delivery import bounces
+from lobby.services.delivery.bounces import Applied
+from lobby.services.mail import dead_addresses, delivery_reports
+from lobby.services.mail.couriers import SmtpCourier
+from lobby.services.operations import checks
+from lobby.services.signatures import recording
 from lobby.settings import Settings
 from lobby.worker import bounces as reader
 
@@ -510,12 +513,12 @@ def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signat
 
             sa.event.listen(engine, "before_cursor_execute", note)
             requests = [
-                signatures.SignatureRequest(
+                recording.SignatureRequest(
                     PETITION, "Anna Example", f"person{number}@example.org", CAN_SIGN
                 )
                 for number in range(people)
             ]
-            signatures.record(
+            recording.record(
                 session,
                 requests,
                 postcodes=lobby.postcodes.lookup,

@@ -8,13 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from browsing import MARKS, PHONE, served
 from playwright.sync_api import Browser, Page
-from posting import uncertain
+from posting import uncertain_letter
 from support import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from test_worked_examples import example
 
 from lobby.models import PARTNER_SCOPES
-from lobby.services import api_keys, demonstration, organisations, partners
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations, partners
 
 pytestmark = MARKS
 
@@ -78,15 +80,15 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
 
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in")
-    page.get_by_label("E-mail address").fill(demonstration.ORGANISER)
-    page.get_by_label("Password").fill(demonstration.PASSWORD)
+    page.get_by_label("E-mail address").fill(invented_campaign.ORGANISER)
+    page.get_by_label("Password").fill(invented_campaign.PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
 def test_an_organiser_looks_after_the_post_on_a_phone_without_scripts(
     page: Page, address: str, lobby: Lobby
 ) -> None:
-    letter, _ = uncertain(lobby, 0, lobby.clock())
+    letter, _ = uncertain_letter(lobby, 0, lobby.clock())
     sign_in(page, address)
     page.get_by_role("link", name="Post", exact=True).click()
     page.get_by_role("button", name="Pause the post").click()
@@ -124,7 +126,7 @@ def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_wi
     page.get_by_role("link", name="Make a key for A Paper").click()
     page.get_by_label("Name", exact=True).fill("their form")
     page.get_by_label("signatures:write").check()
-    page.get_by_label("Your password").fill(demonstration.PASSWORD)
+    page.get_by_label("Your password").fill(invented_campaign.PASSWORD)
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_label("Key", exact=True).input_value()
     assert key.startswith("lobby_")
@@ -141,7 +143,7 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
 ) -> None:
     host = "https://a-very-long-name-of-a-site." + "b" * 50 + ".example.org"
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partners.create(
             session,
             organisation=owner,
@@ -186,7 +188,7 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
 def test_the_post_of_a_campaign_does_not_scroll_sideways(
     browser: Browser, address: str, lobby: Lobby
 ) -> None:
-    letter, _ = uncertain(lobby, 0, lobby.clock())
+    letter, _ = uncertain_letter(lobby, 0, lobby.clock())
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     sign_in(page, address)

@@ -15,8 +15,10 @@ from support import CAN_SIGN, PETITION, Clock
 
 from lobby.api.schemas.signature import BulkAnswer
 from lobby.models import OutboxMessage, Scope, Signature, SignatureState
-from lobby.services import petitions, recounts, signature_states
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.operations import recounts
+from lobby.services.signatures import signature_states
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"email": "ben@example.org"}

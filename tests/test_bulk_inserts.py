@@ -15,10 +15,9 @@ from sqlmodel import AutoString, SQLModel
 from lobby.models import Private
 from lobby.models.base import UtcDateTime, choice, new_ids
 from lobby.models.private import PrivateText
-from lobby.services.bulk_inserts import BLOCK, insert_columns
-from lobby.services.bulk_lookups import BulkLookup
-from lobby.services.database import insert, insert_ignore
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.database.bulk import BLOCK, BulkLookup, insert_columns
+from lobby.services.database.engine import insert, insert_ignore
 
 
 class Colour(StrEnum):

@@ -25,30 +25,27 @@ from lobby.models import (
     MotionStatus,
     Scope,
 )
-from lobby.services import (
-    api_keys,
-    campaign_motions,
-    campaign_views,
-    campaigns,
-    demonstration,
-    motion_sync,
-    motions,
-    organisations,
-    parliament,
-)
-from lobby.services.campaign_motions import MotionRole
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaign_motions, campaigns
+from lobby.services.campaigns.campaign_motions import MotionRole
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import motions_api
+from lobby.services.parliament_sync import motion_sync
+from lobby.services.views import campaign_views
 
 KNOWN = 900152  # the demonstration's current motion
 SUCCESSOR, OLD, AMENDMENT, STRANGE = 900301, 900200, 900153, 900999
 MOTIONS = f"/v1/campaigns/{CAMPAIGN}/motions"
-ANSWER = json.loads((demonstration.FOLDER / "motion.json").read_bytes())
+ANSWER = json.loads((invented_campaign.FOLDER / "motion.json").read_bytes())
 Key = dict[str, str]
 
 
 def key_for(lobby: Lobby, *scopes: Scope, slug: str = "") -> Key:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, slug or demonstration.about().organisation)
+        owner = organisations.by_slug(session, slug or invented_campaign.about().organisation)
         key = api_keys.create(session, organisation=owner, scopes=list(scopes), now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}
 
@@ -67,7 +64,7 @@ def told(motion_id: int, number: str, **changes: Any) -> bytes:
 def hold(lobby: Lobby, motion_id: int, number: str, amends_id: int | None = None) -> None:
     """A motion that we know already, tabled on a day that follows from its id."""
     tabled = f"2026-06-{motion_id % 28 + 1:02}T00:00:00"
-    answer = parliament.read_answer(told(motion_id, number, DateTabled=tabled), motion_id)
+    answer = motions_api.read_answer(told(motion_id, number, DateTabled=tabled), motion_id)
     with lobby.database.write() as session:
         motion_sync.apply_answer(session, answer, now=lobby.clock())
         session.get_one(Motion, motion_id).amends_id = amends_id

@@ -14,7 +14,8 @@ from typer.testing import CliRunner
 
 from lobby.cli import app
 from lobby.models import Member
-from lobby.services import dead_addresses, demonstration
+from lobby.services.demonstration import invented_campaign
+from lobby.services.mail import dead_addresses
 
 
 def commands() -> Iterator[list[str]]:
@@ -44,11 +45,15 @@ def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
     before, secret = demo.counts(), (demo.data / "secret_key").read_text()
     done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
     assert (done.returncode, done.stderr) == (0, "")
-    for told in ("127.0.0.1:8123/campaigns/", demonstration.ORGANISER, demonstration.PASSWORD):
+    for told in (
+        "127.0.0.1:8123/campaigns/",
+        invented_campaign.ORGANISER,
+        invented_campaign.PASSWORD,
+    ):
         assert told in done.stdout
     assert demo.counts() == before
     assert (demo.data / "secret_key").read_text() == secret
-    assert before["signature"] == demonstration.SIGNATURES
+    assert before["signature"] == invented_campaign.SIGNATURES
 
 
 def test_the_check_finds_no_trouble_in_the_demonstration(demo: Cli) -> None:

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from commands import Cli, free_port, until
 
-from lobby.services import demonstration
+from lobby.services.demonstration import invented_campaign
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_a_damaged_database_can_be_replaced_by_its_backup(demo: Cli, copy: Path)
 
 def test_a_restore_makes_a_database_where_there_is_none(cli: Cli, copy: Path) -> None:
     assert cli("restore", copy).returncode == 0
-    assert cli.counts()["signature"] == demonstration.SIGNATURES
+    assert cli.counts()["signature"] == invented_campaign.SIGNATURES
 
 
 def test_a_backup_is_made_beside_a_server_and_a_restore_is_not(demo: Cli, tmp_path: Path) -> None:

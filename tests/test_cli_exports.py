@@ -10,8 +10,10 @@ from sqlmodel import col, select
 from support import CAMPAIGN, PETITION
 
 from lobby.models import Signature, SignatureState
-from lobby.services import campaigns, demonstration, tallies
-from lobby.services.export_lines import Form
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
+from lobby.services.files.export_lines import Form
+from lobby.services.tallies import seat_table
 
 
 def names_in(folder: Path) -> set[str]:
@@ -25,11 +27,11 @@ def test_signatures_go_into_a_file_that_only_its_owner_reads(demo: Cli, tmp_path
     assert file.stat().st_mode & 0o777 == 0o600
     with demo.lobby() as lobby:
         assert file.read_bytes() == file_of(lobby, its_signatures(lobby))
-    assert done.stderr.strip().endswith(f"{demonstration.SIGNATURES} rows.")
+    assert done.stderr.strip().endswith(f"{invented_campaign.SIGNATURES} rows.")
     noted = next(line for line in done.stderr.splitlines() if line.startswith("{"))
     entry = json.loads(noted)
     assert (entry["by"], entry["petition"]) == ("command", PETITION)
-    assert (entry["rows"], entry["whole"]) == (demonstration.SIGNATURES, True)
+    assert (entry["rows"], entry["whole"]) == (invented_campaign.SIGNATURES, True)
     assert "example.org" not in done.stderr
 
 
@@ -64,7 +66,7 @@ def test_the_tally_is_exported_a_line_a_seat(demo: Cli, tmp_path: Path) -> None:
     assert sum(int(row["signatures"]) for row in rows) == sum(line["signatures"] for line in lines)
     with demo.lobby() as lobby, lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        tally = tallies.of_campaign(session, campaign, now=lobby.clock())
+        tally = seat_table.of_campaign(session, campaign, now=lobby.clock())
     assert [row["constituency_code"] for row in rows] == [
         row.constituency.code for row in tally.rows
     ]
@@ -134,5 +136,5 @@ def test_exports_work_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:
     done = on_postgres("export", "signatures", PETITION, file, "--format", "jsonl")
     assert done.returncode == 0, done.stderr
     rows = json_rows(file.read_bytes())
-    assert len(rows) == demonstration.SIGNATURES
+    assert len(rows) == invented_campaign.SIGNATURES
     assert all("@example.org" in row["email"] for row in rows)

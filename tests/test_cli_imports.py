@@ -10,7 +10,7 @@ import pytest
 from commands import Cli, until
 from support import PETITION
 
-from lobby.services import demonstration
+from lobby.services.demonstration import invented_campaign
 
 PAPER = ("--petition", PETITION, "--provenance", "paper, Leeds stall, 3 May 2020")
 
@@ -32,7 +32,7 @@ def _holds_more_than(before: int, writer: sqlite3.Connection) -> bool:
 
 
 def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
-    folder = demonstration.FOLDER
+    folder = invented_campaign.FOLDER
     assert cli("import", "constituencies", folder / "constituencies.csv").stdout == (
         "14 constituencies.\n"
     )
@@ -68,7 +68,7 @@ def test_a_bad_file_is_named_in_one_line_whatever_it_is_called(
 def test_an_import_that_fails_leaves_the_rows_of_before(demo: Cli, tmp_path: Path) -> None:
     before = demo.counts()
     file = tmp_path / "members.csv"
-    rows = (demonstration.FOLDER / "members.csv").read_text(encoding="utf-8")
+    rows = (invented_campaign.FOLDER / "members.csv").read_text(encoding="utf-8")
     file.write_text(rows.replace("900013", "many"), encoding="utf-8", newline="")
     assert demo.refused("import", "members", file) == (
         "members.csv, line 9: member_id 'many' is not a number."

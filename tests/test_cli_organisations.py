@@ -6,7 +6,9 @@ from keys import secret_of
 from support import PETITION
 
 from lobby.models import Scope
-from lobby.services import api_keys, demonstration, organisations
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
 
 REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "a slug that is taken": (
@@ -18,8 +20,8 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
         "There is no organisation 'nobody'.",
     ),
     "an organiser who is there": (
-        ("organiser", "create", demonstration.ORGANISER, *OF_IT),
-        f"There is an organiser {demonstration.ORGANISER} already.",
+        ("organiser", "create", invented_campaign.ORGANISER, *OF_IT),
+        f"There is an organiser {invented_campaign.ORGANISER} already.",
     ),
     "a scope that is unknown": (
         ("key", "create", *OF_IT, "--scope", "tallies:read", "--scope", "everything"),

@@ -6,7 +6,8 @@ import pytest
 from fastapi.testclient import TestClient
 from support import CAMPAIGN, CAN_SIGN
 
-from lobby.services.compose import (
+from lobby.services.errors import Invalid
+from lobby.services.letters.drafting.compose_links import (
     LONGEST_MAILTO,
     LONGEST_PAGE,
     PASTE,
@@ -14,8 +15,7 @@ from lobby.services.compose import (
     Via,
     compose_links,
 )
-from lobby.services.errors import Invalid
-from lobby.services.text_templates import Text
+from lobby.services.mail.text_templates import Text
 
 TO = "morag.ferncastle@example.org"
 TEXT = Text("Motion 152 & more: 50% + 1?", "Dear Morag,\n\nOne & two = three + 100%.\nŵ – done")

@@ -31,10 +31,14 @@ from lobby.models import (
     MotionStatus,
     Organisation,
 )
-from lobby.services import campaigns, demonstration, motions, official_http, organisations
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import LobbyError, Unavailable
-from lobby.services.lobby import Lobby
-from lobby.services.motion_sync import MotionSync
+from lobby.services.organisations import organisations
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import http
+from lobby.services.parliament_sync.motion_sync import MotionSync
 
 ETAG = 'W/"abc-1"'
 MODIFIED = "Wed, 01 Jul 2026 09:00:00 GMT"
@@ -52,7 +56,7 @@ def api() -> Iterator[Parliament]:
 @pytest.fixture
 def asking(lobby: Lobby, api: Parliament) -> Iterator[Lobby]:
     """The lobby, whose Parliament is on loopback."""
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         yield replace(lobby, motions_api=client)
 
 
@@ -265,7 +269,7 @@ def test_amendments_of_an_open_campaign_are_followed(sync: Sync, lobby: Lobby) -
             campaign_id=campaign.id, motion_id=MOTION, is_current=False, linked_at=START
         )
         session.add(link)
-        owner: Organisation = organisations.by_slug(session, demonstration.about().organisation)
+        owner: Organisation = organisations.by_slug(session, invented_campaign.about().organisation)
         owner.is_demonstration = False
         session.add(owner)
         assert motions.followed_ids(session) == [KNOWN], "an earlier motion is not"

@@ -10,10 +10,11 @@ from support import CAN_SIGN, PETITION
 
 from lobby.models import Member
 from lobby.models.base import table_of
-from lobby.services import petitions, signatures
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
 
 _member = table_of(Member)
 
@@ -22,7 +23,7 @@ def confirmed(lobby: Lobby, client: TestClient, number: int, postcode: str = CAN
     """The answer to somebody who signs and confirms."""
     request = SignatureRequest(PETITION, f"Anna {number}", f"a{number}@example.org", postcode)
     with lobby.database.write(is_public=False) as session:
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session,
             [request],
             postcodes=lobby.postcodes.lookup,

@@ -15,7 +15,7 @@ from test_system import ANY_KEY, api_routes
 
 from drills.contract import Service, ask, serving
 from lobby.api.description import EXAMPLES, SCHEME, TAGS, examples
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"

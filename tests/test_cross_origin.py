@@ -16,7 +16,7 @@ from test_system import PUBLIC
 from lobby.api import cross_origin
 from lobby.api.limiting import PROOF
 from lobby.models import Scope
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 THEIRS = {"Origin": "https://partner.example"}
 SIGN = f"/v1/petitions/{PETITION}/signatures"

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobby.services import csv_records
-from lobby.services.csv_records import LONGEST_LINE, MOST_LINES, Record
 from lobby.services.errors import Invalid
+from lobby.services.files import csv_reading
+from lobby.services.files.csv_reading import LONGEST_LINE, MOST_LINES, Record
 
 Read = Callable[..., list[Record]]
 HEADER = "name,email,postcode\n"
@@ -20,7 +20,7 @@ def read(tmp_path: Path) -> Read:
     def found(content: str | bytes, **told: str) -> list[Record]:
         file = tmp_path / "people.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with csv_records.opened(file, **told) as records:
+        with csv_reading.opened(file, **told) as records:
             return list(records)
 
     return found
@@ -120,9 +120,9 @@ def test_an_encoding_that_is_none_is_refused(read: Read, encoding: str) -> None:
 
 def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"There is no file nowhere\.csv"):  # noqa: SIM117
-        with csv_records.opened(tmp_path / "nowhere.csv"):
+        with csv_reading.opened(tmp_path / "nowhere.csv"):
             pass
-    with pytest.raises(Invalid, match="cannot be read"), csv_records.opened(tmp_path):
+    with pytest.raises(Invalid, match="cannot be read"), csv_reading.opened(tmp_path):
         pass
 
 

@@ -28,23 +28,19 @@ from lobby.models import (
     MotionSignatory,
     OutboxMessage,
 )
-from lobby.services import (
-    campaigns,
-    letter_situations,
-    letter_states,
-    letters,
-    mail,
-    outbox,
-    signatures,
-    tallies,
-)
-from lobby.services.couriers import Delivery, FileCourier, SmtpCourier, make_courier
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Conflict, Invalid
-from lobby.services.letters import NewLetter
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope as OurEnvelope
-from lobby.services.mail import Mail
-from lobby.services.signatures import SignatureRequest
+from lobby.services.letters import intake, letter_states
+from lobby.services.letters.drafting import situations
+from lobby.services.letters.intake import NewLetter
+from lobby.services.mail import mail_builder, outbox
+from lobby.services.mail.couriers import Delivery, FileCourier, SmtpCourier, make_courier
+from lobby.services.mail.mail_builder import Envelope as OurEnvelope
+from lobby.services.mail.mail_builder import Mail
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.tallies import seat_table
 
 MakeLobby = Callable[..., Lobby]
 BODY = "Dear MP,\n\nPlease sign.\n.\n..dots\nand a very long line: " + "word " * 300
@@ -114,20 +110,20 @@ def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
     request = SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        signatures.record(session, [request], postcodes=lookup, keyring=keyring, now=lobby.clock())
+        recording.record(session, [request], postcodes=lookup, keyring=keyring, now=lobby.clock())
 
 
 def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = BODY) -> Letter:
     """A letter, confirmed and queued; the mail that asks to confirm it is not left to be sent."""
     now = lobby.clock()
-    address = letters.Address("1 Example Street", "Anytown", postcode)
+    address = intake.Address("1 Example Street", "Anytown", postcode)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", body)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letter_situations.of_postcode(
+        found = situations.of_postcode(
             session, campaign, lobby.postcodes.lookup(postcode), keyring=lobby.keyring, now=now
         )
-        letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
         return letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
 
 
@@ -154,7 +150,7 @@ def state_of(lobby: Lobby, letter: Letter) -> LetterState:
 def sent_letters(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        return tallies.of_campaign(session, campaign, now=lobby.clock()).letters_sent
+        return seat_table.of_campaign(session, campaign, now=lobby.clock()).letters_sent
 
 
 def deliver(lobby: Lobby) -> None:
@@ -411,14 +407,14 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     first = write_letter(lobby)
     deliver(lobby)
     now = lobby.clock()
-    address = letters.Address("1 Example Street", "Anytown", CAN_SIGN)
+    address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "Again", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letter_situations.of_postcode(
+        found = situations.of_postcode(
             session, campaign, lobby.postcodes.lookup(CAN_SIGN), keyring=lobby.keyring, now=now
         )
-        again = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        again = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
     assert again != first.id
     with lobby.database.read() as session:
         assert session.get(Letter, again) is None
@@ -430,15 +426,15 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
     now = lobby.clock()
     ids = []
     for subject in ("First", "Second"):
-        address = letters.Address("1 Example Street", "Anytown", CAN_SIGN)
+        address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
         new = NewLetter("Anna Example", "anna@example.org", address, subject, BODY, updates=True)
         with lobby.database.write() as session:
             campaign = campaigns.public(session, CAMPAIGN)
             lookup = lobby.postcodes.lookup(CAN_SIGN)
-            found = letter_situations.of_postcode(
+            found = situations.of_postcode(
                 session, campaign, lookup, keyring=lobby.keyring, now=now
             )
-            ids.append(letters.take_in(session, found, new, keyring=lobby.keyring, now=now))
+            ids.append(intake.take_in(session, found, new, keyring=lobby.keyring, now=now))
     with lobby.database.read() as session:
         assert session.get(Letter, ids[0]) is None
         assert session.get_one(Letter, ids[1]).subject.text == "Second"
@@ -466,7 +462,7 @@ def test_no_text_becomes_a_header_or_a_recipient(name: str, subject: str, addres
         message_id="<1@lobby.example.org>",
     )
     try:
-        message = mail.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+        message = mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
     except (Invalid, ValueError):
         return
     parsed = BytesParser(policy=default).parsebytes(message.content)

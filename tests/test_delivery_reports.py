@@ -21,9 +21,9 @@ from returned import (
 from support import SECRET
 
 from lobby.models import Keyring
-from lobby.services import delivery_reports, mail_answers
-from lobby.services.bounce_addresses import BounceAddress
-from lobby.services.delivery_reports import DeliveryReport, Verdict
+from lobby.services.mail import delivery_reports, smtp_answers
+from lobby.services.mail.bounce_addresses import BounceAddress
+from lobby.services.mail.delivery_reports import DeliveryReport, Verdict
 
 ADDRESS = f"bounces@{OURS}"
 BOUNCES = BounceAddress(ADDRESS, Keyring([SECRET]))
@@ -195,7 +195,7 @@ def test_nothing_of_the_letter_gets_into_the_words(writer: Writer) -> None:
     ],
 )
 def test_addresses_are_taken_out_of_words(text: str, shown: str) -> None:
-    assert mail_answers.words(text) == shown
+    assert smtp_answers.words(text) == shown
 
 
 # ---- what nobody foresaw

@@ -28,11 +28,11 @@ from support import START, Clock
 from test_delivery import Sink, deliver, sign, write_letter
 from test_hostile_mail import Input, cases, letter, received
 
-from lobby.services import dkim_signing, mail
-from lobby.services.couriers import make_courier
-from lobby.services.dkim_signing import HEADERS, DkimSigner
+from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby, open_lobby
+from lobby.services.mail import dkim_signer, mail_builder
+from lobby.services.mail.couriers import make_courier
+from lobby.services.mail.dkim_signer import HEADERS, DkimSigner
 from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
@@ -159,8 +159,8 @@ def a_letter(signer: DkimSigner) -> bytes:
         "mp@example.org",
         "Act",
     )
-    built = mail.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
-    return mail.sealed(built, signer=signer).content
+    built = mail_builder.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+    return mail_builder.sealed(built, signer=signer).content
 
 
 @pytest.mark.parametrize(
@@ -207,10 +207,10 @@ def test_hostile_texts_are_signed_and_verified_too() -> None:
     for number, given in cases():
         signer = signers[number % 2]
         try:
-            built = mail.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+            built = mail_builder.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
         except Invalid:
             continue
-        content = received(mail.sealed(built, signer=signer).content)
+        content = received(mail_builder.sealed(built, signer=signer).content)
         assert is_verified(content, signer)
         verified += 1
         if verified == 400:
@@ -277,7 +277,7 @@ def test_a_key_that_cannot_sign_is_told_at_the_start(tmp_path: Path, name: str) 
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(Invalid) as refused:
-        dkim_signing.load(file, selector="lobby1", domain=DOMAIN, clock=Clock())
+        dkim_signer.load(file, selector="lobby1", domain=DOMAIN, clock=Clock())
     assert refused.value.message.startswith(f"LOBBY_DKIM_KEY: {file}")
     assert refused.value.message.endswith(said) or said in refused.value.message
 

@@ -15,7 +15,7 @@ from drills.ledger import Dot
 from drills.post_room import Drill, run, settings_of, sink
 from lobby.models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
 from lobby.models.base import table_of
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 from lobby.settings import Settings
 
 LETTERS, KILLS = 200, 4

@@ -17,12 +17,13 @@ from support import CAMPAIGN, PETITION, token_in
 
 from lobby.main import create_app
 from lobby.models import CampaignStatus, Partner
-from lobby.services import organisations, petitions
-from lobby.services.embeds import Place
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
 from lobby.services.errors import Unavailable
-from lobby.services.group_commit import GroupCommit
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.organisations import organisations
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import GroupCommit
+from lobby.services.views.embeds import Place
 from lobby.settings import Settings, is_origin
 
 SIGN = f"{EMBED}/sign"

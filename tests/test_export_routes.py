@@ -40,9 +40,11 @@ from lobby.models import (
     Signature,
     SignatureState,
 )
-from lobby.services import demonstration, exports, organisations
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.organisations import organisations
 
 SIGNATURES = f"/v1/petitions/{PETITION}/signatures"
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
@@ -112,7 +114,7 @@ def test_a_petition_that_nobody_signed_is_a_header_or_nothing(
 def test_a_file_is_packed_where_the_client_can_unpack_it(client: TestClient, key: Headers) -> None:
     answer = client.get(f"{SIGNATURES}.csv", headers=key | {"Accept-Encoding": "gzip"})
     assert answer.headers["Content-Encoding"] == "gzip"
-    assert len(csv_rows(answer.content)) == demonstration.SIGNATURES
+    assert len(csv_rows(answer.content)) == invented_campaign.SIGNATURES
 
 
 def test_only_to_ask_for_the_head_reads_no_signatures(client: TestClient, key: Headers) -> None:
@@ -264,7 +266,7 @@ def test_every_file_is_noted_by_key_and_not_by_whom_it_tells_of(
         client.get(f"{SIGNATURES}.jsonl?personal=false", headers=key)
         client.get(f"{LETTERS}.csv?bodies=true&state=held", headers=key)
     common = {"by": f"key {prefix}", "whole": True, "event": "export", "log_level": "info"}
-    count = demonstration.SIGNATURES
+    count = invented_campaign.SIGNATURES
     signatures = common | {"of": "signatures", "petition": PETITION, "rows": count}
     letters = common | {"of": "letters", "campaign": CAMPAIGN, "rows": 0}
     assert noted == [
@@ -359,7 +361,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
     assert first.startswith(b"id,state,")
     (entry,) = noted
     assert not entry["whole"]
-    assert 0 < entry["rows"] < demonstration.SIGNATURES + MANY
+    assert 0 < entry["rows"] < invented_campaign.SIGNATURES + MANY
 
 
 def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port: int) -> None:
@@ -372,7 +374,7 @@ def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port:
     assert json.loads(first)["state"]
     (entry,) = noted
     assert not entry["whole"]
-    assert entry["rows"] < demonstration.SIGNATURES + 5 * MANY
+    assert entry["rows"] < invented_campaign.SIGNATURES + 5 * MANY
 
 
 def test_others_are_served_while_a_file_goes_out(
@@ -390,4 +392,4 @@ def test_others_are_served_while_a_file_goes_out(
         assert client.post(SIGNATURES, json=anna).status_code == 201
         assert client.get("/livez").status_code == 200
         rest = sum(1 for _ in lines)
-    assert rest == demonstration.SIGNATURES + 5 * MANY  # and Anna
+    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna

@@ -35,21 +35,17 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.services import (
-    demonstration,
-    exports,
-    letters,
-    organisations,
-    partners,
-    petitions,
-    preferences,
-    signature_exports,
-    signature_states,
-)
-from lobby.services.csv_text import FORMULA_STARTS, csv_cell, csv_text
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Invalid, Unavailable
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby
+from lobby.services.files import exports
+from lobby.services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_text
+from lobby.services.files.export_lines import Form
+from lobby.services.letters import intake
+from lobby.services.organisations import organisations, partners
+from lobby.services.signatures import signature_exports, signature_states
+from lobby.services.supporters import preferences
 
 PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")
@@ -77,7 +73,7 @@ def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> N
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here')
     told = json_rows(file_of(lobby, its_signatures(lobby), Form.JSONL))
     kept = all_signatures(lobby)
-    assert len(told) == len(kept) == demonstration.SIGNATURES + 1
+    assert len(told) == len(kept) == invented_campaign.SIGNATURES + 1
     for row, (signature, supporter) in zip(told, kept, strict=True):
         assert row["id"] == str(signature.id)
         assert row["state"] == signature.state.value
@@ -108,7 +104,7 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
     rows = csv_rows(file_of(lobby, export))
     assert rows == told
     assert tuple(rows[0]) == export.names
-    assert len(rows) > demonstration.SIGNATURES
+    assert len(rows) > invented_campaign.SIGNATURES
 
 
 @pytest.mark.parametrize("form", Form)
@@ -125,7 +121,7 @@ def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: Form) ->
 
 def test_lines_of_csv_end_as_they_should(lobby: Lobby) -> None:
     content = file_of(lobby, its_signatures(lobby))
-    assert content.count(b"\r\n") == content.count(b"\n") == demonstration.SIGNATURES + 1
+    assert content.count(b"\r\n") == content.count(b"\n") == invented_campaign.SIGNATURES + 1
 
 
 def test_times_are_in_utc_to_the_second(lobby: Lobby) -> None:
@@ -144,7 +140,7 @@ def test_times_are_in_utc_to_the_second(lobby: Lobby) -> None:
 def test_the_partner_is_named_whose_site_it_came_from(lobby: Lobby) -> None:
     signature = sign(lobby, "anna@example.org")
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partner: Partner = partners.create(
             session, organisation=owner, name="Them", slug="them", now=lobby.clock()
         )
@@ -303,7 +299,7 @@ def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
     parts = exports.chunks(
         lobby.database, its_signatures(lobby), Form.CSV, keyring=lobby.keyring, size=100
     )
-    assert [next(parts).rows for _ in range(demonstration.SIGNATURES // 100)] == [100, 100, 100]
+    assert [next(parts).rows for _ in range(invented_campaign.SIGNATURES // 100)] == [100, 100, 100]
     with pytest.raises(Unavailable) as refusal:
         next(parts)
     assert refusal.value.code == "personal_data_sealed"
@@ -317,10 +313,10 @@ def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
 def test_pages_of_any_size_make_the_same_file(lobby: Lobby, form: Form, is_personal: bool) -> None:
     export = its_signatures(lobby, is_personal=is_personal)
     whole = file_of(lobby, export, form)
-    for size in (1, 7, 90, demonstration.SIGNATURES, 1000):
+    for size in (1, 7, 90, invented_campaign.SIGNATURES, 1000):
         parts = parts_of(lobby, export, form, size=size)
         assert b"".join(part.content for part in parts) == whole
-        assert sum(part.rows for part in parts) == demonstration.SIGNATURES
+        assert sum(part.rows for part in parts) == invented_campaign.SIGNATURES
         assert all(part.content.endswith(b"\n") for part in parts if part.rows)
         assert all(part.rows == size for part, _ in pairwise(parts))
 
@@ -377,7 +373,7 @@ def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
         emails = {each.id: each.email.text for each in session.exec(select(Supporter))}
     assert len(told) == len(kept) > 2
     for row, letter in zip(told, kept, strict=True):
-        home = letters.address_of(letter)
+        home = intake.address_of(letter)
         assert (row["id"], row["state"]) == (str(letter.id), letter.state.value)
         assert (row["name"], row["email"]) == (letter.name.text, emails[letter.supporter_id])
         assert (row["address"], row["postcode"]) == (f"{home.line1}, {home.town}", home.postcode)

@@ -8,9 +8,12 @@ from pages import sign_in, visible
 from support import Clock
 
 from lobby.models import OfficialApi
-from lobby.services import checks, demonstration, freshness, organisations
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Unavailable
-from lobby.services.lobby import Lobby
+from lobby.services.operations import checks
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import freshness
 
 
 def fails(lobby: Lobby, name: str, code: str = "failed", seconds: int = 60) -> None:
@@ -25,7 +28,7 @@ def told(lobby: Lobby) -> list[str]:
 def follow(lobby: Lobby) -> None:
     """The demonstration as though it were real, so that its motion is followed."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         session.add(owner.sqlmodel_update({"is_demonstration": False}))
 
 

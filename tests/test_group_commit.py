@@ -13,8 +13,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from support import CAN_SIGN, PETITION
 
 from lobby.services.errors import Unavailable
-from lobby.services.group_commit import LARGEST_BATCH, GroupCommit
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import LARGEST_BATCH, GroupCommit
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 

@@ -11,9 +11,10 @@ from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 
 from lobby.models import MemberOverride, PetitionHour
-from lobby.services import database, signature_states, signatures
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.database import engine
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
 
 HISTORY = f"/v1/campaigns/{CAMPAIGN}/tally/history"
 
@@ -64,7 +65,7 @@ def test_a_signature_and_its_withdrawal_stand_in_their_hours(
     request = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        outcome = signatures.record(
+        outcome = recording.record(
             session, [request], postcodes=lookup, keyring=keyring, now=clock.now
         )[0]
         assert outcome.signature_id is not None
@@ -110,8 +111,8 @@ def test_the_migration_counts_what_was_confirmed_before_it(lobby: Lobby) -> None
             return {row.hour: row.change for row in session.exec(select(PetitionHour))}
 
     before = hours()
-    database.migrate(lobby.database, "0002")
-    database.migrate(lobby.database)
+    engine.migrate(lobby.database, "0002")
+    engine.migrate(lobby.database)
     assert hours() == before
     assert sum(before.values()) == 360
     assert all(hour.tzinfo is UTC and hour.minute == 0 for hour in before)
@@ -123,10 +124,10 @@ def test_reading_a_history_never_scans_signatures(client: TestClient, lobby: Lob
     def note(_c: Any, _u: Any, statement: str, *_: Any) -> None:
         seen.append(statement)
 
-    engine = lobby.database._reader
-    sa.event.listen(engine, "before_cursor_execute", note)
+    reading_engine = lobby.database._reader
+    sa.event.listen(reading_engine, "before_cursor_execute", note)
     history(client)
-    sa.event.remove(engine, "before_cursor_execute", note)
+    sa.event.remove(reading_engine, "before_cursor_execute", note)
     assert seen
     assert not [statement for statement in seen if "FROM signature" in statement]
 

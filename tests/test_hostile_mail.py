@@ -33,12 +33,14 @@ from test_delivery import Sink
 from lobby import worker
 from lobby.main import create_app
 from lobby.models import Campaign, Letter, Member, Scope
-from lobby.services import mail, organisations, text_templates, texts
-from lobby.services.couriers import _stuffed, make_courier
+from lobby.services.assembly import Lobby
+from lobby.services.common import texts
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope, Mail
-from lobby.services.tokens import Purpose
+from lobby.services.mail import mail_builder, text_templates
+from lobby.services.mail.couriers import _stuffed, make_courier
+from lobby.services.mail.mail_builder import Envelope, Mail
+from lobby.services.organisations import organisations
 
 MakeLobby = Callable[..., Lobby]
 INPUTS = 10_000
@@ -212,7 +214,7 @@ def by_the_rules(given: Input) -> Input:
 
 
 def letter(given: Input) -> Mail:
-    """As `messages` makes a letter to an MP."""
+    """As `delivery.rendering` makes a letter to an MP."""
     return Mail(
         recipient=given.member,
         sender_name=given.name,
@@ -226,11 +228,12 @@ def letter(given: Input) -> Mail:
 
 
 def confirmation(given: Input) -> Mail:
-    """As `messages` asks to confirm a signature, with the petition's action in its subject."""
+    """As `delivery.rendering` asks to confirm a signature, with the petition's action in its
+    subject."""
     values = {"name": given.name, "action": given.action, "organisation": given.organisation}
     links = {"confirm_link": "x", "disown_link": "y", "withdraw_link": "z"}
     links |= {"has_vacant_seat": "", "letter_link": "z"}
-    text = text_templates.render("mails/confirm_signature.txt", values | links)
+    text = text_templates.render("confirm_signature.txt", values | links)
     return Mail(
         recipient=given.email,
         sender_name=texts.fit_for_header(given.organisation),
@@ -242,7 +245,7 @@ def confirmation(given: Input) -> Mail:
 
 
 def sent(wanted: Mail) -> Envelope:
-    return mail.sealed(mail.build(wanted, mail_from=f"Lobby <{OWN}>", now=START))
+    return mail_builder.sealed(mail_builder.build(wanted, mail_from=f"Lobby <{OWN}>", now=START))
 
 
 def received(content: bytes) -> bytes:

@@ -25,11 +25,11 @@ from lobby.api.hot_route import HotRoute
 from lobby.main import create_app
 from lobby.models import Consent, Signature
 from lobby.models import Scope as KeyScope
-from lobby.services import petitions
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
 from lobby.services.errors import Unavailable
-from lobby.services.group_commit import GroupCommit
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import GroupCommit
 
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 SIGN = f"/v1/petitions/{PETITION}/signatures"

@@ -38,11 +38,12 @@ from lobby.models import (
     Scope,
     Signature,
 )
-from lobby.services import api_keys, idempotency
-from lobby.services.database import Database
+from lobby.services.assembly import Lobby
+from lobby.services.database.engine import Database
 from lobby.services.errors import Invalid, KeyInUse
-from lobby.services.idempotency import Answer, Attempt, InFlight
-from lobby.services.lobby import Lobby
+from lobby.services.keys import api_keys
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt, InFlight
 from lobby.worker.idempotency import AT_ONCE
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
@@ -539,7 +540,7 @@ class Work:
     slugs: list[str] = field(default_factory=list)
 
     def once(self, attempt: Attempt, *, crashes_at_the_end: bool = False) -> Answer:
-        from lobby.services import campaigns
+        from lobby.services.campaigns import campaigns
 
         now = self.lobby.clock()
         with self.lobby.database.write() as session:

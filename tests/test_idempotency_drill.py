@@ -19,7 +19,7 @@ from drills import filling
 from drills.post_room import settings_of
 from drills.storm import Server, serving
 from lobby.models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 from lobby.settings import Settings
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"

@@ -20,17 +20,12 @@ from lobby.models import (
     Wording,
 )
 from lobby.models.base import table_of
-from lobby.services import (
-    campaigns,
-    petitions,
-    recounts,
-    signature_states,
-    signatures,
-    supporters,
-    wordings,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Import, Outcome, SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.operations import recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import Import, Outcome, SignatureRequest
+from lobby.services.supporters import supporters, wordings
 
 STALL = "paper, Leeds stall, 3 May 2026"
 THEN = datetime(2026, 5, 3, 11, 0, tzinfo=UTC)
@@ -51,7 +46,7 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
 def record(lobby: Lobby, *requests: SignatureRequest) -> list[Outcome]:
     lookup, keyring = lobby.postcodes.lookup, lobby.keyring
     with lobby.database.write() as session:
-        return signatures.record(
+        return recording.record(
             session, requests, postcodes=lookup, keyring=keyring, now=lobby.clock()
         )
 

@@ -17,20 +17,16 @@ from lobby.models import (
     Post,
     PostKind,
 )
-from lobby.services import (
-    campaigns,
-    constituencies,
-    demonstration,
-    members,
-    seats,
-    tallies,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.members import MembersImport
-from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Role, Standing
-from lobby.services.tallies import Tally
+from lobby.services.parliament import constituencies, members, seats
+from lobby.services.parliament.members import MembersImport
+from lobby.services.parliament.seats import Seat
+from lobby.services.parliament.standing import Eligibility, Role, Standing
+from lobby.services.tallies import seat_table
+from lobby.services.tallies.seat_table import Tally
 
 EDINBURGH, MANCHESTER, NORWICH = "S14000078", "E14001352", "E14001409"
 CARDIFF, BELFAST = "W07000091", "N05000003"
@@ -420,7 +416,7 @@ def test_a_title_tells_the_kind_of_post(title: str, rank: str, kind: PostKind) -
 
 
 def demonstration_members() -> list[Row]:
-    file = demonstration.FOLDER / "members.csv"
+    file = invented_campaign.FOLDER / "members.csv"
     with file.open(encoding="utf-8", newline="") as stream:
         return list(csv.DictReader(stream))
 
@@ -428,7 +424,7 @@ def demonstration_members() -> list[Row]:
 def tally_of(lobby: Lobby, slug: str = CAMPAIGN) -> Tally:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, slug)
-        return tallies.of_campaign(session, campaign, now=lobby.clock())
+        return seat_table.of_campaign(session, campaign, now=lobby.clock())
 
 
 def signature_counts(lobby: Lobby) -> dict[str, int]:

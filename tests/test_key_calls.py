@@ -14,7 +14,7 @@ from test_api_keys import key_of, keys, revoke
 from test_system import api_routes
 
 from lobby.models import Scope
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 KEYS = "/v1/keys"
 

@@ -30,10 +30,12 @@ from test_api_keys import key_of, keys
 
 from lobby.models import PARTNER_SCOPES, Organiser, Scope
 from lobby.models.base import new_id
-from lobby.services import demonstration, key_views, organisations
+from lobby.services.assembly import Lobby
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Conflict
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
+from lobby.services.keys import key_views
+from lobby.services.organisations import organisations
 from lobby.web import key_words
 
 NEW = "/organiser/keys/new"
@@ -41,7 +43,7 @@ KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")
 TYPED: dict[str, Any] = {
     "name": "our screen",
     "scope": ["signatures:read"],
-    "password": demonstration.PASSWORD,
+    "password": invented_campaign.PASSWORD,
 }
 
 
@@ -114,7 +116,7 @@ def test_a_key_is_made_only_by_who_knows_the_password(
     assert page.text.count('href="#password"') == 1
     assert said in visible(page)
     assert 'value="kept"' in page.text
-    assert "demonstratio" not in page.text.replace(demonstration.PASSWORD, "")
+    assert "demonstratio" not in page.text.replace(invented_campaign.PASSWORD, "")
     assert keys(lobby) == 0
     key_in(send(desk))
 
@@ -424,7 +426,7 @@ def test_keys_of_the_desk_are_those_of_the_command_and_of_the_calls(
 ) -> None:
     key = key_in(send(desk, scope=["campaigns:write"]))
     with lobby.database.read() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         found = key_views.of_organisation(session, owner.id)
     assert [each.key.prefix for each in found] == [key.split("_")[1]]
     listed = client.get("/v1/keys", headers=bearer(key)).json()

@@ -34,19 +34,14 @@ from lobby.models import (
     Scope,
     Supporter,
 )
-from lobby.services import (
-    campaigns,
-    letter_answers,
-    letter_drafts,
-    letter_situations,
-    letter_states,
-    letters,
-    outbox,
-    preferences,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.outbox import Note
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters import answers, intake, letter_states
+from lobby.services.letters.drafting import drafts, situations
+from lobby.services.mail import outbox
+from lobby.services.mail.outbox import Note
+from lobby.services.supporters import preferences
 from lobby.web import words
 
 Deliver = Callable[[], list[EmailMessage]]
@@ -59,15 +54,13 @@ SECRET = "Dear Anna, I know Princes Street well, and shall sign."
 def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) -> UUID:
     """Somebody writes and confirms, and their letter goes; its id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(postcode)
-    address = letters.Address("1 Princes Street", "Edinburgh", postcode)
+    address = intake.Address("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
-        draft = letter_drafts.draft(found, name=ANNA["name"])
-        new = letters.NewLetter(ANNA["name"], email, address, draft.subject, draft.body)
-        letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+        draft = drafts.draft(found, name=ANNA["name"])
+        new = intake.NewLetter(ANNA["name"], email, address, draft.subject, draft.body)
+        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     while worker.deliver_due(lobby):
         pass
@@ -76,7 +69,7 @@ def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) 
 
 def ask(lobby: Lobby) -> int:
     with lobby.database.write() as session:
-        return letter_answers.ask(session, keyring=lobby.keyring, now=lobby.clock())
+        return answers.ask(session, keyring=lobby.keyring, now=lobby.clock())
 
 
 def letter_of(lobby: Lobby, letter_id: UUID) -> Letter:
@@ -217,7 +210,7 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
                 seen.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            found = letter_answers.ask(session, keyring=lobby.keyring, now=clock.now, limit=3)
+            found = answers.ask(session, keyring=lobby.keyring, now=clock.now, limit=3)
             event.remove(engine, "before_cursor_execute", note)
         assert found == expected
         counted.append(len(seen))
@@ -229,7 +222,7 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
         send(lobby, email=f"writer{number}@example.org")
     clock.advance(days=14)
     with lobby.database.write() as first:
-        asked = letter_answers.ask(first, keyring=lobby.keyring, now=clock.now)
+        asked = answers.ask(first, keyring=lobby.keyring, now=clock.now)
         if not lobby.database.is_sqlite:  # which has one writer: they take turns
             assert ask(lobby) == 0, "the second leaves out what the first holds"
     assert (asked, ask(lobby)) == (4, 0)
@@ -529,7 +522,7 @@ def test_the_answers_are_summed_up_in_one_statement_however_many_there_are(
                 seen.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            letter_answers.of_campaign(session, campaign)
+            answers.of_campaign(session, campaign)
             event.remove(engine, "before_cursor_execute", note)
         return len(seen)
 

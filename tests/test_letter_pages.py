@@ -31,14 +31,12 @@ from support import (
 )
 
 from lobby.models import CampaignStatus, LetterState, Member, Scope
-from lobby.services import (
-    campaigns,
-    letter_situations,
-    letter_states,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Eligibility, Role, Standing
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters import letter_states
+from lobby.services.letters.drafting import situations
+from lobby.services.parliament.standing import Eligibility, Role, Standing
 from lobby.web import words
 
 
@@ -268,4 +266,4 @@ def test_every_reason_against_a_letter_and_every_state_has_words() -> None:
     assert set(words.ROLES) == set(Role)
     assert set(words.ELIGIBILITIES) == set(Eligibility)
     assert set(words.CAMPAIGN_STATUSES) == set(CampaignStatus)
-    assert all(reason.endswith(".") for reason in letter_situations.REASONS.values())
+    assert all(reason.endswith(".") for reason in situations.REASONS.values())

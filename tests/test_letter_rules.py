@@ -12,10 +12,11 @@ from sqlmodel import func, select
 from support import CAMPAIGN, CAN_SIGN, SIGNED, token_in
 
 from lobby.models import Campaign, Letter, OutboxMessage, Scope
-from lobby.services import campaigns, letter_drafts, letter_rules, letter_situations
-from lobby.services.letter_rules import Problem, Words, Writer
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters.drafting import drafts, rules, situations
+from lobby.services.letters.drafting.rules import Problem, Words, Writer
 
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
 OWN = "I have lived beside this hospital for forty years. "
@@ -31,7 +32,7 @@ ANNA = Writer("EH1 1YZ", "Anna Example", ("1 Princes Street", "", "Edinburgh"))
 def found(body: str = "", subject: str = "A subject", *, writer: Writer = ANNA) -> list[Problem]:
     """What the rules say of a letter that is good but for what is added."""
     return list(
-        letter_rules.find(
+        rules.find(
             Words(subject, f"{OWN}{body} {OWN}"),
             GIVEN,
             writer=writer,
@@ -192,7 +193,7 @@ def test_what_the_organiser_wrote_is_never_held_against_the_writer() -> None:
 
 def test_a_letter_without_a_sentence_of_ones_own_is_none() -> None:
     def own(body: str) -> bool:
-        problems = letter_rules.find(
+        problems = rules.find(
             Words("A subject", body),
             GIVEN,
             writer=ANNA,
@@ -396,13 +397,11 @@ def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = session.exec(select(Campaign)).one()
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
         engine = session.connection().engine
         event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
         words = Words("The motion", BODY)
-        problems = letter_drafts.problems_of(session, found, words, writer=ANNA, today=now.date())
+        problems = drafts.problems_of(session, found, words, writer=ANNA, today=now.date())
     assert problems == []
     assert len(asked) == 1
 

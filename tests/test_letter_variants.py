@@ -27,21 +27,15 @@ from lobby.models import (
     MotionSignatory,
     Scope,
 )
-from lobby.services import (
-    campaigns,
-    letter_drafts,
-    letter_situations,
-    letter_templates,
-    letter_variants,
-    variant_previews,
-    variant_texts,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Invalid
-from lobby.services.letter_templates import TemplateFault
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Eligibility, Role, Standing
-from lobby.services.variant_conditions import Conditions, Reader, Variant, choose, every_kind
-from lobby.services.variant_texts import Texts
+from lobby.services.letters.drafting import drafts, previews, situations
+from lobby.services.letters.kinds import template_language, variant_texts, variants
+from lobby.services.letters.kinds.conditions import Conditions, Reader, Variant, choose, every_kind
+from lobby.services.letters.kinds.template_language import TemplateFault
+from lobby.services.letters.kinds.variant_texts import Texts
+from lobby.services.parliament.standing import Eligibility, Role, Standing
 from lobby.settings import ROOT
 
 URL = f"/v1/campaigns/{CAMPAIGN}/letters/variants"
@@ -153,13 +147,13 @@ def test_no_act_reaches_a_member_for_whom_it_does_not_hold() -> None:
 
 def test_the_built_in_letters_follow_the_built_in_acts() -> None:
     for standing, eligibility in product(Standing, Eligibility):
-        chosen = choose(letter_variants.built_in(), reader(standing, eligibility))
+        chosen = choose(variants.built_in(), reader(standing, eligibility))
         assert (chosen.act if chosen else None) is act_of(standing, eligibility)
         assert chosen is None or chosen.name == chosen.act
 
 
 def test_the_table_in_the_documents_is_what_the_code_does() -> None:
-    table = variant_previews.table()
+    table = previews.table()
     assert table in (ROOT / "docs" / "letters.md").read_text(encoding="utf-8")
     assert len(table.splitlines()) == 2 + len(Standing) * len(Eligibility) * 2
 
@@ -167,7 +161,7 @@ def test_the_table_in_the_documents_is_what_the_code_does() -> None:
 def test_every_name_of_a_template_is_documented() -> None:
     text = (ROOT / "docs" / "letters.md").read_text(encoding="utf-8")
     documented = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
-    assert documented >= letter_templates.NAMES
+    assert documented >= template_language.NAMES
 
 
 # ---- the language of templates
@@ -189,12 +183,12 @@ def test_every_name_of_a_template_is_documented() -> None:
 def test_what_passes_the_check_can_be_filled_in_for_everybody(
     source: str, earlier: str | None
 ) -> None:
-    letter_templates.check(source, knows_earlier=False)
-    values: dict[str, str | int] = dict.fromkeys(letter_templates.TEXTS, "text")
-    values |= dict.fromkeys(letter_templates.NUMBERS, 7)
+    template_language.check(source, knows_earlier=False)
+    values: dict[str, str | int] = dict.fromkeys(template_language.TEXTS, "text")
+    values |= dict.fromkeys(template_language.NUMBERS, 7)
     if earlier is None:
-        del values[letter_templates.EARLIER]
-    assert "{" not in letter_templates.fill(source, values)
+        del values[template_language.EARLIER]
+    assert "{" not in template_language.fill(source, values)
 
 
 @pytest.mark.parametrize(
@@ -240,7 +234,7 @@ def test_whatever_could_fail_or_look_around_is_refused_with_its_line(
     source: str, said: str
 ) -> None:
     with pytest.raises(TemplateFault, match=r"(?i)" + said) as refused:
-        letter_templates.check(f"A first line.\n\n{source}", knows_earlier=False)
+        template_language.check(f"A first line.\n\n{source}", knows_earlier=False)
     assert refused.value.line == 3 or "nested" in said
 
 
@@ -321,9 +315,9 @@ def test_points_are_held_to_the_same() -> None:
 # ---- saving
 
 
-def wrong(variants: list[Variant]) -> dict[str, str]:
+def wrong(all_variants: list[Variant]) -> dict[str, str]:
     with pytest.raises(Invalid) as refused:
-        letter_variants.checked(variants)
+        variants.checked(all_variants)
     return {each.field: each.code for each in refused.value.fields}
 
 
@@ -384,7 +378,7 @@ def test_the_last_letter_must_be_for_everybody() -> None:
     narrow = variant(LetterAct.ANOTHER_WAY, nation=("Wales",))
     for last in (variant(LetterAct.THANK), variant(LetterAct.ASK), narrow):
         assert wrong([last]) == {"variants": "fallback_missing"}
-    assert letter_variants.checked([]) == ()
+    assert variants.checked([]) == ()
 
 
 def test_a_name_is_taken_once() -> None:
@@ -405,8 +399,8 @@ def key(lobby: Lobby) -> Headers:
 def put(client: TestClient, key: Headers) -> Write:
     """Replaces the demonstration's letters."""
 
-    def write(*variants: Told) -> Response:
-        return client.put(URL, json={"variants": list(variants)}, headers=key)
+    def write(*all_variants: Told) -> Response:
+        return client.put(URL, json={"variants": list(all_variants)}, headers=key)
 
     return write
 
@@ -591,14 +585,14 @@ def test_letters_and_earlier_names_choose_and_are_said(
 ) -> None:
     few = {"subject": "x", "opening": "EDM {{ earlier_motion_number }}.", "closing": "y"}
     many = {"subject": "x", "opening": "{{ letters }} wrote.", "closing": "y"}
-    variants = [
+    all_variants = [
         told("ask", "busy", texts={"en": many}, conditions={"letters_at_least": 41}),
         told("ask", "back", texts={"en": few}, conditions={"signed_earlier": True}),
         told("ask"),
         THANK,
         FALLBACK,
     ]
-    assert put(*variants).status_code == 200
+    assert put(*all_variants).status_code == 200
     assert drafted(client)["variant"] == "ask"
     with lobby.database.write() as session:
         sign_earlier(session)
@@ -696,13 +690,13 @@ def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_
         ]
         assert asking
         for letter in asking:
-            now = letter_situations.of_letter(session, letter, keyring=lobby.keyring, now=START)
+            now = situations.of_letter(session, letter, keyring=lobby.keyring, now=START)
             assert now.variant == "renamed"
-            assert letter_situations.reason_to_hold(letter, now) is None
+            assert situations.reason_to_hold(letter, now) is None
     assert put(THANK, FALLBACK).status_code == 200
     with lobby.database.read() as session:
-        now = letter_situations.of_letter(session, asking[0], keyring=lobby.keyring, now=START)
-        assert letter_situations.reason_to_hold(asking[0], now) == "standing_changed"
+        now = situations.of_letter(session, asking[0], keyring=lobby.keyring, now=START)
+        assert situations.reason_to_hold(asking[0], now) == "standing_changed"
 
 
 def test_a_draft_takes_the_same_statements_however_many_letters_there_are(
@@ -725,10 +719,8 @@ def statements(client: TestClient, lobby: Lobby) -> int:
             seen.append(args[2])
 
         event.listen(engine, "before_cursor_execute", note)
-        found = letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=START
-        )
-        letter_drafts.draft(found)
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=START)
+        drafts.draft(found)
         event.remove(engine, "before_cursor_execute", note)
     return len(seen)
 

@@ -8,7 +8,7 @@ from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN
 
 from lobby.models import CampaignStatus, Letter, OutboxMessage, Scope, Supporter
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 OPENED = f"/v1/campaigns/{CAMPAIGN}/letters/opened"
 SEAT = "Edinburgh East and Musselburgh"

@@ -8,8 +8,9 @@ from sqlmodel import select
 from support import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, token_in
 
 from lobby.models import LetterSketch, LetterState, MessageState, Scope
-from lobby.services import letter_states, likeness
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.letters import letter_states
+from lobby.services.letters.drafting import likeness
 
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
 KEY = b"a key"

@@ -13,8 +13,8 @@ from support import CAMPAIGN, CAN_SIGN, PETITION
 
 from lobby.main import create_app
 from lobby.models import Scope, Signature
-from lobby.services.lobby import Lobby
-from lobby.services.rate_limits import network_of
+from lobby.services.assembly import Lobby
+from lobby.services.traffic.rate_limits import network_of
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 BULK = f"{SIGN}/bulk"

@@ -12,10 +12,10 @@ from dns.resolver import Resolver
 from names import Zone, name_server, resolver_at
 from support import Clock
 
-from lobby.services import checks, mail_domain
-from lobby.services.dkim_signing import DkimSigner
-from lobby.services.findings import Finding
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.mail.dkim_signer import DkimSigner
+from lobby.services.operations import checks, mail_domain
+from lobby.services.operations.findings import Finding
 
 DOMAIN = "post.campaign-house.org.uk"
 RELAY = "smtp://user:password@relay.campaign-house.org.uk:587"

@@ -14,16 +14,11 @@ from support import START, Clock
 
 from lobby import logs, worker
 from lobby.models import Constituency, Job, OfficialApi
-from lobby.services import (
-    constituencies,
-    jobs,
-    official_apis,
-    official_http,
-    organisations,
-    schedules,
-    seats,
-)
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.organisations import organisations
+from lobby.services.parliament import constituencies, seats
+from lobby.services.parliament.official import backoff, http
+from lobby.services.parliament_sync import leases, schedules
 
 SEATS = {f"E140000{number:02}": f"Seat {number}" for number in range(1, 13)}
 FIRST = "E14000001"
@@ -48,7 +43,7 @@ def real(empty_lobby: Lobby, api: MembersApi) -> Iterator[Lobby]:
         ]
         constituencies.save(session, rows)
         organisations.create(session, name="A union", slug="a-union", now=START)
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         yield daily(replace(empty_lobby, members_api=client))
 
 
@@ -76,7 +71,7 @@ def run(lobby: Lobby) -> bool:
 
 def job(lobby: Lobby) -> Job:
     with lobby.database.read() as session:
-        return session.get_one(Job, jobs.MEMBERS)
+        return session.get_one(Job, leases.MEMBERS)
 
 
 def holder(lobby: Lobby, code: str = FIRST) -> int | None:
@@ -129,7 +124,7 @@ def test_the_setting_can_keep_the_worker_from_it(real: Lobby, api: MembersApi) -
 
 
 def test_the_demonstrations_members_are_never_replaced(lobby: Lobby, api: MembersApi) -> None:
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         asking = daily(replace(lobby, members_api=client))
         assert not run(asking)
         with lobby.database.write() as session:
@@ -141,7 +136,7 @@ def test_the_demonstrations_members_are_never_replaced(lobby: Lobby, api: Member
 def test_nothing_is_asked_before_there_is_an_organisation_and_a_seat(
     empty_lobby: Lobby, api: MembersApi
 ) -> None:
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         asking = daily(replace(empty_lobby, members_api=client))
         assert not run(asking)
         with empty_lobby.database.write() as session:
@@ -168,7 +163,7 @@ def test_a_runner_that_died_is_followed_by_another_after_two_hours(
     real: Lobby, clock: Clock
 ) -> None:
     with real.database.write() as session:
-        lease = jobs.lease(session, jobs.MEMBERS, now=clock.now)
+        lease = leases.lease(session, leases.MEMBERS, now=clock.now)
         assert lease is not None
         assert lease.until == clock.now + timedelta(hours=2)
     clock.advance(minutes=119)
@@ -195,7 +190,7 @@ def test_a_run_that_is_stopped_is_begun_again_by_the_next(real: Lobby, api: Memb
     assert len(api.asked) == 1, "it ends before the second request"
     assert job(real).error == "stopped"
     with real.database.read() as session:
-        assert session.get(OfficialApi, official_apis.MEMBERS) is None, "no fault of theirs"
+        assert session.get(OfficialApi, backoff.MEMBERS) is None, "no fault of theirs"
     assert run(real)
     assert job(real).error is None
 
@@ -273,7 +268,7 @@ def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: M
 
 def _motions_ran(lobby: Lobby) -> bool:
     with lobby.database.read() as session:
-        found = session.get(Job, jobs.MOTIONS)
+        found = session.get(Job, leases.MOTIONS)
     return found is not None and found.finished_at is not None
 
 

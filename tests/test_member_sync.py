@@ -19,14 +19,16 @@ from sqlmodel import SQLModel, select
 from support import REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Constituency, Member, Membership, Post, PostKind
-from lobby.services import constituencies, member_sync, members, official_http, seats
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Conflict, Unavailable
-from lobby.services.lobby import Lobby
-from lobby.services.member_sync import MembersSync
-from lobby.services.members import HeldPost, MemberRow
-from lobby.services.members_api import fetch_members
-from lobby.services.seats import Seat
-from lobby.services.standing import Eligibility, Standing
+from lobby.services.parliament import constituencies, members, seats
+from lobby.services.parliament.members import HeldPost, MemberRow
+from lobby.services.parliament.official import http
+from lobby.services.parliament.official.members_api import fetch_members
+from lobby.services.parliament.seats import Seat
+from lobby.services.parliament.standing import Eligibility, Standing
+from lobby.services.parliament_sync import member_sync
+from lobby.services.parliament_sync.member_sync import MembersSync
 
 COMMAND = Path(sys.executable).with_name("lobby")
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
@@ -77,7 +79,7 @@ Sync = Callable[..., MembersSync]
 @pytest.fixture
 def sync(house: Lobby, api: MembersApi) -> Iterator[Sync]:
     """Syncs with a House in which `changed` stand for those of the same number, on a day."""
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
 
         def sync(
             *changed: Person, today: date = TODAY, without: tuple[int, ...] = (), **options: Any
@@ -564,7 +566,7 @@ def test_a_house_that_has_all_left_is_refused(house: Lobby, sync: Sync) -> None:
 
 def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> None:
     api.people = HOUSE
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         found = fetch_members(client)
     with (
         pytest.raises(Conflict, match="run `lobby import constituencies`"),
@@ -698,7 +700,7 @@ def test_the_real_house_finds_all_its_seats_by_name(
             )
             for row in csv.DictReader(stream)
         ]
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         found = fetch_members(client, biographies=False)
     with empty_lobby.database.write() as session:
         change = member_sync.apply_answers(session, found, today=today)

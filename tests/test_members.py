@@ -27,9 +27,11 @@ from lobby.models import (
     ReplyKind,
     Scope,
 )
-from lobby.services import campaigns, member_overrides, member_views
-from lobby.services.lobby import Lobby
-from lobby.services.member_overrides import NewOverride
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.parliament import member_overrides
+from lobby.services.parliament.member_overrides import NewOverride
+from lobby.services.views import member_views
 
 MORAG, ADAEZE, IMANI, YUSRA, MINISTER, WRENFIELD = 900001, 900002, 900006, 900011, 900004, 900005
 CAOIMHE, SALTMARSH, MOTION = 900009, 900013, 900152

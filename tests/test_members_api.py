@@ -11,9 +11,9 @@ import pytest
 from house import JSON, MembersApi, Person, Reply, held, office, page_of, serving, told
 from support import REAL_DATA, needs_real_data
 
-from lobby.services import official_http
 from lobby.services.errors import Unavailable
-from lobby.services.members_api import FoundMember, fetch_members
+from lobby.services.parliament.official import http
+from lobby.services.parliament.official.members_api import FoundMember, fetch_members
 
 RECORDED = REAL_DATA / "parliament" / "members-api"
 STARMER = 4514
@@ -32,7 +32,7 @@ Fetch = Callable[..., list[FoundMember]]
 
 @pytest.fixture
 def fetch(api: MembersApi) -> Iterator[Fetch]:
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         yield lambda **options: fetch_members(client, **options)
 
 
@@ -295,7 +295,7 @@ def test_an_api_that_says_nothing_is_unavailable(api: MembersApi) -> None:
 
 def test_an_api_that_is_not_there_is_unavailable(unused_port: int) -> None:
     with (
-        official_http.make_client(f"http://127.0.0.1:{unused_port}/api") as client,
+        http.make_client(f"http://127.0.0.1:{unused_port}/api") as client,
         pytest.raises(Unavailable, match=r"no answer \(ConnectError\)"),
     ):
         fetch_members(client)

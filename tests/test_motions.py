@@ -38,19 +38,15 @@ from sqlmodel import SQLModel, select
 from support import CAMPAIGN, REAL_DATA, SECRET, START, Clock, needs_real_data
 
 from lobby.models import Member, Motion, MotionSignatory, MotionStatus
-from lobby.services import (
-    campaigns,
-    motion_events,
-    motion_sync,
-    motions,
-    official_http,
-    parliament,
-    tallies,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Conflict, LobbyError, NotFound, Unavailable
-from lobby.services.lobby import Lobby
-from lobby.services.motion_sync import MotionSync
-from lobby.services.standing import Role, Standing
+from lobby.services.parliament import motion_history, motions
+from lobby.services.parliament.official import http, motions_api
+from lobby.services.parliament.standing import Role, Standing
+from lobby.services.parliament_sync import motion_sync
+from lobby.services.parliament_sync.motion_sync import MotionSync
+from lobby.services.tallies import seat_table
 
 COMMAND = Path(sys.executable).with_name("lobby")
 REAL_MOTION = 65938
@@ -65,7 +61,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def parliament_client(api: Parliament) -> Iterator[httpx2.Client]:
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         yield client
 
 
@@ -87,7 +83,7 @@ def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
     """What `lobby sync motions` does with one motion."""
     now = lobby.clock()
     try:
-        found = parliament.fetch_motion(client, motion_id)
+        found = motions_api.fetch_motion(client, motion_id)
         with lobby.database.write() as session:
             return motion_sync.apply_answer(session, found.answer, now=now)
     except LobbyError as error:
@@ -268,7 +264,7 @@ def test_order_99999_means_that_parliament_does_not_know_it(lobby: Lobby, follow
 
 @pytest.mark.parametrize("order", [0, -1, 2**40])
 def test_an_order_that_makes_no_sense_is_not_known(order: int) -> None:
-    found = parliament.read_answer(answer(sponsor(1, order)), MOTION)
+    found = motions_api.read_answer(answer(sponsor(1, order)), MOTION)
     assert found.sponsors[0].sponsoring_order is None
 
 
@@ -290,7 +286,7 @@ def test_times_may_have_any_number_of_digits(digits: int) -> None:
     fraction = "." + "9876543"[:digits] if digits else ""
     when = f"2026-06-23T23:59:59{fraction}"
     rows = (sponsor(1, 1, CreatedWhen=when), withdrawn(2, when))
-    found = parliament.read_answer(
+    found = motions_api.read_answer(
         answer(*rows, DateTabled=f"2026-06-01T00:00:00{fraction}"), MOTION
     )
     assert found.tabled_on == date(2026, 6, 1)
@@ -369,7 +365,7 @@ def test_the_tally_of_a_campaign_follows(lobby: Lobby, follow: Follow) -> None:
     follow(demonstration_with(Sponsors=taken_off), KNOWN)
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        tally = tallies.of_campaign(session, campaign, now=lobby.clock())
+        tally = seat_table.of_campaign(session, campaign, now=lobby.clock())
     assert (tally.signed, tally.withdrawn) == (3, 2)
     (row,) = [row for row in tally.rows if row.constituency.name == "Manchester Central"]
     assert (row.standing, row.role, row.signed_on) == (Standing.WITHDRAWN, None, None)
@@ -432,7 +428,7 @@ def test_a_bad_answer_is_refused_with_the_motions_id(
 ) -> None:
     api.answers(BAD[case])
     with pytest.raises(Unavailable, match=str(KNOWN)) as refusal:
-        parliament.fetch_motion(parliament_client, KNOWN)
+        motions_api.fetch_motion(parliament_client, KNOWN)
     told = "motions_api_limited" if case == "HTTP 429" else "motions_api_failed"
     assert refusal.value.code == told
     assert "\n" not in refusal.value.message
@@ -498,7 +494,7 @@ def test_how_long_parliament_wants_us_to_wait_is_kept(
 ) -> None:
     api.answers(Reply(b"", 429, {} if header is None else {"Retry-After": header}))
     with pytest.raises(Unavailable, match="429") as refusal:
-        parliament.fetch_motion(parliament_client, MOTION)
+        motions_api.fetch_motion(parliament_client, MOTION)
     assert refusal.value.retry_after == seconds
 
 
@@ -517,12 +513,12 @@ def test_silence_ends_in_a_refusal(lobby: Lobby, api: Parliament) -> None:
 def test_nobody_listening_ends_in_a_refusal() -> None:
     with Parliament() as closed:
         url = closed.url
-    with official_http.make_client(url) as client, pytest.raises(Unavailable, match="ConnectError"):
-        parliament.fetch_motion(client, MOTION)
+    with http.make_client(url) as client, pytest.raises(Unavailable, match="ConnectError"):
+        motions_api.fetch_motion(client, MOTION)
 
 
 def test_no_request_waits_for_ever() -> None:
-    with official_http.make_client("http://127.0.0.1:9") as client:
+    with http.make_client("http://127.0.0.1:9") as client:
         limits = client.timeout.as_dict()
     assert all(seconds is not None and 0 < seconds <= 30 for seconds in limits.values())
 
@@ -648,7 +644,7 @@ def test_the_real_history_of_a_motion_replays(lobby: Lobby, follow: Follow, cloc
 
 def events_of(lobby: Lobby, motion_id: int = MOTION) -> list[tuple[str, date, int | None]]:
     with lobby.database.read() as session:
-        found = motion_events.of_motion(session, motion_id)
+        found = motion_history.of_motion(session, motion_id)
     return [(event.kind.value, event.happened_on, event.member_id) for event in found]
 
 

@@ -13,7 +13,7 @@ from pages import close_campaign
 from support import PETITION
 
 from lobby.models import CampaignStatus
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 ADDRESS = f"http://testserver/petitions/{PETITION}"
 THROUGH = f"{ADDRESS}?{urlencode({'partner': PARTNER, 'source': 'a & b'})}"

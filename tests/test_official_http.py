@@ -12,8 +12,8 @@ from parliament_stub import DEMONSTRATION, FAILURE, KNOWN, Parliament
 from parliament_stub import Reply as MotionReply
 from parliament_stub import serving as serving_motions
 
-from lobby.services import members_api, official_http, parliament
 from lobby.services.errors import NotFound, Unavailable
+from lobby.services.parliament.official import http, members_api, motions_api
 
 Behaviour = Callable[[httpx2.Request], httpx2.Response]
 REMOTE = "https://api.example/api"
@@ -50,7 +50,7 @@ class Asking:
 
     def __call__(self) -> httpx2.Response:
         with self._client as client:
-            return official_http.get(
+            return http.get(
                 client, "/thing", api="motions", about="a thing", sleep=self.waits.append
             )
 
@@ -107,8 +107,8 @@ def test_nobody_waits_for_a_stub_on_loopback() -> None:
     asking = Asking(answers(httpx2.ConnectError), LOOPBACK)
     asking.refused()
     assert asking.waits == [0, 0]
-    with official_http.make_client(LOOPBACK) as stub, official_http.make_client(REMOTE) as real:
-        pauses = [official_http.pause_between(client) for client in (stub, real)]
+    with http.make_client(LOOPBACK) as stub, http.make_client(REMOTE) as real:
+        pauses = [http.pause_between(client) for client in (stub, real)]
     assert pauses == [0, 1]
 
 
@@ -121,7 +121,7 @@ def test_a_sleep_that_raises_ends_the_asking() -> None:
 
     behaviour = httpx2.MockTransport(answers(httpx2.Response(500)))
     with httpx2.Client(transport=behaviour, base_url=REMOTE) as client, pytest.raises(Stopped):
-        official_http.get(client, "/thing", api="motions", about="a thing", sleep=sleep)
+        http.get(client, "/thing", api="motions", about="a thing", sleep=sleep)
 
 
 # ---- not tried again
@@ -177,7 +177,7 @@ def test_a_body_that_cannot_be_read_is_final() -> None:
 
 def wait_told(text: str, date: str = DATE) -> int:
     response = httpx2.Response(429, headers={"Retry-After": text, "Date": date})
-    return official_http.retry_after(response)
+    return http.retry_after(response)
 
 
 @pytest.mark.parametrize(
@@ -201,7 +201,7 @@ def test_a_wait_is_seconds_or_a_time_of_the_apis_clock(text: str, seconds: int) 
 
 def test_a_wait_in_an_answer_without_its_own_time_is_a_minute() -> None:
     until = format_datetime(datetime(2026, 7, 1, 13, 0, tzinfo=UTC), usegmt=True)
-    assert official_http.retry_after(httpx2.Response(429, headers={"Retry-After": until})) == 60
+    assert http.retry_after(httpx2.Response(429, headers={"Retry-After": until})) == 60
 
 
 def test_a_wait_into_the_far_future_is_still_a_time() -> None:
@@ -222,7 +222,7 @@ def test_a_dropped_connection_does_not_end_a_sync_of_members() -> None:
 
     with serving_members(Shaky) as api:
         api.people = [Person(number, f"Seat {number}") for number in range(1, 4)]
-        with official_http.make_client(api.url) as client:
+        with http.make_client(api.url) as client:
             found = members_api.fetch_members(client)
     assert [member.email for member in found] == [
         f"member{number}@parliament.example" for number in (1, 2, 3)
@@ -236,7 +236,7 @@ def test_members_are_not_asked_for_again_after_a_request_to_wait() -> None:
     with serving_members() as api:
         api.people = [Person(1, "Seat 1")]
         api.instead["1/Contact"] = Reply(b"", 503, JSON | {"Retry-After": "120"})
-        with official_http.make_client(api.url) as client, pytest.raises(Unavailable) as refusal:
+        with http.make_client(api.url) as client, pytest.raises(Unavailable) as refusal:
             members_api.fetch_members(client)
     assert (refusal.value.code, refusal.value.retry_after) == ("members_api_limited", 120)
     assert api.asked == ["Search?skip=0", "1/Contact"]
@@ -246,8 +246,8 @@ def fetch_motion(*replies: MotionReply | bytes) -> Parliament:
     with serving_motions() as api:
         api.answers(*replies)
         try:
-            with official_http.make_client(api.url) as client:
-                parliament.fetch_motion(client, KNOWN)
+            with http.make_client(api.url) as client:
+                motions_api.fetch_motion(client, KNOWN)
         except (Unavailable, NotFound):
             pass
     return api
@@ -269,4 +269,4 @@ def test_a_motion_is_not_asked_for_again_after_an_answer(reply: MotionReply) -> 
 
 def test_both_clients_say_who_asks() -> None:
     api = fetch_motion(DEMONSTRATION)
-    assert api.headers[0]["User-Agent"] == official_http.USER_AGENT
+    assert api.headers[0]["User-Agent"] == http.USER_AGENT

@@ -7,8 +7,8 @@ from posting import letters_of, take_back
 from support import CAMPAIGN
 
 from lobby.models import LetterAnswer, LetterOutcome, LetterState, Member
-from lobby.services import dead_addresses, relays
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.mail import dead_addresses, relays
 
 POST = f"/organiser/campaigns/{CAMPAIGN}/post"
 ANSWERS = f"/organiser/campaigns/{CAMPAIGN}/answers"

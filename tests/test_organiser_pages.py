@@ -26,15 +26,13 @@ from support import (
 
 from lobby.main import create_app
 from lobby.models import CampaignStatus, MemberOverride, MemberReply, OverrideKind, ReplyKind
-from lobby.services import (
-    campaigns,
-    demonstration,
-    organisations,
-    parliament_sessions,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Said
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
+from lobby.services.organisations import organisations
+from lobby.services.parliament.standing import Said
+from lobby.services.parliament_sync import sessions
 from lobby.web import words
 
 
@@ -189,10 +187,8 @@ def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
     client: TestClient, lobby: Lobby
 ) -> None:
     with lobby.database.write() as session:
-        parliament_sessions.save(
-            session, name="2027-28", starts_on=lobby.clock().date(), ends_on=None
-        )
-        parliament_sessions.lapse_motions(session, now=lobby.clock())
+        sessions.save(session, name="2027-28", starts_on=lobby.clock().date(), ends_on=None)
+        sessions.lapse_motions(session, now=lobby.clock())
     text = visible(client.get(TALLY))
     assert "no longer before Parliament. These are its last figures." in text
     assert "4 of 14 MPs have signed" in text
@@ -239,7 +235,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Tes
     unknown = client.post("/sign-in", data={"email": "who@example.org", "password": "x"})
     assert wrong.status_code == unknown.status_code == 422
     assert "do not fit together" in visible(wrong)
-    assert wrong.text.replace(demonstration.ORGANISER, "who@example.org") == unknown.text
+    assert wrong.text.replace(invented_campaign.ORGANISER, "who@example.org") == unknown.text
     assert "not this one" not in wrong.text
 
 

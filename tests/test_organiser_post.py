@@ -13,20 +13,17 @@ from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 from keys import OTHERS, add_campaign, key_for, others_key
 from pages import sign_in, visible
-from posting import letters_of, sent, sent_in_tally, take_back, uncertain
+from posting import letters_of, sent, sent_in_tally, take_back, uncertain_letter
 from support import CAMPAIGN, Clock
 
 from lobby.models import LetterState, MessageState, Scope
-from lobby.services import (
-    campaigns,
-    demonstration,
-    demonstration_post,
-    letter_sketches,
-    organisations,
-    post_glance,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.post_glance import Pile
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import awkward_letters, invented_campaign
+from lobby.services.letters import queue_overview
+from lobby.services.letters.drafting import sketches
+from lobby.services.letters.queue_overview import Pile
+from lobby.services.organisations import organisations
 from lobby.web import words
 
 POST = f"/organiser/campaigns/{CAMPAIGN}/post"
@@ -59,7 +56,7 @@ def desk(client: TestClient) -> TestClient:
 def real(lobby: Lobby) -> Lobby:
     """An organisation that keeps the quiet hours, as the demonstration does not."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         owner.is_demonstration = False
     return lobby
 
@@ -79,7 +76,7 @@ def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
     found, _ = take_back(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
-        letter_sketches.forget(session, found.id)
+        sketches.forget(session, found.id)
     return found.id
 
 
@@ -155,7 +152,7 @@ def test_letters_are_counted_by_where_they_lie(
     put_off(lobby, 1, clock.now + timedelta(hours=1))
     refused(lobby, 2)
     refused(lobby, 3, bounced_at=clock.now)
-    uncertain(lobby, 4, clock.now)
+    uncertain_letter(lobby, 4, clock.now)
     take_back(lobby, 5, LetterState.HELD, letter={"reason": "standing_changed"})
     left = sent(lobby)
     told = visible(desk.get(POST))
@@ -169,8 +166,8 @@ def test_letters_are_counted_by_where_they_lie(
 
 def test_every_place_where_a_letter_can_lie_has_words() -> None:
     assert set(words.PILES) == set(Pile)
-    assert set(post_glance._STATES) == set(Pile)
-    assert {post_glance._PILES[state] for state in LetterState} <= set(Pile)
+    assert set(queue_overview._STATES) == set(Pile)
+    assert {queue_overview._PILES[state] for state in LetterState} <= set(Pile)
 
 
 # ---- pausing
@@ -399,7 +396,7 @@ def test_a_letter_that_was_put_off_is_tried_right_now(
 def test_an_uncertain_letter_is_settled_on_a_page_that_says_what_each_answer_does(
     desk: TestClient, lobby: Lobby, clock: Clock, outcome: str, state: str
 ) -> None:
-    letter, message = uncertain(lobby, 0, clock.now)
+    letter, message = uncertain_letter(lobby, 0, clock.now)
     before = sent_in_tally(lobby)
     path = f"/organiser/letters/{letter.id}/settle"
     (row,) = rows(desk.get(f"{POST}?show=uncertain"))
@@ -422,7 +419,7 @@ def test_an_uncertain_letter_is_settled_on_a_page_that_says_what_each_answer_doe
 def test_an_answer_that_is_none_settles_nothing(
     desk: TestClient, lobby: Lobby, clock: Clock, data: dict[str, str]
 ) -> None:
-    letter, _ = uncertain(lobby, 0, clock.now)
+    letter, _ = uncertain_letter(lobby, 0, clock.now)
     page = desk.post(f"/organiser/letters/{letter.id}/settle", data=data)
     assert page.status_code == 422
     assert "Outcome" in visible(page)
@@ -523,7 +520,7 @@ def test_our_own_forms_are_let_in(desk: TestClient, headers: dict[str, str]) -> 
 def test_pages_with_such_forms_let_their_browser_say_where_they_come_from(
     desk: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    letter, _ = uncertain(lobby, 0, clock.now)
+    letter, _ = uncertain_letter(lobby, 0, clock.now)
     for path in (POST, f"/organiser/letters/{letter.id}/settle"):
         assert '<meta name="referrer" content="same-origin">' in desk.get(path).text
 
@@ -535,14 +532,14 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
     desk: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
 ) -> None:
     with lobby.database.write() as session:
-        demonstration_post.load(
+        awkward_letters.load(
             session, postcodes=lobby.postcodes.lookup, keyring=lobby.keyring, now=clock.now
         )
     deliver()
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         relay, pace = lobby.courier.relay, lobby.pace
-        found = post_glance.glance(session, campaign, relay=relay, pace=pace, now=clock.now)
+        found = queue_overview.glance(session, campaign, relay=relay, pace=pace, now=clock.now)
     seen = {pile: count for pile, count in found.piles.items() if count}
     sent_ones = seen.pop(Pile.SENT)
     assert seen == {

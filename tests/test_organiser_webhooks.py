@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from keys import OTHERS, Headers, add_campaign, key_for, others_key
 from pages import sign_in, value_of, visible
-from receiver import Answer, Receiver, deliver, deliveries, endpoint_of, to_loopback
+from receiver import Answer, Receiver, deliver, deliveries_held, endpoint_of, to_loopback
 from sqlalchemy import event as sa_event
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
@@ -30,8 +30,9 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.services import demonstration, webhook_glance, webhook_mails, webhooks
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.webhooks import deliveries, endpoints, warning_mails
 from lobby.web import webhook_forms, words
 
 HOOKS = "/organiser/webhooks"
@@ -39,7 +40,7 @@ NEW = f"{HOOKS}/new"
 CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 SENT = WebhookEvent.LETTER_SENT.value
 URL = "https://hooks.example.org/in/5ecre7"
-PASSWORD = {"password": demonstration.PASSWORD}
+PASSWORD = {"password": invented_campaign.PASSWORD}
 Page = Any
 
 
@@ -92,7 +93,7 @@ def secret_in(page: Page) -> str:
     return found[0]
 
 
-def endpoints(lobby: Lobby) -> list[WebhookEndpoint]:
+def endpoints_held(lobby: Lobby) -> list[WebhookEndpoint]:
     with lobby.database.read() as session:
         return list(session.exec(select(WebhookEndpoint).order_by(col(WebhookEndpoint.id))))
 
@@ -111,7 +112,7 @@ def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
     clock.now = datetime.now(UTC)  # with which the library compares that of a delivery
     sign_in(desk)
     page = create(desk, receiver.url, events=[CONFIRMED, SENT], description="Our CRM")
-    secret, path = secret_in(page), f"{HOOKS}/{endpoints(lobby)[0].id}"
+    secret, path = secret_in(page), f"{HOOKS}/{endpoints_held(lobby)[0].id}"
     assert page.headers["Cache-Control"] == "no-store"
     assert secret not in str(page.url)
     for later in (desk.get(path), desk.get(HOOKS)):
@@ -128,7 +129,7 @@ def test_a_form_that_is_sent_again_makes_no_second_and_shows_no_secret(
 ) -> None:
     form = {"id": value_in(desk.get(NEW), "id"), "url": URL, "events": [CONFIRMED]}
     first, again = desk.post(NEW, data=form), desk.post(NEW, data=form)
-    (one,) = endpoints(lobby)
+    (one,) = endpoints_held(lobby)
     assert secret_in(first)
     assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{one.id}?done=made")
     assert "made already" in visible(desk.get(again.headers["Location"]))
@@ -142,7 +143,7 @@ def test_a_form_with_the_id_of_anothers_webhook_tells_nothing_of_it(
     answer = create(desk, id=theirs.json()["id"])
     assert answer.status_code == 303
     assert desk.get(answer.headers["Location"]).status_code == 404
-    assert len(endpoints(lobby)) == 1
+    assert len(endpoints_held(lobby)) == 1
 
 
 def test_an_organiser_answers_for_what_they_made(
@@ -182,7 +183,7 @@ def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
     desk: TestClient, lobby: Lobby, what: str, wrong: dict[str, Any], field: str, said: str
 ) -> None:
     path = NEW if what == "new" else made(desk, description="Before")
-    before = endpoints(lobby)
+    before = endpoints_held(lobby)
     good = {"url": "https://typed.example.org/", "events": [SENT], "description": "Typed"}
     page = desk.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
     assert page.status_code == 422
@@ -196,7 +197,7 @@ def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
     if "events" not in wrong:
         assert re.search(rf'value="{SENT}" checked', page.text)
     assert 'name="is_personal" value="yes" checked' in page.text
-    assert endpoints(lobby) == before
+    assert endpoints_held(lobby) == before
 
 
 def test_there_are_not_webhooks_without_end(desk: TestClient, lobby: Lobby) -> None:
@@ -205,7 +206,7 @@ def test_there_are_not_webhooks_without_end(desk: TestClient, lobby: Lobby) -> N
         first = session.exec(select(WebhookEndpoint)).one()
         names = WebhookEndpoint.model_fields.keys() - {"id"}
         its = {name: getattr(first, name) for name in names}
-        more = webhooks.MOST_ENDPOINTS - 1
+        more = endpoints.MOST_ENDPOINTS - 1
         session.add_all(WebhookEndpoint(**its) for _ in range(more))
     page = create(desk, description="One more")
     assert page.status_code == 409
@@ -231,14 +232,14 @@ def test_who_signed_is_sent_only_where_the_password_is_typed_again(
         assert page.text.count('href="#password"') == 1
         assert said in visible(page)
         assert "wrong-one" not in page.text
-    assert [each.is_personal for each in endpoints(lobby)] == [False]
+    assert [each.is_personal for each in endpoints_held(lobby)] == [False]
     assert desk.post(plain, data=form | PASSWORD).status_code == 303
     assert endpoint_of(lobby, id_of(plain)).is_personal
 
 
 def test_every_event_and_every_reason_has_words() -> None:
-    assert set(webhook_forms.EVENTS) == set(webhooks.SUBSCRIBABLE)
-    assert set(webhook_mails.WHY) == set(webhook_mails.WHAT_TO_DO) == set(DisabledReason)
+    assert set(webhook_forms.EVENTS) == set(endpoints.SUBSCRIBABLE)
+    assert set(warning_mails.WHY) == set(warning_mails.WHAT_TO_DO) == set(DisabledReason)
     assert set(words.DELIVERIES) == set(DeliveryState)
 
 
@@ -380,7 +381,7 @@ def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby:
         DeliveryState.QUEUED: 2,
         DeliveryState.CLAIMED: 1,
         DeliveryState.HELD: 4,
-        DeliveryState.FAILED: webhook_glance.MOST_COUNTED + 5,
+        DeliveryState.FAILED: deliveries.MOST_COUNTED + 5,
         DeliveryState.DELIVERED: 3,
     }
     with lobby.database.write() as session:
@@ -391,8 +392,8 @@ def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby:
         )
     with lobby.database.read() as session:
         ids = [UUID(id_of(path)) for path in paths]
-        first, second = (webhook_glance.figures(session, ids)[each] for each in ids)
-    assert first == (None, 3, 4, webhook_glance.MOST_COUNTED)
+        first, second = (deliveries.figures(session, ids)[each] for each in ids)
+    assert first == (None, 3, 4, deliveries.MOST_COUNTED)
     assert second == (None, 0, 0, 0)
     assert "3 waiting 4 held 1,000+ failed" in visible(desk.get(paths[0]))
 
@@ -415,7 +416,7 @@ def test_an_organisation_sees_only_its_own(desk: TestClient, lobby: Lobby) -> No
         assert desk.post(f"{path}{end}", data=form).status_code == 404, end
     for end in ("", "/delete"):
         assert desk.get(f"{path}{end}").status_code == 404, end
-    assert len(endpoints(lobby)) == 1
+    assert len(endpoints_held(lobby)) == 1
 
 
 # ---- one
@@ -453,7 +454,7 @@ def test_the_log_is_shown_by_state_and_one_is_sent_again(
         found = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
         following = unescape(found[1]) if found else ""
     assert len(seen) == len(set(seen)) == 29
-    (again,) = [each for each in deliveries(lobby) if each.state is DeliveryState.FAILED]
+    (again,) = [each for each in deliveries_held(lobby) if each.state is DeliveryState.FAILED]
     answer = desk.post(f"{path}/deliveries/{again.id}/resend")
     assert answer.headers["Location"] == f"{path}?done=again"
     assert desk.post(f"{path}/deliveries/{again.id}/resend").status_code == 409, "it waits"
@@ -481,7 +482,7 @@ def test_a_new_secret_is_shown_once_and_for_a_day_there_is_no_third(
     desk: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     first = secret_in(create(desk))
-    path = f"{HOOKS}/{endpoints(lobby)[0].id}"
+    path = f"{HOOKS}/{endpoints_held(lobby)[0].id}"
     page = desk.post(f"{path}/secret")
     second = secret_in(page)
     assert first != second
@@ -503,10 +504,10 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
     page = desk.get(f"{path}/delete")
     assert "Our CRM" in visible(page)
     assert "Waiting 1" in visible(page)
-    assert len(endpoints(lobby)) == 1, "looking deletes nothing"
+    assert len(endpoints_held(lobby)) == 1, "looking deletes nothing"
     answer = desk.post(f"{path}/delete")
     assert answer.headers["Location"] == f"{HOOKS}?done=deleted"
-    assert (endpoints(lobby), deliveries(lobby)) == ([], [])
+    assert (endpoints_held(lobby), deliveries_held(lobby)) == ([], [])
     assert desk.get(path).status_code == 404
 
 

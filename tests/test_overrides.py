@@ -10,10 +10,12 @@ from sqlmodel import select
 from support import CAMPAIGN, START, Clock
 
 from lobby.models import Member, Membership, OverrideKind, Scope
-from lobby.services import campaigns, links, member_overrides
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common import urls
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.member_overrides import OverrideEvent
+from lobby.services.parliament import member_overrides
+from lobby.services.parliament.member_overrides import OverrideEvent
 
 MORAG, SALTMARSH, WRENFIELD = 900001, 900013, 900005  # can sign, refuses, elected on 1 May 2025
 URL = f"/v1/members/{MORAG}/overrides"
@@ -378,7 +380,7 @@ def test_another_organisations_notes_are_not_in_the_history(
     ],
 )
 def test_a_web_address_is_a_link(text: str) -> None:
-    assert links.web_link(text) == text.strip()
+    assert urls.web_link(text) == text.strip()
 
 
 @pytest.mark.parametrize(
@@ -410,5 +412,5 @@ def test_a_web_address_is_a_link(text: str) -> None:
 )
 def test_anything_else_is_no_link(text: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        links.web_link(text)
+        urls.web_link(text)
     assert [field.field for field in refusal.value.fields] == ["link"]

@@ -12,9 +12,10 @@ from sqlmodel import select
 from support import CAMPAIGN, START
 
 from lobby.models import LetterPace
-from lobby.services import campaigns, pacing
-from lobby.services.lobby import Lobby
-from lobby.services.pacing import WHILE_PAUSED, Pace, QuietHours
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.mail import pacing
+from lobby.services.mail.pacing import WHILE_PAUSED, Pace, QuietHours
 
 LONDON = ZoneInfo("Europe/London")
 NIGHT = QuietHours(time(22), time(7))

@@ -21,9 +21,7 @@ from support import (
     PETITION,
 )
 
-from lobby.services import (
-    tallies,
-)
+from lobby.services.tallies import seat_table
 from lobby.web import words
 from lobby.web.rendering import STATIC
 
@@ -135,4 +133,4 @@ def test_links_in_a_mail_are_clickable_and_nothing_else_is_markup() -> None:
 
 def test_every_order_that_the_form_offers_is_one_that_the_tally_knows() -> None:
     for order in words.SORTS:
-        tallies.TallyFilter(sort=order).apply(())
+        seat_table.TallyFilter(sort=order).apply(())

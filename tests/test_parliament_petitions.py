@@ -21,8 +21,8 @@ from lobby.models import (
     Signature,
 )
 from lobby.models.constituency import OVERSEAS, UNKNOWN
-from lobby.services import campaigns, petitions
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
 
 LIST, FILE, HOUSE = "/petitions.json", "/petitions.csv", "/constituencies.json"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")

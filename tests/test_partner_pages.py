@@ -23,8 +23,10 @@ from sqlmodel import func, select
 from support import PETITION, Clock
 
 from lobby.models import ApiKey, CampaignStatus, Partner, Scope, Signature, SignatureState
-from lobby.services import api_keys, partner_summaries, partners
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.keys import api_keys
+from lobby.services.organisations import partners
+from lobby.services.signatures import by_partner
 from lobby.web.partners import LABELS, PartnerFields
 
 PAGE = "/organiser/partners"
@@ -145,7 +147,7 @@ def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there
 def test_what_many_brought_is_counted_up_to_a_number(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partner_summaries, "MOST_AT_A_GLANCE", 2)
+    monkeypatch.setattr(by_partner, "MOST_AT_A_GLANCE", 2)
     monkeypatch.setattr("lobby.web.partners.MOST_AT_A_GLANCE", 2)
     add_partner(lobby)
     for number in range(4):
@@ -153,7 +155,7 @@ def test_what_many_brought_is_counted_up_to_a_number(
         signed(lobby, f"a{number}@example.org", partner=PAPER)
     with lobby.database.read() as session:
         owner = the_partner(lobby).organisation_id
-        assert list(partner_summaries.at_a_glance(session, owner).values()) == [3]
+        assert list(by_partner.at_a_glance(session, owner).values()) == [3]
 
 
 # ---- adding and changing

@@ -33,10 +33,12 @@ from sqlmodel import col, select
 from support import CAN_SIGN, PETITION, Clock, token_in
 
 from lobby.models import Consent, Partner, Scope, Wording
-from lobby.services import partners, preferences, signature_states, supporters
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.common.tokens import Purpose
+from lobby.services.files.export_lines import Form
+from lobby.services.organisations import partners
+from lobby.services.signatures import signature_states
+from lobby.services.supporters import preferences, supporters
 
 ANNA: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"name": "Ben Example", "email": "ben@example.org"}

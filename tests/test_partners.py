@@ -6,16 +6,18 @@ from partnering import PAPER, RADIO, add_partner
 from sqlmodel import select
 
 from lobby.models import Partner, Scope
-from lobby.services import demonstration, organisations, origins, partners
+from lobby.services.assembly import Lobby
+from lobby.services.common import urls
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Conflict, Invalid, NotFound
-from lobby.services.lobby import Lobby
+from lobby.services.organisations import organisations, partners
 
 SITE = "https://paper.example.org"
 
 
 def test_a_partner_is_added_with_its_site_and_its_origins(lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partners.create(
             session,
             organisation=owner,
@@ -33,7 +35,7 @@ def test_a_partner_is_added_with_its_site_and_its_origins(lobby: Lobby) -> None:
 
 def test_all_that_is_wrong_with_a_partner_is_told_at_once(lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         with pytest.raises(Invalid) as refused:
             partners.create(
                 session,
@@ -107,7 +109,7 @@ def test_partners_are_each_organisations_own(lobby: Lobby) -> None:
     ],
 )
 def test_an_origin_is_kept_as_browsers_tell_it(given: str, kept: str) -> None:
-    assert origins.checked([given], "field") == [kept]
+    assert urls.checked_origins([given], "field") == [kept]
 
 
 @pytest.mark.parametrize(
@@ -155,13 +157,13 @@ def test_what_is_no_origin_is_refused_by_its_place_and_for_its_reason(
     given: str, code: str
 ) -> None:
     with pytest.raises(Invalid) as refused:
-        origins.checked(["https://example.org", given], "allowed_origins")
+        urls.checked_origins(["https://example.org", given], "allowed_origins")
     (problem,) = refused.value.fields
     assert (problem.field, problem.code) == ("allowed_origins.1", code)
 
 
 def test_origins_beyond_a_number_that_nobody_needs_are_refused() -> None:
-    most = [f"https://a{number}.example" for number in range(origins.MOST)]
-    assert origins.checked(most, "field") == most
+    most = [f"https://a{number}.example" for number in range(urls.MOST_ORIGINS)]
+    assert urls.checked_origins(most, "field") == most
     with pytest.raises(Invalid):
-        origins.checked([*most, "https://one.more.example"], "field")
+        urls.checked_origins([*most, "https://one.more.example"], "field")

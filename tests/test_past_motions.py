@@ -24,9 +24,10 @@ from typer.testing import CliRunner, Result
 from lobby.cli import app, past_motions
 from lobby.cli.past_motions import Loaded
 from lobby.models import Motion, MotionStatus
-from lobby.services import motions, official_http
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Unavailable
-from lobby.services.lobby import Lobby
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import http
 
 FROM = date(2024, 9, 1)
 LIMITED = Reply(b"", 429, {"Retry-After": "3100"})
@@ -116,7 +117,7 @@ class Load:
 
 @pytest.fixture
 def load(lobby: Lobby, api: Archive) -> Iterator[Load]:
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         yield Load(replace(lobby, motions_api=client))
 
 

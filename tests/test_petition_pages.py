@@ -33,19 +33,16 @@ from support import (
 
 from lobby.main import create_app
 from lobby.models import CampaignStatus, SignatureState
-from lobby.services import (
-    campaigns,
-    demonstration,
-    motion_sync,
-    organisations,
-    petitions,
-    signature_states,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Unavailable
-from lobby.services.group_commit import GroupCommit
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
-from lobby.services.tokens import Purpose
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import motion_sync
+from lobby.services.signatures import signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import GroupCommit
 
 
 def test_the_front_page_lists_campaigns_with_their_counts(client: TestClient) -> None:
@@ -57,7 +54,7 @@ def test_the_front_page_lists_campaigns_with_their_counts(client: TestClient) ->
 
 def test_the_front_page_leads_on_to_older_campaigns(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        organisation = organisations.by_slug(session, demonstration.about().organisation)
+        organisation = organisations.by_slug(session, invented_campaign.about().organisation)
         for number in range(31):
             values = {"slug": f"c-{number}", "title": f"Number {number}.", "summary": "s"}
             campaigns.create(

@@ -35,40 +35,31 @@ from lobby.models import (
     WebhookEvent,
 )
 from lobby.models.base import table_of
-from lobby.services import (
-    api_keys,
-    campaign_views,
-    campaigns,
-    demonstration,
-    exports,
-    idempotency,
-    keyed_signatures,
-    letter_answers,
-    outbox,
-    partner_signatures,
-    partner_summaries,
-    petitions,
-    seat_boards,
-    seat_watches,
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.keys import api_keys
+from lobby.services.letters import answers
+from lobby.services.mail import outbox
+from lobby.services.signatures import (
+    by_partner,
+    keyed,
+    recording,
     signature_exports,
     signature_mails,
     signature_states,
-    signatures,
-    tallies,
-    webhook_claims,
-    webhook_deliveries,
-    webhook_glance,
-    webhook_mails,
-    webhook_outcomes,
-    webhook_stops,
-    webhooks,
 )
-from lobby.services.export_lines import Form
-from lobby.services.idempotency import Answer, Attempt, Keyed
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Import, SignatureRequest
-from lobby.services.webhook_http import Reply
-from lobby.services.webhooks import NewWebhook
+from lobby.services.signatures.recording import Import, SignatureRequest
+from lobby.services.supporters import seat_watches
+from lobby.services.tallies import seat_table
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt, Keyed
+from lobby.services.views import campaign_views, seat_views
+from lobby.services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
+from lobby.services.webhooks.endpoints import NewWebhook
+from lobby.services.webhooks.sender import Reply
 
 LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")
 Sent = tuple[str, Any]
@@ -146,10 +137,10 @@ def another(lobby: Lobby) -> None:
         petitions.create(session, campaign=campaign, values=values, now=now)
         crowd = [
             SignatureRequest("second", "Anna", f"p{number}@example.org", CAN_SIGN)
-            for number in range(demonstration.SIGNATURES)
+            for number in range(invented_campaign.SIGNATURES)
         ]
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        signatures.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+        recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
         _with_partners(session, campaign.organisation_id, lobby)
         kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
         idempotency.keep(session, kept, now=now)
@@ -162,8 +153,8 @@ def add_a_listener(session: Session, organisation_id: UUID, lobby: Lobby) -> Non
     now, scopes = lobby.clock(), [Scope.WEBHOOKS_WRITE.value]
     key = api_keys.create(session, organisation=owner, scopes=scopes, now=now)
     caller = api_keys.caller_of(session, key, now=now)
-    new = NewWebhook("https://hooks.example.org/", webhooks.SUBSCRIBABLE)
-    made, _ = webhooks.create(session, new, caller, to_loopback=False, now=now)
+    new = NewWebhook("https://hooks.example.org/", endpoints.SUBSCRIBABLE)
+    made, _ = endpoints.create(session, new, caller, to_loopback=False, now=now)
     its: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
     old: dict[str, Any] = {
         "state": DeliveryState.DELIVERED,
@@ -201,27 +192,27 @@ def requests(*names: str) -> list[SignatureRequest]:
 def record(session: Session, lobby: Lobby) -> list[UUID]:
     """New ones, and again, which renews."""
     for _ in range(2):
-        outcomes = signatures.record(
+        recorded = recording.record(
             session,
             requests("anna", "bertha"),
             postcodes=lobby.postcodes.lookup,
             keyring=lobby.keyring,
             now=lobby.clock(),
         )
-    return [outcome.signature_id for outcome in outcomes if outcome.signature_id]
+    return [outcome.signature_id for outcome in recorded if outcome.signature_id]
 
 
 def record_with_keys(session: Session, lobby: Lobby) -> None:
     """New ones, known ones, and known ones that are too old."""
     told = Answer(201, b"{}")
-    keyed = [
+    keyed_requests = [
         replace(request, once=Keyed(attempt_of(lobby, request.name), lambda _: told))
         for request in requests("anna", "bertha")
     ]
     for days in (0, 0, 1):
         now = lobby.clock() + timedelta(days=days)
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        keyed_signatures.record(session, keyed, postcodes=lookup, keyring=keyring, now=now)
+        keyed.record(session, keyed_requests, postcodes=lookup, keyring=keyring, now=now)
 
 
 def attempt_of(lobby: Lobby, key: str) -> Attempt:
@@ -243,7 +234,7 @@ def bring_in(session: Session, lobby: Lobby) -> None:
     """One who was asked and has not answered, and one who is new."""
     record(session, lobby)
     paper = Import("paper, Leeds stall, 3 May 2026")
-    signatures.record(
+    recording.record(
         session,
         [replace(each, imported=paper) for each in requests("anna", "cara")],
         postcodes=lobby.postcodes.lookup,
@@ -264,11 +255,11 @@ def expire(session: Session, lobby: Lobby) -> None:
 
 
 def read_tally(session: Session, lobby: Lobby) -> None:
-    tallies.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
+    seat_table.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
 
 
 def read_board(session: Session, lobby: Lobby) -> None:
-    seat_boards.of_petition(session, PETITION, now=lobby.clock())
+    seat_views.board_of_petition(session, PETITION, now=lobby.clock())
 
 
 def read_campaign(session: Session, lobby: Lobby) -> None:
@@ -304,7 +295,7 @@ def release(session: Session, lobby: Lobby) -> None:
 
 
 def ask_writers(session: Session, lobby: Lobby) -> None:
-    letter_answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+    answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
 
 
 def tell_of_new_members(session: Session, lobby: Lobby) -> None:
@@ -316,19 +307,19 @@ def tell_others(session: Session, lobby: Lobby) -> None:
     forgotten."""
     now = lobby.clock()
     take_back(session, lobby)
-    for endpoint_id in webhook_claims.due_endpoints(session, now=now, limit=9):
-        endpoint, claimed = webhook_claims.claim(session, endpoint_id, now=now, limit=9)
+    for endpoint_id in claims.due_endpoints(session, now=now, limit=9):
+        endpoint, claimed = claims.claim(session, endpoint_id, now=now, limit=9)
         assert endpoint is not None
-        ended = [webhook_outcomes.Ended(each, Reply(status=410)) for each in claimed[:1]]
-        webhook_outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
-        webhook_stops.release(session, endpoint_id)
-        webhook_deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
-        webhook_glance.figures(session, [endpoint_id])
-        webhook_mails.warn(session, endpoint, now=now)
-    webhook_claims.release_stale(session, now=now)
-    webhook_stops.disable_keyless(session, now=now)
-    webhook_deliveries.waiting(session)
-    webhook_deliveries.forget_old(session, now=now, limit=1000)
+        ended = [outcomes.Ended(each, Reply(status=410)) for each in claimed[:1]]
+        outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
+        stops.release(session, endpoint_id)
+        deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
+        deliveries.figures(session, [endpoint_id])
+        warning_mails.warn(session, endpoint, now=now)
+    claims.release_stale(session, now=now)
+    stops.disable_keyless(session, now=now)
+    deliveries.waiting(session)
+    deliveries.forget_old(session, now=now, limit=1000)
 
 
 def readiness(session: Session, lobby: Lobby) -> None:
@@ -352,7 +343,7 @@ def page_of_partner(session: Session, lobby: Lobby) -> None:
     partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
     for state in (None, SignatureState.CONFIRMED):
         for after in (None, UUID(int=0)):
-            partner_signatures.page(
+            by_partner.page(
                 session,
                 petition.id,
                 partner_id=partner.id,
@@ -361,9 +352,9 @@ def page_of_partner(session: Session, lobby: Lobby) -> None:
                 after=after,
                 limit=101,
             )
-    partner_summaries.at_a_glance(session, partner.organisation_id)
+    by_partner.at_a_glance(session, partner.organisation_id)
     for is_own in (True, False):
-        partner_summaries.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
+        by_partner.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
 
 
 def export_for_partner(session: Session, lobby: Lobby) -> None:
@@ -378,7 +369,7 @@ def export_for_partner(session: Session, lobby: Lobby) -> None:
 
 
 def record_for_partners(session: Session, lobby: Lobby) -> None:
-    signatures.record(
+    recording.record(
         session,
         [
             replace(each, partner="partner-1", partner_contact=True)

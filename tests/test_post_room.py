@@ -24,8 +24,12 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services import campaigns, demonstration, letter_states, organisations, outbox
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
+from lobby.services.letters import letter_states
+from lobby.services.mail import outbox
+from lobby.services.organisations import organisations
 
 POST = f"/v1/campaigns/{CAMPAIGN}/post"
 Deliver = Callable[[], list[EmailMessage]]
@@ -41,7 +45,7 @@ def key(lobby: Lobby) -> Key:
 def real(lobby: Lobby) -> Lobby:
     """The demonstration's letters keep no quiet hours; those of a real organisation do."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         session.add(owner.sqlmodel_update({"is_demonstration": False}))
     return lobby
 

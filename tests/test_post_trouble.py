@@ -27,20 +27,17 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.base import table_of
-from lobby.services import (
-    campaigns,
-    letter_situations,
-    letter_states,
-    letters,
-    messages,
-    outbox,
-    signatures,
-)
-from lobby.services.couriers import Delivery
-from lobby.services.letters import NewLetter
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.delivery import rendering
+from lobby.services.letters import intake, letter_states
+from lobby.services.letters.drafting import situations
+from lobby.services.letters.intake import NewLetter
+from lobby.services.mail import outbox
+from lobby.services.mail.couriers import Delivery
+from lobby.services.mail.mail_builder import Envelope
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
 
 Deliver = Callable[[], list[EmailMessage]]
 PEOPLE = [f"person{number}@example.org" for number in range(6)]
@@ -51,21 +48,19 @@ def sign(lobby: Lobby, *emails: str) -> None:
     requests = [SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN) for email in emails]
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=lobby.clock())
+        recording.record(session, requests, postcodes=lookup, keyring=keyring, now=lobby.clock())
 
 
 def write(lobby: Lobby) -> UUID:
     """A confirmed letter."""
     now = lobby.clock()
-    address = letters.Address("1 Example Street", "Anytown", CAN_SIGN)
+    address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
-        letter_id = letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     return letter_id
 
@@ -257,7 +252,7 @@ def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
         letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
     (told,) = deliver()
     assert told["To"] == "anna@example.org"
-    assert messages.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    assert rendering.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
     with lobby.database.read() as session:
         letter = letter_states.get(session, letter_id)
         assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")

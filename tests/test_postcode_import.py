@@ -12,8 +12,8 @@ import pytest
 
 from lobby.models.postcode import PostcodeStatus
 from lobby.services.errors import Invalid, Unavailable
-from lobby.services.postcode_import import ConstituencyFacts, ImportSummary, import_postcodes
-from lobby.services.postcodes import CurrentDirectory, PostcodeDirectory
+from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory
+from lobby.services.postcodes.ons_import import ConstituencyFacts, ImportSummary, import_postcodes
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 

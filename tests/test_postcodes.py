@@ -12,17 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services import postcode_file
 from lobby.services.errors import Invalid, Unavailable
-from lobby.services.postcode_grid import PostcodeGrid
-from lobby.services.postcodes import CurrentDirectory, PostcodeDirectory, normalise
+from lobby.services.postcodes import file_format
+from lobby.services.postcodes.builder import PostcodeGrid
+from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory, normalise
 
 ANY_LETTER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 WESTMINSTER = "E14001172"
 ORKNEY = "S14000051"
 
 
-def postcodes(unit_letters: str = postcode_file.UNIT_LETTERS) -> st.SearchStrategy[str]:
+def postcodes(unit_letters: str = file_format.UNIT_LETTERS) -> st.SearchStrategy[str]:
     """Well-formed postcodes of Great Britain's shapes, in normal form."""
     outward = st.from_regex(r"[A-HK-Z][A-Z]?[0-9][A-Z0-9]?", fullmatch=True)
     unit = st.text(unit_letters, min_size=2, max_size=2)
@@ -36,7 +36,7 @@ def build(path: Path, rows: Mapping[str, tuple[str, str]]) -> Path:
     grid = PostcodeGrid(northern_ireland=False)
     for postcode, (code, terminated) in rows.items():
         grid.take(postcode, code, terminated)
-    postcode_file.write(path, grid.codes, grid.sectors)
+    file_format.write(path, grid.codes, grid.sectors)
     return path
 
 
@@ -200,10 +200,10 @@ def test_the_constituencies_of_a_directory_are_listed_in_order(directory_file: P
 
 
 def test_every_constituency_a_cell_can_number_is_answered(tmp_path: Path) -> None:
-    codes = [f"E{number:08}" for number in range(postcode_file.MOST_CONSTITUENCIES)]
-    last = postcode_file.FIRST_CONSTITUENCY + len(codes) - 1
-    cells = array("H", [2 * last + postcode_file.TERMINATED] * postcode_file.CELLS_PER_SECTOR)
-    postcode_file.write(tmp_path / "postcodes.dat", codes, {"M1 1": cells})
+    codes = [f"E{number:08}" for number in range(file_format.MOST_CONSTITUENCIES)]
+    last = file_format.FIRST_CONSTITUENCY + len(codes) - 1
+    cells = array("H", [2 * last + file_format.TERMINATED] * file_format.CELLS_PER_SECTOR)
+    file_format.write(tmp_path / "postcodes.dat", codes, {"M1 1": cells})
     answer = PostcodeDirectory.open(tmp_path / "postcodes.dat").lookup("M1 1ZZ")
     assert answer == PostcodeAnswer("M1 1ZZ", PostcodeStatus.TERMINATED, codes[-1])
 

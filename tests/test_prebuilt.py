@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from support import Clock
 
-from lobby.services.prebuilt import LONGEST, MOST_IN_HAND, SHARE, Prebuilt
+from lobby.services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, Prebuilt
 
 Found = TypeVar("Found")
 

@@ -28,24 +28,18 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.services import (
-    campaigns,
-    letter_states,
-    outbox,
-    petitions,
-    preferences,
-    signature_states,
-    signatures,
-    supporters,
-    webhook_mails,
-    wordings,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Conflict
-from lobby.services.lobby import Lobby
-from lobby.services.outbox import Note
-from lobby.services.preferences import Preferences
-from lobby.services.signatures import SignatureRequest
-from lobby.services.tokens import Purpose
+from lobby.services.letters import letter_states
+from lobby.services.mail import outbox
+from lobby.services.mail.outbox import Note
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import preferences, supporters, wordings
+from lobby.services.supporters.preferences import Preferences
+from lobby.services.webhooks import warning_mails
 
 Deliver = Callable[[], list[EmailMessage]]
 READ, CHANGE = "/v1/preferences/read", "/v1/preferences"
@@ -62,7 +56,7 @@ def sign(
     request = SignatureRequest(petition_slug=petition, **values)
     with lobby.database.write() as session:
         lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session, [request], postcodes=lookup, keyring=keyring, now=now
         )
         assert outcome.signature_id
@@ -200,7 +194,7 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
     deliver()
     mails = mails_of_every_kind(client, lobby, deliver, clock)
     # A letter that comes back has a mail of its own once the post room can read it.
-    to_supporters = set(MessageKind) - set(webhook_mails.KINDS)
+    to_supporters = set(MessageKind) - set(warning_mails.KINDS)
     assert mails.keys() | {MessageKind.LETTER_BOUNCED} == to_supporters
     for kind, mail in mails.items():
         if kind is MessageKind.LETTER:

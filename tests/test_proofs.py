@@ -19,9 +19,9 @@ from support import CAN_SIGN, PETITION
 from lobby.api.limiting import PROOF
 from lobby.main import create_app
 from lobby.models import Keyring, Scope
-from lobby.services import proofs
-from lobby.services.lobby import Lobby, utc_now
-from lobby.services.proofs import Proofs
+from lobby.services.assembly import Lobby, utc_now
+from lobby.services.traffic import proof_of_work
+from lobby.services.traffic.proof_of_work import Proofs
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 PAGE = f"/petitions/{PETITION}/sign"
@@ -31,7 +31,7 @@ on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
 @pytest.fixture(autouse=True)
 def little_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(proofs, "MOST_WORK", 500)
+    monkeypatch.setattr(proof_of_work, "MOST_WORK", 500)
 
 
 @contextmanager
@@ -170,7 +170,7 @@ def test_a_proof_for_another_service_is_none() -> None:
 
 def test_a_proof_that_comes_late_is_none() -> None:
     def earlier() -> Any:
-        return utc_now() - proofs.LIFETIME - timedelta(seconds=5)
+        return utc_now() - proof_of_work.LIFETIME - timedelta(seconds=5)
 
     assert not accepted(solved(Proofs(RING, earlier).challenge()))
 

@@ -8,7 +8,7 @@ from browsing import MARKS, PHONE, served
 from playwright.sync_api import Browser, Page, expect
 from support import CAN_SIGN, PETITION
 
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 pytestmark = MARKS
 FORMS = [f"/petitions/{PETITION}", f"/embed/{PETITION}"]

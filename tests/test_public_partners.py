@@ -13,8 +13,10 @@ from sqlmodel import func, select
 from support import CAMPAIGN, PETITION
 
 from lobby.models import CampaignStatus, Organisation, Partner, Scope
-from lobby.services import campaigns, demonstration, organisations, partners
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
+from lobby.services.organisations import organisations, partners
 
 PARTNERS = "/v1/partners"
 SITE = "https://paper.example.org"
@@ -36,7 +38,7 @@ def partners_of(lobby: Lobby) -> int:
 def change(lobby: Lobby, slug: str = PAPER, **values: Any) -> None:
     """As a command in another process changes it, but for the kept answers of this one."""
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partner = partners.own(session, slug, organisation_id=owner.id)
         partners.change(session, partner, **values)
 
@@ -258,7 +260,7 @@ def test_the_public_sees_no_more_partners_than_an_answer_should_have(
 ) -> None:
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
         for number in range(partners.MOST_PUBLIC):
             name = f"p-{number}"
             partners.create(

@@ -14,21 +14,17 @@ from support import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_ho
 
 from lobby.models import Campaign, Constituency, Member, Membership, Motion, Post, PostKind
 from lobby.models.postcode import PostcodeStatus
-from lobby.services import (
-    campaigns,
-    constituencies,
-    members,
-    motion_sync,
-    organisations,
-    parliament,
-    postcode_import,
-    seats,
-    tallies,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.members import MembersImport
-from lobby.services.standing import Eligibility, Role, Standing
-from lobby.services.tallies import Tally
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.organisations import organisations
+from lobby.services.parliament import constituencies, members, seats
+from lobby.services.parliament.members import MembersImport
+from lobby.services.parliament.official import motions_api
+from lobby.services.parliament.standing import Eligibility, Role, Standing
+from lobby.services.parliament_sync import motion_sync
+from lobby.services.postcodes import ons_import
+from lobby.services.tallies import seat_table
+from lobby.services.tallies.seat_table import Tally
 
 pytestmark = [needs_real_data, pytest.mark.real_data]
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
@@ -41,7 +37,7 @@ Row = dict[str, str]
 def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of Great Britain's postcodes, built once a run."""
     target = tmp_path_factory.mktemp("real") / "postcodes.bin"
-    postcode_import.import_postcodes(REAL_DATA / "postcodes" / "onspd_gb.csv.gz", target)
+    ons_import.import_postcodes(REAL_DATA / "postcodes" / "onspd_gb.csv.gz", target)
     return target
 
 
@@ -49,7 +45,7 @@ def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
     """All 650 seats with their members, and a campaign about a real motion."""
     answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
-    answer = parliament.read_answer(answers[-1].read_bytes(), 65938)
+    answer = motions_api.read_answer(answers[-1].read_bytes(), 65938)
     clock.now = now = TODAY
     seat_the_real_house(empty_lobby)
     with empty_lobby.database.write() as session:
@@ -73,7 +69,7 @@ def real_members() -> list[Row]:
 def tally_of(lobby: Lobby) -> Tally:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, "a-campaign")
-        return tallies.of_campaign(session, campaign, now=lobby.clock())
+        return seat_table.of_campaign(session, campaign, now=lobby.clock())
 
 
 def posts_in_the_commons() -> list[dict[str, Any]]:
@@ -143,7 +139,7 @@ def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lob
             now=real_lobby.clock(),
         )
         campaign = campaigns.public(session, "without-motion")
-        tally = tallies.of_campaign(session, campaign, now=real_lobby.clock())
+        tally = seat_table.of_campaign(session, campaign, now=real_lobby.clock())
     found = {row.member.id: row.eligibility for row in tally.rows if row.member}
     holders = {post["member_id"] for post in posts_in_the_commons()}
     sinn_fein = {int(row["member_id"]) for row in real_members() if row["party"] == "Sinn Féin"}

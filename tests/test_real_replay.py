@@ -21,10 +21,14 @@ from support import REAL_DATA, Clock, needs_real_data, seat_the_real_house
 
 from lobby import worker
 from lobby.models import Job, MotionEvent, MotionSignatory
-from lobby.services import campaigns, jobs, official_http, organisations, tallies
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Role, Standing
-from lobby.services.tallies import Tally, TallyRow
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.organisations import organisations
+from lobby.services.parliament.official import http
+from lobby.services.parliament.standing import Role, Standing
+from lobby.services.parliament_sync import leases
+from lobby.services.tallies import seat_table
+from lobby.services.tallies.seat_table import Tally, TallyRow
 
 pytestmark = [needs_real_data, pytest.mark.real_data]
 HISTORY = REAL_DATA / "edm" / "65938-history"
@@ -53,7 +57,7 @@ def api() -> Iterator[Parliament]:
 def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
     """The real House before the first recording, and a campaign about the motion."""
     clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
-    with official_http.make_client(api.url) as client:
+    with http.make_client(api.url) as client:
         lobby: Lobby = make_lobby("empty", motions_api=client)
         seat_the_real_house(lobby)
         api.answers(recordings()[0].read_bytes())
@@ -83,7 +87,7 @@ def running(lobby: Lobby) -> Iterator[None]:
 
 def job(lobby: Lobby) -> Job | None:
     with lobby.database.read() as session:
-        return session.get(Job, jobs.MOTIONS)
+        return session.get(Job, leases.MOTIONS)
 
 
 def next_due(lobby: Lobby) -> datetime:
@@ -121,7 +125,7 @@ def replay(lobby: Lobby, api: Parliament, clock: Clock, *, begins: datetime) -> 
 def tally(lobby: Lobby) -> Tally:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, "a-campaign")
-        return tallies.of_campaign(session, campaign, now=lobby.clock())
+        return seat_table.of_campaign(session, campaign, now=lobby.clock())
 
 
 def events(lobby: Lobby) -> list[tuple[str, int | None, date]]:

@@ -26,9 +26,10 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services import letter_states, preferences
-from lobby.services.couriers import make_courier
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.letters import letter_states
+from lobby.services.mail.couriers import make_courier
+from lobby.services.supporters import preferences
 
 MakeLobby = Callable[..., Lobby]
 Deliver = Callable[[], list[EmailMessage]]

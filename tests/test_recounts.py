@@ -11,16 +11,11 @@ from support import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock
 
 from lobby.models import LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
 from lobby.models.base import table_of
-from lobby.services import (
-    campaigns,
-    checks,
-    petitions,
-    recounts,
-    signature_states,
-    signatures,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.operations import checks, recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
 
 _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
 _signature, _hour = table_of(Signature), table_of(PetitionHour)
@@ -132,7 +127,7 @@ def test_what_people_do_keeps_a_glance_quiet(
     ]
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        done = signatures.record(session, batch, postcodes=lookup, keyring=keyring, now=clock.now)
+        done = recording.record(session, batch, postcodes=lookup, keyring=keyring, now=clock.now)
         ids = [each.signature_id for each in done if each.signature_id]
         signature_states.confirm_all(session, ids, now=clock.now)
     clock.advance(hours=3)

@@ -16,10 +16,12 @@ from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from lobby import worker
 from lobby.main import create_app
 from lobby.models import MessageState, OutboxMessage, Relay, Scope, Signature, SignatureState
-from lobby.services import checks, outbox, relays, signatures
-from lobby.services.couriers import Delivery, SmtpCourier
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope as OurEnvelope
+from lobby.services.assembly import Lobby
+from lobby.services.mail import outbox, relays
+from lobby.services.mail.couriers import Delivery, SmtpCourier
+from lobby.services.mail.mail_builder import Envelope as OurEnvelope
+from lobby.services.operations import checks
+from lobby.services.signatures import recording
 
 MakeLobby = Callable[..., Lobby]
 ENOUGH = relays.MOST_FAILURES
@@ -81,11 +83,11 @@ def with_connections(lobby: Lobby, connections: int) -> Lobby:
 def sign(lobby: Lobby, people: int) -> None:
     """Each gets a mail to confirm."""
     requests = [
-        signatures.SignatureRequest(PETITION, "Anna Example", f"anna{number}@example.org", CAN_SIGN)
+        recording.SignatureRequest(PETITION, "Anna Example", f"anna{number}@example.org", CAN_SIGN)
         for number in range(people)
     ]
     with lobby.database.write() as session:
-        signatures.record(
+        recording.record(
             session,
             requests,
             postcodes=lobby.postcodes.lookup,

@@ -10,8 +10,8 @@ from sqlmodel import select
 from support import CAMPAIGN, Clock
 
 from lobby.models import MemberReply, Motion, Scope
-from lobby.services import campaigns
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 
 MORAG, WRENFIELD, SALTMARSH, MOTION = 900001, 900005, 900013, 900152
 URL = f"/v1/campaigns/{CAMPAIGN}/replies"

@@ -13,34 +13,28 @@ from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 
 from lobby import worker
 from lobby.models import Campaign, MotionEventKind, MotionStatus
-from lobby.services import (
-    campaigns,
-    demonstration,
-    jobs,
-    letter_situations,
-    motion_events,
-    motion_sync,
-    official_apis,
-    organisations,
-    parliament,
-    parliament_sessions,
-    schedules,
-    signatures,
-    tallies,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Invalid, Unavailable
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.letters.drafting import situations
+from lobby.services.organisations import organisations
+from lobby.services.parliament import motion_history
+from lobby.services.parliament.official import backoff, motions_api
+from lobby.services.parliament_sync import leases, motion_sync, schedules, sessions
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.tallies import seat_table
 
 KNOWN = 900152
-ANSWER = (demonstration.FOLDER / "motion.json").read_bytes()
+ANSWER = (invented_campaign.FOLDER / "motion.json").read_bytes()
 
 
 @pytest.fixture
 def real(lobby: Lobby) -> Lobby:
     """The demonstration's campaign as though it were a real organisation's."""
     with lobby.database.write() as session:
-        slug = demonstration.about().organisation
+        slug = invented_campaign.about().organisation
         session.add(organisations.by_slug(session, slug).sqlmodel_update(_REAL))
     return lobby
 
@@ -135,7 +129,7 @@ def test_mail_does_not_wait_for_a_parliament_that_is_slow(real: Lobby, clock: Cl
     request = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        signatures.record(session, [request], postcodes=lookup, keyring=keyring, now=clock.now)
+        recording.record(session, [request], postcodes=lookup, keyring=keyring, now=clock.now)
     folder = lobby.mail_folder
     assert folder is not None
     for _ in range(100):
@@ -153,16 +147,16 @@ def test_a_runner_that_died_is_followed_by_another_and_cannot_end_its_run(
     lobby: Lobby, clock: Clock
 ) -> None:
     with lobby.database.write() as session:
-        dead = jobs.lease(session, jobs.MOTIONS, now=clock.now)
+        dead = leases.lease(session, leases.MOTIONS, now=clock.now)
         assert dead is not None
-        assert jobs.lease(session, jobs.MOTIONS, now=clock.now) is None
+        assert leases.lease(session, leases.MOTIONS, now=clock.now) is None
     clock.advance(minutes=16)
     later = clock.now + timedelta(hours=1)
     with lobby.database.write() as session:
-        living = jobs.lease(session, jobs.MOTIONS, now=clock.now)
+        living = leases.lease(session, leases.MOTIONS, now=clock.now)
         assert living is not None
-        assert not jobs.finish(session, dead, now=clock.now, next_due=later)
-        assert jobs.finish(session, living, now=clock.now, next_due=later)
+        assert not leases.finish(session, dead, now=clock.now, next_due=later)
+        assert leases.finish(session, living, now=clock.now, next_due=later)
 
 
 def test_a_request_to_wait_is_obeyed_in_full_and_outlives_a_restart(
@@ -179,7 +173,7 @@ def test_a_request_to_wait_is_obeyed_in_full_and_outlives_a_restart(
     clock.advance(seconds=2)
     assert worker.sync_motion(lobby, KNOWN).live == 4
     with lobby.database.read() as session:
-        official_apis.require_allowed(session, official_apis.MOTIONS, now=clock.now)
+        backoff.require_allowed(session, backoff.MOTIONS, now=clock.now)
 
 
 def test_a_failure_of_one_motion_does_not_keep_us_from_the_next_request(
@@ -224,11 +218,11 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
     assert status(lobby) is MotionStatus.LAPSED
     assert _tally(lobby) == before
     with lobby.database.read() as session:
-        kinds = [event.kind for event in motion_events.of_motion(session, KNOWN)]
+        kinds = [event.kind for event in motion_history.of_motion(session, KNOWN)]
         assert kinds.count(MotionEventKind.LAPSED) == 1
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = letter_situations.of_postcode(
+        found = situations.of_postcode(
             session, campaign, answer, keyring=lobby.keyring, now=clock.now
         )
     assert found.reason == "motion_ended"
@@ -236,7 +230,7 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
 
 def test_a_motion_falls_when_a_later_session_has_begun(lobby: Lobby, clock: Clock) -> None:
     with lobby.database.write() as session:
-        parliament_sessions.save(session, name="2027-28", starts_on=clock.now.date(), ends_on=None)
+        sessions.save(session, name="2027-28", starts_on=clock.now.date(), ends_on=None)
     worker.keep_house(lobby)
     assert status(lobby) is MotionStatus.LAPSED
 
@@ -260,16 +254,16 @@ def test_a_successor_is_linked_in_one_call_and_the_old_signatories_are_known(
     told["Response"] |= {"Id": 900153, "UINWithAmendmentSuffix": "9", "Sponsors": []}
     told["Response"]["DateTabled"] = "2026-07-02T00:00:00"
     with lobby.database.write() as session:
-        parliament_sessions.save(session, name="2027", starts_on=clock.now.date(), ends_on=None)
-        answer = parliament.read_answer(json.dumps(told).encode(), 900153)
+        sessions.save(session, name="2027", starts_on=clock.now.date(), ends_on=None)
+        answer = motions_api.read_answer(json.dumps(told).encode(), 900153)
         motion_sync.apply_answer(session, answer, now=clock.now)
         campaign = campaigns.public(session, CAMPAIGN)
         campaigns.update(session, campaign, values={}, motion_id=900153, now=clock.now)
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = tallies.of_campaign(session, campaign, now=clock.now)
+        found = seat_table.of_campaign(session, campaign, now=clock.now)
         answer_now = lobby.postcodes.lookup(CAN_SIGN)
-        situation = letter_situations.of_postcode(
+        situation = situations.of_postcode(
             session, campaign, answer_now, keyring=lobby.keyring, now=clock.now
         )
     assert (found.signed, found.motion and found.motion.number) == (0, "9")
@@ -295,7 +289,7 @@ def test_motions_are_found_in_the_official_list_by_prefixed_names(lobby: Lobby) 
 
     transport = httpx2.MockTransport(handle)
     client = httpx2.Client(transport=transport, base_url="http://127.0.0.1")
-    (found,) = parliament.search_motions(
+    (found,) = motions_api.search_motions(
         client, query="NHS Professionals", tabled_from=date(2026, 5, 1), limit=10
     )
     assert (found.id, found.number, found.title) == (KNOWN, "152", "Sale of NHS Professionals")
@@ -315,13 +309,13 @@ def test_motions_are_found_in_the_official_list_by_prefixed_names(lobby: Lobby) 
 def test_a_bad_answer_to_a_search_is_told(content: bytes, lobby: Lobby) -> None:
     client = serving(lobby, ok(content))[0].motions_api
     with pytest.raises(Unavailable, match="search"):
-        parliament.search_motions(client, query="x", tabled_from=None, limit=1)
+        motions_api.search_motions(client, query="x", tabled_from=None, limit=1)
 
 
 def test_a_session_cannot_end_before_it_began(lobby: Lobby) -> None:
     day = date(2027, 1, 1)
     with lobby.database.write() as session, pytest.raises(Invalid):
-        parliament_sessions.save(session, name="x", starts_on=day, ends_on=day)
+        sessions.save(session, name="x", starts_on=day, ends_on=day)
 
 
 def test_a_motion_belongs_to_the_session_in_which_it_was_tabled(lobby: Lobby) -> None:
@@ -333,10 +327,10 @@ def test_a_motion_belongs_to_the_session_in_which_it_was_tabled(lobby: Lobby) ->
     }
     with lobby.database.write() as session:
         for day, name in days.items():
-            found = parliament_sessions.session_on(session, day)
+            found = sessions.session_on(session, day)
             assert found is not None
             assert found.name == name
-        assert parliament_sessions.session_on(session, date(2010, 1, 1)) is None
+        assert sessions.session_on(session, date(2010, 1, 1)) is None
 
 
 def test_a_saved_answer_is_taken_in_and_a_bad_file_is_named(lobby: Lobby, tmp_path: Any) -> None:
@@ -354,11 +348,11 @@ def test_a_saved_answer_is_taken_in_and_a_bad_file_is_named(lobby: Lobby, tmp_pa
 
 def _end_session(lobby: Lobby, day: date) -> None:
     with lobby.database.write() as session:
-        parliament_sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=day)
+        sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=day)
 
 
 def _tally(lobby: Lobby) -> tuple[int, int, int]:
     with lobby.database.read() as session:
         campaign: Campaign = campaigns.public(session, CAMPAIGN)
-        found = tallies.of_campaign(session, campaign, now=lobby.clock())
+        found = seat_table.of_campaign(session, campaign, now=lobby.clock())
     return found.signed, found.confirmed, found.letters_sent

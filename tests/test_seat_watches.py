@@ -29,24 +29,18 @@ from lobby.models import (
     Signature,
     SignatureState,
 )
-from lobby.services import (
-    campaigns,
-    letter_drafts,
-    letter_situations,
-    letter_states,
-    letters,
-    members,
-    outbox,
-    petitions,
-    seat_watches,
-    signature_states,
-    signatures,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.members import MemberRow
-from lobby.services.outbox import Note
-from lobby.services.signatures import SignatureRequest
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters import intake, letter_states
+from lobby.services.letters.drafting import drafts, situations
+from lobby.services.mail import outbox
+from lobby.services.mail.outbox import Note
+from lobby.services.parliament import members
+from lobby.services.parliament.members import MemberRow
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import seat_watches
 
 EDINBURGH, NORWICH = "S14000078", "E14001409"
 MORAG, SIGNATORY, NEWCOMER = 900001, 900002, 900099
@@ -80,7 +74,7 @@ def elect(
 def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
     """Somebody signs; their signature's id."""
     with lobby.database.write() as session:
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session,
             [replace(ANNAS, **changes)],
             postcodes=lobby.postcodes.lookup,
@@ -217,15 +211,13 @@ def test_a_letter_that_was_sent_stays_with_the_member_it_went_to(
 def write(lobby: Lobby) -> UUID:
     """Anna writes to her MP and has not confirmed it yet; the letter's id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(CAN_SIGN)
-    address = letters.Address("1 Princes Street", "Edinburgh", CAN_SIGN)
+    address = intake.Address("1 Princes Street", "Edinburgh", CAN_SIGN)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
-        draft = letter_drafts.draft(found, name=ANNA["name"])
-        new = letters.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
-        return letters.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+        draft = drafts.draft(found, name=ANNA["name"])
+        new = intake.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
+        return intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
 
 
 def send(lobby: Lobby, letter_id: UUID) -> None:

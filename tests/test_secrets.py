@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from support import SECRET, Clock
 
 from lobby.models import Keyring, Private
+from lobby.services.common.tokens import LIFETIMES, Purpose, Tokens
 from lobby.services.errors import Gone, Invalid
-from lobby.services.tokens import LIFETIMES, Purpose, Tokens
 
 OTHER = "another secret that is quite long enough to be one"
 RING = Keyring([SECRET])

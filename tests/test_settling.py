@@ -11,18 +11,20 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
-from posting import letters_of, sent, sent_in_tally, uncertain
+from posting import letters_of, sent, sent_in_tally, uncertain_letter
 from support import CAMPAIGN, SECRET, Clock
 from typer.testing import CliRunner, Result
 
 from lobby.cli import app
 from lobby.models import LetterState, MessageState
-from lobby.services import campaigns, post_room, relay_logs, settling
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.pacing import AT_ONCE
-from lobby.services.relay_logs import RelayLog
-from lobby.services.settling import Settled, Span
+from lobby.services.letters import letter_queue, uncertain
+from lobby.services.letters.uncertain import Settled, Span
+from lobby.services.mail import relay_logs
+from lobby.services.mail.pacing import AT_ONCE
+from lobby.services.mail.relay_logs import RelayLog
 
 Deliver = Callable[[], list[EmailMessage]]
 OURS = UUID("0197c000-1111-7222-8333-444455556666")
@@ -179,11 +181,11 @@ def test_the_parts_of_a_log_are_put_in_order_by_their_first_lines() -> None:
 def settle(lobby: Lobby, *ids: UUID, span: Span | None = None, is_dry: bool = False) -> Settled:
     """By a list of what the relay took, and a mail of somebody else's."""
     with lobby.database.read() as session:
-        asked = settling.question(session, span=span)
+        asked = uncertain.question(session, span=span)
     lines = [f"<{each}@lobby.example.org>" for each in ids]
     log = log_of("<other@example.org>", *lines, wanted=asked.wanted)
     with lobby.database.write() as session:
-        return settling.settle(
+        return uncertain.settle(
             session,
             asked,
             log,
@@ -214,8 +216,8 @@ def test_what_the_relay_took_was_sent_and_is_counted_once(
     lobby: Lobby, evening: Clock, deliver: Deliver
 ) -> None:
     before = sent_in_tally(lobby)
-    letter, message = uncertain(lobby, 0, NOON)
-    uncertain(lobby, 1, NOON)
+    letter, message = uncertain_letter(lobby, 0, NOON)
+    uncertain_letter(lobby, 1, NOON)
     assert settle(lobby, message.id) == Settled(sent=1, uncertain=1, is_whole=True)
     letter, message = letters_of(lobby)[0]
     assert (letter.state, letter.reason, letter.sent_at) == (LetterState.SENT, None, NOON)
@@ -229,7 +231,7 @@ def test_without_a_whole_log_nothing_goes_again(
     lobby: Lobby, evening: Clock, deliver: Deliver
 ) -> None:
     deliver()
-    uncertain(lobby, 0, NOON)
+    uncertain_letter(lobby, 0, NOON)
     assert settle(lobby, *gone(lobby)).uncertain == 1
     assert deliver() == []
 
@@ -239,8 +241,8 @@ def test_what_a_whole_log_does_not_know_goes_again(
 ) -> None:
     deliver()
     before = sent_in_tally(lobby)
-    _, kept = uncertain(lobby, 0, NOON)
-    _, lost = uncertain(lobby, 1, NOON)
+    _, kept = uncertain_letter(lobby, 0, NOON)
+    _, lost = uncertain_letter(lobby, 1, NOON)
     found = settle(lobby, *gone(lobby), kept.id, span=WHOLE)
     assert found == Settled(sent=1, again=1)
     letter, message = letters_of(lobby)[1]
@@ -260,9 +262,9 @@ def test_what_a_whole_log_does_not_know_goes_again(
 def test_an_attempt_at_the_edge_of_the_log_stays_uncertain(
     lobby: Lobby, evening: Clock, minutes: int
 ) -> None:
-    _, message = uncertain(lobby, 0, NOON)
+    _, message = uncertain_letter(lobby, 0, NOON)
     assert message.claimed_at is not None
-    margin, second = settling.MARGIN, timedelta(seconds=minutes)
+    margin, second = uncertain.MARGIN, timedelta(seconds=minutes)
     for span in (
         Span(message.claimed_at - margin - second, EVENING),
         Span(NOON - timedelta(hours=2), NOON + margin + second),
@@ -272,15 +274,15 @@ def test_an_attempt_at_the_edge_of_the_log_stays_uncertain(
 
 
 def test_a_log_that_lacks_a_mail_that_went_is_not_whole(lobby: Lobby, evening: Clock) -> None:
-    _, kept = uncertain(lobby, 0, NOON)
-    uncertain(lobby, 1, NOON)
+    _, kept = uncertain_letter(lobby, 0, NOON)
+    uncertain_letter(lobby, 1, NOON)
     found = settle(lobby, *gone(lobby)[1:], kept.id, span=WHOLE)
     assert found == Settled(sent=1, uncertain=1, missing=1, is_whole=False)
     assert letters_of(lobby)[1][0].state is LetterState.UNCERTAIN
 
 
 def test_a_log_that_knows_none_of_our_mails_is_another_relays(lobby: Lobby, evening: Clock) -> None:
-    uncertain(lobby, 0, NOON + timedelta(hours=3))
+    uncertain_letter(lobby, 0, NOON + timedelta(hours=3))
     later = Span(NOON + timedelta(hours=2), EVENING)
     found = settle(lobby, span=later)
     assert (found.again, found.uncertain, found.is_whole) == (0, 1, False)
@@ -289,11 +291,11 @@ def test_a_log_that_knows_none_of_our_mails_is_another_relays(lobby: Lobby, even
 def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
     lobby: Lobby, evening: Clock, deliver: Deliver
 ) -> None:
-    told, _ = uncertain(lobby, 0, NOON)
-    uncertain(lobby, 1, NOON)
+    told, _ = uncertain_letter(lobby, 0, NOON)
+    uncertain_letter(lobby, 1, NOON)
     others = gone(lobby)
     with lobby.database.write() as session:
-        post_room.settle(
+        letter_queue.settle(
             session,
             told.id,
             organisation_id=campaigns.public(session, CAMPAIGN).organisation_id,
@@ -305,23 +307,23 @@ def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
 
 
 def test_a_file_that_is_no_log_settles_nothing(lobby: Lobby, evening: Clock) -> None:
-    uncertain(lobby, 0, NOON)
+    uncertain_letter(lobby, 0, NOON)
     with lobby.database.read() as session:
-        asked = settling.question(session, span=WHOLE)
+        asked = uncertain.question(session, span=WHOLE)
     log = log_of("nothing of the kind", "", wanted=asked.wanted)
     with lobby.database.write() as session, pytest.raises(Invalid, match="No line here"):
-        settling.settle(session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
+        uncertain.settle(session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
 
 
 def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
     lobby: Lobby, evening: Clock
 ) -> None:
     with lobby.database.read() as session:
-        asked = settling.question(session, span=WHOLE)
-    uncertain(lobby, 0, NOON)
+        asked = uncertain.question(session, span=WHOLE)
+    uncertain_letter(lobby, 0, NOON)
     log = log_of(*(f"<{each}@x.example>" for each in gone(lobby)), wanted=asked.wanted)
     with lobby.database.write() as session:
-        found = settling.settle(
+        found = uncertain.settle(
             session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING
         )
     assert (found.sent, found.again) == (0, 0)
@@ -329,8 +331,8 @@ def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
 
 
 def test_a_dry_run_changes_nothing(lobby: Lobby, evening: Clock) -> None:
-    _, kept = uncertain(lobby, 0, NOON)
-    uncertain(lobby, 1, NOON)
+    _, kept = uncertain_letter(lobby, 0, NOON)
+    uncertain_letter(lobby, 1, NOON)
     before = letters_of(lobby)
     found = settle(lobby, *gone(lobby), kept.id, span=WHOLE, is_dry=True)
     assert found == Settled(sent=1, again=1)
@@ -342,7 +344,7 @@ def test_what_goes_again_keeps_its_campaigns_pace_and_pause(
 ) -> None:
     deliver()
     for place in range(6):
-        uncertain(lobby, place, NOON)
+        uncertain_letter(lobby, place, NOON)
     with lobby.database.write() as session:
         campaigns.public(session, CAMPAIGN).letters_per_hour = 2
     assert settle(lobby, *gone(lobby), span=WHOLE).again == 6
@@ -356,9 +358,9 @@ def test_what_goes_again_keeps_its_campaigns_pace_and_pause(
 
 def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
     before = sent_in_tally(lobby)
-    ids = [uncertain(lobby, place, NOON)[1].id for place in range(4)]
+    ids = [uncertain_letter(lobby, place, NOON)[1].id for place in range(4)]
     with lobby.database.read() as session:
-        asked = settling.question(session, span=WHOLE)
+        asked = uncertain.question(session, span=WHOLE)
     log = log_of(*(f"<{each}@x.example>" for each in [*gone(lobby), *ids]), wanted=asked.wanted)
     found: list[Settled] = []
     barrier = threading.Barrier(3)
@@ -368,7 +370,7 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
         with lobby.database.write() as session:
             now, keyring = lobby.clock(), lobby.keyring
             found.append(
-                settling.settle(session, asked, log, pace=lobby.pace, keyring=keyring, now=now)
+                uncertain.settle(session, asked, log, pace=lobby.pace, keyring=keyring, now=now)
             )
 
     threads = [threading.Thread(target=run) for _ in range(3)]
@@ -428,8 +430,8 @@ def test_the_command_reads_parts_of_a_log_in_any_order(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
     """The mail came at the end of the older part, and was taken at the head of the newer one."""
-    _, message = uncertain(lobby, 0, lately)
-    uncertain(lobby, 1, lately)
+    _, message = uncertain_letter(lobby, 0, lately)
+    uncertain_letter(lobby, 1, lately)
     queue_id, tag = "4bSx7k2Qz9z6tQw", "relay1 postfix"
     older, newer = tmp_path / "mail.log.1.gz", tmp_path / "mail.log"
     came = arrives(queue_id, f"<{message.id}@lobby.example.org>", f"{lately.isoformat()} {tag}")
@@ -449,8 +451,8 @@ def test_the_command_reads_parts_of_a_log_in_any_order(
 def test_the_command_reads_what_is_piped_in(
     lobby: Lobby, mail_settle: Callable[..., Result], lately: datetime
 ) -> None:
-    _, message = uncertain(lobby, 0, lately)
-    uncertain(lobby, 1, lately)
+    _, message = uncertain_letter(lobby, 0, lately)
+    uncertain_letter(lobby, 1, lately)
     listed = f"<{message.id}@lobby.example.org>\n".encode()
     assert counts(mail_settle("-", piped=gzip.compress(listed))) == [1, 0, 1]
 
@@ -458,7 +460,7 @@ def test_the_command_reads_what_is_piped_in(
 def test_the_command_says_what_is_wrong(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
-    uncertain(lobby, 0, lately)
+    uncertain_letter(lobby, 0, lately)
     log, damaged = tmp_path / "log", tmp_path / "log.gz"
     log.write_text("<other@example.org>\n")
     damaged.write_bytes(gzip.compress(b"<other@example.org>\n" * 9)[:-12])
@@ -481,9 +483,9 @@ def test_the_command_says_what_is_wrong(
 def test_a_log_with_a_hole_is_told_and_ends_badly(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
-    _, kept = uncertain(lobby, 0, lately)
-    _, went = uncertain(lobby, 1, lately)
-    uncertain(lobby, 2, lately)
+    _, kept = uncertain_letter(lobby, 0, lately)
+    _, went = uncertain_letter(lobby, 1, lately)
+    uncertain_letter(lobby, 2, lately)
     with lobby.database.write() as session:
         session.add(went.sqlmodel_update({"state": MessageState.ACCEPTED, "detail": "250 ok"}))
     log = tmp_path / "log"

@@ -20,9 +20,9 @@ from support import CAN_SIGN, PETITION
 from lobby import logs
 from lobby.main import create_app
 from lobby.models import Scope
-from lobby.services import rate_limits
-from lobby.services.lobby import Lobby, utc_now
-from lobby.services.rate_limits import RateLimit, Verdict
+from lobby.services.assembly import Lobby, utc_now
+from lobby.services.traffic import rate_limits
+from lobby.services.traffic.rate_limits import RateLimit, Verdict
 from lobby.settings import Settings
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")

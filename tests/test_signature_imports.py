@@ -27,20 +27,16 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.services import (
-    campaigns,
-    petitions,
-    recounts,
-    signature_states,
-    signatures,
-    supporters,
-    texts,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common import texts
 from lobby.services.errors import Invalid, LobbyError
-from lobby.services.lobby import Lobby
-from lobby.services.signature_fields import country_of, moment_of
-from lobby.services.signature_imports import Summary
-from lobby.services.signatures import SignatureRequest
+from lobby.services.operations import recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.from_file.fields import country_of, moment_of
+from lobby.services.signatures.from_file.importing import Summary
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import supporters
 
 STALL = "paper, Leeds stall, 3 May 2020"
 HEADER = "Name,Email,Postcode"
@@ -145,7 +141,7 @@ def signature_of(lobby: Lobby, email: str) -> Signature:
 def sign(lobby: Lobby, email: str) -> UUID:
     request = SignatureRequest(PETITION, "Own Name", email, CAN_SIGN)
     with lobby.database.write() as session:
-        (outcome,) = signatures.record(
+        (outcome,) = recording.record(
             session,
             [request],
             postcodes=lobby.postcodes.lookup,

@@ -23,26 +23,18 @@ from lobby.models import (
     Supporter,
 )
 from lobby.models.constituency import OVERSEAS, UNKNOWN
-from lobby.services import (
-    campaigns,
-    mail,
-    mail_headers,
-    members,
-    message_rows,
-    messages,
-    organisations,
-    outbox,
-    petitions,
-    seats,
-    signature_states,
-    signatures,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope, Mail
-from lobby.services.members import MemberRow
-from lobby.services.message_rows import NOTHING
-from lobby.services.signatures import SignatureRequest
-from lobby.services.supporter_mails import Dropped
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.delivery import lookups, rendering
+from lobby.services.delivery.lookups import NOTHING
+from lobby.services.mail import mail_builder, mail_headers, outbox
+from lobby.services.mail.mail_builder import Envelope, Mail
+from lobby.services.mail.supporter_mails import Dropped
+from lobby.services.organisations import organisations
+from lobby.services.parliament import members, seats
+from lobby.services.parliament.members import MemberRow
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
 from lobby.worker.ledger import Ledger
 
 Deliver = Callable[[], list[EmailMessage]]
@@ -56,7 +48,7 @@ NAMES = ("Anna Example", "Siân O'Neill", 'Ben "B" Brown, MBE', "{{ action }} %s
 def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     with lobby.database.write() as session:
         lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
-        outcomes = signatures.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
+        outcomes = recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
     return [each.signature_id for each in outcomes if each.signature_id is not None]
 
 
@@ -126,16 +118,16 @@ def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]
 
 def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Made:
     now = lobby.clock()
-    gathered = message_rows.gather(session, few, keyring=lobby.keyring, now=now)
+    gathered = lookups.gather(session, few, keyring=lobby.keyring, now=now)
     return {
-        message.id: messages.render(session, message, lobby.post, now=now, gathered=gathered)
+        message.id: rendering.render(session, message, lobby.post, now=now, gathered=gathered)
         for message in few
     }
 
 
 def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | Dropped:
     with lobby.database.read() as session:
-        return messages.render(session, message, lobby.post, now=lobby.clock(), gathered=NOTHING)
+        return rendering.render(session, message, lobby.post, now=lobby.clock(), gathered=NOTHING)
 
 
 @contextmanager
@@ -333,7 +325,7 @@ def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
             campaign="A campaign",
             is_automatic=False,
         )
-        mail.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+        mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
 
     build("Anna")
     caches = (mail_headers.shared_mailbox, mail_headers.shared_text)

@@ -23,10 +23,12 @@ from lobby.models import (
     Wording,
 )
 from lobby.models.base import table_of
-from lobby.services import petitions, recounts, signature_states, signatures
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
 from lobby.services.errors import Conflict, Gone, Invalid, NotFound
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.operations import recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 EDINBURGH = "S14000078"
@@ -34,7 +36,7 @@ EDINBURGH = "S14000078"
 
 def record(lobby: Lobby, *requests: SignatureRequest) -> list[Outcome]:
     with lobby.database.write() as session:
-        return signatures.record(
+        return recording.record(
             session,
             requests,
             postcodes=lobby.postcodes.lookup,
@@ -242,7 +244,7 @@ def test_the_mail_asks_to_confirm_and_offers_to_disown_and_to_withdraw(
     (mail,) = deliver()
     assert mail["To"] == "anna@example.org"
     assert "Anna Example" in text_of(mail)
-    from lobby.services.tokens import Purpose
+    from lobby.services.common.tokens import Purpose
 
     for path, purpose in (
         ("confirm", Purpose.CONFIRM),
@@ -381,7 +383,7 @@ def _statements(lobby: Lobby, requests: list[SignatureRequest]) -> int:
     with lobby.database.write() as session:
         connection = session.connection()
         event.listen(connection, "before_cursor_execute", lambda *_: seen.append(1))
-        signatures.record(
+        recording.record(
             session,
             requests,
             postcodes=lobby.postcodes.lookup,

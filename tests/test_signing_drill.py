@@ -19,9 +19,11 @@ from drills.signing import Drill, address_of, run
 from lobby.models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
 from lobby.models import SignatureState as State
 from lobby.models.base import new_id, table_of
-from lobby.services import organisations, outbox, signature_states, signatures
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
+from lobby.services.assembly import Lobby
+from lobby.services.mail import outbox
+from lobby.services.organisations import organisations
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
 from lobby.settings import Settings
 
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
@@ -77,7 +79,7 @@ class People:
 def sign(lobby: Lobby, number: int) -> None:
     request = SignatureRequest(PETITION, "Anna Example", address_of(number), CAN_SIGN)
     with lobby.database.write() as session:
-        signatures.record(
+        recording.record(
             session,
             [request],
             postcodes=lobby.postcodes.lookup,

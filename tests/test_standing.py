@@ -10,9 +10,12 @@ import pytest
 from jinja2 import UndefinedError
 
 from lobby.models import LetterAct, MotionSignatory, PostKind
-from lobby.services import letter_templates, letter_texts, letter_variants, variant_texts
-from lobby.services.letter_texts import LetterFacts
-from lobby.services.standing import (
+from lobby.services.letters.drafting import composing
+from lobby.services.letters.drafting.composing import LetterFacts
+from lobby.services.letters.kinds import template_language, variant_texts, variants
+from lobby.services.letters.kinds.conditions import Reader, choose
+from lobby.services.mail.text_templates import Text
+from lobby.services.parliament.standing import (
     Eligibility,
     Position,
     Role,
@@ -20,8 +23,6 @@ from lobby.services.standing import (
     eligibility_of,
     position_of,
 )
-from lobby.services.text_templates import Text
-from lobby.services.variant_conditions import Reader, choose
 
 JUNE = date(2026, 6, 1)
 JULY = date(2026, 7, 1)
@@ -151,7 +152,7 @@ ORDINARY_RULES = {
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
     """What the built-in letter asks; None where there is none."""
-    chosen = choose(letter_variants.built_in(), Reader(standing, eligibility))
+    chosen = choose(variants.built_in(), Reader(standing, eligibility))
     return chosen.act if chosen else None
 
 
@@ -202,9 +203,9 @@ GREETINGS = {"en": "Dear", "cy": "Annwyl"}
 
 def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> Text:
     """The built-in letter with an act."""
-    words = letter_texts.worded(variant_texts.built_in()[act], locale)
+    words = composing.worded(variant_texts.built_in()[act], locale)
     assert words.locale == locale
-    return letter_texts.write(words, facts)
+    return composing.write(words, facts)
 
 
 @pytest.mark.parametrize("variant", [LetterAct.MINISTER, LetterAct.ANOTHER_WAY])
@@ -282,11 +283,11 @@ def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None
     for left_out in used - {"earlier_motion_number"}:
         values = {key: value for key, value in known.items() if key != left_out}
         with pytest.raises(UndefinedError, match=left_out):
-            letter_templates.fill(whole, values)
+            template_language.fill(whole, values)
 
 
 def test_each_variant_has_a_text_and_each_text_a_variant() -> None:
-    folder = Path(letter_texts.__file__).parent / "templates" / "letters"
+    folder = Path(variant_texts.__file__).parent / "templates"
     for locale in GREETINGS:
         assert {file.stem for file in (folder / locale).iterdir()} == set(LetterAct)
     assert {file.name for file in folder.iterdir()} == set(GREETINGS)

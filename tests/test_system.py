@@ -58,9 +58,10 @@ from lobby.models import (
     WebhookEvent,
     Wording,
 )
-from lobby.services import database, idempotency
-from lobby.services.idempotency import Answer, Attempt
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.database import engine
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt
 from lobby.settings import ROOT, Settings
 
 LARGEST_FILE = 300_000
@@ -231,8 +232,8 @@ def current(lobby: Lobby) -> str | None:
 
 
 def test_a_migrated_schema_is_at_head(empty_lobby: Lobby) -> None:
-    assert current(empty_lobby) == revisions()[-1] == database.head_revision()
-    database.check_schema(empty_lobby.database)
+    assert current(empty_lobby) == revisions()[-1] == engine.head_revision()
+    engine.check_schema(empty_lobby.database)
 
 
 def test_models_and_migrations_make_the_same_schema(empty_lobby: Lobby) -> None:
@@ -417,19 +418,19 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     filled = rows(lobby)
     assert [name for name, count in filled.items() if not count] == []
     for later, earlier in pairwise([*reversed(revisions()), "base"]):
-        database.migrate(lobby.database, earlier)
-        database.migrate(lobby.database, later)
+        engine.migrate(lobby.database, earlier)
+        engine.migrate(lobby.database, later)
         assert current(lobby) == later
-        database.migrate(lobby.database, earlier)
+        engine.migrate(lobby.database, earlier)
     assert tables(lobby) == {"alembic_version"}
-    database.migrate(lobby.database)
+    engine.migrate(lobby.database)
     assert current(lobby) == revisions()[-1]
     assert set(rows(lobby).values()) == {0}
 
 
 def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
     before = rows(lobby)
-    database.migrate(lobby.database)
+    engine.migrate(lobby.database)
     assert rows(lobby) == before
 
 
@@ -537,7 +538,7 @@ def test_services_never_commit() -> None:
 def test_there_is_one_way_to_get_the_time() -> None:
     clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
     found = {name_of(file) for file in modules() for name, _ in calls_in(file) if name in clocks}
-    assert found == {"lobby/services/lobby.py"}
+    assert found == {"lobby/services/assembly.py"}
 
 
 def test_no_module_is_long() -> None:

@@ -26,9 +26,9 @@ from lobby.models import (
     Organisation,
     OverrideKind,
 )
-from lobby.services import campaigns
-from lobby.services.lobby import Lobby
-from lobby.services.tally_events import TallyEvent, TallyEventKind
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.tallies.tally_events import TallyEvent, TallyEventKind
 
 EVENTS = f"/v1/campaigns/{CAMPAIGN}/tally/events"
 FEED = f"{EVENTS}.atom"

@@ -23,8 +23,8 @@ from lobby.models import (
     Private,
     ReplyKind,
 )
-from lobby.services import campaigns
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"
 EDINBURGH, MANCHESTER, NORWICH = "S14000078", "E14001352", "E14001409"

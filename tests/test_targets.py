@@ -31,13 +31,18 @@ from lobby.models import (
     ReplyKind,
     Scope,
 )
-from lobby.services import api_keys, campaigns, demonstration, organisations, tallies, targets
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Conflict
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Eligibility, Said, Standing
-from lobby.services.target_reasons import ReasonCode, reasons_of
-from lobby.services.target_scores import Facts, OtherMotion, Target, Weights, rank
-from lobby.services.targets import RankedTarget
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.parliament.standing import Eligibility, Said, Standing
+from lobby.services.tallies import seat_table
+from lobby.services.targets import targets
+from lobby.services.targets.reasons import ReasonCode, reasons_of
+from lobby.services.targets.scores import Facts, OtherMotion, Target, Weights, rank
+from lobby.services.targets.targets import RankedTarget
 from lobby.settings import ROOT
 
 MOTION = 900152  # the demonstration's
@@ -361,7 +366,7 @@ def add_name(session: Session, _: Campaign) -> None:
 def test_the_targets_are_those_who_can_sign_and_have_not(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        rows = tallies.of_campaign(session, campaign, now=lobby.clock()).rows
+        rows = seat_table.of_campaign(session, campaign, now=lobby.clock()).rows
     expected = {
         row.member.id
         for row in rows
@@ -502,7 +507,7 @@ def test_ranks_count_from_one_and_scores_never_rise(lobby: Lobby) -> None:
 def test_counts_and_reasons_are_those_of_the_seat(lobby: Lobby) -> None:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        rows = tallies.of_campaign(session, campaign, now=lobby.clock()).rows
+        rows = seat_table.of_campaign(session, campaign, now=lobby.clock()).rows
     for target in targets_of(lobby):
         (row,) = [row for row in rows if row.constituency == target.constituency]
         assert row.member == target.member
@@ -612,7 +617,7 @@ def counted(session: Session, seen: list[int]) -> Iterator[None]:
 
 def key_for(lobby: Lobby, scope: Scope, organisation: str | None = None) -> dict[str, str]:
     with lobby.database.write() as session:
-        slug = organisation or demonstration.about().organisation
+        slug = organisation or invented_campaign.about().organisation
         owner = organisations.by_slug(session, slug)
         key = api_keys.create(session, organisation=owner, scopes=[scope], now=lobby.clock())
     return {"Authorization": f"Bearer {key}"}

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from names import name_server
 from receiver import Answer, receiving
 
-from lobby.services import webhook_addresses, webhook_http
 from lobby.services.errors import Invalid
-from lobby.services.webhook_http import Reply, WebhookSender
+from lobby.services.webhooks import addresses, sender
+from lobby.services.webhooks.sender import Reply, WebhookSender
 
 HOST = "hooks.example.org"
 URL = f"https://{HOST}/lobby"
@@ -101,24 +101,24 @@ class Names:
 CONTENT = b"{}"
 
 
-def post(sender: WebhookSender, url: str = URL) -> Reply:
-    return sender.post(url, CONTENT, {"Content-Type": "application/json"})
+def post(webhook_sender: WebhookSender, url: str = URL) -> Reply:
+    return webhook_sender.post(url, CONTENT, {"Content-Type": "application/json"})
 
 
 @pytest.mark.parametrize("address", NOT_PUBLIC)
 def test_an_address_that_is_not_public_is_none(address: str) -> None:
-    assert not webhook_addresses.is_public(address)
+    assert not addresses.is_public(address)
 
 
 @pytest.mark.parametrize("address", [PUBLIC, PUBLIC_6, "1.1.1.1", "2a00:1450:4009::1"])
 def test_an_address_in_the_open_internet_is_public(address: str) -> None:
-    assert webhook_addresses.is_public(address)
+    assert addresses.is_public(address)
 
 
 @given(st.ip_addresses())
 def test_what_python_takes_for_private_is_never_public(address: object) -> None:
     known = getattr(address, "is_private", None) or getattr(address, "is_multicast", None)
-    assert not (known and webhook_addresses.is_public(str(address)))
+    assert not (known and addresses.is_public(str(address)))
 
 
 @pytest.mark.parametrize("address", [each for each in NOT_PUBLIC if each])
@@ -139,11 +139,11 @@ def test_a_name_with_one_private_address_among_public_ones_is_not_connected_to()
 def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
     """A name that is public when it is asked for, and this machine at every later look."""
     names, line = Names([PUBLIC], ["127.0.0.1"]), Line()
-    sender = WebhookSender(resolve=names, connect=line)
-    assert post(sender) == Reply(error="no connection")
+    webhook_sender = WebhookSender(resolve=names, connect=line)
+    assert post(webhook_sender) == Reply(error="no connection")
     assert names.asked == [HOST]
     assert line.addresses == [(PUBLIC, 443)]
-    assert post(sender).error == "the name stands for an address that is not public"
+    assert post(webhook_sender).error == "the name stands for an address that is not public"
     assert names.asked == [HOST, HOST]
     assert line.addresses == [(PUBLIC, 443)]
 
@@ -152,7 +152,7 @@ def test_every_address_of_a_name_is_tried_up_to_a_bound() -> None:
     line = Line()
     many = [f"93.184.216.{number}" for number in range(9)]
     post(WebhookSender(resolve=Names(many), connect=line))
-    assert line.addresses == [(address, 443) for address in many[: webhook_http.MOST_ADDRESSES]]
+    assert line.addresses == [(address, 443) for address in many[: sender.MOST_ADDRESSES]]
 
 
 def test_a_name_that_nobody_knows_is_no_connection() -> None:
@@ -164,18 +164,18 @@ def test_a_name_that_nobody_knows_is_no_connection() -> None:
 def test_an_address_that_became_wrong_is_not_asked_for() -> None:
     """Such as one on loopback, since the setting was taken back."""
     names, line = Names([PUBLIC]), Line()
-    sender = WebhookSender(resolve=names, connect=line)
+    webhook_sender = WebhookSender(resolve=names, connect=line)
     for url in ("http://127.0.0.1:8080/", "https://localhost/", f"http://{HOST}/"):
-        assert post(sender, url) == Reply(error="this address is not allowed")
+        assert post(webhook_sender, url) == Reply(error="this address is not allowed")
     assert (names.asked, line.addresses) == ([], [])
 
 
 def test_names_are_asked_of_dns_alone() -> None:
     with name_server({(HOST, "A"): ["192.0.2.7"], (HOST, "AAAA"): ["2001:db8::7"]}) as resolver:
-        found = webhook_http.look_up(HOST, resolver=resolver)
+        found = sender.look_up(HOST, resolver=resolver)
         assert set(found) == {"192.0.2.7", "2001:db8::7"}
         for unknown in ("unknown.example.org", "localhost"):
-            assert webhook_http.look_up(unknown, resolver=resolver) == ()
+            assert sender.look_up(unknown, resolver=resolver) == ()
 
 
 # ---- what an address in the web may be
@@ -228,7 +228,7 @@ BAD_URLS.pop("https://hooks.example.org/\n")  # trimmed, as every field is
 @pytest.mark.parametrize("url", list(BAD_URLS))
 def test_an_address_that_webhooks_must_not_go_to_is_refused(url: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        webhook_addresses.url(url)
+        addresses.url(url)
     assert refusal.value.fields[0].field == "url"
     assert refusal.value.code == BAD_URLS[url]
 
@@ -246,15 +246,15 @@ GOOD_URLS = [
 
 @pytest.mark.parametrize("url", GOOD_URLS)
 def test_an_address_in_the_open_internet_is_taken_as_it_is(url: str) -> None:
-    assert webhook_addresses.url(f" {url}\n") == url
+    assert addresses.url(f" {url}\n") == url
 
 
 @pytest.mark.parametrize("port", ["", ":80", ":443", ":8000", ":54321"])
 def test_this_machine_is_only_taken_where_a_setting_says_so(port: str) -> None:
     url = f"http://localhost{port}/"
-    assert webhook_addresses.url(url, to_loopback=True) == url
+    assert addresses.url(url, to_loopback=True) == url
     with pytest.raises(Invalid):
-        webhook_addresses.url(url)
+        addresses.url(url)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_this_machine_is_only_taken_where_a_setting_says_so(port: str) -> None:
 )
 def test_the_setting_opens_no_other_port_nor_network(url: str) -> None:
     with pytest.raises(Invalid):
-        webhook_addresses.url(url, to_loopback=True)
+        addresses.url(url, to_loopback=True)
 
 
 # ---- on the line
@@ -306,7 +306,7 @@ def test_what_a_receiver_asks_us_to_wait_is_understood(text: str, seconds: float
         headers=[(b"Retry-After", text.encode()), (b"Date", b"Wed, 01 Jul 2026 12:00:00 GMT")],
         content=b"",
     )
-    assert webhook_http._reply(response) == Reply(status=503, retry_after=seconds)
+    assert sender._reply(response) == Reply(status=503, retry_after=seconds)
 
 
 # ---- TLS: the name's certificate, at the address that was looked at
@@ -382,10 +382,10 @@ def test_the_certificate_must_be_the_names_though_the_connection_is_to_an_addres
             plain = httpcore2.SyncBackend()
             return plain.connect_tcp("127.0.0.1", port, timeout=rest["timeout"])
 
-        sender = WebhookSender(
+        webhook_sender = WebhookSender(
             resolve=Names([PUBLIC]),
             connect=connect,
             tls=ssl.create_default_context(cafile=str(file)),
         )
-        assert post(sender) == reply
+        assert post(webhook_sender) == reply
         assert names == [HOST]

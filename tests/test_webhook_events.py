@@ -11,8 +11,8 @@ from uuid import UUID
 
 import pytest
 from keys import OTHERS, add_campaign, key_for, others_key
-from posting import letters_of, take_back, uncertain
-from receiver import GO_ON, deliveries
+from posting import letters_of, take_back, uncertain_letter
+from receiver import GO_ON, deliveries_held
 from sqlalchemy import event as sa_event
 from sqlmodel import Session, select
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, Clock
@@ -32,35 +32,27 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.services import (
-    api_keys,
-    campaigns,
-    demonstration,
-    letter_answers,
-    letter_states,
-    motion_sync,
-    motions,
-    organisations,
-    parliament,
-    parliament_sessions,
-    petitions,
-    post_room,
-    settling,
-    signature_states,
-    signatures,
-    webhooks,
-)
-from lobby.services.api_keys import Caller
-from lobby.services.letter_answers import NewAnswer
-from lobby.services.lobby import Lobby
-from lobby.services.relay_logs import RelayLog
-from lobby.services.signatures import Import, SignatureRequest
-from lobby.services.webhooks import NewWebhook
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.keys.api_keys import Caller
+from lobby.services.letters import answers, letter_queue, letter_states, uncertain
+from lobby.services.letters.answers import NewAnswer
+from lobby.services.mail.relay_logs import RelayLog
+from lobby.services.organisations import organisations
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import motions_api
+from lobby.services.parliament_sync import motion_sync, sessions
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import Import, SignatureRequest
+from lobby.services.webhooks import endpoints
+from lobby.services.webhooks.endpoints import NewWebhook
 
 URL = "https://hooks.example.org/lobby"
 EDINBURGH = "S14000078"
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
-ANSWER = json.loads((demonstration.FOLDER / "motion.json").read_bytes())
+ANSWER = json.loads((invented_campaign.FOLDER / "motion.json").read_bytes())
 Listen = Callable[..., UUID]
 
 
@@ -73,10 +65,10 @@ def caller_for(lobby: Lobby, *, organisation: str | None = None) -> Caller:
 
 def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
     """An endpoint that wants everything, but for what is said otherwise; its id."""
-    new = NewWebhook(**{"url": URL, "events": webhooks.SUBSCRIBABLE, **parts})
+    new = NewWebhook(**{"url": URL, "events": endpoints.SUBSCRIBABLE, **parts})
     by = caller or caller_for(lobby)
     with lobby.database.write() as session:
-        made, _ = webhooks.create(session, new, by, to_loopback=False, now=lobby.clock())
+        made, _ = endpoints.create(session, new, by, to_loopback=False, now=lobby.clock())
         return made.endpoint.id
 
 
@@ -84,7 +76,7 @@ def told(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]
     """What was written down so far, for all or for one."""
     return [
         (each.event.value, json.loads(each.payload)["data"])
-        for each in deliveries(lobby)
+        for each in deliveries_held(lobby)
         if endpoint_id in (None, each.endpoint_id)
     ]
 
@@ -94,7 +86,7 @@ def person(number: int, **parts: Any) -> SignatureRequest:
 
 
 def record(session: Session, lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
-    found = signatures.record(
+    found = recording.record(
         session,
         requests,
         postcodes=lobby.postcodes.lookup,
@@ -188,10 +180,10 @@ def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
     assert found == ["2026-06-01T12:00:00Z"] * 2
 
 
-@pytest.mark.parametrize("endpoints", [0, 1, 3])
-def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, endpoints: int) -> None:
+@pytest.mark.parametrize("listeners", [0, 1, 3])
+def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, listeners: int) -> None:
     caller = caller_for(lobby)
-    for _ in range(endpoints):
+    for _ in range(listeners):
         listen(lobby, caller)
 
     def act(*requests: SignatureRequest) -> Counter[str]:
@@ -206,8 +198,8 @@ def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, endpoi
     assert few.total() == many.total()
     looks = [text for text in many if text.startswith("SELECT webhook_endpoint")]
     assert [many[text] for text in looks] == [1]
-    assert sum(many[text] for text in many if "webhook_delivery" in text) == min(endpoints, 1)
-    assert len(deliveries(lobby)) == 602 * endpoints
+    assert sum(many[text] for text in many if "webhook_delivery" in text) == min(listeners, 1)
+    assert len(deliveries_held(lobby)) == 602 * listeners
 
 
 def test_nothing_is_written_for_who_wants_something_else(lobby: Lobby) -> None:
@@ -305,7 +297,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
             )
     sent = of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}
     assert told(lobby) == [("letter.sent", sent)]
-    (delivery,) = deliveries(lobby)
+    (delivery,) = deliveries_held(lobby)
     assert letter.name.text not in delivery.payload
 
 
@@ -315,11 +307,11 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     listen(lobby, campaign=CAMPAIGN)
     attempted = clock()
     clock.advance(days=1)
-    by_hand, _ = uncertain(lobby, 0, attempted)
-    _, by_log = uncertain(lobby, 1, attempted)
+    by_hand, _ = uncertain_letter(lobby, 0, attempted)
+    _, by_log = uncertain_letter(lobby, 1, attempted)
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, demonstration.about().organisation)
-        post_room.settle(
+        owner = organisations.by_slug(session, invented_campaign.about().organisation)
+        letter_queue.settle(
             session,
             by_hand.id,
             organisation_id=owner.id,
@@ -330,8 +322,8 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     log = RelayLog({by_log.id})
     log.taken, log.acceptances = {by_log.id}, 1
     with lobby.database.write() as session:
-        asked = settling.question(session, span=None)
-        settling.settle(session, asked, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
+        asked = uncertain.question(session, span=None)
+        uncertain.settle(session, asked, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
     assert told(lobby) == [
         ("letter.sent", of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}),
         ("letter.sent", of_letter(lobby, 1) | {"sent_at": "2026-07-01T12:00:00Z"}),
@@ -346,7 +338,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     letter, _ = letters_of(lobby)[0]
     answer = NewAnswer(LetterOutcome.ANSWERED, said=ReplyKind.WILL_SIGN, text="Of course I will.")
     with lobby.database.write() as session:
-        letter_answers.give(session, letter.id, answer, now=clock())
+        answers.give(session, letter.id, answer, now=clock())
     more = {"outcome": "answered", "said": "will_sign", "said_on": None}
     assert told(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
 
@@ -356,7 +348,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
 
 def apply(lobby: Lobby, answer: dict[str, Any]) -> None:
     content = json.dumps(answer).encode()
-    parsed = parliament.read_saved(content, "a test")
+    parsed = motions_api.read_saved(content, "a test")
     with lobby.database.write() as session:
         motion_sync.apply_answer(session, parsed, now=lobby.clock())
 
@@ -409,9 +401,9 @@ def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
         name = motions.session_name(session, motion)
         assert name is not None
         starts_on = end - timedelta(days=300)
-        parliament_sessions.save(session, name=name, starts_on=starts_on, ends_on=end)
+        sessions.save(session, name=name, starts_on=starts_on, ends_on=end)
     with lobby.database.write() as session:
-        assert parliament_sessions.lapse_motions(session, now=lobby.clock()) == [motion.id]
+        assert sessions.lapse_motions(session, now=lobby.clock()) == [motion.id]
     found = [(event, data["member"], data["campaigns"]) for event, data in told(lobby)]
     expected = ("motion.lapsed", None, [CAMPAIGN])
     assert found == ([expected] if status is CampaignStatus.OPEN else [])
@@ -438,6 +430,6 @@ def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None
 def test_the_states_of_deliveries_begin_with_queued(lobby: Lobby) -> None:
     listen(lobby)
     sign(lobby, ANNA)
-    (delivery,) = deliveries(lobby)
+    (delivery,) = deliveries_held(lobby)
     assert (delivery.state, delivery.attempt) == (DeliveryState.QUEUED, 0)
     assert delivery.due_at == delivery.created_at == lobby.clock()

@@ -29,8 +29,10 @@ from lobby.models import (
     Scope,
     WebhookEndpoint,
 )
-from lobby.services import demonstration, organisations, webhook_mails
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.organisations import organisations
+from lobby.services.webhooks import warning_mails
 
 Mails = Callable[[], list[EmailMessage]]
 SECRET = "5ecre7"
@@ -65,7 +67,7 @@ def made(client: TestClient, key: Headers, receiver: Receiver) -> Any:
 
 def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) -> None:
     with lobby.database.write() as session:
-        owner = organisations.by_slug(session, slug or demonstration.about().organisation)
+        owner = organisations.by_slug(session, slug or invented_campaign.about().organisation)
         organisations.create_organiser(
             session,
             lobby.keyring,
@@ -92,7 +94,7 @@ def gone(lobby: Lobby, receiver: Receiver) -> None:
 def notes(lobby: Lobby) -> list[OutboxMessage]:
     """Everything that was queued about webhooks."""
     with lobby.database.read() as session:
-        about = col(OutboxMessage.kind).in_(webhook_mails.KINDS)
+        about = col(OutboxMessage.kind).in_(warning_mails.KINDS)
         return list(
             session.exec(select(OutboxMessage).where(about).order_by(col(OutboxMessage.id)))
         )
@@ -116,7 +118,7 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
     sign(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     gone(lobby, receiver)
     found = mails()
-    assert {str(mail["To"]) for mail in found} == {demonstration.ORGANISER, SECOND}
+    assert {str(mail["To"]) for mail in found} == {invented_campaign.ORGANISER, SECOND}
     for mail in found:
         assert mail["Subject"] == "Your webhook to 127.0.0.1 has stopped"
         assert mail["Auto-Submitted"] == "auto-generated"
@@ -209,7 +211,7 @@ def test_another_organisations_organisers_are_told_nothing(
     add_organiser(lobby, "them@example.net", "others")
     sign(lobby)
     gone(lobby, receiver)
-    assert [str(mail["To"]) for mail in mails()] == [demonstration.ORGANISER]
+    assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
 
 # ---- never a flood
@@ -327,7 +329,7 @@ def test_a_mail_is_queued_in_the_transaction_that_disables(
         raise Broken
 
     with monkeypatch.context() as patched:
-        patched.setattr("lobby.services.webhook_stops.hold", break_down)
+        patched.setattr("lobby.services.webhooks.stops.hold", break_down)
         worker.deliver_webhooks(lobby, GO_ON)
     assert endpoint_of(lobby, made["id"]).disabled_at is None
     assert notes(lobby) == []

@@ -16,15 +16,7 @@ from keys import Headers, key_for, others_key
 from partnering import SECOND, add_second_petition, bearer
 from partnering import secret as secret_of
 from pydantic import ValidationError
-from receiver import (
-    GO_ON,
-    Answer,
-    Receiver,
-    deliver,
-    deliveries,
-    endpoint_of,
-    to_loopback,
-)
+from receiver import GO_ON, Answer, Receiver, deliver, deliveries_held, endpoint_of, to_loopback
 from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
@@ -39,24 +31,18 @@ from lobby.models import (
     WebhookEvent,
 )
 from lobby.models.base import table_of
-from lobby.services import (
-    checks,
-    database,
-    signature_states,
-    signatures,
-    webhook_claims,
-    webhook_outcomes,
-    webhook_waits,
-    webhooks,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import SignatureRequest
-from lobby.services.webhook_http import Reply
-from lobby.services.webhook_outcomes import Ended
+from lobby.services.assembly import Lobby
+from lobby.services.database import engine
+from lobby.services.operations import checks
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.webhooks import claims, endpoints, outcomes, retry_times
+from lobby.services.webhooks.outcomes import Ended
+from lobby.services.webhooks.sender import Reply
 from lobby.settings import Settings
 
 HOOKS = "/v1/webhooks"
-EVERY_EVENT = [event.value for event in webhooks.SUBSCRIBABLE]
+EVERY_EVENT = [event.value for event in endpoints.SUBSCRIBABLE]
 CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 URL = "https://hooks.example.org/lobby"
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN, updates=True)
@@ -83,7 +69,7 @@ def create(client: TestClient, key: Headers, url: str, **parts: Any) -> Any:
 def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     """Signatures that are confirmed; their ids."""
     with lobby.database.write() as session:
-        found = signatures.record(
+        found = recording.record(
             session,
             requests or (ANNA,),
             postcodes=lobby.postcodes.lookup,
@@ -156,7 +142,7 @@ def test_a_delivery_that_was_tampered_with_is_refused(
     with pytest.raises(WebhookVerificationError):
         good.verify(taken.content, taken.headers | {header: other[header]})
     with pytest.raises(WebhookVerificationError):
-        Webhook(webhooks.PREFIX + "AAAA").verify(taken.content, taken.headers)
+        Webhook(endpoints.PREFIX + "AAAA").verify(taken.content, taken.headers)
 
 
 @pytest.mark.usefixtures("now")
@@ -226,7 +212,7 @@ def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
     with lobby.database.write() as session:
         signature_states.disown(session, signature_id, now=lobby.clock())
     assert deliver(lobby) == 2
-    kept = [each.payload for each in deliveries(lobby)]
+    kept = [each.payload for each in deliveries_held(lobby)]
     shown = json.dumps(log_of(client, key, made))
     for text in (*kept, shown, *(taken.content.decode() for taken in receiver.taken)):
         assert not {"anna", "example.org", CAN_SIGN.lower()} & set(text.lower().split('"'))
@@ -241,7 +227,7 @@ def test_secret_and_address_are_sealed_at_rest(
     with lobby.database.connection() as connection:
         row = connection.exec_driver_sql(f"SELECT * FROM {table.name}").one()
     stored = repr([bytes(each) if isinstance(each, memoryview) else each for each in row])
-    assert made["secret"].removeprefix(webhooks.PREFIX) not in stored
+    assert made["secret"].removeprefix(endpoints.PREFIX) not in stored
     assert "hooks.example.org" not in stored
     assert "secret" not in mine(client, key, made)
 
@@ -256,7 +242,7 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     made = create(client, key, receiver.url)
     sign(lobby)
     with lobby.database.write() as session:
-        _, (claimed,) = webhook_claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
+        _, (claimed,) = claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert deliver(lobby) == 0, "it is another's"
     clock.advance(minutes=4)
     worker.keep_webhooks(lobby, GO_ON)
@@ -264,18 +250,16 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     clock.advance(minutes=2)
     worker.keep_webhooks(lobby, GO_ON)
     with lobby.database.write() as session:
-        endpoint, again = webhook_claims.claim(
-            session, UUID(made["id"]), now=lobby.clock(), limit=9
-        )
+        endpoint, again = claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert endpoint is not None
-    headers = webhooks.signed_headers(endpoint, again[0].id, again[0].payload, now=lobby.clock())
+    headers = endpoints.signed_headers(endpoint, again[0].id, again[0].payload, now=lobby.clock())
     assert lobby.webhooks.post(receiver.url, again[0].payload.encode(), headers).is_good
     clock.advance(minutes=6)
     worker.keep_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
-    assert {taken.id for taken in receiver.taken} == {webhooks.message_id(claimed.id)}
+    assert {taken.id for taken in receiver.taken} == {endpoints.message_id(claimed.id)}
     assert len(receiver.taken) == 2
-    (ended,) = deliveries(lobby)
+    (ended,) = deliveries_held(lobby)
     assert (ended.state, ended.attempt) == (DeliveryState.DELIVERED, 3)
 
 
@@ -285,14 +269,14 @@ def test_who_comes_back_from_the_dead_is_not_believed(
     made = create(client, key, receiver.url)
     sign(lobby)
     with lobby.database.write() as session:
-        _, claimed = webhook_claims.claim(session, UUID(made["id"]), now=clock(), limit=9)
+        _, claimed = claims.claim(session, UUID(made["id"]), now=clock(), limit=9)
     clock.advance(minutes=6)
     worker.keep_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
     late = [Ended(claimed[0], Reply(status=500))]
     with lobby.database.write() as session:
-        webhook_outcomes.record(session, UUID(made["id"]), late, now=clock())
-    (ended,) = deliveries(lobby)
+        outcomes.record(session, UUID(made["id"]), late, now=clock())
+    (ended,) = deliveries_held(lobby)
     assert (ended.state, ended.response_status) == (DeliveryState.DELIVERED, 204)
 
 
@@ -306,14 +290,14 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     begun, waits = clock(), []
     for _ in answers:
         assert deliver(lobby) == 1
-        (waiting,) = deliveries(lobby)
+        (waiting,) = deliveries_held(lobby)
         if waiting.state is DeliveryState.QUEUED:
             waits.append(waiting.due_at - clock())
             clock.now = max(waiting.due_at, _rest(lobby, made) or clock.now)
-    shortest = webhook_waits.WAITS
+    shortest = retry_times.WAITS
     assert all(wait <= each <= wait * 1.2 for wait, each in zip(shortest, waits, strict=True))
     assert timedelta(days=3) < clock() - begun < timedelta(days=4)
-    assert {taken.id for taken in receiver.taken} == {webhooks.message_id(waiting.id)}
+    assert {taken.id for taken in receiver.taken} == {endpoints.message_id(waiting.id)}
     assert (waiting.state, waiting.attempt) == (DeliveryState.FAILED, 10)
     (logged,) = log_of(client, key, made)
     assert (logged["state"], logged["response_status"]) == ("failed", 500)
@@ -367,7 +351,7 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_is_held(
     assert (told["enabled"], told["disabled_reason"]) == (False, "gone")
     assert [each["state"] for each in log_of(client, key, made)] == ["held", "failed"]
     sign(lobby, replace(ANNA, email="cara@example.org"))
-    assert len(deliveries(lobby)) == 2, "nothing is written for who is not told"
+    assert len(deliveries_held(lobby)) == 2, "nothing is written for who is not told"
     refused = client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert (refused.status_code, refused.json()["code"]) == (409, "webhook_disabled")
     assert change(client, key, made, enabled=True).json()["disabled_reason"] is None
@@ -386,7 +370,7 @@ def test_an_endpoint_in_trouble_is_left_alone_and_then_tried_with_one(
     assert deliver(lobby) == 1
     clock.advance(seconds=61)
     assert deliver(lobby) == 9
-    assert {each.state for each in deliveries(lobby)} == {DeliveryState.DELIVERED}
+    assert {each.state for each in deliveries_held(lobby)} == {DeliveryState.DELIVERED}
 
 
 def test_old_deliveries_are_forgotten(
@@ -399,7 +383,7 @@ def test_old_deliveries_are_forgotten(
     sign(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(days=1)
     worker.keep_webhooks(lobby, GO_ON)
-    assert [each.state for each in deliveries(lobby)] == [DeliveryState.QUEUED]
+    assert [each.state for each in deliveries_held(lobby)] == [DeliveryState.QUEUED]
 
 
 # ---- the key that answers for it
@@ -417,7 +401,7 @@ def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
         setattr(its, ended, lobby.clock())
     assert deliver(lobby) == 0
     sign(lobby, replace(ANNA, email="bertha@example.org"))
-    assert len(deliveries(lobby)) == 1
+    assert len(deliveries_held(lobby)) == 1
     worker.keep_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
     told = mine(client, another, made)
@@ -468,7 +452,7 @@ def test_an_endpoint_of_another_organisation_is_a_404(
 ) -> None:
     made = create(client, key, receiver.url)
     sign(lobby)
-    (delivery,) = deliveries(lobby)
+    (delivery,) = deliveries_held(lobby)
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
     one = f"{HOOKS}/{made['id']}"
     calls = [
@@ -565,7 +549,7 @@ def test_an_endpoint_is_made_read_changed_and_deleted(
     client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert client.delete(f"{HOOKS}/{made['id']}", headers=key).status_code == 204
     assert client.get(f"{HOOKS}/{made['id']}", headers=key).status_code == 404
-    assert deliveries(lobby) == []
+    assert deliveries_held(lobby) == []
 
 
 def test_a_key_without_the_scope_may_not(client: TestClient, lobby: Lobby) -> None:
@@ -582,7 +566,7 @@ def test_there_are_not_endpoints_without_end(
         first = session.get_one(WebhookEndpoint, UUID(made["id"]))
         names = WebhookEndpoint.model_fields.keys() - {"id"}
         its = {name: getattr(first, name) for name in names}
-        session.add_all(WebhookEndpoint(**its) for _ in range(webhooks.MOST_ENDPOINTS - 1))
+        session.add_all(WebhookEndpoint(**its) for _ in range(endpoints.MOST_ENDPOINTS - 1))
     answer = client.post(HOOKS, json={"url": URL, "events": [CONFIRMED]}, headers=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "webhooks_too_many")
 
@@ -643,7 +627,7 @@ def test_the_log_comes_in_pages_and_by_state(
         answer = client.get(path, headers=key)
         found += [each["id"] for each in answer.json()]
         path = answer.links.get("next", {}).get("url", "")
-    assert found == [str(each.id) for each in reversed(deliveries(lobby))]
+    assert found == [str(each.id) for each in reversed(deliveries_held(lobby))]
 
 
 # ---- REST hooks
@@ -703,11 +687,11 @@ def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
         its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
         its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
     before = mine(client, key, kept), log_of(client, key, kept)
-    database.migrate(lobby.database, "0013")
-    database.migrate(lobby.database)
+    engine.migrate(lobby.database, "0013")
+    engine.migrate(lobby.database)
     assert (mine(client, key, kept), log_of(client, key, kept)) == before
     assert client.get(HOOKS, headers=key).json() == [before[0]]
-    assert [each.endpoint_id for each in deliveries(lobby)] == [UUID(kept["id"])]
+    assert [each.endpoint_id for each in deliveries_held(lobby)] == [UUID(kept["id"])]
 
 
 # ---- what an operator sees
@@ -750,7 +734,7 @@ def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         bertha = [replace(ANNA, email="bertha@example.org")]
-        signatures.record(session, bertha, postcodes=lookup, keyring=keyring, now=lobby.clock())
+        recording.record(session, bertha, postcodes=lookup, keyring=keyring, now=lobby.clock())
     stop, folder = threading.Event(), lobby.mail_folder
     assert folder is not None
     before = len(list(folder.folder.glob("*.eml")))
@@ -759,12 +743,12 @@ def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     try:
         _until(lambda: bool(receiver.taken))
         _until(lambda: len(list(folder.folder.glob("*.eml"))) > before)
-        assert deliveries(lobby)[0].state is DeliveryState.CLAIMED
+        assert deliveries_held(lobby)[0].state is DeliveryState.CLAIMED
     finally:
         receiver.closing.set()
         stop.set()
         thread.join()
-    _until(lambda: deliveries(lobby)[0].state is not DeliveryState.CLAIMED)
+    _until(lambda: deliveries_held(lobby)[0].state is not DeliveryState.CLAIMED)
 
 
 def _until(is_so: Callable[[], bool]) -> None:

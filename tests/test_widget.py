@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Pa
 from support import CAN_SIGN, PETITION, token_in
 
 from lobby.models import CampaignStatus
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 
 pytestmark = MARKS
 # What a page with a strict policy has to allow, and nothing more.

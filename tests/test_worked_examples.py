@@ -11,7 +11,7 @@ from sqlmodel import func, select
 
 from drills.contract import Service, serving
 from lobby.models import Signature
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 from lobby.settings import ROOT
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]

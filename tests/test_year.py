@@ -25,14 +25,17 @@ from support import Clock, Post, token_in
 from lobby import worker
 from lobby.main import create_app
 from lobby.models import Letter, MotionEvent, Scope
-from lobby.services import api_keys, demonstration, organisations, parliament_sessions
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import sessions
 
 MORAG, ADAEZE, EMLYN, ANJALI, IMANI, BRANWEN = 900001, 900002, 900003, 900004, 900006, 900050
 CARDIFF, WESTMINSTER, MANCHESTER = "CF10 3NQ", "SW1A 0AA", "M1 1AE"
 CARDIFF_SEAT = "W07000091"
 FIRST, SECOND = 70001, 70002
-DEMONSTRATIONS = json.loads((demonstration.FOLDER / "motion.json").read_bytes())["Response"]
+DEMONSTRATIONS = json.loads((invented_campaign.FOLDER / "motion.json").read_bytes())["Response"]
 CAMPAIGN = {"slug": "a-year", "title": "A year", "summary": "More beds.", "motion_id": FIRST}
 PETITION = {"slug": "more-beds", "action": "More beds", "addressed_to": "The Secretary of State"}
 ADDRESS = {"line1": "1 Example Street", "town": "Caerdydd", "postcode": CARDIFF}
@@ -88,7 +91,7 @@ def name(number: int, member: int, day: date, order: int | None = None) -> dict[
 
 def demonstrations_members() -> dict[int, Person]:
     """Those of the demonstration, as the Members API would tell of them."""
-    with (demonstration.FOLDER / "members.csv").open(encoding="utf-8") as file:
+    with (invented_campaign.FOLDER / "members.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["member_id"]]
     return {int(row["member_id"]): _person(row) for row in rows}
 
@@ -171,7 +174,7 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
         settings = made.settings.model_copy(update={"sync_members": "daily"})
         lobby = replace(made, settings=settings)
         with lobby.database.write() as session:
-            owner = organisations.by_slug(session, demonstration.about().organisation)
+            owner = organisations.by_slug(session, invented_campaign.about().organisation)
             session.add(owner.sqlmodel_update({"is_demonstration": False}))
             key = api_keys.create(
                 session, organisation=owner, scopes=[Scope.CAMPAIGNS_WRITE], now=clock.now
@@ -203,9 +206,7 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     parliament, clock = year.parliament, year.clock
     with year.lobby.database.write() as session:
         ends_on = date(2027, 5, 6)
-        parliament_sessions.save(
-            session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=ends_on
-        )
+        sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=ends_on)
 
     # Tabled, by two members. The campaign begins; who can sign follows from posts and parties.
     clock.now = at(7, 2)
@@ -288,7 +289,7 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
 
     # Re-tabled in the new session, linked in one call: old signatories signed last session.
     with year.lobby.database.write() as session:
-        parliament_sessions.save(
+        sessions.save(
             session, name="2027-28", starts_on=date(2027, 5, 12), ends_on=date(2027, 6, 9)
         )
     day = date(2027, 5, 13)

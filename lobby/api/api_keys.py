@@ -13,7 +13,7 @@ from lobby.api.dependencies import (
 )
 from lobby.api.paging import ThePage
 from lobby.api.schemas.api_key import KeyAnswer, key_answer
-from lobby.services import api_keys, key_views
+from lobby.services.keys import api_keys, key_views
 
 router = APIRouter(tags=["keys"])
 log = structlog.get_logger()

@@ -13,11 +13,11 @@ from lobby.api.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
 from lobby.api.dependencies import SignaturesWriter, Slug, require_petition
 from lobby.api.idempotency import GivenKey, OnceOnly, answers
 from lobby.api.schemas.signature import BulkAnswer
-from lobby.services import signatures
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
 from lobby.services.errors import FieldError, Invalid, LobbyError
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.keys.api_keys import Caller
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import Outcome, SignatureRequest
 
 router = APIRouter(tags=["signatures"])
 
@@ -79,7 +79,7 @@ def _record(
     session: Session, lobby: Lobby, rows: list[SignatureRequest], now: datetime
 ) -> list[Outcome]:
     lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-    return signatures.record(session, rows, postcodes=lookup, keyring=keyring, now=now)
+    return recording.record(session, rows, postcodes=lookup, keyring=keyring, now=now)
 
 
 def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> bytes:

@@ -15,9 +15,9 @@ from pydantic import ValidationError
 from lobby.api.errors import MOST_ERRORS, UnsupportedMediaType, validation_fields
 from lobby.api.schemas.signature import BulkSignature
 from lobby.models import Scope
-from lobby.services.api_keys import Caller
 from lobby.services.errors import FieldError, Invalid
-from lobby.services.signatures import Import, SignatureRequest
+from lobby.services.keys.api_keys import Caller
+from lobby.services.signatures.recording import Import, SignatureRequest
 
 LARGEST_BULK = 5000
 LARGEST_BULK_BYTES = 20_000_000

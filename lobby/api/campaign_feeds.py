@@ -11,8 +11,8 @@ from lobby.api import atom
 from lobby.api.caching import keepable_bytes
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.models import Campaign, CampaignUpdate, Organisation
-from lobby.services import campaign_dates, campaigns
-from lobby.services.campaign_dates import CampaignDate
+from lobby.services.campaigns import campaign_dates, campaigns
+from lobby.services.campaigns.campaign_dates import CampaignDate
 
 IN_FEED = 50
 CALENDAR = "text/calendar"

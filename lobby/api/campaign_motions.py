@@ -23,7 +23,7 @@ from lobby.api.schemas.campaign_motion import (
     RoleChange,
     linked_motion_answer,
 )
-from lobby.services import campaign_motions, campaigns
+from lobby.services.campaigns import campaign_motions, campaigns
 
 router = APIRouter(tags=["campaigns"])
 MotionId = Annotated[int, Path(gt=0, lt=2**31, description="Parliament's Id of a motion")]

@@ -25,9 +25,11 @@ from lobby.api.schemas.campaign import (
     NewCampaign,
     campaign_answer,
 )
-from lobby.services import campaign_changes, campaign_views, campaigns
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
+from lobby.services.letters import campaign_changes
+from lobby.services.views import campaign_views
 
 router = APIRouter(tags=["campaigns"])
 CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per_member_day"}

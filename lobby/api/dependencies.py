@@ -10,10 +10,10 @@ from pydantic import AfterValidator
 from sqlmodel import Session
 
 from lobby.models import Scope
-from lobby.services import api_keys
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
 from lobby.services.errors import NotFound, Unauthenticated
-from lobby.services.lobby import Lobby
+from lobby.services.keys import api_keys
+from lobby.services.keys.api_keys import Caller
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 _PREFIX = re.compile(r"[0-9a-f]{12}")

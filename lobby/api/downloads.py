@@ -8,10 +8,10 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
 from lobby.api.csv_answers import CSV
-from lobby.services import exports
-from lobby.services.export_lines import Form
-from lobby.services.exports import Chunk, Chunks, Export
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.files.exports import Chunk, Chunks, Export
 
 NDJSON = "application/x-ndjson"
 MEDIA_TYPES = {Form.CSV: f"{CSV}; charset=utf-8", Form.JSONL: NDJSON}

@@ -8,10 +8,13 @@ from lobby.api.dependencies import LettersReader, SignaturesReader, Slug, TheLob
 from lobby.api.downloads import described, download
 from lobby.api.schemas.fields import Moment
 from lobby.models import LetterState, Scope, SignatureState
-from lobby.services import api_keys, campaigns, letter_exports, signature_exports
-from lobby.services.api_keys import Caller
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.files.export_lines import Form
+from lobby.services.keys import api_keys
+from lobby.services.keys.api_keys import Caller
+from lobby.services.letters import letter_exports
+from lobby.services.signatures import signature_exports
 
 router = APIRouter(tags=["exports"])
 Personal = Annotated[

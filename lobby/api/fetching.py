@@ -1,8 +1,10 @@
 """Asking Parliament for what a request names and we do not hold."""
 
-from lobby.services import motion_sync, motions, official_apis, parliament
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Invalid, NotFound
-from lobby.services.lobby import Lobby
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import backoff, motions_api
+from lobby.services.parliament_sync import motion_sync
 
 
 def fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
@@ -13,8 +15,8 @@ def fetch_if_unknown(lobby: Lobby, motion_id: int | None) -> None:
         if motions.is_known(session, motion_id):
             return
     try:
-        with lobby.asking(official_apis.MOTIONS):
-            found = parliament.fetch_motion(lobby.motions_api, motion_id)
+        with lobby.asking(backoff.MOTIONS):
+            found = motions_api.fetch_motion(lobby.motions_api, motion_id)
     except NotFound as error:
         raise Invalid.field("motion_id", error.code, error.message) from error
     with lobby.database.write() as session:

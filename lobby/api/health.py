@@ -5,8 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.services import outbox, relays, webhook_deliveries
-from lobby.services.database import check_schema, check_writable
+from lobby.services.database.engine import check_schema, check_writable
+from lobby.services.mail import outbox, relays
+from lobby.services.webhooks import deliveries
 
 router = APIRouter(tags=["health"])
 MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
@@ -53,7 +54,7 @@ def metrics(session: ReadSession, now: Now) -> Response:
     """Figures for Prometheus; no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
-    for state, total in webhook_deliveries.waiting(session).items():
+    for state, total in deliveries.waiting(session).items():
         DELIVERIES.labels(state=state).set(total)
     RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())

@@ -11,8 +11,9 @@ from lobby.api.caching import MEDIA_TYPE, keepable_bytes
 from lobby.api.csv_answers import AS_CSV, keepable_csv, wants_csv
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.schemas.history import HistoryAnswer, history_answer, history_csv
-from lobby.services import campaigns, histories
-from lobby.services.histories import Every, History
+from lobby.services.campaigns import campaigns
+from lobby.services.tallies import histories
+from lobby.services.tallies.histories import Every, History
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 router = APIRouter(tags=["tallies"])

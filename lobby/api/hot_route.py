@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from lobby.api import errors, idempotency, postcodes, signing
 from lobby.api.schemas.signature import NewSignature
 from lobby.services.errors import LobbyError
-from lobby.services.idempotency import Attempt, is_well_formed
+from lobby.services.traffic.idempotency import Attempt, is_well_formed
 
 LARGEST = 100_000  # bytes: a signature with the longest comment has some thousands
 SIGN = "/v1/petitions/{slug}/signatures"

@@ -12,11 +12,11 @@ from starlette.types import Scope
 
 from lobby.api.dependencies import Anyone
 from lobby.api.schemas.problem import problems
-from lobby.services import idempotency
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Invalid
-from lobby.services.idempotency import Answer, Attempt
-from lobby.services.lobby import Lobby
+from lobby.services.keys.api_keys import Caller
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt
 
 HEADER = idempotency.FIELD
 REPLAYED = "Idempotency-Replayed"
@@ -77,7 +77,7 @@ class OnceOnly:
         """Do the work in one transaction, with what is kept of its answer; or give that again.
 
         `is_public` and `is_count` as in `Database.write`. Raises what the work does, and what
-        `services.idempotency` says of the key.
+        `services.traffic.idempotency` says of the key.
         """
         return response(self.kept(work, status=status, is_public=is_public, is_count=is_count))
 

@@ -13,10 +13,11 @@ from lobby.api.schemas.letter_answer import (
 )
 from lobby.api.schemas.postcode import member_answer
 from lobby.models import Constituency, Member
-from lobby.services import campaigns, letter_answers
-from lobby.services.api_keys import Caller
-from lobby.services.letter_answers import MemberAnswers
-from lobby.services.tokens import Purpose
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.keys.api_keys import Caller
+from lobby.services.letters import answers
+from lobby.services.letters.answers import MemberAnswers
 
 router = APIRouter(tags=["letters"])
 
@@ -31,7 +32,7 @@ def give(
     unverified; once an organiser has verified it, it stays as it is.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
-    letter = letter_answers.give(session, letter_id, body.as_answer(), now=now).letter
+    letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
     member = session.get_one(Member, letter.member_id)
     seat = session.get_one(Constituency, letter.constituency_code)
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))
@@ -57,7 +58,7 @@ def download_answers(
 
 def _rows(session: ReadSession, slug: str, caller: Caller) -> list[MemberAnswers]:
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    return letter_answers.of_campaign(session, campaign)
+    return answers.of_campaign(session, campaign)
 
 
 def _csv(request: Request, slug: str, rows: list[MemberAnswers]) -> Response:

@@ -12,7 +12,9 @@ from lobby.api.schemas.letter_variant import (
     variants_answer,
     variants_of,
 )
-from lobby.services import campaigns, letter_variants, variant_previews
+from lobby.services.campaigns import campaigns
+from lobby.services.letters.drafting import previews
+from lobby.services.letters.kinds import variants
 
 router = APIRouter(tags=["letters"])
 
@@ -24,7 +26,7 @@ def read_variants(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> 
     Needs `campaigns:write`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    return variants_answer(letter_variants.of_campaign(session, campaign.id))
+    return variants_answer(variants.of_campaign(session, campaign.id))
 
 
 @router.put("/campaigns/{slug}/letters/variants")
@@ -37,7 +39,7 @@ def replace_variants(
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     given = variants_of(body.variants)
-    return variants_answer(letter_variants.save(session, campaign, given, now=now))
+    return variants_answer(variants.save(session, campaign, given, now=now))
 
 
 @router.post("/campaigns/{slug}/letters/variants/preview")
@@ -50,15 +52,15 @@ def preview_variants(
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     found = (
-        letter_variants.of_campaign(session, campaign.id).found
+        variants.of_campaign(session, campaign.id).found
         if body.variants is None
-        else letter_variants.checked(variants_of(body.variants))
+        else variants.checked(variants_of(body.variants))
     )
     if body.member_id is not None:
-        one = variant_previews.of_member(
+        one = previews.of_member(
             session, campaign, found, member_id=body.member_id, locale=body.locale, now=now
         )
         return previews_answer([one], [])
     motion = campaigns.motion_of(session, campaign.id)
-    previews = variant_previews.of_kinds(found, campaign, motion, locale=body.locale)
-    return previews_answer(previews, variant_previews.unreached(found, previews))
+    rendered = previews.of_kinds(found, campaign, motion, locale=body.locale)
+    return previews_answer(rendered, previews.unreached(found, rendered))

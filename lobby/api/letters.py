@@ -21,18 +21,11 @@ from lobby.api.schemas.letter import (
 from lobby.api.schemas.postcode import member_answer
 from lobby.api.schemas.signature import TokenBody
 from lobby.models import Constituency, Letter, Member
-from lobby.services import (
-    campaigns,
-    letter_checks,
-    letter_drafts,
-    letter_situations,
-    letter_states,
-    letters,
-    opened_letters,
-    post_room,
-)
-from lobby.services.letter_rules import Writer
-from lobby.services.tokens import Purpose
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters import intake, letter_queue, letter_states
+from lobby.services.letters.drafting import drafts, editor_checks, situations
+from lobby.services.letters.drafting.rules import Writer
 
 router = APIRouter(tags=["letters"])
 
@@ -44,15 +37,15 @@ def draft(
     """The letter that suits today's MP of a postcode. Nothing is kept."""
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    made = letter_drafts.draft(
+    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    made = drafts.draft(
         found,
         name=body.name or "",
         points=tuple(body.points),
         personal=body.personal,
         locale=body.locale,
     )
-    alike = letter_checks.likeness_of(session, found, made.body, keyring=lobby.keyring)
+    alike = editor_checks.likeness_of(session, found, made.body, keyring=lobby.keyring)
     return draft_answer(made, alike)
 
 
@@ -66,8 +59,8 @@ def check(
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = letter_situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    checked = letter_checks.check(
+    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    checked = editor_checks.check(
         session,
         found,
         subject=body.subject,
@@ -94,8 +87,8 @@ def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) 
 
     def count(session: Session) -> OpenedAnswer:
         campaign = campaigns.public(session, slug)
-        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        opened_letters.count(session, found)
+        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        intake.count_opened(session, found)
         return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
 
     return once.answer(count, status=202)
@@ -116,8 +109,8 @@ def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: N
 
     def create(session: Session) -> LetterPending:
         campaign = campaigns.public(session, slug)
-        found = letter_situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        letter_id = letters.take_in(session, found, body.as_letter(), keyring=keyring, now=now)
+        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        letter_id = intake.take_in(session, found, body.as_letter(), keyring=keyring, now=now)
         member = member_answer(found.seat.member, found.seat.constituency)
         return LetterPending(id=letter_id, member=member)
 
@@ -158,5 +151,5 @@ def _status(session: WriteSession, letter: Letter) -> LetterStatus:
     return LetterStatus(
         status=letter.state,
         member=member_answer(member, seat),
-        goes_at=post_room.goes_at(session, letter.id),
+        goes_at=letter_queue.goes_at(session, letter.id),
     )

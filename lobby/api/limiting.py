@@ -23,11 +23,11 @@ from lobby.api.action_network.dependencies import caller_of as token_caller_of
 from lobby.api.action_network.places import TOKEN, id_in, is_dialect
 from lobby.api.dependencies import caller_of
 from lobby.models import Keyring
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import utc_now
 from lobby.services.errors import Limited, LobbyError, NotFound, ProofWanted
-from lobby.services.lobby import utc_now
-from lobby.services.proofs import Proofs
-from lobby.services.rate_limits import RateLimit, Verdict, network_of
+from lobby.services.keys.api_keys import Caller
+from lobby.services.traffic.proof_of_work import Proofs
+from lobby.services.traffic.rate_limits import RateLimit, Verdict, network_of
 from lobby.settings import Settings
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})

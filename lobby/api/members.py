@@ -25,8 +25,10 @@ from lobby.api.schemas.override import (
     override_answer,
 )
 from lobby.models import Campaign, Scope
-from lobby.services import campaigns, member_overrides, member_views
+from lobby.services.campaigns import campaigns
 from lobby.services.errors import Invalid, NotFound
+from lobby.services.parliament import member_overrides
+from lobby.services.views import member_views
 
 router = APIRouter(tags=["members"])
 

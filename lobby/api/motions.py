@@ -7,7 +7,8 @@ from fastapi import APIRouter, Query
 
 from lobby.api.dependencies import CampaignsWriter, TheLobby
 from lobby.api.schemas.motion import FoundMotionAnswer, found_answer
-from lobby.services import official_apis, parliament, texts
+from lobby.services.common import texts
+from lobby.services.parliament.official import backoff, motions_api
 
 router = APIRouter(tags=["motions"])
 
@@ -24,8 +25,8 @@ def search(
     every call asks Parliament. Link one with `motion_id` of the campaign."""
     del caller  # asked for its scope only
     words = texts.line(query, "query", longest=100)
-    with lobby.asking(official_apis.MOTIONS):
-        found = parliament.search_motions(
+    with lobby.asking(backoff.MOTIONS):
+        found = motions_api.search_motions(
             lobby.motions_api, query=words, tabled_from=tabled_from, limit=limit
         )
     return [found_answer(motion) for motion in found]

@@ -14,8 +14,8 @@ from lobby.api.atom import fit_for_xml
 from lobby.api.dependencies import TheLobby
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.problem import problems
-from lobby.services.embeds import Embed, Place
 from lobby.services.errors import NotFound
+from lobby.services.views.embeds import Embed, Place
 
 WIDTH, HEIGHT = 480, 900  # pixels: all of the form on a phone, without scrolling
 PROVIDER = "Central Lobby"

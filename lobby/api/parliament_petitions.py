@@ -24,11 +24,12 @@ from lobby.api.schemas.parliament_petition import (
     in_whole,
     listed,
 )
-from lobby.services import petition_lists, petition_places, seats
-from lobby.services.csv_text import csv_text
+from lobby.services.assembly import Lobby
 from lobby.services.errors import NotFound
-from lobby.services.lobby import Lobby
-from lobby.services.petition_lists import ListState
+from lobby.services.files.csv_writing import csv_text
+from lobby.services.parliament import seats
+from lobby.services.views import petition_lists
+from lobby.services.views.petition_lists import ListState
 
 PAGE = 50
 MOST_LISTS, MOST_PETITIONS = 100, 100  # each has some 100 KB
@@ -91,7 +92,7 @@ class ParliamentAnswers:
     def _petition(self, session: Session, number: int) -> Kept:
         now = self._lobby.clock()
         found = petition_lists.by_number(session, number, now=now)
-        places = petition_places.of_petition(session, found.petition.id, today=now.date())
+        places = petition_lists.places_of(session, found.petition.id, today=now.date())
         return Kept.of(in_whole(found, places, self._link(number)))
 
     def _count(self, session: Session, number: int) -> Kept:

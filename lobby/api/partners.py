@@ -24,9 +24,10 @@ from lobby.api.schemas.partner import (
     PetitionSummary,
 )
 from lobby.models import Organisation
-from lobby.services import partner_summaries, partners
 from lobby.services.errors import NotFound
-from lobby.services.partner_summaries import MOST_DAYS
+from lobby.services.organisations import partners
+from lobby.services.signatures import by_partner
+from lobby.services.signatures.by_partner import MOST_DAYS
 
 router = APIRouter(tags=["partners"])
 CLEARED_BY_NULL = {"website"}
@@ -96,7 +97,7 @@ def read_summary(
     partner = partners.own(session, slug, organisation_id=caller.organisation_id)
     if caller.partner_id not in (None, partner.id):
         raise NotFound("partner_unknown", f"There is no partner '{slug}'.")
-    found = partner_summaries.of_partner(
+    found = by_partner.of_partner(
         session,
         partner,
         is_own=caller.partner_id is not None,

@@ -15,8 +15,10 @@ from lobby.api.schemas.petition import (
     PetitionChange,
     petition_answer,
 )
-from lobby.services import api_keys, campaign_views, campaigns, petitions
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.keys import api_keys
+from lobby.services.views import campaign_views
 
 router = APIRouter(tags=["petitions"])
 

@@ -26,8 +26,10 @@ from lobby.api.schemas.post_room import (
     posted_answer,
 )
 from lobby.models import Campaign, LetterState
-from lobby.services import campaigns, dead_addresses, post_room, relays
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.letters import letter_queue
+from lobby.services.mail import dead_addresses, relays
 
 router = APIRouter(tags=["letters"])
 
@@ -58,7 +60,9 @@ def list_letters(
     Needs a key with `letters:read`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = post_room.page(session, campaign, state=state, after=page.after, limit=page.limit + 1)
+    found = letter_queue.page(
+        session, campaign, state=state, after=page.after, limit=page.limit + 1
+    )
     page.link_next(request, response, [each.letter.id for each in found])
     return [posted_answer(each, lobby.post) for each in found[: page.limit]]
 
@@ -69,7 +73,7 @@ def pause(
 ) -> CampaignPostAnswer:
     """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    post_room.pause(session, campaign, now=now)
+    letter_queue.pause(session, campaign, now=now)
     return _answer(session, campaign, lobby, now)
 
 
@@ -79,7 +83,7 @@ def resume(
 ) -> CampaignPostAnswer:
     """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    post_room.resume(session, campaign, pace=lobby.pace, now=now)
+    letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
     return _answer(session, campaign, lobby, now)
 
 
@@ -90,7 +94,7 @@ def retry(
     """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
 
     def queue(session: Session) -> SettledAnswer:
-        letter = post_room.retry(
+        letter = letter_queue.retry(
             session,
             letter_id,
             organisation_id=caller.organisation_id,
@@ -117,7 +121,7 @@ def settle(
     """
 
     def note(session: Session) -> SettledAnswer:
-        letter = post_room.settle(
+        letter = letter_queue.settle(
             session,
             letter_id,
             organisation_id=caller.organisation_id,
@@ -134,7 +138,7 @@ def _answer(
     session: Session, campaign: Campaign, lobby: Lobby, now: datetime
 ) -> CampaignPostAnswer:
     return campaign_post_answer(
-        post_room.view(session, campaign),
+        letter_queue.view(session, campaign),
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
         relay=relays.view(session, lobby.courier.relay, now=now),
     )

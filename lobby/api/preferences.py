@@ -5,8 +5,8 @@ from fastapi import APIRouter
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.preference import PreferencesAnswer, PreferencesBody
 from lobby.api.schemas.signature import TokenBody
-from lobby.services import preferences
-from lobby.services.tokens import Purpose
+from lobby.services.common.tokens import Purpose
+from lobby.services.supporters import preferences
 
 router = APIRouter(tags=["preferences"])
 

@@ -22,20 +22,14 @@ from lobby.api.schemas.postcode import (
 )
 from lobby.api.schemas.tally import tally_answer
 from lobby.api.signed_answers import SignedAnswers
-from lobby.services import (
-    campaign_views,
-    campaigns,
-    confirmed_boards,
-    embeds,
-    petitions,
-    seat_boards,
-    seats,
-    tallies,
-)
-from lobby.services.confirmed_boards import ConfirmedBoard
-from lobby.services.embeds import Embed
-from lobby.services.lobby import Lobby
-from lobby.services.prebuilt import Prebuilt
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.parliament import seats
+from lobby.services.tallies import seat_table
+from lobby.services.traffic.answer_cache import Prebuilt
+from lobby.services.views import campaign_views, embeds, seat_views
+from lobby.services.views.embeds import Embed
+from lobby.services.views.seat_views import ConfirmedBoard
 
 WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
@@ -138,16 +132,16 @@ class PublicAnswers:
 
     def _tally(self, session: Session, slug: str) -> Kept:
         campaign = campaigns.public(session, slug)
-        tally = tallies.of_campaign(session, campaign, now=self._lobby.clock())
+        tally = seat_table.of_campaign(session, campaign, now=self._lobby.clock())
         return Kept.of(tally_answer(tally, tally.rows), but={"as_of"})
 
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()
-        return SignedAnswers(seat_boards.of_petition(session, slug, now=now))
+        return SignedAnswers(seat_views.board_of_petition(session, slug, now=now))
 
     def _confirmed(self, session: Session, petition_id: UUID) -> ConfirmedBoard:
         lobby = self._lobby
-        return confirmed_boards.of_petition(
+        return seat_views.confirmed_board(
             session, petition_id, keyring=lobby.keyring, now=lobby.clock()
         )
 

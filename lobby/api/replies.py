@@ -19,7 +19,7 @@ from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
 from lobby.models import ReplyKind
-from lobby.services import campaigns, member_replies
+from lobby.services.campaigns import campaigns, member_replies
 
 router = APIRouter(tags=["replies"])
 CLEARED_BY_NULL = {"text", "link", "verified_by"}

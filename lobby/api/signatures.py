@@ -36,16 +36,13 @@ from lobby.api.schemas.signature import (
     signature_answer,
 )
 from lobby.models import Signature, SignatureState
-from lobby.services import (
-    api_keys,
-    partner_signatures,
-    petitions,
-    seat_watches,
-    signature_states,
-)
-from lobby.services.idempotency import Answer
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.keys import api_keys
+from lobby.services.signatures import by_partner, signature_states
+from lobby.services.supporters import seat_watches
+from lobby.services.traffic.idempotency import Answer
 
 router = APIRouter(tags=["signatures"])
 
@@ -133,7 +130,7 @@ def read_signatures(
     """
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
-        of_partner = partner_signatures.page(
+        of_partner = by_partner.page(
             session,
             petition.id,
             partner_id=caller.partner_id,

@@ -2,7 +2,7 @@
 
 from lobby.api.schemas.postcode import constituency_answer, member_answer
 from lobby.api.schemas.signature import MotionSeen, SignedAnswer
-from lobby.services.seat_boards import SeatBoard
+from lobby.services.views.seat_views import SeatBoard
 
 MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm your signature."
 
@@ -30,7 +30,7 @@ class SignedAnswers:
         )
 
     def content(self, code: str) -> bytes:
-        """The same as JSON. Codes are those that `signatures.record` gave: there are not many."""
+        """The same as JSON. Codes are those that `recording.record` gave: there are not many."""
         found = self._content.get(code)
         if found is None:
             found = self._content[code] = self.answer(code).model_dump_json().encode()

@@ -9,13 +9,13 @@ from fastapi.concurrency import run_in_threadpool
 from lobby.api.schemas.signature import NewSignature
 from lobby.api.signed_answers import SignedAnswers
 from lobby.models import Signature
-from lobby.services.api_keys import Caller
 from lobby.services.errors import NotFound
-from lobby.services.group_commit import GroupCommit
-from lobby.services.idempotency import Answer, Attempt, InFlight, Keyed
-from lobby.services.prebuilt import Prebuilt
-from lobby.services.signature_states import Confirmed
-from lobby.services.signatures import Outcome, SignatureRequest
+from lobby.services.keys.api_keys import Caller
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.signatures.signature_states import Confirmed
+from lobby.services.traffic.answer_cache import Prebuilt
+from lobby.services.traffic.group_commit import GroupCommit
+from lobby.services.traffic.idempotency import Answer, Attempt, InFlight, Keyed
 
 SIGNED = 201  # the status of a signature
 
@@ -25,7 +25,7 @@ async def sign(
 ) -> tuple[SignedAnswers, Outcome]:
     """Record a signature, and find what to answer; it is on disk when this returns.
 
-    Raises what `signatures.record` says of the request, and Unavailable where too many wait.
+    Raises what `recording.record` says of the request, and Unavailable where too many wait.
     """
     outcome = await _recorded(state, body.as_request(slug, partner_id))
     prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
@@ -40,7 +40,7 @@ async def sign_once(
 ) -> Answer:
     """As `sign`, with a key: what was answered first is kept in the same transaction.
 
-    Raises also what `services.idempotency` says of the key.
+    Raises also what `services.traffic.idempotency` says of the key.
     """
     prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
 

@@ -14,12 +14,14 @@ from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.api.downloads import MEDIA_TYPES, described
 from lobby.api.schemas.tally import TallyAnswer, tally_answer
 from lobby.api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
-from lobby.services import campaigns, tallies, tally_exports, tally_summaries, texts
-from lobby.services.export_lines import Form
-from lobby.services.lobby import Lobby
-from lobby.services.standing import Eligibility, Said, Standing
-from lobby.services.tallies import Tally, TallyFilter, TallyRow
-from lobby.services.tally_summaries import Grouping, Summary
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common import texts
+from lobby.services.files.export_lines import Form
+from lobby.services.parliament.standing import Eligibility, Said, Standing
+from lobby.services.tallies import seat_table, tally_exports, tally_summaries
+from lobby.services.tallies.seat_table import Tally, TallyFilter, TallyRow
+from lobby.services.tallies.tally_summaries import Grouping, Summary
 
 router = APIRouter(tags=["tallies"])
 _Text = Annotated[str | None, Query(max_length=100)]
@@ -127,14 +129,14 @@ def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) ->
 
 def _summary(session: Session, slug: str, now: datetime) -> Summary:
     campaign = campaigns.public(session, slug)
-    return tally_summaries.of_tally(tallies.of_campaign(session, campaign, now=now))
+    return tally_summaries.of_tally(seat_table.of_campaign(session, campaign, now=now))
 
 
 def _find(
     session: Session, slug: str, wanted: TallyFilter, now: datetime
 ) -> tuple[Tally, tuple[TallyRow, ...]]:
     campaign = campaigns.public(session, slug)
-    tally = tallies.of_campaign(session, campaign, now=now)
+    tally = seat_table.of_campaign(session, campaign, now=now)
     return tally, wanted.apply(tally.rows)
 
 

@@ -10,8 +10,9 @@ from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.paging import ThePage
 from lobby.api.schemas.tally_event import TallyEventAnswer, event_answer, event_words
 from lobby.models import Campaign, Organisation
-from lobby.services import campaigns, tally_events
-from lobby.services.tally_events import TallyEvent
+from lobby.services.campaigns import campaigns
+from lobby.services.tallies import tally_events
+from lobby.services.tallies.tally_events import TallyEvent
 
 IN_FEED = 50
 router = APIRouter(tags=["tallies"])

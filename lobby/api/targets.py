@@ -6,7 +6,8 @@ from fastapi import APIRouter, Query
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TalliesReader
 from lobby.api.schemas.target import TargetAnswer, target_answer
-from lobby.services import campaigns, targets
+from lobby.services.campaigns import campaigns
+from lobby.services.targets import targets
 
 router = APIRouter(tags=["tallies"])
 

@@ -10,7 +10,7 @@ from lobby.api.idempotency import Once, answers
 from lobby.api.paging import ThePage
 from lobby.api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
 from lobby.models import DeliveryState
-from lobby.services import webhook_deliveries, webhooks
+from lobby.services.webhooks import deliveries, endpoints
 
 router = APIRouter(tags=["webhooks"])
 
@@ -28,8 +28,8 @@ def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now)
     """
 
     def queue(session: Session) -> DeliveryAnswer:
-        endpoint = webhooks.own(session, webhook_id, caller).endpoint
-        return delivery_answer(webhook_deliveries.queue_test(session, endpoint, now=now))
+        endpoint = endpoints.own(session, webhook_id, caller).endpoint
+        return delivery_answer(deliveries.queue_test(session, endpoint, now=now))
 
     return once.answer(queue, status=202, is_public=False)
 
@@ -46,10 +46,8 @@ def list_deliveries(
 ) -> list[DeliveryAnswer]:
     """The log of 30 days, the newest first; never what was said. Needs `webhooks:write`; another's
     endpoint is a 404."""
-    endpoint = webhooks.own(session, webhook_id, caller).endpoint
-    found = webhook_deliveries.page(
-        session, endpoint, state=state, after=page.after, limit=page.limit + 1
-    )
+    endpoint = endpoints.own(session, webhook_id, caller).endpoint
+    found = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
     page.link_next(request, response, [each.id for each in found])
     return delivery_answers(found[: page.limit])
 
@@ -69,8 +67,8 @@ def resend_delivery(
     """
 
     def queue(session: Session) -> DeliveryAnswer:
-        endpoint = webhooks.own(session, webhook_id, caller).endpoint
-        found = webhook_deliveries.resend(session, endpoint, delivery_id, now=now)
+        endpoint = endpoints.own(session, webhook_id, caller).endpoint
+        found = deliveries.resend(session, endpoint, delivery_id, now=now)
         return delivery_answer(found)
 
     return once.answer(queue, status=202, is_public=False)

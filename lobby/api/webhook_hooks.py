@@ -10,7 +10,7 @@ from lobby.api.dependencies import Now, TheLobby, WebhooksWriter, WriteSession
 from lobby.api.idempotency import Once, answers
 from lobby.api.schemas.webhook import HookAnswer, NewHookBody, Subscribable, hook_answer
 from lobby.models import Scope
-from lobby.services import webhook_payloads, webhooks
+from lobby.services.webhooks import endpoints, payloads
 
 router = APIRouter(tags=["webhooks"])
 
@@ -24,7 +24,7 @@ def subscribe(
 
     def create(session: Session) -> HookAnswer:
         to_loopback = lobby.webhooks.to_loopback
-        made = webhooks.create(
+        made = endpoints.create(
             session, body.as_new(), caller, to_loopback=to_loopback, now=now, field="target_url"
         )
         return hook_answer(*made)
@@ -35,7 +35,7 @@ def subscribe(
 @router.delete("/hooks/{webhook_id}", status_code=204)
 def unsubscribe(webhook_id: UUID, caller: WebhooksWriter, session: WriteSession) -> None:
     """End a subscription. Needs a key with `webhooks:write`; another's is a 404."""
-    webhooks.delete(session, webhook_id, caller)
+    endpoints.delete(session, webhook_id, caller)
 
 
 @router.get("/hooks/samples/{event}")
@@ -43,4 +43,4 @@ def list_samples(event: Subscribable, caller: WebhooksWriter) -> list[dict[str, 
     """What an event looks like, with everybody in it invented: with personal data for keys with
     `signatures:read`. Needs a key with `webhooks:write`."""
     is_personal = Scope.SIGNATURES_READ in caller.scopes
-    return [webhook_payloads.sample(event, is_personal=is_personal)]
+    return [payloads.sample(event, is_personal=is_personal)]

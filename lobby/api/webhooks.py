@@ -16,7 +16,7 @@ from lobby.api.schemas.webhook import (
     webhook_answer,
     with_secret,
 )
-from lobby.services import webhooks
+from lobby.services.webhooks import endpoints
 
 router = APIRouter(tags=["webhooks"])
 CLEARED_BY_NULL = {"campaign", "petition"}
@@ -33,7 +33,7 @@ def create_webhook(
 
     def create(session: Session) -> WebhookWithSecret:
         to_loopback = lobby.webhooks.to_loopback
-        made = webhooks.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
+        made = endpoints.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
         return with_secret(*made)
 
     return once.answer(create, is_public=False)
@@ -42,13 +42,13 @@ def create_webhook(
 @router.get("/webhooks")
 def list_webhooks(caller: WebhooksWriter, session: ReadSession) -> list[WebhookAnswer]:
     """Every endpoint of the key's own organisation, the newest first. Needs `webhooks:write`."""
-    return [webhook_answer(view) for view in webhooks.of_organisation(session, caller)]
+    return [webhook_answer(view) for view in endpoints.of_organisation(session, caller)]
 
 
 @router.get("/webhooks/{webhook_id}")
 def read_webhook(webhook_id: UUID, caller: WebhooksWriter, session: ReadSession) -> WebhookAnswer:
     """One endpoint. Needs a key with `webhooks:write`; another's is a 404."""
-    return webhook_answer(webhooks.own(session, webhook_id, caller))
+    return webhook_answer(endpoints.own(session, webhook_id, caller))
 
 
 @router.patch("/webhooks/{webhook_id}")
@@ -69,14 +69,14 @@ def change_webhook(
     if "personal_data" in values:
         values["is_personal"] = values.pop("personal_data")
     to_loopback = lobby.webhooks.to_loopback
-    view = webhooks.change(session, webhook_id, values, caller, to_loopback=to_loopback, now=now)
+    view = endpoints.change(session, webhook_id, values, caller, to_loopback=to_loopback, now=now)
     return webhook_answer(view)
 
 
 @router.delete("/webhooks/{webhook_id}", status_code=204)
 def delete_webhook(webhook_id: UUID, caller: WebhooksWriter, session: WriteSession) -> None:
     """Delete an endpoint with its log. Needs a key with `webhooks:write`; another's is a 404."""
-    webhooks.delete(session, webhook_id, caller)
+    endpoints.delete(session, webhook_id, caller)
 
 
 @router.post(
@@ -89,6 +89,6 @@ def rotate_secret(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now
     """
 
     def rotate(session: Session) -> WebhookWithSecret:
-        return with_secret(*webhooks.rotate(session, webhook_id, caller, now=now))
+        return with_secret(*endpoints.rotate(session, webhook_id, caller, now=now))
 
     return once.answer(rotate, status=200, is_public=False)

@@ -8,8 +8,9 @@ import typer
 from lobby.cli.organisations import OrganisationSlug
 from lobby.cli.output import opened, tell
 from lobby.models import Scope
-from lobby.services import api_keys, key_views, organisations
-from lobby.services.key_views import KeyState, KeyView
+from lobby.services.keys import api_keys, key_views
+from lobby.services.keys.key_views import KeyState, KeyView
+from lobby.services.organisations import organisations
 
 app = typer.Typer(no_args_is_help=True, help="Keys for the API.")
 

@@ -13,19 +13,15 @@ import typer
 from lobby import logs
 from lobby.cli.output import moment, opened, progress, tell
 from lobby.models import LetterState, SignatureState
-from lobby.services import (
-    campaigns,
-    exports,
-    letter_exports,
-    petitions,
-    signature_exports,
-    tallies,
-    tally_exports,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
 from lobby.services.errors import Invalid
-from lobby.services.export_lines import Form
-from lobby.services.exports import Export
-from lobby.services.lobby import Lobby
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.files.exports import Export
+from lobby.services.letters import letter_exports
+from lobby.services.signatures import signature_exports
+from lobby.services.tallies import seat_table, tally_exports
 
 app = typer.Typer(no_args_is_help=True, help="Write signatures, letters or the tally to a file.")
 STANDARD_OUTPUT = Path("-")
@@ -100,7 +96,7 @@ def export_tally(campaign: CampaignSlug, file: Target, form: Format = Form.CSV) 
     """Write the tally of a campaign, a line a seat. Nothing in it is personal."""
     with opened() as lobby, lobby.database.read() as session:
         its = campaigns.by_slug(session, campaign)
-        rows = tallies.of_campaign(session, its, now=lobby.clock()).rows
+        rows = seat_table.of_campaign(session, its, now=lobby.clock()).rows
     with _writing(file) as write:
         write(tally_exports.tally_file(rows, form).encode())
     tell(f"{len(rows):,} seats.")

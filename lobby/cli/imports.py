@@ -6,7 +6,8 @@ import typer
 
 from lobby.cli.output import File, opened, progress
 from lobby.cli.signatures import import_signatures
-from lobby.services import constituencies, members, postcode_import
+from lobby.services.parliament import constituencies, members
+from lobby.services.postcodes import ons_import
 
 app = typer.Typer(
     no_args_is_help=True, help="Bring in postcodes, constituencies, members, signatures."
@@ -27,7 +28,7 @@ def import_postcodes(
 ) -> None:
     """Build the postcode directory from an ONSPD or NSPL file: csv, csv.gz, or zip as published."""
     with opened() as lobby, progress(f"Reading {file.name}") as report:
-        summary = postcode_import.import_postcodes(
+        summary = ons_import.import_postcodes(
             file,
             lobby.settings.postcode_file,
             northern_ireland=northern_ireland,

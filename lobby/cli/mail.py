@@ -12,10 +12,11 @@ from typing import Annotated, Any
 import typer
 
 from lobby.cli.output import moment, opened, progress, tell
-from lobby.services import dead_addresses, relay_logs, settling
 from lobby.services.errors import Invalid
-from lobby.services.relay_logs import RelayLog
-from lobby.services.settling import Settled, Span
+from lobby.services.letters import uncertain
+from lobby.services.letters.uncertain import Settled, Span
+from lobby.services.mail import dead_addresses, relay_logs
+from lobby.services.mail.relay_logs import RelayLog
 
 STANDARD_INPUT = Path("-")
 LINES_A_REPORT = 20_000
@@ -58,12 +59,12 @@ def settle(
         now = lobby.clock()
         span = _span(complete_since, complete_until, now)
         with lobby.database.read() as session:
-            asked = settling.question(session, span=span)
+            asked = uncertain.question(session, span=span)
         log = RelayLog(asked.wanted)
         for path in _in_order(logs, now):
             _read(path, log)
         with lobby.database.read() if dry_run else lobby.database.write() as session:
-            settled = settling.settle(
+            settled = uncertain.settle(
                 session,
                 asked,
                 log,

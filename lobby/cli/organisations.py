@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from lobby.cli.output import opened
-from lobby.services import organisations
+from lobby.services.organisations import organisations
 
 organisation = typer.Typer(no_args_is_help=True, help="Organisations.")
 organiser = typer.Typer(no_args_is_help=True, help="People who run campaigns.")

@@ -10,10 +10,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lobby.services import database as databases
+from lobby.services.assembly import Lobby, open_lobby
+from lobby.services.common.times import LONDON
+from lobby.services.database import engine as databases
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby, open_lobby
-from lobby.services.times import LONDON
 from lobby.settings import Settings
 
 File = Annotated[Path, typer.Argument(help="The file to read.")]

@@ -10,10 +10,12 @@ import typer
 from lobby import worker
 from lobby.cli import past_motions
 from lobby.cli.output import opened, progress, tell
-from lobby.services import motions, official_apis, official_http, parliament, parliament_sessions
+from lobby.services.assembly import Lobby
 from lobby.services.errors import LobbyError
-from lobby.services.lobby import Lobby
-from lobby.services.motion_sync import MotionSync
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import backoff, http, motions_api
+from lobby.services.parliament_sync import sessions
+from lobby.services.parliament_sync.motion_sync import MotionSync
 
 DAY = "%Y-%m-%d"
 MOST_PAST_MOTIONS = 200  # in one run, where nothing else is asked for: some four minutes
@@ -106,7 +108,7 @@ def _sync_saved(files: list[Path]) -> None:
 def _sync_each(ids: list[int], *, again: bool) -> None:
     failed = 0
     with opened() as lobby:
-        pause = official_http.pause_between(lobby.motions_api)
+        pause = http.pause_between(lobby.motions_api)
         with lobby.database.read() as session:
             wanted = ids or motions.known_ids(session)
         for place, motion_id in enumerate(wanted):
@@ -146,8 +148,8 @@ def search_motions(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 25,
 ) -> None:
     """Find a motion in Parliament's own list, newest first."""
-    with opened() as lobby, lobby.asking(official_apis.MOTIONS):
-        found = parliament.search_motions(
+    with opened() as lobby, lobby.asking(backoff.MOTIONS):
+        found = motions_api.search_motions(
             lobby.motions_api,
             query=query,
             tabled_from=tabled_from.date() if tabled_from else None,
@@ -169,6 +171,6 @@ def set_parliament_session(
     """Add or correct a session of Parliament. Motions fall when theirs ends."""
     with opened() as lobby, lobby.database.write() as session:
         ends_on = ends.date() if ends else None
-        parliament_sessions.save(session, name=name, starts_on=starts.date(), ends_on=ends_on)
-        lapsed = parliament_sessions.lapse_motions(session, now=lobby.clock())
+        sessions.save(session, name=name, starts_on=starts.date(), ends_on=ends_on)
+        lapsed = sessions.lapse_motions(session, now=lobby.clock())
     typer.echo(f"Session {name} saved; {len(lapsed)} motions have lapsed.")

@@ -6,7 +6,7 @@ import typer
 
 from lobby.cli.organisations import OrganisationSlug
 from lobby.cli.output import opened, tell
-from lobby.services import organisations, partners
+from lobby.services.organisations import organisations, partners
 
 app = typer.Typer(no_args_is_help=True, help="Partners, whose sites post signatures.")
 

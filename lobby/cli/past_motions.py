@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from lobby import worker
-from lobby.services import official_apis, official_http, parliament_sessions, past_motions
+from lobby.services.assembly import Lobby
 from lobby.services.errors import LobbyError
-from lobby.services.lobby import Lobby
-from lobby.services.official_http import Sleep
+from lobby.services.parliament.official import backoff, http, past_motions
+from lobby.services.parliament.official.http import Sleep
+from lobby.services.parliament_sync import sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,8 @@ def load(
     Each is taken in by itself, so that a run which ends early goes on where it stopped. `complain`
     is told of each that failed; a list that is bad is raised, with nothing loaded.
     """
-    pause = official_http.pause_between(lobby.motions_api)
-    with lobby.asking(official_apis.MOTIONS):
+    pause = http.pause_between(lobby.motions_api)
+    with lobby.asking(backoff.MOTIONS):
         ids = past_motions.list_ids(
             lobby.motions_api,
             tabled_from=tabled_from,
@@ -63,6 +64,6 @@ def load(
             failed += 1
         progress(loaded + failed, min(limit, len(lacking)))
     with lobby.database.write() as session:
-        parliament_sessions.lapse_motions(session, now=lobby.clock())
+        sessions.lapse_motions(session, now=lobby.clock())
     left = len(lacking) - loaded - failed
     return Loaded(loaded, len(ids) - len(lacking), failed, left, is_limited)

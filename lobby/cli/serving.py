@@ -10,9 +10,12 @@ import uvicorn
 
 from lobby import logs, worker
 from lobby.cli.output import File, opened, tell
-from lobby.services import backups, checks, demonstration, demonstration_post, postcode_import
-from lobby.services import database as databases
-from lobby.services.lobby import open_lobby
+from lobby.services.assembly import open_lobby
+from lobby.services.database import backups
+from lobby.services.database import engine as databases
+from lobby.services.demonstration import awkward_letters, invented_campaign
+from lobby.services.operations import checks
+from lobby.services.postcodes import ons_import
 from lobby.settings import Settings
 
 app = typer.Typer()
@@ -57,19 +60,19 @@ def demo() -> None:
     """Load the demonstration: a small campaign with invented people. Again: changes nothing."""
     with opened() as lobby:
         if not lobby.postcodes.available:
-            postcode_import.import_postcodes(demonstration.POSTCODES, lobby.settings.postcode_file)
+            ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
             lobby.postcodes.refresh()
         with lobby.database.write() as session:
-            if not demonstration.is_loaded(session):
+            if not invented_campaign.is_loaded(session):
                 lookup, keyring = lobby.postcodes.lookup, lobby.keyring
                 now = lobby.clock()
-                demonstration.load(session, postcodes=lookup, keyring=keyring, now=now)
-                demonstration_post.load(session, postcodes=lookup, keyring=keyring, now=now)
+                invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=now)
+                awkward_letters.load(session, postcodes=lookup, keyring=keyring, now=now)
         _tell_demonstration(lobby.settings.base_url)
 
 
 def _tell_demonstration(base: str) -> None:
-    slugs = demonstration.about()
+    slugs = invented_campaign.about()
     typer.echo(
         f"""
 Central Lobby, with a demonstration: everybody in it is invented.
@@ -78,7 +81,7 @@ Central Lobby, with a demonstration: everybody in it is invented.
   the tally      {base}/campaigns/{slugs.campaign}/tally
   mails sent     {base}/dev/mail
   organisers     {base}/sign-in
-                 {demonstration.ORGANISER}, password: {demonstration.PASSWORD}
+                 {invented_campaign.ORGANISER}, password: {invented_campaign.PASSWORD}
 
   postcodes to try: EH1 1YZ, M1 1AE, CF10 3NQ, SW1A 0AA
 """

@@ -9,12 +9,13 @@ import typer
 
 from lobby import collector
 from lobby.cli.output import File, opened, progress, tell
-from lobby.services import csv_records, import_reports, signature_columns, signature_imports
-from lobby.services.csv_records import CsvRecords
-from lobby.services.lobby import Lobby
-from lobby.services.signature_columns import FIELDS, Columns
-from lobby.services.signature_imports import Row, Source, Summary
-from lobby.services.signatures import Outcome
+from lobby.services.assembly import Lobby
+from lobby.services.files import csv_reading
+from lobby.services.files.csv_reading import CsvRecords
+from lobby.services.signatures.from_file import columns, importing, rejects
+from lobby.services.signatures.from_file.columns import FIELDS, Columns
+from lobby.services.signatures.from_file.importing import Row, Source, Summary
+from lobby.services.signatures.recording import Outcome
 
 SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
 
@@ -32,7 +33,7 @@ def import_signatures(
             f"FIELD is one of {', '.join(FIELDS)}."
         ),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Of the file.")] = csv_records.UTF_8,
+    encoding: Annotated[str, typer.Option(help="Of the file.")] = csv_reading.UTF_8,
     pending: Annotated[
         bool, typer.Option("--pending", help="Ask each by mail to confirm; they count then.")
     ] = False,
@@ -50,19 +51,19 @@ def import_signatures(
     """
     source = Source(petition, provenance, is_confirmed=not pending)
     summary = Summary()
-    with opened() as lobby, csv_records.opened(file, encoding=encoding) as records:
-        columns = signature_columns.find(records.header, column or ())
+    with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
+        known_columns = columns.find(records.header, column or ())
         with lobby.database.read() as session:
-            signature_imports.require_possible(session, source, now=lobby.clock())
-        _tell_columns(records, columns)
+            importing.require_possible(session, source, now=lobby.clock())
+        _tell_columns(records, known_columns)
         collector.calm()
-        rows = signature_imports.rows(records, columns, source, now=lobby.clock())
+        rows = importing.rows(records, known_columns, source, now=lobby.clock())
         with (
-            import_reports.writing(report, records.header) as write,
+            rejects.writing(report, records.header) as write,
             progress(f"Reading {file.name}") as show,
             _telling_how_far(summary),
         ):
-            for batch in signature_imports.batches(rows):
+            for batch in importing.batches(rows):
                 summary.add(batch, _record(lobby, batch, is_rehearsal=dry_run))
                 write(batch)
                 show(records.bytes_read, records.size)
@@ -74,7 +75,7 @@ def import_signatures(
 def _record(lobby: Lobby, batch: list[Row], *, is_rehearsal: bool) -> list[Outcome | None]:
     """In a transaction of its own: others need not wait for the whole file."""
     with lobby.database.write(is_count=True) as session:
-        return signature_imports.record(
+        return importing.record(
             session,
             batch,
             postcodes=lobby.postcodes.lookup,
@@ -98,9 +99,9 @@ def _telling_how_far(summary: Summary) -> Iterator[None]:
         raise
 
 
-def _tell_columns(records: CsvRecords, columns: Columns) -> None:
-    used = [f"{field} from '{records.header[at]}'" for field, at in columns.places.items()]
-    taken = set(columns.places.values())
+def _tell_columns(records: CsvRecords, known_columns: Columns) -> None:
+    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.places.items()]
+    taken = set(known_columns.places.values())
     unused = [name for place, name in enumerate(records.header) if place not in taken and name]
     tell(f"Taking {', '.join(used)}.")
     if unused:

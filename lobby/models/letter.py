@@ -37,7 +37,7 @@ class LetterVariant(SQLModel, table=True):
     """One kind of letter of a campaign: for whom, what it asks, and its words.
 
     They are tried in the order of `position`; the first whose conditions hold is taken. Of
-    `conditions` and `texts`, `services.letter_variants` knows the form.
+    `conditions` and `texts`, `services.letters.kinds.variants` knows the form.
     """
 
     __tablename__ = "letter_variant"

@@ -189,7 +189,7 @@ class PrivateText(sa.types.TypeDecorator[Private]):
         return None if value is None else _ring().seal(value, self.purpose)
 
     def seal_all(self, values: Sequence[Private | None]) -> list[bytes | None]:
-        """A column of values at once, for `services.bulk_values`."""
+        """A column of values at once, for `services.database.bulk`."""
         return _ring().seal_all(values, self.purpose)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Private | None:

@@ -90,7 +90,8 @@ class Limited(LobbyError):
 
 
 class ProofWanted(Limited):
-    """Without a proof of work, wait. `challenge` is what to prove (`services.proofs`)."""
+    """Without a proof of work, wait. `challenge` is what to prove
+    (`services.traffic.proof_of_work`)."""
 
     def __init__(
         self, code: str, message: str, retry_after: int, challenge: dict[str, Any]

@@ -19,11 +19,14 @@ from sqlmodel import Session
 from lobby.api.dependencies import KeyPrefix, Now, ReadSession, Slug, TheLobby
 from lobby.models import PARTNER_SCOPES, Organisation, Organiser, Scope
 from lobby.models.base import new_id
-from lobby.services import api_keys, key_views, partners, petitions, texts
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.common import texts
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Conflict, Gone, Invalid
-from lobby.services.key_views import KeyState
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
+from lobby.services.keys import api_keys, key_views
+from lobby.services.keys.key_views import KeyState
+from lobby.services.organisations import partners
 from lobby.web import forms, key_words
 from lobby.web.dependencies import AtDesk
 from lobby.web.rendering import page, see_other

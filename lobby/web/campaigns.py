@@ -5,7 +5,8 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
-from lobby.services import campaign_views, campaigns
+from lobby.services.campaigns import campaigns
+from lobby.services.views import campaign_views
 from lobby.web.dependencies import Viewer
 from lobby.web.forms import Form
 from lobby.web.rendering import page

@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 
 from lobby.api.dependencies import ReadSession, TheLobby
 from lobby.models import Organiser
+from lobby.services.assembly import Lobby
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Forbidden, LobbyError
-from lobby.services.lobby import Lobby
-from lobby.services.tokens import Purpose
 
 COOKIE = "lobby_organiser"
 

@@ -13,9 +13,9 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from lobby.api.dependencies import ReadSession, TheLobby
-from lobby.services import organisations
+from lobby.services.assembly import Lobby
 from lobby.services.errors import NotFound
-from lobby.services.lobby import Lobby
+from lobby.services.organisations import organisations
 from lobby.web.rendering import page
 
 NEWEST = 100

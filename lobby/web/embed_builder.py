@@ -9,9 +9,11 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.middleware import POLICY, content_policy
-from lobby.services import embeds, petitions, texts
-from lobby.services.embeds import Place
+from lobby.services.campaigns import petitions
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
+from lobby.services.views import embeds
+from lobby.services.views.embeds import Place
 from lobby.web import forms
 from lobby.web.rendering import page
 

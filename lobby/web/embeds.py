@@ -1,7 +1,7 @@
 """A petition's form within other sites: `/embed/...`, and the script that puts it there.
 
-Of all pages, these alone may be framed, by the sites that `services.embeds` names. They set and
-read no cookie, and work without scripts.
+Of all pages, these alone may be framed, by the sites that `services.views.embeds` names. They set
+and read no cookie, and work without scripts.
 """
 
 from dataclasses import replace
@@ -15,9 +15,9 @@ from lobby.api.caching import has, tag_of
 from lobby.api.dependencies import ReadSession, Slug, TheLobby
 from lobby.api.errors import headers_of, status_of
 from lobby.api.middleware import POLICY, content_policy
-from lobby.services.embeds import Embed, Place
 from lobby.services.errors import Invalid, Limited, Unavailable
-from lobby.services.signatures import Outcome
+from lobby.services.signatures.recording import Outcome
+from lobby.services.views.embeds import Embed, Place
 from lobby.web import dev_mail, forms, partner_boxes, petitions
 from lobby.web.petitions import SignFields
 from lobby.web.rendering import STATIC, page, see_other

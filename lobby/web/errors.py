@@ -9,8 +9,8 @@ from starlette.exceptions import HTTPException
 
 from lobby.api.errors import as_lobby_error, headers_of, status_of
 from lobby.api.middleware import POLICY, content_policy
+from lobby.services.assembly import Lobby
 from lobby.services.errors import FieldError, Invalid
-from lobby.services.lobby import Lobby
 from lobby.web.rendering import page
 
 HEADINGS = {

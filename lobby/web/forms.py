@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from lobby.models import Organiser
-from lobby.services import organisations, texts
+from lobby.services.common import texts
 from lobby.services.errors import FieldError, Invalid, LobbyError, ProofWanted
+from lobby.services.organisations import organisations
 
 
 class Form:

@@ -1,7 +1,7 @@
 """What keys may do, in words, and a first call to try one with."""
 
 from lobby.models import Scope
-from lobby.services.key_views import KeyView
+from lobby.services.keys.key_views import KeyView
 
 SCOPES = {
     Scope.CAMPAIGNS_WRITE: "Change your campaigns, petitions and partners, note what MPs said, and "

@@ -9,10 +9,11 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Constituency, LetterOutcome, Member, Organisation, ReplyKind
-from lobby.services import letter_answers, texts
+from lobby.services.common import texts
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Invalid
-from lobby.services.letter_answers import KeptAnswer, NewAnswer
-from lobby.services.tokens import Purpose
+from lobby.services.letters import answers
+from lobby.services.letters.answers import KeptAnswer, NewAnswer
 from lobby.web import forms, words
 from lobby.web.rendering import page
 
@@ -31,7 +32,7 @@ class AnswerFields(BaseModel):
 @router.get("/letters/answer/{token}")
 def ask(token: str, lobby: TheLobby, session: ReadSession) -> Response:
     """The question, with what was said before."""
-    kept = letter_answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
+    kept = answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
     return _page(session, kept, _filled(kept))
 
 
@@ -50,10 +51,10 @@ def give(
         answer = _checked(form)
         # One connection at a time: `session` takes its own only where this ends.
         with lobby.database.write() as writing:
-            kept = letter_answers.give(writing, letter_id, answer, now=now)
+            kept = answers.give(writing, letter_id, answer, now=now)
     except Invalid as error:
         form.note(error)
-        return _page(session, letter_answers.kept(session, letter_id), form, status=422)
+        return _page(session, answers.kept(session, letter_id), form, status=422)
     return _page(session, kept, form, token=token)
 
 
@@ -80,7 +81,7 @@ def _choice(
 
 
 def _text(text: str) -> str:
-    return texts.paragraphs(text, "text", longest=letter_answers.LONGEST_TEXT)
+    return texts.paragraphs(text, "text", longest=answers.LONGEST_TEXT)
 
 
 def _filled(kept: KeptAnswer) -> forms.Form:

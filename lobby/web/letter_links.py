@@ -8,11 +8,12 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Campaign, Constituency, Keyring, Letter, LetterState, Member
-from lobby.services import letter_receipts, letter_situations, letter_states, letters, post_room
+from lobby.services.assembly import Lobby
+from lobby.services.common.tokens import Purpose
+from lobby.services.delivery.rendering import HELD_REASONS
 from lobby.services.errors import Conflict
-from lobby.services.lobby import Lobby
-from lobby.services.messages import HELD_REASONS
-from lobby.services.tokens import Purpose
+from lobby.services.letters import copies, intake, letter_queue, letter_states
+from lobby.services.letters.drafting import situations
 from lobby.web.rendering import page, see_other
 
 router = APIRouter()
@@ -72,12 +73,12 @@ def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: date
         member=session.get_one(Member, letter.member_id),
         constituency=session.get_one(Constituency, letter.constituency_code),
         campaign=session.get_one(Campaign, letter.campaign_id),
-        text=letters.text_as_sent(letter),
+        text=intake.text_as_sent(letter),
         warning=_reason_to_hold(session, letter, lobby.keyring, now),
         can_cancel=letter.state in _CANCELLABLE,
-        goes_at=post_room.goes_at(session, letter_id),
-        server_answer=letter_receipts.server_answer(session, letter_id),
-        has_copy=letter_receipts.is_queued(session, letter_id),
+        goes_at=letter_queue.goes_at(session, letter_id),
+        server_answer=copies.server_answer(session, letter_id),
+        has_copy=copies.is_queued(session, letter_id),
         now=now,
     )
 
@@ -91,8 +92,8 @@ def _reason_to_hold(
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
-        found = letter_situations.of_letter(session, letter, keyring=keyring, now=now)
-        reason = letter_situations.reason_to_hold(letter, found)
+        found = situations.of_letter(session, letter, keyring=keyring, now=now)
+        reason = situations.reason_to_hold(letter, found)
     except Conflict as error:
         return error.message
     return HELD_REASONS[reason] if reason else None

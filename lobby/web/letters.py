@@ -12,25 +12,20 @@ from sqlmodel import Session
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.errors import status_of
 from lobby.models import Campaign, CampaignStatus, MotionStatus
-from lobby.services import (
-    campaign_views,
-    campaigns,
-    letter_checks,
-    letter_drafts,
-    letter_situations,
-    letters,
-    opened_letters,
-    postcodes,
-    texts,
-)
-from lobby.services.campaign_views import CampaignView
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common import texts
 from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
-from lobby.services.letter_checks import CheckedLetter
-from lobby.services.letter_drafts import Draft
-from lobby.services.letter_rules import Writer
-from lobby.services.letter_situations import Situation
-from lobby.services.letters import NewLetter
-from lobby.services.lobby import Lobby
+from lobby.services.letters import intake
+from lobby.services.letters.drafting import drafts, editor_checks, situations
+from lobby.services.letters.drafting.drafts import Draft
+from lobby.services.letters.drafting.editor_checks import CheckedLetter
+from lobby.services.letters.drafting.rules import Writer
+from lobby.services.letters.drafting.situations import Situation
+from lobby.services.letters.intake import NewLetter
+from lobby.services.postcodes import directory
+from lobby.services.views import campaign_views
+from lobby.services.views.campaign_views import CampaignView
 from lobby.web import dev_mail, forms
 from lobby.web.rendering import page, see_other
 
@@ -87,10 +82,10 @@ def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now
         form.note(error)
         return _page(session, slug, form, now, status=422)
     wanted = _locale(fields.language or fields.locale)
-    locale = wanted if letter_drafts.has_welsh(found) else "en"
-    offered = letter_drafts.points_to_choose(found, locale=locale)
+    locale = wanted if drafts.has_welsh(found) else "en"
+    offered = drafts.points_to_choose(found, locale=locale)
     points = tuple(point for point in offered if form.has("points", point))
-    made = letter_drafts.draft(found, name=name, points=points, personal=personal, locale=locale)
+    made = drafts.draft(found, name=name, points=points, personal=personal, locale=locale)
     form.put(
         postcode=postcode,
         subject=made.subject,
@@ -117,7 +112,7 @@ def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Respo
     form.finish()
     with lobby.database.write() as writing:
         campaign = campaigns.public(writing, slug)
-        opened_letters.count(writing, _situation(writing, lobby, campaign, postcode, now))
+        intake.count_opened(writing, _situation(writing, lobby, campaign, postcode, now))
     return see_other(f"/campaigns/{slug}/letters/opened")
 
 
@@ -146,7 +141,7 @@ def take_in(
             campaign = campaigns.public(writing, slug)
             found = _situation(writing, lobby, campaign, letter.address.postcode, now)
             _refuse_misdirected(form, found)
-            letters.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
+            intake.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
     except (Invalid, Conflict) as error:
         form.note(error, within="address.")
         return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
@@ -179,11 +174,11 @@ def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
 
 def _locale(text: str) -> str:
     """Welsh where it is asked for, and else English."""
-    return letter_drafts.WELSH if text == letter_drafts.WELSH else "en"
+    return drafts.WELSH if text == drafts.WELSH else "en"
 
 
 def _postcode(form: forms.Form) -> str:
-    return form.check("postcode", postcodes.normalise, missing="Enter your postcode.")
+    return form.check("postcode", directory.normalise, missing="Enter your postcode.")
 
 
 def _draft_texts(form: forms.Form) -> tuple[str, str]:
@@ -208,7 +203,7 @@ def _checked(form: forms.Form) -> NewLetter:
     return NewLetter(
         name=name,
         email=email,
-        address=letters.Address(line1=line1, line2=line2, town=town, postcode=postcode),
+        address=intake.Address(line1=line1, line2=line2, town=town, postcode=postcode),
         subject=subject,
         body=body,
         updates=bool(form.value("updates")),
@@ -223,9 +218,7 @@ def _situation(
     """Of a postcode in normal form; one that nobody knows is a wrong field."""
     try:
         answer = lobby.postcodes.lookup(postcode)
-        return letter_situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
+        return situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
     except NotFound as error:
         raise Invalid.field("postcode", error.code, error.message) from error
 
@@ -248,7 +241,7 @@ def _editor_again(
     """The editor with everything typed, and whatever we can still say of the MP."""
     campaign = campaigns.public(session, slug)
     try:
-        postcode = postcodes.normalise(form.value("postcode"))
+        postcode = directory.normalise(form.value("postcode"))
         found = _situation(session, lobby, campaign, postcode, now)
     except LobbyError:
         return _page(session, slug, form, now, status=status)
@@ -264,7 +257,7 @@ def _looked_at(
     if found.reason is not None or not form.value("body"):
         return None
     home = tuple(form.value(name) for name in ("line1", "line2", "town"))
-    return letter_checks.check(
+    return editor_checks.check(
         session,
         found,
         subject=form.value("subject").strip(),
@@ -299,11 +292,11 @@ def _page(
         draft=draft,
         checked=checked,
         # Where we do not know the seat, those ticked before must not be lost.
-        points=letter_drafts.points_to_choose(draft.situation, locale=locale)
+        points=drafts.points_to_choose(draft.situation, locale=locale)
         if draft
         else view.campaign.letter_points,
-        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
-        no_letter=_closed(view) or (letter_situations.REASONS[reason] if reason else None),
+        has_welsh=draft is not None and drafts.has_welsh(draft.situation),
+        no_letter=_closed(view) or (situations.REASONS[reason] if reason else None),
         is_closed=_closed(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
     )
@@ -312,8 +305,8 @@ def _page(
 def _closed(view: CampaignView) -> str | None:
     """Why nobody can write about this campaign, in words."""
     if view.campaign.status is not CampaignStatus.OPEN:
-        return letter_situations.REASONS["campaign_closed"]
+        return situations.REASONS["campaign_closed"]
     if view.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     is_live = view.motion.status is MotionStatus.PUBLISHED
-    return None if is_live else letter_situations.REASONS["motion_ended"]
+    return None if is_live else situations.REASONS["motion_ended"]

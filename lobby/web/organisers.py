@@ -8,18 +8,15 @@ from pydantic import BaseModel
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.api.downloads import download
 from lobby.models import Organisation
-from lobby.services import (
-    campaign_views,
-    campaigns,
-    export_lines,
-    freshness,
-    organisations,
-    petitions,
-    post_glance,
-    signature_exports,
-)
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import LIFETIMES, Purpose
 from lobby.services.errors import Unauthenticated
-from lobby.services.tokens import LIFETIMES, Purpose
+from lobby.services.files import export_lines
+from lobby.services.letters import queue_overview
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import freshness
+from lobby.services.signatures import signature_exports
+from lobby.services.views import campaign_views
 from lobby.web import forms
 from lobby.web.dependencies import COOKIE, AtDesk, SignedIn
 from lobby.web.rendering import page, see_other
@@ -88,7 +85,7 @@ def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
         is_private=True,
         organisation=session.get_one(Organisation, organiser.organisation_id),
         views=campaign_views.of_campaigns(session, found, now=now),
-        post=post_glance.figures(session, found),
+        post=queue_overview.figures(session, found),
         parliament=freshness.of_parliament(session, now=now),
     )
 

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from lobby.models import Partner, Petition
-from lobby.services import partners, texts, wordings
+from lobby.services.common import texts
 from lobby.services.errors import Invalid, NotFound
+from lobby.services.organisations import partners
+from lobby.services.supporters import wordings
 
 
 @dataclass(frozen=True, slots=True)

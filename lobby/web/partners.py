@@ -9,11 +9,14 @@ from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby
 from lobby.models import Organisation, Partner, SignatureState
-from lobby.services import key_views, partner_summaries, partners, petitions
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
 from lobby.services.errors import Conflict, FieldError, Invalid
-from lobby.services.key_views import KeyView
-from lobby.services.lobby import Lobby
-from lobby.services.partner_summaries import MOST_AT_A_GLANCE, PartnerSummary
+from lobby.services.keys import key_views
+from lobby.services.keys.key_views import KeyView
+from lobby.services.organisations import partners
+from lobby.services.signatures import by_partner
+from lobby.services.signatures.by_partner import MOST_AT_A_GLANCE, PartnerSummary
 from lobby.web import forms
 from lobby.web.dependencies import AtDesk, OnlyAtDesk
 from lobby.web.rendering import page, see_other
@@ -71,7 +74,7 @@ def list_partners(organiser: AtDesk, session: ReadSession, now: Now, done: Done 
     statements."""
     owner = organiser.organisation_id
     keys = key_views.live(session, owner, now=now)
-    counts = partner_summaries.at_a_glance(session, owner)
+    counts = by_partner.at_a_glance(session, owner)
     cards = [
         Card(each, counts[each.id], [key for key in keys if key.key.partner_id == each.id])
         for each in partners.of_organisation(session, owner)
@@ -183,7 +186,7 @@ def _page(
     status: int = 200,
 ) -> Response:
     now, owner = lobby.clock(), partner.organisation_id
-    summaries = partner_summaries.of_partner(session, partner, is_own=False, days=DAYS, now=now)
+    summaries = by_partner.of_partner(session, partner, is_own=False, days=DAYS, now=now)
     return page(
         "partner.html",
         session,

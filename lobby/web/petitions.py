@@ -12,10 +12,13 @@ from lobby.api.errors import headers_of, status_of
 from lobby.api.limiting import REFUSED
 from lobby.api.middleware import POLICY, content_policy
 from lobby.models import Campaign
-from lobby.services import campaign_views, embeds, petitions, postcodes, texts
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.common import texts
 from lobby.services.errors import Invalid, Limited, ProofWanted, Unavailable
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import HOME, SignatureRequest
+from lobby.services.postcodes import directory
+from lobby.services.signatures.recording import HOME, SignatureRequest
+from lobby.services.views import campaign_views, embeds
 from lobby.web import dev_mail, forms, partner_boxes
 from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page, see_other
@@ -123,7 +126,7 @@ def checked(slug: str, form: forms.Form) -> SignatureRequest:
     email = form.check("email", texts.email_address, missing="Enter your e-mail address.")
     postcode = form.check(
         "postcode",
-        _any_postcode if is_abroad else postcodes.normalise,
+        _any_postcode if is_abroad else directory.normalise,
         missing="Enter your postcode, or tick that you live outside the UK.",
     )
     partner = form.value("partner")

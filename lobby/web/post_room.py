@@ -13,19 +13,14 @@ from sqlmodel import Session
 from lobby.api.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from lobby.api.paging import Page
 from lobby.models import Campaign
-from lobby.services import (
-    campaign_changes,
-    campaigns,
-    dead_addresses,
-    letter_answers,
-    post_glance,
-    post_room,
-    texts,
-)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.post_glance import Pile
-from lobby.services.post_room import PostedLetter
+from lobby.services.letters import answers, campaign_changes, letter_queue, queue_overview
+from lobby.services.letters.letter_queue import PostedLetter
+from lobby.services.letters.queue_overview import Pile
+from lobby.services.mail import dead_addresses
 from lobby.web import forms
 from lobby.web.dependencies import AtDesk
 from lobby.web.rendering import page, see_other
@@ -134,7 +129,7 @@ def save(
 def pause(slug: Slug, organiser: AtDesk, session: WriteSession, now: Now) -> Response:
     """Let no letter go until the post is resumed. Again: the same."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
-    post_room.pause(session, campaign, now=now)
+    letter_queue.pause(session, campaign, now=now)
     return _back(slug)
 
 
@@ -144,7 +139,7 @@ def resume(
 ) -> Response:
     """Let the post go on, spread as the campaign says. Again: the same."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
-    post_room.resume(session, campaign, pace=lobby.pace, now=now)
+    letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
     return _back(slug)
 
 
@@ -158,7 +153,7 @@ def retry(
     now: Now,
 ) -> Response:
     """Send a letter again that was refused, or one right now that was put off."""
-    letter = post_room.retry(
+    letter = letter_queue.retry(
         session,
         letter_id,
         organisation_id=organiser.organisation_id,
@@ -174,7 +169,7 @@ def ask_what_became(
     letter_id: UUID, organiser: AtDesk, session: ReadSession, lobby: TheLobby
 ) -> Response:
     """What each of the two answers does, before one is given."""
-    campaign, posted = post_glance.one(
+    campaign, posted = queue_overview.one(
         session, letter_id, organisation_id=organiser.organisation_id
     )
     return page(
@@ -198,7 +193,7 @@ def settle(
 ) -> Response:
     """An uncertain letter went, and is counted; or it did not, and goes again."""
     was_sent = fields.outcome == "sent"
-    letter = post_room.settle(
+    letter = letter_queue.settle(
         session,
         letter_id,
         organisation_id=organiser.organisation_id,
@@ -214,8 +209,8 @@ def settle(
 def show_answers(slug: Slug, organiser: AtDesk, session: ReadSession) -> Response:
     """What came back of the letters to each MP, as their writers say. Never who wrote."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
-    rows = letter_answers.of_campaign(session, campaign)
-    total = letter_answers.total(rows)
+    rows = answers.of_campaign(session, campaign)
+    total = answers.total(rows)
     return page("answers.html", session, is_private=True, campaign=campaign, rows=rows, total=total)
 
 
@@ -253,10 +248,10 @@ def _page(
     status: int = 200,
 ) -> Response:
     now, wanted = lobby.clock(), Page(cursor, LETTERS)
-    glance = post_glance.glance(
+    glance = queue_overview.glance(
         session, campaign, relay=lobby.courier.relay, pace=lobby.pace, now=now
     )
-    found = post_glance.page(
+    found = queue_overview.page(
         session, campaign, pile=show, after=wanted.after, limit=wanted.limit + 1
     )
     return page(
@@ -281,13 +276,13 @@ def _page(
 
 
 def _row(posted: PostedLetter, lobby: Lobby) -> Row:
-    message, pile = posted.message, post_glance.pile_of(posted)
+    message, pile = posted.message, queue_overview.pile_of(posted)
     return Row(
         posted=posted,
         pile=pile,
-        reason=post_glance.said(posted),
+        reason=queue_overview.said(posted),
         message_id=lobby.post.message_id(message.id) if message else None,
-        goes_at=post_glance.goes_at(posted),
+        goes_at=queue_overview.goes_at(posted),
     )
 
 

@@ -7,10 +7,10 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from lobby.api.dependencies import Now, ReadSession, TheLobby
-from lobby.services import preferences
+from lobby.services.common.tokens import Purpose
 from lobby.services.errors import Invalid
-from lobby.services.preferences import Preferences
-from lobby.services.tokens import Purpose
+from lobby.services.supporters import preferences
+from lobby.services.supporters.preferences import Preferences
 from lobby.web.forms import Form as Filled
 from lobby.web.rendering import page
 

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 
-from lobby.services import organisations
+from lobby.services.organisations import organisations
 from lobby.web import words
 
 FOLDER = Path(__file__).parent

@@ -13,21 +13,15 @@ from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.api.public_answers import PublicAnswers
 from lobby.models import Campaign, Petition, Signature, SignatureState, Supporter
 from lobby.models.constituency import OVERSEAS
-from lobby.services import (
-    campaign_views,
-    letter_drafts,
-    letter_situations,
-    petitions,
-    seat_views,
-    seat_watches,
-    signature_states,
-    wordings,
-)
-from lobby.services.confirmed_boards import ConfirmedBoard
-from lobby.services.lobby import Lobby
-from lobby.services.seat_views import SeatView
-from lobby.services.signatures import HOME
-from lobby.services.tokens import Purpose
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters.drafting import drafts, situations
+from lobby.services.signatures import signature_states
+from lobby.services.signatures.recording import HOME
+from lobby.services.supporters import seat_watches, wordings
+from lobby.services.views import campaign_views, seat_views
+from lobby.services.views.seat_views import ConfirmedBoard, SeatView
 from lobby.web.forms import Form
 from lobby.web.letters import drafted_for
 from lobby.web.rendering import page, see_other
@@ -130,7 +124,7 @@ def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     signature = signature_states.get(session, signature_id)
     petition = session.get_one(Petition, signature.petition_id)
     campaign = session.get_one(Campaign, petition.campaign_id)
-    seat = seat_views.of_petition(session, petition, signature.constituency_code, now=now)
+    seat = seat_views.seat_view(session, petition, signature.constituency_code, now=now)
     is_watching = seat_watches.is_waiting(session, signature)
     return Shown(signature, petition, campaign, seat, is_watching)
 
@@ -162,17 +156,17 @@ def _confirmed(
         view=campaign_views.of_campaigns(session, [board.campaign], now=now)[0],
         draft=draft,
         no_letter=_reason_against(draft, shown),
-        points=letter_drafts.points_to_choose(draft.situation) if draft else (),
-        has_welsh=draft is not None and letter_drafts.has_welsh(draft.situation),
+        points=drafts.points_to_choose(draft.situation) if draft else (),
+        has_welsh=draft is not None and drafts.has_welsh(draft.situation),
         form=_prefilled(session, signature, draft),
     )
 
 
-def _reason_against(draft: letter_drafts.Draft | None, shown: Shown) -> str | None:
+def _reason_against(draft: drafts.Draft | None, shown: Shown) -> str | None:
     """Why there is no letter to offer, in words."""
     if draft is not None:
         reason = draft.situation.reason
-        return letter_situations.REASONS[reason] if reason else None
+        return situations.REASONS[reason] if reason else None
     if shown.seat.motion is None:
         return "This campaign has no motion to write to an MP about yet."
     if shown.signature.constituency_code == OVERSEAS:
@@ -180,7 +174,7 @@ def _reason_against(draft: letter_drafts.Draft | None, shown: Shown) -> str | No
     return "We could not tell your constituency from your postcode."
 
 
-def _prefilled(session: Session, signature: Signature, draft: letter_drafts.Draft | None) -> Form:
+def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | None) -> Form:
     """The letter's form, with what its writer told us when they signed."""
     if draft is None:
         return Form()

@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field
 
 from lobby.api.dependencies import Now, ReadSession, Slug
 from lobby.models.constituency import NATIONS
-from lobby.services import campaigns, tallies, tally_summaries, texts
+from lobby.services.campaigns import campaigns
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
-from lobby.services.standing import Eligibility, Said, Standing
-from lobby.services.tallies import Tally, TallyFilter, TallyRow
+from lobby.services.parliament.standing import Eligibility, Said, Standing
+from lobby.services.tallies import seat_table, tally_summaries
+from lobby.services.tallies.seat_table import Tally, TallyFilter, TallyRow
 from lobby.web import words
 from lobby.web.dependencies import Viewer
 from lobby.web.rendering import page
@@ -101,7 +103,7 @@ def tally(
     """Head counts, and a row a seat."""
     campaign = campaigns.public(session, slug, viewer=viewer)
     wanted = _filter(query)
-    whole = tallies.of_campaign(session, campaign, now=now)
+    whole = seat_table.of_campaign(session, campaign, now=now)
     return page(
         "tally.html",
         session,

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Response
 
 from lobby.api.dependencies import Now, WriteSession
-from lobby.services import webhook_deliveries, webhooks
+from lobby.services.webhooks import deliveries, endpoints
 from lobby.web.dependencies import AtDesk
 from lobby.web.webhooks import PATH, back
 
@@ -15,8 +15,8 @@ router = APIRouter()
 @router.post(f"{PATH}/{{webhook_id}}/test")
 def send_test(webhook_id: UUID, organiser: AtDesk, session: WriteSession, now: Now) -> Response:
     """Queue a delivery that says it is a test."""
-    endpoint = webhooks.own(session, webhook_id, organiser).endpoint
-    webhook_deliveries.queue_test(session, endpoint, now=now)
+    endpoint = endpoints.own(session, webhook_id, organiser).endpoint
+    deliveries.queue_test(session, endpoint, now=now)
     return back(webhook_id, "tested")
 
 
@@ -25,6 +25,6 @@ def resend(
     webhook_id: UUID, delivery_id: UUID, organiser: AtDesk, session: WriteSession, now: Now
 ) -> Response:
     """Send one again that has ended."""
-    endpoint = webhooks.own(session, webhook_id, organiser).endpoint
-    webhook_deliveries.resend(session, endpoint, delivery_id, now=now)
+    endpoint = endpoints.own(session, webhook_id, organiser).endpoint
+    deliveries.resend(session, endpoint, delivery_id, now=now)
     return back(webhook_id, "again")

@@ -8,10 +8,12 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from lobby.models import Organiser, WebhookEvent
-from lobby.services import campaigns, petitions, texts, webhook_addresses, webhooks
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.webhooks import WebhookView
+from lobby.services.webhooks import addresses, endpoints
+from lobby.services.webhooks.endpoints import WebhookView
 from lobby.web import forms
 
 LONGEST_DESCRIPTION = 200
@@ -75,9 +77,9 @@ def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
 def checked(
     form: forms.Form, fields: WebhookFields, organiser: Organiser, lobby: Lobby
 ) -> dict[str, Any]:
-    """What `webhooks.NewWebhook` takes, or Invalid with all that is wrong. To send who signed takes
-    the organiser's password again, since that goes on when they have signed out."""
-    address = partial(webhook_addresses.url, to_loopback=lobby.webhooks.to_loopback)
+    """What `endpoints.NewWebhook` takes, or Invalid with all that is wrong. To send who signed
+    takes the organiser's password again, since that goes on when they have signed out."""
+    address = partial(addresses.url, to_loopback=lobby.webhooks.to_loopback)
     values: dict[str, Any] = {
         "url": form.check("url", address, missing=_NO_URL),
         "is_personal": bool(fields.is_personal),
@@ -97,7 +99,7 @@ def _description(text: str) -> str:
 
 
 def _events(chosen: list[str], typed: str) -> str:
-    if not chosen or set(chosen) - set(webhooks.SUBSCRIBABLE):
+    if not chosen or set(chosen) - set(endpoints.SUBSCRIBABLE):
         raise Invalid.field("events", "event_unknown", "Choose from the events that are here.")
     return typed
 

@@ -13,11 +13,11 @@ from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.paging import Page
 from lobby.models import DeliveryState, Organiser
 from lobby.models.base import new_id
-from lobby.services import webhook_deliveries, webhook_glance, webhook_http, webhooks
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Conflict, Invalid
-from lobby.services.lobby import Lobby
-from lobby.services.webhook_glance import MOST_COUNTED, Figures
-from lobby.services.webhooks import NewWebhook, WebhookView
+from lobby.services.webhooks import deliveries, endpoints, sender
+from lobby.services.webhooks.deliveries import MOST_COUNTED, Figures
+from lobby.services.webhooks.endpoints import NewWebhook, WebhookView
 from lobby.web import forms, webhook_forms
 from lobby.web.dependencies import AtDesk
 from lobby.web.rendering import page, see_other
@@ -54,14 +54,14 @@ def list_webhooks(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """Every endpoint, by its host, and how it does. Never more of an address."""
-    views = webhooks.of_organisation(session, organiser)
+    views = endpoints.of_organisation(session, organiser)
     return page(
         "webhooks.html",
         session,
         is_private=True,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
-        figures=webhook_glance.figures(session, [view.endpoint.id for view in views]),
+        figures=deliveries.figures(session, [view.endpoint.id for view in views]),
         most=MOST_COUNTED,
         done=DONE.get(done),
         now=now,
@@ -86,7 +86,7 @@ def create(
         # One connection at a time: `session` takes its own only afterwards.
         with lobby.database.write(is_public=False) as writing:
             to_loopback = lobby.webhooks.to_loopback
-            view, secret = webhooks.create(
+            view, secret = endpoints.create(
                 writing, new, organiser, to_loopback=to_loopback, now=now, endpoint_id=endpoint_id
             )
     except Conflict as error:
@@ -112,7 +112,7 @@ def show(
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
     """One endpoint: how it does, its log, and what can be changed."""
-    view = webhooks.own(session, webhook_id, organiser)
+    view = endpoints.own(session, webhook_id, organiser)
     form = webhook_forms.form_of(view)
     return _one_page(session, organiser, view, form, now=now, show=show, cursor=cursor, done=done)
 
@@ -128,14 +128,14 @@ def save(
 ) -> Response:
     """Change it; the organiser answers for it from then on."""
     with lobby.database.read() as reading:  # another's is no form with mistakes in it
-        webhooks.own(reading, webhook_id, organiser)
+        endpoints.own(reading, webhook_id, organiser)
     form = forms.Form(fields.model_dump())
     try:
         values = webhook_forms.checked(form, fields, organiser, lobby)
         _change(lobby, webhook_id, organiser, values)
     except Invalid as error:
         form.note(_about(error))
-        view = webhooks.own(session, webhook_id, organiser)
+        view = endpoints.own(session, webhook_id, organiser)
         return _one_page(session, organiser, view, form, now=now, status=422)
     return back(webhook_id, "saved")
 
@@ -161,9 +161,9 @@ def rotate_secret(
     """A new secret, shown here and never again. A form sent again meets that there are two."""
     try:
         with lobby.database.write(is_public=False) as writing:
-            view, secret = webhooks.rotate(writing, webhook_id, organiser, now=now)
+            view, secret = endpoints.rotate(writing, webhook_id, organiser, now=now)
     except Conflict as error:
-        view = webhooks.own(session, webhook_id, organiser)
+        view = endpoints.own(session, webhook_id, organiser)
         form = webhook_forms.form_of(view)
         form.note(error)
         return _one_page(session, organiser, view, form, now=now, status=409)
@@ -174,7 +174,7 @@ def rotate_secret(
 @router.get(f"{PATH}/{{webhook_id}}/delete")
 def ask_to_delete(webhook_id: UUID, organiser: AtDesk, session: ReadSession) -> Response:
     """What goes with it, before it goes."""
-    view = webhooks.own(session, webhook_id, organiser)
+    view = endpoints.own(session, webhook_id, organiser)
     return page(
         "webhook_delete.html",
         session,
@@ -189,8 +189,8 @@ def ask_to_delete(webhook_id: UUID, organiser: AtDesk, session: ReadSession) -> 
 @router.post(f"{PATH}/{{webhook_id}}/delete")
 def delete(webhook_id: UUID, organiser: AtDesk, session: WriteSession) -> Response:
     """Delete it, its log, and what waits for it."""
-    view = webhooks.own(session, webhook_id, organiser)
-    webhooks.delete(session, webhook_id, organiser)
+    view = endpoints.own(session, webhook_id, organiser)
+    endpoints.delete(session, webhook_id, organiser)
     _log("webhook_deleted", organiser, view)
     return see_other(f"{PATH}?done=deleted")
 
@@ -198,7 +198,7 @@ def delete(webhook_id: UUID, organiser: AtDesk, session: WriteSession) -> Respon
 def _change(lobby: Lobby, webhook_id: UUID, organiser: Organiser, values: dict[str, Any]) -> None:
     to_loopback, now = lobby.webhooks.to_loopback, lobby.clock()
     with lobby.database.write(is_public=False) as session:
-        view = webhooks.change(
+        view = endpoints.change(
             session, webhook_id, values, organiser, to_loopback=to_loopback, now=now
         )
     _log("webhook_changed", organiser, view)
@@ -252,7 +252,7 @@ def _one_page(
     status: int = 200,
 ) -> Response:
     wanted = Page(cursor, DELIVERIES)
-    found = webhook_deliveries.page(
+    found = deliveries.page(
         session, view.endpoint, state=show, after=wanted.after, limit=wanted.limit + 1
     )
     return page(
@@ -271,7 +271,7 @@ def _one_page(
         shown=SHOWN,
         show=show,
         rows=found[: wanted.limit],
-        message_id=webhooks.message_id,
+        message_id=endpoints.message_id,
         following=wanted.cursor_behind([each.id for each in found]),
         is_first=cursor is None,
         done=DONE.get(done),
@@ -280,11 +280,11 @@ def _one_page(
 
 
 def _figures(session: Session, view: WebhookView) -> Figures:
-    return webhook_glance.figures(session, [view.endpoint.id])[view.endpoint.id]
+    return deliveries.figures(session, [view.endpoint.id])[view.endpoint.id]
 
 
 def _host(view: WebhookView) -> str:
-    return webhook_http.host_of(view.endpoint.url.text)
+    return sender.host_of(view.endpoint.url.text)
 
 
 def _log(event: str, organiser: Organiser, view: WebhookView) -> None:

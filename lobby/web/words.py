@@ -16,9 +16,11 @@ from lobby.models import (
     OverrideKind,
     ReplyKind,
 )
-from lobby.services import letter_situations, times, webhook_mails
-from lobby.services.post_glance import Pile
-from lobby.services.standing import Eligibility, Role, Said, Standing
+from lobby.services.common import times
+from lobby.services.letters.drafting import situations
+from lobby.services.letters.queue_overview import Pile
+from lobby.services.parliament.standing import Eligibility, Role, Said, Standing
+from lobby.services.webhooks import warning_mails
 
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
 LONGEST_LINE = 200  # what search engines and messengers show of a description
@@ -99,7 +101,7 @@ HELD = {
     "motion_changed": "The campaign is about another motion now.",
     "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
     "letter no longer fits.",
-    **letter_situations.REASONS,
+    **situations.REASONS,
 }
 # What a writer chooses from, and what it is called once it is kept.
 OUTCOMES = {
@@ -225,6 +227,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "held": held,
     "outcome_kept": OUTCOMES_KEPT.__getitem__,
     "delivery_state": DELIVERIES.__getitem__,
-    "stopped_why": webhook_mails.WHY.__getitem__,
-    "stopped_what_to_do": webhook_mails.WHAT_TO_DO.__getitem__,
+    "stopped_why": warning_mails.WHY.__getitem__,
+    "stopped_what_to_do": warning_mails.WHAT_TO_DO.__getitem__,
 }

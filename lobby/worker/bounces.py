@@ -14,9 +14,10 @@ from pathlib import Path
 
 import structlog
 
-from lobby.services import bounces, delivery_reports, mail
-from lobby.services.bounces import Applied
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.delivery import bounces
+from lobby.services.delivery.bounces import Applied
+from lobby.services.mail import delivery_reports, mail_builder
 
 # Of a claim whose worker died. Reading and applying one takes far less.
 LEASE = timedelta(minutes=10)
@@ -69,7 +70,7 @@ def _claim(file: Path, now: datetime) -> Path | None:
 def _deal_with(lobby: Lobby, claimed: Path) -> None:
     with claimed.open("rb") as stream:
         content = stream.read(delivery_reports.MOST_BYTES)
-    domain = mail.domain_of(lobby.settings.mail_from)
+    domain = mail_builder.domain_of(lobby.settings.mail_from)
     report = delivery_reports.read(content, bounces=lobby.bounces, domain=domain)
     with lobby.database.write() as session:
         applied = bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())

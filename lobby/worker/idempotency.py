@@ -2,8 +2,8 @@
 
 import threading
 
-from lobby.services import idempotency
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
+from lobby.services.traffic import idempotency
 
 AT_ONCE, MOST_ROUNDS = 1000, 20
 

@@ -15,9 +15,10 @@ import structlog
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import dead_addresses, letter_states, outbox, relays
-from lobby.services.lobby import Lobby
-from lobby.services.supporter_mails import Dropped
+from lobby.services.assembly import Lobby
+from lobby.services.letters import letter_states
+from lobby.services.mail import dead_addresses, outbox, relays
+from lobby.services.mail.supporter_mails import Dropped
 
 # How long mails that were accepted wait for more of them, in seconds: where many go, a commit for a
 # few would cost more than to make and send them. A worker that is killed repeats those.

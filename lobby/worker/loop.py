@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from lobby.services.lobby import Lobby
+from lobby.services.assembly import Lobby
 from lobby.worker.bounces import read_bounces
 from lobby.worker.idempotency import forget_old_keys
 from lobby.worker.parliament import sync_if_due, sync_members_if_due

@@ -9,25 +9,17 @@ from pathlib import Path
 
 import structlog
 
-from lobby.services import (
-    jobs,
-    member_sync,
-    members_api,
-    motion_sync,
-    motions,
-    official_apis,
-    official_http,
-    parliament,
-    schedules,
-)
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Invalid, LobbyError, Unavailable
-from lobby.services.jobs import Lease
-from lobby.services.lobby import Lobby
-from lobby.services.member_sync import MembersSync
-from lobby.services.members_api import Progress
-from lobby.services.motion_sync import MotionSync
-from lobby.services.official_http import Sleep
-from lobby.services.parliament import NO_VALIDATORS
+from lobby.services.parliament import motions
+from lobby.services.parliament.official import backoff, http, members_api, motions_api
+from lobby.services.parliament.official.http import Sleep
+from lobby.services.parliament.official.members_api import Progress
+from lobby.services.parliament.official.motions_api import NO_VALIDATORS
+from lobby.services.parliament_sync import leases, member_sync, motion_sync, schedules
+from lobby.services.parliament_sync.leases import Lease
+from lobby.services.parliament_sync.member_sync import MembersSync
+from lobby.services.parliament_sync.motion_sync import MotionSync
 
 log = structlog.get_logger()
 
@@ -41,13 +33,13 @@ def sync_if_due(lobby: Lobby, stop: threading.Event) -> int | None:
 
     How many motions were asked for; None where it was not our turn.
     """
-    lease = _lease(lobby, jobs.MOTIONS)
+    lease = _lease(lobby, leases.MOTIONS)
     if lease is None:
         return None
     asked, error = _sync_followed(lobby, stop)
     now = lobby.clock()
     with lobby.database.write() as session:
-        jobs.finish(session, lease, now=now, next_due=schedules.next_sync(now), error=error)
+        leases.finish(session, lease, now=now, next_due=schedules.next_sync(now), error=error)
     return asked
 
 
@@ -56,7 +48,7 @@ def sync_members_if_due(lobby: Lobby, stop: threading.Event) -> MembersSync | No
 
     What changed; None where it was not our turn, or where it failed, which the job remembers.
     """
-    if not _members_are_wanted(lobby) or (lease := _lease(lobby, jobs.MEMBERS)) is None:
+    if not _members_are_wanted(lobby) or (lease := _lease(lobby, leases.MEMBERS)) is None:
         return None
     done, error, next_due = None, None, None
     try:
@@ -70,7 +62,7 @@ def sync_members_if_due(lobby: Lobby, stop: threading.Event) -> MembersSync | No
     now = lobby.clock()
     next_due = next_due or schedules.next_members_sync(now)
     with lobby.database.write() as session:
-        jobs.finish(session, lease, now=now, next_due=next_due, error=error)
+        leases.finish(session, lease, now=now, next_due=next_due, error=error)
     return done
 
 
@@ -85,8 +77,8 @@ def sync_members(
 
     `sleep` waits between requests, and may raise to end it.
     """
-    seconds = official_http.pause_between(lobby.members_api)
-    with lobby.asking(official_apis.MEMBERS):
+    seconds = http.pause_between(lobby.members_api)
+    with lobby.asking(backoff.MEMBERS):
         found = members_api.fetch_members(
             lobby.members_api,
             biographies=biographies,
@@ -108,8 +100,8 @@ def sync_motion(
     with lobby.database.read() as session:
         known = NO_VALIDATORS if again else motion_sync.validators_of(session, motion_id)
     try:
-        with lobby.asking(official_apis.MOTIONS):
-            found = parliament.fetch_if_changed(
+        with lobby.asking(backoff.MOTIONS):
+            found = motions_api.fetch_if_changed(
                 lobby.motions_api, motion_id, known=known, sleep=sleep
             )
         with lobby.database.write() as session:
@@ -130,7 +122,7 @@ def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
         content = file.read_bytes()
     except OSError as error:
         raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
-    answer = parliament.read_saved(content, file.name)
+    answer = motions_api.read_saved(content, file.name)
     with lobby.database.write() as session:
         return motion_sync.apply_answer(session, answer, now=lobby.clock())
 
@@ -139,17 +131,17 @@ def _lease(lobby: Lobby, name: str) -> Lease | None:
     """The right to run a job that is due. Most looks find none, and write nothing."""
     now = lobby.clock()
     with lobby.database.read() as session:
-        if not jobs.is_due(session, name, now=now):
+        if not leases.is_due(session, name, now=now):
             return None
     with lobby.database.write() as session:
-        return jobs.lease(session, name, now=now)
+        return leases.lease(session, name, now=now)
 
 
 def _members_are_wanted(lobby: Lobby) -> bool:
     if lobby.settings.sync_members == "off":
         return False
     with lobby.database.read() as session:
-        return jobs.are_members_wanted(session)
+        return leases.are_members_wanted(session)
 
 
 def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None]:
@@ -160,7 +152,7 @@ def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None
     for place, motion_id in enumerate(wanted):
         try:
             if place:
-                sleep(official_http.pause_between(lobby.motions_api))
+                sleep(http.pause_between(lobby.motions_api))
             sync_motion(lobby, motion_id, sleep=sleep)
         except _Stopped:
             return place, "stopped"

@@ -15,22 +15,17 @@ import structlog
 from sqlmodel import Session
 
 from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.services import (
-    letter_answers,
-    letter_states,
-    message_rows,
-    messages,
-    outbox,
-    parliament_sessions,
-    relays,
-    seat_watches,
-    signature_states,
-)
-from lobby.services.couriers import TAKEN_OVER, BeforeDot, Delivery
-from lobby.services.lobby import Lobby
-from lobby.services.mail import Envelope
-from lobby.services.message_rows import NOTHING, Gathered
-from lobby.services.supporter_mails import Dropped
+from lobby.services.assembly import Lobby
+from lobby.services.delivery import lookups, rendering
+from lobby.services.delivery.lookups import NOTHING, Gathered
+from lobby.services.letters import answers, letter_states
+from lobby.services.mail import outbox, relays
+from lobby.services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
+from lobby.services.mail.mail_builder import Envelope
+from lobby.services.mail.supporter_mails import Dropped
+from lobby.services.parliament_sync import sessions
+from lobby.services.signatures import signature_states
+from lobby.services.supporters import seat_watches
 from lobby.worker.ledger import Ledger
 
 # A round waits for its slowest connection: long enough for that not to matter, and short enough
@@ -71,9 +66,9 @@ def keep_house(lobby: Lobby) -> None:
                 now=now,
             )
         signature_states.expire(session, now=now)
-        parliament_sessions.lapse_motions(session, now=now)
+        sessions.lapse_motions(session, now=now)
         seat_watches.tell(session, keyring=lobby.keyring, now=now)
-        letter_answers.ask(session, keyring=lobby.keyring, now=now)
+        answers.ask(session, keyring=lobby.keyring, now=now)
 
 
 class _Round:
@@ -156,7 +151,7 @@ class _Round:
             gathered = self._gather(session, few)
             for message in few:
                 try:
-                    made[message.id] = messages.render(
+                    made[message.id] = rendering.render(
                         session, message, lobby.post, now=lobby.clock(), gathered=gathered
                     )
                 except Exception as error:
@@ -168,7 +163,7 @@ class _Round:
     def _gather(self, session: Session, few: list[OutboxMessage]) -> Gathered:
         try:
             keyring, now = self._lobby.keyring, self._lobby.clock()
-            return message_rows.gather(session, few, keyring=keyring, now=now)
+            return lookups.gather(session, few, keyring=keyring, now=now)
         except Exception:  # the one that it is about meets it again, alone
             session.rollback()
             return NOTHING

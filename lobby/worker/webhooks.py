@@ -13,18 +13,10 @@ from uuid import UUID
 import structlog
 
 from lobby.models import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from lobby.services import (
-    webhook_claims,
-    webhook_deliveries,
-    webhook_events,
-    webhook_outcomes,
-    webhook_payloads,
-    webhook_stops,
-    webhooks,
-)
-from lobby.services.lobby import Lobby
-from lobby.services.webhook_http import Reply
-from lobby.services.webhook_outcomes import Ended
+from lobby.services.assembly import Lobby
+from lobby.services.webhooks import claims, deliveries, endpoints, events, outcomes, payloads, stops
+from lobby.services.webhooks.outcomes import Ended
+from lobby.services.webhooks.sender import Reply
 
 LANES = 8  # endpoints at once
 MOST_ENDPOINTS = 100  # of a round
@@ -37,7 +29,7 @@ log = structlog.get_logger()
 def deliver_webhooks(lobby: Lobby, stop: threading.Event) -> int:
     """Deliver some of what is due to every endpoint; how many deliveries were attempted."""
     with lobby.database.read() as session:
-        due = webhook_claims.due_endpoints(session, now=lobby.clock(), limit=MOST_ENDPOINTS)
+        due = claims.due_endpoints(session, now=lobby.clock(), limit=MOST_ENDPOINTS)
     if not due:
         return 0
     with ThreadPoolExecutor(min(LANES, len(due)), "webhooks") as pool:
@@ -49,12 +41,12 @@ def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
     reached, and forget what is old, in small transactions."""
     now = lobby.clock()
     with lobby.database.write(is_public=False) as session:
-        webhook_claims.release_stale(session, now=now)
-        webhook_stops.disable_keyless(session, now=now)
-        webhook_events.goals_reached(session, now=now)
+        claims.release_stale(session, now=now)
+        stops.disable_keyless(session, now=now)
+        events.goals_reached(session, now=now)
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
-            found = webhook_deliveries.forget_old(session, now=now, limit=FORGOTTEN_AT_ONCE)
+            found = deliveries.forget_old(session, now=now, limit=FORGOTTEN_AT_ONCE)
         if found < FORGOTTEN_AT_ONCE or stop.is_set():
             break
 
@@ -64,15 +56,13 @@ def _deliver_to(lobby: Lobby, endpoint_id: UUID, stop: threading.Event) -> int:
     claim's lease settles what was not written down."""
     try:
         with lobby.database.write(is_public=False) as session:
-            endpoint, claimed = webhook_claims.claim(
-                session, endpoint_id, now=lobby.clock(), limit=BATCH
-            )
+            endpoint, claimed = claims.claim(session, endpoint_id, now=lobby.clock(), limit=BATCH)
         if endpoint is None or not claimed:
             return 0
         ended = _attempt_all(lobby, endpoint, claimed, stop)
         with lobby.database.write(is_public=False) as session:
             left = claimed[len(ended) :]
-            webhook_outcomes.record(session, endpoint_id, ended, left, now=lobby.clock())
+            outcomes.record(session, endpoint_id, ended, left, now=lobby.clock())
         return len(ended)
     except Exception as error:
         log.error("webhooks_failed", endpoint=str(endpoint_id), error=type(error).__name__)
@@ -108,7 +98,7 @@ def _attempt_all(
 def _attempt(
     lobby: Lobby, endpoint: WebhookEndpoint, delivery: WebhookDelivery, content: str
 ) -> Reply:
-    headers = webhooks.signed_headers(endpoint, delivery.id, content, now=lobby.clock())
+    headers = endpoints.signed_headers(endpoint, delivery.id, content, now=lobby.clock())
     return lobby.webhooks.post(endpoint.url.text, content.encode(), headers)
 
 
@@ -125,9 +115,9 @@ def _contents(
     if not wanted:
         return [each.payload for each in claimed]
     with lobby.database.read() as session:
-        people = webhook_payloads.people(session, wanted)
+        people = payloads.people(session, wanted)
     return [
-        webhook_payloads.with_person(each.payload, people.get(each.subject_id))
+        payloads.with_person(each.payload, people.get(each.subject_id))
         if each.subject_id in wanted
         else each.payload
         for each in claimed

@@ -13,10 +13,10 @@ from fastapi import Depends, Request
 from lobby.api.action_network.places import TOKEN, Places
 from lobby.api.dependencies import TheLobby
 from lobby.models import Scope
-from lobby.services import api_keys
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Forbidden, Unauthenticated
-from lobby.services.lobby import Lobby
+from lobby.services.keys import api_keys
+from lobby.services.keys.api_keys import Caller
 
 
 def caller_of(request: Request, lobby: Lobby) -> Caller | None:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from lobby.services.database.time_windows import Bound, Stamp
 from lobby.services.errors import Invalid
-from lobby.services.time_windows import Bound, Stamp
 
 _TERM = re.compile(r"\s*(\w+)\s+(\w+)\s+('(?:[^']|'')*'|[^\s']+)\s*")
 _AND = re.compile(r"and\b", re.IGNORECASE)

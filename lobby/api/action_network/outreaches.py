@@ -20,11 +20,14 @@ from lobby.api.action_network.schemas.person import person_in
 from lobby.api.action_network.schemas.reading import renaming
 from lobby.api.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Scope
-from lobby.services import letter_situations, letter_views, letters, own_pages, supporter_views
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import own_pages
 from lobby.services.errors import Forbidden
-from lobby.services.letter_views import Whose
-from lobby.services.lobby import Lobby
+from lobby.services.keys.api_keys import Caller
+from lobby.services.letters import intake, letter_pages
+from lobby.services.letters.drafting import situations
+from lobby.services.letters.letter_pages import Whose
+from lobby.services.supporters import supporter_pages
 
 router = APIRouter()
 
@@ -56,11 +59,9 @@ def write(
         own = own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
         letter = new_letter(person_in(body), body)
         answer = lobby.postcodes.lookup(letter.address.postcode)
-        found = letter_situations.of_postcode(
-            session, own.campaign, answer, keyring=keyring, now=now
-        )
+        found = situations.of_postcode(session, own.campaign, answer, keyring=keyring, now=now)
         with renaming(NAMES):
-            letter_id = letters.take_in(session, found, letter, keyring=keyring, now=now)
+            letter_id = intake.take_in(session, found, letter, keyring=keyring, now=now)
         told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
         return HalAnswer(told | {"created_date": when(now), "modified_date": when(now)})
 
@@ -123,7 +124,7 @@ def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -
         raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
-    view = supporter_views.get(session, own_id, organisation_id=caller.organisation_id)
+    view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
     return Whose(supporter_id=view.supporter.id)
 
 
@@ -138,7 +139,7 @@ def _page(
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     is_personal = Scope.LETTERS_WRITERS in caller.scopes
-    found = letter_views.page(session, whose, page.rows, bounds=asked.bounds)
+    found = letter_pages.page(session, whose, page.rows, bounds=asked.bounds)
     return page.answer(
         request,
         places,
@@ -153,6 +154,6 @@ def _one(
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))
-    found = letter_views.get(session, own_id, whose)
+    found = letter_pages.get(session, own_id, whose)
     is_personal = Scope.LETTERS_WRITERS in caller.scopes
     return HalAnswer(outreach_answer(places, found, is_personal=is_personal))

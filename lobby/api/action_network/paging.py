@@ -8,8 +8,8 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 
 from lobby.api.action_network.places import Places
+from lobby.services.database.time_windows import Slice
 from lobby.services.errors import Invalid
-from lobby.services.time_windows import Slice
 
 LONGEST_PAGE = 25
 NO_STORE = {"Cache-Control": "no-store"}

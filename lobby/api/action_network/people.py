@@ -24,23 +24,18 @@ from lobby.api.action_network.schemas.signature import signature_answer
 from lobby.api.action_network.schemas.tag import tagging_answer
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Keyring
-from lobby.services import (
-    introductions,
-    postcodes,
-    signature_views,
-    supporter_views,
-    taggings,
-    tags,
-    texts,
-)
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
+from lobby.services.common import texts
+from lobby.services.database.time_windows import Slice
 from lobby.services.errors import Invalid
-from lobby.services.introductions import Facts
-from lobby.services.lobby import Lobby
-from lobby.services.signatures import HOME, constituency_at
-from lobby.services.supporter_views import SupporterView
-from lobby.services.supporters import Address
-from lobby.services.time_windows import Slice
+from lobby.services.keys.api_keys import Caller
+from lobby.services.postcodes import directory
+from lobby.services.signatures import signature_pages
+from lobby.services.signatures.recording import HOME, constituency_at
+from lobby.services.supporters import introductions, supporter_pages, tags
+from lobby.services.supporters.introductions import Facts
+from lobby.services.supporters.supporter_pages import SupporterView
+from lobby.services.supporters.supporters import Address
 
 router = APIRouter()
 _EMAILS = "email_addresses"
@@ -61,7 +56,7 @@ def read_people(
     found = []
     index, is_nobody = _index(owner, asked, lobby.keyring)
     if not is_nobody:
-        found = supporter_views.page(
+        found = supporter_pages.page(
             session, owner, page.rows, bounds=asked.bounds, email_index=index
         )
     return page.answer(request, places, "people", found, lambda each: person_answer(places, each))
@@ -90,7 +85,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
         _tag(session, person_id, added, removed, now=now)
         places = Places(lobby, owner)
         if may_read_people(caller):
-            view = supporter_views.get(session, person_id, organisation_id=owner)
+            view = supporter_pages.get(session, person_id, organisation_id=owner)
             return HalAnswer(person_answer(places, view))
         return HalAnswer(introduced_answer(places, person_id, told, when(now)))
 
@@ -133,7 +128,7 @@ def change_person(
     added, removed = _tags(session, body, caller.organisation_id)
     introductions.change(session, supporter.id, _facts(whole, lobby, ""), now=now)
     _tag(session, supporter.id, added, removed, now=now)
-    view = supporter_views.get(session, supporter.id, organisation_id=caller.organisation_id)
+    view = supporter_pages.get(session, supporter.id, organisation_id=caller.organisation_id)
     return HalAnswer(person_answer(places, view))
 
 
@@ -149,8 +144,8 @@ def read_signatures_of(
 ) -> HalAnswer:
     """Live signatures of a person."""
     places, view = _found(session, lobby, caller, person_id)
-    whose = signature_views.Whose(supporter_id=view.supporter.id)
-    found = signature_views.page(session, whose, page.rows, bounds=asked.bounds)
+    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
     return page.answer(
         request,
         places,
@@ -171,8 +166,8 @@ def read_signature_of(
     """One signature of a person."""
     places, view = _found(session, lobby, caller, person_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    whose = signature_views.Whose(supporter_id=view.supporter.id)
-    found = signature_views.get(session, own_id, whose)
+    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    found = signature_pages.get(session, own_id, whose)
     return HalAnswer(signature_answer(places, found))
 
 
@@ -188,7 +183,9 @@ def read_taggings_of(
 ) -> HalAnswer:
     """Tags on a person."""
     places, view = _found(session, lobby, caller, person_id)
-    found = taggings.page(session, page.rows, supporter_id=view.supporter.id, bounds=asked.bounds)
+    found = tags.taggings_page(
+        session, page.rows, supporter_id=view.supporter.id, bounds=asked.bounds
+    )
     return page.answer(
         request, places, "taggings", found, lambda each: tagging_answer(places, each)
     )
@@ -200,7 +197,7 @@ def _found(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
     owner = caller.organisation_id
-    return places, supporter_views.get(session, own_id, organisation_id=owner)
+    return places, supporter_pages.get(session, own_id, organisation_id=owner)
 
 
 def _index(owner: UUID, asked: Filter, keyring: Keyring) -> tuple[bytes | None, bool]:
@@ -235,7 +232,7 @@ def _place(told: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:
     if country != HOME:
         postcode = texts.line(postcode, "postcode", longest=20, shortest=0)
     elif postcode:
-        postcode = postcodes.normalise(postcode)
+        postcode = directory.normalise(postcode)
     else:
         return None, None
     return postcode, constituency_at(country, postcode, lobby.postcodes.lookup)
@@ -254,7 +251,7 @@ def _tag(
     session: Session, person_id: UUID, added: list[UUID], removed: list[UUID], *, now: datetime
 ) -> None:
     if added:
-        taggings.add(session, added, person_id, now=now)
+        tags.add_taggings(session, added, person_id, now=now)
     for tag_id in removed:
-        for tagging in taggings.page(session, _ONE, tag_id=tag_id, supporter_id=person_id):
-            taggings.remove(session, tagging, now=now)
+        for tagging in tags.taggings_page(session, _ONE, tag_id=tag_id, supporter_id=person_id):
+            tags.remove_tagging(session, tagging, now=now)

@@ -17,7 +17,8 @@ from lobby.api.action_network.schemas.reading import Part, parsed, renaming
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.fields import Line200, Text
 from lobby.models import PetitionState
-from lobby.services import campaigns, own_pages, petitions, texts
+from lobby.services.campaigns import campaigns, own_pages, petitions
+from lobby.services.common import texts
 
 router = APIRouter()
 CAMPAIGN = "central_lobby:campaign"

@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from lobby.services.assembly import Lobby
 from lobby.services.errors import Invalid, NotFound
-from lobby.services.lobby import Lobby
 
 PREFIX = "/api/v2"
 TOKEN = "OSDI-API-Token"  # noqa: S105 - the name of a header

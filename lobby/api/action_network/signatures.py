@@ -31,21 +31,16 @@ from lobby.api.dependencies import ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.signature import Comment, NewSignature
 from lobby.models import PetitionState
 from lobby.models.constituency import OVERSEAS
-from lobby.services import (
-    own_pages,
-    signature_states,
-    signature_views,
-    supporter_views,
-    taggings,
-    tags,
-)
-from lobby.services.api_keys import Caller
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import own_pages
+from lobby.services.campaigns.own_pages import OwnPetition
 from lobby.services.errors import Conflict, Forbidden, Invalid, NotFound
-from lobby.services.idempotency import Answer, Keyed
-from lobby.services.lobby import Lobby
-from lobby.services.own_pages import OwnPetition
-from lobby.services.signature_entries import HOME, Outcome
-from lobby.services.signature_views import Whose
+from lobby.services.keys.api_keys import Caller
+from lobby.services.signatures import signature_pages, signature_states
+from lobby.services.signatures.entries import HOME, Outcome
+from lobby.services.signatures.signature_pages import Whose
+from lobby.services.supporters import supporter_pages, tags
+from lobby.services.traffic.idempotency import Answer, Keyed
 
 router = APIRouter()
 PERSON = "osdi:person"
@@ -111,7 +106,7 @@ def read_signatures(
 ) -> HalAnswer:
     """Live signatures of a petition, oldest first."""
     whose = _of_petition(session, caller, petition_id)
-    found = signature_views.page(session, whose, page.rows, bounds=asked.bounds)
+    found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
     places = Places(lobby, caller.organisation_id)
     return page.answer(
         request,
@@ -133,7 +128,7 @@ def read_signature(
     """One signature, in whatever state."""
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    found = signature_views.get(session, own_id, _of_petition(session, caller, petition_id))
+    found = signature_pages.get(session, own_id, _of_petition(session, caller, petition_id))
     return HalAnswer(signature_answer(places, found))
 
 
@@ -150,10 +145,10 @@ def change_signature(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
     whose = _of_petition(session, caller, petition_id)
-    found = signature_views.get(session, own_id, whose, for_update=True)
+    found = signature_pages.get(session, own_id, whose, for_update=True)
     if "comments" in body:
         said = parsed(CommentBody, {"comments": body["comments"] or ""})
-        signature_views.set_comment(session, found, said.comments)
+        signature_pages.set_comment(session, found, said.comments)
     return HalAnswer(signature_answer(places, found))
 
 
@@ -242,7 +237,7 @@ def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Jso
     places = Places(lobby, caller.organisation_id)
     field = f"_links.{PERSON}.href"
     own_id = places.show(Veil.PERSON, id_behind(link_in(body, PERSON), field))
-    view = supporter_views.get(session, own_id, organisation_id=caller.organisation_id)
+    view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
     supporter = view.supporter
     if supporter.name is None or supporter.postcode is None:
         message = "We have no name and postcode of this person. Tell of them in the same call."
@@ -267,7 +262,7 @@ def _answer(
     def finish(session: Session) -> HalAnswer:
         signature = signature_states.get(session, signature_id)
         if wanted.tag_ids:
-            taggings.add(session, wanted.tag_ids, signature.supporter_id, now=now)
+            tags.add_taggings(session, wanted.tag_ids, signature.supporter_id, now=now)
         if caller.may_know_signers:
             return HalAnswer(signature_answer(places, signature))
         return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))

@@ -13,9 +13,9 @@ from lobby.api.action_network.schemas.reading import link_in
 from lobby.api.action_network.schemas.tag import tag_answer, tagging_answer
 from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Tag
-from lobby.services import supporter_views, taggings, tags
-from lobby.services.api_keys import Caller
 from lobby.services.errors import Invalid
+from lobby.services.keys.api_keys import Caller
+from lobby.services.supporters import supporter_pages, tags
 
 router = APIRouter()
 PERSON = "osdi:person"
@@ -71,7 +71,7 @@ def read_taggings(
     """Whom a tag is on."""
     tag = _tag(session, caller, tag_id)
     places = Places(lobby, caller.organisation_id)
-    found = taggings.page(session, page.rows, tag_id=tag.id, bounds=asked.bounds)
+    found = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=asked.bounds)
     return page.answer(
         request, places, "taggings", found, lambda each: tagging_answer(places, each)
     )
@@ -88,9 +88,9 @@ def create_tagging(
         tag = _tag(session, caller, tag_id)
         person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
         own_id = places.show(Veil.PERSON, person_id)
-        supporter = supporter_views.get(session, own_id, organisation_id=owner).supporter
-        taggings.add(session, [tag.id], supporter.id, now=now)
-        tagging = taggings.of_both(session, tag.id, supporter.id)
+        supporter = supporter_pages.get(session, own_id, organisation_id=owner).supporter
+        tags.add_taggings(session, [tag.id], supporter.id, now=now)
+        tagging = tags.tagging_of_both(session, tag.id, supporter.id)
         # A key that may not read is not told whether the tag was there.
         made = None if may_read_people(caller) else when(now)
         return HalAnswer(tagging_answer(places, tagging, made))
@@ -105,7 +105,7 @@ def read_tagging(
     """One tag on one person."""
     tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
-    return HalAnswer(tagging_answer(places, taggings.get(session, own_id, tag_id=tag.id)))
+    return HalAnswer(tagging_answer(places, tags.get_tagging(session, own_id, tag_id=tag.id)))
 
 
 @router.delete("/tags/{tag_id}/taggings/{tagging_id}")
@@ -120,7 +120,7 @@ def remove_tagging(
     """Take a tag off a person."""
     tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
-    taggings.remove(session, taggings.get(session, own_id, tag_id=tag.id), now=now)
+    tags.remove_tagging(session, tags.get_tagging(session, own_id, tag_id=tag.id), now=now)
     return HalAnswer({"notice": "This tagging was successfully deleted."})
 
 

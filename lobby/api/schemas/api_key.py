@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from lobby.api.schemas.fields import Answer
-from lobby.services.key_views import KeyState, KeyView
+from lobby.services.keys.key_views import KeyState, KeyView
 
 
 class KeyAnswer(Answer):

@@ -11,7 +11,7 @@ from lobby.api.schemas.fields import Answer, Line200, Request, Slug, Text, line
 from lobby.api.schemas.partner import PublicPartner
 from lobby.api.schemas.petition import PetitionAnswer, petition_answer
 from lobby.models import CampaignStatus, MotionStatus
-from lobby.services.campaign_views import CampaignView
+from lobby.services.views.campaign_views import CampaignView
 
 Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
 MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]

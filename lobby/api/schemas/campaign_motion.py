@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from lobby.api.schemas.fields import Answer, Request
 from lobby.models import MotionStatus
-from lobby.services.campaign_motions import LinkedMotion, MotionRole
+from lobby.services.campaigns.campaign_motions import LinkedMotion, MotionRole
 
 
 class RoleChange(Request):

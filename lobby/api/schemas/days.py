@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from lobby.services import texts
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
 
 

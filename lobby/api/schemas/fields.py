@@ -1,4 +1,4 @@
-"""Fields that requests share: the rules of `services.texts`, as pydantic sees them."""
+"""Fields that requests share: the rules of `services.common.texts`, as pydantic sees them."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from lobby.services import postcodes, texts
+from lobby.services.common import texts
 from lobby.services.errors import Invalid
+from lobby.services.postcodes import directory
 
 
 class Request(BaseModel):
@@ -63,7 +64,7 @@ def _in_utc(value: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 PersonName = Annotated[str, rule(texts.person_name)]
 EmailAddress = Annotated[str, rule(texts.email_address)]
-Postcode = Annotated[str, rule(postcodes.normalise)]
+Postcode = Annotated[str, rule(directory.normalise)]
 Slug = Annotated[str, rule(texts.slug)]
 Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
 Locale = Annotated[str, Field(pattern="^(en|cy)$")]

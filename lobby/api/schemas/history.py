@@ -4,8 +4,8 @@ from datetime import datetime
 
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.tally_event import TallyEventAnswer, event_answer
-from lobby.services.csv_text import csv_text
-from lobby.services.histories import Every, History
+from lobby.services.files.csv_writing import csv_text
+from lobby.services.tallies.histories import Every, History
 
 CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
 

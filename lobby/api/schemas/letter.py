@@ -20,13 +20,14 @@ from lobby.api.schemas.fields import (
 )
 from lobby.api.schemas.postcode import MemberAnswer, member_answer
 from lobby.models import LetterAct, LetterState
-from lobby.services import letter_rules, letters
-from lobby.services.compose import Compose, Via
-from lobby.services.letter_checks import CheckedLetter
-from lobby.services.letter_drafts import Draft
-from lobby.services.letter_sketches import Likeness
-from lobby.services.letters import NewLetter
-from lobby.services.standing import Eligibility, Standing
+from lobby.services.letters import intake
+from lobby.services.letters.drafting import rules
+from lobby.services.letters.drafting.compose_links import Compose, Via
+from lobby.services.letters.drafting.drafts import Draft
+from lobby.services.letters.drafting.editor_checks import CheckedLetter
+from lobby.services.letters.drafting.sketches import Likeness
+from lobby.services.letters.intake import NewLetter
+from lobby.services.parliament.standing import Eligibility, Standing
 
 Point = Annotated[str, line(300)]
 
@@ -66,7 +67,7 @@ class NewLetterBody(Request):
     email: EmailAddress
     address: AddressBody
     subject: Line200
-    body: Annotated[str, paragraphs(letter_rules.LONGEST, shortest=letter_rules.SHORTEST)]
+    body: Annotated[str, paragraphs(rules.LONGEST, shortest=rules.SHORTEST)]
     locale: Locale = "en"
     consents: LetterConsents = LetterConsents()
     # `copy` is a method of every model.
@@ -77,7 +78,7 @@ class NewLetterBody(Request):
         return NewLetter(
             name=self.name,
             email=self.email,
-            address=letters.Address(**self.address.model_dump()),
+            address=intake.Address(**self.address.model_dump()),
             subject=self.subject,
             body=self.body,
             updates=self.consents.updates,
@@ -243,7 +244,7 @@ def check_answer(checked: CheckedLetter) -> CheckAnswer:
     return CheckAnswer(
         similarity=alike.percent if alike else None,
         likeness=LikenessAnswer.model_validate(alike) if alike else None,
-        length=LengthAnswer(characters=checked.characters, limit=letter_rules.LONGEST),
+        length=LengthAnswer(characters=checked.characters, limit=rules.LONGEST),
         can_send=checked.can_send,
         reason=checked.situation.reason,
         problems=[ProblemFound.model_validate(each) for each in checked.problems],

@@ -7,9 +7,9 @@ from lobby.api.schemas.fields import Answer, Request, Token, paragraphs
 from lobby.api.schemas.postcode import MemberAnswer
 from lobby.api.schemas.reply import ReplyMember
 from lobby.models import LetterOutcome, ReplyKind
-from lobby.services import letter_answers
-from lobby.services.csv_text import csv_text
-from lobby.services.letter_answers import AnswerSums, MemberAnswers, NewAnswer
+from lobby.services.files.csv_writing import csv_text
+from lobby.services.letters import answers
+from lobby.services.letters.answers import AnswerSums, MemberAnswers, NewAnswer
 
 COUNTS = ("sent", "asked", "answered", "acknowledged", "not_answered", "no_word", "rate")
 CSV_COLUMNS = ("member_id", "member", "party", *COUNTS)
@@ -24,7 +24,7 @@ class LetterAnswerBody(Request):
     token: Token
     outcome: LetterOutcome
     said: ReplyKind | None = None
-    text: Annotated[str, paragraphs(letter_answers.LONGEST_TEXT)] = ""
+    text: Annotated[str, paragraphs(answers.LONGEST_TEXT)] = ""
     said_on: Day | None = None
 
     def as_answer(self) -> NewAnswer:
@@ -68,7 +68,7 @@ class AnswersAnswer(Answer):
 def answers_answer(rows: list[MemberAnswers]) -> AnswersAnswer:
     """From the sums of the services."""
     return AnswersAnswer(
-        totals=AnswerCounts(**_counts(letter_answers.total(rows))),
+        totals=AnswerCounts(**_counts(answers.total(rows))),
         rows=[
             MemberAnswerCounts(member=ReplyMember.model_validate(row), **_counts(row.sums))
             for row in rows

@@ -7,11 +7,11 @@ from pydantic import Field
 from lobby.api.schemas.campaign import Nation
 from lobby.api.schemas.fields import Answer, Line100, Locale, Request
 from lobby.models import LetterAct
-from lobby.services.letter_variants import MOST_VARIANTS, Variants
-from lobby.services.standing import Eligibility, Role, Standing
-from lobby.services.variant_conditions import Conditions, Variant
-from lobby.services.variant_previews import Preview
-from lobby.services.variant_texts import Texts
+from lobby.services.letters.drafting.previews import Preview
+from lobby.services.letters.kinds.conditions import Conditions, Variant
+from lobby.services.letters.kinds.variant_texts import Texts
+from lobby.services.letters.kinds.variants import MOST_VARIANTS, Variants
+from lobby.services.parliament.standing import Eligibility, Role, Standing
 
 MAX_MEMBER_ID = 2**31
 Name = Annotated[str, Field(pattern="^[a-z0-9]+([_-][a-z0-9]+)*$", max_length=40)]

@@ -11,8 +11,8 @@ from lobby.api.schemas.reply import (
     reply_answer,
 )
 from lobby.models import MotionStatus, PostKind
-from lobby.services.member_views import MemberMotion, MemberView
-from lobby.services.standing import Eligibility, Role, Standing
+from lobby.services.parliament.standing import Eligibility, Role, Standing
+from lobby.services.views.member_views import MemberMotion, MemberView
 
 
 class MembershipAnswer(Answer):

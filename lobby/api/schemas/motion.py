@@ -3,7 +3,7 @@
 from datetime import date
 
 from lobby.api.schemas.fields import Answer
-from lobby.services.parliament import FoundMotion
+from lobby.services.parliament.official.motions_api import FoundMotion
 
 
 class FoundMotionAnswer(Answer):

@@ -7,10 +7,10 @@ from uuid import UUID
 from lobby.api.schemas.days import Day
 from lobby.api.schemas.fields import Answer, Request, Slug, line, rule
 from lobby.models import OverrideKind
-from lobby.services import links
-from lobby.services.member_overrides import NewOverride, OverrideView
+from lobby.services.common import urls
+from lobby.services.parliament.member_overrides import NewOverride, OverrideView
 
-Link = Annotated[str, rule(links.web_link)]
+Link = Annotated[str, rule(urls.web_link)]
 
 
 class NewOverrideBody(Request):

@@ -10,8 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from lobby.api.schemas.fields import Answer
-from lobby.services.petition_lists import PublicPetition
-from lobby.services.petition_places import PetitionPlaces
+from lobby.services.views.petition_lists import PetitionPlaces, PublicPetition
 
 # Letters of the former Government Office Regions: how Parliament's site tells regions apart.
 REGIONS = {

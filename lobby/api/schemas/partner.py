@@ -7,19 +7,19 @@ from pydantic import Field
 
 from lobby.api.schemas.fields import Answer, Request, Slug, line, rule
 from lobby.models import SignatureState
-from lobby.services import links, origins
-from lobby.services.partners import LONGEST_NAME
+from lobby.services.common import urls
+from lobby.services.organisations.partners import LONGEST_NAME
 
 Name = Annotated[str, line(LONGEST_NAME)]
 Website = Annotated[
-    str, rule(links.web_link), Field(description="An http or https address", max_length=500)
+    str, rule(urls.web_link), Field(description="An http or https address", max_length=500)
 ]
 Origin = Annotated[
     str,
-    rule(lambda text: origins.checked([text], "origin")[0]),
+    rule(lambda text: urls.checked_origins([text], "origin")[0]),
     Field(description="https://host or https://host:port; http only on loopback"),
 ]
-Origins = Annotated[list[Origin], Field(max_length=origins.MOST)]
+Origins = Annotated[list[Origin], Field(max_length=urls.MOST_ORIGINS)]
 
 
 class NewPartner(Request):

@@ -8,7 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from lobby.api.schemas.fields import Answer, Line100, Line200, Request, Slug, Text
 from lobby.models import PetitionState
-from lobby.services.campaign_views import PetitionView
+from lobby.services.views.campaign_views import PetitionView
 
 Goal = Annotated[int, Field(gt=0, le=1_000_000_000)]
 

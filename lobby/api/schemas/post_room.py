@@ -7,10 +7,10 @@ from uuid import UUID
 
 from lobby.api.schemas.fields import Answer, Request
 from lobby.models import LetterState
-from lobby.services.dead_addresses import AddressToCheck
-from lobby.services.post_room import PostedLetter, PostView
-from lobby.services.relays import RelayView
-from lobby.services.supporter_mails import Post
+from lobby.services.letters.letter_queue import PostedLetter, PostView
+from lobby.services.mail.dead_addresses import AddressToCheck
+from lobby.services.mail.relays import RelayView
+from lobby.services.mail.supporter_mails import Post
 
 
 class PostMember(Answer):

@@ -10,8 +10,8 @@ from lobby.api.schemas.days import Day
 from lobby.api.schemas.fields import Answer, Line100, Request, paragraphs
 from lobby.api.schemas.override import Link
 from lobby.models import ReplyKind
-from lobby.services.member_replies import ReplyView
-from lobby.services.member_views import PublicReply
+from lobby.services.campaigns.member_replies import ReplyView
+from lobby.services.views.member_views import PublicReply
 
 MemberId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's id of a member")]
 ReplyText = Annotated[str, paragraphs(10_000, shortest=1)]

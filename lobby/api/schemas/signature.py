@@ -22,9 +22,9 @@ from lobby.api.schemas.fields import (
 from lobby.api.schemas.letter import LetterText
 from lobby.api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from lobby.models import Signature, SignatureState, Supporter
-from lobby.services import postcodes
-from lobby.services.signature_entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
-from lobby.services.signatures import HOME, Import, SignatureRequest
+from lobby.services.postcodes import directory
+from lobby.services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
+from lobby.services.signatures.recording import HOME, Import, SignatureRequest
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
@@ -60,7 +60,7 @@ class NewSignature(Request):
     @model_validator(mode="after")
     def _postcode_is_of_the_uk(self) -> "NewSignature":
         if self.country == HOME:
-            self.postcode = postcodes.normalise(self.postcode)
+            self.postcode = directory.normalise(self.postcode)
         return self
 
     def as_request(

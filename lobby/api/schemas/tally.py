@@ -1,4 +1,4 @@
-"""The tally of a campaign: JSON. As a file: `services.tally_exports`."""
+"""The tally of a campaign: JSON. As a file: `services.tallies.tally_exports`."""
 
 from datetime import date, datetime
 
@@ -10,8 +10,8 @@ from lobby.api.schemas.postcode import (
     member_answer,
 )
 from lobby.models import MotionStatus, ReplyKind
-from lobby.services.standing import Eligibility, Role, Said, Standing
-from lobby.services.tallies import Tally, TallyRow
+from lobby.services.parliament.standing import Eligibility, Role, Said, Standing
+from lobby.services.tallies.seat_table import Tally, TallyRow
 
 
 class TallyMotion(Answer):

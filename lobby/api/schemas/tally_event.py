@@ -4,7 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from lobby.api.schemas.fields import Answer
-from lobby.services.tally_events import TallyEvent, TallyEventKind
+from lobby.services.tallies.tally_events import TallyEvent, TallyEventKind
 
 _WORDS = {
     TallyEventKind.TABLED: "{motion} was tabled",

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.tally import TallyMembers, TallyMotion, TallySignatures, motion_answer
-from lobby.services.csv_text import csv_text, two_digits
-from lobby.services.tally_summaries import Summary, SummaryRow
+from lobby.services.files.csv_writing import csv_text, two_digits
+from lobby.services.tallies.tally_summaries import Summary, SummaryRow
 
 CSV_COLUMNS = (
     "name",

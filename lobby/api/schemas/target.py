@@ -2,8 +2,8 @@
 
 from lobby.api.schemas.fields import Answer
 from lobby.api.schemas.postcode import ConstituencyAnswer, MemberAnswer
-from lobby.services.target_reasons import ReasonCode
-from lobby.services.targets import RankedTarget
+from lobby.services.targets.reasons import ReasonCode
+from lobby.services.targets.targets import RankedTarget
 
 
 class ReasonAnswer(Answer):

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from lobby.api.schemas.fields import Answer, Request, Slug, line
 from lobby.models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEvent
-from lobby.services import webhooks
-from lobby.services.webhooks import NewWebhook, WebhookView
+from lobby.services.webhooks import endpoints
+from lobby.services.webhooks.endpoints import NewWebhook, WebhookView
 
 # All but the test, which goes only where somebody asks for it.
 Subscribable = Literal[
@@ -159,7 +159,7 @@ def delivery_answer(delivery: WebhookDelivery) -> DeliveryAnswer:
     plain = {"id", "event", "state", "response_status", "error", "created_at", "finished_at"}
     return DeliveryAnswer(
         **delivery.model_dump(include=plain),
-        webhook_id=webhooks.message_id(delivery.id),
+        webhook_id=endpoints.message_id(delivery.id),
         attempts=delivery.attempt,
         attempted_at=delivery.claimed_at,
         next_attempt_at=delivery.due_at if is_waiting else None,

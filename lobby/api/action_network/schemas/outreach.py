@@ -12,8 +12,8 @@ from lobby.api.action_network.schemas.reading import renamed
 from lobby.api.schemas.letter import NewLetterBody
 from lobby.models import Member
 from lobby.services.errors import Invalid
-from lobby.services.letter_views import LetterView
-from lobby.services.letters import NewLetter
+from lobby.services.letters.intake import NewLetter
+from lobby.services.letters.letter_pages import LetterView
 
 Json = dict[str, Any]
 _ADDRESS = "person.postal_addresses"

@@ -10,8 +10,8 @@ from lobby.api.action_network.schemas.reading import Part, parsed
 from lobby.models import Organisation, Supporter
 from lobby.models.constituency import OVERSEAS
 from lobby.services.errors import Invalid
-from lobby.services.signatures import HOME
-from lobby.services.supporter_views import SupporterView
+from lobby.services.signatures.recording import HOME
+from lobby.services.supporters.supporter_pages import SupporterView
 
 Json = dict[str, Any]
 SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"

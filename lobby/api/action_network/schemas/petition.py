@@ -5,7 +5,7 @@ from typing import Any
 from lobby.api.action_network.places import ORIGIN, Places, identifiers, when
 from lobby.api.action_network.schemas.person import creator_answer
 from lobby.models import Campaign, CampaignStatus, Organisation, Petition, PetitionState
-from lobby.services.own_pages import OwnCampaign, OwnPetition
+from lobby.services.campaigns.own_pages import OwnCampaign, OwnPetition
 
 Json = dict[str, Any]
 

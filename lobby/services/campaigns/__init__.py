@@ -1,0 +1,1 @@
+"""Campaigns, petitions, linked motions, and members' replies to a campaign."""

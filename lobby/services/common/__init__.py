@@ -1,0 +1,1 @@
+"""Pure helpers without a domain: checked texts, web addresses, times, signed tokens."""

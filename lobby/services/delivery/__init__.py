@@ -1,0 +1,1 @@
+"""What a queued message says when it goes, and what a bounce does."""

@@ -1,0 +1,1 @@
+"""The invented campaign, with its data."""

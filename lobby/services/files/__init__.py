@@ -1,0 +1,1 @@
+"""Reading and writing CSV and JSON lines of any length."""

@@ -1,0 +1,1 @@
+"""Letters to members: taken in, queued, sent, paused, settled, answered."""

@@ -1,0 +1,1 @@
+"""Organisations, their organisers, and their partners."""

@@ -1,0 +1,1 @@
+"""What we hold of Parliament: seats, members, motions, and how they stand."""

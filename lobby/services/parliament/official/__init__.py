@@ -1,0 +1,1 @@
+"""Clients of Parliament's official APIs."""

@@ -1,0 +1,1 @@
+"""Bringing what we hold in line with Parliament, and telling of what follows."""

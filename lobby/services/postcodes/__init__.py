@@ -1,0 +1,1 @@
+"""The memory-mapped postcode directory, and its importer from the ONS."""

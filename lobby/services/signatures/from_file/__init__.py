@@ -1,0 +1,1 @@
+"""Signatures from files: columns, fields, and the rows that are refused."""

@@ -1,0 +1,1 @@
+"""Counts per seat, the table of seats, its sums, exports and history."""

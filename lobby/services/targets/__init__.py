@@ -1,0 +1,1 @@
+"""Whom to ask next: pure arithmetic, with its reasons."""

@@ -1,0 +1,1 @@
+"""What one page or answer needs from several domains, read only. Nothing in services imports it."""

@@ -1,0 +1,1 @@
+"""Endpoints, what they are told, and delivering it."""
