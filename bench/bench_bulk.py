@@ -31,7 +31,8 @@ from sqlalchemy import event
 
 from bench import servers
 from drills.postgres import postgres
-from lobby import collector, logs
+from lobby.core import garbage, logs
+from lobby.core.settings import ROOT, Settings
 from lobby.models import Scope
 from lobby.services.assembly import Lobby, open_lobby, utc_now
 from lobby.services.database import engine
@@ -41,7 +42,6 @@ from lobby.services.organisations import organisations
 from lobby.services.postcodes import ons_import
 from lobby.services.signatures import recording
 from lobby.services.signatures.recording import SignatureRequest
-from lobby.settings import ROOT, Settings
 
 SLUG = invented_campaign.about().petition
 SECRET = "the secret of a bench in which everybody is invented"
@@ -71,7 +71,7 @@ def main() -> None:
         folder = Path(name)
         url = stack.enter_context(postgres(folder / "pg"))
         found = [_subject(stack, folder / kind, kind, address) for kind, address in _kinds(url)]
-        collector.calm()
+        garbage.calm()
         for subject in found:
             subject.serve(stack)
         for _ in range(told.rounds):

@@ -27,7 +27,8 @@ from sqlmodel import Session
 from bench.filling import SERIES, WORDS
 from drills.filling import demonstrate
 from drills.postgres import fresh_database
-from lobby import logs
+from lobby.core import logs
+from lobby.core.settings import Settings
 from lobby.models import Petition, Private, Signature
 from lobby.models.base import table_of
 from lobby.services.assembly import Lobby, open_lobby
@@ -37,7 +38,6 @@ from lobby.services.files import exports
 from lobby.services.files.export_lines import Form
 from lobby.services.signatures import signature_exports, signature_states
 from lobby.services.supporters import wordings
-from lobby.settings import Settings
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))

@@ -20,7 +20,7 @@ from uuid import uuid4
 
 from bench import load, servers
 from drills.postgres import postgres
-from lobby.settings import ROOT
+from lobby.core.settings import ROOT
 
 SLUG = "keep-nhs-professionals-public"
 SIGNATURES = f"/v1/petitions/{SLUG}/signatures"

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from drills import filling
 from drills.post_room import settings_of, sink
 from drills.postgres import postgres
-from lobby import logs, worker
+from lobby import worker
+from lobby.core import logs
 from lobby.models import (
     Letter,
     LetterState,

@@ -16,7 +16,7 @@ from typing import Any
 from sqlmodel import Session
 
 from bench.filling import lobbies
-from lobby import logs
+from lobby.core import logs
 from lobby.services.assembly import utc_now
 from lobby.services.database.engine import Database
 from lobby.services.mail import outbox

@@ -18,7 +18,7 @@ from unittest import mock
 from uuid import UUID
 
 from bench.filling import lobbies
-from lobby import logs
+from lobby.core import logs
 from lobby.models import Keyring
 from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
 from lobby.services.assembly import utc_now

@@ -22,15 +22,15 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
-from lobby import logs
+from lobby.api.answers.signed_answers import SignedAnswers
 from lobby.api.schemas.signature import NewSignature, SignedAnswer
-from lobby.api.signed_answers import SignedAnswers
+from lobby.core import logs
+from lobby.core.settings import ROOT, Settings
 from lobby.main import create_app
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.signatures import recording
 from lobby.services.traffic import group_commit
 from lobby.services.views import seat_views
-from lobby.settings import ROOT, Settings
 
 
 def empty() -> FastAPI:

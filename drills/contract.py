@@ -39,7 +39,7 @@ from sqlmodel import col, select
 from drills import filling
 from drills.post_room import settings_of
 from drills.postgres import fresh_database
-from lobby import logs
+from lobby.core import logs
 from lobby.main import create_app
 from lobby.models import Letter, Scope, Signature
 from lobby.services.assembly import Lobby, open_lobby

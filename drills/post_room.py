@@ -18,12 +18,12 @@ from pydantic import SecretStr
 
 from drills import filling, ledger
 from drills.ledger import Found
+from lobby.core.settings import ROOT, Settings
 from lobby.models import MessageState, OutboxMessage
 from lobby.models.base import table_of
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.letters.uncertain import Settled
 from lobby.services.mail import outbox
-from lobby.settings import ROOT, Settings
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200
 SECRET = "the secret of a drill in which everybody is invented"

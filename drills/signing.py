@@ -20,9 +20,9 @@ from drills.post_room import settings_of
 from drills.postgres import fresh_database
 from drills.signature_ledger import Found, Ledger
 from drills.storm import Course, Server, Storm, serving
+from lobby.core.settings import Settings
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.common.tokens import Purpose
-from lobby.settings import Settings
 
 MOST_SIGNATURES, MOST_KILLS = 100_000, 50
 SLUG = "keep-nhs-professionals-public"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bench.servers import memory_mb
 from drills.crowd import Crowd, Errand
 from drills.post_room import DrillFailed, environment
-from lobby.settings import ROOT, Settings
+from lobby.core.settings import ROOT, Settings
 
 SERVE = [sys.executable, "-c", "from lobby.cli import main; main()", "serve", "--port"]
 LONGEST_LINGER = 0.03

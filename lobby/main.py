@@ -16,21 +16,23 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 
-from lobby import collector, worker
-from lobby.api import description
-from lobby.api import errors as api_errors
+from lobby import worker
+from lobby.api import openapi
 from lobby.api.action_network import errors as action_network_errors
 from lobby.api.action_network.places import is_dialect
 from lobby.api.action_network.routes import router as action_network_router
 from lobby.api.action_network.slashes import Slashes
-from lobby.api.cross_origin import CrossOrigin
-from lobby.api.description import DescribedApi, operation_id
-from lobby.api.hot_route import HotRoute
-from lobby.api.limiting import Limits
-from lobby.api.middleware import Guard, Watch
-from lobby.api.parliament_petitions import ParliamentAnswers
-from lobby.api.public_answers import PublicAnswers
+from lobby.api.answers.public_answers import PublicAnswers
+from lobby.api.formats.parliament_petitions import ParliamentAnswers
+from lobby.api.front.cross_origin import CrossOrigin
+from lobby.api.front.hot_route import HotRoute
+from lobby.api.front.rate_limiting import Limits
+from lobby.api.http import errors as api_errors
+from lobby.api.http.middleware import Guard, Watch
+from lobby.api.openapi import DescribedApi, operation_id
 from lobby.api.routes import router as api_router
+from lobby.core import garbage
+from lobby.core.settings import Settings
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.database.engine import check_schema
 from lobby.services.keys.key_uses import KeyUses
@@ -39,8 +41,7 @@ from lobby.services.signatures.recording import Outcome, SignatureRequest
 from lobby.services.signatures.signature_states import Confirmed
 from lobby.services.traffic.group_commit import GroupCommit
 from lobby.services.traffic.idempotency import InFlight
-from lobby.settings import Settings
-from lobby.web import errors as web_errors
+from lobby.web.base import errors as web_errors
 from lobby.web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -75,7 +76,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # its pages load scripts from elsewhere
         redoc_url=None,
-        openapi_url=None,  # `description` serves it, made once
+        openapi_url=None,  # `api.openapi` serves it, made once
         routes=_routes(),
     )
     app.state.lobby = the_lobby
@@ -103,7 +104,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
 def _routes() -> list[BaseRoute]:
     """Of every application: FastAPI takes 0.1 s to build them, at the first request."""
     router = APIRouter(generate_unique_id_function=operation_id)
-    for part in (api_router, description.router, action_network_router, web_router):
+    for part in (api_router, openapi.router, action_network_router, web_router):
         router.include_router(part)
     return router.routes
 
@@ -126,7 +127,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
     if lobby.settings.worker == "inline":
         thread.start()
-    collector.calm()
+    garbage.calm()
     yield
     stop.set()
     if thread.is_alive():

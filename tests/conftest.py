@@ -24,12 +24,12 @@ from pydantic import SecretStr
 from receiver import Receiver, receiving
 from support import SECRET, Clock, Post, postcode_lookup_file
 
-from lobby import logs
+from lobby.core import logs
+from lobby.core.settings import Settings
 from lobby.main import create_app
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.database import engine
 from lobby.services.demonstration import invented_campaign
-from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
 ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 from support import CAMPAIGN, CAN_SIGN, PETITION
 
-from lobby import logs
+from lobby.core import logs
 from lobby.models import Keyring, Petition, Private, Signature, Supporter
 from lobby.models.base import new_id, table_of
 from lobby.services.assembly import Lobby

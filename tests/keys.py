@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from lobby import logs
+from lobby.core import logs
 from lobby.models import CampaignStatus, Scope
 from lobby.services.assembly import Lobby
 from lobby.services.campaigns import campaigns

@@ -31,8 +31,8 @@ from structlog.testing import capture_logs
 from support import CAN_SIGN, PETITION, Clock, token_in
 from test_system import scopes_in
 
-from lobby import logs
 from lobby.api.action_network import nothing_here
+from lobby.core import logs
 from lobby.main import create_app
 from lobby.models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
 from lobby.services.assembly import Lobby

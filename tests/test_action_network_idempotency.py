@@ -26,7 +26,7 @@ from sqlmodel import SQLModel, func, select
 from support import CAN_SIGN, Clock
 from test_action_network import assert_error
 
-from lobby.api.idempotency import attempt_of
+from lobby.api.http.idempotency import attempt_of
 from lobby.models import (
     Campaign,
     CampaignStatus,

@@ -23,6 +23,7 @@ from sqlmodel import col, select
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 
 from lobby import worker
+from lobby.core.settings import Settings
 from lobby.main import create_app
 from lobby.models import (
     DeadAddress,
@@ -44,7 +45,6 @@ from lobby.services.mail import dead_addresses, delivery_reports
 from lobby.services.mail.couriers import SmtpCourier
 from lobby.services.operations import checks
 from lobby.services.signatures import recording
-from lobby.settings import Settings
 from lobby.worker import bounces as reader
 
 MakeLobby = Callable[..., Lobby]

@@ -14,7 +14,7 @@ from sqlmodel import AutoString, SQLModel
 
 from lobby.models import Private
 from lobby.models.base import UtcDateTime, choice, new_ids
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 from lobby.services.assembly import Lobby
 from lobby.services.database.bulk import BLOCK, BulkLookup, insert_columns
 from lobby.services.database.engine import insert, insert_ignore

@@ -13,11 +13,11 @@ from sqlmodel import select
 from support import CAMPAIGN, PETITION, START, Clock
 from test_tally_events import ATOM, words_in
 
+from lobby.core.settings import Settings
 from lobby.models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
 from lobby.services.assembly import Lobby
 from lobby.services.campaigns import campaigns, petitions
 from lobby.services.operations import checks
-from lobby.settings import Settings
 
 NEWS, DATES = f"/v1/campaigns/{CAMPAIGN}/news.atom", f"/v1/campaigns/{CAMPAIGN}/events.ics"
 PAGE = f"/campaigns/{CAMPAIGN}"

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from test_system import ANY_KEY, api_routes
 
 from drills.contract import Service, ask, serving
-from lobby.api.description import EXAMPLES, SCHEME, TAGS, examples
+from lobby.api.openapi import EXAMPLES, SCHEME, TAGS, examples
 from lobby.services.assembly import Lobby
 
 PROBLEM = "application/problem+json"

@@ -13,8 +13,8 @@ from support import CAMPAIGN, CAN_SIGN, PETITION
 from test_limiting import shares
 from test_system import PUBLIC
 
-from lobby.api import cross_origin
-from lobby.api.limiting import PROOF
+from lobby.api.front import cross_origin
+from lobby.api.front.rate_limiting import PROOF
 from lobby.models import Scope
 from lobby.services.assembly import Lobby
 

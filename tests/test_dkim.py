@@ -28,12 +28,12 @@ from support import START, Clock
 from test_delivery import Sink, deliver, sign, write_letter
 from test_hostile_mail import Input, cases, letter, received
 
+from lobby.core.settings import Settings
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.errors import Invalid
 from lobby.services.mail import dkim_signer, mail_builder
 from lobby.services.mail.couriers import make_courier
 from lobby.services.mail.dkim_signer import HEADERS, DkimSigner
-from lobby.settings import Settings
 
 MakeLobby = Callable[..., Lobby]
 DOMAIN = "lobby.example.org"

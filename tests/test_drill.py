@@ -13,10 +13,10 @@ from support import Post
 from drills import filling, ledger, mails
 from drills.ledger import Dot
 from drills.post_room import Drill, run, settings_of, sink
+from lobby.core.settings import Settings
 from lobby.models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
 from lobby.models.base import table_of
 from lobby.services.assembly import Lobby
-from lobby.settings import Settings
 
 LETTERS, KILLS = 200, 4
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)

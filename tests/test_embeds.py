@@ -15,6 +15,7 @@ from pages import ANNA, Deliver, Page, close_campaign, confirmed_count, value_of
 from pydantic import ValidationError
 from support import CAMPAIGN, PETITION, token_in
 
+from lobby.core.settings import Settings, is_origin
 from lobby.main import create_app
 from lobby.models import CampaignStatus, Partner
 from lobby.services.assembly import Lobby
@@ -24,7 +25,6 @@ from lobby.services.organisations import organisations
 from lobby.services.signatures.recording import Outcome, SignatureRequest
 from lobby.services.traffic.group_commit import GroupCommit
 from lobby.services.views.embeds import Place
-from lobby.settings import Settings, is_origin
 
 SIGN = f"{EMBED}/sign"
 BUILDER = f"/petitions/{PETITION}/embed"

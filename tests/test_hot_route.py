@@ -20,8 +20,9 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from support import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
 
-from lobby.api import hot_route, idempotency
-from lobby.api.hot_route import HotRoute
+from lobby.api.front import hot_route
+from lobby.api.front.hot_route import HotRoute
+from lobby.api.http import idempotency
 from lobby.main import create_app
 from lobby.models import Consent, Signature
 from lobby.models import Scope as KeyScope

@@ -22,7 +22,7 @@ from sqlmodel import SQLModel, func, select
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 
 from lobby import worker
-from lobby.api.idempotency import attempt_of
+from lobby.api.http.idempotency import attempt_of
 from lobby.models import (
     Campaign,
     IdempotencyKey,

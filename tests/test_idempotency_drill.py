@@ -18,9 +18,9 @@ from support import CAN_SIGN, PETITION
 from drills import filling
 from drills.post_room import settings_of
 from drills.storm import Server, serving
+from lobby.core.settings import Settings
 from lobby.models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
 from lobby.services.assembly import Lobby
-from lobby.settings import Settings
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 THREADS, RETRIES = 16, 1000

@@ -36,7 +36,7 @@ from lobby.services.demonstration import invented_campaign
 from lobby.services.errors import Conflict
 from lobby.services.keys import key_views
 from lobby.services.organisations import organisations
-from lobby.web import key_words
+from lobby.web.organisers import key_words
 
 NEW = "/organiser/keys/new"
 KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")

@@ -42,7 +42,7 @@ from lobby.services.letters.drafting import drafts, situations
 from lobby.services.mail import outbox
 from lobby.services.mail.outbox import Note
 from lobby.services.supporters import preferences
-from lobby.web import words
+from lobby.web.base import words
 
 Deliver = Callable[[], list[EmailMessage]]
 ANSWER = "/v1/letters/answer"

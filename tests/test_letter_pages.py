@@ -37,7 +37,7 @@ from lobby.services.common.tokens import Purpose
 from lobby.services.letters import letter_states
 from lobby.services.letters.drafting import situations
 from lobby.services.parliament.standing import Eligibility, Role, Standing
-from lobby.web import words
+from lobby.web.base import words
 
 
 def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy import event
 from sqlmodel import Session, select
 from support import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, START
 
+from lobby.core.settings import ROOT
 from lobby.models import (
     Campaign,
     CampaignMotion,
@@ -36,7 +37,6 @@ from lobby.services.letters.kinds.conditions import Conditions, Reader, Variant,
 from lobby.services.letters.kinds.template_language import TemplateFault
 from lobby.services.letters.kinds.variant_texts import Texts
 from lobby.services.parliament.standing import Eligibility, Role, Standing
-from lobby.settings import ROOT
 
 URL = f"/v1/campaigns/{CAMPAIGN}/letters/variants"
 DRAFT = f"/v1/campaigns/{CAMPAIGN}/letters/draft"

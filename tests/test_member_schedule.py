@@ -12,7 +12,8 @@ from house import JSON, MembersApi, Person, Reply, serving
 from structlog.testing import capture_logs
 from support import START, Clock
 
-from lobby import logs, worker
+from lobby import worker
+from lobby.core import logs
 from lobby.models import Constituency, Job, OfficialApi
 from lobby.services.assembly import Lobby
 from lobby.services.organisations import organisations

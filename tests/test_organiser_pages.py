@@ -33,7 +33,7 @@ from lobby.services.demonstration import invented_campaign
 from lobby.services.organisations import organisations
 from lobby.services.parliament.standing import Said
 from lobby.services.parliament_sync import sessions
-from lobby.web import words
+from lobby.web.base import words
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
 def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lobby.web.tallies.PAGE", 5)
+    monkeypatch.setattr("lobby.web.public.tallies.PAGE", 5)
     first, last = client.get(TALLY), client.get(f"{TALLY}?page=3")
     assert "Seats 1 to 5 of 14" in visible(first)
     assert "Seats 11 to 14 of 14" in visible(last)

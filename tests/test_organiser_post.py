@@ -24,7 +24,7 @@ from lobby.services.letters import queue_overview
 from lobby.services.letters.drafting import sketches
 from lobby.services.letters.queue_overview import Pile
 from lobby.services.organisations import organisations
-from lobby.web import words
+from lobby.web.base import words
 
 POST = f"/organiser/campaigns/{CAMPAIGN}/post"
 SETTINGS = {
@@ -348,7 +348,7 @@ def test_the_table_can_be_read_aloud(desk: TestClient, lobby: Lobby) -> None:
 def test_the_list_has_pages(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lobby.web.post_room.LETTERS", 5)
+    monkeypatch.setattr("lobby.web.organisers.letter_queue.LETTERS", 5)
     seen: list[str] = []
     path = f"{POST}?show=sent"
     while path:

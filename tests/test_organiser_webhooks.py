@@ -33,7 +33,8 @@ from lobby.models import (
 from lobby.services.assembly import Lobby
 from lobby.services.demonstration import invented_campaign
 from lobby.services.webhooks import deliveries, endpoints, warning_mails
-from lobby.web import webhook_forms, words
+from lobby.web.base import words
+from lobby.web.organisers import webhook_forms
 
 HOOKS = "/organiser/webhooks"
 NEW = f"{HOOKS}/new"

@@ -22,8 +22,8 @@ from support import (
 )
 
 from lobby.services.tallies import seat_table
-from lobby.web import words
-from lobby.web.rendering import STATIC
+from lobby.web.base import words
+from lobby.web.base.rendering import STATIC
 
 PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", LETTER, TALLY, "/sign-in")
 

@@ -27,7 +27,7 @@ from lobby.services.assembly import Lobby
 from lobby.services.keys import api_keys
 from lobby.services.organisations import partners
 from lobby.services.signatures import by_partner
-from lobby.web.partners import LABELS, PartnerFields
+from lobby.web.organisers.partners import LABELS, PartnerFields
 
 PAGE = "/organiser/partners"
 SITE = "https://paper.example.org"
@@ -148,7 +148,7 @@ def test_what_many_brought_is_counted_up_to_a_number(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(by_partner, "MOST_AT_A_GLANCE", 2)
-    monkeypatch.setattr("lobby.web.partners.MOST_AT_A_GLANCE", 2)
+    monkeypatch.setattr("lobby.web.organisers.partners.MOST_AT_A_GLANCE", 2)
     add_partner(lobby)
     for number in range(4):
         assert ("More than 2 confirmed" in visible(desk.get(PAGE))) == (number > 2)

@@ -21,8 +21,8 @@ from parliament_stub import (
 from support import SECRET
 from typer.testing import CliRunner, Result
 
-from lobby.cli import app, past_motions
-from lobby.cli.past_motions import Loaded
+from lobby.cli import app, parliament
+from lobby.cli.parliament import Loaded
 from lobby.models import Motion, MotionStatus
 from lobby.services.assembly import Lobby
 from lobby.services.errors import Unavailable
@@ -104,7 +104,7 @@ class Load:
     seen: list[tuple[int, int]] = field(default_factory=list)
 
     def __call__(self, *, limit: int = 200, tabled_to: date | None = None) -> Loaded:
-        return past_motions.load(
+        return parliament.load_past_motions(
             self.lobby,
             tabled_from=FROM,
             tabled_to=tabled_to,
@@ -185,7 +185,7 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        past_motions.load(
+        parliament.load_past_motions(
             load.lobby,
             tabled_from=FROM,
             tabled_to=None,

@@ -16,7 +16,7 @@ from keys import key_for
 from problems import assert_problem
 from support import CAN_SIGN, PETITION
 
-from lobby.api.limiting import PROOF
+from lobby.api.front.rate_limiting import PROOF
 from lobby.main import create_app
 from lobby.models import Keyring, Scope
 from lobby.services.assembly import Lobby, utc_now

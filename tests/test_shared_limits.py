@@ -17,13 +17,13 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 from support import CAN_SIGN, PETITION
 
-from lobby import logs
+from lobby.core import logs
+from lobby.core.settings import Settings
 from lobby.main import create_app
 from lobby.models import Scope
 from lobby.services.assembly import Lobby, utc_now
 from lobby.services.traffic import rate_limits
 from lobby.services.traffic.rate_limits import RateLimit, Verdict
-from lobby.settings import Settings
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 SIGN = f"/v1/petitions/{PETITION}/signatures"

@@ -35,7 +35,7 @@ from lobby.services.parliament import members, seats
 from lobby.services.parliament.members import MemberRow
 from lobby.services.signatures import recording, signature_states
 from lobby.services.signatures.recording import SignatureRequest
-from lobby.worker.ledger import Ledger
+from lobby.worker.mail_journal import Ledger
 
 Deliver = Callable[[], list[EmailMessage]]
 Made = dict[UUID, Envelope | Dropped]

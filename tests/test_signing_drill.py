@@ -16,6 +16,7 @@ from drills.crowd import Crowd, Errand
 from drills.post_room import settings_of
 from drills.signature_ledger import Ledger
 from drills.signing import Drill, address_of, run
+from lobby.core.settings import Settings
 from lobby.models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
 from lobby.models import SignatureState as State
 from lobby.models.base import new_id, table_of
@@ -24,7 +25,6 @@ from lobby.services.mail import outbox
 from lobby.services.organisations import organisations
 from lobby.services.signatures import recording, signature_states
 from lobby.services.signatures.recording import SignatureRequest
-from lobby.settings import Settings
 
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
 ALICE, BEN, CARA = range(3)  # Cara has not confirmed

@@ -27,6 +27,7 @@ from sqlalchemy.engine import Inspector
 from sqlmodel import Session, SQLModel, select
 from support import CAMPAIGN, PETITION
 
+from lobby.core.settings import ROOT, Settings
 from lobby.main import create_app
 from lobby.models import (
     ApiKey,
@@ -62,7 +63,6 @@ from lobby.services.assembly import Lobby
 from lobby.services.database import engine
 from lobby.services.traffic import idempotency
 from lobby.services.traffic.idempotency import Answer, Attempt
-from lobby.settings import ROOT, Settings
 
 LARGEST_FILE = 300_000
 LONGEST_MODULE = 450
@@ -436,19 +436,17 @@ def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
 
 # ---- modules
 
-# What each part may import of ours: settings <- models <- services <- api <- web <- main, and the
+# What each part may import of ours: core <- models <- services <- api <- web <- main, and the
 # worker and the command on top of the services.
 BELOW = {
-    "settings": set(),
-    "logs": set(),
-    "collector": set(),
-    "models": {"settings", "models"},
-    "services": {"settings", "models", "services"},
-    "api": {"settings", "models", "services", "api"},
-    "web": {"settings", "models", "services", "api", "web"},
-    "worker": {"settings", "logs", "models", "services", "worker"},
-    "main": {"settings", "logs", "collector", "models", "services", "api", "web", "worker"},
-    "cli": {"settings", "logs", "collector", "models", "services", "worker", "cli"},
+    "core": {"core"},
+    "models": {"core", "models"},
+    "services": {"core", "models", "services"},
+    "api": {"core", "models", "services", "api"},
+    "web": {"core", "models", "services", "api", "web"},
+    "worker": {"core", "models", "services", "worker"},
+    "main": {"core", "models", "services", "api", "web", "worker"},
+    "cli": {"core", "models", "services", "worker", "cli"},
 }
 HTTP = {"fastapi", "starlette", "uvicorn"}
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
@@ -498,7 +496,7 @@ def test_layers_import_one_way() -> None:
 def test_models_and_services_know_no_http() -> None:
     wrong = [
         f"{name_of(file)} imports {name}"
-        for file in modules("settings", "models", "services")
+        for file in modules("core", "models", "services")
         for name in imports_of(file)
         if name.split(".")[0] in HTTP
     ]
@@ -508,7 +506,7 @@ def test_models_and_services_know_no_http() -> None:
 def test_sql_is_in_services_only() -> None:
     wrong = [
         f"{name_of(file)} imports {name}"
-        for file in modules("api", "web", "main", "worker", "cli", "logs", "settings")
+        for file in modules("api", "web", "main", "worker", "cli", "core")
         for name in imports_of(file)
         if name.split(".")[0] in SQL
         and not any(f"{name}.".startswith(f"{allowed}.") for allowed in NO_SQL)
@@ -643,7 +641,7 @@ def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
             assert client.get("/livez").status_code == 200
         return weakref.ref(app)
 
-    lived()  # the first of a process is held for good: see `lobby.collector`
+    lived()  # the first of a process is held for good: see `lobby.core.garbage`
     gone = lived()
     gc.collect()
     assert gone() is None

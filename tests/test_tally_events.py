@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 from support import CAMPAIGN, START, Clock
 
-from lobby.api import atom
+from lobby.api.http import atom
 from lobby.api.schemas.tally_event import event_words
 from lobby.models import (
     CampaignMotion,

@@ -12,6 +12,7 @@ from sqlalchemy import event
 from sqlmodel import Session, col, select
 from support import CAMPAIGN, START, Clock, needs_real_data
 
+from lobby.core.settings import ROOT
 from lobby.models import (
     Campaign,
     CampaignMotion,
@@ -43,7 +44,6 @@ from lobby.services.targets import targets
 from lobby.services.targets.reasons import ReasonCode, reasons_of
 from lobby.services.targets.scores import Facts, OtherMotion, Target, Weights, rank
 from lobby.services.targets.targets import RankedTarget
-from lobby.settings import ROOT
 
 MOTION = 900152  # the demonstration's
 MORAG, HARPREET, YUSRA = 900001, 900008, 900011  # can sign, a minister who signed, withdrew

@@ -22,6 +22,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from support import CAMPAIGN, CAN_SIGN, PETITION, Clock
 
 from lobby import worker
+from lobby.core.settings import Settings
 from lobby.models import (
     ApiKey,
     DeliveryState,
@@ -39,7 +40,6 @@ from lobby.services.signatures.recording import SignatureRequest
 from lobby.services.webhooks import claims, endpoints, outcomes, retry_times
 from lobby.services.webhooks.outcomes import Ended
 from lobby.services.webhooks.sender import Reply
-from lobby.settings import Settings
 
 HOOKS = "/v1/webhooks"
 EVERY_EVENT = [event.value for event in endpoints.SUBSCRIBABLE]

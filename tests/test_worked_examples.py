@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import func, select
 
 from drills.contract import Service, serving
+from lobby.core.settings import ROOT
 from lobby.models import Signature
 from lobby.services.assembly import Lobby
-from lobby.settings import ROOT
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 

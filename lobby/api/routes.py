@@ -2,25 +2,24 @@
 
 from fastapi import APIRouter
 
-from lobby.api import (
+from lobby.api.formats import campaign_feeds, oembed, parliament_petitions
+from lobby.api.http.problem import problems
+from lobby.api.v1 import (
     api_keys,
     bulk,
-    campaign_feeds,
     campaign_motions,
     campaigns,
     exports,
     health,
     histories,
     letter_answers,
+    letter_queue,
     letter_variants,
     letters,
     members,
     motions,
-    oembed,
-    parliament_petitions,
     partners,
     petitions,
-    post_room,
     postcodes,
     preferences,
     replies,
@@ -32,7 +31,6 @@ from lobby.api import (
     webhook_hooks,
     webhooks,
 )
-from lobby.api.schemas.problem import problems
 
 router = APIRouter()
 for part in (
@@ -45,7 +43,7 @@ for part in (
     letters,
     letter_answers,
     letter_variants,
-    post_room,
+    letter_queue,
     motions,
     tallies,
     histories,

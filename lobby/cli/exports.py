@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from lobby import logs
 from lobby.cli.output import moment, opened, progress, tell
+from lobby.core import logs
 from lobby.models import LetterState, SignatureState
 from lobby.services.assembly import Lobby
 from lobby.services.campaigns import campaigns, petitions

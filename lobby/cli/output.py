@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lobby.core.settings import Settings
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.common.times import LONDON
 from lobby.services.database import engine as databases
 from lobby.services.errors import Invalid
-from lobby.settings import Settings
 
 File = Annotated[Path, typer.Argument(help="The file to read.")]
 told = Console(stderr=True)

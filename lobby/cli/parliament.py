@@ -1,19 +1,24 @@
-"""Asking Parliament: members, motions, and the sessions in which they live."""
+"""Asking Parliament: members, motions, and the sessions in which they live.
+
+Loading past motions with their names, so that we learn who signs what.
+"""
 
 import time
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lobby import worker
-from lobby.cli import past_motions
 from lobby.cli.output import opened, progress, tell
 from lobby.services.assembly import Lobby
 from lobby.services.errors import LobbyError
 from lobby.services.parliament import motions
-from lobby.services.parliament.official import backoff, http, motions_api
+from lobby.services.parliament.official import backoff, http, motions_api, past_motions
+from lobby.services.parliament.official.http import Sleep
 from lobby.services.parliament_sync import sessions
 from lobby.services.parliament_sync.motion_sync import MotionSync
 
@@ -23,6 +28,18 @@ MOST_PAST_MOTIONS = 200  # in one run, where nothing else is asked for: some fou
 app = typer.Typer()
 syncs = typer.Typer(no_args_is_help=True, help="Ask Parliament's official APIs.")
 motion_commands = typer.Typer(no_args_is_help=True, help="Motions in Parliament's own list.")
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a run came to. `held` we had before, `left` the list has beyond; `is_limited` where
+    Parliament asked us to wait."""
+
+    loaded: int
+    held: int
+    failed: int
+    left: int
+    is_limited: bool = False
 
 
 @syncs.command("members")
@@ -83,7 +100,7 @@ def _load_past(tabled_from: datetime, tabled_to: datetime | None, limit: int) ->
     if tabled_to is not None and tabled_to < tabled_from:
         raise typer.BadParameter("--tabled-to is before --tabled-from.")
     with opened() as lobby, progress("Loading motions") as report:
-        done = past_motions.load(
+        done = load_past_motions(
             lobby,
             tabled_from=tabled_from.date(),
             tabled_to=tabled_to.date() if tabled_to else None,
@@ -174,3 +191,47 @@ def set_parliament_session(
         sessions.save(session, name=name, starts_on=starts.date(), ends_on=ends_on)
         lapsed = sessions.lapse_motions(session, now=lobby.clock())
     typer.echo(f"Session {name} saved; {len(lapsed)} motions have lapsed.")
+
+
+def load_past_motions(
+    lobby: Lobby,
+    *,
+    tabled_from: date,
+    tabled_to: date | None,
+    limit: int,
+    complain: Callable[[str], None],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    sleep: Sleep = time.sleep,
+) -> Loaded:
+    """Ask for the motions of the official list that we lack, oldest first and at most `limit`.
+
+    Each is taken in by itself, so that a run which ends early goes on where it stopped. `complain`
+    is told of each that failed; a list that is bad is raised, with nothing loaded.
+    """
+    pause = http.pause_between(lobby.motions_api)
+    with lobby.asking(backoff.MOTIONS):
+        ids = past_motions.list_ids(
+            lobby.motions_api,
+            tabled_from=tabled_from,
+            tabled_to=tabled_to,
+            pause=lambda: sleep(pause),
+            sleep=sleep,
+        )
+    with lobby.database.read() as session:
+        lacking = past_motions.unheld(session, ids)
+    loaded, failed, is_limited = 0, 0, False
+    for motion_id in lacking[:limit]:
+        sleep(pause)
+        try:
+            worker.sync_motion(lobby, motion_id, sleep=sleep)
+            loaded += 1
+        except LobbyError as error:
+            complain(error.message)
+            if is_limited := error.code.endswith("_limited"):
+                break  # to go on asking would make it worse
+            failed += 1
+        progress(loaded + failed, min(limit, len(lacking)))
+    with lobby.database.write() as session:
+        sessions.lapse_motions(session, now=lobby.clock())
+    left = len(lacking) - loaded - failed
+    return Loaded(loaded, len(ids) - len(lacking), failed, left, is_limited)

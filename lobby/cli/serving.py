@@ -8,15 +8,16 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from lobby import logs, worker
+from lobby import worker
 from lobby.cli.output import File, opened, tell
+from lobby.core import logs
+from lobby.core.settings import Settings
 from lobby.services.assembly import open_lobby
 from lobby.services.database import backups
 from lobby.services.database import engine as databases
 from lobby.services.demonstration import awkward_letters, invented_campaign
 from lobby.services.operations import checks
 from lobby.services.postcodes import ons_import
-from lobby.settings import Settings
 
 app = typer.Typer()
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from lobby import collector
 from lobby.cli.output import File, opened, progress, tell
+from lobby.core import garbage
 from lobby.services.assembly import Lobby
 from lobby.services.files import csv_reading
 from lobby.services.files.csv_reading import CsvRecords
@@ -56,7 +56,7 @@ def import_signatures(
         with lobby.database.read() as session:
             importing.require_possible(session, source, now=lobby.clock())
         _tell_columns(records, known_columns)
-        collector.calm()
+        garbage.calm()
         rows = importing.rows(records, known_columns, source, now=lobby.clock())
         with (
             rejects.writing(report, records.header) as write,

@@ -4,6 +4,7 @@ from lobby.models import base as base  # first: it names the constraints
 from lobby.models.api_key import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope
 from lobby.models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
 from lobby.models.constituency import Constituency
+from lobby.models.encryption import Keyring, Private
 from lobby.models.idempotency import IdempotencyKey
 from lobby.models.job import Job, OfficialApi
 from lobby.models.letter import (
@@ -31,7 +32,6 @@ from lobby.models.organisation import Organisation, Organiser
 from lobby.models.outbox import MessageKind, MessageState, OutboxMessage
 from lobby.models.partner import Partner
 from lobby.models.petition import Petition, PetitionHour, PetitionState, PetitionTally
-from lobby.models.private import Keyring, Private
 from lobby.models.relay import DeadAddress, Relay
 from lobby.models.seat_watch import SeatWatch
 from lobby.models.signature import Signature, SignatureState

@@ -6,7 +6,7 @@ from typing import Any
 from sqlmodel import Field, SQLModel
 
 from lobby.models.base import UtcDateTime
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 
 class IdempotencyKey(SQLModel, table=True):

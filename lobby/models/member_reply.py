@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from lobby.models.base import UtcDateTime, choice, new_id
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 
 class ReplyKind(StrEnum):

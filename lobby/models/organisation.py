@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import Field, SQLModel
 
 from lobby.models.base import UtcDateTime, new_id
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 
 class Organisation(SQLModel, table=True):

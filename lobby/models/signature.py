@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from lobby.models.base import UtcDateTime, choice, new_id
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 _OF_PARTNER = sa.text("partner_id IS NOT NULL")
 _PENDING = sa.text("state = 'pending' AND ended_at IS NULL")

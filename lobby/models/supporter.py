@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
 from lobby.models.base import UtcDateTime, new_id
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 
 class Supporter(SQLModel, table=True):

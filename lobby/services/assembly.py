@@ -8,8 +8,9 @@ from functools import cached_property
 
 import httpx2
 
+from lobby.core.settings import Settings
 from lobby.models import Keyring
-from lobby.models.private import use_keyring
+from lobby.models.encryption import use_keyring
 from lobby.services.common.tokens import Tokens
 from lobby.services.database.engine import Database
 from lobby.services.errors import LobbyError
@@ -22,7 +23,6 @@ from lobby.services.mail.supporter_mails import Post
 from lobby.services.parliament.official import backoff, http
 from lobby.services.postcodes.directory import CurrentDirectory
 from lobby.services.webhooks.sender import WebhookSender
-from lobby.settings import Settings
 
 Clock = Callable[[], datetime]
 

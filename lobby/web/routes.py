@@ -2,24 +2,25 @@
 
 from fastapi import APIRouter
 
-from lobby.web import (
+from lobby.web.embed import embed_builder, embeds
+from lobby.web.organisers import (
     api_keys,
+    letter_queue,
+    organisers,
+    partners,
+    webhook_deliveries,
+    webhooks,
+)
+from lobby.web.public import (
     campaigns,
     dev_mail,
-    embed_builder,
-    embeds,
     letter_answers,
     letter_links,
     letters,
-    organisers,
-    partners,
     petitions,
-    post_room,
     preferences,
     signatures,
     tallies,
-    webhook_deliveries,
-    webhooks,
     well_known,
 )
 
@@ -34,7 +35,7 @@ for noun in (
     preferences,
     tallies,
     organisers,
-    post_room,
+    letter_queue,
     dev_mail,
     embeds,
     embed_builder,

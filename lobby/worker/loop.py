@@ -11,8 +11,8 @@ import structlog
 from lobby.services.assembly import Lobby
 from lobby.worker.bounces import read_bounces
 from lobby.worker.idempotency import forget_old_keys
+from lobby.worker.mail import deliver_due, keep_house
 from lobby.worker.parliament import sync_if_due, sync_members_if_due
-from lobby.worker.post import deliver_due, keep_house
 from lobby.worker.webhooks import deliver_webhooks, keep_webhooks
 
 IDLE_SECONDS = 0.5

@@ -7,7 +7,7 @@ from lobby.api.action_network.filters import TimeFilter
 from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, id_in
 from lobby.api.action_network.schemas.petition import campaign_answer
-from lobby.api.dependencies import ReadSession, TheLobby
+from lobby.api.http.dependencies import ReadSession, TheLobby
 from lobby.services.campaigns import own_pages
 
 router = APIRouter()

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from lobby.api.action_network.places import TOKEN, Places
-from lobby.api.dependencies import TheLobby
+from lobby.api.http.dependencies import TheLobby
 from lobby.models import Scope
 from lobby.services.assembly import Lobby
 from lobby.services.errors import Forbidden, Unauthenticated

@@ -4,9 +4,9 @@ from fastapi import Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from lobby.api import errors
 from lobby.api.action_network.places import TOKEN
-from lobby.api.idempotency import HEADER, REPLAYED
+from lobby.api.http import errors
+from lobby.api.http.idempotency import HEADER, REPLAYED
 from lobby.services.errors import Invalid, LobbyError, ProofWanted, Unauthenticated
 
 _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}

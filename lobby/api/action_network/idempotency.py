@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request, Response
 from sqlmodel import Session
 
-from lobby.api import idempotency
 from lobby.api.action_network.bodies import Content
 from lobby.api.action_network.dependencies import Anyone
 from lobby.api.action_network.paging import NO_STORE, HalAnswer
-from lobby.api.idempotency import GivenKey, OnceOnly
+from lobby.api.http import idempotency
+from lobby.api.http.idempotency import GivenKey, OnceOnly
 
 
 class HalOnce(OnceOnly):

@@ -18,7 +18,7 @@ from lobby.api.action_network.schemas.outreach import (
 )
 from lobby.api.action_network.schemas.person import person_in
 from lobby.api.action_network.schemas.reading import renaming
-from lobby.api.dependencies import Now, ReadSession, TheLobby
+from lobby.api.http.dependencies import Now, ReadSession, TheLobby
 from lobby.models import Scope
 from lobby.services.assembly import Lobby
 from lobby.services.campaigns import own_pages

@@ -22,7 +22,7 @@ from lobby.api.action_network.schemas.person import (
 from lobby.api.action_network.schemas.reading import parsed, renamed, texts_in
 from lobby.api.action_network.schemas.signature import signature_answer
 from lobby.api.action_network.schemas.tag import tagging_answer
-from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Keyring
 from lobby.services.assembly import Lobby
 from lobby.services.common import texts

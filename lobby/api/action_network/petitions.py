@@ -14,7 +14,7 @@ from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, id_in
 from lobby.api.action_network.schemas.petition import petition_answer
 from lobby.api.action_network.schemas.reading import Part, parsed, renaming
-from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.fields import Line200, Text
 from lobby.models import PetitionState
 from lobby.services.campaigns import campaigns, own_pages, petitions

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from lobby.api import idempotency, signing
 from lobby.api.action_network.bodies import Body, Json
 from lobby.api.action_network.dependencies import (
     Anyone,
@@ -27,7 +26,9 @@ from lobby.api.action_network.schemas.signature import (
     signature_answer,
     signed_answer,
 )
-from lobby.api.dependencies import ReadSession, TheLobby, WriteSession
+from lobby.api.answers import signature_intake
+from lobby.api.http import idempotency
+from lobby.api.http.dependencies import ReadSession, TheLobby, WriteSession
 from lobby.api.schemas.signature import Comment, NewSignature
 from lobby.models import PetitionState
 from lobby.models.constituency import OVERSEAS
@@ -175,8 +176,8 @@ async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once
     try:
         if (attempt := once.attempt) is not None:
             keyed = Keyed(attempt, _nothing)
-            return await signing.record_once(state, body.as_request(slug), keyed)
-        await signing.sign(state, slug, body)
+            return await signature_intake.record_once(state, body.as_request(slug), keyed)
+        await signature_intake.sign(state, slug, body)
     except NotFound:  # without the name of what is a draft
         raise NotFound("petition_unknown", "There is no such petition.") from None
     return _TOLD_NOTHING
@@ -187,9 +188,9 @@ async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) ->
     happens before the answer is kept too (`_answer`)."""
     if (attempt := once.attempt) is not None:
         request = wanted.body.as_request(wanted.slug, caller.partner_id)
-        kept = await signing.record_once(state, request, Keyed(attempt, _only_id))
+        kept = await signature_intake.record_once(state, request, Keyed(attempt, _only_id))
         return UUID(kept.content.decode())
-    _, outcome = await signing.sign(state, wanted.slug, wanted.body, caller.partner_id)
+    _, outcome = await signature_intake.sign(state, wanted.slug, wanted.body, caller.partner_id)
     assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
     return outcome.signature_id
 

@@ -11,7 +11,7 @@ from lobby.api.action_network.paging import HalAnswer, ThePage
 from lobby.api.action_network.places import Places, Veil, id_behind, id_in, when
 from lobby.api.action_network.schemas.reading import link_in
 from lobby.api.action_network.schemas.tag import tag_answer, tagging_answer
-from lobby.api.dependencies import Now, ReadSession, TheLobby, WriteSession
+from lobby.api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from lobby.models import Tag
 from lobby.services.errors import Invalid
 from lobby.services.keys.api_keys import Caller

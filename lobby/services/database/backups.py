@@ -5,8 +5,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from lobby.core.settings import Settings
 from lobby.services.errors import Conflict, Invalid
-from lobby.settings import Settings
 
 
 def backup(settings: Settings, target: Path) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
 from lobby.models import Private
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 
 # Rows that SQLite takes at a time: more gain nothing, and a statement has 32,766 places at most.
 BLOCK = 50

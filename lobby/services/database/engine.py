@@ -16,9 +16,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 from sqlmodel import Session
 
+from lobby.core.settings import ROOT
 from lobby.services.database import bulk
 from lobby.services.errors import Unavailable
-from lobby.settings import ROOT
 
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8

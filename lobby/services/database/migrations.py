@@ -5,8 +5,8 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
+from lobby.core.settings import ROOT
 from lobby.services.errors import Invalid
-from lobby.settings import ROOT
 
 
 def run(connection: Connection, revision: str, *, current: str | None) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from lobby.models import Keyring
-from lobby.models.private import PrivateText
+from lobby.models.encryption import PrivateText
 from lobby.services.errors import Unavailable
 from lobby.services.files.csv_writing import FORMULA_STARTS, HARMLESS, csv_cell
 

@@ -16,9 +16,9 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
+from lobby.core.settings import is_loopback
 from lobby.services.mail.dkim_signer import DkimSigner
 from lobby.services.operations.findings import Finding
-from lobby.settings import is_loopback
 
 LIFETIME = 3.0  # seconds for each question
 _PLACEHOLDER = re.compile(

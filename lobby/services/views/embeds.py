@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlmodel import Session
 
+from lobby.core.settings import is_origin
 from lobby.models import Campaign, Partner
 from lobby.services.campaigns import petitions
 from lobby.services.common import texts
@@ -16,7 +17,6 @@ from lobby.services.organisations import partners
 from lobby.services.signatures.entries import LONGEST_SOURCE
 from lobby.services.views import campaign_views
 from lobby.services.views.campaign_views import CampaignView, PetitionView
-from lobby.settings import is_origin
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 

@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from lobby.api import errors
 from lobby.api.action_network.places import Places, Veil, identifiers, when
 from lobby.api.action_network.schemas.person import PersonIn, split_name
 from lobby.api.action_network.schemas.reading import renamed
+from lobby.api.http import errors
 from lobby.api.schemas.letter import NewLetterBody
 from lobby.models import Member
 from lobby.services.errors import Invalid

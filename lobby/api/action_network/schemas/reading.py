@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from lobby.api import errors
+from lobby.api.http import errors
 from lobby.services.errors import FieldError, Invalid
 
 ModelT = TypeVar("ModelT", bound=BaseModel)

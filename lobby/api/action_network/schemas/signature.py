@@ -5,10 +5,10 @@ from uuid import UUID
 
 from pydantic import ValidationError
 
-from lobby.api import errors
 from lobby.api.action_network.places import Places, Veil, identifiers, when
 from lobby.api.action_network.schemas.person import PersonIn
 from lobby.api.action_network.schemas.reading import renamed
+from lobby.api.http import errors
 from lobby.api.schemas.signature import NewSignature
 from lobby.models import Signature
 from lobby.services.errors import Invalid

@@ -24,8 +24,8 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
+from lobby.core.settings import is_loopback
 from lobby.services.errors import Unavailable
-from lobby.settings import is_loopback
 
 TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
 USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"

@@ -1,0 +1,1 @@
+"""Answers that are made ahead, and taking signatures in."""

@@ -1,0 +1,1 @@
+"""The same data as others write it."""

@@ -1,0 +1,1 @@
+"""Plain ASGI before the router."""

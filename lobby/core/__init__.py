@@ -1,0 +1,1 @@
+"""Settings, logs and the garbage collector: what imports nothing of ours."""

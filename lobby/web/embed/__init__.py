@@ -1,0 +1,1 @@
+"""Pages that stand in other sites, and how to make them."""
