@@ -15,14 +15,9 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from browsing import chromium
-from commands import Cli
-from databases import ReusedDatabase
 from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 from pydantic import SecretStr
-from receiver import Receiver, receiving
-from support import SECRET, Clock, Post, postcode_lookup_file
 
 from lobby.core import logs
 from lobby.core.settings import Settings
@@ -30,6 +25,11 @@ from lobby.main import create_app
 from lobby.services.assembly import Lobby, open_lobby
 from lobby.services.database import engine
 from lobby.services.demonstration import invented_campaign
+from tests.support.browser import chromium
+from tests.support.cli import Cli
+from tests.support.common import SECRET, Clock, Post, postcode_lookup_file
+from tests.support.databases import ReusedDatabase
+from tests.support.webhook_receiver import Receiver, receiving
 
 MakeLobby = Callable[..., Lobby]
 ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more

@@ -1,0 +1,1 @@
+"""Tests, in the packages of what they test."""

@@ -1,0 +1,329 @@
+"""Clients of Action Network's API against a real server of ours: each as its users have it."""
+
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+from sqlmodel import func, select
+
+from lobby.main import create_app
+from lobby.models import Letter, Scope, Signature
+from lobby.services.assembly import Lobby
+from tests.support.action_network import TOKEN, V2, campaign_id, petition_id, token_for
+from tests.support.common import CAN_SIGN, SIGNED
+
+CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
+SCRIPTS = Path(__file__).parent / "clients"
+EVERYTHING = (
+    Scope.ACTION_NETWORK,
+    Scope.SIGNATURES_READ,
+    Scope.LETTERS_READ,
+    Scope.LETTERS_WRITERS,
+    Scope.CAMPAIGNS_WRITE,
+)
+Json = dict[str, Any]
+
+
+@contextmanager
+def served(lobby: Lobby, port: int) -> Iterator[str]:
+    """The application behind a real server, which knows its own address; the dialect's address."""
+    site = f"http://127.0.0.1:{port}"
+    lobby = replace(lobby, settings=lobby.settings.model_copy(update={"base_url": site}))
+    app = create_app(lobby.settings, lobby=lobby)
+    config = uvicorn.Config(app, port=port, log_level="critical", access_log=False)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.02)
+        yield f"{site}{V2}"
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+def run(script: str, *arguments: str) -> dict[str, Json]:
+    """What a client tells of its calls, by their names."""
+    assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
+    done = subprocess.run(
+        [CLIENTS, script, *arguments],
+        cwd=SCRIPTS,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line[1:]) for line in done.stdout.splitlines() if line.startswith("@")]
+    return {line["call"]: line for line in lines}
+
+
+def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: int) -> None:
+    key = token_for(lobby, *EVERYTHING)[TOKEN]
+    with lobby.database.read() as session:
+        signatures = session.exec(select(func.count()).select_from(Signature)).one()
+        letters = session.exec(select(func.count()).select_from(Letter)).one()
+    with served(lobby, unused_port) as address:
+        calls = run("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
+    refused = {name: call["error"] for name, call in calls.items() if call["error"]}
+    assert set(refused) == {
+        "create_petition (untitled)",
+        "upsert_person (unknown tag)",
+        "get_people (bad filter)",
+        "create_signature (as documented)",
+        "get_person (unknown)",
+    }
+    assert "title: " in refused["create_petition (untitled)"]
+    assert "There is no tag 'no such tag'" in refused["upsert_person (unknown tag)"]
+    assert "not supported" in refused["get_people (bad filter)"]
+    # It sends its data in the URL, without the link: no server could find the person.
+    assert "The body is empty" in refused["create_signature (as documented)"]
+    assert "404" in refused["get_person (unknown)"]
+
+    def answer(name: str) -> Any:
+        return calls[name]["answer"]
+
+    assert answer("update_petition")["title"] == "Stop the sale"
+    assert answer("update_petition")["target"] == [{"name": "the Secretary of State"}]
+    made = answer("create_petition")
+    assert (made["title"], made["description"], made["target"]) == ("T", "D", [{"name": "N"}])
+    assert made["central_lobby:state"] == "draft"
+    assert [tag["name"] for tag in answer("get_tags")] == ["volunteer"]
+    new, again = answer("upsert_person (new)"), answer("upsert_person (again)")
+    assert new["created_date"] == new["modified_date"], "the library takes it for a new one so"
+    assert new["identifiers"] == again["identifiers"]
+    changed = answer("get_person")
+    assert (changed["given_name"], changed["family_name"]) == ("Carlotta", "Example")
+    assert changed["postal_addresses"][0]["postal_code"] == CAN_SIGN
+    assert len(answer("get_people (limit)")) == 30
+    assert answer("get_people (page)")["_embedded"] == {"osdi:people": []}
+    assert answer("get_people (filter)") == [changed]
+    assert len(answer("get_taggings")) == 1
+    assert answer("create_tagging")["identifiers"] == answer("get_taggings")[0]["identifiers"]
+    assert "deleted" in answer("delete_tagging")["notice"]
+    assert answer("get_taggings (none)") == []
+    signed = answer("post_request of a signature")
+    assert signed["central_lobby:state"] == "pending"
+    assert answer("update_signature")["comments"] == "Stop & think"
+    assert len(answer("get_petition_signatures")) > signatures * 0.9, "some have ended"
+    assert answer("get_person_signatures") == [answer("get_person_signature")]
+    assert answer("get_petition_signature") == answer("get_person_signature")
+    assert len(answer("get_advocacy_campaign_outreaches")) == letters > 0
+    outreach = answer("get_advocacy_campaign_outreach")
+    assert outreach in answer("get_person_outreaches")
+    assert outreach["message"]
+    assert answer("get_events") == []
+
+
+def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused_port: int) -> None:
+    key = token_for(lobby, *EVERYTHING)[TOKEN]
+    with served(lobby, unused_port) as address:
+        calls = run("run_pyactionnetwork.py", address, key)
+    assert calls["base_url"]["answer"] == f"{address}/"
+    for name in ("people", "petitions"):
+        assert calls[f"get_resource {name}"]["answer"]["_embedded"][f"osdi:{name}"]
+    assert calls["get_resource tags"]["answer"]["_embedded"] == {"osdi:tags": []}
+    assert calls["get_resource unicorns"]["error"].startswith("KeyError")
+    person = calls["create_person"]["answer"]
+    assert (person["given_name"], person["family_name"]) == ("Carla", "Example")
+    assert "email_addresses" in calls["create_person (no address)"]["answer"]["error"]
+    assert calls["get_person by id"]["answer"] == person
+    assert calls["get_person by email"]["answer"]["_embedded"]["osdi:people"] == [person]
+    assert calls["get_person by email_address"]["answer"]["_embedded"]["osdi:people"] == []
+    assert calls["update_person"]["answer"]["family_name"] == "Changed"
+    assert calls["update_person"]["answer"]["given_name"] == "Carla"
+    refused = calls["update_person (another address)"]["answer"]["error"]
+    assert refused.startswith("email_addresses: An address cannot be changed here")
+
+
+class N8n:
+    """The requests of n8n's Action Network node, as n8n 2.41 sends them, and what it makes of the
+    answers."""
+
+    def __init__(self, address: str, key: str) -> None:
+        headers = {TOKEN: key, "Accept": "application/json", "User-Agent": "n8n"}
+        self.http = httpx2.Client(base_url=address, headers=headers | {"Connection": "close"})
+
+    def request(
+        self, method: str, path: str, body: Json | None = None, query: Json | None = None
+    ) -> Any:
+        """JSON both ways; what is empty is left out."""
+        answer = self.http.request(method, path, json=body, params=query)
+        assert answer.status_code < 300, answer.text
+        return answer.json()
+
+    def refused(self, method: str, path: str, body: Json | None = None) -> tuple[int, str]:
+        """The status, and the words that it shows its user."""
+        answer = self.http.request(method, path, json=body)
+        return answer.status_code, answer.json()["error"]
+
+    def listing(self, path: str) -> list[Json]:
+        """All pages: the number of each comes from the link to it."""
+        kind = path.rpartition("/")[2] if path.count("/") > 1 else path.strip("/")
+        query: Json = {"perPage": 25, "page": 1}
+        found: list[Json] = []
+        while True:
+            told = self.request("GET", path, query=query)
+            found += told["_embedded"][f"osdi:{kind}"]
+            following = told["_links"].get("next", {}).get("href")
+            if not following:
+                return found
+            query["page"] = httpx2.URL(following).params["page"]
+
+
+def simple_person(told: Json) -> Json:
+    """What the node shows of a person: the primary of each, and it does not look for others."""
+
+    def primary(kind: str) -> Any:
+        return next(each for each in told[kind] if each["primary"])
+
+    return {
+        "id": told["_links"]["self"]["href"].split("/")[-1],
+        "email_address": primary("email_addresses")["address"],
+        "phone_number": primary("phone_numbers")["number"],
+        "postal_address": primary("postal_addresses")["address_lines"],
+        "language_spoken": told["languages_spoken"][0],
+    }
+
+
+def node_id(told: Json) -> str:
+    return str(told["_links"]["self"]["href"].split("/")[-1])
+
+
+def email(address: str) -> list[Json]:
+    return [{"address": address, "primary": True, "status": "subscribed"}]
+
+
+def osdi_link(person_id: str) -> Json:
+    """With the host of Action Network, which stands in the node's code."""
+    href = f"https://actionnetwork.org/api/v2/people/{person_id}"
+    return {"_links": {"osdi:person": {"href": href}}}
+
+
+CARLA: Json = {
+    "person": {
+        "email_addresses": email("carla@example.org"),
+        "family_name": "Example",
+        "given_name": "Carla",
+        "languages_spoken": ["en"],
+        "phone_numbers": [{"number": "447700900123", "primary": True, "status": "subscribed"}],
+        "postal_addresses": [
+            {
+                "primary": True,
+                "locality": "Edinburgh",
+                "region": "",
+                "postal_code": CAN_SIGN,
+                "country": "GB",
+                "language": "en",
+                "address_lines": ["1 High St"],
+                "location": {"latitude": "55.95", "longitude": "-3.18"},
+            }
+        ],
+    }
+}
+DORA: Json = {"person": {"email_addresses": email("dora@example.org")}}
+BARE: Json = {"origin_system": "n8n", "title": "Save the library"}
+WHOLE: Json = BARE | {
+    "browser_url": "https://example.org/p",
+    "featured_image_url": "https://example.org/p.png",
+    "name": "internal",
+    "petition_text": "Dear Council, please save it.",
+    "target": [{"name": "Council"}, {"name": " Mayor"}],
+}
+
+
+@pytest.fixture
+def node(lobby: Lobby, unused_port: int) -> Iterator[N8n]:
+    key = token_for(lobby, *EVERYTHING)[TOKEN]
+    with served(lobby, unused_port) as address:
+        found = N8n(address, key)
+        yield found
+        found.http.close()
+
+
+def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
+    assert node.http.get("/events?per_page=1").status_code == 200
+    assert node.http.get("/events?per_page=1", headers={TOKEN: "bad"}).status_code == 403
+
+
+def test_n8n_works_with_people(node: N8n) -> None:
+    person_id = simple_person(node.request("POST", "/people", CARLA))["id"]
+    one = node.request("GET", f"/people/{person_id}")
+    assert simple_person(one)["email_address"] == "carla@example.org"
+    people = node.listing("/people")
+    assert person_id in [simple_person(each)["id"] for each in people]
+    assert len(people) > 25
+    elsewhere = {"locality": "", "region": "", "postal_code": SIGNED, "country": "GB"}
+    moved = {"primary": True, **elsewhere, "language": ""}
+    change = {"family_name": "Changed", "postal_addresses": [moved]}
+    changed = node.request("PUT", f"/people/{person_id}", change)
+    assert (changed["given_name"], changed["family_name"]) == ("Carla", "Changed")
+    assert changed["postal_addresses"][0]["postal_code"] == SIGNED
+
+
+def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
+    draft = node.request("POST", "/petitions", WHOLE)
+    assert (draft["title"], draft["description"]) == (WHOLE["title"], WHOLE["petition_text"])
+    assert draft["target"] == [{"name": "Council, Mayor"}]
+    bare = node.request("POST", "/petitions", BARE)
+    found = node.listing("/petitions")
+    made = [node_id(draft), node_id(bare)]
+    assert [node_id(each) for each in found] == [petition_id(lobby), *made]
+    for each in found:
+        assert simple_person(each["_embedded"]["osdi:creator"])["email_address"]
+    change = {"petition_text": "Dear Mayor, please.", "target": [{"name": "Mayor"}]}
+    shown = node.request("PUT", f"/petitions/{node_id(draft)}", change)
+    assert {"petition_text": shown["description"], "target": shown["target"]} == change
+    assert node.request("GET", f"/petitions/{node_id(draft)}") == shown
+
+
+def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
+    person_id, nobody_id = (
+        node_id(node.request("POST", "/people", each)) for each in (CARLA, DORA)
+    )
+    path = f"/petitions/{petition_id(lobby)}/signatures"
+    signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
+    assert signed["action_network:person_id"] == person_id
+    assert node.request("GET", f"{path}/{node_id(signed)}") == signed
+    assert node_id(signed) in [node_id(each) for each in node.listing(path)]
+    changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
+    assert changed["comments"] == "Thanks"
+    assert node_id(node.request("POST", path, osdi_link(person_id))) == node_id(signed)
+    status, words = node.refused("POST", path, osdi_link(nobody_id))
+    assert (status, "no name and postcode" in words) == (400, True)
+    draft = f"/petitions/{node_id(node.request('POST', '/petitions', BARE))}/signatures"
+    status, words = node.refused("POST", draft, osdi_link(person_id))
+    assert (status, "draft" in words) == (409, True)
+
+
+def test_n8n_works_with_tags(node: N8n) -> None:
+    person_id = node_id(node.request("POST", "/people", CARLA))
+    tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
+    assert [each["name"] for each in node.listing("/tags")] == ["volunteer"]
+    assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
+    tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
+    taggings = node.listing(f"/tags/{tag}/taggings")
+    assert [node_id(each) for each in taggings] == [node_id(tagged)]
+    removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")
+    assert "deleted" in removed["notice"]
+    assert node.listing(f"/tags/{tag}/taggings") == []
+
+
+def test_n8n_is_told_that_there_are_no_events(node: N8n, lobby: Lobby) -> None:
+    assert node.listing("/events") == []
+    event = {"origin_system": "n8n", "title": "Meeting", "start_date": "2026-12-01T10:00:00"}
+    assert node.refused("POST", "/events", event)[0] == 405
+    none = f"/events/{petition_id(lobby)}"
+    for method, path in (("GET", ""), ("GET", "/attendances"), ("POST", "/attendances")):
+        assert node.refused(method, f"{none}{path}")[0] == 404

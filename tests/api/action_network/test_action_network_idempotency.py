@@ -1,0 +1,271 @@
+"""What creates something through the Action Network dialect does so once a key."""
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+import httpx2
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import SQLModel, func, select
+
+from lobby.api.http.idempotency import attempt_of
+from lobby.models import (
+    Campaign,
+    CampaignStatus,
+    IdempotencyKey,
+    Letter,
+    OutboxMessage,
+    Petition,
+    Scope,
+    Signature,
+    Supporter,
+    Tag,
+    Tagging,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.keys import api_keys
+from tests.api.action_network.test_action_network import assert_error
+from tests.support.action_network import (
+    READS,
+    TOKEN,
+    V2,
+    Headers,
+    Json,
+    campaign_id,
+    id_of,
+    person,
+    signatures_of,
+    token_for,
+)
+from tests.support.common import CAN_SIGN, Clock
+
+HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
+Deliver = Callable[[], list[EmailMessage]]
+TABLES: tuple[type[SQLModel], ...] = (
+    IdempotencyKey,
+    Letter,
+    OutboxMessage,
+    Petition,
+    Signature,
+    Supporter,
+    Tag,
+    Tagging,
+)
+NAMES = ("person", "petition", "signature", "blind signature", "tag", "tagging", "outreach")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that creates something, another body for it, and what it adds, by table."""
+
+    path: str
+    body: Json
+    other: Json
+    added: dict[str, int]
+    token: Headers
+
+    def send(
+        self, client: TestClient, key: str | None = "k", body: Json | None = None
+    ) -> httpx2.Response:
+        given = self.token | ({} if key is None else {HEADER: key})
+        return client.post(self.path, headers=given, content=content(body or self.body))
+
+
+def content(body: Json) -> bytes:
+    return json.dumps(body).encode()
+
+
+def call_of(client: TestClient, lobby: Lobby, name: str, *scopes: Scope) -> Call:
+    token = token_for(lobby, *(scopes or (*READS, Scope.CAMPAIGNS_WRITE)))
+    path, body, other, added = _parts(client, lobby, name, token)
+    return Call(path, body, other, added, {} if name == "blind signature" else token)
+
+
+def _parts(
+    client: TestClient, lobby: Lobby, name: str, token: Headers
+) -> tuple[str, Json, Json, dict[str, int]]:
+    body, other = {"person": person()}, {"person": person("berta@example.org")}
+    if name == "person":
+        return f"{V2}/people", body, other, {"Supporter": 1, "IdempotencyKey": 1}
+    if name == "petition":
+        added = {"Petition": 1, "IdempotencyKey": 1}
+        return f"{V2}/petitions", {"title": "Save it"}, {"title": "Save them"}, added
+    if name == "blind signature":
+        added = {"Signature": 1, "Supporter": 1, "OutboxMessage": 1, "IdempotencyKey": 1}
+        return signatures_of(lobby), body, other, added
+    if name == "tag":
+        return f"{V2}/tags", {"name": "a"}, {"name": "b"}, {"Tag": 1, "IdempotencyKey": 1}
+    if name == "outreach":
+        address = {"address_lines": ["1 High St"], "locality": "Leith", "postal_code": CAN_SIGN}
+        words = "Dear MP,\n\nPlease sign the motion. My ward depends on these nurses.\n"
+        writer = {"person": person(postal_addresses=[address]), "message": words}
+        path = f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"
+        added = {"Letter": 1, "Supporter": 1, "OutboxMessage": 1, "IdempotencyKey": 1}
+        return path, writer | {"subject": "A"}, writer | {"subject": "B"}, added
+    tag = id_of(client.post(f"{V2}/tags", headers=token, json={"name": "volunteer"}).json())
+    if name == "signature":
+        added = {"Signature": 1, "Supporter": 1, "Tagging": 1, "OutboxMessage": 1}
+        tags = {"add_tags": ["volunteer"]}
+        return signatures_of(lobby), body | tags, other | tags, added | {"IdempotencyKey": 2}
+    anna, berta = (
+        {"_links": {"osdi:person": client.post(f"{V2}/people", headers=token, json=each).json()}}
+        for each in (body, other)
+    )
+    for link in (anna, berta):
+        link["_links"]["osdi:person"] = link["_links"]["osdi:person"]["_links"]["self"]
+    return f"{V2}/tags/{tag}/taggings", anna, berta, {"Tagging": 1, "IdempotencyKey": 1}
+
+
+def rows(lobby: Lobby) -> dict[str, int]:
+    with lobby.database.read() as session:
+        return {
+            table.__name__: session.exec(select(func.count()).select_from(table)).one()
+            for table in TABLES
+        }
+
+
+def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
+    return {name: n - before[name] for name, n in rows(lobby).items() if n != before[name]}
+
+
+def held(client: TestClient, lobby: Lobby, call: Call, key: str) -> AbstractContextManager[None]:
+    """As if this process were working on the call just now."""
+    assert isinstance(client.app, FastAPI)
+    caller = None
+    if call.token:
+        with lobby.database.read() as session:
+            caller = api_keys.caller_of(session, call.token[TOKEN], now=lobby.clock())
+    scope = {"app": client.app, "method": "POST", "path": call.path}
+    attempt = attempt_of(scope, key, content(call.body), caller)
+    holding: AbstractContextManager[None] = client.app.state.in_flight.holding(attempt)
+    return holding
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scopes", [(), (Scope.ACTION_NETWORK, Scope.CAMPAIGNS_WRITE)])
+def test_what_creates_something_does_so_once_a_key(
+    client: TestClient, lobby: Lobby, clock: Clock, name: str, scopes: tuple[Scope, ...]
+) -> None:
+    call = call_of(client, lobby, name, *scopes)
+    before = rows(lobby)
+    first = call.send(client)
+    assert first.status_code == 200, first.text
+    assert REPLAYED not in first.headers
+    clock.advance(hours=23, minutes=59)
+    again = call.send(client)
+    assert (again.status_code, again.content) == (200, first.content)
+    assert again.headers[REPLAYED] == "true"
+    for header in ("content-type", "cache-control", "access-control-allow-origin"):
+        assert again.headers.get(header) == first.headers.get(header)
+    assert added(lobby, before) == call.added
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_an_answer_with_a_key_is_the_one_without(
+    client: TestClient, lobby: Lobby, name: str
+) -> None:
+    call = call_of(client, lobby, name)
+    keyed, plain = call.send(client), call.send(client, None)
+    assert keyed.status_code == plain.status_code == 200
+    assert keyed.headers.keys() == plain.headers.keys()
+    assert keyed.headers["content-type"] == plain.headers["content-type"]
+    if name not in ("petition", "outreach"):  # those are new ones
+        assert keyed.json() == plain.json()
+    assert keyed.json().keys() == plain.json().keys()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_with_another_body_is_refused_and_creates_nothing(
+    client: TestClient, lobby: Lobby, name: str
+) -> None:
+    call = call_of(client, lobby, name)
+    first = call.send(client)
+    before = rows(lobby)
+    refused = call.send(client, body=call.other)
+    assert_error(refused, 422, HEADER, "came with another request")
+    assert added(lobby, before) == {}
+    assert call.send(client).content == first.content
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_of_another_form_is_refused(client: TestClient, lobby: Lobby, name: str) -> None:
+    call = call_of(client, lobby, name)
+    before = rows(lobby)
+    for key in ("", "x" * 256, "a\tb"):
+        assert_error(call.send(client, key), 422, HEADER, "printable ASCII")
+    assert added(lobby, before) == {}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_that_is_worked_on_is_in_use(client: TestClient, lobby: Lobby, name: str) -> None:
+    call = call_of(client, lobby, name)
+    before = rows(lobby)
+    with held(client, lobby, call, "k"):
+        refused = call.send(client)
+    assert_error(refused, 409, "still running")
+    assert int(refused.headers["retry-after"]) > 0
+    assert added(lobby, before) == {}
+    assert call.send(client).status_code == 200
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby, name: str) -> None:
+    assert call_of(client, lobby, name).send(client, None).status_code == 200
+    assert rows(lobby)["IdempotencyKey"] == 0
+
+
+def test_a_signature_whose_answer_was_never_made_has_one_mail_and_its_tags(
+    client: TestClient, lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    call = call_of(client, lobby, "signature")
+    before = rows(lobby)
+    with held(client, lobby, call, "k\nanswer"):
+        assert_error(call.send(client), 409)
+    assert added(lobby, before).keys() & {"Signature", "Tagging"} == {"Signature"}
+    first, again = call.send(client), call.send(client)
+    assert first.status_code == 200
+    assert first.content == again.content
+    assert added(lobby, before) == call.added
+    assert len(deliver()) == 1
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_callers_key_is_one_across_all_paths(client: TestClient, lobby: Lobby) -> None:
+    token = token_for(lobby, *READS) | {HEADER: "k"}
+    body = {"person": person()}
+    assert client.post(f"{V2}/people", headers=token, json=body).status_code == 200
+    before = rows(lobby)
+    assert_error(client.post(signatures_of(lobby), headers=token, json=body), 422, HEADER)
+    assert added(lobby, before) == {}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_refusal_is_not_kept(client: TestClient, lobby: Lobby) -> None:
+    call = call_of(client, lobby, "signature")
+    with lobby.database.write() as session:
+        session.exec(select(Campaign)).one().status = CampaignStatus.CLOSED
+    assert_error(call.send(client), 409, "closed")
+    with lobby.database.write() as session:
+        session.exec(select(Campaign)).one().status = CampaignStatus.OPEN
+    assert call.send(client).status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_calls_that_create_nothing_ignore_a_key(client: TestClient, lobby: Lobby) -> None:
+    token = token_for(lobby, *READS)
+    signed = client.post(signatures_of(lobby), headers=token, json={"person": person()}).json()
+    path = f"{signatures_of(lobby)}/{id_of(signed)}"
+    for key in ("k", "", "x" * 300):
+        answer = client.put(path, headers=token | {HEADER: key}, json={"comments": "Thanks"})
+        assert answer.status_code == 200
+    assert rows(lobby)["IdempotencyKey"] == 0

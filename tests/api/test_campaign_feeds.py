@@ -1,0 +1,236 @@
+"""A campaign for feed readers, calendars, search engines and messengers."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from fastapi.testclient import TestClient
+from icalendar import Calendar
+from pydantic import ValidationError
+from sqlmodel import select
+
+from lobby.core.settings import Settings
+from lobby.models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.operations import checks
+from tests.services.tallies.test_tally_events import ATOM, words_in
+from tests.support.common import CAMPAIGN, PETITION, START, Clock
+
+NEWS, DATES = f"/v1/campaigns/{CAMPAIGN}/news.atom", f"/v1/campaigns/{CAMPAIGN}/events.ics"
+PAGE = f"/campaigns/{CAMPAIGN}"
+ADDRESS = f"http://testserver{PAGE}"
+
+
+def events(client: TestClient) -> list[Any]:
+    answer = client.get(DATES)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/calendar; charset=utf-8"
+    calendar = Calendar.from_ical(answer.content)
+    assert str(calendar["version"]) == "2.0"
+    assert calendar["prodid"]
+    return list(calendar.walk("VEVENT"))
+
+
+def close_at(lobby: Lobby, closes_at: datetime | None, **changes: Any) -> None:
+    with lobby.database.write() as session:
+        petition = petitions.by_slug(session, PETITION)
+        values = {"closes_at": closes_at} | changes
+        petitions.update(session, petition, values=values, now=lobby.clock())
+
+
+def end_session(lobby: Lobby, ends_on: date | None) -> None:
+    with lobby.database.write() as session:
+        motion = campaigns.motion_of(session, campaigns.by_slug(session, CAMPAIGN).id)
+        assert motion is not None
+        found = session.exec(
+            select(ParliamentSession).where(ParliamentSession.id == motion.parliament_session_id)
+        ).one()
+        found.ends_on = ends_on
+
+
+# ---- news
+
+
+def test_news_is_told_newest_first(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        campaign = campaigns.by_slug(session, CAMPAIGN)
+        for title, at in [("<Now> & \x0b", START), ("Later", START + timedelta(days=1))]:
+            update = CampaignUpdate(
+                campaign_id=campaign.id, title=title, body=title, published_at=at
+            )
+            session.add(update)
+    answer = client.get(NEWS)
+    assert answer.headers["content-type"] == "application/atom+xml"
+    feed = ET.fromstring(answer.content)
+    titles = [words_in(entry, "title") for entry in feed.iter(f"{ATOM}entry")]
+    assert titles[0] == "<Now> & ", "nothing from the future, and nothing that XML cannot hold"
+    assert len(titles) == 4
+    moments = [words_in(entry, "updated") for entry in feed.iter(f"{ATOM}entry")]
+    assert moments == sorted(moments, reverse=True)
+    assert words_in(feed, "updated") == moments[0] == "2026-07-01T12:00:00Z"
+    links = {link.get("rel"): link.get("href") for link in feed.findall(f"{ATOM}link")}
+    assert links == {"self": f"http://testserver{NEWS}", "alternate": ADDRESS}
+    again = client.get(NEWS, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_campaign_without_news_has_a_feed_without_entries(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        for update in session.exec(select(CampaignUpdate)):
+            session.delete(update)
+    assert ET.fromstring(client.get(NEWS).content).findall(f"{ATOM}entry") == []
+
+
+# ---- dates
+
+
+def test_a_petition_that_closes_is_an_event_which_stays_the_same_when_it_moves(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    assert events(client) == []
+    closes_at = datetime(2026, 9, 1, 22, 59, tzinfo=UTC)
+    close_at(lobby, closes_at, action="Keep it, whole; and\nours")
+    (first,) = events(client)
+    assert first.decoded("dtstart") == closes_at
+    assert str(first["summary"]) == "Last moment to sign: Keep it, whole; and\nours"
+    assert str(first["url"]) == f"http://testserver/petitions/{PETITION}"
+    clock.advance(days=1)
+    close_at(lobby, closes_at + timedelta(days=7))
+    (moved,) = events(client)
+    assert str(moved["uid"]) == str(first["uid"])
+    assert moved.decoded("dtstart") == closes_at + timedelta(days=7)
+    assert moved.decoded("last-modified") == clock.now > first.decoded("last-modified")
+
+
+def test_a_motion_falls_on_the_last_day_of_its_session_where_that_is_known(
+    client: TestClient, lobby: Lobby
+) -> None:
+    end_session(lobby, None)
+    assert events(client) == []
+    end_session(lobby, date(2027, 5, 6))
+    (falls,) = events(client)
+    assert falls.decoded("dtstart") == date(2027, 5, 6)
+    assert falls.decoded("dtend") == date(2027, 5, 7), "a whole day ends before the next"
+    with lobby.database.read() as session:
+        motion = campaigns.motion_of(session, campaigns.by_slug(session, CAMPAIGN).id)
+    assert isinstance(motion, Motion)
+    assert motion.title in str(falls["description"])
+    assert str(falls["url"]) == ADDRESS
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_calendar_that_has_not_changed_is_not_sent_again(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    close_at(lobby, START + timedelta(days=3))
+    first = client.get(DATES)
+    clock.advance(hours=5)
+    again = client.get(DATES, headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("path", [NEWS, DATES])
+def test_of_a_draft_nothing_is_told(client: TestClient, lobby: Lobby, path: str) -> None:
+    with lobby.database.write() as session:
+        campaigns.by_slug(session, CAMPAIGN).status = CampaignStatus.DRAFT
+    assert client.get(path).status_code == 404
+
+
+# ---- what pages say of themselves
+
+
+def shown(client: TestClient, path: str) -> dict[str, str]:
+    """What a page says to search engines and messengers."""
+    html = client.get(path).text
+    told = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', html))
+    told |= {
+        f"{relation} {kind}".strip(): href
+        for relation, kind, href in re.findall(
+            r'<link rel="(canonical|alternate)"(?: type="([^"]+)")?.*? href="([^"]+)">', html
+        )
+    }
+    return told
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestClient) -> None:
+    told, campaign = shown(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    assert told["canonical"] == told["og:url"] == ADDRESS
+    assert told["og:title"] == campaign["title"]
+    assert told["og:type"] == "website"
+    assert told["og:site_name"] == "Central Lobby"
+    assert told["og:description"] == told["description"]
+    assert told["alternate application/atom+xml"] == NEWS
+    assert told["alternate text/calendar"] == DATES
+    for feed in (NEWS, DATES):
+        assert client.get(feed).status_code == 200
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_petitions_page_says_what_it_is_in_one_line(client: TestClient, lobby: Lobby) -> None:
+    close_at(lobby, None, action='Keep "ours" <b>', background="One.\n\nTwo & " + "more " * 100)
+    told = shown(client, f"/petitions/{PETITION}")
+    assert told["canonical"] == told["og:url"] == f"http://testserver/petitions/{PETITION}"
+    assert told["og:title"] == "Keep &#34;ours&#34; &lt;b&gt;"
+    assert told["og:description"].startswith("One. Two &amp; more more")
+    assert told["og:description"].endswith("more …")
+    assert len(told["og:description"]) <= 204
+    close_at(lobby, None, background="")
+    assert shown(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
+
+
+# ---- whom to tell of a hole
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_whom_to_tell_of_a_hole_is_said_until_it_expires(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    place = "/.well-known/security.txt"
+    assert client.get(place).status_code == 404
+    lobby.settings.security_contact = "mailto:security@lobby.example.org"
+    lobby.settings.security_expires = date(2026, 7, 3)
+    answer = client.get(place)
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.text.splitlines() == [
+        "Contact: mailto:security@lobby.example.org",
+        "Expires: 2026-07-03T00:00:00Z",
+        "Preferred-Languages: en",
+        f"Canonical: http://testserver{place}",
+    ]
+    clock.advance(days=2)
+    assert client.get(place).status_code == 404
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_contact_that_is_about_to_expire_is_found(lobby: Lobby) -> None:
+    def found() -> list[str]:
+        return [each.text for each in checks.run(lobby) if "security.txt" in each.text]
+
+    assert found() == []
+    lobby.settings.security_contact = "mailto:security@lobby.example.org"
+    lobby.settings.security_expires = date(2026, 9, 1)
+    assert found() == []
+    lobby.settings.security_expires = date(2026, 7, 20)
+    (notice,) = found()
+    assert "20 July 2026" in notice
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        ({"security_contact": "mailto:a@example.org"}, "set together"),
+        ({"security_expires": date(2027, 1, 1)}, "set together"),
+        ({"security_contact": "a@example.org"}, "mailto:"),
+        ({"security_contact": "https://example.org/\nContact: x"}, "mailto:"),
+    ],
+)
+def test_a_contact_is_an_address_and_expires(given: dict[str, Any], wrong: str) -> None:
+    with pytest.raises(ValidationError, match=wrong):
+        Settings(**given)

@@ -1,0 +1,202 @@
+"""The OpenAPI document says all of every call, and the service answers as it says."""
+
+import copy
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import jsonschema_rs
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute, iter_route_contexts
+from fastapi.testclient import TestClient
+
+from drills.contract import Service, ask, serving
+from lobby.api.openapi import EXAMPLES, SCHEME, TAGS, examples
+from lobby.services.assembly import Lobby
+from tests.architecture.test_routes import ANY_KEY, api_routes
+
+PROBLEM = "application/problem+json"
+JSON = "application/json"
+FEW = 150  # cases: a second or two; `python -m drills.contract` asks thousands
+
+
+@pytest.fixture
+def document(client: TestClient) -> Any:
+    return client.get("/openapi.json").json()
+
+
+def operations(document: Any) -> Iterator[tuple[str, Any]]:
+    """Every call with what is said of it."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def resolved(document: Any, schema: Any) -> Any:
+    """A schema that can be asked by itself."""
+    return {"components": document["components"], **schema}
+
+
+only_once = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@only_once
+def test_every_call_has_a_summary_of_its_own_a_description_and_a_described_tag(
+    document: Any,
+) -> None:
+    summaries = []
+    for call, operation in operations(document):
+        summary = operation["summary"]
+        assert operation["description"].startswith(summary), call
+        assert not summary.endswith("."), call
+        assert "\n" not in summary, call
+        assert set(operation["tags"]) <= TAGS.keys(), call
+        assert len(operation["tags"]) == 1, call
+        summaries.append(summary)
+    assert len(summaries) == len(set(summaries)) > 70
+    described = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert described == TAGS
+    assert {tag for _, operation in operations(document) for tag in operation["tags"]} == set(TAGS)
+
+
+@only_once
+def test_every_call_has_a_name_of_its_own_for_clients_that_are_made_from_it(
+    document: Any,
+) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch("[a-z_]+", name) for name in names)
+
+
+@only_once
+def test_no_two_schemas_have_one_name(document: Any) -> None:
+    """FastAPI would put their modules in front, and makers of clients stumble over that."""
+    assert [name for name in document["components"]["schemas"] if "__" in name] == []
+
+
+@only_once
+def test_every_error_is_a_problem(document: Any) -> None:
+    for call, operation in operations(document):
+        errors = {status for status in operation["responses"] if status >= "400"}
+        assert {"404", "422", "429", "503"} <= errors, call
+        for status in errors:
+            answer = operation["responses"][status]
+            assert answer["description"], call
+            assert answer["content"] == {
+                PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}
+            }, call
+
+
+@only_once
+def test_every_call_says_whether_it_needs_a_key_and_for_what(
+    client: TestClient, document: Any
+) -> None:
+    scheme = document["components"]["securitySchemes"][SCHEME]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert isinstance(client.app, FastAPI)
+    needed = api_routes(client.app)
+    for call, operation in operations(document):
+        scopes = [str(scope) for scope in needed.get(call, ())]
+        if scopes or call in ANY_KEY:
+            assert operation["security"] == [{SCHEME: scopes}], call
+        else:
+            assert operation["security"] in ([], [{}, {SCHEME: []}]), call
+
+
+@only_once
+def test_a_call_says_that_a_key_is_looked_at_wherever_one_is(
+    client: TestClient, document: Any
+) -> None:
+    """With a key that is none, such a call is refused; all others never look at it."""
+    assert isinstance(client.app, FastAPI)
+    for call, operation in operations(document):
+        method, path = call.split(" ")
+        if method != "GET":
+            continue
+        answer = client.get(
+            re.sub(r"\{\w+\}", "1", path), headers={"Authorization": "Bearer lobby_none_none"}
+        )
+        assert (answer.status_code == 401) == bool(operation["security"]), call
+
+
+@only_once
+def test_every_body_and_every_answer_has_an_example_that_fits(document: Any) -> None:
+    for call, operation in operations(document):
+        parts = {"body": operation["requestBody"]["content"]} if "requestBody" in operation else {}
+        for status, answer in operation["responses"].items():
+            if status < "300" and status != "204":
+                parts[status] = answer["content"]
+        for part, content in parts.items():
+            for media_type, told in content.items():
+                where = f"{call}: {part} as {media_type}"
+                assert "schema" in told, where
+                assert "example" in told, where
+                schema = resolved(document, told["schema"])
+                validator = jsonschema_rs.Draft202012Validator(schema)
+                assert [str(error) for error in validator.iter_errors(told["example"])] == [], where
+
+
+@only_once
+def test_no_example_is_of_a_call_that_there_is_not(document: Any) -> None:
+    names = {operation["operationId"] for _, operation in operations(document)}
+    assert examples().keys() <= names, EXAMPLES
+
+
+@only_once
+def test_every_call_has_a_docstring(client: TestClient) -> None:
+    assert isinstance(client.app, FastAPI)
+    for context in iter_route_contexts(client.app.routes):
+        route = context.original_route
+        if isinstance(route, APIRoute) and route.include_in_schema:
+            assert inspect.getdoc(route.endpoint), context.path
+
+
+@only_once
+def test_a_document_that_has_not_changed_is_not_sent_again(client: TestClient) -> None:
+    first = client.get("/openapi.json")
+    assert (first.headers["content-type"], first.headers["content-encoding"]) == (JSON, "gzip")
+    again = client.get("/openapi.json", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
+# ---- asked
+
+
+@pytest.fixture
+def service(lobby: Lobby) -> Iterator[Service]:
+    with serving(lobby) as service:
+        yield service
+
+
+@pytest.mark.filterwarnings("default")  # those of what schemathesis is made of are not ours
+def test_no_answer_is_a_500_or_other_than_the_document_says(service: Service) -> None:
+    found = ask(service, FEW)
+    assert found.cases >= FEW / 2
+    assert found.wrong == {}
+    assert {200, 404, 422} <= found.statuses.keys(), "it came past the door"
+
+
+@only_once
+@pytest.mark.filterwarnings("default")
+def test_an_answer_that_is_other_than_the_document_says_is_found(service: Service) -> None:
+    document = copy.deepcopy(service.document)
+    livez = document["paths"]["/livez"]["get"]
+    postcode = document["paths"]["/v1/postcodes/{postcode}"]["get"]
+    petition = document["paths"]["/v1/petitions/{slug}"]["get"]
+    document["paths"] = {
+        "/livez": {"get": livez},
+        "/v1/postcodes/{postcode}": {"get": postcode},
+        "/v1/petitions/{slug}": {"get": petition},
+    }
+    livez["responses"] = {"204": {"description": "Nothing"}}
+    del postcode["responses"]["422"]
+    schema = document["components"]["schemas"]["PetitionAnswer"]
+    schema["properties"]["number"] = {"type": "string"}
+    found = ask(Service(service.url, document, service.key, service.real), 60)
+    assert found.wrong.keys() >= {
+        ("GET /livez", "status_code_conformance"),
+        ("GET /v1/postcodes/{postcode}", "status_code_conformance"),
+        ("GET /v1/petitions/{slug}", "response_schema_conformance"),
+    }

@@ -1,0 +1,533 @@
+"""The hot route answers as the route behind it would: twice the same application, once without."""
+
+import asyncio
+import gzip
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, unquote
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlmodel import col, select
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from lobby.api.front import hot_route
+from lobby.api.front.hot_route import HotRoute
+from lobby.api.http import idempotency
+from lobby.main import create_app
+from lobby.models import Consent, Signature
+from lobby.models import Scope as KeyScope
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from lobby.services.errors import Unavailable
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import GroupCommit
+from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
+from tests.support.keys import key_for
+
+ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+SIGN = f"/v1/petitions/{PETITION}/signatures"
+READS = [
+    f"/v1/petitions/{PETITION}",
+    f"/v1/campaigns/{CAMPAIGN}",
+    f"/v1/campaigns/{CAMPAIGN}/tally",
+]
+JSON = {"Content-Type": "application/json"}
+KEY = "Idempotency-Key"
+Headers = dict[str, str] | list[tuple[str, str]]
+Asked = tuple[str, str, dict[str, Any]]
+
+
+class Counted:
+    """Stands behind the hot route, and counts what comes through."""
+
+    def __init__(self, app: ASGIApp, *, passed: list[str]) -> None:
+        self._app, self._passed = app, passed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self._passed.append(scope["path"])
+        await self._app(scope, receive, send)
+
+
+@dataclass
+class Answer:
+    """What a client sees."""
+
+    status: int
+    headers: dict[str, Any]
+    content: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+@dataclass
+class Pair:
+    """The application as it is, and without its hot route; `passed` is what that handed on."""
+
+    hot: FastAPI
+    plain: FastAPI
+    passed: list[str]
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Headers | None = None,
+        content: bytes | list[bytes] = b"",
+    ) -> tuple[Answer, Answer, bool]:
+        """Both answers, and whether the first came from the hot route itself."""
+        self.passed.clear()
+        pieces = content if isinstance(content, list) else [content]
+        hot = _told(self.hot, method, path, headers or {}, pieces)
+        return hot, _told(self.plain, method, path, headers or {}, pieces), not self.passed
+
+
+def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[bytes]) -> Answer:
+    """An answer to just these headers and pieces: clients would join them."""
+    path, _, query = path.partition("?")
+    pairs = headers if isinstance(headers, list) else list(headers.items())
+    scope: Scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "scheme": "http",
+        "method": method,
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
+    }
+    told: list[Message] = []
+    waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
+    waiting[-1]["more_body"] = False
+
+    async def receive() -> Message:
+        return waiting.pop(0)
+
+    async def send(message: Message) -> None:
+        told.append(message)
+
+    async def ask() -> None:
+        await app(scope, receive, send)
+
+    asyncio.run(ask())
+    start, *bodies = told
+    names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
+    names["vary"] = {part.strip() for part in names.get("vary", "").split(",")}
+    return Answer(start["status"], names, b"".join(part.get("body", b"") for part in bodies))
+
+
+def _app(lobby: Lobby, *parts: Middleware) -> FastAPI:
+    """The application with `parts` in the place of its hot route."""
+    app = create_app(lobby.settings, lobby=lobby)
+    kinds: list[object] = [part.cls for part in app.user_middleware]
+    place = kinds.index(HotRoute)
+    app.user_middleware[place : place + 1] = parts
+    return app
+
+
+@pytest.fixture
+def pair(lobby: Lobby) -> Iterator[Pair]:
+    passed: list[str] = []
+    hot = _app(lobby, Middleware(HotRoute), Middleware(Counted, passed=passed))
+    plain = _app(lobby)
+    with TestClient(hot), TestClient(plain):  # they start and end what stands behind
+        yield Pair(hot, plain, passed)
+
+
+def sent(body: Any, **headers: str) -> dict[str, Any]:
+    content = body if isinstance(body, bytes | list) else json.dumps(body).encode()
+    return {"content": content, "headers": JSON | headers}
+
+
+def signing(body: Any, **headers: str) -> Asked:
+    return "POST", SIGN, sent(body, **headers)
+
+
+def typed(media_type: str) -> Asked:
+    return (
+        "POST",
+        SIGN,
+        {"content": json.dumps(ANNA).encode(), "headers": {"Content-Type": media_type}},
+    )
+
+
+WHOLE = json.dumps(ANNA).encode()
+GOOD: dict[str, Asked] = {
+    "a signature": signing(ANNA),
+    "of a signed seat": signing({**ANNA, "email": "b@example.org", "postcode": SIGNED}),
+    "of a minister's seat": signing({**ANNA, "email": "c@example.org", "postcode": MINISTER}),
+    "unknown postcode": signing({**ANNA, "postcode": "ZZ1 1ZZ"}),
+    "Crown dependency": signing({**ANNA, "postcode": "JE2 3AB"}),
+    "from abroad": signing({**ANNA, "country": "FR", "postcode": ""}),
+    "with everything": signing(
+        {**ANNA, "comment": "My ward.\n\nReally.", "locale": "cy", "source": "leaflet"}
+        | {"consents": {"updates": True}}
+    ),
+    "null where it may be": signing({**ANNA, "comment": None, "source": None}),
+    "other letters": signing({**ANNA, "name": "Zoë 🙂 O’Brien", "email": "ANNA@EXAMPLE.ORG"}),
+    "charset": typed("application/json; charset=utf-8"),
+    "charset without a space": typed("application/json;charset=utf-8"),
+    "another charset than it says": typed("application/json; charset=utf-16"),
+    "in pieces": signing([WHOLE[:1], WHOLE[1:30], b"", WHOLE[30:]]),
+    "spaces around": signing(b" \n" + WHOLE + b"\n "),
+    "a field twice": signing(WHOLE[:-1] + b', "name": "Bertha Example"}'),
+    "a field twice, first of another type": signing(b'{"name": 5, ' + WHOLE[1:]),
+    "gzip may come": signing(ANNA, **{"Accept-Encoding": "gzip"}),
+    "nothing packed": signing(ANNA, **{"Accept-Encoding": "identity"}),
+    "unknown petition": ("POST", "/v1/petitions/no-such/signatures", sent(ANNA)),
+    "CSV is liked": signing(ANNA, Accept="text/csv"),
+}
+HANDED_ON: dict[str, Asked] = {
+    "no name": signing({**ANNA, "name": ""}),
+    "long name": signing({**ANNA, "name": "x" * 101}),
+    "name with a link": signing({**ANNA, "name": "See http://spam.example"}),
+    "name of two lines": signing({**ANNA, "name": "Anna\r\nBcc: all@example.org"}),
+    "name as a number": signing({**ANNA, "name": 5}),
+    "half a character": signing(WHOLE.replace(b"Anna E", b"\\ud83d E")),
+    "NUL": signing({**ANNA, "name": "Anna\0"}),
+    "an address that mail does not reach": signing({**ANNA, "email": "zoë@example.org"}),
+    "no address": signing({**ANNA, "email": "nobody"}),
+    "malformed postcode": signing({**ANNA, "postcode": "nonsense"}),
+    "country": signing({**ANNA, "country": "Britain"}),
+    "comment": signing({**ANNA, "comment": "x" * 1001}),
+    "locale": signing({**ANNA, "locale": "fr"}),
+    "unknown field": signing({**ANNA, "surname": "Example"}),
+    "unknown consent": signing({**ANNA, "consents": {"everything": True}}),
+    "consent of another type": signing({**ANNA, "consents": {"updates": "perhaps"}}),
+    "consents null": signing({**ANNA, "consents": None}),
+    "many things": signing({"name": "", "email": "x", "postcode": "x", "more": 1}),
+    "missing": signing({}),
+    "a list": signing([b"[]"]),
+    "null": signing(b"null"),
+    "half": signing(b"{"),
+    "empty": signing(b""),
+    "no UTF-8": signing(b"\xff\xfe"),
+    "Latin-1": signing('{"name": "Zoë"}'.encode("latin-1")),
+    "UTF-16": signing(json.dumps(ANNA).encode("utf-16")),
+    "a mark of byte order": signing(b"\xef\xbb\xbf" + WHOLE),
+    "something behind": signing(WHOLE + b" true"),
+    "NaN": signing(WHOLE[:-1] + b', "comment": NaN}'),
+    "deep": signing(b'{"name": ' + b"[" * 5000 + b"]" * 5000 + b"}"),
+    "large": signing({**ANNA, "comment": "x" * 200_000}),
+    "large in pieces": signing([b'{"comment": "', *[b"x" * 60_000] * 4, b'"}']),
+    "much too large": signing(b" " * 21_500_000),
+    "large and good": signing([WHOLE, *[b" " * 60_000] * 4]),
+    "text": typed("text/plain"),
+    "a form": typed("application/x-www-form-urlencoded"),
+    "no type": typed(""),
+    "a longer type": typed("application/jsonx"),
+    "lines of JSON": typed("application/json-seq"),
+    "another JSON": typed("application/problem+json"),
+    "large letters": typed("Application/JSON"),
+    "packed": signing(gzip.compress(WHOLE), **{"Content-Encoding": "gzip"}),
+    "upper-case slug": ("POST", SIGN.replace(PETITION, PETITION.upper()), sent(ANNA)),
+    "NUL in the slug": ("POST", "/v1/petitions/a%00b/signatures", sent(ANNA)),
+    "line in the slug": ("POST", f"/v1/petitions/{PETITION}%0A/signatures", sent(ANNA)),
+    "slash at the end": ("POST", SIGN + "/", sent(ANNA)),
+    "a query": ("POST", SIGN + "?x=1", sent(ANNA)),
+    "no such key": signing(ANNA, Authorization="Bearer nobody"),
+    "an empty Idempotency-Key": signing(ANNA, **{KEY: ""}),
+    "a long one": signing(ANNA, **{KEY: "x" * 256}),
+    "one beyond ASCII": signing(ANNA, **{KEY: "schlüssel"}),
+    "one with a tab": signing(ANNA, **{KEY: "a\tb"}),
+    "one with a control character": signing(ANNA, **{KEY: "a\x7fb"}),
+    "one that is wrong in a body that is": signing({}, **{KEY: ""}),
+    "a good one and a wrong body": signing({}, **{KEY: "k"}),
+    "HEAD": ("HEAD", SIGN, {}),
+    "OPTIONS": ("OPTIONS", SIGN, {}),
+    "PUT": ("PUT", SIGN, sent(ANNA)),
+    "GET without a key": ("GET", SIGN, {}),
+    "OPTIONS of a read": ("OPTIONS", READS[0], {}),
+    "POST of a read": ("POST", READS[0], sent(ANNA)),
+    "unknown slug to read": ("GET", "/v1/petitions/no-such", {}),
+    "large slug to read": ("GET", READS[0].upper().replace("/V1/PETITIONS", "/v1/petitions"), {}),
+    "slash at the end of a read": ("GET", READS[0] + "/", {}),
+    "query of a read": ("GET", READS[2] + "?standing=signed", {}),
+    "wrong query of a read": ("GET", READS[2] + "?sort=nothing", {}),
+    "no such key to read": ("GET", READS[0], {"headers": {"Authorization": "Bearer nobody"}}),
+    "CSV": ("GET", READS[2], {"headers": {"Accept": "text/csv"}}),
+    "CSV among others": ("GET", READS[2], {"headers": {"Accept": "text/csv, */*;q=0.1"}}),
+    **{f"HEAD {path}": ("HEAD", path, {}) for path in READS},
+}
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", GOOD)
+def test_what_the_hot_route_answers_itself_is_the_same(pair: Pair, name: str) -> None:
+    method, path, parts = GOOD[name]
+    hot, plain, is_its_own = pair.ask(method, path, **parts)
+    assert hot == plain
+    assert is_its_own
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("name", HANDED_ON)
+def test_what_the_hot_route_hands_on_arrives_whole(pair: Pair, name: str) -> None:
+    method, path, parts = HANDED_ON[name]
+    hot, plain, is_its_own = pair.ask(method, path, **parts)
+    assert hot == plain
+    assert not is_its_own
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "has_one"),
+    [
+        ("Accept", ("text/csv", "application/json"), False),
+        ("Accept", ("application/json", "text/csv"), True),
+    ],
+)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_of_two_headers_alike_the_first_counts(
+    pair: Pair, name: str, values: tuple[str, str], has_one: bool
+) -> None:
+    pair.ask("GET", READS[2])
+    hot, plain, is_its_own = pair.ask("GET", READS[2], headers=[(name, value) for value in values])
+    assert hot == plain
+    assert is_its_own is has_one
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_read_is_the_same_however_it_is_asked_for(pair: Pair, path: str) -> None:
+    first, _, _ = pair.ask("GET", path)  # from now on it is at hand
+    tag = first.headers["etag"]
+    statuses: list[tuple[dict[str, str], int]] = [
+        ({"Accept-Encoding": "identity"}, 200),
+        ({"Accept-Encoding": "gzip"}, 200),
+        ({"Accept": "text/html, */*"}, 200),
+        ({"If-None-Match": tag}, 304),
+        ({"If-None-Match": f'"other", W/{tag}', "Accept-Encoding": "gzip"}, 304),
+        ({"If-None-Match": "*"}, 304),
+        ({"If-None-Match": '"other"'}, 200),
+    ]
+    for headers, status in statuses:
+        hot, plain, is_its_own = pair.ask("GET", path, headers=headers)
+        assert hot == plain, headers
+        assert is_its_own, headers
+        assert hot.status == status, headers
+        assert hot.headers["etag"] == tag, headers
+
+
+@pytest.mark.parametrize("path", READS)
+def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
+    first, plain, is_its_own = pair.ask("GET", path)
+    again, _, is_its_own_now = pair.ask("GET", path)
+    assert (is_its_own, is_its_own_now) == (False, True)
+    assert first == plain == again
+
+
+@pytest.mark.parametrize(
+    ("typed", "is_known"),
+    [
+        (CAN_SIGN, True),
+        (quote(CAN_SIGN.lower()), True),
+        (CAN_SIGN.replace(" ", ""), True),
+        ("ZZ1%201ZZ", False),
+        ("NONSENSE", False),
+        ("M1%C2%A01AE", False),
+        ("JE2%203AB", True),
+    ],
+)
+def test_a_postcode_is_answered_the_same_however_it_is_typed(
+    pair: Pair, typed: str, is_known: bool
+) -> None:
+    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the house is at hand
+    hot, plain, is_its_own = pair.ask("GET", f"/v1/postcodes/{typed}")
+    assert hot == plain
+    assert is_its_own is is_known
+
+
+@pytest.mark.parametrize("name", ["a field twice", "with everything", "spaces around", "in pieces"])
+def test_what_is_written_down_is_the_same(pair: Pair, lobby: Lobby, name: str) -> None:
+    _, path, parts = GOOD[name]
+    rows = []
+    for number, app in enumerate((pair.hot, pair.plain)):
+        address = f"person{number}@example.org".encode()
+        pieces = parts["content"] if isinstance(parts["content"], list) else [parts["content"]]
+        whole = b"".join(pieces).replace(b"anna@example.org", address)
+        assert _told(app, "POST", path, parts["headers"], [whole]).status == 201
+        rows.append(_newest(lobby))
+    assert rows[0] == rows[1]
+
+
+def _newest(lobby: Lobby) -> dict[str, Any]:
+    """What a signer said, without what is another for each."""
+    statement = select(Signature).order_by(col(Signature.id).desc()).limit(1)
+    with lobby.database.read() as session:
+        row = session.exec(statement).one()
+        answers = select(Consent.granted).where(Consent.signature_id == row.id)
+        return row.model_dump(exclude={"id", "supporter_id"}) | {
+            "said": session.exec(answers).all()
+        }
+
+
+def test_a_key_is_told_the_id_as_ever(pair: Pair, lobby: Lobby) -> None:
+    key = key_for(lobby, KeyScope.SIGNATURES_READ)
+    hot, plain, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **key))
+    assert hot == plain
+    assert hot.json()["id"]
+    assert not is_its_own
+
+
+# ---- with an Idempotency-Key
+
+
+KEYS = [
+    "k",
+    "x" * 255,
+    "~!#$%&()*+,-./:;<=>?@[]^_`{|} x",
+    "8e03978e-40d5-43dd-bc93-6894a57f9324",
+]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("key", KEYS)
+def test_a_key_gets_the_first_answer_whichever_way_it_comes(pair: Pair, key: str) -> None:
+    plain_answer = pair.ask("POST", SIGN, **sent({**ANNA, "email": "b@example.org"}))[0]
+    first, second, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
+    assert is_its_own
+    assert first == plain_answer, "the first answer does not show that there is a key"
+    assert second.headers.pop("idempotency-replayed") == "true"
+    assert second == first
+    hot, plain, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
+    assert is_its_own
+    assert hot == plain
+    assert hot.headers["idempotency-replayed"] == "true"
+    assert hot.content == first.content
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_of_two_keys_the_first_counts(pair: Pair) -> None:
+    content = json.dumps(ANNA).encode()
+    both = [*JSON.items(), (KEY, "a"), (KEY, "b")]
+    first, second, is_its_own = pair.ask("POST", SIGN, headers=both, content=content)
+    assert is_its_own
+    assert (first.status, second.status) == (201, 201)
+    for key, is_replayed in (("a", True), ("b", False)):
+        answer = _told(pair.plain, "POST", SIGN, JSON | {KEY: key}, [content])
+        assert ("idempotency-replayed" in answer.headers) is is_replayed
+
+
+def test_the_second_way_keeps_for_the_first(pair: Pair) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    first = _told(pair.plain, "POST", SIGN, parts["headers"], [parts["content"]])
+    again, _, is_its_own = pair.ask("POST", SIGN, **parts)
+    assert is_its_own
+    assert (again.status, again.content) == (first.status, first.content)
+    assert again.headers.pop("idempotency-replayed") == "true"
+    assert again.headers == first.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "code"),
+    [
+        (SIGN, {**ANNA, "name": "Somebody Else"}, 422, "idempotency_key_reused"),
+        (SIGN, {**ANNA, "postcode": SIGNED}, 422, "idempotency_key_reused"),
+        ("/v1/petitions/no-such/signatures", ANNA, 404, "petition_unknown"),
+    ],
+)
+def test_a_key_of_another_request_is_refused_the_same_way(
+    pair: Pair, path: str, body: Any, status: int, code: str
+) -> None:
+    pair.ask("POST", SIGN, **sent(ANNA, **{KEY: "k"}))
+    hot, plain, is_its_own = pair.ask("POST", path, **sent(body, **{KEY: "k"}))
+    assert is_its_own
+    assert hot == plain
+    assert (hot.status, hot.json()["code"]) == (status, code)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    scope = {"app": pair.hot, "method": "POST", "path": SIGN}
+    attempt = idempotency.attempt_of(scope, "k", parts["content"])
+    with pair.hot.state.in_flight.holding(attempt), pair.plain.state.in_flight.holding(attempt):
+        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
+        other, other_plain, _ = pair.ask("POST", SIGN, **sent({**ANNA, "name": "B"}, **{KEY: "k"}))
+    assert is_its_own
+    assert hot == plain
+    assert (hot.status, hot.json()["code"]) == (409, "idempotency_key_in_use")
+    assert int(hot.headers["retry-after"]) > 0
+    assert other == other_plain
+    assert (other.status, other.json()["code"]) == (422, "idempotency_key_reused")
+    assert pair.ask("POST", SIGN, **parts)[0].status == 201
+
+
+@pytest.mark.parametrize("state", ["closed", "draft"])
+def test_a_petition_that_takes_no_names_keeps_no_answer(
+    pair: Pair, lobby: Lobby, state: str
+) -> None:
+    parts = sent(ANNA, **{KEY: "k"})
+    with lobby.database.read() as session:
+        owner = petitions.public(session, PETITION).organisation_id
+    for now, status in ((state, {404, 409}), ("open", {201})):
+        with lobby.database.write() as session:
+            petition = petitions.own(session, PETITION, organisation_id=owner)
+            petitions.update(session, petition, values={"state": now}, now=lobby.clock())
+        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
+        assert is_its_own
+        assert hot.status in status
+        assert hot.content == plain.content
+
+
+@pytest.mark.parametrize("state", ["closed", "draft"])
+def test_a_petition_that_takes_no_names_says_so_the_same_way(
+    pair: Pair, lobby: Lobby, state: str
+) -> None:
+    with lobby.database.write() as session:
+        petition = petitions.public(session, PETITION)
+        petitions.update(session, petition, values={"state": state}, now=lobby.clock())
+    hot, plain, _ = pair.ask("POST", SIGN, **sent(ANNA))
+    assert hot == plain
+    assert hot.status in (404, 409)
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (OperationalError("INSERT", {}, Exception("away")), "database_unavailable"),
+        (PoolTimeout(), "database_unavailable"),
+        (Unavailable("busy", "Very many.", retry_after=2), "busy"),
+    ],
+    ids=["away", "no connection", "crowded"],
+)
+def test_a_database_in_trouble_is_told_the_same_way(
+    lobby: Lobby, error: Exception, code: str
+) -> None:
+    def record(_requests: Sequence[SignatureRequest]) -> list[Outcome]:
+        raise error
+
+    answers = []
+    for parts in ([Middleware(HotRoute)], []):
+        app = _app(lobby, *parts)
+        app.state.intake = GroupCommit(record)
+        with TestClient(app):
+            content, headers = sent(ANNA).values()
+            answers.append(_told(app, "POST", SIGN, headers, [content]))
+    hot, plain = answers
+    assert hot == plain
+    assert hot.status == 503
+    assert hot.json()["code"] == code
+    assert int(hot.headers["retry-after"]) > 0
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_metrics_name_the_same_route(pair: Pair) -> None:
+    for path in (*READS, f"/v1/postcodes/{CAN_SIGN}"):
+        pair.ask("GET", path)
+    pair.ask("POST", SIGN, **sent(ANNA))
+    told = _told(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
+    for template in (hot_route.SIGN, hot_route.POSTCODE, *hot_route.READS):
+        methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', told))
+        assert methods >= {"POST" if template == hot_route.SIGN else "GET"}
+    assert PETITION not in told

@@ -1,0 +1,719 @@
+"""A request that comes again with its key: the first good answer again, and nothing done twice.
+
+Batches of signatures with keys are in tests/services/signatures/test_batches.py, both ways of
+signing in tests/api/test_hot_route.py, and a running server in
+tests/drills/test_idempotency_drill.py.
+"""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from sqlmodel import SQLModel, func, select
+
+from lobby import worker
+from lobby.api.http.idempotency import attempt_of
+from lobby.models import (
+    Campaign,
+    IdempotencyKey,
+    Keyring,
+    Letter,
+    LetterSketch,
+    LetterState,
+    LetterTally,
+    MemberOverride,
+    MemberReply,
+    OutboxMessage,
+    Petition,
+    Scope,
+    Signature,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.database.engine import Database
+from lobby.services.errors import Invalid, KeyInUse
+from lobby.services.keys import api_keys
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt, InFlight
+from lobby.worker.idempotency import AT_ONCE
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
+from tests.support.keys import key_for
+from tests.support.letters import take_back
+
+HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
+ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+BEN = {**ANNA, "name": "Ben Example", "email": "ben@example.org"}
+SIGN = f"/v1/petitions/{PETITION}/signatures"
+LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
+LETTER = {
+    "name": "Anna Example",
+    "email": "anna@example.org",
+    "address": {"line1": "1 Example Street", "town": "Edinburgh", "postcode": CAN_SIGN},
+    "subject": "A subject",
+    "body": "Dear MP,\n\nPlease sign the motion. My ward depends on these nurses every night.\n",
+}
+CAMPAIGN_BODY = {"slug": "new", "title": "New", "summary": "A new one."}
+PETITION_BODY = {"slug": "new-one", "action": "Do it", "addressed_to": "the House"}
+REPLY = {"member_id": 900001, "kind": "will_sign", "text": "I will.", "said_on": "2026-06-29"}
+OVERRIDE = {"kind": "refuses", "reason": "She signs none.", "link": "https://example.org/7"}
+Deliver = Callable[[], list[EmailMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that creates something, another body for it, and the tables that it adds to."""
+
+    path: str
+    body: Any
+    other: Any
+    tables: tuple[type[SQLModel], ...]
+    scope: Scope | None = None
+    status: int = 201
+
+    def send(self, client: TestClient, key: str | None, body: Any = None, **headers: str) -> Any:
+        given = headers | ({HEADER: key} if key is not None else {})
+        return client.post(self.path, json=self.body if body is None else body, headers=given)
+
+
+CALLS = {
+    "campaign": Call(
+        "/v1/campaigns",
+        CAMPAIGN_BODY,
+        {**CAMPAIGN_BODY, "slug": "newer"},
+        (Campaign,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "petition": Call(
+        f"/v1/campaigns/{CAMPAIGN}/petitions",
+        PETITION_BODY,
+        {**PETITION_BODY, "slug": "newer"},
+        (Petition,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "reply": Call(
+        f"/v1/campaigns/{CAMPAIGN}/replies",
+        REPLY,
+        {**REPLY, "text": "I will not."},
+        (MemberReply,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "override": Call(
+        "/v1/members/900001/overrides",
+        OVERRIDE,
+        {**OVERRIDE, "reason": "Another."},
+        (MemberOverride,),
+        Scope.CAMPAIGNS_WRITE,
+    ),
+    "bulk": Call(
+        f"{SIGN}/bulk",
+        [ANNA, BEN],
+        [ANNA],
+        (Signature, Signature, OutboxMessage, OutboxMessage),
+        Scope.SIGNATURES_WRITE,
+        status=200,
+    ),
+    "signature": Call(SIGN, ANNA, BEN, (Signature, OutboxMessage)),
+    "signature with a key": Call(
+        SIGN, ANNA, BEN, (Signature, OutboxMessage), Scope.SIGNATURES_READ
+    ),
+    "letter": Call(LETTERS, LETTER, {**LETTER, "subject": "Another"}, (Letter, OutboxMessage)),
+}
+
+
+def rows(lobby: Lobby, *tables: type[SQLModel]) -> dict[str, int]:
+    everything: set[type[SQLModel]] = {*tables, IdempotencyKey}
+    with lobby.database.read() as session:
+        return {
+            table.__name__: session.exec(select(func.count()).select_from(table)).one()
+            for table in everything
+        }
+
+
+def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
+    tables = {table for call in CALLS.values() for table in call.tables}
+    now = rows(lobby, *tables)
+    return {name: now[name] - count for name, count in before.items() if now[name] != count}
+
+
+def expected(call: Call, *, keys: int = 1) -> dict[str, int]:
+    found = {table.__name__: call.tables.count(table) for table in call.tables}
+    return found | ({"IdempotencyKey": keys} if keys else {})
+
+
+def headers_for(lobby: Lobby, call: Call) -> dict[str, str]:
+    return key_for(lobby, call.scope) if call.scope else {}
+
+
+def assert_refused(response: Any, status: int, code: str) -> None:
+    assert (response.status_code, response.json()["code"]) == (status, code), response.text
+    if status == 422:
+        assert [error["field"] for error in response.json()["errors"]] == [HEADER]
+    else:
+        assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.fixture
+def app(client: TestClient) -> FastAPI:
+    assert isinstance(client.app, FastAPI)
+    return client.app
+
+
+@pytest.fixture
+def beside(lobby: Lobby) -> Iterator[Database]:
+    """The same database, as another process has it."""
+    found = Database(lobby.database.url)
+    yield found
+    found.close()
+
+
+# ---- every call that creates something
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_what_creates_something_does_so_once_a_key(
+    client: TestClient, lobby: Lobby, clock: Clock, name: str
+) -> None:
+    call = CALLS[name]
+    caller, before = headers_for(lobby, call), rows(lobby, *CALLS[name].tables)
+    first = call.send(client, "k", **caller)
+    assert first.status_code == call.status, first.text
+    assert REPLAYED not in first.headers
+    clock.advance(hours=23, minutes=59)
+    again = call.send(client, "k", **caller)
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert again.headers[REPLAYED] == "true"
+    assert again.headers["content-type"] == first.headers["content-type"] == "application/json"
+    assert added(lobby, before) == expected(call)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_with_another_body_is_refused_and_creates_nothing(
+    client: TestClient, lobby: Lobby, name: str
+) -> None:
+    call = CALLS[name]
+    caller = headers_for(lobby, call)
+    first = call.send(client, "k", **caller)
+    before = rows(lobby, *call.tables)
+    refused = call.send(client, "k", call.other, **caller)
+    assert_refused(refused, 422, "idempotency_key_reused")
+    assert added(lobby, before) == {}
+    assert call.send(client, "k", **caller).content == first.content
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "key", ["", "x" * 256, "caf\xe9", "a\tb"], ids=["empty", "long", "é", "tab"]
+)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_of_another_form_is_refused(
+    client: TestClient, lobby: Lobby, name: str, key: str
+) -> None:
+    call = CALLS[name]
+    given: Any = headers_for(lobby, call) | {HEADER: key.encode("latin-1")}
+    before = rows(lobby, *call.tables)
+    refused = client.post(call.path, json=call.body, headers=given)
+    assert_refused(refused, 422, "idempotency_key_malformed")
+    assert added(lobby, before) == {}
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_that_is_worked_on_in_this_process_is_in_use(
+    client: TestClient, app: FastAPI, lobby: Lobby, name: str
+) -> None:
+    call = CALLS[name]
+    caller = headers_for(lobby, call)
+    before = rows(lobby, *call.tables)
+    with app.state.in_flight.holding(the_attempt(app, lobby, call, caller)):
+        assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
+    assert added(lobby, before) == {}
+    assert call.send(client, "k", **caller).status_code == call.status
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_a_key_that_is_worked_on_in_another_process_is_in_use(
+    client: TestClient, app: FastAPI, lobby: Lobby, beside: Database, name: str
+) -> None:
+    call = CALLS[name]
+    caller = headers_for(lobby, call)
+    attempt = the_attempt(app, lobby, call, caller)
+    before = rows(lobby, *call.tables)
+    with beside.write() as session:
+        assert idempotency.look_up(session, [attempt], now=lobby.clock()) == [None]
+        assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
+    assert added(lobby, before) == {}
+    assert call.send(client, "k", **caller).status_code == call.status
+
+
+def the_attempt(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
+    """The one that a call with the key 'k' makes."""
+    found = None
+    if caller:
+        with lobby.database.read() as session:
+            key = caller["Authorization"].split()[1]
+            found = api_keys.caller_of(session, key, now=lobby.clock())
+    content = json.dumps(call.body, separators=(",", ":"), ensure_ascii=False).encode()
+    scope = {"app": app, "method": "POST", "path": call.path}
+    return attempt_of(scope, "k", content, found)
+
+
+def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby) -> None:
+    for call in CALLS.values():
+        assert call.send(client, None, **headers_for(lobby, call)).status_code == call.status
+    assert rows(lobby)["IdempotencyKey"] == 0
+
+
+def test_an_opened_letter_counts_once_a_key(client: TestClient, lobby: Lobby) -> None:
+    body = {"postcode": CAN_SIGN, "via": "copy"}
+    answers = [
+        client.post(f"{LETTERS}/opened", json=body, headers={HEADER: key})
+        for key in ("a", "a", "b", "a")
+    ]
+    assert [answer.status_code for answer in answers] == [202] * 4
+    assert len({answer.content for answer in answers}) == 1
+    with lobby.database.read() as session:
+        assert sum(row.opened for row in session.exec(select(LetterTally))) == 2
+
+
+def test_a_letter_that_comes_again_is_one_letter_and_one_mail(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    call = CALLS["letter"]
+    ids = {call.send(client, "k").json()["id"] for _ in range(3)}
+    assert len(ids) == 1
+    assert len(deliver()) == 1
+
+
+def test_a_refused_letter_that_is_retried_goes_again_once(client: TestClient, lobby: Lobby) -> None:
+    letter = refused_letter(lobby)
+    caller = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    path = f"/v1/letters/{letter.id}/retry"
+    first = client.post(path, headers=caller | {HEADER: "k"})
+    assert first.status_code == 200, first.text
+    refused_letter(lobby)
+    again = client.post(path, headers=caller | {HEADER: "k"})
+    assert (again.status_code, again.content) == (200, first.content)
+    with lobby.database.read() as session:
+        assert session.get_one(Letter, letter.id).state is LetterState.REJECTED
+
+
+def refused_letter(lobby: Lobby) -> Letter:
+    """The first one, which leaves nothing for later ones to be compared with."""
+    letter, _ = take_back(lobby, 0, LetterState.REJECTED)
+    with lobby.database.write() as session:
+        if sketch := session.get(LetterSketch, letter.id):
+            session.delete(sketch)
+    return letter
+
+
+def test_an_uncertain_letter_is_settled_once(client: TestClient, lobby: Lobby) -> None:
+    letter, _ = take_back(lobby, 0, LetterState.UNCERTAIN)
+    caller = key_for(lobby, Scope.CAMPAIGNS_WRITE) | {HEADER: "k"}
+    path, body = f"/v1/letters/{letter.id}/settle", {"outcome": "sent"}
+    first = client.post(path, json=body, headers=caller)
+    again = client.post(path, json=body, headers=caller)
+    assert (first.status_code, again.status_code) == (200, 200), again.text
+    assert first.content == again.content
+    assert client.post(path, json=body, headers=caller | {HEADER: "l"}).status_code == 409
+
+
+def test_calls_that_do_nothing_twice_anyway_take_any_key_and_ignore_it(
+    client: TestClient, lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    client.post(SIGN, json=ANNA)
+    (mail,) = deliver()
+    draft = {"postcode": CAN_SIGN}
+    check = {"postcode": CAN_SIGN, "subject": LETTER["subject"], "body": LETTER["body"]}
+    for path, body in (
+        (f"{LETTERS}/draft", draft),
+        (f"{LETTERS}/check", check),
+        ("/v1/signatures/confirm", {"token": token_in(mail, "confirm")}),
+        ("/v1/signatures/withdraw", {"token": token_in(mail, "withdraw")}),
+        ("/v1/signatures/disown", {"token": token_in(mail, "disown")}),
+    ):
+        for key in ("k", "", "x" * 300):
+            answer = client.post(path, json=body, headers={HEADER: key})
+            assert answer.status_code == 200, answer.text
+            assert REPLAYED not in answer.headers
+    assert rows(lobby)["IdempotencyKey"] == 0
+
+
+# ---- what is kept, for whom and how long
+
+
+def test_only_good_answers_are_kept(client: TestClient, lobby: Lobby) -> None:
+    caller = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    call = CALLS["campaign"]
+    call.send(client, "first", **caller)
+    for _ in range(2):
+        taken = call.send(client, "k", **caller)
+        assert (taken.status_code, taken.json()["code"]) == (409, "exists_already")
+    wrong = call.send(client, "k", {**CAMPAIGN_BODY, "title": ""}, **caller)
+    assert wrong.status_code == 422
+    assert call.send(client, "k", call.other, **caller).status_code == 201
+    assert rows(lobby)["IdempotencyKey"] == 2
+
+
+def test_a_bulk_post_with_bad_rows_is_answered_well_and_kept(
+    client: TestClient, lobby: Lobby
+) -> None:
+    caller = key_for(lobby, Scope.SIGNATURES_WRITE) | {HEADER: "k"}
+    answers = [client.post(f"{SIGN}/bulk", json=[ANNA, 7], headers=caller) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    assert answers[1].json()["rejected"] == 1
+    assert answers[1].headers[REPLAYED] == "true"
+
+
+def test_keys_of_two_callers_are_two_keys(client: TestClient, lobby: Lobby) -> None:
+    call = CALLS["reply"]
+    for _ in range(2):
+        assert REPLAYED not in call.send(client, "k", **headers_for(lobby, call)).headers
+    assert rows(lobby)["IdempotencyKey"] == 2
+    assert CALLS["signature"].send(client, "k").status_code == 201, "the public is another"
+
+
+def test_a_callers_key_is_one_across_all_paths(client: TestClient, lobby: Lobby) -> None:
+    caller = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    assert CALLS["campaign"].send(client, "k", **caller).status_code == 201
+    refused = CALLS["petition"].send(client, "k", **caller)
+    assert_refused(refused, 422, "idempotency_key_reused")
+    assert CALLS["signature"].send(client, "k", **caller).status_code == 422
+
+
+def test_the_publics_key_is_one_a_path(client: TestClient, lobby: Lobby) -> None:
+    assert CALLS["signature"].send(client, "k").status_code == 201
+    assert CALLS["letter"].send(client, "k").status_code == 201
+    assert rows(lobby)["IdempotencyKey"] == 2
+
+
+def test_a_caller_who_may_read_signatures_is_told_the_same_id_again(
+    client: TestClient, lobby: Lobby
+) -> None:
+    call = CALLS["signature with a key"]
+    caller = headers_for(lobby, call)
+    first, again = call.send(client, "k", **caller), call.send(client, "k", **caller)
+    assert first.json()["id"] == again.json()["id"]
+    assert UUID(first.json()["id"])
+
+
+def test_a_key_means_nothing_any_more_after_a_day(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    call = CALLS["reply"]
+    caller, before = headers_for(lobby, call), rows(lobby, MemberReply)
+    first = call.send(client, "k", **caller)
+    clock.advance(hours=24)
+    later = call.send(client, "k", **caller)
+    assert later.status_code == 201
+    assert REPLAYED not in later.headers
+    assert later.json()["id"] != first.json()["id"]
+    assert added(lobby, before) == {"MemberReply": 2, "IdempotencyKey": 1}
+    assert call.send(client, "k", **caller).content == later.content
+    clock.advance(hours=24)
+    assert call.send(client, "k", call.other, **caller).status_code == 201
+
+
+def test_a_petition_that_closed_meanwhile_is_no_reason_to_answer_otherwise(
+    client: TestClient, lobby: Lobby
+) -> None:
+    first = CALLS["signature"].send(client, "k")
+    caller = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    closed = client.patch(f"/v1/petitions/{PETITION}", json={"state": "closed"}, headers=caller)
+    assert closed.status_code == 200
+    assert CALLS["signature"].send(client, "l").status_code == 409
+    assert CALLS["signature"].send(client, "k").content == first.content
+
+
+# ---- what others can learn
+
+
+def test_the_table_tells_neither_keys_nor_requests_nor_answers(
+    client: TestClient, lobby: Lobby
+) -> None:
+    CALLS["signature"].send(client, "the-key-of-anna")
+    with lobby.database.read() as session:
+        (row,) = session.connection().exec_driver_sql("SELECT * FROM idempotency_key")
+    held = b"|".join(
+        bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row
+    )
+    for told in (
+        b"the-key-of-anna",
+        b"anna@",
+        b"Anna",
+        b"EH1",
+        b"Edinburgh",
+        b"S14000078",
+        b"Morag",
+    ):
+        assert told not in held
+    assert len(row) == 5
+
+
+def test_equal_requests_with_two_keys_have_nothing_in_common_in_the_table(
+    client: TestClient, lobby: Lobby
+) -> None:
+    for key in ("a", "b"):
+        CALLS["signature"].send(client, key)
+    with lobby.database.read() as session:
+        one, two = session.exec(select(IdempotencyKey)).all()
+    assert one.key_index != two.key_index
+    assert one.fingerprint != two.fingerprint
+
+
+def test_a_stranger_who_guesses_a_key_learns_nothing_of_the_signature(
+    client: TestClient, lobby: Lobby
+) -> None:
+    told = CALLS["signature"].send(client, "k").json()
+    refused = CALLS["signature"].send(client, "k", {**ANNA, "name": "A Stranger"})
+    assert_refused(refused, 422, "idempotency_key_reused")
+    for part in (told["member"]["name"], told["constituency"]["name"], "example.org"):
+        assert part not in refused.text
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"key": "other"},
+        {"key_id": UUID(int=1)},
+        {"method": "PUT"},
+        {"path": "/v1/other"},
+        {"content": b"{} "},
+        {"path": "/v1/", "content": b"one{}"},
+    ],
+    ids=["key", "caller", "method", "path", "content", "where the path ends"],
+)
+def test_every_part_of_a_request_makes_another_fingerprint(change: dict[str, Any]) -> None:
+    ring = Keyring(["a secret that is long enough for a test"])
+    given: dict[str, Any] = {
+        "key": "k",
+        "key_id": None,
+        "method": "POST",
+        "path": "/v1/one",
+        "content": b"{}",
+    }
+    first = idempotency.attempt(ring, **given)
+    assert idempotency.attempt(ring, **given) == first
+    assert idempotency.attempt(ring, **{**given, **change}).fingerprint != first.fingerprint
+
+
+def test_keys_outlive_a_new_secret_and_mean_nothing_under_another() -> None:
+    old, new = "the old secret, which is long enough", "a new secret, which is as long as that"
+
+    def attempt(*secrets: str) -> Attempt:
+        ring = Keyring(secrets)
+        return idempotency.attempt(ring, "k", key_id=None, method="POST", path="/", content=b"")
+
+    assert attempt(old) == attempt(new, old)
+    assert attempt(old).index != attempt(new).index
+
+
+# ---- together or not at all
+
+
+class Crash(Exception):
+    """The process ends here."""
+
+
+def an_attempt(lobby: Lobby, key: str = "k", content: bytes = b"{}") -> Attempt:
+    return idempotency.attempt(
+        lobby.keyring, key, key_id=None, method="POST", path="/", content=content
+    )
+
+
+@dataclass
+class Work:
+    """Adds a campaign, and counts how often it was asked to."""
+
+    lobby: Lobby
+    times: int = 0
+    crashes: bool = False
+    slugs: list[str] = field(default_factory=list)
+
+    def once(self, attempt: Attempt, *, crashes_at_the_end: bool = False) -> Answer:
+        from lobby.services.campaigns import campaigns
+
+        now = self.lobby.clock()
+        with self.lobby.database.write() as session:
+
+            def work() -> Answer:
+                self.times += 1
+                owner = campaigns.public(session, CAMPAIGN).organisation_id
+                values = {"slug": f"made-{self.times}", "title": "Made", "summary": ""}
+                campaigns.create(session, organisation_id=owner, values=values, now=now)
+                if self.crashes:
+                    raise Crash
+                return Answer(201, b"made")
+
+            answer = idempotency.once(session, attempt, work, now=now)
+            if crashes_at_the_end:
+                raise Crash
+            return answer
+
+
+@pytest.mark.parametrize("at_the_end", [False, True], ids=["in the work", "before the commit"])
+def test_a_crash_leaves_neither_the_key_nor_what_was_created(
+    lobby: Lobby, at_the_end: bool
+) -> None:
+    before = rows(lobby, Campaign)
+    work, attempt = Work(lobby, crashes=not at_the_end), an_attempt(lobby)
+    with pytest.raises(Crash):
+        work.once(attempt, crashes_at_the_end=at_the_end)
+    assert added(lobby, before) == {}
+    work.crashes = False
+    assert work.once(attempt) == Answer(201, b"made")
+    assert work.once(attempt) == Answer(201, b"made", is_replayed=True)
+    assert work.times == 2
+    assert added(lobby, before) == {"Campaign": 1, "IdempotencyKey": 1}
+
+
+def test_many_at_once_with_one_key_create_one_thing(client: TestClient, lobby: Lobby) -> None:
+    call = CALLS["reply"]
+    caller, before = headers_for(lobby, call), rows(lobby, MemberReply)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: call.send(client, "k", **caller), range(40)))
+    good = {answer.content for answer in answers if answer.status_code == 201}
+    assert len(good) == 1
+    for answer in answers:
+        if answer.status_code != 201:
+            assert_refused(answer, 409, "idempotency_key_in_use")
+    assert added(lobby, before) == expected(call)
+
+
+def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
+    in_flight, attempt = InFlight(), Attempt(b"index", b"fingerprint")
+    for error in (Crash, Invalid):
+        with pytest.raises(error), in_flight.holding(attempt):
+            raise error("code", "message")
+    with in_flight.holding(attempt):
+        with pytest.raises(KeyInUse), in_flight.holding(attempt):
+            pass
+        with pytest.raises(Invalid), in_flight.holding(Attempt(b"index", b"another")):
+            pass
+        with in_flight.holding(Attempt(b"another", b"fingerprint")):
+            pass
+        with pytest.raises(KeyInUse), in_flight.holding(attempt):
+            pass
+    with in_flight.holding(attempt):
+        pass
+
+
+# ---- forgetting
+
+
+def fill(lobby: Lobby, count: int, start: int = 0) -> None:
+    kept = [
+        (an_attempt(lobby, f"k{number}"), Answer(201, b"{}"))
+        for number in range(start, start + count)
+    ]
+    with lobby.database.write() as session:
+        idempotency.keep(session, kept, now=lobby.clock())
+
+
+def forget(lobby: Lobby) -> int:
+    return worker.forget_old_keys(lobby, threading.Event())
+
+
+def test_the_worker_forgets_keys_after_a_day(lobby: Lobby, clock: Clock) -> None:
+    fill(lobby, 3)
+    clock.advance(hours=1)
+    fill(lobby, 2, start=3)
+    clock.advance(hours=22, minutes=59)
+    assert forget(lobby) == 0
+    clock.advance(minutes=1)
+    assert forget(lobby) == 3
+    assert forget(lobby) == 0
+    assert rows(lobby)["IdempotencyKey"] == 2
+
+
+def test_many_keys_are_forgotten_in_small_batches(lobby: Lobby, clock: Clock) -> None:
+    fill(lobby, 2 * AT_ONCE + 1)
+    clock.advance(days=1)
+    with lobby.database.write() as session:
+        assert idempotency.forget_old(session, now=clock.now, limit=AT_ONCE) == AT_ONCE
+    assert forget(lobby) == AT_ONCE + 1
+    assert rows(lobby)["IdempotencyKey"] == 0
+
+
+def test_a_worker_that_is_told_to_stop_forgets_one_batch_at_most(
+    lobby: Lobby, clock: Clock
+) -> None:
+    fill(lobby, AT_ONCE + 1)
+    clock.advance(days=1)
+    stop = threading.Event()
+    stop.set()
+    assert worker.forget_old_keys(lobby, stop) == AT_ONCE
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_two_workers_do_not_wait_for_each_other(
+    lobby: Lobby, clock: Clock, beside: Database
+) -> None:
+    fill(lobby, 5)
+    clock.advance(days=1)
+    with beside.write() as session:
+        assert idempotency.forget_old(session, now=clock.now, limit=3) == 3
+        assert forget(lobby) == 2
+
+
+# ---- the document
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
+    paths = app.openapi()["paths"]
+    told = {
+        path
+        for path, methods in paths.items()
+        for method, call in methods.items()
+        if method == "post" and HEADER in {each["name"] for each in call.get("parameters", ())}
+    }
+    slug = "/v1/campaigns/{slug}"
+    assert told == {
+        "/v1/campaigns",
+        f"{slug}/petitions",
+        f"{slug}/replies",
+        f"{slug}/letters",
+        f"{slug}/letters/opened",
+        "/v1/letters/{letter_id}/retry",
+        "/v1/letters/{letter_id}/settle",
+        "/v1/members/{member_id}/overrides",
+        "/v1/petitions/{slug}/signatures",
+        "/v1/petitions/{slug}/signatures/bulk",
+        "/v1/hooks",
+        "/v1/partners",
+        "/v1/webhooks",
+        "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
+        "/v1/webhooks/{webhook_id}/secret",
+        "/v1/webhooks/{webhook_id}/test",
+    }
+    created = {
+        path
+        for path, methods in paths.items()
+        if "post" in methods and "201" in methods["post"]["responses"]
+    }
+    assert created < told
+    for path in told:
+        call = paths[path]["post"]
+        (parameter,) = [each for each in call["parameters"] if each["name"] == HEADER]
+        assert (parameter["in"], parameter["required"]) == ("header", False)
+        schema = json.dumps(parameter)
+        assert '"minLength": 1' in schema
+        assert '"maxLength": 255' in schema
+        responses = call["responses"]
+        for status in ("409", "422"):
+            assert HEADER in responses[status]["description"]
+            assert "application/problem+json" in responses[status]["content"]
+        good = [response for status, response in responses.items() if status.startswith("2")]
+        assert [REPLAYED in response["headers"] for response in good] == [True]
+        assert all("$ref" in json.dumps(response["content"]) for response in good)

@@ -1,0 +1,94 @@
+"""What each module may do and know."""
+
+import ast
+
+from tests.support import our_files
+
+LONGEST_MODULE = 450
+
+
+# What each part may import of ours: core <- models <- services <- api <- web <- main, and the
+# worker and the command on top of the services.
+BELOW = {
+    "core": {"core"},
+    "models": {"core", "models"},
+    "services": {"core", "models", "services"},
+    "api": {"core", "models", "services", "api"},
+    "web": {"core", "models", "services", "api", "web"},
+    "worker": {"core", "models", "services", "worker"},
+    "main": {"core", "models", "services", "api", "web", "worker"},
+    "cli": {"core", "models", "services", "worker", "cli"},
+}
+HTTP = {"fastapi", "starlette", "uvicorn"}
+SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
+# A session is handed on, and a database that is busy is answered for: neither is SQL.
+NO_SQL = {"sqlmodel.Session", "sqlalchemy.exc"}
+
+
+def test_layers_import_one_way() -> None:
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in our_files.modules()
+        if our_files.part_of(file) != "__init__"
+        for name in our_files.imports_of(file)
+        if name.startswith("lobby.") and name.split(".")[1] not in BELOW[our_files.part_of(file)]
+    ]
+    assert wrong == []
+
+
+def test_models_and_services_know_no_http() -> None:
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in our_files.modules("core", "models", "services")
+        for name in our_files.imports_of(file)
+        if name.split(".")[0] in HTTP
+    ]
+    assert wrong == []
+
+
+def test_sql_is_in_services_only() -> None:
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in our_files.modules("api", "web", "main", "worker", "cli", "core")
+        for name in our_files.imports_of(file)
+        if name.split(".")[0] in SQL
+        and not any(f"{name}.".startswith(f"{allowed}.") for allowed in NO_SQL)
+    ]
+    assert wrong == []
+
+
+def test_services_never_commit() -> None:
+    wrong = [
+        f"{our_files.name_of(file)}:{line} calls {name}"
+        for file in our_files.modules("models", "services")
+        for name, line in our_files.calls_in(file)
+        if name.rpartition(".")[2] in ("commit", "rollback")
+    ]
+    assert wrong == []
+
+
+def test_there_is_one_way_to_get_the_time() -> None:
+    clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
+    found = {
+        our_files.name_of(file)
+        for file in our_files.modules()
+        for name, _ in our_files.calls_in(file)
+        if name in clocks
+    }
+    assert found == {"lobby/services/assembly.py"}
+
+
+def test_no_module_is_long() -> None:
+    lengths = {
+        our_files.name_of(file): len(file.read_bytes().splitlines()) for file in our_files.modules()
+    }
+    assert {name: length for name, length in lengths.items() if length >= LONGEST_MODULE} == {}
+
+
+def test_every_module_says_what_it_is_for() -> None:
+    silent = [
+        our_files.name_of(file)
+        for file in our_files.modules()
+        if not ast.get_docstring(our_files.tree_of(file))
+    ]
+    assert silent == []

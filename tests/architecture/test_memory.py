@@ -1,0 +1,25 @@
+"""An application that has ended leaves nothing."""
+
+import gc
+import weakref
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from lobby.main import create_app
+from lobby.services.assembly import Lobby
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
+    def lived() -> "weakref.ref[FastAPI]":
+        app = create_app(lobby.settings, lobby=lobby)
+        with TestClient(app) as client:
+            assert client.get("/livez").status_code == 200
+        return weakref.ref(app)
+
+    lived()  # the first of a process is held for good: see `lobby.core.garbage`
+    gone = lived()
+    gc.collect()
+    assert gone() is None

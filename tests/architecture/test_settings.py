@@ -1,0 +1,32 @@
+"""Each setting is documented, and nothing else is."""
+
+import re
+
+from lobby.core.settings import ROOT, Settings
+
+
+def documented() -> dict[str, str]:
+    """Variables of the table in docs/settings.md, with what it says of their defaults."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
+
+
+def test_every_setting_is_documented_and_nothing_else() -> None:
+    fields = {f"LOBBY_{name.upper()}" for name in Settings.model_fields}
+    assert documented().keys() == fields
+    everywhere = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"LOBBY_[A-Z_]+", everywhere)) <= fields
+
+
+def test_the_documented_defaults_are_the_real_ones() -> None:
+    told = documented()
+    for name, field in Settings.model_fields.items():
+        if field.default:
+            assert told[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
+
+
+def test_no_other_document_names_a_setting_that_does_not_exist() -> None:
+    fields = {f"LOBBY_{name.upper()}" for name in Settings.model_fields}
+    for file in [ROOT / "README.md", ROOT / "Makefile", *(ROOT / "docs").rglob("*.md")]:
+        named = set(re.findall(r"\bLOBBY_[A-Z_]+[A-Z]\b", file.read_text(encoding="utf-8")))
+        assert named <= fields, file

@@ -1,0 +1,163 @@
+"""The `lobby` command as a whole, from its help to PostgreSQL."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from sqlmodel import select
+from typer.testing import CliRunner
+
+from lobby.cli import app
+from lobby.models import Member
+from lobby.services.demonstration import invented_campaign
+from lobby.services.mail import dead_addresses
+from tests.support.cli import KEY, OF_IT, Cli, free_port, until
+from tests.support.common import SECRET
+
+
+def commands() -> Iterator[list[str]]:
+    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
+        yield path
+        for name, part in getattr(command, "commands", {}).items():
+            yield from walk(part, [*path, name])
+
+    return walk(typer.main.get_command(app), [])
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_explains_itself(path: list[str]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"])
+    assert result.exit_code == 0
+    assert "Usage: " in result.stdout
+
+
+def test_help_needs_no_settings_and_makes_no_files(cli: Cli) -> None:
+    done = cli("key", "create", "--help", LOBBY_BASE_URL="nonsense")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "campaigns:write" in done.stdout
+    assert not cli.data.exists()
+
+
+def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
+    before, secret = demo.counts(), (demo.data / "secret_key").read_text()
+    done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
+    assert (done.returncode, done.stderr) == (0, "")
+    for told in (
+        "127.0.0.1:8123/campaigns/",
+        invented_campaign.ORGANISER,
+        invented_campaign.PASSWORD,
+    ):
+        assert told in done.stdout
+    assert demo.counts() == before
+    assert (demo.data / "secret_key").read_text() == secret
+    assert before["signature"] == invented_campaign.SIGNATURES
+
+
+def test_the_check_finds_no_trouble_in_the_demonstration(demo: Cli) -> None:
+    done = demo("check")
+    assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
+    assert "Tallies were not recounted: --recount" in done.stderr
+
+
+def test_a_recount_finds_no_trouble_in_the_demonstration_and_says_what_it_counts(demo: Cli) -> None:
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
+    assert "Counting the signatures" in done.stderr
+    assert "Counting the letters" in done.stderr
+    assert "not recounted" not in done.stderr
+
+
+def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
+    demo.sql(
+        "UPDATE petition_tally SET confirmed = confirmed + 1 WHERE constituency_code = 'S14000078'"
+    )
+    done = demo("check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "its seats sum up to" in done.stderr
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "S14000078: the tally says" in done.stderr
+
+
+def test_a_recount_finds_what_the_check_says_that_it_does_not_look_at(demo: Cli) -> None:
+    demo.sql("UPDATE signature SET state = 'withdrawn' WHERE constituency_code = 'S14000078'")
+    done = demo("check")
+    assert done.returncode == 0
+    assert "Tallies were not recounted: --recount" in done.stderr
+    done = demo("check", "--recount")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "the signatures 0" in done.stderr
+
+
+def test_the_check_misses_the_postcodes(cli: Cli) -> None:
+    done = cli("check")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "There is no postcode directory" in done.stderr
+    assert "Run `lobby import postcodes`." in done.stderr
+
+
+def test_the_schema_goes_down_to_nothing_and_up_again(demo: Cli) -> None:
+    assert demo("migrate", "base").returncode == 0
+    assert demo.counts() == {"alembic_version": 0}
+    assert demo("migrate").returncode == 0
+    assert set(demo.counts().values()) == {0, 1}, "a version, and nothing else"
+
+
+def test_a_version_that_does_not_exist_is_refused(demo: Cli) -> None:
+    before = demo.counts()
+    assert "9999" in demo.refused("migrate", "9999")
+    assert demo.counts() == before
+
+
+def test_a_database_of_another_version_is_not_worked_on(demo: Cli) -> None:
+    demo.sql("UPDATE alembic_version SET version_num = '0000'")
+    sentence = demo.refused("check")
+    assert "run `lobby migrate`" in sentence
+
+
+def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
+    mails = demo.data / "mail"
+    with demo.running("worker") as worker:
+        until(lambda: any(mails.glob("*.eml")), worker)
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=20) == 0
+        assert worker.stderr is not None
+        assert "Traceback" not in worker.stderr.read()
+
+
+def test_dead_addresses_are_listed_without_supporters_and_lifted(demo: Cli) -> None:
+    morag = "morag.ferncastle@example.org"
+    with demo.lobby() as lobby, lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.email == morag)).one()
+        for email, member_id in ((morag, member.id), ("anna@example.org", None)):
+            index, now = dead_addresses.index_of(email, lobby.keyring), lobby.clock()
+            dead_addresses.note(session, index, member_id=member_id, detail="550 5.1.1", now=now)
+    done = demo("mail", "dead")
+    assert done.stdout.split("\t")[1::2] == ["Morag Ferncastle", "550 5.1.1\n"]
+    assert done.stderr.strip() == "Members: 1. Supporters: 1."
+    assert "anna" not in done.stdout + done.stderr
+    for email in ("ANNA@example.org", "nobody@example.org"):
+        assert demo.refused("mail", "revive", email) == "Mail to this address is not left out."
+    for email in ("anna@EXAMPLE.org", morag):
+        assert demo("mail", "revive", email).returncode == 0
+    done = demo("mail", "dead")
+    assert (done.stdout, done.stderr.strip()) == ("", "Members: 0. Supporters: 0.")
+
+
+def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:
+    done = on_postgres("demo")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert on_postgres("check").stdout == "No trouble found.\n"
+    assert KEY.fullmatch(on_postgres("key", "create", *OF_IT, "--scope", "tallies:read").stdout)
+    assert "pg_dump" in on_postgres.refused("backup", tmp_path / "copy.db")
+    assert not (on_postgres.data / "secret_key").exists()
+    assert not (on_postgres.data / "lobby.db").exists()
+
+
+def test_a_postgresql_that_does_not_answer_is_told(cli: Cli) -> None:
+    url = f"postgresql://127.0.0.1:{free_port()}/lobby"
+    told = cli.refused("check", LOBBY_DATABASE_URL=url, LOBBY_SECRET_KEY=SECRET)
+    assert told.startswith("The database refused: ")

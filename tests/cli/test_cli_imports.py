@@ -1,0 +1,134 @@
+"""Imports by command."""
+
+import re
+import signal
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from lobby.services.demonstration import invented_campaign
+from tests.support.cli import Cli, until
+from tests.support.common import PETITION
+
+PAPER = ("--petition", PETITION, "--provenance", "paper, Leeds stall, 3 May 2020")
+
+
+def list_of_people(file: Path, count: int) -> Path:
+    lines = [f"Anna Example,p{number}@example.org,EH1 1YZ" for number in range(count)]
+    file.write_text("\n".join(["Name,Email,Postcode", *lines, ""]))
+    return file
+
+
+def _holds_more_than(before: int, writer: sqlite3.Connection) -> bool:
+    """Whether there are more signatures; then with the lock of who writes."""
+    with suppress(sqlite3.OperationalError):  # the import is writing
+        writer.execute("BEGIN IMMEDIATE")
+        if writer.execute("SELECT count(*) FROM signature").fetchone()[0] > before:
+            return True
+        writer.rollback()
+    return False
+
+
+def test_seats_members_and_postcodes_are_imported(cli: Cli) -> None:
+    folder = invented_campaign.FOLDER
+    assert cli("import", "constituencies", folder / "constituencies.csv").stdout == (
+        "14 constituencies.\n"
+    )
+    assert cli("import", "members", folder / "members.csv").stdout == (
+        "14 seats: 13 filled, 1 vacant. Memberships begun: 13, ended: 0. "
+        "Members without e-mail: 0.\n"
+    )
+    done = cli("import", "postcodes", folder / "postcodes.csv")
+    assert (done.returncode, done.stderr.strip()) == (0, "")
+    assert re.search(r"^rows read +58$", done.stdout, re.MULTILINE)
+
+
+def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
+    assert "nowhere.csv" in cli.refused("import", "postcodes", tmp_path / "nowhere.csv")
+
+
+@pytest.mark.parametrize(
+    ("what", "complaint"),
+    [
+        ("postcodes", ""),
+        ("members", " lacks the columns constituency_gss, elected, email, member_id, name, party."),
+    ],
+)
+def test_a_bad_file_is_named_in_one_line_whatever_it_is_called(
+    what: str, complaint: str, cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "an odd [bold] name of some length [x].csv"
+    file.write_text("one,two\n1,2\n", encoding="utf-8")
+    assert file.name + complaint in cli.refused("import", what, file)
+    assert not (cli.data / "postcodes.bin").exists()
+
+
+def test_an_import_that_fails_leaves_the_rows_of_before(demo: Cli, tmp_path: Path) -> None:
+    before = demo.counts()
+    file = tmp_path / "members.csv"
+    rows = (invented_campaign.FOLDER / "members.csv").read_text(encoding="utf-8")
+    file.write_text(rows.replace("900013", "many"), encoding="utf-8", newline="")
+    assert demo.refused("import", "members", file) == (
+        "members.csv, line 9: member_id 'many' is not a number."
+    )
+    assert demo.counts() == before
+
+
+def test_signatures_are_imported_and_the_status_tells_of_rejected_rows(
+    demo: Cli, tmp_path: Path
+) -> None:
+    file = list_of_people(tmp_path / "people.csv", 3)
+    done = demo("import", "signatures", file, *PAPER)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^recorded as confirmed +3$", done.stdout, re.MULTILINE)
+    file.write_text(file.read_text() + "Ben,nonsense,M1 1AE\n")
+    done = demo("import", "signatures", file, *PAPER)
+    assert done.returncode == 3, done.stderr
+    assert re.search(r"^here already +3$", done.stdout, re.MULTILINE)
+    assert re.search(r"^rejected +1$", done.stdout, re.MULTILINE)
+    assert "p1@example.org" not in done.stdout + done.stderr
+    assert demo("check", "--recount").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "content", "sentence"),
+    [
+        (PAPER, None, "There is no file people.csv."),
+        (PAPER, "", "people.csv is empty."),
+        (PAPER, "a,b\n1,2\n", "No column for name, email, postcode. The columns are: a, b. "),
+        (("--petition", "x", *PAPER[2:]), "Name,Email,Postcode\n", "There is no petition 'x'."),
+    ],
+)
+def test_a_list_that_cannot_be_imported_is_refused_in_a_sentence(
+    options: tuple[str, ...], content: str | None, sentence: str, demo: Cli, tmp_path: Path
+) -> None:
+    before = demo.counts()
+    file = tmp_path / "people.csv"
+    if content is not None:
+        file.write_text(content)
+    assert demo.refused("import", "signatures", file, *options).startswith(sentence)
+    assert demo.counts() == before
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
+    demo: Cli, tmp_path: Path, end: signal.Signals
+) -> None:
+    before = demo.counts()["signature"]
+    file = list_of_people(tmp_path / "people.csv", 30_000)
+    with demo.running("import", "signatures", str(file), *PAPER) as process:
+        with demo.writing() as writer:
+            until(lambda: _holds_more_than(before, writer), process, pause=0.001)
+            process.send_signal(end)  # it cannot go on: the writer's lock is ours
+        told = process.communicate(timeout=30)[1]
+    assert process.returncode != 0
+    taken = demo.counts()["signature"] - before
+    assert 0 < taken < 30_000
+    assert taken % 2000 == 0, "a batch is written as a whole"
+    assert ("Stopped behind" in told) is (end is signal.SIGINT)
+    done = demo("import", "signatures", file, *PAPER)
+    assert re.search(rf"^here already +{taken:,}$", done.stdout, re.MULTILINE), done.stdout
+    assert demo.counts()["signature"] == before + 30_000
+    assert demo("check", "--recount").returncode == 0

@@ -1,0 +1,188 @@
+"""The post room under `kill -9` in short (`make drill` is the long form), and that it can fail."""
+
+import smtplib
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from drills import filling, ledger, mails
+from drills.ledger import Dot
+from drills.post_room import Drill, run, settings_of, sink
+from lobby.core.settings import Settings
+from lobby.models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
+from lobby.models.base import table_of
+from lobby.services.assembly import Lobby
+from tests.support.common import Post
+
+LETTERS, KILLS = 200, 4
+_letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
+
+
+@pytest.fixture
+def drill_settings(empty_lobby: Lobby) -> Settings:
+    return settings_of(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
+
+
+def test_no_letter_is_lost_or_doubled_when_the_worker_is_killed(drill_settings: Settings) -> None:
+    outcome = run(Drill(letters=LETTERS, kills=KILLS), drill_settings)
+    found = outcome.found
+    assert found.faults == {}
+    assert outcome.killed_at_work == KILLS
+    assert found.letters == LETTERS == found.sent + found.rejected
+    assert found.uncertain == found.uncertain_went + found.uncertain_stayed
+    assert found.deferrals  # the sink was as bad as it should be
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_workers_side_by_side_send_no_letter_twice(drill_settings: Settings) -> None:
+    outcome = run(Drill(letters=100, kills=2, workers=2), drill_settings)
+    assert outcome.found.faults == {}
+    assert outcome.killed_at_work == 2
+
+
+def test_no_mail_to_confirm_is_lost_when_the_worker_is_killed(drill_settings: Settings) -> None:
+    outcome = mails.run(Drill(letters=LETTERS, kills=KILLS), drill_settings)
+    found = outcome.found
+    assert found.faults == {}
+    assert outcome.killed_at_work == KILLS
+    assert found.mails == LETTERS == found.accepted + found.rejected
+    assert found.deferrals  # the sink was as bad as it should be
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_workers_side_by_side_repeat_no_mail_to_confirm(drill_settings: Settings) -> None:
+    outcome = mails.run(Drill(LETTERS, kills=0, workers=2, is_calm=True), drill_settings)
+    assert outcome.found.faults == {}
+    assert (outcome.found.accepted, outcome.found.repeated) == (LETTERS, 0)
+
+
+def test_a_drill_is_bounded() -> None:
+    with pytest.raises(ValueError, match="at most 12000 letters"):
+        Drill(letters=12_001)
+
+
+def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> None:
+    filling.ask_to_confirm(empty_lobby, 4)
+    accepted, rejected, waiting, good = mails.states(empty_lobby)
+    for name, state in (
+        (accepted, MessageState.ACCEPTED),
+        (rejected, MessageState.REJECTED),
+        (good, MessageState.ACCEPTED),
+    ):
+        with empty_lobby.database.write() as session:
+            row = _outbox.c.id == UUID(name.strip("<>").partition("@")[0])
+            session.connection().execute(sa.update(_outbox).where(row).values(state=state))
+    dots = [Dot(fate, good, "a@example.org", 0.0) for fate in ("taken", "lost_taken")]
+    found = mails.compare(empty_lobby, dots)
+    assert found.faults == {"lost": 1, "unsettled": 1, "refused_without_550": 1}
+    assert (found.repeated, found.answers_lost) == (1, 1)
+    assert mails.states(empty_lobby)[waiting] is MessageState.QUEUED
+
+
+def all_taken(lobby: Lobby) -> list[Dot]:
+    """What a sink would have written down of the demonstration's letters, which have all gone."""
+    ends = ledger.ends(lobby)
+    assert set(ends.values()) == {"sent"}
+    return [Dot("taken", name, "member@example.org", 0.0) for name in ends]
+
+
+def change_first(lobby: Lobby, dots: list[Dot], message: MessageState, letter: LetterState) -> None:
+    message_id = dots[0].message_id.strip("<>").partition("@")[0]
+    with lobby.database.write() as session:
+        rows = session.connection().execute(sa.select(_outbox.c.id, _outbox.c.subject_id)).all()
+        row = next(row for row in rows if str(row[0]) == message_id)
+        for table, key, state in ((_outbox, row[0], message), (_letter, row[1], letter)):
+            session.connection().execute(
+                sa.update(table).where(table.c.id == key).values(state=state)
+            )
+
+
+def test_a_record_that_agrees_shows_no_fault(lobby: Lobby) -> None:
+    assert ledger.compare(lobby, all_taken(lobby)).faults == {}
+
+
+def test_a_letter_that_was_taken_twice_is_found(lobby: Lobby) -> None:
+    dots = all_taken(lobby)
+    again = Dot("lost_taken", dots[0].message_id, dots[0].recipient, 1.0)
+    assert ledger.compare(lobby, [*dots, again]).faults == {"doubled": 1}
+
+
+def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
+    assert ledger.compare(lobby, all_taken(lobby)[1:]).faults == {"lost": 1}
+
+
+@pytest.mark.parametrize(
+    ("message", "letter", "faults"),
+    [
+        (MessageState.ACCEPTED, LetterState.QUEUED, {"unsettled": 1}),
+        (MessageState.QUEUED, LetterState.QUEUED, {"unsettled": 1}),
+        (MessageState.REJECTED, LetterState.REJECTED, {"refused_without_550": 1}),
+        (MessageState.UNCERTAIN, LetterState.UNCERTAIN, {"left_uncertain": 1}),
+    ],
+)
+def test_states_that_disagree_with_the_record_are_found(
+    lobby: Lobby, message: MessageState, letter: LetterState, faults: dict[str, int]
+) -> None:
+    dots = all_taken(lobby)
+    change_first(lobby, dots, message, letter)
+    is_certain = letter is not LetterState.UNCERTAIN
+    taken = {"taken_but_not_told": 1} if is_certain else {}
+    found = ledger.compare(lobby, dots)
+    # One sent letter fewer than the tally counts, whatever else.
+    assert found.faults == {**faults, **taken, "miscounted": 1}
+
+
+@pytest.mark.parametrize(("went", "again"), [(1, 0), (0, 1)])
+def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, again: int) -> None:
+    dots = all_taken(lobby)
+    change_first(lobby, dots, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
+    since = lobby.clock() - timedelta(hours=1)
+    settled = ledger.settle(lobby, dots if went else dots[1:], since=since)
+    assert (settled.sent, settled.again, settled.uncertain) == (went, again, 0)
+    Post(lobby).deliver()
+    assert set(ledger.ends(lobby).values()) == {"sent"}
+
+
+def test_a_record_with_a_hole_sends_nothing_again(lobby: Lobby) -> None:
+    dots = all_taken(lobby)
+    change_first(lobby, dots, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
+    settled = ledger.settle(lobby, dots[2:], since=lobby.clock() - timedelta(hours=1))
+    assert (settled.again, settled.uncertain, settled.missing) == (0, 1, 1)
+    assert ledger.compare(lobby, dots).faults["left_uncertain"] == 1
+
+
+def test_the_sink_has_written_a_letter_down_before_it_answers(tmp_path: Path) -> None:
+    record = tmp_path / "sink.tsv"
+    with sink(record, "--calm") as address, _client(address) as client:
+        client.sendmail("a@example.org", "b@example.org", b"Message-ID: <1@example.org>\n\nHello.")
+        (dot,) = ledger.dots_in(record)
+    assert (dot.fate, dot.message_id, dot.recipient) == (
+        "taken",
+        "<1@example.org>",
+        "b@example.org",
+    )
+
+
+def test_the_sink_has_nothing_of_a_letter_without_its_dot(tmp_path: Path) -> None:
+    record = tmp_path / "sink.tsv"
+    with sink(record, "--calm") as address:
+        client = _client(address)
+        client.mail("a@example.org")
+        client.rcpt("b@example.org")
+        client.docmd("DATA")
+        client.send(b"Message-ID: <1@example.org>\r\n\r\nHello.\r\n")
+        client.close()
+        with _client(address) as other:
+            other.noop()
+        assert ledger.dots_in(record) == []
+
+
+def _client(address: str) -> smtplib.SMTP:
+    place = urlsplit(address)
+    client = smtplib.SMTP(place.hostname or "", place.port or 0, timeout=10)
+    client.ehlo()
+    return client

@@ -1,0 +1,176 @@
+"""A running server, a crowd with one key, and `kill -9`."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from itertools import count
+
+import pytest
+from sqlmodel import col, func, select
+
+from drills import filling
+from drills.post_room import settings_of
+from drills.storm import Server, serving
+from lobby.core.settings import Settings
+from lobby.models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
+from lobby.services.assembly import Lobby
+from tests.support.common import CAN_SIGN, PETITION
+
+SIGN = f"/v1/petitions/{PETITION}/signatures"
+THREADS, RETRIES = 16, 1000
+PEOPLE, KILLS = 60, 2
+GOOD, IN_USE = 201, 409
+
+
+@dataclass
+class Told:
+    """What people were told: statuses, and the answers that each key got."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    answers: dict[str, set[bytes]] = field(default_factory=dict)
+    replays: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note(self, key: str, status: int, content: bytes, is_replay: bool) -> None:
+        with self.lock:
+            self.statuses[status] += 1
+            self.replays += is_replay
+            if status == GOOD:
+                self.answers.setdefault(key, set()).add(content)
+
+
+class Client:
+    """One person at a time, on a connection that is kept."""
+
+    def __init__(self, port: int, told: Told) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        self._told = told
+
+    def sign(self, number: int) -> int:
+        """The status; 0 where the connection broke."""
+        body = {"name": "Anna", "email": f"anna{number}@example.org", "postcode": CAN_SIGN}
+        key = f"key {number}"
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+        try:
+            self._connection.request("POST", SIGN, json.dumps(body), headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, HTTPException):
+            self._connection.close()
+            return 0
+        is_replay = answer.headers.get("Idempotency-Replayed") == "true"
+        if answer.status == IN_USE:
+            assert int(answer.headers["Retry-After"]) > 0
+        self._told.note(key, answer.status, content, is_replay)
+        return answer.status
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+@pytest.fixture
+def drill_settings(empty_lobby: Lobby) -> Settings:
+    filling.demonstrate(empty_lobby)
+    return settings_of(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
+
+
+@pytest.fixture
+def servers(drill_settings: Settings, backend: str) -> Iterator[list[Server]]:
+    """One, or two that share a database where it is made for that; they answer."""
+    with ExitStack() as stack:
+        number = 1 if backend == "sqlite" else 2
+        found = [stack.enter_context(serving(drill_settings)) for _ in range(number)]
+        for server in found:
+            answers(server)
+        yield found
+
+
+def answers(server: Server) -> None:
+    asyncio.run(server.answers())
+
+
+def at_once(work: Callable[[int], object]) -> None:
+    """In 16 threads; what goes wrong in one is raised."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        for done in [pool.submit(work, place) for place in range(THREADS)]:
+            done.result(timeout=120)
+
+
+def written(lobby: Lobby, first: int) -> tuple[int, int, int]:
+    """Signatures beyond those of the demonstration, mails that ask to confirm one of them, and
+    keys."""
+    with lobby.database.read() as session:
+        of_petition = select(Petition.id).where(Petition.slug == PETITION)
+        signed = select(Signature.id).where(col(Signature.petition_id).in_(of_petition))
+        mails = select(func.count()).where(
+            OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
+            col(OutboxMessage.subject_id).in_(signed),
+        )
+        keys = select(func.count()).select_from(IdempotencyKey)
+        rows = session.exec(select(func.count()).select_from(signed.subquery())).one()
+        return rows - first, session.exec(mails).one(), session.exec(keys).one()
+
+
+def test_a_thousand_retries_with_one_key_are_one_signature_and_one_mail(
+    servers: list[Server], empty_lobby: Lobby
+) -> None:
+    first, mails, _ = written(empty_lobby, 0)
+    told, turns = Told(), count()
+
+    def retry(place: int) -> None:
+        client = Client(servers[place % len(servers)].port, told)
+        while next(turns) < RETRIES:
+            client.sign(1)
+        client.close()
+
+    at_once(retry)
+    assert set(told.statuses) <= {GOOD, IN_USE}
+    assert told.statuses.total() == RETRIES
+    assert [len(contents) for contents in told.answers.values()] == [1]
+    assert told.replays == told.statuses[GOOD] - 1
+    assert written(empty_lobby, first) == (1, mails + 1, 1)
+
+
+def test_a_server_that_is_killed_leaves_a_signature_with_its_key_or_neither(
+    servers: list[Server], empty_lobby: Lobby
+) -> None:
+    first, mails, _ = written(empty_lobby, 0)
+    told, left, is_over = Told(), list(range(PEOPLE)) * 4, threading.Event()
+
+    def insist(place: int) -> None:
+        """Everybody four times, each time until it is answered."""
+        client = Client(servers[place % len(servers)].port, told)
+        while True:
+            with suppress(IndexError):
+                number = left.pop()
+                while client.sign(number) != GOOD:
+                    assert not is_over.wait(0.02)
+                continue
+            client.close()
+            return
+
+    def kill() -> None:
+        for _ in range(KILLS):
+            for server in servers:
+                target = told.statuses[GOOD] + 15
+                while told.statuses[GOOD] < target and left:
+                    is_over.wait(0.001)
+                server.kill()
+                server.start()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        at_once(insist)
+    finally:
+        killer.join(60)
+        is_over.set()
+    assert set(told.statuses) <= {GOOD, IN_USE}
+    assert {len(contents) for contents in told.answers.values()} == {1}
+    assert written(empty_lobby, first) == (PEOPLE, mails + PEOPLE, PEOPLE)

@@ -1,0 +1,316 @@
+"""One year of a campaign, told by a Parliament on a stub; the tally is asserted after every step.
+
+The worker, the commands' functions and the API do what they do in service; only the clock and the
+two official APIs are scripted.
+"""
+
+import csv
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from email.message import EmailMessage
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from lobby import worker
+from lobby.main import create_app
+from lobby.models import Letter, MotionEvent, Scope
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import sessions
+from tests.support.common import Clock, Post, token_in
+from tests.support.members_api import Person, held, page_of
+from tests.support.motions_api import envelope, motion, sponsor, withdrawn
+
+MORAG, ADAEZE, EMLYN, ANJALI, IMANI, BRANWEN = 900001, 900002, 900003, 900004, 900006, 900050
+CARDIFF, WESTMINSTER, MANCHESTER = "CF10 3NQ", "SW1A 0AA", "M1 1AE"
+CARDIFF_SEAT = "W07000091"
+FIRST, SECOND = 70001, 70002
+DEMONSTRATIONS = json.loads((invented_campaign.FOLDER / "motion.json").read_bytes())["Response"]
+CAMPAIGN = {"slug": "a-year", "title": "A year", "summary": "More beds.", "motion_id": FIRST}
+PETITION = {"slug": "more-beds", "action": "More beds", "addressed_to": "The Secretary of State"}
+ADDRESS = {"line1": "1 Example Street", "town": "Caerdydd", "postcode": CARDIFF}
+SUPPORTER = {"name": "Anna Example", "email": "anna@example.org"}
+
+
+def at(month: int, day: int, year: int = 2026) -> datetime:
+    return datetime(year, month, day, 12, 0, tzinfo=UTC)
+
+
+@dataclass
+class Parliament:
+    """What the two official APIs tell; `asked` are the motions that were asked for."""
+
+    people: dict[int, Person]
+    motions: dict[int, dict[str, Any]] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+
+    def answer(self, request: httpx2.Request) -> httpx2.Response:
+        parts = request.url.path.strip("/").split("/")
+        if parts[0] == "EarlyDayMotion":
+            self.asked.append(int(parts[1]))
+            return httpx2.Response(200, content=envelope(self.motions[int(parts[1])]))
+        if parts == ["Members", "Search"]:
+            skip = int(request.url.params["skip"])
+            return httpx2.Response(200, json=page_of(list(self.people.values()), skip))
+        person = self.people[int(parts[1])]
+        told = person.contact if parts[2] == "Contact" else person.biography
+        return httpx2.Response(200, json=told)
+
+    def tables(self, number: int, day: date, *names: dict[str, Any]) -> None:
+        tabled = f"{day}T00:00:00"
+        self.motions[number] = motion(*names, Id=number, DateTabled=tabled)
+
+    def signs(self, number: int, member: int, day: date, order: int | None = None) -> None:
+        self.motions[number]["Sponsors"].append(name(number, member, day, order))
+
+    def takes_off(self, number: int, member: int, day: date) -> None:
+        rows = self.motions[number]["Sponsors"]
+        (row,) = [row for row in rows if row["MemberId"] == member]
+        rows[rows.index(row)] = withdrawn(row["Id"], f"{day}T09:30:00", MemberId=member)
+
+
+def name(number: int, member: int, day: date, order: int | None = None) -> dict[str, Any]:
+    """One row of names; its id differs from motion to motion."""
+    return sponsor(
+        (number - FIRST + 1) * 10_000_000 + member,
+        order,
+        MemberId=member,
+        CreatedWhen=f"{day}T10:15:00.5",
+    )
+
+
+def demonstrations_members() -> dict[int, Person]:
+    """Those of the demonstration, as the Members API would tell of them."""
+    with (invented_campaign.FOLDER / "members.csv").open(encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["member_id"]]
+    return {int(row["member_id"]): _person(row) for row in rows}
+
+
+def _person(row: dict[str, str]) -> Person:
+    posts = (held(row["government_post"], "2025-09-06"),) if row["government_post"] else ()
+    return Person(
+        int(row["member_id"]),
+        row["constituency"],
+        name=row["name"],
+        party=row["party"],
+        since=row["elected"],
+        government=posts,
+    )
+
+
+@dataclass
+class Year:
+    """The campaign's side: what its organiser and its supporter see and do."""
+
+    lobby: Lobby
+    client: TestClient
+    parliament: Parliament
+    clock: Clock
+    post: Post
+    key: dict[str, str]
+
+    def on(self, moment: datetime) -> None:
+        """That day's work of the worker: members, then motions, mail and housekeeping."""
+        self.clock.now = moment
+        stop = threading.Event()
+        worker.sync_members_if_due(self.lobby, stop)
+        worker.sync_if_due(self.lobby, stop)
+        worker.keep_house(self.lobby)
+
+    def tally(self) -> dict[str, Any]:
+        answer = self.client.get("/v1/campaigns/a-year/tally")
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def figures(self) -> tuple[int, int, int, int]:
+        """Signed, withdrawn, can sign, seats filled."""
+        told = self.tally()["members"]
+        return (told["signed"], told["withdrawn"], told["can_sign"], told["seats_filled"])
+
+    def row(self, code: str) -> dict[str, Any]:
+        (row,) = [row for row in self.tally()["rows"] if row["constituency"]["code"] == code]
+        return dict(row)
+
+    def row_of(self, member: int) -> dict[str, Any]:
+        rows = [row for row in self.tally()["rows"] if row["member"]]
+        (row,) = [row for row in rows if row["member"]["id"] == member]
+        return dict(row)
+
+    def draft(self, postcode: str) -> dict[str, Any]:
+        path = "/v1/campaigns/a-year/letters/draft"
+        answer = self.client.post(path, json={"postcode": postcode})
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    def events(self, number: int) -> Counter[str]:
+        with self.lobby.database.read() as session:
+            rows = session.exec(select(MotionEvent).where(MotionEvent.motion_id == number))
+            return Counter(row.kind.value for row in rows)
+
+    def sends(self, method: str, path: str, status: int, **body: Any) -> dict[str, Any]:
+        answer = self.client.request(method, path, json=body, headers=self.key)
+        assert answer.status_code == status, answer.text
+        return dict(answer.json())
+
+
+@pytest.fixture
+def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
+    told = Parliament(demonstrations_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
+    with httpx2.Client(
+        transport=httpx2.MockTransport(told.answer), base_url="http://127.0.0.1"
+    ) as apis:
+        made = make_lobby(motions_api=apis, members_api=apis)
+        settings = made.settings.model_copy(update={"sync_members": "daily"})
+        lobby = replace(made, settings=settings)
+        with lobby.database.write() as session:
+            owner = organisations.by_slug(session, invented_campaign.about().organisation)
+            session.add(owner.sqlmodel_update({"is_demonstration": False}))
+            key = api_keys.create(
+                session, organisation=owner, scopes=[Scope.CAMPAIGNS_WRITE], now=clock.now
+            )
+        app = create_app(settings, lobby=lobby)
+        with TestClient(app) as client:
+            headers = {"Authorization": f"Bearer {key}"}
+            yield Year(lobby, client, told, clock, Post(lobby), headers)
+
+
+def sign_and_write(year: Year) -> EmailMessage:
+    """Anna of Cardiff signs, confirms, writes, confirms; her letter as her MP gets it."""
+    year.post.deliver()
+    path = "/v1/petitions/more-beds/signatures"
+    year.sends("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
+    (mail,) = year.post.deliver()
+    year.sends("POST", "/v1/signatures/confirm", 200, token=token_in(mail, "confirm"))
+    body = year.draft(CARDIFF)["body"] + "\n\nMy mother waited nine hours."
+    letter = {"subject": "Beds", "body": body, "address": ADDRESS}
+    year.sends("POST", "/v1/campaigns/a-year/letters", 201, **SUPPORTER, **letter)
+    (mail,) = year.post.deliver()
+    token = token_in(mail, "letters/confirm")
+    year.sends("POST", "/v1/letters/confirm", 200, token=token)
+    (letter_mail,) = year.post.deliver()
+    return letter_mail
+
+
+def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
+    parliament, clock = year.parliament, year.clock
+    with year.lobby.database.write() as session:
+        ends_on = date(2027, 5, 6)
+        sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=ends_on)
+
+    # Tabled, by two members. The campaign begins; who can sign follows from posts and parties.
+    clock.now = at(7, 2)
+    day = clock.now.date()
+    parliament.tables(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
+    year.sends("POST", "/v1/campaigns", 201, **CAMPAIGN)
+    year.sends("POST", "/v1/campaigns/a-year/petitions", 201, **PETITION)
+    year.on(at(7, 2))
+    assert year.figures() == (2, 0, 7, 13)
+    assert year.row_of(MORAG)["role"] == "primary"
+    assert year.row_of(ANJALI)["eligibility"] == "convention"
+    letter = sign_and_write(year)
+    assert letter["To"] == f"member{EMLYN}@parliament.example"
+    assert year.row(CARDIFF_SEAT)["letters_sent"] == 1
+
+    # Signed, by two more.
+    parliament.signs(FIRST, EMLYN, date(2026, 7, 6))
+    parliament.signs(FIRST, IMANI, date(2026, 7, 7))
+    year.on(at(7, 8))
+    assert year.figures() == (4, 0, 7, 13)
+    assert year.row_of(IMANI)["signed_on"] == "2026-07-07"
+    assert year.draft(CARDIFF)["variant"] == "thank"
+
+    # A minister resigns: she can sign now, and the letter asks her to.
+    assert year.draft(WESTMINSTER)["variant"] == "minister"
+    minister = parliament.people[ANJALI]
+    left = held(minister.government[0]["name"], "2025-09-06", "2026-07-13")
+    parliament.people[ANJALI] = minister.but(government=(left,))
+    year.on(at(7, 14))
+    assert year.figures() == (4, 0, 8, 13)
+    assert year.row_of(ANJALI)["standing"] == "not_signed"
+    assert year.draft(WESTMINSTER)["variant"] == "ask"
+
+    # And signs.
+    parliament.signs(FIRST, ANJALI, date(2026, 7, 15))
+    year.on(at(7, 16))
+    assert year.figures() == (5, 0, 8, 13)
+    assert year.row_of(ANJALI)["role"] == "supporter"
+
+    # A name is taken off.
+    parliament.takes_off(FIRST, IMANI, date(2026, 9, 1))
+    year.on(at(9, 2))
+    assert year.figures() == (4, 1, 8, 13)
+    assert year.row_of(IMANI)["standing"] == "withdrawn"
+
+    # A member dies: the seat is vacant, its signature and the letter that was sent stay.
+    del parliament.people[EMLYN]
+    year.on(at(10, 12))
+    assert year.figures() == (4, 1, 7, 12)
+    vacant = year.row(CARDIFF_SEAT)
+    assert (vacant["member"], vacant["eligibility"]) == (None, "vacant")
+    assert (vacant["signatures"], vacant["letters_sent"]) == (1, 1)
+    assert not year.draft(CARDIFF)["can_send"]
+
+    # A by-election: another member, who has not signed.
+    won = Person(BRANWEN, "Cardiff South and Penarth", name="Branwen Oakes", party="Labour")
+    parliament.people[BRANWEN] = won.but(since="2026-11-26")
+    year.on(at(11, 27))
+    assert year.figures() == (4, 1, 8, 13)
+    filled = year.row(CARDIFF_SEAT)
+    assert (filled["member"]["id"], filled["standing"]) == (BRANWEN, "not_signed")
+    assert (filled["signatures"], filled["letters_sent"]) == (1, 1)
+    summary = year.client.get("/v1/campaigns/a-year/tally/summary").json()
+    assert summary["without_seat"]["signed"] == 1, "the name of the member who died stands"
+    with year.lobby.database.read() as session:
+        written = session.exec(select(Letter).where(Letter.motion_id == FIRST)).one()
+    assert (written.member_id, written.state) == (EMLYN, "sent")
+    assert year.draft(CARDIFF)["variant"] == "ask"
+
+    # Prorogation: the motion falls, letters stop, the tally keeps its last figures.
+    year.on(at(5, 6, 2027))
+    frozen = year.tally()
+    assert frozen["motion"]["status"] == "lapsed"
+    assert year.figures() == (4, 1, 8, 13)
+    fallen = year.draft(MANCHESTER)
+    assert (fallen["can_send"], fallen["reason"] is not None) == (False, True)
+    asked = parliament.asked.count(FIRST)
+    year.on(at(5, 10, 2027))
+    assert parliament.asked.count(FIRST) == asked, "a motion that fell is asked for no more"
+
+    # Re-tabled in the new session, linked in one call: old signatories signed last session.
+    with year.lobby.database.write() as session:
+        sessions.save(
+            session, name="2027-28", starts_on=date(2027, 5, 12), ends_on=date(2027, 6, 9)
+        )
+    day = date(2027, 5, 13)
+    parliament.tables(SECOND, day, name(SECOND, MORAG, day, 1), name(SECOND, BRANWEN, day, 2))
+    clock.now = at(5, 14, 2027)
+    year.sends("PATCH", "/v1/campaigns/a-year", 200, motion_id=SECOND)
+    year.on(at(5, 14, 2027))
+    assert year.figures() == (2, 0, 8, 13)
+    assert year.tally()["motion"]["parliament_session"] == "2027-28"
+    earlier = {row["member"]["id"] for row in year.tally()["rows"] if row["signed_earlier"]}
+    assert earlier == {MORAG, ADAEZE, ANJALI}
+    assert year.row(CARDIFF_SEAT)["letters_sent"] == 0, "letters are counted by motion"
+    assert year.row(CARDIFF_SEAT)["signatures"] == 1
+    assert year.draft(MANCHESTER)["variant"] == "ask"
+
+    # Dissolution: it falls again. The Members API names nobody, which changes nothing here.
+    parliament.people.clear()
+    year.on(at(6, 9, 2027))
+    assert year.tally()["motion"]["status"] == "lapsed"
+    assert year.figures() == (2, 0, 8, 13)
+
+    # Nothing was lost on the way, and nothing doubled.
+    assert year.events(FIRST) == {"tabled": 1, "signed": 5, "withdrawn": 1, "lapsed": 1}
+    assert year.events(SECOND) == {"tabled": 1, "signed": 2, "lapsed": 1}

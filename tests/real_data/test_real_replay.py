@@ -1,0 +1,203 @@
+"""The recorded answers of a real motion, replayed through the running worker.
+
+A server on loopback gives them in their order; the clock stands at the time at which each was
+recorded. The worker asks when its schedule says so, and nobody calls it.
+"""
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from lobby import worker
+from lobby.models import Job, MotionEvent, MotionSignatory
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.organisations import organisations
+from lobby.services.parliament.official import http
+from lobby.services.parliament.standing import Role, Standing
+from lobby.services.parliament_sync import leases
+from lobby.services.tallies import seat_table
+from lobby.services.tallies.seat_table import Tally, TallyRow
+from tests.support.common import REAL_DATA, Clock, needs_real_data, seat_the_real_house
+from tests.support.motions_api import Parliament, serving
+
+pytestmark = [needs_real_data, pytest.mark.real_data]
+HISTORY = REAL_DATA / "edm" / "65938-history"
+MOTION = 65938
+A_SITTING_DAY = datetime(2026, 9, 3, 9, 0, tzinfo=UTC)
+PATIENCE = 30.0
+
+
+def recordings() -> list[Path]:
+    return sorted(HISTORY.glob("*.json"))
+
+
+def recorded_at(file: Path) -> datetime:
+    """The time in the file's name: local, with its offset."""
+    moment = file.name.partition("_")[0]
+    return datetime.strptime(f"{moment[:-4]}+{moment[-4:]}", "%Y-%m-%dT%H%M%S%z").astimezone(UTC)
+
+
+@pytest.fixture
+def api() -> Iterator[Parliament]:
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
+    """The real House before the first recording, and a campaign about the motion."""
+    clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
+    with http.make_client(api.url) as client:
+        lobby: Lobby = make_lobby("empty", motions_api=client)
+        seat_the_real_house(lobby)
+        api.answers(recordings()[0].read_bytes())
+        worker.sync_motion(lobby, MOTION)
+        with lobby.database.write() as session:
+            owner = organisations.create(session, name="A union", slug="a-union", now=clock.now)
+            campaigns.create(
+                session,
+                organisation_id=owner.id,
+                values={"slug": "a-campaign", "title": "A campaign", "summary": "About it."},
+                motion_id=MOTION,
+                now=clock.now,
+            )
+        yield lobby
+
+
+@contextmanager
+def running(lobby: Lobby) -> Iterator[None]:
+    """A worker that looks for what is due all the time."""
+    stop = threading.Event()
+    thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.01})
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def job(lobby: Lobby) -> Job | None:
+    with lobby.database.read() as session:
+        return session.get(Job, leases.MOTIONS)
+
+
+def next_due(lobby: Lobby) -> datetime:
+    found = job(lobby)
+    return found.due_at if found else lobby.clock()
+
+
+def wait_for_a_sync(lobby: Lobby, moment: datetime) -> None:
+    """Until the worker has finished a sync at this time of the clock."""
+    patience = time.monotonic() + PATIENCE
+    while (found := job(lobby)) is None or found.finished_at != moment:
+        assert time.monotonic() < patience, "the worker did not ask"
+        time.sleep(0.01)
+
+
+def is_good(body: bytes) -> bool:
+    return bool(json.loads(body)["Success"])
+
+
+def replay(lobby: Lobby, api: Parliament, clock: Clock, *, begins: datetime) -> list[Tally]:
+    """Every recording in its order, at its own time or else when the next sync is due."""
+    seen = []
+    for file in recordings():
+        body = file.read_bytes()
+        api.answers(body)
+        clock.now = moment = max(begins, recorded_at(file), next_due(lobby))
+        wait_for_a_sync(lobby, moment)
+        seen.append(tally(lobby))
+        motion = seen[-1].motion
+        assert motion is not None
+        assert (motion.sync_failed_at is None) == is_good(body)
+    return seen
+
+
+def tally(lobby: Lobby) -> Tally:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, "a-campaign")
+        return seat_table.of_campaign(session, campaign, now=lobby.clock())
+
+
+def events(lobby: Lobby) -> list[tuple[str, int | None, date]]:
+    with lobby.database.read() as session:
+        found = session.exec(select(MotionEvent).where(MotionEvent.motion_id == MOTION))
+        return sorted((one.kind.value, one.member_id, one.happened_on) for one in found)
+
+
+def names(lobby: Lobby) -> list[dict[str, Any]]:
+    with lobby.database.read() as session:
+        found = session.exec(select(MotionSignatory).order_by(MotionSignatory.id))  # type: ignore[arg-type] # a column
+        return [row.model_dump() for row in found]
+
+
+def last_answer() -> dict[int, dict[str, Any]]:
+    """The rows of names of the last good answer, by member."""
+    told = json.loads(recordings()[-1].read_bytes())["Response"]["Sponsors"]
+    by_member = {row["MemberId"]: row for row in told}
+    assert len(by_member) == len(told) == 169
+    return by_member
+
+
+def expected(row: dict[str, Any] | None) -> tuple[Standing, Role | None, date | None]:
+    """What Parliament's own row says of a member's standing; None: there is no row."""
+    if row is None:
+        return (Standing.NOT_SIGNED, None, None)
+    if row["IsWithdrawn"]:
+        return (Standing.WITHDRAWN, None, None)
+    order = row["SponsoringOrder"]
+    role = Role.PRIMARY if order == 1 else Role.SPONSOR if order <= 6 else Role.SUPPORTER
+    return (Standing.SIGNED, role, date.fromisoformat(row["CreatedWhen"][:10]))
+
+
+def position(row: TallyRow) -> tuple[Standing, Role | None, date | None]:
+    return (row.standing, row.role, row.signed_on)
+
+
+def test_the_recorded_answers_replay_through_the_running_worker(
+    lobby: Lobby, api: Parliament, clock: Clock
+) -> None:
+    with running(lobby):
+        seen = replay(lobby, api, clock, begins=clock.now)
+        once, kept = events(lobby), names(lobby)
+
+        # Again, within a day: older answers leave later names out, which must not take them off.
+        replay(lobby, api, clock, begins=A_SITTING_DAY)
+        assert events(lobby) == once, "a second replay doubles nothing"
+        assert names(lobby) == kept
+
+    assert len(seen) == 29
+    assert [place for place, body in enumerate(recordings()) if not is_good(body.read_bytes())] == [
+        25,
+        27,
+    ]
+    counts = [found.signed for found in seen]
+    assert (counts[0], counts[-1]) == (132, 167)
+    assert (counts[25], counts[27]) == (counts[24], counts[26]), "a failure changes no tally"
+    for bad in (25, 27):
+        assert [position(row) for row in seen[bad].rows] == [
+            position(row) for row in seen[bad - 1].rows
+        ]
+
+    told = last_answer()
+    rows = [row for row in tally(lobby).rows if row.member]
+    assert len(rows) == 650
+    assert {row.member.id: position(row) for row in rows if row.member} == {
+        row.member.id: expected(told.get(row.member.id)) for row in rows if row.member
+    }
+    assert Counter(kind for kind, _, _ in once) == {"tabled": 1, "signed": 167, "withdrawn": 2}
+    days = {
+        (kind, member): told[member]["WithdrawnDate" if kind == "withdrawn" else "CreatedWhen"][:10]
+        for kind, member, _ in once
+        if member is not None
+    }
+    assert {(kind, member): day.isoformat() for kind, member, day in once if member} == days

@@ -1,0 +1,445 @@
+"""How the databases find what the busiest calls ask for: by an index, however much there is.
+
+The statements are those that were really sent, taken down by a listener. SQLite's plan says SCAN
+where it reads a table from end to end. PostgreSQL would rightly read a small table so, and large
+ones take too long to make: it is told, in its own catalogue, that each page holds a million rows,
+which are spread as the demonstration's are. So it weighs real costs, where `enable_seqscan = off`
+would make it take any index at all. A walk through a whole index is a scan too: an index must be
+asked for something, which the plan shows as a condition.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlmodel import Session, select
+
+from lobby.models import (
+    DeliveryState,
+    MessageState,
+    Organisation,
+    Partner,
+    Scope,
+    Signature,
+    SignatureState,
+    WebhookDelivery,
+    WebhookEvent,
+)
+from lobby.models.base import table_of
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.keys import api_keys
+from lobby.services.letters import answers
+from lobby.services.mail import outbox
+from lobby.services.signatures import (
+    by_partner,
+    keyed,
+    recording,
+    signature_exports,
+    signature_mails,
+    signature_states,
+)
+from lobby.services.signatures.recording import Import, SignatureRequest
+from lobby.services.supporters import seat_watches
+from lobby.services.tallies import seat_table
+from lobby.services.traffic import idempotency
+from lobby.services.traffic.idempotency import Answer, Attempt, Keyed
+from lobby.services.views import campaign_views, seat_views
+from lobby.services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
+from lobby.services.webhooks.endpoints import NewWebhook
+from lobby.services.webhooks.sender import Reply
+from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
+
+LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")
+Sent = tuple[str, Any]
+Act = Callable[[Session, Lobby], object]
+
+
+@contextmanager
+def taken_down() -> Iterator[list[Sent]]:
+    """Every statement that is sent meanwhile; of one for many rows, the first row's."""
+    sent: list[Sent] = []
+
+    def note(
+        _connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, is_many: bool
+    ) -> None:
+        sent.append((text, parameters[0] if is_many else parameters))
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def scans(connection: Connection, sent: Sent) -> list[str]:
+    """What of the large tables a statement reads from end to end."""
+    if connection.dialect.name == "sqlite":
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0]}", sent[1])
+        return [row[3] for row in plan if _is_scan(row[3])]
+    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent[0]}", sent[1])
+    found = plan.scalar_one()
+    parsed = json.loads(found) if isinstance(found, str) else found
+    return list(_scans_in(parsed[0]["Plan"], ""))
+
+
+def pretend_to_be_large(lobby: Lobby) -> None:
+    """PostgreSQL takes the rows of a page from its catalogue, and the pages from the disk."""
+    if lobby.database.is_sqlite:
+        return
+    with lobby.database.write() as session:
+        connection = session.connection()
+        connection.exec_driver_sql("ANALYZE")
+        connection.execute(
+            sa.text(
+                "UPDATE pg_class SET relpages = 1, reltuples = 1000000 WHERE oid IN ("
+                "SELECT indexrelid FROM pg_index WHERE indrelid::regclass::text = ANY(:large) "
+                "UNION SELECT unnest(:large)::regclass)"
+            ),
+            {"large": list(LARGE)},
+        )
+
+
+def _is_scan(line: str) -> bool:
+    words = line.split()
+    return words[0] == "SCAN" and words[1] in LARGE
+
+
+def _scans_in(node: dict[str, Any], table: str) -> Iterator[str]:
+    kind, table = node["Node Type"], node.get("Relation Name", table)
+    reads_all = kind == "Seq Scan" or (
+        kind in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and "Index Cond" not in node
+    )
+    if reads_all and table in LARGE:
+        yield f"{kind} of {table} {node.get('Index Name', '')}"
+    for part in node.get("Plans", ()):
+        yield from _scans_in(part, table)
+
+
+@pytest.fixture
+def another(lobby: Lobby) -> None:
+    """A second petition with as many signatures, so that one petition is not all of them."""
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
+        petitions.create(session, campaign=campaign, values=values, now=now)
+        crowd = [
+            SignatureRequest("second", "Anna", f"p{number}@example.org", CAN_SIGN)
+            for number in range(invented_campaign.SIGNATURES)
+        ]
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+        _with_partners(session, campaign.organisation_id, lobby)
+        kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
+        idempotency.keep(session, kept, now=now)
+        add_a_listener(session, campaign.organisation_id, lobby)
+
+
+def add_a_listener(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
+    """An endpoint that wants everything and was told much already."""
+    owner = session.get_one(Organisation, organisation_id)
+    now, scopes = lobby.clock(), [Scope.WEBHOOKS_WRITE.value]
+    key = api_keys.create(session, organisation=owner, scopes=scopes, now=now)
+    caller = api_keys.caller_of(session, key, now=now)
+    new = NewWebhook("https://hooks.example.org/", endpoints.SUBSCRIBABLE)
+    made, _ = endpoints.create(session, new, caller, to_loopback=False, now=now)
+    its: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
+    old: dict[str, Any] = {
+        "state": DeliveryState.DELIVERED,
+        "created_at": now,
+        "due_at": now,
+        "payload": "{}",
+    }
+    session.add_all(WebhookDelivery(**its, **old) for _ in range(100))
+
+
+def _with_partners(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
+    """Of four signatures one came through each of three partners."""
+    made = [
+        Partner(
+            organisation_id=organisation_id,
+            slug=f"partner-{number}",
+            name=f"Partner {number}",
+            created_at=lobby.clock(),
+        )
+        for number in range(3)
+    ]
+    session.add_all(made)
+    session.flush()
+    for place, signature in enumerate(session.exec(select(Signature))):
+        signature.partner_id = made[place % 4].id if place % 4 < 3 else None
+
+
+def requests(*names: str) -> list[SignatureRequest]:
+    return [
+        SignatureRequest(PETITION, name, f"{name}@example.org", code, updates=True)
+        for name, code in zip(names, (CAN_SIGN, MINISTER), strict=True)
+    ]
+
+
+def record(session: Session, lobby: Lobby) -> list[UUID]:
+    """New ones, and again, which renews."""
+    for _ in range(2):
+        recorded = recording.record(
+            session,
+            requests("anna", "bertha"),
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+    return [outcome.signature_id for outcome in recorded if outcome.signature_id]
+
+
+def record_with_keys(session: Session, lobby: Lobby) -> None:
+    """New ones, known ones, and known ones that are too old."""
+    told = Answer(201, b"{}")
+    keyed_requests = [
+        replace(request, once=Keyed(attempt_of(lobby, request.name), lambda _: told))
+        for request in requests("anna", "bertha")
+    ]
+    for days in (0, 0, 1):
+        now = lobby.clock() + timedelta(days=days)
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        keyed.record(session, keyed_requests, postcodes=lookup, keyring=keyring, now=now)
+
+
+def attempt_of(lobby: Lobby, key: str) -> Attempt:
+    return idempotency.attempt(
+        lobby.keyring, key, key_id=None, method="POST", path="/", content=b""
+    )
+
+
+def forget_keys(session: Session, lobby: Lobby) -> None:
+    idempotency.forget_old(session, now=lobby.clock(), limit=1000)
+
+
+def confirm(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+
+
+def bring_in(session: Session, lobby: Lobby) -> None:
+    """One who was asked and has not answered, and one who is new."""
+    record(session, lobby)
+    paper = Import("paper, Leeds stall, 3 May 2026")
+    recording.record(
+        session,
+        [replace(each, imported=paper) for each in requests("anna", "cara")],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
+def take_back(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+    signature_states.withdraw(session, ids[0], now=lobby.clock())
+    signature_states.disown(session, ids[1], now=lobby.clock())
+
+
+def expire(session: Session, lobby: Lobby) -> None:
+    signature_states.expire(session, now=lobby.clock())
+
+
+def read_tally(session: Session, lobby: Lobby) -> None:
+    seat_table.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
+
+
+def read_board(session: Session, lobby: Lobby) -> None:
+    seat_views.board_of_petition(session, PETITION, now=lobby.clock())
+
+
+def read_campaign(session: Session, lobby: Lobby) -> None:
+    campaign = campaigns.public(session, CAMPAIGN)
+    campaign_views.of_campaign(session, campaign, now=lobby.clock())
+
+
+def read_petition(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    campaign_views.of_petition(session, petition, now=lobby.clock())
+    petitions.count(session, petition.id)
+
+
+def deliver(session: Session, lobby: Lobby) -> None:
+    """Claimed, put off, given back, claimed again, and one after the other ended."""
+    record(session, lobby)
+    now = lobby.clock()
+    first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
+    outbox.give_back(session, [second], now=now)
+    outbox.before_dot(session, first)
+    outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
+    taken = [(each, "250") for each in outbox.claim(session, now=now, limit=9)]
+    outbox.accept(session, taken, now=now)
+
+
+def look_up_for_mails(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_mails.gather(session, ids, today=lobby.clock().date())
+
+
+def release(session: Session, lobby: Lobby) -> None:
+    outbox.release_stale(session, now=lobby.clock())
+
+
+def ask_writers(session: Session, lobby: Lobby) -> None:
+    answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+
+
+def tell_of_new_members(session: Session, lobby: Lobby) -> None:
+    seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+
+
+def tell_others(session: Session, lobby: Lobby) -> None:
+    """Queued, claimed, written down, given back, held and released, looked at, told of, and
+    forgotten."""
+    now = lobby.clock()
+    take_back(session, lobby)
+    for endpoint_id in claims.due_endpoints(session, now=now, limit=9):
+        endpoint, claimed = claims.claim(session, endpoint_id, now=now, limit=9)
+        assert endpoint is not None
+        ended = [outcomes.Ended(each, Reply(status=410)) for each in claimed[:1]]
+        outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
+        stops.release(session, endpoint_id)
+        deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
+        deliveries.figures(session, [endpoint_id])
+        warning_mails.warn(session, endpoint, now=now)
+    claims.release_stale(session, now=now)
+    stops.disable_keyless(session, now=now)
+    deliveries.waiting(session)
+    deliveries.forget_old(session, now=now, limit=1000)
+
+
+def readiness(session: Session, lobby: Lobby) -> None:
+    outbox.oldest_due(session, now=lobby.clock())
+
+
+def page(session: Session, lobby: Lobby) -> None:
+    """All, and with every filter."""
+    petition = petitions.public(session, PETITION)
+    for state in (None, SignatureState.CONFIRMED):
+        for since in (None, lobby.clock()):
+            for after in (None, UUID(int=0)):
+                signature_states.page(
+                    session, petition.id, state=state, since=since, after=after, limit=101
+                )
+
+
+def page_of_partner(session: Session, lobby: Lobby) -> None:
+    """What one of several partners sees, and how many there are."""
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for state in (None, SignatureState.CONFIRMED):
+        for after in (None, UUID(int=0)):
+            by_partner.page(
+                session,
+                petition.id,
+                partner_id=partner.id,
+                state=state,
+                since=None,
+                after=after,
+                limit=101,
+            )
+    by_partner.at_a_glance(session, partner.organisation_id)
+    for is_own in (True, False):
+        by_partner.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
+
+
+def export_for_partner(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(
+            petition, is_personal=is_personal, partner_id=partner.id
+        )
+        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+            pass
+
+
+def record_for_partners(session: Session, lobby: Lobby) -> None:
+    recording.record(
+        session,
+        [
+            replace(each, partner="partner-1", partner_contact=True)
+            for each in requests("anna", "bertha")
+        ],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
+def export(_session: Session, lobby: Lobby) -> None:
+    """Through sessions of its own, with and without what only we can read."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(petition, is_personal=is_personal)
+        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+            pass
+
+
+HOT: list[tuple[Act, int]] = [
+    (record, 19),
+    (record_with_keys, 24),
+    (forget_keys, 1),
+    (confirm, 26),
+    (bring_in, 34),
+    (take_back, 30),
+    (expire, 1),
+    (read_tally, 6),
+    (read_board, 5),
+    (read_campaign, 6),
+    (read_petition, 2),
+    (deliver, 24),
+    (look_up_for_mails, 22),
+    (release, 2),
+    (ask_writers, 1),
+    (tell_of_new_members, 1),
+    (readiness, 1),
+    (tell_others, 45),
+    (page, 9),
+    (export, 72),
+    (page_of_partner, 13),
+    (export_for_partner, 4),
+    (record_for_partners, 9),
+]
+
+
+@pytest.mark.usefixtures("another")
+@pytest.mark.parametrize(("act", "least"), HOT, ids=[act.__name__ for act, _ in HOT])
+def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: int) -> None:
+    with lobby.database.write() as session, taken_down() as sent:
+        act(session, lobby)
+    assert len(sent) >= least, "not all of it was taken down"
+    pretend_to_be_large(lobby)
+    with lobby.database.write() as session:
+        found = {text: scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: read for text, read in found.items() if read} == {}
+
+
+def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:
+    row = table_of(Signature)
+    statements: list[sa.Executable] = [
+        sa.select(sa.func.count()).select_from(row).where(row.c.country == "FR"),
+        sa.select(row.c.id).order_by(row.c.supporter_id),
+        sa.update(row).where(row.c.source.is_(None)).values(country="FR"),
+    ]
+    pretend_to_be_large(lobby)
+    for statement in statements:
+        with lobby.database.write() as session, taken_down() as sent:
+            session.connection().execute(statement)
+        with lobby.database.write() as session:
+            assert scans(session.connection(), sent[-1]), statement

@@ -1,0 +1,838 @@
+"""Mail that came back: what follows for letters, tallies, writers and addresses."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
+from sqlmodel import Session as SqlSession
+from sqlmodel import col, select
+
+from lobby import worker
+from lobby.core.settings import Settings
+from lobby.main import create_app
+from lobby.models import (
+    DeadAddress,
+    Letter,
+    LetterSketch,
+    LetterState,
+    LetterTally,
+    Member,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+    Scope,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.database.engine import Database
+from lobby.services.delivery import bounces
+from lobby.services.delivery.bounces import Applied
+from lobby.services.mail import dead_addresses, delivery_reports
+from lobby.services.mail.couriers import SmtpCourier
+from lobby.services.operations import checks
+from lobby.services.signatures import recording
+from lobby.worker import bounces as reader
+from tests.support.bounce_reports import (
+    MORAG,
+    Said,
+    by_hand,
+    exchange,
+    exim,
+    postfix,
+    strange,
+    vacation,
+)
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.keys import add_campaign, key_for, others_key
+from tests.support.pages import LETTER, confirmed_count, sign, visible, write
+
+MakeLobby = Callable[..., Lobby]
+Deliver = Callable[[], list[EmailMessage]]
+ADDRESS = "bounces@lobby.example.org"
+POST = f"/v1/campaigns/{CAMPAIGN}/post"
+DEAD = "550 5.1.1 No mailbox of this name"
+GO_ON = threading.Event()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A Maildir."""
+    for part in ("new", "cur", "tmp"):
+        (tmp_path / "returned" / part).mkdir(parents=True)
+    return tmp_path / "returned"
+
+
+def with_bounces(lobby: Lobby, folder: Path | None) -> Lobby:
+    changes = {"bounce_address": ADDRESS, "bounce_folder": folder}
+    return replace(lobby, settings=lobby.settings.model_copy(update=changes))
+
+
+@pytest.fixture
+def lobby(make_lobby: MakeLobby, folder: Path) -> Lobby:
+    return with_bounces(make_lobby(), folder)
+
+
+@dataclass
+class Sink:
+    """Takes everything, but for addresses that it does not know."""
+
+    unknown: set[str] = field(default_factory=set)
+    answer: str = "550 5.1.1 no such box"
+    refused_senders: bool = False
+    taken: list[Envelope] = field(default_factory=list)
+
+    async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
+    ) -> str:
+        if self.refused_senders:
+            return "550 5.1.2 we do not know your domain"
+        envelope.mail_from = address
+        return "250 OK"
+
+    async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd calls
+        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: object
+    ) -> str:
+        if address in self.unknown:
+            return self.answer
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        self.taken.append(envelope)
+        return "250 taken"
+
+
+@pytest.fixture
+def sink(unused_port: int, lobby: Lobby) -> Iterator[tuple[Sink, Lobby]]:
+    """A server, and the lobby that hands its mail to it."""
+    handler = Sink()
+    controller = Controller(handler, hostname="127.0.0.1", port=unused_port)
+    controller.start()
+    courier = SmtpCourier(host="127.0.0.1", port=unused_port)
+    yield handler, replace(lobby, courier=courier)
+    courier.close()
+    controller.stop()
+
+
+def confirm(client: TestClient, deliver: Deliver, **changes: str) -> None:
+    """Somebody writes to Morag Ferncastle and confirms."""
+    deliver()
+    assert write(client, **changes).status_code == 303
+    (mail,) = deliver()
+    answer = client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    assert answer.status_code == 200, answer.text
+
+
+def send(client: TestClient, deliver: Deliver, **changes: str) -> None:
+    """As `confirm`, and the letter goes."""
+    confirm(client, deliver, **changes)
+    assert [mail["To"] for mail in deliver()] == [MORAG]
+
+
+def newest(lobby: Lobby, kind: MessageKind = MessageKind.LETTER) -> OutboxMessage:
+    with lobby.database.read() as session:
+        statement = select(OutboxMessage).where(OutboxMessage.kind == kind)
+        return session.exec(statement.order_by(col(OutboxMessage.id).desc())).all()[0]
+
+
+def letter_of(lobby: Lobby, message: OutboxMessage) -> Letter:
+    with lobby.database.read() as session:
+        return session.get_one(Letter, message.subject_id)
+
+
+def tally_and_letters(lobby: Lobby) -> tuple[int, int]:
+    """Letters that the tally counts as sent, and letters that are: they must be equal."""
+    with lobby.database.read() as session:
+        counted = sum(row.sent for row in session.exec(select(LetterTally)))
+        real = session.exec(select(Letter.id).where(Letter.state == LetterState.SENT))
+        return counted, len(real.all())
+
+
+def dead(lobby: Lobby) -> list[DeadAddress]:
+    with lobby.database.read() as session:
+        return list(session.exec(select(DeadAddress)))
+
+
+def about(lobby: Lobby, message: OutboxMessage, **changes: str) -> Said:
+    """What a server says of a message that we sent."""
+    assert lobby.bounces is not None
+    return Said(to=lobby.bounces.sender_of(message.id)).but(**changes)
+
+
+def come_back(
+    lobby: Lobby, content: bytes, name: str = "1751371200.M1P1.relay", part: str = "new"
+) -> int:
+    """A mail arrives in the folder and is read; how many were dealt with."""
+    folder = lobby.settings.bounce_folder
+    assert folder is not None
+    (folder / part / name).write_bytes(content)
+    return worker.read_bounces(lobby, GO_ON)
+
+
+def files(lobby: Lobby) -> list[str]:
+    """What lies in the folder, and in those within it."""
+    folder = lobby.settings.bounce_folder
+    assert folder is not None
+    found = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
+    return sorted(str(file.relative_to(folder)) for file in found if file.name != "maildirfolder")
+
+
+def apply(lobby: Lobby, content: bytes) -> Applied:
+    report = delivery_reports.read(content, bounces=lobby.bounces, domain="lobby.example.org")
+    with lobby.database.write() as session:
+        return bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
+
+
+def set_state(lobby: Lobby, message: OutboxMessage, state: MessageState) -> None:
+    with lobby.database.write() as session:
+        session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": state}))
+
+
+def kill_morag(lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.email == MORAG)).one()
+        index = dead_addresses.index_of(MORAG, lobby.keyring)
+        now = lobby.clock()
+        dead_addresses.note(session, index, member_id=member.id, detail=DEAD, now=now)
+
+
+def kill(lobby: Lobby, email: str) -> None:
+    with lobby.database.write() as session:
+        index = dead_addresses.index_of(email, lobby.keyring)
+        dead_addresses.note(session, index, member_id=None, detail=DEAD, now=lobby.clock())
+
+
+# ---- senders
+
+
+def test_every_message_has_a_sender_of_its_own(sink: tuple[Sink, Lobby]) -> None:
+    server, lobby = sink
+    with TestClient(create_app(lobby.settings, lobby=lobby)) as client:
+        sign(client)
+        sign(client, email="other@example.org")
+    while worker.deliver_due(lobby):
+        pass
+    assert lobby.bounces is not None
+    named = [lobby.bounces.message_in(envelope.mail_from or "") for envelope in server.taken]
+    with lobby.database.read() as session:
+        accepted = session.exec(
+            select(OutboxMessage.id).where(
+                OutboxMessage.state == MessageState.ACCEPTED,
+                OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
+            )
+        )
+        assert set(accepted.all()) >= set(named)
+    assert len(set(named)) == len(server.taken) == 2
+    assert not any("bounces+" in str(envelope.content) for envelope in server.taken)
+
+
+def test_without_an_address_for_reports_the_sender_is_our_own(sink: tuple[Sink, Lobby]) -> None:
+    server, lobby = sink
+    plain = lobby.settings.model_copy(update={"bounce_address": "", "bounce_folder": None})
+    lobby = replace(lobby, settings=plain)
+    with TestClient(create_app(lobby.settings, lobby=lobby)) as client:
+        sign(client)
+    worker.deliver_due(lobby)
+    assert [envelope.mail_from for envelope in server.taken] == ["post@lobby.example.org"]
+
+
+# ---- a letter that came back
+
+
+@pytest.mark.parametrize("writer", [postfix, exchange, exim])
+def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
+    client: TestClient,
+    deliver: Deliver,
+    lobby: Lobby,
+    clock: Clock,
+    writer: Callable[[Said], bytes],
+) -> None:
+    before = tally_and_letters(lobby)
+    send(client, deliver)
+    message = newest(lobby)
+    clock.advance(hours=1)
+    content = writer(about(lobby, message))
+    assert come_back(lobby, content) == 1
+    letter = letter_of(lobby, message)
+    assert (letter.state, letter.bounced_at) == (LetterState.REJECTED, clock.now)
+    assert letter.reason == newest(lobby).detail == DEAD
+    assert newest(lobby).state is MessageState.REJECTED
+    assert tally_and_letters(lobby) == before
+    with lobby.database.read() as session:
+        assert session.get(LetterSketch, letter.id) is None
+    (told,) = deliver()
+    assert (told["To"], told["Subject"]) == (
+        "anna@example.org",
+        "Your letter to Morag Ferncastle did not arrive",
+    )
+    assert "House of Commons, London SW1A 0AA" in text_of(told)
+    assert f"http://testserver{LETTER}" in text_of(told)
+    # The same again, and one of another server.
+    assert come_back(lobby, content) == 1
+    assert come_back(lobby, postfix(about(lobby, message, status="5.7.1"))) == 1
+    assert deliver() == []
+    assert tally_and_letters(lobby) == before
+    assert letter_of(lobby, message).reason == DEAD
+    assert files(lobby) == []
+
+
+def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    said = Said(to=ADDRESS, returned_id=lobby.post.message_id(message.id))
+    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+
+
+def test_an_uncertain_letter_that_came_back_was_never_counted(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver, email="first@example.org")  # which the seat's tally counts
+    confirm(client, deliver)
+    before = tally_and_letters(lobby)
+    message = newest(lobby)
+    with lobby.database.write() as session:
+        letter = session.get_one(Letter, message.subject_id)
+        letter.state = LetterState.UNCERTAIN
+        session.get_one(OutboxMessage, message.id).state = MessageState.UNCERTAIN
+    assert apply(lobby, postfix(about(lobby, message))) is Applied.DONE
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert tally_and_letters(lobby) == before
+    assert [mail["To"] for mail in deliver()] == ["anna@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("status", "diagnostic"),
+    [("5.2.2", "552 5.2.2 mailbox full"), ("5.7.1", "550 5.7.1 no mail from campaigns")],
+)
+def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
+    client: TestClient, deliver: Deliver, lobby: Lobby, status: str, diagnostic: str
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    said = about(lobby, message, status=status, diagnostic=diagnostic)
+    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert dead(lobby) == []
+    deliver()
+    send(client, deliver, email="second@example.org")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda said: postfix(said.but(action="delayed", status="4.4.1")),
+        lambda said: postfix(said.but(action="relayed", status="2.1.9")),
+        lambda said: exchange(said.but(action="delivered", status="2.1.5")),
+        vacation,
+    ],
+)
+def test_delays_deliveries_and_answers_change_nothing(
+    client: TestClient, deliver: Deliver, lobby: Lobby, content: Callable[[Said], bytes]
+) -> None:
+    send(client, deliver)
+    message, counted = newest(lobby), tally_and_letters(lobby)
+    assert come_back(lobby, content(about(lobby, message))) == 1
+    assert letter_of(lobby, message).state is LetterState.SENT
+    assert newest(lobby) == message
+    assert tally_and_letters(lobby) == counted
+    assert (deliver(), dead(lobby), files(lobby)) == ([], [], [])
+
+
+def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    """A relay on the same machine can be faster than our own disk."""
+    send(client, deliver)
+    message = newest(lobby)
+    content = postfix(about(lobby, message))
+    for state in (MessageState.CLAIMED, MessageState.DOT_PENDING):
+        set_state(lobby, message, state)
+        assert come_back(lobby, content) == 1
+        assert files(lobby) == ["new/1751371200.M1P1.relay"]
+        assert dead(lobby) == []
+    set_state(lobby, message, MessageState.ACCEPTED)
+    assert worker.read_bounces(lobby, GO_ON) == 1
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert files(lobby) == []
+
+
+def test_a_letter_that_waits_to_go_again_is_left_to_go(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    """An organiser had it sent again before a second report of the first time came."""
+    send(client, deliver)
+    message = newest(lobby)
+    content = postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
+    apply(lobby, content)
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    assert client.post(f"/v1/letters/{message.subject_id}/retry", headers=key).status_code == 200
+    assert apply(lobby, content) is Applied.DONE
+    again = letter_of(lobby, message)
+    assert (again.state, again.bounced_at) == (LetterState.QUEUED, None)
+    deliver()
+    assert letter_of(lobby, message).state is LetterState.SENT
+
+
+def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> None:
+    assert lobby.bounces is not None
+    said = Said(to=lobby.bounces.sender_of(uuid4()))
+    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert dead(lobby) == []
+
+
+def test_a_writer_whose_letter_came_back_can_write_another(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    apply(lobby, postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no")))
+    send(client, deliver, subject="Once more")
+    assert letter_of(lobby, newest(lobby)).subject.text == "Once more"
+
+
+# ---- dead addresses
+
+
+def test_a_members_dead_address_is_found_and_no_letter_goes_there(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    first = newest(lobby)
+    confirm(client, deliver, email="second@example.org")  # on its way already
+    message = newest(lobby)
+    apply(lobby, postfix(about(lobby, first)))
+    (found,) = dead(lobby)
+    assert (found.member_id, found.detail) == (letter_of(lobby, first).member_id, DEAD)
+    told = {mail["To"]: text_of(mail) for mail in deliver()}
+    assert MORAG not in told
+    assert "did not arrive" not in told["second@example.org"]
+    assert "House of Commons, London SW1A 0AA" in told["second@example.org"]
+    held = letter_of(lobby, message)
+    assert (held.state, held.reason) == (LetterState.HELD, "address_dead")
+
+
+def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
+    client: TestClient, lobby: Lobby
+) -> None:
+    kill_morag(lobby)
+    draft = client.post(f"/v1{LETTER}s/draft", json={"postcode": CAN_SIGN}).json()
+    assert (draft["can_send"], draft["reason"], draft["compose"]) == (False, "address_dead", None)
+    assert "Dear Morag Ferncastle" in draft["body"]
+    refused = write(client)
+    assert refused.status_code == 409
+    told = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
+    assert "Mail to this MP’s address comes back" in told.replace("&#39;", "’")
+    assert "House of Commons, London SW1A 0AA" in told
+    assert "Dear Morag Ferncastle" in told
+
+
+def test_a_new_address_of_the_member_works_at_once(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    apply(lobby, postfix(about(lobby, newest(lobby))))
+    key = key_for(lobby, Scope.LETTERS_READ)
+    assert len(client.get(POST, headers=key).json()["addresses_to_check"]) == 1
+    with lobby.database.write() as session:
+        member = session.exec(select(Member).where(Member.email == MORAG)).one()
+        member.email = "office.of.morag@example.org"
+    assert client.get(POST, headers=key).json()["addresses_to_check"] == []
+    confirm(client, deliver, email="second@example.org")
+    assert [mail["To"] for mail in deliver()] == ["office.of.morag@example.org"]
+
+
+@pytest.mark.parametrize("named", ["staff.of.morag@example.org", "old.morag@example.org"])
+def test_a_report_that_names_another_address_does_not_kill_the_members(
+    client: TestClient, deliver: Deliver, lobby: Lobby, named: str
+) -> None:
+    """An office hands its mail on to several people, or the member has a new address by now."""
+    send(client, deliver)
+    message = newest(lobby)
+    apply(lobby, exchange(about(lobby, message, recipient=named)))
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert dead(lobby) == []
+
+
+def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    sign(client)
+    assert len(deliver()) == 1
+    message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
+    assert come_back(lobby, postfix(about(lobby, message, recipient="anna@example.org"))) == 1
+    assert newest(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.REJECTED
+    (found,) = dead(lobby)
+    assert found.member_id is None
+    count = confirmed_count(lobby)
+    body = {"name": "Anna Example", "email": "ANNA@example.org", "postcode": CAN_SIGN}
+    path = f"/v1/petitions/{PETITION}/signatures"
+    answers = [
+        client.post(path, json=body | {"email": email})
+        for email in ("anna@example.org", "new@example.org")
+    ]
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert answers[0].json() == answers[1].json()
+    assert write(client).status_code == 303
+    assert [mail["To"] for mail in deliver()] == ["new@example.org"]
+    assert confirmed_count(lobby) == count
+
+
+def test_whoever_has_a_dead_address_is_not_known_from_the_tables(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    sign(client)
+    deliver()
+    message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
+    words = "550 5.1.1 <anna@example.org>: unknown"
+    apply(lobby, postfix(about(lobby, message, recipient="anna@example.org", diagnostic=words)))
+    with lobby.database.read() as session:
+        for table in ("dead_address", "outbox_message"):
+            rows = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()
+            assert "anna" not in repr(rows)
+
+
+def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signatures(
+    lobby: Lobby,
+) -> None:
+    kill(lobby, "person3@example.org")
+    for people in (1, 40):
+        asked: list[str] = []
+        with lobby.database.write() as session:
+            engine = session.connection().engine
+
+            def note(*parts: Any, asked: list[str] = asked) -> None:
+                asked.append(str(parts[2]))
+
+            sa.event.listen(engine, "before_cursor_execute", note)
+            requests = [
+                recording.SignatureRequest(
+                    PETITION, "Anna Example", f"person{number}@example.org", CAN_SIGN
+                )
+                for number in range(people)
+            ]
+            recording.record(
+                session,
+                requests,
+                postcodes=lobby.postcodes.lookup,
+                keyring=lobby.keyring,
+                now=lobby.clock(),
+            )
+            sa.event.remove(engine, "before_cursor_execute", note)
+        assert len([text for text in asked if "dead_address" in text]) == 1
+    with lobby.database.read() as session:
+        statement = select(OutboxMessage.id).where(
+            OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
+            OutboxMessage.state == MessageState.QUEUED,
+        )
+        assert len(session.exec(statement).all()) == 40, "41 but for the dead one"
+
+
+# ---- refused at once
+
+
+def test_an_address_that_is_refused_at_once_is_dead_too(sink: tuple[Sink, Lobby]) -> None:
+    server, lobby = sink
+    server.unknown = {MORAG, "anna@example.org"}
+    with TestClient(create_app(lobby.settings, lobby=lobby)) as client:
+        sign(client)
+        while worker.deliver_due(lobby):
+            pass
+    (found,) = dead(lobby)
+    assert bytes(found.address_index) == dead_addresses.index_of("anna@example.org", lobby.keyring)
+    assert found.detail == "550 5.1.1 no such box"
+
+
+@pytest.mark.parametrize(
+    ("answer", "count"),
+    [
+        ("550 5.1.1 no such box", 1),
+        ("550-5.1.1 no such\r\n550 5.1.1 box", 1),
+        ("553 5.1.3 bad address", 1),
+        ("552 5.2.2 full", 0),
+        ("550 5.7.1 not you", 0),
+        ("550 no such box", 0),
+        ("450 4.1.1 later", 0),
+    ],
+)
+def test_a_member_that_is_refused_at_once_is_to_be_checked(
+    sink: tuple[Sink, Lobby], deliver: Deliver, answer: str, count: int
+) -> None:
+    server, lobby = sink
+    server.unknown, server.answer = {MORAG}, answer
+    with TestClient(create_app(lobby.settings, lobby=lobby), follow_redirects=False) as client:
+        confirm(client, deliver)
+        while worker.deliver_due(lobby):
+            pass
+        key = key_for(lobby, Scope.LETTERS_READ)
+        told = client.get(POST, headers=key).json()
+    assert [row["member"]["name"] for row in told["addresses_to_check"]] == (
+        ["Morag Ferncastle"] * count
+    )
+    assert told["bounced"] == 0, "it never got as far"
+
+
+def test_a_server_that_refuses_us_kills_nobodys_address(sink: tuple[Sink, Lobby]) -> None:
+    server, lobby = sink
+    server.refused_senders = True
+    with TestClient(create_app(lobby.settings, lobby=lobby)) as client:
+        sign(client)
+    while worker.deliver_due(lobby):
+        pass
+    message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
+    assert message.state is MessageState.REJECTED
+    assert message.detail == "550 to our sender: 5.1.2 we do not know your domain"
+    assert dead(lobby) == []
+
+
+# ---- the folder
+
+
+def test_mail_that_is_no_report_is_deleted_and_what_nobody_understands_is_kept(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    said = about(lobby, newest(lobby))
+    assert come_back(lobby, by_hand(Said()), "1.person") == 1
+    assert files(lobby) == []
+    for number, content in enumerate((strange(said), by_hand(said), postfix(Said()))):
+        assert come_back(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
+    assert files(lobby) == [f".Unknown/new/{number}.unknown" for number in range(3)]
+    assert worker.read_bounces(lobby, GO_ON) == 0
+    (found,) = [found for found in checks.run(lobby) if "nobody understood" in found.text]
+    assert found.text.startswith("3 mails")
+    assert not found.is_trouble
+
+
+def test_a_folder_that_is_not_there_is_trouble(lobby: Lobby, folder: Path) -> None:
+    def told() -> list[str]:
+        return [found.text for found in checks.run(lobby) if "Maildir" in found.text]
+
+    assert told() == []
+    (folder / "new").rmdir()
+    assert len(told()) == 1
+    assert worker.read_bounces(lobby, GO_ON) == 0
+
+
+def test_without_a_folder_nothing_is_read(lobby: Lobby) -> None:
+    assert worker.read_bounces(with_bounces(lobby, None), GO_ON) == 0
+
+
+def test_of_two_workers_one_reads_a_file(
+    client: TestClient, deliver: Deliver, lobby: Lobby, folder: Path
+) -> None:
+    send(client, deliver)
+    for number in range(40):
+        (folder / "new" / f"{number:02}.relay").write_bytes(by_hand(Said()))
+    (folder / "new" / "99.relay").write_bytes(postfix(about(lobby, newest(lobby))))
+    done: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: done.append(worker.read_bounces(lobby, GO_ON)))
+        for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (sum(done), files(lobby)) == (41, [])
+    assert len(deliver()) == 1
+
+
+def test_what_a_worker_that_died_had_claimed_is_read_again(
+    client: TestClient, deliver: Deliver, lobby: Lobby, folder: Path, clock: Clock
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    file = folder / "new" / "1.relay"
+    file.write_bytes(postfix(about(lobby, message)))
+    claimed = reader._claim(file, clock.now)
+    assert claimed is not None
+    assert reader._claim(file, clock.now) is None
+    # It died before the commit, or after it and before it could delete the file.
+    assert worker.read_bounces(lobby, GO_ON) == 0
+    clock.advance(minutes=11)
+    assert worker.read_bounces(lobby, GO_ON) == 1
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert files(lobby) == []
+
+
+class Killed(BaseException):
+    """What nobody catches: as though the process had ended here."""
+
+
+@dataclass
+class Dying:
+    """A database whose process is killed around a commit."""
+
+    real: Database
+    is_after: bool
+
+    @contextmanager
+    def write(self) -> Iterator[SqlSession]:
+        with self.real.write() as session:
+            yield session
+            if not self.is_after:
+                raise Killed
+        raise Killed
+
+
+@pytest.mark.parametrize("is_after", [False, True], ids=["before the commit", "after it"])
+def test_a_kill_loses_no_report_and_counts_none_twice(
+    client: TestClient,
+    deliver: Deliver,
+    lobby: Lobby,
+    folder: Path,
+    clock: Clock,
+    is_after: bool,
+) -> None:
+    before = tally_and_letters(lobby)
+    send(client, deliver)
+    message = newest(lobby)
+    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    dying: Any = Dying(lobby.database, is_after)
+    with pytest.raises(Killed):
+        worker.read_bounces(replace(lobby, database=dying), GO_ON)
+    assert (letter_of(lobby, message).state is LetterState.REJECTED) == is_after
+    assert len(files(lobby)) == 1
+    clock.advance(minutes=11)
+    assert worker.read_bounces(lobby, GO_ON) == 1
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert tally_and_letters(lobby) == before
+    assert (files(lobby), len(deliver())) == ([], 1)
+
+
+def test_a_file_that_fails_stays_and_stops_no_other(
+    client: TestClient, deliver: Deliver, lobby: Lobby, folder: Path, clock: Clock
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    (folder / "new" / "1.relay").mkdir()  # nothing that can be read
+    (folder / "new" / ".hidden").write_bytes(b"")
+    assert come_back(lobby, postfix(about(lobby, message)), "2.relay") == 1
+    assert letter_of(lobby, message).state is LetterState.REJECTED
+    assert files(lobby) == ["new/.hidden"]
+
+
+def test_a_stopped_worker_reads_no_more(lobby: Lobby, folder: Path) -> None:
+    (folder / "new" / "1.relay").write_bytes(by_hand(Said()))
+    stopped = threading.Event()
+    stopped.set()
+    assert worker.read_bounces(lobby, stopped) == 0
+    assert files(lobby) == ["new/1.relay"]
+
+
+def test_the_worker_reads_the_folder_by_itself(
+    client: TestClient, deliver: Deliver, lobby: Lobby, folder: Path
+) -> None:
+    send(client, deliver)
+    message = newest(lobby)
+    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    stop, has_written = threading.Event(), threading.Event()
+    thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.1})
+    thread.start()
+    for _ in range(200):
+        if letter_of(lobby, message).state is LetterState.REJECTED and not files(lobby):
+            has_written.set()
+            break
+        stop.wait(0.05)
+    stop.set()
+    thread.join()
+    assert has_written.is_set()
+
+
+# ---- who sees it
+
+
+def test_organisers_see_what_came_back_and_whose_address_to_check(
+    client: TestClient, deliver: Deliver, lobby: Lobby, clock: Clock
+) -> None:
+    key = key_for(lobby, Scope.LETTERS_READ)
+    before = client.get(POST, headers=key).json()
+    assert (before["bounced"], before["addresses_to_check"]) == (0, [])
+    send(client, deliver)
+    message = newest(lobby)
+    clock.advance(minutes=3)
+    apply(lobby, postfix(about(lobby, message)))
+    told = client.get(POST, headers=key).json()
+    assert (told["bounced"], told["rejected"], told["sent"]) == (1, 1, before["sent"])
+    (row,) = told["addresses_to_check"]
+    member = row["member"]
+    assert (member["name"], set(member)) == ("Morag Ferncastle", {"id", "name", "party"})
+    assert (row["detail"], row["since"]) == (DEAD, "2026-07-01T12:03:00Z")
+    (letter,) = client.get(f"{POST}/letters?state=rejected", headers=key).json()
+    assert letter["bounced_at"] == "2026-07-01T12:03:00Z"
+    assert letter["reason"] == DEAD
+
+
+def test_other_campaigns_are_not_told_of_addresses_that_they_did_not_meet(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    send(client, deliver)
+    apply(lobby, postfix(about(lobby, newest(lobby))))
+    other = others_key(lobby, Scope.LETTERS_READ)
+    add_campaign(lobby, "another", organisation="others")
+    assert client.get(POST, headers=other).status_code == 404
+    told = client.get("/v1/campaigns/another/post", headers=other).json()
+    assert (told["bounced"], told["addresses_to_check"]) == (0, [])
+
+
+def test_the_check_names_members_whose_mail_comes_back(lobby: Lobby) -> None:
+    kill_morag(lobby)
+    kill(lobby, "anna@example.org")
+    (found,) = [found for found in checks.run(lobby) if "comes back" in found.text]
+    assert "Morag Ferncastle" in found.text
+    assert not found.is_trouble
+
+
+def test_the_page_of_a_letter_that_came_back_says_so(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    write(client)
+    (mail,) = deliver()
+    path = f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
+    client.post(path)
+    deliver()
+    apply(lobby, postfix(about(lobby, newest(lobby))))
+    assert "Your letter could not be delivered" in visible(client.get(path))
+
+
+# ---- settings
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bounce_address": "no address"},
+        {"bounce_address": f"{'b' * 24}@lobby.example.org"},
+        {"bounce_address": "boun+ces@lobby.example.org"},
+        {"bounce_address": "lobby@localhost.localdomain"},  # that of people
+        {"bounce_folder": "/srv/returned"},
+    ],
+)
+def test_settings_that_could_lose_mail_are_refused(tmp_path: Path, wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        Settings(data_dir=tmp_path, **wrong)  # type: ignore[arg-type] # texts, as they come
+
+
+def test_settings_that_fit_are_taken(tmp_path: Path) -> None:
+    found = Settings(
+        data_dir=tmp_path, bounce_address=f"{'b' * 23}@lobby.example.org", bounce_folder=tmp_path
+    )
+    assert found.bounce_folder == tmp_path

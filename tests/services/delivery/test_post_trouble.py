@@ -1,0 +1,273 @@
+"""One message that cannot be made or handed over spoils it for no other."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+from structlog.testing import capture_logs
+
+from lobby import worker
+from lobby.models import (
+    Campaign,
+    Letter,
+    LetterState,
+    MessageKind,
+    MessageState,
+    Organisation,
+    OutboxMessage,
+    Petition,
+    Private,
+    Signature,
+    Supporter,
+)
+from lobby.models.base import table_of
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.delivery import rendering
+from lobby.services.letters import intake, letter_states
+from lobby.services.letters.drafting import situations
+from lobby.services.letters.intake import NewLetter
+from lobby.services.mail import outbox
+from lobby.services.mail.couriers import Delivery
+from lobby.services.mail.mail_builder import Envelope
+from lobby.services.signatures import recording
+from lobby.services.signatures.recording import SignatureRequest
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of
+
+Deliver = Callable[[], list[EmailMessage]]
+PEOPLE = [f"person{number}@example.org" for number in range(6)]
+BODY = "Dear Morag Ferncastle,\n\nPlease sign, since my ward depends on it.\n"
+
+
+def sign(lobby: Lobby, *emails: str) -> None:
+    requests = [SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN) for email in emails]
+    with lobby.database.write() as session:
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        recording.record(session, requests, postcodes=lookup, keyring=keyring, now=lobby.clock())
+
+
+def write(lobby: Lobby) -> UUID:
+    """A confirmed letter."""
+    now = lobby.clock()
+    address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
+    new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        answer = lobby.postcodes.lookup(CAN_SIGN)
+        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
+    return letter_id
+
+
+def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMessage:
+    with lobby.database.read() as session:
+        statement = select(OutboxMessage).where(
+            OutboxMessage.subject_id == subject_id, OutboxMessage.kind == kind
+        )
+        return session.exec(statement).one()
+
+
+def newest(session: Session, model: type[Signature] | type[Letter]) -> UUID:
+    rows: list[Any] = [*session.exec(select(model).order_by(col(model.id).desc()))]
+    found: UUID = rows[0].id
+    return found
+
+
+def break_newest_name(lobby: Lobby, model: type[Signature] | type[Letter]) -> UUID:
+    """A sealed name that no key opens: what a lost secret or a broken disk leaves."""
+    table = table_of(model)
+    with lobby.database.write() as session:
+        broken = newest(session, model)
+        raw = sa.update(table).where(table.c.id == broken)
+        value = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
+        session.connection().execute(raw.values(name=value))
+    return broken
+
+
+def test_a_mail_that_cannot_be_made_waits_and_the_others_go(
+    lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    sign(lobby, *PEOPLE)
+    broken = break_newest_name(lobby, Signature)
+    with capture_logs() as entries:
+        sent = deliver()
+    assert len(sent) == len(PEOPLE) - 1
+    message = message_about(lobby, broken, MessageKind.CONFIRM_SIGNATURE)
+    assert (message.state, message.attempt) == (MessageState.DEFERRED, 1)
+    assert message.detail == "cannot be made: ValueError"
+    assert message.due_at > clock.now
+    (entry,) = [entry for entry in entries if entry["event"] == "mail_rendering_failed"]
+    assert entry["message"] == str(message.id)
+    assert entry["error"] == "ValueError"
+    assert not any("Anna" in str(entry) or "@" in str(entry) for entry in entries)
+
+
+def test_a_letter_that_cannot_be_made_waits_longer_each_time(
+    lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    letter_id = write(lobby)
+    assert break_newest_name(lobby, Letter) == letter_id
+    for attempt in (1, 2, 3):
+        assert deliver() == []
+        message = message_about(lobby, letter_id, MessageKind.LETTER)
+        assert (message.state, message.attempt) == (MessageState.DEFERRED, attempt)
+        clock.now = message.due_at
+
+
+def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
+    write(lobby)
+    with lobby.database.write() as session:
+        claimed = outbox.claim(session, now=clock.now, limit=50)
+        (message,) = [each for each in claimed if each.kind is MessageKind.LETTER]
+        assert outbox.before_dot(session, message)
+        deferred, held = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
+        ended = outbox.finish(
+            session, message, deferred, now=clock.now, detail="cannot be made", held=held
+        )
+        assert ended is None
+    after = message_about(lobby, message.subject_id, MessageKind.LETTER)
+    assert after.state is MessageState.DOT_PENDING
+
+
+@dataclass
+class Stumbling:
+    """A courier that fails as nobody foresaw, before or after the dot, for some mails."""
+
+    courier: Any
+    after_the_dot: bool = False
+    attempts: list[str] = field(default_factory=list)
+    relay: str = "stumbling"
+
+    def deliver(self, envelope: Envelope, before_dot: Callable[[], bool]) -> Delivery:
+        self.attempts.append(envelope.recipient)
+        if envelope.recipient in ("person2@example.org", "morag.ferncastle@example.org"):
+            if self.after_the_dot:
+                assert before_dot()
+            raise KeyError(f"secret of {envelope.recipient}")
+        done: Delivery = self.courier.deliver(envelope, before_dot)
+        return done
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.mark.parametrize("connections", [1, 4])
+def test_a_mail_that_cannot_be_handed_over_is_left_for_its_lease_and_the_others_go(
+    lobby: Lobby, deliver: Deliver, clock: Clock, connections: int
+) -> None:
+    deliver()
+    sign(lobby, *PEOPLE)
+    settings = lobby.settings.model_copy(update={"smtp_connections": connections})
+    stumbling = replace(lobby, courier=Stumbling(lobby.courier), settings=settings)
+    with capture_logs() as entries:
+        assert worker.deliver_due(stumbling) == len(PEOPLE)
+        assert worker.deliver_due(stumbling) == 0, "nobody takes it before its lease ends"
+    assert len(deliver()) == len(PEOPLE) - 1
+    (entry,) = [entry for entry in entries if entry["event"] == "mail_delivery_failed"]
+    assert entry["error"] == "KeyError"
+    assert not any("person2" in str(entry) for entry in entries)
+    clock.advance(minutes=11)
+    worker.keep_house(lobby)
+    assert [mail["To"] for mail in deliver()] == ["person2@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("after_the_dot", "then"),
+    [(False, LetterState.SENT), (True, LetterState.UNCERTAIN)],
+)
+def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
+    lobby: Lobby, deliver: Deliver, clock: Clock, after_the_dot: bool, then: LetterState
+) -> None:
+    deliver()
+    letter_id = write(lobby)
+    stumbling = Stumbling(lobby.courier, after_the_dot)
+    worker.deliver_due(replace(lobby, courier=stumbling))
+    assert stumbling.attempts == ["morag.ferncastle@example.org"]
+    clock.advance(minutes=11)
+    worker.keep_house(lobby)
+    deliver()
+    with lobby.database.read() as session:
+        assert letter_states.get(session, letter_id).state is then
+
+
+# ---- rows from before a rule
+
+
+def spoil(lobby: Lobby, title: str) -> None:
+    """As though the organiser's names had been set before anybody looked at them."""
+    with lobby.database.write() as session:
+        for organisation in session.exec(select(Organisation)):
+            organisation.name = title
+        for campaign in session.exec(select(Campaign)):
+            campaign.title = title
+        for petition in session.exec(select(Petition)):
+            petition.action = title
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "=?utf-8?q?=0D=0ABcc:x@example.org?=",
+        "Save it\r\nBcc: x@example.org",
+        "Save\x00it\N{LINE SEPARATOR}now\N{RIGHT-TO-LEFT OVERRIDE}",
+        "Achub y GIG – dŵr " * 8,
+    ],
+)
+def test_an_unfit_title_from_before_loses_no_mail(
+    lobby: Lobby, deliver: Deliver, title: str, backend: str
+) -> None:
+    if backend == "postgresql" and "\x00" in title:
+        title = title.replace("\x00", "\x01")  # which PostgreSQL never takes
+    deliver()
+    sign(lobby, "anna@example.org")
+    letter_id = write(lobby)
+    spoil(lobby, title)
+    asked, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
+    assert asked["To"] == "anna@example.org"
+    assert "/confirm/" in text_of(asked)
+    assert letter["To"] == "morag.ferncastle@example.org"
+    for mail in (asked, letter):
+        assert mail["X-Campaign"]
+        assert mail["Bcc"] is None
+        assert "=?" not in mail["X-Campaign"]
+    with lobby.database.read() as session:
+        assert letter_states.get(session, letter_id).state is LetterState.SENT
+
+
+def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    letter_id = write(lobby)
+    with lobby.database.write() as session:
+        letter = letter_states.get(session, letter_id)
+        letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
+    (told,) = deliver()
+    assert told["To"] == "anna@example.org"
+    assert rendering.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    with lobby.database.read() as session:
+        letter = letter_states.get(session, letter_id)
+        assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")
+    assert deliver() == []
+
+
+def test_an_address_from_before_with_letters_of_its_own_is_written_to_in_ascii(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    sign(lobby, "anna@example.org")
+    with lobby.database.write() as session:
+        signature = session.get_one(Signature, newest(session, Signature))
+        supporter = session.get_one(Supporter, signature.supporter_id)
+        organisation_id = supporter.email.organisation_id
+        supporter.email = Private(organisation_id, "anna@münchen.example.org")
+    (mail,) = deliver()
+    assert mail["To"] == "anna@xn--mnchen-3ya.example.org"

@@ -1,0 +1,343 @@
+"""How like a letter is to what its MP already got."""
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from lobby.models import LetterSketch, LetterState, MessageState, Scope
+from lobby.services.assembly import Lobby
+from lobby.services.letters import letter_states
+from lobby.services.letters.drafting import likeness
+from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, token_in
+from tests.support.keys import key_for, others_key
+from tests.support.pages import VACANT, Deliver, visible, write
+
+LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
+KEY = b"a key"
+SENTENCES = [
+    "Ward nine of our hospital has had no permanent nurse since the spring of last year.",
+    "Its matron told me that agencies charge double for the very same people.",
+    "NHS Professionals pays its profits back, and the motion asks to keep it so.",
+    "Selling it would bring the Treasury less than a single year of agency bills.",
+    "My daughter trains there, and half of her cohort will leave for Australia.",
+    "I have lived beside that hospital for forty years and know what it was.",
+    "Please add your name, and tell me what the Secretary of State answers you.",
+    "Nobody on our street, whatever they vote for, wants this to be sold.",
+]
+OTHER = [f"Quite another remark, number {word}, about {word} things." for word in "abcdefgh"]
+BODY = "Dear Morag Ferncastle,\n\n" + " ".join(SENTENCES) + "\n\nYours sincerely,\nAnna Example"
+
+
+def alike(one: str, *others: str) -> float | None:
+    sketches = [likeness.sketch(other, key=KEY) for other in others]
+    return likeness.highest(likeness.sketch(one, key=KEY), sketches)
+
+
+def letter(body: str = BODY, email: str = "anna@example.org", postcode: str = CAN_SIGN) -> object:
+    address = {"line1": "1 Princes Street", "town": "Edinburgh", "postcode": postcode}
+    person = {"name": "Anna Example", "email": email, "address": address}
+    return {**person, "subject": "The motion", "body": body}
+
+
+def confirmed(
+    client: TestClient, deliver: Deliver, email: str = "anna@example.org", body: str = BODY
+) -> str:
+    """The token of a letter that is on its way."""
+    deliver()
+    assert client.post(LETTERS, json=letter(body, email)).status_code == 201
+    (mail,) = deliver()
+    token = token_in(mail, "letters/confirm")
+    assert client.post("/v1/letters/confirm", json={"token": token}).status_code == 200
+    return token
+
+
+def checked(client: TestClient, body: str = BODY, postcode: str = CAN_SIGN) -> dict[str, object]:
+    asked = {"postcode": postcode, "subject": "The motion", "body": body}
+    answer = client.post(f"{LETTERS}/check", json=asked)
+    assert answer.status_code == 200
+    found: dict[str, object] = answer.json()
+    return found
+
+
+def limit(client: TestClient, lobby: Lobby, percent: int | None, *, required: bool) -> None:
+    change = {"likeness_limit": percent, "likeness_is_required": required}
+    headers = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    answer = client.patch(f"/v1/campaigns/{CAMPAIGN}", json=change, headers=headers)
+    assert answer.status_code == 200
+    assert answer.json()["likeness_limit"] == percent
+
+
+@pytest.fixture
+def nobody_wrote(lobby: Lobby) -> None:
+    """The demonstration's letters are forgotten."""
+    with lobby.database.write() as session:
+        for row in session.exec(select(LetterSketch)):
+            session.delete(row)
+
+
+def test_the_same_text_is_wholly_alike_whatever_its_case_and_spacing() -> None:
+    assert alike(BODY, BODY) == 100
+    text = " ".join(SENTENCES)
+    assert alike(BODY, text.upper().replace(" ", "\n ").replace(",", " –")) == 100
+
+
+def test_different_texts_are_not_alike() -> None:
+    assert alike(BODY, "\n".join(OTHER)) == 0
+
+
+def test_the_greeting_the_sign_off_and_what_is_below_do_not_count() -> None:
+    other = "To my MP,\n" + " ".join(SENTENCES) + "\n\nKind regards,\nBob\n2 Elm Road\nLeeds"
+    assert alike(BODY, other) == 100
+
+
+def test_a_sentence_that_begins_like_a_sign_off_counts() -> None:
+    last = "Thank you for your answer of last month, which said nothing of the nurses at all."
+    assert alike(BODY, "\n".join([*SENTENCES, last])) != 100
+
+
+def test_moving_sentences_about_hardly_helps() -> None:
+    assert (alike(BODY, " ".join(reversed(SENTENCES))) or 0) >= 80
+
+
+def test_each_changed_sentence_makes_a_letter_less_alike() -> None:
+    marks = [
+        alike(BODY, " ".join(OTHER[:changed] + SENTENCES[changed:])) or 0
+        for changed in range(len(SENTENCES) + 1)
+    ]
+    assert marks[0] == 100
+    assert marks[-1] == 0
+    assert marks == sorted(marks, reverse=True)
+    assert len(set(marks)) >= 7
+
+
+def test_the_letter_most_alike_counts() -> None:
+    assert alike(BODY, " ".join(OTHER), BODY, " ".join(SENTENCES[:2])) == 100
+    assert alike(BODY) is None
+
+
+def test_texts_of_few_words_or_none_have_a_likeness() -> None:
+    assert alike("one two", "one two") == 100
+    assert alike("", BODY) == 0
+    assert alike("...", BODY) == 0
+
+
+def test_a_sketch_has_a_bounded_size_and_says_nothing_without_its_key() -> None:
+    text = " ".join(f"word{number}" for number in range(2000))
+    stored = likeness.pack(likeness.sketch(text, key=KEY))
+    assert len(stored) == 4 * likeness.MOST
+    assert likeness.unpack(stored) == likeness.sketch(text, key=KEY)
+    assert b"word" not in stored
+    shared = set(likeness.sketch(BODY, key=KEY)) & set(likeness.sketch(BODY, key=b"other"))
+    assert not shared
+
+
+def test_one_run_of_words_cannot_be_asked_for() -> None:
+    assert alike("My daughter trains", BODY) == 0
+
+
+@pytest.mark.usefixtures("nobody_wrote")
+def test_where_nobody_wrote_there_is_no_likeness(client: TestClient) -> None:
+    assert checked(client)["similarity"] is None
+    draft = client.post(f"{LETTERS}/draft", json={"postcode": CAN_SIGN}).json()
+    assert draft["similarity"] is None
+    assert draft["likeness"]["percent"] is None
+
+
+@pytest.mark.usefixtures("nobody_wrote")
+def test_a_letter_counts_once_it_is_confirmed_and_until_it_is_cancelled(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    client.post(LETTERS, json=letter())
+    assert checked(client)["similarity"] is None, "an unconfirmed letter tells nothing"
+    (mail,) = deliver()
+    token = {"token": token_in(mail, "letters/confirm")}
+    for _ in range(2):
+        client.post("/v1/letters/confirm", json=token)
+    assert checked(client)["similarity"] == 100
+    assert client.post("/v1/letters/cancel", json=token).status_code == 200
+    assert checked(client)["similarity"] is None
+
+
+@pytest.mark.usefixtures("nobody_wrote")
+def test_a_letter_that_is_held_or_refused_no_longer_counts(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    confirmed(client, deliver, "bob@example.org")
+    with lobby.database.write() as session:
+        # A delivery of this test's own may have sent the first one already.
+        held, refused = [row.letter_id for row in session.exec(select(LetterSketch))]
+        letter_states.get(session, held).state = LetterState.QUEUED
+        session.flush()
+        now, keyring = lobby.clock(), lobby.keyring
+        letter_states.hold(session, held, "vacant", keyring=keyring, now=now)
+        letter_states.delivered(
+            session, refused, MessageState.REJECTED, detail="no", keyring=keyring, now=now
+        )
+        assert session.exec(select(LetterSketch)).all() == []
+
+
+@pytest.mark.usefixtures("nobody_wrote")
+def test_letters_to_one_member_say_nothing_of_those_to_another(
+    client: TestClient, deliver: Deliver
+) -> None:
+    confirmed(client, deliver)
+    assert checked(client, postcode=SIGNED)["similarity"] is None
+    assert checked(client, postcode=MINISTER)["similarity"] is None
+
+
+def test_the_demonstration_shows_a_likeness(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        sketches = session.exec(select(LetterSketch)).all()
+    assert len(sketches) >= 10
+    marks = {
+        client.post(f"{LETTERS}/draft", json={"postcode": postcode}).json()["similarity"]
+        for postcode in (CAN_SIGN, SIGNED, MINISTER)
+    }
+    assert any(mark and mark > 50 for mark in marks)
+
+
+def test_above_the_limit_the_writer_is_advised_and_the_letter_is_taken(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    limit(client, lobby, 60, required=False)
+    found = checked(client)
+    assert found["can_send"] is True
+    assert found["likeness"]["limit"] == 60  # type: ignore[index] # an object
+    assert "100% like" in found["likeness"]["advice"]  # type: ignore[index] # an object
+    assert client.post(LETTERS, json=letter(email="bob@example.org")).status_code == 201
+
+
+def test_above_the_limit_that_is_required_a_letter_is_refused(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    limit(client, lobby, 60, required=True)
+    answer = client.post(LETTERS, json=letter(email="bob@example.org"))
+    assert (answer.status_code, answer.json()["code"]) == (422, "letter_too_alike")
+    assert [error["field"] for error in answer.json()["errors"]] == ["body"]
+    assert "in your own words" in answer.json()["detail"]
+    assert checked(client)["can_send"] is False
+    own = " ".join(SENTENCES[:2] + OTHER[2:])
+    assert checked(client, own)["can_send"] is True
+    assert client.post(LETTERS, json=letter(own, "bob@example.org")).status_code == 201
+
+
+def test_the_limit_itself_is_not_above_it(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    limit(client, lobby, 100, required=True)
+    assert checked(client)["can_send"] is True
+
+
+def test_a_refusal_does_not_tell_who_wrote(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    limit(client, lobby, 60, required=True)
+    asked = [letter(email=email) for email in ("anna@example.org", "bob@example.org")]
+    answers = [client.post(LETTERS, json=each) for each in asked]
+    assert answers[0].status_code == answers[1].status_code == 422
+    assert answers[0].json() == answers[1].json()
+
+
+def test_a_letter_that_was_confirmed_is_refused_no_more(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    client.post(LETTERS, json=letter())
+    (mail,) = deliver()
+    limit(client, lobby, 1, required=True)
+    token = {"token": token_in(mail, "letters/confirm")}
+    for _ in range(2):
+        assert client.post("/v1/letters/confirm", json=token).status_code == 200
+
+
+def test_the_limit_is_cleared_by_null(client: TestClient, lobby: Lobby) -> None:
+    limit(client, lobby, 60, required=True)
+    limit(client, lobby, None, required=True)
+    assert checked(client)["likeness"]["advice"] is None  # type: ignore[index] # an object
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"likeness_limit": 0}, "likeness_limit"),
+        ({"likeness_limit": 101}, "likeness_limit"),
+        ({"likeness_is_required": None}, "likeness_is_required"),
+        ({"own_words_are_required": None}, "own_words_are_required"),
+        ({"own_words_are_required": "sometimes"}, "own_words_are_required"),
+    ],
+)
+def test_a_limit_that_is_none_is_refused(
+    client: TestClient, lobby: Lobby, change: dict[str, object], field: str
+) -> None:
+    headers = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    answer = client.patch(f"/v1/campaigns/{CAMPAIGN}", json=change, headers=headers)
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+def test_another_organisation_sets_no_limit(client: TestClient, lobby: Lobby) -> None:
+    headers = others_key(lobby, Scope.CAMPAIGNS_WRITE)
+    change = {"likeness_limit": 5}
+    answer = client.patch(f"/v1/campaigns/{CAMPAIGN}", json=change, headers=headers)
+    assert answer.status_code == 404
+
+
+def codes(found: dict[str, object]) -> set[str]:
+    return {each["code"] for each in found["problems"]}  # type: ignore[attr-defined] # a list
+
+
+def test_a_check_names_what_to_look_at(client: TestClient) -> None:
+    assert codes(checked(client)) == set()
+    body = BODY + "\nSee https://example.org, as Adaeze Hartwhistle said."
+    found = checked(client, body)
+    assert codes(found) == {"link", "other_member"}
+    assert found["can_send"] is False
+    assert found["length"] == {"characters": len(body), "limit": 10_000}
+    assert found["compose"]["text"] == body  # type: ignore[index] # an object
+
+
+def test_a_check_names_what_would_be_refused(client: TestClient) -> None:
+    for body, code in (("Too short.", "too_short"), ("word " * 2100, "too_long")):
+        found = checked(client, body)
+        assert code in codes(found)
+        assert found["can_send"] is False
+
+
+def test_a_draft_as_it_came_has_no_words_of_ones_own(client: TestClient) -> None:
+    draft = client.post(f"{LETTERS}/draft", json={"postcode": CAN_SIGN}).json()["body"]
+    assert "no_own_words" in codes(checked(client, draft))
+    own = draft.replace("Yours", "My ward depends on it, and so do its nurses.\n\nYours")
+    assert "no_own_words" not in codes(checked(client, own))
+    assert "no_own_words" in codes(checked(client, draft + "\nAnna Example, Edinburgh"))
+    postscript = draft + "\nPS: My mother was a nurse here for thirty years."
+    assert "no_own_words" not in codes(checked(client, postscript))
+
+
+def test_a_check_for_a_vacant_seat_says_why(client: TestClient) -> None:
+    found = checked(client, postcode=VACANT)
+    assert (found["can_send"], found["reason"]) == (False, "vacant")
+    assert found["likeness"] is None
+    assert found["compose"] is None
+
+
+def test_the_page_says_how_like_a_letter_is_and_what_to_do(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    confirmed(client, deliver)
+    form = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY}
+    page = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data=form)
+    assert "This letter is 100% like one that your MP has already got." in visible(page)
+    assert "It will count for more if you change it" in visible(page)
+    own = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data={**form, "body": OTHER[0] * 2})
+    assert "This letter is 0% like the one most like it" in visible(own)
+    limit(client, lobby, 60, required=True)
+    refused = write(client, email="bob@example.org", body=BODY)
+    assert refused.status_code == 422
+    assert 'id="body-error"' in refused.text
+    assert "This letter is 100% like one that your MP has already got." in visible(refused)

@@ -1,0 +1,138 @@
+"""Tallies against what they count: every difference is told, and a glance says what it can."""
+
+from collections.abc import Callable
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from lobby.models import LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
+from lobby.models.base import table_of
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.operations import checks, recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock
+
+_petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
+_signature, _hour = table_of(Signature), table_of(PetitionHour)
+EDINBURGH, NOWHERE = "S14000078", "E99999999"
+
+
+def change(lobby: Lobby, statement: Any) -> int:
+    with lobby.database.write() as session:
+        return session.connection().execute(statement).rowcount
+
+
+def read(lobby: Lobby, look: Callable[[Session], list[Any]]) -> list[Any]:
+    with lobby.database.read() as session:
+        return look(session)
+
+
+def glance(lobby: Lobby) -> list[str]:
+    return [finding.text for finding in read(lobby, recounts.at_a_glance)]
+
+
+def recount(lobby: Lobby) -> list[str]:
+    found = checks.run(lobby, recounting=lambda _text: None)
+    return [finding.text for finding in found if "the tally says" in finding.text]
+
+
+def test_the_demonstration_adds_up(lobby: Lobby) -> None:
+    assert read(lobby, recounts.wrong_signatures) == []
+    assert read(lobby, recounts.wrong_letters) == []
+    assert glance(lobby) == recount(lobby) == []
+
+
+def test_what_was_never_counted_adds_up(empty_lobby: Lobby) -> None:
+    assert glance(empty_lobby) == recount(empty_lobby) == []
+
+
+def test_every_difference_is_told_with_both_counts(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION).id
+    too_many = sa.update(_petition_tally).where(_petition_tally.c.constituency_code == EDINBURGH)
+    assert change(lobby, too_many.values(confirmed=_petition_tally.c.confirmed + 2)) == 1
+    row = {"petition_id": petition, "constituency_code": NOWHERE, "confirmed": 1}
+    change(lobby, sa.insert(_petition_tally).values(row))
+    missing = sa.delete(_petition_tally).where(
+        _petition_tally.c.constituency_code.not_in([EDINBURGH, NOWHERE, "unknown", "overseas"])
+    )
+    seats = change(lobby, missing)
+    found = read(lobby, recounts.wrong_signatures)
+    assert len(found) == seats + 2
+    assert found == sorted(found)
+    by_code = {code: (kept, real) for _, code, kept, real in found}
+    assert by_code.pop(NOWHERE) == (1, 0)
+    kept, real = by_code.pop(EDINBURGH)
+    assert kept == real + 2
+    assert all(kept == 0 < real for kept, real in by_code.values())
+    assert {each[0] for each in found} == {petition}
+    assert f"Petition {petition}, {NOWHERE}: the tally says 1, the signatures 0." in recount(lobby)
+
+
+def test_signatures_that_were_changed_by_hand_are_found_by_a_recount_only(lobby: Lobby) -> None:
+    statement = sa.update(_signature).where(
+        _signature.c.constituency_code == EDINBURGH,
+        _signature.c.state == SignatureState.CONFIRMED,
+    )
+    changed = change(lobby, statement.values(state=SignatureState.WITHDRAWN))
+    ((_, code, kept, real),) = read(lobby, recounts.wrong_signatures)
+    assert (code, kept, real) == (EDINBURGH, changed, 0)
+    assert glance(lobby) == []
+    assert len(recount(lobby)) == 1
+
+
+def test_a_letter_too_many_and_one_too_few_are_told(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        rows = session.connection().execute(
+            sa.select(_letter_tally.c.constituency_code).where(_letter_tally.c.sent > 0)
+        )
+        first, second = sorted(rows.scalars())[:2]
+        campaign = campaigns.public(session, CAMPAIGN).id
+    for code, by in ((first, 1), (second, -1)):
+        statement = sa.update(_letter_tally).where(_letter_tally.c.constituency_code == code)
+        change(lobby, statement.values(sent=_letter_tally.c.sent + by))
+    found = read(lobby, recounts.wrong_letters)
+    assert [(each[0], each[2], each[3] - each[4]) for each in found] == [
+        (campaign, first, 1),
+        (campaign, second, -1),
+    ]
+    assert len(recount(lobby)) == 2
+
+
+def test_letters_that_were_opened_elsewhere_are_no_difference(lobby: Lobby) -> None:
+    assert change(lobby, sa.update(_letter_tally).values(opened=5))
+    assert read(lobby, recounts.wrong_letters) == []
+
+
+@pytest.mark.parametrize("table", [_petition_tally, _hour], ids=["seats", "hours"])
+def test_a_glance_finds_what_changed_on_one_side(lobby: Lobby, table: sa.Table) -> None:
+    column = table.c.confirmed if table is _petition_tally else table.c.change
+    by_key = [each == sa.select(sa.func.min(each)).scalar_subquery() for each in table.primary_key]
+    assert change(lobby, sa.update(table).where(*by_key[1:]).values({column: column + 1})) == 1
+    (text,) = glance(lobby)
+    assert "its seats sum up to" in text
+
+
+def test_what_people_do_keeps_a_glance_quiet(
+    lobby: Lobby, clock: Clock, deliver: Callable[[], list[EmailMessage]]
+) -> None:
+    batch = [
+        SignatureRequest(PETITION, "Anna", f"p{number}@example.org", (CAN_SIGN, SIGNED)[number % 2])
+        for number in range(10)
+    ]
+    with lobby.database.write() as session:
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        done = recording.record(session, batch, postcodes=lookup, keyring=keyring, now=clock.now)
+        ids = [each.signature_id for each in done if each.signature_id]
+        signature_states.confirm_all(session, ids, now=clock.now)
+    clock.advance(hours=3)
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, ids[0], now=clock.now)
+        signature_states.disown(session, ids[1], now=clock.now)
+    deliver()
+    assert glance(lobby) == recount(lobby) == []

@@ -1,0 +1,512 @@
+"""Signatures from somebody's file, as an operator brings them in: each row once, or a reason."""
+
+import csv
+import stat
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from click.testing import Result
+from sqlmodel import func, select
+from typer.testing import CliRunner
+
+from lobby.cli import app
+from lobby.cli import signatures as cli_signatures
+from lobby.cli.signatures import SOME_REJECTED
+from lobby.models import (
+    CampaignStatus,
+    Consent,
+    OutboxMessage,
+    PetitionState,
+    Signature,
+    SignatureState,
+    Supporter,
+    Wording,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common import texts
+from lobby.services.errors import Invalid, LobbyError
+from lobby.services.operations import recounts
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.from_file.fields import country_of, moment_of
+from lobby.services.signatures.from_file.importing import Summary
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import supporters
+from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
+
+STALL = "paper, Leeds stall, 3 May 2020"
+HEADER = "Name,Email,Postcode"
+WRITTEN = [
+    "signature",
+    "supporter",
+    "consent",
+    "wording",
+    "outbox_message",
+    "petition_tally",
+    "petition_hour",
+]
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
+    yield
+    with lobby.database.read() as session:
+        assert recounts.wrong_signatures(session) == []
+        assert recounts.at_a_glance(session) == []
+
+
+@pytest.fixture
+def run(lobby: Lobby, tmp_path: Path) -> Run:
+    """The command over the data of `lobby`; a text is put into a file first."""
+
+    def imported(
+        content: str | bytes | Path, *options: str | Path, petition: str = PETITION
+    ) -> Any:
+        file = content if isinstance(content, Path) else tmp_path / "people.csv"
+        if not isinstance(content, Path):
+            file.write_bytes(content if isinstance(content, bytes) else content.encode())
+        arguments = ["import", "signatures", str(file), "--petition", petition]
+        if "--provenance" not in options:
+            arguments += ["--provenance", STALL]
+        environment = {
+            "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
+            "LOBBY_DATABASE_URL": lobby.database.url,
+            "LOBBY_SECRET_KEY": SECRET,
+        }
+        return CliRunner().invoke(app, [*arguments, *map(str, options)], env=environment)
+
+    return imported
+
+
+def written(lobby: Lobby) -> dict[str, list[Any]]:
+    """All that an import writes to, byte by byte."""
+    with lobby.database.read() as session:
+        return {
+            table: [
+                [bytes(cell) if isinstance(cell, memoryview) else cell for cell in row]
+                for row in session.connection().exec_driver_sql(
+                    f"SELECT * FROM {table} ORDER BY 1, 2"
+                )
+            ]
+            for table in WRITTEN
+        }
+
+
+def people(count: int, first: int = 0) -> list[str]:
+    codes = CAN_SIGN, SIGNED, "ZZ1 1ZZ"
+    return [f"Person N{n},n{n}@example.org,{codes[n % 3]}" for n in range(first, first + count)]
+
+
+def text(*rows: str, header: str = HEADER) -> str:
+    return "\n".join([header, *rows, ""])
+
+
+def numbers(result: Result) -> dict[str, int]:
+    """The summary: what of it is not zero."""
+    pairs = (line.rsplit(maxsplit=1) for line in result.stdout.splitlines())
+    found = {name.strip(): int(count.replace(",", "")) for name, count in pairs}
+    return {name: count for name, count in found.items() if count}
+
+
+def refused(result: Result) -> str:
+    """The sentence with which a file is refused as a whole."""
+    assert isinstance(result.exception, LobbyError), result.output
+    return result.exception.message
+
+
+def totals(lobby: Lobby) -> tuple[int, int, int]:
+    """What counts, how many signatures there are, and how many mails."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+        return (
+            petitions.count(session, petition.id),
+            session.exec(select(func.count()).select_from(Signature)).one(),
+            session.exec(select(func.count()).select_from(OutboxMessage)).one(),
+        )
+
+
+def signature_of(lobby: Lobby, email: str) -> Signature:
+    with lobby.database.read() as session:
+        owner = petitions.public(session, PETITION).organisation_id
+        index = lobby.keyring.blind_index(owner, texts.canonical_email(email))
+        statement = select(Signature).join(Supporter).where(Supporter.email_index == index)
+        return session.exec(statement).one()
+
+
+def sign(lobby: Lobby, email: str) -> UUID:
+    request = SignatureRequest(PETITION, "Own Name", email, CAN_SIGN)
+    with lobby.database.write() as session:
+        (outcome,) = recording.record(
+            session,
+            [request],
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+    assert outcome.signature_id
+    return outcome.signature_id
+
+
+# ---- taking rows
+
+
+def test_rows_count_at_once_with_where_they_were_signed_and_without_a_mail(
+    lobby: Lobby, run: Run
+) -> None:
+    counted, rows, mails = totals(lobby)
+    content = text(
+        *("Anna Example,anna@example.org,eh11yz,03/05/2020", "Ben,ben@example.org,M1 1AE,"),
+        header="Name,E-mail,Post code,Signed at",
+    )
+    result = run(content)
+    assert (result.exit_code, result.exception) == (0, None), result.output
+    assert numbers(result) == {"rows read": 2, "recorded as confirmed": 2}
+    assert totals(lobby) == (counted + 2, rows + 2, mails)
+    anna = signature_of(lobby, "anna@example.org")
+    assert (anna.state, anna.provenance) == (SignatureState.CONFIRMED, STALL)
+    assert (anna.name.text, anna.postcode.text) == ("Anna Example", "EH1 1YZ")
+    assert anna.signed_at == datetime(2020, 5, 2, 23, 0, tzinfo=UTC), "midnight in London"
+    assert "Taking name from 'Name', email from 'E-mail'" in result.stderr
+
+
+def test_the_same_again_adds_nothing_and_says_so(lobby: Lobby, run: Run) -> None:
+    content = text(*people(40), header=HEADER)
+    run(content)
+    before = written(lobby)
+    result = run(content)
+    assert result.exit_code == 0
+    assert numbers(result) == {"rows read": 40, "here already": 40}
+    assert written(lobby) == before
+
+
+def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
+    lobby: Lobby, run: Run
+) -> None:
+    counted, rows, mails = totals(lobby)
+    content = text(*people(4100), *people(100, first=50), *people(1, first=4099))
+    result = run(content)
+    told = {"rows read": 4201, "recorded as confirmed": 4100, "twice in the file": 101}
+    assert numbers(result) == told
+    assert totals(lobby) == (counted + 4100, rows + 4100, mails)
+
+
+def test_a_rehearsal_tells_the_same_and_writes_nothing(lobby: Lobby, run: Run) -> None:
+    sign(lobby, "n3@example.org")
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, sign(lobby, "n4@example.org"), now=lobby.clock())
+    content = text(*people(2100), *people(10), "Ben,bad,M1 1AE", header=HEADER)
+    before = written(lobby)
+    rehearsed = run(content, "--dry-run")
+    assert written(lobby) == before
+    assert "nothing has changed" in rehearsed.stderr
+    done = run(content)
+    assert numbers(rehearsed) == numbers(done)
+    assert rehearsed.exit_code == done.exit_code == SOME_REJECTED
+    assert numbers(done) == {
+        "rows read": 2111,
+        "recorded as confirmed": 2099,
+        "twice in the file": 10,
+        "taken back by their signers": 1,
+        "rejected": 1,
+    }
+
+
+def test_a_persons_own_word_is_left_and_told(lobby: Lobby, run: Run) -> None:
+    ids = [sign(lobby, f"n{n}@example.org") for n in range(3)]
+    with lobby.database.write() as session:
+        signature_states.confirm(session, ids[0], now=lobby.clock())
+        signature_states.withdraw(session, ids[1], now=lobby.clock())
+        signature_states.disown(session, ids[2], now=lobby.clock())
+    before = written(lobby)
+    result = run(text(*people(3)))
+    assert numbers(result) == {"rows read": 3, "here already": 1, "taken back by their signers": 2}
+    assert written(lobby) == before
+
+
+def test_people_may_be_asked_by_mail_instead_and_are_asked_once(lobby: Lobby, run: Run) -> None:
+    counted, rows, mails = totals(lobby)
+    result = run(text(*people(30)), "--pending")
+    assert numbers(result) == {"rows read": 30, "to be asked by mail": 30}
+    assert totals(lobby) == (counted, rows + 30, mails + 30)
+    assert signature_of(lobby, "n1@example.org").provenance == STALL
+    again = run(text(*people(30)), "--pending")
+    assert numbers(again) == {"rows read": 30, "here already": 30}
+    assert totals(lobby) == (counted, rows + 30, mails + 30)
+    on_paper = run(text(*people(30)))
+    assert numbers(on_paper) == {"rows read": 30, "recorded as confirmed": 30}
+    assert totals(lobby) == (counted + 30, rows + 30, mails + 30)
+
+
+def test_every_column_that_we_know_is_taken(lobby: Lobby, run: Run) -> None:
+    header = "Forename;Surname;E-Mail;Zip/Postal Code;Country;Comments;Language;Source;Updates"
+    result = run(
+        text(
+            'Anna;Example;anna@example.org;EH1 1YZ;Scotland;"Two\nlines";Welsh;stall;yes',
+            "Ben;;ben@example.org;75001;fr;;;;no",
+            header=header,
+        )
+    )
+    assert numbers(result) == {"rows read": 2, "recorded as confirmed": 2}
+    anna, ben = (signature_of(lobby, f"{name}@example.org") for name in ("anna", "ben"))
+    assert (anna.name.text, anna.country, anna.locale) == ("Anna Example", "GB", "cy")
+    assert anna.comment.text == "Two\nlines"
+    assert anna.source == "stall"
+    assert (ben.name.text, ben.country, ben.constituency_code) == ("Ben", "FR", "overseas")
+    with lobby.database.read() as session:
+        said = [supporters.wants_updates(session, each.supporter_id) for each in (anna, ben)]
+        wording = session.exec(
+            select(Wording).join(Consent).where(Consent.signature_id == anna.id)
+        ).one()
+    assert said == [True, False]
+    assert STALL in wording.text
+
+
+# ---- rejecting rows
+
+
+def test_a_broken_row_never_stops_the_others_and_every_fault_is_told(
+    lobby: Lobby, run: Run, tmp_path: Path
+) -> None:
+    counted, rows, mails = totals(lobby)
+    header = "Name,Email,Postcode,Signed at,Country,Updates,Comment,Language,Source"
+    faults = {
+        ",x@example.org,M1 1AE,,,,,,": "name",
+        "http://spam.example,x@example.org,M1 1AE,,,,,,": "name",
+        "Anna,,M1 1AE,,,,,,": "email",
+        "Anna,no address,M1 1AE,,,,,,": "email",
+        "Anna,x@example.org,,,,,,,": "postcode",
+        "Anna,x@example.org,nonsense,,,,,,": "postcode",
+        "Anna,x@example.org,M1 1AE,yesterday,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,31/02/2020,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,03/05/20,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,1999-12-31,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,9999-01-01,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,0001-01-01,,,,,": "signed_at",
+        "Anna,x@example.org,M1 1AE,,Atlantis,,,,": "country",
+        "Anna,x@example.org,M1 1AE,,,maybe,,,": "updates",
+        f"Anna,x@example.org,M1 1AE,,,,{'x' * 1001},,": "comment",
+        "Anna,x@example.org,M1 1AE,,,,,Klingon,": "locale",
+        f"Anna,x@example.org,M1 1AE,,,,,,{'x' * 101}": "source",
+        ",,nonsense,never,,,,,": "name, email, postcode, signed_at",
+        "Anna,x@example.org": "row",
+        "Anna,x@example.org,M1 1AE,,,,,,,too,many": "row",
+        '"Anna,x@example.org,M1 1AE,,,,,,': "row",
+        '"Anna"x,x@example.org,M1 1AE,,,,,,': "row",
+    }
+    good = [f"{person},,,,,," for person in people(len(faults))]
+    mixed = [row for pair in zip(faults, good, strict=True) for row in pair]
+    report = tmp_path / "rejected.csv"
+    result = run(text(*mixed, header=header), "--report", report)
+    assert result.exit_code == SOME_REJECTED
+    assert totals(lobby) == (counted + len(faults), rows + len(faults), mails)
+    assert numbers(result) == {
+        "rows read": 2 * len(faults),
+        "recorded as confirmed": len(faults),
+        "rejected": len(faults),
+    }
+    with report.open(encoding="utf-8-sig", newline="") as stream:
+        found = list(csv.reader(stream))
+    assert found[0] == ["line", "field", "reason", *header.split(",")]
+    assert [int(row[0]) for row in found[1:]] == list(range(2, 2 + 2 * len(faults), 2))
+    assert [row[1] for row in found[1:]] == list(faults.values())
+    assert all(row[2] for row in found[1:])
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+
+
+def test_a_mended_report_can_be_brought_in_as_it_is(lobby: Lobby, run: Run, tmp_path: Path) -> None:
+    counted, rows, mails = totals(lobby)
+    report = tmp_path / "rejected.csv"
+    content = text('"Siân ""S"" Example",sian@example,M1 1AE', *people(3), header=HEADER)
+    run(content, "--report", report)
+    mended = report.read_text(encoding="utf-8-sig").replace("sian@example", "sian@example.org")
+    result = run(mended.replace('""S"" ', ""))
+    assert numbers(result) == {"rows read": 1, "recorded as confirmed": 1}
+    assert "Leaving out line, field, reason." in result.stderr
+    assert totals(lobby) == (counted + 4, rows + 4, mails)
+    assert signature_of(lobby, "sian@example.org").name.text == "Siân Example"
+
+
+def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lost_by_it(
+    lobby: Lobby, run: Run, tmp_path: Path
+) -> None:
+    report = tmp_path / "rejected.csv"
+    header = f"{HEADER},Comment"
+    run(text("=1+1,@ben,M1 1AE,- stop it", header=header), "--report", report)
+    with report.open(encoding="utf-8-sig", newline="") as stream:
+        row = list(csv.reader(stream))[1]
+    assert row[3:] == ["'=1+1", "'@ben", "M1 1AE", "'- stop it"]
+    mended = report.read_text(encoding="utf-8-sig").replace("'@ben", "ben@example.org")
+    assert numbers(run(mended.replace("'=1+1", "Ben")))["recorded as confirmed"] == 1
+    assert signature_of(lobby, "ben@example.org").comment.text == "- stop it"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_who_stops_before_a_batch_is_counted_is_told_that_it_may_be_written(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt), cli_signatures._telling_how_far(Summary()):
+        raise KeyboardInterrupt
+    assert "Stopped behind 0 rows. Run the same again" in capsys.readouterr().err
+
+
+def test_a_report_never_writes_over_a_file_and_is_refused_before_anything_is_written(
+    lobby: Lobby, run: Run, tmp_path: Path
+) -> None:
+    before = written(lobby)
+    (tmp_path / "mine.csv").write_text("precious")
+    result = run(text(*people(3)), "--report", tmp_path / "mine.csv")
+    assert refused(result) == "mine.csv exists already."
+    assert (tmp_path / "mine.csv").read_text() == "precious"
+    assert written(lobby) == before
+
+
+def test_without_rejected_rows_a_report_has_a_header_alone(run: Run, tmp_path: Path) -> None:
+    report = tmp_path / "rejected.csv"
+    assert run(text(*people(3)), "--report", report).exit_code == 0
+    assert report.read_text(encoding="utf-8-sig") == "line,field,reason,Name,Email,Postcode\n"
+
+
+# ---- refusing files
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("", "people.csv is empty."),
+        (
+            "Name,Email\nAnna,a@example.org\n",
+            "No column for postcode. The columns are: Name, Email.",
+        ),
+        ("Dear all,\nhere is the list\n", "No column for name, email, postcode."),
+        ("Name,Email,Postcode,e-mail\n", "The column 'Email' stands there twice."),
+        (text(*people(2500), "Siân,s@example.org,M1 1AE").encode("cp1252"), "line 2502: not UTF-8"),
+        (b"PK\x03\x04\0\0", "people.csv is not CSV. If it is a spreadsheet"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_and_nothing_is_written(
+    lobby: Lobby, run: Run, content: str | bytes, complaint: str
+) -> None:
+    before = written(lobby)
+    assert complaint in refused(run(content))
+    assert written(lobby) == before
+
+
+def test_a_file_of_an_older_spreadsheet_is_taken_when_that_is_said(lobby: Lobby, run: Run) -> None:
+    content = text("Siân,s@example.org,M1 1AE").encode("cp1252")
+    assert run(content, "--encoding", "cp1252").exit_code == 0
+    assert signature_of(lobby, "s@example.org").name.text == "Siân"
+
+
+def test_a_file_with_a_header_alone_has_no_rows(run: Run) -> None:
+    result = run(HEADER)
+    assert (result.exit_code, numbers(result)) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "complaint"),
+    [
+        (PetitionState.CLOSED, CampaignStatus.OPEN, "This petition is closed"),
+        (PetitionState.DRAFT, CampaignStatus.OPEN, "There is no petition 'other'."),
+        (PetitionState.OPEN, CampaignStatus.DRAFT, "There is no petition 'other'."),
+        (PetitionState.OPEN, CampaignStatus.CLOSED, "This petition is closed"),
+        (None, None, "There is no petition 'other'."),
+    ],
+)
+def test_a_petition_that_takes_no_signatures_is_told_at_once(
+    lobby: Lobby,
+    run: Run,
+    state: PetitionState | None,
+    status: CampaignStatus | None,
+    complaint: str,
+) -> None:
+    if state is not None:
+        with lobby.database.write() as session:
+            owner = petitions.public(session, PETITION).organisation_id
+            named = {"slug": "other", "title": "Other", "summary": "", "status": status}
+            now = lobby.clock()
+            campaign = campaigns.create(session, organisation_id=owner, values=named, now=now)
+            values = {"slug": "other", "action": "Other", "addressed_to": "Them", "state": state}
+            petitions.create(session, campaign=campaign, values=values, now=now)
+    before = written(lobby)
+    assert complaint in refused(run(text(*people(3)), petition="other"))
+    assert written(lobby) == before
+
+
+@pytest.mark.parametrize("provenance", ["", " ", "x" * 201, "two\nlines"])
+def test_where_they_were_signed_must_be_said(lobby: Lobby, run: Run, provenance: str) -> None:
+    before = written(lobby)
+    result = run(text(*people(3)), "--provenance", provenance)
+    assert isinstance(result.exception, Invalid)
+    assert [each.field for each in result.exception.fields] == ["provenance"]
+    assert written(lobby) == before
+
+
+# ---- columns
+
+
+def test_columns_can_be_named_and_left_out(lobby: Lobby, run: Run) -> None:
+    header = "Name,Who,Contact,Email,Where,Date"
+    row = "x,Anna Example,anna@example.org,old@example.org,M1 1AE,not a day"
+    named = ["name=Who", "email = contact", "postcode=Where", "signed_at="]
+    options = [option for each in named for option in ("--column", each)]
+    result = run(text(row, header=header), *options)
+    assert numbers(result) == {"rows read": 1, "recorded as confirmed": 1}
+    assert signature_of(lobby, "anna@example.org").name.text == "Anna Example"
+
+
+@pytest.mark.parametrize(
+    ("told", "complaint"),
+    [
+        ("name", "A column is FIELD=HEADER"),
+        ("nonsense=Name", "FIELD is one of name, first_name,"),
+        ("name=Nowhere", "There is no column 'Nowhere'. The columns are: Name, Email, Postcode."),
+        ("email=", "No column for email."),
+    ],
+)
+def test_a_column_that_cannot_be_is_told(run: Run, told: str, complaint: str) -> None:
+    assert complaint in refused(run(text(*people(1)), "--column", told))
+
+
+# ---- what people write
+
+
+@pytest.mark.parametrize(
+    ("written", "moment"),
+    [
+        ("2020-05-03", datetime(2020, 5, 2, 23, 0, tzinfo=UTC)),
+        ("2020-12-03", datetime(2020, 12, 3, 0, 0, tzinfo=UTC)),
+        ("03/05/2020", datetime(2020, 5, 2, 23, 0, tzinfo=UTC)),
+        ("3/5/2020 9:05", datetime(2020, 5, 3, 8, 5, tzinfo=UTC)),
+        ("3.5.2020, 19:05:30", datetime(2020, 5, 3, 18, 5, 30, tzinfo=UTC)),
+        ("31-12-2020", datetime(2020, 12, 31, tzinfo=UTC)),
+        ("2020-05-03 12:00", datetime(2020, 5, 3, 11, 0, tzinfo=UTC)),
+        ("2020-05-03T12:00:00Z", datetime(2020, 5, 3, 12, 0, tzinfo=UTC)),
+        ("2020-05-03T12:00:00.5+02:00", datetime(2020, 5, 3, 10, 0, 0, 500_000, tzinfo=UTC)),
+        ("", None),
+    ],
+)
+def test_days_and_moments_are_read_as_they_are_written_here(
+    written: str, moment: datetime | None
+) -> None:
+    assert moment_of(written) == moment
+
+
+@pytest.mark.parametrize(
+    "written", ["13/13/2020", "05/31/2020", "3 May", "2020", "3/5/20", "٣/٥/2020", "1/1/2020 25:00"]
+)
+def test_what_is_no_day_is_refused(written: str) -> None:
+    with pytest.raises(Invalid):
+        moment_of(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "country"),
+    [("", "GB"), ("uk", "GB"), ("England", "GB"), ("CYMRU", "GB"), ("gb", "GB"), ("ie", "IE")],
+)
+def test_countries_are_read_as_they_are_written_here(written: str, country: str) -> None:
+    assert country_of(written) == country

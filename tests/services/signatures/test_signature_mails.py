@@ -1,0 +1,335 @@
+"""Mails about signatures that are made together are those that each would be on its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlmodel import Session, col, select
+
+from lobby import worker
+from lobby.models import (
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+    Signature,
+    Supporter,
+)
+from lobby.models.constituency import OVERSEAS, UNKNOWN
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.delivery import lookups, rendering
+from lobby.services.delivery.lookups import NOTHING
+from lobby.services.mail import mail_builder, mail_headers, outbox
+from lobby.services.mail.mail_builder import Envelope, Mail
+from lobby.services.mail.supporter_mails import Dropped
+from lobby.services.organisations import organisations
+from lobby.services.parliament import members, seats
+from lobby.services.parliament.members import MemberRow
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.worker.mail_journal import Ledger
+from tests.support.common import CAN_SIGN, MINISTER, PETITION, SIGNED, START, Clock, text_of
+from tests.support.pages import VACANT
+
+Deliver = Callable[[], list[EmailMessage]]
+Made = dict[UUID, Envelope | Dropped]
+ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
+THEIRS = "achub-y-gig"
+PLACES = (CAN_SIGN, SIGNED, MINISTER, VACANT, "ZZ1 1ZZ", "JE2 3AB")
+NAMES = ("Anna Example", "Siân O'Neill", 'Ben "B" Brown, MBE', "{{ action }} %s {name}", "李小龙")
+
+
+def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
+    with lobby.database.write() as session:
+        lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
+        outcomes = recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
+    return [each.signature_id for each in outcomes if each.signature_id is not None]
+
+
+def confirm(lobby: Lobby, ids: Sequence[UUID]) -> None:
+    with lobby.database.write() as session:
+        signature_states.confirm_all(session, ids, now=lobby.clock())
+
+
+def add_theirs(lobby: Lobby) -> None:
+    """A petition of another organisation, with words beyond ASCII."""
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        owner = organisations.create(session, name="Cyfeillion, y GIG", slug="theirs", now=now)
+        values = {"slug": "theirs", "title": "Dŵr & iechyd", "summary": "", "status": "open"}
+        campaign = campaigns.create(session, organisation_id=owner.id, values=values, now=now)
+        action = "Achub y GIG – dŵr, iechyd a gofal i bawb yng Nghymru, ac ym mhob man arall hefyd"
+        values = {"slug": THEIRS, "action": action, "addressed_to": "Them"}
+        petitions.create(session, campaign=campaign, values=values, now=now)
+
+
+def people() -> list[SignatureRequest]:
+    """Of every name, place, petition and language."""
+    return [
+        SignatureRequest(
+            petition_slug=(PETITION, THEIRS)[number % 2],
+            name=NAMES[number % len(NAMES)],
+            email=f"p{number}@example.org",
+            postcode=PLACES[number % len(PLACES)],
+            locale=("en", "cy")[number // 2 % 2],
+        )
+        for number in range(60)
+    ]
+
+
+def vacate(lobby: Lobby, postcode: str) -> None:
+    today, code = lobby.clock().date(), lobby.postcodes.lookup(postcode).constituency_code
+    assert code is not None
+    with lobby.database.write() as session:
+        members.take_in(session, [MemberRow(code, None, today)], today=today)
+
+
+def spoil(lobby: Lobby, ids: Sequence[UUID]) -> None:
+    """One has been erased meanwhile, one taken back, and one wants no mail."""
+    with lobby.database.write() as session:
+        session.delete(session.get_one(Signature, ids[0]))
+        signature_states.withdraw(session, ids[1], now=lobby.clock())
+        signature = session.get_one(Signature, ids[2])
+        session.get_one(Supporter, signature.supporter_id).mail_off_at = lobby.clock()
+
+
+@pytest.fixture
+def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]:
+    """Mails of both kinds, about two petitions; a seat has fallen vacant since they were queued."""
+    deliver()
+    add_theirs(lobby)
+    everybody = people()
+    ids = sign(lobby, *everybody)
+    confirm(lobby, ids[30:])
+    sign(lobby, *everybody[30:])
+    spoil(lobby, ids)
+    clock.advance(days=1)
+    vacate(lobby, SIGNED)
+    with lobby.database.read() as session:
+        statement = select(OutboxMessage).where(OutboxMessage.state == MessageState.QUEUED)
+        return list(session.exec(statement.order_by(col(OutboxMessage.id))))
+
+
+def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Made:
+    now = lobby.clock()
+    gathered = lookups.gather(session, few, keyring=lobby.keyring, now=now)
+    return {
+        message.id: rendering.render(session, message, lobby.post, now=now, gathered=gathered)
+        for message in few
+    }
+
+
+def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | Dropped:
+    with lobby.database.read() as session:
+        return rendering.render(session, message, lobby.post, now=lobby.clock(), gathered=NOTHING)
+
+
+@contextmanager
+def counted() -> Iterator[list[str]]:
+    """Every statement that is sent meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, text: str, *_more: object) -> None:
+        if text != "BEGIN":
+            sent.append(text)
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    try:
+        yield sent
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", note)
+
+
+def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone(
+    lobby: Lobby, waiting: list[OutboxMessage]
+) -> None:
+    with lobby.database.read() as session:
+        together = made_together(session, lobby, waiting)
+    assert len(together) == 90
+    assert together == {message.id: made_alone(lobby, message) for message in waiting}
+    dropped = [made.reason for made in together.values() if isinstance(made, Dropped)]
+    assert "the signature was erased" in dropped
+    assert "the signature is withdrawn" in dropped
+    assert "the supporter wants no mail" in dropped
+    assert dropped.count("the signature is confirmed") == 30
+
+
+def test_what_leaves_in_a_round_is_what_each_mail_would_be_alone(
+    lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
+) -> None:
+    alone = {message.id: made_alone(lobby, message) for message in waiting}
+    sent = deliver()
+    meant = {key: made for key, made in alone.items() if isinstance(made, Envelope)}
+    folder = lobby.mail_folder
+    assert folder is not None
+    written = {key: (folder.folder / f"{key}.eml").read_bytes() for key in meant}
+    assert written == {key: made.content for key, made in meant.items()}
+    assert len(sent) == len(meant) == 57
+
+
+def test_each_mail_names_its_own_signer_petition_and_seat(
+    lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
+) -> None:
+    by_address = {found["To"]: found for found in deliver()}
+    for number, request in enumerate(people()):
+        if number < 3:
+            continue  # spoilt
+        found, is_theirs = by_address[request.email], number % 2 == 1
+        text = text_of(found)
+        assert text.startswith(f"Dear {request.name},\n")
+        owner = "Cyfeillion, y GIG" if is_theirs else "Public Health Alliance (demonstration)"
+        assert found["From"].addresses[0].display_name == owner
+        assert ("Achub y GIG" in found["Subject"]) is is_theirs
+        assert ("dŵr, iechyd" in text) is is_theirs
+        if number >= 30:
+            is_vacant = request.postcode in (VACANT, SIGNED)
+            assert ("has no MP just now" in text) is is_vacant
+
+
+def test_what_many_mails_need_is_looked_up_in_as_many_statements_as_for_one(
+    lobby: Lobby, waiting: list[OutboxMessage]
+) -> None:
+    told = []
+    for few in (waiting[3:4], waiting[3:]):
+        with lobby.database.read() as session, counted() as sent:
+            made_together(session, lobby, few)
+        told.append(len(sent))
+    assert told == [3, 3]
+
+
+def test_a_name_that_does_not_open_spoils_no_other_mail_that_is_made_with_it(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    ids = sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(20)))
+    with lobby.database.write() as session:
+        broken = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
+        statement = sa.update(Signature).where(col(Signature.id) == ids[7]).values(name=broken)
+        session.connection().execute(statement)
+    assert {found["To"] for found in deliver()} == {
+        f"p{number}@example.org" for number in range(20) if number != 7
+    }
+
+
+@pytest.mark.parametrize("days", [-3000, -1, 0, 1, 3000])
+def test_seats_that_are_vacant_are_those_without_a_member(
+    lobby: Lobby, clock: Clock, days: int
+) -> None:
+    vacate(lobby, SIGNED)
+    day = clock.now.date() + timedelta(days=days)
+    with lobby.database.read() as session:
+        every = seats.all_seats(session, today=day, organisation_id=None)
+        codes = {seat.constituency.code for seat in every}
+        vacant = {seat.constituency.code for seat in every if seat.member is None}
+        asked = codes | {UNKNOWN, OVERSEAS, "E99999999"}
+        assert seats.vacant_among(session, asked, today=day) == vacant
+    assert vacant
+
+
+# ---- writing down
+
+
+def states(lobby: Lobby) -> dict[UUID, MessageState]:
+    with lobby.database.read() as session:
+        wanted = OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE
+        return {row.id: row.state for row in session.exec(select(OutboxMessage).where(wanted))}
+
+
+def claimed(lobby: Lobby, count: int) -> list[OutboxMessage]:
+    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(count)))
+    with lobby.database.write() as session:
+        return outbox.claim(session, now=lobby.clock(), limit=100)
+
+
+def test_what_is_claimed_comes_in_the_order_in_which_it_was_queued(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    taken = claimed(lobby, 30)
+    assert [message.id for message in taken] == sorted(message.id for message in taken)
+    assert {(message.state, message.attempt) for message in taken} == {(MessageState.CLAIMED, 1)}
+
+
+def test_mails_accepted_together_are_each_written_down_with_their_own_answer(
+    lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    taken = claimed(lobby, 5)
+    with lobby.database.write() as session:
+        said = [(message, f"250 queued as {place}") for place, message in enumerate(taken)]
+        outbox.accept(session, said, now=clock.now)
+    with lobby.database.read() as session:
+        for place, message in enumerate(taken):
+            row = session.get_one(OutboxMessage, message.id)
+            assert (row.state, row.detail) == (MessageState.ACCEPTED, f"250 queued as {place}")
+            assert row.finished_at == clock.now
+
+
+def test_a_mail_that_another_attempt_has_taken_over_is_left_to_it(
+    lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    old = claimed(lobby, 3)
+    clock.advance(minutes=11)
+    worker.keep_house(lobby)
+    with lobby.database.write() as session:
+        (again,) = outbox.claim(session, now=clock.now, limit=1)
+    with lobby.database.write() as session:
+        outbox.accept(session, [(message, "250 late") for message in old], now=clock.now)
+    waiting = {message.id: MessageState.QUEUED for message in old}
+    assert waiting | {again.id: MessageState.CLAIMED} == {
+        key: state for key, state in states(lobby).items() if key in waiting
+    }
+
+
+def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    first, second, third = claimed(lobby, 3)
+    ledger, broken = Ledger(lobby), second.model_copy()
+    broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
+    with ledger.open():
+        for message in (first, broken, third):
+            ledger.note(message, MessageState.ACCEPTED, "250 taken")
+    found = states(lobby)
+    assert found[first.id] is found[third.id] is MessageState.ACCEPTED
+    assert found[second.id] is MessageState.CLAIMED, "the end of its lease settles it"
+
+
+def test_mails_to_supporters_make_no_answer_to_the_public_old(
+    lobby: Lobby, deliver: Deliver
+) -> None:
+    deliver()
+    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(5)))
+    version = lobby.database.read_version()
+    assert len(deliver()) == 5
+    assert lobby.database.read_version() == version
+
+
+def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
+    def build(name: str) -> None:
+        wanted = Mail(
+            recipient="mp@example.org",
+            sender_name=name,
+            reply_to=(name, "anna@example.org"),
+            subject=f"A letter of {name}",
+            body="Please sign.\n",
+            message_id="<1@lobby.example.org>",
+            campaign="A campaign",
+            is_automatic=False,
+        )
+        mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+
+    build("Anna")
+    caches = (mail_headers.shared_mailbox, mail_headers.shared_text)
+    before = [cache.cache_info().misses for cache in caches]
+    for number in range(5):
+        build(f"Ben {number}")
+    assert [cache.cache_info().misses for cache in caches] == before

@@ -1,0 +1,570 @@
+"""What supporters may be sent: the link at the end of every mail, and what it turns off and on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import Session, col, select
+
+from lobby import worker
+from lobby.models import (
+    Campaign,
+    Consent,
+    Letter,
+    LetterState,
+    MessageKind,
+    MessageState,
+    OutboxMessage,
+    Scope,
+    SeatWatch,
+    Signature,
+    Supporter,
+    Wording,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.errors import Conflict
+from lobby.services.letters import letter_states
+from lobby.services.mail import outbox
+from lobby.services.mail.outbox import Note
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import SignatureRequest
+from lobby.services.supporters import preferences, supporters, wordings
+from lobby.services.supporters.preferences import Preferences
+from lobby.services.webhooks import warning_mails
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.keys import OTHERS, add_campaign, others_key
+from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, visible
+
+Deliver = Callable[[], list[EmailMessage]]
+READ, CHANGE = "/v1/preferences/read", "/v1/preferences"
+ONE_CLICK = "List-Unsubscribe=One-Click"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+EDINBURGH = "S14000078"
+
+
+def sign(
+    lobby: Lobby, *, petition: str = PETITION, confirms: bool = True, **changes: Any
+) -> Signature:
+    """Anna signs."""
+    values = {**ANNA, "updates": None, **changes}
+    request = SignatureRequest(petition_slug=petition, **values)
+    with lobby.database.write() as session:
+        lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
+        (outcome,) = recording.record(
+            session, [request], postcodes=lookup, keyring=keyring, now=now
+        )
+        assert outcome.signature_id
+        if confirms:
+            signature_states.confirm(session, outcome.signature_id, now=now)
+        return signature_states.get(session, outcome.signature_id)
+
+
+def write(client: TestClient) -> None:
+    letter = {
+        "name": ANNA["name"],
+        "email": ANNA["email"],
+        "address": {**HOME, "postcode": CAN_SIGN},
+        "subject": "Please sign EDM 152",
+        "body": BODY,
+        "copy": True,
+    }
+    assert client.post(f"/v1{LETTERS}", json=letter).status_code == 201
+
+
+def consents(lobby: Lobby, supporter_id: UUID) -> list[Consent]:
+    with lobby.database.read() as session:
+        statement = select(Consent).where(Consent.supporter_id == supporter_id)
+        return list(session.exec(statement.order_by(col(Consent.id))))
+
+
+def change(lobby: Lobby, supporter_id: UUID, **wishes: Any) -> Preferences:
+    with lobby.database.write() as session:
+        return preferences.change(session, supporter_id, **wishes, now=lobby.clock())
+
+
+def wants_news(lobby: Lobby, supporter_id: UUID) -> bool:
+    with lobby.database.read() as session:
+        return supporters.wants_updates(session, supporter_id)
+
+
+def wait_for_an_mp(lobby: Lobby) -> Signature:
+    """Anna has signed, and waits for a seat, as though she had lived there when it fell vacant."""
+    signature, vacant = sign(lobby), lobby.postcodes.lookup(VACANT).constituency_code
+    assert vacant
+    with lobby.database.write() as session:
+        watch = SeatWatch(
+            supporter_id=signature.supporter_id,
+            campaign_id=campaigns.public(session, CAMPAIGN).id,
+            constituency_code=vacant,
+            asked_at=lobby.clock(),
+        )
+        session.add(watch)
+    return signature
+
+
+def watches_of(lobby: Lobby, supporter_id: UUID) -> list[SeatWatch]:
+    with lobby.database.read() as session:
+        statement = select(SeatWatch).where(SeatWatch.supporter_id == supporter_id)
+        return list(session.exec(statement))
+
+
+@dataclass
+class Anna:
+    """Anna, who has signed and wants news, and what she holds."""
+
+    id: UUID
+    token: str
+
+    @property
+    def path(self) -> str:
+        return f"/unsubscribe/{self.token}"
+
+    @property
+    def body(self) -> dict[str, str]:
+        return {"token": self.token}
+
+
+@pytest.fixture
+def anna(lobby: Lobby, deliver: Deliver, clock: Clock) -> Anna:
+    supporter_id = sign(lobby, updates=True).supporter_id
+    deliver()
+    clock.advance(hours=1)
+    return Anna(supporter_id, lobby.tokens.issue(Purpose.UNSUBSCRIBE, supporter_id))
+
+
+# ---- every mail to a supporter says how to stop it
+
+
+def fill_seat(session: Session, watch: SeatWatch) -> None:
+    """As though the watched seat were one that has a member."""
+    watch.constituency_code = EDINBURGH
+    session.flush()
+
+
+def mails_of_every_kind(
+    client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
+) -> dict[MessageKind, EmailMessage]:
+    """One mail of each kind that there is for supporters, as it was delivered."""
+    found: list[EmailMessage] = []
+    sign(lobby, confirms=False)
+    found += deliver()
+    signature = wait_for_an_mp(lobby)
+    sign(lobby)
+    found += deliver()
+    write(client)
+    (mail,) = deliver()
+    found.append(mail)
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    found += deliver()
+    clock.advance(days=14)
+    with lobby.database.write() as session:
+        watch = select(SeatWatch).where(SeatWatch.supporter_id == signature.supporter_id)
+        fill_seat(session, session.exec(watch).one())
+    worker.keep_house(lobby)
+    found += deliver()
+    clock.advance(days=1)
+    write_to_be_held(lobby)
+    found += deliver()
+    with lobby.database.read() as session:
+        kinds = {
+            lobby.post.message_id(row.id): row.kind for row in session.exec(select(OutboxMessage))
+        }
+    return {kinds[str(mail["Message-ID"])]: mail for mail in found}
+
+
+def write_to_be_held(lobby: Lobby) -> None:
+    """Anna's letter, as though it had not gone yet, is kept back."""
+    with lobby.database.write() as session:
+        letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
+        letter.state = LetterState.QUEUED
+        session.flush()
+        now, keyring = lobby.clock(), lobby.keyring
+        letter_states.hold(session, letter.id, "standing_changed", keyring=keyring, now=now)
+
+
+def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
+    client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    mails = mails_of_every_kind(client, lobby, deliver, clock)
+    # A letter that comes back has a mail of its own once the post room can read it.
+    to_supporters = set(MessageKind) - set(warning_mails.KINDS)
+    assert mails.keys() | {MessageKind.LETTER_BOUNCED} == to_supporters
+    for kind, mail in mails.items():
+        if kind is MessageKind.LETTER:
+            assert "List-Unsubscribe" not in mail
+            assert "unsubscribe" not in text_of(mail)
+            continue
+        last = text_of(mail).rstrip().splitlines()[-1]
+        token = token_in(mail, "unsubscribe")
+        link = f"http://testserver/unsubscribe/{token}"
+        assert last.startswith("To choose what ")
+        assert last.endswith(f" sends to this address, or to stop it: {link}")
+        assert mail["List-Unsubscribe"] == f"<{link}>"
+        assert mail["List-Unsubscribe-Post"] == ONE_CLICK
+        assert text_of(mail).startswith(f"Dear {ANNA['name']},"), kind
+        assert client.get(f"/unsubscribe/{token}").status_code == 200
+
+
+def test_the_link_travels_on_one_line_and_unencoded(lobby: Lobby, deliver: Deliver) -> None:
+    deliver()
+    sign(lobby, confirms=False)
+    (mail,) = deliver()
+    folder = lobby.mail_folder
+    assert folder is not None
+    name = str(mail["Message-ID"]).strip("<>").partition("@")[0]
+    raw = (folder.folder / f"{name}.eml").read_bytes()
+    link = f"List-Unsubscribe: <http://testserver/unsubscribe/{token_in(mail, 'unsubscribe')}>"
+    assert f"\r\n{link}\r\n".encode() in raw
+
+
+# ---- one click in a mail program
+
+
+def test_one_click_ends_news_questions_and_waiting_and_leaves_the_rest(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
+) -> None:
+    wait_for_an_mp(lobby)
+    deliver()
+    client.cookies.clear()
+    assert len(watches_of(lobby, anna.id)) == 1
+    answer = client.post(anna.path, content=ONE_CLICK, headers=FORM)
+    assert answer.status_code == 200
+    told = client.post(READ, json=anna.body).json()
+    assert told.pop("wording").startswith("Yes, please e-mail me news")
+    assert told == {
+        "organisation": "Public Health Alliance (demonstration)",
+        "address": "a…@example.org",
+        "updates": False,
+        "questions": False,
+        "mail": True,
+        "partners": [],
+    }
+    assert watches_of(lobby, anna.id) == []
+    sign(lobby, confirms=False)
+    assert len(deliver()) == 1, "what she asks for herself still comes"
+
+
+def test_one_click_may_come_in_either_encoding_and_again_and_again(
+    client: TestClient, lobby: Lobby, anna: Anna
+) -> None:
+    parts = {"List-Unsubscribe": (None, "One-Click")}
+    assert client.post(anna.path, files=parts).status_code == 200
+    assert client.post(anna.path, content=ONE_CLICK, headers=FORM).status_code == 200
+    assert [consent.granted for consent in consents(lobby, anna.id)] == [True, False]
+
+
+@pytest.mark.parametrize("content", ["", "List-Unsubscribe=Two-Clicks", "updates=yes", "x=%00"])
+def test_a_post_that_says_nothing_changes_nothing(
+    client: TestClient, lobby: Lobby, anna: Anna, content: str
+) -> None:
+    change(lobby, anna.id, mail=False)
+    before = client.post(READ, json=anna.body).json()
+    answer = client.post(anna.path, content=content, headers=FORM)
+    assert answer.status_code == 422
+    assert client.post(READ, json=anna.body).json() == before
+
+
+def test_opening_the_link_changes_nothing(client: TestClient, lobby: Lobby, anna: Anna) -> None:
+    before = client.post(READ, json=anna.body).json()
+    for _ in range(2):
+        assert client.get(anna.path).status_code == 200
+        assert client.head(anna.path).status_code == 200
+    assert client.post(READ, json=anna.body).json() == before
+    assert len(consents(lobby, anna.id)) == 1
+
+
+# ---- news: consents, never deleted
+
+
+def test_turning_news_off_and_on_is_a_consent_each_with_its_wording(
+    client: TestClient, lobby: Lobby, anna: Anna, clock: Clock
+) -> None:
+    assert wants_news(lobby, anna.id)
+    assert client.post(CHANGE, json={**anna.body, "updates": False}).json()["updates"] is False
+    assert not wants_news(lobby, anna.id)
+    with lobby.database.write() as session:
+        supporter = session.get_one(Supporter, anna.id)
+        wordings.set_updates(session, supporter.organisation_id, "New words.", now=clock.now)
+    clock.advance(minutes=1)
+    shown = client.get(anna.path)
+    assert "New words." in visible(shown)
+    assert client.post(CHANGE, json={**anna.body, "updates": True}).json()["updates"] is True
+    given = consents(lobby, anna.id)
+    assert [consent.granted for consent in given] == [True, False, True]
+    assert [consent.effective_at for consent in given[1:]] == [
+        consent.given_at for consent in given[1:]
+    ]
+    with lobby.database.read() as session:
+        assert session.get_one(Wording, given[2].wording_id).text == "New words."
+        assert session.get_one(Wording, given[0].wording_id).text != "New words."
+
+
+def test_saying_the_same_again_writes_nothing(client: TestClient, lobby: Lobby, anna: Anna) -> None:
+    for updates in (True, False, False, True, True):
+        client.post(CHANGE, json={**anna.body, "updates": updates})
+    assert [consent.granted for consent in consents(lobby, anna.id)] == [True, False, True]
+
+
+def test_a_no_outlives_an_earlier_yes_that_is_confirmed_after_it(
+    lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    signature = sign(lobby, confirms=False, updates=True)
+    clock.advance(hours=1)
+    with lobby.database.write() as session:
+        preferences.unsubscribe(session, signature.supporter_id, now=clock.now)
+    clock.advance(hours=1)
+    with lobby.database.write() as session:
+        signature_states.confirm(session, signature.id, now=clock.now)
+    assert not wants_news(lobby, signature.supporter_id)
+    clock.advance(hours=1)
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, signature.id, now=clock.now)
+    sign(lobby, updates=True)
+    assert wants_news(lobby, signature.supporter_id), "a later yes counts"
+
+
+# ---- questions and notices
+
+
+def queue_question_and_notice(
+    lobby: Lobby, client: TestClient, deliver: Deliver, clock: Clock
+) -> None:
+    """Both wait for Anna at the same time, and a receipt beside them."""
+    wait_for_an_mp(lobby)
+    write(client)
+    (mail,) = [mail for mail in deliver() if "letters/confirm" in text_of(mail)]
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    deliver()
+    clock.advance(days=1, minutes=1)  # for the limit of a day
+    with lobby.database.write() as session:
+        letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
+        watch = session.exec(
+            select(SeatWatch).where(SeatWatch.supporter_id == letter.supporter_id)
+        ).one()
+        fill_seat(session, watch)
+        recipient = supporters.recipient(session, letter.supporter_id, keyring=lobby.keyring)
+        kinds = {
+            MessageKind.LETTER_QUESTION: letter.id,
+            MessageKind.SEAT_FILLED: watch.id,
+            MessageKind.LETTER_RECEIPT: letter.id,
+        }
+        notes = [Note(kind, subject_id, recipient) for kind, subject_id in kinds.items()]
+        outbox.queue(session, notes, now=lobby.clock())
+
+
+def dropped(lobby: Lobby) -> set[tuple[MessageKind, str | None]]:
+    statement = select(OutboxMessage).where(OutboxMessage.state == MessageState.DROPPED)
+    with lobby.database.read() as session:
+        return {(row.kind, row.detail) for row in session.exec(statement)}
+
+
+def test_whoever_wants_no_questions_gets_no_questions_and_notices_but_the_rest(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver, clock: Clock
+) -> None:
+    queue_question_and_notice(lobby, client, deliver, clock)
+    answer = client.post(CHANGE, json={**anna.body, "questions": False})
+    assert answer.json()["questions"] is False
+    (mail,) = deliver()
+    assert "has gone" in mail["Subject"]
+    reason = "the supporter wants no questions and notices"
+    assert dropped(lobby) >= {
+        (MessageKind.LETTER_QUESTION, reason),
+        (MessageKind.SEAT_FILLED, reason),
+    }
+
+
+def test_nobody_who_wants_no_notices_is_promised_one(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
+) -> None:
+    signature = sign(lobby, postcode=VACANT, email="bea@example.org")
+    token = {"token": lobby.tokens.issue(Purpose.CONFIRM, signature.id)}
+    for wishes in ({"questions": False}, {"questions": True, "mail": False}):
+        change(lobby, signature.supporter_id, **wishes)
+        answer = client.post("/v1/signatures/watch", json=token)
+        assert (answer.status_code, answer.json()["code"]) == (409, "mail_off")
+    change(lobby, signature.supporter_id, mail=True)
+    assert client.post("/v1/signatures/watch", json=token).status_code == 200
+
+
+# ---- no mail at all
+
+
+def test_whoever_wants_no_mail_gets_none_until_they_lift_it(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver, clock: Clock
+) -> None:
+    assert client.post(CHANGE, json={**anna.body, "mail": False}).json()["mail"] is False
+    body = {"name": "Anna", "email": ANNA["email"], "postcode": CAN_SIGN}
+    other = {**body, "email": "somebody.else@example.org"}
+    answers = [
+        client.post(f"/v1/petitions/{PETITION}/signatures", json=each) for each in (body, other)
+    ]
+    assert answers[0].status_code == answers[1].status_code == 201
+    assert answers[0].json() == answers[1].json(), "a stranger learns nothing"
+    write(client)
+    assert [mail["To"] for mail in deliver()] == ["somebody.else@example.org"]
+    reason = "the supporter wants no mail"
+    assert (MessageKind.ALREADY_SIGNED, reason) in dropped(lobby)
+    assert (MessageKind.CONFIRM_LETTER, reason) in dropped(lobby)
+    clock.advance(days=1, minutes=1)
+    assert client.post(CHANGE, json={**anna.body, "mail": True}).json()["mail"] is True
+    write(client)
+    assert [mail["To"] for mail in deliver()] == [ANNA["email"]]
+
+
+def test_a_letter_that_was_confirmed_still_goes_to_its_mp(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
+) -> None:
+    write(client)
+    (mail,) = deliver()
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    change(lobby, anna.id, mail=False)
+    (letter,) = deliver()
+    assert letter["To"] == "morag.ferncastle@example.org"
+
+
+def test_one_organisations_supporters_are_nobody_elses(
+    client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
+) -> None:
+    others_key(lobby, Scope.SIGNATURES_READ)
+    add_campaign(lobby, "theirs", organisation=OTHERS)
+    add_petition(lobby, "theirs")
+    change(lobby, anna.id, mail=False, updates=False)
+    sign(lobby, petition="theirs", confirms=False)
+    (mail,) = deliver()
+    assert mail["From"].startswith("Others")
+    other = client.post(READ, json={"token": token_in(mail, "unsubscribe")}).json()
+    assert (other["organisation"], other["mail"]) == ("Others", True)
+
+
+def add_petition(lobby: Lobby, slug: str) -> None:
+    with lobby.database.write() as session:
+        campaign: Campaign = campaigns.public(session, slug)
+        values = {"slug": slug, "action": "Act", "addressed_to": "The House"}
+        petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
+
+
+# ---- five mails a day, of whatever kind and from whomever
+
+
+def test_an_address_gets_five_mails_a_day_across_kinds_and_organisations(
+    client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
+) -> None:
+    deliver()
+    others_key(lobby, Scope.SIGNATURES_READ)
+    for number in range(3):
+        add_campaign(lobby, f"theirs-{number}", organisation=OTHERS)
+        add_petition(lobby, f"theirs-{number}")
+    write(client)  # ours: the letter's confirmation
+    (mail,) = deliver()
+    client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
+    kinds = [mail["Subject"] for mail in deliver() if mail["To"] == ANNA["email"]]
+    assert len(kinds) == 1, "ours: the copy"
+    clock.advance(hours=1)
+    for number in range(3):  # theirs
+        sign(lobby, petition=f"theirs-{number}", confirms=False)
+    assert len(deliver()) == 3
+    sign(lobby, confirms=False)  # ours: the sixth
+    with lobby.database.write() as session:
+        letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
+        letter.sent_at = clock.now.replace(month=6)
+    worker.keep_house(lobby)  # and the seventh
+    assert deliver() == []
+    clock.advance(days=1, minutes=1)
+    worker.keep_house(lobby)
+    (mail,) = deliver()
+    assert "answer your letter" in mail["Subject"]
+
+
+# ---- the page
+
+
+def test_the_page_shows_what_is_needed_and_not_whose_it_is(
+    client: TestClient, lobby: Lobby, anna: Anna
+) -> None:
+    page = client.get(anna.path)
+    assert "Public Health Alliance (demonstration)" in visible(page)
+    assert "a…@example.org" in visible(page)
+    for private in (ANNA["name"], ANNA["email"], CAN_SIGN, "keep-nhs"):
+        assert private not in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+    assert page.headers["Referrer-Policy"] == "no-referrer"
+    assert 'name="robots" content="noindex"' in page.text
+    assert "<script" not in page.text
+    for name in ("updates", "questions", "no_mail"):
+        assert f'<label for="{name}">' in page.text
+    assert 'name="updates" value="yes" checked>' in page.text
+    assert 'name="no_mail" value="yes">' in page.text
+    assert "the links to confirm it are not sent" in visible(page)
+
+
+def test_the_form_of_the_page_keeps_what_is_ticked(
+    client: TestClient, lobby: Lobby, anna: Anna
+) -> None:
+    page = client.post(anna.path, data={"shown": "yes", "questions": "yes"})
+    assert "Saved." in visible(page)
+    assert 'name="updates" value="yes">' in page.text
+    assert 'name="questions" value="yes" checked>' in page.text
+    page = client.post(anna.path, data={"shown": "yes", "no_mail": "yes", "updates": "yes"})
+    assert "sends nothing more to this address" in visible(page)
+    told = client.post(READ, json=anna.body).json()
+    assert (told["updates"], told["questions"], told["mail"]) == (True, False, False)
+    page = client.post(anna.path, data={"shown": "yes"})
+    assert "You get no news, questions or notices any more." in visible(page)
+    assert client.post(READ, json=anna.body).json()["mail"] is True
+
+
+@pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.LETTER, Purpose.WITHDRAW])
+def test_no_other_link_opens_the_page(
+    client: TestClient, lobby: Lobby, anna: Anna, purpose: Purpose
+) -> None:
+    token = lobby.tokens.issue(purpose, anna.id)
+    assert client.get(f"/unsubscribe/{token}").status_code == 422
+    assert client.post(f"/unsubscribe/{token}", content=ONE_CLICK, headers=FORM).status_code == 422
+    answer = client.post(CHANGE, json={"token": token, "mail": False})
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "token")
+
+
+def test_the_link_works_for_ten_years(client: TestClient, anna: Anna, clock: Clock) -> None:
+    clock.advance(days=3649)
+    assert client.get(anna.path).status_code == 200
+    clock.advance(days=2)
+    assert client.get(anna.path).status_code == 410
+
+
+def test_a_supporter_who_was_erased_has_no_preferences(client: TestClient, lobby: Lobby) -> None:
+    token = lobby.tokens.issue(Purpose.UNSUBSCRIBE, UUID(int=7))
+    assert client.get(f"/unsubscribe/{token}").status_code == 404
+    assert client.post(READ, json={"token": token}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"mail": "perhaps"}, "mail"), ({"questions": 7}, "questions"), ({"news": True}, "news")],
+)
+def test_a_wrong_wish_is_refused_with_its_field(
+    client: TestClient, anna: Anna, body: dict[str, Any], field: str
+) -> None:
+    answer = client.post(CHANGE, json={**anna.body, **body})
+    assert answer.status_code == 422
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [("anna@example.org", "a…@example.org"), ("a@b.example", "a…@b.example")],
+)
+def test_an_address_is_masked_to_its_first_letter(address: str, shown: str) -> None:
+    assert preferences.masked(address) == shown
+
+
+def test_a_promise_of_mail_is_refused_to_who_wants_none(lobby: Lobby, anna: Anna) -> None:
+    change(lobby, anna.id, mail=False)
+    with lobby.database.read() as session, pytest.raises(Conflict):
+        supporters.require_mail(session, anna.id)

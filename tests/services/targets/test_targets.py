@@ -1,0 +1,755 @@
+"""Targets: the arithmetic, the words, the database, the call, and how good they are."""
+
+import runpy
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import event
+from sqlmodel import Session, col, select
+
+from lobby.core.settings import ROOT
+from lobby.models import (
+    Campaign,
+    CampaignMotion,
+    LetterTally,
+    Member,
+    MemberOverride,
+    MemberReply,
+    Membership,
+    Motion,
+    MotionSignatory,
+    MotionStatus,
+    OverrideKind,
+    PetitionTally,
+    Post,
+    PostKind,
+    Private,
+    ReplyKind,
+    Scope,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.demonstration import invented_campaign
+from lobby.services.errors import Conflict
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations
+from lobby.services.parliament.standing import Eligibility, Said, Standing
+from lobby.services.tallies import seat_table
+from lobby.services.targets import targets
+from lobby.services.targets.reasons import ReasonCode, reasons_of
+from lobby.services.targets.scores import Facts, OtherMotion, Target, Weights, rank
+from lobby.services.targets.targets import RankedTarget
+from tests.support.common import CAMPAIGN, START, Clock, needs_real_data
+
+MOTION = 900152  # the demonstration's
+MORAG, HARPREET, YUSRA = 900001, 900008, 900011  # can sign, a minister who signed, withdrew
+URL = f"/v1/campaigns/{CAMPAIGN}/targets"
+NOT, SIGNED, WITHDRAWN = Standing.NOT_SIGNED, Standing.SIGNED, Standing.WITHDRAWN
+
+
+# ---- the arithmetic
+
+
+def facts(member_id: int, party: str = "Labour", standing: Standing = NOT, **more: Any) -> Facts:
+    return Facts(member_id, party, standing, **{"can_sign": True, **more})
+
+
+def order(house: list[Facts], *motions: OtherMotion) -> list[int]:
+    return [target.facts.member_id for target in rank(house, motions)]
+
+
+def filler(count: int = 100) -> list[Facts]:
+    """A House in which one party has signed nothing, so that the others stand out."""
+    return [facts(1000 + number, "Conservative") for number in range(count)]
+
+
+def first(house: list[Facts], *motions: OtherMotion) -> Target:
+    return rank(house, motions)[0]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        facts(1, standing=SIGNED),
+        facts(1, standing=WITHDRAWN),
+        facts(1, can_sign=False),
+        facts(1, said=Said.WILL_NOT),
+    ],
+)
+def test_who_signed_withdrew_will_not_or_cannot_sign_is_no_target(left_out: Facts) -> None:
+    assert order([left_out, facts(2)]) == [2]
+
+
+@pytest.mark.parametrize(
+    "left_out",
+    [
+        facts(1, standing=SIGNED, said=Said.WILL_SIGN),
+        facts(1, standing=WITHDRAWN, said=Said.WILL_SIGN),
+        facts(1, can_sign=False, said=Said.WILL_SIGN),
+    ],
+)
+def test_a_promise_makes_no_target_of_who_is_none(left_out: Facts) -> None:
+    assert order([left_out, facts(2)]) == [2]
+
+
+def test_whoever_promised_to_sign_comes_first_whatever_the_score() -> None:
+    house = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
+    house += [facts(1, "Labour", signatures=99), facts(2, "Labour")]
+    house += [facts(n, "Conservative", said=Said.WILL_SIGN, letters=n) for n in (5, 3)]
+    found = rank(house, [])
+    assert [target.facts.member_id for target in found] == [3, 5, 1, 2]
+    assert found[0].score < found[-1].score
+
+
+def test_a_promise_changes_no_score() -> None:
+    told = rank([facts(1), facts(2, said=Said.WILL_SIGN), facts(3, signatures=4)], [])
+    silent = rank([facts(1), facts(2), facts(3, signatures=4)], [])
+    assert {target.facts.member_id: target.score for target in told} == {
+        target.facts.member_id: target.score for target in silent
+    }
+
+
+def test_a_party_that_signs_comes_before_one_that_does_not() -> None:
+    house = [facts(n, "Labour", SIGNED) for n in (1, 2, 3)]
+    assert order([*house, facts(4, "Conservative"), facts(5, "Labour")]) == [5, 4]
+
+
+def test_a_few_signatories_of_a_small_party_say_less_than_many_of_a_large_one() -> None:
+    small = [facts(1, "Alliance", SIGNED), facts(2, "Alliance")]
+    large = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
+    large += [facts(n, "Labour") for n in range(20, 30)]
+    found = order([*small, *large, *filler()])
+    assert found[0] == 20, "both parties have signed by half"
+    assert found.index(2) == 10
+
+
+def test_independents_are_not_judged_by_each_other() -> None:
+    house = [facts(n, "Independent", SIGNED) for n in (1, 2, 3)]
+    target = first([*house, facts(4, "Independent"), *filler()])
+    assert (target.facts.member_id, target.score) == (4, 1)
+    assert (target.colleagues, target.colleagues_signed) == (0, 0)
+
+
+def test_signing_with_those_who_signed_this_one_counts() -> None:
+    house = [facts(n, standing=SIGNED) for n in range(1, 31)]
+    house += [facts(n) for n in range(31, 91)]
+    like = OtherMotion("7", {*range(1, 31), 31})
+    unlike = OtherMotion("8", set(range(32, 82)))
+    house += filler()
+    found = {target.facts.member_id: target for target in rank(house, [like, unlike])}
+    assert found[31].likeness > 1 > found[32].likeness
+    assert found[90].likeness == 1
+    assert order(house, like, unlike)[0] == 31
+    assert found[31].score > found[90].score > found[32].score
+
+
+def test_who_signs_motions_at_all_comes_first_while_this_one_has_no_names() -> None:
+    motion = OtherMotion("7", {2})
+    assert order([facts(1), facts(2), facts(3)], motion) == [2, 1, 3]
+
+
+def test_the_campaigns_earlier_motion_counts_more_than_any_other() -> None:
+    other, earlier = OtherMotion("7", {1}), OtherMotion("12", {2}, is_earlier=True)
+    found = rank([facts(1), facts(2)], [other, earlier])
+    assert [target.facts.member_id for target in found] == [2, 1]
+    assert [target.earlier for target in found] == [("12",), ()]
+
+
+def test_many_motions_with_the_same_names_say_less_than_their_product() -> None:
+    one = first([facts(1)], OtherMotion("1", {1}))
+    nine = first([facts(1)], *(OtherMotion(str(n), {1}) for n in range(9)))
+    assert one.likeness == pytest.approx(2)
+    assert nine.likeness == pytest.approx(2**3)
+
+
+def test_signatures_raise_and_letters_lower() -> None:
+    assert order([facts(1), facts(2, signatures=40), facts(3, signatures=5)]) == [2, 3, 1]
+    assert order([facts(1, letters=30), facts(2), facts(3, letters=2)]) == [2, 3, 1]
+
+
+def test_sixteen_times_the_letters_halve_a_score() -> None:
+    few, many = rank([facts(1, letters=0), facts(2, letters=15)], [])
+    assert few.score == pytest.approx(2 * many.score)
+
+
+def test_without_any_evidence_everybody_is_average_and_in_order_of_the_id() -> None:
+    house = [facts(3, "Labour"), facts(1, "Alliance"), facts(2, "Independent")]
+    found = rank(house, [])
+    assert [(target.facts.member_id, target.score) for target in found] == [(1, 1), (2, 1), (3, 1)]
+
+
+def test_an_empty_house_has_no_targets() -> None:
+    assert rank([], []) == []
+    assert rank([facts(1, standing=SIGNED)], [OtherMotion("7", {1})]) == []
+
+
+def test_the_order_of_what_comes_in_changes_nothing() -> None:
+    house = [
+        facts(n, party, SIGNED if n % 3 == 0 else NOT, signatures=n % 7, letters=n % 4)
+        for n, party in enumerate(["Labour", "Alliance", "Independent", "Conservative"] * 20)
+    ]
+    motions = [OtherMotion("7", set(range(0, 80, 5))), OtherMotion("8", {1, 2, 3})]
+    assert rank(house, motions) == rank(house, motions)
+    turned = rank(house[::-1], motions)
+    assert [target.facts for target in turned] == [target.facts for target in rank(house, motions)]
+
+
+def test_a_weight_of_nothing_leaves_a_factor_out() -> None:
+    weights = Weights(signatures=0, letters=0)
+    found = rank([facts(1, signatures=9), facts(2, letters=9)], [], weights)
+    assert {target.score for target in found} == {1.0}
+
+
+# ---- the words
+
+
+def texts(target: Target) -> dict[ReasonCode, str]:
+    return {reason.code: reason.text for reason in reasons_of(target)}
+
+
+@pytest.mark.parametrize(
+    ("letters", "text"),
+    [
+        (0, "Nobody has written a letter yet"),
+        (1, "Only 1 letter has been sent so far"),
+        (5, "Only 5 letters have been sent so far"),
+        (6, None),
+    ],
+)
+def test_few_letters_are_a_reason(letters: int, text: str | None) -> None:
+    found = texts(first([facts(1, letters=letters)]))
+    assert found.get(ReasonCode.FEW_LETTERS) == text
+
+
+@pytest.mark.parametrize(
+    ("signatures", "text"),
+    [
+        (0, None),
+        (1, "1 signature from the constituency"),
+        (1234, "1,234 signatures from the constituency"),
+    ],
+)
+def test_signatures_are_a_reason(signatures: int, text: str | None) -> None:
+    found = texts(first([facts(1, signatures=signatures)]))
+    assert found.get(ReasonCode.SIGNATURES) == text
+
+
+@pytest.mark.parametrize(
+    ("signed", "others", "text"),
+    [
+        (0, 3, None),
+        (1, 0, "The only Labour colleague who can sign has signed"),
+        (1, 2, "1 of 3 Labour colleagues who can sign has signed"),
+        (2, 2, "2 of 4 Labour colleagues who can sign have signed"),
+    ],
+)
+def test_colleagues_who_signed_are_a_reason(signed: int, others: int, text: str | None) -> None:
+    """The target is no colleague of their own."""
+    house = [facts(10 + n, standing=SIGNED) for n in range(signed)]
+    house += [facts(100 + n) for n in range(others)]
+    house += [facts(50, can_sign=False), facts(1)]
+    (target,) = [found for found in rank(house, []) if found.facts.member_id == 1]
+    assert texts(target).get(ReasonCode.COLLEAGUES) == text
+
+
+def test_other_motions_are_a_reason_where_they_speak_for_asking() -> None:
+    one, two, three = OtherMotion("1", {1}), OtherMotion("2", {1}), OtherMotion("3", {9})
+    both = texts(first([facts(1)], one, two, three))
+    assert both[ReasonCode.OTHER_MOTIONS] == "Signed 2 of the 3 other motions that we know of"
+    only = texts(first([facts(1)], one))
+    assert only[ReasonCode.OTHER_MOTIONS] == "Signed the one other motion that we know of"
+    assert ReasonCode.OTHER_MOTIONS not in texts(first([facts(1)], three))
+
+
+def test_other_motions_of_the_other_side_are_no_reason() -> None:
+    house = [facts(n, standing=SIGNED) for n in range(1, 51)]
+    house += [facts(n) for n in range(51, 101)]
+    against = OtherMotion("7", set(range(51, 101)))
+    assert ReasonCode.OTHER_MOTIONS not in texts(first(house, against))
+
+
+def test_the_earlier_motion_is_a_reason_by_its_number() -> None:
+    found = texts(first([facts(1)], OtherMotion("12", {1}, is_earlier=True)))
+    text = "Signed EDM 12, which this campaign was about before"
+    assert found[ReasonCode.EARLIER_MOTION] == text
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [(None, None), (Said.WILL_SIGN, "Said that they will sign, and has not yet")],
+)
+def test_a_promise_is_a_reason(told: Said | None, text: str | None) -> None:
+    assert texts(first([facts(1, said=told)])).get(ReasonCode.SAID_WILL_SIGN) == text
+
+
+def test_reasons_come_in_one_order_and_begin_with_the_first_condition() -> None:
+    house = [facts(1, signatures=3, said=Said.WILL_SIGN), facts(2, standing=SIGNED)]
+    found = reasons_of(first(house, OtherMotion("12", {1}, is_earlier=True)))
+    assert [reason.code for reason in found] == list(ReasonCode)
+    assert found[0].text == "Can sign and has not yet"
+
+
+# ---- from the database
+
+
+def targets_of(lobby: Lobby, limit: int = 650) -> list[RankedTarget]:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        return targets.of_campaign(session, campaign, limit=limit, now=lobby.clock())
+
+
+def ids(lobby: Lobby) -> list[int]:
+    return [target.member.id for target in targets_of(lobby)]
+
+
+def target_of(lobby: Lobby, member_id: int = MORAG) -> RankedTarget:
+    (found,) = [target for target in targets_of(lobby) if target.member.id == member_id]
+    return found
+
+
+def said(target: RankedTarget) -> dict[ReasonCode, str]:
+    return {reason.code: reason.text for reason in target.reasons}
+
+
+Change = Callable[[Session, Campaign], object]
+
+
+def change(lobby: Lobby, work: Change) -> None:
+    with lobby.database.write() as session:
+        work(session, campaigns.public(session, CAMPAIGN))
+
+
+def add_motion(number: int, *members: int, withdrawn: int = 0, linked: bool = False) -> Change:
+    """Another motion with names; `linked`: the campaign was about it before."""
+
+    def add(session: Session, campaign: Campaign) -> None:
+        day = date(2025, 3, 1)
+        session.add(Motion(id=number, number=str(number), title="Wards", text="", tabled_on=day))
+        session.flush()
+        session.add_all(
+            MotionSignatory(
+                id=number * 1000 + place,
+                motion_id=number,
+                member_id=member_id,
+                signed_on=day,
+                first_seen_at=START,
+                is_withdrawn=member_id == withdrawn,
+            )
+            for place, member_id in enumerate(members)
+        )
+        if linked:
+            session.add(
+                CampaignMotion(
+                    campaign_id=campaign.id, motion_id=number, is_current=False, linked_at=START
+                )
+            )
+
+    return add
+
+
+def add_name(session: Session, _: Campaign) -> None:
+    session.add(
+        MotionSignatory(
+            id=1,
+            motion_id=MOTION,
+            member_id=MORAG,
+            signed_on=date(2026, 6, 30),
+            first_seen_at=START,
+        )
+    )
+
+
+def test_the_targets_are_those_who_can_sign_and_have_not(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        rows = seat_table.of_campaign(session, campaign, now=lobby.clock()).rows
+    expected = {
+        row.member.id
+        for row in rows
+        if row.member and row.eligibility is Eligibility.CAN_SIGN and row.standing is NOT
+    }
+    found = ids(lobby)
+    assert len(found) == len(set(found)) == len(expected)
+    assert set(found) == expected >= {MORAG}
+    assert not {HARPREET, YUSRA} & set(found)
+
+
+def end_membership(session: Session, _: Campaign) -> None:
+    statement = select(Membership).where(Membership.member_id == MORAG)
+    session.exec(statement).one().ends_on = START.date()
+
+
+def give_post(session: Session, _: Campaign) -> None:
+    session.add(Post(member_id=MORAG, kind=PostKind.PPS, title="PPS", starts_on=START.date()))
+
+
+def note_refusal(session: Session, campaign: Campaign) -> None:
+    session.add(
+        MemberOverride(
+            organisation_id=campaign.organisation_id,
+            member_id=MORAG,
+            kind=OverrideKind.REFUSES,
+            recorded_at=START,
+            reason="Signs none",
+            link="https://example.org/",
+            starts_on=START.date(),
+        )
+    )
+
+
+def join_sinn_fein(session: Session, _: Campaign) -> None:
+    session.get_one(Member, MORAG).party = "Sinn Féin"
+
+
+@pytest.mark.parametrize(
+    "what", [add_name, end_membership, give_post, note_refusal, join_sinn_fein]
+)
+def test_who_signs_leaves_takes_a_post_or_refuses_is_a_target_no_more(
+    lobby: Lobby, what: Change
+) -> None:
+    assert MORAG in ids(lobby)
+    change(lobby, what)
+    assert MORAG not in ids(lobby)
+
+
+def say(kind: OverrideKind) -> Change:
+    """An organiser notes what Morag said."""
+
+    def add(session: Session, campaign: Campaign) -> None:
+        session.add(
+            MemberOverride(
+                organisation_id=campaign.organisation_id,
+                campaign_id=campaign.id,
+                member_id=MORAG,
+                kind=kind,
+                recorded_at=START,
+                reason="Said so",
+                link="https://example.org/",
+                starts_on=START.date(),
+            )
+        )
+
+    return add
+
+
+def reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
+    """Morag answers."""
+
+    def add(session: Session, campaign: Campaign) -> None:
+        someone = Private(campaign.organisation_id, "Olive Organiser")
+        session.add(
+            MemberReply(
+                campaign_id=campaign.id,
+                member_id=MORAG,
+                kind=kind,
+                said_on=START.date(),
+                verified_by=someone if is_verified else None,
+                recorded_at=START,
+                updated_at=START,
+            )
+        )
+
+    return add
+
+
+@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_NOT), reply(ReplyKind.WILL_NOT)])
+def test_who_said_that_they_will_not_is_a_target_no_more(lobby: Lobby, what: Change) -> None:
+    assert MORAG in ids(lobby)
+    change(lobby, what)
+    assert MORAG not in ids(lobby)
+
+
+@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_SIGN), reply(ReplyKind.WILL_SIGN)])
+def test_who_said_that_they_will_is_the_first_target_with_a_reason(
+    lobby: Lobby, what: Change
+) -> None:
+    change(lobby, add_motion(501, HARPREET))
+    before = target_of(lobby)
+    assert before.rank > 1
+    change(lobby, what)
+    after = target_of(lobby)
+    assert (after.rank, after.score) == (1, before.score)
+    assert after.reasons[1].text == "Said that they will sign, and has not yet"
+    ranks = [target.rank for target in targets_of(lobby)]
+    assert ranks == list(range(1, len(ranks) + 1))
+
+
+@pytest.mark.parametrize(
+    "what",
+    [
+        reply(ReplyKind.WILL_NOT, is_verified=False),
+        reply(ReplyKind.WILL_SIGN, is_verified=False),
+        reply(ReplyKind.UNDECIDED),
+        reply(ReplyKind.MEETING),
+    ],
+)
+def test_what_nobody_verified_or_decides_nothing_changes_no_target(
+    lobby: Lobby, what: Change
+) -> None:
+    before = targets_of(lobby)
+    change(lobby, what)
+    assert targets_of(lobby) == before
+
+
+def test_ranks_count_from_one_and_scores_never_rise(lobby: Lobby) -> None:
+    found = targets_of(lobby)
+    assert [target.rank for target in found] == list(range(1, len(found) + 1))
+    scores = [target.score for target in found]
+    assert scores == sorted(scores, reverse=True)
+    assert targets_of(lobby) == found
+    assert targets_of(lobby, limit=2) == found[:2]
+
+
+def test_counts_and_reasons_are_those_of_the_seat(lobby: Lobby) -> None:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        rows = seat_table.of_campaign(session, campaign, now=lobby.clock()).rows
+    for target in targets_of(lobby):
+        (row,) = [row for row in rows if row.constituency == target.constituency]
+        assert row.member == target.member
+        assert (row.signatures, row.letters_sent) == (target.signatures, target.letters_sent)
+        assert said(target)[ReasonCode.CAN_SIGN] == "Can sign and has not yet"
+
+
+def test_another_motion_of_the_database_is_evidence(lobby: Lobby) -> None:
+    before = target_of(lobby)
+    assert ReasonCode.OTHER_MOTIONS not in said(before)
+    change(lobby, add_motion(501, MORAG, HARPREET))
+    change(lobby, add_motion(502, HARPREET))
+    after = target_of(lobby)
+    assert after.score > before.score
+    text = "Signed 1 of the 2 other motions that we know of"
+    assert said(after)[ReasonCode.OTHER_MOTIONS] == text
+    assert ReasonCode.EARLIER_MOTION not in said(after)
+
+
+def test_a_name_taken_off_another_motion_is_none(lobby: Lobby) -> None:
+    before = target_of(lobby)
+    change(lobby, add_motion(501, MORAG, HARPREET, withdrawn=MORAG))
+    assert target_of(lobby) == before
+
+
+def test_a_member_twice_under_another_motion_is_one_name(lobby: Lobby) -> None:
+    change(lobby, add_motion(501, MORAG, MORAG))
+    text = "Signed the one other motion that we know of"
+    assert said(target_of(lobby))[ReasonCode.OTHER_MOTIONS] == text
+
+
+def test_the_motion_that_the_campaign_was_about_before_is_named(lobby: Lobby) -> None:
+    change(lobby, add_motion(501, MORAG, linked=True))
+    text = "Signed EDM 501, which this campaign was about before"
+    assert said(target_of(lobby))[ReasonCode.EARLIER_MOTION] == text
+
+
+def test_a_campaign_without_signatures_letters_and_names_has_targets(lobby: Lobby) -> None:
+    def empty(session: Session, _: Campaign) -> None:
+        for table in (PetitionTally, LetterTally):
+            for row in session.exec(select(table)):
+                session.delete(row)
+        for name in session.exec(select(MotionSignatory)):
+            session.delete(name)
+
+    change(lobby, empty)
+    found = targets_of(lobby)
+    assert found
+    assert {target.score for target in found} == {1.0}
+    assert [target.member.id for target in found] == sorted(target.member.id for target in found)
+    codes = {reason.code for target in found for reason in target.reasons}
+    assert codes == {ReasonCode.CAN_SIGN, ReasonCode.FEW_LETTERS}
+
+
+def without_motion(session: Session, campaign: Campaign) -> None:
+    statement = select(CampaignMotion).where(
+        CampaignMotion.campaign_id == campaign.id, col(CampaignMotion.is_current)
+    )
+    session.delete(session.exec(statement).one())
+
+
+def lapse(session: Session, _: Campaign) -> None:
+    session.get_one(Motion, MOTION).status = MotionStatus.LAPSED
+
+
+REFUSALS = [(without_motion, "campaign_without_motion"), (lapse, "motion_ended")]
+
+
+@pytest.mark.parametrize(("what", "code"), REFUSALS)
+def test_without_a_motion_that_takes_names_there_is_nobody_to_ask(
+    lobby: Lobby, what: Change, code: str
+) -> None:
+    change(lobby, what)
+    with pytest.raises(Conflict) as refusal:
+        targets_of(lobby)
+    assert refusal.value.code == code
+
+
+def test_the_number_of_statements_is_the_same_however_much_there_is(lobby: Lobby) -> None:
+    few = statements(lobby)
+    for number in range(501, 511):
+        change(lobby, add_motion(number, MORAG, HARPREET, YUSRA, linked=number % 2 == 0))
+    assert statements(lobby) == few <= 12
+
+
+def statements(lobby: Lobby) -> int:
+    seen: list[int] = []
+    with lobby.database.read() as session, counted(session, seen):
+        campaign = campaigns.public(session, CAMPAIGN)
+        targets.of_campaign(session, campaign, limit=650, now=lobby.clock())
+    return len(seen)
+
+
+@contextmanager
+def counted(session: Session, seen: list[int]) -> Iterator[None]:
+    def note(*_: object) -> None:
+        seen.append(1)
+
+    connection = session.connection()
+    event.listen(connection, "before_cursor_execute", note)
+    yield
+    event.remove(connection, "before_cursor_execute", note)
+
+
+# ---- the call
+
+
+def key_for(lobby: Lobby, scope: Scope, organisation: str | None = None) -> dict[str, str]:
+    with lobby.database.write() as session:
+        slug = organisation or invented_campaign.about().organisation
+        owner = organisations.by_slug(session, slug)
+        key = api_keys.create(session, organisation=owner, scopes=[scope], now=lobby.clock())
+    return {"Authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def key(lobby: Lobby) -> dict[str, str]:
+    return key_for(lobby, Scope.TALLIES_READ)
+
+
+def test_a_key_reads_the_targets_of_its_campaign(
+    client: TestClient, lobby: Lobby, key: Mapping[str, str]
+) -> None:
+    response = client.get(URL, headers=key)
+    assert response.status_code == 200
+    body = response.json()
+    assert [row["member"]["id"] for row in body] == ids(lobby)
+    row = next(row for row in body if row["member"]["id"] == MORAG)
+    held = target_of(lobby)
+    assert row == {
+        "rank": held.rank,
+        "constituency": {
+            "code": "S14000078",
+            "name": "Edinburgh East and Musselburgh",
+            "nation": "Scotland",
+            "region": "Scotland",
+        },
+        "member": {
+            "id": MORAG,
+            "name": "Morag Ferncastle",
+            "party": "Scottish National Party",
+            "constituency": "Edinburgh East and Musselburgh",
+        },
+        "party": "Scottish National Party",
+        "score": round(held.score, 3),
+        "signatures": held.signatures,
+        "letters_sent": held.letters_sent,
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in held.reasons],
+    }
+
+
+def test_a_limit_cuts_the_list(client: TestClient, key: Mapping[str, str]) -> None:
+    whole = client.get(URL, headers=key).json()
+    assert client.get(f"{URL}?limit=2", headers=key).json() == whole[:2]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "651", "many", ""])
+def test_a_limit_that_is_none_names_the_field(
+    client: TestClient, key: Mapping[str, str], limit: str
+) -> None:
+    response = client.get(f"{URL}?limit={limit}", headers=key)
+    assert response.status_code == 422
+    assert [error["field"] for error in response.json()["errors"]] == ["limit"]
+
+
+def test_without_the_scope_there_are_no_targets(client: TestClient, lobby: Lobby) -> None:
+    nobody = client.get(URL)
+    assert (nobody.status_code, nobody.json()["code"]) == (401, "key_missing")
+    other = client.get(URL, headers=key_for(lobby, Scope.SIGNATURES_READ))
+    assert (other.status_code, other.json()["code"]) == (403, "scope_missing")
+
+
+def test_another_organisations_campaign_is_not_there(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        organisations.create(session, name="Others", slug="others", now=lobby.clock())
+    response = client.get(URL, headers=key_for(lobby, Scope.TALLIES_READ, "others"))
+    assert (response.status_code, response.json()["code"]) == (404, "campaign_unknown")
+
+
+@pytest.mark.parametrize(("what", "code"), REFUSALS)
+def test_a_campaign_without_a_motion_is_a_409(
+    client: TestClient, lobby: Lobby, key: Mapping[str, str], what: Change, code: str
+) -> None:
+    change(lobby, what)
+    response = client.get(URL, headers=key)
+    assert (response.status_code, response.json()["code"]) == (409, code)
+
+
+def test_the_targets_of_a_day_are_those_of_that_day(
+    client: TestClient, lobby: Lobby, key: Mapping[str, str], clock: Clock
+) -> None:
+    change(lobby, note_refusal)
+    gone = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    clock.now = START.replace(day=START.day, month=6)  # before the refusal
+    back = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    assert set(back) - set(gone) == {MORAG}
+
+
+# ---- how good it is, on a real motion
+
+
+@pytest.fixture(scope="module")
+def evaluation() -> dict[str, Any]:
+    return runpy.run_path(str(ROOT / "bench" / "evaluate_targets.py"))
+
+
+def test_precision_is_the_mean_over_all_orders_of_equals(evaluation: dict[str, Any]) -> None:
+    precision = evaluation["precision"]
+    assert precision({1: 2.0, 2: 1.0, 3: 1.0}, {1}, 1) == 1
+    assert precision({1: 2.0, 2: 1.0, 3: 1.0}, {2}, 2) == pytest.approx(0.25)
+    assert precision({1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0}, {2}, 2) == pytest.approx(0.25)
+
+
+@needs_real_data
+@pytest.mark.real_data
+def test_the_cut_knows_nothing_of_what_comes_after(evaluation: dict[str, Any]) -> None:
+    case = evaluation["case"](known=83, until=167)
+    signed = {facts.member_id for facts in case.house if facts.has_signed}
+    assert len(signed) == 83
+    assert not signed & case.signed_next
+    assert not set(case.candidates) & signed
+    assert len(case.signed_next) == 84
+    assert len(case.signed_next & set(case.candidates)) == 83, "one was elected after the cut"
+
+
+@needs_real_data
+@pytest.mark.real_data
+def test_the_weights_that_ship_are_those_that_an_earlier_split_chose(
+    evaluation: dict[str, Any],
+) -> None:
+    earlier = evaluation["case"](known=41, until=83)
+    assert evaluation["chosen"](earlier) == evaluation["UNTESTED"]
+
+
+@needs_real_data
+@pytest.mark.real_data
+def test_what_ships_is_no_worse_than_the_party_alone_and_much_better_than_chance(
+    evaluation: dict[str, Any],
+) -> None:
+    later = evaluation["case"](known=83, until=167)
+    ours = evaluation["both"](evaluation["scores_of"](later, Weights()), later)
+    party = evaluation["both"](evaluation["by_party_share"](later), later)
+    chance = len(later.signed_next & set(later.candidates)) / len(later.candidates)
+    assert all(mine >= theirs for mine, theirs in zip(ours, party, strict=True))
+    assert all(mine > 2 * chance for mine in ours)

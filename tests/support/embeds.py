@@ -1,0 +1,37 @@
+"""What the tests of forms in other sites share: partners, and whose sites they are."""
+
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from lobby.models import Partner, Signature
+from lobby.models.base import new_id
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import petitions
+from tests.support.common import PETITION
+
+PARTNER = "nurses-together"
+THEIRS = "https://nurses.example.org"
+EMBED = f"/embed/{PETITION}"
+
+
+def add_partner(lobby: Lobby, *origins: str, slug: str = PARTNER) -> UUID:
+    """A partner of the petition's organisation, with these sites; its id."""
+    partner_id = new_id()
+    with lobby.database.write() as session:
+        partner = Partner(
+            id=partner_id,
+            organisation_id=petitions.by_slug(session, PETITION).organisation_id,
+            slug=slug,
+            name="Nurses Together",
+            allowed_origins=list(origins),
+            created_at=lobby.clock(),
+        )
+        session.add(partner)
+    return partner_id
+
+
+def newest_signature(lobby: Lobby) -> Signature:
+    """The last that was given: ids grow with time."""
+    with lobby.database.read() as session:
+        return session.exec(select(Signature).order_by(col(Signature.id).desc()).limit(1)).one()

@@ -1,0 +1,144 @@
+"""What the tests of exports share: many signatures at once, files taken apart, and the log."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from lobby.core import logs
+from lobby.models import Keyring, Petition, Private, Signature, Supporter
+from lobby.models.base import new_id, table_of
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.database.engine import insert
+from lobby.services.files import exports
+from lobby.services.files.export_lines import Form
+from lobby.services.files.exports import Chunk, Export
+from lobby.services.letters import letter_exports
+from lobby.services.signatures import recording, signature_exports
+from lobby.services.signatures.recording import SignatureRequest
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
+
+Row = dict[str, Any]
+EMPTY = "nobody-signed"
+
+
+def petition_of(lobby: Lobby) -> Petition:
+    with lobby.database.read() as session:
+        return petitions.public(session, PETITION)
+
+
+def its_signatures(lobby: Lobby, **wanted: Any) -> Export:
+    return signature_exports.of_petition(petition_of(lobby), **wanted)
+
+
+def its_letters(lobby: Lobby, **wanted: Any) -> Export:
+    with lobby.database.read() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+    return letter_exports.of_campaign(campaign, **wanted)
+
+
+def parts_of(
+    lobby: Lobby,
+    export: Export,
+    form: Form = Form.CSV,
+    *,
+    size: int | None = None,
+    keyring: Keyring | None = None,
+) -> list[Chunk]:
+    ring = keyring or lobby.keyring
+    return list(exports.chunks(lobby.database, export, form, keyring=ring, size=size))
+
+
+def file_of(lobby: Lobby, export: Export, form: Form = Form.CSV, **options: Any) -> bytes:
+    return b"".join(part.content for part in parts_of(lobby, export, form, **options))
+
+
+def csv_rows(content: bytes) -> list[dict[str, str]]:
+    """With the line ends within cells as they are."""
+    return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+
+
+def json_rows(content: bytes) -> list[Row]:
+    assert content == b"" or content.endswith(b"\n")
+    return [json.loads(line) for line in content.splitlines()]
+
+
+def sign(lobby: Lobby, email: str, **values: Any) -> Signature:
+    """Anna signs, and has not confirmed it yet."""
+    request = SignatureRequest(
+        **({"petition_slug": PETITION, "name": "Anna", "postcode": CAN_SIGN} | values), email=email
+    )
+    with lobby.database.write() as session:
+        (outcome,) = recording.record(
+            session,
+            [request],
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+        assert outcome.signature_id is not None, outcome.error
+        return session.get_one(Signature, outcome.signature_id)
+
+
+def add_petition(lobby: Lobby, slug: str = EMPTY) -> None:
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        values = {"slug": slug, "action": "Act", "addressed_to": "Them"}
+        petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
+
+
+def multiply(lobby: Lobby, count: int) -> None:
+    """So many signatures more, each by a supporter of its own, past everything that counts them."""
+    with lobby.database.write() as session:
+        pattern = session.exec(select(Signature)).first()
+        assert pattern is not None
+        owner = pattern.name.organisation_id
+        people = [_person(session, pattern, owner, number) for number in range(count)]
+        insert(session, table_of(Supporter), people)
+        copied = {name: getattr(pattern, name) for name in Signature.model_fields}
+        rows = [copied | {"id": new_id(), "supporter_id": person["id"]} for person in people]
+        insert(session, table_of(Signature), rows)
+
+
+def _person(session: Session, pattern: Signature, owner: Any, number: int) -> Row:
+    return {
+        "id": new_id(),
+        "organisation_id": owner,
+        "email": Private(owner, f"many{number}@example.org"),
+        "email_index": f"many {number}".encode(),
+        "locale": "en",
+        "created_at": pattern.signed_at,
+    }
+
+
+def spoil(lobby: Lobby, signature_id: Any) -> None:
+    """A stored name that no key opens."""
+    table = table_of(Signature)
+    sealed = sa.type_coerce(table.c.name, sa.LargeBinary)
+    with lobby.database.write() as session:
+        connection = session.connection()
+        kept = connection.execute(sa.select(sealed).where(table.c.id == signature_id)).scalar_one()
+        broken = bytes(kept[:-1]) + bytes([kept[-1] ^ 1])
+        values = {"name": sa.literal(broken, sa.LargeBinary)}
+        connection.execute(sa.update(table).where(table.c.id == signature_id).values(values))
+
+
+@contextmanager
+def log_of_exports() -> Iterator[list[EventDict]]:
+    """What is written down of exports; the other tests keep the log to errors."""
+    logs.configure(level="INFO")
+    found: list[EventDict] = []
+    try:
+        with capture_logs() as entries:
+            yield found
+        found += [entry for entry in entries if entry["event"] == "export"]
+    finally:
+        logs.configure(level="ERROR")

@@ -1,0 +1,62 @@
+"""Our own files, for tests of what holds for all of them."""
+
+import ast
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lobby.core.settings import ROOT
+
+
+def modules(*parts: str) -> list[Path]:
+    """Our modules, or those of some parts."""
+    found = sorted((ROOT / "lobby").rglob("*.py"))
+    return [file for file in found if not parts or part_of(file) in parts]
+
+
+def part_of(file: Path) -> str:
+    return file.relative_to(ROOT / "lobby").parts[0].removesuffix(".py")
+
+
+def tree_of(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
+
+
+def imports_of(file: Path) -> Iterator[str]:
+    """Dotted names: `from a.b import c` gives `a.b.c`."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports from a place relative to itself"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def name_of(file: Path) -> str:
+    return str(file.relative_to(ROOT))
+
+
+def calls_in(file: Path) -> Iterator[tuple[str, int]]:
+    """Names of methods that are called, with their lines."""
+    for node in ast.walk(tree_of(file)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            owner = node.func.value
+            prefix = f"{owner.id}." if isinstance(owner, ast.Name) else ""
+            yield f"{prefix}{node.func.attr}", node.lineno
+
+
+def tracked() -> list[Path]:
+    """Every file that is or would be committed."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("this is not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    files = [ROOT / name for name in listed.stdout.split("\0") if name]
+    return [file for file in files if file.is_file()]

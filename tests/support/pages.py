@@ -1,0 +1,86 @@
+"""What the tests of pages share: filling in forms, and reading what came back."""
+
+import re
+from collections.abc import Callable
+from email.message import EmailMessage
+from html import unescape
+from typing import Any
+
+from fastapi.testclient import TestClient
+
+from lobby.models import CampaignStatus
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
+
+Deliver = Callable[[], list[EmailMessage]]
+Page = Any  # which library the test client answers with is its own affair
+SIGN = f"/petitions/{PETITION}/sign"
+LETTER = f"/campaigns/{CAMPAIGN}/letter"
+LETTERS = f"/campaigns/{CAMPAIGN}/letters"
+TALLY = f"/campaigns/{CAMPAIGN}/tally"
+ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
+HOME = {"line1": "1 Princes Street", "line2": "", "town": "Edinburgh"}
+BODY = "Dear Morag Ferncastle,\n\nPlease sign this motion, because my ward depends on it.\n"
+VACANT = "NR2 1TF"
+RAW_VALUES = re.compile(r"not_signed|can_sign|another_way|not_in_uk|letters_sent|SignatureState")
+
+
+def sign(client: TestClient, **changes: str) -> Page:
+    return client.post(SIGN, data={**ANNA, **changes})
+
+
+def write(client: TestClient, **changes: str) -> Page:
+    letter = {"subject": "Please sign EDM 152", "body": BODY}
+    return client.post(LETTERS, data={**ANNA, **HOME, **letter, **changes})
+
+
+def signed_token(client: TestClient, deliver: Deliver, path: str = "confirm") -> str:
+    """Anna signs; the token of a link in her mail."""
+    deliver()
+    assert sign(client).status_code == 303
+    (mail,) = deliver()
+    return token_in(mail, path)
+
+
+def letter_path(client: TestClient, deliver: Deliver) -> str:
+    """Anna writes; the path of the link in her mail."""
+    deliver()
+    assert write(client).status_code == 303
+    (mail,) = deliver()
+    return f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
+
+
+def visible(page: Page) -> str:
+    """The text of a page, without marks, in one line."""
+    main = page.text.partition("<main")[2].partition("</main>")[0]
+    return " ".join(re.sub(r"<[^>]+>", " ", main).split())
+
+
+def value_of(page: Page, name: str) -> str:
+    found = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', page.text)
+    assert found, f"no field {name}"
+    return found.group(1)
+
+
+def body_of(page: Page) -> str:
+    found = re.search(r'<textarea id="body"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
+    assert found, "no letter"
+    return unescape(found.group(1))
+
+
+def confirmed_count(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return petitions.count(session, petitions.public(session, PETITION).id)
+
+
+def close_campaign(lobby: Lobby, status: CampaignStatus) -> None:
+    with lobby.database.write() as session:
+        campaign = campaigns.public(session, CAMPAIGN)
+        campaigns.update(session, campaign, values={"status": status}, now=lobby.clock())
+
+
+def sign_in(client: TestClient, password: str = invented_campaign.PASSWORD) -> Page:
+    data = {"email": invented_campaign.ORGANISER, "password": password}
+    return client.post("/sign-in", data=data)

@@ -1,0 +1,94 @@
+"""What the tests of partners share: partners, their keys, and signatures that came through them."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import select
+
+from lobby.models import Partner, Scope, Signature
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.demonstration import invented_campaign
+from lobby.services.keys import api_keys
+from lobby.services.organisations import organisations, partners
+from lobby.services.signatures import recording, signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
+from tests.support.keys import Headers
+
+PAPER, RADIO = "a-paper", "a-radio"
+NAMES = {PAPER: "A Paper", RADIO: "A Radio"}
+SECOND = "second"
+WRITE_AND_READ = (Scope.SIGNATURES_WRITE, Scope.SIGNATURES_READ)
+ROUTE = f"/v1/petitions/{PETITION}/signatures"
+
+
+def add_partner(lobby: Lobby, slug: str = PAPER, *, organisation: str | None = None) -> Partner:
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
+        now = lobby.clock()
+        return partners.create(session, organisation=owner, name=NAMES[slug], slug=slug, now=now)
+
+
+def secret(lobby: Lobby, *scopes: Scope, organisation: str | None = None, **parts: Any) -> str:
+    """A new key of the demonstration's organisation, or of another."""
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(
+            session, organisation or invented_campaign.about().organisation
+        )
+        return api_keys.create(
+            session, organisation=owner, scopes=list(scopes), now=lobby.clock(), **parts
+        )
+
+
+def bearer(key: str) -> Headers:
+    return {"Authorization": f"Bearer {key}"}
+
+
+def partner_key(lobby: Lobby, slug: str = PAPER, *scopes: Scope, **parts: Any) -> Headers:
+    """A key of a partner that is there, which writes and reads unless it is told."""
+    return bearer(secret(lobby, *(scopes or WRITE_AND_READ), partner_slug=slug, **parts))
+
+
+def add_second_petition(lobby: Lobby) -> None:
+    """Another one of the same organisation."""
+    with lobby.database.write() as session:
+        campaign = campaigns.by_slug(session, CAMPAIGN)
+        values = {"slug": SECOND, "action": "A second one", "addressed_to": "Them"}
+        petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
+
+
+def record(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> Outcome:
+    """Anna signs, and has not confirmed it yet."""
+    request = SignatureRequest(slug, "Anna Example", email, CAN_SIGN, **values)
+    with lobby.database.write() as session:
+        (outcome,) = recording.record(
+            session,
+            [request],
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+        )
+    return outcome
+
+
+def confirm(lobby: Lobby, signature_id: UUID | None) -> None:
+    assert signature_id is not None
+    with lobby.database.write() as session:
+        signature_states.confirm(session, signature_id, now=lobby.clock())
+
+
+def signed(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> UUID:
+    """Anna signs and confirms."""
+    outcome = record(lobby, email, slug, **values)
+    assert outcome.error is None
+    assert outcome.signature_id is not None
+    confirm(lobby, outcome.signature_id)
+    return outcome.signature_id
+
+
+def newest(lobby: Lobby) -> Signature:
+    with lobby.database.read() as session:
+        return max(session.exec(select(Signature)), key=lambda each: each.id)

@@ -1,0 +1,262 @@
+"""The pages on which a letter is written, read and sent."""
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lobby.models import CampaignStatus, LetterState, Member, Scope
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.letters import letter_states
+from lobby.services.letters.drafting import situations
+from lobby.services.parliament.standing import Eligibility, Role, Standing
+from lobby.web.base import words
+from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, text_of, token_in
+from tests.support.keys import key_for
+from tests.support.pages import (
+    ANNA,
+    BODY,
+    LETTER,
+    RAW_VALUES,
+    VACANT,
+    Deliver,
+    body_of,
+    close_campaign,
+    letter_path,
+    sign,
+    value_of,
+    visible,
+    write,
+)
+
+
+def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None:
+    page = client.post(LETTER, data={"postcode": CAN_SIGN.lower(), "name": "Anna Example"})
+    assert page.status_code == 200
+    assert "Morag Ferncastle has not signed the motion yet." in visible(page)
+    assert body_of(page).rstrip().endswith("Anna Example")
+    for program in ("mailto:", "https://mail.google.com/", "https://outlook.office.com/"):
+        assert f'href="{program}' in page.text
+
+
+@pytest.mark.parametrize(
+    ("postcode", "said"),
+    [
+        (SIGNED, "Adaeze Hartwhistle has signed the motion."),
+        (MINISTER, "by convention office holders do not sign"),
+        ("CO15 1SE", "has said that they sign no motions"),
+    ],
+)
+def test_the_standing_of_the_mp_is_said_in_words(
+    client: TestClient, postcode: str, said: str
+) -> None:
+    page = client.post(LETTER, data={"postcode": postcode})
+    assert said in visible(page)
+    assert not RAW_VALUES.search(visible(page))
+
+
+def test_where_no_letter_is_possible_the_reason_stands_there(client: TestClient) -> None:
+    page = client.post(LETTER, data={"postcode": VACANT})
+    assert page.status_code == 200
+    assert "This seat is vacant" in visible(page)
+    assert "Those who have signed can ask us to tell them when there is an MP." in visible(page)
+    assert "<textarea" not in page.text
+    assert 'id="email"' not in page.text, "a stranger leaves no address here"
+
+
+def test_only_the_letter_page_of_a_vacant_seat_speaks_of_a_coming_mp(
+    client: TestClient, lobby: Lobby
+) -> None:
+    for postcode in (CAN_SIGN, MINISTER):
+        page = client.post(LETTER, data={"postcode": postcode})
+        assert "when there is an MP" not in visible(page)
+    close_campaign(lobby, CampaignStatus.CLOSED)
+    page = client.post(LETTER, data={"postcode": VACANT})
+    assert "when there is an MP" not in visible(page)
+
+
+def test_points_and_a_sentence_of_ones_own_go_into_the_draft(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.read() as session:
+        point = campaigns.public(session, CAMPAIGN).letter_points[1]
+    chosen = {**ANNA, "points": [point, "Not one of the campaign's points."]}
+    page = client.post(LETTER, data={**chosen, "personal": "My mother was nursed there."})
+    assert point in body_of(page)
+    assert "My mother was nursed there." in body_of(page)
+    assert "Not one of" not in body_of(page)
+    assert len(re.findall(r'name="points"[^>]* checked', page.text)) == 1
+    assert value_of(page, "email") == ANNA["email"]
+
+
+@pytest.mark.parametrize(
+    ("postcode", "said"),
+    [
+        ("nonsense", "Enter a full UK postcode"),
+        ("", "Enter your postcode."),
+        ("ZE3 9JW", "We do not know this postcode"),
+        ("JE2 3AB", "This place has no MP in the UK Parliament."),
+    ],
+)
+def test_a_postcode_without_an_mp_is_told_beside_its_field(
+    client: TestClient, postcode: str, said: str
+) -> None:
+    for page in (
+        client.post(LETTER, data={"postcode": postcode, "name": "Anna Example"}),
+        write(client, postcode=postcode),
+    ):
+        assert page.status_code == 422
+        assert said in visible(page)
+        assert 'id="postcode-error"' in page.text
+        assert value_of(page, "name") == "Anna Example"
+    assert body_of(page).strip() == BODY.strip()
+
+
+def test_wrong_fields_of_a_letter_are_all_told_and_everything_is_kept(
+    client: TestClient,
+) -> None:
+    wrong = {"subject": "", "body": "Too short.", "email": "no", "line1": "", "town": "x" * 101}
+    page = write(client, **wrong)
+    assert page.status_code == 422
+    for name in wrong:
+        assert f'<a href="#{name}">' in page.text
+    assert body_of(page) == "Too short."
+    assert value_of(page, "town") == wrong["town"]
+    assert value_of(page, "postcode") == CAN_SIGN
+
+
+def test_a_letter_is_read_sent_and_said_to_be_sent(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    path = letter_path(client, deliver)
+    page = client.get(path)
+    assert "Morag Ferncastle, MP for Edinburgh East and Musselburgh" in visible(page)
+    assert "my ward depends on it. Anna Example 1 Princes Street Edinburgh EH1 1YZ" in visible(page)
+    assert deliver() == []  # a GET sends nothing
+    assert "Your letter is on its way" in visible(client.post(path))
+    (letter,) = deliver()
+    assert "my ward depends on it" in text_of(letter)
+    shown = re.search(r'<div class="letter">(.*?)</div>', page.text, re.DOTALL)
+    assert shown
+    assert shown.group(1).strip() == text_of(letter).strip()
+    assert "Your letter has been sent" in visible(client.get(path))
+    assert client.post(path.replace("confirm", "cancel")).status_code == 409
+
+
+def test_the_address_of_the_mps_office_is_shown_to_nobody(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    page = client.get(letter_path(client, deliver))
+    with lobby.database.read() as session:
+        letter_id = lobby.tokens.read(Purpose.LETTER, urlsplit(str(page.url)).path.split("/")[-1])
+        member = session.get_one(Member, letter_states.get(session, letter_id).member_id)
+    assert member.email
+    assert member.email not in page.text
+
+
+def test_a_cancelled_letter_is_not_sent(client: TestClient, deliver: Deliver) -> None:
+    path = letter_path(client, deliver)
+    cancel = path.replace("confirm", "cancel")
+    assert client.get(cancel).headers["Location"] == path
+    assert "Your letter has been cancelled" in visible(client.post(cancel))
+    assert client.post(path).status_code == 409
+    assert deliver() == []
+
+
+def test_a_letter_whose_postcode_leads_to_another_mp_is_shown_once_more(
+    client: TestClient, deliver: Deliver
+) -> None:
+    drafted = client.post(LETTER, data={"postcode": SIGNED})
+    mark = re.search(r'name="drafted_for" value="([^"]+)"', drafted.text)
+    assert mark
+    deliver()
+    page = write(client, drafted_for=mark.group(1))
+    assert page.status_code == 409
+    assert "This letter was drafted for another MP" in visible(page)
+    assert "Morag Ferncastle" in visible(page)
+    assert body_of(page).strip() == BODY.strip()
+    newer = re.search(r'name="drafted_for" value="([^"]+)"', page.text)
+    assert newer
+    assert write(client, drafted_for=newer.group(1)).status_code == 303
+
+
+def test_a_letter_to_a_vacant_seat_is_refused_and_kept(client: TestClient) -> None:
+    page = write(client, postcode=VACANT)
+    assert page.status_code == 409
+    assert "This seat is vacant" in visible(page)
+    assert body_of(page).strip() == BODY.strip()
+
+
+IN_WELSH = "Ysgrifennwch yn Gymraeg"
+CARDIFF = "CF10 1EP"
+
+
+def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    page = client.post(LETTER, data={"postcode": CARDIFF, "name": "Anna Example"})
+    assert IN_WELSH in visible(page)
+    assert body_of(page).startswith("Dear Emlyn Tregaroth,")
+    wish = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
+    welsh = client.post(LETTER, data={**wish, "personal": "Fy mam oedd yno."})
+    assert body_of(welsh).startswith("Annwyl Emlyn Tregaroth,")
+    assert "Fy mam oedd yno." in body_of(welsh)
+    assert 'name="locale" value="cy"' in welsh.text
+    assert (IN_WELSH in visible(welsh), "Write in English" in visible(welsh)) == (False, True)
+    afresh = client.post(LETTER, data={**wish, "locale": "cy", "language": ""})
+    assert body_of(afresh).startswith("Annwyl"), "points are put into the letter as it is"
+    back = client.post(LETTER, data={**wish, "locale": "cy", "language": "en"})
+    assert body_of(back).startswith("Dear")
+    deliver()
+    sent = {"postcode": CARDIFF, "locale": "cy", "subject": value_of(welsh, "subject")}
+    assert write(client, **sent, body=body_of(welsh)).status_code == 303
+    (mail,) = deliver()
+    letter_id = lobby.tokens.read(Purpose.LETTER, token_in(mail, "letters/confirm"))
+    with lobby.database.read() as session:
+        assert letter_states.get(session, letter_id).locale == "cy"
+
+
+def test_a_letter_to_an_mp_elsewhere_is_in_english(client: TestClient) -> None:
+    page = client.post(LETTER, data={"postcode": CAN_SIGN, "locale": "cy", "language": "cy"})
+    assert body_of(page).startswith("Dear Morag Ferncastle,")
+    assert IN_WELSH not in visible(page)
+
+
+def test_whoever_signs_in_wales_is_offered_a_letter_in_welsh(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    sign(client, postcode=CARDIFF)
+    (mail,) = deliver()
+    assert IN_WELSH in visible(client.post(f"/confirm/{token_in(mail, 'confirm')}"))
+
+
+def test_without_words_in_welsh_there_is_no_button_for_them(
+    client: TestClient, lobby: Lobby
+) -> None:
+    words_in_english = {"subject": "Beds", "opening": "More beds.", "closing": "Thank you."}
+    texts = {"en": words_in_english}
+    other = {"name": "other", "act": "another_way", "conditions": {}, "texts": texts}
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    thanks = {**other, "name": "thanks", "act": "thank"}
+    kept = client.put(
+        f"/v1/campaigns/{CAMPAIGN}/letters/variants",
+        json={"variants": [thanks, other]},
+        headers=key,
+    )
+    assert kept.status_code == 200, kept.text
+    page = client.post(LETTER, data={"postcode": CARDIFF, "language": "cy"})
+    assert "More beds." in body_of(page)
+    assert IN_WELSH not in visible(page)
+
+
+def test_every_reason_against_a_letter_and_every_state_has_words() -> None:
+    assert set(words.LETTER_STATES) == set(LetterState)
+    assert set(words.STANDINGS) == set(Standing)
+    assert set(words.ROLES) == set(Role)
+    assert set(words.ELIGIBILITIES) == set(Eligibility)
+    assert set(words.CAMPAIGN_STATUSES) == set(CampaignStatus)
+    assert all(reason.endswith(".") for reason in situations.REASONS.values())

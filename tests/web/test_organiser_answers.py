@@ -1,0 +1,65 @@
+"""What organisers see beside the post: addresses that are dead, a server that is down, answers."""
+
+import pytest
+from fastapi.testclient import TestClient
+
+from lobby.models import LetterAnswer, LetterOutcome, LetterState, Member
+from lobby.services.assembly import Lobby
+from lobby.services.mail import dead_addresses, relays
+from tests.support.common import CAMPAIGN
+from tests.support.letters import letters_of, take_back
+from tests.support.pages import sign_in, visible
+
+POST = f"/organiser/campaigns/{CAMPAIGN}/post"
+ANSWERS = f"/organiser/campaigns/{CAMPAIGN}/answers"
+
+
+@pytest.fixture
+def desk(client: TestClient) -> TestClient:
+    """Somebody signed in."""
+    sign_in(client)
+    return client
+
+
+def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    assert "Addresses to check" not in visible(desk.get(POST))
+    held = take_back(lobby, 0, LetterState.REJECTED)
+    member_id = held[0].member_id
+    with lobby.database.write() as session:
+        member = session.get_one(Member, member_id)
+        index = dead_addresses.index_of(member.email or "", lobby.keyring)
+        detail, now = "550 5.1.1 no such box", lobby.clock()
+        dead_addresses.note(session, index, member_id=member_id, detail=detail, now=now)
+    told = visible(desk.get(POST))
+    assert "Addresses to check" in told
+    assert member.name in told
+    assert "550 5.1.1 no such box" in told
+
+
+def test_a_mail_server_that_is_down_is_said_to_be(desk: TestClient, lobby: Lobby) -> None:
+    fresh = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
+    take_back(lobby, 0, LetterState.QUEUED, message=fresh)
+    assert "Post flows" in visible(desk.get(POST))
+    with lobby.database.write() as session:
+        relay, trouble = lobby.courier.relay, ["no route"] * relays.MOST_FAILURES
+        relays.note_trouble(session, relay, trouble, now=lobby.clock())
+    told = visible(desk.get(POST))
+    assert "The mail server does not answer" in told
+    assert "Post flows" not in told
+    assert "The next goes now" not in " ".join(told.split())
+    assert "no route" in told
+
+
+def test_answers_are_summed_up_by_mp_and_never_by_writer(desk: TestClient, lobby: Lobby) -> None:
+    letter = letters_of(lobby)[0][0]
+    with lobby.database.write() as session:
+        now = lobby.clock()
+        session.add(LetterAnswer(letter_id=letter.id, outcome=LetterOutcome.ANSWERED, given_at=now))
+        name = session.get_one(Member, letter.member_id).name
+    told = visible(desk.get(ANSWERS))
+    row = told[told.index(name) :]
+    assert "100%" in row.split("nothing known yet")[0]
+    assert letter.name.text not in told
+    assert "answers" in desk.get(POST).text

@@ -1,0 +1,305 @@
+"""The tally, signing in, and the mail of the demonstration."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import select
+
+from lobby.main import create_app
+from lobby.models import CampaignStatus, MemberOverride, MemberReply, OverrideKind, ReplyKind
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
+from lobby.services.organisations import organisations
+from lobby.services.parliament.standing import Said
+from lobby.services.parliament_sync import sessions
+from lobby.web.base import words
+from tests.support.common import CAMPAIGN, PETITION, Clock, Post
+from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
+
+
+@pytest.fixture
+def near(lobby: Lobby) -> Iterator[TestClient]:
+    """The application as it serves a browser on the same machine."""
+    settings = lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
+    app = create_app(settings, lobby=replace(lobby, settings=settings))
+    host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
+    with TestClient(app, follow_redirects=False, **host) as client:  # type: ignore[arg-type] # both are given
+        yield client
+
+
+def test_the_tally_has_every_seat_and_its_sums(client: TestClient) -> None:
+    page = client.get(TALLY)
+    told = visible(page)
+    assert "4 of 14 MPs have signed (of 8 who can)" in told
+    assert page.text.count('<th scope="row">') == 14
+    assert "Parliament’s list last checked 1 July 2026, 13:00" in told
+    assert "Took their name off" in told
+    assert "Primary sponsor, 18 May 2026" in told
+    assert not RAW_VALUES.search(told)
+
+
+def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -> None:
+    query = "?standing=signed&sort=-signatures"
+    page = client.get(TALLY + query + "&party=&nation=&region=")
+    assert page.text.count('<th scope="row">') == 4
+    csv = re.search(r'href="(/v1/[^"]+tally\.csv[^"]*)"', page.text)
+    assert csv
+    assert csv.group(1) == f"/v1{TALLY}.csv{query.replace('&', '&amp;')}"
+    rows = client.get(csv.group(1).replace("&amp;", "&")).text.splitlines()[1:]
+    shown = re.findall(r'<th scope="row">([^<]+)', page.text)
+    assert [row.split(",")[1] for row in rows] == shown
+    assert '<option value="signed" selected>' in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("standing=maybe", "Standing"),
+        ("eligibility=perhaps", "Eligibility"),
+        ("nation=Mars", "Nation"),
+        ("sort=colour", "Order"),
+        ("said=perhaps", "Said"),
+        ("signed_since=yesterday", "Signed since"),
+        ("signed_since=2026-W01-1", "Signed since"),
+        ("page=x", "Page"),
+        ("page=0", "Page"),
+    ],
+)
+def test_a_bad_filter_is_named(client: TestClient, query: str, field: str) -> None:
+    page = client.get(f"{TALLY}?{query}")
+    assert page.status_code == 422
+    assert f"{field} :" in visible(page)
+
+
+def test_the_form_keeps_what_was_chosen_and_takes_it_to_the_csv(client: TestClient) -> None:
+    page = client.get(f"{TALLY}?signed_since=2026-06-01&said=&sort=-signatures_per_1000")
+    rows = page.text.count('<th scope="row">')
+    assert 0 < rows < 4
+    assert 'name="signed_since" value="2026-06-01"' in page.text
+    csv = re.search(r'href="(/v1/[^"]+tally\.csv[^"]+)"', page.text)
+    assert csv
+    assert "signed_since=2026-06-01&amp;sort=-signatures_per_1000" in csv.group(1)
+    assert len(client.get(csv.group(1).replace("&amp;", "&")).text.splitlines()) == rows + 1
+
+
+def test_sums_are_shown_by_party_nation_and_region(client: TestClient) -> None:
+    page = client.get(TALLY)
+    assert page.text.count("<details") == 3
+    told = visible(page)
+    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in told
+    body = client.get(f"/v1{TALLY}/summary").json()
+    for by in ("party", "nation", "region"):
+        for row in body[f"by_{by}"]:
+            name = row["name"].replace("&", "&amp;")
+            rate = f"{row['signatures_per_1000']:.2f}"
+            counts = f"{row['signed']} of {row['can_sign']} {row['signatures']} {rate}"
+            assert f"{name} {counts}" in told
+        assert client.get(f"/v1{TALLY}/summary.csv?by={by}").status_code == 200
+        assert f'href="/v1{TALLY}/summary.csv?by={by}"' in page.text
+
+
+def test_a_row_tells_what_its_member_said_and_where_it_can_be_read(
+    client: TestClient, lobby: Lobby
+) -> None:
+    reply = '<a href="https://example.org/replies/2" rel="nofollow">Said they have not decided</a>'
+    assert f"<small>{reply}, 27 June 2026</small>" in client.get(TALLY).text
+    with lobby.database.write() as session:
+        answer = session.exec(select(MemberReply)).one()
+        campaign = campaigns.public(session, CAMPAIGN)
+        session.add(
+            MemberOverride(
+                organisation_id=campaign.organisation_id,
+                campaign_id=campaign.id,
+                member_id=answer.member_id,
+                kind=OverrideKind.SAYS_WILL_SIGN,
+                reason="Said so on the radio.",
+                link="https://example.org/radio",
+                starts_on=date(2026, 6, 30),
+                recorded_at=lobby.clock(),
+            )
+        )
+    page = client.get(f"{TALLY}?said=will_sign")
+    both = "Said they will sign , 30 June 2026 Said they have not decided , 27 June 2026"
+    assert both in visible(page)
+    assert page.text.count('<th scope="row">') == 1
+    with lobby.database.write() as session:
+        session.exec(select(MemberReply)).one().kind = ReplyKind.WILL_SIGN
+    told = client.get(f"{TALLY}?said=will_sign").text
+    assert told.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
+    assert 'href="https://example.org/radio"' in told
+
+
+def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        session.exec(select(MemberReply)).one().verified_by = None
+    assert "Said they have not decided" not in client.get(TALLY).text
+
+
+def test_every_answer_that_a_member_can_give_has_words() -> None:
+    assert set(words.REPLIES) == set(ReplyKind)
+    assert set(words.SAID) == set(Said)
+    assert set(words.NOTES) == {kind for kind in OverrideKind if kind.is_of_campaign}
+
+
+def test_the_tally_leads_to_its_feed_unless_it_is_a_draft(client: TestClient, lobby: Lobby) -> None:
+    feed = f"/v1{TALLY}/events.atom"
+    html = client.get(TALLY).text
+    head = html.partition("</head>")[0]
+    assert 'type="application/atom+xml" title="Who has signed: Keep NHS' in head
+    assert html.count(f'href="{feed}"') == 2
+    assert client.get(feed).status_code == 200
+    sign_in(client)
+    close_campaign(lobby, CampaignStatus.DRAFT)
+    assert feed not in client.get(TALLY).text
+
+
+def test_a_campaign_for_some_nations_says_that_every_seat_is_counted(
+    client: TestClient, lobby: Lobby
+) -> None:
+    assert "This campaign is for" not in visible(client.get(TALLY))
+    with lobby.database.write() as session:
+        campaigns.public(session, CAMPAIGN).nations = ["Scotland", "Wales"]
+    page = client.get(TALLY)
+    assert "This campaign is for Scotland, Wales. Any MP can sign its motion" in visible(page)
+    assert page.text.count('<th scope="row">') == 14
+
+
+def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        sessions.save(session, name="2027-28", starts_on=lobby.clock().date(), ends_on=None)
+        sessions.lapse_motions(session, now=lobby.clock())
+    text = visible(client.get(TALLY))
+    assert "no longer before Parliament. These are its last figures." in text
+    assert "4 of 14 MPs have signed" in text
+    body = client.get(f"/v1{TALLY}").json()
+    assert body["motion"]["status"] == "lapsed"
+
+
+def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lobby.web.public.tallies.PAGE", 5)
+    first, last = client.get(TALLY), client.get(f"{TALLY}?page=3")
+    assert "Seats 1 to 5 of 14" in visible(first)
+    assert "Seats 11 to 14 of 14" in visible(last)
+    assert "Next" not in visible(last)
+    assert client.get(f"{TALLY}?show=all").text.count('<th scope="row">') == 14
+    assert "No seat is shown" in visible(client.get(f"{TALLY}?page=99"))
+
+
+def test_an_organiser_signs_in_sees_their_campaigns_and_signs_out(client: TestClient) -> None:
+    assert client.get("/organiser").headers["Location"] == "/sign-in"
+    answer = sign_in(client)
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/organiser")
+    cookie = answer.headers["Set-Cookie"]
+    assert all(part in cookie for part in ("HttpOnly", "SameSite=lax", "Path=/"))
+    assert "Secure" not in cookie  # this service is at a plain http address
+    page = client.get("/organiser")
+    assert "Keep NHS Professionals public" in visible(page)
+    assert "360 signatures" in visible(page)
+    assert client.get("/sign-in").headers["Location"] == "/organiser"
+    client.post("/sign-out")
+    assert client.get("/organiser").status_code == 303
+
+
+def test_behind_https_the_cookie_is_secure(lobby: Lobby) -> None:
+    settings = lobby.settings.model_copy(update={"base_url": "https://lobby.example.org"})
+    app = create_app(settings, lobby=replace(lobby, settings=settings))
+    with TestClient(app, follow_redirects=False) as client:
+        assert "Secure" in sign_in(client).headers["Set-Cookie"]
+
+
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: TestClient) -> None:
+    wrong = sign_in(client, password="not this one")
+    unknown = client.post("/sign-in", data={"email": "who@example.org", "password": "x"})
+    assert wrong.status_code == unknown.status_code == 422
+    assert "do not fit together" in visible(wrong)
+    assert wrong.text.replace(invented_campaign.ORGANISER, "who@example.org") == unknown.text
+    assert "not this one" not in wrong.text
+
+
+@pytest.mark.parametrize("cookie", ["", "nonsense", "a.b.c"])
+def test_a_bad_cookie_is_nobody(client: TestClient, cookie: str) -> None:
+    client.cookies.set("lobby_organiser", cookie)
+    assert client.get("/organiser").status_code == 303
+    assert client.get(f"/campaigns/{CAMPAIGN}").status_code == 200
+
+
+def test_a_cookie_ends_after_half_a_day_and_no_mailed_link_can_stand_for_it(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    sign_in(client)
+    token = client.cookies["lobby_organiser"]
+    organiser_id = lobby.tokens.read(Purpose.ORGANISER, token)
+    clock.advance(hours=13)
+    assert client.get("/organiser").status_code == 303
+    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.CONFIRM, organiser_id))
+    assert client.get("/organiser").status_code == 303
+
+
+def test_an_organiser_sees_only_their_own_organisations_campaigns(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        other = organisations.create(session, name="Other", slug="other", now=lobby.clock())
+        values = {"slug": "theirs", "title": "Not yours", "summary": "s", "status": "draft"}
+        campaigns.create(session, organisation_id=other.id, values=values, now=lobby.clock())
+    sign_in(client)
+    assert "Not yours" not in client.get("/organiser").text
+    assert client.get("/campaigns/theirs").status_code == 404
+
+
+def test_the_demonstrations_mail_is_readable_on_this_machine(
+    near: TestClient, lobby: Lobby
+) -> None:
+    sign(near)
+    Post(lobby).deliver()
+    page = near.get("/dev/mail")
+    newest = re.search(r'href="(/dev/mail/[^"]+\.eml)"', page.text)
+    assert newest
+    mail = near.get(newest.group(1))
+    assert "anna@example.org" in visible(mail)
+    link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
+    assert link
+    assert near.get(link.group(1)).status_code == 200
+    assert 'href="/dev/mail"' in near.get(f"/petitions/{PETITION}/check-your-mail").text
+
+
+def test_mail_names_cannot_lead_out_of_the_folder(near: TestClient, lobby: Lobby) -> None:
+    assert lobby.mail_folder
+    outside = lobby.mail_folder.folder.parent / "secret.eml"
+    outside.write_text("Subject: secret\n\nsecret")
+    for name in ("..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "secret.eml", str(outside), "%00"):
+        assert near.get(f"/dev/mail/{name}").status_code == 404
+
+
+def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
+    near: TestClient, client: TestClient
+) -> None:
+    assert near.get("/dev/mail").status_code == 200
+    for host in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
+        assert near.get("/dev/mail", headers={"Host": host}).status_code == 404
+    assert client.get("/dev/mail").status_code == 404  # its base URL is no loopback address
+    app: Any = near.app
+    far = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
+    assert far.get("/dev/mail").status_code == 404
+    assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
+
+
+def test_without_a_demonstration_there_is_no_banner_and_no_mail(empty_lobby: Lobby) -> None:
+    settings = empty_lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
+    app = create_app(settings, lobby=replace(empty_lobby, settings=settings))
+    host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
+    with TestClient(app, **host) as client:  # type: ignore[arg-type] # both are given
+        assert "This is a demonstration" not in client.get("/").text
+        assert "There are no campaigns here yet." in client.get("/").text
+        assert client.get("/dev/mail").status_code == 404

@@ -1,0 +1,552 @@
+"""The pages of an organisation's webhooks: making, changing, testing and ending them by hand."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import sqlalchemy as sa
+from fastapi.testclient import TestClient
+from sqlalchemy import event as sa_event
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+from standardwebhooks import Webhook
+
+from lobby.models import (
+    ApiKey,
+    DeliveryState,
+    DisabledReason,
+    Organiser,
+    Scope,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from lobby.services.assembly import Lobby
+from lobby.services.demonstration import invented_campaign
+from lobby.services.webhooks import deliveries, endpoints, warning_mails
+from lobby.web.base import words
+from lobby.web.organisers import webhook_forms
+from tests.api.test_webhooks import ANNA, sign
+from tests.support.common import CAMPAIGN, PETITION, Clock
+from tests.support.keys import OTHERS, Headers, add_campaign, key_for, others_key
+from tests.support.pages import sign_in, value_of, visible
+from tests.support.webhook_receiver import (
+    Answer,
+    Receiver,
+    deliver,
+    deliveries_held,
+    endpoint_of,
+    to_loopback,
+)
+
+HOOKS = "/organiser/webhooks"
+NEW = f"{HOOKS}/new"
+CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
+SENT = WebhookEvent.LETTER_SENT.value
+URL = "https://hooks.example.org/in/5ecre7"
+PASSWORD = {"password": invented_campaign.PASSWORD}
+Page = Any
+
+
+@pytest.fixture
+def lobby(lobby: Lobby) -> Lobby:
+    """One that may talk to a receiver on loopback."""
+    return to_loopback(lobby)
+
+
+@pytest.fixture
+def desk(client: TestClient) -> TestClient:
+    """Somebody signed in."""
+    sign_in(client)
+    return client
+
+
+@pytest.fixture
+def key(lobby: Lobby) -> Headers:
+    return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
+
+
+def create(desk: TestClient, url: str = URL, **fields: Any) -> Page:
+    form = {"id": value_in(desk.get(NEW), "id"), "url": url, "events": [CONFIRMED]}
+    return desk.post(NEW, data=form | PASSWORD | fields)
+
+
+def made(desk: TestClient, url: str = URL, **fields: Any) -> str:
+    """A new one; the path of its page."""
+    page = create(desk, url, **fields)
+    assert page.status_code == 200, visible(page)
+    found = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
+    assert found
+    return found[0]
+
+
+def id_of(path: str) -> str:
+    return path.rpartition("/")[2]
+
+
+def value_in(page: Page, name: str) -> str:
+    """Of a hidden field."""
+    found = re.search(rf'name="{name}" value="([^"]*)"', page.text)
+    assert found
+    return found[1]
+
+
+def secret_in(page: Page) -> str:
+    found = re.search(r"whsec_[A-Za-z0-9+/=]+", unescape(page.text))
+    assert found
+    return found[0]
+
+
+def endpoints_held(lobby: Lobby) -> list[WebhookEndpoint]:
+    with lobby.database.read() as session:
+        return list(session.exec(select(WebhookEndpoint).order_by(col(WebhookEndpoint.id))))
+
+
+def change_endpoint(lobby: Lobby, path: str, **values: Any) -> None:
+    with lobby.database.write() as session:
+        session.get_one(WebhookEndpoint, UUID(id_of(path))).sqlmodel_update(values)
+
+
+# ---- a new one, and its secret
+
+
+def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
+    desk: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
+) -> None:
+    clock.now = datetime.now(UTC)  # with which the library compares that of a delivery
+    sign_in(desk)
+    page = create(desk, receiver.url, events=[CONFIRMED, SENT], description="Our CRM")
+    secret, path = secret_in(page), f"{HOOKS}/{endpoints_held(lobby)[0].id}"
+    assert page.headers["Cache-Control"] == "no-store"
+    assert secret not in str(page.url)
+    for later in (desk.get(path), desk.get(HOOKS)):
+        assert "whsec_" not in later.text
+        assert later.headers["Cache-Control"] == "no-store"
+    sign(lobby)
+    deliver(lobby)
+    (taken,) = receiver.taken
+    assert Webhook(secret).verify(taken.content, taken.headers)["type"] == CONFIRMED
+
+
+def test_a_form_that_is_sent_again_makes_no_second_and_shows_no_secret(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    form = {"id": value_in(desk.get(NEW), "id"), "url": URL, "events": [CONFIRMED]}
+    first, again = desk.post(NEW, data=form), desk.post(NEW, data=form)
+    (one,) = endpoints_held(lobby)
+    assert secret_in(first)
+    assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{one.id}?done=made")
+    assert "made already" in visible(desk.get(again.headers["Location"]))
+
+
+def test_a_form_with_the_id_of_anothers_webhook_tells_nothing_of_it(
+    desk: TestClient, lobby: Lobby, client: TestClient
+) -> None:
+    body = {"url": URL, "events": [CONFIRMED]}
+    theirs = client.post("/v1/webhooks", json=body, headers=others_key(lobby, Scope.WEBHOOKS_WRITE))
+    answer = create(desk, id=theirs.json()["id"])
+    assert answer.status_code == 303
+    assert desk.get(answer.headers["Location"]).status_code == 404
+    assert len(endpoints_held(lobby)) == 1
+
+
+def test_an_organiser_answers_for_what_they_made(
+    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers
+) -> None:
+    path = made(desk, about=f"petition:{PETITION}", is_personal="yes", description="CRM")
+    with lobby.database.read() as session:
+        organiser = session.exec(select(Organiser)).one()
+    its = endpoint_of(lobby, id_of(path))
+    assert (its.api_key_id, its.organiser_id, its.is_personal) == (None, organiser.id, True)
+    told = client.get(f"/v1/webhooks/{its.id}", headers=key).json()
+    assert (told["key"], told["petition"], told["personal_data"]) == (None, PETITION, True)
+    assert "Answers for it you" in visible(desk.get(path))
+
+
+BAD = [
+    ({"url": ""}, "url", "Give an address"),
+    ({"url": "http://hooks.example.org/"}, "url", "https://"),
+    ({"url": "https://10.0.0.1/"}, "url", "open internet"),
+    ({"url": "https://name:word@hooks.example.org/"}, "url", "name and password"),
+    ({"events": []}, "events", "at least one event"),
+    ({"events": ["signature.unheard"]}, "events", "Choose"),
+    ({"events": ["webhook.test"]}, "events", "Choose"),
+    ({"description": "x" * 201}, "description", "200"),
+    ({"description": "a\x00b"}, "description", ""),
+    ({"about": "campaign:unknown"}, "about", "no campaign"),
+    ({"about": "petition:unknown"}, "about", "no petition"),
+    ({"about": "unknown"}, "about", "no campaign"),
+    ({"about": "petition:"}, "about", "no petition"),
+]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("wrong", "field", "said"), BAD, ids=[str(each[:2]) for each in BAD])
+@pytest.mark.parametrize("what", ["new", "change"])
+def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
+    desk: TestClient, lobby: Lobby, what: str, wrong: dict[str, Any], field: str, said: str
+) -> None:
+    path = NEW if what == "new" else made(desk, description="Before")
+    before = endpoints_held(lobby)
+    good = {"url": "https://typed.example.org/", "events": [SENT], "description": "Typed"}
+    page = desk.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
+    assert page.status_code == 422
+    assert page.text.count(f'href="#{field}"') == 1
+    assert said in visible(page)
+    assert f'id="{field}-error"' in page.text
+    if "url" not in wrong:
+        assert value_of(page, "url") == "https://typed.example.org/"
+    if "description" not in wrong:
+        assert value_of(page, "description") == "Typed"
+    if "events" not in wrong:
+        assert re.search(rf'value="{SENT}" checked', page.text)
+    assert 'name="is_personal" value="yes" checked' in page.text
+    assert endpoints_held(lobby) == before
+
+
+def test_there_are_not_webhooks_without_end(desk: TestClient, lobby: Lobby) -> None:
+    made(desk)
+    with lobby.database.write() as session:
+        first = session.exec(select(WebhookEndpoint)).one()
+        names = WebhookEndpoint.model_fields.keys() - {"id"}
+        its = {name: getattr(first, name) for name in names}
+        more = endpoints.MOST_ENDPOINTS - 1
+        session.add_all(WebhookEndpoint(**its) for _ in range(more))
+    page = create(desk, description="One more")
+    assert page.status_code == 409
+    assert "There are 100 webhooks already" in visible(page)
+    assert value_of(page, "description") == "One more"
+
+
+def test_personal_data_is_never_ticked_beforehand(desk: TestClient) -> None:
+    page = desk.get(NEW)
+    assert 'name="is_personal" value="yes">' in page.text
+    assert "list of political opinions" in visible(page)
+
+
+@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("wrong-one", "not your password")])
+def test_who_signed_is_sent_only_where_the_password_is_typed_again(
+    desk: TestClient, lobby: Lobby, typed: str, said: str
+) -> None:
+    plain = made(desk, password="")
+    form = {"url": URL, "events": [CONFIRMED], "is_personal": "yes", "password": typed}
+    for path in (NEW, plain):
+        page = desk.post(path, data=form)
+        assert page.status_code == 422
+        assert page.text.count('href="#password"') == 1
+        assert said in visible(page)
+        assert "wrong-one" not in page.text
+    assert [each.is_personal for each in endpoints_held(lobby)] == [False]
+    assert desk.post(plain, data=form | PASSWORD).status_code == 303
+    assert endpoint_of(lobby, id_of(plain)).is_personal
+
+
+def test_every_event_and_every_reason_has_words() -> None:
+    assert set(webhook_forms.EVENTS) == set(endpoints.SUBSCRIBABLE)
+    assert set(warning_mails.WHY) == set(warning_mails.WHAT_TO_DO) == set(DisabledReason)
+    assert set(words.DELIVERIES) == set(DeliveryState)
+
+
+# ---- who answers for it
+
+
+def test_a_change_hands_a_webhook_over_to_who_makes_it(
+    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers
+) -> None:
+    body = {"url": URL, "events": [CONFIRMED], "campaign": CAMPAIGN}
+    one = client.post("/v1/webhooks", json=body, headers=key).json()
+    path, prefix = f"{HOOKS}/{one['id']}", one["key"]
+    assert f"the key {prefix}" in visible(desk.get(path))
+    saved = desk.post(path, data={"url": URL, "events": [SENT], "description": "Ours"})
+    assert saved.headers["Location"] == f"{path}?done=saved"
+    its = endpoint_of(lobby, one["id"])
+    assert (its.api_key_id, its.events, its.campaign_id) == (None, [SENT], None)
+    assert its.organiser_id is not None
+    body = {"description": "Theirs"}
+    client.patch(f"/v1/webhooks/{one['id']}", json=body, headers=key)
+    its = endpoint_of(lobby, one["id"])
+    assert its.organiser_id is None
+    assert its.api_key_id is not None
+    for what in ("disable", "enable"):
+        desk.post(f"{path}/{what}")
+        assert endpoint_of(lobby, one["id"]).organiser_id is not None
+
+
+def test_a_weak_key_takes_over_no_webhook_that_is_told_personal_data(
+    desk: TestClient, lobby: Lobby, client: TestClient
+) -> None:
+    path = made(desk, is_personal="yes")
+    weak = key_for(lobby, Scope.WEBHOOKS_WRITE)
+    answer = client.patch(
+        f"/v1/webhooks/{id_of(path)}", json={"url": "https://elsewhere.example.org/"}, headers=weak
+    )
+    assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+    assert endpoint_of(lobby, id_of(path)).url.text == URL
+
+
+@pytest.mark.parametrize("answers", ["nobody", "both"])
+def test_exactly_one_answers_for_a_webhook(
+    desk: TestClient, lobby: Lobby, key: Headers, answers: str
+) -> None:
+    path = made(desk)
+    with lobby.database.read() as session:
+        key_id = session.exec(select(ApiKey.id)).first()
+    wrong = {"organiser_id": None} if answers == "nobody" else {"api_key_id": key_id}
+    with pytest.raises(IntegrityError, match="one_answers"):
+        change_endpoint(lobby, path, **wrong)
+
+
+def test_an_organiser_who_answers_for_a_webhook_cannot_be_deleted(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    made(desk)
+    with pytest.raises(IntegrityError), lobby.database.write() as session:
+        session.connection().execute(sa.delete(Organiser))
+
+
+def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
+    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
+) -> None:
+    body = {"url": receiver.url, "events": [CONFIRMED], "personal_data": True}
+    one = client.post("/v1/webhooks", json=body, headers=key).json()
+    sign(lobby)
+    with lobby.database.write() as session:
+        its = session.exec(select(ApiKey).where(ApiKey.prefix == one["key"])).one()
+        its.revoked_at = lobby.clock()
+    assert deliver(lobby) == 0
+    path = f"{HOOKS}/{one['id']}"
+    change_endpoint(
+        lobby, path, disabled_at=lobby.clock(), disabled_reason=DisabledReason.KEY_ENDED
+    )
+    assert "The key that answered for it was revoked" in visible(desk.get(path))
+    desk.post(f"{path}/enable")
+    assert deliver(lobby) == 1
+    assert receiver.taken[0].told["data"]["person"]["name"] == "Anna Example"
+    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    assert deliver(lobby) == 1, "an organiser's listens as a key's does"
+
+
+# ---- the list
+
+
+def test_the_list_shows_hosts_and_how_each_does_but_no_address(
+    desk: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
+) -> None:
+    made(desk, description="Our CRM", about=f"campaign:{CAMPAIGN}", is_personal="yes")
+    path = made(desk, receiver.url)
+    assert "Nothing was delivered" in visible(desk.get(HOOKS))
+    with lobby.database.write() as session:  # only the second is told
+        session.exec(
+            select(WebhookEndpoint).where(WebhookEndpoint.description == "Our CRM")
+        ).one().resting_until = clock.now + timedelta(hours=1)
+    sign(lobby)
+    deliver(lobby)
+    page = desk.get(HOOKS)
+    told = visible(page)
+    assert "5ecre7" not in page.text
+    assert "/hook" not in page.text
+    assert "hooks.example.org Our CRM Enabled" in told
+    assert f"about the campaign {CAMPAIGN}, with personal data" in told
+    assert "1 waiting 0 failed Nothing was delivered" in told
+    assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in told
+    change_endpoint(lobby, path, disabled_at=clock.now, disabled_reason=DisabledReason.GONE)
+    told = visible(desk.get(HOOKS))
+    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in told
+    assert "/organiser/webhooks" in desk.get("/organiser").text
+
+
+def test_the_list_takes_as_many_statements_for_many_as_for_one(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    def sent() -> int:
+        statements: list[str] = []
+
+        def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            statements.append(statement)
+
+        sa_event.listen(sa.Engine, "before_cursor_execute", note)
+        assert desk.get(HOOKS).status_code == 200
+        sa_event.remove(sa.Engine, "before_cursor_execute", note)
+        return len(statements)
+
+    made(desk)
+    of_one = sent()
+    for _ in range(5):
+        made(desk)
+    assert sent() == of_one
+
+
+def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby: Lobby) -> None:
+    paths = [made(desk), made(desk)]
+    now = lobby.clock()
+    its: dict[str, Any] = {"event": WebhookEvent.TEST, "payload": "{}"}
+    its |= {"created_at": now, "due_at": now}
+    each = {
+        DeliveryState.QUEUED: 2,
+        DeliveryState.CLAIMED: 1,
+        DeliveryState.HELD: 4,
+        DeliveryState.FAILED: deliveries.MOST_COUNTED + 5,
+        DeliveryState.DELIVERED: 3,
+    }
+    with lobby.database.write() as session:
+        session.add_all(
+            WebhookDelivery(endpoint_id=UUID(id_of(paths[0])), state=state, **its)
+            for state, count in each.items()
+            for _ in range(count)
+        )
+    with lobby.database.read() as session:
+        ids = [UUID(id_of(path)) for path in paths]
+        first, second = (deliveries.figures(session, ids)[each] for each in ids)
+    assert first == (None, 3, 4, deliveries.MOST_COUNTED)
+    assert second == (None, 0, 0, 0)
+    assert "3 waiting 4 held 1,000+ failed" in visible(desk.get(paths[0]))
+
+
+def test_an_organisation_sees_only_its_own(desk: TestClient, lobby: Lobby) -> None:
+    path = made(desk)
+    others_key(lobby, Scope.WEBHOOKS_WRITE)
+    add_campaign(lobby, "theirs", organisation=OTHERS)
+    foreign = create(desk, about="campaign:theirs")
+    assert foreign.status_code == 422
+    assert "theirs" not in desk.get(NEW).text
+    with lobby.database.write() as session:
+        its = session.get_one(WebhookEndpoint, UUID(id_of(path)))
+        other = session.exec(select(ApiKey).where(ApiKey.organisation_id != its.organisation_id))
+        its.api_key_id, its.organiser_id = other.one().id, None
+        its.organisation_id = session.get_one(ApiKey, its.api_key_id).organisation_id
+    assert "There are none yet" in visible(desk.get(HOOKS))
+    form = {"url": URL, "events": [CONFIRMED]}
+    for end in ("", "/delete", "/enable", "/disable", "/secret", "/test"):
+        assert desk.post(f"{path}{end}", data=form).status_code == 404, end
+    for end in ("", "/delete"):
+        assert desk.get(f"{path}{end}").status_code == 404, end
+    assert len(endpoints_held(lobby)) == 1
+
+
+# ---- one
+
+
+def test_a_test_is_sent_and_its_end_is_in_the_log(
+    desk: TestClient, lobby: Lobby, receiver: Receiver
+) -> None:
+    path = made(desk, receiver.url)
+    answer = desk.post(f"{path}/test")
+    assert answer.headers["Location"] == f"{path}?done=tested"
+    assert "webhook.test 1 July 2026, 13:00 Waiting" in visible(desk.get(path))
+    assert deliver(lobby) == 1
+    told = visible(desk.get(path))
+    assert "Delivered answered 204" in told
+    assert receiver.taken[0].id in told
+    assert receiver.url in told, "the address is shown here"
+
+
+def test_the_log_is_shown_by_state_and_one_is_sent_again(
+    desk: TestClient, lobby: Lobby, receiver: Receiver
+) -> None:
+    path = made(desk, receiver.url)
+    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(30)))
+    receiver.answers += [Answer()] * 29 + [Answer(410)]
+    deliver(lobby)
+    failed = desk.get(f"{path}?show=failed")
+    assert "Failed answered 410" in visible(failed)
+    assert "Send again" not in visible(failed), "nothing goes to who is disabled"
+    desk.post(f"{path}/enable")
+    seen, following = [], f"{path}?show=delivered"
+    while following:
+        page = desk.get(following)
+        seen += re.findall(r"msg_[0-9a-f]{32}", page.text)
+        found = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
+        following = unescape(found[1]) if found else ""
+    assert len(seen) == len(set(seen)) == 29
+    (again,) = [each for each in deliveries_held(lobby) if each.state is DeliveryState.FAILED]
+    answer = desk.post(f"{path}/deliveries/{again.id}/resend")
+    assert answer.headers["Location"] == f"{path}?done=again"
+    assert desk.post(f"{path}/deliveries/{again.id}/resend").status_code == 409, "it waits"
+    assert desk.post(f"{path}/deliveries/{uuid4()}/resend").status_code == 404
+    assert deliver(lobby) == 1
+    assert "There is nothing here" in visible(desk.get(f"{path}?show=failed"))
+
+
+def test_nothing_is_told_while_it_is_disabled_and_what_was_held_goes_then(
+    desk: TestClient, lobby: Lobby, receiver: Receiver
+) -> None:
+    path = made(desk, receiver.url)
+    sign(lobby)
+    assert desk.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
+    assert deliver(lobby) == 0
+    told = visible(desk.get(path))
+    assert "Disabled: it is told nothing" in told
+    assert "1 delivery is held, and goes then." in told
+    assert desk.post(f"{path}/test").status_code == 409
+    assert desk.post(f"{path}/enable").headers["Location"] == f"{path}?done=enabled"
+    assert deliver(lobby) == 1
+
+
+def test_a_new_secret_is_shown_once_and_for_a_day_there_is_no_third(
+    desk: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    first = secret_in(create(desk))
+    path = f"{HOOKS}/{endpoints_held(lobby)[0].id}"
+    page = desk.post(f"{path}/secret")
+    second = secret_in(page)
+    assert first != second
+    assert page.headers["Cache-Control"] == "no-store"
+    assert "Until 2 July 2026, 13:00 the old one signs beside it" in visible(page)
+    again = desk.post(f"{path}/secret")
+    assert (again.status_code, "whsec_" in again.text) == (409, False)
+    assert "There are two secrets already" in visible(again)
+    clock.advance(hours=24)
+    sign_in(desk)
+    assert secret_in(desk.post(f"{path}/secret")) not in (first, second)
+
+
+def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    path = made(desk, description="Our CRM")
+    sign(lobby)
+    page = desk.get(f"{path}/delete")
+    assert "Our CRM" in visible(page)
+    assert "Waiting 1" in visible(page)
+    assert len(endpoints_held(lobby)) == 1, "looking deletes nothing"
+    answer = desk.post(f"{path}/delete")
+    assert answer.headers["Location"] == f"{HOOKS}?done=deleted"
+    assert (endpoints_held(lobby), deliveries_held(lobby)) == ([], [])
+    assert desk.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"disabled_reason": DisabledReason.GONE}, "whether it moved"),
+        ({"disabled_reason": DisabledReason.FAILING}, "For three days no delivery"),
+        ({"disabled_reason": DisabledReason.KEY_ENDED}, "no key is needed"),
+        ({"disabled_reason": DisabledReason.BY_HAND}, "when it is wanted again"),
+    ],
+)
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_why_it_is_told_nothing_and_what_to_do_is_said_in_words(
+    desk: TestClient, lobby: Lobby, values: dict[str, Any], said: str
+) -> None:
+    path = made(desk)
+    change_endpoint(lobby, path, disabled_at=lobby.clock(), **values)
+    for page in (desk.get(path), desk.get(HOOKS)):
+        assert said in visible(page)
+        assert not {"key_ended", "by_hand"} & set(visible(page).split())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_one_that_fails_says_since_when_and_when_it_is_tried_again(
+    desk: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    path = made(desk)
+    resting = clock.now + timedelta(minutes=10)
+    change_endpoint(lobby, path, failures=7, failing_since=clock.now, resting_until=resting)
+    told = visible(desk.get(path))
+    assert "No delivery has got a good answer since 1 July 2026, 13:00" in told
+    assert "next after 1 July 2026, 13:10" in told
+    assert "Failing since 1 July 2026, 13:00" in visible(desk.get(HOOKS))

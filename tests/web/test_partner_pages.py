@@ -1,0 +1,332 @@
+"""Partners at the organisers' desk: who they are, what to give them, and what came through them."""
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import Engine, event
+from sqlmodel import func, select
+
+from lobby.models import ApiKey, CampaignStatus, Partner, Scope, Signature, SignatureState
+from lobby.services.assembly import Lobby
+from lobby.services.keys import api_keys
+from lobby.services.organisations import partners
+from lobby.services.signatures import by_partner
+from lobby.web.organisers.partners import LABELS, PartnerFields
+from tests.support.common import PETITION, Clock
+from tests.support.keys import OTHERS, others_key
+from tests.support.pages import close_campaign, sign_in, visible
+from tests.support.partners import (
+    PAPER,
+    RADIO,
+    WRITE_AND_READ,
+    add_partner,
+    add_second_petition,
+    record,
+    secret,
+    signed,
+)
+
+PAGE = "/organiser/partners"
+SITE = "https://paper.example.org"
+TYPED = {
+    "name": "A Paper",
+    "slug": PAPER,
+    "website": f"{SITE}/about",
+    "allowed_origins": f"{SITE}\r\n\r\n http://localhost:3000 \r\n",
+    "is_public": "yes",
+}
+
+
+@pytest.fixture
+def desk(client: TestClient) -> TestClient:
+    """Somebody signed in."""
+    sign_in(client)
+    return client
+
+
+def the_partner(lobby: Lobby, slug: str = PAPER) -> Partner:
+    with lobby.database.read() as session:
+        return session.exec(select(Partner).where(Partner.slug == slug)).one()
+
+
+def copied(page: Any, name: str) -> str:
+    """What a page has to be copied."""
+    box = rf'<textarea id="{name}"[^>]* readonly[^>]*>\n(.*?)</textarea>'
+    found = re.search(box, page.text, re.DOTALL)
+    assert found, f"nothing to copy as {name}"
+    return unescape(found.group(1))
+
+
+# ---- the list
+
+
+def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
+    desk: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    assert "There are no partners yet." in visible(desk.get(PAGE))
+    assert f'href="{PAGE}"' in desk.get("/organiser").text
+    add_partner(lobby, RADIO)
+    desk.post(f"{PAGE}/new", data=TYPED)
+    end = api_keys.end_of_day("2026-12-31")
+    theirs = secret(
+        lobby,
+        *WRITE_AND_READ,
+        partner_slug=PAPER,
+        name="their form",
+        petition_slugs=[PETITION],
+        expires_at=end,
+    )
+    ours = secret(lobby, Scope.TALLIES_READ, name="our screen")
+    with lobby.database.write() as session:
+        caller = api_keys.caller_of(session, ours, now=clock.now)
+        session.get_one(ApiKey, caller.key_id).last_used_at = clock.now
+    signed(lobby, "anna@example.org", partner=PAPER)
+    record(lobby, "ben@example.org", partner=PAPER)
+    page = desk.get(PAGE)
+    told = visible(page)
+    assert "1 confirmed signature came through it. The public sees it" in told
+    assert f"Website {SITE}/about" in told
+    assert f"{SITE}, http://localhost:3000" in told
+    row = "their form {} signatures:read, signatures:write {} never used last day 31 December 2026"
+    assert row.format(theirs.split("_")[1], PETITION) in told
+    row = "our screen {} tallies:read all last used 1 July 2026, 13:00 no end"
+    assert row.format(ours.split("_")[1]) in told
+    assert told.index("their form") < told.index("A Radio") < told.index("our screen")
+    for key in (theirs, ours):
+        assert key.split("_", 2)[2] not in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_keys_that_have_ended_are_not_listed(desk: TestClient, lobby: Lobby, clock: Clock) -> None:
+    add_partner(lobby)
+    end = api_keys.end_of_day("2026-07-02")
+    for slug in (None, PAPER):
+        secret(lobby, Scope.SIGNATURES_READ, partner_slug=slug, name="it ends", expires_at=end)
+        gone = secret(lobby, Scope.SIGNATURES_READ, partner_slug=slug, name="it is gone")
+        with lobby.database.write() as session:
+            api_keys.revoke(session, gone, now=clock.now)
+    for path in (PAGE, f"{PAGE}/{PAPER}"):
+        told = visible(desk.get(path))
+        assert "it ends" in told
+        assert "it is gone" not in told
+    clock.now = end
+    sign_in(desk)
+    told = visible(desk.get(PAGE))
+    assert "it ends" not in told
+    assert "It has no live key." in told
+
+
+def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there_are(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    def statements() -> int:
+        sent: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, text: str, *_others: Any) -> None:
+            sent.append(text)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            assert desk.get(PAGE).status_code == 200
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        return len(sent)
+
+    before = statements()
+    for slug in (PAPER, RADIO):
+        add_partner(lobby, slug)
+        for _ in range(3):
+            secret(lobby, *WRITE_AND_READ, partner_slug=slug, petition_slugs=[PETITION])
+        signed(lobby, f"{slug}@example.org", partner=slug)
+    assert statements() == before
+
+
+def test_what_many_brought_is_counted_up_to_a_number(
+    desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(by_partner, "MOST_AT_A_GLANCE", 2)
+    monkeypatch.setattr("lobby.web.organisers.partners.MOST_AT_A_GLANCE", 2)
+    add_partner(lobby)
+    for number in range(4):
+        assert ("More than 2 confirmed" in visible(desk.get(PAGE))) == (number > 2)
+        signed(lobby, f"a{number}@example.org", partner=PAPER)
+    with lobby.database.read() as session:
+        owner = the_partner(lobby).organisation_id
+        assert list(by_partner.at_a_glance(session, owner).values()) == [3]
+
+
+# ---- adding and changing
+
+
+def test_a_partner_is_added_at_the_desk(desk: TestClient, lobby: Lobby) -> None:
+    assert desk.get(f"{PAGE}/new").status_code == 200
+    answer = desk.post(f"{PAGE}/new", data=TYPED)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{PAGE}/{PAPER}?done=added")
+    made = the_partner(lobby)
+    assert (made.name, made.website, made.is_public) == ("A Paper", f"{SITE}/about", True)
+    assert made.allowed_origins == [SITE, "http://localhost:3000"]
+    assert "The partner is there." in visible(desk.get(answer.headers["Location"]))
+
+
+def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    typed = {
+        "name": "",
+        "slug": "A Paper",
+        "website": "paper <b>",
+        "allowed_origins": f"{SITE}\n*\nhttp://paper.example.org",
+        "is_public": "yes",
+    }
+    page = desk.post(f"{PAGE}/new", data=typed)
+    assert page.status_code == 422
+    for field in ("name", "slug", "website", "allowed_origins"):
+        assert f'<a href="#{field}">{LABELS[field]}:' in page.text
+        assert f'id="{field}-error"' in page.text
+    told = visible(page)
+    assert "Sites: &#39;*&#39; is no origin" in told
+    assert "Sites: &#39;http://paper.example.org&#39; is no origin" in told
+    assert 'value="A Paper"' in page.text
+    assert 'value="paper &lt;b&gt;"' in page.text
+    assert f"{SITE}\n*\nhttp://paper.example.org</textarea>" in page.text
+    assert " checked" in page.text
+    with lobby.database.read() as session:
+        assert session.exec(select(func.count()).select_from(Partner)).one() == 0
+
+
+@pytest.mark.parametrize(("slug", "told"), [(PAPER, "already"), ("new", "a word of our own")])
+def test_a_slug_that_cannot_be_had_is_told_beside_its_field(
+    desk: TestClient, lobby: Lobby, slug: str, told: str
+) -> None:
+    add_partner(lobby)
+    page = desk.post(f"{PAGE}/new", data=TYPED | {"slug": slug, "name": "Another"})
+    assert page.status_code == 422
+    assert 'id="slug-error"' in page.text
+    assert told in visible(page)
+    assert 'value="Another"' in page.text
+    assert the_partner(lobby).name == "A Paper"
+
+
+def test_a_partner_is_changed_but_for_its_slug(desk: TestClient, lobby: Lobby) -> None:
+    desk.post(f"{PAGE}/new", data=TYPED)
+    page = desk.get(f"{PAGE}/{PAPER}")
+    assert f"{SITE}\nhttp://localhost:3000</textarea>" in page.text
+    typed = {"name": "The Paper", "slug": "another", "website": "", "allowed_origins": ""}
+    answer = desk.post(f"{PAGE}/{PAPER}", data=typed)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{PAGE}/{PAPER}?done=saved")
+    made = the_partner(lobby)
+    assert (made.name, made.website, made.allowed_origins) == ("The Paper", None, [])
+    assert made.is_public is False, "a box without a tick"
+    told = visible(desk.get(answer.headers["Location"]))
+    assert "Saved." in told
+    assert "No site of The Paper may show your form yet" in told
+
+
+def test_a_wrong_change_is_named_keeps_what_was_typed_and_changes_nothing(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    add_partner(lobby)
+    before = the_partner(lobby)
+    page = desk.post(f"{PAGE}/{PAPER}", data={"name": "\x00", "allowed_origins": f"{SITE}/page"})
+    assert page.status_code == 422
+    assert 'id="name-error"' in page.text
+    assert f"{SITE}/page</textarea>" in page.text
+    assert the_partner(lobby) == before
+    assert "What to give A Paper" in visible(page), "the rest of the page is there"
+
+
+def test_too_many_public_partners_are_told_beside_the_box(
+    desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partners, "MOST_PUBLIC", 1)
+    desk.post(f"{PAGE}/new", data=TYPED)
+    page = desk.post(f"{PAGE}/new", data=TYPED | {"slug": RADIO})
+    assert page.status_code == 422
+    assert '<a href="#is_public">' in page.text
+    assert "take away one first" in visible(page)
+
+
+def test_every_field_of_the_form_has_a_label() -> None:
+    assert set(LABELS) == set(PartnerFields.model_fields)
+
+
+# ---- what to give it, and what came
+
+
+def test_the_line_and_the_link_for_each_open_petition_are_there_to_be_copied(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    add_partner(lobby)
+    add_second_petition(lobby)
+    page = desk.get(f"{PAGE}/{PAPER}")
+    assert copied(page, "link-1") == f"http://testserver/petitions/{PETITION}?partner={PAPER}"
+    line = copied(page, "line-1")
+    assert line.startswith('<script src="http://testserver/widget/v1.js" defer></script>')
+    assert f'<lobby-petition petition="{PETITION}" partner="{PAPER}"><a href="' in line
+    assert copied(page, "link-2").endswith("/second?partner=a-paper")
+    builder = desk.get(f"/petitions/{PETITION}/embed?partner={PAPER}")
+    found = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', builder.text, re.DOTALL)
+    assert found
+    assert unescape(found.group(1)) == line, "as the partner makes it"
+    close_campaign(lobby, CampaignStatus.CLOSED)
+    page = desk.get(f"{PAGE}/{PAPER}")
+    assert "None of your petitions is open." in visible(page)
+    assert "line-1" not in page.text
+
+
+def test_the_page_sums_up_what_came_by_state_source_and_day(
+    desk: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    add_partner(lobby)
+    assert "Nothing yet." in visible(desk.get(f"{PAGE}/{PAPER}"))
+    signed(lobby, "anna@example.org", partner=PAPER, source="front-page")
+    clock.advance(days=1)
+    signed(lobby, "ben@example.org", partner=PAPER)
+    signed(lobby, "cara@example.org", partner=PAPER, source="front-page")
+    record(lobby, "dora@example.org", partner=PAPER, source="front-page")
+    sign_in(desk)
+    page = desk.get(f"{PAGE}/{PAPER}")
+    told = visible(page)
+    assert "3 confirmed signatures through it" in told
+    assert f"{PETITION} Not confirmed yet 1 Confirmed 3" in told
+    assert "front-page: 2 without a source: 1" in told
+    assert "2 July 2026: 2 1 July 2026: 1" in told
+    assert not re.search("anna|ben@|cara|dora", told, re.IGNORECASE), "nobody's data"
+
+
+def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) -> None:
+    partner = add_partner(lobby)
+    for number, state in enumerate(SignatureState):
+        outcome = record(lobby, f"a{number}@example.org", partner=PAPER)
+        with lobby.database.write() as session:
+            found = session.get_one(Signature, outcome.signature_id)
+            found.state = state
+            assert found.partner_id == partner.id
+    told = visible(desk.get(f"{PAGE}/{PAPER}"))
+    for words in (
+        "Not confirmed yet 1",
+        "Confirmed 1",
+        "Withdrawn 1",
+        "Never confirmed 1",
+        "Disowned or fraud 1",
+    ):
+        assert words in told
+
+
+# ---- who may
+
+
+def test_another_organisations_partner_is_a_page_that_does_not_exist(
+    desk: TestClient, lobby: Lobby
+) -> None:
+    others_key(lobby, Scope.SIGNATURES_READ)
+    add_partner(lobby, organisation=OTHERS)
+    assert "A Paper" not in desk.get(PAGE).text
+    for method in ("GET", "POST"):
+        page = desk.request(method, f"{PAGE}/{PAPER}", data={"name": "Ours"})
+        assert page.status_code == 404
+        assert "This page does not exist" in visible(page)
+    assert the_partner(lobby).name == "A Paper"

@@ -1,0 +1,368 @@
+"""The pages of campaigns and petitions, and the links in mails."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+from httpx2 import Headers
+
+from lobby.main import create_app
+from lobby.models import CampaignStatus, SignatureState
+from lobby.services.assembly import Lobby
+from lobby.services.campaigns import campaigns, petitions
+from lobby.services.common.tokens import Purpose
+from lobby.services.demonstration import invented_campaign
+from lobby.services.errors import Unavailable
+from lobby.services.organisations import organisations
+from lobby.services.parliament_sync import motion_sync
+from lobby.services.signatures import signature_states
+from lobby.services.signatures.recording import Outcome, SignatureRequest
+from lobby.services.traffic.group_commit import GroupCommit
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
+from tests.support.pages import (
+    ANNA,
+    LETTER,
+    LETTERS,
+    SIGN,
+    TALLY,
+    VACANT,
+    Deliver,
+    body_of,
+    close_campaign,
+    confirmed_count,
+    sign,
+    sign_in,
+    signed_token,
+    value_of,
+    visible,
+)
+
+
+def test_the_front_page_lists_campaigns_with_their_counts(client: TestClient) -> None:
+    page = client.get("/")
+    assert page.status_code == 200
+    assert f'href="/campaigns/{CAMPAIGN}"' in page.text
+    assert "360 signatures" in visible(page)
+
+
+def test_the_front_page_leads_on_to_older_campaigns(client: TestClient, lobby: Lobby) -> None:
+    with lobby.database.write() as session:
+        organisation = organisations.by_slug(session, invented_campaign.about().organisation)
+        for number in range(31):
+            values = {"slug": f"c-{number}", "title": f"Number {number}.", "summary": "s"}
+            campaigns.create(
+                session, organisation_id=organisation.id, values=values, now=lobby.clock()
+            )
+    first = client.get("/")
+    older = re.search(r'href="(/\?after=[^"]+)"', first.text)
+    assert older
+    assert "Keep NHS Professionals public" not in visible(first)
+    assert "Keep NHS Professionals public" in visible(client.get(older.group(1)))
+
+
+def test_a_campaign_shows_its_form_its_motion_and_its_news(client: TestClient) -> None:
+    page = client.get(f"/campaigns/{CAMPAIGN}")
+    assert f'action="{SIGN}"' in page.text
+    assert "Signed by 4 MPs , last checked 1 July 2026, 13:00" in visible(page)
+    assert "A minister signs, and one name comes off" in visible(page)
+    assert f'href="{LETTER}"' in page.text
+    assert f'href="{TALLY}"' in page.text
+
+
+def test_a_failed_sync_is_said_on_every_page_that_counts_names(
+    client: TestClient, lobby: Lobby
+) -> None:
+    with lobby.database.write() as session:
+        motion = campaigns.motion_of(session, campaigns.public(session, CAMPAIGN).id)
+        assert motion
+        motion_sync.note_failure(session, motion.id, Unavailable("x", "x"), now=lobby.clock())
+    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", TALLY):
+        assert "Warning:" in visible(client.get(path))
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (CampaignStatus.WON, "has been won"),
+        (CampaignStatus.LOST, "was not won"),
+        (CampaignStatus.CLOSED, "has ended"),
+    ],
+)
+def test_an_ended_campaign_says_so_and_offers_no_form(
+    client: TestClient, lobby: Lobby, status: CampaignStatus, said: str
+) -> None:
+    close_campaign(lobby, status)
+    for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}"):
+        page = client.get(path)
+        assert said in visible(page)
+        assert SIGN not in page.text
+    assert "takes no more letters" in visible(client.get(LETTER))
+    answer = sign(client)
+    assert answer.status_code == 409
+    assert "This petition is closed" in visible(answer)
+
+
+def test_a_petition_past_its_closing_time_takes_no_names(
+    client: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    with lobby.database.write() as session:
+        petition = petitions.public(session, PETITION)
+        closing = {"closes_at": clock.now + timedelta(days=1)}
+        petitions.update(session, petition, values=closing, now=clock.now)
+    assert "Open until 2 July 2026, 13:00" in visible(client.get(f"/petitions/{PETITION}"))
+    clock.advance(days=2)
+    assert "This petition is closed" in visible(client.get(f"/petitions/{PETITION}"))
+
+
+def test_a_draft_is_a_404_to_all_but_its_own_organisers(client: TestClient, lobby: Lobby) -> None:
+    close_campaign(lobby, CampaignStatus.DRAFT)
+    paths = (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", TALLY)
+    assert [client.get(path).status_code for path in paths] == [404] * 3
+    sign_in(client)
+    assert [client.get(path).status_code for path in paths] == [200] * 3
+
+
+@pytest.mark.parametrize("slug", ["nothing-here", "UPPER", "a%00b", "a%20b", "%ff", "a.b"])
+def test_a_strange_slug_is_a_page_that_is_not_there(client: TestClient, slug: str) -> None:
+    for path in (f"/campaigns/{slug}", f"/petitions/{slug}", f"/campaigns/{slug}/tally"):
+        page = client.get(path)
+        assert page.status_code == 404
+        assert "This page does not exist" in visible(page)
+    assert client.post(f"/petitions/{slug}/sign", data=ANNA).status_code == 404
+
+
+def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    before = confirmed_count(lobby)
+    deliver()
+    answer = sign(client)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/petitions/{PETITION}/check-your-mail"
+    assert "Check your e-mail" in visible(client.get(answer.headers["Location"]))
+    (mail,) = deliver()
+    path = f"/confirm/{token_in(mail, 'confirm')}"
+    asked = visible(client.get(path))
+    assert "Anna Example" in asked
+    assert "Edinburgh East and Musselburgh" in asked
+    assert confirmed_count(lobby) == before  # a GET changes nothing
+    for _ in range(2):
+        thanked = visible(client.post(path))
+        assert f"{before + 1} people have signed" in thanked
+    assert confirmed_count(lobby) == before + 1
+    assert "You have confirmed already" in visible(client.get(path))
+
+
+def test_a_new_and_a_repeated_signature_get_the_same_answer(
+    client: TestClient, deliver: Deliver
+) -> None:
+    def answered() -> tuple[int, Headers]:
+        answer = sign(client)
+        del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
+        return answer.status_code, answer.headers
+
+    new, repeated = answered(), answered()
+    assert new == repeated
+    token = signed_token(client, deliver)
+    client.post(f"/confirm/{token}")
+    assert answered() == new
+
+
+def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: TestClient) -> None:
+    wrong = {"name": "www.x.example", "email": "no", "postcode": "SW1A OAA", "updates": "yes"}
+    page = client.post(SIGN, data=wrong)
+    assert page.status_code == 422
+    assert "<title>Error: " in page.text
+    for name in ("name", "email", "postcode"):
+        assert f'<a href="#{name}">' in page.text
+        assert re.search(rf'id="{name}"[^>]* aria-describedby="[^"]*{name}-error"', page.text)
+        assert f'id="{name}-error"' in page.text
+        assert value_of(page, name) == wrong[name]
+    assert re.search(r'id="updates"[^>]* checked', page.text)
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
+    told = visible(client.post(SIGN))
+    for message in ("Enter your name.", "Enter your e-mail address.", "Enter your postcode"):
+        assert told.count(message) == 2  # in the summary and beside the field
+
+
+class Busy(GroupCommit[SignatureRequest, Outcome]):
+    """An intake whose queue is full."""
+
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
+        raise Unavailable("busy", "Very many people are signing.", retry_after=2)
+
+
+def test_a_busy_service_asks_to_try_again_and_keeps_the_form(lobby: Lobby) -> None:
+    app = create_app(lobby.settings, lobby=lobby)
+    app.state.intake = Busy(lambda _requests: [])
+    with TestClient(app, follow_redirects=False) as client:
+        page = sign(client)
+    assert page.status_code == 503
+    assert page.headers["Retry-After"] == "2"
+    assert value_of(page, "email") == ANNA["email"]
+    assert "Very many people are signing." in visible(page)
+
+
+def test_news_is_asked_for_with_an_empty_box_and_its_exact_wording(client: TestClient) -> None:
+    page = client.get(f"/petitions/{PETITION}")
+    box = re.search(r'<input type="checkbox" id="updates"[^>]*>', page.text)
+    assert box
+    assert "checked" not in box.group()
+    assert "Yes, please e-mail me news of this campaign" in visible(page)
+
+
+def test_somebody_abroad_needs_no_postcode_and_is_told_kindly_that_there_is_no_mp(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    assert sign(client, postcode="", abroad="yes").status_code == 303
+    (mail,) = deliver()
+    page = client.post(f"/confirm/{token_in(mail, 'confirm')}")
+    assert "You live outside the UK, so no MP represents you" in visible(page)
+    assert "<textarea" not in page.text
+
+
+def test_an_unknown_postcode_signs_and_is_offered_another_way_to_a_letter(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    assert sign(client, postcode="ZE3 9JW").status_code == 303
+    (mail,) = deliver()
+    page = client.post(f"/confirm/{token_in(mail, 'confirm')}")
+    assert "We could not tell your constituency" in visible(page)
+    assert f'href="{LETTER}"' in page.text
+
+
+@pytest.mark.parametrize(("path", "back"), [(SIGN, f"/petitions/{PETITION}"), (LETTERS, LETTER)])
+def test_opening_a_forms_address_by_itself_leads_back_to_the_form(
+    client: TestClient, path: str, back: str
+) -> None:
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Location"]) == (303, back)
+
+
+def test_markup_in_a_name_stays_text(client: TestClient, deliver: Deliver) -> None:
+    deliver()
+    sign(client, name='Anna <script>alert("1")</script>')
+    (mail,) = deliver()
+    page = client.get(f"/confirm/{token_in(mail, 'confirm')}")
+    assert "<script" not in page.text
+    assert "Anna &lt;script&gt;" in page.text
+
+
+def test_confirming_shows_the_mp_and_a_letter_with_what_is_known(
+    client: TestClient, deliver: Deliver
+) -> None:
+    page = client.post(f"/confirm/{signed_token(client, deliver)}")
+    assert "Morag Ferncastle has not signed" in visible(page)
+    assert body_of(page).startswith("Dear Morag Ferncastle,")
+    assert value_of(page, "email") == ANNA["email"]
+    assert value_of(page, "postcode") == CAN_SIGN
+    assert f'action="{LETTERS}"' in page.text
+
+
+@pytest.mark.parametrize(
+    ("path", "state", "said"),
+    [
+        ("withdraw", SignatureState.WITHDRAWN, "Your signature has been taken back"),
+        ("disown", SignatureState.REJECTED, "We have taken the signature off"),
+    ],
+)
+def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
+    client: TestClient,
+    deliver: Deliver,
+    lobby: Lobby,
+    path: str,
+    state: SignatureState,
+    said: str,
+) -> None:
+    before = confirmed_count(lobby)
+    deliver()
+    sign(client)
+    (mail,) = deliver()
+    client.post(f"/confirm/{token_in(mail, 'confirm')}")
+    link = f"/{path}/{token_in(mail, path)}"
+    assert "Anna Example" in visible(client.get(link))
+    assert confirmed_count(lobby) == before + 1
+    for _ in range(2):
+        assert said in visible(client.post(link))
+    assert said in visible(client.get(link))
+    assert confirmed_count(lobby) == before
+    with lobby.database.read() as session:
+        signature_id = lobby.tokens.read(Purpose(path), token_in(mail, path))
+        assert signature_states.get(session, signature_id).state is state
+    again = client.get(f"/confirm/{token_in(mail, 'confirm')}")
+    assert "This signature was taken back" in visible(again)
+    assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 409
+
+
+def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    sign(client, postcode=VACANT)
+    token = token_in(deliver()[0], "confirm")
+    button = f'<form method="post" action="/watch/{token}">'
+    assert button not in client.get(f"/confirm/{token}").text, "the signature comes first"
+    assert button in client.post(f"/confirm/{token}").text
+    opened = client.get(f"/watch/{token}")
+    assert (opened.status_code, opened.headers["Location"]) == (303, f"/confirm/{token}")
+    assert button in client.get(f"/confirm/{token}").text, "a GET changes nothing"
+    for _ in range(2):
+        promised = client.post(f"/watch/{token}")
+        assert promised.status_code == 200
+        assert "one e-mail when Norwich South has an MP again" in visible(promised)
+        assert promised.headers["Cache-Control"] == "no-store"
+    for page in (client.get(f"/confirm/{token}"), client.post(f"/confirm/{token}")):
+        assert button not in page.text
+        assert "We will e-mail you when Norwich South has an MP again." in visible(page)
+
+
+def test_a_seat_with_an_mp_has_no_button_to_be_told_of_one(
+    client: TestClient, deliver: Deliver
+) -> None:
+    token = signed_token(client, deliver)
+    for page in (client.post(f"/confirm/{token}"), client.get(f"/confirm/{token}")):
+        assert "/watch/" not in page.text
+    refused = client.post(f"/watch/{token}")
+    assert refused.status_code == 409
+    assert "Morag Ferncastle is MP for Edinburgh East" in visible(refused)
+
+
+def test_a_campaign_that_is_over_offers_nobody_news_of_an_mp(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    sign(client, postcode=VACANT)
+    token = token_in(deliver()[0], "confirm")
+    client.post(f"/confirm/{token}")
+    close_campaign(lobby, CampaignStatus.WON)
+    assert "/watch/" not in client.get(f"/confirm/{token}").text
+
+
+@pytest.mark.parametrize("path", ["confirm", "watch", "withdraw", "disown", "letters/confirm"])
+def test_a_link_that_is_not_whole_gets_a_page_that_says_so(client: TestClient, path: str) -> None:
+    for token in ("x", "a.b.c", "%00", "%ed%a0%80"):
+        page = client.get(f"/{path}/{token}")
+        assert page.status_code == 422
+        assert "This link is not complete or not valid" in visible(page)
+
+
+def test_an_expired_link_says_so(client: TestClient, deliver: Deliver, clock: Clock) -> None:
+    token = signed_token(client, deliver)
+    clock.advance(days=15)
+    page = client.get(f"/confirm/{token}")
+    assert page.status_code == 410
+    assert "This link has expired" in visible(page)
+
+
+def test_pages_behind_links_are_kept_in_no_cache_and_no_index(
+    client: TestClient, deliver: Deliver
+) -> None:
+    page = client.get(f"/confirm/{signed_token(client, deliver)}")
+    assert page.headers["Cache-Control"] == "no-store"
+    assert '<meta name="robots" content="noindex">' in page.text
