@@ -4,7 +4,7 @@ over."""
 from alembic import context
 from sqlmodel import SQLModel
 
-import lobby.models  # noqa: F401 - registers every table
+import models  # noqa: F401 - registers every table
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -30,18 +30,18 @@ import sqlalchemy as sa
 from sqlalchemy import event
 
 from bench import servers
+from core import garbage, logs
+from core.settings import ROOT, Settings
 from drills.postgres import postgres
-from lobby.core import garbage, logs
-from lobby.core.settings import ROOT, Settings
-from lobby.models import Scope
-from lobby.services.assembly import Lobby, open_lobby, utc_now
-from lobby.services.database import engine
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
-from lobby.services.postcodes import ons_import
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
+from models import Scope
+from services.assembly import Lobby, open_lobby, utc_now
+from services.database import engine
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations
+from services.postcodes import ons_import
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
 
 SLUG = invented_campaign.about().petition
 SECRET = "the secret of a bench in which everybody is invented"
@@ -56,7 +56,7 @@ def tell():
     held = pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
     print(time.process_time(), held, file=sys.stderr)
 atexit.register(tell)
-from lobby.cli import main
+from cli import main
 main()
 """
 Row = dict[str, Any]

@@ -25,19 +25,19 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from bench.filling import SERIES, WORDS
+from core import logs
+from core.settings import Settings
 from drills.filling import demonstrate
 from drills.postgres import fresh_database
-from lobby.core import logs
-from lobby.core.settings import Settings
-from lobby.models import Petition, Private, Signature
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.campaigns import petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.files import exports
-from lobby.services.files.export_lines import Form
-from lobby.services.signatures import signature_exports, signature_states
-from lobby.services.supporters import wordings
+from models import Petition, Private, Signature
+from models.base import table_of
+from services.assembly import Lobby, open_lobby
+from services.campaigns import petitions
+from services.demonstration import invented_campaign
+from services.files import exports
+from services.files.export_lines import Form
+from services.signatures import signature_exports, signature_states
+from services.supporters import wordings
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))

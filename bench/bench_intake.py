@@ -19,8 +19,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from bench import load, servers
+from core.settings import ROOT
 from drills.postgres import postgres
-from lobby.core.settings import ROOT
 
 SLUG = "keep-nhs-professionals-public"
 SIGNATURES = f"/v1/petitions/{SLUG}/signatures"

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from rapidfuzz import fuzz, process
 from rapidfuzz.distance import Indel
 
-from lobby.services.letters.drafting import likeness
+from services.letters.drafting import likeness
 
 EARLIER = 10_000
 ROUNDS = 7

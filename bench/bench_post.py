@@ -17,23 +17,17 @@ from urllib.parse import urlsplit
 
 import sqlalchemy as sa
 
+import worker
+from core import logs
 from drills import filling
 from drills.post_room import settings_of, sink
 from drills.postgres import postgres
-from lobby import worker
-from lobby.core import logs
-from lobby.models import (
-    Letter,
-    LetterState,
-    MessageKind,
-    MessageState,
-    OutboxMessage,
-)
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby, open_lobby, utc_now
-from lobby.services.mail import mail_builder
-from lobby.services.mail.couriers import make_courier
-from lobby.services.mail.mail_builder import Envelope, Mail
+from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage
+from models.base import table_of
+from services.assembly import Lobby, open_lobby, utc_now
+from services.mail import mail_builder
+from services.mail.couriers import make_courier
+from services.mail.mail_builder import Envelope, Mail
 
 _letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 ROUNDS = 7

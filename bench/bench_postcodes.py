@@ -20,9 +20,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Protocol
 
-from lobby.services.postcodes import file_format
-from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory
-from lobby.services.postcodes.ons_import import import_postcodes
+from services.postcodes import file_format
+from services.postcodes.directory import CurrentDirectory, PostcodeDirectory
+from services.postcodes.ons_import import import_postcodes
 
 ROOT = Path(__file__).resolve().parents[1]
 REAL = ROOT.parent / "shared" / "data" / "postcodes" / "onspd_gb.csv.gz"

@@ -16,12 +16,12 @@ from typing import Any
 from sqlmodel import Session
 
 from bench.filling import lobbies
-from lobby.core import logs
-from lobby.services.assembly import utc_now
-from lobby.services.database.engine import Database
-from lobby.services.mail import outbox
-from lobby.services.operations import recounts
-from lobby.services.signatures import signature_states
+from core import logs
+from services.assembly import utc_now
+from services.database.engine import Database
+from services.mail import outbox
+from services.operations import recounts
+from services.signatures import signature_states
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = 3

@@ -11,10 +11,10 @@ from functools import partial
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
-from lobby.services.assembly import utc_now
-from lobby.services.mail import mail_builder
-from lobby.services.mail.dkim_signer import DkimSigner, Key
-from lobby.services.mail.mail_builder import Envelope, Mail
+from services.assembly import utc_now
+from services.mail import mail_builder
+from services.mail.dkim_signer import DkimSigner, Key
+from services.mail.mail_builder import Envelope, Mail
 
 ROUNDS, MAILS = 9, 100
 KEYS: dict[str, Callable[[], Key]] = {

@@ -18,16 +18,16 @@ from unittest import mock
 from uuid import UUID
 
 from bench.filling import lobbies
-from lobby.core import logs
-from lobby.models import Keyring
-from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services.assembly import utc_now
-from lobby.services.campaigns import campaigns
-from lobby.services.database.engine import Database
-from lobby.services.demonstration import invented_campaign
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.tallies import counts, seat_table
+from core import logs
+from models import Keyring
+from models.postcode import PostcodeAnswer, PostcodeStatus
+from services.assembly import utc_now
+from services.campaigns import campaigns
+from services.database.engine import Database
+from services.demonstration import invented_campaign
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
+from services.tallies import counts, seat_table
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "6000000"))
 READINGS, BATCHES, AT_ONCE = 31, 60, 64

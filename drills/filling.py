@@ -7,23 +7,16 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from lobby.models import (
-    Campaign,
-    Letter,
-    LetterState,
-    MessageKind,
-    MessageState,
-    OutboxMessage,
-)
-from lobby.models.base import new_id, table_of
-from lobby.services.assembly import Lobby
-from lobby.services.database import engine
-from lobby.services.demonstration import invented_campaign
-from lobby.services.mail import outbox
-from lobby.services.postcodes import ons_import
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.supporters import supporters
+from models import Campaign, Letter, LetterState, MessageKind, MessageState, OutboxMessage
+from models.base import new_id, table_of
+from services.assembly import Lobby
+from services.database import engine
+from services.demonstration import invented_campaign
+from services.mail import outbox
+from services.postcodes import ons_import
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
+from services.supporters import supporters
 
 AT_ONCE = 1000
 _letter = table_of(Letter)

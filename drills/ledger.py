@@ -8,13 +8,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from lobby.models import Letter, LetterState, LetterTally, MessageKind, MessageState, OutboxMessage
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.letters import uncertain
-from lobby.services.letters.uncertain import Settled, Span
-from lobby.services.mail import mail_builder
-from lobby.services.mail.relay_logs import RelayLog
+from models import Letter, LetterState, LetterTally, MessageKind, MessageState, OutboxMessage
+from models.base import table_of
+from services.assembly import Lobby
+from services.letters import uncertain
+from services.letters.uncertain import Settled, Span
+from services.mail import mail_builder
+from services.mail.relay_logs import RelayLog
 
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
 ENDS = {

@@ -13,15 +13,15 @@ from dataclasses import dataclass, fields
 
 import sqlalchemy as sa
 
+from core.settings import Settings
 from drills import filling, ledger, post_room
 from drills.ledger import Dot
 from drills.post_room import Crew, Drill, settings_of, sink
 from drills.postgres import fresh_database
-from lobby.core.settings import Settings
-from lobby.models import MessageKind, MessageState, OutboxMessage
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.mail import mail_builder
+from models import MessageKind, MessageState, OutboxMessage
+from models.base import table_of
+from services.assembly import Lobby, open_lobby
+from services.mail import mail_builder
 
 MAILS, KILLS = 2000, 30
 _outbox = table_of(OutboxMessage)

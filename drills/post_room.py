@@ -16,18 +16,18 @@ from pathlib import Path
 import sqlalchemy as sa
 from pydantic import SecretStr
 
+from core.settings import ROOT, Settings
 from drills import filling, ledger
 from drills.ledger import Found
-from lobby.core.settings import ROOT, Settings
-from lobby.models import MessageState, OutboxMessage
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.letters.uncertain import Settled
-from lobby.services.mail import outbox
+from models import MessageState, OutboxMessage
+from models.base import table_of
+from services.assembly import Lobby, open_lobby
+from services.letters.uncertain import Settled
+from services.mail import outbox
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200
 SECRET = "the secret of a drill in which everybody is invented"
-WORKER = [sys.executable, "-c", "from lobby.cli import main; main()", "worker"]
+WORKER = [sys.executable, "-c", "from cli import main; main()", "worker"]
 EVERYBODY = 10**9  # requests a minute, from one address and to one petition, as a drill has them
 NOWHERE = "http://127.0.0.1:9"  # Parliament is not asked in a drill
 UNDER_WAY = (

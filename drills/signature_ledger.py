@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from drills.crowd import Errand
-from lobby.models import (
+from models import (
     Campaign,
     MessageKind,
     OutboxMessage,
@@ -22,13 +22,13 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.mail import outbox
-from lobby.services.operations import recounts
-from lobby.services.supporters import supporters
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.demonstration import invented_campaign
+from services.mail import outbox
+from services.operations import recounts
+from services.supporters import supporters
 
 _signature, _supporter, _outbox = table_of(Signature), table_of(Supporter), table_of(OutboxMessage)
 _tally, _hour, _petition = table_of(PetitionTally), table_of(PetitionHour), table_of(Petition)

@@ -14,15 +14,15 @@ from dataclasses import dataclass, fields
 
 import uvloop
 
+from core.settings import Settings
 from drills import filling, signature_ledger
 from drills.crowd import MOST_CONNECTIONS, Crowd, Errand
 from drills.post_room import settings_of
 from drills.postgres import fresh_database
 from drills.signature_ledger import Found, Ledger
 from drills.storm import Course, Server, Storm, serving
-from lobby.core.settings import Settings
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.common.tokens import Purpose
+from services.assembly import Lobby, open_lobby
+from services.common.tokens import Purpose
 
 MOST_SIGNATURES, MOST_KILLS = 100_000, 50
 SLUG = "keep-nhs-professionals-public"

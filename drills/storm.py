@@ -12,11 +12,11 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 from bench.servers import memory_mb
+from core.settings import ROOT, Settings
 from drills.crowd import Crowd, Errand
 from drills.post_room import DrillFailed, environment
-from lobby.core.settings import ROOT, Settings
 
-SERVE = [sys.executable, "-c", "from lobby.cli import main; main()", "serve", "--port"]
+SERVE = [sys.executable, "-c", "from cli import main; main()", "serve", "--port"]
 LONGEST_LINGER = 0.03
 # Below the ports that a connection gets for itself: it would otherwise now and then get the very
 # one that it wants to reach, find itself there, and keep the server from it.

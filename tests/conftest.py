@@ -19,12 +19,12 @@ from fastapi.testclient import TestClient
 from playwright.sync_api import Browser
 from pydantic import SecretStr
 
-from lobby.core import logs
-from lobby.core.settings import Settings
-from lobby.main import create_app
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.database import engine
-from lobby.services.demonstration import invented_campaign
+from core import logs
+from core.settings import Settings
+from main import create_app
+from services.assembly import Lobby, open_lobby
+from services.database import engine
+from services.demonstration import invented_campaign
 from tests.support.browser import chromium
 from tests.support.cli import Cli
 from tests.support.common import SECRET, Clock, Post, postcode_lookup_file

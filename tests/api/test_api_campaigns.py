@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import Scope
-from lobby.services.assembly import Lobby
-from lobby.services.errors import Unavailable
-from lobby.services.parliament.official import backoff
+from models import Scope
+from services.assembly import Lobby
+from services.errors import Unavailable
+from services.parliament.official import backoff
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import key_for, others_key
 from tests.support.problems import assert_problem

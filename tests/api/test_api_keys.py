@@ -10,15 +10,15 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 
-from lobby.main import create_app
-from lobby.models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Conflict, Invalid, LobbyError, NotFound
-from lobby.services.keys import api_keys, key_views
-from lobby.services.keys.key_uses import KeyUses
-from lobby.services.keys.key_views import KeyState
-from lobby.services.organisations import organisations
+from main import create_app
+from models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.errors import Conflict, Invalid, LobbyError, NotFound
+from services.keys import api_keys, key_views
+from services.keys.key_uses import KeyUses
+from services.keys.key_views import KeyState
+from services.organisations import organisations
 from tests.support.common import CAN_SIGN, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.partners import (

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import Scope
-from lobby.services.assembly import Lobby
+from models import Scope
+from services.assembly import Lobby
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock, text_of, token_in
 from tests.support.keys import key_for
 from tests.support.problems import assert_problem

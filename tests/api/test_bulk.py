@@ -10,12 +10,12 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
-from lobby.api.schemas.signature import BulkAnswer
-from lobby.models import OutboxMessage, Scope, Signature, SignatureState
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.operations import recounts
-from lobby.services.signatures import signature_states
+from api.schemas.signature import BulkAnswer
+from models import OutboxMessage, Scope, Signature, SignatureState
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.operations import recounts
+from services.signatures import signature_states
 from tests.support.common import CAN_SIGN, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.problems import assert_problem

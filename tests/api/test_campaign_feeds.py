@@ -11,11 +11,11 @@ from icalendar import Calendar
 from pydantic import ValidationError
 from sqlmodel import select
 
-from lobby.core.settings import Settings
-from lobby.models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.operations import checks
+from core.settings import Settings
+from models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.operations import checks
 from tests.services.tallies.test_tally_events import ATOM, words_in
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 

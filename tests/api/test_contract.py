@@ -12,9 +12,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
+from api.openapi import EXAMPLES, SCHEME, TAGS, examples
 from drills.contract import Service, ask, serving
-from lobby.api.openapi import EXAMPLES, SCHEME, TAGS, examples
-from lobby.services.assembly import Lobby
+from services.assembly import Lobby
 from tests.architecture.test_routes import ANY_KEY, api_routes
 
 PROBLEM = "application/problem+json"

@@ -9,10 +9,10 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from lobby.api.front import cross_origin
-from lobby.api.front.rate_limiting import PROOF
-from lobby.models import Scope
-from lobby.services.assembly import Lobby
+from api.front import cross_origin
+from api.front.rate_limiting import PROOF
+from models import Scope
+from services.assembly import Lobby
 from tests.api.test_limiting import shares
 from tests.architecture.test_routes import PUBLIC
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION

@@ -14,20 +14,13 @@ import uvicorn
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from lobby.main import create_app
-from lobby.models import (
-    CampaignStatus,
-    LetterState,
-    Organiser,
-    Scope,
-    Signature,
-    SignatureState,
-)
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.files import exports
-from lobby.services.files.export_lines import Form
-from lobby.services.organisations import organisations
+from main import create_app
+from models import CampaignStatus, LetterState, Organiser, Scope, Signature, SignatureState
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.files import exports
+from services.files.export_lines import Form
+from services.organisations import organisations
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.exports import (
     EMPTY,

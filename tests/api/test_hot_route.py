@@ -18,17 +18,17 @@ from sqlmodel import col, select
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lobby.api.front import hot_route
-from lobby.api.front.hot_route import HotRoute
-from lobby.api.http import idempotency
-from lobby.main import create_app
-from lobby.models import Consent, Signature
-from lobby.models import Scope as KeyScope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.errors import Unavailable
-from lobby.services.signatures.recording import Outcome, SignatureRequest
-from lobby.services.traffic.group_commit import GroupCommit
+from api.front import hot_route
+from api.front.hot_route import HotRoute
+from api.http import idempotency
+from main import create_app
+from models import Consent, Signature
+from models import Scope as KeyScope
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.errors import Unavailable
+from services.signatures.recording import Outcome, SignatureRequest
+from services.traffic.group_commit import GroupCommit
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
 from tests.support.keys import key_for
 

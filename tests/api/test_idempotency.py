@@ -19,9 +19,9 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, func, select
 
-from lobby import worker
-from lobby.api.http.idempotency import attempt_of
-from lobby.models import (
+import worker
+from api.http.idempotency import attempt_of
+from models import (
     Campaign,
     IdempotencyKey,
     Keyring,
@@ -36,16 +36,16 @@ from lobby.models import (
     Scope,
     Signature,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.database.engine import Database
-from lobby.services.errors import Invalid, KeyInUse
-from lobby.services.keys import api_keys
-from lobby.services.traffic import idempotency
-from lobby.services.traffic.idempotency import Answer, Attempt, InFlight
-from lobby.worker.idempotency import AT_ONCE
+from services.assembly import Lobby
+from services.database.engine import Database
+from services.errors import Invalid, KeyInUse
+from services.keys import api_keys
+from services.traffic import idempotency
+from services.traffic.idempotency import Answer, Attempt, InFlight
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.keys import key_for
 from tests.support.letters import take_back
+from worker.idempotency import AT_ONCE
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
@@ -541,7 +541,7 @@ class Work:
     slugs: list[str] = field(default_factory=list)
 
     def once(self, attempt: Attempt, *, crashes_at_the_end: bool = False) -> Answer:
-        from lobby.services.campaigns import campaigns
+        from services.campaigns import campaigns
 
         now = self.lobby.clock()
         with self.lobby.database.write() as session:

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lobby.models import Scope
-from lobby.services.assembly import Lobby
+from models import Scope
+from services.assembly import Lobby
 from tests.api.test_api_keys import key_of, keys, revoke
 from tests.architecture.test_routes import api_routes
 from tests.support.common import PETITION, Clock

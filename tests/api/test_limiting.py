@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
-from lobby.main import create_app
-from lobby.models import Scope, Signature
-from lobby.services.assembly import Lobby
-from lobby.services.traffic.rate_limits import network_of
+from main import create_app
+from models import Scope, Signature
+from services.assembly import Lobby
+from services.traffic.rate_limits import network_of
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import key_for
 from tests.support.problems import assert_problem

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
-from lobby.models import (
+from models import (
     Campaign,
     CampaignStatus,
     Constituency,
@@ -25,11 +25,11 @@ from lobby.models import (
     ReplyKind,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.parliament import member_overrides
-from lobby.services.parliament.member_overrides import NewOverride
-from lobby.services.views import member_views
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.parliament import member_overrides
+from services.parliament.member_overrides import NewOverride
+from services.views import member_views
 from tests.support.common import CAMPAIGN, START, Clock
 from tests.support.keys import OTHERS, Headers, add_campaign, key_for, others_key
 

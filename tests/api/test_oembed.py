@@ -9,8 +9,8 @@ from xml.etree import ElementTree as ET
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import CampaignStatus
-from lobby.services.assembly import Lobby
+from models import CampaignStatus
+from services.assembly import Lobby
 from tests.support.common import PETITION
 from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner
 from tests.support.pages import close_campaign

@@ -12,16 +12,10 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import (
-    CampaignStatus,
-    Membership,
-    PetitionState,
-    PetitionTally,
-    Signature,
-)
-from lobby.models.constituency import OVERSEAS, UNKNOWN
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
+from models import CampaignStatus, Membership, PetitionState, PetitionTally, Signature
+from models.constituency import OVERSEAS, UNKNOWN
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 
 LIST, FILE, HOUSE = "/petitions.json", "/petitions.csv", "/constituencies.json"

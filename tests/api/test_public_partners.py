@@ -7,11 +7,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 
-from lobby.models import CampaignStatus, Organisation, Partner, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.organisations import organisations, partners
+from models import CampaignStatus, Organisation, Partner, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.organisations import organisations, partners
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
 from tests.support.pages import visible

@@ -16,25 +16,18 @@ from pydantic import ValidationError
 from sqlmodel import select
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from lobby import worker
-from lobby.core.settings import Settings
-from lobby.models import (
-    ApiKey,
-    DeliveryState,
-    Organiser,
-    Scope,
-    WebhookEndpoint,
-    WebhookEvent,
-)
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.database import engine
-from lobby.services.operations import checks
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.webhooks import claims, endpoints, outcomes, retry_times
-from lobby.services.webhooks.outcomes import Ended
-from lobby.services.webhooks.sender import Reply
+import worker
+from core.settings import Settings
+from models import ApiKey, DeliveryState, Organiser, Scope, WebhookEndpoint, WebhookEvent
+from models.base import table_of
+from services.assembly import Lobby
+from services.database import engine
+from services.operations import checks
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
+from services.webhooks import claims, endpoints, outcomes, retry_times
+from services.webhooks.outcomes import Ended
+from services.webhooks.sender import Reply
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.partners import SECOND, add_second_petition, bearer

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import func, select
 
+from core.settings import ROOT
 from drills.contract import Service, serving
-from lobby.core.settings import ROOT
-from lobby.models import Signature
-from lobby.services.assembly import Lobby
+from models import Signature
+from services.assembly import Lobby
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 

@@ -7,8 +7,8 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lobby.main import create_app
-from lobby.services.assembly import Lobby
+from main import create_app
+from services.assembly import Lobby
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -19,7 +19,7 @@ def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
             assert client.get("/livez").status_code == 200
         return weakref.ref(app)
 
-    lived()  # the first of a process is held for good: see `lobby.core.garbage`
+    lived()  # the first of a process is held for good: see `core.garbage`
     gone = lived()
     gc.collect()
     assert gone() is None

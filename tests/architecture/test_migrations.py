@@ -13,8 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Inspector
 from sqlmodel import Session, SQLModel, select
 
-from lobby.core.settings import ROOT
-from lobby.models import (
+from core.settings import ROOT
+from models import (
     ApiKey,
     ApiKeyPetition,
     Consent,
@@ -44,10 +44,10 @@ from lobby.models import (
     WebhookEvent,
     Wording,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.database import engine
-from lobby.services.traffic import idempotency
-from lobby.services.traffic.idempotency import Answer, Attempt
+from services.assembly import Lobby
+from services.database import engine
+from services.traffic import idempotency
+from services.traffic.idempotency import Answer, Attempt
 
 
 def scripts() -> ScriptDirectory:

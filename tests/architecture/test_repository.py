@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from lobby.core.settings import ROOT
+from core.settings import ROOT
 from tests.support import our_files
 
 LARGEST_FILE = 300_000

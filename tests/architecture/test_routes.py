@@ -11,7 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from lobby.models import Scope
+from models import Scope
 from tests.support.common import CAMPAIGN, PETITION
 
 PUBLIC = {

@@ -2,7 +2,7 @@
 
 import re
 
-from lobby.core.settings import ROOT, Settings
+from core.settings import ROOT, Settings
 
 
 def documented() -> dict[str, str]:

@@ -10,10 +10,10 @@ import typer.main
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from lobby.cli import app
-from lobby.models import Member
-from lobby.services.demonstration import invented_campaign
-from lobby.services.mail import dead_addresses
+from cli import app
+from models import Member
+from services.demonstration import invented_campaign
+from services.mail import dead_addresses
 from tests.support.cli import KEY, OF_IT, Cli, free_port, until
 from tests.support.common import SECRET
 

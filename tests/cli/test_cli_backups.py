@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from lobby.services.demonstration import invented_campaign
+from services.demonstration import invented_campaign
 from tests.support.cli import Cli, free_port, until
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from sqlmodel import col, select
 
-from lobby.models import Signature, SignatureState
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.files.export_lines import Form
-from lobby.services.tallies import seat_table
+from models import Signature, SignatureState
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.files.export_lines import Form
+from services.tallies import seat_table
 from tests.support.cli import COMMAND, Cli
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.exports import csv_rows, file_of, its_letters, its_signatures, json_rows, spoil

@@ -2,10 +2,10 @@
 
 import pytest
 
-from lobby.models import Scope
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
+from models import Scope
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations
 from tests.support.cli import KEY, OF_IT, ORGANISATION, Cli
 from tests.support.common import PETITION
 from tests.support.keys import secret_of

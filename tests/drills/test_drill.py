@@ -9,13 +9,13 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from core.settings import Settings
 from drills import filling, ledger, mails
 from drills.ledger import Dot
 from drills.post_room import Drill, run, settings_of, sink
-from lobby.core.settings import Settings
-from lobby.models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
+from models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
+from models.base import table_of
+from services.assembly import Lobby
 from tests.support.common import Post
 
 LETTERS, KILLS = 200, 4

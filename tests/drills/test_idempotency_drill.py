@@ -14,12 +14,12 @@ from itertools import count
 import pytest
 from sqlmodel import col, func, select
 
+from core.settings import Settings
 from drills import filling
 from drills.post_room import settings_of
 from drills.storm import Server, serving
-from lobby.core.settings import Settings
-from lobby.models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
-from lobby.services.assembly import Lobby
+from models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
+from services.assembly import Lobby
 from tests.support.common import CAN_SIGN, PETITION
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"

@@ -10,20 +10,20 @@ import pytest
 import sqlalchemy as sa
 from fastapi.testclient import TestClient
 
+from core.settings import Settings
 from drills import signature_ledger
 from drills.crowd import Crowd, Errand
 from drills.post_room import settings_of
 from drills.signature_ledger import Ledger
 from drills.signing import Drill, address_of, run
-from lobby.core.settings import Settings
-from lobby.models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
-from lobby.models import SignatureState as State
-from lobby.models.base import new_id, table_of
-from lobby.services.assembly import Lobby
-from lobby.services.mail import outbox
-from lobby.services.organisations import organisations
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
+from models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
+from models import SignatureState as State
+from models.base import new_id, table_of
+from services.assembly import Lobby
+from services.mail import outbox
+from services.organisations import organisations
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
 
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3

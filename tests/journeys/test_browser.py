@@ -8,11 +8,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from playwright.sync_api import Browser, Page
 
-from lobby.models import PARTNER_SCOPES
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations, partners
+from models import PARTNER_SCOPES
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations, partners
 from tests.api.test_worked_examples import example
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from lobby.services.assembly import Lobby
+from services.assembly import Lobby
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAN_SIGN, PETITION
 

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Frame, FrameLocator, Page, Route, expect
 
-from lobby.models import CampaignStatus
-from lobby.services.assembly import Lobby
+from models import CampaignStatus
+from services.assembly import Lobby
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAN_SIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature

@@ -19,14 +19,14 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby import worker
-from lobby.main import create_app
-from lobby.models import Letter, MotionEvent, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
-from lobby.services.parliament_sync import sessions
+import worker
+from main import create_app
+from models import Letter, MotionEvent, Scope
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations
+from services.parliament_sync import sessions
 from tests.support.common import Clock, Post, token_in
 from tests.support.members_api import Person, held, page_of
 from tests.support.motions_api import envelope, motion, sponsor, withdrawn

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from lobby.models import Campaign, Constituency, Member, Membership, Motion, Post, PostKind
-from lobby.models.postcode import PostcodeStatus
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.organisations import organisations
-from lobby.services.parliament import constituencies, members, seats
-from lobby.services.parliament.members import MembersImport
-from lobby.services.parliament.official import motions_api
-from lobby.services.parliament.standing import Eligibility, Role, Standing
-from lobby.services.parliament_sync import motion_sync
-from lobby.services.postcodes import ons_import
-from lobby.services.tallies import seat_table
-from lobby.services.tallies.seat_table import Tally
+from models import Campaign, Constituency, Member, Membership, Motion, Post, PostKind
+from models.postcode import PostcodeStatus
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.organisations import organisations
+from services.parliament import constituencies, members, seats
+from services.parliament.members import MembersImport
+from services.parliament.official import motions_api
+from services.parliament.standing import Eligibility, Role, Standing
+from services.parliament_sync import motion_sync
+from services.postcodes import ons_import
+from services.tallies import seat_table
+from services.tallies.seat_table import Tally
 from tests.support.common import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_house
 
 pytestmark = [needs_real_data, pytest.mark.real_data]

@@ -17,16 +17,16 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from lobby import worker
-from lobby.models import Job, MotionEvent, MotionSignatory
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.organisations import organisations
-from lobby.services.parliament.official import http
-from lobby.services.parliament.standing import Role, Standing
-from lobby.services.parliament_sync import leases
-from lobby.services.tallies import seat_table
-from lobby.services.tallies.seat_table import Tally, TallyRow
+import worker
+from models import Job, MotionEvent, MotionSignatory
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.organisations import organisations
+from services.parliament.official import http
+from services.parliament.standing import Role, Standing
+from services.parliament_sync import leases
+from services.tallies import seat_table
+from services.tallies.seat_table import Tally, TallyRow
 from tests.support.common import REAL_DATA, Clock, needs_real_data, seat_the_real_house
 from tests.support.motions_api import Parliament, serving
 

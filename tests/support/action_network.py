@@ -5,11 +5,11 @@ from typing import Any
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import ApiKey, Campaign, Partner, Petition, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations, partners
+from models import ApiKey, Campaign, Partner, Petition, Scope
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations, partners
 from tests.support.common import CAN_SIGN, PETITION
 
 V2 = "/api/v2"

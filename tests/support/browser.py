@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
-from lobby.main import create_app
-from lobby.services.assembly import Lobby
+from main import create_app
+from services.assembly import Lobby
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 # Chromium would otherwise talk to its maker at every start.

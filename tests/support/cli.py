@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lobby.core.settings import Settings
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.demonstration import invented_campaign
+from core.settings import Settings
+from services.assembly import Lobby, open_lobby
+from services.demonstration import invented_campaign
 
 COMMAND = Path(sys.executable).with_name("lobby")
 ORGANISATION = invented_campaign.about().organisation

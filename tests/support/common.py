@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from lobby import worker
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.parliament import constituencies, members
+import worker
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.parliament import constituencies, members
 
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SECRET = "a secret of the tests that is long enough to be one"
@@ -105,7 +105,7 @@ def token_in(message: EmailMessage, path: str) -> str:
 
 def postcode_lookup_file(folder: Path) -> Path:
     """The demonstration's postcode directory, built once a run."""
-    from lobby.services.postcodes.ons_import import import_postcodes
+    from services.postcodes.ons_import import import_postcodes
 
     target = folder / "postcodes.bin"
     import_postcodes(invented_campaign.POSTCODES, target)

@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from lobby.services.database.engine import Database
+from services.database.engine import Database
 
 _resting: dict[str, list["ReusedDatabase"]] = defaultdict(list)
 

@@ -4,10 +4,10 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from lobby.models import Partner, Signature
-from lobby.models.base import new_id
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
+from models import Partner, Signature
+from models.base import new_id
+from services.assembly import Lobby
+from services.campaigns import petitions
 from tests.support.common import PETITION
 
 PARTNER = "nurses-together"

@@ -12,18 +12,18 @@ from sqlmodel import Session, select
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from lobby.core import logs
-from lobby.models import Keyring, Petition, Private, Signature, Supporter
-from lobby.models.base import new_id, table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.database.engine import insert
-from lobby.services.files import exports
-from lobby.services.files.export_lines import Form
-from lobby.services.files.exports import Chunk, Export
-from lobby.services.letters import letter_exports
-from lobby.services.signatures import recording, signature_exports
-from lobby.services.signatures.recording import SignatureRequest
+from core import logs
+from models import Keyring, Petition, Private, Signature, Supporter
+from models.base import new_id, table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.database.engine import insert
+from services.files import exports
+from services.files.export_lines import Form
+from services.files.exports import Chunk, Export
+from services.letters import letter_exports
+from services.signatures import recording, signature_exports
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 Row = dict[str, Any]

@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from lobby.core import logs
-from lobby.models import CampaignStatus, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
+from core import logs
+from models import CampaignStatus, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations
 
 Headers = dict[str, str]
 OTHERS = "others"

@@ -5,15 +5,8 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from lobby.models import (
-    Letter,
-    LetterState,
-    LetterTally,
-    MessageKind,
-    MessageState,
-    OutboxMessage,
-)
-from lobby.services.assembly import Lobby
+from models import Letter, LetterState, LetterTally, MessageKind, MessageState, OutboxMessage
+from services.assembly import Lobby
 
 ENDS = {
     LetterState.QUEUED: MessageState.QUEUED,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
-from lobby.services.demonstration import invented_campaign
+from services.demonstration import invented_campaign
 
 KNOWN = 900152  # the demonstration's motion
 MOTION = 70001

@@ -7,17 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from lobby.core.settings import ROOT
+from core.settings import ROOT
+
+PACKAGES = ("api", "cli", "core", "models", "services", "web", "worker")
 
 
 def modules(*parts: str) -> list[Path]:
     """Our modules, or those of some parts."""
-    found = sorted((ROOT / "lobby").rglob("*.py"))
+    folders = (ROOT / package for package in PACKAGES)
+    found = sorted(file for folder in folders for file in folder.rglob("*.py"))
+    found.append(ROOT / "main.py")
     return [file for file in found if not parts or part_of(file) in parts]
 
 
 def part_of(file: Path) -> str:
-    return file.relative_to(ROOT / "lobby").parts[0].removesuffix(".py")
+    return file.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
 def tree_of(file: Path) -> ast.Module:

@@ -8,10 +8,10 @@ from typing import Any
 
 from fastapi.testclient import TestClient
 
-from lobby.models import CampaignStatus
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.demonstration import invented_campaign
+from models import CampaignStatus
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.demonstration import invented_campaign
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 
 Deliver = Callable[[], list[EmailMessage]]

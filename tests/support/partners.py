@@ -5,14 +5,14 @@ from uuid import UUID
 
 from sqlmodel import select
 
-from lobby.models import Partner, Scope, Signature
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations, partners
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import Outcome, SignatureRequest
+from models import Partner, Scope, Signature
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations, partners
+from services.signatures import recording, signature_states
+from services.signatures.recording import Outcome, SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import Headers
 

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.models import WebhookDelivery, WebhookEndpoint
-from lobby.services.assembly import Lobby
-from lobby.services.webhooks.sender import WebhookSender
+import worker
+from models import WebhookDelivery, WebhookEndpoint
+from services.assembly import Lobby
+from services.webhooks.sender import WebhookSender
 
 GO_ON = threading.Event()  # nobody tells the worker to stop
 

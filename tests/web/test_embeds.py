@@ -11,16 +11,16 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
-from lobby.core.settings import Settings, is_origin
-from lobby.main import create_app
-from lobby.models import CampaignStatus, Partner
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.errors import Unavailable
-from lobby.services.organisations import organisations
-from lobby.services.signatures.recording import Outcome, SignatureRequest
-from lobby.services.traffic.group_commit import GroupCommit
-from lobby.services.views.embeds import Place
+from core.settings import Settings, is_origin
+from main import create_app
+from models import CampaignStatus, Partner
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.errors import Unavailable
+from services.organisations import organisations
+from services.signatures.recording import Outcome, SignatureRequest
+from services.traffic.group_commit import GroupCommit
+from services.views.embeds import Place
 from tests.conftest import MakeLobby
 from tests.support.common import CAMPAIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner, newest_signature

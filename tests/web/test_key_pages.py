@@ -13,15 +13,14 @@ from fastapi.testclient import TestClient
 from sqlalchemy import inspect
 from sqlmodel import select
 
-from lobby.models import PARTNER_SCOPES, Organiser, Scope
-from lobby.models.base import new_id
-from lobby.services.assembly import Lobby
-from lobby.services.common.tokens import Purpose
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Conflict
-from lobby.services.keys import key_views
-from lobby.services.organisations import organisations
-from lobby.web.organisers import key_words
+from models import PARTNER_SCOPES, Organiser, Scope
+from models.base import new_id
+from services.assembly import Lobby
+from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
+from services.errors import Conflict
+from services.keys import key_views
+from services.organisations import organisations
 from tests.api.test_api_keys import key_of, keys
 from tests.support.common import PETITION, Clock
 from tests.support.keys import OTHERS, key_for, logged, others_key, secret_of
@@ -37,6 +36,7 @@ from tests.support.partners import (
     secret,
 )
 from tests.support.problems import assert_problem
+from web.organisers import key_words
 
 NEW = "/organiser/keys/new"
 KEY = re.compile(r"lobby_[0-9a-f]{12}_[A-Za-z0-9_-]{43}")

@@ -6,14 +6,13 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import CampaignStatus, LetterState, Member, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common.tokens import Purpose
-from lobby.services.letters import letter_states
-from lobby.services.letters.drafting import situations
-from lobby.services.parliament.standing import Eligibility, Role, Standing
-from lobby.web.base import words
+from models import CampaignStatus, LetterState, Member, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common.tokens import Purpose
+from services.letters import letter_states
+from services.letters.drafting import situations
+from services.parliament.standing import Eligibility, Role, Standing
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, text_of, token_in
 from tests.support.keys import key_for
 from tests.support.pages import (
@@ -31,6 +30,7 @@ from tests.support.pages import (
     visible,
     write,
 )
+from web.base import words
 
 
 def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None:

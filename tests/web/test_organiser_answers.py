@@ -3,9 +3,9 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import LetterAnswer, LetterOutcome, LetterState, Member
-from lobby.services.assembly import Lobby
-from lobby.services.mail import dead_addresses, relays
+from models import LetterAnswer, LetterOutcome, LetterState, Member
+from services.assembly import Lobby
+from services.mail import dead_addresses, relays
 from tests.support.common import CAMPAIGN
 from tests.support.letters import letters_of, take_back
 from tests.support.pages import sign_in, visible

@@ -10,18 +10,18 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.main import create_app
-from lobby.models import CampaignStatus, MemberOverride, MemberReply, OverrideKind, ReplyKind
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common.tokens import Purpose
-from lobby.services.demonstration import invented_campaign
-from lobby.services.organisations import organisations
-from lobby.services.parliament.standing import Said
-from lobby.services.parliament_sync import sessions
-from lobby.web.base import words
+from main import create_app
+from models import CampaignStatus, MemberOverride, MemberReply, OverrideKind, ReplyKind
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
+from services.organisations import organisations
+from services.parliament.standing import Said
+from services.parliament_sync import sessions
 from tests.support.common import CAMPAIGN, PETITION, Clock, Post
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
+from web.base import words
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
 def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lobby.web.public.tallies.PAGE", 5)
+    monkeypatch.setattr("web.public.tallies.PAGE", 5)
     first, last = client.get(TALLY), client.get(f"{TALLY}?page=3")
     assert "Seats 1 to 5 of 14" in visible(first)
     assert "Seats 11 to 14 of 14" in visible(last)

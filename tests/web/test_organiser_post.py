@@ -12,19 +12,19 @@ from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
-from lobby.models import LetterState, MessageState, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import awkward_letters, invented_campaign
-from lobby.services.letters import queue_overview
-from lobby.services.letters.drafting import sketches
-from lobby.services.letters.queue_overview import Pile
-from lobby.services.organisations import organisations
-from lobby.web.base import words
+from models import LetterState, MessageState, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import awkward_letters, invented_campaign
+from services.letters import queue_overview
+from services.letters.drafting import sketches
+from services.letters.queue_overview import Pile
+from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
 from tests.support.letters import letters_of, sent, sent_in_tally, take_back, uncertain_letter
 from tests.support.pages import sign_in, visible
+from web.base import words
 
 POST = f"/organiser/campaigns/{CAMPAIGN}/post"
 SETTINGS = {
@@ -348,7 +348,7 @@ def test_the_table_can_be_read_aloud(desk: TestClient, lobby: Lobby) -> None:
 def test_the_list_has_pages(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lobby.web.organisers.letter_queue.LETTERS", 5)
+    monkeypatch.setattr("web.organisers.letter_queue.LETTERS", 5)
     seen: list[str] = []
     path = f"{POST}?show=sent"
     while path:

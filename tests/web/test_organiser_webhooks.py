@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 from standardwebhooks import Webhook
 
-from lobby.models import (
+from models import (
     ApiKey,
     DeliveryState,
     DisabledReason,
@@ -25,11 +25,9 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.webhooks import deliveries, endpoints, warning_mails
-from lobby.web.base import words
-from lobby.web.organisers import webhook_forms
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.webhooks import deliveries, endpoints, warning_mails
 from tests.api.test_webhooks import ANNA, sign
 from tests.support.common import CAMPAIGN, PETITION, Clock
 from tests.support.keys import OTHERS, Headers, add_campaign, key_for, others_key
@@ -42,6 +40,8 @@ from tests.support.webhook_receiver import (
     endpoint_of,
     to_loopback,
 )
+from web.base import words
+from web.organisers import webhook_forms
 
 HOOKS = "/organiser/webhooks"
 NEW = f"{HOOKS}/new"

@@ -9,11 +9,11 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
-from lobby.services.tallies import seat_table
-from lobby.web.base import words
-from lobby.web.base.rendering import STATIC
+from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.pages import LETTER, LETTERS, SIGN, TALLY, visible
+from web.base import words
+from web.base.rendering import STATIC
 
 PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", LETTER, TALLY, "/sign-in")
 

@@ -9,12 +9,11 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 
-from lobby.models import ApiKey, CampaignStatus, Partner, Scope, Signature, SignatureState
-from lobby.services.assembly import Lobby
-from lobby.services.keys import api_keys
-from lobby.services.organisations import partners
-from lobby.services.signatures import by_partner
-from lobby.web.organisers.partners import LABELS, PartnerFields
+from models import ApiKey, CampaignStatus, Partner, Scope, Signature, SignatureState
+from services.assembly import Lobby
+from services.keys import api_keys
+from services.organisations import partners
+from services.signatures import by_partner
 from tests.support.common import PETITION, Clock
 from tests.support.keys import OTHERS, others_key
 from tests.support.pages import close_campaign, sign_in, visible
@@ -28,6 +27,7 @@ from tests.support.partners import (
     secret,
     signed,
 )
+from web.organisers.partners import LABELS, PartnerFields
 
 PAGE = "/organiser/partners"
 SITE = "https://paper.example.org"
@@ -148,7 +148,7 @@ def test_what_many_brought_is_counted_up_to_a_number(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(by_partner, "MOST_AT_A_GLANCE", 2)
-    monkeypatch.setattr("lobby.web.organisers.partners.MOST_AT_A_GLANCE", 2)
+    monkeypatch.setattr("web.organisers.partners.MOST_AT_A_GLANCE", 2)
     add_partner(lobby)
     for number in range(4):
         assert ("More than 2 confirmed" in visible(desk.get(PAGE))) == (number > 2)

@@ -7,18 +7,18 @@ import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Headers
 
-from lobby.main import create_app
-from lobby.models import CampaignStatus, SignatureState
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.common.tokens import Purpose
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Unavailable
-from lobby.services.organisations import organisations
-from lobby.services.parliament_sync import motion_sync
-from lobby.services.signatures import signature_states
-from lobby.services.signatures.recording import Outcome, SignatureRequest
-from lobby.services.traffic.group_commit import GroupCommit
+from main import create_app
+from models import CampaignStatus, SignatureState
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common.tokens import Purpose
+from services.demonstration import invented_campaign
+from services.errors import Unavailable
+from services.organisations import organisations
+from services.parliament_sync import motion_sync
+from services.signatures import signature_states
+from services.signatures.recording import Outcome, SignatureRequest
+from services.traffic.group_commit import GroupCommit
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.pages import (
     ANNA,

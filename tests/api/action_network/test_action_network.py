@@ -15,11 +15,11 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, func, select
 from structlog.testing import capture_logs
 
-from lobby.api.action_network import nothing_here
-from lobby.core import logs
-from lobby.main import create_app
-from lobby.models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
-from lobby.services.assembly import Lobby
+from api.action_network import nothing_here
+from core import logs
+from main import create_app
+from models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
+from services.assembly import Lobby
 from tests.architecture.test_routes import scopes_in
 from tests.support.action_network import (
     READS,

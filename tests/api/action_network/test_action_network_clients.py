@@ -16,9 +16,9 @@ import pytest
 import uvicorn
 from sqlmodel import func, select
 
-from lobby.main import create_app
-from lobby.models import Letter, Scope, Signature
-from lobby.services.assembly import Lobby
+from main import create_app
+from models import Letter, Scope, Signature
+from services.assembly import Lobby
 from tests.support.action_network import TOKEN, V2, campaign_id, petition_id, token_for
 from tests.support.common import CAN_SIGN, SIGNED
 

@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobby.models import Scope
-from lobby.services.assembly import Lobby
+from models import Scope
+from services.assembly import Lobby
 from tests.support.action_network import (
     READS,
     V2,

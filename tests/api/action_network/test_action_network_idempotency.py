@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, func, select
 
-from lobby.api.http.idempotency import attempt_of
-from lobby.models import (
+from api.http.idempotency import attempt_of
+from models import (
     Campaign,
     CampaignStatus,
     IdempotencyKey,
@@ -26,8 +26,8 @@ from lobby.models import (
     Tag,
     Tagging,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.keys import api_keys
+from services.assembly import Lobby
+from services.keys import api_keys
 from tests.api.action_network.test_action_network import assert_error
 from tests.support.action_network import (
     READS,

@@ -10,18 +10,9 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, func, select
 
-from lobby.models import (
-    Consent,
-    Constituency,
-    Keyring,
-    Partner,
-    Scope,
-    Signature,
-    Supporter,
-    Tagging,
-)
-from lobby.models.base import new_id
-from lobby.services.assembly import Lobby
+from models import Consent, Constituency, Keyring, Partner, Scope, Signature, Supporter, Tagging
+from models.base import new_id
+from services.assembly import Lobby
 from tests.api.action_network.test_action_network import assert_error
 from tests.support.action_network import (
     READS,

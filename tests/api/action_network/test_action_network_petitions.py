@@ -8,10 +8,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
-from lobby.models import Campaign, CampaignStatus, Petition, PetitionState, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common import texts
+from models import Campaign, CampaignStatus, Petition, PetitionState, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common import texts
 from tests.api.action_network.test_action_network import assert_error
 from tests.support.action_network import V2, Headers, Json, id_of, others_token, person, token_for
 from tests.support.common import CAMPAIGN

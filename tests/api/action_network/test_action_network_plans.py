@@ -3,15 +3,15 @@
 import pytest
 from sqlmodel import Session
 
-from lobby.models import Signature, Supporter
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.database.time_windows import Slice
-from lobby.services.signatures import signature_pages
-from lobby.services.signatures.signature_pages import Whose
-from lobby.services.supporters import introductions, supporter_pages, tags
-from lobby.services.supporters.introductions import Facts
-from lobby.services.supporters.supporters import Address
+from models import Signature, Supporter
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.database.time_windows import Slice
+from services.signatures import signature_pages
+from services.signatures.signature_pages import Whose
+from services.supporters import introductions, supporter_pages, tags
+from services.supporters.introductions import Facts
+from services.supporters.supporters import Address
 from tests.services.database.test_plans import (
     Act,
     another,  # noqa: F401 - a fixture

@@ -13,8 +13,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from lobby.main import create_app
-from lobby.models import (
+from main import create_app
+from models import (
     CampaignMotion,
     CampaignStatus,
     Letter,
@@ -23,16 +23,16 @@ from lobby.models import (
     MotionStatus,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaign_motions, campaigns
-from lobby.services.campaigns.campaign_motions import MotionRole
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
-from lobby.services.parliament import motions
-from lobby.services.parliament.official import motions_api
-from lobby.services.parliament_sync import motion_sync
-from lobby.services.views import campaign_views
+from services.assembly import Lobby
+from services.campaigns import campaign_motions, campaigns
+from services.campaigns.campaign_motions import MotionRole
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.organisations import organisations
+from services.parliament import motions
+from services.parliament.official import motions_api
+from services.parliament_sync import motion_sync
+from services.views import campaign_views
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.pages import visible
 

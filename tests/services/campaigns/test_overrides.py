@@ -7,13 +7,13 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import Member, Membership, OverrideKind, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common import urls
-from lobby.services.errors import Invalid
-from lobby.services.parliament import member_overrides
-from lobby.services.parliament.member_overrides import OverrideEvent
+from models import Member, Membership, OverrideKind, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common import urls
+from services.errors import Invalid
+from services.parliament import member_overrides
+from services.parliament.member_overrides import OverrideEvent
 from tests.support.common import CAMPAIGN, START, Clock
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import MemberReply, Motion, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
+from models import MemberReply, Motion, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobby.models import Keyring, Private
-from lobby.services.common.tokens import LIFETIMES, Purpose, Tokens
-from lobby.services.errors import Gone, Invalid
+from models import Keyring, Private
+from services.common.tokens import LIFETIMES, Purpose, Tokens
+from services.errors import Gone, Invalid
 from tests.support.common import SECRET, Clock
 
 OTHER = "another secret that is quite long enough to be one"

@@ -7,8 +7,8 @@ from email_validator import EmailNotValidError, validate_email
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lobby.services.common import texts
-from lobby.services.errors import Invalid
+from services.common import texts
+from services.errors import Invalid
 
 LOCAL = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,20}[a-zA-Z0-9]", fullmatch=True).filter(
     lambda text: ".." not in text

@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 from sqlmodel import AutoString, SQLModel
 
-from lobby.models import Private
-from lobby.models.base import UtcDateTime, choice, new_ids
-from lobby.models.encryption import PrivateText
-from lobby.services.assembly import Lobby
-from lobby.services.database.bulk import BLOCK, BulkLookup, insert_columns
-from lobby.services.database.engine import insert, insert_ignore
+from models import Private
+from models.base import UtcDateTime, choice, new_ids
+from models.encryption import PrivateText
+from services.assembly import Lobby
+from services.database.bulk import BLOCK, BulkLookup, insert_columns
+from services.database.engine import insert, insert_ignore
 
 
 class Colour(StrEnum):

@@ -22,7 +22,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 
-from lobby.models import (
+from models import (
     DeliveryState,
     MessageState,
     Organisation,
@@ -33,16 +33,16 @@ from lobby.models import (
     WebhookDelivery,
     WebhookEvent,
 )
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.files import exports
-from lobby.services.files.export_lines import Form
-from lobby.services.keys import api_keys
-from lobby.services.letters import answers
-from lobby.services.mail import outbox
-from lobby.services.signatures import (
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.demonstration import invented_campaign
+from services.files import exports
+from services.files.export_lines import Form
+from services.keys import api_keys
+from services.letters import answers
+from services.mail import outbox
+from services.signatures import (
     by_partner,
     keyed,
     recording,
@@ -50,15 +50,15 @@ from lobby.services.signatures import (
     signature_mails,
     signature_states,
 )
-from lobby.services.signatures.recording import Import, SignatureRequest
-from lobby.services.supporters import seat_watches
-from lobby.services.tallies import seat_table
-from lobby.services.traffic import idempotency
-from lobby.services.traffic.idempotency import Answer, Attempt, Keyed
-from lobby.services.views import campaign_views, seat_views
-from lobby.services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
-from lobby.services.webhooks.endpoints import NewWebhook
-from lobby.services.webhooks.sender import Reply
+from services.signatures.recording import Import, SignatureRequest
+from services.supporters import seat_watches
+from services.tallies import seat_table
+from services.traffic import idempotency
+from services.traffic.idempotency import Answer, Attempt, Keyed
+from services.views import campaign_views, seat_views
+from services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
+from services.webhooks.endpoints import NewWebhook
+from services.webhooks.sender import Reply
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
 
 LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")

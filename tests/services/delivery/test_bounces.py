@@ -18,10 +18,10 @@ from pydantic import ValidationError
 from sqlmodel import Session as SqlSession
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.core.settings import Settings
-from lobby.main import create_app
-from lobby.models import (
+import worker
+from core.settings import Settings
+from main import create_app
+from models import (
     DeadAddress,
     Letter,
     LetterSketch,
@@ -33,15 +33,14 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.database.engine import Database
-from lobby.services.delivery import bounces
-from lobby.services.delivery.bounces import Applied
-from lobby.services.mail import dead_addresses, delivery_reports
-from lobby.services.mail.couriers import SmtpCourier
-from lobby.services.operations import checks
-from lobby.services.signatures import recording
-from lobby.worker import bounces as reader
+from services.assembly import Lobby
+from services.database.engine import Database
+from services.delivery import bounces
+from services.delivery.bounces import Applied
+from services.mail import dead_addresses, delivery_reports
+from services.mail.couriers import SmtpCourier
+from services.operations import checks
+from services.signatures import recording
 from tests.support.bounce_reports import (
     MORAG,
     Said,
@@ -55,6 +54,7 @@ from tests.support.bounce_reports import (
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.keys import add_campaign, key_for, others_key
 from tests.support.pages import LETTER, confirmed_count, sign, visible, write
+from worker import bounces as reader
 
 MakeLobby = Callable[..., Lobby]
 Deliver = Callable[[], list[EmailMessage]]

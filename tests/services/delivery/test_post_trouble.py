@@ -11,8 +11,8 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 from structlog.testing import capture_logs
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     Campaign,
     Letter,
     LetterState,
@@ -25,18 +25,18 @@ from lobby.models import (
     Signature,
     Supporter,
 )
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.delivery import rendering
-from lobby.services.letters import intake, letter_states
-from lobby.services.letters.drafting import situations
-from lobby.services.letters.intake import NewLetter
-from lobby.services.mail import outbox
-from lobby.services.mail.couriers import Delivery
-from lobby.services.mail.mail_builder import Envelope
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.delivery import rendering
+from services.letters import intake, letter_states
+from services.letters.drafting import situations
+from services.letters.intake import NewLetter
+from services.mail import outbox
+from services.mail.couriers import Delivery
+from services.mail.mail_builder import Envelope
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of
 
 Deliver = Callable[[], list[EmailMessage]]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobby.services.errors import Invalid
-from lobby.services.files import csv_reading
-from lobby.services.files.csv_reading import LONGEST_LINE, MOST_LINES, Record
+from services.errors import Invalid
+from services.files import csv_reading
+from services.files.csv_reading import LONGEST_LINE, MOST_LINES, Record
 
 Read = Callable[..., list[Record]]
 HEADER = "name,email,postcode\n"

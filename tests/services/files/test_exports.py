@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import select
 
-from lobby.models import (
+from models import (
     Keyring,
     LetterState,
     Member,
@@ -20,17 +20,17 @@ from lobby.models import (
     SignatureState,
     Supporter,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Invalid, Unavailable
-from lobby.services.files import exports
-from lobby.services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_text
-from lobby.services.files.export_lines import Form
-from lobby.services.letters import intake
-from lobby.services.organisations import organisations, partners
-from lobby.services.signatures import signature_exports, signature_states
-from lobby.services.supporters import preferences
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.demonstration import invented_campaign
+from services.errors import Invalid, Unavailable
+from services.files import exports
+from services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_text
+from services.files.export_lines import Form
+from services.letters import intake
+from services.organisations import organisations, partners
+from services.signatures import signature_exports, signature_states
+from services.supporters import preferences
 from tests.services.database.test_plans import taken_down
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.exports import (

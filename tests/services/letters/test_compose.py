@@ -5,8 +5,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.services.errors import Invalid
-from lobby.services.letters.drafting.compose_links import (
+from services.errors import Invalid
+from services.letters.drafting.compose_links import (
     LONGEST_MAILTO,
     LONGEST_PAGE,
     PASTE,
@@ -14,7 +14,7 @@ from lobby.services.letters.drafting.compose_links import (
     Via,
     compose_links,
 )
-from lobby.services.mail.text_templates import Text
+from services.mail.text_templates import Text
 from tests.support.common import CAMPAIGN, CAN_SIGN
 
 TO = "morag.ferncastle@example.org"

@@ -14,8 +14,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     CampaignStatus,
     Letter,
     LetterAnswer,
@@ -31,18 +31,18 @@ from lobby.models import (
     Scope,
     Supporter,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common.tokens import Purpose
-from lobby.services.letters import answers, intake, letter_states
-from lobby.services.letters.drafting import drafts, situations
-from lobby.services.mail import outbox
-from lobby.services.mail.outbox import Note
-from lobby.services.supporters import preferences
-from lobby.web.base import words
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common.tokens import Purpose
+from services.letters import answers, intake, letter_states
+from services.letters.drafting import drafts, situations
+from services.mail import outbox
+from services.mail.outbox import Note
+from services.supporters import preferences
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, Clock, text_of, token_in
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.pages import ANNA, close_campaign, visible
+from web.base import words
 
 Deliver = Callable[[], list[EmailMessage]]
 ANSWER = "/v1/letters/answer"

@@ -8,12 +8,12 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import func, select
 
-from lobby.models import Campaign, Letter, OutboxMessage, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.common.tokens import Purpose
-from lobby.services.letters.drafting import drafts, rules, situations
-from lobby.services.letters.drafting.rules import Problem, Words, Writer
+from models import Campaign, Letter, OutboxMessage, Scope
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common.tokens import Purpose
+from services.letters.drafting import drafts, rules, situations
+from services.letters.drafting.rules import Problem, Words, Writer
 from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, token_in
 from tests.support.keys import key_for
 from tests.support.pages import (

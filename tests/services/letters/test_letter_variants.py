@@ -12,8 +12,8 @@ from httpx2 import Response
 from sqlalchemy import event
 from sqlmodel import Session, select
 
-from lobby.core.settings import ROOT
-from lobby.models import (
+from core.settings import ROOT
+from models import (
     Campaign,
     CampaignMotion,
     CampaignStatus,
@@ -26,15 +26,15 @@ from lobby.models import (
     MotionSignatory,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.errors import Invalid
-from lobby.services.letters.drafting import drafts, previews, situations
-from lobby.services.letters.kinds import template_language, variant_texts, variants
-from lobby.services.letters.kinds.conditions import Conditions, Reader, Variant, choose, every_kind
-from lobby.services.letters.kinds.template_language import TemplateFault
-from lobby.services.letters.kinds.variant_texts import Texts
-from lobby.services.parliament.standing import Eligibility, Role, Standing
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.errors import Invalid
+from services.letters.drafting import drafts, previews, situations
+from services.letters.kinds import template_language, variant_texts, variants
+from services.letters.kinds.conditions import Conditions, Reader, Variant, choose, every_kind
+from services.letters.kinds.template_language import TemplateFault
+from services.letters.kinds.variant_texts import Texts
+from services.parliament.standing import Eligibility, Role, Standing
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, START
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 

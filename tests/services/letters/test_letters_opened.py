@@ -4,8 +4,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import CampaignStatus, Letter, OutboxMessage, Scope, Supporter
-from lobby.services.assembly import Lobby
+from models import CampaignStatus, Letter, OutboxMessage, Scope, Supporter
+from services.assembly import Lobby
 from tests.support.common import CAMPAIGN, CAN_SIGN
 from tests.support.keys import others_key
 from tests.support.pages import (

@@ -4,10 +4,10 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import LetterSketch, LetterState, MessageState, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.letters import letter_states
-from lobby.services.letters.drafting import likeness
+from models import LetterSketch, LetterState, MessageState, Scope
+from services.assembly import Lobby
+from services.letters import letter_states
+from services.letters.drafting import likeness
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, token_in
 from tests.support.keys import key_for, others_key
 from tests.support.pages import VACANT, Deliver, visible, write

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     Letter,
     LetterSketch,
     LetterState,
@@ -21,12 +21,12 @@ from lobby.models import (
     OutboxMessage,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.letters import letter_states
-from lobby.services.mail import outbox
-from lobby.services.organisations import organisations
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.letters import letter_states
+from services.mail import outbox
+from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock, token_in
 from tests.support.keys import key_for, others_key
 from tests.support.pages import LETTERS, letter_path, write

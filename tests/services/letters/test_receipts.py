@@ -13,20 +13,13 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby import worker
-from lobby.main import create_app
-from lobby.models import (
-    Letter,
-    LetterState,
-    MessageKind,
-    MessageState,
-    OutboxMessage,
-    Scope,
-)
-from lobby.services.assembly import Lobby
-from lobby.services.letters import letter_states
-from lobby.services.mail.couriers import make_courier
-from lobby.services.supporters import preferences
+import worker
+from main import create_app
+from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage, Scope
+from services.assembly import Lobby
+from services.letters import letter_states
+from services.mail.couriers import make_courier
+from services.supporters import preferences
 from tests.support.common import CAMPAIGN, Clock, text_of, token_in
 from tests.support.keys import key_for
 from tests.support.pages import ANNA, BODY, HOME, LETTERS, visible, write

@@ -13,16 +13,16 @@ from uuid import UUID, uuid4
 import pytest
 from typer.testing import CliRunner, Result
 
-from lobby.cli import app
-from lobby.models import LetterState, MessageState
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.errors import Invalid
-from lobby.services.letters import letter_queue, uncertain
-from lobby.services.letters.uncertain import Settled, Span
-from lobby.services.mail import relay_logs
-from lobby.services.mail.pacing import AT_ONCE
-from lobby.services.mail.relay_logs import RelayLog
+from cli import app
+from models import LetterState, MessageState
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.errors import Invalid
+from services.letters import letter_queue, uncertain
+from services.letters.uncertain import Settled, Span
+from services.mail import relay_logs
+from services.mail.pacing import AT_ONCE
+from services.mail.relay_logs import RelayLog
 from tests.support.common import CAMPAIGN, SECRET, Clock
 from tests.support.letters import letters_of, sent, sent_in_tally, uncertain_letter
 

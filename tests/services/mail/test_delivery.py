@@ -17,8 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     Letter,
     LetterState,
     Member,
@@ -27,19 +27,19 @@ from lobby.models import (
     MotionSignatory,
     OutboxMessage,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.errors import Conflict, Invalid
-from lobby.services.letters import intake, letter_states
-from lobby.services.letters.drafting import situations
-from lobby.services.letters.intake import NewLetter
-from lobby.services.mail import mail_builder, outbox
-from lobby.services.mail.couriers import Delivery, FileCourier, SmtpCourier, make_courier
-from lobby.services.mail.mail_builder import Envelope as OurEnvelope
-from lobby.services.mail.mail_builder import Mail
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.tallies import seat_table
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.errors import Conflict, Invalid
+from services.letters import intake, letter_states
+from services.letters.drafting import situations
+from services.letters.intake import NewLetter
+from services.mail import mail_builder, outbox
+from services.mail.couriers import Delivery, FileCourier, SmtpCourier, make_courier
+from services.mail.mail_builder import Envelope as OurEnvelope
+from services.mail.mail_builder import Mail
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
+from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, START, Clock, text_of
 
 MakeLobby = Callable[..., Lobby]

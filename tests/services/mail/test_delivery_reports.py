@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobby.models import Keyring
-from lobby.services.mail import delivery_reports, smtp_answers
-from lobby.services.mail.bounce_addresses import BounceAddress
-from lobby.services.mail.delivery_reports import DeliveryReport, Verdict
+from models import Keyring
+from services.mail import delivery_reports, smtp_answers
+from services.mail.bounce_addresses import BounceAddress
+from services.mail.delivery_reports import DeliveryReport, Verdict
 from tests.support.bounce_reports import (
     MORAG,
     OURS,

@@ -24,12 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pydantic import ValidationError
 
-from lobby.core.settings import Settings
-from lobby.services.assembly import Lobby, open_lobby
-from lobby.services.errors import Invalid
-from lobby.services.mail import dkim_signer, mail_builder
-from lobby.services.mail.couriers import make_courier
-from lobby.services.mail.dkim_signer import HEADERS, DkimSigner
+from core.settings import Settings
+from services.assembly import Lobby, open_lobby
+from services.errors import Invalid
+from services.mail import dkim_signer, mail_builder
+from services.mail.couriers import make_courier
+from services.mail.dkim_signer import HEADERS, DkimSigner
 from tests.services.mail.test_delivery import Sink, deliver, sign, write_letter
 from tests.services.mail.test_hostile_mail import Input, cases, letter, received
 from tests.support.cli import Cli

@@ -27,17 +27,17 @@ from fastapi.testclient import TestClient
 from hypothesis import strategies as st
 from sqlmodel import select
 
-from lobby import worker
-from lobby.main import create_app
-from lobby.models import Campaign, Letter, Member, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.common import texts
-from lobby.services.common.tokens import Purpose
-from lobby.services.errors import Invalid
-from lobby.services.mail import mail_builder, text_templates
-from lobby.services.mail.couriers import _stuffed, make_courier
-from lobby.services.mail.mail_builder import Envelope, Mail
-from lobby.services.organisations import organisations
+import worker
+from main import create_app
+from models import Campaign, Letter, Member, Scope
+from services.assembly import Lobby
+from services.common import texts
+from services.common.tokens import Purpose
+from services.errors import Invalid
+from services.mail import mail_builder, text_templates
+from services.mail.couriers import _stuffed, make_courier
+from services.mail.mail_builder import Envelope, Mail
+from services.organisations import organisations
 from tests.services.mail.test_delivery import Sink
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START
 from tests.support.keys import key_for

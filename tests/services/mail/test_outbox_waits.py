@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from lobby.services.mail import outbox
+from services.mail import outbox
 
 
 def wait(attempt: int, detail: str = "451 try again later", chance: float = 0.0) -> timedelta:

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlmodel import select
 
-from lobby.models import LetterPace
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.mail import pacing
-from lobby.services.mail.pacing import WHILE_PAUSED, Pace, QuietHours
+from models import LetterPace
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.mail import pacing
+from services.mail.pacing import WHILE_PAUSED, Pace, QuietHours
 from tests.support.common import CAMPAIGN, START
 
 LONDON = ZoneInfo("Europe/London")

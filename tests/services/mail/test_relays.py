@@ -11,15 +11,15 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.main import create_app
-from lobby.models import MessageState, OutboxMessage, Relay, Scope, Signature, SignatureState
-from lobby.services.assembly import Lobby
-from lobby.services.mail import outbox, relays
-from lobby.services.mail.couriers import Delivery, SmtpCourier
-from lobby.services.mail.mail_builder import Envelope as OurEnvelope
-from lobby.services.operations import checks
-from lobby.services.signatures import recording
+import worker
+from main import create_app
+from models import MessageState, OutboxMessage, Relay, Scope, Signature, SignatureState
+from services.assembly import Lobby
+from services.mail import outbox, relays
+from services.mail.couriers import Delivery, SmtpCourier
+from services.mail.mail_builder import Envelope as OurEnvelope
+from services.operations import checks
+from services.signatures import recording
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import key_for
 

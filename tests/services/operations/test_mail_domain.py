@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dns.resolver import Resolver
 
-from lobby.services.assembly import Lobby
-from lobby.services.mail.dkim_signer import DkimSigner
-from lobby.services.operations import checks, mail_domain
-from lobby.services.operations.findings import Finding
+from services.assembly import Lobby
+from services.mail.dkim_signer import DkimSigner
+from services.operations import checks, mail_domain
+from services.operations.findings import Finding
 from tests.support.common import Clock
 from tests.support.dns_server import Zone, name_server, resolver_at
 

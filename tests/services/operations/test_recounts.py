@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from lobby.models import LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.operations import checks, recounts
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
+from models import LetterTally, PetitionHour, PetitionTally, Signature, SignatureState
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.operations import checks, recounts
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock
 
 _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)

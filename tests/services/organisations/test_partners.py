@@ -3,12 +3,12 @@
 import pytest
 from sqlmodel import select
 
-from lobby.models import Partner, Scope
-from lobby.services.assembly import Lobby
-from lobby.services.common import urls
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Conflict, Invalid, NotFound
-from lobby.services.organisations import organisations, partners
+from models import Partner, Scope
+from services.assembly import Lobby
+from services.common import urls
+from services.demonstration import invented_campaign
+from services.errors import Conflict, Invalid, NotFound
+from services.organisations import organisations, partners
 from tests.support.keys import others_key
 from tests.support.partners import PAPER, RADIO, add_partner
 

@@ -8,24 +8,17 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, SQLModel, func, select
 
-from lobby.models import (
-    Constituency,
-    Member,
-    Membership,
-    PetitionTally,
-    Post,
-    PostKind,
-)
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Invalid
-from lobby.services.parliament import constituencies, members, seats
-from lobby.services.parliament.members import MembersImport
-from lobby.services.parliament.seats import Seat
-from lobby.services.parliament.standing import Eligibility, Role, Standing
-from lobby.services.tallies import seat_table
-from lobby.services.tallies.seat_table import Tally
+from models import Constituency, Member, Membership, PetitionTally, Post, PostKind
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.errors import Invalid
+from services.parliament import constituencies, members, seats
+from services.parliament.members import MembersImport
+from services.parliament.seats import Seat
+from services.parliament.standing import Eligibility, Role, Standing
+from services.tallies import seat_table
+from services.tallies.seat_table import Tally
 from tests.support.common import CAMPAIGN, START, Clock, rows_of
 
 EDINBURGH, MANCHESTER, NORWICH = "S14000078", "E14001352", "E14001409"

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from lobby.services.errors import Unavailable
-from lobby.services.parliament.official import http
-from lobby.services.parliament.official.members_api import FoundMember, fetch_members
+from services.errors import Unavailable
+from services.parliament.official import http
+from services.parliament.official.members_api import FoundMember, fetch_members
 from tests.support.common import REAL_DATA, needs_real_data
 from tests.support.members_api import (
     JSON,

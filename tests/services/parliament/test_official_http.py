@@ -7,8 +7,8 @@ from email.utils import format_datetime
 import httpx2
 import pytest
 
-from lobby.services.errors import NotFound, Unavailable
-from lobby.services.parliament.official import http, members_api, motions_api
+from services.errors import NotFound, Unavailable
+from services.parliament.official import http, members_api, motions_api
 from tests.support.members_api import JSON, MembersApi, Person, Reply
 from tests.support.members_api import serving as serving_members
 from tests.support.motions_api import DEMONSTRATION, FAILURE, KNOWN, Parliament

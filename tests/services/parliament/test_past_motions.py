@@ -9,13 +9,13 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from typer.testing import CliRunner, Result
 
-from lobby.cli import app, parliament
-from lobby.cli.parliament import Loaded
-from lobby.models import Motion, MotionStatus
-from lobby.services.assembly import Lobby
-from lobby.services.errors import Unavailable
-from lobby.services.parliament import motions
-from lobby.services.parliament.official import http
+from cli import app, parliament
+from cli.parliament import Loaded
+from models import Motion, MotionStatus
+from services.assembly import Lobby
+from services.errors import Unavailable
+from services.parliament import motions
+from services.parliament.official import http
 from tests.support.common import SECRET
 from tests.support.motions_api import (
     FAILURE,

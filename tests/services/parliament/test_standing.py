@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from lobby.models import LetterAct, MotionSignatory, PostKind
-from lobby.services.letters.drafting import composing
-from lobby.services.letters.drafting.composing import LetterFacts
-from lobby.services.letters.kinds import template_language, variant_texts, variants
-from lobby.services.letters.kinds.conditions import Reader, choose
-from lobby.services.mail.text_templates import Text
-from lobby.services.parliament.standing import (
+from models import LetterAct, MotionSignatory, PostKind
+from services.letters.drafting import composing
+from services.letters.drafting.composing import LetterFacts
+from services.letters.kinds import template_language, variant_texts, variants
+from services.letters.kinds.conditions import Reader, choose
+from services.mail.text_templates import Text
+from services.parliament.standing import (
     Eligibility,
     Position,
     Role,

@@ -8,9 +8,9 @@ import pytest
 from sqlmodel import SQLModel
 from typer.testing import CliRunner
 
-from lobby import worker
-from lobby.cli import app
-from lobby.models import (
+import worker
+from cli import app
+from models import (
     CampaignMotion,
     Member,
     Motion,
@@ -19,14 +19,14 @@ from lobby.models import (
     MotionStatus,
     Organisation,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import LobbyError, Unavailable
-from lobby.services.organisations import organisations
-from lobby.services.parliament import motions
-from lobby.services.parliament.official import http
-from lobby.services.parliament_sync.motion_sync import MotionSync
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.errors import LobbyError, Unavailable
+from services.organisations import organisations
+from services.parliament import motions
+from services.parliament.official import http
+from services.parliament_sync.motion_sync import MotionSync
 from tests.support.common import CAMPAIGN, SECRET, START, Clock, rows_of
 from tests.support.motions_api import (
     FAILURE,

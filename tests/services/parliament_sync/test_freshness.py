@@ -5,13 +5,13 @@ from datetime import timedelta
 import pytest
 from fastapi.testclient import TestClient
 
-from lobby.models import OfficialApi
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Unavailable
-from lobby.services.operations import checks
-from lobby.services.organisations import organisations
-from lobby.services.parliament_sync import freshness
+from models import OfficialApi
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.errors import Unavailable
+from services.operations import checks
+from services.organisations import organisations
+from services.parliament_sync import freshness
 from tests.support.common import Clock
 from tests.support.pages import sign_in, visible
 

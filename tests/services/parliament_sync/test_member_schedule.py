@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from lobby import worker
-from lobby.core import logs
-from lobby.models import Constituency, Job, OfficialApi
-from lobby.services.assembly import Lobby
-from lobby.services.organisations import organisations
-from lobby.services.parliament import constituencies, seats
-from lobby.services.parliament.official import backoff, http
-from lobby.services.parliament_sync import leases, schedules
+import worker
+from core import logs
+from models import Constituency, Job, OfficialApi
+from services.assembly import Lobby
+from services.organisations import organisations
+from services.parliament import constituencies, seats
+from services.parliament.official import backoff, http
+from services.parliament_sync import leases, schedules
 from tests.support.common import START, Clock
 from tests.support.members_api import JSON, MembersApi, Person, Reply, serving
 

@@ -16,17 +16,17 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from lobby.models import Constituency, Member, Membership, Post, PostKind
-from lobby.services.assembly import Lobby
-from lobby.services.errors import Conflict, Unavailable
-from lobby.services.parliament import constituencies, members, seats
-from lobby.services.parliament.members import HeldPost, MemberRow
-from lobby.services.parliament.official import http
-from lobby.services.parliament.official.members_api import fetch_members
-from lobby.services.parliament.seats import Seat
-from lobby.services.parliament.standing import Eligibility, Standing
-from lobby.services.parliament_sync import member_sync
-from lobby.services.parliament_sync.member_sync import MembersSync
+from models import Constituency, Member, Membership, Post, PostKind
+from services.assembly import Lobby
+from services.errors import Conflict, Unavailable
+from services.parliament import constituencies, members, seats
+from services.parliament.members import HeldPost, MemberRow
+from services.parliament.official import http
+from services.parliament.official.members_api import fetch_members
+from services.parliament.seats import Seat
+from services.parliament.standing import Eligibility, Standing
+from services.parliament_sync import member_sync
+from services.parliament_sync.member_sync import MembersSync
 from tests.support.common import REAL_DATA, SECRET, START, Clock, needs_real_data
 from tests.support.members_api import MembersApi, Person, Reply, held, office, serving, told
 

@@ -20,16 +20,16 @@ import httpx2
 import pytest
 from sqlmodel import SQLModel, select
 
-from lobby.models import Member, Motion, MotionSignatory, MotionStatus
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.errors import Conflict, LobbyError, NotFound, Unavailable
-from lobby.services.parliament import motion_history, motions
-from lobby.services.parliament.official import http, motions_api
-from lobby.services.parliament.standing import Role, Standing
-from lobby.services.parliament_sync import motion_sync
-from lobby.services.parliament_sync.motion_sync import MotionSync
-from lobby.services.tallies import seat_table
+from models import Member, Motion, MotionSignatory, MotionStatus
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.errors import Conflict, LobbyError, NotFound, Unavailable
+from services.parliament import motion_history, motions
+from services.parliament.official import http, motions_api
+from services.parliament.standing import Role, Standing
+from services.parliament_sync import motion_sync
+from services.parliament_sync.motion_sync import MotionSync
+from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, REAL_DATA, SECRET, START, Clock, needs_real_data
 from tests.support.motions_api import (
     DEMONSTRATION,

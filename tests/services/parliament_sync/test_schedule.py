@@ -9,20 +9,20 @@ from typing import Any
 import httpx2
 import pytest
 
-from lobby import worker
-from lobby.models import Campaign, MotionEventKind, MotionStatus
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Invalid, Unavailable
-from lobby.services.letters.drafting import situations
-from lobby.services.organisations import organisations
-from lobby.services.parliament import motion_history
-from lobby.services.parliament.official import backoff, motions_api
-from lobby.services.parliament_sync import leases, motion_sync, schedules, sessions
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.tallies import seat_table
+import worker
+from models import Campaign, MotionEventKind, MotionStatus
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.errors import Invalid, Unavailable
+from services.letters.drafting import situations
+from services.organisations import organisations
+from services.parliament import motion_history
+from services.parliament.official import backoff, motions_api
+from services.parliament_sync import leases, motion_sync, schedules, sessions
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
+from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.motions_api import FAILURE
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lobby.models.postcode import PostcodeStatus
-from lobby.services.errors import Invalid, Unavailable
-from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory
-from lobby.services.postcodes.ons_import import ConstituencyFacts, ImportSummary, import_postcodes
+from models.postcode import PostcodeStatus
+from services.errors import Invalid, Unavailable
+from services.postcodes.directory import CurrentDirectory, PostcodeDirectory
+from services.postcodes.ons_import import ConstituencyFacts, ImportSummary, import_postcodes
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 

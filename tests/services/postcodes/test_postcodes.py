@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lobby.models.postcode import PostcodeAnswer, PostcodeStatus
-from lobby.services.errors import Invalid, Unavailable
-from lobby.services.postcodes import file_format
-from lobby.services.postcodes.builder import PostcodeGrid
-from lobby.services.postcodes.directory import CurrentDirectory, PostcodeDirectory, normalise
+from models.postcode import PostcodeAnswer, PostcodeStatus
+from services.errors import Invalid, Unavailable
+from services.postcodes import file_format
+from services.postcodes.builder import PostcodeGrid
+from services.postcodes.directory import CurrentDirectory, PostcodeDirectory, normalise
 
 ANY_LETTER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 WESTMINSTER = "E14001172"

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import Session, SQLModel, col, func, select
 
-from lobby.models import (
+from models import (
     Consent,
     IdempotencyKey,
     OutboxMessage,
@@ -23,19 +23,19 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.models.base import new_id
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.database.engine import Database
-from lobby.services.errors import Conflict, Gone, Invalid, KeyInUse, NotFound
-from lobby.services.mail import dead_addresses, outbox
-from lobby.services.operations import recounts
-from lobby.services.organisations import organisations
-from lobby.services.signatures import keyed, recording, signature_states
-from lobby.services.signatures.recording import Import, Outcome, SignatureRequest
-from lobby.services.signatures.signature_states import Confirmed
-from lobby.services.traffic import idempotency
-from lobby.services.traffic.idempotency import Answer, Keyed
+from models.base import new_id
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.database.engine import Database
+from services.errors import Conflict, Gone, Invalid, KeyInUse, NotFound
+from services.mail import dead_addresses, outbox
+from services.operations import recounts
+from services.organisations import organisations
+from services.signatures import keyed, recording, signature_states
+from services.signatures.recording import Import, Outcome, SignatureRequest
+from services.signatures.signature_states import Confirmed
+from services.traffic import idempotency
+from services.traffic.idempotency import Answer, Keyed
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
 PAPER = Import("paper, Leeds stall, 3 May 2026")

@@ -10,21 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import func, select
 
-from lobby.models import (
-    Consent,
-    OutboxMessage,
-    Signature,
-    SignatureState,
-    Supporter,
-    Wording,
-)
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.operations import recounts
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import Import, Outcome, SignatureRequest
-from lobby.services.supporters import supporters, wordings
+from models import Consent, OutboxMessage, Signature, SignatureState, Supporter, Wording
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.operations import recounts
+from services.signatures import recording, signature_states
+from services.signatures.recording import Import, Outcome, SignatureRequest
+from services.supporters import supporters, wordings
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
 STALL = "paper, Leeds stall, 3 May 2026"

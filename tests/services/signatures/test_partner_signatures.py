@@ -10,13 +10,13 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import col, select
 
-from lobby.models import Consent, Partner, Scope, Wording
-from lobby.services.assembly import Lobby
-from lobby.services.common.tokens import Purpose
-from lobby.services.files.export_lines import Form
-from lobby.services.organisations import partners
-from lobby.services.signatures import signature_states
-from lobby.services.supporters import preferences, supporters
+from models import Consent, Partner, Scope, Wording
+from services.assembly import Lobby
+from services.common.tokens import Purpose
+from services.files.export_lines import Form
+from services.organisations import partners
+from services.signatures import signature_states
+from services.supporters import preferences, supporters
 from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
 from tests.support.exports import csv_rows, file_of, its_signatures, json_rows
 from tests.support.keys import Headers, key_for, others_key

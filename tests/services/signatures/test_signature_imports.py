@@ -13,10 +13,10 @@ from click.testing import Result
 from sqlmodel import func, select
 from typer.testing import CliRunner
 
-from lobby.cli import app
-from lobby.cli import signatures as cli_signatures
-from lobby.cli.signatures import SOME_REJECTED
-from lobby.models import (
+from cli import app
+from cli import signatures as cli_signatures
+from cli.signatures import SOME_REJECTED
+from models import (
     CampaignStatus,
     Consent,
     OutboxMessage,
@@ -26,16 +26,16 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.common import texts
-from lobby.services.errors import Invalid, LobbyError
-from lobby.services.operations import recounts
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.from_file.fields import country_of, moment_of
-from lobby.services.signatures.from_file.importing import Summary
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.supporters import supporters
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common import texts
+from services.errors import Invalid, LobbyError
+from services.operations import recounts
+from services.signatures import recording, signature_states
+from services.signatures.from_file.fields import country_of, moment_of
+from services.signatures.from_file.importing import Summary
+from services.signatures.recording import SignatureRequest
+from services.supporters import supporters
 from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
 
 STALL = "paper, Leeds stall, 3 May 2020"

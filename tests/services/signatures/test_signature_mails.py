@@ -12,30 +12,24 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from lobby import worker
-from lobby.models import (
-    MessageKind,
-    MessageState,
-    OutboxMessage,
-    Signature,
-    Supporter,
-)
-from lobby.models.constituency import OVERSEAS, UNKNOWN
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.delivery import lookups, rendering
-from lobby.services.delivery.lookups import NOTHING
-from lobby.services.mail import mail_builder, mail_headers, outbox
-from lobby.services.mail.mail_builder import Envelope, Mail
-from lobby.services.mail.supporter_mails import Dropped
-from lobby.services.organisations import organisations
-from lobby.services.parliament import members, seats
-from lobby.services.parliament.members import MemberRow
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.worker.mail_journal import Ledger
+import worker
+from models import MessageKind, MessageState, OutboxMessage, Signature, Supporter
+from models.constituency import OVERSEAS, UNKNOWN
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.delivery import lookups, rendering
+from services.delivery.lookups import NOTHING
+from services.mail import mail_builder, mail_headers, outbox
+from services.mail.mail_builder import Envelope, Mail
+from services.mail.supporter_mails import Dropped
+from services.organisations import organisations
+from services.parliament import members, seats
+from services.parliament.members import MemberRow
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, MINISTER, PETITION, SIGNED, START, Clock, text_of
 from tests.support.pages import VACANT
+from worker.mail_journal import Ledger
 
 Deliver = Callable[[], list[EmailMessage]]
 Made = dict[UUID, Envelope | Dropped]

@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, func, select
 
-from lobby.models import (
+from models import (
     Consent,
     OutboxMessage,
     PetitionTally,
@@ -21,13 +21,13 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.errors import Conflict, Gone, Invalid, NotFound
-from lobby.services.operations import recounts
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import Outcome, SignatureRequest
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.errors import Conflict, Gone, Invalid, NotFound
+from services.operations import recounts
+from services.signatures import recording, signature_states
+from services.signatures.recording import Outcome, SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION, Clock, text_of, token_in
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
@@ -244,7 +244,7 @@ def test_the_mail_asks_to_confirm_and_offers_to_disown_and_to_withdraw(
     (mail,) = deliver()
     assert mail["To"] == "anna@example.org"
     assert "Anna Example" in text_of(mail)
-    from lobby.services.common.tokens import Purpose
+    from services.common.tokens import Purpose
 
     for path, purpose in (
         ("confirm", Purpose.CONFIRM),

@@ -10,8 +10,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import Session, col, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     Campaign,
     Consent,
     Letter,
@@ -25,18 +25,18 @@ from lobby.models import (
     Supporter,
     Wording,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.common.tokens import Purpose
-from lobby.services.errors import Conflict
-from lobby.services.letters import letter_states
-from lobby.services.mail import outbox
-from lobby.services.mail.outbox import Note
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.supporters import preferences, supporters, wordings
-from lobby.services.supporters.preferences import Preferences
-from lobby.services.webhooks import warning_mails
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common.tokens import Purpose
+from services.errors import Conflict
+from services.letters import letter_states
+from services.mail import outbox
+from services.mail.outbox import Note
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
+from services.supporters import preferences, supporters, wordings
+from services.supporters.preferences import Preferences
+from services.webhooks import warning_mails
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.keys import OTHERS, add_campaign, others_key
 from tests.support.pages import ANNA, BODY, HOME, LETTERS, VACANT, visible

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import col, select
 
-from lobby.models import (
+from models import (
     CampaignStatus,
     Letter,
     LetterState,
@@ -27,18 +27,18 @@ from lobby.models import (
     Signature,
     SignatureState,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.common.tokens import Purpose
-from lobby.services.letters import intake, letter_states
-from lobby.services.letters.drafting import drafts, situations
-from lobby.services.mail import outbox
-from lobby.services.mail.outbox import Note
-from lobby.services.parliament import members
-from lobby.services.parliament.members import MemberRow
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
-from lobby.services.supporters import seat_watches
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common.tokens import Purpose
+from services.letters import intake, letter_states
+from services.letters.drafting import drafts, situations
+from services.mail import outbox
+from services.mail.outbox import Note
+from services.parliament import members
+from services.parliament.members import MemberRow
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
+from services.supporters import seat_watches
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.pages import VACANT, close_campaign
 

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from lobby.models import MemberOverride, PetitionHour
-from lobby.services.assembly import Lobby
-from lobby.services.database import engine
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import SignatureRequest
+from models import MemberOverride, PetitionHour
+from services.assembly import Lobby
+from services.database import engine
+from services.signatures import recording, signature_states
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 
 HISTORY = f"/v1/campaigns/{CAMPAIGN}/tally/history"

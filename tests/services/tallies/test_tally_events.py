@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import Session, select
 
-from lobby.api.http import atom
-from lobby.api.schemas.tally_event import event_words
-from lobby.models import (
+from api.http import atom
+from api.schemas.tally_event import event_words
+from models import (
     CampaignMotion,
     Member,
     MemberOverride,
@@ -25,9 +25,9 @@ from lobby.models import (
     Organisation,
     OverrideKind,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.tallies.tally_events import TallyEvent, TallyEventKind
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.tallies.tally_events import TallyEvent, TallyEventKind
 from tests.support.common import CAMPAIGN, START, Clock
 
 EVENTS = f"/v1/campaigns/{CAMPAIGN}/tally/events"

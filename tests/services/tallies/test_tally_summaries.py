@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import Session, col, select
 
-from lobby.models import (
+from models import (
     Constituency,
     Member,
     MemberOverride,
@@ -22,8 +22,8 @@ from lobby.models import (
     Private,
     ReplyKind,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
+from services.assembly import Lobby
+from services.campaigns import campaigns
 from tests.support.common import CAMPAIGN
 
 TALLY = f"/v1/campaigns/{CAMPAIGN}/tally"

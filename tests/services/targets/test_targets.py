@@ -11,8 +11,8 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 from sqlmodel import Session, col, select
 
-from lobby.core.settings import ROOT
-from lobby.models import (
+from core.settings import ROOT
+from models import (
     Campaign,
     CampaignMotion,
     LetterTally,
@@ -31,18 +31,18 @@ from lobby.models import (
     ReplyKind,
     Scope,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns
-from lobby.services.demonstration import invented_campaign
-from lobby.services.errors import Conflict
-from lobby.services.keys import api_keys
-from lobby.services.organisations import organisations
-from lobby.services.parliament.standing import Eligibility, Said, Standing
-from lobby.services.tallies import seat_table
-from lobby.services.targets import targets
-from lobby.services.targets.reasons import ReasonCode, reasons_of
-from lobby.services.targets.scores import Facts, OtherMotion, Target, Weights, rank
-from lobby.services.targets.targets import RankedTarget
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.demonstration import invented_campaign
+from services.errors import Conflict
+from services.keys import api_keys
+from services.organisations import organisations
+from services.parliament.standing import Eligibility, Said, Standing
+from services.tallies import seat_table
+from services.targets import targets
+from services.targets.reasons import ReasonCode, reasons_of
+from services.targets.scores import Facts, OtherMotion, Target, Weights, rank
+from services.targets.targets import RankedTarget
 from tests.support.common import CAMPAIGN, START, Clock, needs_real_data
 
 MOTION = 900152  # the demonstration's

@@ -11,9 +11,9 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from lobby.services.errors import Unavailable
-from lobby.services.signatures.recording import Outcome, SignatureRequest
-from lobby.services.traffic.group_commit import LARGEST_BATCH, GroupCommit
+from services.errors import Unavailable
+from services.signatures.recording import Outcome, SignatureRequest
+from services.traffic.group_commit import LARGEST_BATCH, GroupCommit
 from tests.support.common import CAN_SIGN, PETITION
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)

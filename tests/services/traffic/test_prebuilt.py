@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from lobby.services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, Prebuilt
+from services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, Prebuilt
 from tests.support.common import Clock
 
 Found = TypeVar("Found")

@@ -12,12 +12,12 @@ import pytest
 from altcha import v1 as altcha
 from fastapi.testclient import TestClient
 
-from lobby.api.front.rate_limiting import PROOF
-from lobby.main import create_app
-from lobby.models import Keyring, Scope
-from lobby.services.assembly import Lobby, utc_now
-from lobby.services.traffic import proof_of_work
-from lobby.services.traffic.proof_of_work import Proofs
+from api.front.rate_limiting import PROOF
+from main import create_app
+from models import Keyring, Scope
+from services.assembly import Lobby, utc_now
+from services.traffic import proof_of_work
+from services.traffic.proof_of_work import Proofs
 from tests.support.action_network import V2, person, petition_id
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import key_for

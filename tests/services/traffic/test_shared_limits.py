@@ -15,13 +15,13 @@ from fastapi.testclient import TestClient
 from pydantic import ValidationError
 from structlog.testing import capture_logs
 
-from lobby.core import logs
-from lobby.core.settings import Settings
-from lobby.main import create_app
-from lobby.models import Scope
-from lobby.services.assembly import Lobby, utc_now
-from lobby.services.traffic import rate_limits
-from lobby.services.traffic.rate_limits import RateLimit, Verdict
+from core import logs
+from core.settings import Settings
+from main import create_app
+from models import Scope
+from services.assembly import Lobby, utc_now
+from services.traffic import rate_limits
+from services.traffic.rate_limits import RateLimit, Verdict
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import key_for
 

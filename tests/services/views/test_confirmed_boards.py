@@ -7,13 +7,13 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from lobby.models import Member
-from lobby.models.base import table_of
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import petitions
-from lobby.services.common.tokens import Purpose
-from lobby.services.signatures import recording
-from lobby.services.signatures.recording import SignatureRequest
+from models import Member
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.common.tokens import Purpose
+from services.signatures import recording
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
 
 _member = table_of(Member)

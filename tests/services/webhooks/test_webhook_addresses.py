@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lobby.services.errors import Invalid
-from lobby.services.webhooks import addresses, sender
-from lobby.services.webhooks.sender import Reply, WebhookSender
+from services.errors import Invalid
+from services.webhooks import addresses, sender
+from services.webhooks.sender import Reply, WebhookSender
 from tests.support.dns_server import name_server
 from tests.support.webhook_receiver import Answer, receiving
 

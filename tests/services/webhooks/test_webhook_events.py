@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import event as sa_event
 from sqlmodel import Session, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     ApiKey,
     CampaignStatus,
     DeliveryState,
@@ -28,22 +28,22 @@ from lobby.models import (
     WebhookEndpoint,
     WebhookEvent,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.campaigns import campaigns, petitions
-from lobby.services.demonstration import invented_campaign
-from lobby.services.keys import api_keys
-from lobby.services.keys.api_keys import Caller
-from lobby.services.letters import answers, letter_queue, letter_states, uncertain
-from lobby.services.letters.answers import NewAnswer
-from lobby.services.mail.relay_logs import RelayLog
-from lobby.services.organisations import organisations
-from lobby.services.parliament import motions
-from lobby.services.parliament.official import motions_api
-from lobby.services.parliament_sync import motion_sync, sessions
-from lobby.services.signatures import recording, signature_states
-from lobby.services.signatures.recording import Import, SignatureRequest
-from lobby.services.webhooks import endpoints
-from lobby.services.webhooks.endpoints import NewWebhook
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.demonstration import invented_campaign
+from services.keys import api_keys
+from services.keys.api_keys import Caller
+from services.letters import answers, letter_queue, letter_states, uncertain
+from services.letters.answers import NewAnswer
+from services.mail.relay_logs import RelayLog
+from services.organisations import organisations
+from services.parliament import motions
+from services.parliament.official import motions_api
+from services.parliament_sync import motion_sync, sessions
+from services.signatures import recording, signature_states
+from services.signatures.recording import Import, SignatureRequest
+from services.webhooks import endpoints
+from services.webhooks.endpoints import NewWebhook
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
 from tests.support.letters import letters_of, take_back, uncertain_letter

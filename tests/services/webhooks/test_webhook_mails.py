@@ -12,8 +12,8 @@ import pytest
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
-from lobby import worker
-from lobby.models import (
+import worker
+from models import (
     ApiKey,
     DeadAddress,
     DisabledReason,
@@ -24,10 +24,10 @@ from lobby.models import (
     Scope,
     WebhookEndpoint,
 )
-from lobby.services.assembly import Lobby
-from lobby.services.demonstration import invented_campaign
-from lobby.services.organisations import organisations
-from lobby.services.webhooks import warning_mails
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.organisations import organisations
+from services.webhooks import warning_mails
 from tests.api.test_webhooks import ANNA, CONFIRMED, HOOKS, change, create, sign
 from tests.support.common import Clock, Post, text_of
 from tests.support.keys import Headers, key_for, others_key
@@ -336,7 +336,7 @@ def test_a_mail_is_queued_in_the_transaction_that_disables(
         raise Broken
 
     with monkeypatch.context() as patched:
-        patched.setattr("lobby.services.webhooks.stops.hold", break_down)
+        patched.setattr("services.webhooks.stops.hold", break_down)
         worker.deliver_webhooks(lobby, GO_ON)
     assert endpoint_of(lobby, made["id"]).disabled_at is None
     assert notes(lobby) == []

@@ -1,0 +1,42 @@
+"""Advocacy campaigns of the dialect: our campaigns, whose supporters write to their MPs."""
+
+from fastapi import APIRouter, Request
+
+from api.action_network.dependencies import Member
+from api.action_network.filters import TimeFilter
+from api.action_network.paging import HalAnswer, ThePage
+from api.action_network.places import Places, id_in
+from api.action_network.schemas.petition import campaign_answer
+from api.http.dependencies import ReadSession, TheLobby
+from services.campaigns import own_pages
+
+router = APIRouter()
+
+
+@router.get("/advocacy_campaigns")
+def read_campaigns(
+    request: Request,
+    lobby: TheLobby,
+    caller: Member,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Oldest first; drafts too, but not for a partner."""
+    places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
+    found = own_pages.of_campaigns(
+        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
+    )
+    return page.answer(
+        request, places, "advocacy_campaigns", found, lambda each: campaign_answer(places, each)
+    )
+
+
+@router.get("/advocacy_campaigns/{campaign_id}")
+def read_campaign(
+    campaign_id: str, lobby: TheLobby, caller: Member, session: ReadSession
+) -> HalAnswer:
+    """One campaign."""
+    owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
+    found = own_pages.campaign(session, place, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(campaign_answer(Places(lobby, owner), found))

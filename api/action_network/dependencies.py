@@ -1,0 +1,105 @@
+"""What the dialect's routes ask for: whoever calls, and what their key may do.
+
+A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
+and a key of the organisation's own: a partner's only posts signatures here
+(`docs/action-network.md`).
+"""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.action_network.places import TOKEN, Places
+from api.http.dependencies import TheLobby
+from models import Scope
+from services.assembly import Lobby
+from services.errors import Forbidden, Unauthenticated
+from services.keys import api_keys
+from services.keys.api_keys import Caller
+
+
+def caller_of(request: Request, lobby: Lobby) -> Caller | None:
+    """Who calls, or None without a token. Unauthenticated where it is not good."""
+    token = request.headers.get(TOKEN)
+    if token is None:
+        return None
+    now = lobby.clock()
+    with lobby.database.read() as session:
+        caller = api_keys.caller_of(session, token.strip(), now=now)
+    request.app.state.key_uses.note(caller.key_id, now)
+    return caller
+
+
+def _anyone(request: Request, lobby: TheLobby) -> Caller | None:
+    caller = caller_of(request, lobby)
+    if caller is not None:
+        caller.require(Scope.ACTION_NETWORK)
+    return caller
+
+
+def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
+    try:
+        return _anyone(request, lobby)
+    except Forbidden:
+        return None
+
+
+Anyone = Annotated[Caller | None, Depends(_anyone)]
+KnownOrNone = Annotated[Caller | None, Depends(_known_or_none)]
+
+
+def _with(*scopes: Scope, is_own: bool = False) -> Callable[[Caller | None], Caller]:
+    def caller(caller: Anyone) -> Caller:
+        if caller is None:
+            message = f"API Key invalid or not present: send it in the header {TOKEN}."
+            raise Unauthenticated("key_missing", message)
+        if is_own:  # first: such a key cannot have the other scopes at all
+            require_own(caller)
+        for scope in scopes:
+            caller.require(scope)
+        return caller
+
+    # A test lists the routes without this mark, and compares them with those meant to be public.
+    caller.required_scope = Scope.ACTION_NETWORK  # type: ignore[attr-defined] # a function takes any attribute
+    return caller
+
+
+def require_own(caller: Caller) -> None:
+    """Forbidden to a partner's key."""
+    if caller.partner_id is not None:
+        message = "A partner's key may not do this: it is for the organisation's own."
+        raise Forbidden("partner_key", message)
+
+
+def may_read_people(caller: Caller) -> bool:
+    """Whether a key may be told about people: not where it is for some petitions alone, since
+    people belong to all."""
+    return caller.may_know_signers and not caller.petition_ids
+
+
+def _places(lobby: TheLobby) -> Places:
+    return Places(lobby)
+
+
+ThePlaces = Annotated[Places, Depends(_places)]
+Member = Annotated[Caller, Depends(_with())]
+"""Any key of the dialect."""
+
+Owner = Annotated[Caller, Depends(_with(is_own=True))]
+"""A key of the organisation's own."""
+
+SignaturesReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
+"""May read signatures, of the petitions that the key is for."""
+
+
+def _people_reader(caller: SignaturesReader) -> Caller:
+    if not may_read_people(caller):
+        message = "This key is for some petitions alone, and people belong to all of them."
+        raise Forbidden("petition_not_allowed", message)
+    return caller
+
+
+PeopleReader = Annotated[Caller, Depends(_people_reader)]
+CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
+LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]

@@ -1,0 +1,46 @@
+"""The entry point: where everything is. Without a good token it tells only what is public."""
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.action_network.dependencies import KnownOrNone, ThePlaces
+from api.action_network.paging import LONGEST_PAGE, HalAnswer
+from api.action_network.places import ORIGIN, SYSTEM
+
+router = APIRouter()
+_COLLECTIONS = {
+    "people": "The people whom you know",
+    "petitions": "Your petitions",
+    "tags": "Your tags",
+    "advocacy_campaigns": "Your campaigns of letters",
+}
+
+
+@router.get("")
+def enter(places: ThePlaces, caller: KnownOrNone) -> HalAnswer:
+    """Where everything is."""
+    links: dict[str, Any] = {"self": places.link() | {"title": "This entry point"}}
+    links["docs"] = {
+        "href": f"{places.site}/openapi.json",
+        "title": "The documentation of the other API",
+    }
+    if caller is not None:
+        for name, title in _COLLECTIONS.items():
+            links[f"osdi:{name}"] = places.link(name) | {"title": title}
+        links["osdi:person_signup_helper"] = places.link("people") | {"title": "Add a person"}
+    links["curies"] = places.curies()
+    return HalAnswer(
+        {
+            "motd": "Welcome to Central Lobby. This is its Action Network (OSDI) dialect.",
+            "vendor_name": ORIGIN,
+            "product_name": ORIGIN,
+            "osdi_version": "1.1.1",
+            "max_pagesize": LONGEST_PAGE,
+            "max_page_size": LONGEST_PAGE,
+            "namespace": SYSTEM,
+            # pyactionnetwork takes the address of all else from here.
+            "links": {"self": f"{places.base}/"},
+            "_links": links,
+        }
+    )

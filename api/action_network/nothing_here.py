@@ -1,0 +1,34 @@
+"""Collections of Action Network's that nobody has anything in here: each is an empty page.
+
+Clients ask for some only to see whether their token is good (n8n for events).
+"""
+
+from fastapi import APIRouter, Request
+
+from api.action_network.dependencies import Member, ThePlaces
+from api.action_network.paging import HalAnswer, ThePage
+
+router = APIRouter()
+NAMES = (
+    "campaigns",
+    "donations",
+    "event_campaigns",
+    "events",
+    "forms",
+    "fundraising_pages",
+    "lists",
+    "messages",
+    "queries",
+    "surveys",
+    "wrappers",
+)
+
+
+def read_nothing(request: Request, places: ThePlaces, page: ThePage, _caller: Member) -> HalAnswer:
+    """An empty page."""
+    kind = request.url.path.strip("/").rpartition("/")[2]
+    return page.answer(request, places, kind, [], dict)
+
+
+for name in NAMES:
+    router.add_api_route(f"/{name}", read_nothing, methods=["GET"])

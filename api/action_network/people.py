@@ -1,0 +1,257 @@
+"""People of the dialect: those whom an organisation knows by their address."""
+
+from datetime import datetime
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session
+
+from api.action_network.bodies import Body, Json
+from api.action_network.dependencies import Owner, PeopleReader, may_read_people
+from api.action_network.filters import Filter, PeopleFilter, TimeFilter
+from api.action_network.idempotency import Once
+from api.action_network.paging import HalAnswer, ThePage
+from api.action_network.places import Places, Veil, id_in, when
+from api.action_network.schemas.person import (
+    PersonIn,
+    introduced_answer,
+    person_answer,
+    person_in,
+    split_name,
+)
+from api.action_network.schemas.reading import parsed, renamed, texts_in
+from api.action_network.schemas.signature import signature_answer
+from api.action_network.schemas.tag import tagging_answer
+from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from models import Keyring
+from services.assembly import Lobby
+from services.common import texts
+from services.database.time_windows import Slice
+from services.errors import Invalid
+from services.keys.api_keys import Caller
+from services.postcodes import directory
+from services.signatures import signature_pages
+from services.signatures.recording import HOME, constituency_at
+from services.supporters import introductions, supporter_pages, tags
+from services.supporters.introductions import Facts
+from services.supporters.supporter_pages import SupporterView
+from services.supporters.supporters import Address
+
+router = APIRouter()
+_EMAILS = "email_addresses"
+_ONE = Slice(0, 1)
+
+
+@router.get("/people")
+def read_people(
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: PeopleFilter,
+) -> HalAnswer:
+    """Oldest first; by address the one who has it."""
+    places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
+    found = []
+    index, is_nobody = _index(owner, asked, lobby.keyring)
+    if not is_nobody:
+        found = supporter_pages.page(
+            session, owner, page.rows, bounds=asked.bounds, email_index=index
+        )
+    return page.answer(request, places, "people", found, lambda each: person_answer(places, each))
+
+
+@router.post("/people")
+def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
+    """Add a person, or find them by their address (`osdi:person_signup_helper`).
+
+    What they confirmed themselves stays; a key that may not read is answered what it sent.
+    """
+    told, owner = person_in(body), caller.organisation_id
+    facts = _facts(told, lobby, "person.")
+    email = texts.email_address(told.email, f"person.{_EMAILS}")
+
+    def add(session: Session) -> HalAnswer:
+        added, removed = _tags(session, body, owner)
+        person_id = introductions.introduce(
+            session,
+            organisation_id=owner,
+            email=email,
+            facts=facts,
+            keyring=lobby.keyring,
+            now=now,
+        )
+        _tag(session, person_id, added, removed, now=now)
+        places = Places(lobby, owner)
+        if may_read_people(caller):
+            view = supporter_pages.get(session, person_id, organisation_id=owner)
+            return HalAnswer(person_answer(places, view))
+        return HalAnswer(introduced_answer(places, person_id, told, when(now)))
+
+    return once.hal(add)
+
+
+@router.get("/people/{person_id}")
+def read_person(
+    person_id: str, lobby: TheLobby, caller: PeopleReader, session: ReadSession
+) -> HalAnswer:
+    """One person."""
+    places, view = _found(session, lobby, caller, person_id)
+    return HalAnswer(person_answer(places, view))
+
+
+@router.put("/people/{person_id}")
+def change_person(
+    person_id: str,
+    body: Body,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: WriteSession,
+    now: Now,
+) -> HalAnswer:
+    """Change name, postcode or language, or note that they want no news. Their address stays."""
+    places, view = _found(session, lobby, caller, person_id)
+    wrapped = body.get("person")
+    told = parsed(PersonIn, wrapped if isinstance(wrapped, dict) else body)
+    supporter = view.supporter
+    if told.email and not _is_same(told.email, supporter.email.text):
+        message = "An address cannot be changed here: whoever has the new one has to confirm it."
+        raise Invalid.field(_EMAILS, "not_changeable", message)
+    given, family = split_name(supporter.name.text if supporter.name else "")
+    whole = told.model_copy(
+        update={
+            "given_name": given if told.given_name is None else told.given_name,
+            "family_name": family if told.family_name is None else told.family_name,
+        }
+    )
+    added, removed = _tags(session, body, caller.organisation_id)
+    introductions.change(session, supporter.id, _facts(whole, lobby, ""), now=now)
+    _tag(session, supporter.id, added, removed, now=now)
+    view = supporter_pages.get(session, supporter.id, organisation_id=caller.organisation_id)
+    return HalAnswer(person_answer(places, view))
+
+
+@router.get("/people/{person_id}/signatures")
+def read_signatures_of(
+    person_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Live signatures of a person."""
+    places, view = _found(session, lobby, caller, person_id)
+    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
+    return page.answer(
+        request,
+        places,
+        "signatures",
+        found,
+        lambda each: signature_answer(places, each),
+    )
+
+
+@router.get("/people/{person_id}/signatures/{signature_id}")
+def read_signature_of(
+    person_id: str,
+    signature_id: str,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+) -> HalAnswer:
+    """One signature of a person."""
+    places, view = _found(session, lobby, caller, person_id)
+    own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
+    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    found = signature_pages.get(session, own_id, whose)
+    return HalAnswer(signature_answer(places, found))
+
+
+@router.get("/people/{person_id}/taggings")
+def read_taggings_of(
+    person_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Tags on a person."""
+    places, view = _found(session, lobby, caller, person_id)
+    found = tags.taggings_page(
+        session, page.rows, supporter_id=view.supporter.id, bounds=asked.bounds
+    )
+    return page.answer(
+        request, places, "taggings", found, lambda each: tagging_answer(places, each)
+    )
+
+
+def _found(
+    session: Session, lobby: Lobby, caller: Caller, person_id: str
+) -> tuple[Places, SupporterView]:
+    places = Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
+    owner = caller.organisation_id
+    return places, supporter_pages.get(session, own_id, organisation_id=owner)
+
+
+def _index(owner: UUID, asked: Filter, keyring: Keyring) -> tuple[bytes | None, bool]:
+    """By what an address is found; and whether nobody can have it, since it is none."""
+    if asked.email is None:
+        return None, False
+    try:
+        email = texts.email_address(asked.email)
+    except Invalid:
+        return None, True
+    return Address.of(owner, email, keyring).index, False
+
+
+def _is_same(first: str, second: str) -> bool:
+    email = texts.email_address(first, _EMAILS)
+    return texts.canonical_email(email) == texts.canonical_email(second)
+
+
+def _facts(told: PersonIn, lobby: Lobby, prefix: str) -> Facts:
+    """What is told, checked for form; Invalid with all that is wrong."""
+    try:
+        name = texts.person_name(told.name, f"{prefix}given_name") if told.name else None
+        postcode, code = _place(told, lobby)
+    except Invalid as error:
+        raise renamed(error, {"postcode": f"{prefix}postal_addresses.postal_code"}) from None
+    return Facts(name, postcode, code, told.locale, told.wants_updates is False)
+
+
+def _place(told: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:
+    """The postcode and where that is; None where neither is told."""
+    country, postcode = told.address.home_country, (told.address.postal_code or "").strip()
+    if country != HOME:
+        postcode = texts.line(postcode, "postcode", longest=20, shortest=0)
+    elif postcode:
+        postcode = directory.normalise(postcode)
+    else:
+        return None, None
+    return postcode, constituency_at(country, postcode, lobby.postcodes.lookup)
+
+
+def _tags(session: Session, body: Json, owner: UUID) -> tuple[list[UUID], list[UUID]]:
+    """To put on, and to take off."""
+    added, removed = (
+        tags.named(session, texts_in(body.get(field), field), organisation_id=owner, field=field)
+        for field in ("add_tags", "remove_tags")
+    )
+    return added, removed
+
+
+def _tag(
+    session: Session, person_id: UUID, added: list[UUID], removed: list[UUID], *, now: datetime
+) -> None:
+    if added:
+        tags.add_taggings(session, added, person_id, now=now)
+    for tag_id in removed:
+        for tagging in tags.taggings_page(session, _ONE, tag_id=tag_id, supporter_id=person_id):
+            tags.remove_tagging(session, tagging, now=now)

@@ -1,0 +1,67 @@
+"""Petitions and campaigns of letters."""
+
+from typing import Any
+
+from api.action_network.places import ORIGIN, Places, identifiers, when
+from api.action_network.schemas.person import creator_answer
+from models import Campaign, CampaignStatus, Organisation, Petition, PetitionState
+from services.campaigns.own_pages import OwnCampaign, OwnPetition
+
+Json = dict[str, Any]
+
+
+def petition_answer(places: Places, found: OwnPetition) -> Json:
+    """A petition."""
+    petition = found.petition
+    links = _links(places, "petitions", petition, "signatures", "record_signature_helper")
+    return {
+        "title": petition.action,
+        "description": petition.background,
+        "petition_text": petition.action,
+        "target": [{"name": petition.addressed_to}] if petition.addressed_to else [],
+        "total_signatures": found.signatures,
+        "browser_url": f"{places.site}/petitions/{petition.slug}",
+        **_shared(places, petition, petition.state, found.organisation, links),
+    }
+
+
+def campaign_answer(places: Places, found: OwnCampaign) -> Json:
+    """A campaign whose supporters write to their MPs."""
+    campaign = found.campaign
+    links = _links(places, "advocacy_campaigns", campaign, "outreaches", "record_outreach_helper")
+    return {
+        "title": campaign.title,
+        "description": campaign.summary,
+        "targets": "The MP of the writer's constituency",
+        "type": "email",
+        "total_outreaches": found.letters_sent,
+        "browser_url": f"{places.site}/campaigns/{campaign.slug}",
+        **_shared(places, campaign, campaign.status, found.organisation, links),
+    }
+
+
+def _links(places: Places, kind: str, page: Petition | Campaign, taken: str, helper: str) -> Json:
+    """To itself, and to what it takes: the same address to read that and to add to it."""
+    there = places.link(kind, page.id, taken)
+    return {"self": places.link(kind, page.id), f"osdi:{taken}": there, f"osdi:{helper}": there}
+
+
+def _shared(
+    places: Places,
+    page: Petition | Campaign,
+    state: PetitionState | CampaignStatus,
+    owner: Organisation,
+    links: Json,
+) -> Json:
+    creator = creator_answer(places, owner)
+    return {
+        "identifiers": identifiers(page.id),
+        "origin_system": ORIGIN,
+        "created_date": when(page.created_at),
+        "modified_date": when(page.updated_at),
+        "action_network:hidden": state.value == "draft",
+        "central_lobby:state": state,
+        "central_lobby:slug": page.slug,
+        "_embedded": {"osdi:creator": creator},
+        "_links": links | {"osdi:creator": creator["_links"]["self"], "curies": places.curies()},
+    }

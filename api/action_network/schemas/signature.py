@@ -1,0 +1,100 @@
+"""Signatures."""
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import ValidationError
+
+from api.action_network.places import Places, Veil, identifiers, when
+from api.action_network.schemas.person import PersonIn
+from api.action_network.schemas.reading import renamed
+from api.http import errors
+from api.schemas.signature import NewSignature
+from models import Signature
+from services.errors import Invalid
+
+Json = dict[str, Any]
+_NAMES = {
+    "name": "person.given_name",
+    "email": "person.email_addresses",
+    "postcode": "person.postal_addresses.postal_code",
+    "country": "person.postal_addresses.country",
+    "comment": "comments",
+    "source": "action_network:referrer_data.source",
+}
+
+
+def new_signature(person: PersonIn, body: Json) -> NewSignature:
+    """A signature by the person, with what else the body says. Invalid with the names that the
+    sender used."""
+    return _checked(
+        name=person.name,
+        email=person.email,
+        postcode=person.address.postal_code or "",
+        country=person.address.home_country,
+        locale=person.locale or "en",
+        consents={"updates": person.wants_updates},
+        **_said(body, person.source),
+    )
+
+
+def linked_signature(body: Json, **known: object) -> NewSignature:
+    """A signature by somebody whom we know: `name`, `email`, `postcode`, `country`, `locale`."""
+    return _checked(**known, **_said(body, None))
+
+
+def _said(body: Json, source: str | None) -> Json:
+    referrer = body.get("action_network:referrer_data")
+    told = referrer.get("source") if isinstance(referrer, dict) else None
+    return {"comment": body.get("comments") or None, "source": told or source or None}
+
+
+def _checked(**values: object) -> NewSignature:
+    try:
+        return NewSignature.model_validate(values)
+    except ValidationError as error:
+        fields = errors.validation_fields(error.errors())
+        raise renamed(Invalid("invalid", "Not valid.", fields), _NAMES) from None
+    except Invalid as error:
+        raise renamed(error, _NAMES) from None
+
+
+def signature_answer(places: Places, signature: Signature) -> Json:
+    """A signature as it is, for keys that may read."""
+    times = (signature.signed_at, signature.confirmed_at, signature.ended_at)
+    return _answer(places, signature, own_id=signature.id) | {
+        "created_date": when(signature.signed_at),
+        "modified_date": when(max(time for time in times if time is not None)),
+        "comments": signature.comment.text if signature.comment else None,
+        "action_network:referrer_data": {"source": signature.source},
+        "central_lobby:state": signature.state,
+        "central_lobby:constituency": signature.constituency_code,
+    }
+
+
+def signed_answer(places: Places, signature: Signature, body: NewSignature, now: str) -> Json:
+    """What was sent, for keys that may not read: the same for a new and a repeated signature."""
+    return _answer(places, signature, own_id=None) | {
+        "created_date": now,
+        "modified_date": now,
+        "comments": body.comment,
+        "action_network:referrer_data": {"source": body.source},
+        "central_lobby:state": "pending",
+    }
+
+
+def _answer(places: Places, signature: Signature, *, own_id: UUID | None) -> Json:
+    told = places.hide(Veil.SIGNATURE, signature.id)
+    person_id = places.hide(Veil.PERSON, signature.supporter_id)
+    petition = places.link("petitions", signature.petition_id)
+    return {
+        "identifiers": identifiers(told, own_id),
+        "action_network:person_id": str(person_id),
+        "action_network:petition_id": str(signature.petition_id),
+        "_links": {
+            "self": places.link("petitions", signature.petition_id, "signatures", told),
+            "osdi:petition": petition,
+            "osdi:person": places.link("people", person_id),
+            "curies": places.curies(),
+        },
+    }

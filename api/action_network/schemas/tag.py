@@ -1,0 +1,43 @@
+"""Tags and taggings."""
+
+from typing import Any
+
+from api.action_network.places import ORIGIN, Places, Veil, identifiers, when
+from models import Tag, Tagging
+
+Json = dict[str, Any]
+
+
+def tag_answer(places: Places, tag: Tag) -> Json:
+    """A tag."""
+    return {
+        "identifiers": identifiers(tag.id),
+        "origin_system": ORIGIN,
+        "created_date": when(tag.created_at),
+        "modified_date": when(tag.created_at),
+        "name": tag.name,
+        "_links": {
+            "self": places.link("tags", tag.id),
+            "osdi:taggings": places.link("tags", tag.id, "taggings"),
+            "curies": places.curies(),
+        },
+    }
+
+
+def tagging_answer(places: Places, tagging: Tagging, made: str | None = None) -> Json:
+    """A tag on a person; with `made` in place of when it was put there."""
+    told = places.hide(Veil.TAGGING, tagging.id)
+    person_id = places.hide(Veil.PERSON, tagging.supporter_id)
+    return {
+        "identifiers": identifiers(told),
+        "created_date": made or when(tagging.created_at),
+        "modified_date": made or when(tagging.created_at),
+        "item_type": "osdi:person",
+        "action_network:person_id": str(person_id),
+        "_links": {
+            "self": places.link("tags", tagging.tag_id, "taggings", told),
+            "osdi:tag": places.link("tags", tagging.tag_id),
+            "osdi:person": places.link("people", person_id),
+            "curies": places.curies(),
+        },
+    }

@@ -1,0 +1,129 @@
+"""Tags of the dialect, and taggings: tags on people."""
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session
+
+from api.action_network.bodies import Body
+from api.action_network.dependencies import Member, Owner, PeopleReader, may_read_people
+from api.action_network.filters import TimeFilter
+from api.action_network.idempotency import Once
+from api.action_network.paging import HalAnswer, ThePage
+from api.action_network.places import Places, Veil, id_behind, id_in, when
+from api.action_network.schemas.reading import link_in
+from api.action_network.schemas.tag import tag_answer, tagging_answer
+from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
+from models import Tag
+from services.errors import Invalid
+from services.keys.api_keys import Caller
+from services.supporters import supporter_pages, tags
+
+router = APIRouter()
+PERSON = "osdi:person"
+
+
+@router.get("/tags")
+def read_tags(
+    request: Request,
+    lobby: TheLobby,
+    caller: Member,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Oldest first."""
+    places = Places(lobby, caller.organisation_id)
+    found = tags.page(session, caller.organisation_id, page.rows, bounds=asked.bounds)
+    return page.answer(request, places, "tags", found, lambda each: tag_answer(places, each))
+
+
+@router.post("/tags")
+def create_tag(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
+    """Add a tag. One that is there already is answered as it is."""
+    name = body.get("name")
+    if not isinstance(name, str):
+        raise Invalid.field("name", "missing", "Give the tag's name.")
+    owner = caller.organisation_id
+
+    def create(session: Session) -> HalAnswer:
+        tag = tags.create(session, organisation_id=owner, name=name, now=now)
+        return HalAnswer(tag_answer(Places(lobby, owner), tag))
+
+    return once.hal(create)
+
+
+@router.get("/tags/{tag_id}")
+def read_tag(tag_id: str, lobby: TheLobby, caller: Member, session: ReadSession) -> HalAnswer:
+    """One tag."""
+    tag = _tag(session, caller, tag_id)
+    return HalAnswer(tag_answer(Places(lobby, caller.organisation_id), tag))
+
+
+@router.get("/tags/{tag_id}/taggings")
+def read_taggings(
+    tag_id: str,
+    request: Request,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: ReadSession,
+    page: ThePage,
+    asked: TimeFilter,
+) -> HalAnswer:
+    """Whom a tag is on."""
+    tag = _tag(session, caller, tag_id)
+    places = Places(lobby, caller.organisation_id)
+    found = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=asked.bounds)
+    return page.answer(
+        request, places, "taggings", found, lambda each: tagging_answer(places, each)
+    )
+
+
+@router.post("/tags/{tag_id}/taggings")
+def create_tagging(
+    tag_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+) -> Response:
+    """Put a tag on a person. Again: the same."""
+    owner, places = caller.organisation_id, Places(lobby, caller.organisation_id)
+
+    def put_on(session: Session) -> HalAnswer:
+        tag = _tag(session, caller, tag_id)
+        person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
+        own_id = places.show(Veil.PERSON, person_id)
+        supporter = supporter_pages.get(session, own_id, organisation_id=owner).supporter
+        tags.add_taggings(session, [tag.id], supporter.id, now=now)
+        tagging = tags.tagging_of_both(session, tag.id, supporter.id)
+        # A key that may not read is not told whether the tag was there.
+        made = None if may_read_people(caller) else when(now)
+        return HalAnswer(tagging_answer(places, tagging, made))
+
+    return once.hal(put_on)
+
+
+@router.get("/tags/{tag_id}/taggings/{tagging_id}")
+def read_tagging(
+    tag_id: str, tagging_id: str, lobby: TheLobby, caller: PeopleReader, session: ReadSession
+) -> HalAnswer:
+    """One tag on one person."""
+    tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
+    return HalAnswer(tagging_answer(places, tags.get_tagging(session, own_id, tag_id=tag.id)))
+
+
+@router.delete("/tags/{tag_id}/taggings/{tagging_id}")
+def remove_tagging(
+    tag_id: str,
+    tagging_id: str,
+    lobby: TheLobby,
+    caller: PeopleReader,
+    session: WriteSession,
+    now: Now,
+) -> HalAnswer:
+    """Take a tag off a person."""
+    tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
+    own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
+    tags.remove_tagging(session, tags.get_tagging(session, own_id, tag_id=tag.id), now=now)
+    return HalAnswer({"notice": "This tagging was successfully deleted."})
+
+
+def _tag(session: Session, caller: Caller, tag_id: str) -> Tag:
+    place = id_in(tag_id, "tag")
+    return tags.own(session, place, organisation_id=caller.organisation_id)

@@ -1,0 +1,164 @@
+"""What the public reads of campaigns, petitions and tallies, made once for all who read it."""
+
+import gzip
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import TypeVar
+from uuid import UUID
+
+from fastapi import Request, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from api.answers.signed_answers import SignedAnswers
+from api.http import caching
+from api.schemas.campaign import campaign_answer
+from api.schemas.petition import petition_answer
+from api.schemas.postcode import (
+    ConstituencyAnswer,
+    MemberAnswer,
+    constituency_answer,
+    member_answer,
+)
+from api.schemas.tally import tally_answer
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.parliament import seats
+from services.tallies import seat_table
+from services.traffic.answer_cache import Prebuilt
+from services.views import campaign_views, embeds, seat_views
+from services.views.embeds import Embed
+from services.views.seat_views import ConfirmedBoard
+
+WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
+MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
+House = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer as bytes, plain and packed, with the tag that tells it from others."""
+
+    content: bytes
+    packed: bytes | None
+    tag: str
+    media_type: str = caching.MEDIA_TYPE
+
+    @classmethod
+    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "Kept":
+        """`but` are fields that only tell the time of the answer."""
+        content = answer.model_dump_json().encode()
+        marked = answer.model_dump_json(exclude=but).encode() if but else content
+        return cls.of_bytes(content, marked=marked)
+
+    @classmethod
+    def of_bytes(
+        cls, content: bytes, *, marked: bytes | None = None, media_type: str = caching.MEDIA_TYPE
+    ) -> "Kept":
+        """`marked` is what makes it another answer, where that is not all of it."""
+        is_large = len(content) >= WORTH_PACKING
+        packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
+        tag = caching.tag_of(content if marked is None else marked)
+        return cls(content, packed, tag, media_type)
+
+    def response(self, request: Request) -> Response:
+        """For a client that may have it already, and may take it packed."""
+        headers = caching.headers_with(self.tag)
+        if self.packed:  # also plain: a cache between us must not give it to everybody
+            headers["Vary"] += ", Accept-Encoding"
+        if caching.has(request, self.tag):
+            return Response(status_code=304, headers=headers)
+        if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
+            packed = headers | {"Content-Encoding": "gzip"}
+            return Response(self.packed, media_type=self.media_type, headers=packed)
+        return Response(self.content, media_type=self.media_type, headers=headers)
+
+
+def prebuilt(
+    lobby: Lobby,
+    build: Callable[[Session, Key], Value],
+    *,
+    version: Callable[[], int] | None = None,
+    most_keys: int = MOST_KEYS,
+) -> Prebuilt[Key, Value]:
+    """Values that are read from the database, each in a session of its own."""
+
+    def within(key: Key) -> Value:
+        with lobby.database.read() as session:
+            return build(session, key)
+
+    return Prebuilt(
+        within,
+        version=version or lobby.database.read_version,
+        clock=lobby.clock,
+        most_keys=most_keys,
+    )
+
+
+class PublicAnswers:
+    """By slug; `confirmed` by petition. What a key would see beyond it is not in here."""
+
+    def __init__(self, lobby: Lobby) -> None:
+        self._lobby = lobby
+        self.campaigns = prebuilt(lobby, self._campaign)
+        self.petitions = prebuilt(lobby, self._petition)
+        self.tallies = prebuilt(lobby, self._tally, most_keys=MOST_TALLIES)
+        self.embeds = prebuilt(lobby, self._embed)
+        # Without counts, these stay as they are however many people confirm.
+        but_counts = lobby.database.read_version_but_counts
+        self.signed = prebuilt(lobby, self._signed, version=but_counts)
+        self.confirmed = prebuilt(lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
+        self.house = prebuilt(lobby, self._house, version=but_counts)
+
+    def _campaign(self, session: Session, slug: str) -> Kept:
+        campaign = campaigns.public(session, slug)
+        view = campaign_views.of_campaign(session, campaign, now=self._lobby.clock())
+        return Kept.of(campaign_answer(view))
+
+    def _petition(self, session: Session, slug: str) -> Kept:
+        petition = petitions.public(session, slug)
+        view = campaign_views.of_petition(session, petition, now=self._lobby.clock())
+        return Kept.of(petition_answer(view))
+
+    def _embed(self, session: Session, key: tuple[str, str]) -> Embed:
+        """`key` is the petition's slug and the partner's, which may be empty."""
+        slug, partner = key
+        elsewhere = self._lobby.settings.embedders
+        now = self._lobby.clock()
+        return embeds.of_petition(session, slug, partner=partner, elsewhere=elsewhere, now=now)
+
+    def _tally(self, session: Session, slug: str) -> Kept:
+        campaign = campaigns.public(session, slug)
+        tally = seat_table.of_campaign(session, campaign, now=self._lobby.clock())
+        return Kept.of(tally_answer(tally, tally.rows), but={"as_of"})
+
+    def _signed(self, session: Session, slug: str) -> SignedAnswers:
+        now = self._lobby.clock()
+        return SignedAnswers(seat_views.board_of_petition(session, slug, now=now))
+
+    def _confirmed(self, session: Session, petition_id: UUID) -> ConfirmedBoard:
+        lobby = self._lobby
+        return seat_views.confirmed_board(
+            session, petition_id, keyring=lobby.keyring, now=lobby.clock()
+        )
+
+    def _house(self, session: Session, _key: str) -> House:
+        today = self._lobby.clock().date()
+        return {
+            seat.constituency.code: (
+                constituency_answer(seat.constituency),
+                member_answer(seat.member, seat.constituency),
+            )
+            for seat in seats.all_seats(session, today=today, organisation_id=None)
+        }
+
+
+async def answer(request: Request, answers: Prebuilt[Key, Kept], key: Key) -> Response:
+    """A prebuilt answer; what has to be built is built beside the event loop."""
+    kept = answers.at_hand(key)
+    if kept is None:
+        kept = await run_in_threadpool(answers.get, key)
+    return kept.response(request)

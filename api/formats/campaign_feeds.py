@@ -1,0 +1,109 @@
+"""A campaign for feed readers and calendars: its news as Atom, its dates as iCalendar."""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import uuid5
+
+from fastapi import APIRouter, Request, Response
+from icalendar import Calendar, Event
+
+from api.http import atom
+from api.http.caching import keepable_bytes
+from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from models import Campaign, CampaignUpdate, Organisation
+from services.campaigns import campaign_dates, campaigns
+from services.campaigns.campaign_dates import CampaignDate
+
+IN_FEED = 50
+CALENDAR = "text/calendar"
+router = APIRouter(tags=["campaigns"])
+
+
+def _described(media_type: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
+@router.get(
+    "/campaigns/{slug}/news.atom",
+    response_class=Response,
+    responses=_described(atom.MEDIA_TYPE),
+)
+def read_news(
+    slug: Slug, request: Request, session: ReadSession, now: Now, lobby: TheLobby
+) -> Response:
+    """The newest 50 pieces of a campaign's news as Atom (RFC 4287)."""
+    campaign = campaigns.public(session, slug)
+    organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
+    news = campaigns.updates_of(session, campaign.id, now=now)[:IN_FEED]
+    content = atom.atom(_feed(campaign, organisation, news, lobby.settings.base_url))
+    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+
+
+@router.get("/campaigns/{slug}/events.ics", response_class=Response, responses=_described(CALENDAR))
+def read_dates(slug: Slug, request: Request, session: ReadSession, lobby: TheLobby) -> Response:
+    """When a campaign's petitions close and its motions fall, as iCalendar (RFC 5545).
+
+    An event keeps its UID when it is moved. Motions fall with their session of Parliament; its
+    last day is often known only shortly before.
+    """
+    campaign = campaigns.public(session, slug)
+    found = campaign_dates.of_campaign(session, campaign)
+    content = _calendar(campaign, found, lobby.settings.base_url)
+    return keepable_bytes(request, content, marked=content, media_type=f"{CALENDAR}; charset=utf-8")
+
+
+def _feed(
+    campaign: Campaign, organisation: Organisation, news: list[CampaignUpdate], base_url: str
+) -> atom.Feed:
+    page = f"{base_url}/campaigns/{campaign.slug}"
+    return atom.Feed(
+        id=uuid5(campaign.id, "news"),
+        title=f"News: {campaign.title}",
+        author=organisation.name,
+        updated=news[0].published_at if news else campaign.created_at,
+        address=f"{base_url}/v1/campaigns/{campaign.slug}/news.atom",
+        page=page,
+        entries=[
+            atom.Entry(
+                id=update.id,
+                title=update.title,
+                summary=update.body,
+                updated=update.published_at,
+                page=page,
+            )
+            for update in news
+        ],
+    )
+
+
+def _calendar(campaign: Campaign, found: list[CampaignDate], base_url: str) -> bytes:
+    calendar = Calendar()
+    calendar.add("prodid", "-//Central Lobby//EN")
+    calendar.add("version", "2.0")
+    calendar.add("name", campaign.title)  # RFC 7986; the next is what came before it
+    calendar.add("x-wr-calname", campaign.title)
+    calendar.add("refresh-interval", timedelta(hours=12), parameters={"value": "DURATION"})
+    for each in found:
+        calendar.add_component(_event(each, campaign, base_url))
+    content: bytes = calendar.to_ical()
+    return content
+
+
+def _event(found: CampaignDate, campaign: Campaign, base_url: str) -> Event:
+    place = f"petitions/{found.petition}" if found.petition else f"campaigns/{campaign.slug}"
+    event = Event()
+    event.add("uid", str(found.id))
+    event.add("dtstamp", found.changed)
+    event.add("last-modified", found.changed)
+    event.add("dtstart", found.when)
+    if _is_day(found.when):
+        event.add("dtend", found.when + timedelta(days=1))
+    event.add("summary", found.title)
+    event.add("description", found.text)
+    event.add("url", f"{base_url}/{place}")
+    event.add("transp", "TRANSPARENT")  # it takes nobody's time
+    return event
+
+
+def _is_day(when: datetime | date) -> bool:
+    return not isinstance(when, datetime)

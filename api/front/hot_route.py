@@ -1,0 +1,160 @@
+"""What the public asks for most, past everything that such a request does not need: plain ASGI.
+
+FastAPI's own way to a route costs several times what signing does. So a signature, and an answer
+that is at hand as bytes, are dealt with here. Whatever is not the common case (an API key, a query,
+another form of body, anything wrong with the input) is handed on to the route that declares the
+call and answers the rest: nothing is decided twice.
+"""
+
+import re
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.answers import signature_intake
+from api.http import errors, idempotency
+from api.schemas.signature import NewSignature
+from api.v1 import postcodes
+from services.errors import LobbyError
+from services.traffic.idempotency import Attempt, is_well_formed
+
+LARGEST = 100_000  # bytes: a signature with the longest comment has some thousands
+SIGN = "/v1/petitions/{slug}/signatures"
+READS = {
+    "/v1/petitions/{slug}": "petitions",
+    "/v1/campaigns/{slug}": "campaigns",
+    "/v1/campaigns/{slug}/tally": "tallies",
+}
+POSTCODE = "/v1/postcodes/{postcode}"
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    slugs = template.replace("{slug}", "([a-z0-9-]{1,80})")
+    return re.compile(slugs.replace("{postcode}", "([A-Za-z0-9 ]{5,9})"))
+
+
+_JSON = (b"content-type", b"application/json")
+_KEY = idempotency.HEADER.lower().encode()
+_REPLAYED = (idempotency.REPLAYED.lower().encode(), b"true")
+_SIGN, _POSTCODE = _pattern(SIGN), _pattern(POSTCODE)
+_READS = [(_pattern(template), template, name) for template, name in READS.items()]
+
+
+class HotRoute:
+    """In front of the application."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request."""
+        if scope["type"] == "http" and scope["path"].startswith("/v1/"):
+            headers = dict(reversed(scope["headers"]))  # of two alike, the first counts
+            if b"authorization" not in headers and not scope["query_string"]:
+                if scope["method"] == "POST":
+                    return await self._post(scope, receive, send, headers)
+                if scope["method"] == "GET":
+                    return await self._get(scope, receive, send, headers)
+        return await self._app(scope, receive, send)
+
+    async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
+        """With what is at hand as bytes, or as good as that; the other way does the work."""
+        response, template = _at_hand(scope, headers)
+        if response is None:
+            return await self._app(scope, receive, send)
+        scope["route_template"] = template
+        return await response(scope, receive, send)
+
+    async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
+        found = _SIGN.fullmatch(scope["path"])
+        key = headers.get(_KEY)
+        if (
+            not found
+            or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]
+            or (key is not None and not is_well_formed(key.decode("latin-1")))
+        ):
+            return await self._app(scope, receive, send)
+        content, is_whole = await _content(receive)
+        body = _parsed(content) if is_whole else None
+        if body is None:  # the other way says what is wrong
+            return await self._app(scope, _again(content, is_whole, receive), send)
+        scope["route_template"] = SIGN
+        attempt = idempotency.attempt_of(scope, key.decode(), content) if key else None
+        return await _sign(scope, receive, send, found[1], body, attempt)
+
+
+async def _sign(
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    slug: str,
+    body: NewSignature,
+    attempt: Attempt | None,
+) -> None:
+    is_replayed = False
+    try:
+        if attempt is None:
+            answers, outcome = await signature_intake.sign(scope["app"].state, slug, body)
+            content = answers.content(outcome.constituency_code or "")
+        else:
+            answer = await signature_intake.sign_once(scope["app"].state, slug, body, attempt)
+            content, is_replayed = answer.content, answer.is_replayed
+    except errors.KNOWN as error:
+        problem = await errors.problem(Request(scope), error)
+        await problem(scope, receive, send)
+        return
+    headers = [_JSON, (b"content-length", str(len(content)).encode())]
+    if is_replayed:
+        headers.append(_REPLAYED)
+    await send(
+        {"type": "http.response.start", "status": signature_intake.SIGNED, "headers": headers}
+    )
+    await send({"type": "http.response.body", "body": content})
+
+
+def _at_hand(scope: Scope, headers: Any) -> tuple[Response | None, str]:
+    """An answer and its route; None where there is none, or CSV is asked for."""
+    path, state = scope["path"], scope["app"].state
+    if found := _POSTCODE.fullmatch(path):
+        answer = postcodes.at_hand(state, found[1])
+        if answer is None:
+            return None, POSTCODE
+        return Response(answer.model_dump_json(), media_type="application/json"), POSTCODE
+    for pattern, template, name in _READS:
+        found = pattern.fullmatch(path)
+        if found and b"text/csv" not in headers.get(b"accept", b""):
+            kept = getattr(state.public_answers, name).at_hand(found[1])
+            return kept and kept.response(Request(scope)), template
+    return None, ""
+
+
+def _parsed(content: bytes) -> NewSignature | None:
+    try:
+        return NewSignature.model_validate_json(content)
+    except (ValidationError, LobbyError):
+        return None
+
+
+async def _content(receive: Receive) -> tuple[bytes, bool]:
+    """The body, and whether that is all of it: we stop where it grows too large."""
+    content, more = b"", True
+    while more and len(content) <= LARGEST:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return content, False
+        content += message.get("body", b"")
+        more = message.get("more_body", False)
+    return content, not more
+
+
+def _again(content: bytes, is_whole: bool, receive: Receive) -> Receive:
+    """What was read, for whoever reads it next, and then the rest."""
+    first = [{"type": "http.request", "body": content, "more_body": not is_whole}]
+
+    async def replay() -> Message:
+        return first.pop() if first else await receive()
+
+    return replay

@@ -1,0 +1,121 @@
+"""What routes ask for: the service, a session, and whoever calls."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import Depends, Request
+from pydantic import AfterValidator
+from sqlmodel import Session
+
+from models import Scope
+from services.assembly import Lobby
+from services.errors import NotFound, Unauthenticated
+from services.keys import api_keys
+from services.keys.api_keys import Caller
+
+_SLUG = re.compile(r"[a-z0-9-]{1,80}")
+_PREFIX = re.compile(r"[0-9a-f]{12}")
+
+
+def _lobby(request: Request) -> Lobby:
+    found: Lobby = request.app.state.lobby
+    return found
+
+
+def _now(lobby: "TheLobby") -> datetime:
+    return lobby.clock()
+
+
+def _reading(lobby: "TheLobby") -> Iterator[Session]:
+    with lobby.database.read() as session:
+        yield session
+
+
+def _writing(lobby: "TheLobby") -> Iterator[Session]:
+    with lobby.database.write() as session:
+        yield session
+
+
+def _known_form(slug: str) -> str:
+    """A slug of another form is no wrong input to a reader, but a thing that is not there.
+
+    So nothing else reaches the database, where PostgreSQL would stumble over a NUL.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise NotFound("not_found", "There is no such thing here.")
+    return slug
+
+
+def _prefix(prefix: str) -> str:
+    """Those digits and nothing else: the rest of a key has no place in an address."""
+    if not _PREFIX.fullmatch(prefix):
+        raise NotFound("key_unknown", "There is no such key. Give its first 12 digits alone.")
+    return prefix
+
+
+Slug = Annotated[str, AfterValidator(_known_form)]
+KeyPrefix = Annotated[str, AfterValidator(_prefix)]
+TheLobby = Annotated[Lobby, Depends(_lobby)]
+Now = Annotated[datetime, Depends(_now)]
+# scope="function": the transaction ends before the answer goes, so that a failed commit is an error
+# and not a 200.
+ReadSession = Annotated[Session, Depends(_reading, scope="function")]
+WriteSession = Annotated[Session, Depends(_writing, scope="function")]
+
+
+def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
+    """Who calls, or None without a key. A key that is given must be good.
+
+    It is looked up each time, in every process: so one that is revoked is refused from then on.
+    """
+    header = request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, key = header.partition(" ")
+    if scheme.lower() != "bearer":
+        raise Unauthenticated("key_invalid", "Send the key as 'Authorization: Bearer ...'.")
+    now = lobby.clock()
+    with lobby.database.read() as session:
+        caller = api_keys.caller_of(session, key.strip(), now=now)
+    request.app.state.key_uses.note(caller.key_id, now)
+    return caller
+
+
+def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
+    """As `api_keys.own_petition`, in a session of its own."""
+    with lobby.database.read() as session:
+        api_keys.own_petition(session, caller, slug)
+
+
+Anyone = Annotated[Caller | None, Depends(caller_of)]
+
+
+def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
+    def caller(caller: Anyone) -> Caller:
+        if caller is None:
+            raise Unauthenticated("key_missing", "This call needs a key.")
+        caller.require(scope)
+        return caller
+
+    # A test lists the routes without this mark, and compares them with those meant to be public.
+    caller.required_scope = scope  # type: ignore[attr-defined] # a function takes any attribute
+    return caller
+
+
+def _any_key(caller: Anyone) -> Caller:
+    if caller is None:
+        raise Unauthenticated("key_missing", "This call needs a key.")
+    return caller
+
+
+# For the OpenAPI document and the same test: a key, whatever it may do.
+_any_key.needs_key = True  # type: ignore[attr-defined] # a function takes any attribute
+AnyKey = Annotated[Caller, Depends(_any_key)]
+CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
+SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
+SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]
+LettersReader = Annotated[Caller, Depends(_with_scope(Scope.LETTERS_READ))]
+TalliesReader = Annotated[Caller, Depends(_with_scope(Scope.TALLIES_READ))]
+WebhooksWriter = Annotated[Caller, Depends(_with_scope(Scope.WEBHOOKS_WRITE))]

@@ -1,0 +1,146 @@
+"""The header Idempotency-Key: what creates something does so once, however often it is asked."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Annotated, Any, Self
+
+from fastapi import Depends, Header, Request, Response
+from pydantic import AfterValidator, BaseModel
+from sqlmodel import Session
+from starlette.types import Scope
+
+from api.http.dependencies import Anyone
+from api.http.problem import problems
+from services.assembly import Lobby
+from services.errors import Invalid
+from services.keys.api_keys import Caller
+from services.traffic import idempotency
+from services.traffic.idempotency import Answer, Attempt
+
+HEADER = idempotency.FIELD
+REPLAYED = "Idempotency-Replayed"
+MEDIA_TYPE = "application/json"
+
+
+def _well_formed(key: str | None) -> str | None:
+    if key is not None and not idempotency.is_well_formed(key):
+        message = f"1 to {idempotency.LONGEST_KEY} printable ASCII characters, please."
+        raise Invalid.field(HEADER, "idempotency_key_malformed", message)
+    return key
+
+
+GivenKey = Annotated[
+    str | None,
+    Header(
+        alias=HEADER,
+        description=(
+            "A random text of the sender's, such as a UUID. The same request with the same key "
+            "within 24 hours gets the first good answer again, and creates nothing."
+        ),
+        json_schema_extra={"minLength": 1, "maxLength": idempotency.LONGEST_KEY},
+    ),
+    AfterValidator(_well_formed),
+]
+
+
+def attempt_of(scope: Scope, key: str, content: bytes, caller: Caller | None = None) -> Attempt:
+    """A request with a key, as the services know it again."""
+    lobby: Lobby = scope["app"].state.lobby
+    return idempotency.attempt(
+        lobby.keyring,
+        key,
+        key_id=caller.key_id if caller else None,
+        method=scope["method"],
+        path=scope["path"],
+        content=content,
+    )
+
+
+class OnceOnly:
+    """One call that creates something, with the key that came with it, if one did."""
+
+    def __init__(
+        self, request: Request, key: str | None, content: bytes, caller: Caller | None
+    ) -> None:
+        self._request, self._key = request, key
+        self._content, self._caller = content, caller
+
+    def answer(
+        self,
+        work: Callable[[Session], BaseModel | bytes],
+        *,
+        status: int = 201,
+        is_public: bool = True,
+        is_count: bool = False,
+    ) -> Response:
+        """Do the work in one transaction, with what is kept of its answer; or give that again.
+
+        `is_public` and `is_count` as in `Database.write`. Raises what the work does, and what
+        `services.traffic.idempotency` says of the key.
+        """
+        return response(self.kept(work, status=status, is_public=is_public, is_count=is_count))
+
+    def kept(
+        self,
+        work: Callable[[Session], BaseModel | bytes],
+        *,
+        status: int,
+        is_public: bool = True,
+        is_count: bool = False,
+    ) -> Answer:
+        """As `answer`, for who says it in another form."""
+        state, attempt = self._request.app.state, self.attempt
+        write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
+        if attempt is None:
+            with write() as session:
+                body = work(session)
+            return _answer(body, status)
+        with state.in_flight.holding(attempt), write() as session:
+            return idempotency.once(
+                session, attempt, lambda: _answer(work(session), status), now=state.lobby.clock()
+            )
+
+    @property
+    def attempt(self) -> Attempt | None:
+        """This request with its key, or None without one."""
+        if self._key is None:
+            return None
+        return attempt_of(self._request.scope, self._key, self._content, self._caller)
+
+    def step(self, name: str) -> Self:
+        """A second piece of the same work, which keeps an answer of its own. No sender's key can
+        have a line break."""
+        key = None if self._key is None else f"{self._key}\n{name}"
+        return type(self)(self._request, key, self._content, self._caller)
+
+
+async def _once(request: Request, caller: Anyone, key: GivenKey = None) -> OnceOnly:
+    # The body is at hand: FastAPI has read it for the route.
+    return OnceOnly(request, key, await request.body() if key else b"", caller)
+
+
+Once = Annotated[OnceOnly, Depends(_once)]
+
+
+def response(
+    answer: Answer, media_type: str = MEDIA_TYPE, headers: Mapping[str, str] = MappingProxyType({})
+) -> Response:
+    """An answer as it goes out."""
+    told = {**headers, REPLAYED: "true"} if answer.is_replayed else dict(headers)
+    return Response(answer.content, answer.status, told, media_type)
+
+
+def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a call that takes the header."""
+    described = problems()
+    running = "a request with this Idempotency-Key is still running: see Retry-After"
+    described[409]["description"] += f"; or {running}"
+    described[422]["description"] += "; or this Idempotency-Key came with another request before"
+    shown = {"description": "'true' where this answer was kept", "schema": {"type": "string"}}
+    good: dict[int | str, dict[str, Any]] = {status: {"headers": {REPLAYED: shown}}}
+    return good | {code: described[code] for code in (409, 422)}
+
+
+def _answer(body: BaseModel | bytes, status: int) -> Answer:
+    return Answer(status, body if isinstance(body, bytes) else body.model_dump_json().encode())

@@ -1,0 +1,65 @@
+"""All routes of the JSON API."""
+
+from fastapi import APIRouter
+
+from api.formats import campaign_feeds, oembed, parliament_petitions
+from api.http.problem import problems
+from api.v1 import (
+    api_keys,
+    bulk,
+    campaign_motions,
+    campaigns,
+    exports,
+    health,
+    histories,
+    letter_answers,
+    letter_queue,
+    letter_variants,
+    letters,
+    members,
+    motions,
+    partners,
+    petitions,
+    postcodes,
+    preferences,
+    replies,
+    signatures,
+    tallies,
+    tally_events,
+    targets,
+    webhook_deliveries,
+    webhook_hooks,
+    webhooks,
+)
+
+router = APIRouter()
+for part in (
+    campaigns,
+    campaign_motions,
+    petitions,
+    signatures,
+    bulk,
+    exports,
+    letters,
+    letter_answers,
+    letter_variants,
+    letter_queue,
+    motions,
+    tallies,
+    histories,
+    tally_events,
+    targets,
+    members,
+    replies,
+    preferences,
+    postcodes,
+    webhooks,
+    webhook_deliveries,
+    webhook_hooks,
+    campaign_feeds,
+    partners,
+    api_keys,
+):
+    router.include_router(part.router, prefix="/v1", responses=problems())
+for part in (health, oembed, parliament_petitions):
+    router.include_router(part.router, responses=problems())

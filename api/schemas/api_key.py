@@ -1,0 +1,33 @@
+"""Keys, never with their secrets."""
+
+from datetime import datetime
+
+from api.schemas.fields import Answer
+from services.keys.key_views import KeyState, KeyView
+
+
+class KeyAnswer(Answer):
+    """A key of the organisation or of one of its partners, whose slug `partner` is. No `petitions`
+    are all of the organisation's; `last_used_at` is to the minute."""
+
+    prefix: str
+    name: str
+    partner: str | None
+    scopes: list[str]
+    petitions: list[str]
+    state: KeyState
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    last_used_at: datetime | None
+
+
+def key_answer(view: KeyView, now: datetime) -> KeyAnswer:
+    """From the view of a key, as it is at that moment."""
+    plain = {"prefix", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"}
+    return KeyAnswer(
+        **view.key.model_dump(include=plain),
+        partner=view.partner,
+        petitions=list(view.petitions),
+        state=view.state(now),
+    )

@@ -1,0 +1,158 @@
+"""Campaigns."""
+
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field
+
+from api.schemas.campaign_motion import LinkedMotionAnswer, linked_motion_answer
+from api.schemas.fields import Answer, Line200, Request, Slug, Text, line
+from api.schemas.partner import PublicPartner
+from api.schemas.petition import PetitionAnswer, petition_answer
+from models import CampaignStatus, MotionStatus
+from services.views.campaign_views import CampaignView
+
+Nation = Literal["England", "Scotland", "Wales", "Northern Ireland"]
+MotionId = Annotated[int, Field(gt=0, lt=2**31, description="Parliament's Id of a motion")]
+Summary = Annotated[str, line(300)]
+Pace = Annotated[int, Field(ge=1, le=1_000_000)]
+LikenessLimit = Annotated[
+    int,
+    Field(ge=1, le=100, description="In percent; letters more like the earlier ones are above it"),
+]
+Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
+
+
+class NewCampaign(Request):
+    """A campaign to be added. An unknown motion is fetched from Parliament."""
+
+    slug: Slug
+    title: Line200
+    summary: Summary
+    body: Text = ""
+    nations: Annotated[list[Nation], Field(min_length=1)] | None = None
+    motion_id: MotionId | None = None
+    status: CampaignStatus = CampaignStatus.OPEN
+    letter_points: Points = Field(default_factory=list)
+    likeness_limit: LikenessLimit | None = None
+    letters_per_hour: Pace | None = None
+    letters_per_member_day: Pace | None = None
+    likeness_is_required: bool = False
+    own_words_are_required: bool = False
+
+
+class CampaignChange(Request):
+    """What is to change; what is left out stays."""
+
+    title: Line200 | None = None
+    summary: Summary | None = None
+    body: Text | None = None
+    nations: Annotated[list[Nation], Field(min_length=1)] | None = None
+    motion_id: MotionId | None = None
+    status: CampaignStatus | None = None
+    letter_points: Points | None = None
+    likeness_limit: LikenessLimit | None = None
+    letters_per_hour: Pace | None = None
+    letters_per_member_day: Pace | None = None
+    likeness_is_required: bool | None = None
+    own_words_are_required: bool | None = None
+
+
+class OrganisationAnswer(Answer):
+    """Who runs a campaign."""
+
+    slug: str
+    name: str
+    is_demonstration: bool
+
+
+class MotionAnswer(Answer):
+    """A motion and how many have signed it. `sync_failed`: the last look at Parliament failed."""
+
+    id: int
+    number: str
+    title: str
+    text: str
+    status: MotionStatus
+    tabled_on: date
+    signatories: int
+    synced_at: datetime | None
+    sync_failed: bool
+
+
+class Totals(Answer):
+    """Confirmed signatures, live signatories and letters sent."""
+
+    signatures: int
+    signatories: int
+    letters_sent: int
+
+
+class UpdateAnswer(Answer):
+    """A piece of news."""
+
+    id: UUID
+    title: str
+    body: str
+    published_at: datetime
+
+
+class CampaignAnswer(Answer):
+    """A campaign as the public sees it. `motions` are all linked ones, the current one first;
+    `partners` those that its organisation shows the public, by name."""
+
+    id: UUID
+    slug: str
+    title: str
+    summary: str
+    body: str
+    status: CampaignStatus
+    nations: list[str] | None
+    letter_points: list[str]
+    likeness_limit: int | None
+    letters_per_hour: int | None
+    letters_per_member_day: int | None
+    likeness_is_required: bool
+    own_words_are_required: bool
+    organisation: OrganisationAnswer
+    petitions: list[PetitionAnswer]
+    motion: MotionAnswer | None
+    motions: list[LinkedMotionAnswer]
+    totals: Totals
+    partners: list[PublicPartner]
+    updates: list[UpdateAnswer]
+    created_at: datetime
+    updated_at: datetime
+
+
+def campaign_answer(view: CampaignView) -> CampaignAnswer:
+    """From the view of a campaign."""
+    shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
+    shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
+    shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
+    return CampaignAnswer(
+        **view.campaign.model_dump(include=shown),
+        organisation=OrganisationAnswer.model_validate(view.organisation),
+        petitions=[petition_answer(petition) for petition in view.petitions],
+        motion=_motion_answer(view),
+        motions=[linked_motion_answer(each) for each in view.motions],
+        totals=Totals(
+            signatures=view.signatures,
+            signatories=view.signatories,
+            letters_sent=view.letters_sent,
+        ),
+        partners=[PublicPartner.model_validate(each) for each in view.partners],
+        updates=[UpdateAnswer.model_validate(update) for update in view.updates],
+    )
+
+
+def _motion_answer(view: CampaignView) -> MotionAnswer | None:
+    motion = view.motion
+    if motion is None:
+        return None
+    return MotionAnswer(
+        **motion.model_dump(include=set(MotionAnswer.model_fields)),
+        signatories=view.signatories,
+        sync_failed=motion.sync_failed_at is not None,
+    )

@@ -1,0 +1,31 @@
+"""Days and moments in bodies."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BeforeValidator
+from pydantic_core import PydanticCustomError
+
+from services.common import texts
+from services.errors import Invalid
+
+
+def _as_written(value: Any) -> Any:
+    """Pydantic would take a number for seconds since 1970."""
+    if isinstance(value, date):
+        return value
+    try:
+        return texts.day(value if isinstance(value, str) else "", "day")
+    except Invalid as error:
+        raise PydanticCustomError("day_malformed", error.message) from error
+
+
+def _as_text(value: Any) -> Any:
+    if not isinstance(value, str):
+        message = "Give a moment with its offset, such as 2026-05-03T12:00:00+01:00."
+        raise PydanticCustomError("moment_malformed", message)
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
+Day = Annotated[date, BeforeValidator(_as_written)]

@@ -1,0 +1,51 @@
+"""The history of a campaign: JSON and CSV."""
+
+from datetime import datetime
+
+from api.schemas.fields import Answer
+from api.schemas.tally_event import TallyEventAnswer, event_answer
+from services.files.csv_writing import csv_text
+from services.tallies.histories import Every, History
+
+CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
+
+
+class PointAnswer(Answer):
+    """All that there was at a moment."""
+
+    at: datetime
+    signatories: int
+    signatures: int
+    letters_sent: int
+
+
+class HistoryAnswer(Answer):
+    """Points in the order of time; and in the same span the events of the current motion, and each
+    override that began or ended."""
+
+    every: Every
+    points: list[PointAnswer]
+    events: list[TallyEventAnswer]
+
+
+def history_answer(history: History) -> HistoryAnswer:
+    """From the history of a campaign."""
+    return HistoryAnswer(
+        every=history.every,
+        points=[PointAnswer.model_validate(point) for point in history.points],
+        events=[event_answer(event) for event in history.events],
+    )
+
+
+def history_csv(history: History) -> str:
+    """The points as CSV; `at` as in JSON."""
+    rows = [
+        (
+            point.at.isoformat().replace("+00:00", "Z"),
+            point.signatories,
+            point.signatures,
+            point.letters_sent,
+        )
+        for point in history.points
+    ]
+    return csv_text(CSV_COLUMNS, rows)

@@ -1,0 +1,25 @@
+"""Motions in Parliament's own list."""
+
+from datetime import date
+
+from api.schemas.fields import Answer
+from services.parliament.official.motions_api import FoundMotion
+
+
+class FoundMotionAnswer(Answer):
+    """A motion that can be linked. `sponsors_count` is Parliament's, withdrawn names included."""
+
+    id: int
+    number: str
+    title: str
+    tabled_on: date
+    primary_sponsor: str | None
+    sponsors_count: int
+
+
+def found_answer(motion: FoundMotion) -> FoundMotionAnswer:
+    """From the official list."""
+    return FoundMotionAnswer(
+        **motion.model_dump(exclude={"primary_sponsor"}),
+        primary_sponsor=motion.primary_sponsor.name if motion.primary_sponsor else None,
+    )

@@ -1,0 +1,226 @@
+"""Petitions in the form in which petition.parliament.uk serves its own.
+
+What only Parliament's procedure has (moderation, thresholds, the government's response, debates) is
+null or empty, and never left out: tools look for it.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, PlainSerializer, WithJsonSchema
+
+from api.schemas.fields import Answer
+from services.views.petition_lists import PetitionPlaces, PublicPetition
+
+# Letters of the former Government Office Regions: how Parliament's site tells regions apart.
+REGIONS = {
+    "North East": "A",
+    "North West": "B",
+    "Yorkshire and The Humber": "D",
+    "East Midlands": "E",
+    "West Midlands": "F",
+    "East of England": "G",
+    "London": "H",
+    "South East": "J",
+    "South West": "K",
+    "Wales": "L",
+    "Scotland": "M",
+    "Northern Ireland": "N",
+}
+HOME = ("United Kingdom", "GB")
+# ISO 3166-1 leaves ZZ to its users: a tally tells no countries apart but home and abroad.
+ABROAD = ("Outside the United Kingdom", "ZZ")
+
+
+def _with_milliseconds(moment: datetime) -> str:
+    """`2026-07-01T12:00:00.000Z`"""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    datetime,
+    PlainSerializer(_with_milliseconds, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
+
+
+class SelfLink(Answer):
+    """Where the same is again."""
+
+    self: str
+
+
+class PageLinks(Answer):
+    """Where other pages are; null where there is none."""
+
+    self: str
+    first: str
+    last: str
+    next: str | None
+    prev: str | None
+
+
+class CountryCount(Answer):
+    """Signatures from the United Kingdom (`GB`), or from all other countries together (`ZZ`)."""
+
+    name: str
+    code: str
+    signature_count: int
+
+
+class SeatCount(Answer):
+    """Signatures from a constituency; `mp` is null while the seat is vacant."""
+
+    name: str
+    ons_code: str
+    mp: str | None
+    signature_count: int
+
+
+class RegionCount(Answer):
+    """Signatures from a region; its code is one letter, from A to N, or null for other regions."""
+
+    name: str
+    ons_code: str | None
+    signature_count: int
+
+
+class ParliamentPetition(Answer):
+    """What a list tells of a petition."""
+
+    action: str
+    background: str
+    additional_details: Literal[""] = ""
+    committee_note: Literal[""] = ""
+    state: Literal["open", "closed"]
+    signature_count: int
+    created_at: Moment
+    updated_at: Moment
+    rejected_at: None = None
+    opened_at: Moment
+    closed_at: Moment | None
+    moderation_threshold_reached_at: None = None
+    response_threshold_reached_at: None = None
+    government_response_at: None = None
+    debate_threshold_reached_at: None = None
+    scheduled_debate_date: None = None
+    debate_outcome_at: None = None
+    creator_name: str | None
+    rejection: None = None
+    government_response: None = None
+    debate: None = None
+    departments: list[str] = Field(default_factory=list)
+    topics: list[str] = Field(default_factory=list)
+
+
+class ParliamentPetitionInWhole(ParliamentPetition):
+    """With where its signatures come from."""
+
+    signatures_by_country: list[CountryCount]
+    signatures_by_constituency: list[SeatCount]
+    signatures_by_region: list[RegionCount]
+    other_parliamentary_business: list[str] = Field(default_factory=list)
+
+
+class ListedPetition(Answer):
+    """A petition of a list; `id` is its number."""
+
+    type: Literal["petition"] = "petition"
+    id: int
+    links: SelfLink
+    attributes: ParliamentPetition
+
+
+class PetitionList(Answer):
+    """A page of petitions."""
+
+    links: PageLinks
+    data: list[ListedPetition]
+
+
+class PetitionInWhole(Answer):
+    """One petition; `id` is its number."""
+
+    type: Literal["petition"] = "petition"
+    id: int
+    attributes: ParliamentPetitionInWhole
+
+
+class PetitionDocument(Answer):
+    """One petition, and where it is."""
+
+    links: SelfLink
+    data: PetitionInWhole
+
+
+class SignatureCount(Answer):
+    """How many confirmed signatures a petition has."""
+
+    signature_count: int
+
+
+class ParliamentConstituency(Answer):
+    """A constituency with its MP; both texts are null while the seat is vacant."""
+
+    mp: str | None
+    party: str | None
+    constituency: str
+    ons_code: str
+
+
+def listed(found: PublicPetition, link: str) -> ListedPetition:
+    """As a list has it; `link` is where to read it in whole."""
+    return ListedPetition(
+        id=found.petition.number,
+        links=SelfLink(self=link),
+        attributes=ParliamentPetition.model_validate(_attributes(found)),
+    )
+
+
+def in_whole(found: PublicPetition, places: PetitionPlaces, link: str) -> PetitionDocument:
+    """With the places that its signatures come from."""
+    attributes = ParliamentPetitionInWhole(
+        **_attributes(found),
+        signatures_by_country=_by_country(places),
+        signatures_by_constituency=[
+            SeatCount(
+                name=seat.constituency.name,
+                ons_code=seat.constituency.code,
+                mp=seat.member.name if seat.member else None,
+                signature_count=count,
+            )
+            for seat, count in places.by_seat
+        ],
+        signatures_by_region=[
+            RegionCount(name=name, ons_code=REGIONS.get(name), signature_count=count)
+            for name, count in places.by_region.items()
+        ],
+    )
+    data = PetitionInWhole(id=found.petition.number, attributes=attributes)
+    return PetitionDocument(links=SelfLink(self=link), data=data)
+
+
+def _attributes(found: PublicPetition) -> dict[str, object]:
+    """`opened_at` is when it was made: nobody moderates here, and drafts are few."""
+    petition = found.petition
+    return {
+        "action": petition.action,
+        "background": petition.background,
+        "state": "open" if found.is_open else "closed",
+        "signature_count": found.signature_count,
+        "created_at": petition.created_at,
+        "updated_at": petition.updated_at,
+        "opened_at": petition.created_at,
+        "closed_at": found.closed_at,
+        "creator_name": found.organisation if found.is_open else None,
+    }
+
+
+def _by_country(places: PetitionPlaces) -> list[CountryCount]:
+    counts = ((HOME, places.total - places.overseas), (ABROAD, places.overseas))
+    return [
+        CountryCount(name=name, code=code, signature_count=count)
+        for (name, code), count in counts
+        if count
+    ]

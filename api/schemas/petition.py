@@ -1,0 +1,64 @@
+"""Petitions."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from api.schemas.fields import Answer, Line100, Line200, Request, Slug, Text
+from models import PetitionState
+from services.views.campaign_views import PetitionView
+
+Goal = Annotated[int, Field(gt=0, le=1_000_000_000)]
+
+
+class NewPetition(Request):
+    """A petition to be added to a campaign."""
+
+    slug: Slug
+    action: Line200
+    background: Text = ""
+    addressed_to: Line200
+    goal: Goal | None = None
+    closes_at: AwareDatetime | None = None
+    state: PetitionState = PetitionState.OPEN
+
+
+class PetitionChange(Request):
+    """What is to change; what is left out stays."""
+
+    action: Line200 | None = None
+    background: Text | None = None
+    addressed_to: Line100 | None = None
+    goal: Goal | None = None
+    closes_at: AwareDatetime | None = None
+    state: PetitionState | None = None
+
+
+class PetitionAnswer(Answer):
+    """A petition with its confirmed signatures. `is_open` takes closing time and campaign in."""
+
+    id: UUID
+    number: int
+    slug: str
+    campaign: str
+    action: str
+    background: str
+    addressed_to: str
+    state: PetitionState
+    is_open: bool
+    signature_count: int
+    goal: int | None
+    closes_at: datetime | None
+    created_at: datetime
+
+
+def petition_answer(view: PetitionView) -> PetitionAnswer:
+    """From the view of a petition."""
+    return PetitionAnswer(
+        **view.petition.model_dump(include=set(PetitionAnswer.model_fields)),
+        campaign=view.campaign_slug,
+        is_open=view.is_open,
+        signature_count=view.signature_count,
+    )

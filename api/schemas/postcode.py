@@ -1,0 +1,46 @@
+"""Postcodes, and the seats behind them."""
+
+from api.schemas.fields import Answer
+from models import Constituency, Member
+from models.postcode import PostcodeStatus
+
+
+class ConstituencyAnswer(Answer):
+    """A constituency, by its GSS code."""
+
+    code: str
+    name: str
+    nation: str
+    region: str
+
+
+class MemberAnswer(Answer):
+    """An MP, by Parliament's member id, and the name of their constituency."""
+
+    id: int
+    name: str
+    party: str
+    constituency: str
+
+
+class PostcodeAnswer(Answer):
+    """Where a postcode is."""
+
+    postcode: str
+    status: PostcodeStatus
+    constituency: ConstituencyAnswer | None
+    member: MemberAnswer | None
+
+
+def constituency_answer(constituency: Constituency | None) -> ConstituencyAnswer | None:
+    """None where the seat is unknown or overseas."""
+    return ConstituencyAnswer.model_validate(constituency) if constituency else None
+
+
+def member_answer(member: Member | None, constituency: Constituency | None) -> MemberAnswer | None:
+    """None where the seat is vacant or not known."""
+    if member is None or constituency is None:
+        return None
+    return MemberAnswer(
+        id=member.id, name=member.name, party=member.party, constituency=constituency.name
+    )

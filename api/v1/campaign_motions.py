@@ -1,0 +1,71 @@
+"""The motions of a campaign: public reading, and linking them with a key."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import TypeAdapter
+from sqlmodel import Session
+
+from api.http.caching import MEDIA_TYPE, keepable_bytes
+from api.http.dependencies import (
+    Anyone,
+    CampaignsWriter,
+    Now,
+    ReadSession,
+    Slug,
+    TheLobby,
+    WriteSession,
+)
+from api.schemas.campaign_motion import LinkedMotionAnswer, RoleChange, linked_motion_answer
+from api.v1.fetching import fetch_if_unknown
+from services.campaigns import campaign_motions, campaigns
+
+router = APIRouter(tags=["campaigns"])
+MotionId = Annotated[int, Path(gt=0, lt=2**31, description="Parliament's Id of a motion")]
+_LIST = TypeAdapter(list[LinkedMotionAnswer])
+
+
+@router.get("/campaigns/{slug}/motions", response_model=list[LinkedMotionAnswer])
+def list_motions(slug: Slug, request: Request, caller: Anyone, session: ReadSession) -> Response:
+    """Every motion of a campaign: the current one, then amendments, then earlier ones."""
+    viewer = caller.organisation_id if caller else None
+    content = _LIST.dump_json(_answers(session, campaigns.public(session, slug, viewer=viewer).id))
+    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPE)
+
+
+@router.put("/campaigns/{slug}/motions/{motion_id}")
+def link_motion(
+    slug: Slug, motion_id: MotionId, body: RoleChange, caller: CampaignsWriter, lobby: TheLobby
+) -> LinkedMotionAnswer:
+    """Link a motion, or change its role; an unknown one is fetched from Parliament.
+
+    A new current motion makes the former one an earlier one: a successor takes one call. Needs a
+    key with `campaigns:write`; another's campaign is a 404.
+    """
+    with lobby.database.read() as session:
+        campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    fetch_if_unknown(lobby, motion_id)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        campaign_motions.link(session, campaign, motion_id, role=body.role, now=now)
+        return next(answer for answer in _answers(session, campaign.id) if answer.id == motion_id)
+
+
+@router.delete("/campaigns/{slug}/motions/{motion_id}", status_code=204)
+def unlink_motion(
+    slug: Slug, motion_id: MotionId, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> None:
+    """Take back the link to an earlier motion or an amendment. Letters keep their motion.
+
+    Needs a key with `campaigns:write`; another's campaign is a 404.
+    """
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    campaign_motions.unlink(session, campaign, motion_id, now=now)
+
+
+def _answers(session: Session, campaign_id: UUID) -> list[LinkedMotionAnswer]:
+    return [
+        linked_motion_answer(each) for each in campaign_motions.of_campaign(session, campaign_id)
+    ]

@@ -1,0 +1,105 @@
+"""Campaigns: public reading, and writing with a key."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
+
+from api.answers import public_answers
+from api.http.caching import keepable
+from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
+from api.http.idempotency import Once, answers
+from api.http.paging import ThePage
+from api.schemas.campaign import CampaignAnswer, CampaignChange, NewCampaign, campaign_answer
+from api.v1.fetching import fetch_if_unknown
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.errors import Invalid
+from services.letters import campaign_changes
+from services.views import campaign_views
+
+router = APIRouter(tags=["campaigns"])
+CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per_member_day"}
+
+
+@router.get("/campaigns")
+def list_campaigns(
+    request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
+) -> list[CampaignAnswer]:
+    """Public campaigns, newest first, without their news; `Link` leads to the next page."""
+    found = campaigns.page(session, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [campaign.id for campaign in found])
+    shown = found[: page.limit]
+    views = campaign_views.of_campaigns(session, shown, now=now, with_partners=True)
+    return [campaign_answer(view) for view in views]
+
+
+@router.get("/campaigns/{slug}", response_model=CampaignAnswer)
+async def read_campaign(slug: Slug, request: Request) -> Response:
+    """One campaign with its petitions, motion, totals and news. A key also sees its own drafts."""
+    state = request.app.state
+    if "Authorization" in request.headers:
+        return await run_in_threadpool(_for_caller, request, state.lobby, slug)
+    return await public_answers.answer(request, state.public_answers.campaigns, slug)
+
+
+@router.post("/campaigns", status_code=201, response_model=CampaignAnswer, responses=answers())
+def create_campaign(
+    body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby, once: Once
+) -> Response:
+    """Add a campaign. Needs a key with `campaigns:write`."""
+    fetch_if_unknown(lobby, body.motion_id)
+    now = lobby.clock()
+
+    def create(session: Session) -> CampaignAnswer:
+        campaign = campaigns.create(
+            session,
+            organisation_id=caller.organisation_id,
+            values=body.model_dump(exclude={"motion_id"}),
+            motion_id=body.motion_id,
+            now=now,
+        )
+        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+
+    return once.answer(create)
+
+
+@router.patch("/campaigns/{slug}")
+def change_campaign(
+    slug: Slug, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
+) -> CampaignAnswer:
+    """Change what is given; with other limits, letters that wait are planned anew.
+
+    Needs a key with `campaigns:write`; another's campaign is a 404.
+    """
+    with lobby.database.read() as session:
+        campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    fetch_if_unknown(lobby, body.motion_id)
+    now = lobby.clock()
+    with lobby.database.write() as session:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        values = changes(body, keep=CLEARED_BY_NULL)
+        motion_id = values.pop("motion_id", None)
+        campaign_changes.change(
+            session, campaign, values=values, motion_id=motion_id, pace=lobby.pace, now=now
+        )
+        return campaign_answer(campaign_views.of_campaign(session, campaign, now=now))
+
+
+def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
+    """The fields that were given. `null` clears those in `keep`; elsewhere it is an error."""
+    given: dict[str, Any] = body.model_dump(exclude_unset=True)
+    for name, value in given.items():
+        if value is None and name not in keep:
+            raise Invalid.field(name, "null", "This cannot be null; leave it out to keep it.")
+    return given
+
+
+def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
+    caller = caller_of(request, lobby)
+    with lobby.database.read() as session:
+        viewer = caller.viewer if caller else None
+        campaign = campaigns.public(session, slug, viewer=viewer)
+        view = campaign_views.of_campaign(session, campaign, now=lobby.clock())
+    return keepable(request, campaign_answer(view))

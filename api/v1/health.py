@@ -1,0 +1,61 @@
+"""Whether the process lives, whether it can work, and its figures."""
+
+from fastapi import APIRouter, Response
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from pydantic import BaseModel
+
+from api.http.dependencies import Now, ReadSession, TheLobby
+from services.database.engine import check_schema, check_writable
+from services.mail import outbox, relays
+from services.webhooks import deliveries
+
+router = APIRouter(tags=["health"])
+MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
+OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
+
+RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
+DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class Ready(BaseModel):
+    """The database can be written to and has this program's schema."""
+
+    status: str = "ok"
+    outbox_oldest_due_seconds: float
+
+
+@router.get("/livez")
+def livez() -> Alive:
+    """The process lives."""
+    return Alive()
+
+
+@router.get("/readyz")
+def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
+    """The process can work; 503 with the reason where it cannot."""
+    check_schema(lobby.database)
+    check_writable(lobby.database)
+    age = outbox.oldest_due(session, now=now)
+    return Ready(outbox_oldest_due_seconds=age.total_seconds())
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+def metrics(session: ReadSession, now: Now) -> Response:
+    """Figures for Prometheus; no personal data, and routes as templates."""
+    for state, total in outbox.counts(session).items():
+        MESSAGES.labels(state=state).set(total)
+    for state, total in deliveries.waiting(session).items():
+        DELIVERIES.labels(state=state).set(total)
+    RESTING.set(len(relays.resting(session, now=now)))
+    OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,68 @@
+"""How a campaign grew, as JSON and as CSV."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime
+
+from api.http.caching import MEDIA_TYPE, keepable_bytes
+from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.http.dependencies import Now, ReadSession, Slug
+from api.schemas.history import HistoryAnswer, history_answer, history_csv
+from services.campaigns import campaigns
+from services.tallies import histories
+from services.tallies.histories import Every, History
+
+_NO_TIME = datetime.min.replace(tzinfo=UTC)
+router = APIRouter(tags=["tallies"])
+
+
+def _history(
+    slug: Slug,
+    session: ReadSession,
+    now: Now,
+    begins: Annotated[AwareDatetime | None, Query(alias="from")] = None,
+    ends: Annotated[AwareDatetime | None, Query(alias="to")] = None,
+    every: Every = Every.DAY,
+) -> History:
+    campaign = campaigns.public(session, slug)
+    return histories.of_campaign(session, campaign, begins=begins, ends=ends, every=every, now=now)
+
+
+TheHistory = Annotated[History, Depends(_history)]
+
+
+@router.get(
+    "/campaigns/{slug}/tally/history",
+    response_model=HistoryAnswer,
+    responses=AS_CSV,
+)
+def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
+    """How signatories, signatures and letters grew, and what happened to the motion and was noted
+    about members. `Accept: text/csv` for the points as CSV."""
+    if wants_csv(request):
+        return _csv(request, slug, history, now)
+    content = history_answer(history).model_dump_json()
+    marked = history_answer(_without_now(history, now)).model_dump_json()
+    return keepable_bytes(request, content.encode(), marked=marked.encode(), media_type=MEDIA_TYPE)
+
+
+@router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
+def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
+    """The points of the history as CSV, with the same query."""
+    return _csv(request, slug, history, now)
+
+
+def _csv(request: Request, slug: str, history: History, now: datetime) -> Response:
+    marked = history_csv(_without_now(history, now))
+    return keepable_csv(request, history_csv(history), name=f"{slug}-history.csv", marked=marked)
+
+
+def _without_now(history: History, now: datetime) -> History:
+    """A last point that is the moment of asking does not make it another history."""
+    *points, last = history.points
+    if last.at != now:
+        return history
+    return replace(history, points=(*points, replace(last, at=_NO_TIME)))

@@ -1,0 +1,155 @@
+"""Letters to MPs: drafting, sending in, confirming and cancelling."""
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
+from api.http.idempotency import Once, answers
+from api.schemas.letter import (
+    CheckAnswer,
+    CheckRequest,
+    DraftAnswer,
+    DraftRequest,
+    LetterPending,
+    LetterStatus,
+    NewLetterBody,
+    OpenedAnswer,
+    OpenedBody,
+    check_answer,
+    draft_answer,
+)
+from api.schemas.postcode import member_answer
+from api.schemas.signature import TokenBody
+from models import Constituency, Letter, Member
+from services.campaigns import campaigns
+from services.common.tokens import Purpose
+from services.letters import intake, letter_queue, letter_states
+from services.letters.drafting import drafts, editor_checks, situations
+from services.letters.drafting.rules import Writer
+
+router = APIRouter(tags=["letters"])
+
+
+@router.post("/campaigns/{slug}/letters/draft")
+def draft(
+    slug: Slug, body: DraftRequest, lobby: TheLobby, session: ReadSession, now: Now
+) -> DraftAnswer:
+    """The letter that suits today's MP of a postcode. Nothing is kept."""
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.postcode)
+    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    made = drafts.draft(
+        found,
+        name=body.name or "",
+        points=tuple(body.points),
+        personal=body.personal,
+        locale=body.locale,
+    )
+    alike = editor_checks.likeness_of(session, found, made.body, keyring=lobby.keyring)
+    return draft_answer(made, alike)
+
+
+@router.post("/campaigns/{slug}/letters/check")
+def check(
+    slug: Slug, body: CheckRequest, lobby: TheLobby, session: ReadSession, now: Now
+) -> CheckAnswer:
+    """What is wrong with a letter, and how like it is to what its MP already got.
+
+    For editors, while somebody writes. Nothing is kept.
+    """
+    campaign = campaigns.public(session, slug)
+    answer = lobby.postcodes.lookup(body.postcode)
+    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    checked = editor_checks.check(
+        session,
+        found,
+        subject=body.subject,
+        body=body.body,
+        writer=Writer(answer.postcode, body.name or ""),
+        keyring=lobby.keyring,
+        now=now,
+    )
+    return check_answer(checked)
+
+
+@router.post(
+    "/campaigns/{slug}/letters/opened",
+    status_code=202,
+    response_model=OpenedAnswer,
+    responses=answers(202),
+)
+def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) -> Response:
+    """Count a letter that its writer opened in their own mail program, never as sent.
+
+    Nothing is kept of the writer.
+    """
+    answer, keyring = lobby.postcodes.lookup(body.postcode), lobby.keyring
+
+    def count(session: Session) -> OpenedAnswer:
+        campaign = campaigns.public(session, slug)
+        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        intake.count_opened(session, found)
+        return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
+
+    return once.answer(count, status=202)
+
+
+@router.post(
+    "/campaigns/{slug}/letters",
+    status_code=201,
+    response_model=LetterPending,
+    responses=answers(),
+)
+def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: Now) -> Response:
+    """Take a letter in. It goes to the MP of the postal address once confirmed by mail.
+
+    One letter a supporter, member and motion: the answer is the same where one has gone already.
+    """
+    answer, keyring = lobby.postcodes.lookup(body.address.postcode), lobby.keyring
+
+    def create(session: Session) -> LetterPending:
+        campaign = campaigns.public(session, slug)
+        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        letter_id = intake.take_in(session, found, body.as_letter(), keyring=keyring, now=now)
+        member = member_answer(found.seat.member, found.seat.constituency)
+        return LetterPending(id=letter_id, member=member)
+
+    return once.answer(create)
+
+
+@router.post("/letters/confirm")
+def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Send a letter on its way. Again: the same, and nothing goes twice."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    letter = letter_states.confirm(
+        session, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now
+    )
+    return _status(session, letter)
+
+
+@router.post("/letters/cancel")
+def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterStatus:
+    """Take a letter back before it goes. Takes the same token as confirming."""
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    return _status(session, letter_states.cancel(session, letter_id))
+
+
+@router.post("/letters/copy")
+def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Have a copy mailed to the writer, when the letter has gone. Again: the same, and one copy.
+
+    Takes the same token as confirming.
+    """
+    letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
+    letter = letter_states.want_copy(session, letter_id, keyring=lobby.keyring, now=now)
+    return _status(session, letter)
+
+
+def _status(session: WriteSession, letter: Letter) -> LetterStatus:
+    member = session.get_one(Member, letter.member_id)
+    seat = session.get_one(Constituency, letter.constituency_code)
+    return LetterStatus(
+        status=letter.state,
+        member=member_answer(member, seat),
+        goes_at=letter_queue.goes_at(session, letter.id),
+    )

@@ -1,0 +1,32 @@
+"""Finding a motion in Parliament's own list."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.http.dependencies import CampaignsWriter, TheLobby
+from api.schemas.motion import FoundMotionAnswer, found_answer
+from services.common import texts
+from services.parliament.official import backoff, motions_api
+
+router = APIRouter(tags=["motions"])
+
+
+@router.get("/motions")
+def search(
+    lobby: TheLobby,
+    caller: CampaignsWriter,
+    query: Annotated[str, Query(max_length=100)],
+    tabled_from: date | None = None,
+    limit: Annotated[int, Query(ge=1, le=100)] = 25,
+) -> list[FoundMotionAnswer]:
+    """Motions whose title has the words, newest first. Needs a key with `campaigns:write`, since
+    every call asks Parliament. Link one with `motion_id` of the campaign."""
+    del caller  # asked for its scope only
+    words = texts.line(query, "query", longest=100)
+    with lobby.asking(backoff.MOTIONS):
+        found = motions_api.search_motions(
+            lobby.motions_api, query=words, tabled_from=tabled_from, limit=limit
+        )
+    return [found_answer(motion) for motion in found]

@@ -1,0 +1,69 @@
+"""Petitions: public reading, and writing with a key."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
+
+from api.answers import public_answers
+from api.http.caching import keepable
+from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
+from api.http.idempotency import Once, answers
+from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
+from api.v1.campaigns import changes
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.keys import api_keys
+from services.views import campaign_views
+
+router = APIRouter(tags=["petitions"])
+
+
+@router.get("/petitions/{slug}", response_model=PetitionAnswer)
+async def read_petition(slug: Slug, request: Request) -> Response:
+    """One petition with its count of confirmed signatures. A key also sees its own drafts."""
+    state = request.app.state
+    if "Authorization" in request.headers:
+        return await run_in_threadpool(_for_caller, request, state.lobby, slug)
+    return await public_answers.answer(request, state.public_answers.petitions, slug)
+
+
+@router.post(
+    "/campaigns/{slug}/petitions",
+    status_code=201,
+    response_model=PetitionAnswer,
+    responses=answers(),
+)
+def create_petition(
+    slug: Slug, body: NewPetition, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
+    """Add a petition to a campaign. Needs a key with `campaigns:write`."""
+
+    def create(session: Session) -> PetitionAnswer:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        petition = petitions.create(session, campaign=campaign, values=body.model_dump(), now=now)
+        return petition_answer(campaign_views.of_petition(session, petition, now=now))
+
+    return once.answer(create)
+
+
+@router.patch("/petitions/{slug}")
+def change_petition(
+    slug: Slug, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> PetitionAnswer:
+    """Change what is given of a petition.
+
+    Needs a key with `campaigns:write` that is for this petition; another's is a 404.
+    """
+    petition = api_keys.own_petition(session, caller, slug)
+    values = changes(body, keep={"goal", "closes_at"})
+    petitions.update(session, petition, values=values, now=now)
+    return petition_answer(campaign_views.of_petition(session, petition, now=now))
+
+
+def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
+    caller = caller_of(request, lobby)
+    with lobby.database.read() as session:
+        viewer = caller.viewer if caller else None
+        petition = petitions.public(session, slug, viewer=viewer)
+        view = campaign_views.of_petition(session, petition, now=lobby.clock())
+    return keepable(request, petition_answer(view))

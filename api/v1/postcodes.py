@@ -1,0 +1,46 @@
+"""Where a postcode is."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+
+from api.answers.public_answers import House
+from api.schemas.postcode import PostcodeAnswer
+from models.postcode import PostcodeAnswer as Found
+from models.postcode import PostcodeStatus
+from services.errors import Invalid, NotFound
+
+router = APIRouter(tags=["postcodes"])
+
+
+@router.get("/postcodes/{postcode}")
+async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
+    """The constituency and the MP of a postcode, in any case and spacing."""
+    state = request.app.state
+    found = state.lobby.postcodes.lookup(postcode)
+    if found.status is PostcodeStatus.UNKNOWN:
+        raise NotFound("postcode_unknown", f"We do not know the postcode {found.postcode}.")
+    house = state.public_answers.house.at_hand("")
+    if house is None:
+        house = await run_in_threadpool(state.public_answers.house.get, "")
+    return _answer(found, house)
+
+
+def at_hand(state: Any, postcode: str) -> PostcodeAnswer | None:
+    """As `look_up`, where that takes no work; None where it does, or where it is an error."""
+    house = state.public_answers.house.at_hand("")
+    if house is None:
+        return None
+    try:
+        found = state.lobby.postcodes.lookup(postcode)
+    except Invalid:
+        return None
+    return None if found.status is PostcodeStatus.UNKNOWN else _answer(found, house)
+
+
+def _answer(found: Found, house: House) -> PostcodeAnswer:
+    constituency, member = house.get(found.constituency_code, (None, None))
+    return PostcodeAnswer(
+        postcode=found.postcode, status=found.status, constituency=constituency, member=member
+    )

@@ -1,0 +1,103 @@
+"""The ledger of what members answered: for keys of the campaign's own organisation."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import Session
+
+from api.http.dependencies import (
+    CampaignsWriter,
+    Now,
+    ReadSession,
+    Slug,
+    TalliesReader,
+    WriteSession,
+)
+from api.http.idempotency import Once, answers
+from api.http.paging import ThePage
+from api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
+from api.v1.campaigns import changes
+from models import ReplyKind
+from services.campaigns import campaigns, member_replies
+
+router = APIRouter(tags=["replies"])
+CLEARED_BY_NULL = {"text", "link", "verified_by"}
+
+
+@router.post(
+    "/campaigns/{slug}/replies",
+    status_code=201,
+    response_model=ReplyAnswer,
+    responses=answers(),
+)
+def create_reply(
+    slug: Slug, body: NewReply, caller: CampaignsWriter, once: Once, now: Now
+) -> Response:
+    """Write down what a member answered. Needs a key with `campaigns:write`.
+
+    Everybody sees its kind, day and link, once somebody has verified it; nobody else its text.
+    """
+
+    def create(session: Session) -> ReplyAnswer:
+        campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+        view = member_replies.record(
+            session, campaign, member_id=body.member_id, values=body.values(), now=now
+        )
+        return reply_answer(view)
+
+    return once.answer(create)
+
+
+@router.get("/campaigns/{slug}/replies")
+def list_replies(
+    slug: Slug,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: TalliesReader,
+    session: ReadSession,
+    member_id: Annotated[int | None, Query(gt=0, lt=2**31)] = None,
+    kind: ReplyKind | None = None,
+    verified: bool | None = None,
+) -> list[ReplyAnswer]:
+    """Replies to a campaign of the key's own organisation, decrypted, the last recorded first.
+
+    Needs a key with `tallies:read`.
+    """
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    found = member_replies.page(
+        session,
+        campaign,
+        member_id=member_id,
+        kind=kind,
+        is_verified=verified,
+        after=page.after,
+        limit=page.limit + 1,
+    )
+    page.link_next(request, response, [view.reply.id for view in found])
+    return [reply_answer(view) for view in found[: page.limit]]
+
+
+@router.patch("/replies/{reply_id}")
+def change_reply(
+    reply_id: UUID, body: ReplyChange, caller: CampaignsWriter, session: WriteSession, now: Now
+) -> ReplyAnswer:
+    """Change what is given of a reply.
+
+    Needs a key with `campaigns:write`; another's reply is a 404.
+    """
+    view = member_replies.change(
+        session,
+        reply_id,
+        organisation_id=caller.organisation_id,
+        values=changes(body, keep=CLEARED_BY_NULL),
+        now=now,
+    )
+    return reply_answer(view)
+
+
+@router.delete("/replies/{reply_id}", status_code=204)
+def delete_reply(reply_id: UUID, caller: CampaignsWriter, session: WriteSession) -> None:
+    """Delete a reply for good. Needs a key with `campaigns:write`; another's reply is a 404."""
+    member_replies.delete(session, reply_id, organisation_id=caller.organisation_id)

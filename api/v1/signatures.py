@@ -1,0 +1,172 @@
+"""Signatures: the hot route, bulk, the links in mails, and reading one's own."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api.answers import signature_intake
+from api.answers.public_answers import PublicAnswers
+from api.http import idempotency
+from api.http.dependencies import (
+    Anyone,
+    Now,
+    ReadSession,
+    SignaturesReader,
+    Slug,
+    TheLobby,
+    WriteSession,
+    require_petition,
+)
+from api.http.idempotency import GivenKey
+from api.http.paging import ThePage
+from api.schemas.fields import Moment
+from api.schemas.letter import letter_text
+from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
+from api.schemas.signature import (
+    ConfirmedAnswer,
+    NewSignature,
+    PartnerSignatureAnswer,
+    PetitionCount,
+    SignatureAnswer,
+    SignedAnswer,
+    StatusAnswer,
+    TokenBody,
+    WatchAnswer,
+    partner_signature_answer,
+    signature_answer,
+)
+from models import Signature, SignatureState
+from services.assembly import Lobby
+from services.campaigns import petitions
+from services.common.tokens import Purpose
+from services.keys import api_keys
+from services.signatures import by_partner, signature_states
+from services.supporters import seat_watches
+from services.traffic.idempotency import Answer
+
+router = APIRouter(tags=["signatures"])
+
+
+@router.post(
+    "/petitions/{slug}/signatures",
+    status_code=signature_intake.SIGNED,
+    response_model=SignedAnswer,
+    responses=idempotency.answers(),
+)
+async def sign(
+    slug: Slug, body: NewSignature, request: Request, caller: Anyone, key: GivenKey = None
+) -> Response:
+    """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
+
+    With a key: a petition of its organisation, and one that the key is for.
+    On disk when answered. Repeating a request does no harm: one signature an address and petition,
+    and with an Idempotency-Key also one mail.
+    Most requests are answered by `api.front.hot_route` before they come here.
+    """
+    state = request.app.state
+    if caller is not None:
+        await run_in_threadpool(require_petition, state.lobby, slug, caller)
+    if key is None:
+        partner_id = caller.partner_id if caller else None
+        answers, outcome = await signature_intake.sign(state, slug, body, partner_id)
+        answer = Answer(signature_intake.SIGNED, signature_intake.content(answers, outcome, caller))
+    else:
+        attempt = idempotency.attempt_of(request.scope, key, await request.body(), caller)
+        answer = await signature_intake.sign_once(state, slug, body, attempt, caller)
+    return idempotency.response(answer)
+
+
+@router.post("/signatures/confirm")
+async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
+    """Count a signature. Again: the same answer, and nothing is counted twice."""
+    lobby: Lobby = request.app.state.lobby
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = await signature_intake.confirm(request.app.state, signature_id)
+    return await run_in_threadpool(_confirmed_answer, request.app.state, signature)
+
+
+@router.post("/signatures/watch")
+def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> WatchAnswer:
+    """Ask for a mail when the signer's vacant seat has a member again. Again: the same.
+
+    The token is the one that confirms the signature, which must be confirmed already.
+    """
+    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = signature_states.get(session, signature_id, for_update=True)
+    constituency = seat_watches.ask(session, signature, now=now)
+    return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
+
+
+@router.post("/signatures/withdraw")
+def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
+    """Take a signature back."""
+    signature_id = lobby.tokens.read(Purpose.WITHDRAW, body.token)
+    return StatusAnswer(status=signature_states.withdraw(session, signature_id, now=now))
+
+
+@router.post("/signatures/disown")
+def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
+    """'That was not me': take a signature off, and do not write about the petition again."""
+    signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
+    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
+
+
+@router.get("/petitions/{slug}/signatures")
+def read_signatures(
+    slug: Slug,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: SignaturesReader,
+    session: ReadSession,
+    state: SignatureState | None = None,
+    since: Moment | None = None,
+) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
+    """Signatures of the key's own organisation, decrypted. Needs `signatures:read`.
+
+    `since` gives what was signed, confirmed or ended at that time or later. A partner's key reads
+    those that came through that partner, once they were confirmed, and whose they are only where
+    their signers said that the partner may contact them.
+    """
+    petition = api_keys.own_petition(session, caller, slug)
+    if caller.partner_id is not None:
+        of_partner = by_partner.page(
+            session,
+            petition.id,
+            partner_id=caller.partner_id,
+            state=state,
+            since=since,
+            after=page.after,
+            limit=page.limit + 1,
+        )
+        page.link_next(request, response, [signature.id for signature, _, _ in of_partner])
+        return [partner_signature_answer(*each) for each in of_partner[: page.limit]]
+    found = signature_states.page(
+        session,
+        petition.id,
+        state=state,
+        since=since,
+        after=page.after,
+        limit=page.limit + 1,
+    )
+    page.link_next(request, response, [signature.id for signature, _ in found])
+    return [signature_answer(*pair) for pair in found[: page.limit]]
+
+
+def _confirmed_answer(state: Any, signature: Signature) -> ConfirmedAnswer:
+    lobby: Lobby = state.lobby
+    public_answers: PublicAnswers = state.public_answers
+    board = public_answers.confirmed.get(signature.petition_id)
+    with lobby.database.read() as session:
+        count = petitions.count(session, signature.petition_id)
+    code = signature.constituency_code
+    seen = board.seat(code)
+    return ConfirmedAnswer(
+        status=signature.state,
+        petition=PetitionCount(slug=board.petition.slug, signature_count=count),
+        constituency=constituency_answer(seen.constituency),
+        member=member_answer(seen.member, seen.constituency),
+        letter=letter_text(board.draft(code, name=signature.name.text)),
+        can_watch=board.can_watch(code),
+    )

@@ -1,0 +1,146 @@
+"""The tally of a campaign, and its sums by party, nation and region: as JSON and as files."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+from sqlmodel import Session
+
+from api.answers import public_answers
+from api.http.caching import keepable, keepable_bytes
+from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.http.dependencies import Now, ReadSession, Slug
+from api.http.downloads import MEDIA_TYPES, described
+from api.schemas.tally import TallyAnswer, tally_answer
+from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
+from services.assembly import Lobby
+from services.campaigns import campaigns
+from services.common import texts
+from services.files.export_lines import Form
+from services.parliament.standing import Eligibility, Said, Standing
+from services.tallies import seat_table, tally_exports, tally_summaries
+from services.tallies.seat_table import Tally, TallyFilter, TallyRow
+from services.tallies.tally_summaries import Grouping, Summary
+
+router = APIRouter(tags=["tallies"])
+_Text = Annotated[str | None, Query(max_length=100)]
+_Day = Annotated[
+    str | None,
+    Query(
+        max_length=10,
+        description="Names that stand and were signed on that day or later: YYYY-MM-DD.",
+        json_schema_extra={"format": "date"},
+    ),
+]
+
+
+async def _wanted(  # as a plain function it would cost the hot answer a thread
+    standing: Standing | None = None,
+    eligibility: Eligibility | None = None,
+    party: _Text = None,
+    nation: _Text = None,
+    region: _Text = None,
+    signed_since: _Day = None,
+    said: Said | None = None,
+    sort: Annotated[str, Query(max_length=30)] = "constituency",
+) -> TallyFilter:
+    return TallyFilter(
+        standing=standing,
+        eligibility=eligibility,
+        party=party,
+        nation=nation,
+        region=region,
+        signed_since=None if signed_since is None else texts.day(signed_since, "signed_since"),
+        said=said,
+        sort=sort,
+    )
+
+
+Wanted = Annotated[TallyFilter, Depends(_wanted)]
+
+
+@router.get(
+    "/campaigns/{slug}/tally",
+    response_model=TallyAnswer,
+    responses=AS_CSV,
+)
+async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
+    """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
+    state = request.app.state
+    if wanted == TallyFilter() and not wants_csv(request):
+        return await public_answers.answer(request, state.public_answers.tallies, slug)
+    return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
+
+
+@router.get("/campaigns/{slug}/tally.csv", response_class=Response, responses=AS_CSV)
+def download_tally(
+    slug: Slug,
+    request: Request,
+    session: ReadSession,
+    now: Now,
+    wanted: Wanted,
+) -> Response:
+    """The rows of the tally as CSV, with the same filters."""
+    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.CSV)
+
+
+@router.get(
+    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(Form.JSONL)
+)
+def download_tally_lines(
+    slug: Slug,
+    request: Request,
+    session: ReadSession,
+    now: Now,
+    wanted: Wanted,
+) -> Response:
+    """As `tally.csv`: an object a line, with the names of the CSV's columns."""
+    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.JSONL)
+
+
+@router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
+def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
+    """The tally by party, by nation and by region; every seat is in one row of each."""
+    answer = summary_answer(_summary(session, slug, now))
+    return keepable(request, answer, but={"as_of"})
+
+
+@router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response, responses=AS_CSV)
+def download_summary(
+    slug: Slug,
+    request: Request,
+    session: ReadSession,
+    now: Now,
+    by: Grouping = Grouping.PARTY,
+) -> Response:
+    """The rows of one grouping as CSV."""
+    text = summary_csv(_summary(session, slug, now).by(by))
+    return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
+
+
+def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) -> Response:
+    with lobby.database.read() as session:
+        tally, rows = _find(session, slug, wanted, lobby.clock())
+    if wants_csv(request):
+        return _file(request, slug, rows, Form.CSV)
+    return keepable(request, tally_answer(tally, rows), but={"as_of"})
+
+
+def _summary(session: Session, slug: str, now: datetime) -> Summary:
+    campaign = campaigns.public(session, slug)
+    return tally_summaries.of_tally(seat_table.of_campaign(session, campaign, now=now))
+
+
+def _find(
+    session: Session, slug: str, wanted: TallyFilter, now: datetime
+) -> tuple[Tally, tuple[TallyRow, ...]]:
+    campaign = campaigns.public(session, slug)
+    tally = seat_table.of_campaign(session, campaign, now=now)
+    return tally, wanted.apply(tally.rows)
+
+
+def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: Form) -> Response:
+    content = tally_exports.tally_file(rows, form).encode()
+    name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
+    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPES[form], **name)

@@ -1,0 +1,79 @@
+"""What happened on the way to a tally: as JSON by pages, and as a feed."""
+
+from uuid import uuid5
+
+from fastapi import APIRouter, Request, Response
+
+from api.http import atom
+from api.http.caching import keepable_bytes
+from api.http.dependencies import Now, ReadSession, Slug, TheLobby
+from api.http.paging import ThePage
+from api.schemas.tally_event import TallyEventAnswer, event_answer, event_words
+from models import Campaign, Organisation
+from services.campaigns import campaigns
+from services.tallies import tally_events
+from services.tallies.tally_events import TallyEvent
+
+IN_FEED = 50
+router = APIRouter(tags=["tallies"])
+
+
+@router.get("/campaigns/{slug}/tally/events")
+def list_events(
+    slug: Slug,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    session: ReadSession,
+    now: Now,
+) -> list[TallyEventAnswer]:
+    """Events of every motion that the campaign is or was about, and of what its organisers noted,
+    the last seen first; `Link` leads to the next page."""
+    campaign = campaigns.public(session, slug)
+    found = tally_events.page(session, campaign, after=page.after, limit=page.limit + 1, now=now)
+    page.link_next(request, response, [event.id for event in found])
+    return [event_answer(event) for event in found[: page.limit]]
+
+
+@router.get(
+    "/campaigns/{slug}/tally/events.atom",
+    response_class=Response,
+    responses={200: {"content": {atom.MEDIA_TYPE: {"schema": {"type": "string"}}}}},
+)
+def read_feed(
+    slug: Slug, request: Request, session: ReadSession, now: Now, lobby: TheLobby
+) -> Response:
+    """The newest 50 of these events as Atom (RFC 4287)."""
+    campaign = campaigns.public(session, slug)
+    organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
+    events = tally_events.page(session, campaign, after=None, limit=IN_FEED, now=now)
+    content = atom.atom(_feed(campaign, organisation, events, lobby.settings.base_url))
+    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+
+
+def _feed(
+    campaign: Campaign, organisation: Organisation, events: list[TallyEvent], base_url: str
+) -> atom.Feed:
+    page = f"{base_url}/campaigns/{campaign.slug}/tally"
+    return atom.Feed(
+        id=uuid5(campaign.id, "tally events"),
+        title=f"Who has signed: {campaign.title}",
+        author=organisation.name,
+        updated=events[0].seen_at if events else campaign.created_at,
+        address=f"{base_url}/v1/campaigns/{campaign.slug}/tally/events.atom",
+        page=page,
+        entries=[_entry(event, page) for event in events],
+    )
+
+
+def _entry(event: TallyEvent, page: str) -> atom.Entry:
+    words = event_words(event)
+    day = f"{event.happened_on.day} {event.happened_on:%B %Y}"
+    return atom.Entry(
+        id=event.id,
+        title=words,
+        summary=f"{words}, on {day}.",
+        updated=event.seen_at,
+        page=page,
+        related=event.link,
+    )

@@ -1,0 +1,26 @@
+"""The members whom a campaign should ask next."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from api.http.dependencies import Now, ReadSession, Slug, TalliesReader
+from api.schemas.target import TargetAnswer, target_answer
+from services.campaigns import campaigns
+from services.targets import targets
+
+router = APIRouter(tags=["tallies"])
+
+
+@router.get("/campaigns/{slug}/targets")
+def read_targets(
+    slug: Slug,
+    caller: TalliesReader,
+    session: ReadSession,
+    now: Now,
+    limit: Annotated[int, Query(ge=1, le=650)] = 20,
+) -> list[TargetAnswer]:
+    """Members worth asking next, best first, each with its reasons. Needs `tallies:read`."""
+    campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
+    found = targets.of_campaign(session, campaign, limit=limit, now=now)
+    return [target_answer(target) for target in found]

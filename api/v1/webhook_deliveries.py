@@ -1,0 +1,74 @@
+"""What webhooks were told, and telling them again."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Request, Response
+from sqlmodel import Session
+
+from api.http.dependencies import Now, ReadSession, WebhooksWriter
+from api.http.idempotency import Once, answers
+from api.http.paging import ThePage
+from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
+from models import DeliveryState
+from services.webhooks import deliveries, endpoints
+
+router = APIRouter(tags=["webhooks"])
+
+
+@router.post(
+    "/webhooks/{webhook_id}/test",
+    status_code=202,
+    response_model=DeliveryAnswer,
+    responses=answers(202),
+)
+def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
+    """Send a `webhook.test`, as soon as the worker comes to it: the log tells how it went.
+
+    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    """
+
+    def queue(session: Session) -> DeliveryAnswer:
+        endpoint = endpoints.own(session, webhook_id, caller).endpoint
+        return delivery_answer(deliveries.queue_test(session, endpoint, now=now))
+
+    return once.answer(queue, status=202, is_public=False)
+
+
+@router.get("/webhooks/{webhook_id}/deliveries")
+def list_deliveries(
+    webhook_id: UUID,
+    request: Request,
+    response: Response,
+    page: ThePage,
+    caller: WebhooksWriter,
+    session: ReadSession,
+    state: DeliveryState | None = None,
+) -> list[DeliveryAnswer]:
+    """The log of 30 days, the newest first; never what was said. Needs `webhooks:write`; another's
+    endpoint is a 404."""
+    endpoint = endpoints.own(session, webhook_id, caller).endpoint
+    found = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [each.id for each in found])
+    return delivery_answers(found[: page.limit])
+
+
+@router.post(
+    "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
+    status_code=202,
+    response_model=DeliveryAnswer,
+    responses=answers(202),
+)
+def resend_delivery(
+    webhook_id: UUID, delivery_id: UUID, caller: WebhooksWriter, once: Once, now: Now
+) -> Response:
+    """Send one again that was delivered or failed, under the same `webhook-id`.
+
+    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    """
+
+    def queue(session: Session) -> DeliveryAnswer:
+        endpoint = endpoints.own(session, webhook_id, caller).endpoint
+        found = deliveries.resend(session, endpoint, delivery_id, now=now)
+        return delivery_answer(found)
+
+    return once.answer(queue, status=202, is_public=False)

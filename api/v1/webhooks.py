@@ -1,0 +1,94 @@
+"""Webhooks: where a key's organisation wants to be told of what."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from sqlmodel import Session
+
+from api.http.dependencies import Now, ReadSession, TheLobby, WebhooksWriter, WriteSession
+from api.http.idempotency import Once, answers
+from api.schemas.webhook import (
+    NewWebhookBody,
+    WebhookAnswer,
+    WebhookChange,
+    WebhookWithSecret,
+    webhook_answer,
+    with_secret,
+)
+from api.v1.campaigns import changes
+from services.webhooks import endpoints
+
+router = APIRouter(tags=["webhooks"])
+CLEARED_BY_NULL = {"campaign", "petition"}
+
+
+@router.post("/webhooks", status_code=201, response_model=WebhookWithSecret, responses=answers())
+def create_webhook(
+    body: NewWebhookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
+) -> Response:
+    """Be told of events. The answer has the secret, which is never shown again.
+
+    Needs a key with `webhooks:write`, and for personal data also `signatures:read`.
+    """
+
+    def create(session: Session) -> WebhookWithSecret:
+        to_loopback = lobby.webhooks.to_loopback
+        made = endpoints.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
+        return with_secret(*made)
+
+    return once.answer(create, is_public=False)
+
+
+@router.get("/webhooks")
+def list_webhooks(caller: WebhooksWriter, session: ReadSession) -> list[WebhookAnswer]:
+    """Every endpoint of the key's own organisation, the newest first. Needs `webhooks:write`."""
+    return [webhook_answer(view) for view in endpoints.of_organisation(session, caller)]
+
+
+@router.get("/webhooks/{webhook_id}")
+def read_webhook(webhook_id: UUID, caller: WebhooksWriter, session: ReadSession) -> WebhookAnswer:
+    """One endpoint. Needs a key with `webhooks:write`; another's is a 404."""
+    return webhook_answer(endpoints.own(session, webhook_id, caller))
+
+
+@router.patch("/webhooks/{webhook_id}")
+def change_webhook(
+    webhook_id: UUID,
+    body: WebhookChange,
+    caller: WebhooksWriter,
+    session: WriteSession,
+    lobby: TheLobby,
+    now: Now,
+) -> WebhookAnswer:
+    """Change what is given; the key that does it answers for the endpoint from then on.
+
+    Enabling it lets go what was held. Needs a key with `webhooks:write`, and `signatures:read`
+    where it is told personal data; another's is a 404.
+    """
+    values = changes(body, keep=CLEARED_BY_NULL)
+    if "personal_data" in values:
+        values["is_personal"] = values.pop("personal_data")
+    to_loopback = lobby.webhooks.to_loopback
+    view = endpoints.change(session, webhook_id, values, caller, to_loopback=to_loopback, now=now)
+    return webhook_answer(view)
+
+
+@router.delete("/webhooks/{webhook_id}", status_code=204)
+def delete_webhook(webhook_id: UUID, caller: WebhooksWriter, session: WriteSession) -> None:
+    """Delete an endpoint with its log. Needs a key with `webhooks:write`; another's is a 404."""
+    endpoints.delete(session, webhook_id, caller)
+
+
+@router.post(
+    "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=answers(200)
+)
+def rotate_secret(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
+    """Get a new secret, which is never shown again. The old one signs beside it for 24 hours.
+
+    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    """
+
+    def rotate(session: Session) -> WebhookWithSecret:
+        return with_secret(*endpoints.rotate(session, webhook_id, caller, now=now))
+
+    return once.answer(rotate, status=200, is_public=False)

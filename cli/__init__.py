@@ -1,0 +1,53 @@
+"""The `lobby` command."""
+
+import sqlite3
+import sys
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+
+from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
+from cli.output import tell
+from services.errors import Invalid, LobbyError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
+app.add_typer(serving.app)
+app.add_typer(parliament.app)
+app.add_typer(imports.app, name="import")
+app.add_typer(exports.app, name="export")
+app.add_typer(parliament.syncs, name="sync")
+app.add_typer(parliament.motion_commands, name="motions")
+app.add_typer(mail.app, name="mail")
+app.add_typer(organisations.organisation, name="organisation")
+app.add_typer(organisations.organiser, name="organiser")
+app.add_typer(partners.app, name="partner")
+app.add_typer(api_keys.app, name="key")
+app.add_typer(mail.app, name="mail")
+
+
+def _lines(error: LobbyError) -> list[str]:
+    """What is wrong: where several fields may be, a line for each."""
+    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
+    return [f"{each.field}: {each.message}" for each in fields] or [error.message]
+
+
+def main() -> None:
+    """Run a command; what we refuse is told in a sentence, with status 1."""
+    try:
+        app()
+    except LobbyError as error:
+        for line in _lines(error):
+            tell(line, "red")
+        sys.exit(1)
+    except ValidationError as error:
+        for item in error.errors():
+            name = "".join(f"LOBBY_{part}: ".upper() for part in item["loc"])
+            tell(name + item["msg"].removeprefix("Value error, "), "red")
+        sys.exit(1)
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        tell(f"The database refused: {str(error).splitlines()[0]}", "red")
+        sys.exit(1)
+    except OSError as error:  # a folder
+        tell(f"{error}.", "red")
+        sys.exit(1)

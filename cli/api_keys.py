@@ -1,0 +1,91 @@
+"""Keys for the API."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from cli.organisations import OrganisationSlug
+from cli.output import opened, tell
+from models import Scope
+from services.keys import api_keys, key_views
+from services.keys.key_views import KeyState, KeyView
+from services.organisations import organisations
+
+app = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+
+
+@app.command("create")
+def create(
+    organisation: OrganisationSlug,
+    scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}; repeat for more.")],
+    partner: Annotated[str | None, typer.Option(help="The slug of the partner it is for.")] = None,
+    name: Annotated[
+        str, typer.Option(help="Where it is used. Of one name, two keys can be live at a time.")
+    ] = "",
+    expires: Annotated[
+        str | None, typer.Option(metavar="DAY", help="Its last day, such as 2026-12-31.")
+    ] = None,
+    petition: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SLUG", help="Only for this petition; repeat for more."),
+    ] = None,
+) -> None:
+    """Add a key and print it, alone, on standard output. It cannot be shown again."""
+    with opened() as lobby, lobby.database.write() as session:
+        key = api_keys.create(
+            session,
+            organisation=organisations.by_slug(session, organisation),
+            scopes=scope,
+            partner_slug=partner,
+            name=name,
+            expires_at=api_keys.end_of_day(expires) if expires is not None else None,
+            petition_slugs=petition or (),
+            now=lobby.clock(),
+        )
+    typer.echo(key)
+
+
+@app.command("list")
+def list_all(organisation: OrganisationSlug) -> None:
+    """List the keys of an organisation, a line each, the oldest first: prefix, state, name,
+    partner, scopes, petitions, when made, its end, and when last used (to the minute, UTC)."""
+    with opened() as lobby, lobby.database.read() as session:
+        owner = organisations.by_slug(session, organisation)
+        found = key_views.of_organisation(session, owner.id)
+        now = lobby.clock()
+    for view in found:
+        typer.echo("\t".join(_cells(view, now)))
+    live = sum(view.state(now) is KeyState.LIVE for view in found)
+    tell(f"Keys: {len(found)}, of which {live} live.")
+
+
+@app.command("revoke")
+def revoke(
+    prefix: Annotated[
+        str, typer.Argument(help="Its first digits, as `lobby key list` shows them.")
+    ],
+) -> None:
+    """End a key. It is refused from the next request on, by every process."""
+    with opened() as lobby, lobby.database.write() as session:
+        key = api_keys.revoke(session, prefix, now=lobby.clock())
+    tell(f"Revoked: {key.prefix}.")
+
+
+def _cells(view: KeyView, now: datetime) -> tuple[str, ...]:
+    key = view.key
+    return (
+        key.prefix,
+        view.state(now),
+        key.name,
+        view.partner or "",
+        " ".join(key.scopes),
+        " ".join(view.petitions),
+        _minute(key.created_at),
+        _minute(key.revoked_at or key.expires_at),
+        _minute(key.last_used_at),
+    )
+
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%MZ}" if moment else ""

@@ -1,0 +1,147 @@
+"""Taking out what people wrote: signatures, letters, the tally."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import moment, opened, progress, tell
+from core import logs
+from models import LetterState, SignatureState
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.errors import Invalid
+from services.files import exports
+from services.files.export_lines import Form
+from services.files.exports import Export
+from services.letters import letter_exports
+from services.signatures import signature_exports
+from services.tallies import seat_table, tally_exports
+
+app = typer.Typer(no_args_is_help=True, help="Write signatures, letters or the tally to a file.")
+STANDARD_OUTPUT = Path("-")
+Write = Callable[[bytes], object]
+
+Target = Annotated[Path, typer.Argument(help="The file to write, or '-' for standard output.")]
+PetitionSlug = Annotated[str, typer.Argument(help="The petition's slug.")]
+CampaignSlug = Annotated[str, typer.Argument(help="The campaign's slug.")]
+Format = Annotated[Form, typer.Option("--format", help="CSV, or JSON lines.")]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="What changed then or later, such as 2026-07-01T09:00."),
+]
+WithoutPersonalData = Annotated[
+    bool,
+    typer.Option(
+        "--without-personal-data", help="No names, addresses or comments: nothing is decrypted."
+    ),
+]
+
+
+@app.command("signatures")
+def export_signatures(
+    petition: PetitionSlug,
+    file: Target,
+    form: Format = Form.CSV,
+    state: Annotated[
+        SignatureState | None, typer.Option(help="Only signatures in this state.")
+    ] = None,
+    since: Since = None,
+    without_personal_data: WithoutPersonalData = False,
+) -> None:
+    """Write the signatures of a petition, decrypted, for whoever may have them. See the docs."""
+    with opened() as lobby:
+        with lobby.database.read() as session:
+            its = petitions.by_slug(session, petition)
+        export = signature_exports.of_petition(
+            its,
+            state=state,
+            since=moment(since, "since") if since else None,
+            is_personal=not without_personal_data,
+        )
+        _write(lobby, export, form, file)
+
+
+@app.command("letters")
+def export_letters(
+    campaign: CampaignSlug,
+    file: Target,
+    form: Format = Form.CSV,
+    state: Annotated[LetterState | None, typer.Option(help="Only letters in this state.")] = None,
+    since: Since = None,
+    without_personal_data: WithoutPersonalData = False,
+    bodies: Annotated[bool, typer.Option("--bodies", help="With subjects and bodies.")] = False,
+) -> None:
+    """Write the letters of a campaign, with their writers, but without their words."""
+    with opened() as lobby:
+        with lobby.database.read() as session:
+            its = campaigns.by_slug(session, campaign)
+        export = letter_exports.of_campaign(
+            its,
+            state=state,
+            since=moment(since, "since") if since else None,
+            is_personal=not without_personal_data,
+            has_words=bodies,
+        )
+        _write(lobby, export, form, file)
+
+
+@app.command("tally")
+def export_tally(campaign: CampaignSlug, file: Target, form: Format = Form.CSV) -> None:
+    """Write the tally of a campaign, a line a seat. Nothing in it is personal."""
+    with opened() as lobby, lobby.database.read() as session:
+        its = campaigns.by_slug(session, campaign)
+        rows = seat_table.of_campaign(session, its, now=lobby.clock()).rows
+    with _writing(file) as write:
+        write(tally_exports.tally_file(rows, form).encode())
+    tell(f"{len(rows):,} seats.")
+
+
+def _write(lobby: Lobby, export: Export, form: Form, file: Path) -> None:
+    logs.configure()  # to standard error: standard output may be the file
+    with lobby.database.read() as session:
+        total = exports.count(session, export)
+    parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
+    noted = exports.noted(parts, export, by="command", form=form)
+    rows = 0
+    with (
+        _writing(file) as write,
+        progress(f"Writing {total:,} rows") as report,
+        closing(noted) as chunks,
+    ):
+        for chunk in chunks:
+            write(chunk.content)
+            rows += chunk.rows
+            report(rows, total)
+    tell(f"{rows:,} rows.")
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[Write]:
+    """To write a file with: it has its name when it is whole, and never before."""
+    if file == STANDARD_OUTPUT:
+        piped: Any = sys.stdout.buffer
+        yield piped.write
+        piped.flush()
+        return
+    if file.exists() and not file.is_file():
+        raise Invalid.field("file", "not_a_file", f"{file} is there, and is no file.")
+    if not file.parent.is_dir():
+        raise Invalid.field("file", "folder_missing", f"There is no folder {file.parent}.")
+    # Only its owner can read it, from its first byte on.
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    part = Path(name)
+    try:
+        with os.fdopen(number, "wb") as stream:
+            yield stream.write
+            stream.flush()
+            os.fsync(stream.fileno())
+        part.replace(file)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,71 @@
+"""Bringing files in: postcodes, constituencies, members, signatures."""
+
+from typing import Annotated
+
+import typer
+
+from cli.output import File, opened, progress
+from cli.signatures import import_signatures
+from services.parliament import constituencies, members
+from services.postcodes import ons_import
+
+app = typer.Typer(
+    no_args_is_help=True, help="Bring in postcodes, constituencies, members, signatures."
+)
+app.command("signatures")(import_signatures)
+
+
+@app.command("postcodes")
+def import_postcodes(
+    file: File,
+    northern_ireland: Annotated[
+        bool,
+        typer.Option(
+            "--northern-ireland",
+            help="Take in BT postcodes too: such use needs a licence of its own (see docs).",
+        ),
+    ] = False,
+) -> None:
+    """Build the postcode directory from an ONSPD or NSPL file: csv, csv.gz, or zip as published."""
+    with opened() as lobby, progress(f"Reading {file.name}") as report:
+        summary = ons_import.import_postcodes(
+            file,
+            lobby.settings.postcode_file,
+            northern_ireland=northern_ireland,
+            progress=report,
+        )
+        if summary.constituencies:
+            with lobby.database.write() as session:
+                constituencies.save_facts(session, summary.constituencies)
+    rows = {
+        "rows read": summary.read,
+        "live, with a constituency": summary.found,
+        "terminated": summary.terminated,
+        "without constituency": summary.without_constituency,
+        "not in the UK Parliament": summary.not_in_uk_parliament,
+        **{f"left out: {reason}": count for reason, count in summary.left_out.items()},
+        "postcodes in the directory": summary.postcodes,
+        "bytes": summary.bytes,
+        "constituencies from the file": len(summary.constituencies),
+    }
+    for name, count in rows.items():
+        typer.echo(f"{name:32} {count:>12,}")
+
+
+@app.command("constituencies")
+def import_constituencies(file: File) -> None:
+    """Add or update constituencies from a CSV."""
+    with opened() as lobby, lobby.database.write() as session:
+        count = constituencies.import_csv(session, file)
+    typer.echo(f"{count} constituencies.")
+
+
+@app.command("members")
+def import_members(file: File) -> None:
+    """Bring members, the seats they hold and their posts in line with a CSV."""
+    with opened() as lobby, lobby.database.write() as session:
+        done = members.import_csv(session, file, today=lobby.clock().date())
+    typer.echo(
+        f"{done.read} seats: {done.read - done.vacant} filled, {done.vacant} vacant. Memberships "
+        f"begun: {done.begun}, ended: {done.ended}. Members without e-mail: {done.without_email}."
+    )

@@ -1,0 +1,93 @@
+"""Partners of an organisation."""
+
+from typing import Annotated
+
+import typer
+
+from cli.organisations import OrganisationSlug
+from cli.output import opened, tell
+from services.organisations import organisations, partners
+
+app = typer.Typer(no_args_is_help=True, help="Partners, whose sites post signatures.")
+
+Website = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="Its site, such as https://example.org.")
+]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin",
+        metavar="ORIGIN",
+        help="A site that may show our form, such as https://example.org; repeat for more.",
+    ),
+]
+Public = Annotated[
+    bool | None,
+    typer.Option("--public/--not-public", help="Whether the public sees it with campaigns."),
+]
+PartnerSlug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in addresses.")]
+
+
+@app.command("create")
+def create(
+    name: Annotated[str, typer.Argument(help="Its name, as supporters see it.")],
+    organisation: OrganisationSlug,
+    slug: Annotated[str, typer.Option(help="Its name in addresses. It never changes.")],
+    website: Website = None,
+    origin: Origins = None,
+    public: Public = None,
+) -> None:
+    """Add a partner of an organisation."""
+    with opened() as lobby, lobby.database.write() as session:
+        partners.create(
+            session,
+            organisation=organisations.by_slug(session, organisation),
+            name=name,
+            slug=slug,
+            website=website,
+            allowed_origins=origin or (),
+            is_public=bool(public),
+            now=lobby.clock(),
+        )
+    typer.echo(slug)
+
+
+@app.command("change")
+def change(
+    slug: PartnerSlug,
+    organisation: OrganisationSlug,
+    name: Annotated[str | None, typer.Option(help="Its name, as supporters see it.")] = None,
+    website: Website = None,
+    origin: Origins = None,
+    no_origins: Annotated[
+        bool, typer.Option("--no-origins", help="No site may show our form any more.")
+    ] = False,
+    public: Public = None,
+) -> None:
+    """Change what is given. Origins take the place of all that there were; '' takes the website
+    away."""
+    with opened() as lobby, lobby.database.write() as session:
+        owner = organisations.by_slug(session, organisation)
+        partners.change(
+            session,
+            partners.own(session, slug, organisation_id=owner.id),
+            name=name,
+            website=website,
+            allowed_origins=[] if no_origins else origin or None,
+            is_public=public,
+        )
+    tell(f"Changed: {slug}.")
+
+
+@app.command("list")
+def list_all(organisation: OrganisationSlug) -> None:
+    """List the partners of an organisation, a line each: slug, name, website, origins, and
+    'public' where the public sees it."""
+    with opened() as lobby, lobby.database.read() as session:
+        owner = organisations.by_slug(session, organisation)
+        found = partners.of_organisation(session, owner.id)
+    for each in found:
+        origins = " ".join(each.allowed_origins)
+        is_public = "public" if each.is_public else ""
+        typer.echo("\t".join((each.slug, each.name, each.website or "", origins, is_public)))
+    tell(f"Partners: {len(found)}.")

@@ -1,0 +1,122 @@
+"""Running the service and looking after its data."""
+
+import signal
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+
+import worker
+from cli.output import File, opened, tell
+from core import logs
+from core.settings import Settings
+from services.assembly import open_lobby
+from services.database import backups
+from services.database import engine as databases
+from services.demonstration import awkward_letters, invented_campaign
+from services.operations import checks
+from services.postcodes import ons_import
+
+app = typer.Typer()
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
+) -> None:
+    """Serve pages and API; with LOBBY_WORKER=inline (the default) also deliver mail."""
+    logs.configure()
+    with opened():
+        pass  # the schema is there, and the settings are good
+    uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
+
+
+@app.command("worker")
+def run_worker() -> None:
+    """Deliver mail and run what is due, until stopped."""
+    logs.configure()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with opened() as lobby:
+        worker.run(lobby, stop)
+
+
+@app.command()
+def migrate(
+    revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
+) -> None:
+    """Bring the database to a version of the schema: the newest by default."""
+    lobby = open_lobby(Settings())
+    databases.migrate(lobby.database, revision)
+    tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
+    lobby.close()
+
+
+@app.command()
+def demo() -> None:
+    """Load the demonstration: a small campaign with invented people. Again: changes nothing."""
+    with opened() as lobby:
+        if not lobby.postcodes.available:
+            ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
+            lobby.postcodes.refresh()
+        with lobby.database.write() as session:
+            if not invented_campaign.is_loaded(session):
+                lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+                now = lobby.clock()
+                invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=now)
+                awkward_letters.load(session, postcodes=lookup, keyring=keyring, now=now)
+        _tell_demonstration(lobby.settings.base_url)
+
+
+def _tell_demonstration(base: str) -> None:
+    slugs = invented_campaign.about()
+    typer.echo(
+        f"""
+Central Lobby, with a demonstration: everybody in it is invented.
+
+  the campaign   {base}/campaigns/{slugs.campaign}
+  the tally      {base}/campaigns/{slugs.campaign}/tally
+  mails sent     {base}/dev/mail
+  organisers     {base}/sign-in
+                 {invented_campaign.ORGANISER}, password: {invented_campaign.PASSWORD}
+
+  postcodes to try: EH1 1YZ, M1 1AE, CF10 3NQ, SW1A 0AA
+"""
+    )
+
+
+@app.command()
+def check(
+    recount: Annotated[
+        bool, typer.Option("--recount", help="Count every signature and letter again.")
+    ] = False,
+) -> None:
+    """Look for trouble: schema, tallies, postcodes, database. Status 1 where there is some."""
+    with opened() as lobby:
+        findings = checks.run(lobby, recounting=tell if recount else None)
+    if not recount:
+        tell("Tallies were not recounted: --recount does that, and reads every row.")
+    for finding in findings:
+        tell(finding.text, "red" if finding.is_trouble else "yellow")
+    if any(finding.is_trouble for finding in findings):
+        raise typer.Exit(1)
+    typer.echo("No trouble found.")
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
+    """Copy the embedded database while it is in use. The secret key is not in the copy."""
+    with opened() as lobby:
+        backups.backup(lobby.settings, file)
+    tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
+
+
+@app.command()
+def restore(file: File) -> None:
+    """Put a copy in the place of the embedded database. Stop the server first."""
+    backups.restore(Settings(), file)
+    tell("Restored.")

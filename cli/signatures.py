@@ -1,0 +1,124 @@
+"""Bringing signatures in from a file."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.output import File, opened, progress, tell
+from core import garbage
+from services.assembly import Lobby
+from services.files import csv_reading
+from services.files.csv_reading import CsvRecords
+from services.signatures.from_file import columns, importing, rejects
+from services.signatures.from_file.columns import FIELDS, Columns
+from services.signatures.from_file.importing import Row, Source, Summary
+from services.signatures.recording import Outcome
+
+SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
+
+
+def import_signatures(
+    file: File,
+    petition: Annotated[str, typer.Option(help="The petition's slug.")],
+    provenance: Annotated[
+        str, typer.Option(help="Where they were signed: 'paper, Leeds stall, 3 May 2026'.")
+    ],
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FIELD=HEADER where the header is not found by itself; repeat for more. "
+            f"FIELD is one of {', '.join(FIELDS)}."
+        ),
+    ] = None,
+    encoding: Annotated[str, typer.Option(help="Of the file.")] = csv_reading.UTF_8,
+    pending: Annotated[
+        bool, typer.Option("--pending", help="Ask each by mail to confirm; they count then.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")
+    ] = False,
+    report: Annotated[
+        Path | None, typer.Option(help="A new CSV for the rows that are rejected, and why.")
+    ] = None,
+) -> None:
+    """Record signatures from a CSV: paper that was typed in, or a list from another system.
+
+    They count at once and nobody gets a mail, but with --pending. Again: adds nothing. Status 3
+    where some rows were rejected and the others taken.
+    """
+    source = Source(petition, provenance, is_confirmed=not pending)
+    summary = Summary()
+    with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
+        known_columns = columns.find(records.header, column or ())
+        with lobby.database.read() as session:
+            importing.require_possible(session, source, now=lobby.clock())
+        _tell_columns(records, known_columns)
+        garbage.calm()
+        rows = importing.rows(records, known_columns, source, now=lobby.clock())
+        with (
+            rejects.writing(report, records.header) as write,
+            progress(f"Reading {file.name}") as show,
+            _telling_how_far(summary),
+        ):
+            for batch in importing.batches(rows):
+                summary.add(batch, _record(lobby, batch, is_rehearsal=dry_run))
+                write(batch)
+                show(records.bytes_read, records.size)
+    _tell_summary(summary, pending=pending, dry_run=dry_run)
+    if summary.rejected:
+        raise typer.Exit(SOME_REJECTED)
+
+
+def _record(lobby: Lobby, batch: list[Row], *, is_rehearsal: bool) -> list[Outcome | None]:
+    """In a transaction of its own: others need not wait for the whole file."""
+    with lobby.database.write(is_count=True) as session:
+        return importing.record(
+            session,
+            batch,
+            postcodes=lobby.postcodes.lookup,
+            keyring=lobby.keyring,
+            now=lobby.clock(),
+            is_rehearsal=is_rehearsal,
+        )
+
+
+@contextmanager
+def _telling_how_far(summary: Summary) -> Iterator[None]:
+    """Whoever stops half-way need not wonder what to do."""
+    try:
+        yield
+    except BaseException:
+        # Also behind no row: a batch may be written and not counted yet.
+        tell(
+            f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
+            "yellow",
+        )
+        raise
+
+
+def _tell_columns(records: CsvRecords, known_columns: Columns) -> None:
+    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.places.items()]
+    taken = set(known_columns.places.values())
+    unused = [name for place, name in enumerate(records.header) if place not in taken and name]
+    tell(f"Taking {', '.join(used)}.")
+    if unused:
+        tell(f"Leaving out {', '.join(unused)}.")
+
+
+def _tell_summary(summary: Summary, *, pending: bool, dry_run: bool) -> None:
+    recorded = "to be asked by mail" if pending else "recorded as confirmed"
+    rows = {
+        "rows read": summary.read,
+        recorded: summary.recorded,
+        "twice in the file": summary.repeated,
+        "here already": summary.here,
+        "taken back by their signers": summary.taken_back,
+        "rejected": summary.rejected,
+    }
+    for name, count in rows.items():
+        typer.echo(f"{name:32} {count:>12,}")
+    if dry_run:
+        tell("This was a rehearsal: nothing has changed.")

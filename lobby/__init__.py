@@ -1,1 +1,0 @@
-"""Central Lobby: petitions, letters to MPs, and who has signed the motion."""

@@ -1,0 +1,111 @@
+"""Tables and value types. No queries here; importing this package registers every table."""
+
+from models import base as base  # first: it names the constraints
+from models.api_key import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope
+from models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
+from models.constituency import Constituency
+from models.encryption import Keyring, Private
+from models.idempotency import IdempotencyKey
+from models.job import Job, OfficialApi
+from models.letter import (
+    Letter,
+    LetterAct,
+    LetterAnswer,
+    LetterOutcome,
+    LetterPace,
+    LetterSketch,
+    LetterState,
+    LetterTally,
+    LetterVariant,
+)
+from models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
+from models.member_reply import MemberReply, ReplyKind
+from models.motion import (
+    Motion,
+    MotionEvent,
+    MotionEventKind,
+    MotionSignatory,
+    MotionStatus,
+    ParliamentSession,
+)
+from models.organisation import Organisation, Organiser
+from models.outbox import MessageKind, MessageState, OutboxMessage
+from models.partner import Partner
+from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
+from models.relay import DeadAddress, Relay
+from models.seat_watch import SeatWatch
+from models.signature import Signature, SignatureState
+from models.supporter import Consent, Supporter, Wording
+from models.tag import Tag, Tagging
+from models.webhook import (
+    DeliveryState,
+    DisabledReason,
+    WebhookDelivery,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+
+__all__ = [
+    "PARTNER_SCOPES",
+    "ApiKey",
+    "ApiKeyPetition",
+    "Campaign",
+    "CampaignMotion",
+    "CampaignStatus",
+    "CampaignUpdate",
+    "Consent",
+    "Constituency",
+    "DeadAddress",
+    "DeliveryState",
+    "DisabledReason",
+    "IdempotencyKey",
+    "Job",
+    "Keyring",
+    "Letter",
+    "LetterAct",
+    "LetterAnswer",
+    "LetterOutcome",
+    "LetterPace",
+    "LetterSketch",
+    "LetterState",
+    "LetterTally",
+    "LetterVariant",
+    "Member",
+    "MemberOverride",
+    "MemberReply",
+    "Membership",
+    "MessageKind",
+    "MessageState",
+    "Motion",
+    "MotionEvent",
+    "MotionEventKind",
+    "MotionSignatory",
+    "MotionStatus",
+    "OfficialApi",
+    "Organisation",
+    "Organiser",
+    "OutboxMessage",
+    "OverrideKind",
+    "ParliamentSession",
+    "Partner",
+    "Petition",
+    "PetitionHour",
+    "PetitionState",
+    "PetitionTally",
+    "Post",
+    "PostKind",
+    "Private",
+    "Relay",
+    "ReplyKind",
+    "Scope",
+    "SeatWatch",
+    "Signature",
+    "SignatureState",
+    "Supporter",
+    "Tag",
+    "Tagging",
+    "WebhookDelivery",
+    "WebhookEndpoint",
+    "WebhookEvent",
+    "Wording",
+]

@@ -1,0 +1,126 @@
+"""Members of Parliament, the seats they held, and what limits their freedom to sign."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.base import UtcDateTime, choice, new_id
+
+
+class Member(SQLModel, table=True):
+    """An MP, keyed by Parliament's member id. `email` is the office's published address."""
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    name: str
+    party: str
+    email: str | None = None
+
+
+class Membership(SQLModel, table=True):
+    """A member in a constituency from a day to a day. At most one is open a seat and a member."""
+
+    __table_args__ = (
+        sa.Index(
+            "uq_membership_open_seat",
+            "constituency_code",
+            unique=True,
+            sqlite_where=sa.text("ends_on IS NULL"),
+            postgresql_where=sa.text("ends_on IS NULL"),
+        ),
+        sa.Index(
+            "uq_membership_open_member",
+            "member_id",
+            unique=True,
+            sqlite_where=sa.text("ends_on IS NULL"),
+            postgresql_where=sa.text("ends_on IS NULL"),
+        ),
+        sa.CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="ends_after_start"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    member_id: int = Field(foreign_key="member.id", index=True)
+    constituency_code: str = Field(foreign_key="constituency.code", index=True, max_length=9)
+    starts_on: date
+    ends_on: date | None = None
+
+
+class PostKind(StrEnum):
+    """Posts whose holders do not normally sign motions."""
+
+    MINISTER = "minister"
+    WHIP = "whip"
+    PPS = "pps"
+    SPEAKER = "speaker"
+    DEPUTY_SPEAKER = "deputy_speaker"
+
+
+class Post(SQLModel, table=True):
+    """A post held from a day to a day."""
+
+    __table_args__ = (
+        sa.Index(
+            "uq_post_open",
+            "member_id",
+            "title",
+            unique=True,
+            sqlite_where=sa.text("ends_on IS NULL"),
+            postgresql_where=sa.text("ends_on IS NULL"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    member_id: int = Field(foreign_key="member.id")
+    kind: PostKind = Field(sa_type=choice(PostKind, "kind"))
+    title: str
+    starts_on: date
+    ends_on: date | None = None
+
+
+class OverrideKind(StrEnum):
+    """What an organiser records about a member: a fact about them, or what they said of a motion.
+
+    `refuses` (signs no motions at all) and `pps` are facts, for all campaigns of an organisation;
+    the other two are about one campaign's motion.
+    """
+
+    REFUSES = "refuses"
+    PPS = "pps"
+    SAYS_WILL_SIGN = "says_will_sign"
+    SAYS_WILL_NOT = "says_will_not"
+
+    @property
+    def is_of_campaign(self) -> bool:
+        """True where it is about one campaign's motion."""
+        return self in (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
+
+
+class MemberOverride(SQLModel, table=True):
+    """An organiser's note on a member, with where it can be checked. Ended, never deleted.
+
+    It holds from `starts_on` until `ends_on`, and no longer than the membership in which it began.
+    """
+
+    __tablename__ = "member_override"
+    __table_args__ = (
+        sa.CheckConstraint(
+            "(campaign_id IS NOT NULL) = (kind IN ('says_will_sign', 'says_will_not'))",
+            name="campaign_fits_kind",
+        ),
+        sa.CheckConstraint("ends_on IS NULL OR ends_on >= starts_on", name="ends_after_start"),
+        sa.Index("ix_member_override_organisation_id_member_id", "organisation_id", "member_id"),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id")
+    campaign_id: UUID | None = Field(default=None, foreign_key="campaign.id")
+    member_id: int = Field(foreign_key="member.id")
+    kind: OverrideKind = Field(sa_type=choice(OverrideKind, "kind"))
+    reason: str
+    link: str
+    starts_on: date
+    ends_on: date | None = None
+    recorded_at: datetime = Field(sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)

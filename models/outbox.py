@@ -1,0 +1,78 @@
+"""Messages waiting for delivery, written in the transaction that causes them."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.base import UtcDateTime, choice, new_id
+
+
+class MessageKind(StrEnum):
+    """What a message is; it is rendered at delivery, so no personal data waits here."""
+
+    CONFIRM_SIGNATURE = "confirm_signature"
+    ALREADY_SIGNED = "already_signed"
+    CONFIRM_LETTER = "confirm_letter"
+    LETTER = "letter"
+    LETTER_HELD = "letter_held"
+    SEAT_FILLED = "seat_filled"
+    LETTER_RECEIPT = "letter_receipt"
+    LETTER_BOUNCED = "letter_bounced"
+    LETTER_QUESTION = "letter_question"
+    WEBHOOK_STOPPED = "webhook_stopped"
+    WEBHOOK_FAILING = "webhook_failing"
+
+
+class MessageState(StrEnum):
+    """`dot_pending`: the whole message but the final dot has gone out.
+
+    queued -> claimed -> dot_pending -> accepted | deferred (4xx) | rejected (5xx) | uncertain.
+    `dropped` is ours: what the message was about had changed before it went.
+    """
+
+    QUEUED = "queued"
+    CLAIMED = "claimed"
+    DOT_PENDING = "dot_pending"
+    ACCEPTED = "accepted"
+    DEFERRED = "deferred"
+    REJECTED = "rejected"
+    UNCERTAIN = "uncertain"
+    DROPPED = "dropped"
+
+
+class OutboxMessage(SQLModel, table=True):
+    """A message about one row: `subject_id` is the id of a signature, a letter, a seat watch or a
+    webhook's endpoint.
+
+    `recipient_index` recognises an address across organisations, for the limit of five a day;
+    it is None for letters to MPs, which that limit does not count. An organiser is found by it.
+    """
+
+    __tablename__ = "outbox_message"
+    __table_args__ = (
+        sa.Index("ix_outbox_message_state_due_at", "state", "due_at"),
+        sa.Index("ix_outbox_message_recipient_index_created_at", "recipient_index", "created_at"),
+        # The first attempt's letter must never be joined by a second one.
+        sa.Index(
+            "uq_outbox_message_letter",
+            "subject_id",
+            unique=True,
+            sqlite_where=sa.text("kind = 'letter'"),
+            postgresql_where=sa.text("kind = 'letter'"),
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    kind: MessageKind = Field(sa_type=choice(MessageKind, "kind"))
+    subject_id: UUID = Field(index=True)
+    recipient_index: bytes | None = None
+    state: MessageState = Field(default=MessageState.QUEUED, sa_type=choice(MessageState, "state"))
+    attempt: int = 0
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    due_at: datetime = Field(sa_type=UtcDateTime)
+    claimed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    finished_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    detail: str | None = None

@@ -1,0 +1,69 @@
+"""Petitions and their counts."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.base import UtcDateTime, choice, new_id
+
+
+class PetitionState(StrEnum):
+    """Only an open petition takes signatures; a draft is seen by its own organisation."""
+
+    DRAFT = "draft"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Petition(SQLModel, table=True):
+    """A text addressed to somebody, which the public signs. `number` is its public integer.
+
+    `goal_reached_at` is when its signatures were seen to have reached the goal that it has now.
+    """
+
+    __table_args__ = (sa.CheckConstraint("goal IS NULL OR goal > 0", name="goal"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    number: int = Field(unique=True)
+    organisation_id: UUID = Field(foreign_key="organisation.id")
+    campaign_id: UUID = Field(foreign_key="campaign.id", index=True)
+    slug: str = Field(unique=True)
+    action: str
+    background: str = ""
+    addressed_to: str
+    goal: int | None = None
+    goal_reached_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    state: PetitionState = Field(default=PetitionState.OPEN, sa_type=choice(PetitionState, "state"))
+    closes_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PetitionTally(SQLModel, table=True):
+    """Confirmed signatures of a petition in a constituency, 'unknown' or 'overseas'.
+
+    Changed in the transaction that changes a signature's state: reading never scans signatures.
+    """
+
+    __tablename__ = "petition_tally"
+    __table_args__ = (sa.CheckConstraint("confirmed >= 0", name="not_negative"),)
+
+    petition_id: UUID = Field(foreign_key="petition.id", primary_key=True)
+    constituency_code: str = Field(primary_key=True, max_length=9)
+    confirmed: int
+
+
+class PetitionHour(SQLModel, table=True):
+    """By how much a petition's confirmed signatures changed in an hour (UTC).
+
+    Kept as `petition_tally` is, so that the history of millions is read from a few rows.
+    """
+
+    __tablename__ = "petition_hour"
+
+    petition_id: UUID = Field(foreign_key="petition.id", primary_key=True)
+    hour: datetime = Field(sa_type=UtcDateTime, primary_key=True)
+    change: int

@@ -1,0 +1,74 @@
+"""One supporter's name under one petition."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel
+
+from models.base import UtcDateTime, choice, new_id
+from models.encryption import PrivateText
+
+_OF_PARTNER = sa.text("partner_id IS NOT NULL")
+_PENDING = sa.text("state = 'pending' AND ended_at IS NULL")
+
+
+class SignatureState(StrEnum):
+    """`rejected` is fraud or 'that was not me'; `expired` was never confirmed in time."""
+
+    PENDING = "pending"
+    CONFIRMED = "confirmed"
+    WITHDRAWN = "withdrawn"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Signature(SQLModel, table=True):
+    """A signature, with name and postcode as signed. Constituency, state and times stay plain.
+
+    `provenance` says where it was given, if not here: 'paper, Leeds stall, 3 May 2026'.
+    """
+
+    __table_args__ = (
+        sa.UniqueConstraint("petition_id", "supporter_id"),
+        sa.CheckConstraint("length(provenance) BETWEEN 1 AND 200", name="provenance"),
+        sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
+        # For what a partner sees of its own. Most signatures come through none, and cost nothing.
+        sa.Index(
+            "ix_signature_partner_id",
+            "partner_id",
+            "petition_id",
+            "id",
+            sqlite_where=_OF_PARTNER,
+            postgresql_where=_OF_PARTNER,
+        ),
+        # Only for what expires. That no pending one has ended is said so that PostgreSQL does not
+        # walk through all of these for the few that a batch confirms.
+        sa.Index(
+            "ix_signature_pending",
+            "signed_at",
+            sqlite_where=_PENDING,
+            postgresql_where=_PENDING,
+        ),
+    )
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    petition_id: UUID = Field(foreign_key="petition.id")
+    supporter_id: UUID = Field(foreign_key="supporter.id", index=True)
+    state: SignatureState = Field(
+        default=SignatureState.PENDING, sa_type=choice(SignatureState, "state")
+    )
+    constituency_code: str = Field(max_length=9)
+    name: Any = Field(sa_type=PrivateText("signature.name"))
+    postcode: Any = Field(sa_type=PrivateText("signature.postcode"))
+    comment: Any = Field(default=None, sa_type=PrivateText("signature.comment"), nullable=True)
+    country: str = Field(default="GB", max_length=2)
+    locale: str = Field(default="en", max_length=5)
+    source: str | None = None
+    partner_id: UUID | None = Field(default=None, foreign_key="partner.id")
+    signed_at: datetime = Field(sa_type=UtcDateTime)
+    confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    provenance: str | None = None

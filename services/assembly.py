@@ -1,0 +1,137 @@
+"""The assembled service: everything outside comes in here, so that tests can bring their own."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+import httpx2
+
+from core.settings import Settings
+from models import Keyring
+from models.encryption import use_keyring
+from services.common.tokens import Tokens
+from services.database.engine import Database
+from services.errors import LobbyError
+from services.mail import dkim_signer, mail_builder
+from services.mail.bounce_addresses import BounceAddress
+from services.mail.couriers import Courier, FileCourier, make_courier
+from services.mail.dkim_signer import DkimSigner
+from services.mail.pacing import Pace, QuietHours
+from services.mail.supporter_mails import Post
+from services.parliament.official import backoff, http
+from services.postcodes.directory import CurrentDirectory
+from services.webhooks.sender import WebhookSender
+
+Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Lobby:
+    """What routes, the worker and commands work with."""
+
+    settings: Settings
+    database: Database
+    keyring: Keyring
+    tokens: Tokens
+    postcodes: CurrentDirectory
+    courier: Courier
+    motions_api: httpx2.Client
+    members_api: httpx2.Client
+    webhooks: WebhookSender
+    clock: Clock
+    signer: DkimSigner | None = None
+
+    @cached_property
+    def post(self) -> Post:
+        """What mails are rendered with."""
+        settings = self.settings
+        return Post(
+            tokens=self.tokens,
+            base_url=settings.base_url,
+            mail_from=settings.mail_from,
+            keyring=self.keyring,
+            bounces=self.bounces,
+            signer=self.signer,
+        )
+
+    @cached_property
+    def bounces(self) -> BounceAddress | None:
+        """Where reports of what could not be delivered go, if they have an address of their own."""
+        address = self.settings.bounce_address
+        return BounceAddress(address, self.keyring) if address else None
+
+    @cached_property
+    def pace(self) -> Pace:
+        """What letters to MPs keep to."""
+        return Pace(QuietHours.from_text(self.settings.quiet_hours))
+
+    @property
+    def mail_folder(self) -> FileCourier | None:
+        """Where mails are written, if they are written and not sent."""
+        return self.courier if isinstance(self.courier, FileCourier) else None
+
+    @contextmanager
+    def asking(self, name: str) -> Iterator[None]:
+        """Around every request to an official API, with no transaction open inside.
+
+        Obeys an earlier request to wait, whoever got it, and remembers how this one ended.
+        """
+        with self.database.read() as session:
+            backoff.require_allowed(session, name, now=self.clock())
+        try:
+            yield
+        except LobbyError as error:
+            with self.database.write() as session:
+                backoff.note_failed(session, name, error, now=self.clock())
+            raise
+        with self.database.write() as session:
+            backoff.note_answered(session, name, now=self.clock())
+
+    def close(self) -> None:
+        """Give back connections."""
+        self.courier.close()
+        self.motions_api.close()
+        self.members_api.close()
+        self.database.close()
+
+
+def open_lobby(
+    settings: Settings,
+    *,
+    database: Database | None = None,
+    courier: Courier | None = None,
+    motions_api: httpx2.Client | None = None,
+    members_api: httpx2.Client | None = None,
+    webhooks: WebhookSender | None = None,
+    clock: Clock = utc_now,
+) -> Lobby:
+    """Assemble the service. Opens no connection yet."""
+    keyring = Keyring(settings.secrets())
+    use_keyring(keyring)
+    return Lobby(
+        settings=settings,
+        database=database or Database(settings.database_url),
+        keyring=keyring,
+        tokens=Tokens(keyring, clock),
+        postcodes=CurrentDirectory(settings.postcode_file),
+        courier=courier or make_courier(settings.smtp_url),
+        motions_api=motions_api or http.make_client(settings.motions_api_url),
+        members_api=members_api or http.make_client(settings.members_api_url),
+        webhooks=webhooks or WebhookSender(to_loopback=settings.webhooks_to_loopback),
+        clock=clock,
+        signer=_signer(settings, clock),
+    )
+
+
+def _signer(settings: Settings, clock: Clock) -> DkimSigner | None:
+    if settings.dkim_key is None:
+        return None
+    domain, selector = mail_builder.domain_of(settings.mail_from).lower(), settings.dkim_selector
+    return dkim_signer.load(settings.dkim_key, selector=selector, domain=domain, clock=clock)

@@ -1,0 +1,77 @@
+"""The days that matter to a campaign: when petitions close, and when its motions fall."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from uuid import UUID, uuid5
+
+from sqlmodel import Session, col, select
+
+from models import Campaign, CampaignMotion, Motion, ParliamentSession
+from services.campaigns import petitions
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDate:
+    """`when` is a moment or a whole day. `id` stays the same when the date is moved, and `changed`
+    is when what is told here changed last. `petition` is the slug of whose date it is."""
+
+    id: UUID
+    title: str
+    text: str
+    when: datetime | date
+    changed: datetime
+    petition: str | None = None
+
+
+def of_campaign(session: Session, campaign: Campaign) -> list[CampaignDate]:
+    """All that are known, past ones too, the earliest first."""
+    found = [*_closings(session, campaign), *_session_ends(session, campaign)]
+    return sorted(found, key=_place)
+
+
+def _closings(session: Session, campaign: Campaign) -> list[CampaignDate]:
+    return [
+        CampaignDate(
+            id=uuid5(petition.id, "closes"),
+            title=f"Last moment to sign: {petition.action}",
+            text=f"The petition “{petition.action}” to {petition.addressed_to} closes.",
+            when=petition.closes_at,
+            changed=petition.updated_at,
+            petition=petition.slug,
+        )
+        for petition in petitions.of_campaigns(session, [campaign.id])[campaign.id]
+        if petition.closes_at is not None
+    ]
+
+
+def _session_ends(session: Session, campaign: Campaign) -> list[CampaignDate]:
+    """Amendments fall with the motions that they are to."""
+    statement = (
+        select(Motion, CampaignMotion.linked_at, ParliamentSession)
+        .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
+        .join(ParliamentSession, col(ParliamentSession.id) == Motion.parliament_session_id)
+        .where(
+            CampaignMotion.campaign_id == campaign.id,
+            col(CampaignMotion.is_amendment).is_(False),
+            col(ParliamentSession.ends_on).is_not(None),
+        )
+    )
+    return [
+        CampaignDate(
+            id=uuid5(campaign.id, f"motion {motion.id} falls"),
+            title=f"Session of Parliament ends: Early Day Motion {motion.number} falls",
+            text=(
+                f"The session {its_session.name} ends, and with it Early Day Motion "
+                f"{motion.number}, “{motion.title}”. MPs can sign it until then."
+            ),
+            when=its_session.ends_on,
+            changed=linked_at,
+        )
+        for motion, linked_at, its_session in session.exec(statement)
+        if its_session.ends_on is not None
+    ]
+
+
+def _place(found: CampaignDate) -> tuple[str, str]:
+    """A day stands before its moments: both in ISO 8601, in UTC."""
+    return found.when.isoformat(), str(found.id)

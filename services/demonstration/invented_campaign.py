@@ -1,0 +1,276 @@
+"""The demonstration: a retelling of the 2017 campaign to keep NHS Professionals public.
+
+Small data written for this project (`services/demonstration/`): real constituencies and
+postcodes, invented members and supporters at example.org. Loading it twice changes nothing.
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from models import (
+    Campaign,
+    CampaignUpdate,
+    Keyring,
+    Letter,
+    Member,
+    MemberOverride,
+    MemberReply,
+    Organisation,
+    OverrideKind,
+    Private,
+    ReplyKind,
+    SeatWatch,
+    Supporter,
+)
+from services.campaigns import campaigns, petitions
+from services.files import csv_reading
+from services.letters import intake, letter_states
+from services.letters.drafting import drafts, situations
+from services.letters.intake import NewLetter
+from services.organisations import organisations
+from services.parliament import constituencies, members, seats
+from services.parliament.official import motions_api
+from services.parliament_sync import motion_sync
+from services.signatures import recording, signature_states
+from services.signatures.recording import Lookup, SignatureRequest
+from services.supporters import wordings
+
+FOLDER = Path(__file__).parent
+POSTCODES = FOLDER / "postcodes.csv"
+ORGANISER = "organiser@example.org"
+PASSWORD = "demonstration"  # noqa: S105 - of invented people's data, and printed by `lobby demo`
+SIGNATURES = 360
+LETTERS = 14
+DAYS = 30
+LIKENESS_LIMIT = 80
+REFUSES = "Clacton"
+UNDECIDED = "Edinburgh East and Musselburgh"
+_SEED = 2017
+
+
+@dataclass(frozen=True, slots=True)
+class Demonstration:
+    """Where to look."""
+
+    organisation: str
+    campaign: str
+    petition: str
+
+
+def about() -> Demonstration:
+    """The slugs of the demonstration, whether loaded or not."""
+    told = _read("campaign.json")
+    return Demonstration(
+        told["organisation"]["slug"], told["campaign"]["slug"], told["petition"]["slug"]
+    )
+
+
+def is_loaded(session: Session) -> bool:
+    """True where its organisation exists."""
+    slug = about().organisation
+    return (
+        session.exec(select(Organisation.id).where(Organisation.slug == slug)).first() is not None
+    )
+
+
+def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime) -> None:
+    """Everything, in one transaction. The postcodes must have been imported before."""
+    told = _read("campaign.json")
+    _load_parliament(session, now)
+    organisation = organisations.create(
+        session, **told["organisation"], is_demonstration=True, now=now
+    )
+    organisations.create_organiser(
+        session, keyring, organisation=organisation, email=ORGANISER, password=PASSWORD, now=now
+    )
+    wordings.set_updates(session, organisation.id, told["wordings"]["updates"], now=now)
+    campaign = _load_campaign(session, organisation, told, now - timedelta(days=DAYS))
+    _load_refusal(session, organisation, now)
+    requests = supporters_of(told["petition"]["slug"])
+    _load_signatures(session, requests, postcodes, keyring, now)
+    write_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
+    _load_reply(session, campaign, now)
+    _load_watch(session, campaign, now)
+
+
+def _load_parliament(session: Session, now: datetime) -> None:
+    constituencies.import_csv(session, FOLDER / "constituencies.csv")
+    # Their posts begin with the membership import: let them have begun when the motion was tabled.
+    members.import_csv(session, FOLDER / "members.csv", today=(now - timedelta(days=DAYS)).date())
+    content = (FOLDER / "motion.json").read_bytes()
+    motion_id = json.loads(content)["Response"]["Id"]
+    motion_sync.apply_answer(session, motions_api.read_answer(content, motion_id), now=now)
+
+
+def _load_campaign(
+    session: Session, organisation: Organisation, told: dict[str, Any], now: datetime
+) -> Campaign:
+    motion_id = _read("motion.json")["Response"]["Id"]
+    campaign = campaigns.create(
+        session,
+        organisation_id=organisation.id,
+        values={
+            **told["campaign"],
+            "letter_points": told["points"],
+            "likeness_limit": LIKENESS_LIMIT,
+        },
+        motion_id=motion_id,
+        now=now,
+    )
+    petitions.create(session, campaign=campaign, values=told["petition"], now=now)
+    for update in told["updates"]:
+        published_at = datetime.fromisoformat(update["published_at"])
+        session.add(
+            CampaignUpdate(
+                campaign_id=campaign.id,
+                title=update["title"],
+                body=update["body"],
+                published_at=published_at,
+            )
+        )
+    session.flush()
+    return campaign
+
+
+def _load_refusal(session: Session, organisation: Organisation, now: datetime) -> None:
+    """One member who signs no motions, so that every kind of eligibility is there."""
+    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    member = session.get_one(Member, _member_id(codes[REFUSES]))
+    session.add(
+        MemberOverride(
+            organisation_id=organisation.id,
+            member_id=member.id,
+            kind=OverrideKind.REFUSES,
+            reason="Told a constituent that they sign no Early Day Motions.",
+            link="https://example.org/replies/1",
+            starts_on=(now - timedelta(days=DAYS)).date(),
+            recorded_at=now,
+        )
+    )
+    session.flush()
+
+
+def _load_reply(session: Session, campaign: Campaign, now: datetime) -> None:
+    """One member who has answered a constituent, and has not made up their mind."""
+    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    session.add(
+        MemberReply(
+            campaign_id=campaign.id,
+            motion_id=_read("motion.json")["Response"]["Id"],
+            member_id=_member_id(codes[UNDECIDED]),
+            kind=ReplyKind.UNDECIDED,
+            text=Private(campaign.organisation_id, "I shall read the motion and think about it."),
+            said_on=(now - timedelta(days=4)).date(),
+            link="https://example.org/replies/2",
+            verified_by=Private(campaign.organisation_id, "An organiser"),
+            recorded_at=now,
+            updated_at=now,
+        )
+    )
+    session.flush()
+
+
+def _load_watch(session: Session, campaign: Campaign, now: datetime) -> None:
+    """One supporter of the vacant seat asks to be told of the by-election's outcome."""
+    vacant = next(
+        seat.constituency.code
+        for seat in seats.all_seats(session, today=now.date(), organisation_id=None)
+        if seat.member is None
+    )
+    living_there = select(Supporter).where(Supporter.constituency_code == vacant)
+    supporter = session.exec(living_there.order_by(col(Supporter.id))).first()
+    if supporter is None:
+        raise RuntimeError("the demonstration has nobody in its vacant seat")
+    session.add(
+        SeatWatch(
+            supporter_id=supporter.id,
+            campaign_id=campaign.id,
+            constituency_code=vacant,
+            asked_at=now,
+        )
+    )
+    session.flush()
+
+
+def _member_id(code: str) -> int:
+    rows = csv_reading.rows(FOLDER / "members.csv", needed=members.COLUMNS)
+    return next(int(row["member_id"]) for _, row in rows if row["constituency_gss"] == code)
+
+
+def supporters_of(petition: str) -> list[SignatureRequest]:
+    """Invented people at real public postcodes; the same ones every time."""
+    return list(_requests(petition))
+
+
+def _requests(petition: str) -> Iterator[SignatureRequest]:
+    names = _read("names.json")
+    places = [row["pcds"] for _, row in csv_reading.rows(POSTCODES, needed={"pcds"})]
+    chance = random.Random(_SEED)  # noqa: S311 - invented people, not secrets
+    for number in range(SIGNATURES):
+        name = f"{chance.choice(names['given'])} {chance.choice(names['family'])}"
+        abroad = chance.random() < 0.02
+        yield SignatureRequest(
+            petition_slug=petition,
+            name=name,
+            email=f"supporter{number}@example.org",
+            postcode="75001" if abroad else chance.choice(places),
+            country="FR" if abroad else "GB",
+            comment=chance.choice(names["comments"]) if chance.random() < 0.2 else None,
+            updates=chance.random() < 0.4,
+        )
+
+
+def _load_signatures(
+    session: Session,
+    requests: list[SignatureRequest],
+    postcodes: Lookup,
+    keyring: Keyring,
+    now: datetime,
+) -> None:
+    """More every day, as campaigns grow. All confirm at once, so that no mail of theirs is sent."""
+    days = sorted(DAYS * (1 - place / len(requests)) ** 2 for place in range(len(requests)))
+    for request, days_ago in zip(requests, reversed(days), strict=True):
+        moment = now - timedelta(days=days_ago)
+        outcomes = recording.record(
+            session, [request], postcodes=postcodes, keyring=keyring, now=moment
+        )
+        signature_id = outcomes[0].signature_id
+        if signature_id is not None:
+            confirmed_at = min(moment + timedelta(minutes=9), now)
+            signature_states.confirm(session, signature_id, now=confirmed_at)
+
+
+def write_letters(
+    session: Session,
+    campaign: Campaign,
+    requests: list[SignatureRequest],
+    postcodes: Lookup,
+    keyring: Keyring,
+    now: datetime,
+) -> list[Letter]:
+    """Some supporters write as well; the worker then sends their letters."""
+    written = []
+    for request in requests:
+        answer = postcodes(request.postcode) if request.country == "GB" else None
+        if answer is None or answer.constituency_code is None:
+            continue
+        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        draft = drafts.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
+        if found.reason is not None:
+            continue
+        address = intake.Address(line1="1 Example Street", town="Anytown", postcode=answer.postcode)
+        new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
+        letter_id = intake.take_in(session, found, new, keyring=keyring, now=now)
+        written.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
+    return written
+
+
+def _read(name: str) -> Any:
+    return json.loads((FOLDER / name).read_text(encoding="utf-8"))

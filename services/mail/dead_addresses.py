@@ -1,0 +1,145 @@
+"""Addresses that a mail server said do not exist. Nothing is sent there until one is lifted.
+
+They are known by an index of the address, so that a member's new address works at once.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from models import (
+    Campaign,
+    DeadAddress,
+    Keyring,
+    Letter,
+    LetterState,
+    Member,
+    MessageKind,
+    OutboxMessage,
+)
+from models.base import table_of
+from services.common import texts
+from services.database.bulk import BulkLookup
+from services.database.engine import insert_ignore
+from services.errors import NotFound
+from services.mail import smtp_answers
+
+REASON = "address_dead"
+_dead = table_of(DeadAddress)
+_AMONG = BulkLookup(
+    lambda among: sa.select(_dead.c.address_index).where(among(_dead.c.address_index, "indexes"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AddressToCheck:
+    """A member whose address is dead today, in the words of the server that said so."""
+
+    member: Member
+    detail: str
+    since: datetime
+
+
+def index_of(email: str, keyring: Keyring) -> bytes:
+    """How an address is known."""
+    return keyring.everywhere_index(texts.canonical_email(email))
+
+
+def note(
+    session: Session, index: bytes, *, member_id: int | None, detail: str, now: datetime
+) -> None:
+    """Remember a dead address. Again: it stays as it was found first."""
+    row = {"address_index": index, "member_id": member_id, "detail": detail, "found_at": now}
+    insert_ignore(session, _dead, [row])
+
+
+def note_refused(
+    session: Session, message: OutboxMessage, detail: str, *, keyring: Keyring, now: datetime
+) -> None:
+    """Remember the address of a message that was refused at once, if the answer says it is dead."""
+    if smtp_answers.refusal_in(detail) in smtp_answers.DEAD:
+        note_of_message(session, message, detail, keyring=keyring, now=now)
+
+
+def note_of_message(
+    session: Session,
+    message: OutboxMessage,
+    detail: str,
+    *,
+    keyring: Keyring,
+    now: datetime,
+    recipients: Collection[str] = (),
+) -> None:
+    """Remember the address that a message went to.
+
+    A member's only where it is one of `recipients`, or none are known: their address may have
+    changed since, and a server may report one that it handed the letter on to.
+    """
+    member = _member_of(session, message) if message.kind is MessageKind.LETTER else None
+    if member is not None and member.email is not None:
+        if not recipients or member.email.lower() in recipients:
+            index = index_of(member.email, keyring)
+            note(session, index, member_id=member.id, detail=detail, now=now)
+    elif message.recipient_index is not None:
+        note(session, message.recipient_index, member_id=None, detail=detail, now=now)
+
+
+def among(session: Session, indexes: Collection[bytes]) -> set[bytes]:
+    """Which of these are dead, in one statement."""
+    if not indexes:
+        return set()
+    return {bytes(index) for (index,) in _AMONG.rows(session, indexes=list(indexes))}
+
+
+def dead_among(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
+    """Those of some addresses that no mail goes to."""
+    indexes = {email: index_of(email, keyring) for email in emails}
+    dead = among(session, list(indexes.values()))
+    return {email for email, index in indexes.items() if index in dead}
+
+
+def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:
+    """Members whose address of today is dead, by name."""
+    statement = (
+        select(Member, DeadAddress)
+        .join(DeadAddress, col(DeadAddress.member_id) == Member.id)
+        .order_by(col(Member.name), col(Member.id))
+    )
+    return [
+        AddressToCheck(member, dead.detail, dead.found_at)
+        for member, dead in session.exec(statement)
+        if member.email and index_of(member.email, keyring) == bytes(dead.address_index)
+    ]
+
+
+def met_by(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
+    """Those members that a campaign's letters did not reach."""
+    stopped = sa.or_(
+        col(Letter.state) == LetterState.REJECTED,
+        sa.and_(col(Letter.state) == LetterState.HELD, col(Letter.reason) == REASON),
+    )
+    statement = select(Letter.member_id).where(Letter.campaign_id == campaign.id, stopped)
+    met = set(session.exec(statement.distinct()))
+    return [found for found in of_members(session, keyring=keyring) if found.member.id in met]
+
+
+def count_of_supporters(session: Session) -> int:
+    """Dead addresses that are nobody's whom we may name."""
+    statement = sa.select(sa.func.count()).where(_dead.c.member_id.is_(None))
+    return int(session.connection().execute(statement).scalar_one())
+
+
+def revive(session: Session, email: str, *, keyring: Keyring) -> None:
+    """Send to an address again. NotFound where it is not dead."""
+    index = index_of(texts.email_address(email), keyring)
+    done = session.connection().execute(sa.delete(_dead).where(_dead.c.address_index == index))
+    if not done.rowcount:
+        raise NotFound("address_not_dead", "Mail to this address is not left out.")
+
+
+def _member_of(session: Session, message: OutboxMessage) -> Member | None:
+    letter = session.get(Letter, message.subject_id)
+    return session.get_one(Member, letter.member_id) if letter else None

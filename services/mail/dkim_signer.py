@@ -1,0 +1,129 @@
+"""Signing mail for its domain (DKIM, RFC 6376), with RSA or Ed25519 (RFC 8463).
+
+dkimpy canonicalises and writes the header. The signature itself is left to `cryptography`: dkimpy
+would need one library more for Ed25519, and computes RSA in Python, ten times slower.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import dkim  # type: ignore[import-untyped]  # dkimpy has no types
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    PublicFormat,
+    load_pem_private_key,
+)
+from dkim.canonicalization import (  # type: ignore[import-untyped]  # dkimpy has no types
+    CanonicalizationPolicy,
+)
+
+from services.errors import Invalid
+
+SHORTEST_RSA = 2048  # RFC 8301 wants it, and some receivers take nothing shorter for good
+HEADERS = (
+    *(b"from", b"reply-to", b"to", b"subject", b"date", b"message-id"),
+    *(b"mime-version", b"content-type", b"content-transfer-encoding"),
+    *(b"list-unsubscribe", b"list-unsubscribe-post", b"x-campaign", b"auto-submitted"),
+)
+_CANONICAL = b"relaxed/relaxed"
+Key = RSAPrivateKey | Ed25519PrivateKey
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signature:
+    """As dkimpy wants it from an Ed25519 key."""
+
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Pen:
+    """A key with dkimpy's way of asking an Ed25519 key for a signature."""
+
+    key: Key
+
+    def sign(self, digest: bytes) -> _Signature:
+        if isinstance(self.key, RSAPrivateKey):
+            return _Signature(self.key.sign(digest, PKCS1v15(), Prehashed(SHA256())))
+        return _Signature(self.key.sign(digest))
+
+
+class DkimSigner:
+    """Signs for one domain with one key. Safe from any thread."""
+
+    def __init__(self, key: Key, *, selector: str, domain: str, clock: Clock) -> None:
+        self.key, self.selector, self.domain = key, selector, domain
+        self._clock = clock
+
+    @property
+    def kind(self) -> str:
+        """As the record in DNS names it."""
+        return "rsa" if isinstance(self.key, RSAPrivateKey) else "ed25519"
+
+    @property
+    def public_key(self) -> bytes:
+        """What stands in the record's `p=`, in bytes."""
+        public = self.key.public_key()
+        if self.kind == "rsa":
+            return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        return public.public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+    @property
+    def record(self) -> str:
+        """The TXT record to publish at `SELECTOR._domainkey.DOMAIN`."""
+        return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self.public_key).decode()}"
+
+    def sign(self, content: bytes) -> bytes:
+        """The message, CRLF line ends, with its signature on top.
+
+        `From` is signed once more than it is there, so that nobody can add a second one unseen.
+        """
+        # Of either kind: it is the one that makes dkimpy ask the key.
+        message = dkim.DKIM(content, signature_algorithm=b"ed25519-sha256")
+        message.hasher = hashlib.sha256
+        policy = CanonicalizationPolicy.from_c_value(_CANONICAL)
+        body = hashlib.sha256(policy.canonicalize_body(message.body)).digest()
+        there = {name.lower() for name, _ in message.headers}
+        signed = (*(name for name in HEADERS if name in there), b"from")
+        fields = [
+            (b"v", b"1"),
+            (b"a", f"{self.kind}-sha256".encode("ascii")),
+            (b"c", _CANONICAL),
+            (b"d", self.domain.encode("ascii")),
+            (b"s", self.selector.encode("ascii")),
+            (b"t", str(int(self._clock().timestamp())).encode("ascii")),
+            (b"h", b" : ".join(signed)),
+            (b"bh", base64.b64encode(body)),
+            (b"b", b"0" * 60),  # dkimpy folds by it, and puts the signature in its place
+        ]
+        value = message.gen_header(fields, signed, policy, b"DKIM-Signature", _Pen(self.key))
+        return b"DKIM-Signature: " + bytes(value) + content
+
+
+def load(file: Path, *, selector: str, domain: str, clock: Clock) -> DkimSigner:
+    """A signer with the key in a PEM file. Invalid, with a sentence, where it cannot be used."""
+    try:
+        key = load_pem_private_key(file.read_bytes(), password=None)
+    except OSError as error:
+        message = f"LOBBY_DKIM_KEY: {file} cannot be read: {error.strerror}."
+        raise Invalid("dkim_key", message) from error
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        message = f"LOBBY_DKIM_KEY: {file} holds no private key in PEM without a password."
+        raise Invalid("dkim_key", message) from error
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise Invalid("dkim_key", f"LOBBY_DKIM_KEY: {file} must hold an RSA or an Ed25519 key.")
+    if isinstance(key, RSAPrivateKey) and key.key_size < SHORTEST_RSA:
+        message = f"LOBBY_DKIM_KEY: {file} has {key.key_size} bits; {SHORTEST_RSA} are needed."
+        raise Invalid("dkim_key", message)
+    return DkimSigner(key, selector=selector, domain=domain, clock=clock)

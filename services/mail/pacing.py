@@ -1,0 +1,240 @@
+"""When letters to MPs go: spread over hours and days, never in the quiet hours.
+
+A campaign can say how many letters go in an hour, and how many to one member on a day (London's).
+Places are kept in `letter_pace`, so that one is found without counting letters. Within an hour or a
+day they lie evenly, each moved by chance within its own share, so that letters do not arrive in
+step. A place whose time has passed is taken at once: a lone letter waits for nothing.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, time, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from models import Campaign
+from models.base import table_of
+from models.letter import LetterPace
+from services.common.times import LONDON
+from services.database.engine import increment
+
+ALL = 0  # the member id of places that are for all members
+HOUR = timedelta(hours=1)
+# Far enough to be never, and within what both databases can hold.
+WHILE_PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
+_pace = table_of(LetterPace)
+
+Chance = Callable[[], float]
+"""A number from 0 up to, but not, 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuietHours:
+    """From `begins` until `ends` by the clock in London nothing goes; the same twice: no such time.
+
+    They can go past midnight, as from 22:00 to 07:00.
+    """
+
+    begins: time
+    ends: time
+
+    @classmethod
+    def from_text(cls, text: str) -> "QuietHours":
+        """From '22:00-07:00', or 'off' for none."""
+        begins, _, ends = (text if text != "off" else "00:00-00:00").partition("-")
+        return cls(time.fromisoformat(begins), time.fromisoformat(ends))
+
+    def next_open(self, moment: datetime) -> datetime:
+        """The moment itself, or the end of the quiet hours that it falls into."""
+        local = moment.astimezone(LONDON)
+        if not self._is_quiet(local.time()):
+            return moment
+        day = local.date() + timedelta(days=local.time() >= self.ends)
+        return datetime.combine(day, self.ends, LONDON).astimezone(UTC)
+
+    def day_of(self, moment: datetime) -> tuple[datetime, datetime]:
+        """When letters can begin to go and must have gone on the London day of a moment."""
+        day = moment.astimezone(LONDON).date()
+        first = datetime.combine(day, time(), LONDON).astimezone(UTC)
+        last = datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC)
+        if self.begins > self.ends:  # past midnight: what is left is in between
+            return self.next_open(first), datetime.combine(day, self.begins, LONDON).astimezone(UTC)
+        return self.next_open(first), last
+
+    def _is_quiet(self, at: time) -> bool:
+        if self.begins <= self.ends:
+            return self.begins <= at < self.ends
+        return at >= self.begins or at < self.ends
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a service keeps to, whatever a campaign says; `chance` moves letters apart."""
+
+    quiet: QuietHours
+    chance: Chance = random.random
+
+    def is_quiet(self, moment: datetime) -> bool:
+        """True where no letter may go at a moment."""
+        return self.quiet.next_open(moment) != moment
+
+
+AT_ONCE = Pace(QuietHours(time(0), time(0)))
+
+
+def reserve(
+    session: Session,
+    campaign: Campaign,
+    member_ids: Sequence[int],
+    *,
+    pace: Pace,
+    now: datetime,
+) -> list[datetime]:
+    """When letters to these members go, in their order; `WHILE_PAUSED` while the post is paused.
+
+    The campaign's row is locked, so that of two at once the second sees the first one's places.
+    """
+    lock(session, campaign)
+    if campaign.post_paused_at is not None:
+        return [WHILE_PAUSED] * len(member_ids)
+    plan = _Plan(
+        per_hour=campaign.letters_per_hour,
+        per_day=campaign.letters_per_member_day,
+        pace=pace,
+        now=now,
+        taken=_taken(session, campaign.id, {ALL, *member_ids}, now),
+    )
+    due = [plan.place(member_id) for member_id in member_ids]
+    _add(session, campaign.id, plan.added)
+    return due
+
+
+def keep_only(
+    session: Session, campaign: Campaign, gone: list[tuple[int, datetime]], *, now: datetime
+) -> None:
+    """Give back every place of this day and later, but those of letters that went: to which
+    members, and when. For one who has locked the campaign."""
+    session.connection().execute(
+        sa.delete(_pace).where(
+            _pace.c.campaign_id == campaign.id, _pace.c.begins_at >= first_counted(now)
+        )
+    )
+    kept: Counter[_Place] = Counter()
+    if campaign.letters_per_hour is not None:
+        kept.update((ALL, _hour_of(moment)) for _, moment in gone)
+    if campaign.letters_per_member_day is not None:
+        kept.update((member_id, _day_of(moment)) for member_id, moment in gone)
+    _add(session, campaign.id, kept)
+
+
+def first_counted(now: datetime) -> datetime:
+    """Where the earliest place begins that still counts."""
+    return min(_hour_of(now), _day_of(now))
+
+
+def lock(session: Session, campaign: Campaign) -> None:
+    """Of two who plan at once the second waits, and sees the limits that the first left."""
+    statement = select(Campaign).where(Campaign.id == campaign.id).with_for_update()
+    session.exec(statement.execution_options(populate_existing=True)).one()
+
+
+_Place = tuple[int, datetime]
+
+
+@dataclass
+class _Plan:
+    """Finds places in memory: 20,000 letters are planned with a few statements."""
+
+    per_hour: int | None
+    per_day: int | None
+    pace: Pace
+    now: datetime
+    taken: Counter[_Place]
+    added: Counter[_Place] = field(default_factory=Counter)
+    _first_room: datetime = field(init=False)  # every hour before it is full
+
+    def __post_init__(self) -> None:
+        self._first_room = self.pace.quiet.next_open(self.now)
+
+    def place(self, member_id: int) -> datetime:
+        """The earliest moment that keeps both limits and the quiet hours; its place is taken."""
+        moment = self.pace.quiet.next_open(self.now)
+        while True:
+            on_day = self._on_a_day_with_room(member_id, moment)
+            in_hour = self._in_an_hour_with_room(on_day)
+            moment = self.pace.quiet.next_open(in_hour)
+            if moment == in_hour and _day_of(moment) == _day_of(on_day):
+                self._take(member_id, moment)
+                return moment
+
+    def _on_a_day_with_room(self, member_id: int, moment: datetime) -> datetime:
+        """The next free share of a day of the member's, not before the moment."""
+        if self.per_day is None:
+            return moment
+        while self.taken[member_id, _day_of(moment)] >= self.per_day:
+            # A day has 23 to 25 hours.
+            moment = self.pace.quiet.next_open(_day_of(_day_of(moment) + 25 * HOUR))
+        begins, ends = self.pace.quiet.day_of(moment)
+        share = (self.taken[member_id, _day_of(moment)] + self.pace.chance()) / self.per_day
+        return max(moment, begins + (ends - begins) * share)
+
+    def _in_an_hour_with_room(self, moment: datetime) -> datetime:
+        """The next free share of an hour, not before the moment."""
+        if self.per_hour is None:
+            return moment
+        moment = max(moment, self._first_room)
+        begins_at_first = moment == self._first_room
+        while self.taken[ALL, _hour_of(moment)] >= self.per_hour:
+            moment = self.pace.quiet.next_open(_hour_of(moment) + HOUR)
+        if begins_at_first:
+            self._first_room = moment
+        share = (self.taken[ALL, _hour_of(moment)] + self.pace.chance()) / self.per_hour
+        return max(moment, _hour_of(moment) + HOUR * share)
+
+    def _take(self, member_id: int, moment: datetime) -> None:
+        places = []
+        if self.per_hour is not None:
+            places.append((ALL, _hour_of(moment)))
+        if self.per_day is not None:
+            places.append((member_id, _day_of(moment)))
+        self.taken.update(places)
+        self.added.update(places)
+
+
+def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
+    rows = [
+        {
+            "campaign_id": campaign_id,
+            "member_id": member_id,
+            "begins_at": begins_at,
+            "reserved": count,
+        }
+        for (member_id, begins_at), count in sorted(places.items())
+    ]
+    increment(session, _pace, rows, key=["campaign_id", "member_id", "begins_at"])
+
+
+def _taken(
+    session: Session, campaign_id: UUID, member_ids: Collection[int], now: datetime
+) -> Counter[_Place]:
+    statement = sa.select(_pace.c.member_id, _pace.c.begins_at, _pace.c.reserved).where(
+        _pace.c.campaign_id == campaign_id,
+        _pace.c.member_id.in_(member_ids),
+        _pace.c.begins_at >= first_counted(now),
+    )
+    rows = session.connection().execute(statement)
+    return Counter({(member_id, begins_at): count for member_id, begins_at, count in rows})
+
+
+def _hour_of(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _day_of(moment: datetime) -> datetime:
+    """The midnight in London at which the moment's day began."""
+    day = moment.astimezone(LONDON).date()
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)

@@ -1,0 +1,193 @@
+"""Whether the domain that mail comes from has the records that receivers look for.
+
+SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), and somewhere for reports and replies to go.
+Nothing is asked where mail does not leave this machine.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Iterator
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from dns.exception import DNSException
+from dns.rdatatype import RdataType
+from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TXT import TXT
+from dns.resolver import NXDOMAIN, NoAnswer, Resolver
+
+from core.settings import is_loopback
+from services.mail.dkim_signer import DkimSigner
+from services.operations.findings import Finding
+
+LIFETIME = 3.0  # seconds for each question
+_PLACEHOLDER = re.compile(
+    r"localhost|localdomain|(.*\.)?(localhost|localdomain|local|example|test|invalid)"
+    r"|(.*\.)?example\.[a-z.]+",
+    re.IGNORECASE,
+)
+Look = Callable[[], Iterator[Finding]]
+
+
+class _Unanswered(Exception):
+    """Nobody could tell: no network, no server, or none that answers in time."""
+
+
+def look(
+    domain: str, *, smtp_url: str, signer: DkimSigner | None, resolver: Resolver | None = None
+) -> list[Finding]:
+    """What receivers of mail from a domain would hold against it. Never raises for the network."""
+    if not smtp_url.startswith(("smtp://", "smtps://")):
+        return [_hint("Mail is written to a folder, and goes to nobody (LOBBY_SMTP_URL).")]
+    if is_loopback(smtp_url):
+        text = "Mail goes to a server on this machine: the records of its domain are not looked up."
+        return [_hint(text)]
+    if _PLACEHOLDER.fullmatch(domain):
+        return [Finding(f"LOBBY_MAIL_FROM: {domain} is nobody's domain, and mail from it is lost.")]
+    return _asked(domain.lower().rstrip("."), signer, resolver)
+
+
+def _asked(domain: str, signer: DkimSigner | None, resolver: Resolver | None) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        asking = _Asking(resolver or _own_resolver())
+        looks: list[Look] = [
+            lambda: _spf(asking, domain),
+            lambda: _dkim(asking, domain, signer),
+            lambda: _dmarc(asking, domain),
+            lambda: _way_back(asking, domain),
+        ]
+        for each in looks:
+            found += each()
+    except (_Unanswered, DNSException, OSError):
+        found.append(_hint(f"DNS did not answer for {domain}: its mail records were not checked."))
+    return found
+
+
+def _own_resolver() -> Resolver:
+    resolver = Resolver()
+    resolver.lifetime = LIFETIME
+    return resolver
+
+
+class _Asking:
+    """Questions to DNS; what is not there is an empty list."""
+
+    def __init__(self, resolver: Resolver) -> None:
+        self._resolver = resolver
+
+    def texts(self, name: str) -> list[str]:
+        """TXT records, each in one piece."""
+        records = self._records(name, RdataType.TXT)
+        pieces = [record.strings for record in records if isinstance(record, TXT)]
+        return [b"".join(each).decode("utf-8", "replace") for each in pieces]
+
+    def mail_servers(self, name: str) -> list[str]:
+        """MX records; '.' stands for one that says that there is none (RFC 7505)."""
+        records = self._records(name, RdataType.MX)
+        return [record.exchange.to_text() for record in records if isinstance(record, MX)]
+
+    def has_address(self, name: str) -> bool:
+        """An A or AAAA record."""
+        return any(self._records(name, kind) for kind in (RdataType.A, RdataType.AAAA))
+
+    def _records(self, name: str, kind: RdataType) -> list[object]:
+        try:
+            return list(self._resolver.resolve(f"{name}.", kind, search=False))
+        except (NXDOMAIN, NoAnswer):
+            return []
+        except (DNSException, OSError) as error:
+            raise _Unanswered from error
+
+
+def _spf(asking: _Asking, domain: str) -> Iterator[Finding]:
+    records = [text for text in asking.texts(domain) if re.match(r"v=spf1( |$)", text, re.I)]
+    if len(records) != 1:
+        many = "no SPF record" if not records else f"{len(records)} SPF records, and must have one"
+        yield Finding(f"{domain} has {many}: receivers cannot tell who may send its mail.")
+        return
+    terms = records[0].lower().split()
+    if "+all" in terms or "all" in terms:
+        yield Finding(f"The SPF record of {domain} lets anybody send its mail: end it in -all.")
+    elif not {"-all", "~all"} & set(terms) and "redirect=" not in records[0].lower():
+        yield _hint(f"The SPF record of {domain} ends in neither -all nor ~all: it forbids nobody.")
+
+
+def _dkim(asking: _Asking, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
+    if signer is None:
+        text = f"LOBBY_DKIM_KEY is not set: the mail server has to sign for {domain} (d={domain})."
+        yield _hint(text)
+        return
+    place = f"{signer.selector}._domainkey.{domain}"
+    records = asking.texts(place)
+    if len(records) != 1:
+        many = "There is no DKIM record" if not records else f"There are {len(records)} records"
+        yield Finding(f"{many} at {place}. Publish this one: {signer.record}")
+        return
+    tags = _tags(records[0])
+    if not tags.get("p"):
+        yield Finding(f"The DKIM record at {place} has no key: it says that the key is withdrawn.")
+    elif not _is_same_key(tags, signer):
+        yield Finding(f"The DKIM record at {place} has another key. It must be: {signer.record}")
+    elif "y" in tags.get("t", "").split(":"):
+        yield _hint(f"The DKIM record at {place} is marked as a test (t=y): take the mark away.")
+
+
+def _dmarc(asking: _Asking, domain: str) -> Iterator[Finding]:
+    place, records = _dmarc_records(asking, domain)
+    if len(records) != 1:
+        many = "no DMARC record" if not records else f"{len(records)} DMARC records at {place}"
+        yield Finding(f"{domain} has {many}; it must have one, at _dmarc.{domain}.")
+        return
+    tags = _tags(records[0])
+    is_own = place == f"_dmarc.{domain}"
+    policy = (tags.get("p") if is_own else tags.get("sp") or tags.get("p", "")) or ""
+    if policy.lower() not in ("none", "quarantine", "reject"):
+        yield Finding(f"The DMARC record at {place} has no policy (p=): receivers pass over it.")
+    elif policy.lower() == "none":
+        text = f"DMARC of {domain} is p=none: mail that others forge in its name is let through."
+        yield _hint(text)
+    else:
+        yield _hint(f"DMARC of {domain} is p={policy.lower()}: only aligned mail gets through.")
+
+
+def _dmarc_records(asking: _Asking, domain: str) -> tuple[str, list[str]]:
+    """Of the domain, or of the nearest one above it that has any; never of a top-level one."""
+    labels = domain.split(".")
+    for start in range(max(1, len(labels) - 1)):
+        place = f"_dmarc.{'.'.join(labels[start:])}"
+        found = [text for text in asking.texts(place) if re.match(r"v=DMARC1\s*(;|$)", text, re.I)]
+        if found:
+            return place, found
+    return f"_dmarc.{domain}", []
+
+
+def _way_back(asking: _Asking, domain: str) -> Iterator[Finding]:
+    servers = asking.mail_servers(domain)
+    takes_none = servers == ["."] or (not servers and not asking.has_address(domain))
+    if takes_none:
+        text = f"{domain} has no mail server (MX): reports of mail that bounced are lost."
+        yield Finding(text)
+
+
+def _is_same_key(tags: dict[str, str], signer: DkimSigner) -> bool:
+    """An RSA key may stand there in either of two forms."""
+    try:
+        published = base64.b64decode("".join(tags["p"].split()), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    forms = {signer.public_key}
+    if signer.kind == "rsa":
+        public = signer.key.public_key()
+        forms.add(public.public_bytes(Encoding.DER, PublicFormat.PKCS1))
+    return tags.get("k", "rsa").lower() == signer.kind and published in forms
+
+
+def _tags(record: str) -> dict[str, str]:
+    """`a=b; c=d` as a dictionary."""
+    pairs = (part.partition("=") for part in record.split(";") if "=" in part)
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _hint(text: str) -> Finding:
+    return Finding(text, is_trouble=False)

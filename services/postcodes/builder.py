@@ -1,0 +1,79 @@
+"""The postcode directory while it grows, row by row, in the form of `file_format`."""
+
+from array import array
+from enum import StrEnum
+
+from services.errors import Invalid
+from services.postcodes import file_format
+from services.postcodes.directory import CROWN_DEPENDENCIES, NORTHERN_IRELAND, normalise
+from services.postcodes.ons_names import is_constituency, is_pseudo_code
+
+
+class Row(StrEnum):
+    """What a row of the source turned out to be."""
+
+    FOUND = "found"
+    TERMINATED = "terminated"
+    WITHOUT_CONSTITUENCY = "without_constituency"
+    NOT_IN_UK_PARLIAMENT = "not_in_uk_parliament"
+    NORTHERN_IRELAND = "northern_ireland"
+    MALFORMED = "malformed"
+    DUPLICATE = "duplicate"
+
+
+class PostcodeGrid:
+    """An array of cells for each sector, and the constituencies' codes in order of their numbers.
+
+    Ten megabytes for the whole country: nothing needs sorting, and a repeated postcode shows at
+    once.
+    """
+
+    def __init__(self, *, northern_ireland: bool) -> None:
+        self.sectors: dict[str, array[int]] = {}
+        self.codes: list[str] = []
+        self._numbers: dict[str, int] = {"": file_format.NO_CONSTITUENCY}
+        self._northern_ireland = northern_ireland
+
+    def take(self, postcode: str, code: str, terminated: str) -> Row:
+        """Put a row in. Of a postcode that comes twice the first row stays."""
+        cells = self.sectors.get(postcode[:-2])
+        unit = file_format.UNITS.get(postcode[-2:])
+        if cells is None or unit is None:
+            return self._take_strange(postcode, code, terminated)
+        number = self._numbers.get(code) or self._new_number(code.strip())
+        if number is None:
+            return Row.MALFORMED
+        if cells[unit]:
+            return Row.DUPLICATE
+        if terminated and not terminated.isspace():
+            cells[unit] = 2 * number + file_format.TERMINATED
+            return Row.TERMINATED
+        cells[unit] = 2 * number
+        return Row.FOUND if number > file_format.NO_CONSTITUENCY else Row.WITHOUT_CONSTITUENCY
+
+    def _take_strange(self, postcode: str, code: str, terminated: str) -> Row:
+        """A row of a sector that is new, or written otherwise than in normal form."""
+        try:
+            postcode = normalise(postcode)
+        except Invalid:
+            return Row.MALFORMED
+        if postcode[:2] in CROWN_DEPENDENCIES:
+            return Row.NOT_IN_UK_PARLIAMENT
+        if postcode[:2] == NORTHERN_IRELAND and not self._northern_ireland:
+            return Row.NORTHERN_IRELAND
+        if postcode[-2:] not in file_format.UNITS:
+            return Row.MALFORMED
+        if postcode[:-2] not in self.sectors:
+            self.sectors[postcode[:-2]] = array("H", bytes(2 * file_format.CELLS_PER_SECTOR))
+        return self.take(postcode, code, terminated)
+
+    def _new_number(self, code: str) -> int | None:
+        """The number of a code not met before in this spelling; None for what is no code."""
+        if not code or is_pseudo_code(code):
+            return file_format.NO_CONSTITUENCY
+        if code not in self._numbers:
+            if not is_constituency(code) or len(self.codes) >= file_format.MOST_CONSTITUENCIES:
+                return None
+            self._numbers[code] = file_format.FIRST_CONSTITUENCY + len(self.codes)
+            self.codes.append(code)
+        return self._numbers[code]

@@ -1,0 +1,153 @@
+"""The file of the postcode directory: how it lies on disk, written and mapped.
+
+::
+
+    header   magic, version, postcodes, length of the index, size of the file, CRC-32 of all else
+    index    text: the constituencies' codes, a newline, the sectors ('EC1A 1'), each with commas
+    cells    400 a sector, one for each pair of letters that can end a postcode, 16 bits each
+
+A cell is 0 where there is no such postcode; otherwise twice the number of its constituency
+(`NO_CONSTITUENCY`, or `FIRST_CONSTITUENCY` and up in the order of the index), plus `TERMINATED`.
+Why a grid: docs/decisions/0001-postcode-directory.md.
+
+Numbers are in the byte order of the machine. The file is built where it is used; carried to a
+machine of the other order it is refused as damaged.
+"""
+
+import mmap
+import os
+import secrets
+import struct
+import zlib
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import BinaryIO
+
+from services.errors import Unavailable
+
+# Royal Mail never ends a postcode with C, I, K, M, O or V: they are too easily misread (BS 7666).
+UNIT_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
+UNITS = {"".join(pair): number for number, pair in enumerate(product(UNIT_LETTERS, repeat=2))}
+CELLS_PER_SECTOR = len(UNITS)
+
+NO_CONSTITUENCY = 1
+FIRST_CONSTITUENCY = 2
+TERMINATED = 1
+MOST_CONSTITUENCIES = 2**15 - FIRST_CONSTITUENCY
+
+_MAGIC = b"LOBBYPC\n"
+_VERSION = 1
+_FIELDS = struct.Struct("=8sIIIQ")
+_CHECKSUM = struct.Struct("=I")
+_HEADER_SIZE = _FIELDS.size + _CHECKSUM.size
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """A mapped file. `sectors` gives the number of each sector's first cell."""
+
+    codes: tuple[str, ...]
+    sectors: dict[str, int]
+    cells: memoryview
+    postcodes: int
+
+
+def read(path: Path) -> Contents:
+    """Map the file and check all of it, within 20 ms for the whole country.
+
+    :raises Unavailable: missing, not readable, damaged, or not such a file at all
+    """
+    try:
+        with path.open("rb") as file:
+            return _parse(path, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except FileNotFoundError as error:
+        raise Unavailable("postcodes_missing", f"There is no postcode directory {path}.") from error
+    except OSError as error:
+        message = f"The postcode directory {path} cannot be read: {error.strerror}."
+        raise Unavailable("postcodes_unreadable", message) from error
+    except ValueError as error:  # mmap's, of an empty file
+        raise _damaged(path, "it is empty") from error
+
+
+def _parse(path: Path, data: mmap.mmap) -> Contents:
+    if len(data) < _HEADER_SIZE or data[: len(_MAGIC)] != _MAGIC:
+        raise _damaged(path, "it is no postcode directory")
+    _, version, postcodes, index_length, size = _FIELDS.unpack_from(data)
+    if version != _VERSION:
+        raise _damaged(path, f"it is of version {version}, and this program reads {_VERSION}")
+    if size != len(data):
+        raise _damaged(path, f"it has {len(data)} bytes and should have {size}")
+    if _CHECKSUM.unpack_from(data, _FIELDS.size)[0] != _checksum(data):
+        raise _damaged(path, "its checksum does not match")
+    cells_at = _HEADER_SIZE + index_length
+    codes, sectors = data[_HEADER_SIZE:cells_at].decode("ascii").rstrip(" ").split("\n")
+    return Contents(
+        codes=tuple(codes.split(",")) if codes else (),
+        sectors={name: n * CELLS_PER_SECTOR for n, name in enumerate(sectors.split(","))},
+        cells=memoryview(data)[cells_at:].cast("H"),
+        postcodes=postcodes,
+    )
+
+
+def _checksum(data: mmap.mmap) -> int:
+    # The cells are checked too, 5 ms for all: a flipped bit would write to the wrong member.
+    with memoryview(data) as view:
+        return zlib.crc32(view[_HEADER_SIZE:], zlib.crc32(view[: _FIELDS.size]))
+
+
+def _damaged(path: Path, why: str) -> Unavailable:
+    message = f"The postcode directory {path} cannot be used: {why}. Import the postcodes again."
+    return Unavailable("postcodes_damaged", message)
+
+
+def write(target: Path, codes: Sequence[str], sectors: Mapping[str, "array[int]"]) -> int:
+    """Put a new directory in the target's place in one step; answers its size in bytes.
+
+    Whoever has the old one mapped keeps it. On failure the old one stays.
+
+    :raises Unavailable: the folder cannot be written to, or the disk is full
+    """
+    names = sorted(sectors)
+    index = f"{','.join(codes)}\n{','.join(names)}".encode("ascii")
+    index += b" " * (len(index) % 2)  # the cells lie on even addresses
+    cells = b"".join(sectors[name].tobytes() for name in names)
+    postcodes = sum(CELLS_PER_SECTOR - sectors[name].count(0) for name in names)
+    size = _HEADER_SIZE + len(index) + len(cells)
+    fields = _FIELDS.pack(_MAGIC, _VERSION, postcodes, len(index), size)
+    checksum = _CHECKSUM.pack(zlib.crc32(cells, zlib.crc32(index, zlib.crc32(fields))))
+    with _replacing(target) as file:
+        file.writelines((fields, checksum, index, cells))
+    return size
+
+
+@contextmanager
+def _replacing(target: Path) -> Iterator[BinaryIO]:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Beside the target, because a rename is one step only within a file system.
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
+        try:
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+        _sync_folder(target.parent)
+    except OSError as error:
+        message = f"The postcode directory {target} cannot be written: {error.strerror or error}."
+        raise Unavailable("postcodes_unwritable", message) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this a power cut may bring back the old name, or none.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,124 @@
+"""Signatures that were given elsewhere: on paper, or in another system.
+
+They count at once, on the word of who has them, and nothing of them overrides a person's own word:
+who confirmed here stays as confirmed, who withdrew or disowned stays off, and what somebody said
+here about news holds.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import Signature, SignatureState
+from models.base import table_of
+from services.signatures import signature_states
+from services.signatures.entries import Entry, as_imported, as_signed
+from services.supporters import supporters
+from services.tallies import counts
+from services.webhooks import events
+from services.webhooks.events import SignatureFact
+
+# Nobody's word yet: asked and not answered.
+_UNANSWERED = (SignatureState.PENDING, SignatureState.EXPIRED)
+_signature = table_of(Signature)
+_CONFIRM = (
+    sa.update(_signature)
+    .where(
+        _signature.c.id.in_(sa.bindparam("ids", expanding=True)),
+        _signature.c.state.in_(_UNANSWERED),
+    )
+    .values(state=SignatureState.CONFIRMED, ended_at=None)
+    .returning(_signature.c.id)
+)
+_TAKEN = (
+    "constituency_code",
+    "name",
+    "postcode",
+    "comment",
+    "country",
+    "locale",
+    "source",
+    "partner_id",
+    "provenance",
+    "signed_at",
+    "confirmed_at",
+)
+_TAKE = (
+    sa.update(_signature)
+    .where(_signature.c.id == sa.bindparam("row_id"))
+    .values({name: sa.bindparam(f"new_{name}") for name in _TAKEN})
+)
+
+
+def count(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
+    """Count those that have just been written, and those that were asked for and not answered;
+    each once, and remember whom nobody knew. Afterwards each entry knows whether it was counted."""
+    for entry in entries:
+        entry.is_counted = entry.is_new and entry.is_to_count
+    _confirm_in_place(session, entries, now)
+    counted = [entry for entry in entries if entry.is_counted]
+    if not counted:
+        return
+    by_seat = ((entry.petition.id, entry.code) for entry in counted)
+    counts.count_signatures(session, by_seat, now=now)
+    facts = (
+        SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
+        for entry, signed_at in zip(
+            counted, as_imported(counted, now=now)["signed_at"], strict=True
+        )
+    )
+    events.signatures_confirmed(session, facts, now=now)
+    # The others were written down with what is known of them.
+    met_before = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
+    supporters.remember_unknown(
+        session, {entry.supporter_id: entry.address for entry in met_before}
+    )
+
+
+def note_answers(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
+    """What was said elsewhere about news, with signatures that are new."""
+    said = [
+        supporters.ImportedAnswer(
+            entry.petition.organisation_id,
+            UUID(entry.supporter_id),
+            entry.request.updates,
+            signature_id=UUID(entry.signature_id),
+            provenance=entry.request.imported.provenance,
+            given_at=entry.request.imported.signed_at or now,
+            effective_at=now if entry.is_counted else None,
+        )
+        for entry in entries
+        if (entry.is_new or entry.is_counted)
+        and entry.request.imported is not None
+        and entry.request.updates is not None
+    ]
+    supporters.note_imported(session, said, now=now)
+
+
+def _confirm_in_place(session: Session, entries: Sequence[Entry], now: datetime) -> None:
+    waiting: dict[UUID, Entry] = {}
+    for entry in entries:
+        if entry.is_to_count and not entry.is_new and entry.state in _UNANSWERED:
+            waiting.setdefault(UUID(entry.signature_id), entry)
+    if not waiting:
+        return
+    signature_states.lock(session, waiting)
+    changed = session.connection().execute(_CONFIRM, {"ids": list(waiting)}).scalars()
+    taken = {signature_id: waiting[signature_id] for signature_id in sorted(changed)}
+    if not taken:
+        return
+    for entry in taken.values():
+        entry.is_counted, entry.state = True, SignatureState.CONFIRMED
+    in_order = list(taken.values())
+    columns = {"row_id": list(taken)}
+    columns |= {
+        f"new_{name}": values
+        for name, values in (as_signed(in_order) | as_imported(in_order, now=now)).items()
+    }
+    rows = [
+        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
+    ]
+    session.connection().execute(_TAKE, rows)

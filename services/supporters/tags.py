@@ -1,0 +1,158 @@
+"""Tags of an organisation, and whom they are on.
+
+Tags on supporters: each at most once.
+"""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from models import Tag, Tagging
+from models.base import new_id, table_of
+from models.tag import LONGEST_NAME
+from services.common import texts
+from services.database.engine import insert_ignore
+from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.errors import Invalid, NotFound
+from services.supporters import introductions
+
+_tag = table_of(Tag)
+_tagging = table_of(Tagging)
+
+
+def create(session: Session, *, organisation_id: UUID, name: str, now: datetime) -> Tag:
+    """Add a tag; the one of that name where there is one already. Invalid where it is no line."""
+    name = texts.line(name, "name", longest=LONGEST_NAME)
+    row = {
+        "id": new_id(),
+        "organisation_id": organisation_id,
+        "name": name,
+        "created_at": now,
+    }
+    insert_ignore(session, _tag, [row])
+    statement = select(Tag).where(Tag.organisation_id == organisation_id, Tag.name == name)
+    return session.exec(statement).one()
+
+
+def page(
+    session: Session, organisation_id: UUID, where: Slice, *, bounds: Sequence[Bound] = ()
+) -> list[Tag]:
+    """Those of one organisation, oldest first."""
+    times = any_after(_tag.c.created_at)
+    statement = (
+        select(Tag)
+        .where(
+            Tag.organisation_id == organisation_id,
+            *conditions(bounds, created=_tag.c.created_at, touched=times),
+        )
+        .order_by(col(Tag.id))
+    )
+    return list(session.exec(statement.offset(where.offset).limit(where.limit)))
+
+
+def own(session: Session, tag_id: UUID, *, organisation_id: UUID) -> Tag:
+    """A tag of one organisation; another's is NotFound."""
+    found = session.get(Tag, tag_id)
+    if found is None or found.organisation_id != organisation_id:
+        raise NotFound("tag_unknown", "There is no such tag.")
+    return found
+
+
+def named(
+    session: Session, names: Sequence[str], *, organisation_id: UUID, field: str
+) -> list[UUID]:
+    """The ids of an organisation's tags by their names. Invalid, naming `field` and the tags, where
+    some do not exist: they are made first, so that a slip of the pen makes no new one."""
+    names = [texts.line(name, field, longest=LONGEST_NAME) for name in names]
+    if not names:
+        return []
+    statement = sa.select(_tag.c.name, _tag.c.id).where(
+        _tag.c.organisation_id == organisation_id, _tag.c.name.in_(names)
+    )
+    found = {row.name: row.id for row in session.connection().execute(statement)}
+    missing = [name for name in names if name not in found]
+    if missing:
+        listed = ", ".join(f"'{name}'" for name in missing)
+        message = f"There is no tag {listed}. Make it with POST /tags first."
+        raise Invalid.field(field, "tag_unknown", message)
+    return list(found.values())
+
+
+def add_taggings(
+    session: Session, tag_ids: Collection[UUID], supporter_id: UUID, *, now: datetime
+) -> None:
+    """Put tags on a supporter. What is there already stays as it is."""
+    supporter = introductions.locked(session, supporter_id)
+    there = set(session.exec(select(Tagging.tag_id).where(Tagging.supporter_id == supporter_id)))
+    rows = [
+        {"id": new_id(), "tag_id": tag_id, "supporter_id": supporter_id, "created_at": now}
+        for tag_id in sorted(set(tag_ids) - there)
+    ]
+    if rows:
+        insert_ignore(session, _tagging, rows)
+        supporter.changed_at = now
+        session.flush()
+
+
+def tagging_of_both(session: Session, tag_id: UUID, supporter_id: UUID) -> Tagging:
+    """The one of this tag and supporter, or NotFound."""
+    statement = select(Tagging).where(
+        Tagging.tag_id == tag_id, Tagging.supporter_id == supporter_id
+    )
+    found = session.exec(statement).first()
+    if found is None:
+        raise _tagging_unknown()
+    return found
+
+
+def taggings_page(
+    session: Session,
+    where: Slice,
+    *,
+    tag_id: UUID | None = None,
+    supporter_id: UUID | None = None,
+    bounds: Sequence[Bound] = (),
+) -> list[Tagging]:
+    """Those of a tag or a supporter, oldest first. Whose they are, the caller has made sure of."""
+    times = any_after(_tagging.c.created_at)
+    statement = select(Tagging).where(
+        *conditions(bounds, created=_tagging.c.created_at, touched=times)
+    )
+    if tag_id is not None:
+        statement = statement.where(Tagging.tag_id == tag_id)
+    if supporter_id is not None:
+        statement = statement.where(Tagging.supporter_id == supporter_id)
+    statement = statement.order_by(col(Tagging.id))
+    return list(session.exec(statement.offset(where.offset).limit(where.limit)))
+
+
+def get_tagging(
+    session: Session,
+    tagging_id: UUID,
+    *,
+    tag_id: UUID | None = None,
+    supporter_id: UUID | None = None,
+) -> Tagging:
+    """One of a tag's or a supporter's, or NotFound."""
+    found = session.get(Tagging, tagging_id)
+    if (
+        found is None
+        or (tag_id is not None and found.tag_id != tag_id)
+        or (supporter_id is not None and found.supporter_id != supporter_id)
+    ):
+        raise _tagging_unknown()
+    return found
+
+
+def remove_tagging(session: Session, tagging: Tagging, *, now: datetime) -> None:
+    """Take a tag off a supporter."""
+    introductions.locked(session, tagging.supporter_id).changed_at = now
+    session.delete(tagging)
+    session.flush()
+
+
+def _tagging_unknown() -> NotFound:
+    return NotFound("tagging_unknown", "There is no such tagging.")

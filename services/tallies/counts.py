@@ -1,0 +1,100 @@
+"""Counters per seat: they change in the transaction that changes what they count."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import LetterTally, PetitionHour, PetitionTally, Signature
+from models.base import table_of
+from services.database.engine import increment
+
+_petition_tally = table_of(PetitionTally)
+_petition_hour = table_of(PetitionHour)
+_letter_tally = table_of(LetterTally)
+_LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
+
+
+def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
+    """Count signatures that were just confirmed."""
+    count_signatures(
+        session, ((each.petition_id.hex, each.constituency_code) for each in confirmed), now=now
+    )
+
+
+def count_signatures(
+    session: Session, confirmed: Iterable[tuple[str, str]], *, now: datetime
+) -> None:
+    """Count signatures by their petition's id in hex digits and the seat's code: two statements,
+    each in the order of the keys."""
+    by_seat = Counter(confirmed)
+    rows: list[dict[str, Any]] = [
+        {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
+        for (petition_id, code), count in sorted(by_seat.items())
+    ]
+    increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
+    by_petition: Counter[str] = Counter()
+    for row in rows:
+        by_petition[row["petition_id"]] += row["confirmed"]
+    _note_hour(session, by_petition, now)
+
+
+def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
+    """Count one confirmed signature less; a CHECK refuses to go below zero."""
+    session.connection().execute(
+        sa.update(_petition_tally)
+        .where(
+            _petition_tally.c.petition_id == petition_id,
+            _petition_tally.c.constituency_code == code,
+        )
+        .values(confirmed=_petition_tally.c.confirmed - 1)
+    )
+    _note_hour(session, {petition_id: -1}, now)
+
+
+def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter that was handed over."""
+    add_letters(session, {(campaign_id, motion_id, code): 1})
+
+
+def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
+    """Count letters that were handed over, by campaign, motion and constituency."""
+    rows = [_letter_row(key, sent=sent) for key, sent in sorted(counts.items())]
+    increment(session, _letter_tally, rows, key=_LETTER_KEY)
+
+
+def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter less: it came back. A CHECK refuses to go below zero."""
+    session.connection().execute(
+        sa.update(_letter_tally)
+        .where(
+            _letter_tally.c.campaign_id == campaign_id,
+            _letter_tally.c.motion_id == motion_id,
+            _letter_tally.c.constituency_code == code,
+        )
+        .values(sent=_letter_tally.c.sent - 1)
+    )
+
+
+def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
+    """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
+    row = _letter_row((campaign_id, motion_id, code), opened=1)
+    increment(session, _letter_tally, [row], key=_LETTER_KEY)
+
+
+def _letter_row(key: tuple[UUID, int, str], *, sent: int = 0, opened: int = 0) -> dict[str, Any]:
+    return dict(zip(_LETTER_KEY, key, strict=True)) | {"sent": sent, "opened": opened}
+
+
+def _note_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
+    """By the petition's id, in the order of those."""
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    rows = [
+        {"petition_id": petition_id, "hour": hour, "change": change}
+        for petition_id, change in changes.items()
+    ]
+    increment(session, _petition_hour, rows, key=["petition_id", "hour"])

@@ -1,0 +1,230 @@
+"""Counts per seat, and how every seat stands towards the campaign's motion.
+
+Counters change in the transaction that changes what they count; reading never scans signatures.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from models import Campaign, LetterTally, Member, MemberOverride, Motion, Petition, PetitionTally
+from models.constituency import OVERSEAS, Constituency
+from services.campaigns import campaigns, member_replies
+from services.campaigns.member_replies import VerifiedReply
+from services.errors import Invalid
+from services.parliament import motions, seats
+from services.parliament.standing import Eligibility, Position, Role, Said, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class TallyRow:
+    """One seat. `role` and `signed_on` only where the member's name stands.
+
+    `signed_earlier`: the member's name stands under an earlier motion of the campaign, such as
+    that of the last session. `reply` is the last one that was verified, and `note` an organiser's
+    last of what the member said; `said` follows from the later of them.
+    """
+
+    constituency: Constituency
+    member: Member | None
+    standing: Standing
+    role: Role | None
+    signed_on: date | None
+    eligibility: Eligibility
+    signatures: int
+    letters_sent: int
+    letters_opened: int
+    signed_earlier: bool = False
+    said: Said | None = None
+    reply: VerifiedReply | None = None
+    note: MemberOverride | None = None
+
+    @property
+    def party(self) -> str | None:
+        """The member's party; None where the seat is vacant."""
+        return self.member.party if self.member else None
+
+    @property
+    def electorate(self) -> int | None:
+        """How many people can vote in the seat; None where no import told."""
+        return self.constituency.electorate
+
+    @property
+    def signatures_per_1000(self) -> float | None:
+        """Of `per_1000`, for this seat."""
+        return per_1000(self.signatures, self.electorate)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All seats and their sums. `signed` counts distinct live signatories under the motion."""
+
+    as_of: datetime
+    motion: Motion | None
+    parliament_session: str | None
+    total: int
+    seats_filled: int
+    can_sign: int
+    signed: int
+    withdrawn: int
+    confirmed: int
+    unknown: int
+    overseas: int
+    letters_sent: int
+    letters_opened: int
+    rows: tuple[TallyRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TallyFilter:
+    """Which rows to show, and in which order. Sums are always of all seats.
+
+    `signed_since` keeps the names that stand and were signed on that day or later. Rows without a
+    value in the column of `sort` come last in both directions.
+    """
+
+    standing: Standing | None = None
+    eligibility: Eligibility | None = None
+    party: str | None = None
+    nation: str | None = None
+    region: str | None = None
+    signed_since: date | None = None
+    said: Said | None = None
+    sort: str = "constituency"
+
+    def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
+        """The rows that fit, sorted. Invalid where `sort` names no column."""
+        reverse, name = self.sort.startswith("-"), self.sort.removeprefix("-")
+        if name not in _SORTS:
+            message = f"Sort by one of {', '.join(_SORTS)}, with '-' in front for descending."
+            raise Invalid.field("sort", "sort_unknown", message)
+        value = _SORTS[name]
+        fitting = [row for row in rows if self._fits(row)]
+        with_value = [row for row in fitting if value(row) is not None]
+        without = [row for row in fitting if value(row) is None]
+        return (*sorted(with_value, key=value, reverse=reverse), *without)
+
+    def _fits(self, row: TallyRow) -> bool:
+        return (
+            self.standing in (None, row.standing)
+            and self.eligibility in (None, row.eligibility)
+            and _same(self.party, row.party)
+            and _same(self.nation, row.constituency.nation)
+            and _same(self.region, row.constituency.region)
+            and self.said in (None, row.said)
+            and _since(self.signed_since, row.signed_on)
+        )
+
+
+_SORTS: dict[str, Callable[[TallyRow], Any]] = {
+    "constituency": lambda row: row.constituency.name,
+    "member": lambda row: row.member.name if row.member else None,
+    "party": lambda row: row.party,
+    "standing": lambda row: row.standing,
+    "eligibility": lambda row: row.eligibility,
+    "signed_on": lambda row: row.signed_on,
+    "signatures": lambda row: row.signatures,
+    "signatures_per_1000": lambda row: row.signatures_per_1000,
+    "letters_sent": lambda row: row.letters_sent,
+}
+
+
+def per_1000(signatures: int, electorate: int | None) -> float | None:
+    """Signatures for every 1,000 electors, two digits after the point; None without electors."""
+    return round(1000 * signatures / electorate, 2) if electorate else None
+
+
+def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
+    """The whole tally of a campaign, in a handful of statements whatever the signatures."""
+    motion = campaigns.motion_of(session, campaign.id)
+    positions = motions.positions(session, motion.id) if motion else {}
+    signatures = _signatures(session, campaign.id)
+    letters = _letters(session, campaign.id, motion.id if motion else None)
+    in_order = seats.all_seats(
+        session,
+        today=now.date(),
+        organisation_id=campaign.organisation_id,
+        campaign_id=campaign.id,
+    )
+    earlier = motions.signed_earlier(session, campaign.id)
+    replies = member_replies.latest_verified(session, campaign.id)
+    rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in in_order)
+    standings = [position.standing for position in positions.values()]
+    confirmed, overseas = sum(signatures.values()), signatures.get(OVERSEAS, 0)
+    return Tally(
+        as_of=now,
+        motion=motion,
+        parliament_session=motions.session_name(session, motion) if motion else None,
+        total=len(rows),
+        seats_filled=sum(row.member is not None for row in rows),
+        can_sign=sum(row.eligibility is Eligibility.CAN_SIGN for row in rows),
+        signed=standings.count(Standing.SIGNED),
+        withdrawn=standings.count(Standing.WITHDRAWN),
+        confirmed=confirmed,
+        # Of no seat that we hold: 'unknown', and codes that no import has brought.
+        unknown=confirmed - overseas - sum(row.signatures for row in rows),
+        overseas=overseas,
+        letters_sent=sum(sent for sent, _ in letters.values()),
+        letters_opened=sum(opened for _, opened in letters.values()),
+        rows=rows,
+    )
+
+
+def _same(wanted: str | None, value: str | None) -> bool:
+    return wanted is None or (value is not None and wanted.casefold() == value.casefold())
+
+
+def _since(wanted: date | None, day: date | None) -> bool:
+    return wanted is None or (day is not None and day >= wanted)
+
+
+def _signatures(session: Session, campaign_id: UUID) -> dict[str, int]:
+    statement = (
+        select(PetitionTally.constituency_code, func.sum(PetitionTally.confirmed))
+        .join(Petition, col(Petition.id) == PetitionTally.petition_id)
+        .where(Petition.campaign_id == campaign_id)
+        .group_by(col(PetitionTally.constituency_code))
+    )
+    return {code: int(total) for code, total in session.exec(statement)}
+
+
+def _letters(
+    session: Session, campaign_id: UUID, motion_id: int | None
+) -> dict[str, tuple[int, int]]:
+    statement = select(LetterTally).where(
+        LetterTally.campaign_id == campaign_id, LetterTally.motion_id == motion_id
+    )
+    return {row.constituency_code: (row.sent, row.opened) for row in session.exec(statement)}
+
+
+def _row(
+    seat: seats.Seat,
+    positions: dict[int, Position],
+    signatures: dict[str, int],
+    letters: dict[str, tuple[int, int]],
+    earlier: set[int],
+    replies: dict[int, VerifiedReply],
+) -> TallyRow:
+    position = seats.seat_position(seat, positions)
+    sent, opened = letters.get(seat.constituency.code, (0, 0))
+    member_id = seat.member.id if seat.member else 0
+    reply = replies.get(member_id)
+    return TallyRow(
+        constituency=seat.constituency,
+        member=seat.member,
+        standing=position.standing,
+        role=position.role,
+        signed_on=position.signed_on,
+        eligibility=seats.seat_eligibility(seat, position.standing),
+        signatures=signatures.get(seat.constituency.code, 0),
+        letters_sent=sent,
+        letters_opened=opened,
+        signed_earlier=member_id in earlier,
+        said=member_replies.said_last(reply, seat.notes),
+        reply=reply,
+        note=next((note for note in reversed(seat.notes) if note.kind.is_of_campaign), None),
+    )

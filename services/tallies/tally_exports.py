@@ -1,0 +1,81 @@
+"""The tally of a campaign as a file: a line a seat. Nothing in it is personal."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+
+from services.files.csv_writing import csv_text, two_digits
+from services.files.export_lines import Form
+from services.tallies.seat_table import TallyRow
+
+NAMES = (
+    "constituency_code",
+    "constituency",
+    "nation",
+    "region",
+    "member_id",
+    "member",
+    "party",
+    "standing",
+    "role",
+    "signed_on",
+    "eligibility",
+    "signatures",
+    "letters_sent",
+    "letters_opened",
+    "signed_earlier",
+    "electorate",
+    "signatures_per_1000",
+    "said",
+    "reply",
+    "reply_on",
+)
+
+
+def tally_file(rows: Sequence[TallyRow], form: Form) -> str:
+    """The rows, with a header in front of CSV; `reply` is its kind."""
+    if form is Form.CSV:
+        return csv_text(NAMES, ([_cell(value) for value in _values(row)] for row in rows))
+    lines = (dict(zip(NAMES, map(_json_value, _values(row)), strict=True)) for row in rows)
+    return "".join(f"{_json(line)}\n" for line in lines)
+
+
+def _values(row: TallyRow) -> tuple[object, ...]:
+    """In the order of the names."""
+    seat, member, reply = row.constituency, row.member, row.reply
+    return (
+        seat.code,
+        seat.name,
+        seat.nation,
+        seat.region,
+        member.id if member else None,
+        member.name if member else None,
+        row.party,
+        row.standing,
+        row.role,
+        row.signed_on,
+        row.eligibility,
+        row.signatures,
+        row.letters_sent,
+        row.letters_opened,
+        row.signed_earlier,
+        row.electorate,
+        row.signatures_per_1000,
+        row.said,
+        reply.kind if reply else None,
+        reply.said_on if reply else None,
+    )
+
+
+def _json(line: dict[str, object]) -> str:
+    return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return two_digits(value) if isinstance(value, float) else value
+
+
+def _json_value(value: object) -> object:
+    return value.isoformat() if isinstance(value, date) else value

@@ -1,0 +1,117 @@
+"""The tally by party, by nation and by region."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from services.parliament.standing import Eligibility, Standing
+from services.tallies.seat_table import Tally, TallyRow, per_1000
+
+VACANT = "Vacant"
+
+
+class Grouping(StrEnum):
+    """What seats can be put together by."""
+
+    PARTY = "party"
+    NATION = "nation"
+    REGION = "region"
+
+
+@dataclass(frozen=True, slots=True)
+class SummaryRow:
+    """The seats of one party, nation or region.
+
+    `signed_of_can_sign` is between 0 and 1, to three digits; None where nobody can sign.
+    `electorate` is None unless that of every seat is known, so that `signatures_per_1000` is of
+    the same seats as its signatures.
+    """
+
+    name: str
+    seats: int
+    seats_filled: int
+    can_sign: int
+    signed: int
+    withdrawn: int
+    signed_of_can_sign: float | None
+    signatures: int
+    letters_sent: int
+    electorate: int | None
+    signatures_per_1000: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Every seat is in one row of each grouping; most seats first, vacant ones last.
+
+    Names under the motion of members who hold no seat any more, `signed_without_seat` and
+    `withdrawn_without_seat`, are in no row, nor are signatures from no known seat: with them, the
+    rows of a grouping add up to the tally.
+    """
+
+    tally: Tally
+    by_party: tuple[SummaryRow, ...]
+    by_nation: tuple[SummaryRow, ...]
+    by_region: tuple[SummaryRow, ...]
+    signed_without_seat: int
+    withdrawn_without_seat: int
+
+    def by(self, grouping: Grouping) -> tuple[SummaryRow, ...]:
+        """The rows of one grouping."""
+        return {
+            Grouping.PARTY: self.by_party,
+            Grouping.NATION: self.by_nation,
+            Grouping.REGION: self.by_region,
+        }[grouping]
+
+
+def of_tally(tally: Tally) -> Summary:
+    """From a whole tally, without another look at the database."""
+    return Summary(
+        tally=tally,
+        by_party=_grouped(tally.rows, lambda row: row.party or VACANT),
+        by_nation=_grouped(tally.rows, lambda row: row.constituency.nation),
+        by_region=_grouped(tally.rows, lambda row: row.constituency.region),
+        signed_without_seat=tally.signed - _stand(tally.rows, Standing.SIGNED),
+        withdrawn_without_seat=tally.withdrawn - _stand(tally.rows, Standing.WITHDRAWN),
+    )
+
+
+def _grouped(
+    rows: Sequence[TallyRow], name_of: Callable[[TallyRow], str]
+) -> tuple[SummaryRow, ...]:
+    groups: defaultdict[str, list[TallyRow]] = defaultdict(list)
+    for row in rows:
+        groups[name_of(row)].append(row)
+    found = [_row(name, group) for name, group in groups.items()]
+    return tuple(sorted(found, key=lambda row: (row.name == VACANT, -row.seats, row.name)))
+
+
+def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
+    can_sign = sum(row.eligibility is Eligibility.CAN_SIGN for row in rows)
+    signed = _stand(rows, Standing.SIGNED)
+    signatures = sum(row.signatures for row in rows)
+    electorate = _electorate(rows)
+    return SummaryRow(
+        name=name,
+        seats=len(rows),
+        seats_filled=sum(row.member is not None for row in rows),
+        can_sign=can_sign,
+        signed=signed,
+        withdrawn=_stand(rows, Standing.WITHDRAWN),
+        signed_of_can_sign=round(signed / can_sign, 3) if can_sign else None,
+        signatures=signatures,
+        letters_sent=sum(row.letters_sent for row in rows),
+        electorate=electorate,
+        signatures_per_1000=per_1000(signatures, electorate),
+    )
+
+
+def _stand(rows: Sequence[TallyRow], standing: Standing) -> int:
+    return sum(row.standing is standing for row in rows)
+
+
+def _electorate(rows: Sequence[TallyRow]) -> int | None:
+    known = [row.electorate for row in rows if row.electorate]
+    return sum(known) if len(known) == len(rows) else None

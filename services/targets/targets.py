@@ -1,0 +1,115 @@
+"""The members whom a campaign should ask next, best first, each with its reasons."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from models import (
+    Campaign,
+    CampaignMotion,
+    Constituency,
+    Member,
+    Motion,
+    MotionSignatory,
+    MotionStatus,
+)
+from services.errors import Conflict
+from services.parliament.standing import Eligibility
+from services.tallies import seat_table
+from services.tallies.seat_table import Tally
+from services.targets.reasons import Reason, reasons_of
+from services.targets.scores import Facts, OtherMotion, rank
+
+_Name = tuple[int, str, UUID | None, int]
+"""A name under a motion: the motion's id and number, the campaign's id if linked, the member."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedTarget:
+    """A member worth asking. A `score` of 1 is average; only its order matters, and a promise to
+    sign comes before any score."""
+
+    rank: int
+    constituency: Constituency
+    member: Member
+    score: float
+    signatures: int
+    letters_sent: int
+    reasons: tuple[Reason, ...]
+
+
+def of_campaign(
+    session: Session, campaign: Campaign, *, limit: int, now: datetime
+) -> list[RankedTarget]:
+    """At most `limit` members who can sign, have not, and did not say that they will not, in a
+    fixed handful of statements.
+
+    Conflict where the campaign has no motion, or one that takes no more names.
+    """
+    tally = seat_table.of_campaign(session, campaign, now=now)
+    motion = _open_motion(tally.motion)
+    found = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
+    seats = {row.member.id: (row.constituency, row.member) for row in tally.rows if row.member}
+    return [
+        RankedTarget(
+            number,
+            *seats[target.facts.member_id],
+            score=target.score,
+            signatures=target.facts.signatures,
+            letters_sent=target.facts.letters,
+            reasons=reasons_of(target),
+        )
+        for number, target in enumerate(found, start=1)
+    ]
+
+
+def _open_motion(motion: Motion | None) -> Motion:
+    if motion is None:
+        raise Conflict("campaign_without_motion", "This campaign has no motion to ask for yet.")
+    if motion.status is not MotionStatus.PUBLISHED:
+        raise Conflict("motion_ended", "This motion is no longer before Parliament.")
+    return motion
+
+
+def _facts(tally: Tally) -> list[Facts]:
+    return [
+        Facts(
+            member_id=row.member.id,
+            party=row.member.party,
+            standing=row.standing,
+            can_sign=row.eligibility is Eligibility.CAN_SIGN,
+            signatures=row.signatures,
+            letters=row.letters_sent,
+            said=row.said,
+        )
+        for row in tally.rows
+        if row.member
+    ]
+
+
+def _other_motions(session: Session, campaign: Campaign, motion: Motion) -> list[OtherMotion]:
+    """Every other motion that we hold names of; those once linked to the campaign are marked."""
+    linked = sa.and_(
+        col(CampaignMotion.motion_id) == Motion.id, col(CampaignMotion.campaign_id) == campaign.id
+    )
+    statement = (
+        select(Motion.id, Motion.number, CampaignMotion.campaign_id, MotionSignatory.member_id)
+        .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
+        .outerjoin(CampaignMotion, linked)
+        .where(Motion.id != motion.id, ~col(MotionSignatory.is_withdrawn))
+        .order_by(col(Motion.id))
+    )
+    names: list[_Name] = [(*row,) for row in session.exec(statement)]
+    return [_other_motion(list(rows)) for _, rows in groupby(names, key=itemgetter(0))]
+
+
+def _other_motion(rows: Sequence[_Name]) -> OtherMotion:
+    _, number, linked, _ = rows[0]
+    members = frozenset(member_id for *_, member_id in rows)
+    return OtherMotion(number, members, is_earlier=linked is not None)

@@ -1,0 +1,136 @@
+"""A campaign as the public sees it: with its petitions, motion, counts and news."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from sqlmodel import Session, col, func, select
+
+from models import Campaign, CampaignUpdate, LetterTally, Motion, Organisation, Partner, Petition
+from services.campaigns import campaign_motions, campaigns, petitions
+from services.campaigns.campaign_motions import LinkedMotion, MotionRole
+from services.organisations import partners
+from services.supporters import wordings
+
+
+@dataclass(frozen=True, slots=True)
+class PetitionView:
+    """A petition with its count of confirmed signatures."""
+
+    petition: Petition
+    campaign_slug: str
+    signature_count: int
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignView:
+    """A campaign with all that its page shows; its current motion is the first of `motions`, and
+    `partners` are those of its organisation that the public may see, by name."""
+
+    campaign: Campaign
+    organisation: Organisation
+    petitions: tuple[PetitionView, ...]
+    motions: tuple[LinkedMotion, ...]
+    signatures: int
+    letters_sent: int
+    updates: tuple[CampaignUpdate, ...]
+    consent_text: str
+    partners: tuple[Partner, ...]
+
+    @property
+    def motion(self) -> Motion | None:
+        """The current one."""
+        return self._current.motion if self._current else None
+
+    @property
+    def signatories(self) -> int:
+        """Distinct members whose names stand under the current motion."""
+        return self._current.signatories if self._current else 0
+
+    @property
+    def other_motions(self) -> tuple[LinkedMotion, ...]:
+        """Amendments and earlier motions."""
+        return tuple(each for each in self.motions if each is not self._current)
+
+    @property
+    def _current(self) -> LinkedMotion | None:
+        return next((each for each in self.motions if each.role is MotionRole.CURRENT), None)
+
+
+def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
+    """One campaign, with its news and partners."""
+    view = of_campaigns(session, [campaign], now=now, with_partners=True)[0]
+    news = tuple(campaigns.updates_of(session, campaign.id, now=now))
+    return replace(view, updates=news)
+
+
+def of_campaigns(
+    session: Session, found: list[Campaign], *, now: datetime, with_partners: bool = False
+) -> list[CampaignView]:
+    """Several campaigns, without their news, in a fixed handful of statements; one more for their
+    partners, who are left out where nobody is to see them."""
+    ids = [campaign.id for campaign in found]
+    organisations = campaigns.organisations_of(session, found)
+    consents = wordings.updates_texts(session, list(organisations))
+    beside = partners.public_of(session, organisations) if with_partners else {}
+    motions = campaign_motions.of_campaigns(session, ids)
+    by_campaign = _petition_views(session, found, now)
+    letters = _letters(session, ids)
+    views = []
+    for campaign in found:
+        its_petitions = by_campaign[campaign.id]
+        views.append(
+            CampaignView(
+                campaign=campaign,
+                organisation=organisations[campaign.organisation_id],
+                petitions=its_petitions,
+                motions=motions[campaign.id],
+                signatures=sum(view.signature_count for view in its_petitions),
+                letters_sent=letters.get(campaign.id, 0),
+                updates=(),
+                consent_text=consents[campaign.organisation_id],
+                partners=beside.get(campaign.organisation_id, ()),
+            )
+        )
+    return views
+
+
+def of_petition(session: Session, petition: Petition, *, now: datetime) -> PetitionView:
+    """One petition."""
+    campaign = session.get_one(Campaign, petition.campaign_id)
+    return PetitionView(
+        petition=petition,
+        campaign_slug=campaign.slug,
+        signature_count=petitions.count(session, petition.id),
+        is_open=petitions.is_open(petition, campaign_status=campaign.status, now=now),
+    )
+
+
+def _petition_views(
+    session: Session, found: list[Campaign], now: datetime
+) -> dict[UUID, tuple[PetitionView, ...]]:
+    by_campaign = petitions.of_campaigns(session, [campaign.id for campaign in found])
+    every = [petition.id for group in by_campaign.values() for petition in group]
+    counts = petitions.counts(session, every)
+    return {
+        campaign.id: tuple(
+            PetitionView(
+                petition,
+                campaign.slug,
+                counts[petition.id],
+                petitions.is_open(petition, campaign_status=campaign.status, now=now),
+            )
+            for petition in by_campaign[campaign.id]
+        )
+        for campaign in found
+    }
+
+
+def _letters(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:
+    statement = (
+        select(LetterTally.campaign_id, func.sum(LetterTally.sent))
+        .where(col(LetterTally.campaign_id).in_(campaign_ids))
+        .group_by(col(LetterTally.campaign_id))
+    )
+    return {campaign_id: int(sent) for campaign_id, sent in session.exec(statement)}

@@ -1,0 +1,115 @@
+"""Claims on deliveries of webhooks: what is due, whose turn it is, and who has it.
+
+Every claim gets a new attempt number, so that of two workers, or of one that came back from the
+dead and its successor, only one is believed.
+"""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from models import DeliveryState, WebhookDelivery, WebhookEndpoint
+from models.base import table_of
+from services.webhooks.listeners import somebody_answers
+from services.webhooks.retry_times import MOST_FAILURES, rest_after
+
+LEASE = timedelta(minutes=5)
+_endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
+
+
+def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
+    """Endpoints for which something is due, and which may be asked now; a look by index each."""
+    has_due = sa.exists().where(
+        _delivery.c.endpoint_id == _endpoint.c.id,
+        _delivery.c.state == DeliveryState.QUEUED,
+        _delivery.c.due_at <= now,
+    )
+    statement = (
+        sa.select(_endpoint.c.id)
+        .where(*_may_be_asked(now), has_due)
+        .order_by(sa.func.random())  # with more of them than the limit, each has its turn
+        .limit(limit)
+    )
+    return list(session.connection().execute(statement).scalars())
+
+
+def claim(
+    session: Session, endpoint_id: UUID, *, now: datetime, limit: int
+) -> tuple[WebhookEndpoint | None, list[WebhookDelivery]]:
+    """Take what is due for one endpoint, the oldest first; each gets a new attempt number.
+
+    One, where the endpoint has failed several times: its rest begins again here, so that nobody
+    else tries beside us. None where it may not be asked.
+    """
+    statement = (
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id, *_may_be_asked(now))
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    endpoint = session.exec(statement).first()
+    if endpoint is None:
+        return None, []
+    if endpoint.failures >= MOST_FAILURES:
+        limit, endpoint.resting_until = 1, now + rest_after(endpoint.failures)
+        session.flush()
+    return endpoint, _claim_rows(session, endpoint_id, now, limit)
+
+
+def release_stale(session: Session, *, now: datetime) -> int:
+    """Attempts whose worker died go again, under the same id; how many."""
+    is_disabled = sa.exists().where(
+        _endpoint.c.id == _delivery.c.endpoint_id, _endpoint.c.disabled_at.is_not(None)
+    )
+    changed = session.connection().execute(
+        sa.update(_delivery)
+        .where(
+            _delivery.c.state == DeliveryState.CLAIMED,
+            _delivery.c.claimed_at < now - LEASE,
+        )
+        .values(
+            state=sa.case((is_disabled, DeliveryState.HELD), else_=DeliveryState.QUEUED),
+            due_at=now,
+        )
+    )
+    return changed.rowcount
+
+
+def _may_be_asked(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """For statements that have endpoints."""
+    resting_until = _endpoint.c.resting_until
+    return (
+        _endpoint.c.disabled_at.is_(None),
+        sa.or_(resting_until.is_(None), resting_until <= now),
+        somebody_answers(now),
+    )
+
+
+def _claim_rows(
+    session: Session, endpoint_id: UUID, now: datetime, limit: int
+) -> list[WebhookDelivery]:
+    is_due = (
+        _delivery.c.state == DeliveryState.QUEUED,
+        _delivery.c.endpoint_id == endpoint_id,
+        _delivery.c.due_at <= now,
+    )
+    due = (
+        sa.select(_delivery.c.id)
+        .where(*is_due)
+        .order_by(_delivery.c.due_at, _delivery.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(session.connection().execute(due).scalars())
+    if not ids:
+        return []
+    taken = (
+        sa.update(WebhookDelivery)
+        .where(_delivery.c.id.in_(ids), _delivery.c.state == DeliveryState.QUEUED)
+        .values(state=DeliveryState.CLAIMED, attempt=_delivery.c.attempt + 1, claimed_at=now)
+        .returning(WebhookDelivery)
+    )
+    rows = session.scalars(taken, execution_options={"synchronize_session": False})
+    return sorted(rows, key=lambda each: (each.due_at, each.id))

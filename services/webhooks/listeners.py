@@ -1,0 +1,135 @@
+"""Endpoints that want to be told of something: the looks that everything that happens takes.
+
+A look holds the endpoints that it finds until the transaction ends, so that none is deleted between
+the look and the writing.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import (
+    ApiKey,
+    Campaign,
+    CampaignMotion,
+    CampaignStatus,
+    Petition,
+    WebhookEndpoint,
+    WebhookEvent,
+)
+from models.base import table_of
+from services.keys.api_keys import key_is_good
+
+_endpoint, _key = table_of(WebhookEndpoint), table_of(ApiKey)
+_petition, _campaign, _link = table_of(Petition), table_of(Campaign), table_of(CampaignMotion)
+
+
+def somebody_answers(now: Any) -> sa.ColumnElement[bool]:
+    """For statements that have endpoints: whether the key that answers for one is good. An
+    organiser who does is always."""
+    its_key = sa.exists().where(_key.c.id == _endpoint.c.api_key_id, key_is_good(now))
+    return sa.or_(_endpoint.c.organiser_id.is_not(None), its_key.correlate(_endpoint))
+
+
+_LISTENS = sa.and_(_endpoint.c.disabled_at.is_(None), somebody_answers(sa.bindparam("now")))
+_WHICH = (_endpoint.c.id.label("endpoint_id"), _endpoint.c.events)
+
+
+def _held(statement: sa.Select[Any]) -> sa.Select[Any]:
+    return statement.with_for_update(read=True, key_share=True, of=_endpoint)
+
+
+# Put together once, as `services.signatures.recording` does.
+_OF_PETITIONS = _held(
+    sa.select(
+        *_WHICH,
+        _petition.c.id.label("about"),
+        _petition.c.slug.label("petition"),
+        _campaign.c.slug.label("campaign"),
+    )
+    .select_from(_petition)
+    .join(_campaign, _campaign.c.id == _petition.c.campaign_id)
+    .join(_endpoint, _endpoint.c.organisation_id == _petition.c.organisation_id)
+    .where(
+        _petition.c.id.in_(sa.bindparam("ids", expanding=True)),
+        sa.or_(_endpoint.c.petition_id.is_(None), _endpoint.c.petition_id == _petition.c.id),
+        sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
+        _LISTENS,
+    )
+    .order_by(_endpoint.c.id)
+)
+_OF_CAMPAIGNS = _held(
+    sa.select(*_WHICH, _campaign.c.id.label("about"), _campaign.c.slug.label("campaign"))
+    .select_from(_campaign)
+    .join(_endpoint, _endpoint.c.organisation_id == _campaign.c.organisation_id)
+    .where(
+        _campaign.c.id.in_(sa.bindparam("ids", expanding=True)),
+        _endpoint.c.petition_id.is_(None),
+        sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
+        _LISTENS,
+    )
+    .order_by(_endpoint.c.id)
+)
+_OF_MOTION = _held(
+    sa.select(*_WHICH, _campaign.c.slug.label("campaign"))
+    .select_from(_link)
+    .join(_campaign, _campaign.c.id == _link.c.campaign_id)
+    .join(_endpoint, _endpoint.c.organisation_id == _campaign.c.organisation_id)
+    .where(
+        _link.c.motion_id == sa.bindparam("motion"),
+        sa.or_(_link.c.is_current, _link.c.is_amendment),
+        _campaign.c.status == CampaignStatus.OPEN,
+        _endpoint.c.petition_id.is_(None),
+        sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
+        _LISTENS,
+    )
+    .order_by(_endpoint.c.id, _campaign.c.slug)
+)
+
+
+def to_petitions(
+    session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, list[Any]]:
+    """Those that want an event of petitions, by the petition's id: `endpoint_id`, and the slugs
+    `petition` and `campaign`."""
+    return _wanting(session, _OF_PETITIONS, event, ids, now)
+
+
+def to_campaigns(
+    session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
+) -> dict[UUID, list[Any]]:
+    """Those that want an event of campaigns, by the campaign's id: `endpoint_id`, and the slug
+    `campaign`."""
+    return _wanting(session, _OF_CAMPAIGNS, event, ids, now)
+
+
+def to_motion(
+    session: Session, motion_id: int, *, now: datetime
+) -> tuple[dict[UUID, list[str]], dict[UUID, list[str]]]:
+    """By endpoint: the events that it wants, and its campaigns that are about a motion."""
+    events: dict[UUID, list[str]] = {}
+    campaigns: dict[UUID, list[str]] = defaultdict(list)
+    for row in session.connection().execute(_OF_MOTION, {"motion": motion_id, "now": now}):
+        events[row.endpoint_id] = row.events
+        campaigns[row.endpoint_id].append(row.campaign)
+    return events, campaigns
+
+
+def _wanting(
+    session: Session,
+    look: sa.Select[Any],
+    event: WebhookEvent,
+    ids: Collection[UUID],
+    now: datetime,
+) -> dict[UUID, list[Any]]:
+    found: dict[UUID, list[Any]] = defaultdict(list)
+    if ids:
+        for row in session.connection().execute(look, {"ids": list(ids), "now": now}):
+            if event in row.events:
+                found[row.about].append(row)
+    return found

@@ -1,0 +1,78 @@
+"""What happened to motions, for the endpoints that want to be told: as `events`."""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import Member, Membership, Motion, MotionEventKind, MotionSignatory, WebhookEvent
+from models.base import table_of
+from services.parliament.motion_history import Change
+from services.webhooks import events, listeners
+from services.webhooks.events import Telling
+from services.webhooks.payloads import Data, body
+
+_member, _membership = table_of(Member), table_of(Membership)
+_signatory = table_of(MotionSignatory)
+_KINDS = {
+    MotionEventKind.SIGNED: WebhookEvent.MOTION_SIGNED,
+    MotionEventKind.RESTORED: WebhookEvent.MOTION_SIGNED,
+    MotionEventKind.WITHDRAWN: WebhookEvent.MOTION_WITHDRAWN,
+    MotionEventKind.MOTION_WITHDRAWN: WebhookEvent.MOTION_WITHDRAWN,
+    MotionEventKind.LAPSED: WebhookEvent.MOTION_LAPSED,
+}
+# Distinct members: one can stand there twice.
+_SIGNED = sa.select(sa.func.count(_signatory.c.member_id.distinct())).where(
+    _signatory.c.motion_id == sa.bindparam("motion"), ~_signatory.c.is_withdrawn
+)
+
+
+def changed(session: Session, motion: Motion, changes: Sequence[Change], *, now: datetime) -> None:
+    """Names came and went, or the motion itself did; all of that is written down already."""
+    known = [(_KINDS[change.kind], change) for change in changes if change.kind in _KINDS]
+    if not known:
+        return
+    endpoints, campaigns = listeners.to_motion(session, motion.id, now=now)
+    if not endpoints:
+        return
+    members = _members(session, {change.member_id for _, change in known if change.member_id}, now)
+    about = {"id": motion.id, "number": motion.number, "title": motion.title}
+    signed = session.connection().execute(_SIGNED, {"motion": motion.id}).scalar_one()
+    tellings: dict[WebhookEvent, list[Telling]] = defaultdict(list)
+    for event, change in known:
+        told = {
+            "motion": about,
+            "signed": signed,
+            "member": members.get(change.member_id or 0),
+            "happened_on": change.happened_on,
+        }
+        for endpoint_id, wanted in endpoints.items():
+            if event in wanted:
+                payload = body(event, told | {"campaigns": campaigns[endpoint_id]}, at=now)
+                tellings[event].append(Telling(endpoint_id, None, payload))
+    for event, its_tellings in tellings.items():
+        events.queue(session, event, its_tellings, now=now)
+
+
+def _members(session: Session, ids: Collection[int], now: datetime) -> dict[int, Data]:
+    """Members with today's seat; None for one who holds none."""
+    today = now.date()
+    holds = sa.and_(
+        _membership.c.member_id == _member.c.id,
+        _membership.c.starts_on <= today,
+        sa.or_(_membership.c.ends_on.is_(None), _membership.c.ends_on > today),
+    )
+    statement = (
+        sa.select(
+            _member.c.id,
+            _member.c.name,
+            _member.c.party,
+            _membership.c.constituency_code.label("constituency"),
+        )
+        .outerjoin(_membership, holds)
+        .where(_member.c.id.in_(ids))
+    )
+    rows = session.connection().execute(statement).mappings() if ids else ()
+    return {row["id"]: dict(row) for row in rows}

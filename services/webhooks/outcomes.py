@@ -1,0 +1,119 @@
+"""How attempts to deliver webhooks ended, and what follows for the delivery and its endpoint.
+
+claimed -> delivered, or queued again, or failed: each a conditional update on the claim. An
+endpoint that fails several times in a row is left alone for a while, so that its deliveries do not
+use up their attempts; after a day the organisers are warned, and after three it is disabled.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
+from models.base import table_of
+from services.webhooks import retry_times, stops, warning_mails
+from services.webhooks.sender import Reply
+
+WARNED_AFTER, DISABLED_AFTER = timedelta(days=1), timedelta(days=3)
+_delivery = table_of(WebhookDelivery)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery that was attempted, and the answer."""
+
+    delivery: WebhookDelivery
+    reply: Reply
+
+
+def record(
+    session: Session,
+    endpoint_id: UUID,
+    ended: Sequence[Ended],
+    left: Sequence[WebhookDelivery] = (),
+    *,
+    now: datetime,
+) -> None:
+    """Write down how attempts ended, and what follows for the endpoint. Those `left` were claimed
+    and not attempted, and wait as before."""
+    statement = (
+        select(WebhookEndpoint)
+        .where(WebhookEndpoint.id == endpoint_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    )
+    endpoint = session.exec(statement).first()
+    if endpoint is None:
+        return  # deleted meanwhile, with its deliveries
+    was_enabled = endpoint.disabled_at is None
+    for each in ended:
+        if each.reply.is_good:
+            endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
+        else:
+            _note_failure(endpoint, each.reply, now)
+        _move(session, each.delivery, **_after(each, now))
+    for delivery in left:
+        again = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
+        _move(session, delivery, **again)
+    if was_enabled:
+        _tell(session, endpoint, now)
+    session.flush()
+    if endpoint.disabled_at is not None:
+        stops.hold(session, endpoint_id)
+
+
+def _tell(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
+    """The organisers, of what these attempts did to an endpoint."""
+    if endpoint.disabled_at is not None:
+        warning_mails.tell_stopped(session, [endpoint], now=now)
+    elif endpoint.failing_since and now - endpoint.failing_since >= WARNED_AFTER:
+        warning_mails.warn(session, endpoint, now=now)
+
+
+def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> None:
+    endpoint.failures += 1
+    endpoint.failing_since = endpoint.failing_since or now
+    rest = retry_times.bounded(reply.retry_after)
+    if endpoint.failures >= retry_times.MOST_FAILURES:
+        rest = max(rest, retry_times.rest_after(endpoint.failures))
+    if rest:
+        endpoint.resting_until = now + rest
+    if endpoint.disabled_at is not None:
+        return
+    if reply.is_gone:
+        endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.GONE
+    elif now - endpoint.failing_since >= DISABLED_AFTER:
+        endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.FAILING
+
+
+def _after(each: Ended, now: datetime) -> dict[str, Any]:
+    """What an attempt leaves of its delivery."""
+    reply = each.reply
+    values: dict[str, Any] = {"response_status": reply.status, "error": reply.error}
+    if reply.is_good:
+        return values | {"state": DeliveryState.DELIVERED, "finished_at": now}
+    if reply.is_gone:
+        return values | {"state": DeliveryState.FAILED, "finished_at": now}
+    wait = retry_times.wait_after(each.delivery.attempt, reply.retry_after)
+    if wait is None:
+        return values | {"state": DeliveryState.FAILED, "finished_at": now}
+    return values | {"state": DeliveryState.QUEUED, "due_at": now + wait}
+
+
+def _move(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
+    """Compare and swap on the claim. A newer claim, or a resending, has the word otherwise."""
+    session.connection().execute(
+        sa.update(_delivery)
+        .where(
+            _delivery.c.id == delivery.id,
+            _delivery.c.state == DeliveryState.CLAIMED,
+            _delivery.c.attempt == delivery.attempt,
+            _delivery.c.claimed_at == delivery.claimed_at,
+        )
+        .values(**values)
+    )

@@ -1,0 +1,125 @@
+"""What webhooks say: the thin body that is kept, what is personal beside it, and samples.
+
+A body is put together when something happens, without personal data. Where an endpoint may have
+it, that is put in when the body goes, from the rows as they are then: nothing personal waits
+here, and who has withdrawn or was erased meanwhile is not told of.
+"""
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import Signature, SignatureState, Supporter, WebhookEvent
+from models.base import table_of
+from services.supporters import supporters
+
+Data = dict[str, Any]
+_signature, _supporter = table_of(Signature), table_of(Supporter)
+_PEOPLE = (
+    sa.select(
+        _signature.c.id,
+        _signature.c.name,
+        _supporter.c.email,
+        _signature.c.postcode,
+        _signature.c.country,
+        _signature.c.comment,
+        _signature.c.locale,
+        _signature.c.source,
+        _signature.c.provenance,
+        supporters.may_be_sent_updates().label("updates"),
+    )
+    .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
+    .where(
+        _signature.c.id.in_(sa.bindparam("ids", expanding=True)),
+        _signature.c.state == SignatureState.CONFIRMED,
+    )
+)
+_SEALED = ("name", "email", "postcode", "comment")
+_SAMPLE_AT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+_SAMPLE_ID = UUID("0197c5a0-0000-7000-8000-000000000001")
+_MOTION = {"id": 65938, "number": "152", "title": "NHS Professionals"}
+_MEMBER = {"id": 4000, "name": "Morag Ferncastle", "party": "Labour", "constituency": "S14000078"}
+_OF_MOTION: Data = {"motion": _MOTION, "campaigns": ["nhs-professionals"], "signed": 167}
+_OF_PETITION: Data = {
+    "petition": "keep-nhs-professionals-public",
+    "campaign": "nhs-professionals",
+}
+_OF_SIGNATURE: Data = {
+    "signature_id": _SAMPLE_ID,
+    **_OF_PETITION,
+    "constituency": "S14000078",
+    "signed_at": _SAMPLE_AT,
+}
+_OF_LETTER: Data = {
+    "letter_id": _SAMPLE_ID,
+    "campaign": "nhs-professionals",
+    "motion_id": 65938,
+    "member_id": 4000,
+    "constituency": "S14000078",
+}
+_PERSON: Data = {
+    "name": "Anna Example",
+    "email": "anna@example.org",
+    "postcode": "EH1 1YZ",
+    "country": "GB",
+    "comment": None,
+    "locale": "en",
+    "source": None,
+    "provenance": None,
+    "updates": True,
+}
+TEST: Data = {"message": "This is a test. Nothing has happened."}
+_SAMPLES: dict[WebhookEvent, Data] = {
+    WebhookEvent.SIGNATURE_CONFIRMED: _OF_SIGNATURE | {"confirmed_at": _SAMPLE_AT},
+    WebhookEvent.SIGNATURE_WITHDRAWN: _OF_SIGNATURE | {"reason": "withdrawn"},
+    WebhookEvent.LETTER_SENT: _OF_LETTER | {"sent_at": _SAMPLE_AT},
+    WebhookEvent.LETTER_ANSWERED: _OF_LETTER
+    | {"outcome": "answered", "said": "will_sign", "said_on": "2026-07-01"},
+    WebhookEvent.MOTION_SIGNED: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_WITHDRAWN: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_LAPSED: _OF_MOTION | {"member": None, "happened_on": "2026-07-01"},
+    WebhookEvent.PETITION_GOAL_REACHED: _OF_PETITION | {"goal": 10000, "signature_count": 10003},
+    WebhookEvent.TEST: TEST,
+}
+
+
+def body(event: WebhookEvent, data: Data, *, at: datetime) -> str:
+    """The thin body of an event as JSON: its type, when it happened, and what."""
+    told = {"type": event.value, "timestamp": at, "data": data}
+    return orjson.dumps(told, option=orjson.OPT_UTC_Z).decode()
+
+
+def with_person(payload: str, person: Data | None) -> str:
+    """A body with whose signature it is; null where it stands no more."""
+    told = orjson.loads(payload)
+    told["data"]["person"] = person
+    return orjson.dumps(told).decode()
+
+
+def people(session: Session, signature_ids: Collection[UUID]) -> dict[UUID, Data]:
+    """Who gave signatures, by the signatures' ids: of those that stand confirmed now."""
+    if not signature_ids:
+        return {}
+    rows = session.connection().execute(_PEOPLE, {"ids": list(signature_ids)})
+    return {row["id"]: _person(row) for row in rows.mappings()}
+
+
+def sample(event: WebhookEvent, *, is_personal: bool) -> Data:
+    """An event as it would be told, with everybody in it invented."""
+    payload = body(event, _SAMPLES[event], at=_SAMPLE_AT)
+    if is_personal and event is WebhookEvent.SIGNATURE_CONFIRMED:
+        payload = with_person(payload, _PERSON)
+    found: Data = orjson.loads(payload)
+    return found
+
+
+def _person(row: Any) -> Data:
+    plain = {name: value for name, value in row.items() if name not in ("id", *_SEALED)}
+    opened = {name: row[name].text if row[name] else None for name in _SEALED}
+    updates = None if plain["updates"] is None else bool(plain["updates"])
+    return opened | plain | {"updates": updates}

@@ -1,0 +1,173 @@
+"""Mails to an organisation's organisers when an endpoint stops by itself, or is about to.
+
+They are queued in the transaction that disables it, and made when they go: one that has lost its
+purpose by then is dropped. About one endpoint there is at most one mail a day.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from models import (
+    DisabledReason,
+    MessageKind,
+    MessageState,
+    Organisation,
+    Organiser,
+    OutboxMessage,
+    WebhookEndpoint,
+)
+from services.common import texts, times
+from services.mail import outbox, text_templates
+from services.mail.mail_builder import Mail
+from services.mail.outbox import Note
+from services.mail.supporter_mails import Dropped, Post
+from services.webhooks import deliveries, sender
+from services.webhooks.deliveries import MOST_COUNTED
+
+KINDS = (MessageKind.WEBHOOK_STOPPED, MessageKind.WEBHOOK_FAILING)
+AT_MOST_EVERY = timedelta(days=1)
+WHY = {
+    DisabledReason.GONE: "It answered that it is gone for good (410).",
+    DisabledReason.FAILING: "For three days no delivery got a good answer.",
+    DisabledReason.KEY_ENDED: "The key that answered for it was revoked or has expired.",
+    DisabledReason.BY_HAND: "Somebody of your organisation, or a program with a key of yours, "
+    "disabled it.",
+}
+WHAT_TO_DO = {
+    DisabledReason.GONE: "Ask whoever runs the receiving side whether it moved. Give the new "
+    "address and enable it, or delete it if nobody needs it.",
+    DisabledReason.FAILING: "The log on its page says what it answered. Have the receiving side "
+    "mended, then enable it.",
+    DisabledReason.KEY_ENDED: "If it is still wanted, enable it on its page: from then on you "
+    "answer for it, and no key is needed. Otherwise delete it.",
+    DisabledReason.BY_HAND: "Enable it when it is wanted again.",
+}
+
+
+def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
+    """Queue a mail to each organiser about endpoints of one organisation that one event stopped:
+    about the first of them, which says how many others there are.
+
+    One that would come within a day of the last waits until that is over, and goes if the endpoint
+    is disabled then; while one waits there is no other.
+    """
+    kind, first = MessageKind.WEBHOOK_STOPPED, endpoints[0]
+    if not _exists(session, first, kind, col(OutboxMessage.state).in_(outbox.WAITING)):
+        _queue(session, kind, first, now)
+
+
+def warn(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
+    """Queue a mail to each organiser that an endpoint fails; once as long as it does."""
+    kind, since = MessageKind.WEBHOOK_FAILING, endpoint.failing_since
+    if since is None or _exists(session, endpoint, kind, col(OutboxMessage.created_at) >= since):
+        return
+    _queue(session, kind, endpoint, now)
+
+
+def make(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+    """The mail, or why there is none."""
+    endpoint = session.get(WebhookEndpoint, message.subject_id)
+    if endpoint is None:
+        return Dropped("the webhook was deleted")
+    organiser = _recipient(session, message, endpoint)
+    if organiser is None:
+        return Dropped("the organiser is none of this organisation any more")
+    values = _of_failing(endpoint)
+    if message.kind is MessageKind.WEBHOOK_STOPPED:
+        values = _of_stopped(session, endpoint)
+    if not values:
+        return Dropped("the webhook is well, or somebody knows of it")
+    values |= _of_any(session, endpoint, post)
+    text = text_templates.render(f"{message.kind}.txt", values)
+    return Mail(
+        recipient=organiser.email.text,
+        subject=texts.fit_for_header(text.subject),
+        body=f"{text.body}\n",
+        message_id=post.message_id(message.id),
+    )
+
+
+def _exists(
+    session: Session,
+    endpoint: WebhookEndpoint,
+    kind: MessageKind,
+    condition: sa.ColumnElement[bool],
+) -> bool:
+    statement = select(OutboxMessage.id).where(
+        OutboxMessage.subject_id == endpoint.id, OutboxMessage.kind == kind, condition
+    )
+    return session.exec(statement.limit(1)).first() is not None
+
+
+def _queue(session: Session, kind: MessageKind, endpoint: WebhookEndpoint, now: datetime) -> None:
+    last = session.exec(
+        select(sa.func.max(OutboxMessage.finished_at)).where(
+            OutboxMessage.subject_id == endpoint.id, OutboxMessage.state == MessageState.ACCEPTED
+        )
+    ).one()
+    due_at = max(now, last + AT_MOST_EVERY) if last else now
+    organisers = select(Organiser.email_index).where(
+        Organiser.organisation_id == endpoint.organisation_id
+    )
+    notes = [Note(kind, endpoint.id, index, due_at) for index in session.exec(organisers)]
+    outbox.queue(session, notes, now=now)
+
+
+def _recipient(
+    session: Session, message: OutboxMessage, endpoint: WebhookEndpoint
+) -> Organiser | None:
+    statement = select(Organiser).where(
+        Organiser.email_index == message.recipient_index,
+        Organiser.organisation_id == endpoint.organisation_id,
+    )
+    return session.exec(statement).first()
+
+
+def _of_failing(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Nothing where it does not fail any more, or has stopped, of which there is another mail."""
+    if endpoint.failing_since is None or endpoint.disabled_at is not None:
+        return {}
+    return {"since": times.moment(endpoint.failing_since)}
+
+
+def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Nothing where it is enabled again, or somebody wants it so."""
+    reason, since = endpoint.disabled_reason, endpoint.disabled_at
+    if reason is None or since is None or reason is DisabledReason.BY_HAND:
+        return {}
+    return {
+        "since": times.moment(since),
+        "why": WHY[reason],
+        "what_to_do": WHAT_TO_DO[reason],
+        "others": _others(session, endpoint),
+    }
+
+
+def _of_any(session: Session, endpoint: WebhookEndpoint, post: Post) -> dict[str, Any]:
+    """Never more of its address than the host: the rest is often a secret."""
+    its = deliveries.figures(session, [endpoint.id])[endpoint.id]
+    pages = f"{post.base_url}/organiser/webhooks"
+    return {
+        "host": sender.host_of(endpoint.url.text),
+        "description": endpoint.description,
+        "organisation": session.get_one(Organisation, endpoint.organisation_id).name,
+        "waiting": its.waiting + its.held,
+        "most": MOST_COUNTED,
+        "page": f"{pages}/{endpoint.id}",
+        "pages": pages,
+    }
+
+
+def _others(session: Session, endpoint: WebhookEndpoint) -> int:
+    """How many of its organisation have stopped beside it: of those that stop together only one has
+    a mail, and of many on one day only some."""
+    statement = select(WebhookEndpoint.id).where(
+        WebhookEndpoint.organisation_id == endpoint.organisation_id,
+        WebhookEndpoint.id != endpoint.id,
+        col(WebhookEndpoint.disabled_reason) != DisabledReason.BY_HAND,
+    )
+    return len(session.exec(statement).all())

@@ -1,0 +1,232 @@
+"""How values read on a page: choices in words, counts with separators, times in London."""
+
+import re
+import textwrap
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from models import (
+    CampaignStatus,
+    DeliveryState,
+    LetterOutcome,
+    LetterState,
+    OverrideKind,
+    ReplyKind,
+)
+from services.common import times
+from services.letters.drafting import situations
+from services.letters.queue_overview import Pile
+from services.parliament.standing import Eligibility, Role, Said, Standing
+from services.webhooks import warning_mails
+
+_LINK = re.compile(r"(https?://[^\s<>\"]+)")
+LONGEST_LINE = 200  # what search engines and messengers show of a description
+
+STANDINGS = {
+    Standing.SIGNED: "Signed",
+    Standing.NOT_SIGNED: "Not signed",
+    Standing.WITHDRAWN: "Took their name off",
+}
+ROLES = {
+    Role.PRIMARY: "Primary sponsor",
+    Role.SPONSOR: "Sponsor",
+    Role.SUPPORTER: "Supporter",
+}
+ELIGIBILITIES = {
+    Eligibility.CAN_SIGN: "Can sign",
+    Eligibility.CONVENTION: "Holds an office: by convention does not sign",
+    Eligibility.CANNOT: "Does not take their seat",
+    Eligibility.REFUSES: "Has said they sign no motions",
+    Eligibility.VACANT: "Seat vacant",
+}
+SAID = {
+    Said.WILL_SIGN: "Said they will sign",
+    Said.WILL_NOT: "Said they will not sign",
+}
+REPLIES = {
+    ReplyKind.WILL_SIGN: SAID[Said.WILL_SIGN],
+    ReplyKind.WILL_NOT: SAID[Said.WILL_NOT],
+    ReplyKind.UNDECIDED: "Said they have not decided",
+    ReplyKind.MINISTERS_REPLY: "Passed on a minister’s reply",
+    ReplyKind.MEETING: "Agreed to meet",
+    ReplyKind.OTHER: "Replied",
+}
+NOTES = {
+    OverrideKind.SAYS_WILL_SIGN: SAID[Said.WILL_SIGN],
+    OverrideKind.SAYS_WILL_NOT: SAID[Said.WILL_NOT],
+}
+SORTS = {
+    "constituency": "Constituency, A to Z",
+    "-signatures": "Most signatures first",
+    "-signatures_per_1000": "Most signatures per 1,000 electors first",
+    "-letters_sent": "Most letters first",
+    "member": "MP, A to Z",
+    "party": "Party, A to Z",
+    "signed_on": "First to sign first",
+    "standing": "Standing",
+}
+CAMPAIGN_STATUSES = {
+    CampaignStatus.DRAFT: "Draft: only your organisation can see it",
+    CampaignStatus.OPEN: "Open",
+    CampaignStatus.CLOSED: "This campaign has ended",
+    CampaignStatus.WON: "This campaign has been won",
+    CampaignStatus.LOST: "This campaign was not won",
+}
+LETTER_STATES = {
+    LetterState.PENDING: "Your letter waits for you",
+    LetterState.QUEUED: "Your letter is on its way",
+    LetterState.SENT: "Your letter has been sent",
+    LetterState.HELD: "We have kept your letter back",
+    LetterState.CANCELLED: "Your letter has been cancelled",
+    LetterState.REJECTED: "Your letter could not be delivered",
+    LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
+}
+# Of letters, as organisers see them.
+PILES = {
+    Pile.UNCONFIRMED: "Not confirmed",
+    Pile.WAITING: "Waiting",
+    Pile.PUT_OFF: "Put off",
+    Pile.SENT: "Sent",
+    Pile.HELD: "Held back",
+    Pile.CANCELLED: "Cancelled",
+    Pile.REFUSED: "Refused",
+    Pile.BOUNCED: "Came back",
+    Pile.UNCERTAIN: "Uncertain",
+}
+HELD = {
+    "member_changed": "The constituency has another MP now.",
+    "motion_changed": "The campaign is about another motion now.",
+    "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
+    "letter no longer fits.",
+    **situations.REASONS,
+}
+# What a writer chooses from, and what it is called once it is kept.
+OUTCOMES = {
+    LetterOutcome.ANSWERED: "Yes, it has answered",
+    LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
+    LetterOutcome.NOT_ANSWERED: "No, not yet",
+}
+OUTCOMES_KEPT = {
+    LetterOutcome.ANSWERED: "has answered",
+    LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
+    LetterOutcome.NOT_ANSWERED: "has not answered yet",
+}
+SAYINGS = {
+    ReplyKind.WILL_SIGN: "They will sign it",
+    ReplyKind.WILL_NOT: "They will not sign it",
+    ReplyKind.UNDECIDED: "They have not decided",
+    ReplyKind.MINISTERS_REPLY: "They passed on a minister’s reply",
+    ReplyKind.MEETING: "They offered a meeting",
+    ReplyKind.OTHER: "Something else",
+}
+DELIVERIES = {
+    DeliveryState.QUEUED: "Waiting",
+    DeliveryState.CLAIMED: "On its way",
+    DeliveryState.DELIVERED: "Delivered",
+    DeliveryState.FAILED: "Failed",
+    DeliveryState.HELD: "Held",
+}
+FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
+
+
+def number(value: int) -> str:
+    """`12345` -> `12,345`."""
+    return f"{value:,}"
+
+
+def counted(value: int, noun: str, plural: str = "") -> str:
+    """`1 signature`, `1,200 signatures`. Without a plural it is the noun with an s."""
+    return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
+
+
+def two_digits(value: float | None) -> str:
+    """`0.3` -> `0.30`; a dash where there is none."""
+    return "–" if value is None else f"{value:.2f}"
+
+
+def moment(value: datetime) -> str:
+    """`23 November 2026, 22:45`, London time."""
+    return times.moment(value)
+
+
+def day(value: date) -> str:
+    """`23 November 2026`; of a time, its day in London."""
+    return times.day(value)
+
+
+def last_day(end: datetime) -> str:
+    """Of what ends with a day, which day: `31 December 2026`."""
+    return times.day(end - timedelta(microseconds=1))
+
+
+def in_one_line(text: str) -> str:
+    """The beginning of a text, for where there is no room for more."""
+    return textwrap.shorten(text, LONGEST_LINE, placeholder=" …").strip()
+
+
+def paragraphs(text: str) -> list[str]:
+    """The parts of a text between empty lines."""
+    return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
+
+
+def linked(text: str) -> Markup:
+    """Text with its web addresses as links; everything is escaped."""
+    parts = _LINK.split(text)
+    return Markup().join(
+        Markup('<a href="{0}">{0}</a>').format(part) if place % 2 else escape(part)
+        for place, part in enumerate(parts)
+    )
+
+
+def field_name(field: str) -> str:
+    """`letters_sent` -> `Letters sent`."""
+    return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
+
+
+def held(reason: str) -> str:
+    """Why a letter is held back, to its campaign's organisers."""
+    return HELD.get(reason) or field_name(reason)
+
+
+def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
+    """One MP's standing towards the motion, as a sentence."""
+    if standing is Standing.SIGNED:
+        return f"{member} has signed the motion."
+    if standing is Standing.WITHDRAWN:
+        return f"{member} signed the motion and later took their name off."
+    return {
+        Eligibility.CONVENTION: f"{member} has not signed the motion. They hold an office, and by "
+        "convention office holders do not sign. So the letter asks them to raise it in government.",
+        Eligibility.CANNOT: f"{member} does not take their seat in the House of Commons, so they "
+        "cannot sign the motion. The letter asks for their help in another way.",
+        Eligibility.REFUSES: f"{member} has said that they sign no motions. The letter asks for "
+        "their help in another way.",
+    }.get(eligibility, f"{member} has not signed the motion yet.")
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "number": number,
+    "counted": counted,
+    "two_digits": two_digits,
+    "moment": moment,
+    "day": day,
+    "last_day": last_day,
+    "paragraphs": paragraphs,
+    "in_one_line": in_one_line,
+    "linked": linked,
+    "field_name": field_name,
+    "standing": STANDINGS.__getitem__,
+    "role": ROLES.__getitem__,
+    "eligibility": ELIGIBILITIES.__getitem__,
+    "campaign_status": CAMPAIGN_STATUSES.__getitem__,
+    "letter_state": LETTER_STATES.__getitem__,
+    "pile": PILES.__getitem__,
+    "held": held,
+    "outcome_kept": OUTCOMES_KEPT.__getitem__,
+    "delivery_state": DELIVERIES.__getitem__,
+    "stopped_why": warning_mails.WHY.__getitem__,
+    "stopped_what_to_do": warning_mails.WHAT_TO_DO.__getitem__,
+}

@@ -1,0 +1,63 @@
+"""What keys may do, in words, and a first call to try one with."""
+
+from models import Scope
+from services.keys.key_views import KeyView
+
+SCOPES = {
+    Scope.CAMPAIGNS_WRITE: "Change your campaigns, petitions and partners, note what MPs said, and "
+    "revoke keys.",
+    Scope.SIGNATURES_WRITE: "Send signatures, one by one or many at once. Each signer is asked to "
+    "confirm by e-mail.",
+    Scope.SIGNATURES_IMPORT: "Together with the one before: send signatures that count at once, "
+    "such as those on paper, on its holder’s word alone.",
+    Scope.SIGNATURES_READ: "Read who signed: names, e-mail addresses, postcodes and comments.",
+    Scope.TALLIES_READ: "Read your notes about MPs: who will sign, who will not, and whom to ask "
+    "next.",
+    Scope.LETTERS_READ: "Read how letters to MPs go, without who wrote them.",
+    Scope.LETTERS_WRITERS: "Together with the one before: read who wrote letters, and what.",
+    Scope.WEBHOOKS_WRITE: "Say where you want to be told of what happens.",
+    Scope.ACTION_NETWORK: "Use programs made for Action Network. It needs the right to read "
+    "signatures as well for whatever tells of people.",
+}
+# A partner reads less than its organisation.
+_OF_PARTNERS = SCOPES | {
+    Scope.SIGNATURES_READ: "Read confirmed signatures that came through it; names and addresses "
+    "only of those who said that it may contact them.",
+}
+_READ = {
+    Scope.CAMPAIGNS_WRITE: "/v1/keys",
+    Scope.WEBHOOKS_WRITE: "/v1/webhooks",
+}
+_ANNA = '{"name": "Anna Example", "email": "anna@example.org", "postcode": "EH1 1YZ"}'
+
+
+def words(partner: str | None) -> dict[Scope, str]:
+    """What each lets its holder do: the organisation itself, or a partner."""
+    return SCOPES if partner is None else _OF_PARTNERS
+
+
+def example(view: KeyView, petition: str | None, base_url: str) -> str:
+    """A command to try a key with, which has it in `$KEY`: one that reads, where it may read
+    something; empty where there is none to name."""
+    scopes = {Scope(scope) for scope in view.key.scopes}
+    path = _read_path(scopes, view.partner, petition)
+    if path:
+        return f'curl "{base_url}{path}" \\\n  -H "Authorization: Bearer $KEY"'
+    if Scope.SIGNATURES_WRITE in scopes and petition:
+        return (
+            f'curl "{base_url}/v1/petitions/{petition}/signatures" \\\n'
+            '  -H "Authorization: Bearer $KEY" \\\n'
+            "  -H 'Content-Type: application/json' \\\n"
+            f"  -d '{_ANNA}'"
+        )
+    if Scope.ACTION_NETWORK in scopes:
+        return f'curl "{base_url}/api/v2/" \\\n  -H "OSDI-API-Token: $KEY"'
+    return ""
+
+
+def _read_path(scopes: set[Scope], partner: str | None, petition: str | None) -> str:
+    if Scope.SIGNATURES_READ in scopes and partner:
+        return f"/v1/partners/{partner}/summary"
+    if Scope.SIGNATURES_READ in scopes and petition:
+        return f"/v1/petitions/{petition}/signatures"
+    return next((path for scope, path in _READ.items() if scope in scopes), "")

@@ -1,0 +1,111 @@
+"""The form for a webhook: what can be told, what it can be about, and what was typed."""
+
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+from sqlmodel import Session
+
+from models import Organiser, WebhookEvent
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.common import texts
+from services.errors import Invalid
+from services.webhooks import addresses, endpoints
+from services.webhooks.endpoints import WebhookView
+from web.base import forms
+
+LONGEST_DESCRIPTION = 200
+EVENTS = {
+    WebhookEvent.SIGNATURE_CONFIRMED: "A signature counts: its signer confirmed it, or it was "
+    "imported",
+    WebhookEvent.SIGNATURE_WITHDRAWN: "A signature that counted was taken back",
+    WebhookEvent.LETTER_SENT: "A letter went to an MP; never who wrote it",
+    WebhookEvent.LETTER_ANSWERED: "The writer of a letter told whether the MP has answered",
+    WebhookEvent.MOTION_SIGNED: "An MP signed the motion",
+    WebhookEvent.MOTION_WITHDRAWN: "An MP took their name off the motion, or it was withdrawn",
+    WebhookEvent.MOTION_LAPSED: "The motion lapsed with its session of Parliament",
+    WebhookEvent.PETITION_GOAL_REACHED: "The signatures reached a petition’s goal",
+}
+"""What can be chosen, each in a sentence."""
+_NO_URL = "Give an address, such as https://hooks.example.org/lobby."
+
+
+class WebhookFields(BaseModel):
+    """The form as it comes. `about` is `campaign:SLUG` or `petition:SLUG`, or empty; `id` is what a
+    new one will be called, so that a form that is sent again makes no second."""
+
+    url: str = ""
+    events: list[str] = []
+    is_personal: str = ""
+    password: str = ""
+    about: str = ""
+    description: str = ""
+    id: UUID | None = None
+
+
+def form_of(view: WebhookView) -> forms.Form:
+    """What is to be changed, as it is."""
+    endpoint = view.endpoint
+    about = f"campaign:{view.campaign}" if view.campaign else ""
+    return forms.Form(
+        {
+            "url": endpoint.url.text,
+            "events": endpoint.events,
+            "is_personal": endpoint.is_personal,
+            "about": f"petition:{view.petition}" if view.petition else about,
+            "description": endpoint.description,
+        }
+    )
+
+
+def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
+    """What a webhook can be limited to, with words for each: campaigns, with their petitions."""
+    found = campaigns.of_organisation(session, organiser.organisation_id)
+    of_each = petitions.of_campaigns(session, [campaign.id for campaign in found])
+    options = []
+    for campaign in found:
+        options.append((f"campaign:{campaign.slug}", f"The campaign “{campaign.title}”"))
+        options += [
+            (f"petition:{petition.slug}", f"Only the petition “{petition.action}”")
+            for petition in of_each[campaign.id]
+        ]
+    return options
+
+
+def checked(
+    form: forms.Form, fields: WebhookFields, organiser: Organiser, lobby: Lobby
+) -> dict[str, Any]:
+    """What `endpoints.NewWebhook` takes, or Invalid with all that is wrong. To send who signed
+    takes the organiser's password again, since that goes on when they have signed out."""
+    address = partial(addresses.url, to_loopback=lobby.webhooks.to_loopback)
+    values: dict[str, Any] = {
+        "url": form.check("url", address, missing=_NO_URL),
+        "is_personal": bool(fields.is_personal),
+        "description": form.check("description", _description, missing=""),
+        **_filter(fields.about),
+    }
+    form.check("events", partial(_events, fields.events), missing="Choose at least one event.")
+    if fields.is_personal:
+        form.check_password(organiser)
+    form.finish()
+    values["events"] = [WebhookEvent(event) for event in fields.events]
+    return values
+
+
+def _description(text: str) -> str:
+    return texts.line(text, "description", longest=LONGEST_DESCRIPTION, shortest=0)
+
+
+def _events(chosen: list[str], typed: str) -> str:
+    if not chosen or set(chosen) - set(endpoints.SUBSCRIBABLE):
+        raise Invalid.field("events", "event_unknown", "Choose from the events that are here.")
+    return typed
+
+
+def _filter(about: str) -> dict[str, str | None]:
+    """As the services take it: a slug that is nobody's is theirs to refuse."""
+    kind, _, slug = about.partition(":")
+    found: dict[str, str | None] = {"campaign": None, "petition": None}
+    return found | {"petition" if kind == "petition" else "campaign": slug or about or None}

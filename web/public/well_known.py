@@ -1,0 +1,28 @@
+"""What has its place at every site: where to report a hole (RFC 9116)."""
+
+from datetime import UTC, datetime, time
+
+from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+from starlette.exceptions import HTTPException
+
+from api.http.dependencies import Now, TheLobby
+
+SECURITY = "/.well-known/security.txt"
+router = APIRouter()
+
+
+@router.get(SECURITY)
+def security(lobby: TheLobby, now: Now) -> PlainTextResponse:
+    """Whom to tell of a hole. Nothing where nobody set it, or once it has expired: RFC 9116 has
+    such a file no longer be used."""
+    settings = lobby.settings
+    if settings.security_expires is None or settings.security_expires <= now.date():
+        raise HTTPException(404)
+    expires = datetime.combine(settings.security_expires, time(), UTC)
+    return PlainTextResponse(
+        f"Contact: {settings.security_contact}\n"
+        f"Expires: {expires.isoformat().replace('+00:00', 'Z')}\n"
+        "Preferred-Languages: en\n"
+        f"Canonical: {settings.base_url}{SECURITY}\n"
+    )

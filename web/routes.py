@@ -1,0 +1,48 @@
+"""All pages."""
+
+from fastapi import APIRouter
+
+from web.embed import embed_builder, embeds
+from web.organisers import (
+    api_keys,
+    letter_queue,
+    organisers,
+    partners,
+    webhook_deliveries,
+    webhooks,
+)
+from web.public import (
+    campaigns,
+    dev_mail,
+    letter_answers,
+    letter_links,
+    letters,
+    petitions,
+    preferences,
+    signatures,
+    tallies,
+    well_known,
+)
+
+router = APIRouter(include_in_schema=False)
+for noun in (
+    campaigns,
+    petitions,
+    signatures,
+    letters,
+    letter_links,
+    letter_answers,
+    preferences,
+    tallies,
+    organisers,
+    letter_queue,
+    dev_mail,
+    embeds,
+    embed_builder,
+    well_known,
+    partners,
+    api_keys,
+    webhooks,
+    webhook_deliveries,
+):
+    router.include_router(noun.router)
