@@ -72,3 +72,13 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     headings = re.findall(r"^## (.+)$", changelog, re.MULTILINE)
     assert headings[0] == "Unreleased"
+
+
+def test_every_file_of_code_that_documents_name_is_there() -> None:
+    named = {
+        f"{document.relative_to(ROOT)}: {path}"
+        for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for path in re.findall(r"`((?:[\w-]+/)+[\w-]+\.py)\b", document.read_text("utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert named == set()
