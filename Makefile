@@ -48,10 +48,11 @@ run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:80
 test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-check: $(VENV)/.dev ## Lint, format and types; changes nothing
+check: $(VENV)/.dev ## Lint, format, types, imports; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
 
 fix: $(VENV)/.dev ## Mend what can be mended by itself
 	@$(BIN)/ruff check --fix .
@@ -76,4 +77,4 @@ lock: ## Resolve the dependencies anew (needs uv)
 		--output-file locks/$$group.txt || exit 1; done
 
 clean: ## Remove the virtual environment and caches; data in var/ stays
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -5,44 +5,9 @@ import ast
 from tests.support import our_files
 
 LONGEST_MODULE = 450
-
-
-# What each part may import of ours: core <- models <- services <- api <- web <- main, and the
-# worker and the command on top of the services.
-BELOW = {
-    "core": {"core"},
-    "models": {"core", "models"},
-    "services": {"core", "models", "services"},
-    "api": {"core", "models", "services", "api"},
-    "web": {"core", "models", "services", "api", "web"},
-    "worker": {"core", "models", "services", "worker"},
-    "main": {"core", "models", "services", "api", "web", "worker"},
-    "cli": {"core", "models", "services", "worker", "cli"},
-}
-HTTP = {"fastapi", "starlette", "uvicorn"}
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
 # A session is handed on, and a database that is busy is answered for: neither is SQL.
 NO_SQL = {"sqlmodel.Session", "sqlalchemy.exc"}
-
-
-def test_layers_import_one_way() -> None:
-    wrong = [
-        f"{our_files.name_of(file)} imports {name}"
-        for file in our_files.modules()
-        for name in our_files.imports_of(file)
-        if name.split(".")[0] in BELOW and name.split(".")[0] not in BELOW[our_files.part_of(file)]
-    ]
-    assert wrong == []
-
-
-def test_models_and_services_know_no_http() -> None:
-    wrong = [
-        f"{our_files.name_of(file)} imports {name}"
-        for file in our_files.modules("core", "models", "services")
-        for name in our_files.imports_of(file)
-        if name.split(".")[0] in HTTP
-    ]
-    assert wrong == []
 
 
 def test_sql_is_in_services_only() -> None:
@@ -91,3 +56,14 @@ def test_every_module_says_what_it_is_for() -> None:
         if not ast.get_docstring(our_files.tree_of(file))
     ]
     assert silent == []
+
+
+def test_nothing_imports_the_application() -> None:
+    """Of packages, pyproject.toml says who may import whom; main.py is none."""
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in our_files.modules(*our_files.PACKAGES)
+        for name in our_files.imports_of(file)
+        if name.split(".")[0] == "main"
+    ]
+    assert wrong == []
