@@ -16,7 +16,7 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
-from api.answers.public_answers import Kept
+from api.answers.public_answers import CachedAnswer
 from api.http.dependencies import caller_of
 from api.http.problem import MEDIA_TYPE, Problem
 
@@ -62,7 +62,7 @@ async def read_document(request: Request) -> Response:
     state = request.app.state
     if getattr(state, "document", None) is None:
         state.document = await run_in_threadpool(_kept, request.app)
-    kept: Kept = state.document
+    kept: CachedAnswer = state.document
     return kept.response(request)
 
 
@@ -106,8 +106,8 @@ class DescribedApi(FastAPI):
         document["tags"] = [{"name": name, "description": TAGS[name]} for name in TAGS]
 
 
-def _kept(app: FastAPI) -> Kept:
-    return Kept.of_bytes(json.dumps(app.openapi(), ensure_ascii=False).encode())
+def _kept(app: FastAPI) -> CachedAnswer:
+    return CachedAnswer.of_bytes(json.dumps(app.openapi(), ensure_ascii=False).encode())
 
 
 def _add_words(operation: dict[str, Any]) -> None:

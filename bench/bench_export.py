@@ -35,7 +35,7 @@ from services.assembly import Lobby, open_lobby
 from services.campaigns import petitions
 from services.demonstration import invented_campaign
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.signatures import signature_exports, signature_states
 from services.supporters import wordings
 
@@ -144,7 +144,7 @@ def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
     return done
 
 
-def ours(form: Form, *, is_personal: bool) -> Way:
+def ours(form: FileFormat, *, is_personal: bool) -> Way:
     """The real thing."""
 
     def write(lobby: Lobby, petition: Petition, rows: int) -> int:
@@ -161,10 +161,10 @@ def ours(form: Form, *, is_personal: bool) -> Way:
 
 WAYS: dict[str, Way] = {
     "the plainest": plainest,
-    "CSV without personal data": ours(Form.CSV, is_personal=False),
-    "JSON lines without personal data": ours(Form.JSONL, is_personal=False),
-    "CSV, decrypted": ours(Form.CSV, is_personal=True),
-    "JSON lines, decrypted": ours(Form.JSONL, is_personal=True),
+    "CSV without personal data": ours(FileFormat.CSV, is_personal=False),
+    "JSON lines without personal data": ours(FileFormat.JSONL, is_personal=False),
+    "CSV, decrypted": ours(FileFormat.CSV, is_personal=True),
+    "JSON lines, decrypted": ours(FileFormat.JSONL, is_personal=True),
     "decrypted through the ORM": through_the_orm,
 }
 # Of so many rows it gets through one in the same time, more or less.

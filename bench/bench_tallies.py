@@ -20,7 +20,7 @@ from uuid import UUID
 from bench.filling import lobbies
 from core import logs
 from models import Keyring
-from models.postcode import PostcodeAnswer, PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.assembly import utc_now
 from services.campaigns import campaigns
 from services.database.engine import Database
@@ -106,8 +106,8 @@ def pending(database: Database, keyring: Keyring) -> list[UUID]:
     slug = invented_campaign.about().petition
     codes = itertools.cycle(f"E14{number:06}" for number in range(650))
 
-    def anywhere(postcode: str) -> PostcodeAnswer:
-        return PostcodeAnswer(postcode, PostcodeStatus.FOUND, next(codes))
+    def anywhere(postcode: str) -> PostcodeResult:
+        return PostcodeResult(postcode, PostcodeStatus.FOUND, next(codes))
 
     requests = [
         SignatureRequest(slug, "Ann Example", f"ann.{number}@example.org", "M1 1AE")

@@ -19,10 +19,10 @@ from pathlib import Path
 from statistics import mean, quantiles, stdev
 from typing import Any
 
-from models import PostKind
+from models import OfficeKind
 from services.parliament import members
 from services.parliament.standing import Eligibility, Standing, eligibility_of
-from services.targets.scores import Facts, OtherMotion, Weights, rank
+from services.targets.scores import MemberFacts, OtherMotion, Weights, rank
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -44,7 +44,7 @@ class Case:
     """What was known at a cut, who could be asked, and which of them signed afterwards."""
 
     day: str
-    house: list[Facts]
+    house: list[MemberFacts]
     others: list[OtherMotion]
     electorate: dict[int, int]
     signed_next: Set[int]
@@ -108,15 +108,15 @@ def case(*, known: int, until: int) -> Case:
     )
 
 
-def _facts(row: Mapping[str, str], day: str, standings: Mapping[int, Standing]) -> Facts:
+def _facts(row: Mapping[str, str], day: str, standings: Mapping[int, Standing]) -> MemberFacts:
     member_id, party = int(row["member_id"]), party_on(row, day)
     standing = standings.get(member_id, Standing.NOT_SIGNED)
     title = row["government_post"]
-    posts = {members.post_kind(title, row["government_rank"])} if title else set()
+    posts = {members.office_kind(title, row["government_rank"])} if title else set()
     if party == members.SPEAKER:
-        posts.add(PostKind.SPEAKER)
-    found = eligibility_of(party=party, posts=posts, refuses=False, standing=standing)
-    return Facts(member_id, party, standing, found is Eligibility.CAN_SIGN)
+        posts.add(OfficeKind.SPEAKER)
+    found = eligibility_of(party=party, offices=posts, refuses=False, standing=standing)
+    return MemberFacts(member_id, party, standing, found is Eligibility.CAN_SIGN)
 
 
 def _names_of_2023() -> Set[int]:
@@ -142,7 +142,7 @@ def both(scores: Mapping[int, float], asked: Case) -> list[float]:
     return [precision(scores, asked.signed_next, depth) for depth in DEPTHS]
 
 
-def scores_of(asked: Case, weights: Weights, house: Sequence[Facts] | None = None) -> Scores:
+def scores_of(asked: Case, weights: Weights, house: Sequence[MemberFacts] | None = None) -> Scores:
     found = rank(house or asked.house, asked.others, weights)
     # Factors multiplied in another order differ in the last digits, which makes nobody better.
     return {target.facts.member_id: round(target.score, 9) for target in found}

@@ -17,7 +17,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.errors import Invalid
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.files.exports import Export
 from services.letters import letter_exports
 from services.signatures import signature_exports
@@ -30,7 +30,7 @@ Write = Callable[[bytes], object]
 Target = Annotated[Path, typer.Argument(help="The file to write, or '-' for standard output.")]
 PetitionSlug = Annotated[str, typer.Argument(help="The petition's slug.")]
 CampaignSlug = Annotated[str, typer.Argument(help="The campaign's slug.")]
-Format = Annotated[Form, typer.Option("--format", help="CSV, or JSON lines.")]
+Format = Annotated[FileFormat, typer.Option("--format", help="CSV, or JSON lines.")]
 Since = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="What changed then or later, such as 2026-07-01T09:00."),
@@ -47,7 +47,7 @@ WithoutPersonalData = Annotated[
 def export_signatures(
     petition: PetitionSlug,
     file: Target,
-    form: Format = Form.CSV,
+    form: Format = FileFormat.CSV,
     state: Annotated[
         SignatureState | None, typer.Option(help="Only signatures in this state.")
     ] = None,
@@ -71,7 +71,7 @@ def export_signatures(
 def export_letters(
     campaign: CampaignSlug,
     file: Target,
-    form: Format = Form.CSV,
+    form: Format = FileFormat.CSV,
     state: Annotated[LetterState | None, typer.Option(help="Only letters in this state.")] = None,
     since: Since = None,
     without_personal_data: WithoutPersonalData = False,
@@ -92,7 +92,7 @@ def export_letters(
 
 
 @app.command("tally")
-def export_tally(campaign: CampaignSlug, file: Target, form: Format = Form.CSV) -> None:
+def export_tally(campaign: CampaignSlug, file: Target, form: Format = FileFormat.CSV) -> None:
     """Write the tally of a campaign, a line a seat. Nothing in it is personal."""
     with opened() as lobby, lobby.database.read() as session:
         its = campaigns.by_slug(session, campaign)
@@ -102,7 +102,7 @@ def export_tally(campaign: CampaignSlug, file: Target, form: Format = Form.CSV) 
     tell(f"{len(rows):,} seats.")
 
 
-def _write(lobby: Lobby, export: Export, form: Form, file: Path) -> None:
+def _write(lobby: Lobby, export: Export, form: FileFormat, file: Path) -> None:
     logs.configure()  # to standard error: standard output may be the file
     with lobby.database.read() as session:
         total = exports.count(session, export)

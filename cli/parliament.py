@@ -54,8 +54,8 @@ def sync_members(
         done = worker.sync_members(lobby, biographies=not no_biographies, progress=report)
     typer.echo(
         f"{done.filled} seats filled, {len(done.vacated)} fell vacant. Memberships begun: "
-        f"{done.begun}, ended: {done.ended}. Posts begun: {done.posts_begun}, ended: "
-        f"{done.posts_ended}. Members without e-mail: {done.without_email}."
+        f"{done.begun}, ended: {done.ended}. Posts begun: {done.offices_begun}, ended: "
+        f"{done.offices_ended}. Members without e-mail: {done.without_email}."
     )
     for name in done.vacated:
         tell(f"Vacant now: {name}.")

@@ -13,8 +13,8 @@ from services.assembly import Lobby
 from services.files import csv_reading
 from services.files.csv_reading import CsvRecords
 from services.signatures.from_file import columns, importing, rejects
-from services.signatures.from_file.columns import FIELDS, Columns
-from services.signatures.from_file.importing import Row, Source, Summary
+from services.signatures.from_file.columns import FIELDS, FileColumns
+from services.signatures.from_file.importing import FileImportCounts, FileRow, Source
 from services.signatures.recording import Outcome
 
 SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
@@ -50,7 +50,7 @@ def import_signatures(
     where some rows were rejected and the others taken.
     """
     source = Source(petition, provenance, is_confirmed=not pending)
-    summary = Summary()
+    summary = FileImportCounts()
     with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
         known_columns = columns.find(records.header, column or ())
         with lobby.database.read() as session:
@@ -72,7 +72,7 @@ def import_signatures(
         raise typer.Exit(SOME_REJECTED)
 
 
-def _record(lobby: Lobby, batch: list[Row], *, is_rehearsal: bool) -> list[Outcome | None]:
+def _record(lobby: Lobby, batch: list[FileRow], *, is_rehearsal: bool) -> list[Outcome | None]:
     """In a transaction of its own: others need not wait for the whole file."""
     with lobby.database.write(is_count=True) as session:
         return importing.record(
@@ -86,7 +86,7 @@ def _record(lobby: Lobby, batch: list[Row], *, is_rehearsal: bool) -> list[Outco
 
 
 @contextmanager
-def _telling_how_far(summary: Summary) -> Iterator[None]:
+def _telling_how_far(summary: FileImportCounts) -> Iterator[None]:
     """Whoever stops half-way need not wonder what to do."""
     try:
         yield
@@ -99,7 +99,7 @@ def _telling_how_far(summary: Summary) -> Iterator[None]:
         raise
 
 
-def _tell_columns(records: CsvRecords, known_columns: Columns) -> None:
+def _tell_columns(records: CsvRecords, known_columns: FileColumns) -> None:
     used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.places.items()]
     taken = set(known_columns.places.values())
     unused = [name for place, name in enumerate(records.header) if place not in taken and name]
@@ -108,7 +108,7 @@ def _tell_columns(records: CsvRecords, known_columns: Columns) -> None:
         tell(f"Leaving out {', '.join(unused)}.")
 
 
-def _tell_summary(summary: Summary, *, pending: bool, dry_run: bool) -> None:
+def _tell_summary(summary: FileImportCounts, *, pending: bool, dry_run: bool) -> None:
     recorded = "to be asked by mail" if pending else "recorded as confirmed"
     rows = {
         "rows read": summary.read,

@@ -91,7 +91,7 @@ def _copy(
     now: datetime,
 ) -> None:
     addresses = [
-        supporters.Address.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
+        supporters.EmailAddress.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
         for number in numbers
     ]
     writers = [UUID(met) for met, _ in supporters.meet(session, addresses, now=now)]

@@ -111,7 +111,7 @@ class Ledger:
         self._petition_id, self._slug = petition.id, slug
         owner = petition.organisation_id
         self._indexes = {
-            number: supporters.Address.of(owner, address, lobby.keyring).index
+            number: supporters.EmailAddress.of(owner, address, lobby.keyring).index
             for number, address in addresses.items()
         }
 

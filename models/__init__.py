@@ -18,7 +18,7 @@ from models.letter import (
     LetterTally,
     LetterVariant,
 )
-from models.member import Member, MemberOverride, Membership, OverrideKind, Post, PostKind
+from models.member import Member, MemberOverride, Membership, Office, OfficeKind, OverrideKind
 from models.member_reply import MemberReply, ReplyKind
 from models.motion import (
     Motion,
@@ -81,6 +81,8 @@ __all__ = [
     "MotionEventKind",
     "MotionSignatory",
     "MotionStatus",
+    "Office",
+    "OfficeKind",
     "OfficialApi",
     "Organisation",
     "Organiser",
@@ -92,8 +94,6 @@ __all__ = [
     "PetitionHour",
     "PetitionState",
     "PetitionTally",
-    "Post",
-    "PostKind",
     "Private",
     "Relay",
     "ReplyKind",

@@ -48,7 +48,12 @@ class Campaign(SQLModel, table=True):
     letter_points: list[str] = Field(default_factory=list, sa_type=sa.JSON)
     letters_per_hour: int | None = None
     letters_per_member_day: int | None = None
-    post_paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    letters_paused_at: datetime | None = Field(
+        default=None,
+        sa_type=UtcDateTime,
+        # The column keeps its first name: renaming it would need a migration for nothing.
+        sa_column_kwargs={"name": "post_paused_at", "key": "letters_paused_at"},
+    )
     likeness_limit: int | None = None
     likeness_is_required: bool = False
     own_words_are_required: bool = False

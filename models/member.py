@@ -47,8 +47,8 @@ class Membership(SQLModel, table=True):
     ends_on: date | None = None
 
 
-class PostKind(StrEnum):
-    """Posts whose holders do not normally sign motions."""
+class OfficeKind(StrEnum):
+    """Offices whose holders do not normally sign motions."""
 
     MINISTER = "minister"
     WHIP = "whip"
@@ -57,9 +57,10 @@ class PostKind(StrEnum):
     DEPUTY_SPEAKER = "deputy_speaker"
 
 
-class Post(SQLModel, table=True):
-    """A post held from a day to a day."""
+class Office(SQLModel, table=True):
+    """An office that a member held or holds, from a day to a day."""
 
+    __tablename__ = "post"  # its first name: renaming a table needs a migration for nothing
     __table_args__ = (
         sa.Index(
             "uq_post_open",
@@ -73,7 +74,7 @@ class Post(SQLModel, table=True):
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     member_id: int = Field(foreign_key="member.id")
-    kind: PostKind = Field(sa_type=choice(PostKind, "kind"))
+    kind: OfficeKind = Field(sa_type=choice(OfficeKind, "kind"))
     title: str
     starts_on: date
     ends_on: date | None = None

@@ -17,7 +17,7 @@ class PostcodeStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PostcodeAnswer:
+class PostcodeResult:
     """`postcode` is in normal form. `constituency_code` is a GSS code.
 
     A postcode that is found has no code where the source gives it none (new buildings, mostly). A

@@ -19,7 +19,7 @@ from services.mail.bounce_addresses import BounceAddress
 from services.mail.couriers import Courier, FileCourier, make_courier
 from services.mail.dkim_signer import DkimSigner
 from services.mail.pacing import Pace, QuietHours
-from services.mail.supporter_mails import Post
+from services.mail.supporter_mails import MailContext
 from services.parliament.official import backoff, http
 from services.postcodes.directory import CurrentDirectory
 from services.webhooks.sender import WebhookSender
@@ -49,10 +49,10 @@ class Lobby:
     signer: DkimSigner | None = None
 
     @cached_property
-    def post(self) -> Post:
+    def mail_context(self) -> MailContext:
         """What mails are rendered with."""
         settings = self.settings
-        return Post(
+        return MailContext(
             tokens=self.tokens,
             base_url=settings.base_url,
             mail_from=settings.mail_from,

@@ -89,7 +89,7 @@ class Limited(LobbyError):
         self.retry_after = retry_after
 
 
-class ProofWanted(Limited):
+class ProofRequired(Limited):
     """Without a proof of work, wait. `challenge` is what to prove
     (`services.traffic.proof_of_work`)."""
 

@@ -22,11 +22,11 @@ from services.letters import answers, letter_states
 from services.mail import outbox, relays
 from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
 from services.mail.mail_builder import Envelope
-from services.mail.supporter_mails import Dropped
+from services.mail.supporter_mails import DroppedMessage
 from services.parliament_sync import sessions
 from services.signatures import signature_states
 from services.supporters import seat_watches
-from worker.mail_journal import Ledger
+from worker.mail_journal import MailJournal
 
 # A round waits for its slowest connection: long enough for that not to matter, and short enough
 # to end well within a claim's lease.
@@ -79,7 +79,7 @@ class _Round:
         self._claimed = len(claimed)
         self._left = deque(claimed)
         self._share = 1
-        self._ledger = Ledger(lobby)
+        self._ledger = MailJournal(lobby)
         self._lock = threading.Lock()
         self._trouble: list[str] = []  # with the relay, in a row
         self._has_answered = False
@@ -126,12 +126,14 @@ class _Round:
                 self._trouble.clear()
                 self._has_answered = True
 
-    def _attempt(self, message: OutboxMessage, made: dict[UUID, Envelope | Dropped]) -> Delivery:
+    def _attempt(
+        self, message: OutboxMessage, made: dict[UUID, Envelope | DroppedMessage]
+    ) -> Delivery:
         """Whatever goes wrong with one message goes wrong with it alone."""
         rendered = made.get(message.id)
         if rendered is None:
             return TAKEN_OVER
-        if isinstance(rendered, Dropped):
+        if isinstance(rendered, DroppedMessage):
             self._ledger.drop(message, rendered)
             tell = log.warning if rendered.is_trouble else log.debug
             tell("mail", kind=message.kind, reason=rendered.reason)
@@ -143,7 +145,7 @@ class _Round:
             _log_failure("mail_delivery_failed", message, error)
             return TAKEN_OVER
 
-    def _make(self, few: list[OutboxMessage]) -> dict[UUID, Envelope | Dropped]:
+    def _make(self, few: list[OutboxMessage]) -> dict[UUID, Envelope | DroppedMessage]:
         """By id. Those are missing that wait for another attempt, since they met what nobody
         foresaw."""
         lobby, made = self._lobby, {}
@@ -152,7 +154,7 @@ class _Round:
             for message in few:
                 try:
                     made[message.id] = rendering.render(
-                        session, message, lobby.post, now=lobby.clock(), gathered=gathered
+                        session, message, lobby.mail_context, now=lobby.clock(), gathered=gathered
                     )
                 except Exception as error:
                     session.rollback()

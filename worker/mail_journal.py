@@ -18,7 +18,7 @@ from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
 from services.letters import letter_states
 from services.mail import dead_addresses, outbox, relays
-from services.mail.supporter_mails import Dropped
+from services.mail.supporter_mails import DroppedMessage
 
 # How long mails that were accepted wait for more of them, in seconds: where many go, a commit for a
 # few would cost more than to make and send them. A worker that is killed repeats those.
@@ -36,7 +36,7 @@ class _Entry:
     error: Exception | None = None
 
 
-class Ledger:
+class MailJournal:
     """Of one round of deliveries."""
 
     def __init__(self, lobby: Lobby) -> None:
@@ -49,7 +49,7 @@ class Ledger:
     @contextmanager
     def open(self) -> Iterator[None]:
         """While this lasts, entries are written; at its end all of them are."""
-        thread = threading.Thread(target=self._run, name="post-ledger")
+        thread = threading.Thread(target=self._run, name="mail-journal")
         thread.start()
         try:
             yield
@@ -80,7 +80,7 @@ class Ledger:
         state = MessageState.DEFERRED
         self._add(lambda session: self._write_end(session, message, state, detail, held=held))
 
-    def drop(self, message: OutboxMessage, dropped: Dropped) -> None:
+    def drop(self, message: OutboxMessage, dropped: DroppedMessage) -> None:
         """A message without a purpose; on disk with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
 
@@ -174,7 +174,9 @@ class Ledger:
             dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
         return ended is not None
 
-    def _write_drop(self, session: Session, message: OutboxMessage, dropped: Dropped) -> bool:
+    def _write_drop(
+        self, session: Session, message: OutboxMessage, dropped: DroppedMessage
+    ) -> bool:
         now = self._lobby.clock()
         outbox.finish(session, message, MessageState.DROPPED, now=now, detail=dropped.reason)
         if dropped.hold:

@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from api.action_network.places import TOKEN
 from api.http import errors
 from api.http.idempotency import HEADER, REPLAYED
-from services.errors import Invalid, LobbyError, ProofWanted, Unauthenticated
+from services.errors import Invalid, LobbyError, ProofRequired, Unauthenticated
 
 _WORDS = {404: "There is no such resource here.", 405: "Not with this method."}
 _MANY = "Very many people are signing right now. Please try again in"
@@ -49,7 +49,7 @@ def _status(error: LobbyError) -> int:
 
 def _words(error: LobbyError) -> str:
     """With the name of each wrong field: there is no other place for it."""
-    if isinstance(error, ProofWanted):  # for which there is no room here
+    if isinstance(error, ProofRequired):  # for which there is no room here
         return f"{_MANY} {error.retry_after} seconds."
     if isinstance(error, Invalid) and error.fields:
         return " ".join(f"{each.field}: {each.message}" for each in error.fields)

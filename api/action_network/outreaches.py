@@ -21,7 +21,7 @@ from services.errors import Forbidden
 from services.keys.api_keys import Caller
 from services.letters import intake, letter_pages
 from services.letters.drafting import situations
-from services.letters.letter_pages import Whose
+from services.letters.letter_pages import LetterFilter
 from services.supporters import supporter_pages
 
 router = APIRouter()
@@ -104,14 +104,14 @@ def read_outreach_of(
     return _one(lobby, caller, session, outreach_id, whose)
 
 
-def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> Whose:
+def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> LetterFilter:
     place = id_in(campaign_id, "advocacy_campaign")
     owner = caller.organisation_id
     own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
-    return Whose(campaign_id=place)
+    return LetterFilter(campaign_id=place)
 
 
-def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -> Whose:
+def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -> LetterFilter:
     """Whose they are is asked for by name here: that needs the scopes for both."""
     caller.require(Scope.LETTERS_WRITERS)
     if not may_read_people(caller):
@@ -120,7 +120,7 @@ def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
     view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
-    return Whose(supporter_id=view.supporter.id)
+    return LetterFilter(supporter_id=view.supporter.id)
 
 
 def _page(
@@ -130,7 +130,7 @@ def _page(
     session: Session,
     page: ThePage,
     asked: TimeFilter,
-    whose: Whose,
+    whose: LetterFilter,
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     is_personal = Scope.LETTERS_WRITERS in caller.scopes
@@ -145,7 +145,7 @@ def _page(
 
 
 def _one(
-    lobby: Lobby, caller: Caller, session: Session, outreach_id: str, whose: Whose
+    lobby: Lobby, caller: Caller, session: Session, outreach_id: str, whose: LetterFilter
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))

@@ -27,7 +27,7 @@ class HalAnswer(JSONResponse):
         super().__init__(content, status_code, headers=NO_STORE)
 
 
-class Page:
+class DialectPage:
     """Which page is asked for. What is not a number is refused."""
 
     def __init__(self, page: str = "1", per_page: str = str(LONGEST_PAGE)) -> None:
@@ -78,7 +78,7 @@ class Page:
         return f"{here}?{urlencode(asked)}"
 
 
-ThePage = Annotated[Page, Depends()]
+ThePage = Annotated[DialectPage, Depends()]
 
 
 def _number(text: str, field: str) -> int:

@@ -33,9 +33,9 @@ from services.postcodes import directory
 from services.signatures import signature_pages
 from services.signatures.recording import HOME, constituency_at
 from services.supporters import introductions, supporter_pages, tags
-from services.supporters.introductions import Facts
+from services.supporters.introductions import PersonDetails
 from services.supporters.supporter_pages import SupporterView
-from services.supporters.supporters import Address
+from services.supporters.supporters import EmailAddress
 
 router = APIRouter()
 _EMAILS = "email_addresses"
@@ -144,7 +144,7 @@ def read_signatures_of(
 ) -> HalAnswer:
     """Live signatures of a person."""
     places, view = _found(session, lobby, caller, person_id)
-    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    whose = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
     found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
     return page.answer(
         request,
@@ -166,7 +166,7 @@ def read_signature_of(
     """One signature of a person."""
     places, view = _found(session, lobby, caller, person_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    whose = signature_pages.Whose(supporter_id=view.supporter.id)
+    whose = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
     found = signature_pages.get(session, own_id, whose)
     return HalAnswer(signature_answer(places, found))
 
@@ -208,7 +208,7 @@ def _index(owner: UUID, asked: Filter, keyring: Keyring) -> tuple[bytes | None, 
         email = texts.email_address(asked.email)
     except Invalid:
         return None, True
-    return Address.of(owner, email, keyring).index, False
+    return EmailAddress.of(owner, email, keyring).index, False
 
 
 def _is_same(first: str, second: str) -> bool:
@@ -216,14 +216,14 @@ def _is_same(first: str, second: str) -> bool:
     return texts.canonical_email(email) == texts.canonical_email(second)
 
 
-def _facts(told: PersonIn, lobby: Lobby, prefix: str) -> Facts:
+def _facts(told: PersonIn, lobby: Lobby, prefix: str) -> PersonDetails:
     """What is told, checked for form; Invalid with all that is wrong."""
     try:
         name = texts.person_name(told.name, f"{prefix}given_name") if told.name else None
         postcode, code = _place(told, lobby)
     except Invalid as error:
         raise renamed(error, {"postcode": f"{prefix}postal_addresses.postal_code"}) from None
-    return Facts(name, postcode, code, told.locale, told.wants_updates is False)
+    return PersonDetails(name, postcode, code, told.locale, told.wants_updates is False)
 
 
 def _place(told: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:

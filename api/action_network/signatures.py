@@ -35,13 +35,13 @@ from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.keys.api_keys import Caller
 from services.signatures import signature_pages, signature_states
 from services.signatures.entries import HOME, Outcome
-from services.signatures.signature_pages import Whose
+from services.signatures.signature_pages import SignatureFilter
 from services.supporters import supporter_pages, tags
-from services.traffic.idempotency import Answer, Keyed
+from services.traffic.idempotency import Keyed, StoredAnswer
 
 router = APIRouter()
 PERSON = "osdi:person"
-_TOLD_NOTHING = Answer(200, b"{}")
+_TOLD_NOTHING = StoredAnswer(200, b"{}")
 _ABROAD = "ZZ"
 """ISO 3166-1 for a country that is not known: of people abroad we keep no other."""
 
@@ -149,9 +149,9 @@ def change_signature(
     return HalAnswer(signature_answer(places, found))
 
 
-def _of_petition(session: Session, caller: Caller, petition_id: str) -> Whose:
+def _of_petition(session: Session, caller: Caller, petition_id: str) -> SignatureFilter:
     found = _own(session, caller, id_in(petition_id, "petition"))
-    return Whose(petition_id=found.petition.id)
+    return SignatureFilter(petition_id=found.petition.id)
 
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
@@ -168,7 +168,7 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
         return own_pages.slug_of_petition(session, petition_id)
 
 
-async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> Answer:
+async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> StoredAnswer:
     try:
         if (attempt := once.attempt) is not None:
             keyed = Keyed(attempt, _nothing)
@@ -191,12 +191,12 @@ async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) ->
     return outcome.signature_id
 
 
-def _nothing(_outcome: Outcome) -> Answer:
+def _nothing(_outcome: Outcome) -> StoredAnswer:
     return _TOLD_NOTHING
 
 
-def _only_id(outcome: Outcome) -> Answer:
-    return Answer(200, str(outcome.signature_id).encode())
+def _only_id(outcome: Outcome) -> StoredAnswer:
+    return StoredAnswer(200, str(outcome.signature_id).encode())
 
 
 def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wanted:

@@ -26,7 +26,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.parliament import seats
 from services.tallies import seat_table
-from services.traffic.answer_cache import Prebuilt
+from services.traffic.answer_cache import AnswerCache
 from services.views import campaign_views, embeds, seat_views
 from services.views.embeds import Embed
 from services.views.seat_views import ConfirmedBoard
@@ -39,7 +39,7 @@ House = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class CachedAnswer:
     """An answer as bytes, plain and packed, with the tag that tells it from others."""
 
     content: bytes
@@ -48,7 +48,7 @@ class Kept:
     media_type: str = caching.MEDIA_TYPE
 
     @classmethod
-    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "Kept":
+    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "CachedAnswer":
         """`but` are fields that only tell the time of the answer."""
         content = answer.model_dump_json().encode()
         marked = answer.model_dump_json(exclude=but).encode() if but else content
@@ -57,7 +57,7 @@ class Kept:
     @classmethod
     def of_bytes(
         cls, content: bytes, *, marked: bytes | None = None, media_type: str = caching.MEDIA_TYPE
-    ) -> "Kept":
+    ) -> "CachedAnswer":
         """`marked` is what makes it another answer, where that is not all of it."""
         is_large = len(content) >= WORTH_PACKING
         packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
@@ -83,14 +83,14 @@ def prebuilt(
     *,
     version: Callable[[], int] | None = None,
     most_keys: int = MOST_KEYS,
-) -> Prebuilt[Key, Value]:
+) -> AnswerCache[Key, Value]:
     """Values that are read from the database, each in a session of its own."""
 
     def within(key: Key) -> Value:
         with lobby.database.read() as session:
             return build(session, key)
 
-    return Prebuilt(
+    return AnswerCache(
         within,
         version=version or lobby.database.read_version,
         clock=lobby.clock,
@@ -113,15 +113,15 @@ class PublicAnswers:
         self.confirmed = prebuilt(lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
         self.house = prebuilt(lobby, self._house, version=but_counts)
 
-    def _campaign(self, session: Session, slug: str) -> Kept:
+    def _campaign(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
         view = campaign_views.of_campaign(session, campaign, now=self._lobby.clock())
-        return Kept.of(campaign_answer(view))
+        return CachedAnswer.of(campaign_answer(view))
 
-    def _petition(self, session: Session, slug: str) -> Kept:
+    def _petition(self, session: Session, slug: str) -> CachedAnswer:
         petition = petitions.public(session, slug)
         view = campaign_views.of_petition(session, petition, now=self._lobby.clock())
-        return Kept.of(petition_answer(view))
+        return CachedAnswer.of(petition_answer(view))
 
     def _embed(self, session: Session, key: tuple[str, str]) -> Embed:
         """`key` is the petition's slug and the partner's, which may be empty."""
@@ -130,10 +130,10 @@ class PublicAnswers:
         now = self._lobby.clock()
         return embeds.of_petition(session, slug, partner=partner, elsewhere=elsewhere, now=now)
 
-    def _tally(self, session: Session, slug: str) -> Kept:
+    def _tally(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
         tally = seat_table.of_campaign(session, campaign, now=self._lobby.clock())
-        return Kept.of(tally_answer(tally, tally.rows), but={"as_of"})
+        return CachedAnswer.of(tally_answer(tally, tally.rows), but={"as_of"})
 
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()
@@ -156,7 +156,7 @@ class PublicAnswers:
         }
 
 
-async def answer(request: Request, answers: Prebuilt[Key, Kept], key: Key) -> Response:
+async def answer(request: Request, answers: AnswerCache[Key, CachedAnswer], key: Key) -> Response:
     """A prebuilt answer; what has to be built is built beside the event loop."""
     kept = answers.at_hand(key)
     if kept is None:

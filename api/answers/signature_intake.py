@@ -13,9 +13,9 @@ from services.errors import NotFound
 from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
 from services.signatures.signature_states import Confirmed
-from services.traffic.answer_cache import Prebuilt
+from services.traffic.answer_cache import AnswerCache
 from services.traffic.group_commit import GroupCommit
-from services.traffic.idempotency import Answer, Attempt, InFlight, Keyed
+from services.traffic.idempotency import Attempt, InFlight, Keyed, StoredAnswer
 
 SIGNED = 201  # the status of a signature
 
@@ -28,7 +28,7 @@ async def sign(
     Raises what `recording.record` says of the request, and Unavailable where too many wait.
     """
     outcome = await _recorded(state, body.as_request(slug, partner_id))
-    prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
+    prebuilt: AnswerCache[str, SignedAnswers] = state.public_answers.signed
     answers = prebuilt.at_hand(slug)
     if answers is None:
         answers = await run_in_threadpool(prebuilt.get, slug)
@@ -37,21 +37,21 @@ async def sign(
 
 async def sign_once(
     state: Any, slug: str, body: NewSignature, attempt: Attempt, caller: Caller | None = None
-) -> Answer:
+) -> StoredAnswer:
     """As `sign`, with a key: what was answered first is kept in the same transaction.
 
     Raises also what `services.traffic.idempotency` says of the key.
     """
-    prebuilt: Prebuilt[str, SignedAnswers] = state.public_answers.signed
+    prebuilt: AnswerCache[str, SignedAnswers] = state.public_answers.signed
 
-    def answer(outcome: Outcome) -> Answer:
-        return Answer(SIGNED, content(prebuilt.get(slug), outcome, caller))
+    def answer(outcome: Outcome) -> StoredAnswer:
+        return StoredAnswer(SIGNED, content(prebuilt.get(slug), outcome, caller))
 
     request = body.as_request(slug, caller.partner_id if caller else None)
     return await record_once(state, request, Keyed(attempt, answer))
 
 
-async def record_once(state: Any, request: SignatureRequest, keyed: Keyed[Outcome]) -> Answer:
+async def record_once(state: Any, request: SignatureRequest, keyed: Keyed[Outcome]) -> StoredAnswer:
     """Record a signature with a key, and the answer that `keyed` makes; or give that again."""
     in_flight: InFlight = state.in_flight
     with in_flight.holding(keyed.attempt):

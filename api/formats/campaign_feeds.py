@@ -64,7 +64,7 @@ def _feed(
         address=f"{base_url}/v1/campaigns/{campaign.slug}/news.atom",
         page=page,
         entries=[
-            atom.Entry(
+            atom.FeedEntry(
                 id=update.id,
                 title=update.title,
                 summary=update.body,

@@ -15,7 +15,7 @@ from api.http.dependencies import TheLobby
 from api.http.problem import problems
 from api.schemas.fields import Answer
 from services.errors import NotFound
-from services.views.embeds import Embed, Place
+from services.views.embeds import Embed, EmbedPlace
 
 WIDTH, HEIGHT = 480, 900  # pixels: all of the form on a phone, without scrolling
 PROVIDER = "Central Lobby"
@@ -79,7 +79,7 @@ def read_oembed(
     return Response(content, media_type=_KINDS[format], headers=headers)
 
 
-def _petition_at(url: str, base_url: str) -> tuple[str, Place]:
+def _petition_at(url: str, base_url: str) -> tuple[str, EmbedPlace]:
     """The slug and the place in an address of ours; NotFound for any other."""
     try:
         parts = urlsplit(url)
@@ -90,7 +90,7 @@ def _petition_at(url: str, base_url: str) -> tuple[str, Place]:
     if not is_ours or found is None:
         raise _foreign()
     asked = parse_qs(parts.query)
-    return found[1], Place.of(asked.get("partner", [""])[0], asked.get("source", [""])[0])
+    return found[1], EmbedPlace.of(asked.get("partner", [""])[0], asked.get("source", [""])[0])
 
 
 def _site(url: str) -> tuple[str | None, int | None]:
@@ -104,7 +104,7 @@ def _foreign() -> NotFound:
     return NotFound("url_unknown", "This is not the address of a petition here.")
 
 
-def _answer(embed: Embed, place: Place, base_url: str, room: Room) -> OEmbedAnswer:
+def _answer(embed: Embed, place: EmbedPlace, base_url: str, room: Room) -> OEmbedAnswer:
     petition = embed.petition_view.petition
     answer = OEmbedAnswer(
         type="rich" if embed.origins else "link",

@@ -13,7 +13,7 @@ from pydantic import AfterValidator, TypeAdapter
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.public_answers import Kept, prebuilt
+from api.answers.public_answers import CachedAnswer, prebuilt
 from api.http.csv_answers import AS_CSV, CSV
 from api.schemas.parliament_petition import (
     PageLinks,
@@ -81,25 +81,25 @@ class ParliamentAnswers:
         but_counts = lobby.database.read_version_but_counts
         self.house = prebuilt(lobby, self._house, version=but_counts)
 
-    def _page(self, session: Session, wanted: Wanted) -> Kept:
+    def _page(self, session: Session, wanted: Wanted) -> CachedAnswer:
         found = petition_lists.page(
             session, wanted.state, number=wanted.page, size=wanted.count, now=self._lobby.clock()
         )
         links = _links(wanted, found.last, self._base_url)
         data = [listed(each, self._link(each.petition.number)) for each in found.found]
-        return Kept.of(PetitionList(links=links, data=data))
+        return CachedAnswer.of(PetitionList(links=links, data=data))
 
-    def _petition(self, session: Session, number: int) -> Kept:
+    def _petition(self, session: Session, number: int) -> CachedAnswer:
         now = self._lobby.clock()
         found = petition_lists.by_number(session, number, now=now)
         places = petition_lists.places_of(session, found.petition.id, today=now.date())
-        return Kept.of(in_whole(found, places, self._link(number)))
+        return CachedAnswer.of(in_whole(found, places, self._link(number)))
 
-    def _count(self, session: Session, number: int) -> Kept:
+    def _count(self, session: Session, number: int) -> CachedAnswer:
         found = petition_lists.by_number(session, number, now=self._lobby.clock())
-        return Kept.of(SignatureCount(signature_count=found.signature_count))
+        return CachedAnswer.of(SignatureCount(signature_count=found.signature_count))
 
-    def _file(self, session: Session, state: ListState) -> Kept:
+    def _file(self, session: Session, state: ListState) -> CachedAnswer:
         found = petition_lists.every(session, state, now=self._lobby.clock())
         rows = [
             (
@@ -111,9 +111,9 @@ class ParliamentAnswers:
             for each in found
         ]
         text = csv_text(COLUMNS, rows)
-        return Kept.of_bytes(text.encode(), media_type=f"{CSV}; charset=utf-8")
+        return CachedAnswer.of_bytes(text.encode(), media_type=f"{CSV}; charset=utf-8")
 
-    def _house(self, session: Session, _key: str) -> Kept:
+    def _house(self, session: Session, _key: str) -> CachedAnswer:
         house = {
             seat.constituency.code: ParliamentConstituency(
                 mp=seat.member.name if seat.member else None,
@@ -125,7 +125,7 @@ class ParliamentAnswers:
                 session, today=self._lobby.clock().date(), organisation_id=None
             )
         }
-        return Kept.of_bytes(_HOUSE.dump_json(house))
+        return CachedAnswer.of_bytes(_HOUSE.dump_json(house))
 
     def _link(self, number: int) -> str:
         return f"{self._base_url}/petitions/{number}.json"

@@ -26,10 +26,10 @@ from api.http.errors import REFUSED
 from core.settings import Settings
 from models import Keyring
 from services.assembly import utc_now
-from services.errors import Limited, LobbyError, NotFound, ProofWanted
+from services.errors import Limited, LobbyError, NotFound, ProofRequired
 from services.keys.api_keys import Caller
-from services.traffic.proof_of_work import Proofs
-from services.traffic.rate_limits import RateLimit, Verdict, network_of
+from services.traffic.proof_of_work import ProofOfWork
+from services.traffic.rate_limits import RateLimit, RateLimitResult, network_of
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 PROOF = "Lobby-Proof"
@@ -67,7 +67,7 @@ class Limits:
         self._address = limit("address", settings.posts_per_address)
         self._key = limit("key", settings.posts_per_key)
         self._petition = limit("petition", settings.posts_per_petition)
-        self._proofs = Proofs(keyring, utc_now, url=settings.rate_limit_url)
+        self._proofs = ProofOfWork(keyring, utc_now, url=settings.rate_limit_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request."""
@@ -110,7 +110,7 @@ class Limits:
         """Whoever can read the counters learns neither an address nor a key."""
         return self._keyring.request_index(b"sender", who.encode()).hex()
 
-    async def _wish(self, request: Request) -> ProofWanted | None:
+    async def _wish(self, request: Request) -> ProofRequired | None:
         """What a signature without a key lacks, where very many sign. A page is left to itself: it
         shows the form again."""
         path = request.url.path
@@ -121,7 +121,7 @@ class Limits:
         verdict = await self._petition.hit(petition)
         if verdict.is_allowed:
             return None
-        wanted = ProofWanted("proof_wanted", _MANY, verdict.seconds, self._proofs.challenge())
+        wanted = ProofRequired("proof_wanted", _MANY, verdict.seconds, self._proofs.challenge())
         if on_page is None:
             return wanted
         request.scope[REFUSED] = wanted
@@ -163,7 +163,7 @@ def _signed_at(path: str) -> str | None:
         return None
 
 
-def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:
+def _refusal(limit: RateLimit, verdict: RateLimitResult) -> Limited:
     """In words for a supporter too, to whom an address is where they live."""
     message = (
         f"There have been too many requests {_WHOSE[limit.name]}: at most {verdict.share:,} a "
@@ -172,7 +172,7 @@ def _refusal(limit: RateLimit, verdict: Verdict) -> Limited:
     return Limited("rate_limited", message, verdict.seconds)
 
 
-def _headers(limit: RateLimit, verdict: Verdict) -> list[tuple[bytes, bytes]]:
+def _headers(limit: RateLimit, verdict: RateLimitResult) -> list[tuple[bytes, bytes]]:
     """As the draft of the IETF's httpapi group has them."""
     policy = f'"{limit.name}";q={verdict.share};w=60'
     left = f'"{limit.name}";r={verdict.remaining};t={verdict.seconds}'

@@ -14,7 +14,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FeedEntry:
     """One thing. `page` is where to read of it, `related` where else."""
 
     id: UUID
@@ -35,7 +35,7 @@ class Feed:
     updated: datetime
     address: str
     page: str
-    entries: Sequence[Entry]
+    entries: Sequence[FeedEntry]
 
 
 def atom(feed: Feed) -> bytes:
@@ -53,7 +53,7 @@ def atom(feed: Feed) -> bytes:
     return document
 
 
-def _add_entry(root: ET.Element, entry: Entry) -> None:
+def _add_entry(root: ET.Element, entry: FeedEntry) -> None:
     element = ET.SubElement(root, "entry")
     _add(element, "id", entry.id.urn)
     _add(element, "title", entry.title)

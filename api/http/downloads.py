@@ -10,22 +10,22 @@ from starlette.types import Receive, Scope, Send
 from api.http.csv_answers import CSV
 from services.assembly import Lobby
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.files.exports import Chunk, Chunks, Export
 
 NDJSON = "application/x-ndjson"
-MEDIA_TYPES = {Form.CSV: f"{CSV}; charset=utf-8", Form.JSONL: NDJSON}
+MEDIA_TYPES = {FileFormat.CSV: f"{CSV}; charset=utf-8", FileFormat.JSONL: NDJSON}
 
 
-def described(form: Form) -> dict[int | str, dict[str, Any]]:
+def described(form: FileFormat) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of such an answer."""
-    media_type = CSV if form is Form.CSV else NDJSON
+    media_type = CSV if form is FileFormat.CSV else NDJSON
     content = {media_type: {"schema": {"type": "string"}}}
     return {200: {"description": "A file, streamed: whole if it ends well", "content": content}}
 
 
 def download(
-    request: Request, lobby: Lobby, export: Export, form: Form, *, name: str, by: str
+    request: Request, lobby: Lobby, export: Export, form: FileFormat, *, name: str, by: str
 ) -> Response:
     """The file called `name`, and who takes it in the log: `by` names a key or an organiser.
 

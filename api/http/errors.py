@@ -24,7 +24,7 @@ from services.errors import (
     Limited,
     LobbyError,
     NotFound,
-    ProofWanted,
+    ProofRequired,
     Unauthenticated,
     Unavailable,
 )
@@ -87,7 +87,7 @@ async def problem(_request: Request, error: Exception) -> JSONResponse:
     status, title = status_of(known)
     fields = known.fields if isinstance(known, Invalid) else ()
     answer = partial(_answer, status, title, known.message, known.code, fields, headers_of(known))
-    return answer(proof=known.challenge) if isinstance(known, ProofWanted) else answer()
+    return answer(proof=known.challenge) if isinstance(known, ProofRequired) else answer()
 
 
 def headers_of(error: LobbyError) -> dict[str, str]:

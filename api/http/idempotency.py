@@ -16,7 +16,7 @@ from services.assembly import Lobby
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.traffic import idempotency
-from services.traffic.idempotency import Answer, Attempt
+from services.traffic.idempotency import Attempt, StoredAnswer
 
 HEADER = idempotency.FIELD
 REPLAYED = "Idempotency-Replayed"
@@ -88,7 +88,7 @@ class OnceOnly:
         status: int,
         is_public: bool = True,
         is_count: bool = False,
-    ) -> Answer:
+    ) -> StoredAnswer:
         """As `answer`, for who says it in another form."""
         state, attempt = self._request.app.state, self.attempt
         write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
@@ -124,7 +124,9 @@ Once = Annotated[OnceOnly, Depends(_once)]
 
 
 def response(
-    answer: Answer, media_type: str = MEDIA_TYPE, headers: Mapping[str, str] = MappingProxyType({})
+    answer: StoredAnswer,
+    media_type: str = MEDIA_TYPE,
+    headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
     """An answer as it goes out."""
     told = {**headers, REPLAYED: "true"} if answer.is_replayed else dict(headers)
@@ -142,5 +144,7 @@ def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:
     return good | {code: described[code] for code in (409, 422)}
 
 
-def _answer(body: BaseModel | bytes, status: int) -> Answer:
-    return Answer(status, body if isinstance(body, bytes) else body.model_dump_json().encode())
+def _answer(body: BaseModel | bytes, status: int) -> StoredAnswer:
+    return StoredAnswer(
+        status, body if isinstance(body, bytes) else body.model_dump_json().encode()
+    )

@@ -78,7 +78,7 @@ class NewLetterBody(Request):
         return NewLetter(
             name=self.name,
             email=self.email,
-            address=intake.Address(**self.address.model_dump()),
+            address=intake.PostalAddress(**self.address.model_dump()),
             subject=self.subject,
             body=self.body,
             updates=self.consents.updates,

@@ -7,13 +7,13 @@ from uuid import UUID
 
 from api.schemas.fields import Answer, Request
 from models import LetterState
-from services.letters.letter_queue import PostedLetter, PostView
+from services.letters.letter_queue import QueuedLetter, QueueView
 from services.mail.dead_addresses import AddressToCheck
 from services.mail.relays import RelayView
-from services.mail.supporter_mails import Post
+from services.mail.supporter_mails import MailContext
 
 
-class PostMember(Answer):
+class QueuedLetterMember(Answer):
     """Whom a letter is to."""
 
     id: int
@@ -25,7 +25,7 @@ class AddressToCheckAnswer(Answer):
     """A member whose address is dead, in the words of the server that said so: letters of the
     campaign did not arrive, and none goes there until it is lifted or the member has another."""
 
-    member: PostMember
+    member: QueuedLetterMember
     detail: str
     since: datetime
 
@@ -38,7 +38,7 @@ class RelayAnswer(Answer):
     error: str | None
 
 
-class CampaignPostAnswer(Answer):
+class LetterQueueAnswer(Answer):
     """Letters by state. `next_at` and `last_at`: when those that wait are to go; null where none
     waits or the post is paused. `deferred` are those of the queued ones that were
     put off, `bounced` those of the rejected ones that came back after the relay had taken them."""
@@ -61,13 +61,13 @@ class CampaignPostAnswer(Answer):
     relay: RelayAnswer
 
 
-class PostedLetterAnswer(Answer):
+class QueuedLetterAnswer(Answer):
     """A letter without its words. `reason` is why it is held or was refused, in the mail server's
     words; `message_id` finds it in the relay's log; `bounced_at`: when we learnt that it came back.
     """
 
     id: UUID
-    member: PostMember
+    member: QueuedLetterMember
     state: LetterState
     variant: str
     reason: str | None
@@ -92,12 +92,12 @@ class SettledAnswer(Answer):
     status: LetterState
 
 
-def campaign_post_answer(
-    view: PostView, *, dead: Sequence[AddressToCheck], relay: RelayView
-) -> CampaignPostAnswer:
-    """From the view of a campaign's post, the dead addresses it met, and its relay's."""
+def letter_queue_answer(
+    view: QueueView, *, dead: Sequence[AddressToCheck], relay: RelayView
+) -> LetterQueueAnswer:
+    """From the view of a campaign's context, the dead addresses it met, and its relay's."""
     counts = {state.value: count for state, count in view.counts.items()}
-    return CampaignPostAnswer(
+    return LetterQueueAnswer(
         is_paused=view.paused_at is not None,
         paused_at=view.paused_at,
         pending=counts["pending"],
@@ -117,13 +117,13 @@ def campaign_post_answer(
     )
 
 
-def posted_answer(posted: PostedLetter, post: Post) -> PostedLetterAnswer:
+def queued_letter_answer(posted: QueuedLetter, context: MailContext) -> QueuedLetterAnswer:
     """From a letter with its message, where it has one."""
     letter, message = posted.letter, posted.message
     waits = message is not None and letter.state is LetterState.QUEUED
-    return PostedLetterAnswer(
+    return QueuedLetterAnswer(
         id=letter.id,
-        member=PostMember.model_validate(posted.member),
+        member=QueuedLetterMember.model_validate(posted.member),
         state=letter.state,
         variant=letter.variant,
         reason=letter.reason,
@@ -132,5 +132,5 @@ def posted_answer(posted: PostedLetter, post: Post) -> PostedLetterAnswer:
         goes_at=message.due_at if message and waits and message.due_at.year < 9999 else None,
         sent_at=letter.sent_at,
         bounced_at=letter.bounced_at,
-        message_id=post.message_id(message.id) if message else None,
+        message_id=context.message_id(message.id) if message else None,
     )

@@ -2,10 +2,12 @@
 
 from datetime import date
 
+from pydantic import Field
+
 from api.schemas.fields import Answer
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer
 from api.schemas.reply import PublicReplyAnswer, ReplyAnswer, public_reply_answer, reply_answer
-from models import MotionStatus, PostKind
+from models import MotionStatus, OfficeKind
 from services.parliament.standing import Eligibility, Role, Standing
 from services.views.member_views import MemberMotion, MemberView
 
@@ -18,10 +20,10 @@ class MembershipAnswer(Answer):
     ends_on: date | None
 
 
-class PostAnswer(Answer):
-    """A post. `is_held`: today."""
+class OfficeAnswer(Answer):
+    """An office. `is_held`: today."""
 
-    kind: PostKind
+    kind: OfficeKind
     title: str
     starts_on: date
     ends_on: date | None
@@ -55,7 +57,8 @@ class MemberPageAnswer(Answer):
     party: str
     constituency: ConstituencyAnswer | None
     memberships: list[MembershipAnswer]
-    posts: list[PostAnswer]
+    offices: list[OfficeAnswer]
+    posts: list[OfficeAnswer] = Field(description="The same as `offices`, under its first name.")
     eligibility: Eligibility | None
     motions: list[MemberMotionAnswer]
     replies: list[ReplyAnswer | PublicReplyAnswer]
@@ -64,6 +67,10 @@ class MemberPageAnswer(Answer):
 def member_page_answer(view: MemberView) -> MemberPageAnswer:
     """From the view of a member; never with the address of their office."""
     own = [reply_answer(reply) for reply in view.own_replies]
+    offices = [
+        OfficeAnswer(**office.model_dump(exclude={"id", "member_id"}), is_held=is_held)
+        for office, is_held in view.offices
+    ]
     return MemberPageAnswer(
         **view.member.model_dump(include={"id", "name", "party"}),
         constituency=constituency_answer(view.constituency),
@@ -75,10 +82,8 @@ def member_page_answer(view: MemberView) -> MemberPageAnswer:
             )
             for held, seat in view.memberships
         ],
-        posts=[
-            PostAnswer(**post.model_dump(exclude={"id", "member_id"}), is_held=is_held)
-            for post, is_held in view.posts
-        ],
+        offices=offices,
+        posts=offices,
         eligibility=view.eligibility,
         motions=[_motion(found) for found in view.motions],
         replies=[*own, *(public_reply_answer(reply) for reply in view.replies)],

@@ -10,7 +10,7 @@ from api.schemas.postcode import (
     member_answer,
 )
 from models import MotionStatus, ReplyKind
-from services.parliament.standing import Eligibility, Role, Said, Standing
+from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
 from services.tallies.seat_table import Tally, TallyRow
 
 
@@ -76,7 +76,7 @@ class TallyRowAnswer(Answer):
     letters_sent: int
     letters_opened: int
     signed_earlier: bool
-    said: Said | None
+    said: StatedIntent | None
     reply: TallyReply | None
 
 

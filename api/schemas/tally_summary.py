@@ -5,7 +5,7 @@ from datetime import datetime
 from api.schemas.fields import Answer
 from api.schemas.tally import TallyMembers, TallyMotion, TallySignatures, motion_answer
 from services.files.csv_writing import csv_text, two_digits
-from services.tallies.tally_summaries import Summary, SummaryRow
+from services.tallies.tally_summaries import SummaryRow, TallySummary
 
 CSV_COLUMNS = (
     "name",
@@ -63,7 +63,7 @@ class SummaryAnswer(Answer):
     by_region: list[SummaryRowAnswer]
 
 
-def summary_answer(summary: Summary) -> SummaryAnswer:
+def summary_answer(summary: TallySummary) -> SummaryAnswer:
     """From the summary of a tally."""
     tally = summary.tally
     return SummaryAnswer(

@@ -10,7 +10,7 @@ from api.schemas.fields import Moment
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
 from services.campaigns import campaigns
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.keys import api_keys
 from services.keys.api_keys import Caller
 from services.letters import letter_exports
@@ -53,7 +53,7 @@ Letters = Annotated[WantedLetters, Depends()]
 
 
 @router.get(
-    "/petitions/{slug}/signatures.csv", response_class=Response, responses=described(Form.CSV)
+    "/petitions/{slug}/signatures.csv", response_class=Response, responses=described(FileFormat.CSV)
 )
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -63,20 +63,24 @@ def signatures_csv(
     A partner's key gets those that came through that partner and were confirmed, and whose they
     are only where `contact` is yes.
     """
-    return _signatures(slug, request, caller, lobby, wanted, Form.CSV)
+    return _signatures(slug, request, caller, lobby, wanted, FileFormat.CSV)
 
 
 @router.get(
-    "/petitions/{slug}/signatures.jsonl", response_class=Response, responses=described(Form.JSONL)
+    "/petitions/{slug}/signatures.jsonl",
+    response_class=Response,
+    responses=described(FileFormat.JSONL),
 )
 def signatures_jsonl(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
 ) -> Response:
     """As `signatures.csv`: an object a line, with the names of the CSV's columns."""
-    return _signatures(slug, request, caller, lobby, wanted, Form.JSONL)
+    return _signatures(slug, request, caller, lobby, wanted, FileFormat.JSONL)
 
 
-@router.get("/campaigns/{slug}/letters.csv", response_class=Response, responses=described(Form.CSV))
+@router.get(
+    "/campaigns/{slug}/letters.csv", response_class=Response, responses=described(FileFormat.CSV)
+)
 def letters_csv(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
 ) -> Response:
@@ -85,21 +89,28 @@ def letters_csv(
     With their writers, for which the key needs `letters:writers` too, but with `personal=false`;
     and with what they say only where `bodies` is set.
     """
-    return _letters(slug, request, caller, lobby, wanted, Form.CSV)
+    return _letters(slug, request, caller, lobby, wanted, FileFormat.CSV)
 
 
 @router.get(
-    "/campaigns/{slug}/letters.jsonl", response_class=Response, responses=described(Form.JSONL)
+    "/campaigns/{slug}/letters.jsonl",
+    response_class=Response,
+    responses=described(FileFormat.JSONL),
 )
 def letters_jsonl(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
 ) -> Response:
     """As `letters.csv`: an object a line, with the names of the CSV's columns."""
-    return _letters(slug, request, caller, lobby, wanted, Form.JSONL)
+    return _letters(slug, request, caller, lobby, wanted, FileFormat.JSONL)
 
 
 def _signatures(
-    slug: str, request: Request, caller: Caller, lobby: Lobby, wanted: WantedSignatures, form: Form
+    slug: str,
+    request: Request,
+    caller: Caller,
+    lobby: Lobby,
+    wanted: WantedSignatures,
+    form: FileFormat,
 ) -> Response:
     with lobby.database.read() as session:
         petition = api_keys.own_petition(session, caller, slug)
@@ -114,7 +125,12 @@ def _signatures(
 
 
 def _letters(
-    slug: str, request: Request, caller: Caller, lobby: Lobby, wanted: WantedLetters, form: Form
+    slug: str,
+    request: Request,
+    caller: Caller,
+    lobby: Lobby,
+    wanted: WantedLetters,
+    form: FileFormat,
 ) -> Response:
     if wanted.personal:
         caller.require(Scope.LETTERS_WRITERS)

@@ -18,12 +18,12 @@ from api.http.dependencies import (
 from api.http.idempotency import Once, answers
 from api.http.paging import ThePage
 from api.schemas.letter_queue import (
-    CampaignPostAnswer,
-    PostedLetterAnswer,
+    LetterQueueAnswer,
+    QueuedLetterAnswer,
     SettledAnswer,
     Settlement,
-    campaign_post_answer,
-    posted_answer,
+    letter_queue_answer,
+    queued_letter_answer,
 )
 from models import Campaign, LetterState
 from services.assembly import Lobby
@@ -37,7 +37,7 @@ router = APIRouter(tags=["letters"])
 @router.get("/campaigns/{slug}/post")
 def read_post(
     slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
-) -> CampaignPostAnswer:
+) -> LetterQueueAnswer:
     """How many letters wait, went and were refused, which members' addresses are dead, and how the
     mail server does that takes our letters. Needs a key with `letters:read`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -54,7 +54,7 @@ def list_letters(
     session: ReadSession,
     lobby: TheLobby,
     state: LetterState | None = None,
-) -> list[PostedLetterAnswer]:
+) -> list[QueuedLetterAnswer]:
     """A campaign's letters, the newest first: never their words, nor who wrote them.
 
     Needs a key with `letters:read`.
@@ -64,13 +64,13 @@ def list_letters(
         session, campaign, state=state, after=page.after, limit=page.limit + 1
     )
     page.link_next(request, response, [each.letter.id for each in found])
-    return [posted_answer(each, lobby.post) for each in found[: page.limit]]
+    return [queued_letter_answer(each, lobby.mail_context) for each in found[: page.limit]]
 
 
 @router.post("/campaigns/{slug}/post/pause")
 def pause(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
-) -> CampaignPostAnswer:
+) -> LetterQueueAnswer:
     """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.pause(session, campaign, now=now)
@@ -80,7 +80,7 @@ def pause(
 @router.post("/campaigns/{slug}/post/resume")
 def resume(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
-) -> CampaignPostAnswer:
+) -> LetterQueueAnswer:
     """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
@@ -134,10 +134,8 @@ def settle(
     return once.answer(note, status=200)
 
 
-def _answer(
-    session: Session, campaign: Campaign, lobby: Lobby, now: datetime
-) -> CampaignPostAnswer:
-    return campaign_post_answer(
+def _answer(session: Session, campaign: Campaign, lobby: Lobby, now: datetime) -> LetterQueueAnswer:
+    return letter_queue_answer(
         letter_queue.view(session, campaign),
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
         relay=relays.view(session, lobby.courier.relay, now=now),

@@ -7,8 +7,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from api.answers.public_answers import House
 from api.schemas.postcode import PostcodeAnswer
-from models.postcode import PostcodeAnswer as Found
-from models.postcode import PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.errors import Invalid, NotFound
 
 router = APIRouter(tags=["postcodes"])
@@ -39,8 +38,8 @@ def at_hand(state: Any, postcode: str) -> PostcodeAnswer | None:
     return None if found.status is PostcodeStatus.UNKNOWN else _answer(found, house)
 
 
-def _answer(found: Found, house: House) -> PostcodeAnswer:
-    constituency, member = house.get(found.constituency_code, (None, None))
+def _answer(result: PostcodeResult, house: House) -> PostcodeAnswer:
+    constituency, member = house.get(result.constituency_code, (None, None))
     return PostcodeAnswer(
-        postcode=found.postcode, status=found.status, constituency=constituency, member=member
+        postcode=result.postcode, status=result.status, constituency=constituency, member=member
     )

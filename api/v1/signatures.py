@@ -43,7 +43,7 @@ from services.common.tokens import Purpose
 from services.keys import api_keys
 from services.signatures import by_partner, signature_states
 from services.supporters import seat_watches
-from services.traffic.idempotency import Answer
+from services.traffic.idempotency import StoredAnswer
 
 router = APIRouter(tags=["signatures"])
 
@@ -70,7 +70,9 @@ async def sign(
     if key is None:
         partner_id = caller.partner_id if caller else None
         answers, outcome = await signature_intake.sign(state, slug, body, partner_id)
-        answer = Answer(signature_intake.SIGNED, signature_intake.content(answers, outcome, caller))
+        answer = StoredAnswer(
+            signature_intake.SIGNED, signature_intake.content(answers, outcome, caller)
+        )
     else:
         attempt = idempotency.attempt_of(request.scope, key, await request.body(), caller)
         answer = await signature_intake.sign_once(state, slug, body, attempt, caller)

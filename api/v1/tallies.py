@@ -17,11 +17,11 @@ from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
-from services.files.export_lines import Form
-from services.parliament.standing import Eligibility, Said, Standing
+from services.files.export_lines import FileFormat
+from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies import seat_table, tally_exports, tally_summaries
 from services.tallies.seat_table import Tally, TallyFilter, TallyRow
-from services.tallies.tally_summaries import Grouping, Summary
+from services.tallies.tally_summaries import Grouping, TallySummary
 
 router = APIRouter(tags=["tallies"])
 _Text = Annotated[str | None, Query(max_length=100)]
@@ -42,7 +42,7 @@ async def _wanted(  # as a plain function it would cost the hot answer a thread
     nation: _Text = None,
     region: _Text = None,
     signed_since: _Day = None,
-    said: Said | None = None,
+    said: StatedIntent | None = None,
     sort: Annotated[str, Query(max_length=30)] = "constituency",
 ) -> TallyFilter:
     return TallyFilter(
@@ -82,11 +82,11 @@ def download_tally(
     wanted: Wanted,
 ) -> Response:
     """The rows of the tally as CSV, with the same filters."""
-    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.CSV)
+    return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.CSV)
 
 
 @router.get(
-    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(Form.JSONL)
+    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(FileFormat.JSONL)
 )
 def download_tally_lines(
     slug: Slug,
@@ -96,7 +96,7 @@ def download_tally_lines(
     wanted: Wanted,
 ) -> Response:
     """As `tally.csv`: an object a line, with the names of the CSV's columns."""
-    return _file(request, slug, _find(session, slug, wanted, now)[1], Form.JSONL)
+    return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.JSONL)
 
 
 @router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
@@ -123,11 +123,11 @@ def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) ->
     with lobby.database.read() as session:
         tally, rows = _find(session, slug, wanted, lobby.clock())
     if wants_csv(request):
-        return _file(request, slug, rows, Form.CSV)
+        return _file(request, slug, rows, FileFormat.CSV)
     return keepable(request, tally_answer(tally, rows), but={"as_of"})
 
 
-def _summary(session: Session, slug: str, now: datetime) -> Summary:
+def _summary(session: Session, slug: str, now: datetime) -> TallySummary:
     campaign = campaigns.public(session, slug)
     return tally_summaries.of_tally(seat_table.of_campaign(session, campaign, now=now))
 
@@ -140,7 +140,7 @@ def _find(
     return tally, wanted.apply(tally.rows)
 
 
-def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: Form) -> Response:
+def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: FileFormat) -> Response:
     content = tally_exports.tally_file(rows, form).encode()
     name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
     return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPES[form], **name)

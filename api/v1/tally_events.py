@@ -66,10 +66,10 @@ def _feed(
     )
 
 
-def _entry(event: TallyEvent, page: str) -> atom.Entry:
+def _entry(event: TallyEvent, page: str) -> atom.FeedEntry:
     words = event_words(event)
     day = f"{event.happened_on.day} {event.happened_on:%B %Y}"
-    return atom.Entry(
+    return atom.FeedEntry(
         id=event.id,
         title=words,
         summary=f"{words}, on {day}.",

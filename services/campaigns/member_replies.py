@@ -22,15 +22,15 @@ from models import (
 from services.campaigns import campaigns
 from services.common import times
 from services.errors import Invalid, NotFound
-from services.parliament.standing import Said
+from services.parliament.standing import StatedIntent
 
 _SEALED = ("text", "verified_by")
 
 _SAID = {
-    ReplyKind.WILL_SIGN: Said.WILL_SIGN,
-    ReplyKind.WILL_NOT: Said.WILL_NOT,
-    OverrideKind.SAYS_WILL_SIGN: Said.WILL_SIGN,
-    OverrideKind.SAYS_WILL_NOT: Said.WILL_NOT,
+    ReplyKind.WILL_SIGN: StatedIntent.WILL_SIGN,
+    ReplyKind.WILL_NOT: StatedIntent.WILL_NOT,
+    OverrideKind.SAYS_WILL_SIGN: StatedIntent.WILL_SIGN,
+    OverrideKind.SAYS_WILL_NOT: StatedIntent.WILL_NOT,
 }
 
 
@@ -207,7 +207,7 @@ def latest_verified(session: Session, campaign_id: UUID) -> dict[int, VerifiedRe
     }
 
 
-def said_last(reply: VerifiedReply | None, notes: Sequence[MemberOverride]) -> Said | None:
+def said_last(reply: VerifiedReply | None, notes: Sequence[MemberOverride]) -> StatedIntent | None:
     """Whether a member said last that they will sign, or that they will not: in their last verified
     reply, or by an organiser's note, which counts more where both are of one day."""
     told = [(reply.said_on, _SAID[reply.kind])] if reply and reply.kind in _SAID else []

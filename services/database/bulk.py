@@ -35,7 +35,7 @@ Among = Callable[[sa.Column[Any], str], sa.ColumnElement[bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class _InsertPlan:
     """The statement for some columns of a table, and what makes each value fit to be sent. `block`
     is the same statement for a whole block of rows; PostgreSQL has none."""
 
@@ -149,7 +149,7 @@ def _divided(
 
 
 def _send_blocks(
-    connection: Connection, plan: _Plan, once: list[Any], columns: list[list[Any]]
+    connection: Connection, plan: _InsertPlan, once: list[Any], columns: list[list[Any]]
 ) -> int:
     """Whole blocks first, then the rest row by row: that is what SQLite has statements for."""
     rows = list(zip(*columns, strict=True))
@@ -173,7 +173,7 @@ def _plan(
     varying: tuple[str, ...],
     dialect: Dialect,
     tail: str,
-) -> _Plan:
+) -> _InsertPlan:
     names = (*shared, *varying)
     kinds = tuple(table.c[name].type for name in names)
     fits = tuple(fitting(kind, dialect) for kind in kinds)
@@ -186,7 +186,7 @@ def _plan(
         once = "".join(f"%s::{scalar_type(kind, dialect)}, " for kind in kinds[: len(shared)])
         arrays = ", ".join(f"%s::{array_type(kind, dialect)}" for kind in kinds[len(shared) :])
         texts = f"{head} SELECT {once}new.* FROM unnest({arrays}) AS new{tail}", ""  # noqa: S608 - our names only
-    return _Plan(*texts, kinds, fits, len(shared))
+    return _InsertPlan(*texts, kinds, fits, len(shared))
 
 
 def _places(shared: int, varying: int, rows: int) -> str:

@@ -14,7 +14,7 @@ from models import Keyring, Letter, LetterState, MessageKind, MessageState, Outb
 from models.base import table_of
 from services.letters.drafting import sketches
 from services.mail import dead_addresses, outbox
-from services.mail.delivery_reports import DeliveryReport, Verdict
+from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
 from services.tallies import counts
 
 _outbox = table_of(OutboxMessage)
@@ -33,9 +33,9 @@ class Applied(StrEnum):
 def apply(session: Session, report: DeliveryReport, *, keyring: Keyring, now: datetime) -> Applied:
     """Write down that a message did not arrive. Only a failure of a message of ours changes
     anything; one that names none, and what could not be read, is left to the operator."""
-    if report.verdict is Verdict.NO_FAILURE:
+    if report.verdict is ReportedOutcome.NO_FAILURE:
         return Applied.DONE
-    if report.verdict is Verdict.UNCLEAR or report.message_id is None:
+    if report.verdict is ReportedOutcome.UNCLEAR or report.message_id is None:
         return Applied.UNKNOWN
     message, letter = _locked(session, report.message_id)
     if message is None:

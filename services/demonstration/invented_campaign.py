@@ -265,7 +265,9 @@ def write_letters(
         draft = drafts.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
         if found.reason is not None:
             continue
-        address = intake.Address(line1="1 Example Street", town="Anytown", postcode=answer.postcode)
+        address = intake.PostalAddress(
+            line1="1 Example Street", town="Anytown", postcode=answer.postcode
+        )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
         letter_id = intake.take_in(session, found, new, keyring=keyring, now=now)
         written.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))

@@ -23,7 +23,7 @@ _json = json.JSONEncoder(ensure_ascii=False).encode
 _NULL: Sql = sa.literal_column("'null'")
 
 
-class Form(StrEnum):
+class FileFormat(StrEnum):
     """Of a file. A line of JSON is an object with the names of the CSV's columns."""
 
     CSV = "csv"
@@ -32,12 +32,12 @@ class Form(StrEnum):
     @property
     def begin(self) -> str:
         """What a line begins with."""
-        return "" if self is Form.CSV else "{"
+        return "" if self is FileFormat.CSV else "{"
 
     @property
     def end(self) -> str:
         """What a line ends with: CRLF is CSV's (RFC 4180)."""
-        return "\r\n" if self is Form.CSV else "}\n"
+        return "\r\n" if self is FileFormat.CSV else "}\n"
 
 
 class Kind(Enum):
@@ -77,12 +77,14 @@ class Sealed:
         stored: Sql = sa.type_coerce(self.source, sa.LargeBinary)
         return stored if self.only_if is None else sa.case((self.only_if, stored))
 
-    def cells(self, sealed: Sequence[bytes | None], form: Form, keyring: Keyring) -> list[str]:
+    def cells(
+        self, sealed: Sequence[bytes | None], form: FileFormat, keyring: Keyring
+    ) -> list[str]:
         """As they stand in a line, name and all. Unavailable where one does not open."""
         texts = self._opened(sealed, keyring)
         if self.shown is not None:
             texts = [None if text is None else self.shown(text) for text in texts]
-        if form is Form.CSV:
+        if form is FileFormat.CSV:
             return [csv_cell(text or "") for text in texts]
         head = f"{_json(self.name)}:"
         return [head + ("null" if text is None else _json(text)) for text in texts]
@@ -101,25 +103,25 @@ class Sealed:
 Column = Plain | Sealed
 
 
-def segment(columns: Sequence[Plain], form: Form, *, is_sqlite: bool) -> Sql:
+def segment(columns: Sequence[Plain], form: FileFormat, *, is_sqlite: bool) -> Sql:
     """Neighbouring columns as one text, with commas between them."""
     return _put_together(columns, form, "", "", is_sqlite)
 
 
-def line(columns: Sequence[Plain], form: Form, *, is_sqlite: bool) -> Sql:
+def line(columns: Sequence[Plain], form: FileFormat, *, is_sqlite: bool) -> Sql:
     """All columns as a whole line."""
     return _put_together(columns, form, form.begin, form.end, is_sqlite)
 
 
 def _put_together(
-    columns: Sequence[Plain], form: Form, begin: str, end: str, is_sqlite: bool
+    columns: Sequence[Plain], form: FileFormat, begin: str, end: str, is_sqlite: bool
 ) -> Sql:
     """One call for a line: texts that are joined one by one are copied each time."""
     patterns, values = [], []
     for column in columns:
-        cell = _csv_cell if form is Form.CSV else _json_value
+        cell = _csv_cell if form is FileFormat.CSV else _json_value
         pattern, *its_values = cell(column.kind, column.source, is_sqlite)
-        name = "" if form is Form.CSV else f"{_json(column.name)}:"
+        name = "" if form is FileFormat.CSV else f"{_json(column.name)}:"
         patterns.append(name + pattern)
         values += its_values
     pattern = sa.literal(begin + ",".join(patterns) + end, sa.Text)

@@ -20,7 +20,7 @@ from models import Keyring
 from services.database.engine import Database
 from services.files import export_lines
 from services.files.csv_writing import csv_text
-from services.files.export_lines import Column, Form, Plain, Sealed
+from services.files.export_lines import Column, FileFormat, Plain, Sealed
 
 # Rows a page: of one that the database writes as one text, and of one that we put together.
 WRITTEN, SEALED = 10_000, 4000
@@ -66,7 +66,7 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Page:
+class _ExportPage:
     """Some lines, how many, and the id of the last."""
 
     text: str
@@ -74,7 +74,7 @@ class _Page:
     last: str | None
 
 
-_Read = Callable[[Session, UUID], _Page]
+_Read = Callable[[Session, UUID], _ExportPage]
 
 
 def count(session: Session, export: Export) -> int:
@@ -85,7 +85,12 @@ def count(session: Session, export: Export) -> int:
 
 
 def chunks(
-    database: Database, export: Export, form: Form, *, keyring: Keyring, size: int | None = None
+    database: Database,
+    export: Export,
+    form: FileFormat,
+    *,
+    keyring: Keyring,
+    size: int | None = None,
 ) -> Chunks:
     """The file in parts of `size` rows, read as they are taken: at least one part, and a header in
     front of CSV. Unavailable where personal data does not open.
@@ -97,7 +102,7 @@ def chunks(
         read = _reader_of_sealed(database, export, form, size, keyring)
     else:
         read = _reader_of_plain(database, export, form, size)
-    header = csv_text(export.names, ()) if form is Form.CSV else ""
+    header = csv_text(export.names, ()) if form is FileFormat.CSV else ""
     after: UUID | None = _FIRST
     while after is not None:
         with database.read() as session:
@@ -107,7 +112,7 @@ def chunks(
         header = ""
 
 
-def noted(parts: Chunks, export: Export, *, by: str, form: Form) -> Chunks:
+def noted(parts: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
     """The same, and a line in the log when it ends: who has got what, and how many rows of it.
 
     Also where it ends early, which is not `whole`. `by` names who, and no person.
@@ -130,7 +135,7 @@ def noted(parts: Chunks, export: Export, *, by: str, form: Form) -> Chunks:
         )
 
 
-def _reader_of_plain(database: Database, export: Export, form: Form, size: int) -> _Read:
+def _reader_of_plain(database: Database, export: Export, form: FileFormat, size: int) -> _Read:
     """The database joins a page to one text: no row of it costs us anything."""
     columns = [column for column in export.columns if isinstance(column, Plain)]
     is_sqlite = database.is_sqlite
@@ -140,15 +145,15 @@ def _reader_of_plain(database: Database, export: Export, form: Form, size: int) 
         sa.func.aggregate_strings(page.c.line, ""), sa.func.count(), sa.func.max(page.c.last)
     )
 
-    def read(session: Session, after: UUID) -> _Page:
+    def read(session: Session, after: UUID) -> _ExportPage:
         found = session.connection().execute(whole, {"after": after}).one()
-        return _Page(found[0] or "", found[1], found[2])
+        return _ExportPage(found[0] or "", found[1], found[2])
 
     return read
 
 
 def _reader_of_sealed(
-    database: Database, export: Export, form: Form, size: int, keyring: Keyring
+    database: Database, export: Export, form: FileFormat, size: int, keyring: Keyring
 ) -> _Read:
     """The database writes what stands between the sealed columns, and we write those."""
     is_sqlite = database.is_sqlite
@@ -157,22 +162,22 @@ def _reader_of_sealed(
     statement = _paged(export, *stored, limit=size, is_sqlite=is_sqlite)
     between = f"{form.end}{form.begin}"
 
-    def read(session: Session, after: UUID) -> _Page:
+    def read(session: Session, after: UUID) -> _ExportPage:
         rows = session.connection().execute(statement, {"after": after}).all()
         if not rows:
-            return _Page("", 0, None)
+            return _ExportPage("", 0, None)
         texts = [
             column.cells(values, form, keyring) if column else values
             for (_, column), values in zip(parts, zip(*rows, strict=True), strict=False)
         ]
         lines = between.join(map(",".join, zip(*texts, strict=True)))
-        return _Page(f"{form.begin}{lines}{form.end}", len(rows), rows[-1].last)
+        return _ExportPage(f"{form.begin}{lines}{form.end}", len(rows), rows[-1].last)
 
     return read
 
 
 def _parts(
-    export: Export, form: Form, is_sqlite: bool
+    export: Export, form: FileFormat, is_sqlite: bool
 ) -> list[tuple[export_lines.Sql, Sealed | None]]:
     """What is asked for: each sealed column by itself, and what stands between them as one text."""
     found: list[tuple[export_lines.Sql, Sealed | None]] = []

@@ -61,7 +61,7 @@ class NewAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptAnswer:
+class RecordedAnswer:
     """What was said of a letter so far."""
 
     letter: Letter
@@ -130,7 +130,7 @@ def ask(session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH
     return len(asked)
 
 
-def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime) -> KeptAnswer:
+def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime) -> RecordedAnswer:
     """Keep what a writer says, in place of what they said before.
 
     Conflict where the letter did not go; Invalid for what does not fit the outcome, or the day.
@@ -152,13 +152,13 @@ def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime)
     return kept(session, letter_id)
 
 
-def kept(session: Session, letter_id: UUID) -> KeptAnswer:
+def kept(session: Session, letter_id: UUID) -> RecordedAnswer:
     """What was said so far of a letter that went. Conflict for any other."""
     letter = letter_states.get(session, letter_id)
     _require_sent(letter)
     found = session.get(LetterAnswer, letter_id, populate_existing=True)
     outcome = found.outcome if found else None
-    return KeptAnswer(letter, outcome, member_replies.of_letter(session, letter_id))
+    return RecordedAnswer(letter, outcome, member_replies.of_letter(session, letter_id))
 
 
 def of_campaign(session: Session, campaign: Campaign) -> list[MemberAnswers]:

@@ -49,7 +49,7 @@ _REPLACEABLE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class PostalAddress:
     """Where a writer lives: MPs' offices answer only constituents."""
 
     line1: str
@@ -68,7 +68,7 @@ class NewLetter:
 
     name: str
     email: str
-    address: Address
+    address: PostalAddress
     subject: str
     body: str
     updates: bool | None = None
@@ -91,7 +91,7 @@ def take_in(
         raise Conflict(f"letter_{reason}", situations.REASONS[reason])
     _refuse_wrong_words(session, found, letter, keyring=keyring, today=now.date())
     organisation_id = found.campaign.organisation_id
-    address = supporters.Address.of(organisation_id, letter.email, keyring)
+    address = supporters.EmailAddress.of(organisation_id, letter.email, keyring)
     supporter_id = UUID(supporters.meet(session, [address], now=now)[0][0])
     _remove_replaceable(session, supporter_id, member.id, found.motion.id)
     row = _row(found, letter, supporter_id, member.id, now)
@@ -132,9 +132,9 @@ def _refuse_wrong_words(
         raise texts.together(errors) if len(errors) > 1 else errors[0]
 
 
-def address_of(letter: Letter) -> Address:
+def address_of(letter: Letter) -> PostalAddress:
     """The writer's postal address."""
-    return Address(**json.loads(letter.address.text))
+    return PostalAddress(**json.loads(letter.address.text))
 
 
 def text_as_sent(letter: Letter) -> str:
@@ -183,7 +183,7 @@ def _row(
     def private(text: str) -> Private:
         return Private(organisation_id, text)
 
-    address = {name: getattr(letter.address, name) for name in Address.__slots__}
+    address = {name: getattr(letter.address, name) for name in PostalAddress.__slots__}
     return {
         "id": new_id(),
         "campaign_id": found.campaign.id,
@@ -213,7 +213,9 @@ def _note_answer(
     now: datetime,
 ) -> None:
     if granted is not None:
-        answer = supporters.Answer(organisation_id, supporter_id, granted, letter_id=letter_id)
+        answer = supporters.UpdatesAnswer(
+            organisation_id, supporter_id, granted, letter_id=letter_id
+        )
         supporters.note_answers(session, [answer], now=now)
 
 

@@ -18,7 +18,7 @@ _TIMES = any_after(
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class LetterFilter:
     """Of a campaign, a supporter, or both, which are the reader's own: the caller has made sure."""
 
     campaign_id: UUID | None = None
@@ -41,7 +41,7 @@ class LetterView:
 
 
 def page(
-    session: Session, whose: Whose, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, whose: LetterFilter, where: Slice, *, bounds: Sequence[Bound] = ()
 ) -> list[LetterView]:
     """Oldest first, in whatever state."""
     statement = (
@@ -57,7 +57,7 @@ def page(
     return [LetterView(letter, member) for letter, member in session.exec(statement)]
 
 
-def get(session: Session, letter_id: UUID, whose: Whose) -> LetterView:
+def get(session: Session, letter_id: UUID, whose: LetterFilter) -> LetterView:
     """One of these, or NotFound."""
     found = session.get(Letter, letter_id, populate_existing=True)
     if found is None or not whose.has(found):

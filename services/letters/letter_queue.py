@@ -38,7 +38,7 @@ _RETRIED = {
 
 
 @dataclass(frozen=True, slots=True)
-class PostView:
+class QueueView:
     """Letters by state; of those that wait, when the next and the last are to go, and since when
     the oldest has waited. `bounced` are those of the refused ones that a relay had taken first."""
 
@@ -52,7 +52,7 @@ class PostView:
 
 
 @dataclass(frozen=True, slots=True)
-class PostedLetter:
+class QueuedLetter:
     """A letter as an organiser sees it: never its words, nor who wrote it."""
 
     letter: Letter
@@ -85,8 +85,8 @@ def goes_at(session: Session, letter_id: UUID) -> datetime | None:
 
 def pause(session: Session, campaign: Campaign, *, now: datetime) -> None:
     """Let nothing of a campaign go until it is resumed; what is on its way right now still goes."""
-    if campaign.post_paused_at is None:
-        campaign.post_paused_at = now
+    if campaign.letters_paused_at is None:
+        campaign.letters_paused_at = now
         session.flush()
         ids = [message_id for message_id, _ in _waiting(session, campaign.id)]
         _set_due(session, ids, [WHILE_PAUSED] * len(ids))
@@ -94,8 +94,8 @@ def pause(session: Session, campaign: Campaign, *, now: datetime) -> None:
 
 def resume(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> None:
     """Let the post go on: what has waited gets new places, in its old order, not all at once."""
-    if campaign.post_paused_at is not None:
-        campaign.post_paused_at = None
+    if campaign.letters_paused_at is not None:
+        campaign.letters_paused_at = None
         session.flush()
         _plan_anew(session, campaign, _WAITING, pace=pace, now=now)
 
@@ -105,11 +105,11 @@ def replan(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -
 
     Those that a mail server put off keep their waits, which are not ours to shorten.
     """
-    if campaign.post_paused_at is None:
+    if campaign.letters_paused_at is None:
         _plan_anew(session, campaign, (MessageState.QUEUED,), pace=pace, now=now)
 
 
-def view(session: Session, campaign: Campaign) -> PostView:
+def view(session: Session, campaign: Campaign) -> QueueView:
     """How a campaign's post stands, in two statements."""
     has_bounced = sa.case((col(Letter.bounced_at).is_not(None), 1))
     states = (
@@ -133,9 +133,9 @@ def view(session: Session, campaign: Campaign) -> PostView:
         .where(Letter.campaign_id == campaign.id, *_waits())
     )
     next_at, last_at, since, deferred = session.exec(waits).one()
-    is_paused = campaign.post_paused_at is not None
-    return PostView(
-        paused_at=campaign.post_paused_at,
+    is_paused = campaign.letters_paused_at is not None
+    return QueueView(
+        paused_at=campaign.letters_paused_at,
         counts={state: found.get(state, 0) for state in LetterState},
         deferred=deferred,
         next_at=None if is_paused else next_at,
@@ -153,7 +153,7 @@ def page(
     after: UUID | None,
     limit: int,
     only: tuple[Any, ...] = (),
-) -> list[PostedLetter]:
+) -> list[QueuedLetter]:
     """A campaign's letters, the newest first, behind the id `after`; `only` has more conditions."""
     statement = (
         select(Letter, Member, OutboxMessage)
@@ -166,7 +166,7 @@ def page(
     if after is not None:
         statement = statement.where(Letter.id < after)
     found = session.exec(statement.order_by(col(Letter.id).desc()).limit(limit))
-    return [PostedLetter(*row) for row in found]
+    return [QueuedLetter(*row) for row in found]
 
 
 def retry(

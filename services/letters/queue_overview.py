@@ -13,7 +13,7 @@ from sqlmodel import Session, col, func, select
 from models import Campaign, Letter, LetterState, Member, MessageState, OutboxMessage
 from services.errors import NotFound
 from services.letters import letter_queue
-from services.letters.letter_queue import PostedLetter, PostView
+from services.letters.letter_queue import QueuedLetter, QueueView
 from services.mail import relays
 from services.mail.pacing import WHILE_PAUSED, Pace
 from services.mail.relays import RelayView
@@ -22,7 +22,7 @@ from services.mail.relays import RelayView
 LATE_AFTER = timedelta(minutes=10)
 
 
-class Flow(StrEnum):
+class QueueFlow(StrEnum):
     """Whether post flows. `resting`: the mail server is left alone for a while. `late`: letters are
     due, and nothing takes them."""
 
@@ -35,7 +35,7 @@ class Flow(StrEnum):
     FLOWING = "flowing"
 
 
-class Pile(StrEnum):
+class LetterPile(StrEnum):
     """Where a letter lies, for an organiser: `put_off` and `bounced` are no states of their own."""
 
     UNCONFIRMED = "unconfirmed"
@@ -50,29 +50,29 @@ class Pile(StrEnum):
 
 
 _PILES = {
-    LetterState.PENDING: Pile.UNCONFIRMED,
-    LetterState.QUEUED: Pile.WAITING,
-    LetterState.SENT: Pile.SENT,
-    LetterState.HELD: Pile.HELD,
-    LetterState.CANCELLED: Pile.CANCELLED,
-    LetterState.REJECTED: Pile.REFUSED,
-    LetterState.UNCERTAIN: Pile.UNCERTAIN,
+    LetterState.PENDING: LetterPile.UNCONFIRMED,
+    LetterState.QUEUED: LetterPile.WAITING,
+    LetterState.SENT: LetterPile.SENT,
+    LetterState.HELD: LetterPile.HELD,
+    LetterState.CANCELLED: LetterPile.CANCELLED,
+    LetterState.REJECTED: LetterPile.REFUSED,
+    LetterState.UNCERTAIN: LetterPile.UNCERTAIN,
 }
 _STATES = {pile: state for state, pile in _PILES.items()} | {
-    Pile.PUT_OFF: LetterState.QUEUED,
-    Pile.BOUNCED: LetterState.REJECTED,
+    LetterPile.PUT_OFF: LetterState.QUEUED,
+    LetterPile.BOUNCED: LetterState.REJECTED,
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class QueueOverview:
     """What to know within three seconds. `next_at` and `opens_at` (the end of the quiet hours) are
     None where nothing waits, or the post is paused."""
 
-    flow: Flow
-    view: PostView
+    flow: QueueFlow
+    view: QueueView
     relay: RelayView
-    piles: dict[Pile, int]
+    piles: dict[LetterPile, int]
     next_at: datetime | None
     opens_at: datetime | None
 
@@ -83,7 +83,7 @@ class Glance:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class QueueCounts:
     """Of one campaign, for the list of all."""
 
     waiting: int = 0
@@ -95,7 +95,7 @@ class Figures:
 
 def glance(
     session: Session, campaign: Campaign, *, relay: str, pace: Pace, now: datetime
-) -> Glance:
+) -> QueueOverview:
     """How a campaign's post stands; `relay` is the name of the mail server that takes it."""
     view = letter_queue.view(session, campaign)
     server = relays.view(session, relay, now=now)
@@ -104,13 +104,13 @@ def glance(
     not_before = [moment for moment in (opens_at, server.resting_until) if moment]
     next_at = max([view.next_at, *not_before]) if view.next_at else None
     piles = {pile: view.counts[state] for state, pile in _PILES.items()}
-    piles |= {Pile.PUT_OFF: view.deferred, Pile.BOUNCED: view.bounced}
-    piles[Pile.WAITING] -= view.deferred
-    piles[Pile.REFUSED] -= view.bounced
-    return Glance(_flow(view, server, kept, now), view, server, piles, next_at, opens_at)
+    piles |= {LetterPile.PUT_OFF: view.deferred, LetterPile.BOUNCED: view.bounced}
+    piles[LetterPile.WAITING] -= view.deferred
+    piles[LetterPile.REFUSED] -= view.bounced
+    return QueueOverview(_flow(view, server, kept, now), view, server, piles, next_at, opens_at)
 
 
-def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, Figures]:
+def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, QueueCounts]:
     """Of several campaigns, in one statement."""
     ids = [campaign.id for campaign in campaigns]
     statement = (
@@ -125,20 +125,22 @@ def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, Figur
     return {campaign.id: _figures(campaign, found) for campaign in campaigns}
 
 
-def _figures(campaign: Campaign, found: dict[tuple[UUID, LetterState], tuple[int, int]]) -> Figures:
+def _figures(
+    campaign: Campaign, found: dict[tuple[UUID, LetterState], tuple[int, int]]
+) -> QueueCounts:
     rejected, bounced = found.get((campaign.id, LetterState.REJECTED), (0, 0))
-    return Figures(
+    return QueueCounts(
         waiting=found.get((campaign.id, LetterState.QUEUED), (0, 0))[0],
         uncertain=found.get((campaign.id, LetterState.UNCERTAIN), (0, 0))[0],
         refused=rejected - bounced,
         bounced=bounced,
-        is_paused=campaign.post_paused_at is not None,
+        is_paused=campaign.letters_paused_at is not None,
     )
 
 
 def page(
-    session: Session, campaign: Campaign, *, pile: Pile | None, after: UUID | None, limit: int
-) -> list[PostedLetter]:
+    session: Session, campaign: Campaign, *, pile: LetterPile | None, after: UUID | None, limit: int
+) -> list[QueuedLetter]:
     """Letters of a pile, the newest first, behind the id `after`."""
     return letter_queue.page(
         session,
@@ -152,7 +154,7 @@ def page(
 
 def one(
     session: Session, letter_id: UUID, *, organisation_id: UUID
-) -> tuple[Campaign, PostedLetter]:
+) -> tuple[Campaign, QueuedLetter]:
     """One letter of an organisation's, with its campaign; another's is NotFound."""
     statement = (
         select(Campaign, Letter, Member, OutboxMessage)
@@ -165,58 +167,58 @@ def one(
     if found is None:
         raise NotFound("letter_unknown", "There is no such letter.")
     campaign, letter, member, message = found
-    return campaign, PostedLetter(letter, member, message)
+    return campaign, QueuedLetter(letter, member, message)
 
 
-def pile_of(posted: PostedLetter) -> Pile:
+def pile_of(posted: QueuedLetter) -> LetterPile:
     """Where a letter lies."""
     letter, message = posted.letter, posted.message
     if letter.state is LetterState.QUEUED and message and message.state is MessageState.DEFERRED:
-        return Pile.PUT_OFF
+        return LetterPile.PUT_OFF
     if letter.state is LetterState.REJECTED and letter.bounced_at:
-        return Pile.BOUNCED
+        return LetterPile.BOUNCED
     return _PILES[letter.state]
 
 
-def goes_at(posted: PostedLetter) -> datetime | None:
+def goes_at(posted: QueuedLetter) -> datetime | None:
     """When a letter that waits is to go; None while its post is paused."""
     message = posted.message
     waits = posted.letter.state is LetterState.QUEUED and message is not None
     return message.due_at if message and waits and message.due_at != WHILE_PAUSED else None
 
 
-def said(posted: PostedLetter) -> str | None:
+def said(posted: QueuedLetter) -> str | None:
     """What the mail server said last of a letter that did not go, or the code of why it is held."""
-    if pile_of(posted) is Pile.PUT_OFF and posted.message:
+    if pile_of(posted) is LetterPile.PUT_OFF and posted.message:
         return posted.message.detail
     return posted.letter.reason
 
 
-def _flow(view: PostView, server: RelayView, pace: Pace, now: datetime) -> Flow:
+def _flow(view: QueueView, server: RelayView, pace: Pace, now: datetime) -> QueueFlow:
     if view.paused_at is not None:
-        return Flow.PAUSED
+        return QueueFlow.PAUSED
     if view.next_at is None:
-        return Flow.EMPTY
+        return QueueFlow.EMPTY
     if pace.is_quiet(now):
-        return Flow.QUIET
+        return QueueFlow.QUIET
     if server.is_resting:
-        return Flow.RESTING
+        return QueueFlow.RESTING
     # What came due in the quiet hours is not late the moment they end.
     if view.next_at < now - LATE_AFTER and not pace.is_quiet(now - LATE_AFTER):
-        return Flow.LATE
+        return QueueFlow.LATE
     is_all_put_off = view.deferred == view.counts[LetterState.QUEUED]
-    return Flow.PUT_OFF if is_all_put_off else Flow.FLOWING
+    return QueueFlow.PUT_OFF if is_all_put_off else QueueFlow.FLOWING
 
 
-def _only(pile: Pile | None) -> tuple[Any, ...]:
+def _only(pile: LetterPile | None) -> tuple[Any, ...]:
     is_put_off = col(OutboxMessage.state) == MessageState.DEFERRED
     bounced_at = col(Letter.bounced_at)
     return (
         {
-            Pile.WAITING: (sa.or_(~is_put_off, col(OutboxMessage.id).is_(None)),),
-            Pile.PUT_OFF: (is_put_off,),
-            Pile.REFUSED: (bounced_at.is_(None),),
-            Pile.BOUNCED: (bounced_at.is_not(None),),
+            LetterPile.WAITING: (sa.or_(~is_put_off, col(OutboxMessage.id).is_(None)),),
+            LetterPile.PUT_OFF: (is_put_off,),
+            LetterPile.REFUSED: (bounced_at.is_(None),),
+            LetterPile.BOUNCED: (bounced_at.is_not(None),),
         }.get(pile, ())
         if pile
         else ()

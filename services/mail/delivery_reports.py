@@ -29,7 +29,7 @@ _RETURNED = re.compile(r"^(?:Return-Path|Received|Message-ID|From|To|Subject):",
 _OF_ANSWERS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
 
 
-class Verdict(StrEnum):
+class ReportedOutcome(StrEnum):
     """What a report says. `FAILED`: the server has given up, whatever its reason was."""
 
     FAILED = "failed"
@@ -45,7 +45,7 @@ class DeliveryReport:
     addresses that it names, in lower case, which are never kept. `said` are its words, which are.
     """
 
-    verdict: Verdict
+    verdict: ReportedOutcome
     message_id: UUID | None = None
     status: str | None = None
     said: str = ""
@@ -53,8 +53,8 @@ class DeliveryReport:
     is_dead: bool = False
 
 
-UNCLEAR = DeliveryReport(Verdict.UNCLEAR)
-_NO_FAILURE = DeliveryReport(Verdict.NO_FAILURE)
+UNCLEAR = DeliveryReport(ReportedOutcome.UNCLEAR)
+_NO_FAILURE = DeliveryReport(ReportedOutcome.NO_FAILURE)
 
 
 def read(content: bytes, *, bounces: BounceAddress | None, domain: str) -> DeliveryReport:
@@ -173,7 +173,7 @@ def _failure(
 ) -> DeliveryReport:
     """Dead where the status says so, and the server's words do not say something else."""
     return DeliveryReport(
-        verdict=Verdict.FAILED,
+        verdict=ReportedOutcome.FAILED,
         status=status,
         said=smtp_answers.words(words) or (status or "no reason was given"),
         recipients=named,

@@ -28,7 +28,7 @@ _MIME = {
 }
 
 
-class Signer(Protocol):
+class MessageSigner(Protocol):
     """Whatever proves that a message is its domain's."""
 
     def sign(self, content: bytes) -> bytes:
@@ -96,7 +96,7 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
 
 
 def sealed(
-    message: Envelope, *, sender: str | None = None, signer: Signer | None = None
+    message: Envelope, *, sender: str | None = None, signer: MessageSigner | None = None
 ) -> Envelope:
     """A built message, signed. Reports go to `sender`, or to the address that it is from."""
     return replace(

@@ -234,7 +234,7 @@ def _of_none_at_rest(
     """Leaves out letters of campaigns whose post is paused, and in the quiet hours those of all,
     but the demonstration's: who tries it by night wants to see its letters go."""
     campaign, letter, owner = table_of(Campaign), table_of(Letter), table_of(Organisation)
-    rests: sa.ColumnElement[bool] = campaign.c.post_paused_at.is_not(None)
+    rests: sa.ColumnElement[bool] = campaign.c.letters_paused_at.is_not(None)
     if pace.is_quiet(now):
         is_real = campaign.c.organisation_id.in_(
             sa.select(owner.c.id).where(~owner.c.is_demonstration)

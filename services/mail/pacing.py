@@ -99,9 +99,9 @@ def reserve(
     The campaign's row is locked, so that of two at once the second sees the first one's places.
     """
     lock(session, campaign)
-    if campaign.post_paused_at is not None:
+    if campaign.letters_paused_at is not None:
         return [WHILE_PAUSED] * len(member_ids)
-    plan = _Plan(
+    plan = _LetterPlan(
         per_hour=campaign.letters_per_hour,
         per_day=campaign.letters_per_member_day,
         pace=pace,
@@ -146,7 +146,7 @@ _Place = tuple[int, datetime]
 
 
 @dataclass
-class _Plan:
+class _LetterPlan:
     """Finds places in memory: 20,000 letters are planned with a few statements."""
 
     per_hour: int | None

@@ -11,7 +11,7 @@ from services.common import texts
 from services.common.tokens import Purpose, Tokens
 from services.mail import mail_builder, text_templates
 from services.mail.bounce_addresses import BounceAddress
-from services.mail.mail_builder import Mail, Signer
+from services.mail.mail_builder import Mail, MessageSigner
 
 # Who wants no questions and notices does not get these.
 NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
@@ -20,7 +20,7 @@ LAST_LINE = "To choose what {organisation} sends to this address, or to stop it:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
+class DroppedMessage:
     """A message that has no purpose any more. With `hold`, the letter is to be held for it.
 
     `is_trouble`: it was wanted, but cannot be made.
@@ -32,7 +32,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class MailContext:
     """What rendering needs to know of the service."""
 
     tokens: Tokens
@@ -40,7 +40,7 @@ class Post:
     mail_from: str
     keyring: Keyring
     bounces: BounceAddress | None = None
-    signer: Signer | None = None
+    signer: MessageSigner | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
         """A link for a mail."""
@@ -77,21 +77,21 @@ def to_supporter(
     supporter: Recipient,
     campaign: str,
     values: dict[str, Any],
-    post: Post,
+    context: MailContext,
     *,
     enclosed: str = "",
-) -> Mail | Dropped:
+) -> Mail | DroppedMessage:
     """The mail that the template of the message's kind makes of `values`, one of which is the
     organisation's name. `campaign` is a title; `enclosed` stands below the text, as it is.
 
     A title or a name from before it was refused loses the mail nothing but what was unfit.
     """
     if supporter.mail_off_at is not None:
-        return Dropped("the supporter wants no mail")
+        return DroppedMessage("the supporter wants no mail")
     if supporter.questions_off_at is not None and message.kind in NOTICES:
-        return Dropped("the supporter wants no questions and notices")
+        return DroppedMessage("the supporter wants no questions and notices")
     text = text_templates.render(f"{message.kind}.txt", values)
-    link = post.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+    link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
     last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
     parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
@@ -99,7 +99,7 @@ def to_supporter(
         sender_name=_fit(values["organisation"]),
         subject=_fit(text.subject),
         body="\n\n".join(part for part in parts if part) + "\n",
-        message_id=post.message_id(message.id),
+        message_id=context.message_id(message.id),
         campaign=_fit(campaign),
         unsubscribe=link,
     )

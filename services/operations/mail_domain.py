@@ -50,7 +50,7 @@ def look(
 def _asked(domain: str, signer: DkimSigner | None, resolver: Resolver | None) -> list[Finding]:
     found: list[Finding] = []
     try:
-        asking = _Asking(resolver or _own_resolver())
+        asking = _DnsLookup(resolver or _own_resolver())
         looks: list[Look] = [
             lambda: _spf(asking, domain),
             lambda: _dkim(asking, domain, signer),
@@ -70,7 +70,7 @@ def _own_resolver() -> Resolver:
     return resolver
 
 
-class _Asking:
+class _DnsLookup:
     """Questions to DNS; what is not there is an empty list."""
 
     def __init__(self, resolver: Resolver) -> None:
@@ -100,7 +100,7 @@ class _Asking:
             raise _Unanswered from error
 
 
-def _spf(asking: _Asking, domain: str) -> Iterator[Finding]:
+def _spf(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
     records = [text for text in asking.texts(domain) if re.match(r"v=spf1( |$)", text, re.I)]
     if len(records) != 1:
         many = "no SPF record" if not records else f"{len(records)} SPF records, and must have one"
@@ -113,7 +113,7 @@ def _spf(asking: _Asking, domain: str) -> Iterator[Finding]:
         yield _hint(f"The SPF record of {domain} ends in neither -all nor ~all: it forbids nobody.")
 
 
-def _dkim(asking: _Asking, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
+def _dkim(asking: _DnsLookup, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
     if signer is None:
         text = f"LOBBY_DKIM_KEY is not set: the mail server has to sign for {domain} (d={domain})."
         yield _hint(text)
@@ -133,7 +133,7 @@ def _dkim(asking: _Asking, domain: str, signer: DkimSigner | None) -> Iterator[F
         yield _hint(f"The DKIM record at {place} is marked as a test (t=y): take the mark away.")
 
 
-def _dmarc(asking: _Asking, domain: str) -> Iterator[Finding]:
+def _dmarc(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
     place, records = _dmarc_records(asking, domain)
     if len(records) != 1:
         many = "no DMARC record" if not records else f"{len(records)} DMARC records at {place}"
@@ -151,7 +151,7 @@ def _dmarc(asking: _Asking, domain: str) -> Iterator[Finding]:
         yield _hint(f"DMARC of {domain} is p={policy.lower()}: only aligned mail gets through.")
 
 
-def _dmarc_records(asking: _Asking, domain: str) -> tuple[str, list[str]]:
+def _dmarc_records(asking: _DnsLookup, domain: str) -> tuple[str, list[str]]:
     """Of the domain, or of the nearest one above it that has any; never of a top-level one."""
     labels = domain.split(".")
     for start in range(max(1, len(labels) - 1)):
@@ -162,7 +162,7 @@ def _dmarc_records(asking: _Asking, domain: str) -> tuple[str, list[str]]:
     return f"_dmarc.{domain}", []
 
 
-def _way_back(asking: _Asking, domain: str) -> Iterator[Finding]:
+def _way_back(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
     servers = asking.mail_servers(domain)
     takes_none = servers == ["."] or (not servers and not asking.has_address(domain))
     if takes_none:

@@ -1,4 +1,4 @@
-"""Members, the seats they hold and their posts: one way in for every source of them."""
+"""Members, the seats they hold and their offices: one way in for every source of them."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -10,7 +10,7 @@ from types import MappingProxyType
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Constituency, Member, Membership, Post, PostKind
+from models import Constituency, Member, Membership, Office, OfficeKind
 from models.base import table_of
 from services.common import texts
 from services.database.engine import insert_ignore, upsert
@@ -24,10 +24,10 @@ WHIPS = ("whip", "lord commissioner", "hm household")
 
 
 @dataclass(frozen=True, slots=True)
-class HeldPost:
-    """A post as a source tells it. Without `starts_on` it counts from the day we are told."""
+class HeldOffice:
+    """An office as a source tells it. Without `starts_on` it counts from the day we are told."""
 
-    kind: PostKind
+    kind: OfficeKind
     title: str
     starts_on: date | None = None
     ends_on: date | None = None
@@ -41,25 +41,25 @@ class HeldPost:
 class MemberRow:
     """A seat and, unless it is vacant, its member.
 
-    `since` is the day on which the member was elected, or the seat seen vacant. `posts` may name
-    ended ones, for their days; with `all_posts` False, a post that they leave out goes on.
+    `since` is the day on which the member was elected, or the seat seen vacant. `offices` may name
+    ended ones, for their days; with `all_offices` False, an office that they leave out goes on.
     """
 
     constituency_code: str
     member: Member | None
     since: date
-    posts: tuple[HeldPost, ...] = ()
-    all_posts: bool = True
+    offices: tuple[HeldOffice, ...] = ()
+    all_offices: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Memberships and posts that began and ended."""
+    """Memberships and offices that began and ended."""
 
     begun: int
     ended: int
-    posts_begun: int
-    posts_ended: int
+    offices_begun: int
+    offices_ended: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ NOBODY: Mapping[int, date] = MappingProxyType({})
 
 
 def import_csv(session: Session, file: Path, *, today: date) -> MembersImport:
-    """Bring members, memberships and posts in line with a CSV of seats. All of it, or nothing.
+    """Bring members, memberships and offices in line with a CSV of seats. All of it, or nothing.
 
     A seat that the file gives to another member changes hands on that member's `elected` day; a
     seat without a member falls vacant today; seats that the file does not name stay as they are.
@@ -97,16 +97,16 @@ def take_in(
 ) -> Changes:
     """Bring our tables in line with rows that name a seat and a member at most once each.
 
-    Seats without a row stay as they are, unless their member has another now. A post begins on its
-    own day, or today; it ends on the day told for it, or today. `left` holds the day on which a
-    member left, where that is known. The same rows again change nothing.
+    A seat without a row stays as it is, unless its member now holds another seat. An office begins
+    and ends on the days that the source gives, or else today. `left` gives the day on which a
+    member left, where it is known. Applying the same rows again changes nothing.
     """
     members = [row.member.model_dump() for row in rows if row.member]
     upsert(session, table_of(Member), members, key=["id"])
     ended = _end_memberships(session, rows, today, left)
     begun = _begin_memberships(session, rows)
-    posts_begun, posts_ended = _replace_posts(session, rows, today)
-    return Changes(begun, ended, posts_begun, posts_ended)
+    offices_begun, offices_ended = _replace_offices(session, rows, today)
+    return Changes(begun, ended, offices_begun, offices_ended)
 
 
 def count_without_email(rows: list[MemberRow]) -> int:
@@ -119,11 +119,11 @@ def ensure(session: Session, members: list[Member]) -> None:
     insert_ignore(session, table_of(Member), [member.model_dump() for member in members])
 
 
-def post_kind(title: str, rank: str) -> PostKind:
+def office_kind(title: str, rank: str) -> OfficeKind:
     """Whips are those with a whip's title; all others in government are ministers."""
     if any(word in title.lower() for word in WHIPS) or rank.lower().startswith("parl"):
-        return PostKind.WHIP
-    return PostKind.MINISTER
+        return OfficeKind.WHIP
+    return OfficeKind.MINISTER
 
 
 def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow:
@@ -141,16 +141,16 @@ def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow
     except (ValueError, Invalid):
         csv_reading.refuse(file, line, "elected is not a day (YYYY-MM-DD) or email not an address")
     member = Member(id=int(row["member_id"]), name=row["name"], party=row["party"], email=email)
-    return MemberRow(code, member, since, _posts(row))
+    return MemberRow(code, member, since, _offices(row))
 
 
-def _posts(row: dict[str, str]) -> tuple[HeldPost, ...]:
-    posts = []
+def _offices(row: dict[str, str]) -> tuple[HeldOffice, ...]:
+    offices = []
     if row["party"] == SPEAKER:
-        posts.append(HeldPost(PostKind.SPEAKER, SPEAKER_TITLE))
+        offices.append(HeldOffice(OfficeKind.SPEAKER, SPEAKER_TITLE))
     if title := row.get("government_post"):
-        posts.append(HeldPost(post_kind(title, row.get("government_rank", "")), title))
-    return tuple(posts)
+        offices.append(HeldOffice(office_kind(title, row.get("government_rank", "")), title))
+    return tuple(offices)
 
 
 def _check_whole(session: Session, file: Path, lines: Lines) -> None:
@@ -227,43 +227,51 @@ def _last_memberships(session: Session, ids: list[int]) -> dict[tuple[int, str],
     return {(row.member_id, row.constituency_code): row for row in ordered}
 
 
-def _replace_posts(session: Session, rows: list[MemberRow], today: date) -> tuple[int, int]:
-    """Begin and end posts; how many. Of one title a member has one open post: the earliest told."""
+def _replace_offices(session: Session, rows: list[MemberRow], today: date) -> tuple[int, int]:
+    """Begins and ends offices, and returns how many. A member has one open office of a title."""
     told = {row.member.id: row for row in rows if row.member}
     wanted = {
-        (member_id, post.title): post
+        (member_id, office.title): office
         for member_id, row in told.items()
-        for post in sorted(row.posts, key=lambda post: post.starts_on or today, reverse=True)
-        if post.is_held(today)
+        for office in sorted(
+            row.offices, key=lambda office: office.starts_on or today, reverse=True
+        )
+        if office.is_held(today)
     }
-    open_posts = select(Post).where(col(Post.ends_on).is_(None), col(Post.member_id).in_(told))
-    held = {(post.member_id, post.title): post for post in session.exec(open_posts)}
-    for key, post in held.items():
-        _settle(post, wanted.get(key), told[post.member_id], today)
-    session.flush()  # before anything begins: a member has one open post of a title
+    open_offices = select(Office).where(
+        col(Office.ends_on).is_(None), col(Office.member_id).in_(told)
+    )
+    held = {(office.member_id, office.title): office for office in session.exec(open_offices)}
+    for key, office in held.items():
+        _settle(office, wanted.get(key), told[office.member_id], today)
+    session.flush()  # before anything begins: a member has one open office of a title
     new = [key for key in wanted if key not in held or held[key].ends_on]
-    session.add_all(_post(member_id, wanted[member_id, title], today) for member_id, title in new)
+    session.add_all(
+        _new_office(member_id, wanted[member_id, title], today) for member_id, title in new
+    )
     session.flush()
-    return len(new), sum(post.ends_on is not None for post in held.values())
+    return len(new), sum(office.ends_on is not None for office in held.values())
 
 
-def _settle(post: Post, wanted: HeldPost | None, row: MemberRow, today: date) -> None:
-    """End an open post that is not told any more, or was taken up again since; or mend its day."""
-    begins = wanted.starts_on or post.starts_on if wanted else None
-    if begins and begins <= post.starts_on:
-        post.starts_on = begins
-    elif begins or row.all_posts:
+def _settle(office: Office, wanted: HeldOffice | None, row: MemberRow, today: date) -> None:
+    """Ends an open office that the source no longer names or that began again; or fixes its day."""
+    begins = wanted.starts_on or office.starts_on if wanted else None
+    if begins and begins <= office.starts_on:
+        office.starts_on = begins
+    elif begins or row.all_offices:
         ends = [
             told.ends_on
-            for told in row.posts
-            if told.title == post.title and told.ends_on and post.starts_on <= told.ends_on <= today
+            for told in row.offices
+            if told.title == office.title
+            and told.ends_on
+            and office.starts_on <= told.ends_on <= today
         ]
-        post.ends_on = max(ends, default=begins or today)
+        office.ends_on = max(ends, default=begins or today)
 
 
-def _post(member_id: int, told: HeldPost, today: date) -> Post:
+def _new_office(member_id: int, told: HeldOffice, today: date) -> Office:
     starts_on = told.starts_on or today
-    return Post(member_id=member_id, kind=told.kind, title=told.title, starts_on=starts_on)
+    return Office(member_id=member_id, kind=told.kind, title=told.title, starts_on=starts_on)
 
 
 def current_count(session: Session, *, today: date) -> int:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from sqlmodel import Session, col, select
 
 from models import Motion, MotionEvent, MotionEventKind, MotionStatus
-from services.parliament.official.motions_api import MotionAnswer
+from services.parliament.official.motions_api import PublishedMotion
 from services.parliament.standing import Position, Standing, position_of
 
 
@@ -20,7 +20,9 @@ class Change:
     member_id: int | None = None
 
 
-def changes_of_motion(motion: Motion | None, answer: MotionAnswer, *, today: date) -> list[Change]:
+def changes_of_motion(
+    motion: Motion | None, answer: PublishedMotion, *, today: date
+) -> list[Change]:
     """What an answer says that happened to the motion itself."""
     if motion is None:
         return [Change(MotionEventKind.TABLED, answer.tabled_on)]

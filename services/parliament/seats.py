@@ -9,7 +9,15 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Constituency, Member, MemberOverride, Membership, OverrideKind, Post, PostKind
+from models import (
+    Constituency,
+    Member,
+    MemberOverride,
+    Membership,
+    Office,
+    OfficeKind,
+    OverrideKind,
+)
 from models.base import table_of
 from services.parliament import member_overrides
 from services.parliament.standing import (
@@ -35,11 +43,11 @@ _VACANT = sa.select(_seat_table.c.code).where(
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A constituency, its member (None: vacant), their posts, and what an organiser noted."""
+    """A constituency, its member (None: vacant), their offices, and what an organiser noted."""
 
     constituency: Constituency
     member: Member | None
-    posts: frozenset[PostKind] = frozenset()
+    offices: frozenset[OfficeKind] = frozenset()
     notes: tuple[MemberOverride, ...] = ()
 
     @property
@@ -62,7 +70,7 @@ def all_seats(
     """
     seats = _seats_and_members(session, today, codes)
     ids = [member.id for _, member in seats if member]
-    posts = _posts(session, today, ids)
+    offices = _offices(session, today, ids)
     notes = member_overrides.in_force(
         session,
         organisation_id=organisation_id,
@@ -71,7 +79,7 @@ def all_seats(
         today=today,
     )
     return [
-        _seat(seat, member, posts.get(member.id, set()), notes.get(member.id, []))
+        _seat(seat, member, offices.get(member.id, set()), notes.get(member.id, []))
         if member
         else Seat(seat, None)
         for seat, member in seats
@@ -120,23 +128,23 @@ def _seats_and_members(
     return [(seat, member) for seat, member in session.exec(statement)]
 
 
-def _posts(session: Session, today: date, ids: Iterable[int]) -> dict[int, set[PostKind]]:
-    statement = select(Post).where(col(Post.member_id).in_(list(ids)), *_on(Post, today))
-    posts: defaultdict[int, set[PostKind]] = defaultdict(set)
-    for post in session.exec(statement):
-        posts[post.member_id].add(post.kind)
-    return posts
+def _offices(session: Session, today: date, ids: Iterable[int]) -> dict[int, set[OfficeKind]]:
+    statement = select(Office).where(col(Office.member_id).in_(list(ids)), *_on(Office, today))
+    offices: defaultdict[int, set[OfficeKind]] = defaultdict(set)
+    for office in session.exec(statement):
+        offices[office.member_id].add(office.kind)
+    return offices
 
 
 def _seat(
-    seat: Constituency, member: Member, held: set[PostKind], notes: list[MemberOverride]
+    seat: Constituency, member: Member, held: set[OfficeKind], notes: list[MemberOverride]
 ) -> Seat:
     """No official source names every PPS, so an organiser can."""
-    noted = {PostKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
+    noted = {OfficeKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
     return Seat(seat, member, frozenset(held | noted), tuple(notes))
 
 
-def _on(model: type[Membership] | type[Post], today: date) -> tuple[sa.ColumnElement[bool], ...]:
+def _on(model: type[Membership] | type[Office], today: date) -> tuple[sa.ColumnElement[bool], ...]:
     """What holds on a day: begun, and not ended by it."""
     ends_on = col(model.ends_on)
     return (col(model.starts_on) <= today, sa.or_(ends_on.is_(None), ends_on > today))
@@ -152,7 +160,7 @@ def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
     """Whether today's member of a seat can sign."""
     return eligibility_of(
         party=seat.member.party if seat.member else None,
-        posts=seat.posts,
+        offices=seat.offices,
         refuses=seat.refuses,
         standing=standing,
     )

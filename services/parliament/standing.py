@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from models import MotionSignatory, PostKind
+from models import MotionSignatory, OfficeKind
 
 SPONSORS = 6
 ABSTENTIONIST_PARTIES = frozenset({"Sinn Féin"})
@@ -40,7 +40,7 @@ class Eligibility(StrEnum):
     VACANT = "vacant"
 
 
-class Said(StrEnum):
+class StatedIntent(StrEnum):
     """What a member has told of their intent; it changes neither standing nor eligibility."""
 
     WILL_SIGN = "will_sign"
@@ -80,7 +80,7 @@ def _role(order: int | None) -> Role:
 def eligibility_of(
     *,
     party: str | None,
-    posts: Collection[PostKind],
+    offices: Collection[OfficeKind],
     refuses: bool,
     standing: Standing,
 ) -> Eligibility:
@@ -93,4 +93,4 @@ def eligibility_of(
         return Eligibility.CANNOT
     if refuses:
         return Eligibility.REFUSES
-    return Eligibility.CONVENTION if posts else Eligibility.CAN_SIGN
+    return Eligibility.CONVENTION if offices else Eligibility.CAN_SIGN

@@ -7,10 +7,10 @@ from datetime import date
 
 from sqlmodel import Session, col, select
 
-from models import Constituency, Member, Membership, PostKind
+from models import Constituency, Member, Membership, OfficeKind
 from services.errors import Conflict
 from services.parliament import members
-from services.parliament.members import SPEAKER, SPEAKER_TITLE, HeldPost, MemberRow
+from services.parliament.members import SPEAKER, SPEAKER_TITLE, HeldOffice, MemberRow
 from services.parliament.official.members_api import Biography, FoundMember
 
 PLAUSIBLE = 0.9  # of the seats that are filled, how many must still be
@@ -31,15 +31,15 @@ class MembersSync:
     filled: int
     begun: int
     ended: int
-    posts_begun: int
-    posts_ended: int
+    offices_begun: int
+    offices_ended: int
     without_email: int
     vacated: tuple[str, ...]
     unmatched: tuple[str, ...]
 
 
 def apply_answers(session: Session, found: list[FoundMember], *, today: date) -> MembersSync:
-    """Bring members, memberships and posts in line with all current members, given at once.
+    """Bring members, memberships and offices in line with all current members, given at once.
 
     A seat of ours that none of them holds falls vacant. Conflict, with nothing changed, where two
     hold one seat, where none has a seat of ours, or where more than a tenth of the seats that are
@@ -62,8 +62,8 @@ def apply_answers(session: Session, found: list[FoundMember], *, today: date) ->
         filled=len(seated),
         begun=done.begun,
         ended=done.ended,
-        posts_begun=done.posts_begun,
-        posts_ended=done.posts_ended,
+        offices_begun=done.offices_begun,
+        offices_ended=done.offices_ended,
         without_email=members.count_without_email(rows),
         vacated=tuple(sorted(vacated.values())),
         unmatched=tuple(f"{member.name} ({member.id}): {member.seat}" for member in unmatched),
@@ -138,8 +138,8 @@ def _row(code: str, found: FoundMember, today: date) -> MemberRow:
         constituency_code=code,
         member=member,
         since=_elected_on(found),
-        posts=_posts(found, today),
-        all_posts=found.biography is not None,
+        offices=_offices(found, today),
+        all_offices=found.biography is not None,
     )
 
 
@@ -154,32 +154,34 @@ def _elected_on(found: FoundMember) -> date:
     return max(here, default=found.starts_on)
 
 
-def _posts(found: FoundMember, today: date) -> tuple[HeldPost, ...]:
-    """What limits a member's freedom to sign. The Speaker's party says so even without a post."""
-    posts = _told_posts(found.biography) if found.biography else []
-    in_chair = any(post.kind is PostKind.SPEAKER and post.is_held(today) for post in posts)
+def _offices(found: FoundMember, today: date) -> tuple[HeldOffice, ...]:
+    """The offices that limit a member's freedom to sign. The party alone can name the Speaker."""
+    offices = _read_offices(found.biography) if found.biography else []
+    in_chair = any(
+        office.kind is OfficeKind.SPEAKER and office.is_held(today) for office in offices
+    )
     if found.party == SPEAKER and not in_chair:
-        posts.append(HeldPost(PostKind.SPEAKER, SPEAKER_TITLE))
-    return tuple(posts)
+        offices.append(HeldOffice(OfficeKind.SPEAKER, SPEAKER_TITLE))
+    return tuple(offices)
 
 
-def _told_posts(told: Biography) -> list[HeldPost]:
+def _read_offices(told: Biography) -> list[HeldOffice]:
     kinds = [(_government_kind(held.name), held) for held in told.government_posts]
     others = [*told.other_posts, *told.committees]
     kinds += [(kind, held) for held in others if (kind := _other_kind(held.name))]
-    return [HeldPost(kind, held.name, held.starts_on, held.ends_on) for kind, held in kinds]
+    return [HeldOffice(kind, held.name, held.starts_on, held.ends_on) for kind, held in kinds]
 
 
-def _government_kind(title: str) -> PostKind:
-    return PostKind.PPS if _PPS.search(title) else members.post_kind(title, "")
+def _government_kind(title: str) -> OfficeKind:
+    return OfficeKind.PPS if _PPS.search(title) else members.office_kind(title, "")
 
 
-def _other_kind(title: str) -> PostKind | None:
-    """Of a post outside the government; a committee can bear the Speaker's name too."""
+def _other_kind(title: str) -> OfficeKind | None:
+    """Of an office outside the government; a committee can bear the Speaker's name too."""
     if _SPEAKER.fullmatch(title):
-        return PostKind.SPEAKER
+        return OfficeKind.SPEAKER
     if _DEPUTY.search(title):
-        return PostKind.DEPUTY_SPEAKER
+        return OfficeKind.DEPUTY_SPEAKER
     if _PPS.search(title) and not _OPPOSITION.search(title):
-        return PostKind.PPS
+        return OfficeKind.PPS
     return None

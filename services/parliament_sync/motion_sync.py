@@ -11,7 +11,7 @@ from services.parliament import members, motion_history, motions
 from services.parliament.motion_history import Change
 from services.parliament.official.motions_api import (
     NO_VALIDATORS,
-    MotionAnswer,
+    PublishedMotion,
     SponsorAnswer,
     Validators,
 )
@@ -39,7 +39,7 @@ class MotionSync:
 
 def apply_answer(
     session: Session,
-    answer: MotionAnswer,
+    answer: PublishedMotion,
     *,
     validators: Validators = NO_VALIDATORS,
     now: datetime,
@@ -106,7 +106,7 @@ def note_failure(session: Session, motion_id: int, error: LobbyError, *, now: da
 def _save_motion(
     session: Session,
     motion: Motion | None,
-    answer: MotionAnswer,
+    answer: PublishedMotion,
     validators: Validators,
     now: datetime,
 ) -> list[Change]:
@@ -135,7 +135,7 @@ def _is_in_doubt(row: MotionSignatory) -> bool:
     return row.missing_since is not None and not row.is_withdrawn
 
 
-def _refuse_foreign_names(session: Session, answer: MotionAnswer) -> None:
+def _refuse_foreign_names(session: Session, answer: PublishedMotion) -> None:
     """A row of names belongs to one motion for good; anything else is a fault of the answer."""
     statement = select(MotionSignatory.id).where(
         col(MotionSignatory.id).in_([sponsor.id for sponsor in answer.sponsors]),

@@ -9,7 +9,7 @@ from services.postcodes.directory import CROWN_DEPENDENCIES, NORTHERN_IRELAND, n
 from services.postcodes.ons_names import is_constituency, is_pseudo_code
 
 
-class Row(StrEnum):
+class RowOutcome(StrEnum):
     """What a row of the source turned out to be."""
 
     FOUND = "found"
@@ -34,7 +34,7 @@ class PostcodeGrid:
         self._numbers: dict[str, int] = {"": file_format.NO_CONSTITUENCY}
         self._northern_ireland = northern_ireland
 
-    def take(self, postcode: str, code: str, terminated: str) -> Row:
+    def take(self, postcode: str, code: str, terminated: str) -> RowOutcome:
         """Put a row in. Of a postcode that comes twice the first row stays."""
         cells = self.sectors.get(postcode[:-2])
         unit = file_format.UNITS.get(postcode[-2:])
@@ -42,27 +42,31 @@ class PostcodeGrid:
             return self._take_strange(postcode, code, terminated)
         number = self._numbers.get(code) or self._new_number(code.strip())
         if number is None:
-            return Row.MALFORMED
+            return RowOutcome.MALFORMED
         if cells[unit]:
-            return Row.DUPLICATE
+            return RowOutcome.DUPLICATE
         if terminated and not terminated.isspace():
             cells[unit] = 2 * number + file_format.TERMINATED
-            return Row.TERMINATED
+            return RowOutcome.TERMINATED
         cells[unit] = 2 * number
-        return Row.FOUND if number > file_format.NO_CONSTITUENCY else Row.WITHOUT_CONSTITUENCY
+        return (
+            RowOutcome.FOUND
+            if number > file_format.NO_CONSTITUENCY
+            else RowOutcome.WITHOUT_CONSTITUENCY
+        )
 
-    def _take_strange(self, postcode: str, code: str, terminated: str) -> Row:
+    def _take_strange(self, postcode: str, code: str, terminated: str) -> RowOutcome:
         """A row of a sector that is new, or written otherwise than in normal form."""
         try:
             postcode = normalise(postcode)
         except Invalid:
-            return Row.MALFORMED
+            return RowOutcome.MALFORMED
         if postcode[:2] in CROWN_DEPENDENCIES:
-            return Row.NOT_IN_UK_PARLIAMENT
+            return RowOutcome.NOT_IN_UK_PARLIAMENT
         if postcode[:2] == NORTHERN_IRELAND and not self._northern_ireland:
-            return Row.NORTHERN_IRELAND
+            return RowOutcome.NORTHERN_IRELAND
         if postcode[-2:] not in file_format.UNITS:
-            return Row.MALFORMED
+            return RowOutcome.MALFORMED
         if postcode[:-2] not in self.sectors:
             self.sectors[postcode[:-2]] = array("H", bytes(2 * file_format.CELLS_PER_SECTOR))
         return self.take(postcode, code, terminated)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from models.postcode import PostcodeAnswer, PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.errors import Invalid, Unavailable
 from services.postcodes import file_format
 
@@ -85,7 +85,7 @@ class PostcodeDirectory:
         """GSS codes of all constituencies that have a postcode here, in order."""
         return tuple(sorted(self._codes))
 
-    def lookup(self, postcode: str) -> PostcodeAnswer:
+    def lookup(self, postcode: str) -> PostcodeResult:
         """What is known of a postcode, however it is typed.
 
         :raises Invalid: `postcode_malformed`
@@ -99,9 +99,9 @@ class PostcodeDirectory:
             start = self._sectors.get(postcode[:-2])
             unit = file_format.UNITS.get(postcode[-2:])
         if start is None or unit is None or not (cell := self._cells[start + unit]):
-            return PostcodeAnswer(postcode, _status_of_absent(postcode), None)
+            return PostcodeResult(postcode, _status_of_absent(postcode), None)
         status, code = self._meanings[cell]
-        return PostcodeAnswer(postcode, status, code)
+        return PostcodeResult(postcode, status, code)
 
 
 def _meanings(codes: tuple[str, ...]) -> list[tuple[PostcodeStatus, str | None]]:
@@ -132,7 +132,7 @@ class CurrentDirectory:
         self._look_at = _NEVER_LOOKED
         self._looking = threading.Lock()
 
-    def lookup(self, postcode: str) -> PostcodeAnswer:
+    def lookup(self, postcode: str) -> PostcodeResult:
         """As `PostcodeDirectory.lookup`, of the newest import.
 
         :raises Invalid: `postcode_malformed`

@@ -7,16 +7,16 @@ from operator import itemgetter
 from pathlib import Path
 
 from services.postcodes import file_format
-from services.postcodes.builder import PostcodeGrid, Row
+from services.postcodes.builder import PostcodeGrid, RowOutcome
 from services.postcodes.ons_names import Names
-from services.postcodes.ons_tables import Columns, PostcodeTable, open_table, refused
+from services.postcodes.ons_tables import OnsColumns, PostcodeTable, open_table, refused
 
 Progress = Callable[[int, int], None]
 """Is told the bytes read so far and the bytes in all."""
 
 _ROWS_BETWEEN_REPORTS = 20_000
-_IN_DIRECTORY = (Row.FOUND, Row.TERMINATED, Row.WITHOUT_CONSTITUENCY)
-_LEFT_OUT = (Row.NORTHERN_IRELAND, Row.MALFORMED, Row.DUPLICATE)
+_IN_DIRECTORY = (RowOutcome.FOUND, RowOutcome.TERMINATED, RowOutcome.WITHOUT_CONSTITUENCY)
+_LEFT_OUT = (RowOutcome.NORTHERN_IRELAND, RowOutcome.MALFORMED, RowOutcome.DUPLICATE)
 _NO_GRID_REFERENCE = 99.0  # the ONS writes latitude 99.999999 where there is none
 _NATIONS = {"E": "England", "S": "Scotland", "W": "Wales", "N": "Northern Ireland"}
 # The first new codes of July 2024; five Scottish seats kept theirs, so that a code alone can not
@@ -88,10 +88,10 @@ def import_postcodes(
     size = file_format.write(target, grid.codes, grid.sectors)
     return ImportSummary(
         read=count.total(),
-        found=count[Row.FOUND],
-        terminated=count[Row.TERMINATED],
-        without_constituency=count[Row.WITHOUT_CONSTITUENCY],
-        not_in_uk_parliament=count[Row.NOT_IN_UK_PARLIAMENT],
+        found=count[RowOutcome.FOUND],
+        terminated=count[RowOutcome.TERMINATED],
+        without_constituency=count[RowOutcome.WITHOUT_CONSTITUENCY],
+        not_in_uk_parliament=count[RowOutcome.NOT_IN_UK_PARLIAMENT],
         left_out={str(row): count[row] for row in _LEFT_OUT if count[row]},
         postcodes=sum(count[row] for row in _IN_DIRECTORY),
         bytes=size,
@@ -105,18 +105,18 @@ def _read(
     grid: PostcodeGrid,
     places: "_Places | None",
     progress: Progress | None,
-) -> Counter[Row]:
+) -> Counter[RowOutcome]:
     columns = table.columns
     pick = itemgetter(columns.postcode, columns.constituency, columns.terminated)
-    count: Counter[Row] = Counter()
+    count: Counter[RowOutcome] = Counter()
     row: list[str] = []
     bad_line = 0
     for number, row in enumerate(table.rows, 1):
-        kind = Row.MALFORMED if len(row) < table.width else grid.take(*pick(row))
+        kind = RowOutcome.MALFORMED if len(row) < table.width else grid.take(*pick(row))
         count[kind] += 1
-        if kind is Row.FOUND and places:
+        if kind is RowOutcome.FOUND and places:
             places.add(row)
-        elif kind is Row.MALFORMED:
+        elif kind is RowOutcome.MALFORMED:
             bad_line = bad_line or table.line()
         if progress and not number % _ROWS_BETWEEN_REPORTS:
             progress(table.position(), table.total)
@@ -128,12 +128,14 @@ def _read(
     return count
 
 
-def _check(source: Path, count: Counter[Row], bad_line: int) -> None:
+def _check(source: Path, count: Counter[RowOutcome], bad_line: int) -> None:
     read = count.total()
     if not read:
         raise refused(source, "has a first line with columns, and no postcodes below it.")
-    if 2 * count[Row.MALFORMED] > read:
-        message = f"{count[Row.MALFORMED]} of {read} rows cannot be used, first line {bad_line}."
+    if 2 * count[RowOutcome.MALFORMED] > read:
+        message = (
+            f"{count[RowOutcome.MALFORMED]} of {read} rows cannot be used, first line {bad_line}."
+        )
         raise refused(source, message)
     if not any(count[row] for row in _IN_DIRECTORY):
         only = " and ".join(str(row).replace("_", " ") for row in sorted(count))
@@ -143,7 +145,7 @@ def _check(source: Path, count: Counter[Row], bad_line: int) -> None:
 class _Places:
     """Where the constituencies' live postcodes lie: for the means, and for the regions."""
 
-    def __init__(self, columns: Columns) -> None:
+    def __init__(self, columns: OnsColumns) -> None:
         self._columns = columns
         place = (columns.latitude, columns.longitude, columns.easting, columns.northing)
         present = [column for column in place if column is not None]

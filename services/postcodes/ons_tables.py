@@ -27,7 +27,7 @@ def refused(source: Path, why: str) -> Invalid:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class OnsColumns:
     """Where each column stands; None for one that is absent and can be done without."""
 
     postcode: int
@@ -47,7 +47,7 @@ class PostcodeTable:
     `line` and `position` tell of the row read last: its line, and the bytes read of `total`.
     """
 
-    columns: Columns
+    columns: OnsColumns
     width: int
     rows: Iterator[list[str]]
     names: Names | None
@@ -144,7 +144,7 @@ def _rows(
         raise refused(source, f"line {line()} is not csv ({error}).") from error
 
 
-def _columns(source: Path, header: Sequence[str]) -> Columns:
+def _columns(source: Path, header: Sequence[str]) -> OnsColumns:
     postcode = column(header, "pcds", "pcd8", "pcd7", "pcd", "pcd2")
     constituency = column(header, "pcon")
     terminated = column(header, "doterm")
@@ -153,7 +153,7 @@ def _columns(source: Path, header: Sequence[str]) -> Columns:
         missing = ", ".join(name for name, place in wanted.items() if place is None)
         message = f"is no ONSPD or NSPL csv: its first line names no column {missing}."
         raise refused(source, message)
-    return Columns(
+    return OnsColumns(
         postcode=postcode,
         constituency=constituency,
         terminated=terminated,

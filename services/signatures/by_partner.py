@@ -34,7 +34,7 @@ _petition, _partner = table_of(Petition), table_of(Partner)
 
 
 @dataclass(frozen=True, slots=True)
-class SourceCount:
+class PartnerSourceCount:
     """Confirmed signatures with one tracking code; None is of those without any."""
 
     source: str | None
@@ -42,7 +42,7 @@ class SourceCount:
 
 
 @dataclass(frozen=True, slots=True)
-class DayCount:
+class PartnerDayCount:
     """Confirmed signatures by the day, in UTC, of their confirmation."""
 
     day: date
@@ -56,9 +56,9 @@ class PartnerSummary:
 
     petition: str
     states: dict[SignatureState, int]
-    sources: tuple[SourceCount, ...]
+    sources: tuple[PartnerSourceCount, ...]
     other_sources: int
-    days: tuple[DayCount, ...]
+    days: tuple[PartnerDayCount, ...]
 
 
 def seen_by(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
@@ -160,9 +160,9 @@ def _summary(slug: str, states: list[Any], sources: list[Any], days: list[Any]) 
     return PartnerSummary(
         petition=slug,
         states=dict.fromkeys(SignatureState, 0) | dict(states),
-        sources=tuple(SourceCount(*pair) for pair in largest[:MOST_SOURCES]),
+        sources=tuple(PartnerSourceCount(*pair) for pair in largest[:MOST_SOURCES]),
         other_sources=sum(count for _, count in largest[MOST_SOURCES:]),
-        days=tuple(DayCount(date.fromisoformat(day), count) for day, count in sorted(days)),
+        days=tuple(PartnerDayCount(date.fromisoformat(day), count) for day, count in sorted(days)),
     )
 
 

@@ -12,7 +12,7 @@ from services.common import texts
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.supporters import supporters
-from services.traffic.idempotency import Answer, Keyed
+from services.traffic.idempotency import Keyed, StoredAnswer
 
 HOME = "GB"
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
@@ -111,7 +111,7 @@ class Outcome(NamedTuple):
     is_counted: bool = False
     state: SignatureState | None = None
     error: LobbyError | None = None
-    answer: Answer | None = None
+    answer: StoredAnswer | None = None
 
     @property
     def signature_id(self) -> UUID | None:
@@ -128,7 +128,7 @@ class OpenPetition:
 
 
 @dataclass(slots=True)
-class Entry:
+class SignatureEntry:
     """One request on its way. `is_counted`: it is what made the signature count. `partner` is
     known only where the request named one, or has an answer to one."""
 
@@ -136,7 +136,7 @@ class Entry:
     request: SignatureRequest
     petition: OpenPetition
     code: str
-    address: supporters.Address
+    address: supporters.EmailAddress
     partner: NamedPartner | None = None
     supporter_id: str = ""
     is_new_supporter: bool = False
@@ -162,7 +162,7 @@ class Entry:
         return None if text is None else Private(self.petition.organisation_id, text)
 
 
-def as_signed(entries: Sequence[Entry]) -> dict[str, list[Any]]:
+def as_signed(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
     """What people gave, by columns."""
     requests = [entry.request for entry in entries]
     return {
@@ -177,7 +177,7 @@ def as_signed(entries: Sequence[Entry]) -> dict[str, list[Any]]:
     }
 
 
-def as_imported(entries: Sequence[Entry], *, now: datetime) -> dict[str, list[Any]]:
+def as_imported(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
     """Where and when it was given, by columns; here and now for all but imports."""
     imports = [entry.request.imported for entry in entries]
     return {

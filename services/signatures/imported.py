@@ -15,7 +15,7 @@ from sqlmodel import Session
 from models import Signature, SignatureState
 from models.base import table_of
 from services.signatures import signature_states
-from services.signatures.entries import Entry, as_imported, as_signed
+from services.signatures.entries import SignatureEntry, as_imported, as_signed
 from services.supporters import supporters
 from services.tallies import counts
 from services.webhooks import events
@@ -53,7 +53,7 @@ _TAKE = (
 )
 
 
-def count(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
+def count(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
     """Count those that have just been written, and those that were asked for and not answered;
     each once, and remember whom nobody knew. Afterwards each entry knows whether it was counted."""
     for entry in entries:
@@ -78,7 +78,7 @@ def count(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
     )
 
 
-def note_answers(session: Session, entries: Sequence[Entry], *, now: datetime) -> None:
+def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
     """What was said elsewhere about news, with signatures that are new."""
     said = [
         supporters.ImportedAnswer(
@@ -98,8 +98,8 @@ def note_answers(session: Session, entries: Sequence[Entry], *, now: datetime) -
     supporters.note_imported(session, said, now=now)
 
 
-def _confirm_in_place(session: Session, entries: Sequence[Entry], now: datetime) -> None:
-    waiting: dict[UUID, Entry] = {}
+def _confirm_in_place(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
+    waiting: dict[UUID, SignatureEntry] = {}
     for entry in entries:
         if entry.is_to_count and not entry.is_new and entry.state in _UNANSWERED:
             waiting.setdefault(UUID(entry.signature_id), entry)

@@ -15,7 +15,7 @@ from sqlmodel import Session
 from models import Campaign, Keyring, MessageKind, Petition, Signature, SignatureState
 from models.base import new_ids, table_of
 from models.constituency import OVERSEAS, UNKNOWN
-from models.postcode import PostcodeAnswer, PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.campaigns import petitions
 from services.database import bulk
 from services.database.bulk import BulkLookup
@@ -25,10 +25,10 @@ from services.signatures import attribution, imported
 from services.signatures.attribution import Partners
 from services.signatures.entries import (
     HOME,
-    Entry,
     Import,
     OpenPetition,
     Outcome,
+    SignatureEntry,
     SignatureRequest,
     as_imported,
     as_signed,
@@ -46,7 +46,7 @@ __all__ = [
     "record",
 ]
 
-Lookup = Callable[[str], PostcodeAnswer]
+Lookup = Callable[[str], PostcodeResult]
 _AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 # Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
@@ -177,7 +177,7 @@ def _entry(
     partners: Partners,
     postcodes: Lookup,
     keyring: Keyring,
-) -> Entry:
+) -> SignatureEntry:
     petition = found.get(request.petition_slug)
     if petition is None:
         raise NotFound("petition_unknown", f"There is no petition '{request.petition_slug}'.")
@@ -189,8 +189,8 @@ def _entry(
         known = supporters.Known(request.name, request.postcode, code, request.locale)
     owner = petition.organisation_id
     partner = partners.of(request, owner)
-    address = supporters.Address.of(owner, request.email, keyring, known=known)
-    return Entry(
+    address = supporters.EmailAddress.of(owner, request.email, keyring, known=known)
+    return SignatureEntry(
         place=place,
         request=request,
         petition=petition,
@@ -200,15 +200,15 @@ def _entry(
     )
 
 
-def _meet_supporters(session: Session, entries: list[Entry], now: datetime) -> None:
+def _meet_supporters(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
     met = supporters.meet(session, [entry.address for entry in entries], now=now)
     for entry, (supporter_id, is_new) in zip(entries, met, strict=True):
         entry.supporter_id, entry.is_new_supporter = supporter_id, is_new
 
 
-def _insert_new(session: Session, entries: list[Entry], now: datetime) -> None:
+def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
     """Insert what the petitions do not have; afterwards each entry knows its row and state."""
-    firsts: dict[tuple[str, str], Entry] = {}
+    firsts: dict[tuple[str, str], SignatureEntry] = {}
     for entry in entries:
         firsts.setdefault((entry.petition.id, entry.supporter_id), entry)
     for entry, row_id in zip(firsts.values(), new_ids(len(firsts)), strict=True):
@@ -227,7 +227,9 @@ def _insert_new(session: Session, entries: list[Entry], now: datetime) -> None:
             entry.is_repeat = True
 
 
-def _columns(entries: list[Entry], now: datetime) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+def _columns(
+    entries: list[SignatureEntry], now: datetime
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """What differs from row to row, and what all share."""
     varying = {
         "id": [entry.signature_id for entry in entries],
@@ -241,7 +243,7 @@ def _columns(entries: list[Entry], now: datetime) -> tuple[dict[str, list[Any]],
     return varying, {"state": SignatureState.PENDING, "signed_at": now}
 
 
-def _find_in_place(session: Session, firsts: dict[tuple[str, str], Entry]) -> None:
+def _find_in_place(session: Session, firsts: dict[tuple[str, str], SignatureEntry]) -> None:
     """Some were there already: which, and in what state."""
     wanted = [UUID(supporter_id) for _, supporter_id in firsts]
     for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
@@ -251,7 +253,7 @@ def _find_in_place(session: Session, firsts: dict[tuple[str, str], Entry]) -> No
             entry.signature_id, entry.state = row_id.hex, state
 
 
-def _renew(session: Session, entries: list[Entry], now: datetime) -> None:
+def _renew(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
     """Who signs again before confirming, or after withdrawing, is taken at the newer word.
 
     A confirmed signature stays as it was confirmed, and a disowned one stays disowned.
@@ -276,9 +278,9 @@ def _renew(session: Session, entries: list[Entry], now: datetime) -> None:
     session.connection().execute(_RENEW, rows)
 
 
-def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None:
+def _note_answers(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
     answers = [
-        supporters.Answer(
+        supporters.UpdatesAnswer(
             entry.petition.organisation_id,
             entry.supporter_id,
             entry.request.updates,
@@ -289,7 +291,7 @@ def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None
     ]
     supporters.note_answers(session, answers, now=now)
     to_partners = [
-        partner_consents.Answer(
+        partner_consents.PartnerConsentAnswer(
             entry.partner, entry.supporter_id, entry.request.partner_contact, entry.signature_id
         )
         for entry in entries
@@ -298,7 +300,7 @@ def _note_answers(session: Session, entries: list[Entry], now: datetime) -> None
     partner_consents.note(session, to_partners, now=now)
 
 
-def _notes(entries: list[Entry], keyring: Keyring) -> list[outbox.Note]:
+def _notes(entries: list[SignatureEntry], keyring: Keyring) -> list[outbox.Note]:
     """One mail a signature, however often the batch repeats it; none to who disowned theirs, and
     of imports only to those whose word is asked for."""
     notes = {}

@@ -27,7 +27,7 @@ from models.base import table_of
 from services.common.tokens import Purpose
 from services.mail import supporter_mails
 from services.mail.mail_builder import Mail
-from services.mail.supporter_mails import Dropped, Post
+from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
 
 # The state of a signature that each is about.
@@ -79,7 +79,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class Signer:
+class MailedSigner:
     """Whom a mail goes to. A `supporter_mails.Recipient`."""
 
     id: UUID
@@ -95,7 +95,7 @@ class Signed:
     id: UUID
     state: SignatureState
     name: str
-    signer: Signer
+    signer: MailedSigner
     about: About
     has_vacant_seat: bool
 
@@ -112,7 +112,7 @@ def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID
             id=row.id,
             state=row.state,
             name=row.name.text,
-            signer=Signer(row.supporter_id, row.email, row.questions_off_at, row.mail_off_at),
+            signer=MailedSigner(row.supporter_id, row.email, row.questions_off_at, row.mail_off_at),
             about=petitions[row.petition_id],
             has_vacant_seat=row.constituency_code in vacant,
         )
@@ -120,24 +120,28 @@ def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID
     }
 
 
-def make(message: OutboxMessage, signed: Signed | None, post: Post) -> Mail | Dropped:
+def make(
+    message: OutboxMessage, signed: Signed | None, context: MailContext
+) -> Mail | DroppedMessage:
     """The mail, or why there is none. `signed` is what `gather` found of its signature."""
     if signed is None:
-        return Dropped("the signature was erased")
+        return DroppedMessage("the signature was erased")
     if signed.state is not KINDS[message.kind]:
-        return Dropped(f"the signature is {signed.state}")
+        return DroppedMessage(f"the signature is {signed.state}")
     about = signed.about
     values = {
         "name": signed.name,
         "has_vacant_seat": signed.has_vacant_seat,
         "action": about.action,
         "organisation": about.organisation,
-        "confirm_link": post.link("confirm", Purpose.CONFIRM, signed.id),
-        "disown_link": post.link("disown", Purpose.DISOWN, signed.id),
-        "withdraw_link": post.link("withdraw", Purpose.WITHDRAW, signed.id),
-        "letter_link": f"{post.base_url}/campaigns/{about.campaign_slug}/letter",
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, signed.id),
+        "disown_link": context.link("disown", Purpose.DISOWN, signed.id),
+        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signed.id),
+        "letter_link": f"{context.base_url}/campaigns/{about.campaign_slug}/letter",
     }
-    return supporter_mails.to_supporter(message, signed.signer, about.campaign_title, values, post)
+    return supporter_mails.to_supporter(
+        message, signed.signer, about.campaign_title, values, context
+    )
 
 
 def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, About]:

@@ -17,7 +17,7 @@ _TIMES = any_after(_signature.c.signed_at, _signature.c.confirmed_at, _signature
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class SignatureFilter:
     """Of a petition, a supporter, or both, which are the reader's own: the caller has made sure."""
 
     petition_id: UUID | None = None
@@ -32,7 +32,7 @@ class Whose:
 
 
 def page(
-    session: Session, whose: Whose, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, whose: SignatureFilter, where: Slice, *, bounds: Sequence[Bound] = ()
 ) -> list[Signature]:
     """Those that are pending or confirmed, oldest first."""
     statement = select(Signature).where(
@@ -48,7 +48,7 @@ def page(
 
 
 def get(
-    session: Session, signature_id: UUID, whose: Whose, *, for_update: bool = False
+    session: Session, signature_id: UUID, whose: SignatureFilter, *, for_update: bool = False
 ) -> Signature:
     """One of these, or NotFound. `for_update`: nobody changes it meanwhile."""
     lock = True if for_update else None

@@ -16,7 +16,7 @@ from services.supporters import supporters
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class PersonDetails:
     """What is told of somebody, already checked for form; None where nothing is."""
 
     name: str | None = None
@@ -31,7 +31,7 @@ def introduce(
     *,
     organisation_id: UUID,
     email: str,
-    facts: Facts | None,
+    facts: PersonDetails | None,
     keyring: Keyring,
     now: datetime,
 ) -> UUID:
@@ -40,7 +40,7 @@ def introduce(
     Of the `facts` only what nobody knew is kept, and that they want no news. Where they are None
     nothing but the address is.
     """
-    address = supporters.Address.of(organisation_id, email, keyring)
+    address = supporters.EmailAddress.of(organisation_id, email, keyring)
     ((row_id, is_new),) = supporters.meet(session, [address], now=now)
     supporter_id = UUID(row_id)
     if facts is not None:
@@ -52,7 +52,7 @@ def introduce(
     return supporter_id
 
 
-def change(session: Session, supporter_id: UUID, facts: Facts, *, now: datetime) -> None:
+def change(session: Session, supporter_id: UUID, facts: PersonDetails, *, now: datetime) -> None:
     """Put what is told in place of what was known."""
     supporter = locked(session, supporter_id)
     _set(supporter, facts)
@@ -70,7 +70,7 @@ def locked(session: Session, supporter_id: UUID) -> Supporter:
     return found
 
 
-def _set(supporter: Supporter, facts: Facts) -> bool:
+def _set(supporter: Supporter, facts: PersonDetails) -> bool:
     """Whether there was anything to set."""
     owner = supporter.organisation_id
     if facts.name is not None:
@@ -83,11 +83,13 @@ def _set(supporter: Supporter, facts: Facts) -> bool:
     return (facts.name, facts.postcode, facts.locale) != (None, None, None)
 
 
-def _note_refusal(session: Session, supporter: Supporter, facts: Facts, now: datetime) -> None:
+def _note_refusal(
+    session: Session, supporter: Supporter, facts: PersonDetails, now: datetime
+) -> None:
     """A no holds at once. A yes is never taken from here: it needs their own confirmation."""
     if not facts.wants_no_updates:
         return
     if supporters.last_answer(session, supporter.id, is_effective=True) is False:
         return
-    answer = supporters.Answer(supporter.organisation_id, supporter.id, granted=False)
+    answer = supporters.UpdatesAnswer(supporter.organisation_id, supporter.id, granted=False)
     supporters.note_answers(session, [answer], now=now, effective_at=now)

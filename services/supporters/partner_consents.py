@@ -25,7 +25,7 @@ Flag = sa.ColumnElement[bool | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class PartnerConsentAnswer:
     """What somebody said to one partner, with a signature."""
 
     partner: NamedPartner
@@ -36,7 +36,7 @@ class Answer:
 
 def note(
     session: Session,
-    answers: Sequence[Answer],
+    answers: Sequence[PartnerConsentAnswer],
     *,
     now: datetime,
     effective_at: datetime | None = None,

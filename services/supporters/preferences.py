@@ -15,7 +15,7 @@ from models import Organisation, Supporter
 from services.errors import NotFound
 from services.organisations.partners import NamedPartner
 from services.supporters import partner_consents, seat_watches, supporters, wordings
-from services.supporters.supporters import Answer
+from services.supporters.supporters import UpdatesAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def change(
         supporter.mail_off_at = None if mail else supporter.mail_off_at or now
     if partners is not None:
         taken_back = [
-            partner_consents.Answer(partner, supporter.id, granted=False)
+            partner_consents.PartnerConsentAnswer(partner, supporter.id, granted=False)
             for partner in partner_consents.allowed(session, supporter)
             if partner.slug not in partners
         ]
@@ -108,5 +108,5 @@ def _say(session: Session, supporter: Supporter, granted: bool, now: datetime) -
     """A no is written down even where a yes only waits for its confirmation: it was said later."""
     last = supporters.last_answer(session, supporter.id, is_effective=granted)
     if last is not granted:
-        answer = Answer(supporter.organisation_id, supporter.id, granted)
+        answer = UpdatesAnswer(supporter.organisation_id, supporter.id, granted)
         supporters.note_answers(session, [answer], now=now, effective_at=now)

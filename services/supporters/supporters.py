@@ -64,7 +64,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class EmailAddress:
     """An e-mail address as one organisation meets it; `index` finds it without reading it."""
 
     organisation_id: UUID
@@ -76,7 +76,7 @@ class Address:
     @classmethod
     def of(
         cls, organisation_id: UUID, email: str, keyring: Keyring, *, known: Known | None = None
-    ) -> "Address":
+    ) -> "EmailAddress":
         """From an address that `texts.email_address` has accepted."""
         canonical = texts.canonical_email(email)
         index = keyring.blind_index(organisation_id, canonical)
@@ -84,7 +84,7 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class UpdatesAnswer:
     """What somebody said to the question whether they want news, with a signature or a letter."""
 
     organisation_id: UUID
@@ -109,7 +109,7 @@ class ImportedAnswer:
 
 
 def meet(
-    session: Session, addresses: Sequence[Address], *, now: datetime
+    session: Session, addresses: Sequence[EmailAddress], *, now: datetime
 ) -> list[tuple[str, bool]]:
     """Add what is new; the id of each, as hex digits, and whether it is new, in their order. One
     statement, and one more where some are known already.
@@ -117,7 +117,7 @@ def meet(
     Written in the order of the index, so that two batches at once cannot wait for each other in a
     circle; numbered in the order in which they came.
     """
-    people: dict[bytes, Address] = {}
+    people: dict[bytes, EmailAddress] = {}
     for address in addresses:
         people.setdefault(address.index, address)  # which differs from organisation to organisation
     made = dict(zip(people, new_ids(len(people)), strict=True))
@@ -131,7 +131,7 @@ def meet(
 
 
 def _insert(
-    session: Session, people: dict[bytes, Address], ids: dict[bytes, str], now: datetime
+    session: Session, people: dict[bytes, EmailAddress], ids: dict[bytes, str], now: datetime
 ) -> int:
     indexes = sorted(people)
     addresses = [people[index] for index in indexes]
@@ -149,7 +149,7 @@ def _insert(
     return bulk.insert_columns(session, _supporter, varying, shared, is_ignoring=True)
 
 
-def _known(addresses: Sequence[Address]) -> dict[str, list[Any]]:
+def _known(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
     """By columns."""
     told = [(address.organisation_id, address.known) for address in addresses]
     return {
@@ -160,7 +160,7 @@ def _known(addresses: Sequence[Address]) -> dict[str, list[Any]]:
     }
 
 
-def remember_unknown(session: Session, people: Mapping[str, Address]) -> None:
+def remember_unknown(session: Session, people: Mapping[str, EmailAddress]) -> None:
     """What an import tells, by their ids, of those who never confirmed anything themselves."""
     ids = sorted(people)
     if not ids:
@@ -195,7 +195,11 @@ def require_mail(session: Session, supporter_id: UUID, *, is_notice: bool = Fals
 
 
 def note_answers(
-    session: Session, answers: list[Answer], *, now: datetime, effective_at: datetime | None = None
+    session: Session,
+    answers: list[UpdatesAnswer],
+    *,
+    now: datetime,
+    effective_at: datetime | None = None,
 ) -> None:
     """Keep answers with the wording in force. They take effect when their cause is confirmed, or
     at `effective_at`, where the address is known to be theirs."""

@@ -17,7 +17,7 @@ from services.campaigns import campaigns, member_replies
 from services.campaigns.member_replies import VerifiedReply
 from services.errors import Invalid
 from services.parliament import motions, seats
-from services.parliament.standing import Eligibility, Position, Role, Said, Standing
+from services.parliament.standing import Eligibility, Position, Role, Standing, StatedIntent
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class TallyRow:
     letters_sent: int
     letters_opened: int
     signed_earlier: bool = False
-    said: Said | None = None
+    said: StatedIntent | None = None
     reply: VerifiedReply | None = None
     note: MemberOverride | None = None
 
@@ -93,7 +93,7 @@ class TallyFilter:
     nation: str | None = None
     region: str | None = None
     signed_since: date | None = None
-    said: Said | None = None
+    said: StatedIntent | None = None
     sort: str = "constituency"
 
     def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:

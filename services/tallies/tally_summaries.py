@@ -42,7 +42,7 @@ class SummaryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class TallySummary:
     """Every seat is in one row of each grouping; most seats first, vacant ones last.
 
     Names under the motion of members who hold no seat any more, `signed_without_seat` and
@@ -66,9 +66,9 @@ class Summary:
         }[grouping]
 
 
-def of_tally(tally: Tally) -> Summary:
+def of_tally(tally: Tally) -> TallySummary:
     """From a whole tally, without another look at the database."""
-    return Summary(
+    return TallySummary(
         tally=tally,
         by_party=_grouped(tally.rows, lambda row: row.party or VACANT),
         by_nation=_grouped(tally.rows, lambda row: row.constituency.nation),

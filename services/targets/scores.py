@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from math import prod, sqrt
 
-from services.parliament.standing import Said, Standing
+from services.parliament.standing import Standing, StatedIntent
 
 # Those without a party have nothing in common; 'Unknown' stands for a name met under a motion.
 NO_PARTY = frozenset({"Independent", "Speaker", "Unknown"})
@@ -41,7 +41,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class MemberFacts:
     """What we know of one member who sits. `can_sign` is true of those who did, too."""
 
     member_id: int
@@ -50,7 +50,7 @@ class Facts:
     can_sign: bool
     signatures: int = 0
     letters: int = 0
-    said: Said | None = None
+    said: StatedIntent | None = None
 
     @property
     def has_signed(self) -> bool:
@@ -62,12 +62,12 @@ class Facts:
         """True where the member can be asked: whoever took a name off, or said that they will not
         sign, is left in peace."""
         can_be_asked = self.can_sign and self.standing is Standing.NOT_SIGNED
-        return can_be_asked and self.said is not Said.WILL_NOT
+        return can_be_asked and self.said is not StatedIntent.WILL_NOT
 
     @property
     def is_promise(self) -> bool:
         """True where the member said that they will sign."""
-        return self.said is Said.WILL_SIGN
+        return self.said is StatedIntent.WILL_SIGN
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Target:
     did. `likeness` is the factor of the other motions: above 1, they speak for asking.
     """
 
-    facts: Facts
+    facts: MemberFacts
     score: float
     colleagues: int
     colleagues_signed: int
@@ -111,7 +111,7 @@ class _Known:
 
 
 def rank(
-    house: Sequence[Facts], motions: Sequence[OtherMotion], weights: Weights | None = None
+    house: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
 ) -> list[Target]:
     """Everybody who can be asked, best first; members alike in everything in order of their id.
 
@@ -127,7 +127,9 @@ def _place(target: Target) -> tuple[bool, float, int]:
     return (not target.facts.is_promise, -target.score, target.facts.member_id)
 
 
-def _known(house: Sequence[Facts], motions: Sequence[OtherMotion], weights: Weights) -> _Known:
+def _known(
+    house: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights
+) -> _Known:
     able = [facts for facts in house if facts.can_sign]
     sizes = Counter(facts.party for facts in able)
     signed = Counter(facts.party for facts in able if facts.has_signed)
@@ -158,7 +160,7 @@ def _ratio(observed: float, expected: float, added: float, prior: float = 1.0) -
     return (observed + added * prior) / (expected + added)
 
 
-def _target(facts: Facts, known: _Known) -> Target:
+def _target(facts: MemberFacts, known: _Known) -> Target:
     pairs = zip(known.motions, known.ratios, strict=True)
     theirs = [(motion, ratio) for motion, ratio in pairs if facts.member_id in motion.members]
     likeness = _likeness([ratio for _, ratio in theirs], len(known.motions))
@@ -183,7 +185,7 @@ def _likeness(ratios: Sequence[float], others: int) -> float:
     return float(prod(ratios) ** (1 / sqrt(others))) if ratios else 1.0
 
 
-def _campaign_factor(facts: Facts, known: _Known) -> float:
+def _campaign_factor(facts: MemberFacts, known: _Known) -> float:
     """Many signatures raise, many letters lower: the next letter says most where few went."""
     asked = ((1 + facts.signatures) / (1 + known.average)) ** known.weights.signatures
     return float(asked / (1 + facts.letters) ** known.weights.letters)

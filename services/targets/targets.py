@@ -24,7 +24,7 @@ from services.parliament.standing import Eligibility
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally
 from services.targets.reasons import Reason, reasons_of
-from services.targets.scores import Facts, OtherMotion, rank
+from services.targets.scores import MemberFacts, OtherMotion, rank
 
 _Name = tuple[int, str, UUID | None, int]
 """A name under a motion: the motion's id and number, the campaign's id if linked, the member."""
@@ -77,9 +77,9 @@ def _open_motion(motion: Motion | None) -> Motion:
     return motion
 
 
-def _facts(tally: Tally) -> list[Facts]:
+def _facts(tally: Tally) -> list[MemberFacts]:
     return [
-        Facts(
+        MemberFacts(
             member_id=row.member.id,
             party=row.member.party,
             standing=row.standing,

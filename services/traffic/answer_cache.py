@@ -30,7 +30,7 @@ class _Kept(Generic[Value]):
     built_at: datetime
 
 
-class Prebuilt(Generic[Key, Value]):
+class AnswerCache(Generic[Key, Value]):
     """Values by key. `build` may be slow; what it raises is kept for nobody.
 
     `version` changes with every change of the data in this process.

@@ -47,7 +47,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StoredAnswer:
     """What a request was answered with: an HTTP status and UTF-8."""
 
     status: int
@@ -60,7 +60,7 @@ class Keyed(Generic[OutcomeT]):
     """What a request with a key brings to a batch: itself, and what makes its answer."""
 
     attempt: Attempt
-    answer: Callable[[OutcomeT], Answer]
+    answer: Callable[[OutcomeT], StoredAnswer]
 
 
 def is_well_formed(key: str) -> bool:
@@ -106,8 +106,8 @@ class InFlight:
 
 
 def once(
-    session: Session, attempt: Attempt, work: Callable[[], Answer], *, now: datetime
-) -> Answer:
+    session: Session, attempt: Attempt, work: Callable[[], StoredAnswer], *, now: datetime
+) -> StoredAnswer:
     """The answer that is kept, or that of `work`, which is kept.
 
     KeyInUse where another process works on the key; Invalid where it came with another request.
@@ -124,21 +124,21 @@ def once(
 
 def look_up(
     session: Session, attempts: Sequence[Attempt], *, now: datetime
-) -> list[Answer | LobbyError | None]:
+) -> list[StoredAnswer | LobbyError | None]:
     """For each its kept answer, or why it cannot be worked on now; None where nothing is in the
     way. Those are ours alone until the transaction ends."""
     # First the locks, then a look: what others have kept is there to be seen once we hold them.
     ours = try_locks(session, [attempt.number for attempt in attempts])
     rows = _rows(session, attempts, now)
     seen: dict[bytes, bytes] = {}
-    found: list[Answer | LobbyError | None] = []
+    found: list[StoredAnswer | LobbyError | None] = []
     for attempt in attempts:
         row = rows.get(attempt.index)
         earlier = row.fingerprint if row else seen.get(attempt.index)
         if earlier is not None and earlier != attempt.fingerprint:
             found.append(_refusal(attempt, earlier))
         elif row is not None:
-            found.append(Answer(row.status, row.answer.text.encode(), is_replayed=True))
+            found.append(StoredAnswer(row.status, row.answer.text.encode(), is_replayed=True))
         elif earlier is not None or attempt.number not in ours:
             found.append(_in_use())
         else:
@@ -147,7 +147,9 @@ def look_up(
     return found
 
 
-def keep(session: Session, answers: Sequence[tuple[Attempt, Answer]], *, now: datetime) -> None:
+def keep(
+    session: Session, answers: Sequence[tuple[Attempt, StoredAnswer]], *, now: datetime
+) -> None:
     """Keep good answers to what `look_up` found nothing for."""
     rows = [
         {

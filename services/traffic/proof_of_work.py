@@ -34,7 +34,7 @@ class _Payload(BaseModel):
     signature: _Text
 
 
-class Proofs:
+class ProofOfWork:
     """Challenges of this service, and whether they were met. `clock` as in `RateLimit`."""
 
     def __init__(

@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class RateLimitResult:
     """What is left of a minute's share: `remaining` requests for `seconds` more."""
 
     is_allowed: bool
@@ -64,7 +64,7 @@ class RateLimit:
         self._shared = FixedWindowRateLimiter(_shared(url, self._pool)) if self._pool else None
         self._alone_until = 0.0
 
-    async def hit(self, who: str) -> Verdict:
+    async def hit(self, who: str) -> RateLimitResult:
         """Count one request; beyond the share it is not allowed."""
         if self._shared is not None and time.monotonic() >= self._alone_until:
             try:
@@ -79,11 +79,11 @@ class RateLimit:
         if self._pool is not None:
             await self._pool.disconnect()
 
-    async def _hit(self, limiter: FixedWindowRateLimiter, who: str) -> Verdict:
+    async def _hit(self, limiter: FixedWindowRateLimiter, who: str) -> RateLimitResult:
         is_allowed = await limiter.hit(self._item, who)
         told = await limiter.get_window_stats(self._item, who)
         seconds = max(1, math.ceil(told.reset_time - self._clock().timestamp()))
-        return Verdict(is_allowed, self._share, max(0, told.remaining), seconds)
+        return RateLimitResult(is_allowed, self._share, max(0, told.remaining), seconds)
 
 
 def _pool(url: str) -> "ConnectionPool":

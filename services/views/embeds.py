@@ -22,14 +22,14 @@ _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EmbedPlace:
     """Where a form stands, as an address says it: a partner's slug, and a tracking code."""
 
     partner: str = ""
     source: str = ""
 
     @classmethod
-    def of(cls, partner: str, source: str) -> "Place":
+    def of(cls, partner: str, source: str) -> "EmbedPlace":
         """Whatever is no slug or no tracking code counts as not given: the supporter before the
         form did not write it, and can sign without it."""
         return cls(partner if _SLUG.fullmatch(partner) else "", source_or_none(source))

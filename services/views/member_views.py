@@ -1,4 +1,4 @@
-"""All that we know of one member: seats, posts, motions, and what they answered."""
+"""All that we know of one member: seats, offices, motions, and what they answered."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -19,8 +19,8 @@ from models import (
     Membership,
     Motion,
     MotionSignatory,
+    Office,
     ParliamentSession,
-    Post,
 )
 from services.campaigns import member_replies
 from services.campaigns.member_replies import ReplyView, VerifiedReply
@@ -51,7 +51,7 @@ class PublicReply:
 class MemberView:
     """A member today. `constituency` and `eligibility` are None where they hold no seat.
 
-    Memberships and posts are in the order of their days, the last first; motions by the day of
+    Memberships and offices are in the order of their days, the last first; motions by the day of
     tabling, replies by the day of saying. `own_replies` are the viewer's own, whole, and are not
     among the `replies`.
     """
@@ -60,7 +60,7 @@ class MemberView:
     constituency: Constituency | None
     eligibility: Eligibility | None
     memberships: tuple[tuple[Membership, Constituency], ...]
-    posts: tuple[tuple[Post, bool], ...]
+    offices: tuple[tuple[Office, bool], ...]
     motions: tuple[MemberMotion, ...]
     replies: tuple[PublicReply, ...]
     own_replies: tuple[ReplyView, ...]
@@ -97,7 +97,7 @@ def of_member(
         constituency=seat.constituency if seat else None,
         eligibility=seats.seat_eligibility(seat, Standing.NOT_SIGNED) if seat else None,
         memberships=tuple(sat),
-        posts=tuple((post, _holds(post, today)) for post in _posts(session, member_id)),
+        offices=tuple((office, _holds(office, today)) for office in _offices(session, member_id)),
         motions=tuple(_motions(session, member_id, viewer)),
         replies=tuple(_public_replies(session, member_id, but=own)),
         own_replies=tuple(
@@ -108,7 +108,7 @@ def of_member(
     )
 
 
-def _holds(row: Membership | Post, today: date) -> bool:
+def _holds(row: Membership | Office, today: date) -> bool:
     return row.starts_on <= today and (row.ends_on is None or row.ends_on > today)
 
 
@@ -122,9 +122,9 @@ def _memberships(session: Session, member_id: int) -> list[tuple[Membership, Con
     return [(held, seat) for held, seat in session.exec(statement)]
 
 
-def _posts(session: Session, member_id: int) -> list[Post]:
-    statement = select(Post).where(Post.member_id == member_id)
-    return list(session.exec(statement.order_by(col(Post.starts_on).desc(), col(Post.title))))
+def _offices(session: Session, member_id: int) -> list[Office]:
+    statement = select(Office).where(Office.member_id == member_id)
+    return list(session.exec(statement.order_by(col(Office.starts_on).desc(), col(Office.title))))
 
 
 def _motions(session: Session, member_id: int, viewer: UUID | None) -> list[MemberMotion]:

@@ -27,7 +27,7 @@ MOST_COUNTED = 1000
 _endpoint = table_of(WebhookEndpoint)
 
 
-class Figures(NamedTuple):
+class DeliveryCounts(NamedTuple):
     """Of one endpoint, each at most `MOST_COUNTED`; those that are on their way wait."""
 
     delivered_at: datetime | None
@@ -124,7 +124,7 @@ def forget_old(session: Session, *, now: datetime, limit: int) -> int:
     return session.connection().execute(statement).rowcount
 
 
-def figures(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, Figures]:
+def figures(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, DeliveryCounts]:
     """By endpoint, in one statement along an index."""
     if not endpoint_ids:
         return {}
@@ -135,7 +135,7 @@ def figures(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, Figu
         _counted(DeliveryState.HELD),
         _counted(DeliveryState.FAILED),
     ).where(_endpoint.c.id.in_(endpoint_ids))
-    return {row[0]: Figures(*row[1:]) for row in session.connection().execute(statement)}
+    return {row[0]: DeliveryCounts(*row[1:]) for row in session.connection().execute(statement)}
 
 
 def _last_delivered() -> sa.ScalarSelect[datetime]:

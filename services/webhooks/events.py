@@ -54,7 +54,7 @@ class LetterFact:
     constituency_code: str
 
 
-class Telling(NamedTuple):
+class QueuedEvent(NamedTuple):
     """`payload` is the thin body; `subject_id` the row that it is about, where there is one."""
 
     endpoint_id: UUID
@@ -133,7 +133,7 @@ def goals_reached(session: Session, *, now: datetime) -> int:
         for row in wanting[petition_id]:
             told = _of(row) | {"goal": goal, "signature_count": count}
             payload = body(event, told, at=now)
-            tellings.append(Telling(row.endpoint_id, petition_id, payload))
+            tellings.append(QueuedEvent(row.endpoint_id, petition_id, payload))
     queue(session, event, tellings, now=now)
     return len(reached)
 
@@ -142,7 +142,7 @@ def queue_one(
     session: Session, endpoint_id: UUID, event: WebhookEvent, data: Data, *, now: datetime
 ) -> UUID:
     """Tell one endpoint, whatever it wants otherwise; the delivery's id."""
-    telling = Telling(endpoint_id, None, body(event, data, at=now))
+    telling = QueuedEvent(endpoint_id, None, body(event, data, at=now))
     return queue(session, event, [telling], now=now)[0]
 
 
@@ -169,7 +169,7 @@ def _tell_of_signatures(
                 name: value or now,
             }
             payload = body(event, told, at=now)
-            tellings += [Telling(row.endpoint_id, fact.id, payload) for row in its]
+            tellings += [QueuedEvent(row.endpoint_id, fact.id, payload) for row in its]
     queue(session, event, tellings, now=now)
 
 
@@ -193,7 +193,7 @@ def _tell_of_letters(
                 "constituency": fact.constituency_code,
                 **more[fact.id],
             }
-            tellings.append(Telling(row.endpoint_id, fact.id, body(event, told, at=now)))
+            tellings.append(QueuedEvent(row.endpoint_id, fact.id, body(event, told, at=now)))
     queue(session, event, tellings, now=now)
 
 
@@ -220,7 +220,7 @@ def _uuid(row_id: RowId) -> UUID:
 
 
 def queue(
-    session: Session, event: WebhookEvent, tellings: Sequence[Telling], *, now: datetime
+    session: Session, event: WebhookEvent, tellings: Sequence[QueuedEvent], *, now: datetime
 ) -> list[UUID]:
     """All tellings of an event in one statement; the ids of their deliveries."""
     if not tellings:

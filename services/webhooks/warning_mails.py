@@ -24,7 +24,7 @@ from services.common import texts, times
 from services.mail import outbox, text_templates
 from services.mail.mail_builder import Mail
 from services.mail.outbox import Note
-from services.mail.supporter_mails import Dropped, Post
+from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.webhooks import deliveries, sender
 from services.webhooks.deliveries import MOST_COUNTED
 
@@ -68,26 +68,26 @@ def warn(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
     _queue(session, kind, endpoint, now)
 
 
-def make(session: Session, message: OutboxMessage, post: Post) -> Mail | Dropped:
+def make(session: Session, message: OutboxMessage, context: MailContext) -> Mail | DroppedMessage:
     """The mail, or why there is none."""
     endpoint = session.get(WebhookEndpoint, message.subject_id)
     if endpoint is None:
-        return Dropped("the webhook was deleted")
+        return DroppedMessage("the webhook was deleted")
     organiser = _recipient(session, message, endpoint)
     if organiser is None:
-        return Dropped("the organiser is none of this organisation any more")
+        return DroppedMessage("the organiser is none of this organisation any more")
     values = _of_failing(endpoint)
     if message.kind is MessageKind.WEBHOOK_STOPPED:
         values = _of_stopped(session, endpoint)
     if not values:
-        return Dropped("the webhook is well, or somebody knows of it")
-    values |= _of_any(session, endpoint, post)
+        return DroppedMessage("the webhook is well, or somebody knows of it")
+    values |= _of_any(session, endpoint, context)
     text = text_templates.render(f"{message.kind}.txt", values)
     return Mail(
         recipient=organiser.email.text,
         subject=texts.fit_for_header(text.subject),
         body=f"{text.body}\n",
-        message_id=post.message_id(message.id),
+        message_id=context.message_id(message.id),
     )
 
 
@@ -147,10 +147,10 @@ def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
     }
 
 
-def _of_any(session: Session, endpoint: WebhookEndpoint, post: Post) -> dict[str, Any]:
+def _of_any(session: Session, endpoint: WebhookEndpoint, context: MailContext) -> dict[str, Any]:
     """Never more of its address than the host: the rest is often a secret."""
     its = deliveries.figures(session, [endpoint.id])[endpoint.id]
-    pages = f"{post.base_url}/organiser/webhooks"
+    pages = f"{context.base_url}/organiser/webhooks"
     return {
         "host": sender.host_of(endpoint.url.text),
         "description": endpoint.description,

@@ -19,7 +19,7 @@ from models import CampaignStatus, LetterState, Organiser, Scope, Signature, Sig
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.exports import (
@@ -46,8 +46,8 @@ FILES = {
     SIGNATURES: (Scope.SIGNATURES_READ,),
     LETTERS: (Scope.LETTERS_READ, Scope.LETTERS_WRITERS),
 }
-EACH = [(path, form) for path in FILES for form in Form]
-MEDIA_TYPES = {Form.CSV: "text/csv; charset=utf-8", Form.JSONL: "application/x-ndjson"}
+EACH = [(path, form) for path in FILES for form in FileFormat]
+MEDIA_TYPES = {FileFormat.CSV: "text/csv; charset=utf-8", FileFormat.JSONL: "application/x-ndjson"}
 MANY = 2 * exports.SEALED
 
 
@@ -62,7 +62,7 @@ def key(lobby: Lobby) -> Headers:
 
 @pytest.mark.parametrize(("path", "form"), EACH)
 def test_a_file_comes_with_its_name_and_is_kept_by_nobody(
-    client: TestClient, lobby: Lobby, path: str, form: Form
+    client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
     answer = client.get(f"{path}.{form}", headers=key_for(lobby, *FILES[path]))
     assert answer.status_code == 200
@@ -87,7 +87,7 @@ def test_what_is_asked_for_is_what_comes(client: TestClient, lobby: Lobby, key: 
     query = {"state": "sent", "bodies": "true"}
     answer = client.get(f"{LETTERS}.jsonl", headers=key, params=query)
     wanted = its_letters(lobby, state=LetterState.SENT, has_words=True)
-    assert answer.content == file_of(lobby, wanted, Form.JSONL)
+    assert answer.content == file_of(lobby, wanted, FileFormat.JSONL)
     assert [row["body"] for row in json_rows(answer.content)] == [
         letter.body.text for letter, _ in letters_of(lobby) if letter.state is LetterState.SENT
     ]
@@ -114,7 +114,7 @@ def test_only_to_ask_for_the_head_reads_no_signatures(client: TestClient, key: H
     with log_of_exports() as noted:
         answer = client.head(f"{SIGNATURES}.csv", headers=key)
     assert (answer.status_code, answer.content) == (200, b"")
-    assert answer.headers["Content-Type"] == MEDIA_TYPES[Form.CSV]
+    assert answer.headers["Content-Type"] == MEDIA_TYPES[FileFormat.CSV]
     assert noted == []
 
 
@@ -157,7 +157,7 @@ def test_files_are_described(client: TestClient) -> None:
 
 @pytest.mark.parametrize(("path", "form"), EACH)
 def test_only_a_key_with_the_scope_gets_a_file(
-    client: TestClient, lobby: Lobby, path: str, form: Form
+    client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
     answer = client.get(f"{path}.{form}")
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
@@ -179,7 +179,7 @@ def test_who_may_read_how_letters_go_reads_not_whose_they_are(
 
 @pytest.mark.parametrize(("path", "form"), EACH)
 def test_another_organisations_file_does_not_exist(
-    client: TestClient, lobby: Lobby, path: str, form: Form
+    client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
     answer = client.get(f"{path}.{form}", headers=others_key(lobby, *FILES[path]))
     assert answer.status_code == 404
@@ -218,9 +218,9 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", FileFormat)
 def test_a_bad_query_is_named_before_anything_is_sent(
-    client: TestClient, key: Headers, form: Form
+    client: TestClient, key: Headers, form: FileFormat
 ) -> None:
     for path, query, field in BAD:
         answer = client.get(f"{path}.{form}?{query}", headers=key)

@@ -41,7 +41,7 @@ from services.database.engine import Database
 from services.errors import Invalid, KeyInUse
 from services.keys import api_keys
 from services.traffic import idempotency
-from services.traffic.idempotency import Answer, Attempt, InFlight
+from services.traffic.idempotency import Attempt, InFlight, StoredAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.keys import key_for
 from tests.support.letters import take_back
@@ -540,20 +540,20 @@ class Work:
     crashes: bool = False
     slugs: list[str] = field(default_factory=list)
 
-    def once(self, attempt: Attempt, *, crashes_at_the_end: bool = False) -> Answer:
+    def once(self, attempt: Attempt, *, crashes_at_the_end: bool = False) -> StoredAnswer:
         from services.campaigns import campaigns
 
         now = self.lobby.clock()
         with self.lobby.database.write() as session:
 
-            def work() -> Answer:
+            def work() -> StoredAnswer:
                 self.times += 1
                 owner = campaigns.public(session, CAMPAIGN).organisation_id
                 values = {"slug": f"made-{self.times}", "title": "Made", "summary": ""}
                 campaigns.create(session, organisation_id=owner, values=values, now=now)
                 if self.crashes:
                     raise Crash
-                return Answer(201, b"made")
+                return StoredAnswer(201, b"made")
 
             answer = idempotency.once(session, attempt, work, now=now)
             if crashes_at_the_end:
@@ -571,8 +571,8 @@ def test_a_crash_leaves_neither_the_key_nor_what_was_created(
         work.once(attempt, crashes_at_the_end=at_the_end)
     assert added(lobby, before) == {}
     work.crashes = False
-    assert work.once(attempt) == Answer(201, b"made")
-    assert work.once(attempt) == Answer(201, b"made", is_replayed=True)
+    assert work.once(attempt) == StoredAnswer(201, b"made")
+    assert work.once(attempt) == StoredAnswer(201, b"made", is_replayed=True)
     assert work.times == 2
     assert added(lobby, before) == {"Campaign": 1, "IdempotencyKey": 1}
 
@@ -613,7 +613,7 @@ def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
 
 def fill(lobby: Lobby, count: int, start: int = 0) -> None:
     kept = [
-        (an_attempt(lobby, f"k{number}"), Answer(201, b"{}"))
+        (an_attempt(lobby, f"k{number}"), StoredAnswer(201, b"{}"))
         for number in range(start, start + count)
     ]
     with lobby.database.write() as session:

@@ -17,10 +17,10 @@ from models import (
     Membership,
     Motion,
     MotionSignatory,
+    Office,
+    OfficeKind,
     OverrideKind,
     ParliamentSession,
-    Post,
-    PostKind,
     Private,
     ReplyKind,
     Scope,
@@ -98,6 +98,7 @@ def test_everybody_sees_the_facts_about_a_member(client: TestClient) -> None:
         "party": "Scottish National Party",
         "constituency": EDINBURGH,
         "memberships": [{"constituency": EDINBURGH, "starts_on": "2024-07-04", "ends_on": None}],
+        "offices": [],
         "posts": [],
         "eligibility": "can_sign",
         "motions": [
@@ -157,9 +158,9 @@ def test_posts_tell_whether_they_are_held(client: TestClient, lobby: Lobby) -> N
             ("PPS again", date(2026, 6, 1), START.date()),
         ):
             session.add(
-                Post(
+                Office(
                     member_id=MINISTER,
-                    kind=PostKind.PPS,
+                    kind=OfficeKind.PPS,
                     title=title,
                     starts_on=starts_on,
                     ends_on=ends_on,
@@ -370,9 +371,9 @@ def test_the_number_of_statements_is_the_same_however_much_there_is(lobby: Lobby
         with lobby.database.write() as session:
             add_motion(session, number, MORAG, ADAEZE)
             session.add(
-                Post(
+                Office(
                     member_id=MORAG,
-                    kind=PostKind.PPS,
+                    kind=OfficeKind.PPS,
                     title=f"PPS {number}",
                     starts_on=START.date(),
                 )

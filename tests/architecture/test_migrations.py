@@ -47,7 +47,7 @@ from models import (
 from services.assembly import Lobby
 from services.database import engine
 from services.traffic import idempotency
-from services.traffic.idempotency import Answer, Attempt
+from services.traffic.idempotency import Attempt, StoredAnswer
 
 
 def scripts() -> ScriptDirectory:
@@ -256,7 +256,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         add_a_webhook(session, lobby.clock())
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
-        attempt, answer = Attempt(b"index", b"fingerprint"), Answer(201, b"{}")
+        attempt, answer = Attempt(b"index", b"fingerprint"), StoredAnswer(201, b"{}")
         idempotency.keep(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
         add_a_tag(session, lobby.clock())

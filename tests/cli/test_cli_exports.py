@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from models import Signature, SignatureState
 from services.campaigns import campaigns
 from services.demonstration import invented_campaign
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.tallies import seat_table
 from tests.support.cli import COMMAND, Cli
 from tests.support.common import CAMPAIGN, PETITION
@@ -41,7 +41,7 @@ def test_standard_output_is_the_file_and_nothing_else(demo: Cli) -> None:
     assert done.returncode == 0, done.stderr
     with demo.lobby() as lobby:
         export = its_signatures(lobby, state=SignatureState.CONFIRMED, is_personal=False)
-        assert done.stdout.encode() == file_of(lobby, export, Form.JSONL)
+        assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
     done = demo("export", "signatures", PETITION, "-", "--since", "2120-01-01T00:00Z")
     assert csv_rows(done.stdout.encode()) == []
 
@@ -52,7 +52,7 @@ def test_letters_are_exported_with_their_words_only_on_request(demo: Cli) -> Non
         assert done.returncode == 0, done.stderr
         with demo.lobby() as lobby:
             export = its_letters(lobby, has_words=has_words)
-            assert done.stdout.encode() == file_of(lobby, export, Form.JSONL)
+            assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
     told = demo.refused("export", "letters", CAMPAIGN, "-", "--bodies", "--without-personal-data")
     assert told == "What a letter says is personal data: leave out one of the two."
 

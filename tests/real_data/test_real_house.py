@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from models import Campaign, Constituency, Member, Membership, Motion, Post, PostKind
+from models import Campaign, Constituency, Member, Membership, Motion, Office, OfficeKind
 from models.postcode import PostcodeStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -27,7 +27,7 @@ from services.tallies.seat_table import Tally
 from tests.support.common import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_house
 
 pytestmark = [needs_real_data, pytest.mark.real_data]
-TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
+TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
 TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the day that the real file tells of
 POSTS = REAL_DATA / "parliament" / "government_posts_2026-06-19.json"
 Row = dict[str, str]
@@ -107,11 +107,11 @@ def test_importing_the_real_files_again_changes_nothing(real_lobby: Lobby) -> No
 def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lobby) -> None:
     with real_lobby.database.read() as session:
         every = seats.all_seats(session, today=TODAY.date(), organisation_id=None)
-    kinds = Counter(kind for seat in every for kind in seat.posts)
-    assert kinds == {PostKind.MINISTER: 77, PostKind.WHIP: 16, PostKind.SPEAKER: 1}
+    kinds = Counter(kind for seat in every for kind in seat.offices)
+    assert kinds == {OfficeKind.MINISTER: 77, OfficeKind.WHIP: 16, OfficeKind.SPEAKER: 1}
     parties = Counter(seat.member.party for seat in every if seat.member)
     assert parties["Sinn Féin"] == 7
-    (speaker,) = [seat for seat in every if PostKind.SPEAKER in seat.posts]
+    (speaker,) = [seat for seat in every if OfficeKind.SPEAKER in seat.offices]
     assert speaker.constituency.name == "Chorley"
 
 
@@ -122,10 +122,10 @@ def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) 
     whips = {post["member_id"] for post in told if "Government Whips" in post["organisation"]}
     with real_lobby.database.read() as session:
         every = seats.all_seats(session, today=TODAY.date(), organisation_id=None)
-    kinds = {seat.member.id: seat.posts for seat in every if seat.member and seat.posts}
+    kinds = {seat.member.id: seat.offices for seat in every if seat.member and seat.offices}
     assert len(holders) == 93
-    assert {member for member, posts in kinds.items() if PostKind.SPEAKER not in posts} == holders
-    assert {member for member, posts in kinds.items() if PostKind.WHIP in posts} == whips
+    assert {member for member, posts in kinds.items() if OfficeKind.SPEAKER not in posts} == holders
+    assert {member for member, posts in kinds.items() if OfficeKind.WHIP in posts} == whips
 
 
 def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lobby) -> None:

@@ -19,7 +19,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.database.engine import insert
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.files.exports import Chunk, Export
 from services.letters import letter_exports
 from services.signatures import recording, signature_exports
@@ -48,7 +48,7 @@ def its_letters(lobby: Lobby, **wanted: Any) -> Export:
 def parts_of(
     lobby: Lobby,
     export: Export,
-    form: Form = Form.CSV,
+    form: FileFormat = FileFormat.CSV,
     *,
     size: int | None = None,
     keyring: Keyring | None = None,
@@ -57,7 +57,9 @@ def parts_of(
     return list(exports.chunks(lobby.database, export, form, keyring=ring, size=size))
 
 
-def file_of(lobby: Lobby, export: Export, form: Form = Form.CSV, **options: Any) -> bytes:
+def file_of(
+    lobby: Lobby, export: Export, form: FileFormat = FileFormat.CSV, **options: Any
+) -> bytes:
     return b"".join(part.content for part in parts_of(lobby, export, form, **options))
 
 

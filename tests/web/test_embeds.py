@@ -20,7 +20,7 @@ from services.errors import Unavailable
 from services.organisations import organisations
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
-from services.views.embeds import Place
+from services.views.embeds import EmbedPlace
 from tests.conftest import MakeLobby
 from tests.support.common import CAMPAIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner, newest_signature
@@ -419,6 +419,6 @@ def test_a_petition_leads_to_its_builder(client: TestClient) -> None:
 
 
 def test_a_place_says_only_what_was_given() -> None:
-    assert Place.of("", "").query == ""
-    assert Place.of(PARTNER, "").query == f"?partner={PARTNER}"
-    assert Place.of("NOT A SLUG", " a  b ").query == "?source=a+b"
+    assert EmbedPlace.of("", "").query == ""
+    assert EmbedPlace.of(PARTNER, "").query == f"?partner={PARTNER}"
+    assert EmbedPlace.of("NOT A SLUG", " a  b ").query == "?source=a+b"

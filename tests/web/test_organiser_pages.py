@@ -17,7 +17,7 @@ from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
 from services.organisations import organisations
-from services.parliament.standing import Said
+from services.parliament.standing import StatedIntent
 from services.parliament_sync import sessions
 from tests.support.common import CAMPAIGN, PETITION, Clock, Post
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
@@ -144,7 +144,7 @@ def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> 
 
 def test_every_answer_that_a_member_can_give_has_words() -> None:
     assert set(words.REPLIES) == set(ReplyKind)
-    assert set(words.SAID) == set(Said)
+    assert set(words.SAID) == set(StatedIntent)
     assert set(words.NOTES) == {kind for kind in OverrideKind if kind.is_of_campaign}
 
 

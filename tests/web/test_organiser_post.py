@@ -18,7 +18,7 @@ from services.campaigns import campaigns
 from services.demonstration import awkward_letters, invented_campaign
 from services.letters import queue_overview
 from services.letters.drafting import sketches
-from services.letters.queue_overview import Pile
+from services.letters.queue_overview import LetterPile
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
@@ -165,9 +165,9 @@ def test_letters_are_counted_by_where_they_lie(
 
 
 def test_every_place_where_a_letter_can_lie_has_words() -> None:
-    assert set(words.PILES) == set(Pile)
-    assert set(queue_overview._STATES) == set(Pile)
-    assert {queue_overview._PILES[state] for state in LetterState} <= set(Pile)
+    assert set(words.PILES) == set(LetterPile)
+    assert set(queue_overview._STATES) == set(LetterPile)
+    assert {queue_overview._PILES[state] for state in LetterState} <= set(LetterPile)
 
 
 # ---- pausing
@@ -496,7 +496,7 @@ def test_a_form_on_another_site_changes_nothing(
             assert page.status_code == 403, path
             assert "sent from another site" in visible(page)
     with lobby.database.read() as session:
-        assert campaigns.public(session, CAMPAIGN).post_paused_at is None
+        assert campaigns.public(session, CAMPAIGN).letters_paused_at is None
     assert letters_of(lobby) == before
 
 
@@ -541,14 +541,14 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
         relay, pace = lobby.courier.relay, lobby.pace
         found = queue_overview.glance(session, campaign, relay=relay, pace=pace, now=clock.now)
     seen = {pile: count for pile, count in found.piles.items() if count}
-    sent_ones = seen.pop(Pile.SENT)
+    sent_ones = seen.pop(LetterPile.SENT)
     assert seen == {
-        Pile.WAITING: 3,
-        Pile.PUT_OFF: 1,
-        Pile.HELD: 1,
-        Pile.REFUSED: 2,
-        Pile.BOUNCED: 1,
-        Pile.UNCERTAIN: 2,
+        LetterPile.WAITING: 3,
+        LetterPile.PUT_OFF: 1,
+        LetterPile.HELD: 1,
+        LetterPile.REFUSED: 2,
+        LetterPile.BOUNCED: 1,
+        LetterPile.UNCERTAIN: 2,
     }
     assert sent_ones == sent_in_tally(lobby)
     assert heading(desk.get(POST)) == "Post flows"

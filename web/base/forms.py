@@ -7,7 +7,7 @@ from typing import Any
 
 from models import Organiser
 from services.common import texts
-from services.errors import FieldError, Invalid, LobbyError, ProofWanted
+from services.errors import FieldError, Invalid, LobbyError, ProofRequired
 from services.organisations import organisations
 
 
@@ -69,7 +69,7 @@ class Form:
             replace(item, field=item.field.removeprefix(within))
             for item in (error.fields if isinstance(error, Invalid) else ())
         )
-        if isinstance(error, ProofWanted):
+        if isinstance(error, ProofRequired):
             self.proof = json.dumps(error.challenge)
         self.problems = fields or (FieldError("", error.code, error.message),)
 

@@ -18,8 +18,8 @@ from models import (
 )
 from services.common import times
 from services.letters.drafting import situations
-from services.letters.queue_overview import Pile
-from services.parliament.standing import Eligibility, Role, Said, Standing
+from services.letters.queue_overview import LetterPile
+from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
 from services.webhooks import warning_mails
 
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
@@ -43,20 +43,20 @@ ELIGIBILITIES = {
     Eligibility.VACANT: "Seat vacant",
 }
 SAID = {
-    Said.WILL_SIGN: "Said they will sign",
-    Said.WILL_NOT: "Said they will not sign",
+    StatedIntent.WILL_SIGN: "Said they will sign",
+    StatedIntent.WILL_NOT: "Said they will not sign",
 }
 REPLIES = {
-    ReplyKind.WILL_SIGN: SAID[Said.WILL_SIGN],
-    ReplyKind.WILL_NOT: SAID[Said.WILL_NOT],
+    ReplyKind.WILL_SIGN: SAID[StatedIntent.WILL_SIGN],
+    ReplyKind.WILL_NOT: SAID[StatedIntent.WILL_NOT],
     ReplyKind.UNDECIDED: "Said they have not decided",
     ReplyKind.MINISTERS_REPLY: "Passed on a minister’s reply",
     ReplyKind.MEETING: "Agreed to meet",
     ReplyKind.OTHER: "Replied",
 }
 NOTES = {
-    OverrideKind.SAYS_WILL_SIGN: SAID[Said.WILL_SIGN],
-    OverrideKind.SAYS_WILL_NOT: SAID[Said.WILL_NOT],
+    OverrideKind.SAYS_WILL_SIGN: SAID[StatedIntent.WILL_SIGN],
+    OverrideKind.SAYS_WILL_NOT: SAID[StatedIntent.WILL_NOT],
 }
 SORTS = {
     "constituency": "Constituency, A to Z",
@@ -86,15 +86,15 @@ LETTER_STATES = {
 }
 # Of letters, as organisers see them.
 PILES = {
-    Pile.UNCONFIRMED: "Not confirmed",
-    Pile.WAITING: "Waiting",
-    Pile.PUT_OFF: "Put off",
-    Pile.SENT: "Sent",
-    Pile.HELD: "Held back",
-    Pile.CANCELLED: "Cancelled",
-    Pile.REFUSED: "Refused",
-    Pile.BOUNCED: "Came back",
-    Pile.UNCERTAIN: "Uncertain",
+    LetterPile.UNCONFIRMED: "Not confirmed",
+    LetterPile.WAITING: "Waiting",
+    LetterPile.PUT_OFF: "Put off",
+    LetterPile.SENT: "Sent",
+    LetterPile.HELD: "Held back",
+    LetterPile.CANCELLED: "Cancelled",
+    LetterPile.REFUSED: "Refused",
+    LetterPile.BOUNCED: "Came back",
+    LetterPile.UNCERTAIN: "Uncertain",
 }
 HELD = {
     "member_changed": "The constituency has another MP now.",

@@ -13,7 +13,7 @@ from services.campaigns import petitions
 from services.common import texts
 from services.errors import Invalid
 from services.views import embeds
-from services.views.embeds import Place
+from services.views.embeds import EmbedPlace
 from web.base import forms
 from web.base.rendering import page
 
@@ -50,7 +50,7 @@ def builder(
     return answer
 
 
-def _place(session: Session, organisation_id: UUID, form: forms.Form) -> Place:
+def _place(session: Session, organisation_id: UUID, form: forms.Form) -> EmbedPlace:
     """What was put in; where something is wrong, the form says so and the rest is used."""
     checks: dict[str, Callable[[str], str]] = {
         "partner": partial(_partner, session, organisation_id),
@@ -65,7 +65,7 @@ def _place(session: Session, organisation_id: UUID, form: forms.Form) -> Place:
         form.finish()
     except Invalid as error:
         form.note(error)
-    return Place(**good)
+    return EmbedPlace(**good)
 
 
 def _partner(session: Session, organisation_id: UUID, text: str) -> str:

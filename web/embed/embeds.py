@@ -17,7 +17,7 @@ from api.http.errors import headers_of, status_of
 from api.http.middleware import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
 from services.signatures.recording import Outcome
-from services.views.embeds import Embed, Place
+from services.views.embeds import Embed, EmbedPlace
 from web.base import forms
 from web.base.rendering import STATIC, page, see_other
 from web.public import dev_mail, partner_boxes, petitions
@@ -29,12 +29,12 @@ KEPT = "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=6048
 router = APIRouter()
 
 
-async def place_of(partner: str = "", source: str = "") -> Place:
+async def place_of(partner: str = "", source: str = "") -> EmbedPlace:
     """What the address says of where the form stands."""
-    return Place.of(partner, source)
+    return EmbedPlace.of(partner, source)
 
 
-ThePlace = Annotated[Place, Depends(place_of)]
+ThePlace = Annotated[EmbedPlace, Depends(place_of)]
 
 
 @router.get("/widget/v1.js")
@@ -99,13 +99,13 @@ def _script() -> tuple[bytes, str]:
     return content, tag_of(content)
 
 
-def _embed(request: Request, slug: str, place: Place) -> Embed:
+def _embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
     found: Embed = request.app.state.public_answers.embeds.get((slug, place.partner))
     return found
 
 
 async def _record(
-    request: Request, slug: str, form: forms.Form, found: Embed, place: Place
+    request: Request, slug: str, form: forms.Form, found: Embed, place: EmbedPlace
 ) -> None:
     """On disk when this returns. Raises what is wrong with the form or the petition."""
     asked = petitions.checked(slug, form)
@@ -120,12 +120,12 @@ async def _record(
         raise outcome.error
 
 
-def _form_page(found: Embed, place: Place, form: forms.Form, status: int = 200) -> Response:
+def _form_page(found: Embed, place: EmbedPlace, form: forms.Form, status: int = 200) -> Response:
     return _framed("embed/embed.html", found, place, status=status, form=form)
 
 
 def _framed(
-    template: str, found: Embed, place: Place, *, status: int = 200, **values: object
+    template: str, found: Embed, place: EmbedPlace, *, status: int = 200, **values: object
 ) -> Response:
     """A page that some sites may frame; its script answers those alone."""
     # What was typed, or that something was sent, stays in no cache.

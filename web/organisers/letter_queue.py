@@ -18,8 +18,8 @@ from services.campaigns import campaigns
 from services.common import texts
 from services.errors import Invalid
 from services.letters import answers, campaign_changes, letter_queue, queue_overview
-from services.letters.letter_queue import PostedLetter
-from services.letters.queue_overview import Pile
+from services.letters.letter_queue import QueuedLetter
+from services.letters.queue_overview import LetterPile
 from services.mail import dead_addresses
 from web.base import forms
 from web.base.dependencies import AtDesk
@@ -43,7 +43,14 @@ DONE = {
     "sent": "The letter is counted as sent.",
 }
 # Piles that say something while they are empty too.
-ALWAYS_SHOWN = (Pile.WAITING, Pile.PUT_OFF, Pile.SENT, Pile.REFUSED, Pile.BOUNCED, Pile.UNCERTAIN)
+ALWAYS_SHOWN = (
+    LetterPile.WAITING,
+    LetterPile.PUT_OFF,
+    LetterPile.SENT,
+    LetterPile.REFUSED,
+    LetterPile.BOUNCED,
+    LetterPile.UNCERTAIN,
+)
 router = APIRouter()
 
 
@@ -60,7 +67,7 @@ class SettingFields(BaseModel):
 class RetryFields(BaseModel):
     """Which letters were shown, to come back to."""
 
-    show: Pile | None = None
+    show: LetterPile | None = None
 
 
 class OutcomeFields(BaseModel):
@@ -70,11 +77,11 @@ class OutcomeFields(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LetterRow:
     """A letter as the list shows it; `reason` is in the mail server's words or, held, in ours."""
 
-    posted: PostedLetter
-    pile: Pile
+    posted: QueuedLetter
+    pile: LetterPile
     reason: str | None
     message_id: str | None
     goes_at: datetime | None
@@ -82,7 +89,7 @@ class Row:
     @property
     def can_retry(self) -> bool:
         """Whether it can be sent again by a button: a refused one, or right now one put off."""
-        return self.pile in (Pile.REFUSED, Pile.PUT_OFF)
+        return self.pile in (LetterPile.REFUSED, LetterPile.PUT_OFF)
 
 
 @router.get("/organiser/campaigns/{slug}/post")
@@ -91,7 +98,7 @@ def show(
     organiser: AtDesk,
     lobby: TheLobby,
     session: ReadSession,
-    show: Pile | None = None,
+    show: LetterPile | None = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
@@ -178,7 +185,7 @@ def ask_what_became(
         is_private=True,
         campaign=campaign,
         row=_row(posted, lobby),
-        piles_of=Pile,
+        piles_of=LetterPile,
     )
 
 
@@ -202,7 +209,7 @@ def settle(
         now=now,
     )
     campaign = session.get_one(Campaign, letter.campaign_id)
-    return _back(campaign.slug, "sent" if was_sent else "again", Pile.UNCERTAIN)
+    return _back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
 
 
 @router.get("/organiser/campaigns/{slug}/answers")
@@ -249,7 +256,7 @@ def _page(
     campaign: Campaign,
     form: forms.Form,
     *,
-    show: Pile | None = None,
+    show: LetterPile | None = None,
     cursor: str | None = None,
     done: str = "",
     status: int = 200,
@@ -269,10 +276,10 @@ def _page(
         campaign=campaign,
         form=form,
         labels=LABELS,
-        piles_of=Pile,
+        piles_of=LetterPile,
         glance=glance,
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
-        piles=[pile for pile in Pile if glance.piles[pile] or pile in ALWAYS_SHOWN],
+        piles=[pile for pile in LetterPile if glance.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(posted, lobby) for posted in found[: wanted.limit]],
         following=wanted.cursor_behind([posted.letter.id for posted in found]),
@@ -282,17 +289,17 @@ def _page(
     )
 
 
-def _row(posted: PostedLetter, lobby: Lobby) -> Row:
+def _row(posted: QueuedLetter, lobby: Lobby) -> LetterRow:
     message, pile = posted.message, queue_overview.pile_of(posted)
-    return Row(
+    return LetterRow(
         posted=posted,
         pile=pile,
         reason=queue_overview.said(posted),
-        message_id=lobby.post.message_id(message.id) if message else None,
+        message_id=lobby.mail_context.message_id(message.id) if message else None,
         goes_at=queue_overview.goes_at(posted),
     )
 
 
-def _back(slug: str, done: str = "", show: Pile | None = None) -> Response:
+def _back(slug: str, done: str = "", show: LetterPile | None = None) -> Response:
     query = urlencode({"show": show, "done": done} if show else {"done": done})
     return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")

@@ -100,4 +100,4 @@ def download_signatures(
     export = signature_exports.of_petition(petition)
     by = f"organiser {organiser.id}"
     name = f"{slug}-signatures"
-    return download(request, lobby, export, export_lines.Form.CSV, name=name, by=by)
+    return download(request, lobby, export, export_lines.FileFormat.CSV, name=name, by=by)

@@ -16,7 +16,7 @@ from models.base import new_id
 from services.assembly import Lobby
 from services.errors import Conflict, Invalid
 from services.webhooks import deliveries, endpoints, sender
-from services.webhooks.deliveries import MOST_COUNTED, Figures
+from services.webhooks.deliveries import MOST_COUNTED, DeliveryCounts
 from services.webhooks.endpoints import NewWebhook, WebhookView
 from web.base import forms
 from web.base.dependencies import AtDesk
@@ -280,7 +280,7 @@ def _one_page(
     )
 
 
-def _figures(session: Session, view: WebhookView) -> Figures:
+def _figures(session: Session, view: WebhookView) -> DeliveryCounts:
     return deliveries.figures(session, [view.endpoint.id])[view.endpoint.id]
 
 

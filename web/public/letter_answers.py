@@ -13,7 +13,7 @@ from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.letters import answers
-from services.letters.answers import KeptAnswer, NewAnswer
+from services.letters.answers import NewAnswer, RecordedAnswer
 from web.base import forms, words
 from web.base.rendering import page
 
@@ -84,7 +84,7 @@ def _text(text: str) -> str:
     return texts.paragraphs(text, "text", longest=answers.LONGEST_TEXT)
 
 
-def _filled(kept: KeptAnswer) -> forms.Form:
+def _filled(kept: RecordedAnswer) -> forms.Form:
     values: dict[str, Any] = {"outcome": kept.outcome or ""}
     if kept.reply is not None:
         text = kept.reply.text.text if kept.reply.text else ""
@@ -94,7 +94,7 @@ def _filled(kept: KeptAnswer) -> forms.Form:
 
 def _page(
     session: Session,
-    kept: KeptAnswer,
+    kept: RecordedAnswer,
     form: forms.Form,
     *,
     status: int = 200,

@@ -204,7 +204,7 @@ def _checked(form: forms.Form) -> NewLetter:
     return NewLetter(
         name=name,
         email=email,
-        address=intake.Address(line1=line1, line2=line2, town=town, postcode=postcode),
+        address=intake.PostalAddress(line1=line1, line2=line2, town=town, postcode=postcode),
         subject=subject,
         body=body,
         updates=bool(form.value("updates")),

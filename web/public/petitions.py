@@ -14,7 +14,7 @@ from models import Campaign
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common import texts
-from services.errors import Invalid, Limited, ProofWanted, Unavailable
+from services.errors import Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
 from services.signatures.recording import HOME, SignatureRequest
 from services.views import campaign_views, embeds
@@ -113,10 +113,10 @@ def check_your_mail(
 
 def require_room(request: Request) -> None:
     """ProofWanted where `Limits` asks for one, in words for people."""
-    wanted: ProofWanted | None = request.scope.get(REFUSED)
+    wanted: ProofRequired | None = request.scope.get(REFUSED)
     if wanted is not None:
         told = _MANY.format(wanted.retry_after)
-        raise ProofWanted(wanted.code, told, wanted.retry_after, wanted.challenge)
+        raise ProofRequired(wanted.code, told, wanted.retry_after, wanted.challenge)
 
 
 def checked(slug: str, form: forms.Form) -> SignatureRequest:

@@ -17,7 +17,7 @@ from models.constituency import NATIONS
 from services.campaigns import campaigns
 from services.common import texts
 from services.errors import Invalid
-from services.parliament.standing import Eligibility, Said, Standing
+from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies import seat_table, tally_summaries
 from services.tallies.seat_table import Tally, TallyFilter, TallyRow
 from web.base import words
@@ -127,7 +127,7 @@ def _filter(query: TallyQuery) -> TallyFilter:
         party=query.party or None,
         nation=query.nation or None,
         region=query.region or None,
-        said=_choice(Said, "said", query.said),
+        said=_choice(StatedIntent, "said", query.said),
         signed_since=texts.day(query.signed_since, "signed_since") if query.signed_since else None,
         sort=query.sort or "constituency",
     )

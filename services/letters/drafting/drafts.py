@@ -10,7 +10,7 @@ from services.errors import Conflict, NotFound
 from services.letters.drafting import composing, facts, rules, situations
 from services.letters.drafting.compose_links import Compose, compose_links
 from services.letters.drafting.composing import LetterFacts
-from services.letters.drafting.rules import Problem, Words, Writer
+from services.letters.drafting.rules import LetterProblem, Words, Writer
 from services.letters.drafting.situations import Situation
 from services.letters.kinds import variant_texts
 from services.parliament import seats
@@ -81,7 +81,7 @@ def given(found: Situation, *, name: str) -> Words:
 
 def problems_of(
     session: Session, found: Situation, words: Words, *, writer: Writer, today: date
-) -> list[Problem]:
+) -> list[LetterProblem]:
     """What is wrong with the words of a letter (`rules`)."""
     own = found.member.id if found.member else 0
     problems = rules.find(

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from models import Keyring
 from services.letters.drafting import drafts, sketches
 from services.letters.drafting.compose_links import Compose, compose_links
-from services.letters.drafting.rules import Problem, Words, Writer
+from services.letters.drafting.rules import LetterProblem, Words, Writer
 from services.letters.drafting.situations import Situation
 from services.letters.drafting.sketches import Likeness
 from services.mail.text_templates import Text
@@ -24,7 +24,7 @@ class CheckedLetter:
     situation: Situation
     characters: int
     likeness: Likeness | None
-    problems: tuple[Problem, ...]
+    problems: tuple[LetterProblem, ...]
     compose: Compose | None
 
     @property
@@ -49,7 +49,7 @@ def check(
     words = Words(subject, body)
     problems = drafts.problems_of(session, found, words, writer=writer, today=now.date())
     if alike and alike.advice:
-        problems.append(Problem("body", "letter_too_alike", alike.advice, alike.is_required))
+        problems.append(LetterProblem("body", "letter_too_alike", alike.advice, alike.is_required))
     email = found.member.email if found.member and found.reason is None else None
     is_fit = not any(each.field == "subject" and each.code in _UNFIT for each in problems)
     links = compose_links(email, Text(subject, body)) if email and is_fit else None

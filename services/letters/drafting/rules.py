@@ -59,7 +59,7 @@ _TITLES = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class LetterProblem:
     """Something to look at. `is_required`: the letter is not taken in before it is mended."""
 
     field: str
@@ -96,7 +96,7 @@ def find(
     writer: Writer,
     other_members: Iterable[str],
     own_words_are_required: bool,
-) -> Iterator[Problem]:
+) -> Iterator[LetterProblem]:
     """Everything that is wrong with a letter. `given` is all that the organiser wrote for it.
 
     `other_members` are the names of all current members but the one that it is to.
@@ -108,31 +108,31 @@ def find(
         yield from _of_plain_words(field, text, allowed)
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
             message = f"Please leave out who is not your MP: {', '.join(names[:MOST_TOLD])}."
-            yield Problem(field, "other_member", message, is_required=True)
+            yield LetterProblem(field, "other_member", message, is_required=True)
     fitting = f"{allowed}\n{writer.postcode}\n{HOUSE_OF_COMMONS}"
     if strange := _new(_postcodes, letter.body, fitting):
         told = ", ".join(sorted(strange)[:MOST_TOLD])
         message = f"Please leave out postcodes that are not yours: {told}."
-        yield Problem("body", "other_postcode", message, is_required=True)
+        yield LetterProblem("body", "other_postcode", message, is_required=True)
     details = " ".join((writer.name, *writer.address, writer.postcode))
     if letter.body and not likeness.has_own_words(letter.body, given.body, besides=details):
         message = "Nothing in the letter is your own yet. One sentence of yours counts most."
-        yield Problem("body", "no_own_words", message, is_required=own_words_are_required)
+        yield LetterProblem("body", "no_own_words", message, is_required=own_words_are_required)
 
 
-def find_in_details(details: Mapping[str, str]) -> Iterator[Problem]:
+def find_in_details(details: Mapping[str, str]) -> Iterator[LetterProblem]:
     """What is wrong with a writer's name and address, by field: they stand below the letter."""
     for field, text in details.items():
         yield from _of_plain_words(field, text)
 
 
-def _of_plain_words(field: str, text: str, allowed: str = "") -> Iterator[Problem]:
+def _of_plain_words(field: str, text: str, allowed: str = "") -> Iterator[LetterProblem]:
     if _new(_marks, text, allowed):
         message = "Please leave out HTML: write plain words, without < and & around them."
-        yield Problem(field, "html", message, is_required=True)
+        yield LetterProblem(field, "html", message, is_required=True)
     if _new(_links, text, allowed):
         message = "Offices' filters stop mails with links. Please say it in words instead."
-        yield Problem(field, "link", message, is_required=True)
+        yield LetterProblem(field, "link", message, is_required=True)
 
 
 def names_in(text: str, names: Iterable[str], *, besides: str = "") -> list[str]:
@@ -157,15 +157,15 @@ def _new(look: Callable[[str], set[str]], text: str, allowed: str) -> set[str]:
     return found - look(allowed) if found else found
 
 
-def _of_form(letter: Words) -> Iterator[Problem]:
+def _of_form(letter: Words) -> Iterator[LetterProblem]:
     try:
         texts.line(letter.subject, "subject", longest=LONGEST_SUBJECT)
     except Invalid as error:
-        yield Problem("subject", error.code, error.message, is_required=True)
+        yield LetterProblem("subject", error.code, error.message, is_required=True)
     try:
         texts.paragraphs(letter.body, "body", longest=LONGEST, shortest=SHORTEST)
     except Invalid as error:
-        yield Problem("body", error.code, error.message, is_required=True)
+        yield LetterProblem("body", error.code, error.message, is_required=True)
 
 
 def _marks(text: str) -> set[str]:

@@ -19,7 +19,7 @@ from models import (
     Motion,
     MotionStatus,
 )
-from models.postcode import PostcodeAnswer, PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.campaigns import campaigns
 from services.errors import Conflict, Invalid, NotFound
 from services.letters.drafting import facts
@@ -81,7 +81,7 @@ class Situation:
 def of_postcode(
     session: Session,
     campaign: Campaign,
-    answer: PostcodeAnswer,
+    answer: PostcodeResult,
     *,
     keyring: Keyring,
     now: datetime,

@@ -71,7 +71,7 @@ class _Item(_Answer):
     value: _Found
 
 
-class _Page(_Answer):
+class _MemberPage(_Answer):
     items: list[_Item]
     total: int = Field(alias="totalResults", ge=0)
 
@@ -84,7 +84,7 @@ class _Office(_Answer):
     email: str | None = None
 
 
-class _Contact(_Answer):
+class _ContactItem(_Answer):
     value: list[_Office]
 
 
@@ -143,12 +143,12 @@ def fetch_members(
     one is tried again. Unavailable on every kind of bad answer, with the page or the member it was
     about.
     """
-    asking = _Asking(client, pause, sleep, progress)
+    asking = _RequestSeries(client, pause, sleep, progress)
     found = _search(asking, requests_each=2 if biographies else 1)
     return [_whole(asking, member, biographies=biographies) for member in found]
 
 
-class _Asking:
+class _RequestSeries:
     """One series of requests."""
 
     def __init__(
@@ -176,7 +176,7 @@ class _Asking:
 _Form = TypeVar("_Form", bound=_Answer)
 
 
-def _search(asking: _Asking, *, requests_each: int) -> list[_Found]:
+def _search(asking: _RequestSeries, *, requests_each: int) -> list[_Found]:
     """All pages of the search. One that does not continue the others is refused: members who
     come or go in between would shift the rest, and one of them would be missed."""
     first = _page(asking, 0)
@@ -190,12 +190,12 @@ def _search(asking: _Asking, *, requests_each: int) -> list[_Found]:
     return found
 
 
-def _page(asking: _Asking, skip: int) -> _Page:
+def _page(asking: _RequestSeries, skip: int) -> _MemberPage:
     query: Query = {"House": COMMONS, "IsCurrentMember": "true", "skip": skip, "take": PAGE}
-    return asking.get(_Page, "/Members/Search", _page_name(skip), query)
+    return asking.get(_MemberPage, "/Members/Search", _page_name(skip), query)
 
 
-def _check_page(page: _Page, first: _Page, skip: int, seen: set[int]) -> None:
+def _check_page(page: _MemberPage, first: _MemberPage, skip: int, seen: set[int]) -> None:
     fault = http.page_fault(
         [item.value.id for item in page.items],
         noun="member",
@@ -213,9 +213,9 @@ def _page_name(skip: int) -> str:
     return f"page {skip // PAGE + 1} of the search"
 
 
-def _whole(asking: _Asking, member: _Found, *, biographies: bool) -> FoundMember:
+def _whole(asking: _RequestSeries, member: _Found, *, biographies: bool) -> FoundMember:
     about, path = f"member {member.id}", f"/Members/{member.id}"
-    contact = asking.get(_Contact, f"{path}/Contact", about)
+    contact = asking.get(_ContactItem, f"{path}/Contact", about)
     biography = asking.get(_BiographyItem, f"{path}/Biography", about) if biographies else None
     return FoundMember(
         id=member.id,
@@ -229,7 +229,7 @@ def _whole(asking: _Asking, member: _Found, *, biographies: bool) -> FoundMember
     )
 
 
-def _email(contact: _Contact) -> str | None:
+def _email(contact: _ContactItem) -> str | None:
     """The address of the office in Parliament, or else in the constituency; none that is wrong."""
     for wanted in (PARLIAMENTARY_OFFICE, CONSTITUENCY_OFFICE):
         for office in contact.value:

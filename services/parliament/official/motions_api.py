@@ -32,7 +32,7 @@ Day = Annotated[date, BeforeValidator(_day)]
 Id = Annotated[int, Field(gt=0, lt=2**31)]  # what an INTEGER of PostgreSQL holds
 
 
-class MemberAnswer(BaseModel):
+class PublishedMember(BaseModel):
     """A member at the moment of the request, not of the signing."""
 
     name: str = Field(alias="Name")
@@ -44,7 +44,7 @@ class SponsorAnswer(BaseModel):
 
     id: Id = Field(alias="Id")
     member_id: Id = Field(alias="MemberId")
-    member: MemberAnswer = Field(alias="Member")
+    member: PublishedMember = Field(alias="Member")
     order: int | None = Field(alias="SponsoringOrder")
     signed_on: Day = Field(alias="CreatedWhen")
     is_withdrawn: bool = Field(alias="IsWithdrawn")
@@ -56,7 +56,7 @@ class SponsorAnswer(BaseModel):
         return self.order if self.order and 0 < self.order < ORDER_UNKNOWN else None
 
 
-class MotionAnswer(BaseModel):
+class PublishedMotion(BaseModel):
     """A motion with its names."""
 
     id: Id = Field(alias="Id")
@@ -96,7 +96,7 @@ NO_VALIDATORS = Validators()
 class Fetched:
     """A good answer and its validators."""
 
-    answer: MotionAnswer
+    answer: PublishedMotion
     validators: Validators
 
 
@@ -108,7 +108,7 @@ class FoundMotion(BaseModel):
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
     title: str = Field(alias="Title", min_length=1)
     tabled_on: Day = Field(alias="DateTabled")
-    primary_sponsor: MemberAnswer | None = Field(alias="PrimarySponsor", default=None)
+    primary_sponsor: PublishedMember | None = Field(alias="PrimarySponsor", default=None)
     sponsors_count: int = Field(alias="SponsorsCount", default=0)
 
 
@@ -121,7 +121,7 @@ class _List(BaseModel):
     response: list[FoundMotion] | None = Field(alias="Response")
 
 
-class _Page(_List):
+class _MotionPage(_List):
     paging: _Paging = Field(alias="PagingInfo")
 
 
@@ -199,7 +199,7 @@ def list_page(
     }
     if tabled_to is not None:
         asked["parameters.tabledEndDate"] = tabled_to.isoformat()
-    page, found = _get_list(client, _Page, page_name(skip), asked, sleep)
+    page, found = _get_list(client, _MotionPage, page_name(skip), asked, sleep)
     return MotionPage(found, page.paging.total)
 
 
@@ -208,7 +208,7 @@ def page_name(skip: int) -> str:
     return f"page {skip // PAGE + 1} of the list"
 
 
-def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
+def read_answer(content: bytes, motion_id: int) -> PublishedMotion:
     """Parse an answer strictly: what does not fit is refused whole, with the motion's id."""
     asked = f"motion {motion_id}"
     if b"\\u0000" in content:  # PostgreSQL cannot keep it
@@ -217,7 +217,7 @@ def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
         envelope = _Envelope.model_validate_json(content)
         if not envelope.success or envelope.response is None:
             raise _bad(asked, f"it reported {'; '.join(envelope.errors or ['a failure'])}")
-        answer = MotionAnswer.model_validate(envelope.response)
+        answer = PublishedMotion.model_validate(envelope.response)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -227,7 +227,7 @@ def read_answer(content: bytes, motion_id: int) -> MotionAnswer:
     return answer
 
 
-def read_saved(content: bytes, name: str) -> MotionAnswer:
+def read_saved(content: bytes, name: str) -> PublishedMotion:
     """As `read_answer`, for a saved answer: it says itself which motion it is about."""
     try:
         response = _Envelope.model_validate_json(content).response or {}

@@ -29,7 +29,7 @@ FIELDS = tuple(KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class FileColumns:
     """The place of each field that a file has."""
 
     places: Mapping[str, int]
@@ -39,7 +39,7 @@ class Columns:
         return {field: as_written(cells[place]) for field, place in self.places.items()}
 
 
-def find(header: Sequence[str], told: Sequence[str] = ()) -> Columns:
+def find(header: Sequence[str], told: Sequence[str] = ()) -> FileColumns:
     """Columns by what they are called, or as told: `name=Full Name`; `country=` leaves one out.
 
     Invalid for a field or a column that does not exist, a column that stands there twice, and where
@@ -56,7 +56,7 @@ def find(header: Sequence[str], told: Sequence[str] = ()) -> Columns:
             places[field] = found[0]
             _require_once(header, found[0])
     _require_all(places, header)
-    return Columns(places)
+    return FileColumns(places)
 
 
 def _told(text: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from services.common import texts
 from services.errors import FieldError, Invalid, LobbyError, NotFound
 from services.files.csv_reading import CsvRecords, Record
 from services.signatures import recording
-from services.signatures.from_file.columns import Columns
+from services.signatures.from_file.columns import FileColumns
 from services.signatures.from_file.fields import read
 from services.signatures.recording import Import, Lookup, Outcome, SignatureRequest
 
@@ -38,7 +38,7 @@ class Source:
 
 
 @dataclass(slots=True)
-class Row:
+class FileRow:
     """A row of the file: a request, or problems."""
 
     record: Record
@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass(slots=True)
-class Summary:
+class FileImportCounts:
     """How many rows came to what. `recorded` are new and count, or are asked by mail; `repeated`
     stand in the file before; `here` were here already; `taken_back` are left as their signers left
     them."""
@@ -60,7 +60,7 @@ class Summary:
     rejected: int = 0
     _seen: set[int] = field(default_factory=set, repr=False)
 
-    def add(self, batch: Sequence[Row], outcomes: Sequence[Outcome | None]) -> None:
+    def add(self, batch: Sequence[FileRow], outcomes: Sequence[Outcome | None]) -> None:
         """Note what became of each row."""
         for row, outcome in zip(batch, outcomes, strict=True):
             self.read += 1
@@ -99,10 +99,12 @@ def require_possible(session: Session, source: Source, *, now: datetime) -> None
     petitions.require_open(found[0], campaign_status=found[1], now=now)
 
 
-def rows(records: CsvRecords, columns: Columns, source: Source, *, now: datetime) -> Iterator[Row]:
+def rows(
+    records: CsvRecords, columns: FileColumns, source: Source, *, now: datetime
+) -> Iterator[FileRow]:
     """Every row of a file, one after the other."""
     for record in records:
-        row = Row(record)
+        row = FileRow(record)
         try:
             row.request = _request(record, columns, source, now)
         except LobbyError as error:
@@ -110,7 +112,7 @@ def rows(records: CsvRecords, columns: Columns, source: Source, *, now: datetime
         yield row
 
 
-def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
+def batches(rows: Iterable[FileRow]) -> Iterator[list[FileRow]]:
     """As many as share a transaction: so few that others wait for it a tenth of a second."""
     left = iter(rows)
     while batch := list(islice(left, BATCH)):
@@ -119,7 +121,7 @@ def batches(rows: Iterable[Row]) -> Iterator[list[Row]]:
 
 def record(
     session: Session,
-    batch: Sequence[Row],
+    batch: Sequence[FileRow],
     *,
     postcodes: Lookup,
     keyring: Keyring,
@@ -145,7 +147,9 @@ class _TakenBack(Exception):
     """Ends a rehearsal."""
 
 
-def _request(record: Record, columns: Columns, source: Source, now: datetime) -> SignatureRequest:
+def _request(
+    record: Record, columns: FileColumns, source: Source, now: datetime
+) -> SignatureRequest:
     if record.problem:
         raise Invalid.field("row", "row_invalid", f"This row {record.problem}.")
     return read(

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from services.errors import Conflict
 from services.files.csv_writing import without_formula
-from services.signatures.from_file.importing import Row
+from services.signatures.from_file.importing import FileRow
 
 COLUMNS = ("line", "field", "reason")
-Write = Callable[[Sequence[Row]], None]
+Write = Callable[[Sequence[FileRow]], None]
 
 
 @contextmanager
@@ -32,18 +32,18 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
         writer = csv.writer(stream)
         writer.writerow([*COLUMNS, *map(without_formula, header)])
 
-        def write(rows: Sequence[Row]) -> None:
+        def write(rows: Sequence[FileRow]) -> None:
             writer.writerows(map(_line, filter(lambda row: row.problems, rows)))
             stream.flush()
 
         yield write
 
 
-def _nowhere(rows: Sequence[Row]) -> None:
+def _nowhere(rows: Sequence[FileRow]) -> None:
     """Nobody asked for a report."""
 
 
-def _line(row: Row) -> list[object]:
+def _line(row: FileRow) -> list[object]:
     fields = ", ".join(problem.field for problem in row.problems)
     reasons = " ".join(problem.message for problem in row.problems)
     return [row.record.line, fields, reasons, *map(without_formula, row.record.cells)]

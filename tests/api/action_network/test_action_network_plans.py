@@ -8,10 +8,10 @@ from services.assembly import Lobby
 from services.campaigns import petitions
 from services.database.time_windows import Slice
 from services.signatures import signature_pages
-from services.signatures.signature_pages import Whose
+from services.signatures.signature_pages import SignatureFilter
 from services.supporters import introductions, supporter_pages, tags
-from services.supporters.introductions import Facts
-from services.supporters.supporters import Address
+from services.supporters.introductions import PersonDetails
+from services.supporters.supporters import EmailAddress
 from tests.services.database.test_plans import (
     Act,
     another,  # noqa: F401 - a fixture
@@ -33,10 +33,12 @@ def some_supporter(session: Session, lobby: Lobby) -> Supporter:
 def read_signatures(session: Session, lobby: Lobby) -> None:
     """Of a petition, and of a person."""
     petition = petitions.public(session, PETITION)
-    signature_pages.page(session, Whose(petition_id=petition.id), PAGE)
+    signature_pages.page(session, SignatureFilter(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
-    (found,) = signature_pages.page(session, Whose(supporter_id=supporter.id), Slice(0, 26))
-    signature_pages.get(session, found.id, Whose(petition_id=petition.id))
+    (found,) = signature_pages.page(
+        session, SignatureFilter(supporter_id=supporter.id), Slice(0, 26)
+    )
+    signature_pages.get(session, found.id, SignatureFilter(petition_id=petition.id))
 
 
 def read_person(session: Session, lobby: Lobby) -> None:
@@ -44,7 +46,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
     supporter = some_supporter(session, lobby)
     owner = supporter.organisation_id
     supporter_pages.get(session, supporter.id, organisation_id=owner)
-    index = Address.of(owner, "anna@example.org", lobby.keyring).index
+    index = EmailAddress.of(owner, "anna@example.org", lobby.keyring).index
     assert supporter_pages.page(session, owner, PAGE, email_index=index) == []
     assert len(supporter_pages.page(session, owner, Slice(0, 26), email_index=index)) == 1
 
@@ -52,7 +54,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
 def introduce(session: Session, lobby: Lobby) -> None:
     """Somebody known, with a tag that is put on, read and taken off."""
     owner = some_supporter(session, lobby).organisation_id
-    facts = Facts("Anna", "EH1 1YZ", "unknown", "en", wants_no_updates=True)
+    facts = PersonDetails("Anna", "EH1 1YZ", "unknown", "en", wants_no_updates=True)
     person_id = introductions.introduce(
         session,
         organisation_id=owner,

@@ -38,7 +38,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.demonstration import invented_campaign
 from services.files import exports
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.keys import api_keys
 from services.letters import answers
 from services.mail import outbox
@@ -54,7 +54,7 @@ from services.signatures.recording import Import, SignatureRequest
 from services.supporters import seat_watches
 from services.tallies import seat_table
 from services.traffic import idempotency
-from services.traffic.idempotency import Answer, Attempt, Keyed
+from services.traffic.idempotency import Attempt, Keyed, StoredAnswer
 from services.views import campaign_views, seat_views
 from services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
 from services.webhooks.endpoints import NewWebhook
@@ -142,7 +142,7 @@ def another(lobby: Lobby) -> None:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
         _with_partners(session, campaign.organisation_id, lobby)
-        kept = [(attempt_of(lobby, request.email), Answer(201, b"{}")) for request in crowd]
+        kept = [(attempt_of(lobby, request.email), StoredAnswer(201, b"{}")) for request in crowd]
         idempotency.keep(session, kept, now=now)
         add_a_listener(session, campaign.organisation_id, lobby)
 
@@ -204,7 +204,7 @@ def record(session: Session, lobby: Lobby) -> list[UUID]:
 
 def record_with_keys(session: Session, lobby: Lobby) -> None:
     """New ones, known ones, and known ones that are too old."""
-    told = Answer(201, b"{}")
+    told = StoredAnswer(201, b"{}")
     keyed_requests = [
         replace(request, once=Keyed(attempt_of(lobby, request.name), lambda _: told))
         for request in requests("anna", "bertha")
@@ -364,7 +364,9 @@ def export_for_partner(session: Session, lobby: Lobby) -> None:
         made = signature_exports.of_petition(
             petition, is_personal=is_personal, partner_id=partner.id
         )
-        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+        for _ in exports.chunks(
+            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
             pass
 
 
@@ -387,7 +389,9 @@ def export(_session: Session, lobby: Lobby) -> None:
         petition = petitions.public(session, PETITION)
     for is_personal in (True, False):
         made = signature_exports.of_petition(petition, is_personal=is_personal)
-        for _ in exports.chunks(lobby.database, made, Form.CSV, keyring=lobby.keyring, size=10):
+        for _ in exports.chunks(
+            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
             pass
 
 

@@ -293,7 +293,7 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = Said(to=ADDRESS, returned_id=lobby.post.message_id(message.id))
+    said = Said(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
     assert apply(lobby, postfix(said)) is Applied.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
 

@@ -54,7 +54,7 @@ def sign(lobby: Lobby, *emails: str) -> None:
 def write(lobby: Lobby) -> UUID:
     """A confirmed letter."""
     now = lobby.clock()
-    address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
+    address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)

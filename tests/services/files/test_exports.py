@@ -26,7 +26,7 @@ from services.demonstration import invented_campaign
 from services.errors import Invalid, Unavailable
 from services.files import exports
 from services.files.csv_writing import FORMULA_STARTS, csv_cell, csv_text
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.letters import intake
 from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
@@ -71,7 +71,7 @@ def all_signatures(lobby: Lobby) -> list[tuple[Signature, Supporter]]:
 
 def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here')
-    told = json_rows(file_of(lobby, its_signatures(lobby), Form.JSONL))
+    told = json_rows(file_of(lobby, its_signatures(lobby), FileFormat.JSONL))
     kept = all_signatures(lobby)
     assert len(told) == len(kept) == invented_campaign.SIGNATURES + 1
     for row, (signature, supporter) in zip(told, kept, strict=True):
@@ -99,7 +99,7 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
     words = {None: "", True: "yes", False: "no"}
     told = [
         {name: words.get(value, value) for name, value in row.items()}
-        for row in json_rows(file_of(lobby, export, Form.JSONL))
+        for row in json_rows(file_of(lobby, export, FileFormat.JSONL))
     ]
     rows = csv_rows(file_of(lobby, export))
     assert rows == told
@@ -107,10 +107,10 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
     assert len(rows) > invented_campaign.SIGNATURES
 
 
-@pytest.mark.parametrize("form", Form)
-def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: Form) -> None:
+@pytest.mark.parametrize("form", FileFormat)
+def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: FileFormat) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='=a "source"', locale="cy")
-    read = csv_rows if form is Form.CSV else json_rows
+    read = csv_rows if form is FileFormat.CSV else json_rows
     whole: Any = read(file_of(lobby, its_signatures(lobby), form))
     rest: Any = read(file_of(lobby, its_signatures(lobby, is_personal=False), form))
     assert whole[0].keys() > PERSONAL
@@ -148,19 +148,19 @@ def test_the_partner_is_named_whose_site_it_came_from(lobby: Lobby) -> None:
     for is_personal in (True, False):
         export = its_signatures(lobby, is_personal=is_personal)
         assert csv_rows(file_of(lobby, export))[-1]["partner"] == "them"
-        assert json_rows(file_of(lobby, export, Form.JSONL))[0]["partner"] is None
+        assert json_rows(file_of(lobby, export, FileFormat.JSONL))[0]["partner"] is None
 
 
 def test_a_seat_that_no_import_has_brought_has_no_name(lobby: Lobby) -> None:
     sign(lobby, "anna@example.org", country="FR", postcode="")
-    last = json_rows(file_of(lobby, its_signatures(lobby), Form.JSONL))[-1]
+    last = json_rows(file_of(lobby, its_signatures(lobby), FileFormat.JSONL))[-1]
     assert (last["constituency_code"], last["constituency_name"]) == ("overseas", None)
 
 
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", FileFormat)
 @pytest.mark.parametrize("is_personal", [True, False])
 def test_a_petition_that_nobody_signed_makes_a_file_all_the_same(
-    lobby: Lobby, form: Form, is_personal: bool
+    lobby: Lobby, form: FileFormat, is_personal: bool
 ) -> None:
     add_petition(lobby)
     with lobby.database.read() as session:
@@ -169,7 +169,7 @@ def test_a_petition_that_nobody_signed_makes_a_file_all_the_same(
     (only,) = parts_of(lobby, export, form)
     assert only.rows == 0
     header = csv_text(export.names, ())
-    assert only.content.decode() == (header if form is Form.CSV else "")
+    assert only.content.decode() == (header if form is FileFormat.CSV else "")
 
 
 # ---- formulas
@@ -191,7 +191,7 @@ def test_no_cell_can_be_taken_for_a_formula(lobby: Lobby) -> None:
         rows = csv_rows(file_of(lobby, export))[-len(texts) :]
         for name in ("source", "name", "comment") if is_personal else ("source",):
             assert [row[name] for row in rows] == [f"'{text}" for text in texts.values()]
-        lines = json_rows(file_of(lobby, export, Form.JSONL))[-len(texts) :]
+        lines = json_rows(file_of(lobby, export, FileFormat.JSONL))[-len(texts) :]
         assert [line["source"] for line in lines] == list(texts.values())
 
 
@@ -267,8 +267,11 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
         preferences.unsubscribe(session, unsubscribed.supporter_id, now=later)
         preferences.change(session, off.supporter_id, mail=False, now=later)
     ids = {str(each.id) for each in (yes, no, unasked, unconfirmed, unsubscribed, off)}
-    for form, words in ((Form.CSV, ("yes", "no", "")), (Form.JSONL, (True, False, None))):
-        read: Any = csv_rows if form is Form.CSV else json_rows
+    for form, words in (
+        (FileFormat.CSV, ("yes", "no", "")),
+        (FileFormat.JSONL, (True, False, None)),
+    ):
+        read: Any = csv_rows if form is FileFormat.CSV else json_rows
         rows = read(file_of(lobby, its_signatures(lobby), form))
         told = {row["email"].partition("@")[0]: row["updates"] for row in rows if row["id"] in ids}
         assert told == {
@@ -284,8 +287,8 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
 # ---- nothing is decrypted that need not be
 
 
-@pytest.mark.parametrize("form", Form)
-def test_without_personal_data_no_key_is_needed(lobby: Lobby, form: Form) -> None:
+@pytest.mark.parametrize("form", FileFormat)
+def test_without_personal_data_no_key_is_needed(lobby: Lobby, form: FileFormat) -> None:
     for make in (its_signatures, its_letters):
         export = make(lobby, is_personal=False)
         assert file_of(lobby, export, form, keyring=WRONG) == file_of(lobby, export, form)
@@ -297,7 +300,7 @@ def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
     *_, (last, _) = all_signatures(lobby)
     spoil(lobby, last.id)
     parts = exports.chunks(
-        lobby.database, its_signatures(lobby), Form.CSV, keyring=lobby.keyring, size=100
+        lobby.database, its_signatures(lobby), FileFormat.CSV, keyring=lobby.keyring, size=100
     )
     assert [next(parts).rows for _ in range(invented_campaign.SIGNATURES // 100)] == [100, 100, 100]
     with pytest.raises(Unavailable) as refusal:
@@ -309,8 +312,10 @@ def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
 
 
 @pytest.mark.parametrize("is_personal", [True, False])
-@pytest.mark.parametrize("form", Form)
-def test_pages_of_any_size_make_the_same_file(lobby: Lobby, form: Form, is_personal: bool) -> None:
+@pytest.mark.parametrize("form", FileFormat)
+def test_pages_of_any_size_make_the_same_file(
+    lobby: Lobby, form: FileFormat, is_personal: bool
+) -> None:
     export = its_signatures(lobby, is_personal=is_personal)
     whole = file_of(lobby, export, form)
     for size in (1, 7, 90, invented_campaign.SIGNATURES, 1000):
@@ -325,7 +330,7 @@ def test_pages_of_any_size_make_the_same_file(lobby: Lobby, form: Form, is_perso
 def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_personal: bool) -> None:
     """Who signs in between is in the file, and nobody has to wait for it to end."""
     export = its_signatures(lobby, is_personal=is_personal)
-    parts = exports.chunks(lobby.database, export, Form.CSV, keyring=lobby.keyring, size=100)
+    parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     first = next(parts)
     signature = sign(lobby, "anna@example.org")
     rest = list(parts)
@@ -336,7 +341,7 @@ def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_perso
 def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
     pool: Any = lobby.database._reader.pool
     export = its_signatures(lobby)
-    parts = exports.chunks(lobby.database, export, Form.CSV, keyring=lobby.keyring, size=100)
+    parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     for _ in parts:
         assert pool.checkedout() == 0
 
@@ -366,7 +371,7 @@ def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
 def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
     take_back(lobby, 0, LetterState.REJECTED, letter={"reason": '550 "no", such box'})
     export = its_letters(lobby)
-    told = json_rows(file_of(lobby, export, Form.JSONL))
+    told = json_rows(file_of(lobby, export, FileFormat.JSONL))
     kept = [letter for letter, _ in letters_of(lobby)]
     with lobby.database.read() as session:
         members = {member.id: member.name for member in session.exec(select(Member))}
@@ -391,7 +396,7 @@ def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
 
 def test_the_words_of_letters_are_in_the_file_where_they_are_asked_for(lobby: Lobby) -> None:
     kept = [letter for letter, _ in letters_of(lobby)]
-    for form, read in ((Form.CSV, csv_rows), (Form.JSONL, json_rows)):
+    for form, read in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
         rows: Any = read(file_of(lobby, its_letters(lobby, has_words=True), form, size=2))
         assert [(row["subject"], row["body"]) for row in rows] == [
             (letter.subject.text, letter.body.text) for letter in kept

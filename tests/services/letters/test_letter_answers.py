@@ -54,7 +54,7 @@ SECRET = "Dear Anna, I know Princes Street well, and shall sign."
 def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) -> UUID:
     """Somebody writes and confirms, and their letter goes; its id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(postcode)
-    address = intake.Address("1 Princes Street", "Edinburgh", postcode)
+    address = intake.PostalAddress("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)

@@ -13,7 +13,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters.drafting import drafts, rules, situations
-from services.letters.drafting.rules import Problem, Words, Writer
+from services.letters.drafting.rules import LetterProblem, Words, Writer
 from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, token_in
 from tests.support.keys import key_for
 from tests.support.pages import (
@@ -39,7 +39,9 @@ OTHERS = ["Adaeze Hartwhistle", "Siân Llewellyn-Jones", "Sir Rupert O'Vane", "W
 ANNA = Writer("EH1 1YZ", "Anna Example", ("1 Princes Street", "", "Edinburgh"))
 
 
-def found(body: str = "", subject: str = "A subject", *, writer: Writer = ANNA) -> list[Problem]:
+def found(
+    body: str = "", subject: str = "A subject", *, writer: Writer = ANNA
+) -> list[LetterProblem]:
     """What the rules say of a letter that is good but for what is added."""
     return list(
         rules.find(
@@ -52,7 +54,7 @@ def found(body: str = "", subject: str = "A subject", *, writer: Writer = ANNA) 
     )
 
 
-def codes(problems: list[Problem]) -> list[str]:
+def codes(problems: list[LetterProblem]) -> list[str]:
     assert all(problem.is_required for problem in problems)
     return [problem.code for problem in problems]
 

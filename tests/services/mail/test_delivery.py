@@ -116,7 +116,7 @@ def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
 def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = BODY) -> Letter:
     """A letter, confirmed and queued; the mail that asks to confirm it is not left to be sent."""
     now = lobby.clock()
-    address = intake.Address("1 Example Street", "Anytown", postcode)
+    address = intake.PostalAddress("1 Example Street", "Anytown", postcode)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", body)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
@@ -407,7 +407,7 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     first = write_letter(lobby)
     deliver(lobby)
     now = lobby.clock()
-    address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
+    address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "Again", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
@@ -426,7 +426,7 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
     now = lobby.clock()
     ids = []
     for subject in ("First", "Second"):
-        address = intake.Address("1 Example Street", "Anytown", CAN_SIGN)
+        address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
         new = NewLetter("Anna Example", "anna@example.org", address, subject, BODY, updates=True)
         with lobby.database.write() as session:
             campaign = campaigns.public(session, CAMPAIGN)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models import Keyring
 from services.mail import delivery_reports, smtp_answers
 from services.mail.bounce_addresses import BounceAddress
-from services.mail.delivery_reports import DeliveryReport, Verdict
+from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
 from tests.support.bounce_reports import (
     MORAG,
     OURS,
@@ -84,7 +84,7 @@ def test_a_sender_outlives_a_new_secret_but_not_the_loss_of_its_own() -> None:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_report_of_a_dead_address_is_understood(writer: Writer) -> None:
     found = read(writer(TAGGED))
-    assert (found.verdict, found.message_id) == (Verdict.FAILED, MESSAGE)
+    assert (found.verdict, found.message_id) == (ReportedOutcome.FAILED, MESSAGE)
     assert (found.status, found.is_dead) == ("5.1.1", True)
     assert found.recipients == {MORAG}
     assert found.said == "550 5.1.1 No mailbox of this name"
@@ -133,7 +133,7 @@ def test_only_some_failures_say_that_an_address_is_dead(
     writer: Writer, status: str, diagnostic: str, is_dead: bool
 ) -> None:
     found = read(writer(TAGGED.but(status=status, diagnostic=diagnostic)))
-    assert (found.verdict, found.is_dead) == (Verdict.FAILED, is_dead)
+    assert (found.verdict, found.is_dead) == (ReportedOutcome.FAILED, is_dead)
 
 
 @pytest.mark.parametrize("writer", [postfix, exchange])
@@ -149,23 +149,23 @@ def test_only_some_failures_say_that_an_address_is_dead(
 )
 def test_delays_and_deliveries_are_no_failures(writer: Writer, action: str, status: str) -> None:
     said = TAGGED.but(action=action, status=status, diagnostic=f"450 {status} wait")
-    assert read(writer(said)).verdict is Verdict.NO_FAILURE
+    assert read(writer(said)).verdict is ReportedOutcome.NO_FAILURE
 
 
 @pytest.mark.parametrize("writer", [vacation, read_receipt])
 def test_answers_of_machines_are_no_failures(writer: Writer) -> None:
     for said in (TAGGED, Said(returned_id=f"<{MESSAGE}@{OURS}>")):
-        assert read(writer(said)).verdict is Verdict.NO_FAILURE
+        assert read(writer(said)).verdict is ReportedOutcome.NO_FAILURE
 
 
 def test_mail_of_people_is_no_failure_unless_it_answers_one_of_our_messages() -> None:
-    assert read(by_hand(Said())).verdict is Verdict.NO_FAILURE
-    assert read(by_hand(TAGGED)).verdict is Verdict.UNCLEAR
+    assert read(by_hand(Said())).verdict is ReportedOutcome.NO_FAILURE
+    assert read(by_hand(TAGGED)).verdict is ReportedOutcome.UNCLEAR
 
 
 def test_what_a_server_says_in_its_own_way_is_unclear() -> None:
     for said in (Said(), TAGGED):
-        assert read(strange(said)).verdict is Verdict.UNCLEAR
+        assert read(strange(said)).verdict is ReportedOutcome.UNCLEAR
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -180,7 +180,7 @@ def test_words_are_kept_short_and_without_addresses(writer: Writer) -> None:
 @pytest.mark.parametrize("writer", WRITERS)
 def test_nothing_of_the_letter_gets_into_the_words(writer: Writer) -> None:
     found = read(writer(TAGGED.but(diagnostic="unknown")))
-    assert found.verdict is Verdict.FAILED
+    assert found.verdict is ReportedOutcome.FAILED
     for private in ("secret", "reasons", "Dear", "Anna"):
         assert private not in found.said
 
@@ -203,7 +203,7 @@ def test_addresses_are_taken_out_of_words(text: str, shown: str) -> None:
 
 @given(st.binary(max_size=3000))
 def test_no_bytes_raise(content: bytes) -> None:
-    assert read(content).verdict in Verdict
+    assert read(content).verdict in ReportedOutcome
 
 
 @given(st.data())
@@ -244,4 +244,4 @@ def test_only_the_beginning_of_a_huge_mail_is_read() -> None:
     content = postfix(TAGGED) + b"x" * 10_000_000
     assert read(content).message_id == MESSAGE
     late = b"X: y\n" * 100_000 + postfix(TAGGED)
-    assert read(late).verdict is Verdict.NO_FAILURE
+    assert read(late).verdict is ReportedOutcome.NO_FAILURE

@@ -230,13 +230,13 @@ def test_the_key_and_the_selector_of_the_settings_sign(tmp_path: Path, signer: D
     file = tmp_path / "dkim.pem"
     file.write_bytes(pem(signer.key))
     lobby = open_lobby(settings(tmp_path, dkim_key=file, dkim_selector="lobby1"))
-    assert lobby.post.signer is lobby.signer
+    assert lobby.mail_context.signer is lobby.signer
     assert lobby.signer is not None
     assert lobby.signer.record == signer.record
     assert is_verified(a_letter(lobby.signer), signer)
     lobby.close()
     lobby = open_lobby(settings(tmp_path))
-    assert lobby.post.signer is None
+    assert lobby.mail_context.signer is None
     lobby.close()
 
 

@@ -157,7 +157,7 @@ def test_quiet_hours_that_begin_within_an_hour_are_kept(lobby: Lobby) -> None:
 
 
 def test_the_post_of_a_paused_campaign_waits(lobby: Lobby) -> None:
-    limit(lobby, post_paused_at=START)
+    limit(lobby, letters_paused_at=START)
     assert plan(lobby, MORAG) == [WHILE_PAUSED]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, SQLModel, func, select
 
-from models import Constituency, Member, Membership, PetitionTally, Post, PostKind
+from models import Constituency, Member, Membership, Office, OfficeKind, PetitionTally
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.demonstration import invented_campaign
@@ -29,7 +29,7 @@ SEATS = {
     NORWICH: "Norwich South",
     CARDIFF: "Cardiff South and Penarth",
 }
-TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
+TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
 TODAY = START.date()
 Row = dict[str, str]
 
@@ -142,9 +142,9 @@ def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
     return sorted(rows, key=lambda row: (row[1], row[2] or date.max))
 
 
-def posts(lobby: Lobby, member_id: int) -> list[tuple[str, PostKind, date, date | None]]:
+def posts(lobby: Lobby, member_id: int) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
-        statement = select(Post).where(Post.member_id == member_id)
+        statement = select(Office).where(Office.member_id == member_id)
         rows = [
             (row.title, row.kind, row.starts_on, row.ends_on) for row in session.exec(statement)
         ]
@@ -346,20 +346,20 @@ def test_a_correction_backwards_never_ends_a_membership_before_it_began(
 
 def test_posts_begin_and_end(house: Lobby, take_in: ImportMembers) -> None:
     take_in(ANNA)
-    assert seat(house, EDINBURGH).posts == frozenset()
+    assert seat(house, EDINBURGH).offices == frozenset()
     take_in(ANNA | MINISTER)
-    assert seat(house, EDINBURGH).posts == {PostKind.MINISTER}
+    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
     august = date(2026, 8, 1)
     take_in(ANNA, today=august)
-    assert seat(house, EDINBURGH, date(2026, 7, 31)).posts == {PostKind.MINISTER}
-    assert seat(house, EDINBURGH, august).posts == frozenset()
-    assert posts(house, 1) == [("Minister of State (DHSC)", PostKind.MINISTER, TODAY, august)]
+    assert seat(house, EDINBURGH, date(2026, 7, 31)).offices == {OfficeKind.MINISTER}
+    assert seat(house, EDINBURGH, august).offices == frozenset()
+    assert posts(house, 1) == [("Minister of State (DHSC)", OfficeKind.MINISTER, TODAY, august)]
 
 
 def test_a_post_can_end_and_begin_again_on_one_day(house: Lobby, take_in: ImportMembers) -> None:
     for row in (ANNA | MINISTER, ANNA, ANNA | MINISTER, ANNA, ANNA | MINISTER):
         take_in(row)
-    assert seat(house, EDINBURGH).posts == {PostKind.MINISTER}
+    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
     ends = [ends_on for *_, ends_on in posts(house, 1)]
     assert ends == [TODAY, TODAY, None]
 
@@ -367,8 +367,8 @@ def test_a_post_can_end_and_begin_again_on_one_day(house: Lobby, take_in: Import
 def test_one_post_can_follow_another(house: Lobby, take_in: ImportMembers) -> None:
     take_in(ANNA | WHIP)
     take_in(ANNA | MINISTER, today=date(2026, 8, 1))
-    assert seat(house, EDINBURGH).posts == {PostKind.WHIP}
-    assert seat(house, EDINBURGH, date(2026, 8, 1)).posts == {PostKind.MINISTER}
+    assert seat(house, EDINBURGH).offices == {OfficeKind.WHIP}
+    assert seat(house, EDINBURGH, date(2026, 8, 1)).offices == {OfficeKind.MINISTER}
 
 
 def test_a_post_stays_with_its_holder_whose_seat_is_not_in_the_file(
@@ -376,33 +376,33 @@ def test_a_post_stays_with_its_holder_whose_seat_is_not_in_the_file(
 ) -> None:
     take_in(ANNA | MINISTER, BEN | WHIP)
     take_in(BEN)
-    assert seat(house, EDINBURGH).posts == {PostKind.MINISTER}
-    assert seat(house, MANCHESTER).posts == frozenset()
+    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
+    assert seat(house, MANCHESTER).offices == frozenset()
 
 
 def test_the_speaker_holds_a_post_and_is_not_asked(house: Lobby, take_in: ImportMembers) -> None:
     take_in(BEN | {"party": "Speaker"})
     found = seat(house, MANCHESTER)
-    assert found.posts == {PostKind.SPEAKER}
+    assert found.offices == {OfficeKind.SPEAKER}
     eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
     take_in(BEN, today=date(2026, 8, 1))
-    assert seat(house, MANCHESTER, date(2026, 8, 1)).posts == frozenset()
+    assert seat(house, MANCHESTER, date(2026, 8, 1)).offices == frozenset()
 
 
 @pytest.mark.parametrize(
     ("title", "rank", "kind"),
     [
-        ("Minister of State (DHSC)", "MoS", PostKind.MINISTER),
-        ("Prime Minister", "PM", PostKind.MINISTER),
-        ("Parliamentary Under-Secretary of State (DfT)", "PUSS", PostKind.MINISTER),
-        ("Lord Commissioner (Whip) (Whip Commons)", "Parl.", PostKind.WHIP),
-        ("Chief Whip and Parliamentary Secretary to the Treasury", "Parl. lead.", PostKind.WHIP),
-        ("Minister for Local Transport (DfT); Lord Commissioner (Whip)", "PUSS", PostKind.WHIP),
+        ("Minister of State (DHSC)", "MoS", OfficeKind.MINISTER),
+        ("Prime Minister", "PM", OfficeKind.MINISTER),
+        ("Parliamentary Under-Secretary of State (DfT)", "PUSS", OfficeKind.MINISTER),
+        ("Lord Commissioner (Whip) (Whip Commons)", "Parl.", OfficeKind.WHIP),
+        ("Chief Whip and Parliamentary Secretary to the Treasury", "Parl. lead.", OfficeKind.WHIP),
+        ("Minister for Local Transport (DfT); Lord Commissioner (Whip)", "PUSS", OfficeKind.WHIP),
     ],
 )
-def test_a_title_tells_the_kind_of_post(title: str, rank: str, kind: PostKind) -> None:
-    assert members.post_kind(title, rank) is kind
+def test_a_title_tells_the_kind_of_post(title: str, rank: str, kind: OfficeKind) -> None:
+    assert members.office_kind(title, rank) is kind
 
 
 # ---- the seat, its supporters and its member are three things

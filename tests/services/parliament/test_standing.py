@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError
 
-from models import LetterAct, MotionSignatory, PostKind
+from models import LetterAct, MotionSignatory, OfficeKind
 from services.letters.drafting import composing
 from services.letters.drafting.composing import LetterFacts
 from services.letters.kinds import template_language, variant_texts, variants
@@ -136,10 +136,10 @@ VACANT = None
 ORDINARY = "Labour"
 ABSTENTIONIST = "Sinn Féin"
 PARTIES = (VACANT, ORDINARY, ABSTENTIONIST, "Speaker", "Independent", "Sinn Féin (former)")
-POSTS: tuple[frozenset[PostKind], ...] = (
+POSTS: tuple[frozenset[OfficeKind], ...] = (
     frozenset(),
-    *(frozenset({kind}) for kind in PostKind),
-    frozenset({PostKind.MINISTER, PostKind.WHIP}),
+    *(frozenset({kind}) for kind in OfficeKind),
+    frozenset({OfficeKind.MINISTER, OfficeKind.WHIP}),
 )
 # (has a post, refuses) -> what a member of an ordinary party is, who has not signed.
 ORDINARY_RULES = {
@@ -176,7 +176,7 @@ def test_eligibility_and_letter_follow_from_standing_party_posts_and_refusal(
     standing: Standing, party: str | None, refuses: bool
 ) -> None:
     for posts in POSTS:
-        eligibility = eligibility_of(party=party, posts=posts, refuses=refuses, standing=standing)
+        eligibility = eligibility_of(party=party, offices=posts, refuses=refuses, standing=standing)
         found = (eligibility, act_of(standing, eligibility))
         assert found == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
 
@@ -188,11 +188,13 @@ def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter()
         assert (variant is None) is is_silent
 
 
-@pytest.mark.parametrize("kind", list(PostKind))
+@pytest.mark.parametrize("kind", list(OfficeKind))
 @pytest.mark.parametrize("standing", [Standing.NOT_SIGNED, Standing.WITHDRAWN])
-def test_who_holds_a_post_is_never_asked_to_sign(kind: PostKind, standing: Standing) -> None:
+def test_who_holds_a_post_is_never_asked_to_sign(kind: OfficeKind, standing: Standing) -> None:
     for refuses, party in product((False, True), (ORDINARY, ABSTENTIONIST, "Speaker")):
-        eligibility = eligibility_of(party=party, posts={kind}, refuses=refuses, standing=standing)
+        eligibility = eligibility_of(
+            party=party, offices={kind}, refuses=refuses, standing=standing
+        )
         assert act_of(standing, eligibility) is not LetterAct.ASK
 
 

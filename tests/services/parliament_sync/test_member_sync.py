@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from sqlmodel import SQLModel, select
 
-from models import Constituency, Member, Membership, Post, PostKind
+from models import Constituency, Member, Membership, Office, OfficeKind
 from services.assembly import Lobby
 from services.errors import Conflict, Unavailable
 from services.parliament import constituencies, members, seats
-from services.parliament.members import HeldPost, MemberRow
+from services.parliament.members import HeldOffice, MemberRow
 from services.parliament.official import http
 from services.parliament.official.members_api import fetch_members
 from services.parliament.seats import Seat
@@ -31,7 +31,7 @@ from tests.support.common import REAL_DATA, SECRET, START, Clock, needs_real_dat
 from tests.support.members_api import MembersApi, Person, Reply, held, office, serving, told
 
 COMMAND = Path(sys.executable).with_name("lobby")
-TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Post)
+TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
 TODAY = START.date()
 AUGUST = date(2026, 8, 1)
 ELECTED = date(2024, 7, 4)
@@ -95,7 +95,7 @@ def sync(house: Lobby, api: MembersApi) -> Iterator[Sync]:
 
 def done(sync: MembersSync) -> tuple[int, int, int, int]:
     """Memberships begun and ended, posts begun and ended."""
-    return (sync.begun, sync.ended, sync.posts_begun, sync.posts_ended)
+    return (sync.begun, sync.ended, sync.offices_begun, sync.offices_ended)
 
 
 def everything(lobby: Lobby) -> dict[str, list[dict[str, Any]]]:
@@ -128,15 +128,15 @@ def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
     return sorted(rows, key=lambda row: (row[1], row[2] or date.max))
 
 
-def posts(lobby: Lobby, member_id: int = 1) -> list[tuple[str, PostKind, date, date | None]]:
+def posts(lobby: Lobby, member_id: int = 1) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
-        rows = session.exec(select(Post).where(Post.member_id == member_id))
+        rows = session.exec(select(Office).where(Office.member_id == member_id))
         found = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
     return sorted(found, key=lambda row: (row[2], row[3] or date.max))
 
 
-def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[PostKind]:
-    return set(seat(lobby, code, today).posts)
+def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind]:
+    return set(seat(lobby, code, today).offices)
 
 
 def import_rows(lobby: Lobby, *rows: MemberRow, today: date) -> None:
@@ -363,7 +363,7 @@ PPS = held("Parliamentary Private Secretary (Home Office)", "2025-10-01")
 def test_posts_begin_on_their_own_day(house: Lobby, sync: Sync) -> None:
     assert done(sync(HOUSE[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
     assert posts(house) == [
-        ("Minister of State (Home Office)", PostKind.MINISTER, date(2025, 9, 6), None)
+        ("Minister of State (Home Office)", OfficeKind.MINISTER, date(2025, 9, 6), None)
     ]
     found = seat(house, ANNA)
     eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
@@ -375,22 +375,22 @@ def test_a_minister_who_resigns_is_free_from_that_day_on(house: Lobby, sync: Syn
     resigned = MINISTER | {"endDate": "2026-06-28T00:00:00"}
     assert done(sync(HOUSE[0].but(government=(resigned,)))) == (0, 0, 0, 1)
     day = date(2026, 6, 28)
-    assert posts(house) == [(MINISTER["name"], PostKind.MINISTER, date(2025, 9, 6), day)]
-    assert kinds(house, today=date(2026, 6, 27)) == {PostKind.MINISTER}
+    assert posts(house) == [(MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), day)]
+    assert kinds(house, today=date(2026, 6, 27)) == {OfficeKind.MINISTER}
     assert kinds(house, today=day) == set()
 
 
 def test_a_post_that_is_not_told_any_more_ends_on_the_day_seen(house: Lobby, sync: Sync) -> None:
     sync(HOUSE[0].but(government=(MINISTER,)))
     assert done(sync(today=AUGUST)) == (0, 0, 0, 1)
-    assert posts(house) == [(MINISTER["name"], PostKind.MINISTER, date(2025, 9, 6), AUGUST)]
+    assert posts(house) == [(MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), AUGUST)]
     assert done(sync(today=AUGUST)) == (0, 0, 0, 0)
 
 
 def test_a_post_that_will_end_is_held_until_then(house: Lobby, sync: Sync) -> None:
     leaving = HOUSE[0].but(government=(MINISTER | {"endDate": "2026-07-20T00:00:00"},))
     assert done(sync(leaving)) == (21, 0, 1, 0)
-    assert kinds(house) == {PostKind.MINISTER}
+    assert kinds(house) == {OfficeKind.MINISTER}
     assert done(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
     assert kinds(house, today=date(2026, 7, 20)) == set()
 
@@ -400,8 +400,8 @@ def test_one_post_follows_another(house: Lobby, sync: Sync) -> None:
     ended = WHIP | {"endDate": "2026-06-28T00:00:00"}
     promoted = held("Minister of State (Home Office)", "2026-06-28")
     assert done(sync(HOUSE[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
-    assert kinds(house, today=date(2026, 6, 27)) == {PostKind.WHIP}
-    assert kinds(house) == {PostKind.MINISTER}
+    assert kinds(house, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
+    assert kinds(house) == {OfficeKind.MINISTER}
 
 
 def test_a_post_taken_up_again_leaves_a_gap(house: Lobby, sync: Sync) -> None:
@@ -435,14 +435,14 @@ def test_a_post_is_held_once_though_it_is_told_twice(house: Lobby, sync: Sync) -
 
 def test_the_real_day_of_a_post_replaces_the_day_of_a_file(house: Lobby, sync: Sync) -> None:
     anna = Member(id=1, name="Member 1", party="Labour")
-    known = HeldPost(PostKind.MINISTER, MINISTER["name"])
-    other = HeldPost(PostKind.MINISTER, "Minister of State (HO)")
+    known = HeldOffice(OfficeKind.MINISTER, MINISTER["name"])
+    other = HeldOffice(OfficeKind.MINISTER, "Minister of State (HO)")
     day = date(2026, 6, 1)
     import_rows(house, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
     sync(HOUSE[0].but(government=(MINISTER,)))
     assert posts(house) == [
-        (MINISTER["name"], PostKind.MINISTER, date(2025, 9, 6), None),
-        ("Minister of State (HO)", PostKind.MINISTER, day, TODAY),
+        (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), None),
+        ("Minister of State (HO)", OfficeKind.MINISTER, day, TODAY),
     ]
 
 
@@ -450,28 +450,28 @@ def test_a_biography_without_posts_means_none(house: Lobby, sync: Sync) -> None:
     sync()
     assert kinds(house) == set()
     with house.database.read() as session:
-        assert session.exec(select(Post)).all() == []
+        assert session.exec(select(Office)).all() == []
 
 
 GOVERNMENT = {
-    "Prime Minister and First Lord of the Treasury": PostKind.MINISTER,
-    "Parliamentary Under-Secretary (Department for Transport)": PostKind.MINISTER,
-    "Assistant Whip (HM Treasury)": PostKind.WHIP,
-    "Lord Commissioner (HM Treasury)": PostKind.WHIP,
-    "Treasurer of HM Household (Deputy Chief Whip)": PostKind.WHIP,
-    "Parliamentary Secretary to the Treasury (Chief Whip)": PostKind.WHIP,
-    "Vice-Chamberlain (HM Household)": PostKind.WHIP,
-    "Parliamentary Private Secretary (Home Office)": PostKind.PPS,
-    "PPS to the Prime Minister": PostKind.PPS,
+    "Prime Minister and First Lord of the Treasury": OfficeKind.MINISTER,
+    "Parliamentary Under-Secretary (Department for Transport)": OfficeKind.MINISTER,
+    "Assistant Whip (HM Treasury)": OfficeKind.WHIP,
+    "Lord Commissioner (HM Treasury)": OfficeKind.WHIP,
+    "Treasurer of HM Household (Deputy Chief Whip)": OfficeKind.WHIP,
+    "Parliamentary Secretary to the Treasury (Chief Whip)": OfficeKind.WHIP,
+    "Vice-Chamberlain (HM Household)": OfficeKind.WHIP,
+    "Parliamentary Private Secretary (Home Office)": OfficeKind.PPS,
+    "PPS to the Prime Minister": OfficeKind.PPS,
 }
 OTHER = {
-    "Parliamentary Private Secretary (Home Office)": PostKind.PPS,
+    "Parliamentary Private Secretary (Home Office)": OfficeKind.PPS,
     "Parliamentary Private Secretary to the Leader of the Opposition": None,
-    "Speaker of the House of Commons": PostKind.SPEAKER,
-    "Speaker": PostKind.SPEAKER,
-    "Deputy Speaker (First Deputy Chairman of Ways and Means)": PostKind.DEPUTY_SPEAKER,
-    "Chairman of Ways and Means": PostKind.DEPUTY_SPEAKER,
-    "Second Deputy Chair of Ways and Means": PostKind.DEPUTY_SPEAKER,
+    "Speaker of the House of Commons": OfficeKind.SPEAKER,
+    "Speaker": OfficeKind.SPEAKER,
+    "Deputy Speaker (First Deputy Chairman of Ways and Means)": OfficeKind.DEPUTY_SPEAKER,
+    "Chairman of Ways and Means": OfficeKind.DEPUTY_SPEAKER,
+    "Second Deputy Chair of Ways and Means": OfficeKind.DEPUTY_SPEAKER,
     "Speaker's Committee on the Electoral Commission": None,
     "Panel of Chairs": None,
     "Home Affairs Committee": None,
@@ -507,8 +507,8 @@ def test_the_party_alone_tells_the_speaker(biographies: bool, house: Lobby, sync
     speaker = HOUSE[4].but(party="Speaker")
     for _ in range(2):
         sync(speaker, biographies=biographies)
-    assert posts(house, 5) == [(members.SPEAKER_TITLE, PostKind.SPEAKER, TODAY, None)]
-    assert kinds(house, "E14000005") == {PostKind.SPEAKER}
+    assert posts(house, 5) == [(members.SPEAKER_TITLE, OfficeKind.SPEAKER, TODAY, None)]
+    assert kinds(house, "E14000005") == {OfficeKind.SPEAKER}
 
 
 def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
@@ -516,7 +516,7 @@ def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
     sync(speaker)
     chair = held(members.SPEAKER_TITLE, "2019-11-04")
     assert done(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
-    expected = (members.SPEAKER_TITLE, PostKind.SPEAKER, date(2019, 11, 4), None)
+    expected = (members.SPEAKER_TITLE, OfficeKind.SPEAKER, date(2019, 11, 4), None)
     assert posts(house, 5) == [expected]
     assert done(sync(HOUSE[4], today=AUGUST)) == (0, 0, 0, 1)
 
@@ -524,7 +524,7 @@ def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
 def test_the_speaker_has_one_post_however_it_is_called(house: Lobby, sync: Sync) -> None:
     chair = held("Speaker", "2019-11-04")
     sync(HOUSE[4].but(party="Speaker", other=(chair,)))
-    assert posts(house, 5) == [("Speaker", PostKind.SPEAKER, date(2019, 11, 4), None)]
+    assert posts(house, 5) == [("Speaker", OfficeKind.SPEAKER, date(2019, 11, 4), None)]
 
 
 def test_without_biographies_posts_go_on(house: Lobby, sync: Sync) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from models.postcode import PostcodeAnswer, PostcodeStatus
+from models.postcode import PostcodeResult, PostcodeStatus
 from services.errors import Invalid, Unavailable
 from services.postcodes import file_format
 from services.postcodes.builder import PostcodeGrid
@@ -141,24 +141,24 @@ def test_any_text_is_either_normalised_for_good_or_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"),
     [
-        ("EC1A 1BB", PostcodeAnswer("EC1A 1BB", PostcodeStatus.FOUND, WESTMINSTER)),
-        ("ec1a1bb", PostcodeAnswer("EC1A 1BB", PostcodeStatus.FOUND, WESTMINSTER)),
-        ("KW15 1AA", PostcodeAnswer("KW15 1AA", PostcodeStatus.FOUND, ORKNEY)),
-        ("kw15 1ab", PostcodeAnswer("KW15 1AB", PostcodeStatus.TERMINATED, ORKNEY)),
-        ("AB43 1AG", PostcodeAnswer("AB43 1AG", PostcodeStatus.FOUND, None)),
-        ("AB43 1AH", PostcodeAnswer("AB43 1AH", PostcodeStatus.TERMINATED, None)),
-        ("GIR0AA", PostcodeAnswer("GIR 0AA", PostcodeStatus.FOUND, WESTMINSTER)),
-        ("EC1A 1BD", PostcodeAnswer("EC1A 1BD", PostcodeStatus.UNKNOWN, None)),
-        ("EC1A 1CC", PostcodeAnswer("EC1A 1CC", PostcodeStatus.UNKNOWN, None)),
-        ("ZZ99 9ZZ", PostcodeAnswer("ZZ99 9ZZ", PostcodeStatus.UNKNOWN, None)),
-        ("bt1 1aa", PostcodeAnswer("BT1 1AA", PostcodeStatus.UNKNOWN, None)),
-        ("JE2 4WD", PostcodeAnswer("JE2 4WD", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
-        ("gy11aa", PostcodeAnswer("GY1 1AA", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
-        ("IM1 1AA", PostcodeAnswer("IM1 1AA", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
+        ("EC1A 1BB", PostcodeResult("EC1A 1BB", PostcodeStatus.FOUND, WESTMINSTER)),
+        ("ec1a1bb", PostcodeResult("EC1A 1BB", PostcodeStatus.FOUND, WESTMINSTER)),
+        ("KW15 1AA", PostcodeResult("KW15 1AA", PostcodeStatus.FOUND, ORKNEY)),
+        ("kw15 1ab", PostcodeResult("KW15 1AB", PostcodeStatus.TERMINATED, ORKNEY)),
+        ("AB43 1AG", PostcodeResult("AB43 1AG", PostcodeStatus.FOUND, None)),
+        ("AB43 1AH", PostcodeResult("AB43 1AH", PostcodeStatus.TERMINATED, None)),
+        ("GIR0AA", PostcodeResult("GIR 0AA", PostcodeStatus.FOUND, WESTMINSTER)),
+        ("EC1A 1BD", PostcodeResult("EC1A 1BD", PostcodeStatus.UNKNOWN, None)),
+        ("EC1A 1CC", PostcodeResult("EC1A 1CC", PostcodeStatus.UNKNOWN, None)),
+        ("ZZ99 9ZZ", PostcodeResult("ZZ99 9ZZ", PostcodeStatus.UNKNOWN, None)),
+        ("bt1 1aa", PostcodeResult("BT1 1AA", PostcodeStatus.UNKNOWN, None)),
+        ("JE2 4WD", PostcodeResult("JE2 4WD", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
+        ("gy11aa", PostcodeResult("GY1 1AA", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
+        ("IM1 1AA", PostcodeResult("IM1 1AA", PostcodeStatus.NOT_IN_UK_PARLIAMENT, None)),
     ],
 )
 def test_a_postcode_gets_its_answer(
-    directory_file: Path, typed: str, expected: PostcodeAnswer
+    directory_file: Path, typed: str, expected: PostcodeResult
 ) -> None:
     assert PostcodeDirectory.open(directory_file).lookup(typed) == expected
 
@@ -187,7 +187,7 @@ def test_what_was_put_in_is_found_and_nothing_else_is(
     assert len(directory) == len(rows)
     for postcode, (code, terminated) in rows.items():
         status = PostcodeStatus.TERMINATED if terminated else PostcodeStatus.FOUND
-        assert directory.lookup(postcode) == PostcodeAnswer(postcode, status, code or None)
+        assert directory.lookup(postcode) == PostcodeResult(postcode, status, code or None)
         assert directory.lookup(postcode.lower().replace(" ", "")).status == status
     for postcode in set(others) - set(rows):
         assert directory.lookup(postcode).status == PostcodeStatus.UNKNOWN
@@ -205,7 +205,7 @@ def test_every_constituency_a_cell_can_number_is_answered(tmp_path: Path) -> Non
     cells = array("H", [2 * last + file_format.TERMINATED] * file_format.CELLS_PER_SECTOR)
     file_format.write(tmp_path / "postcodes.dat", codes, {"M1 1": cells})
     answer = PostcodeDirectory.open(tmp_path / "postcodes.dat").lookup("M1 1ZZ")
-    assert answer == PostcodeAnswer("M1 1ZZ", PostcodeStatus.TERMINATED, codes[-1])
+    assert answer == PostcodeResult("M1 1ZZ", PostcodeStatus.TERMINATED, codes[-1])
 
 
 # ---- damaged files
@@ -260,7 +260,7 @@ class Clock:
 
 def test_without_a_directory_a_well_formed_postcode_is_unknown(tmp_path: Path) -> None:
     current = CurrentDirectory(tmp_path / "postcodes.dat")
-    assert current.lookup("ec1a 1bb") == PostcodeAnswer("EC1A 1BB", PostcodeStatus.UNKNOWN, None)
+    assert current.lookup("ec1a 1bb") == PostcodeResult("EC1A 1BB", PostcodeStatus.UNKNOWN, None)
     assert current.lookup("JE2 4WD").status == PostcodeStatus.NOT_IN_UK_PARLIAMENT
     assert not current.available
     assert current.problem is not None

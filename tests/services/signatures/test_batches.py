@@ -35,7 +35,7 @@ from services.signatures import keyed, recording, signature_states
 from services.signatures.recording import Import, Outcome, SignatureRequest
 from services.signatures.signature_states import Confirmed
 from services.traffic import idempotency
-from services.traffic.idempotency import Answer, Keyed
+from services.traffic.idempotency import Keyed, StoredAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
 PAPER = Import("paper, Leeds stall, 3 May 2026")
@@ -347,8 +347,10 @@ def with_key(lobby: Lobby, key: str, request: SignatureRequest) -> SignatureRequ
     return replace(request, once=Keyed(attempt, _told))
 
 
-def _told(outcome: Outcome) -> Answer:
-    return Answer(201, f"{outcome.signature_id} lives in {outcome.constituency_code}".encode())
+def _told(outcome: Outcome) -> StoredAnswer:
+    return StoredAnswer(
+        201, f"{outcome.signature_id} lives in {outcome.constituency_code}".encode()
+    )
 
 
 def recorded_once(

@@ -183,7 +183,7 @@ def test_news_said_elsewhere_holds_unless_something_was_said_here(lobby: Lobby) 
     said_no, said_nothing = (sign(lobby, replace(ANNA, email=f"{n}@example.org")) for n in "ab")
     with lobby.database.write() as session:
         owner = supporter_of(lobby, said_no)
-        no = supporters.Answer(owner.organisation_id, owner.id, False)
+        no = supporters.UpdatesAnswer(owner.organisation_id, owner.id, False)
         now = lobby.clock()
         supporters.note_answers(session, [no], now=now, effective_at=now)
     said = replace(ON_PAPER, updates=True)

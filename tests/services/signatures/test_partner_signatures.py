@@ -13,7 +13,7 @@ from sqlmodel import col, select
 from models import Consent, Partner, Scope, Wording
 from services.assembly import Lobby
 from services.common.tokens import Purpose
-from services.files.export_lines import Form
+from services.files.export_lines import FileFormat
 from services.organisations import partners
 from services.signatures import signature_states
 from services.supporters import preferences, supporters
@@ -504,12 +504,12 @@ def test_a_key_for_one_petition_sums_up_no_other(client: TestClient, lobby: Lobb
 
 
 @pytest.mark.usefixtures("paper")
-@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("form", FileFormat)
 def test_the_organisations_file_keeps_all_that_it_has_and_tells_what_was_said_to_partners(
-    lobby: Lobby, form: Form
+    lobby: Lobby, form: FileFormat
 ) -> None:
     signed(lobby, "anna@example.org", partner=PAPER, partner_contact=False)
-    read: Any = csv_rows if form is Form.CSV else json_rows
+    read: Any = csv_rows if form is FileFormat.CSV else json_rows
     row = read(file_of(lobby, its_signatures(lobby), form))[-1]
     assert row["partner_contact"] in ("no", False)
     assert row["email"] == "anna@example.org"

@@ -33,7 +33,7 @@ from services.errors import Invalid, LobbyError
 from services.operations import recounts
 from services.signatures import recording, signature_states
 from services.signatures.from_file.fields import country_of, moment_of
-from services.signatures.from_file.importing import Summary
+from services.signatures.from_file.importing import FileImportCounts
 from services.signatures.recording import SignatureRequest
 from services.supporters import supporters
 from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
@@ -349,7 +349,7 @@ def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lo
 def test_who_stops_before_a_batch_is_counted_is_told_that_it_may_be_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), cli_signatures._telling_how_far(Summary()):
+    with pytest.raises(KeyboardInterrupt), cli_signatures._telling_how_far(FileImportCounts()):
         raise KeyboardInterrupt
     assert "Stopped behind 0 rows. Run the same again" in capsys.readouterr().err
 

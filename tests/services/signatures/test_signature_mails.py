@@ -21,7 +21,7 @@ from services.delivery import lookups, rendering
 from services.delivery.lookups import NOTHING
 from services.mail import mail_builder, mail_headers, outbox
 from services.mail.mail_builder import Envelope, Mail
-from services.mail.supporter_mails import Dropped
+from services.mail.supporter_mails import DroppedMessage
 from services.organisations import organisations
 from services.parliament import members, seats
 from services.parliament.members import MemberRow
@@ -29,10 +29,10 @@ from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, MINISTER, PETITION, SIGNED, START, Clock, text_of
 from tests.support.pages import VACANT
-from worker.mail_journal import Ledger
+from worker.mail_journal import MailJournal
 
 Deliver = Callable[[], list[EmailMessage]]
-Made = dict[UUID, Envelope | Dropped]
+Made = dict[UUID, Envelope | DroppedMessage]
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 THEIRS = "achub-y-gig"
 PLACES = (CAN_SIGN, SIGNED, MINISTER, VACANT, "ZZ1 1ZZ", "JE2 3AB")
@@ -114,14 +114,18 @@ def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) 
     now = lobby.clock()
     gathered = lookups.gather(session, few, keyring=lobby.keyring, now=now)
     return {
-        message.id: rendering.render(session, message, lobby.post, now=now, gathered=gathered)
+        message.id: rendering.render(
+            session, message, lobby.mail_context, now=now, gathered=gathered
+        )
         for message in few
     }
 
 
-def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | Dropped:
+def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessage:
     with lobby.database.read() as session:
-        return rendering.render(session, message, lobby.post, now=lobby.clock(), gathered=NOTHING)
+        return rendering.render(
+            session, message, lobby.mail_context, now=lobby.clock(), gathered=NOTHING
+        )
 
 
 @contextmanager
@@ -147,7 +151,7 @@ def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone
         together = made_together(session, lobby, waiting)
     assert len(together) == 90
     assert together == {message.id: made_alone(lobby, message) for message in waiting}
-    dropped = [made.reason for made in together.values() if isinstance(made, Dropped)]
+    dropped = [made.reason for made in together.values() if isinstance(made, DroppedMessage)]
     assert "the signature was erased" in dropped
     assert "the signature is withdrawn" in dropped
     assert "the supporter wants no mail" in dropped
@@ -287,7 +291,7 @@ def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
 ) -> None:
     deliver()
     first, second, third = claimed(lobby, 3)
-    ledger, broken = Ledger(lobby), second.model_copy()
+    ledger, broken = MailJournal(lobby), second.model_copy()
     broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
     with ledger.open():
         for message in (first, broken, third):

@@ -173,7 +173,8 @@ def mails_of_every_kind(
     found += deliver()
     with lobby.database.read() as session:
         kinds = {
-            lobby.post.message_id(row.id): row.kind for row in session.exec(select(OutboxMessage))
+            lobby.mail_context.message_id(row.id): row.kind
+            for row in session.exec(select(OutboxMessage))
         }
     return {kinds[str(mail["Message-ID"])]: mail for mail in found}
 

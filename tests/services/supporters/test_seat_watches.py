@@ -211,7 +211,7 @@ def test_a_letter_that_was_sent_stays_with_the_member_it_went_to(
 def write(lobby: Lobby) -> UUID:
     """Anna writes to her MP and has not confirmed it yet; the letter's id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(CAN_SIGN)
-    address = intake.Address("1 Princes Street", "Edinburgh", CAN_SIGN)
+    address = intake.PostalAddress("1 Princes Street", "Edinburgh", CAN_SIGN)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)

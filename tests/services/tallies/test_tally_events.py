@@ -348,7 +348,7 @@ def test_no_name_can_break_the_feed(client: TestClient, lobby: Lobby) -> None:
 
 def test_a_link_with_marks_stays_one_address() -> None:
     page = 'https://example.org/?a=1&b="2"'
-    entry = atom.Entry(UUID(int=2), "t", "s", START, page, related=page)
+    entry = atom.FeedEntry(UUID(int=2), "t", "s", START, page, related=page)
     document = atom.atom(atom.Feed(UUID(int=1), "t", "a", START, page, page, [entry]))
     root = ET.fromstring(document)
     assert {found.get("href") for found in root.iter(f"{ATOM}link")} == {page}

@@ -23,10 +23,10 @@ from models import (
     Motion,
     MotionSignatory,
     MotionStatus,
+    Office,
+    OfficeKind,
     OverrideKind,
     PetitionTally,
-    Post,
-    PostKind,
     Private,
     ReplyKind,
     Scope,
@@ -37,11 +37,11 @@ from services.demonstration import invented_campaign
 from services.errors import Conflict
 from services.keys import api_keys
 from services.organisations import organisations
-from services.parliament.standing import Eligibility, Said, Standing
+from services.parliament.standing import Eligibility, Standing, StatedIntent
 from services.tallies import seat_table
 from services.targets import targets
 from services.targets.reasons import ReasonCode, reasons_of
-from services.targets.scores import Facts, OtherMotion, Target, Weights, rank
+from services.targets.scores import MemberFacts, OtherMotion, Target, Weights, rank
 from services.targets.targets import RankedTarget
 from tests.support.common import CAMPAIGN, START, Clock, needs_real_data
 
@@ -54,20 +54,22 @@ NOT, SIGNED, WITHDRAWN = Standing.NOT_SIGNED, Standing.SIGNED, Standing.WITHDRAW
 # ---- the arithmetic
 
 
-def facts(member_id: int, party: str = "Labour", standing: Standing = NOT, **more: Any) -> Facts:
-    return Facts(member_id, party, standing, **{"can_sign": True, **more})
+def facts(
+    member_id: int, party: str = "Labour", standing: Standing = NOT, **more: Any
+) -> MemberFacts:
+    return MemberFacts(member_id, party, standing, **{"can_sign": True, **more})
 
 
-def order(house: list[Facts], *motions: OtherMotion) -> list[int]:
+def order(house: list[MemberFacts], *motions: OtherMotion) -> list[int]:
     return [target.facts.member_id for target in rank(house, motions)]
 
 
-def filler(count: int = 100) -> list[Facts]:
+def filler(count: int = 100) -> list[MemberFacts]:
     """A House in which one party has signed nothing, so that the others stand out."""
     return [facts(1000 + number, "Conservative") for number in range(count)]
 
 
-def first(house: list[Facts], *motions: OtherMotion) -> Target:
+def first(house: list[MemberFacts], *motions: OtherMotion) -> Target:
     return rank(house, motions)[0]
 
 
@@ -77,36 +79,36 @@ def first(house: list[Facts], *motions: OtherMotion) -> Target:
         facts(1, standing=SIGNED),
         facts(1, standing=WITHDRAWN),
         facts(1, can_sign=False),
-        facts(1, said=Said.WILL_NOT),
+        facts(1, said=StatedIntent.WILL_NOT),
     ],
 )
-def test_who_signed_withdrew_will_not_or_cannot_sign_is_no_target(left_out: Facts) -> None:
+def test_who_signed_withdrew_will_not_or_cannot_sign_is_no_target(left_out: MemberFacts) -> None:
     assert order([left_out, facts(2)]) == [2]
 
 
 @pytest.mark.parametrize(
     "left_out",
     [
-        facts(1, standing=SIGNED, said=Said.WILL_SIGN),
-        facts(1, standing=WITHDRAWN, said=Said.WILL_SIGN),
-        facts(1, can_sign=False, said=Said.WILL_SIGN),
+        facts(1, standing=SIGNED, said=StatedIntent.WILL_SIGN),
+        facts(1, standing=WITHDRAWN, said=StatedIntent.WILL_SIGN),
+        facts(1, can_sign=False, said=StatedIntent.WILL_SIGN),
     ],
 )
-def test_a_promise_makes_no_target_of_who_is_none(left_out: Facts) -> None:
+def test_a_promise_makes_no_target_of_who_is_none(left_out: MemberFacts) -> None:
     assert order([left_out, facts(2)]) == [2]
 
 
 def test_whoever_promised_to_sign_comes_first_whatever_the_score() -> None:
     house = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
     house += [facts(1, "Labour", signatures=99), facts(2, "Labour")]
-    house += [facts(n, "Conservative", said=Said.WILL_SIGN, letters=n) for n in (5, 3)]
+    house += [facts(n, "Conservative", said=StatedIntent.WILL_SIGN, letters=n) for n in (5, 3)]
     found = rank(house, [])
     assert [target.facts.member_id for target in found] == [3, 5, 1, 2]
     assert found[0].score < found[-1].score
 
 
 def test_a_promise_changes_no_score() -> None:
-    told = rank([facts(1), facts(2, said=Said.WILL_SIGN), facts(3, signatures=4)], [])
+    told = rank([facts(1), facts(2, said=StatedIntent.WILL_SIGN), facts(3, signatures=4)], [])
     silent = rank([facts(1), facts(2), facts(3, signatures=4)], [])
     assert {target.facts.member_id: target.score for target in told} == {
         target.facts.member_id: target.score for target in silent
@@ -280,14 +282,14 @@ def test_the_earlier_motion_is_a_reason_by_its_number() -> None:
 
 @pytest.mark.parametrize(
     ("told", "text"),
-    [(None, None), (Said.WILL_SIGN, "Said that they will sign, and has not yet")],
+    [(None, None), (StatedIntent.WILL_SIGN, "Said that they will sign, and has not yet")],
 )
-def test_a_promise_is_a_reason(told: Said | None, text: str | None) -> None:
+def test_a_promise_is_a_reason(told: StatedIntent | None, text: str | None) -> None:
     assert texts(first([facts(1, said=told)])).get(ReasonCode.SAID_WILL_SIGN) == text
 
 
 def test_reasons_come_in_one_order_and_begin_with_the_first_condition() -> None:
-    house = [facts(1, signatures=3, said=Said.WILL_SIGN), facts(2, standing=SIGNED)]
+    house = [facts(1, signatures=3, said=StatedIntent.WILL_SIGN), facts(2, standing=SIGNED)]
     found = reasons_of(first(house, OtherMotion("12", {1}, is_earlier=True)))
     assert [reason.code for reason in found] == list(ReasonCode)
     assert found[0].text == "Can sign and has not yet"
@@ -384,7 +386,7 @@ def end_membership(session: Session, _: Campaign) -> None:
 
 
 def give_post(session: Session, _: Campaign) -> None:
-    session.add(Post(member_id=MORAG, kind=PostKind.PPS, title="PPS", starts_on=START.date()))
+    session.add(Office(member_id=MORAG, kind=OfficeKind.PPS, title="PPS", starts_on=START.date()))
 
 
 def note_refusal(session: Session, campaign: Campaign) -> None:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, Prebuilt
+from services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, AnswerCache
 from tests.support.common import Clock
 
 Found = TypeVar("Found")
@@ -32,8 +32,8 @@ class Source:
             raise self.error
         return f"{key} {len(self.asked)}"
 
-    def prebuilt(self, clock: Clock, **parts: int) -> Prebuilt[str, str]:
-        return Prebuilt(self.build, version=lambda: self.version, clock=clock, **parts)
+    def prebuilt(self, clock: Clock, **parts: int) -> AnswerCache[str, str]:
+        return AnswerCache(self.build, version=lambda: self.version, clock=clock, **parts)
 
 
 def test_a_value_is_built_once_while_nothing_changes(clock: Clock) -> None:

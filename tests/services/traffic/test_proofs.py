@@ -17,7 +17,7 @@ from main import create_app
 from models import Keyring, Scope
 from services.assembly import Lobby, utc_now
 from services.traffic import proof_of_work
-from services.traffic.proof_of_work import Proofs
+from services.traffic.proof_of_work import ProofOfWork
 from tests.support.action_network import V2, person, petition_id
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import key_for
@@ -134,7 +134,7 @@ def test_no_limit_asks_for_no_proof(lobby: Lobby) -> None:
 
 
 def accepted(proof: str) -> bool:
-    return asyncio.run(Proofs(RING, utc_now).accept(proof))
+    return asyncio.run(ProofOfWork(RING, utc_now).accept(proof))
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def accepted(proof: str) -> bool:
     ],
 )
 def test_a_proof_with_anything_changed_is_none(changes: dict[str, Any]) -> None:
-    challenge = Proofs(RING, utc_now).challenge()
+    challenge = ProofOfWork(RING, utc_now).challenge()
     assert accepted(solved(challenge))
     assert not accepted(solved(challenge, **changes))
 
@@ -165,18 +165,18 @@ def test_what_is_no_proof_is_none(proof: str) -> None:
 
 def test_a_proof_for_another_service_is_none() -> None:
     others = Keyring(["another secret for tests, long enough"])
-    assert not accepted(solved(Proofs(others, utc_now).challenge()))
+    assert not accepted(solved(ProofOfWork(others, utc_now).challenge()))
 
 
 def test_a_proof_that_comes_late_is_none() -> None:
     def earlier() -> Any:
         return utc_now() - proof_of_work.LIFETIME - timedelta(seconds=5)
 
-    assert not accepted(solved(Proofs(RING, earlier).challenge()))
+    assert not accepted(solved(ProofOfWork(RING, earlier).challenge()))
 
 
 def test_nobody_gains_time_by_writing_a_later_end_into_a_challenge() -> None:
-    challenge = Proofs(RING, lambda: utc_now() - timedelta(hours=1)).challenge()
+    challenge = ProofOfWork(RING, lambda: utc_now() - timedelta(hours=1)).challenge()
     later = int((utc_now() + timedelta(hours=1)).timestamp())
     salt, _, _ = challenge["salt"].partition("?")
     assert not accepted(solved(challenge, salt=f"{salt}?expires={later}&"))

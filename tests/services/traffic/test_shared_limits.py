@@ -21,7 +21,7 @@ from main import create_app
 from models import Scope
 from services.assembly import Lobby, utc_now
 from services.traffic import rate_limits
-from services.traffic.rate_limits import RateLimit, Verdict
+from services.traffic.rate_limits import RateLimit, RateLimitResult
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import key_for
 
@@ -114,7 +114,7 @@ def test_redis_is_told_neither_an_address_nor_a_key(lobby: Lobby, emptied: str) 
 def test_where_redis_does_not_answer_each_process_counts_by_itself() -> None:
     limit = RateLimit("address", 2, utc_now, url=f"redis://127.0.0.1:{free_port()}/0")
 
-    async def three() -> list[Verdict]:
+    async def three() -> list[RateLimitResult]:
         found = [await limit.hit("somebody") for _ in range(3)]
         await limit.close()
         return found
