@@ -27,7 +27,7 @@ class Scope(StrEnum):
 
 PARTNER_SCOPES = frozenset({Scope.SIGNATURES_WRITE, Scope.SIGNATURES_READ, Scope.ACTION_NETWORK})
 """What a partner's key may do: bring in signatures, and read of those. Everything else changes or
-tells what is the organisation's own, such as its notes on members (docs/partners.md)."""
+tells what is the organisation's own, such as its notes on members (docs/guide/partners.md)."""
 LIVE_KEYS = 2
 """Of one name at a time: the one that is in use, and the one that takes over from it."""
 _OWN = sa.text("partner_id IS NULL")

@@ -1,2 +1,2 @@
 """The Action Network v2 / OSDI dialect under `/api/v2`: what is read and told is in
-`docs/action-network.md`. Its words are Action Network's; behind it work the services of `/v1`."""
+`docs/guide/action-network.md`. It uses Action Network's words, and calls the services of `/v1`."""

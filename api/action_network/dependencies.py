@@ -2,7 +2,7 @@
 
 A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
 and a key of the organisation's own: a partner's only posts signatures here
-(`docs/action-network.md`).
+(`docs/guide/action-network.md`).
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Keys: which there are, and ending one. No call makes a key: see docs/partners.md."""
+"""Keys: which there are, and ending one. No call makes a key: see docs/guide/partners.md."""
 
 import structlog
 from fastapi import APIRouter, Request, Response
