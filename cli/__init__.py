@@ -2,6 +2,7 @@
 
 import sqlite3
 import sys
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -9,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
 from cli.output import tell
+from core.version import version
 from services.errors import Invalid, LobbyError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
@@ -23,7 +25,23 @@ app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
 app.add_typer(partners.app, name="partner")
 app.add_typer(api_keys.app, name="key")
-app.add_typer(mail.app, name="mail")
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"Central Lobby {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None: ...
 
 
 def _lines(error: LobbyError) -> list[str]:

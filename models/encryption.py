@@ -152,7 +152,7 @@ class Keyring:
         return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - one block, see above
 
     def _make_opener(self, head: bytes, purpose: str) -> tuple[_Decrypt, bytes]:
-        """Returns the function that decrypts values with this head, and their authenticated data."""
+        """Returns the decrypting function for values with this head, and their extra data."""
         cipher = self._cipher(head[0], UUID(bytes=head[1:]))
         return cipher.decrypt, head + purpose.encode()
 
