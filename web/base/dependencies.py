@@ -13,6 +13,7 @@ from models import Organiser
 from services.assembly import Lobby
 from services.common.tokens import Purpose
 from services.errors import Forbidden, LobbyError
+from services.organisations import organisations
 
 COOKIE = "lobby_organiser"
 
@@ -23,7 +24,7 @@ def organiser_of(request: Request, lobby: Lobby, session: Session) -> Organiser 
     if not cookie:
         return None
     try:
-        return session.get(Organiser, lobby.tokens.read(Purpose.ORGANISER, cookie))
+        return organisations.find_organiser(session, lobby.tokens.read(Purpose.ORGANISER, cookie))
     except LobbyError:
         return None
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 from fastapi import Request, Response
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from api.http.errors import as_lobby_error, headers_of, status_of
 from api.http.middleware import POLICY, content_policy
 from services.assembly import Lobby
+from services.database.engine import DatabaseError
 from services.errors import FieldError, Invalid
 from web.base.rendering import page
 
@@ -94,5 +94,5 @@ def _page(lobby: Lobby, status: int, values: dict[str, Any]) -> Response:
     try:
         with lobby.database.read() as session:
             return page("base/error.html", session, status=status, **values)
-    except SQLAlchemyError:
+    except DatabaseError:
         return page("base/error.html", None, status=status, **values)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from api.http.dependencies import KeyPrefix, Now, ReadSession, Slug, TheLobby
-from models import PARTNER_SCOPES, Organisation, Organiser, Scope
+from models import PARTNER_SCOPES, Organiser, Scope
 from models.base import new_id
 from services.assembly import Lobby
 from services.campaigns import petitions
@@ -26,7 +26,7 @@ from services.common.tokens import Purpose
 from services.errors import Conflict, Gone, Invalid
 from services.keys import api_keys, key_views
 from services.keys.key_views import KeyState
-from services.organisations import partners
+from services.organisations import organisations, partners
 from web.base import forms
 from web.base.dependencies import AtDesk
 from web.base.rendering import page, see_other
@@ -137,7 +137,7 @@ def _made(
         with lobby.database.write(is_public=False) as session:
             return api_keys.create(
                 session,
-                organisation=session.get_one(Organisation, organiser.organisation_id),
+                organisation=organisations.get(session, organiser.organisation_id),
                 partner_slug=fields.partner,
                 name=name,
                 scopes=fields.scope,
@@ -204,7 +204,7 @@ def _ask(
         is_private=True,
         form=form,
         partner=partner,
-        organisation=session.get_one(Organisation, owner),
+        organisation=organisations.get(session, owner),
         scopes={scope.value: key_words.words(partner_slug)[scope] for scope in scopes},
         petitions={each.slug: each.action for each in petitions.of_organisation(session, owner)},
     )

@@ -167,7 +167,7 @@ def retry(
         keyring=lobby.keyring,
         now=now,
     )
-    campaign = session.get_one(Campaign, letter.campaign_id)
+    campaign = campaigns.get(session, letter.campaign_id)
     return _back(campaign.slug, "again", fields.show)
 
 
@@ -208,7 +208,7 @@ def settle(
         keyring=lobby.keyring,
         now=now,
     )
-    campaign = session.get_one(Campaign, letter.campaign_id)
+    campaign = campaigns.get(session, letter.campaign_id)
     return _back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
 
 

@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.downloads import download
-from models import Organisation
 from services.campaigns import campaigns, petitions
 from services.common.tokens import LIFETIMES, Purpose
 from services.errors import Unauthenticated
@@ -83,7 +82,7 @@ def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
         "organisers/organiser.html",
         session,
         is_private=True,
-        organisation=session.get_one(Organisation, organiser.organisation_id),
+        organisation=organisations.get(session, organiser.organisation_id),
         views=campaign_views.of_campaigns(session, found, now=now),
         post=queue_overview.figures(session, found),
         parliament=freshness.of_parliament(session, now=now),

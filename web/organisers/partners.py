@@ -8,13 +8,13 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
-from models import Organisation, Partner, SignatureState
+from models import Partner, SignatureState
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.errors import Conflict, FieldError, Invalid
 from services.keys import key_views
 from services.keys.key_views import KeyView
-from services.organisations import partners
+from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_AT_A_GLANCE, PartnerSummary
 from web.base import forms
@@ -83,7 +83,7 @@ def list_partners(organiser: AtDesk, session: ReadSession, now: Now, done: Done 
         "organisers/partners.html",
         session,
         is_private=True,
-        organisation=session.get_one(Organisation, owner),
+        organisation=organisations.get(session, owner),
         cards=cards,
         keys=[key for key in keys if key.key.partner_id is None],
         counted=MOST_AT_A_GLANCE,
@@ -110,7 +110,7 @@ def add_partner(
         with lobby.database.write() as writing:
             made = partners.create(
                 writing,
-                organisation=writing.get_one(Organisation, organiser.organisation_id),
+                organisation=organisations.get(writing, organiser.organisation_id),
                 name=fields.name,
                 slug=fields.slug.strip(),
                 website=fields.website.strip() or None,

@@ -8,12 +8,15 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Constituency, LetterOutcome, Member, Organisation, ReplyKind
+from models import LetterOutcome, ReplyKind
+from services.campaigns import campaigns
 from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.letters import answers
 from services.letters.answers import NewAnswer, RecordedAnswer
+from services.organisations import organisations
+from services.parliament import constituencies, members
 from web.base import forms, words
 from web.base.rendering import page
 
@@ -101,7 +104,7 @@ def _page(
     token: str | None = None,
 ) -> Response:
     """With a token, thanks for what was just kept; or else the form."""
-    campaign = session.get_one(Campaign, kept.letter.campaign_id)
+    campaign = campaigns.get(session, kept.letter.campaign_id)
     return page(
         "public/letter_answer.html",
         session,
@@ -111,9 +114,9 @@ def _page(
         form=form,
         token=token,
         campaign=campaign,
-        organisation=session.get_one(Organisation, campaign.organisation_id),
-        member=session.get_one(Member, kept.letter.member_id),
-        constituency=session.get_one(Constituency, kept.letter.constituency_code),
+        organisation=organisations.get(session, campaign.organisation_id),
+        member=members.get(session, kept.letter.member_id),
+        constituency=constituencies.get(session, kept.letter.constituency_code),
         outcomes=words.OUTCOMES,
         sayings=words.SAYINGS,
     )

@@ -7,13 +7,15 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Constituency, Keyring, Letter, LetterState, Member
+from models import Keyring, Letter, LetterState
 from services.assembly import Lobby
+from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.delivery.rendering import HELD_REASONS
 from services.errors import Conflict
 from services.letters import copies, intake, letter_queue, letter_states
 from services.letters.drafting import situations
+from services.parliament import constituencies, members
 from web.base.rendering import page, see_other
 
 router = APIRouter()
@@ -70,9 +72,9 @@ def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: date
         is_private=True,
         letter=letter,
         token=token,
-        member=session.get_one(Member, letter.member_id),
-        constituency=session.get_one(Constituency, letter.constituency_code),
-        campaign=session.get_one(Campaign, letter.campaign_id),
+        member=members.get(session, letter.member_id),
+        constituency=constituencies.get(session, letter.constituency_code),
+        campaign=campaigns.get(session, letter.campaign_id),
         text=intake.text_as_sent(letter),
         warning=_reason_to_hold(session, letter, lobby.keyring, now),
         can_cancel=letter.state in _CANCELLABLE,

@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import REFUSED, headers_of, status_of
 from api.http.middleware import POLICY, content_policy
-from models import Campaign
 from services.assembly import Lobby
-from services.campaigns import petitions
+from services.campaigns import campaigns, petitions
 from services.common import texts
 from services.errors import Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
@@ -57,7 +56,7 @@ def petition(
     """One petition, with its form; with a partner's question where the link comes from its site."""
     found = petitions.public(session, slug, viewer=viewer)
     view = campaign_views.of_petition(session, found, now=now)
-    campaign = session.get_one(Campaign, found.campaign_id)
+    campaign = campaigns.get(session, found.campaign_id)
     whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
     return page(
         "public/petition.html",
@@ -100,7 +99,7 @@ def check_your_mail(
 ) -> Response:
     """The same for everybody: it knows nothing of who signed."""
     found = petitions.public(session, slug)
-    campaign = session.get_one(Campaign, found.campaign_id)
+    campaign = campaigns.get(session, found.campaign_id)
     return page(
         "public/check_your_mail.html",
         session,
@@ -160,7 +159,7 @@ def _with_problems(
 ) -> Response:
     now = lobby.clock()
     found = petitions.public(session, slug)
-    campaign = session.get_one(Campaign, found.campaign_id)
+    campaign = campaigns.get(session, found.campaign_id)
     answer = page(
         "public/petition.html",
         session,

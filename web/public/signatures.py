@@ -11,15 +11,15 @@ from sqlmodel import Session
 from api.answers import signature_intake
 from api.answers.public_answers import PublicAnswers
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Petition, Signature, SignatureState, Supporter
+from models import Campaign, Petition, Signature, SignatureState
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
-from services.campaigns import petitions
+from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.letters.drafting import drafts, situations
 from services.signatures import signature_states
 from services.signatures.recording import HOME
-from services.supporters import seat_watches, wordings
+from services.supporters import seat_watches, supporters, wordings
 from services.views import campaign_views, seat_views
 from services.views.seat_views import ConfirmedBoard, SeatView
 from web.base.forms import Form
@@ -124,8 +124,8 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
 
 def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
     signature = signature_states.get(session, signature_id)
-    petition = session.get_one(Petition, signature.petition_id)
-    campaign = session.get_one(Campaign, petition.campaign_id)
+    petition = petitions.get(session, signature.petition_id)
+    campaign = campaigns.get(session, petition.campaign_id)
     seat = seat_views.seat_view(session, petition, signature.constituency_code, now=now)
     is_watching = seat_watches.is_waiting(session, signature)
     return Shown(signature, petition, campaign, seat, is_watching)
@@ -180,7 +180,7 @@ def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | Non
     """The letter's form, with what its writer told us when they signed."""
     if draft is None:
         return Form()
-    supporter = session.get_one(Supporter, signature.supporter_id)
+    supporter = supporters.get(session, signature.supporter_id)
     return Form(
         {
             "name": signature.name.text,
