@@ -14,12 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from core.settings import ROOT
 from services.database import bulk
 from services.errors import Unavailable
 
+# Any error of a query or its connection, for the layers that do not import SQLAlchemy.
+DatabaseError = SQLAlchemyError
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8
 # Alembic's own table.
