@@ -1,5 +1,6 @@
-// Within the frame: tells the page around it how tall it is and that a form was sent, never whose.
-// It speaks only to who greets it from a site that may frame it. Without scripts, all else works.
+// Runs inside the frame. Sends the parent page the frame's height and the fact that a form was
+// sent, never who sent it. Answers only a parent page on a site that may show the frame. The form
+// also works without scripts.
 (() => {
   "use strict";
   const { origins, signed } = document.currentScript.dataset;
@@ -10,14 +11,14 @@
     const tell = (message) => parent.postMessage(message, origin);
     const measure = () =>
       tell({ lobby: "height", height: Math.ceil(document.body.getBoundingClientRect().height) });
-    measure(); // by ourselves: browsers observe nothing in a frame that is not seen yet
+    measure(); // browsers run no observer in a frame that is not visible yet
     if (!observer && signed !== undefined) tell({ lobby: "signed" });
     observer?.disconnect();
     observer = new ResizeObserver(measure);
     observer.observe(document.body);
   }
 
-  // In a frame of another site browsers leave `autofocus` to us.
+  // Browsers ignore `autofocus` in a frame from another site.
   document.querySelector("[autofocus]")?.focus();
   addEventListener("message", ({ data, origin, source }) => {
     const isAllowed = allowed.includes(origin) || allowed.includes("*");

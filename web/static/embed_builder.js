@@ -1,4 +1,4 @@
-// Copies the line of HTML. Without scripts, it can be copied by hand.
+// Adds a button that copies the line of HTML. Without scripts, people copy it by hand.
 (() => {
   "use strict";
   const line = document.getElementById("line");

@@ -1,8 +1,8 @@
-// Where very many sign at once: finds the number that is asked for, then sends the form again.
-// Without scripts the page says when to press the button again.
+// Proof of work while very many people sign at once: finds the number that the service asks for,
+// then sends the form again. Without scripts, the page says when to press the button again.
 (() => {
   "use strict";
-  const TOGETHER = 500; // hashes under way at once: waiting for each alone takes several times as long
+  const TOGETHER = 500; // hashes computed at once: one at a time takes several times as long
   const script = document.currentScript;
   const form = script.closest("form");
   const { maxnumber, ...wanted } = JSON.parse(script.dataset.proof);

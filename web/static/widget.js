@@ -1,10 +1,11 @@
-// <lobby-petition>: a petition's form in another site's page (docs/guide/widget.md). No cookies, nothing
-// kept, nothing loaded but the frame. Where it cannot work, the link within the element stays.
+// <lobby-petition>: shows a petition's form on another site (docs/guide/widget.md). Sets no
+// cookies, stores nothing and loads only the frame. The link inside the element stays until the
+// form has loaded, and for good if it cannot load.
 (() => {
   "use strict";
   const { origin } = new URL(document.currentScript.src);
   const asked = new URLSearchParams(location.search);
-  const PATIENCE = 4000; // ms from the frame's load to its first word; a blocked one has none
+  const PATIENCE = 4000; // ms to wait for the loaded frame's first message; a blocked frame sends none
 
   class LobbyPetition extends HTMLElement {
     static observedAttributes = ["petition", "partner", "source"];
@@ -48,7 +49,7 @@
       frame.title = this.textContent.trim() || "Sign the petition";
       frame.loading = "lazy";
       frame.referrerPolicy = "no-referrer";
-      // Through the style's own interface, which no content policy forbids.
+      // A content security policy can block a style attribute, but not `style.cssText`.
       frame.style.cssText = "display:block;width:100%;height:40rem;border:0;visibility:hidden";
       frame.onload = () => this.#greet();
       frame.src = this.#address();
@@ -79,7 +80,7 @@
       this.#frame.style.visibility = "visible";
       this.#frame.style.display = "block";
       const hadFocus = this.contains(document.activeElement);
-      this.#slot.remove(); // and the link with it
+      this.#slot.remove(); // removes the link too
       if (hadFocus) this.#frame.focus();
       this.#tell("ready");
     }
