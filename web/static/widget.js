@@ -5,7 +5,7 @@
   "use strict";
   const { origin } = new URL(document.currentScript.src);
   const asked = new URLSearchParams(location.search);
-  const PATIENCE = 4000; // ms to wait for the loaded frame's first message; a blocked one sends none
+  const PATIENCE = 4000; // ms to wait for the frame's first message; a blocked frame sends none
 
   class LobbyPetition extends HTMLElement {
     static observedAttributes = ["petition", "partner", "source"];
