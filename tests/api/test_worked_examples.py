@@ -48,7 +48,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
     [
         ("A supporter's page", "Morag Ferncastle", 1),
         ("An organiser's tool", "have signed", 0),
-        ("A partner", "1 taken in", 1),
+        ("A partner", "1 accepted", 1),
     ],
 )
 def test_the_examples_in_python_do_what_they_say(
