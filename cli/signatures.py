@@ -14,7 +14,7 @@ from services.files import csv_reading
 from services.files.csv_reading import CsvRecords
 from services.signatures.from_file import columns, importing, rejects
 from services.signatures.from_file.columns import FIELDS, FileColumns
-from services.signatures.from_file.importing import FileImportCounts, FileRow, Source
+from services.signatures.from_file.importing import FileImportCounts, FileRow, ImportTarget
 from services.signatures.recording import Outcome
 
 SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
@@ -49,7 +49,7 @@ def import_signatures(
     They count at once and nobody gets a mail, but with --pending. Again: adds nothing. Status 3
     where some rows were rejected and the others taken.
     """
-    source = Source(petition, provenance, is_confirmed=not pending)
+    source = ImportTarget(petition, provenance, is_confirmed=not pending)
     summary = FileImportCounts()
     with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
         known_columns = columns.find(records.header, column or ())

@@ -27,9 +27,9 @@ from services.supporters import partner_consents
 
 _signature = table_of(Signature)
 _UNANSWERED = (SignatureState.PENDING, SignatureState.EXPIRED)
-Seen = tuple[Signature, Supporter, bool | None]
+PartnerSignature = tuple[Signature, Supporter, bool | None]
 MOST_DAYS, MOST_SOURCES = 366, 50
-MOST_AT_A_GLANCE = 10_000
+MOST_COUNTED = 10_000
 _petition, _partner = table_of(Petition), table_of(Partner)
 
 
@@ -61,7 +61,7 @@ class PartnerSummary:
     days: tuple[PartnerDayCount, ...]
 
 
-def seen_by(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
+def visible_to(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
     """For statements that have signatures: those that a partner sees.
 
     Who withdrew keeps the time of their confirmation when they sign again, so that it must be
@@ -83,7 +83,7 @@ def page(
     since: datetime | None,
     after: UUID | None,
     limit: int,
-) -> list[Seen]:
+) -> list[PartnerSignature]:
     """As `signature_states.page`, of what a partner sees, and whether it may contact the signer:
     None where they were not asked."""
     contact = partner_consents.may_contact().label("contact")
@@ -91,7 +91,7 @@ def page(
         select(Signature, Supporter, contact)
         .join(Supporter, col(Supporter.id) == Signature.supporter_id)
         .join(Partner, col(Partner.id) == Signature.partner_id)
-        .where(Signature.petition_id == petition_id, *seen_by(partner_id))
+        .where(Signature.petition_id == petition_id, *visible_to(partner_id))
     )
     if state is not None:
         statement = statement.where(Signature.state == state)
@@ -100,7 +100,7 @@ def page(
     if after is not None:
         statement = statement.where(Signature.id > after)
     rows = session.exec(statement.order_by(col(Signature.id)).limit(limit))
-    return cast(list[Seen], [tuple(row) for row in rows])
+    return cast(list[PartnerSignature], [tuple(row) for row in rows])
 
 
 def of_partner(
@@ -120,7 +120,7 @@ def of_partner(
     """
     seen = [_signature.c.partner_id == partner.id]
     if is_own:
-        seen = seen_by(partner.id)
+        seen = visible_to(partner.id)
     if petition_ids:
         seen.append(_signature.c.petition_id.in_(petition_ids))
     states = _counts(session, seen, _signature.c.state)
@@ -134,10 +134,10 @@ def of_partner(
     ]
 
 
-def at_a_glance(session: Session, organisation_id: UUID) -> dict[UUID, int]:
+def count_by_partner(session: Session, organisation_id: UUID) -> dict[UUID, int]:
     """Confirmed signatures by partner, in one statement.
 
-    It stops counting a partner's beyond `MOST_AT_A_GLANCE`, and says one more than that: a list of
+    It stops counting a partner's beyond `MOST_COUNTED`, and says one more than that: a list of
     partners must not take the longer the more they bring.
     """
     some = (
@@ -146,7 +146,7 @@ def at_a_glance(session: Session, organisation_id: UUID) -> dict[UUID, int]:
             _signature.c.partner_id == _partner.c.id,
             _signature.c.state == SignatureState.CONFIRMED,
         )
-        .limit(MOST_AT_A_GLANCE + 1)
+        .limit(MOST_COUNTED + 1)
         .correlate(_partner)
         .subquery()
     )

@@ -12,7 +12,7 @@ from services.common import texts
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.supporters import supporters
-from services.traffic.idempotency import Keyed, StoredAnswer
+from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 HOME = "GB"
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
@@ -21,7 +21,7 @@ EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
+class ImportOrigin:
     """Where and when a signature was given, if not here: on paper, or in another system.
 
     With `is_confirmed` it counts at once, on the word of who has it. Without, its signer is asked
@@ -40,7 +40,7 @@ class Import:
         signed_at: datetime | None = None,
         is_confirmed: bool = True,
         now: datetime,
-    ) -> "Import":
+    ) -> "ImportOrigin":
         """Checked for form; Invalid with all that is wrong."""
         problems: list[Invalid] = []
         try:
@@ -76,8 +76,8 @@ class SignatureRequest:
 
     `updates` is the answer to the question for consent; None where it was not asked, and so is
     `partner_contact` the answer to the partner's. The partner is known by the sender's key
-    (`partner_id`) or named by its slug (`partner`). `once` comes with a key of the sender's, for
-    `services.signatures.keyed`.
+    (`partner_id`) or named by its slug (`partner`). `keyed` is set if the request came with
+    an idempotency key; `services.signatures.keyed` records it once.
     """
 
     petition_slug: str
@@ -92,8 +92,8 @@ class SignatureRequest:
     partner_id: UUID | None = None
     partner: str | None = None
     partner_contact: bool | None = None
-    imported: Import | None = None
-    once: "Keyed[Outcome] | None" = None
+    imported: ImportOrigin | None = None
+    keyed: "KeyedRequest[Outcome] | None" = None
 
 
 class Outcome(NamedTuple):
@@ -162,7 +162,7 @@ class SignatureEntry:
         return None if text is None else Private(self.petition.organisation_id, text)
 
 
-def as_signed(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
+def signer_columns(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
     """What people gave, by columns."""
     requests = [entry.request for entry in entries]
     return {
@@ -177,7 +177,7 @@ def as_signed(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
     }
 
 
-def as_imported(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
+def origin_columns(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
     """Where and when it was given, by columns; here and now for all but imports."""
     imports = [entry.request.imported for entry in entries]
     return {
@@ -187,7 +187,7 @@ def as_imported(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str
     }
 
 
-def _signed_at(imported: Import | None, now: datetime) -> datetime:
+def _signed_at(imported: ImportOrigin | None, now: datetime) -> datetime:
     if imported is None or not imported.is_confirmed:
         return now
     return imported.signed_at or now

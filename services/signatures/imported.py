@@ -15,7 +15,7 @@ from sqlmodel import Session
 from models import Signature, SignatureState
 from models.base import table_of
 from services.signatures import signature_states
-from services.signatures.entries import SignatureEntry, as_imported, as_signed
+from services.signatures.entries import SignatureEntry, origin_columns, signer_columns
 from services.supporters import supporters
 from services.tallies import counts
 from services.webhooks import events
@@ -33,7 +33,7 @@ _CONFIRM = (
     .values(state=SignatureState.CONFIRMED, ended_at=None)
     .returning(_signature.c.id)
 )
-_TAKEN = (
+_OVERWRITTEN = (
     "constituency_code",
     "name",
     "postcode",
@@ -46,19 +46,19 @@ _TAKEN = (
     "signed_at",
     "confirmed_at",
 )
-_TAKE = (
+_OVERWRITE = (
     sa.update(_signature)
     .where(_signature.c.id == sa.bindparam("row_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _TAKEN})
+    .values({name: sa.bindparam(f"new_{name}") for name in _OVERWRITTEN})
 )
 
 
-def count(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
+def count_imported(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
     """Count those that have just been written, and those that were asked for and not answered;
     each once, and remember whom nobody knew. Afterwards each entry knows whether it was counted."""
     for entry in entries:
         entry.is_counted = entry.is_new and entry.is_to_count
-    _confirm_in_place(session, entries, now)
+    _confirm_existing(session, entries, now)
     counted = [entry for entry in entries if entry.is_counted]
     if not counted:
         return
@@ -67,15 +67,13 @@ def count(session: Session, entries: Sequence[SignatureEntry], *, now: datetime)
     facts = (
         SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
         for entry, signed_at in zip(
-            counted, as_imported(counted, now=now)["signed_at"], strict=True
+            counted, origin_columns(counted, now=now)["signed_at"], strict=True
         )
     )
     events.signatures_confirmed(session, facts, now=now)
     # The others were written down with what is known of them.
     met_before = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
-    supporters.remember_unknown(
-        session, {entry.supporter_id: entry.address for entry in met_before}
-    )
+    supporters.fill_in_unknown(session, {entry.supporter_id: entry.address for entry in met_before})
 
 
 def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
@@ -98,7 +96,7 @@ def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: da
     supporters.note_imported(session, said, now=now)
 
 
-def _confirm_in_place(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
+def _confirm_existing(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
     waiting: dict[UUID, SignatureEntry] = {}
     for entry in entries:
         if entry.is_to_count and not entry.is_new and entry.state in _UNANSWERED:
@@ -116,9 +114,9 @@ def _confirm_in_place(session: Session, entries: Sequence[SignatureEntry], now: 
     columns = {"row_id": list(taken)}
     columns |= {
         f"new_{name}": values
-        for name, values in (as_signed(in_order) | as_imported(in_order, now=now)).items()
+        for name, values in (signer_columns(in_order) | origin_columns(in_order, now=now)).items()
     }
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    session.connection().execute(_TAKE, rows)
+    session.connection().execute(_OVERWRITE, rows)

@@ -27,24 +27,24 @@ def record(
     three on PostgreSQL, and none in a batch without keys.
     """
     write = partial(recording.record, session, postcodes=postcodes, keyring=keyring, now=now)
-    if not any(request.once for request in requests):
+    if not any(request.keyed for request in requests):
         return write(requests)
-    known = _known(session, requests, now)
+    known = _stored_outcomes(session, requests, now)
     left = [place for place in range(len(requests)) if place not in known]
     recorded = write([requests[place] for place in left])
     new = {
-        place: _answered(requests[place], outcome)
+        place: _with_answer(requests[place], outcome)
         for place, outcome in zip(left, recorded, strict=True)
     }
-    _keep(session, [(requests[place], outcome) for place, outcome in new.items()], now)
+    _store(session, [(requests[place], outcome) for place, outcome in new.items()], now)
     return [(known.get(place) or new[place]) for place in range(len(requests))]
 
 
-def _known(
+def _stored_outcomes(
     session: Session, requests: Sequence[SignatureRequest], now: datetime
 ) -> dict[int, Outcome]:
     """By place, those whose key is known: with the answer that was kept, or why there is none."""
-    keyed = [(place, each.once.attempt) for place, each in enumerate(requests) if each.once]
+    keyed = [(place, each.keyed.attempt) for place, each in enumerate(requests) if each.keyed]
     found = idempotency.look_up(session, [attempt for _, attempt in keyed], now=now)
     return {
         place: Outcome(error=each) if isinstance(each, LobbyError) else Outcome(answer=each)
@@ -53,19 +53,19 @@ def _known(
     }
 
 
-def _answered(request: SignatureRequest, outcome: Outcome) -> Outcome:
+def _with_answer(request: SignatureRequest, outcome: Outcome) -> Outcome:
     """With the answer that is to be kept; a refusal is not."""
-    if request.once is None or outcome.error is not None:
+    if request.keyed is None or outcome.error is not None:
         return outcome
-    return outcome._replace(answer=request.once.answer(outcome))
+    return outcome._replace(answer=request.keyed.answer(outcome))
 
 
-def _keep(
+def _store(
     session: Session, recorded: Sequence[tuple[SignatureRequest, Outcome]], now: datetime
 ) -> None:
     answers = [
-        (request.once.attempt, outcome.answer)
+        (request.keyed.attempt, outcome.answer)
         for request, outcome in recorded
-        if request.once and outcome.answer
+        if request.keyed and outcome.answer
     ]
-    idempotency.keep(session, answers, now=now)
+    idempotency.store(session, answers, now=now)

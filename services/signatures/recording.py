@@ -25,19 +25,19 @@ from services.signatures import attribution, imported
 from services.signatures.attribution import Partners
 from services.signatures.entries import (
     HOME,
-    Import,
+    ImportOrigin,
     OpenPetition,
     Outcome,
     SignatureEntry,
     SignatureRequest,
-    as_imported,
-    as_signed,
+    origin_columns,
+    signer_columns,
 )
 from services.supporters import partner_consents, supporters
 
 __all__ = [
     "HOME",
-    "Import",
+    "ImportOrigin",
     "Lookup",
     "Outcome",
     "SignatureRequest",
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 Lookup = Callable[[str], PostcodeResult]
-_AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
+_RENEWABLE = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 # Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
 # and reads all its signatures.
@@ -71,7 +71,7 @@ _BY_SLUG = (
     .where(_petition.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 )
 # What is signed here now was given nowhere else.
-_AFRESH = {"ended_at": None, "provenance": None}
+_CLEARED = {"ended_at": None, "provenance": None}
 _RENEWED = (
     "state",
     "signed_at",
@@ -92,7 +92,7 @@ _RENEW = (
         _signature.c.state != SignatureState.CONFIRMED,
         _signature.c.state != SignatureState.REJECTED,
     )
-    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _AFRESH)
+    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _CLEARED)
 )
 
 
@@ -121,11 +121,11 @@ def record(
         except LobbyError as error:
             outcomes[place] = Outcome(error=error)
     if entries:
-        _meet_supporters(session, entries, now)
+        _add_supporters(session, entries, now)
         _insert_new(session, entries, now)
         _renew(session, entries, now)
         if any(entry.request.imported for entry in entries):
-            imported.count(session, entries, now=now)
+            imported.count_imported(session, entries, now=now)
             imported.note_answers(session, entries, now=now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
@@ -186,7 +186,7 @@ def _entry(
     code = constituency_of(request, postcodes)
     known = None
     if request.imported is not None and request.imported.is_confirmed:
-        known = supporters.Known(request.name, request.postcode, code, request.locale)
+        known = supporters.ImportedDetails(request.name, request.postcode, code, request.locale)
     owner = petition.organisation_id
     partner = partners.of(request, owner)
     address = supporters.EmailAddress.of(owner, request.email, keyring, known=known)
@@ -200,8 +200,8 @@ def _entry(
     )
 
 
-def _meet_supporters(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
-    met = supporters.meet(session, [entry.address for entry in entries], now=now)
+def _add_supporters(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
+    met = supporters.find_or_add(session, [entry.address for entry in entries], now=now)
     for entry, (supporter_id, is_new) in zip(entries, met, strict=True):
         entry.supporter_id, entry.is_new_supporter = supporter_id, is_new
 
@@ -219,7 +219,7 @@ def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) 
     varying, shared = _columns(ordered, now)
     added = bulk.insert_columns(session, _signature, varying, shared, is_ignoring=True)
     if added < len(firsts):
-        _find_in_place(session, firsts)
+        _find_existing(session, firsts)
     for entry in entries:
         first = firsts[entry.petition.id, entry.supporter_id]
         if entry is not first:
@@ -235,15 +235,15 @@ def _columns(
         "id": [entry.signature_id for entry in entries],
         "petition_id": [entry.petition.id for entry in entries],
         "supporter_id": [entry.supporter_id for entry in entries],
-        **as_signed(entries),
+        **signer_columns(entries),
     }
     if any(entry.request.imported for entry in entries):
-        varying |= {"state": [entry.state for entry in entries], **as_imported(entries, now=now)}
+        varying |= {"state": [entry.state for entry in entries], **origin_columns(entries, now=now)}
         return varying, {}
     return varying, {"state": SignatureState.PENDING, "signed_at": now}
 
 
-def _find_in_place(session: Session, firsts: dict[tuple[str, str], SignatureEntry]) -> None:
+def _find_existing(session: Session, firsts: dict[tuple[str, str], SignatureEntry]) -> None:
     """Some were there already: which, and in what state."""
     wanted = [UUID(supporter_id) for _, supporter_id in firsts]
     for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
@@ -262,14 +262,14 @@ def _renew(session: Session, entries: list[SignatureEntry], now: datetime) -> No
         (
             entry
             for entry in entries
-            if not entry.is_new and entry.state in _AGAIN and entry.request.imported is None
+            if not entry.is_new and entry.state in _RENEWABLE and entry.request.imported is None
         ),
         key=lambda entry: entry.signature_id,
     )
     if not again:
         return
     columns = {"row_id": [UUID(entry.signature_id) for entry in again]}
-    columns |= {f"new_{name}": values for name, values in as_signed(again).items()}
+    columns |= {f"new_{name}": values for name, values in signer_columns(again).items()}
     told = {"new_state": SignatureState.PENDING, "new_signed_at": now}
     rows = [
         dict(zip(columns, values, strict=True)) | told

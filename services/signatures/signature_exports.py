@@ -26,7 +26,7 @@ def of_petition(
 ) -> Export:
     """All signatures, those in one state, or those that changed at `since` or later; for a partner
     what it may see of its own (`services.signatures.by_partner`)."""
-    conditions = [] if partner_id is None else by_partner.seen_by(partner_id)
+    conditions = [] if partner_id is None else by_partner.visible_to(partner_id)
     if state is not None:
         conditions.append(_signature.c.state == state)
     if since is not None:

@@ -39,7 +39,7 @@ _signature, _supporter = table_of(Signature), table_of(Supporter)
 _petition, _campaign, _owner = table_of(Petition), table_of(Campaign), table_of(Organisation)
 _IDS: sa.BindParameter[list[UUID]] = sa.bindparam("ids", expanding=True)
 # Put together once: that costs more than to send them.
-_SIGNED = (
+_SIGNATURES = (
     sa.select(
         _signature.c.id,
         _signature.c.petition_id,
@@ -69,7 +69,7 @@ _PETITIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class PetitionMailData:
     """What mails about the signatures of one petition share."""
 
     action: str
@@ -79,7 +79,7 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class MailedSigner:
+class SignerRecipient:
     """Whom a mail goes to. A `supporter_mails.Recipient`."""
 
     id: UUID
@@ -89,30 +89,34 @@ class MailedSigner:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class SignatureMailData:
     """One signature, as far as its mail needs to know it."""
 
     id: UUID
     state: SignatureState
     name: str
-    signer: MailedSigner
-    about: About
+    signer: SignerRecipient
+    about: PetitionMailData
     has_vacant_seat: bool
 
 
-def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID, Signed]:
+def gather(
+    session: Session, ids: Collection[UUID], *, today: date
+) -> dict[UUID, SignatureMailData]:
     """By id, those signatures that there are still. Raises where a sealed row does not open."""
     if not ids:
         return {}
-    rows = session.connection().execute(_SIGNED, {"ids": list(ids)}).all()
+    rows = session.connection().execute(_SIGNATURES, {"ids": list(ids)}).all()
     petitions = _petitions(session, {row.petition_id for row in rows})
     vacant = seats.vacant_among(session, {row.constituency_code for row in rows}, today=today)
     return {
-        row.id: Signed(
+        row.id: SignatureMailData(
             id=row.id,
             state=row.state,
             name=row.name.text,
-            signer=MailedSigner(row.supporter_id, row.email, row.questions_off_at, row.mail_off_at),
+            signer=SignerRecipient(
+                row.supporter_id, row.email, row.questions_off_at, row.mail_off_at
+            ),
             about=petitions[row.petition_id],
             has_vacant_seat=row.constituency_code in vacant,
         )
@@ -121,7 +125,7 @@ def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID
 
 
 def make(
-    message: OutboxMessage, signed: Signed | None, context: MailContext
+    message: OutboxMessage, signed: SignatureMailData | None, context: MailContext
 ) -> Mail | DroppedMessage:
     """The mail, or why there is none. `signed` is what `gather` found of its signature."""
     if signed is None:
@@ -144,6 +148,8 @@ def make(
     )
 
 
-def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, About]:
+def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, PetitionMailData]:
     rows = session.connection().execute(_PETITIONS, {"ids": list(ids)})
-    return {row.id: About(row.action, row.organisation, row.slug, row.title) for row in rows}
+    return {
+        row.id: PetitionMailData(row.action, row.organisation, row.slug, row.title) for row in rows
+    }

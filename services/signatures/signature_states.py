@@ -38,7 +38,7 @@ _CONFIRM = (
     .returning(_signature.c.id)
 )
 _BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
-_REMEMBER = (
+_UPDATE_SUPPORTER = (
     sa.update(_supporter)
     .where(_supporter.c.id == sa.bindparam("row_id"))
     .values(
@@ -48,11 +48,11 @@ _REMEMBER = (
         locale=sa.bindparam("new_locale"),
     )
 )
-_AFRESH = {"populate_existing": True}
+_REFRESH = {"populate_existing": True}
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class Confirmation:
     """What became of one confirmation; with an `error` nothing changed for it."""
 
     signature: Signature | None = None
@@ -67,7 +67,7 @@ def confirm(session: Session, signature_id: UUID, *, now: datetime) -> Signature
     return found.signature
 
 
-def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmed]:
+def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmation]:
     """Count signatures, each once however often it is named: in a fixed handful of statements.
 
     One outcome an id, in their order. Rows are touched in the order of their keys, so that two
@@ -79,17 +79,17 @@ def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list
         _CONFIRM, {"ids": wanted, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
     )
     new = set(changed.scalars())
-    rows = session.exec(_BY_ID, params={"ids": wanted}, execution_options=_AFRESH)
+    rows = session.exec(_BY_ID, params={"ids": wanted}, execution_options=_REFRESH)
     found = {signature.id: signature for signature in rows}
     counted = [found[signature_id] for signature_id in wanted if signature_id in new]
     if counted:
         counts.add_signatures(session, counted, now=now)
-        _remember(session, counted)
-        events.signatures_confirmed(session, map(_fact, counted), now=now)
+        _update_supporters(session, counted)
+        events.signatures_confirmed(session, map(_signature_fact, counted), now=now)
     # Of imports that counted already, what was said here with them waited for this.
     told = [each.id for each in found.values() if each.id in new or _is_imported(each)]
     if told:
-        supporters.answers_take_effect_of(session, told, now=now)
+        supporters.confirm_signature_answers(session, told, now=now)
     return [_outcome(found.get(signature_id)) for signature_id in ids]
 
 
@@ -102,16 +102,16 @@ def lock(session: Session, ids: Iterable[UUID]) -> None:
     session.connection().execute(_LOCKED, {"ids": sorted(ids)})
 
 
-def _outcome(signature: Signature | None) -> Confirmed:
+def _outcome(signature: Signature | None) -> Confirmation:
     if signature is None:
-        return Confirmed(error=_unknown())
+        return Confirmation(error=_unknown())
     if signature.state is SignatureState.EXPIRED:
         message = "This was not confirmed in time. Please sign again."
-        return Confirmed(error=Gone("signature_expired", message))
+        return Confirmation(error=Gone("signature_expired", message))
     if signature.state is not SignatureState.CONFIRMED:
         message = "This signature was taken back. You can sign again."
-        return Confirmed(error=Conflict("signature_ended", message))
-    return Confirmed(signature)
+        return Confirmation(error=Conflict("signature_ended", message))
+    return Confirmation(signature)
 
 
 def withdraw(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
@@ -196,7 +196,9 @@ def _end(
         counts.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
         is_disowned = state is SignatureState.REJECTED
-        events.signature_withdrawn(session, _fact(signature), is_disowned=is_disowned, now=now)
+        events.signature_withdrawn(
+            session, _signature_fact(signature), is_disowned=is_disowned, now=now
+        )
     return signature.state
 
 
@@ -217,7 +219,7 @@ def _change(
     return result.rowcount == 1
 
 
-def _remember(session: Session, signatures: Sequence[Signature]) -> None:
+def _update_supporters(session: Session, signatures: Sequence[Signature]) -> None:
     """A confirmation is what lets a signature change what we know of its supporter. Of several by
     one supporter the last confirmed stays, and they come in the order of their making."""
     rows = {
@@ -230,10 +232,10 @@ def _remember(session: Session, signatures: Sequence[Signature]) -> None:
         }
         for signature in signatures
     }
-    session.connection().execute(_REMEMBER, [rows[key] for key in sorted(rows)])
+    session.connection().execute(_UPDATE_SUPPORTER, [rows[key] for key in sorted(rows)])
 
 
-def _fact(signature: Signature) -> SignatureFact:
+def _signature_fact(signature: Signature) -> SignatureFact:
     code, signed_at = signature.constituency_code, signature.signed_at
     return SignatureFact(signature.id, signature.petition_id, code, signed_at)
 

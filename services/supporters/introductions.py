@@ -41,7 +41,7 @@ def introduce(
     nothing but the address is.
     """
     address = supporters.EmailAddress.of(organisation_id, email, keyring)
-    ((row_id, is_new),) = supporters.meet(session, [address], now=now)
+    ((row_id, is_new),) = supporters.find_or_add(session, [address], now=now)
     supporter_id = UUID(row_id)
     if facts is not None:
         supporter = locked(session, supporter_id)

@@ -66,7 +66,7 @@ def change(
     """
     supporter = _get(session, supporter_id, for_update=True)
     if updates is not None:
-        _say(session, supporter, updates, now)
+        _note_updates(session, supporter, updates, now)
     if questions is not None:
         supporter.questions_off_at = None if questions else supporter.questions_off_at or now
     if mail is not None:
@@ -104,7 +104,7 @@ def _get(session: Session, supporter_id: UUID, *, for_update: bool = False) -> S
     return found
 
 
-def _say(session: Session, supporter: Supporter, granted: bool, now: datetime) -> None:
+def _note_updates(session: Session, supporter: Supporter, granted: bool, now: datetime) -> None:
     """A no is written down even where a yes only waits for its confirmation: it was said later."""
     last = supporters.last_answer(session, supporter.id, is_effective=granted)
     if last is not granted:

@@ -47,7 +47,7 @@ def can_watch(campaign: Campaign, constituency: Constituency | None, member: Mem
     return is_vacant and campaign.status is CampaignStatus.OPEN
 
 
-def ask(session: Session, signature: Signature, *, now: datetime) -> Constituency:
+def add(session: Session, signature: Signature, *, now: datetime) -> Constituency:
     """Promise one mail when the signature's seat has a member again. Again: the same promise.
 
     The signature must be held under a lock, so that it is not withdrawn meanwhile. Conflict where
@@ -75,7 +75,7 @@ def ask(session: Session, signature: Signature, *, now: datetime) -> Constituenc
 def is_waiting(session: Session, signature: Signature) -> bool:
     """True where the signer has asked about this seat and was not told yet."""
     statement = sa.select(_watch.c.id).where(
-        *_waiting_of(signature), _watch.c.constituency_code == signature.constituency_code
+        *_is_open_watch_of(signature), _watch.c.constituency_code == signature.constituency_code
     )
     return session.connection().execute(statement).first() is not None
 
@@ -85,7 +85,7 @@ def end(session: Session, signature: Signature) -> None:
     confirmed signature in the campaign."""
     session.connection().execute(
         sa.delete(_watch).where(
-            *_waiting_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
+            *_is_open_watch_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
         )
     )
 
@@ -97,7 +97,7 @@ def end_all(session: Session, supporter_id: UUID) -> None:
     )
 
 
-def tell(session: Session, *, keyring: Keyring, now: datetime) -> int:
+def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
     """Queue a mail for every watch whose seat has a member today, oldest first; how many.
 
     At most `BATCH` a call. A watch is told only where its mail was queued: over the limit of mails
@@ -109,7 +109,7 @@ def tell(session: Session, *, keyring: Keyring, now: datetime) -> int:
         for watch_id, email in due
     ]
     outbox.queue(session, notes, now=now)
-    told = _queued(session, [watch_id for watch_id, _ in due])
+    told = _with_mail(session, [watch_id for watch_id, _ in due])
     session.connection().execute(sa.update(_watch).where(_watch.c.id.in_(told)).values(told_at=now))
     return len(told)
 
@@ -171,7 +171,7 @@ def _due(session: Session, now: datetime) -> list[tuple[UUID, str]]:
     return [(watch_id, email.text) for watch_id, email in rows]
 
 
-def _queued(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
+def _with_mail(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
     """Those of the watches that have a mail: the outbox leaves out in silence what is too much."""
     statement = sa.select(_outbox.c.subject_id).where(
         _outbox.c.subject_id.in_(watch_ids), _outbox.c.kind == MessageKind.SEAT_FILLED
@@ -183,7 +183,7 @@ def _recipient(keyring: Keyring, email: str) -> bytes:
     return keyring.everywhere_index(texts.canonical_email(email))
 
 
-def _waiting_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_open_watch_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
     campaign_id = sa.select(_petition.c.campaign_id).where(_petition.c.id == signature.petition_id)
     return (
         _watch.c.supporter_id == signature.supporter_id,

@@ -17,7 +17,7 @@ from services.supporters import supporters
 
 _supporter, _signature, _consent = table_of(Supporter), table_of(Signature), table_of(Consent)
 _SIGNED = (_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
-_TOLD = (_consent.c.given_at, _consent.c.effective_at)
+_ANSWERED = (_consent.c.given_at, _consent.c.effective_at)
 _OWN = (
     _supporter.c.created_at,
     _supporter.c.changed_at,
@@ -95,7 +95,10 @@ def _own_times(supporter: Supporter) -> list[datetime]:
 def _times(session: Session, ids: list[UUID]) -> dict[UUID, list[datetime]]:
     """When what belongs to each of them changed: two statements, however many they are."""
     found: dict[UUID, list[datetime]] = {supporter_id: [] for supporter_id in ids}
-    for owner, times in ((_signature.c.supporter_id, _SIGNED), (_consent.c.supporter_id, _TOLD)):
+    for owner, times in (
+        (_signature.c.supporter_id, _SIGNED),
+        (_consent.c.supporter_id, _ANSWERED),
+    ):
         latest: list[sa.ColumnElement[Any]] = [sa.func.max(time) for time in times]
         statement = sa.select(owner, *latest).where(owner.in_(ids)).group_by(owner)
         for supporter_id, *whens in session.connection().execute(statement):
@@ -110,5 +113,5 @@ def _touched(moment: datetime, is_inclusive: bool) -> sa.ColumnElement[bool]:
     return sa.or_(
         any_after(*_OWN)(moment, is_inclusive),
         has(_signature.c.supporter_id, _SIGNED),
-        has(_consent.c.supporter_id, _TOLD),
+        has(_consent.c.supporter_id, _ANSWERED),
     )

@@ -20,7 +20,7 @@ from services.supporters import wordings
 _supporter = table_of(Supporter)
 _consent, _wording = table_of(Consent), table_of(Wording)
 NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
-_TAKE_EFFECT = (
+_CONFIRM_ANSWERS = (
     sa.update(_consent)
     .where(
         _consent.c.signature_id.in_(sa.bindparam("signatures", expanding=True)),
@@ -28,7 +28,7 @@ _TAKE_EFFECT = (
     )
     .values(effective_at=sa.bindparam("now"))
 )
-_REMEMBER_UNKNOWN = (
+_FILL_IN = (
     sa.update(_supporter)
     .where(_supporter.c.id == sa.bindparam("row_id"), _supporter.c.name.is_(None))
     .values(
@@ -38,7 +38,7 @@ _REMEMBER_UNKNOWN = (
         locale=sa.bindparam("new_locale"),
     )
 )
-_SAID_HERE = BulkLookup(
+_ANSWERED_HERE = BulkLookup(
     lambda among: (
         sa.select(_consent.c.supporter_id)
         .join(_wording, _wording.c.id == _consent.c.wording_id)
@@ -54,7 +54,7 @@ _BY_ADDRESS = BulkLookup(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class ImportedDetails:
     """What an import tells of a supporter whom nobody knew more of."""
 
     name: str
@@ -71,11 +71,16 @@ class EmailAddress:
     email: str
     canonical: str
     index: bytes
-    known: Known | None = None
+    known: ImportedDetails | None = None
 
     @classmethod
     def of(
-        cls, organisation_id: UUID, email: str, keyring: Keyring, *, known: Known | None = None
+        cls,
+        organisation_id: UUID,
+        email: str,
+        keyring: Keyring,
+        *,
+        known: ImportedDetails | None = None,
     ) -> "EmailAddress":
         """From an address that `texts.email_address` has accepted."""
         canonical = texts.canonical_email(email)
@@ -108,7 +113,7 @@ class ImportedAnswer:
     effective_at: datetime | None
 
 
-def meet(
+def find_or_add(
     session: Session, addresses: Sequence[EmailAddress], *, now: datetime
 ) -> list[tuple[str, bool]]:
     """Add what is new; the id of each, as hex digits, and whether it is new, in their order. One
@@ -143,13 +148,13 @@ def _insert(
     }
     shared: dict[str, Any] = {"created_at": now}
     if any(address.known for address in addresses):
-        varying |= _known(addresses)
+        varying |= _detail_columns(addresses)
     else:
         shared["locale"] = "en"
     return bulk.insert_columns(session, _supporter, varying, shared, is_ignoring=True)
 
 
-def _known(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
+def _detail_columns(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
     """By columns."""
     told = [(address.organisation_id, address.known) for address in addresses]
     return {
@@ -160,18 +165,18 @@ def _known(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
     }
 
 
-def remember_unknown(session: Session, people: Mapping[str, EmailAddress]) -> None:
+def fill_in_unknown(session: Session, people: Mapping[str, EmailAddress]) -> None:
     """What an import tells, by their ids, of those who never confirmed anything themselves."""
     ids = sorted(people)
     if not ids:
         return
-    columns = _known([people[supporter_id] for supporter_id in ids])
+    columns = _detail_columns([people[supporter_id] for supporter_id in ids])
     rows = [
         {f"new_{name}": value for name, value in zip(columns, values, strict=True)}
         | {"row_id": UUID(supporter_id)}
         for supporter_id, *values in zip(ids, *columns.values(), strict=True)
     ]
-    session.connection().execute(_REMEMBER_UNKNOWN, rows)
+    session.connection().execute(_FILL_IN, rows)
 
 
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
@@ -225,7 +230,7 @@ def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: d
     if not answers:
         return
     told = {answer.supporter_id for answer in answers}
-    said_here = {row[0] for row in _SAID_HERE.rows(session, supporters=list(told))}
+    said_here = {row[0] for row in _ANSWERED_HERE.rows(session, supporters=list(told))}
     kept = [answer for answer in answers if answer.supporter_id not in said_here]
     if not kept:
         return
@@ -244,7 +249,7 @@ def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: d
     bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
 
 
-def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> None:
+def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) -> None:
     """The letter was confirmed: so is what was said with it."""
     session.connection().execute(
         sa.update(_consent)
@@ -253,12 +258,12 @@ def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> 
     )
 
 
-def answers_take_effect_of(
+def confirm_signature_answers(
     session: Session, signature_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """As `answers_take_effect`, for signatures that were confirmed together."""
+    """As `confirm_letter_answers`, for signatures that were confirmed together."""
     told = {"signatures": list(signature_ids), "now": now}
-    session.connection().execute(_TAKE_EFFECT, told)
+    session.connection().execute(_CONFIRM_ANSWERS, told)
 
 
 def wants_updates(session: Session, supporter_id: UUID) -> bool:

@@ -73,7 +73,7 @@ def imported(
     provenance: nobody here knows those, and it says so."""
     texts = {(owner, place): ELSEWHERE.format(provenance=place) for owner, place in places}
     exact = {(owner, IMPORTED, text) for (owner, _), text in texts.items()}
-    found = _written_down(session, exact, now)
+    found = _ids_of_texts(session, exact, now)
     return {(owner, place): found[owner, IMPORTED, text] for (owner, place), text in texts.items()}
 
 
@@ -93,11 +93,11 @@ def of_partners(
     """The ids of what is asked on behalf of partners, by organisation, slug and name. A partner
     that changes its name has a new text; what was agreed to keeps the old one."""
     exact = {each: (each[0], partner_kind(each[1]), partner_text(each[2])) for each in partners}
-    found = _written_down(session, exact.values(), now)
+    found = _ids_of_texts(session, exact.values(), now)
     return {each: found[key] for each, key in exact.items()}
 
 
-def waiting_for(session: Session, signature_id: UUID) -> list[str]:
+def awaiting_confirmation(session: Session, signature_id: UUID) -> list[str]:
     """What a signer agrees to with their confirmation, in the words that they were asked: of each
     question what was said last, if that was yes."""
     statement = (
@@ -110,7 +110,7 @@ def waiting_for(session: Session, signature_id: UUID) -> list[str]:
     return [text for granted, text in said.values() if granted]
 
 
-def _written_down(
+def _ids_of_texts(
     session: Session, exact: Collection[tuple[UUID, str, str]], now: datetime
 ) -> dict[tuple[UUID, str, str], UUID]:
     """The ids of texts by organisation, kind and text, those that are new written down now."""

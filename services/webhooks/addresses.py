@@ -18,8 +18,8 @@ LOOPBACK_HOSTS = {"localhost": "127.0.0.1", "127.0.0.1": "127.0.0.1", "::1": "::
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 # At least two labels, and a last one that is no number: `127.1` and `0x7f.1` are addresses to some.
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)+(?!0x)[a-z](?:[a-z0-9-]{{0,61}}[a-z0-9])", re.A)
-_FIT = re.compile(r"[!-~]+", re.ASCII)
-_NEVER = frozenset('\\<>"{}|^`')
+_PRINTABLE_ASCII = re.compile(r"[!-~]+", re.ASCII)
+_FORBIDDEN = frozenset('\\<>"{}|^`')
 # IANA's registries of special-purpose addresses, multicast, and what stands for IPv4 (6to4; NAT64
 # and IPv4-mapped addresses are not within 2000::/3). Written out, since what Python counts as
 # global has changed between its versions.
@@ -72,7 +72,7 @@ def url(text: str, field: str = "url", *, to_loopback: bool = False) -> str:
     if len(text) > LONGEST_URL:
         raise Invalid.field(field, "too_long", f"At most {LONGEST_URL} characters, please.")
     parts = _parts(text, field)
-    _require_nothing_secret(parts, field)
+    _require_no_credentials(parts, field)
     host = parts.hostname or ""
     if to_loopback and host in LOOPBACK_HOSTS:
         _require_port(parts, field, {80, 443}, least=8000)
@@ -99,7 +99,7 @@ def _parts(text: str, field: str) -> SplitResult:
         is_whole = bool(parts.hostname) and parts.port != 0
     except ValueError:  # brackets without an address in them, or a port that is none
         is_whole = False
-    if not is_whole or not _FIT.fullmatch(text) or _NEVER & set(text):
+    if not is_whole or not _PRINTABLE_ASCII.fullmatch(text) or _FORBIDDEN & set(text):
         message = "Please give an address such as https://hooks.example.org/lobby."
         raise _wrong(field, "url_malformed", message)
     if parts.scheme not in ("http", "https"):
@@ -107,7 +107,7 @@ def _parts(text: str, field: str) -> SplitResult:
     return parts
 
 
-def _require_nothing_secret(parts: SplitResult, field: str) -> None:
+def _require_no_credentials(parts: SplitResult, field: str) -> None:
     if "@" in parts.netloc:
         raise _wrong(field, "url_has_credentials", "Leave name and password out of the address.")
     if parts.fragment:

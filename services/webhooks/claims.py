@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from models.base import table_of
-from services.webhooks.listeners import somebody_answers
+from services.webhooks.listeners import has_responsible
 from services.webhooks.retry_times import MOST_FAILURES, rest_after
 
 LEASE = timedelta(minutes=5)
@@ -28,7 +28,7 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
     )
     statement = (
         sa.select(_endpoint.c.id)
-        .where(*_may_be_asked(now), has_due)
+        .where(*_is_available(now), has_due)
         .order_by(sa.func.random())  # with more of them than the limit, each has its turn
         .limit(limit)
     )
@@ -45,7 +45,7 @@ def claim(
     """
     statement = (
         select(WebhookEndpoint)
-        .where(WebhookEndpoint.id == endpoint_id, *_may_be_asked(now))
+        .where(WebhookEndpoint.id == endpoint_id, *_is_available(now))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
@@ -77,13 +77,13 @@ def release_stale(session: Session, *, now: datetime) -> int:
     return changed.rowcount
 
 
-def _may_be_asked(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+def _is_available(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """For statements that have endpoints."""
     resting_until = _endpoint.c.resting_until
     return (
         _endpoint.c.disabled_at.is_(None),
         sa.or_(resting_until.is_(None), resting_until <= now),
-        somebody_answers(now),
+        has_responsible(now),
     )
 
 

@@ -98,7 +98,7 @@ def require_enabled(endpoint: WebhookEndpoint) -> None:
         raise Conflict("webhook_disabled", "This webhook is disabled: enable it first.")
 
 
-def waiting(session: Session) -> dict[str, int]:
+def count_unfinished(session: Session) -> dict[str, int]:
     """Deliveries that have not ended, by state; for metrics and `lobby check`."""
     open_states = (*_WAITING, DeliveryState.HELD)
     statement = (
@@ -111,7 +111,7 @@ def waiting(session: Session) -> dict[str, int]:
     return found | {str(state): count for state, count in rows}
 
 
-def forget_old(session: Session, *, now: datetime, limit: int) -> int:
+def delete_old(session: Session, *, now: datetime, limit: int) -> int:
     """Delete some of what is kept too long, the oldest first; how many."""
     old = (
         sa.select(_delivery.c.id)
@@ -124,16 +124,16 @@ def forget_old(session: Session, *, now: datetime, limit: int) -> int:
     return session.connection().execute(statement).rowcount
 
 
-def figures(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, DeliveryCounts]:
+def counts(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, DeliveryCounts]:
     """By endpoint, in one statement along an index."""
     if not endpoint_ids:
         return {}
     statement = sa.select(
         _endpoint.c.id,
         _last_delivered(),
-        _counted(DeliveryState.QUEUED, DeliveryState.CLAIMED),
-        _counted(DeliveryState.HELD),
-        _counted(DeliveryState.FAILED),
+        _capped_count(DeliveryState.QUEUED, DeliveryState.CLAIMED),
+        _capped_count(DeliveryState.HELD),
+        _capped_count(DeliveryState.FAILED),
     ).where(_endpoint.c.id.in_(endpoint_ids))
     return {row[0]: DeliveryCounts(*row[1:]) for row in session.connection().execute(statement)}
 
@@ -150,7 +150,7 @@ def _last_delivered() -> sa.ScalarSelect[datetime]:
     )
 
 
-def _counted(*states: DeliveryState) -> sa.ScalarSelect[int]:
+def _capped_count(*states: DeliveryState) -> sa.ScalarSelect[int]:
     some = (
         sa.select(_delivery.c.id)
         .where(*_of_endpoint(*states))

@@ -44,8 +44,8 @@ FORMER_FOR = timedelta(hours=24)
 PREFIX = "whsec_"
 SUBSCRIBABLE = tuple(event for event in WebhookEvent if event is not WebhookEvent.TEST)
 _SECRET_BYTES = 32
-_FILTERS: tuple[str, ...] = ("campaign", "petition")
-_PLAIN: tuple[str, ...] = ("is_personal", "description")
+_FILTER_FIELDS: tuple[str, ...] = ("campaign", "petition")
+_PLAIN_FIELDS: tuple[str, ...] = ("is_personal", "description")
 _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
 
 
@@ -96,7 +96,7 @@ def create(
     endpoint = WebhookEndpoint(
         id=endpoint_id or new_id(),
         organisation_id=owner,
-        **_answered_by(actor),
+        **_responsible_columns(actor),
         url=Private(owner, url),
         description=new.description,
         events=_sorted(new.events),
@@ -104,7 +104,7 @@ def create(
         secret=Private(owner, secret),
         created_at=now,
         updated_at=now,
-        **_filters(session, actor, {"campaign": new.campaign, "petition": new.petition}),
+        **_filter_columns(session, actor, {"campaign": new.campaign, "petition": new.petition}),
     )
     _require_petition(endpoint, actor)
     _add(session, endpoint)
@@ -126,22 +126,22 @@ def change(
     it is enabled.
     """
     endpoint = own(session, endpoint_id, actor, for_update=True).endpoint
-    filters = {name: values[name] for name in _FILTERS if name in values}
-    plain = {name: values[name] for name in _PLAIN if name in values}
+    filters = {name: values[name] for name in _FILTER_FIELDS if name in values}
+    plain = {name: values[name] for name in _PLAIN_FIELDS if name in values}
     if "url" in values:
         url = addresses.url(values["url"], to_loopback=to_loopback)
         plain["url"] = Private(actor.organisation_id, url)
     if "events" in values:
         plain["events"] = _sorted(values["events"])
-    endpoint.sqlmodel_update(plain | _filters(session, actor, filters))
+    endpoint.sqlmodel_update(plain | _filter_columns(session, actor, filters))
     if endpoint.campaign_id and endpoint.petition_id:
         raise _one_filter()
     if endpoint.is_personal:
         _require_personal(actor)
     _require_petition(endpoint, actor)
-    endpoint.sqlmodel_update(_answered_by(actor) | {"updated_at": now})
+    endpoint.sqlmodel_update(_responsible_columns(actor) | {"updated_at": now})
     if "enabled" in values:
-        _switch(endpoint, values["enabled"], now)
+        _set_enabled(endpoint, values["enabled"], now)
     session.flush()
     _hold_or_release(session, endpoint)
     return own(session, endpoint_id, actor)
@@ -226,7 +226,7 @@ def _views(organisation_id: UUID) -> Any:
     )
 
 
-def _answered_by(actor: Actor) -> dict[str, Any]:
+def _responsible_columns(actor: Actor) -> dict[str, Any]:
     """Columns of an endpoint."""
     if isinstance(actor, Caller):
         return {"api_key_id": actor.key_id, "organiser_id": None}
@@ -254,7 +254,7 @@ def _require_room(session: Session, organisation_id: UUID) -> None:
         raise Conflict("webhooks_too_many", message)
 
 
-def _filters(session: Session, actor: Actor, slugs: dict[str, str | None]) -> dict[str, Any]:
+def _filter_columns(session: Session, actor: Actor, slugs: dict[str, str | None]) -> dict[str, Any]:
     """Columns for the slugs that were given: another's is as unknown as any."""
     if slugs.get("campaign") and slugs.get("petition"):
         raise _one_filter()
@@ -283,7 +283,7 @@ def _one_filter() -> LobbyError:
     return Invalid.field("petition", "two_filters", message)
 
 
-def _switch(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
+def _set_enabled(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
     if is_enabled:
         endpoint.disabled_at = endpoint.disabled_reason = None
         endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None

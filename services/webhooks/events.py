@@ -54,7 +54,7 @@ class LetterFact:
     constituency_code: str
 
 
-class QueuedEvent(NamedTuple):
+class NewDelivery(NamedTuple):
     """`payload` is the thin body; `subject_id` the row that it is about, where there is one."""
 
     endpoint_id: UUID
@@ -62,7 +62,7 @@ class QueuedEvent(NamedTuple):
     payload: str
 
 
-def fact_of(letter: Letter) -> LetterFact:
+def letter_fact(letter: Letter) -> LetterFact:
     """Of a letter that is at hand."""
     code, member_id = letter.constituency_code, letter.member_id
     return LetterFact(letter.id, letter.campaign_id, letter.motion_id, member_id, code)
@@ -72,7 +72,7 @@ def signatures_confirmed(
     session: Session, counted: Iterable[SignatureFact], *, now: datetime
 ) -> None:
     """Signatures count from now on."""
-    _tell_of_signatures(session, WebhookEvent.SIGNATURE_CONFIRMED, counted, "confirmed_at", now)
+    _queue_signature_events(session, WebhookEvent.SIGNATURE_CONFIRMED, counted, "confirmed_at", now)
 
 
 def signature_withdrawn(
@@ -80,7 +80,9 @@ def signature_withdrawn(
 ) -> None:
     """A signature counts no more: its signer took it back, or said that it is not theirs."""
     reason = "disowned" if is_disowned else "withdrawn"
-    _tell_of_signatures(session, WebhookEvent.SIGNATURE_WITHDRAWN, [fact], "reason", now, reason)
+    _queue_signature_events(
+        session, WebhookEvent.SIGNATURE_WITHDRAWN, [fact], "reason", now, reason
+    )
 
 
 def letters_sent(
@@ -89,7 +91,7 @@ def letters_sent(
     """Letters were handed over, each at a time."""
     more = {fact.id: {"sent_at": at} for fact, at in sent}
     facts = [fact for fact, _ in sent]
-    _tell_of_letters(session, WebhookEvent.LETTER_SENT, facts, more, now)
+    _queue_letter_events(session, WebhookEvent.LETTER_SENT, facts, more, now)
 
 
 def letter_answered(
@@ -103,7 +105,7 @@ def letter_answered(
 ) -> None:
     """The writer of a letter told what came back, or that nothing has; never in what words."""
     more = {fact.id: {"outcome": outcome, "said": said, "said_on": said_on}}
-    _tell_of_letters(session, WebhookEvent.LETTER_ANSWERED, [fact], more, now)
+    _queue_letter_events(session, WebhookEvent.LETTER_ANSWERED, [fact], more, now)
 
 
 def goals_reached(session: Session, *, now: datetime) -> int:
@@ -124,16 +126,16 @@ def goals_reached(session: Session, *, now: datetime) -> int:
     reached = [
         (petition_id, goal, int(count))
         for petition_id, goal, count in session.connection().execute(statement)
-        if _note_reached(session, petition_id, goal, now)
+        if _mark_reached(session, petition_id, goal, now)
     ]
     event = WebhookEvent.PETITION_GOAL_REACHED
     wanting = listeners.to_petitions(session, event, [each for each, *_ in reached], now=now)
     tellings = []
     for petition_id, goal, count in reached:
         for row in wanting[petition_id]:
-            told = _of(row) | {"goal": goal, "signature_count": count}
+            told = _petition_data(row) | {"goal": goal, "signature_count": count}
             payload = body(event, told, at=now)
-            tellings.append(QueuedEvent(row.endpoint_id, petition_id, payload))
+            tellings.append(NewDelivery(row.endpoint_id, petition_id, payload))
     queue(session, event, tellings, now=now)
     return len(reached)
 
@@ -142,11 +144,11 @@ def queue_one(
     session: Session, endpoint_id: UUID, event: WebhookEvent, data: Data, *, now: datetime
 ) -> UUID:
     """Tell one endpoint, whatever it wants otherwise; the delivery's id."""
-    telling = QueuedEvent(endpoint_id, None, body(event, data, at=now))
+    telling = NewDelivery(endpoint_id, None, body(event, data, at=now))
     return queue(session, event, [telling], now=now)[0]
 
 
-def _tell_of_signatures(
+def _queue_signature_events(
     session: Session,
     event: WebhookEvent,
     facts: Iterable[SignatureFact],
@@ -163,17 +165,17 @@ def _tell_of_signatures(
         if its:
             told = {
                 "signature_id": _uuid(fact.id),
-                **_of(its[0]),
+                **_petition_data(its[0]),
                 "constituency": fact.constituency_code,
                 "signed_at": fact.signed_at,
                 name: value or now,
             }
             payload = body(event, told, at=now)
-            tellings += [QueuedEvent(row.endpoint_id, fact.id, payload) for row in its]
+            tellings += [NewDelivery(row.endpoint_id, fact.id, payload) for row in its]
     queue(session, event, tellings, now=now)
 
 
-def _tell_of_letters(
+def _queue_letter_events(
     session: Session,
     event: WebhookEvent,
     facts: Sequence[LetterFact],
@@ -193,11 +195,11 @@ def _tell_of_letters(
                 "constituency": fact.constituency_code,
                 **more[fact.id],
             }
-            tellings.append(QueuedEvent(row.endpoint_id, fact.id, body(event, told, at=now)))
+            tellings.append(NewDelivery(row.endpoint_id, fact.id, body(event, told, at=now)))
     queue(session, event, tellings, now=now)
 
 
-def _note_reached(session: Session, petition_id: UUID, goal: int, now: datetime) -> bool:
+def _mark_reached(session: Session, petition_id: UUID, goal: int, now: datetime) -> bool:
     """False where another worker was faster, or the goal has been changed."""
     changed = session.connection().execute(
         sa.update(_petition)
@@ -211,7 +213,7 @@ def _note_reached(session: Session, petition_id: UUID, goal: int, now: datetime)
     return changed.rowcount == 1
 
 
-def _of(row: Any) -> Data:
+def _petition_data(row: Any) -> Data:
     return {"petition": row.petition, "campaign": row.campaign}
 
 
@@ -220,7 +222,7 @@ def _uuid(row_id: RowId) -> UUID:
 
 
 def queue(
-    session: Session, event: WebhookEvent, tellings: Sequence[QueuedEvent], *, now: datetime
+    session: Session, event: WebhookEvent, tellings: Sequence[NewDelivery], *, now: datetime
 ) -> list[UUID]:
     """All tellings of an event in one statement; the ids of their deliveries."""
     if not tellings:

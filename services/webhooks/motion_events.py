@@ -11,7 +11,7 @@ from models import Member, Membership, Motion, MotionEventKind, MotionSignatory,
 from models.base import table_of
 from services.parliament.motion_history import Change
 from services.webhooks import events, listeners
-from services.webhooks.events import QueuedEvent
+from services.webhooks.events import NewDelivery
 from services.webhooks.payloads import Data, body
 
 _member, _membership = table_of(Member), table_of(Membership)
@@ -40,7 +40,7 @@ def changed(session: Session, motion: Motion, changes: Sequence[Change], *, now:
     members = _members(session, {change.member_id for _, change in known if change.member_id}, now)
     about = {"id": motion.id, "number": motion.number, "title": motion.title}
     signed = session.connection().execute(_SIGNED, {"motion": motion.id}).scalar_one()
-    tellings: dict[WebhookEvent, list[QueuedEvent]] = defaultdict(list)
+    tellings: dict[WebhookEvent, list[NewDelivery]] = defaultdict(list)
     for event, change in known:
         told = {
             "motion": about,
@@ -51,7 +51,7 @@ def changed(session: Session, motion: Motion, changes: Sequence[Change], *, now:
         for endpoint_id, wanted in endpoints.items():
             if event in wanted:
                 payload = body(event, told | {"campaigns": campaigns[endpoint_id]}, at=now)
-                tellings[event].append(QueuedEvent(endpoint_id, None, payload))
+                tellings[event].append(NewDelivery(endpoint_id, None, payload))
     for event, its_tellings in tellings.items():
         events.queue(session, event, its_tellings, now=now)
 

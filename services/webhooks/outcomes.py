@@ -24,7 +24,7 @@ _delivery = table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class FinishedAttempt:
     """A delivery that was attempted, and the answer."""
 
     delivery: WebhookDelivery
@@ -34,7 +34,7 @@ class Ended:
 def record(
     session: Session,
     endpoint_id: UUID,
-    ended: Sequence[Ended],
+    ended: Sequence[FinishedAttempt],
     left: Sequence[WebhookDelivery] = (),
     *,
     now: datetime,
@@ -56,23 +56,23 @@ def record(
             endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
         else:
             _note_failure(endpoint, each.reply, now)
-        _move(session, each.delivery, **_after(each, now))
+        _update_claimed(session, each.delivery, **_values_after(each, now))
     for delivery in left:
         again = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
-        _move(session, delivery, **again)
+        _update_claimed(session, delivery, **again)
     if was_enabled:
-        _tell(session, endpoint, now)
+        _queue_warnings(session, endpoint, now)
     session.flush()
     if endpoint.disabled_at is not None:
         stops.hold(session, endpoint_id)
 
 
-def _tell(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
+def _queue_warnings(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
     """The organisers, of what these attempts did to an endpoint."""
     if endpoint.disabled_at is not None:
-        warning_mails.tell_stopped(session, [endpoint], now=now)
+        warning_mails.queue_stopped(session, [endpoint], now=now)
     elif endpoint.failing_since and now - endpoint.failing_since >= WARNED_AFTER:
-        warning_mails.warn(session, endpoint, now=now)
+        warning_mails.queue_failing(session, endpoint, now=now)
 
 
 def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> None:
@@ -91,7 +91,7 @@ def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> Non
         endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.FAILING
 
 
-def _after(each: Ended, now: datetime) -> dict[str, Any]:
+def _values_after(each: FinishedAttempt, now: datetime) -> dict[str, Any]:
     """What an attempt leaves of its delivery."""
     reply = each.reply
     values: dict[str, Any] = {"response_status": reply.status, "error": reply.error}
@@ -105,7 +105,7 @@ def _after(each: Ended, now: datetime) -> dict[str, Any]:
     return values | {"state": DeliveryState.QUEUED, "due_at": now + wait}
 
 
-def _move(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
+def _update_claimed(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
     """Compare and swap on the claim. A newer claim, or a resending, has the word otherwise."""
     session.connection().execute(
         sa.update(_delivery)

@@ -44,25 +44,25 @@ _SAMPLE_AT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 _SAMPLE_ID = UUID("0197c5a0-0000-7000-8000-000000000001")
 _MOTION = {"id": 65938, "number": "152", "title": "NHS Professionals"}
 _MEMBER = {"id": 4000, "name": "Morag Ferncastle", "party": "Labour", "constituency": "S14000078"}
-_OF_MOTION: Data = {"motion": _MOTION, "campaigns": ["nhs-professionals"], "signed": 167}
-_OF_PETITION: Data = {
+_MOTION_DATA: Data = {"motion": _MOTION, "campaigns": ["nhs-professionals"], "signed": 167}
+_PETITION_DATA: Data = {
     "petition": "keep-nhs-professionals-public",
     "campaign": "nhs-professionals",
 }
-_OF_SIGNATURE: Data = {
+_SIGNATURE_DATA: Data = {
     "signature_id": _SAMPLE_ID,
-    **_OF_PETITION,
+    **_PETITION_DATA,
     "constituency": "S14000078",
     "signed_at": _SAMPLE_AT,
 }
-_OF_LETTER: Data = {
+_LETTER_DATA: Data = {
     "letter_id": _SAMPLE_ID,
     "campaign": "nhs-professionals",
     "motion_id": 65938,
     "member_id": 4000,
     "constituency": "S14000078",
 }
-_PERSON: Data = {
+_SAMPLE_PERSON: Data = {
     "name": "Anna Example",
     "email": "anna@example.org",
     "postcode": "EH1 1YZ",
@@ -75,15 +75,15 @@ _PERSON: Data = {
 }
 TEST: Data = {"message": "This is a test. Nothing has happened."}
 _SAMPLES: dict[WebhookEvent, Data] = {
-    WebhookEvent.SIGNATURE_CONFIRMED: _OF_SIGNATURE | {"confirmed_at": _SAMPLE_AT},
-    WebhookEvent.SIGNATURE_WITHDRAWN: _OF_SIGNATURE | {"reason": "withdrawn"},
-    WebhookEvent.LETTER_SENT: _OF_LETTER | {"sent_at": _SAMPLE_AT},
-    WebhookEvent.LETTER_ANSWERED: _OF_LETTER
+    WebhookEvent.SIGNATURE_CONFIRMED: _SIGNATURE_DATA | {"confirmed_at": _SAMPLE_AT},
+    WebhookEvent.SIGNATURE_WITHDRAWN: _SIGNATURE_DATA | {"reason": "withdrawn"},
+    WebhookEvent.LETTER_SENT: _LETTER_DATA | {"sent_at": _SAMPLE_AT},
+    WebhookEvent.LETTER_ANSWERED: _LETTER_DATA
     | {"outcome": "answered", "said": "will_sign", "said_on": "2026-07-01"},
-    WebhookEvent.MOTION_SIGNED: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
-    WebhookEvent.MOTION_WITHDRAWN: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
-    WebhookEvent.MOTION_LAPSED: _OF_MOTION | {"member": None, "happened_on": "2026-07-01"},
-    WebhookEvent.PETITION_GOAL_REACHED: _OF_PETITION | {"goal": 10000, "signature_count": 10003},
+    WebhookEvent.MOTION_SIGNED: _MOTION_DATA | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_WITHDRAWN: _MOTION_DATA | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_LAPSED: _MOTION_DATA | {"member": None, "happened_on": "2026-07-01"},
+    WebhookEvent.PETITION_GOAL_REACHED: _PETITION_DATA | {"goal": 10000, "signature_count": 10003},
     WebhookEvent.TEST: TEST,
 }
 
@@ -113,7 +113,7 @@ def sample(event: WebhookEvent, *, is_personal: bool) -> Data:
     """An event as it would be told, with everybody in it invented."""
     payload = body(event, _SAMPLES[event], at=_SAMPLE_AT)
     if is_personal and event is WebhookEvent.SIGNATURE_CONFIRMED:
-        payload = with_person(payload, _PERSON)
+        payload = with_person(payload, _SAMPLE_PERSON)
     found: Data = orjson.loads(payload)
     return found
 

@@ -53,7 +53,7 @@ class Reply:
         return self.status == 410  # RFC 9110, 15.5.11
 
 
-class NotAllowed(httpcore2.ConnectError):
+class AddressNotAllowed(httpcore2.ConnectError):
     """A name that stands for an address that we do not connect to."""
 
 
@@ -91,7 +91,7 @@ class WebhookSender:
     def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
         """Post once. Never raises for what a receiver does, or does not do."""
         deadline = time.monotonic() + self._seconds
-        backend = _Guarded(self._addresses, self._connect, deadline)
+        backend = _CheckedBackend(self._addresses, self._connect, deadline)
         timeouts = dict.fromkeys(("read", "write", "pool"), self._seconds)
         timeouts["connect"] = min(CONNECT_SECONDS, self._seconds)
         try:
@@ -112,7 +112,7 @@ class WebhookSender:
         except Invalid:
             return Reply(error="this address is not allowed")
         except _FAULTS as error:
-            return Reply(error=_in_words(error))
+            return Reply(error=_error_text(error))
 
     def _context(self, url: str) -> ssl.SSLContext | None:
         """Made when it is needed first, and once: it reads every certificate authority."""
@@ -129,11 +129,11 @@ class WebhookSender:
         if not found:
             raise httpcore2.ConnectError("the name is not known")
         if not all(self._is_allowed(address) for address in found):
-            raise NotAllowed("an address is not allowed")
+            raise AddressNotAllowed("an address is not allowed")
         return found[:MOST_ADDRESSES]
 
 
-class _Guarded(httpcore2.NetworkBackend):
+class _CheckedBackend(httpcore2.NetworkBackend):
     """Connects to addresses that were looked at, and keeps to a deadline."""
 
     def __init__(
@@ -161,17 +161,17 @@ class _Guarded(httpcore2.NetworkBackend):
                 stream = self._connect(
                     address,
                     port,
-                    timeout=_left(self._deadline, timeout),
+                    timeout=_time_left(self._deadline, timeout),
                     local_address=local_address,
                     socket_options=socket_options,
                 )
-                return _Stream(stream, self._deadline)
+                return _DeadlineStream(stream, self._deadline)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
         raise failed
 
 
-class _Stream(httpcore2.NetworkStream):
+class _DeadlineStream(httpcore2.NetworkStream):
     """A connection on which nothing takes longer than there is time: a receiver that sends a byte
     now and then keeps us no longer than one that is silent."""
 
@@ -181,11 +181,11 @@ class _Stream(httpcore2.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """As the stream does."""
-        return self._stream.read(max_bytes, _left(self._deadline, timeout))
+        return self._stream.read(max_bytes, _time_left(self._deadline, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """As the stream does."""
-        self._stream.write(buffer, _left(self._deadline, timeout))
+        self._stream.write(buffer, _time_left(self._deadline, timeout))
 
     def close(self) -> None:
         """As the stream does."""
@@ -198,8 +198,10 @@ class _Stream(httpcore2.NetworkStream):
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
         """As the stream does."""
-        left = _left(self._deadline, timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        left = _time_left(self._deadline, timeout)
+        return _DeadlineStream(
+            self._stream.start_tls(ssl_context, server_hostname, left), self._deadline
+        )
 
     def get_extra_info(self, info: str) -> Any:
         """As the stream does."""
@@ -214,7 +216,7 @@ _FAULTS = (
 )
 
 
-def _left(deadline: float, timeout: float | None) -> float:
+def _time_left(deadline: float, timeout: float | None) -> float:
     left = deadline - time.monotonic()
     if left <= 0:
         raise httpcore2.ReadTimeout("no time is left")
@@ -252,9 +254,9 @@ def _utc(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _in_words(error: Exception) -> str:
+def _error_text(error: Exception) -> str:
     """Never what the error says: it could tell of the network that we sit in."""
-    if isinstance(error, NotAllowed):
+    if isinstance(error, AddressNotAllowed):
         return "the name stands for an address that is not public"
     if isinstance(error, httpcore2.TimeoutException):
         return "no answer in time"

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 from models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 from models.base import table_of
 from services.webhooks import warning_mails
-from services.webhooks.listeners import somebody_answers
+from services.webhooks.listeners import has_responsible
 
 _delivery = table_of(WebhookDelivery)
 
@@ -30,7 +30,7 @@ def disable_keyless(session: Session, *, now: datetime) -> list[UUID]:
     get one mail a key."""
     statement = (
         select(WebhookEndpoint)
-        .where(col(WebhookEndpoint.disabled_at).is_(None), ~somebody_answers(now))
+        .where(col(WebhookEndpoint.disabled_at).is_(None), ~has_responsible(now))
         .order_by(col(WebhookEndpoint.api_key_id), col(WebhookEndpoint.id))
         .with_for_update(key_share=True)
     )
@@ -38,14 +38,14 @@ def disable_keyless(session: Session, *, now: datetime) -> list[UUID]:
     for endpoint in ended:
         endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.KEY_ENDED
     for _, of_key in groupby(ended, key=lambda endpoint: endpoint.api_key_id):
-        warning_mails.tell_stopped(session, list(of_key), now=now)
+        warning_mails.queue_stopped(session, list(of_key), now=now)
     session.flush()
     for endpoint in ended:
         hold(session, endpoint.id)
     return [endpoint.id for endpoint in ended]
 
 
-def by_themselves(session: Session) -> list[WebhookEndpoint]:
+def disabled_automatically(session: Session) -> list[WebhookEndpoint]:
     """Endpoints that are disabled, but not at somebody's wish; for `lobby check`."""
     statement = select(WebhookEndpoint).where(
         col(WebhookEndpoint.disabled_at).is_not(None),

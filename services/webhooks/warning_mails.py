@@ -48,7 +48,7 @@ WHAT_TO_DO = {
 }
 
 
-def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
+def queue_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
     """Queue a mail to each organiser about endpoints of one organisation that one event stopped:
     about the first of them, which says how many others there are.
 
@@ -60,7 +60,7 @@ def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now:
         _queue(session, kind, first, now)
 
 
-def warn(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
+def queue_failing(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
     """Queue a mail to each organiser that an endpoint fails; once as long as it does."""
     kind, since = MessageKind.WEBHOOK_FAILING, endpoint.failing_since
     if since is None or _exists(session, endpoint, kind, col(OutboxMessage.created_at) >= since):
@@ -76,12 +76,12 @@ def make(session: Session, message: OutboxMessage, context: MailContext) -> Mail
     organiser = _recipient(session, message, endpoint)
     if organiser is None:
         return DroppedMessage("the organiser is none of this organisation any more")
-    values = _of_failing(endpoint)
+    values = _failing_values(endpoint)
     if message.kind is MessageKind.WEBHOOK_STOPPED:
-        values = _of_stopped(session, endpoint)
+        values = _stopped_values(session, endpoint)
     if not values:
         return DroppedMessage("the webhook is well, or somebody knows of it")
-    values |= _of_any(session, endpoint, context)
+    values |= _shared_values(session, endpoint, context)
     text = text_templates.render(f"{message.kind}.txt", values)
     return Mail(
         recipient=organiser.email.text,
@@ -127,14 +127,14 @@ def _recipient(
     return session.exec(statement).first()
 
 
-def _of_failing(endpoint: WebhookEndpoint) -> dict[str, Any]:
+def _failing_values(endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Nothing where it does not fail any more, or has stopped, of which there is another mail."""
     if endpoint.failing_since is None or endpoint.disabled_at is not None:
         return {}
     return {"since": times.moment(endpoint.failing_since)}
 
 
-def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
+def _stopped_values(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
     """Nothing where it is enabled again, or somebody wants it so."""
     reason, since = endpoint.disabled_reason, endpoint.disabled_at
     if reason is None or since is None or reason is DisabledReason.BY_HAND:
@@ -143,13 +143,15 @@ def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
         "since": times.moment(since),
         "why": WHY[reason],
         "what_to_do": WHAT_TO_DO[reason],
-        "others": _others(session, endpoint),
+        "others": _count_others(session, endpoint),
     }
 
 
-def _of_any(session: Session, endpoint: WebhookEndpoint, context: MailContext) -> dict[str, Any]:
+def _shared_values(
+    session: Session, endpoint: WebhookEndpoint, context: MailContext
+) -> dict[str, Any]:
     """Never more of its address than the host: the rest is often a secret."""
-    its = deliveries.figures(session, [endpoint.id])[endpoint.id]
+    its = deliveries.counts(session, [endpoint.id])[endpoint.id]
     pages = f"{context.base_url}/organiser/webhooks"
     return {
         "host": sender.host_of(endpoint.url.text),
@@ -162,7 +164,7 @@ def _of_any(session: Session, endpoint: WebhookEndpoint, context: MailContext) -
     }
 
 
-def _others(session: Session, endpoint: WebhookEndpoint) -> int:
+def _count_others(session: Session, endpoint: WebhookEndpoint) -> int:
     """How many of its organisation have stopped beside it: of those that stop together only one has
     a mail, and of many on one day only some."""
     statement = select(WebhookEndpoint.id).where(

@@ -155,7 +155,7 @@ def test_what_many_brought_is_counted_up_to_a_number(
         signed(lobby, f"a{number}@example.org", partner=PAPER)
     with lobby.database.read() as session:
         owner = the_partner(lobby).organisation_id
-        assert list(by_partner.at_a_glance(session, owner).values()) == [3]
+        assert list(by_partner.count_by_partner(session, owner).values()) == [3]
 
 
 # ---- adding and changing

@@ -16,7 +16,7 @@ from services.keys import key_views
 from services.keys.key_views import KeyView
 from services.organisations import partners
 from services.signatures import by_partner
-from services.signatures.by_partner import MOST_AT_A_GLANCE, PartnerSummary
+from services.signatures.by_partner import MOST_COUNTED, PartnerSummary
 from web.base import forms
 from web.base.dependencies import AtDesk, OnlyAtDesk
 from web.base.rendering import page, see_other
@@ -65,7 +65,7 @@ class Card:
     @property
     def is_more(self) -> bool:
         """Whether there are more than were counted."""
-        return self.confirmed > MOST_AT_A_GLANCE
+        return self.confirmed > MOST_COUNTED
 
 
 @router.get(LIST)
@@ -74,7 +74,7 @@ def list_partners(organiser: AtDesk, session: ReadSession, now: Now, done: Done 
     statements."""
     owner = organiser.organisation_id
     keys = key_views.live(session, owner, now=now)
-    counts = by_partner.at_a_glance(session, owner)
+    counts = by_partner.count_by_partner(session, owner)
     cards = [
         Card(each, counts[each.id], [key for key in keys if key.key.partner_id == each.id])
         for each in partners.of_organisation(session, owner)
@@ -86,7 +86,7 @@ def list_partners(organiser: AtDesk, session: ReadSession, now: Now, done: Done 
         organisation=session.get_one(Organisation, owner),
         cards=cards,
         keys=[key for key in keys if key.key.partner_id is None],
-        counted=MOST_AT_A_GLANCE,
+        counted=MOST_COUNTED,
         done=DONE.get(done),
     )
 

@@ -62,7 +62,7 @@ def list_webhooks(
         is_private=True,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
-        figures=deliveries.figures(session, [view.endpoint.id for view in views]),
+        figures=deliveries.counts(session, [view.endpoint.id for view in views]),
         most=MOST_COUNTED,
         done=DONE.get(done),
         now=now,
@@ -281,7 +281,7 @@ def _one_page(
 
 
 def _figures(session: Session, view: WebhookView) -> DeliveryCounts:
-    return deliveries.figures(session, [view.endpoint.id])[view.endpoint.id]
+    return deliveries.counts(session, [view.endpoint.id])[view.endpoint.id]
 
 
 def _host(view: WebhookView) -> str:

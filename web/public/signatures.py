@@ -54,7 +54,7 @@ class Shown:
 def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Whose signature it is, and a button."""
     shown = _shown(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
-    agreed = wordings.waiting_for(session, shown.signature.id)
+    agreed = wordings.awaiting_confirmation(session, shown.signature.id)
     return page(
         "public/confirm.html", session, is_private=True, shown=shown, token=token, agreed=agreed
     )
@@ -83,7 +83,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
         signature = signature_states.get(writing, signature_id, for_update=True)
-        seat_watches.ask(writing, signature, now=now)
+        seat_watches.add(writing, signature, now=now)
     shown = _shown(session, signature_id, now)
     return page("public/watching.html", session, is_private=True, shown=shown)
 

@@ -8,7 +8,7 @@ from services.errors import Invalid
 from services.files.csv_writing import as_written
 
 # What headers are called, letters and digits only; of several that fit, the first in this order.
-KNOWN: Mapping[str, tuple[str, ...]] = {
+HEADERS: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "fullname", "yourname", "supportername", "signatory"),
     "first_name": ("firstname", "forename", "forenames", "givenname"),
     "last_name": ("lastname", "surname", "familyname"),
@@ -25,7 +25,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     # Only what nobody can mistake: 'opt in' may be to anything.
     "updates": ("updates",),
 }
-FIELDS = tuple(KNOWN)
+FIELDS = tuple(HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,15 @@ def find(header: Sequence[str], told: Sequence[str] = ()) -> FileColumns:
     Invalid for a field or a column that does not exist, a column that stands there twice, and where
     name, e-mail address or postcode are nowhere.
     """
-    wanted = dict(map(_told, told))
+    wanted = dict(map(_parse_assignment, told))
     places: dict[str, int] = {}
-    for field, known in KNOWN.items():
-        names = (_plain(wanted[field]),) if field in wanted else known
-        found = [place for name in names for place in _places(header, name)]
+    for field, known in HEADERS.items():
+        names = (_normalised(wanted[field]),) if field in wanted else known
+        found = [place for name in names for place in _positions(header, name)]
         if field in wanted and wanted[field] and not found:
-            raise Invalid("column_unknown", f"There is no column '{wanted[field]}'. {_of(header)}")
+            raise Invalid(
+                "column_unknown", f"There is no column '{wanted[field]}'. {_list_columns(header)}"
+            )
         if found:
             places[field] = found[0]
             _require_once(header, found[0])
@@ -59,26 +61,26 @@ def find(header: Sequence[str], told: Sequence[str] = ()) -> FileColumns:
     return FileColumns(places)
 
 
-def _told(text: str) -> tuple[str, str]:
+def _parse_assignment(text: str) -> tuple[str, str]:
     field, is_given, name = text.partition("=")
-    if not is_given or field.strip() not in KNOWN:
+    if not is_given or field.strip() not in HEADERS:
         fields = ", ".join(FIELDS)
         message = f"A column is FIELD=HEADER, such as 'name=Full Name'; FIELD is one of {fields}."
         raise Invalid("column_malformed", message)
     return field.strip(), name.strip()
 
 
-def _plain(text: str) -> str:
+def _normalised(text: str) -> str:
     """'E-Mail Address' -> 'emailaddress'."""
     return re.sub(r"[\W_]+", "", text.casefold())
 
 
-def _places(header: Sequence[str], name: str) -> list[int]:
-    return [place for place, each in enumerate(header) if name and _plain(each) == name]
+def _positions(header: Sequence[str], name: str) -> list[int]:
+    return [place for place, each in enumerate(header) if name and _normalised(each) == name]
 
 
 def _require_once(header: Sequence[str], place: int) -> None:
-    if len(_places(header, _plain(header[place]))) > 1:
+    if len(_positions(header, _normalised(header[place]))) > 1:
         raise Invalid("column_twice", f"The column '{header[place]}' stands there twice.")
 
 
@@ -88,11 +90,11 @@ def _require_all(places: Mapping[str, int], header: Sequence[str]) -> None:
         missing.insert(0, "name")
     if missing:
         message = (
-            f"No column for {', '.join(missing)}. {_of(header)} "
+            f"No column for {', '.join(missing)}. {_list_columns(header)} "
             f"Say which it is: --column '{missing[0]}=...'."
         )
         raise Invalid("columns_missing", message)
 
 
-def _of(header: Sequence[str]) -> str:
+def _list_columns(header: Sequence[str]) -> str:
     return f"The columns are: {', '.join(header)}."

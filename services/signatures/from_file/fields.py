@@ -14,7 +14,7 @@ from services.signatures.entries import (
     LONGEST_COMMENT,
     LONGEST_POSTCODE,
     LONGEST_SOURCE,
-    Import,
+    ImportOrigin,
     SignatureRequest,
 )
 
@@ -45,7 +45,7 @@ def read(
     now: datetime,
 ) -> SignatureRequest:
     """Checked for form; Invalid with everything that is wrong."""
-    row = _Row(values)
+    row = _FieldReader(values)
     country = row.take("country", country_of, HOME)
     name = row.take("name", texts.person_name, "", value=_name(values))
     email = row.take("email", _email, "")
@@ -56,7 +56,7 @@ def read(
     updates = row.take("updates", _yes_or_no, None)
     signed_at = row.take("signed_at", moment_of, None)
     imported = row.check(
-        lambda: Import.of(provenance, signed_at=signed_at, is_confirmed=is_confirmed, now=now)
+        lambda: ImportOrigin.of(provenance, signed_at=signed_at, is_confirmed=is_confirmed, now=now)
     )
     row.finish()
     return SignatureRequest(
@@ -73,7 +73,7 @@ def read(
     )
 
 
-class _Row:
+class _FieldReader:
     """Collects everything that is wrong, so that it is told at once."""
 
     def __init__(self, values: Mapping[str, str]) -> None:

@@ -21,14 +21,14 @@ from services.files.csv_reading import CsvRecords, Record
 from services.signatures import recording
 from services.signatures.from_file.columns import FileColumns
 from services.signatures.from_file.fields import read
-from services.signatures.recording import Import, Lookup, Outcome, SignatureRequest
+from services.signatures.recording import ImportOrigin, Lookup, Outcome, SignatureRequest
 
 BATCH = 2000
-_BY_THEIR_SIGNERS = (SignatureState.WITHDRAWN, SignatureState.REJECTED)
+_ENDED_BY_SIGNER = (SignatureState.WITHDRAWN, SignatureState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportTarget:
     """Whither signatures go and whence they come. Without `is_confirmed` they are asked for by
     mail."""
 
@@ -76,17 +76,17 @@ class FileImportCounts:
             self.repeated += 1
         elif outcome.is_new or outcome.is_counted:
             self.recorded += 1
-        elif outcome.state in _BY_THEIR_SIGNERS:
+        elif outcome.state in _ENDED_BY_SIGNER:
             self.taken_back += 1
         else:
             self.here += 1
         self._seen.add(key)
 
 
-def require_possible(session: Session, source: Source, *, now: datetime) -> None:
+def require_possible(session: Session, source: ImportTarget, *, now: datetime) -> None:
     """Refuse beforehand what would have every row refused: a petition that takes no signatures, or
     no word of where they come from."""
-    Import.of(source.provenance, now=now)
+    ImportOrigin.of(source.provenance, now=now)
     slug = source.petition_slug
     statement = (
         select(Petition, col(Campaign.status))
@@ -100,7 +100,7 @@ def require_possible(session: Session, source: Source, *, now: datetime) -> None
 
 
 def rows(
-    records: CsvRecords, columns: FileColumns, source: Source, *, now: datetime
+    records: CsvRecords, columns: FileColumns, source: ImportTarget, *, now: datetime
 ) -> Iterator[FileRow]:
     """Every row of a file, one after the other."""
     for record in records:
@@ -131,10 +131,10 @@ def record(
     """Record the requests of a batch; what became of each row, None where it was no request. A
     rehearsal does all of that and takes it back."""
     requests = [row.request for row in batch if row.request is not None]
-    with suppress(_TakenBack), session.begin_nested():
+    with suppress(_RolledBack), session.begin_nested():
         told = recording.record(session, requests, postcodes=postcodes, keyring=keyring, now=now)
         if is_rehearsal:
-            raise _TakenBack
+            raise _RolledBack
     left = iter(told)
     outcomes = [next(left) if row.request is not None else None for row in batch]
     for row, outcome in zip(batch, outcomes, strict=True):
@@ -143,12 +143,12 @@ def record(
     return outcomes
 
 
-class _TakenBack(Exception):
+class _RolledBack(Exception):
     """Ends a rehearsal."""
 
 
 def _request(
-    record: Record, columns: FileColumns, source: Source, now: datetime
+    record: Record, columns: FileColumns, source: ImportTarget, now: datetime
 ) -> SignatureRequest:
     if record.problem:
         raise Invalid.field("row", "row_invalid", f"This row {record.problem}.")

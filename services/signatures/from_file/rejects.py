@@ -22,7 +22,7 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
     """Takes rows and writes those that have problems; nowhere without a file. Conflict where there
     is one of that name. An import that reads it back leaves out the columns of ours."""
     if file is None:
-        yield _nowhere
+        yield _discard
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -39,7 +39,7 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
         yield write
 
 
-def _nowhere(rows: Sequence[FileRow]) -> None:
+def _discard(rows: Sequence[FileRow]) -> None:
     """Nobody asked for a report."""
 
 
