@@ -1,7 +1,7 @@
-"""Claims on deliveries of webhooks: what is due, whose turn it is, and who has it.
+"""Claims on webhook deliveries: finds due deliveries and assigns them to a worker.
 
-Every claim gets a new attempt number, so that of two workers, or of one that came back from the
-dead and its successor, only one is believed.
+Every claim gets a new attempt number. If a stalled worker comes back after its deliveries were
+claimed again, only the outcome of the newer claim is recorded.
 """
 
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
 
 
 def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
-    """Endpoints for which something is due, and which may be asked now; a look by index each."""
+    """Returns up to `limit` available endpoints that have due deliveries, in random order."""
     has_due = sa.exists().where(
         _delivery.c.endpoint_id == _endpoint.c.id,
         _delivery.c.state == DeliveryState.QUEUED,
@@ -29,7 +29,9 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
     statement = (
         sa.select(_endpoint.c.id)
         .where(*_is_available(now), has_due)
-        .order_by(sa.func.random())  # with more of them than the limit, each has its turn
+        .order_by(
+            sa.func.random()
+        )  # so that no endpoint is left out if there are more than `limit`
         .limit(limit)
     )
     return list(session.connection().execute(statement).scalars())
@@ -38,10 +40,10 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
 def claim(
     session: Session, endpoint_id: UUID, *, now: datetime, limit: int
 ) -> tuple[WebhookEndpoint | None, list[WebhookDelivery]]:
-    """Take what is due for one endpoint, the oldest first; each gets a new attempt number.
+    """Claim due deliveries of one endpoint, the oldest first, each with a new attempt number.
 
-    One, where the endpoint has failed several times: its rest begins again here, so that nobody
-    else tries beside us. None where it may not be asked.
+    If the endpoint has failed several times, claims only one and starts its pause again, so that no
+    other worker tries it meanwhile. Returns (None, []) if the endpoint is not available.
     """
     statement = (
         select(WebhookEndpoint)
@@ -59,7 +61,7 @@ def claim(
 
 
 def release_stale(session: Session, *, now: datetime) -> int:
-    """Attempts whose worker died go again, under the same id; how many."""
+    """Queue the deliveries whose worker died again, under the same id; returns how many."""
     is_disabled = sa.exists().where(
         _endpoint.c.id == _delivery.c.endpoint_id, _endpoint.c.disabled_at.is_not(None)
     )
@@ -78,7 +80,7 @@ def release_stale(session: Session, *, now: datetime) -> int:
 
 
 def _is_available(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """For statements that have endpoints."""
+    """SQL conditions on endpoints: enabled, not paused, with a valid key or an organiser."""
     resting_until = _endpoint.c.resting_until
     return (
         _endpoint.c.disabled_at.is_(None),
@@ -112,4 +114,4 @@ def _claim_rows(
         .returning(WebhookDelivery)
     )
     rows = session.scalars(taken, execution_options={"synchronize_session": False})
-    return sorted(rows, key=lambda each: (each.due_at, each.id))
+    return sorted(rows, key=lambda delivery: (delivery.due_at, delivery.id))

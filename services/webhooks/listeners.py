@@ -1,7 +1,7 @@
-"""Endpoints that want to be told of something: the looks that everything that happens takes.
+"""Finds the webhook endpoints that are subscribed to an event. Every emitter calls this first.
 
-A look holds the endpoints that it finds until the transaction ends, so that none is deleted between
-the look and the writing.
+The endpoints stay locked until the transaction ends, so that none is deleted before its deliveries
+are inserted.
 """
 
 from collections import defaultdict
@@ -30,10 +30,9 @@ _petition, _campaign, _link = table_of(Petition), table_of(Campaign), table_of(C
 
 
 def has_responsible(now: Any) -> sa.ColumnElement[bool]:
-    """For statements that have endpoints: whether the key that answers for one is good. An
-    organiser who does is always."""
-    its_key = sa.exists().where(_key.c.id == _endpoint.c.api_key_id, key_is_good(now))
-    return sa.or_(_endpoint.c.organiser_id.is_not(None), its_key.correlate(_endpoint))
+    """SQL condition on endpoints: an organiser or a valid key is responsible for it."""
+    has_key = sa.exists().where(_key.c.id == _endpoint.c.api_key_id, key_is_good(now))
+    return sa.or_(_endpoint.c.organiser_id.is_not(None), has_key.correlate(_endpoint))
 
 
 _IS_ACTIVE = sa.and_(_endpoint.c.disabled_at.is_(None), has_responsible(sa.bindparam("now")))
@@ -44,7 +43,7 @@ def _share_locked(statement: sa.Select[Any]) -> sa.Select[Any]:
     return statement.with_for_update(read=True, key_share=True, of=_endpoint)
 
 
-# Put together once, as `services.signatures.recording` does.
+# Built once at import: on the hot path, building a statement costs more than executing it.
 _OF_PETITIONS = _share_locked(
     sa.select(
         *_ENDPOINT_COLUMNS,
@@ -95,23 +94,28 @@ _OF_MOTION = _share_locked(
 def to_petitions(
     session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, list[Any]]:
-    """Those that want an event of petitions, by the petition's id: `endpoint_id`, and the slugs
-    `petition` and `campaign`."""
+    """Returns the endpoints subscribed to an event of petitions, by the petition's id.
+
+    The rows have `endpoint_id` and the slugs `petition` and `campaign`.
+    """
     return _subscribed(session, _OF_PETITIONS, event, ids, now)
 
 
 def to_campaigns(
     session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, list[Any]]:
-    """Those that want an event of campaigns, by the campaign's id: `endpoint_id`, and the slug
-    `campaign`."""
+    """Returns the endpoints subscribed to an event of campaigns, by the campaign's id.
+
+    The rows have `endpoint_id` and the slug `campaign`.
+    """
     return _subscribed(session, _OF_CAMPAIGNS, event, ids, now)
 
 
 def to_motion(
     session: Session, motion_id: int, *, now: datetime
 ) -> tuple[dict[UUID, list[str]], dict[UUID, list[str]]]:
-    """By endpoint: the events that it wants, and its campaigns that are about a motion."""
+    """Returns two dicts by endpoint id: the events that the endpoint is subscribed to, and the
+    slugs of its open campaigns about a motion."""
     events: dict[UUID, list[str]] = {}
     campaigns: dict[UUID, list[str]] = defaultdict(list)
     for row in session.connection().execute(_OF_MOTION, {"motion": motion_id, "now": now}):
@@ -122,14 +126,14 @@ def to_motion(
 
 def _subscribed(
     session: Session,
-    look: sa.Select[Any],
+    statement: sa.Select[Any],
     event: WebhookEvent,
     ids: Collection[UUID],
     now: datetime,
 ) -> dict[UUID, list[Any]]:
-    found: dict[UUID, list[Any]] = defaultdict(list)
+    subscribed: dict[UUID, list[Any]] = defaultdict(list)
     if ids:
-        for row in session.connection().execute(look, {"ids": list(ids), "now": now}):
+        for row in session.connection().execute(statement, {"ids": list(ids), "now": now}):
             if event in row.events:
-                found[row.about].append(row)
-    return found
+                subscribed[row.about].append(row)
+    return subscribed
