@@ -100,8 +100,8 @@ def _telling_how_far(summary: FileImportCounts) -> Iterator[None]:
 
 
 def _tell_columns(records: CsvRecords, known_columns: FileColumns) -> None:
-    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.places.items()]
-    taken = set(known_columns.places.values())
+    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.positions.items()]
+    taken = set(known_columns.positions.values())
     unused = [name for place, name in enumerate(records.header) if place not in taken and name]
     tell(f"Taking {', '.join(used)}.")
     if unused:
@@ -114,8 +114,8 @@ def _tell_summary(summary: FileImportCounts, *, pending: bool, dry_run: bool) ->
         "rows read": summary.read,
         recorded: summary.recorded,
         "twice in the file": summary.repeated,
-        "here already": summary.here,
-        "taken back by their signers": summary.taken_back,
+        "here already": summary.existing,
+        "taken back by their signers": summary.withdrawn,
         "rejected": summary.rejected,
     }
     for name, count in rows.items():
