@@ -26,7 +26,6 @@ MOST_DAYS, MOST_SOURCES = 366, 50
 MOST_COUNTED = 10_000
 PartnerSignature = tuple[Signature, Supporter, bool | None]
 """A signature, its supporter, and whether the partner may contact them (None: not asked)."""
-_UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 _petition, _partner = table_of(Petition), table_of(Partner)
 
@@ -71,7 +70,7 @@ def visible_to(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
     return [
         _signature.c.partner_id == partner_id,
         _signature.c.confirmed_at >= _signature.c.signed_at,
-        _signature.c.state.not_in(_UNCONFIRMED),
+        _signature.c.state.not_in(signature_states.UNCONFIRMED),
     ]
 
 

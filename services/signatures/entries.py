@@ -130,7 +130,7 @@ class OpenPetition:
 
 @dataclass(slots=True)
 class SignatureEntry:
-    """A valid request while it is recorded. Ids are hex digits.
+    """A valid request while it is recorded. `supporter_id` and `signature_id` are hex digits.
 
     `position` is its index in the batch. `partner` is set only if the request names one or answers
     its question. `is_counted` means that this request, an import, made the signature count.

@@ -21,13 +21,12 @@ from services.tallies import counts
 from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
-_UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 _CONFIRM = (
     sa.update(_signature)
     .where(
         _signature.c.id.in_(sa.bindparam("ids", expanding=True)),
-        _signature.c.state.in_(_UNCONFIRMED),
+        _signature.c.state.in_(signature_states.UNCONFIRMED),
     )
     .values(state=SignatureState.CONFIRMED, ended_at=None)
     .returning(_signature.c.id)
@@ -101,7 +100,7 @@ def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: da
 def _confirm_existing(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
     unconfirmed: dict[UUID, SignatureEntry] = {}
     for entry in entries:
-        if entry.is_to_count and not entry.is_new and entry.state in _UNCONFIRMED:
+        if entry.is_to_count and not entry.is_new and entry.state in signature_states.UNCONFIRMED:
             unconfirmed.setdefault(UUID(entry.signature_id), entry)
     if not unconfirmed:
         return

@@ -81,7 +81,7 @@ def _columns(is_personal: bool) -> tuple[Column, ...]:
 
 
 def _columns_of_partner(is_personal: bool) -> tuple[Column, ...]:
-    """Personal data is included only for signers who let the partner contact them."""
+    """Personal data is only exported for signers who let the partner contact them."""
     signature, contact = _signature.c, partner_consents.may_contact()
     personal = (
         Sealed("name", signature.name, only_if=contact),

@@ -21,6 +21,7 @@ from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 EXPIRES_AFTER = timedelta(days=30)
+UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 _supporter = table_of(Supporter)
 # Built once at import: on the hot path, building a statement costs more than executing it.
@@ -198,8 +199,7 @@ def _end(
 ) -> SignatureState:
     was_counted = _change(session, signature_id, (SignatureState.CONFIRMED,), state, now)
     if not was_counted:
-        unconfirmed = (SignatureState.PENDING, SignatureState.EXPIRED)
-        _change(session, signature_id, unconfirmed, state, now)
+        _change(session, signature_id, UNCONFIRMED, state, now)
     signature = get(session, signature_id)
     if was_counted:
         code = signature.constituency_code

@@ -1,4 +1,4 @@
-"""Seat watches: supporters asked to be emailed when their vacant seat has an MP again."""
+"""Seat watches: requests of supporters for an email when their vacant seat has an MP again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -75,7 +75,7 @@ def add(session: Session, signature: Signature, *, now: datetime) -> Constituenc
 def is_waiting(session: Session, signature: Signature) -> bool:
     """Whether the signer watches this seat and has not been emailed yet."""
     statement = sa.select(_watch.c.id).where(
-        *_is_open_watch_of(signature), _watch.c.constituency_code == signature.constituency_code
+        *_open_watches_of(signature), _watch.c.constituency_code == signature.constituency_code
     )
     return session.connection().execute(statement).first() is not None
 
@@ -87,7 +87,7 @@ def end(session: Session, signature: Signature) -> None:
     """
     session.connection().execute(
         sa.delete(_watch).where(
-            *_is_open_watch_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
+            *_open_watches_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
         )
     )
 
@@ -188,7 +188,7 @@ def _recipient(keyring: Keyring, email: str) -> bytes:
     return keyring.everywhere_index(texts.canonical_email(email))
 
 
-def _is_open_watch_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
+def _open_watches_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
     campaign_id = sa.select(_petition.c.campaign_id).where(_petition.c.id == signature.petition_id)
     return (
         _watch.c.supporter_id == signature.supporter_id,

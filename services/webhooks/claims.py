@@ -26,12 +26,11 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
         _delivery.c.state == DeliveryState.QUEUED,
         _delivery.c.due_at <= now,
     )
+    # In random order, so that none is always left out if there are more than `limit`.
     statement = (
         sa.select(_endpoint.c.id)
         .where(*_is_available(now), has_due)
-        .order_by(
-            sa.func.random()
-        )  # so that no endpoint is left out if there are more than `limit`
+        .order_by(sa.func.random())
         .limit(limit)
     )
     return list(session.connection().execute(statement).scalars())

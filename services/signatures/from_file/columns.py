@@ -71,7 +71,7 @@ def _parse_assignment(text: str) -> tuple[str, str]:
 
 
 def _normalised(text: str) -> str:
-    """'E-Mail Address' -> 'emailaddress'."""
+    """Returns lower-case letters and digits only, such as 'emailaddress' for 'E-Mail Address'."""
     return re.sub(r"[\W_]+", "", text.casefold())
 
 

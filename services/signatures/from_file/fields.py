@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from services.common import texts
+from services.common.times import LONDON
 from services.errors import Invalid
 from services.postcodes import directory
 from services.signatures.entries import (
@@ -18,7 +18,6 @@ from services.signatures.entries import (
     SignatureRequest,
 )
 
-LONDON = ZoneInfo("Europe/London")
 LOCALES = {"": "en", "en": "en", "cy": "cy", "english": "en", "welsh": "cy", "cymraeg": "cy"}
 YES, NO = (
     frozenset({"yes", "y", "true", "1", "x", "on"}),
