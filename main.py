@@ -39,9 +39,9 @@ from services.database.engine import check_schema
 from services.keys.key_uses import KeyUses
 from services.signatures import keyed, signature_states
 from services.signatures.recording import Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmed
+from services.signatures.signature_states import Confirmation
 from services.traffic.group_commit import GroupCommit
-from services.traffic.idempotency import InFlight
+from services.traffic.idempotency import RequestsInFlight
 from web.base import errors as web_errors
 from web.routes import router as web_router
 
@@ -83,7 +83,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     app.state.lobby = the_lobby
     app.state.owns_lobby = lobby is None
     app.state.intake = GroupCommit(_recorder(the_lobby))
-    app.state.in_flight = InFlight()
+    app.state.in_flight = RequestsInFlight()
     app.state.key_uses = KeyUses(the_lobby.database)
     app.state.confirmations = GroupCommit(_confirmer(the_lobby))
     app.state.public_answers = PublicAnswers(the_lobby)
@@ -155,10 +155,10 @@ def _recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outco
     return record
 
 
-def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmed]]:
+def _confirmer(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmation]]:
     """One transaction for a batch of confirmations."""
 
-    def confirm(ids: Sequence[UUID]) -> list[Confirmed]:
+    def confirm(ids: Sequence[UUID]) -> list[Confirmation]:
         with lobby.database.write(is_count=True) as session:
             return signature_states.confirm_all(session, ids, now=lobby.clock())
 

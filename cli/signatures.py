@@ -14,7 +14,7 @@ from services.files import csv_reading
 from services.files.csv_reading import CsvRecords
 from services.signatures.from_file import columns, importing, rejects
 from services.signatures.from_file.columns import FIELDS, FileColumns
-from services.signatures.from_file.importing import FileImportCounts, FileRow, Source
+from services.signatures.from_file.importing import FileImportCounts, FileRow, ImportTarget
 from services.signatures.recording import Outcome
 
 SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
@@ -49,7 +49,7 @@ def import_signatures(
     They count at once and nobody gets a mail, but with --pending. Again: adds nothing. Status 3
     where some rows were rejected and the others taken.
     """
-    source = Source(petition, provenance, is_confirmed=not pending)
+    source = ImportTarget(petition, provenance, is_confirmed=not pending)
     summary = FileImportCounts()
     with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
         known_columns = columns.find(records.header, column or ())
@@ -100,8 +100,8 @@ def _telling_how_far(summary: FileImportCounts) -> Iterator[None]:
 
 
 def _tell_columns(records: CsvRecords, known_columns: FileColumns) -> None:
-    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.places.items()]
-    taken = set(known_columns.places.values())
+    used = [f"{field} from '{records.header[at]}'" for field, at in known_columns.positions.items()]
+    taken = set(known_columns.positions.values())
     unused = [name for place, name in enumerate(records.header) if place not in taken and name]
     tell(f"Taking {', '.join(used)}.")
     if unused:
@@ -114,8 +114,8 @@ def _tell_summary(summary: FileImportCounts, *, pending: bool, dry_run: bool) ->
         "rows read": summary.read,
         recorded: summary.recorded,
         "twice in the file": summary.repeated,
-        "here already": summary.here,
-        "taken back by their signers": summary.taken_back,
+        "here already": summary.existing,
+        "taken back by their signers": summary.withdrawn,
         "rejected": summary.rejected,
     }
     for name, count in rows.items():

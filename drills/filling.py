@@ -94,7 +94,7 @@ def _copy(
         supporters.EmailAddress.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
         for number in numbers
     ]
-    writers = [UUID(met) for met, _ in supporters.meet(session, addresses, now=now)]
+    writers = [UUID(met) for met, _ in supporters.find_or_add(session, addresses, now=now)]
     rows = [
         patterns[number % len(patterns)] | {"id": new_id(), "supporter_id": writer}
         for number, writer in zip(numbers, writers, strict=True)

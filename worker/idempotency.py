@@ -16,7 +16,7 @@ def forget_old_keys(lobby: Lobby, stop: threading.Event) -> int:
     forgotten = 0
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
-            found = idempotency.forget_old(session, now=lobby.clock(), limit=AT_ONCE)
+            found = idempotency.delete_expired(session, now=lobby.clock(), limit=AT_ONCE)
         forgotten += found
         if found < AT_ONCE or stop.is_set():
             break

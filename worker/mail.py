@@ -67,7 +67,7 @@ def keep_house(lobby: Lobby) -> None:
             )
         signature_states.expire(session, now=now)
         sessions.lapse_motions(session, now=now)
-        seat_watches.tell(session, keyring=lobby.keyring, now=now)
+        seat_watches.queue_mails(session, keyring=lobby.keyring, now=now)
         answers.ask(session, keyring=lobby.keyring, now=now)
 
 

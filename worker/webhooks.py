@@ -15,7 +15,7 @@ import structlog
 from models import WebhookDelivery, WebhookEndpoint, WebhookEvent
 from services.assembly import Lobby
 from services.webhooks import claims, deliveries, endpoints, events, outcomes, payloads, stops
-from services.webhooks.outcomes import Ended
+from services.webhooks.outcomes import FinishedAttempt
 from services.webhooks.sender import Reply
 
 LANES = 8  # endpoints at once
@@ -46,7 +46,7 @@ def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
         events.goals_reached(session, now=now)
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
-            found = deliveries.forget_old(session, now=now, limit=FORGOTTEN_AT_ONCE)
+            found = deliveries.delete_old(session, now=now, limit=FORGOTTEN_AT_ONCE)
         if found < FORGOTTEN_AT_ONCE or stop.is_set():
             break
 
@@ -74,14 +74,14 @@ def _attempt_all(
     endpoint: WebhookEndpoint,
     claimed: Sequence[WebhookDelivery],
     stop: threading.Event,
-) -> list[Ended]:
+) -> list[FinishedAttempt]:
     """One after the other, until one fails, the turn is over or we are told to stop."""
     ends_at = time.monotonic() + LANE_SECONDS
     contents = _contents(lobby, endpoint, claimed)
-    ended: list[Ended] = []
+    ended: list[FinishedAttempt] = []
     for delivery, content in zip(claimed, contents, strict=True):
         reply = _attempt(lobby, endpoint, delivery, content)
-        ended.append(Ended(delivery, reply))
+        ended.append(FinishedAttempt(delivery, reply))
         log.info(
             "webhook",
             event_type=delivery.event,

@@ -78,7 +78,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
             session,
             organisation_id=owner,
             email=email,
-            facts=facts,
+            details=facts,
             keyring=lobby.keyring,
             now=now,
         )

@@ -37,7 +37,7 @@ from services.signatures import signature_pages, signature_states
 from services.signatures.entries import HOME, Outcome
 from services.signatures.signature_pages import SignatureFilter
 from services.supporters import supporter_pages, tags
-from services.traffic.idempotency import Keyed, StoredAnswer
+from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 router = APIRouter()
 PERSON = "osdi:person"
@@ -171,7 +171,7 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
 async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> StoredAnswer:
     try:
         if (attempt := once.attempt) is not None:
-            keyed = Keyed(attempt, _nothing)
+            keyed = KeyedRequest(attempt, _nothing)
             return await signature_intake.record_once(state, body.as_request(slug), keyed)
         await signature_intake.sign(state, slug, body)
     except NotFound:  # without the name of what is a draft
@@ -184,7 +184,7 @@ async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) ->
     happens before the answer is kept too (`_answer`)."""
     if (attempt := once.attempt) is not None:
         request = wanted.body.as_request(wanted.slug, caller.partner_id)
-        kept = await signature_intake.record_once(state, request, Keyed(attempt, _only_id))
+        kept = await signature_intake.record_once(state, request, KeyedRequest(attempt, _only_id))
         return UUID(kept.content.decode())
     _, outcome = await signature_intake.sign(state, wanted.slug, wanted.body, caller.partner_id)
     assert outcome.signature_id is not None  # noqa: S101 - every error was raised above

@@ -158,7 +158,7 @@ class PublicAnswers:
 
 async def answer(request: Request, answers: AnswerCache[Key, CachedAnswer], key: Key) -> Response:
     """A prebuilt answer; what has to be built is built beside the event loop."""
-    kept = answers.at_hand(key)
+    kept = answers.cached(key)
     if kept is None:
         kept = await run_in_threadpool(answers.get, key)
     return kept.response(request)

@@ -12,10 +12,10 @@ from models import Signature
 from services.errors import NotFound
 from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmed
+from services.signatures.signature_states import Confirmation
 from services.traffic.answer_cache import AnswerCache
 from services.traffic.group_commit import GroupCommit
-from services.traffic.idempotency import Attempt, InFlight, Keyed, StoredAnswer
+from services.traffic.idempotency import Attempt, KeyedRequest, RequestsInFlight, StoredAnswer
 
 SIGNED = 201  # the status of a signature
 
@@ -29,7 +29,7 @@ async def sign(
     """
     outcome = await _recorded(state, body.as_request(slug, partner_id))
     prebuilt: AnswerCache[str, SignedAnswers] = state.public_answers.signed
-    answers = prebuilt.at_hand(slug)
+    answers = prebuilt.cached(slug)
     if answers is None:
         answers = await run_in_threadpool(prebuilt.get, slug)
     return answers, outcome
@@ -48,14 +48,16 @@ async def sign_once(
         return StoredAnswer(SIGNED, content(prebuilt.get(slug), outcome, caller))
 
     request = body.as_request(slug, caller.partner_id if caller else None)
-    return await record_once(state, request, Keyed(attempt, answer))
+    return await record_once(state, request, KeyedRequest(attempt, answer))
 
 
-async def record_once(state: Any, request: SignatureRequest, keyed: Keyed[Outcome]) -> StoredAnswer:
+async def record_once(
+    state: Any, request: SignatureRequest, keyed: KeyedRequest[Outcome]
+) -> StoredAnswer:
     """Record a signature with a key, and the answer that `keyed` makes; or give that again."""
-    in_flight: InFlight = state.in_flight
-    with in_flight.holding(keyed.attempt):
-        outcome = await _recorded(state, replace(request, once=keyed))
+    in_flight: RequestsInFlight = state.in_flight
+    with in_flight.reserve(keyed.attempt):
+        outcome = await _recorded(state, replace(request, keyed=keyed))
     assert outcome.answer is not None  # noqa: S101 - every error was raised above
     return outcome.answer
 
@@ -73,7 +75,7 @@ def content(answers: SignedAnswers, outcome: Outcome, caller: Caller | None = No
 
 async def confirm(state: Any, signature_id: UUID) -> Signature:
     """Count a signature; on disk when this returns. Raises what `signature_states` says of it."""
-    intake: GroupCommit[UUID, Confirmed] = state.confirmations
+    intake: GroupCommit[UUID, Confirmation] = state.confirmations
     found = await intake.record(signature_id)
     if found.signature is None:
         raise found.error or NotFound("signature_unknown", "There is no such signature.")

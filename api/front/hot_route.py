@@ -126,7 +126,7 @@ def _at_hand(scope: Scope, headers: Any) -> tuple[Response | None, str]:
     for pattern, template, name in _READS:
         found = pattern.fullmatch(path)
         if found and b"text/csv" not in headers.get(b"accept", b""):
-            kept = getattr(state.public_answers, name).at_hand(found[1])
+            kept = getattr(state.public_answers, name).cached(found[1])
             return kept and kept.response(Request(scope)), template
     return None, ""
 

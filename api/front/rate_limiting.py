@@ -121,7 +121,7 @@ class Limits:
         verdict = await self._petition.hit(petition)
         if verdict.is_allowed:
             return None
-        wanted = ProofRequired("proof_wanted", _MANY, verdict.seconds, self._proofs.challenge())
+        wanted = ProofRequired("proof_wanted", _MANY, verdict.reset_after, self._proofs.challenge())
         if on_page is None:
             return wanted
         request.scope[REFUSED] = wanted
@@ -166,16 +166,16 @@ def _signed_at(path: str) -> str | None:
 def _refusal(limit: RateLimit, verdict: RateLimitResult) -> Limited:
     """In words for a supporter too, to whom an address is where they live."""
     message = (
-        f"There have been too many requests {_WHOSE[limit.name]}: at most {verdict.share:,} a "
-        f"minute. Please go back and try again in {verdict.seconds} seconds."
+        f"There have been too many requests {_WHOSE[limit.name]}: at most {verdict.limit:,} a "
+        f"minute. Please go back and try again in {verdict.reset_after} seconds."
     )
-    return Limited("rate_limited", message, verdict.seconds)
+    return Limited("rate_limited", message, verdict.reset_after)
 
 
 def _headers(limit: RateLimit, verdict: RateLimitResult) -> list[tuple[bytes, bytes]]:
     """As the draft of the IETF's httpapi group has them."""
-    policy = f'"{limit.name}";q={verdict.share};w=60'
-    left = f'"{limit.name}";r={verdict.remaining};t={verdict.seconds}'
+    policy = f'"{limit.name}";q={verdict.limit};w=60'
+    left = f'"{limit.name}";r={verdict.remaining};t={verdict.reset_after}'
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
 
 

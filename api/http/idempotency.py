@@ -96,8 +96,8 @@ class OnceOnly:
             with write() as session:
                 body = work(session)
             return _answer(body, status)
-        with state.in_flight.holding(attempt), write() as session:
-            return idempotency.once(
+        with state.in_flight.reserve(attempt), write() as session:
+            return idempotency.run_once(
                 session, attempt, lambda: _answer(work(session), status), now=state.lobby.clock()
             )
 

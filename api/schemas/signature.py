@@ -24,7 +24,7 @@ from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
 from services.postcodes import directory
 from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
-from services.signatures.recording import HOME, Import, SignatureRequest
+from services.signatures.recording import HOME, ImportOrigin, SignatureRequest
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
@@ -67,7 +67,7 @@ class NewSignature(Request):
         self,
         petition_slug: str,
         partner_id: UUID | None = None,
-        imported: Import | None = None,
+        imported: ImportOrigin | None = None,
     ) -> SignatureRequest:
         """As the services take it."""
         return SignatureRequest(

@@ -17,7 +17,7 @@ from api.schemas.signature import BulkSignature
 from models import Scope
 from services.errors import FieldError, Invalid
 from services.keys.api_keys import Caller
-from services.signatures.recording import Import, SignatureRequest
+from services.signatures.recording import ImportOrigin, SignatureRequest
 
 LARGEST_BULK = 5000
 LARGEST_BULK_BYTES = 20_000_000
@@ -142,7 +142,7 @@ def _invalid(error: ValidationError) -> Invalid:
     return Invalid("invalid", "This row is not valid.", validation_fields(error.errors()))
 
 
-def _import_of(row: BulkSignature, caller: Caller, now: datetime) -> Import | None:
+def _import_of(row: BulkSignature, caller: Caller, now: datetime) -> ImportOrigin | None:
     """Where it was given, if not here, on the word of a key that may say so."""
     given = {"provenance": row.provenance, "signed_at": row.signed_at}
     names = [name for name, value in given.items() if value is not None]
@@ -152,4 +152,4 @@ def _import_of(row: BulkSignature, caller: Caller, now: datetime) -> Import | No
         message = f"This key lacks the scope {Scope.SIGNATURES_IMPORT}."
         fields = tuple(FieldError(name, "scope_missing", message) for name in names)
         raise Invalid("scope_missing", message, fields)
-    return Import.of(row.provenance or "", signed_at=row.signed_at, now=now)
+    return ImportOrigin.of(row.provenance or "", signed_at=row.signed_at, now=now)

@@ -54,7 +54,7 @@ def metrics(session: ReadSession, now: Now) -> Response:
     """Figures for Prometheus; no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
-    for state, total in deliveries.waiting(session).items():
+    for state, total in deliveries.count_unfinished(session).items():
         DELIVERIES.labels(state=state).set(total)
     RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())

@@ -20,7 +20,7 @@ async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
     found = state.lobby.postcodes.lookup(postcode)
     if found.status is PostcodeStatus.UNKNOWN:
         raise NotFound("postcode_unknown", f"We do not know the postcode {found.postcode}.")
-    house = state.public_answers.house.at_hand("")
+    house = state.public_answers.house.cached("")
     if house is None:
         house = await run_in_threadpool(state.public_answers.house.get, "")
     return _answer(found, house)
@@ -28,7 +28,7 @@ async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
 
 def at_hand(state: Any, postcode: str) -> PostcodeAnswer | None:
     """As `look_up`, where that takes no work; None where it does, or where it is an error."""
-    house = state.public_answers.house.at_hand("")
+    house = state.public_answers.house.cached("")
     if house is None:
         return None
     try:

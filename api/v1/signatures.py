@@ -96,7 +96,7 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = signature_states.get(session, signature_id, for_update=True)
-    constituency = seat_watches.ask(session, signature, now=now)
+    constituency = seat_watches.add(session, signature, now=now)
     return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
 

@@ -1,4 +1,4 @@
-"""The days that matter to a campaign: when petitions close, and when its motions fall."""
+"""The dates of a campaign: when its petitions close and when its motions fall."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -12,8 +12,11 @@ from services.campaigns import petitions
 
 @dataclass(frozen=True, slots=True)
 class CampaignDate:
-    """`when` is a moment or a whole day. `id` stays the same when the date is moved, and `changed`
-    is when what is told here changed last. `petition` is the slug of whose date it is."""
+    """A date of a campaign. `when` is a moment or a whole day.
+
+    `id` stays the same when the date is moved; `changed` is when any of these values last changed.
+    `petition` is the slug of the petition whose date it is.
+    """
 
     id: UUID
     title: str
@@ -24,9 +27,9 @@ class CampaignDate:
 
 
 def of_campaign(session: Session, campaign: Campaign) -> list[CampaignDate]:
-    """All that are known, past ones too, the earliest first."""
-    found = [*_closings(session, campaign), *_session_ends(session, campaign)]
-    return sorted(found, key=_place)
+    """Returns all known dates, including past ones, the earliest first."""
+    dates = [*_closings(session, campaign), *_session_ends(session, campaign)]
+    return sorted(dates, key=_sort_key)
 
 
 def _closings(session: Session, campaign: Campaign) -> list[CampaignDate]:
@@ -45,7 +48,7 @@ def _closings(session: Session, campaign: Campaign) -> list[CampaignDate]:
 
 
 def _session_ends(session: Session, campaign: Campaign) -> list[CampaignDate]:
-    """Amendments fall with the motions that they are to."""
+    # Amendments are left out: they fall with the motions that they amend.
     statement = (
         select(Motion, CampaignMotion.linked_at, ParliamentSession)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
@@ -61,17 +64,17 @@ def _session_ends(session: Session, campaign: Campaign) -> list[CampaignDate]:
             id=uuid5(campaign.id, f"motion {motion.id} falls"),
             title=f"Session of Parliament ends: Early Day Motion {motion.number} falls",
             text=(
-                f"The session {its_session.name} ends, and with it Early Day Motion "
+                f"The session {parliament_session.name} ends, and with it Early Day Motion "
                 f"{motion.number}, “{motion.title}”. MPs can sign it until then."
             ),
-            when=its_session.ends_on,
+            when=parliament_session.ends_on,
             changed=linked_at,
         )
-        for motion, linked_at, its_session in session.exec(statement)
-        if its_session.ends_on is not None
+        for motion, linked_at, parliament_session in session.exec(statement)
+        if parliament_session.ends_on is not None
     ]
 
 
-def _place(found: CampaignDate) -> tuple[str, str]:
-    """A day stands before its moments: both in ISO 8601, in UTC."""
-    return found.when.isoformat(), str(found.id)
+def _sort_key(campaign_date: CampaignDate) -> tuple[str, str]:
+    # In ISO 8601 (UTC), a whole day sorts before the moments of that day.
+    return campaign_date.when.isoformat(), str(campaign_date.id)

@@ -15,7 +15,7 @@ from services.errors import Conflict, Invalid, NotFound
 
 
 class MotionRole(StrEnum):
-    """Of a motion in a campaign; at most one is current, and an amendment never is."""
+    """The role of a motion in a campaign; at most one is current, and never an amendment."""
 
     CURRENT = "current"
     EARLIER = "earlier"
@@ -27,8 +27,11 @@ _ORDER = (MotionRole.CURRENT, MotionRole.AMENDMENT, MotionRole.EARLIER)
 
 @dataclass(frozen=True, slots=True)
 class LinkedMotion:
-    """A campaign's motion. `signatories` are distinct members whose names stand, `withdrawn` those
-    who took theirs off; `parliament_session` is a name such as '2026-27'."""
+    """A campaign's motion.
+
+    `signatories` counts the distinct members who have signed it, `withdrawn` those who removed
+    their names; `parliament_session` is a name such as '2026-27'.
+    """
 
     motion: Motion
     role: MotionRole
@@ -39,16 +42,17 @@ class LinkedMotion:
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> tuple[LinkedMotion, ...]:
-    """As `of_campaigns`, of one."""
+    """As `of_campaigns`, for one campaign."""
     return of_campaigns(session, [campaign_id])[campaign_id]
 
 
 def of_campaigns(
     session: Session, campaign_ids: list[UUID]
 ) -> dict[UUID, tuple[LinkedMotion, ...]]:
-    """Every linked motion of several campaigns, in two statements.
+    """Returns the linked motions of several campaigns, in two statements.
 
-    The current one comes first, then amendments, then earlier ones; of a role, the newest first.
+    The current motion comes first, then amendments, then earlier ones; within a role, the newest
+    first.
     """
     statement = (
         select(CampaignMotion, Motion, ParliamentSession.name)
@@ -58,20 +62,24 @@ def of_campaigns(
         .order_by(col(Motion.tabled_on).desc(), col(Motion.id).desc())
     )
     rows = session.exec(statement).all()
-    counts = _names(session, {motion.id for _, motion, _ in rows})
-    found: defaultdict[UUID, list[LinkedMotion]] = defaultdict(list)
-    for link, motion, lived_in in rows:
-        standing, withdrawn = counts.get(motion.id, (0, 0))
-        linked = LinkedMotion(motion, role_of(link), lived_in, standing, withdrawn, link.linked_at)
-        found[link.campaign_id].append(linked)
+    counts = _signatory_counts(session, {motion.id for _, motion, _ in rows})
+    by_campaign: defaultdict[UUID, list[LinkedMotion]] = defaultdict(list)
+    for link, motion, session_name in rows:
+        signed, withdrawn = counts.get(motion.id, (0, 0))
+        linked = LinkedMotion(
+            motion, role_of(link), session_name, signed, withdrawn, link.linked_at
+        )
+        by_campaign[link.campaign_id].append(linked)
     return {
-        campaign_id: tuple(sorted(found[campaign_id], key=lambda each: _ORDER.index(each.role)))
+        campaign_id: tuple(
+            sorted(by_campaign[campaign_id], key=lambda linked: _ORDER.index(linked.role))
+        )
         for campaign_id in campaign_ids
     }
 
 
 def role_of(link: CampaignMotion) -> MotionRole:
-    """What a link says."""
+    """Returns the role that a link gives its motion."""
     if link.is_current:
         return MotionRole.CURRENT
     return MotionRole.AMENDMENT if link.is_amendment else MotionRole.EARLIER
@@ -85,50 +93,56 @@ def link(
     now: datetime,
     role: MotionRole = MotionRole.CURRENT,
 ) -> None:
-    """Link a motion that we hold, or change its role; a new current one makes the former earlier.
+    """Link a stored motion to a campaign, or change its role.
 
-    Invalid where what the motion amends does not fit the role. Conflict where the current motion
-    would lose its role: another has to become current instead, so that letters go on.
+    A new current motion turns the previous one into an earlier one. Raises Invalid if the role does
+    not fit what the motion amends, and Conflict if the current motion would lose its role: letters
+    need a current motion, so another one has to be made current instead.
     """
     links = _links(session, campaign)
-    held = links.get(motion_id)
-    if held is not None and role_of(held) is role:
+    existing = links.get(motion_id)
+    if existing is not None and role_of(existing) is role:
         return
-    if held is not None and held.is_current:
-        raise _is_current("Make another one current, and this one becomes an earlier one.")
+    if existing is not None and existing.is_current:
+        raise _current_motion_conflict(
+            "Make another one current, and this one becomes an earlier one."
+        )
     _require_fit(session.get_one(Motion, motion_id), role, links.keys())
     if role is MotionRole.CURRENT:
         for other in links.values():
             other.is_current = False
-        session.flush()  # at most one is current at any moment
-    changed = held or CampaignMotion(campaign_id=campaign.id, motion_id=motion_id, linked_at=now)
-    changed.is_current = role is MotionRole.CURRENT
-    changed.is_amendment = role is MotionRole.AMENDMENT
-    session.add(changed)
+        session.flush()  # a constraint allows one current motion at any moment
+    linked = existing or CampaignMotion(campaign_id=campaign.id, motion_id=motion_id, linked_at=now)
+    linked.is_current = role is MotionRole.CURRENT
+    linked.is_amendment = role is MotionRole.AMENDMENT
+    session.add(linked)
     _touch(session, campaign, now)
 
 
 def unlink(session: Session, campaign: Campaign, motion_id: int, *, now: datetime) -> None:
-    """Take back a link made by mistake; letters keep their motion. Conflict for the current one."""
-    held = _links(session, campaign).get(motion_id)
-    if held is None:
+    """Remove a link that was made by mistake; letters keep their motion.
+
+    Raises NotFound if the motion is not linked, and Conflict for the current one.
+    """
+    existing = _links(session, campaign).get(motion_id)
+    if existing is None:
         message = f"The campaign '{campaign.slug}' is not linked to a motion {motion_id}."
         raise NotFound("motion_not_linked", message)
-    if held.is_current:
-        raise _is_current("Make another one current before you take this one off.")
-    session.delete(held)
+    if existing.is_current:
+        raise _current_motion_conflict("Make another one current before you take this one off.")
+    session.delete(existing)
     _touch(session, campaign, now)
 
 
 def _links(session: Session, campaign: Campaign) -> dict[int, CampaignMotion]:
-    """Under a lock on the campaign: of two changes at once, the second sees what the first did."""
+    """Returns links by motion id, with the campaign locked so that changes are made in turn."""
     session.exec(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update()).one()
     statement = select(CampaignMotion).where(CampaignMotion.campaign_id == campaign.id)
     return {link.motion_id: link for link in session.exec(statement)}
 
 
 def _require_fit(motion: Motion, role: MotionRole, linked: Collection[int]) -> None:
-    """As far as we know what a motion amends: amendments follow one of the campaign's motions."""
+    """Raises Invalid if the motion amends another one and the role or the links do not allow it."""
     if motion.amends_id is None:
         return
     if role is not MotionRole.AMENDMENT:
@@ -145,17 +159,17 @@ def _touch(session: Session, campaign: Campaign, now: datetime) -> None:
     session.flush()
 
 
-def _is_current(what_to_do: str) -> Conflict:
+def _current_motion_conflict(what_to_do: str) -> Conflict:
     return Conflict("motion_is_current", f"This is the campaign's current motion. {what_to_do}")
 
 
-def _names(session: Session, motion_ids: set[int]) -> dict[int, tuple[int, int]]:
-    """Distinct members whose names stand, and who took theirs off, by motion."""
+def _signatory_counts(session: Session, motion_ids: set[int]) -> dict[int, tuple[int, int]]:
+    """Returns by motion how many distinct members have signed, and how many have withdrawn."""
     member, is_withdrawn = col(MotionSignatory.member_id), col(MotionSignatory.is_withdrawn)
-    standing = sa.func.count(sa.distinct(sa.case((~is_withdrawn, member))))
+    signed = sa.func.count(sa.distinct(sa.case((~is_withdrawn, member))))
     ever = sa.func.count(sa.distinct(member))
     statement = (
-        select(MotionSignatory.motion_id, standing, ever)
+        select(MotionSignatory.motion_id, signed, ever)
         .where(col(MotionSignatory.motion_id).in_(motion_ids))
         .group_by(col(MotionSignatory.motion_id))
     )

@@ -1,4 +1,4 @@
-"""Campaigns, their news, and the motion that each is about."""
+"""Campaigns, their news, and the current motion of each."""
 
 from datetime import datetime
 from typing import Any
@@ -22,9 +22,9 @@ def create(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Add a campaign. Conflict where the slug is taken; the motion must be known already.
+    """Add a campaign; the motion must be stored already. Raises Conflict if the slug is taken.
 
-    It has the built-in letters, so that it can open at once.
+    Without letters of its own it uses the built-in ones, so that it can open at once.
     """
     campaign = Campaign(organisation_id=organisation_id, created_at=now, updated_at=now, **values)
     add_unique(session, campaign, f"There is a campaign '{campaign.slug}' already.")
@@ -41,7 +41,7 @@ def update(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values only."""
+    """Change the given values and, with `motion_id`, the current motion."""
     campaign.sqlmodel_update(values)
     campaign.updated_at = now
     session.add(campaign)
@@ -57,31 +57,32 @@ def get(session: Session, campaign_id: UUID) -> Campaign:
 
 
 def by_slug(session: Session, slug: str) -> Campaign:
-    """Any campaign, a draft too: for who runs the service."""
-    found = session.exec(select(Campaign).where(Campaign.slug == slug)).first()
-    if found is None:
+    """Returns any campaign, including drafts: for operators. Raises NotFound."""
+    campaign = session.exec(select(Campaign).where(Campaign.slug == slug)).first()
+    if campaign is None:
         raise _unknown(slug)
-    return found
+    return campaign
 
 
 def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Campaign:
-    """A campaign by slug. A draft is NotFound to all but its own organisation (`viewer`)."""
-    found = by_slug(session, slug)
-    if found.status is CampaignStatus.DRAFT and found.organisation_id != viewer:
+    """Returns a campaign by slug. Raises NotFound for a draft of another organisation than
+    `viewer`."""
+    campaign = by_slug(session, slug)
+    if campaign.status is CampaignStatus.DRAFT and campaign.organisation_id != viewer:
         raise _unknown(slug)
-    return found
+    return campaign
 
 
 def own(session: Session, slug: str, *, organisation_id: UUID) -> Campaign:
-    """A campaign of one organisation; another's is NotFound."""
-    found = public(session, slug, viewer=organisation_id)
-    if found.organisation_id != organisation_id:
+    """Returns a campaign of this organisation; raises NotFound for any other."""
+    campaign = public(session, slug, viewer=organisation_id)
+    if campaign.organisation_id != organisation_id:
         raise _unknown(slug)
-    return found
+    return campaign
 
 
 def page(session: Session, *, after: UUID | None, limit: int) -> list[Campaign]:
-    """Public campaigns, newest first, starting behind the id `after`."""
+    """Returns public campaigns, the newest first, starting after the id `after`."""
     statement = select(Campaign).where(Campaign.status != CampaignStatus.DRAFT)
     if after is not None:
         statement = statement.where(Campaign.id < after)
@@ -89,7 +90,7 @@ def page(session: Session, *, after: UUID | None, limit: int) -> list[Campaign]:
 
 
 def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
-    """Every campaign of one organisation, drafts too, newest first."""
+    """Returns every campaign of one organisation, including drafts, the newest first."""
     statement = select(Campaign).where(Campaign.organisation_id == organisation_id)
     return list(session.exec(statement.order_by(col(Campaign.id).desc())))
 
@@ -97,24 +98,26 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
 def of_new_petition(
     session: Session, slug: str | None, *, organisation_id: UUID, field: str
 ) -> Campaign:
-    """The campaign that a new petition goes to, where it need not be said: the only one of its
-    organisation that has not ended. Invalid, naming `field` and the choice, where there are more.
+    """Returns the campaign for a new petition.
+
+    `slug` may be None if the organisation has exactly one campaign that has not ended. Otherwise
+    raises Invalid, naming `field` and the campaigns to choose from.
     """
-    found = of_organisation(session, organisation_id)
-    under_way = {each.slug: each for each in found if each.status in _UNDER_WAY}
+    campaigns = of_organisation(session, organisation_id)
+    under_way = {campaign.slug: campaign for campaign in campaigns if campaign.status in _UNDER_WAY}
     if slug is None and len(under_way) == 1:
         (slug,) = under_way
     if slug in under_way:
         return under_way[slug]
     message = "Every campaign has ended. Make one with POST /v1/campaigns first."
     if under_way:
-        choice = ", ".join(f"'{each}'" for each in under_way)
+        choice = ", ".join(f"'{campaign_slug}'" for campaign_slug in under_way)
         message = f"Say by its slug which campaign it belongs to: {choice}."
     raise Invalid.field(field, "campaign_missing", message)
 
 
 def motion_of(session: Session, campaign_id: UUID) -> Motion | None:
-    """The current motion of a campaign."""
+    """Returns the current motion of a campaign."""
     statement = (
         select(Motion)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
@@ -124,7 +127,7 @@ def motion_of(session: Session, campaign_id: UUID) -> Motion | None:
 
 
 def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[CampaignUpdate]:
-    """A campaign's news, newest first; none from the future."""
+    """Returns a campaign's published news, the newest first."""
     statement = (
         select(CampaignUpdate)
         .where(CampaignUpdate.campaign_id == campaign_id, CampaignUpdate.published_at <= now)
@@ -134,7 +137,7 @@ def updates_of(session: Session, campaign_id: UUID, *, now: datetime) -> list[Ca
 
 
 def organisations_of(session: Session, campaigns: list[Campaign]) -> dict[UUID, Organisation]:
-    """The organisations behind campaigns, by id, in one statement."""
+    """Returns the organisations of campaigns by id, in one statement."""
     ids = {campaign.organisation_id for campaign in campaigns}
     statement = select(Organisation).where(col(Organisation.id).in_(ids))
     return {organisation.id: organisation for organisation in session.exec(statement)}

@@ -1,4 +1,4 @@
-"""The ledger of what members answered. Only what somebody has verified is shown to the public."""
+"""Members' replies to campaigns. The public sees only replies that have been verified."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ from services.parliament.standing import StatedIntent
 
 _SEALED = ("text", "verified_by")
 
-_SAID = {
+_INTENTS = {
     ReplyKind.WILL_SIGN: StatedIntent.WILL_SIGN,
     ReplyKind.WILL_NOT: StatedIntent.WILL_NOT,
     OverrideKind.SAYS_WILL_SIGN: StatedIntent.WILL_SIGN,
@@ -36,7 +36,7 @@ _SAID = {
 
 @dataclass(frozen=True, slots=True)
 class VerifiedReply:
-    """What the public sees of a reply: not its text, nor who verified it."""
+    """The public part of a reply: not its text, nor who verified it."""
 
     kind: ReplyKind
     said_on: date
@@ -45,7 +45,7 @@ class VerifiedReply:
 
 @dataclass(frozen=True, slots=True)
 class ReplyView:
-    """A reply as its organisation sees it, with whose it is and of which campaign."""
+    """A reply as its organisation sees it, with the member and the campaign's slug."""
 
     reply: MemberReply
     member: Member
@@ -55,10 +55,10 @@ class ReplyView:
 def record(
     session: Session, campaign: Campaign, *, member_id: int, values: dict[str, Any], now: datetime
 ) -> ReplyView:
-    """Write a reply down, to the motion that is the campaign's now.
+    """Add a member's reply about the campaign's current motion.
 
-    `values` are `kind`, `text`, `said_on`, `link` and `verified_by`. Invalid where nobody has that
-    member id, or where the day is still to come.
+    `values` are `kind`, `text`, `said_on`, `link` and `verified_by`. Raises Invalid for an unknown
+    member id and for a day in the future.
     """
     member = session.get(Member, member_id)
     if member is None:
@@ -86,7 +86,7 @@ def change(
     values: dict[str, Any],
     now: datetime,
 ) -> ReplyView:
-    """Change the given values only; None takes a text, a link or who verified it away."""
+    """Change the given values only; None removes the text, the link or the verification."""
     view = own(session, reply_id, organisation_id=organisation_id, for_update=True)
     view.reply.sqlmodel_update(_checked(values, organisation_id, now))
     view.reply.updated_at = now
@@ -104,11 +104,12 @@ def delete(session: Session, reply_id: UUID, *, organisation_id: UUID) -> None:
 def note_from_letter(
     session: Session, letter: Letter, *, values: dict[str, Any] | None, now: datetime
 ) -> None:
-    """What the writer of a letter tells of its answer, unverified: `kind`, `text` and `said_on`, or
-    None for nothing. It replaces what they told before, but not once somebody has verified that.
+    """Save what the writer of a letter reports of the member's reply; it is unverified.
 
-    Without a day it was said today, or when they told of the same kind of answer before. The letter
-    must be held under a lock.
+    `values` are `kind`, `text` and `said_on`; None removes the report. It replaces an earlier
+    report of the same letter unless that has been verified. Without `said_on`, the day of an
+    earlier report of the same kind is kept, or today is used. The caller must have locked the
+    letter.
     """
     reply = of_letter(session, letter.id, for_update=True)
     if reply is not None and reply.verified_by is not None:
@@ -119,8 +120,8 @@ def note_from_letter(
         session.flush()
         return
     is_same = reply is not None and reply.kind is values["kind"]
-    before = reply.said_on if reply is not None and is_same else times.today(now)
-    values = {**values, "said_on": values["said_on"] or before}
+    default_day = reply.said_on if reply is not None and is_same else times.today(now)
+    values = {**values, "said_on": values["said_on"] or default_day}
     checked = _checked(values, letter.body.organisation_id, now)
     if reply is None:
         session.add(
@@ -140,7 +141,7 @@ def note_from_letter(
 
 
 def of_letter(session: Session, letter_id: UUID, *, for_update: bool = False) -> MemberReply | None:
-    """What the writer of a letter told of its answer."""
+    """Returns what the writer of a letter reported of the member's reply."""
     statement = select(MemberReply).where(MemberReply.letter_id == letter_id)
     if for_update:
         statement = statement.with_for_update()
@@ -150,15 +151,17 @@ def of_letter(session: Session, letter_id: UUID, *, for_update: bool = False) ->
 def own(
     session: Session, reply_id: UUID, *, organisation_id: UUID, for_update: bool = False
 ) -> ReplyView:
-    """A reply of one organisation; another's is NotFound. `for_update`: its writer, who may change
-    what they told, waits."""
+    """Returns a reply of this organisation; raises NotFound for any other.
+
+    `for_update` locks it, because the writer of the letter may change their report.
+    """
     statement = _views(organisation_id).where(MemberReply.id == reply_id)
     if for_update:
         statement = statement.with_for_update(of=MemberReply)
-    found = session.exec(statement.execution_options(populate_existing=True)).first()
-    if found is None:
+    row = session.exec(statement.execution_options(populate_existing=True)).first()
+    if row is None:
         raise NotFound("reply_unknown", "There is no such reply.")
-    return ReplyView(*found)
+    return ReplyView(*row)
 
 
 def page(
@@ -171,7 +174,7 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[ReplyView]:
-    """A campaign's replies, the last recorded first, behind the id `after`."""
+    """Returns a campaign's replies, the newest entry first, starting after the id `after`."""
     verified = col(MemberReply.verified_by)
     statement = _views(campaign.organisation_id).where(MemberReply.campaign_id == campaign.id)
     if member_id is not None:
@@ -182,22 +185,22 @@ def page(
         statement = statement.where(verified.is_not(None) if is_verified else verified.is_(None))
     if after is not None:
         statement = statement.where(MemberReply.id < after)
-    found = session.exec(statement.order_by(col(MemberReply.id).desc()).limit(limit))
-    return [ReplyView(*row) for row in found]
+    rows = session.exec(statement.order_by(col(MemberReply.id).desc()).limit(limit))
+    return [ReplyView(*row) for row in rows]
 
 
 def of_member(session: Session, *, organisation_id: UUID, member_id: int) -> list[ReplyView]:
-    """All that a member answered one organisation, the last said first."""
+    """Returns a member's replies to one organisation, the newest first by day."""
     statement = _views(organisation_id).where(MemberReply.member_id == member_id)
     newest = (col(MemberReply.said_on).desc(), col(MemberReply.id).desc())
     return [ReplyView(*row) for row in session.exec(statement.order_by(*newest))]
 
 
 def latest_verified(session: Session, campaign_id: UUID) -> dict[int, VerifiedReply]:
-    """The last verified reply of each member, by the day on which it was said."""
-    seen = (col(MemberReply.kind), col(MemberReply.said_on), col(MemberReply.link))
+    """Returns each member's newest verified reply, by the day on which it was said."""
+    public_columns = (col(MemberReply.kind), col(MemberReply.said_on), col(MemberReply.link))
     statement = (
-        select(MemberReply.member_id, *seen)
+        select(MemberReply.member_id, *public_columns)
         .where(MemberReply.campaign_id == campaign_id, col(MemberReply.verified_by).is_not(None))
         .order_by(col(MemberReply.said_on), col(MemberReply.id))
     )
@@ -207,12 +210,17 @@ def latest_verified(session: Session, campaign_id: UUID) -> dict[int, VerifiedRe
     }
 
 
-def said_last(reply: VerifiedReply | None, notes: Sequence[MemberOverride]) -> StatedIntent | None:
-    """Whether a member said last that they will sign, or that they will not: in their last verified
-    reply, or by an organiser's note, which counts more where both are of one day."""
-    told = [(reply.said_on, _SAID[reply.kind])] if reply and reply.kind in _SAID else []
-    noted = [(note.starts_on, _SAID[note.kind]) for note in notes if note.kind in _SAID]
-    in_order = sorted([*told, *noted], key=lambda saying: saying[0])
+def stated_intent(
+    reply: VerifiedReply | None, notes: Sequence[MemberOverride]
+) -> StatedIntent | None:
+    """Returns a member's newest statement that they will sign or will not, or None.
+
+    It comes from the newest verified reply or from an organiser's note; on the same day the note
+    counts.
+    """
+    replied = [(reply.said_on, _INTENTS[reply.kind])] if reply and reply.kind in _INTENTS else []
+    noted = [(note.starts_on, _INTENTS[note.kind]) for note in notes if note.kind in _INTENTS]
+    in_order = sorted([*replied, *noted], key=lambda statement: statement[0])
     return in_order[-1][1] if in_order else None
 
 
@@ -226,7 +234,8 @@ def _views(organisation_id: UUID) -> Select[MemberReply, Member, str]:
 
 
 def _checked(values: dict[str, Any], organisation_id: UUID, now: datetime) -> dict[str, Any]:
-    """The values as they are stored. A reply can be older than the motion: members answer early."""
+    """Returns the values in the form in which they are stored; raises Invalid for a future day."""
+    # A reply may be older than the motion, because some members answer before it is tabled.
     said_on = values.get("said_on")
     if said_on is not None and said_on > times.today(now):
         raise Invalid.field("said_on", "in_the_future", "This day is still to come.")

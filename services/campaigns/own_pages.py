@@ -1,5 +1,7 @@
-"""Petitions and campaigns of one organisation, by pages: drafts too, where `viewer` is the
-organisation itself."""
+"""Paged lists of one organisation's petitions and campaigns.
+
+Drafts are included if `viewer` is the organisation itself.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +30,7 @@ _ONE = Slice(0, 1)
 
 @dataclass(frozen=True, slots=True)
 class OwnPetition:
-    """A petition with its confirmed signatures, and whose it is."""
+    """A petition with its number of confirmed signatures and its organisation."""
 
     petition: Petition
     signatures: int
@@ -37,7 +39,7 @@ class OwnPetition:
 
 @dataclass(frozen=True, slots=True)
 class OwnCampaign:
-    """A campaign with the letters that have gone, and whose it is."""
+    """A campaign with its number of sent letters and its organisation."""
 
     campaign: Campaign
     letters_sent: int
@@ -53,30 +55,33 @@ def of_petitions(
     bounds: Sequence[Bound] = (),
     petition_id: UUID | None = None,
 ) -> list[OwnPetition]:
-    """Oldest first; with `petition_id` that one alone, if it is theirs."""
+    """Returns petitions, the oldest first; `petition_id` limits the page to that one."""
     shown = sa.true() if viewer == organisation_id else _SHOWN_PETITION
-    found = _theirs(session, Petition, organisation_id, where, bounds, petition_id, shown)
-    counts = petitions.counts(session, [petition.id for petition in found])
+    rows = _page(session, Petition, organisation_id, where, bounds, petition_id, shown)
+    counts = petitions.counts(session, [row.id for row in rows])
     owner = session.get_one(Organisation, organisation_id)
-    return [OwnPetition(petition, counts[petition.id], owner) for petition in found]
+    return [OwnPetition(row, counts[row.id], owner) for row in rows]
 
 
 def petition(
     session: Session, petition_id: UUID, *, organisation_id: UUID, viewer: UUID | None
 ) -> OwnPetition:
-    """One of theirs; another's is NotFound."""
-    found = of_petitions(session, organisation_id, _ONE, viewer=viewer, petition_id=petition_id)
-    if not found:
+    """Returns a petition of this organisation; raises NotFound for any other."""
+    rows = of_petitions(session, organisation_id, _ONE, viewer=viewer, petition_id=petition_id)
+    if not rows:
         raise NotFound("petition_unknown", "There is no such petition.")
-    return found[0]
+    return rows[0]
 
 
 def slug_of_petition(session: Session, petition_id: UUID) -> str:
-    """By what `recording.record` knows a petition, whoever's it is, or NotFound."""
-    found = session.get(Petition, petition_id)
-    if found is None:
+    """Returns the slug of any organisation's petition, which `recording.record` needs.
+
+    Raises NotFound.
+    """
+    row = session.get(Petition, petition_id)
+    if row is None:
         raise NotFound("petition_unknown", "There is no such petition.")
-    return found.slug
+    return row.slug
 
 
 def of_campaigns(
@@ -88,31 +93,31 @@ def of_campaigns(
     bounds: Sequence[Bound] = (),
     campaign_id: UUID | None = None,
 ) -> list[OwnCampaign]:
-    """Oldest first; with `campaign_id` that one alone, if it is theirs."""
+    """Returns campaigns, the oldest first; `campaign_id` limits the page to that one."""
     shown = sa.true() if viewer == organisation_id else _SHOWN_CAMPAIGN
-    found = _theirs(session, Campaign, organisation_id, where, bounds, campaign_id, shown)
-    sent = _letters_sent(session, [campaign.id for campaign in found])
+    rows = _page(session, Campaign, organisation_id, where, bounds, campaign_id, shown)
+    sent = _letters_sent(session, [row.id for row in rows])
     owner = session.get_one(Organisation, organisation_id)
-    return [OwnCampaign(campaign, sent.get(campaign.id, 0), owner) for campaign in found]
+    return [OwnCampaign(row, sent.get(row.id, 0), owner) for row in rows]
 
 
 def campaign(
     session: Session, campaign_id: UUID, *, organisation_id: UUID, viewer: UUID | None
 ) -> OwnCampaign:
-    """One of theirs; another's is NotFound."""
-    found = of_campaigns(session, organisation_id, _ONE, viewer=viewer, campaign_id=campaign_id)
-    if not found:
+    """Returns a campaign of this organisation; raises NotFound for any other."""
+    rows = of_campaigns(session, organisation_id, _ONE, viewer=viewer, campaign_id=campaign_id)
+    if not rows:
         raise NotFound("advocacy_campaign_unknown", "There is no such advocacy campaign.")
-    return found[0]
+    return rows[0]
 
 
-def _theirs(
+def _page(
     session: Session,
     model: type[PageT],
     organisation_id: UUID,
     where: Slice,
     bounds: Sequence[Bound],
-    only: UUID | None,
+    only_id: UUID | None,
     shown: Shown,
 ) -> list[PageT]:
     columns = table_of(model).c
@@ -122,8 +127,8 @@ def _theirs(
         shown,
         *conditions(bounds, created=columns.created_at, touched=touched),
     )
-    if only is not None:
-        statement = statement.where(columns.id == only)
+    if only_id is not None:
+        statement = statement.where(columns.id == only_id)
     page = statement.order_by(columns.id).offset(where.offset).limit(where.limit)
     return list(session.exec(page))
 
@@ -135,4 +140,5 @@ def _letters_sent(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]
         .where(tally.c.campaign_id.in_(campaign_ids))
         .group_by(tally.c.campaign_id)
     )
-    return {each: int(sent) for each, sent in session.connection().execute(statement)}
+    rows = session.connection().execute(statement)
+    return {campaign_id: int(sent) for campaign_id, sent in rows}

@@ -1,8 +1,8 @@
-"""Petitions and how many signed them."""
+"""Petitions: adding, changing and looking them up, and how many people signed them."""
 
 from contextlib import suppress
 from datetime import datetime
-from itertools import count as counting
+from itertools import count as count_up
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -14,36 +14,38 @@ from services.errors import Conflict, Invalid, NotFound
 from services.organisations.organisations import add_unique
 
 LONGEST_MADE_SLUG = 60
-"""Leaves room for a number behind it."""
-_TRIES = 20
+"""Leaves room for a number to be appended."""
+_ATTEMPTS = 20
 
 
 class Closable(Protocol):
-    """What says whether signatures are taken: a petition, or those columns of one."""
+    """A petition, or a row with the columns that decide whether it takes signatures."""
 
     @property
     def slug(self) -> str:
-        """In its address."""
+        """The slug in its URL."""
 
     @property
     def state(self) -> PetitionState:
-        """As its organisation set it."""
+        """The state that its organisation has set."""
 
     @property
     def closes_at(self) -> datetime | None:
-        """None where it has no end."""
+        """When it closes; None if it has no closing date."""
 
 
 def create(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """Add a petition with the next public number. Conflict where the slug is taken, Invalid where
-    one is to open that is addressed to nobody."""
-    for _ in range(_TRIES):
+    """Add a petition with the next public number.
+
+    Raises Conflict if the slug is taken, and Invalid if it is not a draft and has no addressee.
+    """
+    for _ in range(_ATTEMPTS):
         try:
             return _create(session, campaign, values, now)
         except Conflict:
-            # Another transaction may have taken the number alone; it is over by now.
+            # If the slug is free, a concurrent transaction took the number: try the next one.
             taken = select(Petition.id).where(Petition.slug == values["slug"])
             if session.exec(taken).first() is not None:
                 raise
@@ -68,12 +70,11 @@ def _create(
 def create_titled(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """As `create`, with a slug made of what it asks for (`action`), and numbered where that is
-    taken."""
+    """As `create`, with a slug made from the `action`, with a number appended if it is taken."""
     wanted = texts.as_slug(values["action"], longest=LONGEST_MADE_SLUG) or "petition"
-    for _ in range(_TRIES):
+    for _ in range(_ATTEMPTS):
         slug = _free_slug(session, wanted)
-        # Somebody else may take it before us: then theirs is seen the next time.
+        # A concurrent request may take the slug first; the next attempt sees that.
         with suppress(Conflict):
             return create(session, campaign=campaign, values={**values, "slug": slug}, now=now)
     raise _too_many()
@@ -87,8 +88,10 @@ def _too_many() -> Conflict:
 def update(
     session: Session, petition: Petition, *, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """Change the given values only. Another goal is one to be reached anew. Invalid where one is to
-    open that is addressed to nobody."""
+    """Change the given values only; a new goal counts as not reached yet.
+
+    Raises Invalid if the petition is not a draft and has no addressee.
+    """
     if values.get("goal", petition.goal) != petition.goal:
         petition.goal_reached_at = None
     petition.sqlmodel_update(values)
@@ -105,15 +108,18 @@ def get(session: Session, petition_id: UUID) -> Petition:
 
 
 def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Petition:
-    """A petition by slug. A draft, or one of a draft campaign, is its organisation's only."""
+    """Returns a petition by slug; raises NotFound.
+
+    Drafts and petitions of draft campaigns are returned only to their organisation (`viewer`).
+    """
     statement = (
         select(Petition, Campaign.status)
         .join(Campaign, col(Campaign.id) == Petition.campaign_id)
         .where(Petition.slug == slug)
     )
-    found = session.exec(statement).first()
-    if found is not None:
-        petition, status = found
+    row = session.exec(statement).first()
+    if row is not None:
+        petition, status = row
         is_draft = petition.state is PetitionState.DRAFT or status is CampaignStatus.DRAFT
         if not is_draft or petition.organisation_id == viewer:
             return petition
@@ -121,40 +127,40 @@ def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Petiti
 
 
 def by_slug(session: Session, slug: str) -> Petition:
-    """Any petition, a draft too: for who runs the service."""
-    found = session.exec(select(Petition).where(Petition.slug == slug)).first()
-    if found is None:
+    """Returns any petition, including drafts: for operators. Raises NotFound."""
+    petition = session.exec(select(Petition).where(Petition.slug == slug)).first()
+    if petition is None:
         raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
-    return found
+    return petition
 
 
 def own(session: Session, slug: str, *, organisation_id: UUID) -> Petition:
-    """A petition of one organisation; another's is NotFound."""
-    found = public(session, slug, viewer=organisation_id)
-    if found.organisation_id != organisation_id:
+    """Returns a petition of this organisation; raises NotFound for any other."""
+    petition = public(session, slug, viewer=organisation_id)
+    if petition.organisation_id != organisation_id:
         raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
-    return found
+    return petition
 
 
 def of_campaigns(session: Session, campaign_ids: list[UUID]) -> dict[UUID, list[Petition]]:
-    """The public petitions of several campaigns, oldest first, in one statement."""
+    """Returns the public petitions of several campaigns, the oldest first, in one statement."""
     statement = select(Petition).where(
         col(Petition.campaign_id).in_(campaign_ids), Petition.state != PetitionState.DRAFT
     )
-    found: dict[UUID, list[Petition]] = {campaign_id: [] for campaign_id in campaign_ids}
+    by_campaign: dict[UUID, list[Petition]] = {campaign_id: [] for campaign_id in campaign_ids}
     for petition in session.exec(statement.order_by(col(Petition.number))):
-        found[petition.campaign_id].append(petition)
-    return found
+        by_campaign[petition.campaign_id].append(petition)
+    return by_campaign
 
 
 def of_organisation(session: Session, organisation_id: UUID) -> list[Petition]:
-    """Every petition of one organisation, drafts too, newest first."""
+    """Returns every petition of one organisation, including drafts, the newest first."""
     statement = select(Petition).where(Petition.organisation_id == organisation_id)
     return list(session.exec(statement.order_by(col(Petition.number).desc())))
 
 
 def open_of(session: Session, organisation_id: UUID, *, now: datetime) -> list[Petition]:
-    """Those of one organisation that take signatures, newest first, in one statement."""
+    """Returns an organisation's petitions that take signatures, newest first, in one statement."""
     statement = (
         select(Petition, Campaign.status)
         .join(Campaign, col(Campaign.id) == Petition.campaign_id)
@@ -169,31 +175,31 @@ def open_of(session: Session, organisation_id: UUID, *, now: datetime) -> list[P
 
 
 def counts(session: Session, petition_ids: list[UUID]) -> dict[UUID, int]:
-    """Confirmed signatures by petition, from the tallies."""
+    """Returns the number of confirmed signatures by petition, from the tallies."""
     statement = (
         select(PetitionTally.petition_id, func.sum(PetitionTally.confirmed))
         .where(col(PetitionTally.petition_id).in_(petition_ids))
         .group_by(col(PetitionTally.petition_id))
     )
-    found = dict.fromkeys(petition_ids, 0)
-    found.update({petition_id: int(total) for petition_id, total in session.exec(statement)})
-    return found
+    totals = dict.fromkeys(petition_ids, 0)
+    totals.update({petition_id: int(total) for petition_id, total in session.exec(statement)})
+    return totals
 
 
 def count(session: Session, petition_id: UUID) -> int:
-    """Confirmed signatures of one petition."""
+    """Returns the number of confirmed signatures of one petition."""
     return counts(session, [petition_id])[petition_id]
 
 
 def is_open(petition: Closable, *, campaign_status: CampaignStatus, now: datetime) -> bool:
-    """True while signatures are taken: the petition and its campaign are open, and in time."""
+    """Whether signatures are taken: petition and campaign are open, and it has not closed yet."""
     in_time = petition.closes_at is None or now < petition.closes_at
     both_open = petition.state is PetitionState.OPEN and campaign_status is CampaignStatus.OPEN
     return both_open and in_time
 
 
 def require_open(petition: Closable, *, campaign_status: CampaignStatus, now: datetime) -> None:
-    """Conflict where a petition takes no signatures; a draft is NotFound."""
+    """Raises Conflict if a petition takes no signatures, and NotFound for a draft."""
     if PetitionState.DRAFT is petition.state or campaign_status is CampaignStatus.DRAFT:
         raise NotFound("petition_unknown", f"There is no petition '{petition.slug}'.")
     if not is_open(petition, campaign_status=campaign_status, now=now):
@@ -201,15 +207,15 @@ def require_open(petition: Closable, *, campaign_status: CampaignStatus, now: da
 
 
 def _free_slug(session: Session, wanted: str) -> str:
-    """The first of `wanted`, `wanted-2`, `wanted-3` and so on that no petition has."""
+    """Returns the first of `wanted`, `wanted-2`, `wanted-3` and so on that no petition has."""
     alike = or_(Petition.slug == wanted, col(Petition.slug).startswith(f"{wanted}-"))
     taken = set(session.exec(select(Petition.slug).where(alike)))
-    slugs = (f"{wanted}-{number}" if number > 1 else wanted for number in counting(1))
+    slugs = (f"{wanted}-{number}" if number > 1 else wanted for number in count_up(1))
     return next(slug for slug in slugs if slug not in taken)
 
 
 def _require_addressee(petition: Petition) -> None:
-    """A draft that came from elsewhere may have none yet."""
+    # Drafts may lack an addressee, because some are imported without one.
     if petition.state is not PetitionState.DRAFT and not petition.addressed_to:
         message = "Say whom it is addressed to, before it opens."
         raise Invalid.field("addressed_to", "missing", message)

@@ -14,7 +14,7 @@ from services.errors import Conflict
 from services.letters.drafting import situations
 from services.letters.drafting.situations import Situation
 from services.signatures import signature_mails
-from services.signatures.signature_mails import Signed
+from services.signatures.signature_mails import SignatureMailData
 
 Row = TypeVar("Row", Letter, Supporter)
 
@@ -28,7 +28,7 @@ class Gathered:
     """
 
     rows: tuple[SQLModel, ...] = ()
-    signatures: Mapping[UUID, Signed] | None = None
+    signatures: Mapping[UUID, SignatureMailData] | None = None
     situations: Mapping[tuple[UUID, str], Situation] = field(default_factory=dict)
 
 

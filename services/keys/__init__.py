@@ -1,1 +1,1 @@
-"""API keys: made, found, used, shown."""
+"""API keys: how they are made, looked up, listed, and when they were last used."""

@@ -1,4 +1,4 @@
-"""Keys for the API: who speaks with one, what it may do, and its life from a name to its end."""
+"""API keys: making and revoking them, and the caller that a key identifies."""
 
 import hashlib
 import hmac
@@ -30,7 +30,10 @@ _key = table_of(ApiKey)
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who a key speaks for, and what it may do. No petitions are all of its organisation."""
+    """The holder of a valid key and what it may do.
+
+    An empty `petition_ids` means all petitions of the organisation.
+    """
 
     key_id: UUID
     organisation_id: UUID
@@ -41,30 +44,31 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """For the log: the key by the part of it that is no secret."""
+        """The name for logs: the part of the key that is not secret."""
         return f"key {self.key_prefix}"
 
     @property
     def viewer(self) -> UUID | None:
-        """Whose drafts it may see: its organisation's, but nobody's with a partner's key."""
+        """The organisation whose drafts this caller may see; None with a partner's key."""
         return None if self.partner_id else self.organisation_id
 
     @property
     def may_know_signers(self) -> bool:
-        """Whether it may be told, of somebody whom it sends, that they were here already.
+        """Whether answers may say that somebody has signed before.
 
-        Never with a partner's key, even of the partner's own: some signed on its page without
-        letting it know who they are, and it would find out by sending us its address book.
+        Never with a partner's key, not even for the partner's own signatures: some people signed on
+        its page without giving it their details, and it could find out who by posting its address
+        book.
         """
         return Scope.SIGNATURES_READ in self.scopes and self.partner_id is None
 
     def require(self, scope: Scope) -> None:
-        """Forbidden without the scope."""
+        """Raises Forbidden without the scope."""
         if scope not in self.scopes:
             raise Forbidden("scope_missing", f"This key lacks the scope {scope}.")
 
     def require_petition(self, petition: Petition) -> None:
-        """Forbidden where the key was given other petitions than this one of its organisation."""
+        """Raises Forbidden if the key is limited to other petitions of its organisation."""
         if self.petition_ids and petition.id not in self.petition_ids:
             message = f"This key is not for the petition '{petition.slug}'."
             raise Forbidden("petition_not_allowed", message)
@@ -82,14 +86,14 @@ def create(
     petition_slugs: Iterable[str] = (),
     key_id: UUID | None = None,
 ) -> str:
-    """Add a key and return it whole: this is the only time that its secret is known.
+    """Add a key and return it in full. Only a hash is stored, so it cannot be shown again.
 
-    Conflict where two keys of that name, and partner, are live already: revoke one first. Invalid
-    for a scope that is unknown or not for partners, and an end that is past; NotFound for a partner
-    or petition that is not the organisation's.
+    Raises Conflict if two keys of that name and partner are live already; Invalid for a scope that
+    is unknown or not for partners, and for an expiry in the past; NotFound for a partner or
+    petition of another organisation.
 
-    Whoever names its `key_id`, a new one, makes one key at most, however often it is sent: after
-    that it is Conflict, `key_made_already`.
+    A caller may choose a new `key_id` to make retries safe: the second call with it raises
+    Conflict, `key_made_already`.
     """
     _require_known(scopes)
     partner = None
@@ -98,7 +102,7 @@ def create(
         _require_for_partners(scopes)
     if expires_at is not None and expires_at <= now:
         raise Invalid.field("expires", "in_the_past", "This is in the past.")
-    wanted = [
+    allowed = [
         petitions.own(session, slug, organisation_id=organisation.id) for slug in petition_slugs
     ]
     prefix, secret = secrets.token_hex(6), secrets.token_urlsafe(32)
@@ -116,7 +120,7 @@ def create(
     _add(session, key, now)
     session.add_all(
         ApiKeyPetition(api_key_id=key.id, petition_id=petition_id)
-        for petition_id in sorted({petition.id for petition in wanted})
+        for petition_id in sorted({petition.id for petition in allowed})
     )
     session.flush()
     return f"lobby_{prefix}_{secret}"
@@ -125,35 +129,39 @@ def create(
 def revoke(
     session: Session, prefix: str, *, now: datetime, organisation_id: UUID | None = None
 ) -> ApiKey:
-    """End a key at once: every request looks it up. Again: the same. NotFound where there is none,
-    or none of the organisation that is named.
+    """Revoke a key. It stops working at once, because every request looks it up.
 
-    `prefix` is the part of it that is no secret; more of the key is understood.
+    `prefix` is the part of the key that is not secret; a longer part is accepted too. Revoking a
+    key twice changes nothing. Raises NotFound if there is no such key, or, with `organisation_id`,
+    if it belongs to another organisation.
     """
     digits = prefix.strip().removeprefix("lobby_").partition("_")[0]
     statement = select(ApiKey).where(ApiKey.prefix == digits)
     if organisation_id is not None:
         statement = statement.where(ApiKey.organisation_id == organisation_id)
-    found = session.exec(statement).first()
-    if found is None:
+    key = session.exec(statement).first()
+    if key is None:
         raise NotFound("key_unknown", f"There is no key '{texts.visible(digits)[:20]}'.")
-    found.revoked_at = found.revoked_at or now
-    found.slot = None
-    session.add(found)
+    key.revoked_at = key.revoked_at or now
+    key.slot = None
+    session.add(key)
     session.flush()
-    return found
+    return key
 
 
 def revoke_as(session: Session, prefix: str, caller: Caller, *, now: datetime) -> ApiKey:
-    """End the caller's own key, whatever it may do: who finds one can end it. Another one of its
-    organisation needs `campaigns:write`, which no partner's key has."""
+    """Revoke a key on behalf of a caller.
+
+    Every key may revoke itself, so that anybody who finds a leaked key can end it. Revoking another
+    key of the organisation requires `campaigns:write`, which no partner's key has.
+    """
     if prefix != caller.key_prefix:
         caller.require(Scope.CAMPAIGNS_WRITE)
     return revoke(session, prefix, now=now, organisation_id=caller.organisation_id)
 
 
 def end_of_day(day: str, field: str = "expires") -> datetime:
-    """The end of a key whose last day this is, in London. Invalid where it is no day."""
+    """Returns the end of a day (ISO 8601) in London, as UTC; raises Invalid naming `field`."""
     try:
         after = texts.day(day, field) + timedelta(days=1)
     except OverflowError as error:
@@ -162,10 +170,10 @@ def end_of_day(day: str, field: str = "expires") -> datetime:
 
 
 def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
-    """Who a key speaks for, in one statement.
+    """Returns the caller that a key identifies, in one statement.
 
-    Unauthenticated where it is malformed, unknown or revoked (`key_invalid`), or has expired
-    (`key_expired`): that is told to nobody but who has the whole key, and spares them a search.
+    Raises Unauthenticated: `key_invalid` if it is malformed, unknown or revoked, `key_expired` if
+    it has expired. Only a client with the whole key learns that it has expired.
     """
     match = _KEY.fullmatch(key)
     prefix, secret = match.groups() if match else ("", "")
@@ -175,41 +183,48 @@ def caller_of(session: Session, key: str, *, now: datetime) -> Caller:
         .where(ApiKey.prefix == prefix)
     )
     rows = session.exec(statement).all()
-    found = rows[0][0] if rows else None
-    # Compared even where nothing was found, so that the time tells nothing.
-    expected = found.secret_hash if found else bytes(32)
-    if not hmac.compare_digest(_digest(secret), expected) or found is None or found.revoked_at:
+    row = rows[0][0] if rows else None
+    # Compared even without a row, so that the time does not reveal which prefixes exist.
+    expected = row.secret_hash if row else bytes(32)
+    if not hmac.compare_digest(_digest(secret), expected) or row is None or row.revoked_at:
         raise Unauthenticated("key_invalid", "This key is not valid.")
-    if has_expired(found, now):
+    if has_expired(row, now):
         raise Unauthenticated("key_expired", "This key has expired. Please ask for a new one.")
     return Caller(
-        key_id=found.id,
-        organisation_id=found.organisation_id,
-        partner_id=found.partner_id,
-        scopes=_scopes(found),
+        key_id=row.id,
+        organisation_id=row.organisation_id,
+        partner_id=row.partner_id,
+        scopes=_scopes(row),
         key_prefix=prefix,
         petition_ids=frozenset(petition_id for _, petition_id in rows if petition_id),
     )
 
 
 def key_is_good(now: Any) -> sa.ColumnElement[bool]:
-    """For statements that have keys: whether a key is neither revoked nor expired."""
-    has_time = sa.or_(_key.c.expires_at.is_(None), _key.c.expires_at > now)
-    return sa.and_(_key.c.revoked_at.is_(None), has_time)
+    """SQL condition on keys: neither revoked nor expired at `now`."""
+    is_unexpired = sa.or_(_key.c.expires_at.is_(None), _key.c.expires_at > now)
+    return sa.and_(_key.c.revoked_at.is_(None), is_unexpired)
+
+
+def has_expired(key: ApiKey, now: datetime) -> bool:
+    return key.expires_at is not None and key.expires_at <= now
 
 
 def own_petition(session: Session, caller: Caller, slug: str) -> Petition:
-    """A petition that this key is for. Another organisation's is NotFound, and so is a draft to a
-    partner; one of its organisation that the key was not given is Forbidden."""
-    found = petitions.public(session, slug, viewer=caller.viewer)
-    if found.organisation_id != caller.organisation_id:
+    """Returns a petition that the caller may use.
+
+    Raises NotFound for another organisation's petition and, with a partner's key, for a draft;
+    Forbidden if the key is limited to other petitions.
+    """
+    petition = petitions.public(session, slug, viewer=caller.viewer)
+    if petition.organisation_id != caller.organisation_id:
         raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
-    caller.require_petition(found)
-    return found
+    caller.require_petition(petition)
+    return petition
 
 
 def _scopes(key: ApiKey) -> frozenset[str]:
-    """A partner's key from before the rule keeps only what one may have."""
+    # A partner's key may be older than the rule about partners' scopes.
     scopes = frozenset(key.scopes)
     return scopes & PARTNER_SCOPES if key.partner_id else scopes
 
@@ -232,8 +247,11 @@ def _require_for_partners(scopes: Sequence[str]) -> None:
 
 
 def _add(session: Session, key: ApiKey, now: datetime) -> None:
-    """In the first slot of its name that is free. The constraint says which is, so that of several
-    at once no more than two find one."""
+    """Insert a key in the first free slot of its name.
+
+    A UNIQUE constraint on the slot enforces the limit of live keys per name, also for concurrent
+    requests.
+    """
     _require_new(session, key.id)
     if not key.name:
         session.add(key)
@@ -246,7 +264,7 @@ def _add(session: Session, key: ApiKey, now: datetime) -> None:
             with session.begin_nested():
                 session.add(key)
         except IntegrityError:
-            _require_new(session, key.id)  # not its slot was taken, but its id, a moment ago
+            _require_new(session, key.id)  # a concurrent request may have taken the id
             continue
         return
     message = f"There are {LIVE_KEYS} live keys named '{key.name}' already: revoke one first."
@@ -269,10 +287,6 @@ def _free_slots_of_expired(session: Session, key: ApiKey, now: datetime) -> None
         )
         .values(slot=None)
     )
-
-
-def has_expired(key: ApiKey, now: datetime) -> bool:
-    return key.expires_at is not None and key.expires_at <= now
 
 
 def _digest(secret: str) -> bytes:

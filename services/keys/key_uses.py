@@ -1,7 +1,7 @@
-"""When keys were last used, to the minute: to find those that nobody needs any more.
+"""Records when each API key was last used, to the minute, so that unused keys can be found.
 
-A request only notes it in memory. A thread writes down once a minute what was noted, one row for
-each key that was in use, however many requests there were; a crash loses a minute of it.
+A request notes the use in memory only. Once a minute a thread writes the notes, one row for each
+key however many requests it made; a crash loses at most the last minute.
 """
 
 import threading
@@ -17,11 +17,11 @@ from services.database.engine import Database
 
 EVERY_SECONDS = 60.0
 _key = table_of(ApiKey)
-_WRITE = (
+_SET_LAST_USED = (
     sa.update(_key)
     .where(
         _key.c.id == sa.bindparam("row_id"),
-        # Another process may have seen it later.
+        # Another process may have written a later time.
         sa.or_(_key.c.last_used_at.is_(None), _key.c.last_used_at < sa.bindparam("used_at")),
     )
     .values(last_used_at=sa.bindparam("used_at"))
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 
 
 class KeyUses:
-    """Of one process."""
+    """Collects the uses of one process and writes them every `every` seconds."""
 
     def __init__(self, database: Database, *, every: float = EVERY_SECONDS) -> None:
         self._database, self._every = database, every
@@ -40,33 +40,33 @@ class KeyUses:
         self._thread = threading.Thread(target=self._run, name="key-uses", daemon=True)
 
     def note(self, key_id: UUID, now: datetime) -> None:
-        """A key has been used. Writes nothing."""
+        """Note in memory that a key was used."""
         minute = now.replace(second=0, microsecond=0)
         with self._lock:
             self._noted[key_id] = minute
 
     def write(self) -> None:
-        """Write down what was noted since the last time. What cannot be written is kept."""
+        """Write the notes to the database. If that fails, they stay for the next time."""
         with self._lock:
             noted, self._noted = self._noted, {}
         if not noted:
             return
-        # In one order, so that two processes cannot wait for each other in a circle.
+        # Sorted, so that two processes cannot deadlock.
         rows = [{"row_id": key_id, "used_at": noted[key_id]} for key_id in sorted(noted)]
         try:
             with self._database.write(is_public=False) as session:
-                session.connection().execute(_WRITE, rows)
+                session.connection().execute(_SET_LAST_USED, rows)
         except Exception:
             with self._lock:
                 self._noted = noted | self._noted
             raise
 
     def start(self) -> None:
-        """Begin to write down."""
+        """Start the thread that writes."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Write down what is left, then end."""
+        """Write the remaining notes, then end the thread."""
         if self._thread.is_alive():
             self._is_stopping.set()
             self._thread.join()
@@ -77,5 +77,5 @@ class KeyUses:
             is_last = self._is_stopping.wait(self._every)
             try:
                 self.write()
-            except Exception as error:  # a database that is away: again in a minute
+            except Exception as error:  # the database cannot be reached: retry in a minute
                 log.warning("key_uses_not_written", error=type(error).__name__)

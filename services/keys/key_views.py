@@ -1,4 +1,4 @@
-"""Keys as their organisation sees them: without their secrets, with whose and what they are for."""
+"""API keys as their organisation sees them: without secrets, with partner and petitions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,8 +19,6 @@ _key = table_of(ApiKey)
 
 
 class KeyState(StrEnum):
-    """What has become of a key."""
-
     LIVE = "live"
     EXPIRED = "expired"
     REVOKED = "revoked"
@@ -28,71 +26,70 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KeyView:
-    """A key, without its secret: whose it is, and the slugs of the petitions that it is for."""
+    """A key with the slugs of its partner and of the petitions that it is limited to."""
 
     key: ApiKey
     partner: str | None
     petitions: tuple[str, ...]
 
     def state(self, now: datetime) -> KeyState:
-        """At that moment."""
         if self.key.revoked_at:
             return KeyState.REVOKED
         return KeyState.EXPIRED if has_expired(self.key, now) else KeyState.LIVE
 
 
 def of_organisation(session: Session, organisation_id: UUID) -> list[KeyView]:
-    """All its keys and its partners', oldest first, in two statements."""
+    """Returns all keys of an organisation and its partners, oldest first, in two statements."""
     return _views(session, _key.c.organisation_id == organisation_id)
 
 
 def page(
     session: Session, organisation_id: UUID, *, after: UUID | None, limit: int
 ) -> list[KeyView]:
-    """Some of them, by their ids, starting behind the id `after`."""
-    wanted = [_key.c.organisation_id == organisation_id]
+    """Returns up to `limit` keys, ordered by id, starting after the id `after`."""
+    conditions = [_key.c.organisation_id == organisation_id]
     if after is not None:
-        wanted.append(_key.c.id > after)
-    return _views(session, *wanted, order=[_key.c.id], limit=limit)
+        conditions.append(_key.c.id > after)
+    return _views(session, *conditions, order=[_key.c.id], limit=limit)
 
 
 def live(
     session: Session, organisation_id: UUID, *, now: datetime, partner_id: UUID | None = None
 ) -> list[KeyView]:
-    """Those that are neither revoked nor expired; of one partner, where it is named."""
-    wanted = [_key.c.organisation_id == organisation_id, key_is_good(now)]
+    """Returns the keys that are neither revoked nor expired, optionally of one partner."""
+    conditions = [_key.c.organisation_id == organisation_id, key_is_good(now)]
     if partner_id is not None:
-        wanted.append(_key.c.partner_id == partner_id)
-    return _views(session, *wanted)
+        conditions.append(_key.c.partner_id == partner_id)
+    return _views(session, *conditions)
 
 
 def own(session: Session, prefix: str, *, organisation_id: UUID) -> KeyView:
-    """One key of an organisation or of its partners; another's is NotFound."""
-    wanted = (_key.c.organisation_id == organisation_id, _key.c.prefix == prefix)
-    found = _views(session, *wanted)
-    if not found:
+    """Returns one key of an organisation or its partners; raises NotFound for any other."""
+    conditions = (_key.c.organisation_id == organisation_id, _key.c.prefix == prefix)
+    views = _views(session, *conditions)
+    if not views:
         raise NotFound("key_unknown", f"There is no key '{prefix}'.")
-    return found[0]
+    return views[0]
 
 
 def by_id(session: Session, key_id: UUID, *, organisation_id: UUID) -> KeyView:
-    """As `own`."""
-    found = _views(session, _key.c.organisation_id == organisation_id, _key.c.id == key_id)
-    if not found:
+    """As `own`, by the key's id."""
+    views = _views(session, _key.c.organisation_id == organisation_id, _key.c.id == key_id)
+    if not views:
         raise NotFound("key_unknown", "There is no such key.")
-    return found[0]
+    return views[0]
 
 
 def _views(
     session: Session,
-    *wanted: sa.ColumnElement[bool],
+    *conditions: sa.ColumnElement[bool],
     order: Sequence[sa.Column[Any]] = (_key.c.created_at, _key.c.id),
     limit: int | None = None,
 ) -> list[KeyView]:
     statement = (
         select(ApiKey, Partner.slug)
         .outerjoin(Partner, col(Partner.id) == ApiKey.partner_id)
-        .where(*wanted)
+        .where(*conditions)
         .order_by(*order)
         .limit(limit)
     )
@@ -102,7 +99,7 @@ def _views(
 
 
 def _petitions(session: Session, key_ids: list[UUID]) -> dict[UUID, list[str]]:
-    """By key, in the order of their numbers."""
+    """Returns the slugs of petitions by key, ordered by the petitions' numbers."""
     slugs: dict[UUID, list[str]] = {}
     for key_id, slug in session.exec(
         select(ApiKeyPetition.api_key_id, Petition.slug)

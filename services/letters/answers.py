@@ -143,7 +143,7 @@ def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime)
     member_replies.note_from_letter(session, letter, values=_told(answer), now=now)
     events.letter_answered(
         session,
-        events.fact_of(letter),
+        events.letter_fact(letter),
         outcome=answer.outcome,
         said=answer.said,
         said_on=answer.said_on,

@@ -92,7 +92,7 @@ def take_in(
     _refuse_wrong_words(session, found, letter, keyring=keyring, today=now.date())
     organisation_id = found.campaign.organisation_id
     address = supporters.EmailAddress.of(organisation_id, letter.email, keyring)
-    supporter_id = UUID(supporters.meet(session, [address], now=now)[0][0])
+    supporter_id = UUID(supporters.find_or_add(session, [address], now=now)[0][0])
     _remove_replaceable(session, supporter_id, member.id, found.motion.id)
     row = _row(found, letter, supporter_id, member.id, now)
     insert_ignore(session, _letter, [row])

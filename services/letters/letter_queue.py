@@ -363,4 +363,4 @@ def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
     )
     letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
     counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
-    events.letters_sent(session, [(events.fact_of(letter), now)], now=now)
+    events.letters_sent(session, [(events.letter_fact(letter), now)], now=now)

@@ -68,7 +68,7 @@ def confirm(
         due_at = letter_queue.place_for(session, letter, pace=pace, now=now)
         note = outbox.Note(MessageKind.LETTER, letter_id, None, due_at)
         outbox.queue(session, [note], now=now)
-        supporters.answers_take_effect(session, letter_id=letter_id, now=now)
+        supporters.confirm_letter_answers(session, letter_id=letter_id, now=now)
         sketches.keep(session, letter, keyring=keyring, now=now)
     if letter.state is LetterState.CANCELLED:
         raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")

@@ -137,14 +137,14 @@ def _post(session: Session, lobby: Lobby) -> list[Finding]:
 
 def _webhooks(session: Session) -> list[Finding]:
     """What waits to be told, and who is told nothing any more."""
-    waiting = deliveries.waiting(session)
+    waiting = deliveries.count_unfinished(session)
     found = [
         f"{count} deliveries of webhooks are {state}." for state, count in waiting.items() if count
     ]
     found += [
         f"Webhook {endpoint.id} to {sender.host_of(endpoint.url.text)} is disabled since "
         f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
-        for endpoint in stops.by_themselves(session)
+        for endpoint in stops.disabled_automatically(session)
     ]
     return [Finding(text, is_trouble=False) for text in found]
 

@@ -22,7 +22,7 @@ _hasher = PasswordHash.recommended()
 def create(
     session: Session, *, name: str, slug: str, now: datetime, is_demonstration: bool = False
 ) -> Organisation:
-    """Add an organisation. Conflict where the slug is taken."""
+    """Add an organisation. Raises Conflict if the slug is taken."""
     organisation = Organisation(
         name=texts.line(name, "name", longest=120),
         slug=texts.slug(slug),
@@ -33,7 +33,7 @@ def create(
 
 
 def add_unique(session: Session, row: RowT, message: str) -> RowT:
-    """Add a row; Conflict where a UNIQUE constraint forbids it. Nothing else is undone."""
+    """Add a row in a savepoint; raises Conflict with `message` if it breaks a constraint."""
     try:
         with session.begin_nested():
             session.add(row)
@@ -48,15 +48,15 @@ def get(session: Session, organisation_id: UUID) -> Organisation:
 
 
 def by_slug(session: Session, slug: str) -> Organisation:
-    """One organisation, or NotFound."""
-    found = session.exec(select(Organisation).where(Organisation.slug == slug)).first()
-    if found is None:
+    """Returns one organisation; raises NotFound."""
+    organisation = session.exec(select(Organisation).where(Organisation.slug == slug)).first()
+    if organisation is None:
         raise NotFound("organisation_unknown", f"There is no organisation '{slug}'.")
-    return found
+    return organisation
 
 
 def has_demonstration(session: Session) -> bool:
-    """True where `lobby demo` has been run."""
+    """Whether `lobby demo` has been run."""
     statement = select(Organisation.id).where(col(Organisation.is_demonstration))
     return session.exec(statement).first() is not None
 
@@ -70,7 +70,7 @@ def create_organiser(
     password: str,
     now: datetime,
 ) -> Organiser:
-    """Add an organiser, who signs in with this password. Conflict where the address has one."""
+    """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value."""
     email = texts.email_address(email)
     if len(password) < MINIMUM_PASSWORD:
         message = f"At least {MINIMUM_PASSWORD} characters, please."
@@ -86,17 +86,20 @@ def create_organiser(
 
 
 def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) -> Organiser:
-    """The organiser with this address and password, or Unauthenticated; the same time for both."""
+    """Returns the organiser with this email address and password, or raises Unauthenticated.
+
+    Both outcomes take the same time, so that it does not reveal who is an organiser.
+    """
     try:
         canonical = texts.canonical_email(texts.email_address(email))
     except Invalid:
         canonical = ""
     index = keyring.everywhere_index(canonical)
-    found = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
-    is_right = _hasher.verify(password, found.password_hash if found else _unknown_hash())
-    if found is None or not is_right:
+    organiser = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
+    is_right = _hasher.verify(password, organiser.password_hash if organiser else _dummy_hash())
+    if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
-    return found
+    return organiser
 
 
 def find_organiser(session: Session, organiser_id: UUID) -> Organiser | None:
@@ -105,13 +108,16 @@ def find_organiser(session: Session, organiser_id: UUID) -> Organiser | None:
 
 
 def require_password(organiser: Organiser, password: str) -> None:
-    """Invalid for another password than this organiser's own. Being signed in is enough for what
-    ends with it; what lasts longer, such as a key, wants the password again."""
+    """Raises Invalid if this is not the organiser's password.
+
+    A session is enough for actions that end with it. Making something that outlasts the session,
+    such as an API key, requires the password again.
+    """
     if not _hasher.verify(password, organiser.password_hash):
         raise Invalid.field("password", "password_wrong", "This is not your password.")
 
 
 @lru_cache(maxsize=1)
-def _unknown_hash() -> str:
-    """Something to compare with where there is no organiser, so that the time tells nothing."""
+def _dummy_hash() -> str:
+    """A hash to verify against if there is no organiser, so that this takes the same time."""
     return _hasher.hash(secrets.token_hex())

@@ -1,4 +1,4 @@
-"""Partners: organisations whose sites post signatures to a campaign of ours."""
+"""Partners: organisations whose sites post signatures to another organisation's campaigns."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -16,14 +16,14 @@ from services.organisations.organisations import add_unique
 
 LONGEST_NAME = 120
 MOST_PUBLIC = 100
-"""Of an organisation: each answer about one of its campaigns lists them."""
-_PAGES = frozenset({"new"})
-"""Words that stand for something else where a slug stands in the addresses of organisers' pages."""
+"""The limit per organisation: each answer about one of its campaigns lists all of them."""
+_RESERVED_SLUGS = frozenset({"new"})
+"""Slugs that would clash with the URLs of organisers' pages."""
 _partner = table_of(Partner)
 
 
 class NamedPartner(NamedTuple):
-    """What is needed of a partner."""
+    """The columns of a partner that recording signatures and consents needs."""
 
     id: UUID
     organisation_id: UUID
@@ -42,10 +42,12 @@ def create(
     is_public: bool = False,
     now: datetime,
 ) -> Partner:
-    """Add a partner. Conflict where the organisation has one of that slug, which never changes:
-    links and consents carry it; or too many that are public. Invalid with all that is wrong."""
-    given = {"name": name, "slug": slug, "website": website, "allowed_origins": allowed_origins}
-    checked = _checked(**given)
+    """Add a partner.
+
+    The slug never changes, because links and consents contain it. Raises Conflict if the
+    organisation has a partner of that slug, or too many public ones; Invalid with all problems.
+    """
+    checked = _checked(name=name, slug=slug, website=website, allowed_origins=allowed_origins)
     if is_public:
         _require_room(session, organisation.id)
     partner = Partner(
@@ -63,10 +65,13 @@ def change(
     allowed_origins: Sequence[str] | None = None,
     is_public: bool | None = None,
 ) -> Partner:
-    """Change what is given; None leaves it as it is, an empty website takes it away, and no origins
-    take away all of them. Invalid with all that is wrong; Conflict where too many are public."""
-    given = {"name": name, "website": website, "allowed_origins": allowed_origins}
-    checked = _checked(**{field: value for field, value in given.items() if value is not None})
+    """Change the given values; None leaves a value unchanged.
+
+    An empty website and an empty list of origins remove them. Raises Invalid with all problems, and
+    Conflict if there are too many public partners.
+    """
+    changes = {"name": name, "website": website, "allowed_origins": allowed_origins}
+    checked = _checked(**{field: value for field, value in changes.items() if value is not None})
     if is_public is not None:
         if is_public and not partner.is_public:
             _require_room(session, partner.organisation_id)
@@ -78,18 +83,18 @@ def change(
 
 
 def own(session: Session, slug: str, *, organisation_id: UUID) -> Partner:
-    """A partner of one organisation; another's is NotFound."""
+    """Returns a partner of this organisation; raises NotFound for any other."""
     statement = select(Partner).where(
         Partner.organisation_id == organisation_id, Partner.slug == slug
     )
-    found = session.exec(statement).first()
-    if found is None:
+    partner = session.exec(statement).first()
+    if partner is None:
         raise NotFound("partner_unknown", f"There is no partner '{slug}'.")
-    return found
+    return partner
 
 
 def of_organisation(session: Session, organisation_id: UUID) -> list[Partner]:
-    """All partners, by their slugs."""
+    """Returns all partners of an organisation, ordered by slug."""
     statement = select(Partner).where(Partner.organisation_id == organisation_id)
     return list(session.exec(statement.order_by(col(Partner.slug))))
 
@@ -97,7 +102,7 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Partner]:
 def page(
     session: Session, organisation_id: UUID, *, after: UUID | None, limit: int
 ) -> list[Partner]:
-    """Partners of one organisation, the oldest first, starting behind the id `after`."""
+    """Returns partners of one organisation, the oldest first, starting after the id `after`."""
     statement = select(Partner).where(Partner.organisation_id == organisation_id)
     if after is not None:
         statement = statement.where(Partner.id > after)
@@ -107,15 +112,16 @@ def page(
 def public_of(
     session: Session, organisation_ids: Collection[UUID]
 ) -> dict[UUID, tuple[Partner, ...]]:
-    """The partners that the public may see, by organisation and then by name, in one statement."""
+    """Returns each organisation's public partners, ordered by name, in one statement."""
     statement = select(Partner).where(
         col(Partner.organisation_id).in_(organisation_ids), col(Partner.is_public)
     )
-    # Databases have orders of their own for letters.
-    found: dict[UUID, list[Partner]] = {}
-    for each in sorted(session.exec(statement), key=lambda each: (each.name.casefold(), each.slug)):
-        found.setdefault(each.organisation_id, []).append(each)
-    return {owner: tuple(found.get(owner, ())) for owner in organisation_ids}
+    # Sorted here, because the databases collate text differently.
+    partners = sorted(session.exec(statement), key=lambda row: (row.name.casefold(), row.slug))
+    by_owner: dict[UUID, list[Partner]] = {}
+    for partner in partners:
+        by_owner.setdefault(partner.organisation_id, []).append(partner)
+    return {owner: tuple(by_owner.get(owner, ())) for owner in organisation_ids}
 
 
 def _require_room(session: Session, organisation_id: UUID) -> None:
@@ -128,27 +134,28 @@ def _require_room(session: Session, organisation_id: UUID) -> None:
 
 
 def _slug(text: str) -> str:
-    found = texts.slug(text)
-    if found in _PAGES:
-        message = f"'{found}' is a word of our own addresses: choose another."
+    slug = texts.slug(text)
+    if slug in _RESERVED_SLUGS:
+        message = f"'{slug}' is a word of our own addresses: choose another."
         raise Invalid.field("slug", "slug_reserved", message)
-    return found
+    return slug
 
 
-def _checked(**given: Any) -> dict[str, Any]:
+def _checked(**values: Any) -> dict[str, Any]:
+    """Returns the values in the form in which they are stored; raises Invalid with all problems."""
     rules: dict[str, Callable[[Any], Any]] = {
         "slug": _slug,
         "name": lambda text: texts.line(text, "name", longest=LONGEST_NAME),
         "website": lambda text: urls.web_link(text, "website") if text else None,
-        "allowed_origins": lambda each: urls.checked_origins(each, "allowed_origins"),
+        "allowed_origins": lambda origins: urls.checked_origins(origins, "allowed_origins"),
     }
-    found: dict[str, Any] = {}
+    checked: dict[str, Any] = {}
     problems: list[Invalid] = []
-    for field, value in given.items():
+    for field, value in values.items():
         try:
-            found[field] = rules[field](value)
+            checked[field] = rules[field](value)
         except Invalid as error:
             problems.append(error)
     if problems:
         raise texts.together(problems)
-    return found
+    return checked

@@ -1,1 +1,1 @@
-"""The one way in for signatures, their states, and what a partner sees of them."""
+"""Signatures: recording them, their states, their exports, and what partners see of them."""

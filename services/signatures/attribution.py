@@ -1,7 +1,7 @@
-"""Whose site a signature came through: known by the key of who sends it, or named in it.
+"""Finds the partner whose site a signature came through.
 
-That a signature names a partner is only its sender's word: anybody can write down any partner of
-the petition's organisation. Who speaks with a partner's key is that partner and no other.
+A partner's API key proves it. Without such a key the request may name any partner of the petition's
+organisation, which is a claim that nothing proves.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -31,51 +31,54 @@ _NAMED = sa.select(
 
 @dataclass(frozen=True, slots=True)
 class Partners:
-    """Those that a batch needs to know, by organisation and slug, and by organisation and id."""
+    """The partners of a batch, by organisation and slug, and by organisation and id."""
 
     by_slug: Mapping[tuple[UUID, str], NamedPartner]
     by_id: Mapping[tuple[UUID, UUID], NamedPartner]
 
     def of(self, request: SignatureRequest, organisation_id: UUID) -> NamedPartner | None:
-        """Whose question and whose name a request has; None where it needs neither.
+        """Returns the partner that a request names or answers; None if it does neither.
 
-        Invalid where the organisation has no such partner, where it is not the sender's own, and
-        where an answer is to nobody.
+        Raises Invalid if the organisation has no such partner, if it is not the sender's own, if
+        there is an answer to a partner's question without a partner, and for such an answer in an
+        import.
         """
-        found = None
+        partner = None
         if request.partner is not None:
-            found = self.by_slug.get((organisation_id, request.partner))
-            if found is None or request.partner_id not in (None, found.id):
+            partner = self.by_slug.get((organisation_id, request.partner))
+            if partner is None or request.partner_id not in (None, partner.id):
                 message = f"There is no partner '{request.partner}' of this petition."
                 raise Invalid.field("partner", "partner_unknown", message)
         elif request.partner_id is not None:
-            found = self.by_id.get((organisation_id, request.partner_id))
-        if found is None and request.partner_contact is not None:
+            partner = self.by_id.get((organisation_id, request.partner_id))
+        if partner is None and request.partner_contact is not None:
             message = "Say which partner asked: with its key, or with its slug as 'partner'."
             raise Invalid.field("consents.partner", "partner_missing", message)
         if request.imported is not None and request.partner_contact is not None:
             message = "What was said elsewhere to a partner is the partner's to keep."
             raise Invalid.field("consents.partner", "not_for_imports", message)
-        return found
+        return partner
 
 
-_NONE = Partners({}, {})
+_NO_PARTNERS = Partners({}, {})
 
 
 def find(
     session: Session, requests: Sequence[SignatureRequest], organisations: Iterable[UUID]
 ) -> Partners:
-    """In one statement, and in none where no request names a partner or has an answer to one."""
-    asked = [each for each in requests if each.partner or each.partner_contact is not None]
-    if not asked:
-        return _NONE
-    wanted = {
+    """Looks up the partners of a batch in one statement; in none if no request needs one."""
+    relevant = [
+        request for request in requests if request.partner or request.partner_contact is not None
+    ]
+    if not relevant:
+        return _NO_PARTNERS
+    params = {
         "organisations": list(set(organisations)),
-        "slugs": list({each.partner for each in asked if each.partner}),
-        "ids": list({each.partner_id for each in asked if each.partner_id}),
+        "slugs": list({request.partner for request in relevant if request.partner}),
+        "ids": list({request.partner_id for request in relevant if request.partner_id}),
     }
-    found = [NamedPartner(*row) for row in session.connection().execute(_NAMED, wanted)]
+    partners = [NamedPartner(*row) for row in session.connection().execute(_NAMED, params)]
     return Partners(
-        {(each.organisation_id, each.slug): each for each in found},
-        {(each.organisation_id, each.id): each for each in found},
+        {(partner.organisation_id, partner.slug): partner for partner in partners},
+        {(partner.organisation_id, partner.id): partner for partner in partners},
     )

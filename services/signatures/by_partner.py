@@ -1,14 +1,11 @@
-"""What a partner sees of the signatures that came through it.
+"""Signatures that came through a partner: those that the partner may see, and how many there are.
 
-A partner could send us any address as if its owner had signed on its site. If it then saw the
-signature at once, it would find out who is here already: theirs would not appear. So it sees those
-that were confirmed since they came through it, and nobody's before: what was not answered stays
-between us and the owner of the address.
+A partner could post the email address of anybody as if they had signed on its site. If it saw the
+new signature at once, it would find out who had signed before, because theirs would not appear. So
+it sees a signature only after its signer has confirmed it, having come through the partner.
 
-How many signatures came through a partner: numbers, and nobody's data.
-
-It counts along the index of what came through the partner, and so takes time in proportion to
-that. What it tells is bounded, however much there is.
+Counts contain no personal data and use the index on the partner, so that they take time in
+proportion to the partner's own signatures. Their lists are limited in length.
 """
 
 from collections.abc import Sequence
@@ -25,17 +22,17 @@ from models.base import table_of
 from services.signatures import signature_states
 from services.supporters import partner_consents
 
-_signature = table_of(Signature)
-_UNANSWERED = (SignatureState.PENDING, SignatureState.EXPIRED)
-Seen = tuple[Signature, Supporter, bool | None]
 MOST_DAYS, MOST_SOURCES = 366, 50
-MOST_AT_A_GLANCE = 10_000
+MOST_COUNTED = 10_000
+PartnerSignature = tuple[Signature, Supporter, bool | None]
+"""A signature, its supporter, and whether the partner may contact them (None: not asked)."""
+_signature = table_of(Signature)
 _petition, _partner = table_of(Petition), table_of(Partner)
 
 
 @dataclass(frozen=True, slots=True)
 class PartnerSourceCount:
-    """Confirmed signatures with one tracking code; None is of those without any."""
+    """The number of confirmed signatures with one tracking code, or without any (None)."""
 
     source: str | None
     confirmed: int
@@ -43,7 +40,7 @@ class PartnerSourceCount:
 
 @dataclass(frozen=True, slots=True)
 class PartnerDayCount:
-    """Confirmed signatures by the day, in UTC, of their confirmation."""
+    """The number of signatures that were confirmed on one day, in UTC."""
 
     day: date
     confirmed: int
@@ -51,8 +48,11 @@ class PartnerDayCount:
 
 @dataclass(frozen=True, slots=True)
 class PartnerSummary:
-    """Of one petition. `sources` has the largest, `other_sources` the sum of the others; `days`
-    those of the span that is asked for on which there were any, oldest first."""
+    """A partner's signatures under one petition.
+
+    `sources` has the largest ones, `other_sources` the sum of the rest. `days` has the days of the
+    requested span with any signatures, the oldest first.
+    """
 
     petition: str
     states: dict[SignatureState, int]
@@ -61,16 +61,16 @@ class PartnerSummary:
     days: tuple[PartnerDayCount, ...]
 
 
-def seen_by(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
-    """For statements that have signatures: those that a partner sees.
+def visible_to(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
+    """SQL conditions on signatures: those that a partner may see.
 
-    Who withdrew keeps the time of their confirmation when they sign again, so that it must be
+    A signer who withdraws and signs again keeps the time of the first confirmation, so it has to be
     later than the signature.
     """
     return [
         _signature.c.partner_id == partner_id,
         _signature.c.confirmed_at >= _signature.c.signed_at,
-        _signature.c.state.not_in(_UNANSWERED),
+        _signature.c.state.not_in(signature_states.UNCONFIRMED),
     ]
 
 
@@ -83,15 +83,14 @@ def page(
     since: datetime | None,
     after: UUID | None,
     limit: int,
-) -> list[Seen]:
-    """As `signature_states.page`, of what a partner sees, and whether it may contact the signer:
-    None where they were not asked."""
+) -> list[PartnerSignature]:
+    """As `signature_states.page`, for the signatures that a partner may see."""
     contact = partner_consents.may_contact().label("contact")
     statement = (
         select(Signature, Supporter, contact)
         .join(Supporter, col(Supporter.id) == Signature.supporter_id)
         .join(Partner, col(Partner.id) == Signature.partner_id)
-        .where(Signature.petition_id == petition_id, *seen_by(partner_id))
+        .where(Signature.petition_id == petition_id, *visible_to(partner_id))
     )
     if state is not None:
         statement = statement.where(Signature.state == state)
@@ -100,7 +99,7 @@ def page(
     if after is not None:
         statement = statement.where(Signature.id > after)
     rows = session.exec(statement.order_by(col(Signature.id)).limit(limit))
-    return cast(list[Seen], [tuple(row) for row in rows])
+    return cast(list[PartnerSignature], [tuple(row) for row in rows])
 
 
 def of_partner(
@@ -112,19 +111,19 @@ def of_partner(
     days: int,
     now: datetime,
 ) -> list[PartnerSummary]:
-    """For each petition that has any, in the order of their numbers, in three statements.
+    """Returns a summary for each petition that has any, by petition number, in three statements.
 
-    `is_own`: for the partner itself, who sees what was confirmed since it came through it; the
-    organisation sees all. No `petition_ids` are all petitions. `days` is how many to tell,
-    1 to 366, with today.
+    With `is_own` it is for the partner and counts only what it may see; the organisation sees all.
+    Empty `petition_ids` mean all petitions. `days` is the length of the span that ends today, 1 to
+    366.
     """
-    seen = [_signature.c.partner_id == partner.id]
+    visible = [_signature.c.partner_id == partner.id]
     if is_own:
-        seen = seen_by(partner.id)
+        visible = visible_to(partner.id)
     if petition_ids:
-        seen.append(_signature.c.petition_id.in_(petition_ids))
-    states = _counts(session, seen, _signature.c.state)
-    counted = [*seen, _signature.c.state == SignatureState.CONFIRMED]
+        visible.append(_signature.c.petition_id.in_(petition_ids))
+    states = _counts(session, visible, _signature.c.state)
+    counted = [*visible, _signature.c.state == SignatureState.CONFIRMED]
     sources = _counts(session, counted, _signature.c.source)
     first = now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
     in_span = [*counted, _signature.c.confirmed_at >= first]
@@ -134,23 +133,23 @@ def of_partner(
     ]
 
 
-def at_a_glance(session: Session, organisation_id: UUID) -> dict[UUID, int]:
-    """Confirmed signatures by partner, in one statement.
+def count_by_partner(session: Session, organisation_id: UUID) -> dict[UUID, int]:
+    """Returns the number of confirmed signatures by partner, in one statement.
 
-    It stops counting a partner's beyond `MOST_AT_A_GLANCE`, and says one more than that: a list of
-    partners must not take the longer the more they bring.
+    A count stops at `MOST_COUNTED` + 1, so that a list of partners is fast however many signatures
+    they have.
     """
-    some = (
+    limited = (
         sa.select(_signature.c.id)
         .where(
             _signature.c.partner_id == _partner.c.id,
             _signature.c.state == SignatureState.CONFIRMED,
         )
-        .limit(MOST_AT_A_GLANCE + 1)
+        .limit(MOST_COUNTED + 1)
         .correlate(_partner)
         .subquery()
     )
-    count = sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    count = sa.select(sa.func.count()).select_from(limited).scalar_subquery()
     statement = sa.select(_partner.c.id, count).where(_partner.c.organisation_id == organisation_id)
     return {row[0]: row[1] for row in session.connection().execute(statement)}
 
@@ -169,7 +168,7 @@ def _summary(slug: str, states: list[Any], sources: list[Any], days: list[Any]) 
 def _counts(
     session: Session, conditions: Sequence[sa.ColumnElement[bool]], by: sa.ColumnElement[Any]
 ) -> dict[str, list[tuple[Any, int]]]:
-    """By slugs, in the order of the petitions' numbers: a value and how many have it."""
+    """Returns pairs of a value and its count by the petition's slug, by petition number."""
     statement = (
         sa.select(_petition.c.number, _petition.c.slug, by, sa.func.count())
         .join(_petition, _petition.c.id == _signature.c.petition_id)
@@ -177,14 +176,14 @@ def _counts(
         .group_by(_petition.c.number, _petition.c.slug, by)
         .order_by(_petition.c.number)
     )
-    found: dict[str, list[tuple[Any, int]]] = {}
+    by_slug: dict[str, list[tuple[Any, int]]] = {}
     for _, slug, value, count in session.connection().execute(statement):
-        found.setdefault(slug, []).append((value, count))
-    return found
+        by_slug.setdefault(slug, []).append((value, count))
+    return by_slug
 
 
 def _day(session: Session, moment: sa.Column[Any]) -> sa.ColumnElement[str]:
-    """`2026-07-01`, in UTC whatever the zone of the connection."""
+    """Returns SQL for the day of a moment, such as '2026-07-01', always in UTC."""
     if session.connection().dialect.name == "sqlite":
         return sa.func.substr(sa.type_coerce(moment, sa.Text), 1, 10, type_=sa.Text)
     in_utc = sa.func.timezone(sa.literal_column("'UTC'"), moment)

@@ -1,5 +1,4 @@
-"""Requests for signatures on their way through `services.signatures.recording`: their columns, and
-what becomes of them."""
+"""The data that `services.signatures.recording` works on: requests, entries, outcomes, columns."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,20 +11,21 @@ from services.common import texts
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.supporters import supporters
-from services.traffic.idempotency import Keyed, StoredAnswer
+from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 HOME = "GB"
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-"""Nobody has petitions to bring in from before; a mistyped year is more likely."""
+"""The earliest date of an import; an earlier one is more likely a mistyped year."""
 
 
 @dataclass(frozen=True, slots=True)
-class Import:
-    """Where and when a signature was given, if not here: on paper, or in another system.
+class ImportOrigin:
+    """Where and when a signature was given on paper or in another system.
 
-    With `is_confirmed` it counts at once, on the word of who has it. Without, its signer is asked
-    by mail, and it was signed when they are asked: it has as long to be confirmed as others have.
+    With `is_confirmed` it counts at once, as vouched for by the importer. Without, its signer is
+    asked by email to confirm it, and it is dated to the import, so that they have as long for that
+    as everybody else.
     """
 
     provenance: str
@@ -40,8 +40,8 @@ class Import:
         signed_at: datetime | None = None,
         is_confirmed: bool = True,
         now: datetime,
-    ) -> "Import":
-        """Checked for form; Invalid with all that is wrong."""
+    ) -> "ImportOrigin":
+        """Returns a checked origin; raises Invalid with all problems."""
         problems: list[Invalid] = []
         try:
             provenance = texts.line(provenance, "provenance", longest=LONGEST_PROVENANCE)
@@ -72,12 +72,12 @@ def _require_past(signed_at: datetime, now: datetime) -> None:
 
 @dataclass(frozen=True, slots=True)
 class SignatureRequest:
-    """A name for a petition, already checked for form (`services.common.texts`).
+    """A request to sign a petition; its texts are checked already (`services.common.texts`).
 
-    `updates` is the answer to the question for consent; None where it was not asked, and so is
-    `partner_contact` the answer to the partner's. The partner is known by the sender's key
-    (`partner_id`) or named by its slug (`partner`). `once` comes with a key of the sender's, for
-    `services.signatures.keyed`.
+    `updates` is the answer to the question about news, `partner_contact` that to the partner's
+    question; None if it was not asked. The partner is known by the sender's API key (`partner_id`)
+    or named by its slug (`partner`). `keyed` is set if the request came with
+    an idempotency key; `services.signatures.keyed` records it once.
     """
 
     petition_slug: str
@@ -92,16 +92,17 @@ class SignatureRequest:
     partner_id: UUID | None = None
     partner: str | None = None
     partner_contact: bool | None = None
-    imported: Import | None = None
-    once: "Keyed[Outcome] | None" = None
+    imported: ImportOrigin | None = None
+    keyed: "KeyedRequest[Outcome] | None" = None
 
 
 class Outcome(NamedTuple):
-    """What became of one request. With an `error`, nothing was written for it.
+    """The outcome of one request. With an `error`, nothing was written for it.
 
-    `row_id` is the signature's, as hex digits. `is_repeat_in_batch` says that an earlier row of the
-    same batch was the same signature; `is_counted`, that this import made it count. `state` is what
-    it was found or made in. `answer` is kept for those who send the same again with the same key.
+    `row_id` is the signature's id in hex digits, `state` its state when it was found or made.
+    `is_repeat_in_batch` means that an earlier request of the batch was the same signature,
+    `is_counted` that this import made it count. `answer` is the one stored for retries with the
+    same idempotency key.
     """
 
     row_id: str | None = None
@@ -115,13 +116,13 @@ class Outcome(NamedTuple):
 
     @property
     def signature_id(self) -> UUID | None:
-        """Made when asked for: of most outcomes nobody wants to know it."""
+        """The signature's id; a property because most callers do not need it as a UUID."""
         return UUID(self.row_id) if self.row_id else None
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPetition:
-    """What is needed of one; its id as hex digits."""
+    """The columns of an open petition that recording needs; `id` in hex digits."""
 
     id: str
     organisation_id: UUID
@@ -129,10 +130,13 @@ class OpenPetition:
 
 @dataclass(slots=True)
 class SignatureEntry:
-    """One request on its way. `is_counted`: it is what made the signature count. `partner` is
-    known only where the request named one, or has an answer to one."""
+    """A valid request while it is recorded. `supporter_id` and `signature_id` are hex digits.
 
-    place: int
+    `position` is its index in the batch. `partner` is set only if the request names one or answers
+    its question. `is_counted` means that this request, an import, made the signature count.
+    """
+
+    position: int
     request: SignatureRequest
     petition: OpenPetition
     code: str
@@ -148,22 +152,22 @@ class SignatureEntry:
 
     @property
     def partner_id(self) -> UUID | None:
-        """Whose site it came through."""
+        """The partner whose site the request came through."""
         return self.partner.id if self.partner else self.request.partner_id
 
     @property
     def is_to_count(self) -> bool:
-        """Whether it counts without asking its signer, unless they said something themselves."""
+        """Whether it is an import that counts without confirmation by its signer."""
         imported = self.request.imported
         return imported is not None and imported.is_confirmed
 
     def private(self, text: str | None) -> Private | None:
-        """As it is kept at rest."""
+        """Returns a text in its encrypted form."""
         return None if text is None else Private(self.petition.organisation_id, text)
 
 
-def as_signed(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
-    """What people gave, by columns."""
+def signer_columns(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
+    """Returns the columns with what signers entered, as lists by column name."""
     requests = [entry.request for entry in entries]
     return {
         "constituency_code": [entry.code for entry in entries],
@@ -177,17 +181,17 @@ def as_signed(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
     }
 
 
-def as_imported(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
-    """Where and when it was given, by columns; here and now for all but imports."""
-    imports = [entry.request.imported for entry in entries]
+def origin_columns(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
+    """Returns the columns with where and when it was signed; here and now unless imported."""
+    origins = [entry.request.imported for entry in entries]
     return {
-        "provenance": [each.provenance if each else None for each in imports],
-        "signed_at": [_signed_at(each, now) for each in imports],
+        "provenance": [origin.provenance if origin else None for origin in origins],
+        "signed_at": [_signed_at(origin, now) for origin in origins],
         "confirmed_at": [now if entry.is_to_count else None for entry in entries],
     }
 
 
-def _signed_at(imported: Import | None, now: datetime) -> datetime:
-    if imported is None or not imported.is_confirmed:
+def _signed_at(origin: ImportOrigin | None, now: datetime) -> datetime:
+    if origin is None or not origin.is_confirmed:
         return now
-    return imported.signed_at or now
+    return origin.signed_at or now

@@ -1,8 +1,8 @@
-"""Signatures that were given elsewhere: on paper, or in another system.
+"""Imported signatures: given on paper or in another system.
 
-They count at once, on the word of who has them, and nothing of them overrides a person's own word:
-who confirmed here stays as confirmed, who withdrew or disowned stays off, and what somebody said
-here about news holds.
+They count at once, as vouched for by the importer, and never override what a person did here: a
+confirmed signature stays unchanged, a withdrawn or disowned one does not count, and an answer about
+news that was given here stays in force.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,23 @@ from sqlmodel import Session
 from models import Signature, SignatureState
 from models.base import table_of
 from services.signatures import signature_states
-from services.signatures.entries import SignatureEntry, as_imported, as_signed
+from services.signatures.entries import SignatureEntry, origin_columns, signer_columns
 from services.supporters import supporters
 from services.tallies import counts
 from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
-# Nobody's word yet: asked and not answered.
-_UNANSWERED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 _CONFIRM = (
     sa.update(_signature)
     .where(
         _signature.c.id.in_(sa.bindparam("ids", expanding=True)),
-        _signature.c.state.in_(_UNANSWERED),
+        _signature.c.state.in_(signature_states.UNCONFIRMED),
     )
     .values(state=SignatureState.CONFIRMED, ended_at=None)
     .returning(_signature.c.id)
 )
-_TAKEN = (
+_OVERWRITTEN = (
     "constituency_code",
     "name",
     "postcode",
@@ -46,19 +44,22 @@ _TAKEN = (
     "signed_at",
     "confirmed_at",
 )
-_TAKE = (
+_OVERWRITE = (
     sa.update(_signature)
     .where(_signature.c.id == sa.bindparam("row_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _TAKEN})
+    .values({name: sa.bindparam(f"new_{name}") for name in _OVERWRITTEN})
 )
 
 
-def count(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
-    """Count those that have just been written, and those that were asked for and not answered;
-    each once, and remember whom nobody knew. Afterwards each entry knows whether it was counted."""
+def count_imported(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
+    """Count confirmed imports, each once, and set `is_counted` on their entries.
+
+    New signatures count, and so do those that were here unconfirmed. Fills in the names and
+    postcodes of supporters that had none.
+    """
     for entry in entries:
         entry.is_counted = entry.is_new and entry.is_to_count
-    _confirm_in_place(session, entries, now)
+    _confirm_existing(session, entries, now)
     counted = [entry for entry in entries if entry.is_counted]
     if not counted:
         return
@@ -67,20 +68,18 @@ def count(session: Session, entries: Sequence[SignatureEntry], *, now: datetime)
     facts = (
         SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
         for entry, signed_at in zip(
-            counted, as_imported(counted, now=now)["signed_at"], strict=True
+            counted, origin_columns(counted, now=now)["signed_at"], strict=True
         )
     )
     events.signatures_confirmed(session, facts, now=now)
-    # The others were written down with what is known of them.
-    met_before = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
-    supporters.remember_unknown(
-        session, {entry.supporter_id: entry.address for entry in met_before}
-    )
+    # New supporters were inserted with their details.
+    existing = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
+    supporters.fill_in_unknown(session, {entry.supporter_id: entry.address for entry in existing})
 
 
 def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
-    """What was said elsewhere about news, with signatures that are new."""
-    said = [
+    """Save the imported answers about news of signatures that are new or newly counted."""
+    answers = [
         supporters.ImportedAnswer(
             entry.petition.organisation_id,
             UUID(entry.supporter_id),
@@ -95,30 +94,30 @@ def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: da
         and entry.request.imported is not None
         and entry.request.updates is not None
     ]
-    supporters.note_imported(session, said, now=now)
+    supporters.note_imported(session, answers, now=now)
 
 
-def _confirm_in_place(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
-    waiting: dict[UUID, SignatureEntry] = {}
+def _confirm_existing(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
+    unconfirmed: dict[UUID, SignatureEntry] = {}
     for entry in entries:
-        if entry.is_to_count and not entry.is_new and entry.state in _UNANSWERED:
-            waiting.setdefault(UUID(entry.signature_id), entry)
-    if not waiting:
+        if entry.is_to_count and not entry.is_new and entry.state in signature_states.UNCONFIRMED:
+            unconfirmed.setdefault(UUID(entry.signature_id), entry)
+    if not unconfirmed:
         return
-    signature_states.lock(session, waiting)
-    changed = session.connection().execute(_CONFIRM, {"ids": list(waiting)}).scalars()
-    taken = {signature_id: waiting[signature_id] for signature_id in sorted(changed)}
-    if not taken:
+    signature_states.lock(session, unconfirmed)
+    changed = session.connection().execute(_CONFIRM, {"ids": list(unconfirmed)}).scalars()
+    confirmed = {signature_id: unconfirmed[signature_id] for signature_id in sorted(changed)}
+    if not confirmed:
         return
-    for entry in taken.values():
+    for entry in confirmed.values():
         entry.is_counted, entry.state = True, SignatureState.CONFIRMED
-    in_order = list(taken.values())
-    columns = {"row_id": list(taken)}
+    in_order = list(confirmed.values())
+    columns = {"row_id": list(confirmed)}
     columns |= {
         f"new_{name}": values
-        for name, values in (as_signed(in_order) | as_imported(in_order, now=now)).items()
+        for name, values in (signer_columns(in_order) | origin_columns(in_order, now=now)).items()
     }
     rows = [
         dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
     ]
-    session.connection().execute(_TAKE, rows)
+    session.connection().execute(_OVERWRITE, rows)

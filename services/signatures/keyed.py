@@ -1,4 +1,4 @@
-"""Batches of signatures of which some came with a key of their sender's."""
+"""Batches of signatures in which some requests have an idempotency key."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -21,51 +21,57 @@ def record(
     keyring: Keyring,
     now: datetime,
 ) -> list[Outcome]:
-    """As `recording.record`; what comes with a key is recorded once, however often it comes.
+    """As `recording.record`, but a request with an idempotency key is recorded only once.
 
-    Its outcome has the `answer` that is kept. That takes two statements more whatever the size,
-    three on PostgreSQL, and none in a batch without keys.
+    Its outcome has the stored `answer`. Keys cost two more statements per batch, three on
+    PostgreSQL; a batch without keys costs none.
     """
     write = partial(recording.record, session, postcodes=postcodes, keyring=keyring, now=now)
-    if not any(request.once for request in requests):
+    if not any(request.keyed for request in requests):
         return write(requests)
-    known = _known(session, requests, now)
-    left = [place for place in range(len(requests)) if place not in known]
-    recorded = write([requests[place] for place in left])
+    stored = _stored_outcomes(session, requests, now)
+    remaining = [position for position in range(len(requests)) if position not in stored]
+    recorded = write([requests[position] for position in remaining])
     new = {
-        place: _answered(requests[place], outcome)
-        for place, outcome in zip(left, recorded, strict=True)
+        position: _with_answer(requests[position], outcome)
+        for position, outcome in zip(remaining, recorded, strict=True)
     }
-    _keep(session, [(requests[place], outcome) for place, outcome in new.items()], now)
-    return [(known.get(place) or new[place]) for place in range(len(requests))]
+    _store(session, [(requests[position], outcome) for position, outcome in new.items()], now)
+    return [(stored.get(position) or new[position]) for position in range(len(requests))]
 
 
-def _known(
+def _stored_outcomes(
     session: Session, requests: Sequence[SignatureRequest], now: datetime
 ) -> dict[int, Outcome]:
-    """By place, those whose key is known: with the answer that was kept, or why there is none."""
-    keyed = [(place, each.once.attempt) for place, each in enumerate(requests) if each.once]
-    found = idempotency.look_up(session, [attempt for _, attempt in keyed], now=now)
+    """Returns stored answers and errors of known keys, by the position of the request."""
+    attempts = {
+        position: request.keyed.attempt
+        for position, request in enumerate(requests)
+        if request.keyed
+    }
+    results = idempotency.look_up(session, list(attempts.values()), now=now)
     return {
-        place: Outcome(error=each) if isinstance(each, LobbyError) else Outcome(answer=each)
-        for (place, _), each in zip(keyed, found, strict=True)
-        if each is not None
+        position: Outcome(error=result)
+        if isinstance(result, LobbyError)
+        else Outcome(answer=result)
+        for position, result in zip(attempts, results, strict=True)
+        if result is not None
     }
 
 
-def _answered(request: SignatureRequest, outcome: Outcome) -> Outcome:
-    """With the answer that is to be kept; a refusal is not."""
-    if request.once is None or outcome.error is not None:
+def _with_answer(request: SignatureRequest, outcome: Outcome) -> Outcome:
+    # Errors are not stored, so that the client can try again with the same key.
+    if request.keyed is None or outcome.error is not None:
         return outcome
-    return outcome._replace(answer=request.once.answer(outcome))
+    return outcome._replace(answer=request.keyed.answer(outcome))
 
 
-def _keep(
+def _store(
     session: Session, recorded: Sequence[tuple[SignatureRequest, Outcome]], now: datetime
 ) -> None:
     answers = [
-        (request.once.attempt, outcome.answer)
+        (request.keyed.attempt, outcome.answer)
         for request, outcome in recorded
-        if request.once and outcome.answer
+        if request.keyed and outcome.answer
     ]
-    idempotency.keep(session, answers, now=now)
+    idempotency.store(session, answers, now=now)

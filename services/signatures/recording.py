@@ -1,7 +1,7 @@
-"""Signatures: the one way in. What becomes of them is in `services.signatures.signature_states`.
+"""Records signatures. Their later states are in `services.signatures.signature_states`.
 
-`record` takes any number of requests in a fixed handful of statements. A single POST, a bulk post,
-an import and every dialect call it, so that the rules stand in one place.
+`record` writes any number of requests in a small, fixed number of statements. Single requests, bulk
+requests, imports and other APIs' formats all call it, so that the rules are in one place.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,19 +25,19 @@ from services.signatures import attribution, imported
 from services.signatures.attribution import Partners
 from services.signatures.entries import (
     HOME,
-    Import,
+    ImportOrigin,
     OpenPetition,
     Outcome,
     SignatureEntry,
     SignatureRequest,
-    as_imported,
-    as_signed,
+    origin_columns,
+    signer_columns,
 )
 from services.supporters import partner_consents, supporters
 
 __all__ = [
     "HOME",
-    "Import",
+    "ImportOrigin",
     "Lookup",
     "Outcome",
     "SignatureRequest",
@@ -47,16 +47,16 @@ __all__ = [
 ]
 
 Lookup = Callable[[str], PostcodeResult]
-_AGAIN = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
+_RENEWABLE = (SignatureState.PENDING, SignatureState.WITHDRAWN, SignatureState.EXPIRED)
 _signature = table_of(Signature)
-# Not by petition as well: with statistics from before a rush, PostgreSQL takes a petition for small
-# and reads all its signatures.
+# Not filtered by petition as well: with statistics from before a rush, PostgreSQL assumes that the
+# petition is small and reads all its signatures.
 _OF_SUPPORTERS = BulkLookup(
     lambda among: sa.select(
         _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
     ).where(among(_signature.c.supporter_id, "supporters"))
 )
-# Columns and not a Petition: making the object costs more than to find the row.
+# Columns instead of a Petition: building the object costs more than finding the row.
 _petition, _campaign = table_of(Petition), table_of(Campaign)
 _BY_SLUG = (
     sa.select(
@@ -70,8 +70,8 @@ _BY_SLUG = (
     .join(_campaign, _campaign.c.id == _petition.c.campaign_id)
     .where(_petition.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 )
-# What is signed here now was given nowhere else.
-_AFRESH = {"ended_at": None, "provenance": None}
+# A signature that is signed again here is no import and has not ended.
+_CLEARED = {"ended_at": None, "provenance": None}
 _RENEWED = (
     "state",
     "signed_at",
@@ -88,11 +88,11 @@ _RENEW = (
     sa.update(_signature)
     .where(
         _signature.c.id == sa.bindparam("row_id"),
-        # Not `in_`: it cannot be sent for many rows at once.
+        # Not `in_`, which does not work with executemany.
         _signature.c.state != SignatureState.CONFIRMED,
         _signature.c.state != SignatureState.REJECTED,
     )
-    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _AFRESH)
+    .values({name: sa.bindparam(f"new_{name}") for name in _RENEWED} | _CLEARED)
 )
 
 
@@ -104,33 +104,36 @@ def record(
     keyring: Keyring,
     now: datetime,
 ) -> list[Outcome]:
-    """Write down signatures, pending until confirmed by mail; one outcome a request, in order.
+    """Record signatures, pending until confirmed by email; returns their outcomes in order.
 
-    A repeated signature is no error and queues its mail again, within the limit a day. A request
-    for an unknown or closed petition, or with a malformed postcode, fails alone. An import is
-    confirmed already, unless it says otherwise; repeated, it changes nothing and queues no mail.
+    A repeated signature is no error; its email is queued again, within the daily limit. A request
+    for an unknown or closed petition, or with a malformed postcode, gets an error and does not
+    affect the others. An import is confirmed already, unless it says otherwise; a repeated import
+    changes nothing and queues no email.
     """
     outcomes = [Outcome()] * len(requests)
     entries = []
-    found = _open_petitions(session, {request.petition_slug for request in requests}, now)
-    owners = [each.organisation_id for each in found.values() if isinstance(each, OpenPetition)]
+    targets = _open_petitions(session, {request.petition_slug for request in requests}, now)
+    owners = [
+        target.organisation_id for target in targets.values() if isinstance(target, OpenPetition)
+    ]
     partners = attribution.find(session, requests, owners)
-    for place, request in enumerate(requests):
+    for position, request in enumerate(requests):
         try:
-            entries.append(_entry(place, request, found, partners, postcodes, keyring))
+            entries.append(_entry(position, request, targets, partners, postcodes, keyring))
         except LobbyError as error:
-            outcomes[place] = Outcome(error=error)
+            outcomes[position] = Outcome(error=error)
     if entries:
-        _meet_supporters(session, entries, now)
+        _add_supporters(session, entries, now)
         _insert_new(session, entries, now)
         _renew(session, entries, now)
         if any(entry.request.imported for entry in entries):
-            imported.count(session, entries, now=now)
+            imported.count_imported(session, entries, now=now)
             imported.note_answers(session, entries, now=now)
         _note_answers(session, entries, now)
         outbox.queue(session, _notes(entries, keyring), now=now)
     for entry in entries:
-        outcomes[entry.place] = Outcome(
+        outcomes[entry.position] = Outcome(
             row_id=entry.signature_id,
             constituency_code=entry.code,
             is_new=entry.is_new,
@@ -142,56 +145,60 @@ def record(
 
 
 def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
-    """A constituency's code, 'unknown' or 'overseas'. Invalid where the postcode is malformed."""
+    """Returns a constituency's code, 'unknown' or 'overseas'.
+
+    Raises Invalid for a malformed postcode.
+    """
     return constituency_at(request.country, request.postcode, postcodes)
 
 
 def constituency_at(country: str, postcode: str, postcodes: Lookup) -> str:
-    """As `constituency_of`, of a place."""
+    """As `constituency_of`, for a country and a postcode."""
     if country != HOME:
         return OVERSEAS
-    answer = postcodes(postcode)
-    if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
+    result = postcodes(postcode)
+    if result.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
         return OVERSEAS
-    return answer.constituency_code or UNKNOWN
+    return result.constituency_code or UNKNOWN
 
 
 def _open_petitions(
     session: Session, slugs: set[str], now: datetime
 ) -> dict[str, OpenPetition | LobbyError]:
+    """Returns by slug the open petitions, and for the others the error."""
     rows = session.connection().execute(_BY_SLUG, {"slugs": list(slugs)})
-    found: dict[str, OpenPetition | LobbyError] = {}
+    targets: dict[str, OpenPetition | LobbyError] = {}
     for petition in rows:
         try:
             petitions.require_open(petition, campaign_status=petition.status, now=now)
-            found[petition.slug] = OpenPetition(petition.id.hex, petition.organisation_id)
+            targets[petition.slug] = OpenPetition(petition.id.hex, petition.organisation_id)
         except LobbyError as error:
-            found[petition.slug] = error
-    return found
+            targets[petition.slug] = error
+    return targets
 
 
 def _entry(
-    place: int,
+    position: int,
     request: SignatureRequest,
-    found: dict[str, OpenPetition | LobbyError],
+    targets: dict[str, OpenPetition | LobbyError],
     partners: Partners,
     postcodes: Lookup,
     keyring: Keyring,
 ) -> SignatureEntry:
-    petition = found.get(request.petition_slug)
+    petition = targets.get(request.petition_slug)
     if petition is None:
         raise NotFound("petition_unknown", f"There is no petition '{request.petition_slug}'.")
     if isinstance(petition, LobbyError):
         raise petition
     code = constituency_of(request, postcodes)
-    known = None
+    details = None
     if request.imported is not None and request.imported.is_confirmed:
-        known = supporters.Known(request.name, request.postcode, code, request.locale)
+        details = supporters.ImportedDetails(request.name, request.postcode, code, request.locale)
     owner = petition.organisation_id
     partner = partners.of(request, owner)
-    address = supporters.EmailAddress.of(owner, request.email, keyring, known=known)
+    address = supporters.EmailAddress.of(owner, request.email, keyring, details=details)
     return SignatureEntry(
-        place=place,
+        position=position,
         request=request,
         petition=petition,
         code=code,
@@ -200,14 +207,15 @@ def _entry(
     )
 
 
-def _meet_supporters(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
-    met = supporters.meet(session, [entry.address for entry in entries], now=now)
-    for entry, (supporter_id, is_new) in zip(entries, met, strict=True):
+def _add_supporters(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
+    addresses = [entry.address for entry in entries]
+    ids = supporters.find_or_add(session, addresses, now=now)
+    for entry, (supporter_id, is_new) in zip(entries, ids, strict=True):
         entry.supporter_id, entry.is_new_supporter = supporter_id, is_new
 
 
 def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
-    """Insert what the petitions do not have; afterwards each entry knows its row and state."""
+    """Insert new signatures, and set the signature's id and state on every entry."""
     firsts: dict[tuple[str, str], SignatureEntry] = {}
     for entry in entries:
         firsts.setdefault((entry.petition.id, entry.supporter_id), entry)
@@ -219,7 +227,7 @@ def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) 
     varying, shared = _columns(ordered, now)
     added = bulk.insert_columns(session, _signature, varying, shared, is_ignoring=True)
     if added < len(firsts):
-        _find_in_place(session, firsts)
+        _find_existing(session, firsts)
     for entry in entries:
         first = firsts[entry.petition.id, entry.supporter_id]
         if entry is not first:
@@ -230,23 +238,24 @@ def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) 
 def _columns(
     entries: list[SignatureEntry], now: datetime
 ) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """What differs from row to row, and what all share."""
+    """Returns the columns that differ between rows, and the values that all rows share."""
     varying = {
         "id": [entry.signature_id for entry in entries],
         "petition_id": [entry.petition.id for entry in entries],
         "supporter_id": [entry.supporter_id for entry in entries],
-        **as_signed(entries),
+        **signer_columns(entries),
     }
     if any(entry.request.imported for entry in entries):
-        varying |= {"state": [entry.state for entry in entries], **as_imported(entries, now=now)}
+        varying |= {"state": [entry.state for entry in entries], **origin_columns(entries, now=now)}
         return varying, {}
     return varying, {"state": SignatureState.PENDING, "signed_at": now}
 
 
-def _find_in_place(session: Session, firsts: dict[tuple[str, str], SignatureEntry]) -> None:
-    """Some were there already: which, and in what state."""
-    wanted = [UUID(supporter_id) for _, supporter_id in firsts]
-    for petition_id, supporter_id, row_id, state in _OF_SUPPORTERS.rows(session, supporters=wanted):
+def _find_existing(session: Session, firsts: dict[tuple[str, str], SignatureEntry]) -> None:
+    """Correct the entries whose signatures existed before the insert."""
+    supporter_ids = [UUID(supporter_id) for _, supporter_id in firsts]
+    rows = _OF_SUPPORTERS.rows(session, supporters=supporter_ids)
+    for petition_id, supporter_id, row_id, state in rows:
         entry = firsts.get((petition_id.hex, supporter_id.hex))
         if entry is not None:
             entry.is_new = row_id.hex == entry.signature_id
@@ -254,25 +263,25 @@ def _find_in_place(session: Session, firsts: dict[tuple[str, str], SignatureEntr
 
 
 def _renew(session: Session, entries: list[SignatureEntry], now: datetime) -> None:
-    """Who signs again before confirming, or after withdrawing, is taken at the newer word.
+    """Overwrite unconfirmed and withdrawn signatures that were signed again.
 
-    A confirmed signature stays as it was confirmed, and a disowned one stays disowned.
+    Confirmed and disowned signatures stay unchanged.
     """
-    again = sorted(
+    renewed = sorted(
         (
             entry
             for entry in entries
-            if not entry.is_new and entry.state in _AGAIN and entry.request.imported is None
+            if not entry.is_new and entry.state in _RENEWABLE and entry.request.imported is None
         ),
         key=lambda entry: entry.signature_id,
     )
-    if not again:
+    if not renewed:
         return
-    columns = {"row_id": [UUID(entry.signature_id) for entry in again]}
-    columns |= {f"new_{name}": values for name, values in as_signed(again).items()}
-    told = {"new_state": SignatureState.PENDING, "new_signed_at": now}
+    columns = {"row_id": [UUID(entry.signature_id) for entry in renewed]}
+    columns |= {f"new_{name}": values for name, values in signer_columns(renewed).items()}
+    shared = {"new_state": SignatureState.PENDING, "new_signed_at": now}
     rows = [
-        dict(zip(columns, values, strict=True)) | told
+        dict(zip(columns, values, strict=True)) | shared
         for values in zip(*columns.values(), strict=True)
     ]
     session.connection().execute(_RENEW, rows)
@@ -301,8 +310,10 @@ def _note_answers(session: Session, entries: list[SignatureEntry], now: datetime
 
 
 def _notes(entries: list[SignatureEntry], keyring: Keyring) -> list[outbox.Note]:
-    """One mail a signature, however often the batch repeats it; none to who disowned theirs, and
-    of imports only to those whose word is asked for."""
+    """Returns one email per signature, however often the batch repeats it.
+
+    There is none for disowned signatures, and of imports only for new ones that need confirmation.
+    """
     notes = {}
     for entry in entries:
         if entry.state is SignatureState.REJECTED:

@@ -1,4 +1,4 @@
-"""The signatures of a petition as a file."""
+"""Exports of a petition's signatures, for its organisation and for partners."""
 
 from datetime import datetime
 from uuid import UUID
@@ -24,9 +24,12 @@ def of_petition(
     is_personal: bool = True,
     partner_id: UUID | None = None,
 ) -> Export:
-    """All signatures, those in one state, or those that changed at `since` or later; for a partner
-    what it may see of its own (`services.signatures.by_partner`)."""
-    conditions = [] if partner_id is None else by_partner.seen_by(partner_id)
+    """Returns an export of a petition's signatures.
+
+    It may be limited to one `state` and to those changed at `since` or later. With `partner_id` it
+    has what that partner may see (`services.signatures.by_partner`).
+    """
+    conditions = [] if partner_id is None else by_partner.visible_to(partner_id)
     if state is not None:
         conditions.append(_signature.c.state == state)
     if since is not None:
@@ -50,53 +53,53 @@ def of_petition(
 
 
 def _columns(is_personal: bool) -> tuple[Column, ...]:
-    its = _signature.c
+    signature = _signature.c
     personal = (
-        Sealed("name", its.name),
+        Sealed("name", signature.name),
         Sealed("email", _supporter.c.email),
-        Sealed("postcode", its.postcode),
-        Sealed("comment", its.comment),
-        # Beside the address, since it is what says whether the address may be used.
+        Sealed("postcode", signature.postcode),
+        Sealed("comment", signature.comment),
+        # Beside the email address, because it says whether that may be used.
         Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
         Plain("partner_contact", Kind.FLAG, partner_consents.may_contact()),
     )
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
+        Plain("id", Kind.ID, signature.id),
+        Plain("state", Kind.WORD, signature.state),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, its.country),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
+        Plain("country", Kind.WORD, signature.country),
+        Plain("constituency_code", Kind.WORD, signature.constituency_code),
         Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("source", Kind.TEXT, its.source),
+        Plain("locale", Kind.WORD, signature.locale),
+        Plain("source", Kind.TEXT, signature.source),
         Plain("partner", Kind.TEXT, _partner.c.slug),
-        Plain("provenance", Kind.TEXT, its.provenance),
-        Plain("signed_at", Kind.MOMENT, its.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, its.ended_at),
+        Plain("provenance", Kind.TEXT, signature.provenance),
+        Plain("signed_at", Kind.MOMENT, signature.signed_at),
+        Plain("confirmed_at", Kind.MOMENT, signature.confirmed_at),
+        Plain("ended_at", Kind.MOMENT, signature.ended_at),
     )
 
 
 def _columns_of_partner(is_personal: bool) -> tuple[Column, ...]:
-    """Whose a signature is only where its signer said that the partner may contact them."""
-    its, contact = _signature.c, partner_consents.may_contact()
+    """Personal data is only exported for signers who let the partner contact them."""
+    signature, contact = _signature.c, partner_consents.may_contact()
     personal = (
-        Sealed("name", its.name, only_if=contact),
+        Sealed("name", signature.name, only_if=contact),
         Sealed("email", _supporter.c.email, only_if=contact),
-        Sealed("postcode", its.postcode, only_if=contact),
-        Sealed("comment", its.comment, only_if=contact),
+        Sealed("postcode", signature.postcode, only_if=contact),
+        Sealed("comment", signature.comment, only_if=contact),
     )
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
+        Plain("id", Kind.ID, signature.id),
+        Plain("state", Kind.WORD, signature.state),
         Plain("contact", Kind.FLAG, contact),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, its.country),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
+        Plain("country", Kind.WORD, signature.country),
+        Plain("constituency_code", Kind.WORD, signature.constituency_code),
         Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("source", Kind.TEXT, its.source),
-        Plain("signed_at", Kind.MOMENT, its.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, its.ended_at),
+        Plain("locale", Kind.WORD, signature.locale),
+        Plain("source", Kind.TEXT, signature.source),
+        Plain("signed_at", Kind.MOMENT, signature.signed_at),
+        Plain("confirmed_at", Kind.MOMENT, signature.confirmed_at),
+        Plain("ended_at", Kind.MOMENT, signature.ended_at),
     )

@@ -1,7 +1,7 @@
-"""Mails about a signature: asking to confirm it, and telling that there is one already.
+"""Emails about a signature: the request to confirm it, and the notice that there is one already.
 
-On the evening on which a campaign is in the news they are nearly all that goes, so that what they
-need is looked up for many at once, in three statements, and no more of it than they say.
+During a rush nearly all emails are of these kinds. So their data is read for many at once, in three
+statements, and only the columns that they need.
 """
 
 from collections.abc import Collection, Mapping
@@ -30,7 +30,7 @@ from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
 
-# The state of a signature that each is about.
+# The state that the signature has to be in for an email of each kind.
 KINDS = {
     MessageKind.CONFIRM_SIGNATURE: SignatureState.PENDING,
     MessageKind.ALREADY_SIGNED: SignatureState.CONFIRMED,
@@ -38,8 +38,8 @@ KINDS = {
 _signature, _supporter = table_of(Signature), table_of(Supporter)
 _petition, _campaign, _owner = table_of(Petition), table_of(Campaign), table_of(Organisation)
 _IDS: sa.BindParameter[list[UUID]] = sa.bindparam("ids", expanding=True)
-# Put together once: that costs more than to send them.
-_SIGNED = (
+# Built once at import: building a statement costs more than executing it.
+_SIGNATURES = (
     sa.select(
         _signature.c.id,
         _signature.c.petition_id,
@@ -69,8 +69,8 @@ _PETITIONS = (
 
 
 @dataclass(frozen=True, slots=True)
-class About:
-    """What mails about the signatures of one petition share."""
+class PetitionMailData:
+    """The data that emails about the signatures of one petition share."""
 
     action: str
     organisation: str
@@ -79,8 +79,8 @@ class About:
 
 
 @dataclass(frozen=True, slots=True)
-class MailedSigner:
-    """Whom a mail goes to. A `supporter_mails.Recipient`."""
+class SignerRecipient:
+    """The signer, as a `supporter_mails.Recipient`."""
 
     id: UUID
     email: Any
@@ -89,31 +89,35 @@ class MailedSigner:
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
-    """One signature, as far as its mail needs to know it."""
+class SignatureMailData:
+    """The data of one signature that its email needs."""
 
     id: UUID
     state: SignatureState
     name: str
-    signer: MailedSigner
-    about: About
+    signer: SignerRecipient
+    petition: PetitionMailData
     has_vacant_seat: bool
 
 
-def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID, Signed]:
-    """By id, those signatures that there are still. Raises where a sealed row does not open."""
+def gather(
+    session: Session, ids: Collection[UUID], *, today: date
+) -> dict[UUID, SignatureMailData]:
+    """Returns the data of existing signatures by id. Raises if a row cannot be decrypted."""
     if not ids:
         return {}
-    rows = session.connection().execute(_SIGNED, {"ids": list(ids)}).all()
+    rows = session.connection().execute(_SIGNATURES, {"ids": list(ids)}).all()
     petitions = _petitions(session, {row.petition_id for row in rows})
     vacant = seats.vacant_among(session, {row.constituency_code for row in rows}, today=today)
     return {
-        row.id: Signed(
+        row.id: SignatureMailData(
             id=row.id,
             state=row.state,
             name=row.name.text,
-            signer=MailedSigner(row.supporter_id, row.email, row.questions_off_at, row.mail_off_at),
-            about=petitions[row.petition_id],
+            signer=SignerRecipient(
+                row.supporter_id, row.email, row.questions_off_at, row.mail_off_at
+            ),
+            petition=petitions[row.petition_id],
             has_vacant_seat=row.constituency_code in vacant,
         )
         for row in rows
@@ -121,29 +125,31 @@ def gather(session: Session, ids: Collection[UUID], *, today: date) -> dict[UUID
 
 
 def make(
-    message: OutboxMessage, signed: Signed | None, context: MailContext
+    message: OutboxMessage, signature: SignatureMailData | None, context: MailContext
 ) -> Mail | DroppedMessage:
-    """The mail, or why there is none. `signed` is what `gather` found of its signature."""
-    if signed is None:
+    """Returns the email, or the reason why it is dropped. `signature` comes from `gather`."""
+    if signature is None:
         return DroppedMessage("the signature was erased")
-    if signed.state is not KINDS[message.kind]:
-        return DroppedMessage(f"the signature is {signed.state}")
-    about = signed.about
+    if signature.state is not KINDS[message.kind]:
+        return DroppedMessage(f"the signature is {signature.state}")
+    petition = signature.petition
     values = {
-        "name": signed.name,
-        "has_vacant_seat": signed.has_vacant_seat,
-        "action": about.action,
-        "organisation": about.organisation,
-        "confirm_link": context.link("confirm", Purpose.CONFIRM, signed.id),
-        "disown_link": context.link("disown", Purpose.DISOWN, signed.id),
-        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signed.id),
-        "letter_link": f"{context.base_url}/campaigns/{about.campaign_slug}/letter",
+        "name": signature.name,
+        "has_vacant_seat": signature.has_vacant_seat,
+        "action": petition.action,
+        "organisation": petition.organisation,
+        "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id),
+        "disown_link": context.link("disown", Purpose.DISOWN, signature.id),
+        "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
+        "letter_link": f"{context.base_url}/campaigns/{petition.campaign_slug}/letter",
     }
     return supporter_mails.to_supporter(
-        message, signed.signer, about.campaign_title, values, context
+        message, signature.signer, petition.campaign_title, values, context
     )
 
 
-def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, About]:
+def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, PetitionMailData]:
     rows = session.connection().execute(_PETITIONS, {"ids": list(ids)})
-    return {row.id: About(row.action, row.organisation, row.slug, row.title) for row in rows}
+    return {
+        row.id: PetitionMailData(row.action, row.organisation, row.slug, row.title) for row in rows
+    }

@@ -1,4 +1,4 @@
-"""Live signatures by pages, as programs read them that keep a copy."""
+"""Paged lists of live signatures, for clients that keep a copy of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ _TIMES = any_after(_signature.c.signed_at, _signature.c.confirmed_at, _signature
 
 @dataclass(frozen=True, slots=True)
 class SignatureFilter:
-    """Of a petition, a supporter, or both, which are the reader's own: the caller has made sure."""
+    """Filters by a petition, a supporter, or both; the caller has checked access to them."""
 
     petition_id: UUID | None = None
     supporter_id: UUID | None = None
 
     def has(self, signature: Signature) -> bool:
-        """Whether a signature is one of these."""
+        """Whether a signature matches."""
         return self.petition_id in (None, signature.petition_id) and self.supporter_id in (
             None,
             signature.supporter_id,
@@ -32,33 +32,33 @@ class SignatureFilter:
 
 
 def page(
-    session: Session, whose: SignatureFilter, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, filters: SignatureFilter, where: Slice, *, bounds: Sequence[Bound] = ()
 ) -> list[Signature]:
-    """Those that are pending or confirmed, oldest first."""
+    """Returns pending and confirmed signatures, the oldest first."""
     statement = select(Signature).where(
         col(Signature.state).in_(LIVE),
         *conditions(bounds, created=_signature.c.signed_at, touched=_TIMES),
     )
-    if whose.petition_id is not None:
-        statement = statement.where(Signature.petition_id == whose.petition_id)
-    if whose.supporter_id is not None:
-        statement = statement.where(Signature.supporter_id == whose.supporter_id)
+    if filters.petition_id is not None:
+        statement = statement.where(Signature.petition_id == filters.petition_id)
+    if filters.supporter_id is not None:
+        statement = statement.where(Signature.supporter_id == filters.supporter_id)
     statement = statement.order_by(col(Signature.id))
     return list(session.exec(statement.offset(where.offset).limit(where.limit)))
 
 
 def get(
-    session: Session, signature_id: UUID, whose: SignatureFilter, *, for_update: bool = False
+    session: Session, signature_id: UUID, filters: SignatureFilter, *, for_update: bool = False
 ) -> Signature:
-    """One of these, or NotFound. `for_update`: nobody changes it meanwhile."""
+    """Returns a matching signature, locked with `for_update`; raises NotFound."""
     lock = True if for_update else None
-    found = session.get(Signature, signature_id, populate_existing=True, with_for_update=lock)
-    if found is None or not whose.has(found):
+    signature = session.get(Signature, signature_id, populate_existing=True, with_for_update=lock)
+    if signature is None or not filters.has(signature):
         raise NotFound("signature_unknown", "There is no such signature.")
-    return found
+    return signature
 
 
 def set_comment(session: Session, signature: Signature, comment: str) -> None:
-    """Put another comment, already checked for form, in place of a signature's; empty for none."""
+    """Replace the comment of a signature; the text is checked already, and empty removes it."""
     signature.comment = Private(signature.name.organisation_id, comment) if comment else None
     session.flush()

@@ -1,7 +1,7 @@
-"""What becomes of a signature: confirmed, withdrawn, disowned, expired.
+"""The states of a signature after it is recorded: confirmed, withdrawn, disowned, expired.
 
-Every step is a conditional update on the state held before, so that of two at once one succeeds
-and the tally changes once.
+Every change is a conditional update on the previous state, so that of two concurrent changes one
+succeeds and the tally changes once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,9 +21,10 @@ from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 EXPIRES_AFTER = timedelta(days=30)
+UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature = table_of(Signature)
 _supporter = table_of(Supporter)
-# Put together once: on the hot route that costs more than to send them.
+# Built once at import: on the hot path, building a statement costs more than executing it.
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
 _LOCKED = (
     sa.select(_signature.c.id)
@@ -38,7 +39,7 @@ _CONFIRM = (
     .returning(_signature.c.id)
 )
 _BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
-_REMEMBER = (
+_UPDATE_SUPPORTER = (
     sa.update(_supporter)
     .where(_supporter.c.id == sa.bindparam("row_id"))
     .values(
@@ -48,88 +49,82 @@ _REMEMBER = (
         locale=sa.bindparam("new_locale"),
     )
 )
-_AFRESH = {"populate_existing": True}
+_REFRESH = {"populate_existing": True}
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What became of one confirmation; with an `error` nothing changed for it."""
+class Confirmation:
+    """The outcome of one confirmation; with an `error`, nothing was changed."""
 
     signature: Signature | None = None
     error: LobbyError | None = None
 
 
 def confirm(session: Session, signature_id: UUID, *, now: datetime) -> Signature:
-    """Count a signature, once. Confirmed already: the same again. Gone where it has expired."""
-    (found,) = confirm_all(session, [signature_id], now=now)
-    if found.signature is None:
-        raise found.error or _unknown()
-    return found.signature
+    """Confirm a signature and count it; returns it unchanged if it is confirmed already.
 
-
-def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmed]:
-    """Count signatures, each once however often it is named: in a fixed handful of statements.
-
-    One outcome an id, in their order. Rows are touched in the order of their keys, so that two
-    batches at once cannot wait for each other in a circle.
+    Raises Gone if it has expired, Conflict if it was withdrawn or disowned, and NotFound.
     """
-    wanted = sorted(set(ids))
-    lock(session, wanted)
+    (confirmation,) = confirm_all(session, [signature_id], now=now)
+    if confirmation.signature is None:
+        raise confirmation.error or _unknown()
+    return confirmation.signature
+
+
+def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmation]:
+    """Confirm and count signatures, each once, in a small, fixed number of statements.
+
+    Returns one outcome per id, in order. Rows are locked in the order of their keys, so that two
+    concurrent batches cannot deadlock.
+    """
+    distinct = sorted(set(ids))
+    lock(session, distinct)
     changed = session.connection().execute(
-        _CONFIRM, {"ids": wanted, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
+        _CONFIRM, {"ids": distinct, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
     )
     new = set(changed.scalars())
-    rows = session.exec(_BY_ID, params={"ids": wanted}, execution_options=_AFRESH)
-    found = {signature.id: signature for signature in rows}
-    counted = [found[signature_id] for signature_id in wanted if signature_id in new]
+    rows = session.exec(_BY_ID, params={"ids": distinct}, execution_options=_REFRESH)
+    signatures = {signature.id: signature for signature in rows}
+    counted = [signatures[signature_id] for signature_id in distinct if signature_id in new]
     if counted:
         counts.add_signatures(session, counted, now=now)
-        _remember(session, counted)
-        events.signatures_confirmed(session, map(_fact, counted), now=now)
-    # Of imports that counted already, what was said here with them waited for this.
-    told = [each.id for each in found.values() if each.id in new or _is_imported(each)]
-    if told:
-        supporters.answers_take_effect_of(session, told, now=now)
-    return [_outcome(found.get(signature_id)) for signature_id in ids]
-
-
-def _is_imported(signature: Signature) -> bool:
-    return signature.provenance is not None and signature.state is SignatureState.CONFIRMED
+        _update_supporters(session, counted)
+        events.signatures_confirmed(session, map(_signature_fact, counted), now=now)
+    # An imported signature counts without confirmation, but answers given here with it need one.
+    confirmed = [
+        signature.id
+        for signature in signatures.values()
+        if signature.id in new or _is_imported(signature)
+    ]
+    if confirmed:
+        supporters.confirm_signature_answers(session, confirmed, now=now)
+    return [_outcome(signatures.get(signature_id)) for signature_id in ids]
 
 
 def lock(session: Session, ids: Iterable[UUID]) -> None:
-    """Let nobody else change these meanwhile; in the order of their ids."""
+    """Lock signatures for update, in the order of their ids."""
     session.connection().execute(_LOCKED, {"ids": sorted(ids)})
 
 
-def _outcome(signature: Signature | None) -> Confirmed:
-    if signature is None:
-        return Confirmed(error=_unknown())
-    if signature.state is SignatureState.EXPIRED:
-        message = "This was not confirmed in time. Please sign again."
-        return Confirmed(error=Gone("signature_expired", message))
-    if signature.state is not SignatureState.CONFIRMED:
-        message = "This signature was taken back. You can sign again."
-        return Confirmed(error=Conflict("signature_ended", message))
-    return Confirmed(signature)
-
-
 def withdraw(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
-    """Take a signature back, at its signer's wish. Again: the same."""
+    """Withdraw a signature for its signer and return its state; a second call changes nothing."""
     return _end(session, signature_id, SignatureState.WITHDRAWN, now)
 
 
 def disown(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
-    """'That was not me': take a signature off, and never write about it again."""
+    """Reject a signature because the owner of the email address did not sign.
+
+    Returns its state. No more emails are sent about it.
+    """
     return _end(session, signature_id, SignatureState.REJECTED, now)
 
 
 def expire(session: Session, *, now: datetime) -> int:
-    """End what was never confirmed in time; how many."""
+    """Expire the signatures that were not confirmed in time; returns how many."""
     result = session.connection().execute(
         sa.update(_signature)
         .where(
-            # In the words of the index, which holds these alone.
+            # Written exactly as in the partial index, so that it is used.
             _signature.c.state == sa.literal_column("'pending'"),
             _signature.c.ended_at.is_(None),
             _signature.c.signed_at < now - EXPIRES_AFTER,
@@ -140,12 +135,14 @@ def expire(session: Session, *, now: datetime) -> int:
 
 
 def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Signature:
-    """One signature as it stands now, or NotFound. `for_update`: nobody changes it meanwhile."""
-    lock = True if for_update else None
-    found = session.get(Signature, signature_id, populate_existing=True, with_for_update=lock)
-    if found is None:
+    """Returns a signature, read again and with `for_update` locked; raises NotFound."""
+    with_lock = True if for_update else None
+    signature = session.get(
+        Signature, signature_id, populate_existing=True, with_for_update=with_lock
+    )
+    if signature is None:
         raise _unknown()
-    return found
+    return signature
 
 
 def page(
@@ -157,9 +154,9 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[tuple[Signature, Supporter]]:
-    """Signatures with their supporters, in the order of their ids, behind the id `after`.
+    """Returns signatures with their supporters, ordered by id, starting after the id `after`.
 
-    `since` keeps what was signed, confirmed or ended at that time or later.
+    `since` limits them to those signed, confirmed or ended at that time or later.
     """
     statement = (
         select(Signature, Supporter)
@@ -176,50 +173,66 @@ def page(
 
 
 def changed_since(since: datetime) -> sa.ColumnElement[bool]:
-    """What was signed, confirmed or ended at that time or later."""
+    """SQL condition on signatures: signed, confirmed or ended at that time or later."""
     times = (_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
     return sa.or_(*(time >= since for time in times))
+
+
+def _is_imported(signature: Signature) -> bool:
+    return signature.provenance is not None and signature.state is SignatureState.CONFIRMED
+
+
+def _outcome(signature: Signature | None) -> Confirmation:
+    if signature is None:
+        return Confirmation(error=_unknown())
+    if signature.state is SignatureState.EXPIRED:
+        message = "This was not confirmed in time. Please sign again."
+        return Confirmation(error=Gone("signature_expired", message))
+    if signature.state is not SignatureState.CONFIRMED:
+        message = "This signature was taken back. You can sign again."
+        return Confirmation(error=Conflict("signature_ended", message))
+    return Confirmation(signature)
 
 
 def _end(
     session: Session, signature_id: UUID, state: SignatureState, now: datetime
 ) -> SignatureState:
-    was_counted = _change(
-        session, signature_id, (SignatureState.CONFIRMED,), state, "ended_at", now
-    )
+    was_counted = _change(session, signature_id, (SignatureState.CONFIRMED,), state, now)
     if not was_counted:
-        open_states = (SignatureState.PENDING, SignatureState.EXPIRED)
-        _change(session, signature_id, open_states, state, "ended_at", now)
+        _change(session, signature_id, UNCONFIRMED, state, now)
     signature = get(session, signature_id)
     if was_counted:
         code = signature.constituency_code
         counts.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
         is_disowned = state is SignatureState.REJECTED
-        events.signature_withdrawn(session, _fact(signature), is_disowned=is_disowned, now=now)
+        events.signature_withdrawn(
+            session, _signature_fact(signature), is_disowned=is_disowned, now=now
+        )
     return signature.state
 
 
 def _change(
     session: Session,
     signature_id: UUID,
-    held: tuple[SignatureState, ...],
+    from_states: tuple[SignatureState, ...],
     state: SignatureState,
-    stamp: str,
     now: datetime,
 ) -> bool:
-    """Move a signature on if it is in one of the `held` states: of two at once, one succeeds."""
+    """End a signature if it is in one of `from_states`; returns whether it was."""
     result = session.connection().execute(
         sa.update(_signature)
-        .where(_signature.c.id == signature_id, _signature.c.state.in_(held))
-        .values({"state": state, stamp: now})
+        .where(_signature.c.id == signature_id, _signature.c.state.in_(from_states))
+        .values(state=state, ended_at=now)
     )
     return result.rowcount == 1
 
 
-def _remember(session: Session, signatures: Sequence[Signature]) -> None:
-    """A confirmation is what lets a signature change what we know of its supporter. Of several by
-    one supporter the last confirmed stays, and they come in the order of their making."""
+def _update_supporters(session: Session, signatures: Sequence[Signature]) -> None:
+    """Copy the details of confirmed signatures to their supporters.
+
+    Unconfirmed signatures must not do that. Of several by one supporter, the last in the list wins.
+    """
     rows = {
         signature.supporter_id: {
             "row_id": signature.supporter_id,
@@ -230,10 +243,10 @@ def _remember(session: Session, signatures: Sequence[Signature]) -> None:
         }
         for signature in signatures
     }
-    session.connection().execute(_REMEMBER, [rows[key] for key in sorted(rows)])
+    session.connection().execute(_UPDATE_SUPPORTER, [rows[key] for key in sorted(rows)])
 
 
-def _fact(signature: Signature) -> SignatureFact:
+def _signature_fact(signature: Signature) -> SignatureFact:
     code, signed_at = signature.constituency_code, signature.signed_at
     return SignatureFact(signature.id, signature.petition_id, code, signed_at)
 

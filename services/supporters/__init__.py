@@ -1,1 +1,1 @@
-"""People, what they agreed to, their tags, and their watches of vacant seats."""
+"""Supporters: their details, consents, preferences, tags, and watches of vacant seats."""

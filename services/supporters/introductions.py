@@ -1,7 +1,7 @@
-"""Supporters whom an organisation introduces itself, and what it changes of what it knows.
+"""Supporters that an organisation adds itself, and its changes to their details.
 
-It is the organisation's own list: a key that may only post fills in what nobody knew, and overrides
-nothing that a person confirmed.
+Adding a supporter only fills in missing details and never overrides what a person has confirmed,
+so that a key that may only post cannot change existing data.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.supporters import supporters
 
 @dataclass(frozen=True, slots=True)
 class PersonDetails:
-    """What is told of somebody, already checked for form; None where nothing is."""
+    """The details of a person, checked already; None means not given."""
 
     name: str | None = None
     postcode: str | None = None
@@ -31,63 +31,66 @@ def introduce(
     *,
     organisation_id: UUID,
     email: str,
-    facts: PersonDetails | None,
+    details: PersonDetails | None,
     keyring: Keyring,
     now: datetime,
 ) -> UUID:
-    """Add somebody by their address, or find them; their id.
+    """Add a supporter by email address, or find the existing one; returns their id.
 
-    Of the `facts` only what nobody knew is kept, and that they want no news. Where they are None
-    nothing but the address is.
+    `details` are only saved if the supporter had no name; a refusal of news always is. With None
+    only the address is saved.
     """
     address = supporters.EmailAddress.of(organisation_id, email, keyring)
-    ((row_id, is_new),) = supporters.meet(session, [address], now=now)
+    ((row_id, is_new),) = supporters.find_or_add(session, [address], now=now)
     supporter_id = UUID(row_id)
-    if facts is not None:
+    if details is not None:
         supporter = locked(session, supporter_id)
-        if supporter.name is None and _set(supporter, facts) and not is_new:
+        if supporter.name is None and _set(supporter, details) and not is_new:
             supporter.changed_at = now
-        _note_refusal(session, supporter, facts, now)
+        _note_refusal(session, supporter, details, now)
         session.flush()
     return supporter_id
 
 
-def change(session: Session, supporter_id: UUID, facts: PersonDetails, *, now: datetime) -> None:
-    """Put what is told in place of what was known."""
+def change(session: Session, supporter_id: UUID, details: PersonDetails, *, now: datetime) -> None:
+    """Overwrite a supporter's details with those that are given."""
     supporter = locked(session, supporter_id)
-    _set(supporter, facts)
-    _note_refusal(session, supporter, facts, now)
+    _set(supporter, details)
+    _note_refusal(session, supporter, details, now)
     supporter.changed_at = now
     session.flush()
 
 
 def locked(session: Session, supporter_id: UUID) -> Supporter:
-    """Somebody whom nobody else changes meanwhile. Before anything is written that refers to them:
-    two who had done so would wait for each other (PostgreSQL locks what a new row refers to)."""
-    found = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=True)
-    if found is None:
+    """Returns a supporter, locked for update; raises NotFound.
+
+    Call this before inserting rows that refer to the supporter. PostgreSQL locks the referenced
+    row, so that two transactions that inserted first would deadlock here.
+    """
+    supporter = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=True)
+    if supporter is None:
         raise NotFound("person_unknown", "There is no such person.")
-    return found
+    return supporter
 
 
-def _set(supporter: Supporter, facts: PersonDetails) -> bool:
-    """Whether there was anything to set."""
+def _set(supporter: Supporter, details: PersonDetails) -> bool:
+    """Sets the given details; returns whether there were any."""
     owner = supporter.organisation_id
-    if facts.name is not None:
-        supporter.name = Private(owner, facts.name)
-    if facts.postcode is not None:
-        supporter.postcode = Private(owner, facts.postcode)
-        supporter.constituency_code = facts.constituency_code
-    if facts.locale is not None:
-        supporter.locale = facts.locale
-    return (facts.name, facts.postcode, facts.locale) != (None, None, None)
+    if details.name is not None:
+        supporter.name = Private(owner, details.name)
+    if details.postcode is not None:
+        supporter.postcode = Private(owner, details.postcode)
+        supporter.constituency_code = details.constituency_code
+    if details.locale is not None:
+        supporter.locale = details.locale
+    return (details.name, details.postcode, details.locale) != (None, None, None)
 
 
 def _note_refusal(
-    session: Session, supporter: Supporter, facts: PersonDetails, now: datetime
+    session: Session, supporter: Supporter, details: PersonDetails, now: datetime
 ) -> None:
-    """A no holds at once. A yes is never taken from here: it needs their own confirmation."""
-    if not facts.wants_no_updates:
+    # A refusal takes effect at once. Consent is not accepted here: only the person can confirm it.
+    if not details.wants_no_updates:
         return
     if supporters.last_answer(session, supporter.id, is_effective=True) is False:
         return

@@ -1,7 +1,7 @@
-"""What people said to the question whether a partner may contact them.
+"""Supporters' answers to the question whether a partner may contact them.
 
-It is asked apart from the organisation's own, with a box that is not ticked, and takes effect as
-that does: when the signature that it came with is confirmed.
+The question is separate from the organisation's own and has an unticked box. An answer takes effect
+when the signature that it came with is confirmed.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Flag = sa.ColumnElement[bool | None]
 
 @dataclass(frozen=True, slots=True)
 class PartnerConsentAnswer:
-    """What somebody said to one partner, with a signature."""
+    """A supporter's answer to one partner, usually given with a signature."""
 
     partner: NamedPartner
     supporter_id: RowId
@@ -41,31 +41,31 @@ def note(
     now: datetime,
     effective_at: datetime | None = None,
 ) -> None:
-    """Keep answers with the exact words that were asked, in three statements; none without any.
+    """Save answers with the exact wording of the question, in three statements; none without any.
 
-    They take effect when their signatures are confirmed, or at `effective_at`, where the address is
-    known to be theirs.
+    They take effect when their signatures are confirmed, or at `effective_at` if the email address
+    is verified already.
     """
     if not answers:
         return
-    asked = [each.partner for each in answers]
-    keys = [(each.organisation_id, each.slug, each.name) for each in asked]
-    wording = wordings.of_partners(session, set(keys), now=now)
+    partners = [answer.partner for answer in answers]
+    keys = [(partner.organisation_id, partner.slug, partner.name) for partner in partners]
+    wording_ids = wordings.of_partners(session, set(keys), now=now)
     varying: dict[str, list[Any]] = {
         "id": new_ids(len(answers)),
-        "supporter_id": [each.supporter_id for each in answers],
-        "signature_id": [each.signature_id for each in answers],
-        "wording_id": [wording[key] for key in keys],
-        "kind": [wordings.partner_kind(partner.slug) for partner in asked],
-        "granted": [each.granted for each in answers],
+        "supporter_id": [answer.supporter_id for answer in answers],
+        "signature_id": [answer.signature_id for answer in answers],
+        "wording_id": [wording_ids[key] for key in keys],
+        "kind": [wordings.partner_kind(partner.slug) for partner in partners],
+        "granted": [answer.granted for answer in answers],
     }
     shared = {"given_at": now, "effective_at": effective_at}
     bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
 
 
 def allowed(session: Session, supporter: Supporter) -> list[NamedPartner]:
-    """The partners that may contact somebody, as far as they said so, by their slugs."""
-    said = (
+    """Returns the partners that a supporter lets contact them, ordered by slug."""
+    answers = (
         sa.select(_consent.c.kind, _consent.c.granted)
         .where(
             _consent.c.supporter_id == supporter.id,
@@ -74,27 +74,25 @@ def allowed(session: Session, supporter: Supporter) -> list[NamedPartner]:
         )
         .order_by(_consent.c.given_at, _consent.c.id)
     )
-    last = {row[0]: row[1] for row in session.connection().execute(said)}
-    slugs = [kind.removeprefix(wordings.PARTNER_KIND) for kind in last if last[kind]]
+    latest = {row[0]: row[1] for row in session.connection().execute(answers)}
+    slugs = [kind.removeprefix(wordings.PARTNER_KIND) for kind in latest if latest[kind]]
     if not slugs:
         return []
-    of_them = (
+    statement = (
         sa.select(_partner.c.id, _partner.c.organisation_id, _partner.c.slug, _partner.c.name)
         .where(_partner.c.organisation_id == supporter.organisation_id, _partner.c.slug.in_(slugs))
         .order_by(_partner.c.slug)
     )
-    return [NamedPartner(*row) for row in session.connection().execute(of_them)]
+    return [NamedPartner(*row) for row in session.connection().execute(statement)]
 
 
 def may_contact() -> Flag:
-    """For statements that have signatures with their supporters and partners: whether the partner
-    may contact the signer.
+    """SQL for signatures joined with supporters and partners: may the partner contact the signer?
 
-    That is what the signer said to it last, of all that has taken effect; NULL where they said
-    nothing, or there is no partner. Never where the signature does not stand, and not where they
-    want no mail at all.
+    It is the signer's latest answer that has taken effect; NULL if there is none, or no partner.
+    It is false for a signature that does not count, and for a supporter who wants no email at all.
     """
-    said = (
+    latest = (
         sa.select(_consent.c.granted)
         .where(
             _consent.c.supporter_id == _signature.c.supporter_id,
@@ -111,5 +109,5 @@ def may_contact() -> Flag:
     return sa.case(
         (_partner.c.id.is_(None), sa.null()),
         (is_off, sa.false()),
-        else_=said.scalar_subquery(),
+        else_=latest.scalar_subquery(),
     )

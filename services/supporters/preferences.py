@@ -1,7 +1,7 @@
-"""What a supporter wants to get by mail from one organisation, and how they change it.
+"""A supporter's email preferences for one organisation.
 
-Nothing is deleted: an answer about news is a new consent, and the rest are moments since when
-something is off.
+Nothing is deleted: an answer about news adds a consent, and the other preferences store when they
+were turned off.
 """
 
 from collections.abc import Collection
@@ -20,10 +20,10 @@ from services.supporters.supporters import UpdatesAnswer
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """What is on, and whose: the organisation, and just enough of the address to know it again.
+    """The preferences that are on, with the organisation's name and the masked email address.
 
-    `wording` is what somebody agrees to who turns `updates` on. `partners` are those to whom they
-    said, with a signature, that they may contact them.
+    `wording` is the text that turning on `updates` consents to. `partners` are those that may
+    contact the supporter.
     """
 
     organisation: str
@@ -36,7 +36,7 @@ class Preferences:
 
 
 def read(session: Session, supporter_id: UUID) -> Preferences:
-    """As they stand."""
+    """Returns the current preferences; raises NotFound."""
     supporter = _get(session, supporter_id)
     owner = session.get_one(Organisation, supporter.organisation_id)
     return Preferences(
@@ -60,52 +60,55 @@ def change(
     partners: Collection[str] | None = None,
     now: datetime,
 ) -> Preferences:
-    """Turn on and off what is given, at once; None leaves it as it is.
+    """Change the given preferences; None leaves one unchanged.
 
-    `partners` are the slugs of those that may go on to contact them; no other is let in so.
+    `partners` are the slugs of those that may still contact the supporter: it can only remove
+    consents, not add any.
     """
     supporter = _get(session, supporter_id, for_update=True)
     if updates is not None:
-        _say(session, supporter, updates, now)
+        _note_updates(session, supporter, updates, now)
     if questions is not None:
         supporter.questions_off_at = None if questions else supporter.questions_off_at or now
     if mail is not None:
         supporter.mail_off_at = None if mail else supporter.mail_off_at or now
     if partners is not None:
-        taken_back = [
+        refusals = [
             partner_consents.PartnerConsentAnswer(partner, supporter.id, granted=False)
             for partner in partner_consents.allowed(session, supporter)
             if partner.slug not in partners
         ]
-        partner_consents.note(session, taken_back, now=now, effective_at=now)
+        partner_consents.note(session, refusals, now=now, effective_at=now)
     session.flush()
     return read(session, supporter_id)
 
 
 def unsubscribe(session: Session, supporter_id: UUID, *, now: datetime) -> Preferences:
-    """What 'unsubscribe' in a mail program means: no news, no questions, no more waiting for a
-    vacant seat. What the supporter asks for themselves, such as a link to confirm, still comes."""
-    found = change(session, supporter_id, updates=False, questions=False, now=now)
+    """Apply an email client's 'unsubscribe': turn off news and questions, and end seat watches.
+
+    Emails that the supporter requests, such as confirmation links, are still sent.
+    """
+    preferences = change(session, supporter_id, updates=False, questions=False, now=now)
     seat_watches.end_all(session, supporter_id)
-    return found
+    return preferences
 
 
 def masked(address: str) -> str:
-    """`anna@example.org` -> `a…@example.org`."""
+    """Masks an email address, such as `a…@example.org` for `anna@example.org`."""
     local, _, domain = address.rpartition("@")
     return f"{local[:1]}…@{domain}"
 
 
 def _get(session: Session, supporter_id: UUID, *, for_update: bool = False) -> Supporter:
     lock = True if for_update else None
-    found = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=lock)
-    if found is None:
+    supporter = session.get(Supporter, supporter_id, populate_existing=True, with_for_update=lock)
+    if supporter is None:
         raise NotFound("supporter_unknown", "We know nothing of this address any more.")
-    return found
+    return supporter
 
 
-def _say(session: Session, supporter: Supporter, granted: bool, now: datetime) -> None:
-    """A no is written down even where a yes only waits for its confirmation: it was said later."""
+def _note_updates(session: Session, supporter: Supporter, granted: bool, now: datetime) -> None:
+    # A refusal is saved even if the consent before it is not confirmed yet, because it is newer.
     last = supporters.last_answer(session, supporter.id, is_effective=granted)
     if last is not granted:
         answer = UpdatesAnswer(supporter.organisation_id, supporter.id, granted)

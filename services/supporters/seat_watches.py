@@ -1,4 +1,4 @@
-"""Watches of vacant seats: supporters who asked to be told when theirs has a member again."""
+"""Seat watches: requests of supporters for an email when their vacant seat has an MP again."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -42,17 +42,17 @@ _supporter = table_of(Supporter)
 
 
 def can_watch(campaign: Campaign, constituency: Constituency | None, member: Member | None) -> bool:
-    """True for a vacant seat that we know, while the campaign goes on."""
+    """Whether a seat can be watched: it is known and vacant, and the campaign is open."""
     is_vacant = constituency is not None and member is None
     return is_vacant and campaign.status is CampaignStatus.OPEN
 
 
-def ask(session: Session, signature: Signature, *, now: datetime) -> Constituency:
-    """Promise one mail when the signature's seat has a member again. Again: the same promise.
+def add(session: Session, signature: Signature, *, now: datetime) -> Constituency:
+    """Watch the seat of a signature: its signer gets one email when it has a member again.
 
-    The signature must be held under a lock, so that it is not withdrawn meanwhile. Conflict where
-    it does not count, its campaign has ended, its seat is unknown or has a member, or its signer
-    wants no such mails.
+    A second call changes nothing. The caller must have locked the signature, so that it is not
+    withdrawn meanwhile. Raises Conflict if the signature does not count, its campaign has ended,
+    its seat is unknown or has a member, or its signer wants no such emails.
     """
     if signature.state is not SignatureState.CONFIRMED:
         raise Conflict("signature_not_confirmed", "Please confirm your signature first.")
@@ -73,35 +73,37 @@ def ask(session: Session, signature: Signature, *, now: datetime) -> Constituenc
 
 
 def is_waiting(session: Session, signature: Signature) -> bool:
-    """True where the signer has asked about this seat and was not told yet."""
+    """Whether the signer watches this seat and has not been emailed yet."""
     statement = sa.select(_watch.c.id).where(
-        *_waiting_of(signature), _watch.c.constituency_code == signature.constituency_code
+        *_open_watches_of(signature), _watch.c.constituency_code == signature.constituency_code
     )
     return session.connection().execute(statement).first() is not None
 
 
 def end(session: Session, signature: Signature) -> None:
-    """The signature counts no more: forget what its signer waits for, unless they have another
-    confirmed signature in the campaign."""
+    """Delete the watches of a signature that no longer counts.
+
+    They stay if the signer has another confirmed signature in the campaign.
+    """
     session.connection().execute(
         sa.delete(_watch).where(
-            *_waiting_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
+            *_open_watches_of(signature), ~_has_signed(_watch.c.supporter_id, _watch.c.campaign_id)
         )
     )
 
 
 def end_all(session: Session, supporter_id: UUID) -> None:
-    """Forget all that a supporter waits for."""
+    """Delete all open watches of a supporter."""
     session.connection().execute(
         sa.delete(_watch).where(_watch.c.supporter_id == supporter_id, _watch.c.told_at.is_(None))
     )
 
 
-def tell(session: Session, *, keyring: Keyring, now: datetime) -> int:
-    """Queue a mail for every watch whose seat has a member today, oldest first; how many.
+def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
+    """Queue an email for watches whose seats have a member today, oldest first; returns how many.
 
-    At most `BATCH` a call. A watch is told only where its mail was queued: over the limit of mails
-    a day to one address it goes on waiting. So does one of a campaign that is not open.
+    Handles at most `BATCH` watches a call. A watch stays open if the daily limit of emails to its
+    address is reached, or if its campaign is not open.
     """
     due = _due(session, now)
     notes = [
@@ -109,13 +111,17 @@ def tell(session: Session, *, keyring: Keyring, now: datetime) -> int:
         for watch_id, email in due
     ]
     outbox.queue(session, notes, now=now)
-    told = _queued(session, [watch_id for watch_id, _ in due])
-    session.connection().execute(sa.update(_watch).where(_watch.c.id.in_(told)).values(told_at=now))
-    return len(told)
+    queued = _with_mail(session, [watch_id for watch_id, _ in due])
+    statement = sa.update(_watch).where(_watch.c.id.in_(queued)).values(told_at=now)
+    session.connection().execute(statement)
+    return len(queued)
 
 
 def signature_of(session: Session, watch: SeatWatch) -> Signature | None:
-    """The newest confirmed signature behind a watch, one from its seat before others; or None."""
+    """Returns the newest confirmed signature of a watch's supporter in its campaign, or None.
+
+    Signatures from the watched seat are preferred.
+    """
     is_elsewhere = sa.case(
         (col(Signature.constituency_code) == watch.constituency_code, 0), else_=1
     )
@@ -144,8 +150,7 @@ def _vacant_seat(session: Session, code: str, now: datetime) -> Constituency:
 
 
 def _due(session: Session, now: datetime) -> list[tuple[UUID, str]]:
-    """Watches to be told of, with their addresses. Another worker leaves out what this one holds,
-    and so does whoever ends a watch until we are done."""
+    """Returns due watches with their email addresses, locked; other workers skip these rows."""
     today = now.date()
     ends_on = _membership.c.ends_on
     has_member = sa.exists().where(
@@ -171,8 +176,8 @@ def _due(session: Session, now: datetime) -> list[tuple[UUID, str]]:
     return [(watch_id, email.text) for watch_id, email in rows]
 
 
-def _queued(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
-    """Those of the watches that have a mail: the outbox leaves out in silence what is too much."""
+def _with_mail(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
+    """Returns the watches that have an email: the outbox silently drops those over its limit."""
     statement = sa.select(_outbox.c.subject_id).where(
         _outbox.c.subject_id.in_(watch_ids), _outbox.c.kind == MessageKind.SEAT_FILLED
     )
@@ -183,7 +188,7 @@ def _recipient(keyring: Keyring, email: str) -> bytes:
     return keyring.everywhere_index(texts.canonical_email(email))
 
 
-def _waiting_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
+def _open_watches_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
     campaign_id = sa.select(_petition.c.campaign_id).where(_petition.c.id == signature.petition_id)
     return (
         _watch.c.supporter_id == signature.supporter_id,
@@ -195,7 +200,7 @@ def _waiting_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:
 def _has_signed(
     supporter_id: sa.ColumnElement[UUID], campaign_id: sa.ColumnElement[UUID]
 ) -> sa.Exists:
-    """Whether a confirmed signature of the supporter stands under a petition of the campaign."""
+    """SQL condition: the supporter has a confirmed signature in the campaign."""
     return sa.exists().where(
         _signature.c.petition_id == _petition.c.id,
         _petition.c.campaign_id == campaign_id,

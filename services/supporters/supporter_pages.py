@@ -1,4 +1,4 @@
-"""Supporters as their own organisation sees them: when they changed, and whether they want news."""
+"""Paged lists of supporters for their organisation: when they changed, and their answer on news."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from services.supporters import supporters
 
 _supporter, _signature, _consent = table_of(Supporter), table_of(Signature), table_of(Consent)
 _SIGNED = (_signature.c.signed_at, _signature.c.confirmed_at, _signature.c.ended_at)
-_TOLD = (_consent.c.given_at, _consent.c.effective_at)
+_ANSWERED = (_consent.c.given_at, _consent.c.effective_at)
 _OWN = (
     _supporter.c.created_at,
     _supporter.c.changed_at,
@@ -28,8 +28,11 @@ _OWN = (
 
 @dataclass(frozen=True, slots=True)
 class SupporterView:
-    """`wants_updates` is None where they never said. `modified_at` moves with whatever they sign,
-    say or take back, and with what the organisation changes."""
+    """A supporter with the latest change of any of their data.
+
+    `wants_updates` is None if they never answered. `modified_at` covers their signatures, answers
+    and preferences, and the organisation's changes.
+    """
 
     supporter: Supporter
     wants_updates: bool | None
@@ -44,41 +47,44 @@ def page(
     bounds: Sequence[Bound] = (),
     email_index: bytes | None = None,
 ) -> list[SupporterView]:
-    """Those of one organisation, oldest first; with `email_index` (`Address.index`) that one."""
-    wanted = [
+    """Returns supporters of one organisation, the oldest first.
+
+    `email_index` (`EmailAddress.index`) limits them to one address.
+    """
+    filters = [
         _supporter.c.organisation_id == organisation_id,
         *conditions(bounds, created=_supporter.c.created_at, touched=_touched),
     ]
     if email_index is not None:
-        wanted.append(_supporter.c.email_index == email_index)
-    return _views(session, wanted, where)
+        filters.append(_supporter.c.email_index == email_index)
+    return _views(session, filters, where)
 
 
 def get(session: Session, supporter_id: UUID, *, organisation_id: UUID) -> SupporterView:
-    """One of an organisation's; another's is NotFound."""
-    wanted = [_supporter.c.organisation_id == organisation_id, _supporter.c.id == supporter_id]
-    found = _views(session, wanted, Slice(0, 1))
-    if not found:
+    """Returns a supporter of this organisation; raises NotFound for any other."""
+    filters = [_supporter.c.organisation_id == organisation_id, _supporter.c.id == supporter_id]
+    views = _views(session, filters, Slice(0, 1))
+    if not views:
         raise NotFound("person_unknown", "There is no such person.")
-    return found[0]
+    return views[0]
 
 
 def _views(
-    session: Session, wanted: Sequence[sa.ColumnElement[bool]], where: Slice
+    session: Session, filters: Sequence[sa.ColumnElement[bool]], where: Slice
 ) -> list[SupporterView]:
     statement = (
         select(Supporter, supporters.may_be_sent_updates())
-        .where(*wanted)
+        .where(*filters)
         .order_by(col(Supporter.id))
         .offset(where.offset)
         .limit(where.limit)
         .execution_options(populate_existing=True)
     )
-    found = [(supporter, wants) for supporter, wants in session.exec(statement)]
-    times = _times(session, [supporter.id for supporter, _ in found])
+    rows = [(supporter, wants) for supporter, wants in session.exec(statement)]
+    times = _times(session, [supporter.id for supporter, _ in rows])
     return [
         SupporterView(supporter, wants, max(_own_times(supporter) + times[supporter.id]))
-        for supporter, wants in found
+        for supporter, wants in rows
     ]
 
 
@@ -93,14 +99,17 @@ def _own_times(supporter: Supporter) -> list[datetime]:
 
 
 def _times(session: Session, ids: list[UUID]) -> dict[UUID, list[datetime]]:
-    """When what belongs to each of them changed: two statements, however many they are."""
-    found: dict[UUID, list[datetime]] = {supporter_id: [] for supporter_id in ids}
-    for owner, times in ((_signature.c.supporter_id, _SIGNED), (_consent.c.supporter_id, _TOLD)):
+    """Returns when signatures and answers of supporters last changed, in two statements."""
+    by_supporter: dict[UUID, list[datetime]] = {supporter_id: [] for supporter_id in ids}
+    for owner, times in (
+        (_signature.c.supporter_id, _SIGNED),
+        (_consent.c.supporter_id, _ANSWERED),
+    ):
         latest: list[sa.ColumnElement[Any]] = [sa.func.max(time) for time in times]
         statement = sa.select(owner, *latest).where(owner.in_(ids)).group_by(owner)
         for supporter_id, *whens in session.connection().execute(statement):
-            found[supporter_id] += [when for when in whens if when is not None]
-    return found
+            by_supporter[supporter_id] += [when for when in whens if when is not None]
+    return by_supporter
 
 
 def _touched(moment: datetime, is_inclusive: bool) -> sa.ColumnElement[bool]:
@@ -110,5 +119,5 @@ def _touched(moment: datetime, is_inclusive: bool) -> sa.ColumnElement[bool]:
     return sa.or_(
         any_after(*_OWN)(moment, is_inclusive),
         has(_signature.c.supporter_id, _SIGNED),
-        has(_consent.c.supporter_id, _TOLD),
+        has(_consent.c.supporter_id, _ANSWERED),
     )

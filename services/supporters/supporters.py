@@ -1,4 +1,4 @@
-"""People known by an e-mail address, and what they agreed to."""
+"""Supporters, known to an organisation by email address, and their answers about news."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from services.supporters import wordings
 _supporter = table_of(Supporter)
 _consent, _wording = table_of(Consent), table_of(Wording)
 NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
-_TAKE_EFFECT = (
+_CONFIRM_ANSWERS = (
     sa.update(_consent)
     .where(
         _consent.c.signature_id.in_(sa.bindparam("signatures", expanding=True)),
@@ -28,7 +28,7 @@ _TAKE_EFFECT = (
     )
     .values(effective_at=sa.bindparam("now"))
 )
-_REMEMBER_UNKNOWN = (
+_FILL_IN = (
     sa.update(_supporter)
     .where(_supporter.c.id == sa.bindparam("row_id"), _supporter.c.name.is_(None))
     .values(
@@ -38,7 +38,7 @@ _REMEMBER_UNKNOWN = (
         locale=sa.bindparam("new_locale"),
     )
 )
-_SAID_HERE = BulkLookup(
+_ANSWERED_HERE = BulkLookup(
     lambda among: (
         sa.select(_consent.c.supporter_id)
         .join(_wording, _wording.c.id == _consent.c.wording_id)
@@ -54,8 +54,8 @@ _BY_ADDRESS = BulkLookup(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What an import tells of a supporter whom nobody knew more of."""
+class ImportedDetails:
+    """Details from an import for a supporter who has confirmed none themselves."""
 
     name: str
     postcode: str
@@ -65,27 +65,32 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class EmailAddress:
-    """An e-mail address as one organisation meets it; `index` finds it without reading it."""
+    """An email address of one organisation's supporter; `index` finds it without decryption."""
 
     organisation_id: UUID
     email: str
     canonical: str
     index: bytes
-    known: Known | None = None
+    details: ImportedDetails | None = None
 
     @classmethod
     def of(
-        cls, organisation_id: UUID, email: str, keyring: Keyring, *, known: Known | None = None
+        cls,
+        organisation_id: UUID,
+        email: str,
+        keyring: Keyring,
+        *,
+        details: ImportedDetails | None = None,
     ) -> "EmailAddress":
-        """From an address that `texts.email_address` has accepted."""
+        """Makes one from an address that `texts.email_address` has accepted."""
         canonical = texts.canonical_email(email)
         index = keyring.blind_index(organisation_id, canonical)
-        return cls(organisation_id, email, canonical, index, known)
+        return cls(organisation_id, email, canonical, index, details)
 
 
 @dataclass(frozen=True, slots=True)
 class UpdatesAnswer:
-    """What somebody said to the question whether they want news, with a signature or a letter."""
+    """A supporter's answer to the question about news, usually with a signature or a letter."""
 
     organisation_id: UUID
     supporter_id: RowId
@@ -96,8 +101,10 @@ class UpdatesAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ImportedAnswer:
-    """What somebody said to that question elsewhere, when, and since when it counts here; None
-    until they confirm."""
+    """An answer to the question about news that was given elsewhere, and when.
+
+    `effective_at` is None until the supporter confirms it.
+    """
 
     organisation_id: UUID
     supporter_id: UUID
@@ -108,26 +115,25 @@ class ImportedAnswer:
     effective_at: datetime | None
 
 
-def meet(
+def find_or_add(
     session: Session, addresses: Sequence[EmailAddress], *, now: datetime
 ) -> list[tuple[str, bool]]:
-    """Add what is new; the id of each, as hex digits, and whether it is new, in their order. One
-    statement, and one more where some are known already.
+    """Add supporters that are new; returns each one's id in hex digits and whether it is new.
 
-    Written in the order of the index, so that two batches at once cannot wait for each other in a
-    circle; numbered in the order in which they came.
+    Takes one statement, and one more if some exist. Rows are inserted in the order of the index, so
+    that two concurrent batches cannot deadlock; ids are in the order of `addresses`.
     """
     people: dict[bytes, EmailAddress] = {}
     for address in addresses:
-        people.setdefault(address.index, address)  # which differs from organisation to organisation
-    made = dict(zip(people, new_ids(len(people)), strict=True))
-    ids = made
-    if _insert(session, people, made, now) < len(people):
+        people.setdefault(address.index, address)  # the index depends on the organisation too
+    new = dict(zip(people, new_ids(len(people)), strict=True))
+    ids = new
+    if _insert(session, people, new, now) < len(people):
         owners = {address.organisation_id for address in people.values()}
-        found = _BY_ADDRESS.rows(session, organisations=list(owners), indexes=list(people))
-        ids = {bytes(index): row_id.hex for index, row_id in found}
-    met = {index: (row_id, row_id == made[index]) for index, row_id in ids.items()}
-    return [met[address.index] for address in addresses]
+        rows = _BY_ADDRESS.rows(session, organisations=list(owners), indexes=list(people))
+        ids = {bytes(index): row_id.hex for index, row_id in rows}
+    results = {index: (row_id, row_id == new[index]) for index, row_id in ids.items()}
+    return [results[address.index] for address in addresses]
 
 
 def _insert(
@@ -142,36 +148,40 @@ def _insert(
         "email_index": indexes,
     }
     shared: dict[str, Any] = {"created_at": now}
-    if any(address.known for address in addresses):
-        varying |= _known(addresses)
+    if any(address.details for address in addresses):
+        varying |= _detail_columns(addresses)
     else:
         shared["locale"] = "en"
     return bulk.insert_columns(session, _supporter, varying, shared, is_ignoring=True)
 
 
-def _known(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
-    """By columns."""
-    told = [(address.organisation_id, address.known) for address in addresses]
+def _detail_columns(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
+    """Returns the imported details as lists by column name."""
+    pairs = [(address.organisation_id, address.details) for address in addresses]
     return {
-        "name": [Private(owner, known.name) if known else None for owner, known in told],
-        "postcode": [Private(owner, known.postcode) if known else None for owner, known in told],
-        "constituency_code": [known.constituency_code if known else None for _, known in told],
-        "locale": [known.locale if known else "en" for _, known in told],
+        "name": [Private(owner, details.name) if details else None for owner, details in pairs],
+        "postcode": [
+            Private(owner, details.postcode) if details else None for owner, details in pairs
+        ],
+        "constituency_code": [
+            details.constituency_code if details else None for _, details in pairs
+        ],
+        "locale": [details.locale if details else "en" for _, details in pairs],
     }
 
 
-def remember_unknown(session: Session, people: Mapping[str, EmailAddress]) -> None:
-    """What an import tells, by their ids, of those who never confirmed anything themselves."""
+def fill_in_unknown(session: Session, people: Mapping[str, EmailAddress]) -> None:
+    """Save imported details, by supporter id, of supporters that have no name yet."""
     ids = sorted(people)
     if not ids:
         return
-    columns = _known([people[supporter_id] for supporter_id in ids])
+    columns = _detail_columns([people[supporter_id] for supporter_id in ids])
     rows = [
         {f"new_{name}": value for name, value in zip(columns, values, strict=True)}
         | {"row_id": UUID(supporter_id)}
         for supporter_id, *values in zip(ids, *columns.values(), strict=True)
     ]
-    session.connection().execute(_REMEMBER_UNKNOWN, rows)
+    session.connection().execute(_FILL_IN, rows)
 
 
 def get(session: Session, supporter_id: UUID) -> Supporter:
@@ -180,14 +190,17 @@ def get(session: Session, supporter_id: UUID) -> Supporter:
 
 
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
-    """By what the outbox knows a supporter's address, across organisations."""
+    """Returns the index of a supporter's email address across organisations, for the outbox."""
     email: str = session.get_one(Supporter, supporter_id).email.text
     return keyring.everywhere_index(texts.canonical_email(email))
 
 
 def require_mail(session: Session, supporter_id: UUID, *, is_notice: bool = False) -> None:
-    """Conflict where somebody asks for a mail who has said that they want none, or, of those that
-    are notices, none of that kind: it would be promised and not sent."""
+    """Raises Conflict if a supporter asks for an email but has turned off all emails.
+
+    `is_notice` also checks the preference for notices. Without this check the email would be
+    promised and not sent.
+    """
     supporter = session.get_one(Supporter, supporter_id, populate_existing=True)
     if supporter.mail_off_at is not None:
         message = "You have asked for no mail to this address."
@@ -206,18 +219,21 @@ def note_answers(
     now: datetime,
     effective_at: datetime | None = None,
 ) -> None:
-    """Keep answers with the wording in force. They take effect when their cause is confirmed, or
-    at `effective_at`, where the address is known to be theirs."""
+    """Save answers about news with the current wording.
+
+    They take effect when the signature or letter is confirmed, or at `effective_at` if the email
+    address is verified already.
+    """
     if not answers:
         return
     organisations = {answer.organisation_id for answer in answers}
-    wording = wordings.updates_wordings(session, organisations, now=now)
+    wording_ids = wordings.updates_wordings(session, organisations, now=now)
     varying: dict[str, list[Any]] = {
         "id": new_ids(len(answers)),
         "supporter_id": [answer.supporter_id for answer in answers],
         "signature_id": [answer.signature_id for answer in answers],
         "letter_id": [answer.letter_id for answer in answers],
-        "wording_id": [wording[answer.organisation_id] for answer in answers],
+        "wording_id": [wording_ids[answer.organisation_id] for answer in answers],
         "granted": [answer.granted for answer in answers],
     }
     shared = {"kind": wordings.UPDATES, "given_at": now, "effective_at": effective_at}
@@ -225,32 +241,37 @@ def note_answers(
 
 
 def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: datetime) -> None:
-    """Keep answers that were given elsewhere, but none of who said something here themselves. Their
-    wording is not ours: it says where they were given."""
+    """Save answers that were given elsewhere, except for supporters who have answered here.
+
+    Their wording is unknown, so it only says where they were given.
+    """
     if not answers:
         return
-    told = {answer.supporter_id for answer in answers}
-    said_here = {row[0] for row in _SAID_HERE.rows(session, supporters=list(told))}
-    kept = [answer for answer in answers if answer.supporter_id not in said_here]
-    if not kept:
+    supporter_ids = {answer.supporter_id for answer in answers}
+    rows = _ANSWERED_HERE.rows(session, supporters=list(supporter_ids))
+    answered_here = {row[0] for row in rows}
+    answers = [answer for answer in answers if answer.supporter_id not in answered_here]
+    if not answers:
         return
-    places = {(answer.organisation_id, answer.provenance) for answer in kept}
-    wording = wordings.imported(session, places, now=now)
+    provenances = {(answer.organisation_id, answer.provenance) for answer in answers}
+    wording_ids = wordings.imported(session, provenances, now=now)
     varying: dict[str, list[Any]] = {
-        "id": new_ids(len(kept)),
-        "supporter_id": [answer.supporter_id for answer in kept],
-        "signature_id": [answer.signature_id for answer in kept],
-        "wording_id": [wording[answer.organisation_id, answer.provenance] for answer in kept],
-        "granted": [answer.granted for answer in kept],
-        "given_at": [answer.given_at for answer in kept],
-        "effective_at": [answer.effective_at for answer in kept],
+        "id": new_ids(len(answers)),
+        "supporter_id": [answer.supporter_id for answer in answers],
+        "signature_id": [answer.signature_id for answer in answers],
+        "wording_id": [
+            wording_ids[answer.organisation_id, answer.provenance] for answer in answers
+        ],
+        "granted": [answer.granted for answer in answers],
+        "given_at": [answer.given_at for answer in answers],
+        "effective_at": [answer.effective_at for answer in answers],
     }
     shared = {"kind": wordings.UPDATES}
     bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
 
 
-def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> None:
-    """The letter was confirmed: so is what was said with it."""
+def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) -> None:
+    """Let the answers that came with a letter take effect, because it was confirmed."""
     session.connection().execute(
         sa.update(_consent)
         .where(_consent.c.letter_id == letter_id, _consent.c.effective_at.is_(None))
@@ -258,37 +279,42 @@ def answers_take_effect(session: Session, *, letter_id: UUID, now: datetime) -> 
     )
 
 
-def answers_take_effect_of(
+def confirm_signature_answers(
     session: Session, signature_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """As `answers_take_effect`, for signatures that were confirmed together."""
-    told = {"signatures": list(signature_ids), "now": now}
-    session.connection().execute(_TAKE_EFFECT, told)
+    """As `confirm_letter_answers`, for signatures that were confirmed together."""
+    params = {"signatures": list(signature_ids), "now": now}
+    session.connection().execute(_CONFIRM_ANSWERS, params)
 
 
 def wants_updates(session: Session, supporter_id: UUID) -> bool:
-    """Whether somebody wants news: what they said last counts, of all that has taken effect."""
+    """Whether a supporter's latest effective answer is that they want news."""
     return last_answer(session, supporter_id, is_effective=True) is True
 
 
 def last_answer(session: Session, supporter_id: UUID, *, is_effective: bool) -> bool | None:
-    """What somebody said last about news; None where they said nothing. `is_effective` leaves out
-    what is not confirmed. Last is what was said last, not what was confirmed last: a no outlives an
-    earlier yes whose confirmation comes after it."""
+    """Returns the latest answer about news, or None; `is_effective` skips unconfirmed ones.
+
+    The latest is by when it was given, not confirmed, so that a refusal outlives an earlier consent
+    that is confirmed after it.
+    """
     statement = sa.select(_consent.c.granted).where(
         _consent.c.supporter_id == supporter_id, _consent.c.kind == wordings.UPDATES
     )
     if is_effective:
         statement = statement.where(_consent.c.effective_at.is_not(None))
-    last = statement.order_by(*NEWEST).limit(1)
-    found: bool | None = session.connection().execute(last).scalar()
-    return found
+    latest = statement.order_by(*NEWEST).limit(1)
+    granted: bool | None = session.connection().execute(latest).scalar()
+    return granted
 
 
 def may_be_sent_updates() -> sa.ColumnElement[bool | None]:
-    """For statements that have supporters: whether each may be sent news. As `wants_updates`, but
-    NULL where they said nothing that has taken effect, and false where they want no mail at all."""
-    said = (
+    """SQL for supporters: may they be sent news?
+
+    As `wants_updates`, but NULL if no answer has taken effect, and false if they want no email at
+    all.
+    """
+    latest = (
         sa.select(_consent.c.granted)
         .where(
             _consent.c.supporter_id == _supporter.c.id,
@@ -299,11 +325,11 @@ def may_be_sent_updates() -> sa.ColumnElement[bool | None]:
         .limit(1)
     )
     is_off = _supporter.c.mail_off_at.is_not(None)
-    return sa.case((is_off, sa.false()), else_=said.scalar_subquery())
+    return sa.case((is_off, sa.false()), else_=latest.scalar_subquery())
 
 
 def forget_letter(session: Session, letter_id: UUID) -> None:
-    """Keep what was said with a letter that is being replaced, but not the link to it."""
+    """Unlink the answers that came with a letter that is being replaced; they stay in force."""
     session.connection().execute(
         sa.update(_consent).where(_consent.c.letter_id == letter_id).values(letter_id=None)
     )

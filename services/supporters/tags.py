@@ -1,7 +1,4 @@
-"""Tags of an organisation, and whom they are on.
-
-Tags on supporters: each at most once.
-"""
+"""Tags of an organisation, and taggings, which put a tag on a supporter at most once."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -24,7 +21,7 @@ _tagging = table_of(Tagging)
 
 
 def create(session: Session, *, organisation_id: UUID, name: str, now: datetime) -> Tag:
-    """Add a tag; the one of that name where there is one already. Invalid where it is no line."""
+    """Add a tag, or return the existing one of that name. Raises Invalid for a bad name."""
     name = texts.line(name, "name", longest=LONGEST_NAME)
     row = {
         "id": new_id(),
@@ -40,7 +37,7 @@ def create(session: Session, *, organisation_id: UUID, name: str, now: datetime)
 def page(
     session: Session, organisation_id: UUID, where: Slice, *, bounds: Sequence[Bound] = ()
 ) -> list[Tag]:
-    """Those of one organisation, oldest first."""
+    """Returns tags of one organisation, the oldest first."""
     times = any_after(_tag.c.created_at)
     statement = (
         select(Tag)
@@ -54,42 +51,45 @@ def page(
 
 
 def own(session: Session, tag_id: UUID, *, organisation_id: UUID) -> Tag:
-    """A tag of one organisation; another's is NotFound."""
-    found = session.get(Tag, tag_id)
-    if found is None or found.organisation_id != organisation_id:
+    """Returns a tag of this organisation; raises NotFound for any other."""
+    tag = session.get(Tag, tag_id)
+    if tag is None or tag.organisation_id != organisation_id:
         raise NotFound("tag_unknown", "There is no such tag.")
-    return found
+    return tag
 
 
 def named(
     session: Session, names: Sequence[str], *, organisation_id: UUID, field: str
 ) -> list[UUID]:
-    """The ids of an organisation's tags by their names. Invalid, naming `field` and the tags, where
-    some do not exist: they are made first, so that a slip of the pen makes no new one."""
+    """Returns the ids of an organisation's tags by their names.
+
+    Raises Invalid, naming `field` and the tags, if some do not exist: they are not created here, so
+    that a typing error adds no tag.
+    """
     names = [texts.line(name, field, longest=LONGEST_NAME) for name in names]
     if not names:
         return []
     statement = sa.select(_tag.c.name, _tag.c.id).where(
         _tag.c.organisation_id == organisation_id, _tag.c.name.in_(names)
     )
-    found = {row.name: row.id for row in session.connection().execute(statement)}
-    missing = [name for name in names if name not in found]
+    ids = {row.name: row.id for row in session.connection().execute(statement)}
+    missing = [name for name in names if name not in ids]
     if missing:
         listed = ", ".join(f"'{name}'" for name in missing)
         message = f"There is no tag {listed}. Make it with POST /tags first."
         raise Invalid.field(field, "tag_unknown", message)
-    return list(found.values())
+    return list(ids.values())
 
 
 def add_taggings(
     session: Session, tag_ids: Collection[UUID], supporter_id: UUID, *, now: datetime
 ) -> None:
-    """Put tags on a supporter. What is there already stays as it is."""
+    """Put tags on a supporter; existing taggings stay unchanged."""
     supporter = introductions.locked(session, supporter_id)
-    there = set(session.exec(select(Tagging.tag_id).where(Tagging.supporter_id == supporter_id)))
+    existing = set(session.exec(select(Tagging.tag_id).where(Tagging.supporter_id == supporter_id)))
     rows = [
         {"id": new_id(), "tag_id": tag_id, "supporter_id": supporter_id, "created_at": now}
-        for tag_id in sorted(set(tag_ids) - there)
+        for tag_id in sorted(set(tag_ids) - existing)
     ]
     if rows:
         insert_ignore(session, _tagging, rows)
@@ -98,14 +98,14 @@ def add_taggings(
 
 
 def tagging_of_both(session: Session, tag_id: UUID, supporter_id: UUID) -> Tagging:
-    """The one of this tag and supporter, or NotFound."""
+    """Returns the tagging of this tag and supporter; raises NotFound."""
     statement = select(Tagging).where(
         Tagging.tag_id == tag_id, Tagging.supporter_id == supporter_id
     )
-    found = session.exec(statement).first()
-    if found is None:
+    tagging = session.exec(statement).first()
+    if tagging is None:
         raise _tagging_unknown()
-    return found
+    return tagging
 
 
 def taggings_page(
@@ -116,7 +116,7 @@ def taggings_page(
     supporter_id: UUID | None = None,
     bounds: Sequence[Bound] = (),
 ) -> list[Tagging]:
-    """Those of a tag or a supporter, oldest first. Whose they are, the caller has made sure of."""
+    """Returns taggings of a tag or a supporter, oldest first; the caller has checked access."""
     times = any_after(_tagging.c.created_at)
     statement = select(Tagging).where(
         *conditions(bounds, created=_tagging.c.created_at, touched=times)
@@ -136,19 +136,19 @@ def get_tagging(
     tag_id: UUID | None = None,
     supporter_id: UUID | None = None,
 ) -> Tagging:
-    """One of a tag's or a supporter's, or NotFound."""
-    found = session.get(Tagging, tagging_id)
+    """Returns a tagging of this tag or supporter; raises NotFound for any other."""
+    tagging = session.get(Tagging, tagging_id)
     if (
-        found is None
-        or (tag_id is not None and found.tag_id != tag_id)
-        or (supporter_id is not None and found.supporter_id != supporter_id)
+        tagging is None
+        or (tag_id is not None and tagging.tag_id != tag_id)
+        or (supporter_id is not None and tagging.supporter_id != supporter_id)
     ):
         raise _tagging_unknown()
-    return found
+    return tagging
 
 
 def remove_tagging(session: Session, tagging: Tagging, *, now: datetime) -> None:
-    """Take a tag off a supporter."""
+    """Remove a tag from a supporter."""
     introductions.locked(session, tagging.supporter_id).changed_at = now
     session.delete(tagging)
     session.flush()

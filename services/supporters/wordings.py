@@ -1,4 +1,4 @@
-"""The exact words that people agree to. A changed text is a new row: old consents keep theirs."""
+"""The exact texts that people consent to. A changed text is a new row; old consents keep theirs."""
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
@@ -14,9 +14,9 @@ from services.database.engine import insert_ignore
 
 UPDATES = "updates"
 IMPORTED = "updates_imported"
-"""The kind of a wording that is not ours: of an answer that was given elsewhere."""
+"""The kind of wording of answers that were given elsewhere."""
 PARTNER_KIND = "partner:"
-"""With the partner's slug, which never changes: each partner's question is one of its own."""
+"""The prefix of the kind of each partner's own question; the partner's slug follows."""
 DEFAULT_UPDATES = (
     "Yes, {organisation} may e-mail me news of this campaign. I can stop this at any time."
 )
@@ -37,7 +37,7 @@ _IN_FORCE = (
 
 
 def updates_texts(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, str]:
-    """What each organisation asks beside the box for news; a default where it set none."""
+    """Returns each organisation's current text for the question about news, or the default."""
     current = _current(session, organisation_ids)
     statement = select(Organisation).where(col(Organisation.id).in_(set(organisation_ids)))
     return {
@@ -51,71 +51,84 @@ def updates_texts(session: Session, organisation_ids: Iterable[UUID]) -> dict[UU
 def updates_wordings(
     session: Session, organisation_ids: set[UUID], *, now: datetime
 ) -> dict[UUID, UUID]:
-    """The id of the wording in force for each organisation; defaults are written down now."""
-    found = _current_ids(session, organisation_ids)
-    missing = organisation_ids - found.keys()
+    """Returns the id of each organisation's current wording; defaults are inserted if needed."""
+    ids = _current_ids(session, organisation_ids)
+    missing = organisation_ids - ids.keys()
     if missing:
         for organisation_id, text in updates_texts(session, missing).items():
             set_updates(session, organisation_id, text, now=now)
-        found |= _current_ids(session, missing)
-    return found
+        ids |= _current_ids(session, missing)
+    return ids
 
 
 def set_updates(session: Session, organisation_id: UUID, text: str, *, now: datetime) -> None:
-    """Put a wording in force; the same text again changes nothing."""
+    """Make a text the current wording; the same text again changes nothing."""
     insert_ignore(session, _wording, [_row(organisation_id, UPDATES, text, now)])
 
 
 def imported(
-    session: Session, places: Collection[tuple[UUID, str]], *, now: datetime
+    session: Session, provenances: Collection[tuple[UUID, str]], *, now: datetime
 ) -> dict[tuple[UUID, str], UUID]:
-    """The ids of what stands in for the words that people read elsewhere, by organisation and
-    provenance: nobody here knows those, and it says so."""
-    texts = {(owner, place): ELSEWHERE.format(provenance=place) for owner, place in places}
-    exact = {(owner, IMPORTED, text) for (owner, _), text in texts.items()}
-    found = _written_down(session, exact, now)
-    return {(owner, place): found[owner, IMPORTED, text] for (owner, place), text in texts.items()}
+    """Returns the ids of wordings for imported answers, by organisation and provenance.
+
+    The text that people saw elsewhere is unknown, so the wording only says where that was.
+    """
+    texts = {
+        (owner, provenance): ELSEWHERE.format(provenance=provenance)
+        for owner, provenance in provenances
+    }
+    ids = _ids_of_texts(
+        session, {(owner, IMPORTED, text) for (owner, _), text in texts.items()}, now
+    )
+    return {key: ids[key[0], IMPORTED, text] for key, text in texts.items()}
 
 
 def partner_kind(slug: str) -> str:
-    """The kind of wordings, and of consents, to one partner of an organisation."""
+    """Returns the kind of wordings and consents of one partner of an organisation."""
     return f"{PARTNER_KIND}{slug}"
 
 
 def partner_text(name: str) -> str:
-    """What is asked on a partner's behalf, by the name that it has now."""
+    """Returns the text of a partner's question, for its current name."""
     return PARTNER.format(partner=name)
 
 
 def of_partners(
     session: Session, partners: Collection[tuple[UUID, str, str]], *, now: datetime
 ) -> dict[tuple[UUID, str, str], UUID]:
-    """The ids of what is asked on behalf of partners, by organisation, slug and name. A partner
-    that changes its name has a new text; what was agreed to keeps the old one."""
-    exact = {each: (each[0], partner_kind(each[1]), partner_text(each[2])) for each in partners}
-    found = _written_down(session, exact.values(), now)
-    return {each: found[key] for each, key in exact.items()}
+    """Returns the ids of partners' wordings, by organisation, slug and name.
+
+    A partner that changes its name gets a new wording; existing consents keep the old one.
+    """
+    texts = {
+        (owner, slug, name): (owner, partner_kind(slug), partner_text(name))
+        for owner, slug, name in partners
+    }
+    ids = _ids_of_texts(session, texts.values(), now)
+    return {partner: ids[text] for partner, text in texts.items()}
 
 
-def waiting_for(session: Session, signature_id: UUID) -> list[str]:
-    """What a signer agrees to with their confirmation, in the words that they were asked: of each
-    question what was said last, if that was yes."""
+def awaiting_confirmation(session: Session, signature_id: UUID) -> list[str]:
+    """Returns the texts that a signer consents to by confirming a signature.
+
+    Of each question the latest answer counts, if it is a consent.
+    """
     statement = (
         sa.select(_consent.c.kind, _consent.c.granted, _wording.c.text)
         .join(_wording, _wording.c.id == _consent.c.wording_id)
         .where(_consent.c.signature_id == signature_id, _consent.c.effective_at.is_(None))
         .order_by(_consent.c.given_at, _consent.c.id)
     )
-    said = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
-    return [text for granted, text in said.values() if granted]
+    answers = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
+    return [text for granted, text in answers.values() if granted]
 
 
-def _written_down(
-    session: Session, exact: Collection[tuple[UUID, str, str]], now: datetime
+def _ids_of_texts(
+    session: Session, keys: Collection[tuple[UUID, str, str]], now: datetime
 ) -> dict[tuple[UUID, str, str], UUID]:
-    """The ids of texts by organisation, kind and text, those that are new written down now."""
-    insert_ignore(session, _wording, [_row(*each, now) for each in sorted(exact)])
-    owners, kinds, texts = (set(values) for values in zip(*exact, strict=True))
+    """Returns the ids of wordings by organisation, kind and text; inserts those that are new."""
+    insert_ignore(session, _wording, [_row(*key, now) for key in sorted(keys)])
+    owners, kinds, texts = (set(values) for values in zip(*keys, strict=True))
     statement = sa.select(
         _wording.c.organisation_id, _wording.c.kind, _wording.c.text, _wording.c.id
     ).where(
@@ -140,7 +153,7 @@ def _row(organisation_id: UUID, kind: str, text: str, now: datetime) -> dict[str
 
 def _current_ids(session: Session, organisation_ids: set[UUID]) -> dict[UUID, UUID]:
     rows = session.connection().execute(_IN_FORCE, {"organisations": list(organisation_ids)})
-    return {row[0]: row[1] for row in rows}  # of one organisation, the last is in force
+    return {row[0]: row[1] for row in rows}  # the last row of an organisation wins
 
 
 def _current(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, Wording]:

@@ -224,7 +224,7 @@ def _row(
         letters_sent=sent,
         letters_opened=opened,
         signed_earlier=member_id in earlier,
-        said=member_replies.said_last(reply, seat.notes),
+        said=member_replies.stated_intent(reply, seat.notes),
         reply=reply,
         note=next((note for note in reversed(seat.notes) if note.kind.is_of_campaign), None),
     )

@@ -1,2 +1,4 @@
-"""Many requests at once: shared commits, keys that work once, limits, proof of work, cached
-answers. It knows no noun."""
+"""Handling of load: group commit, idempotency keys, rate limits, proof of work, cached answers.
+
+These modules know nothing of petitions, letters or other nouns of the domain.
+"""

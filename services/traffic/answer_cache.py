@@ -1,9 +1,9 @@
-"""Answers that many ask for, built once for all of them.
+"""Caches answers that many clients ask for, and builds each of them once for all.
 
-An answer is built anew as soon as something has changed in this process, so that who changes
-something sees it at the next look. But building may take a tenth of the time and no more, with two
-seconds in hand for a start: under load, answers are a little older instead. Changes by other
-processes, and what changes with time alone, are seen within a second.
+A change made by this process invalidates the cached values, so that its author sees it in the next
+answer. Building is limited to a tenth of the time, with a reserve of two seconds: when that is used
+up, values up to a second old are served. Changes by other processes, and values that depend on the
+time alone, are seen within a second.
 """
 
 import threading
@@ -16,14 +16,16 @@ from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-LONGEST = timedelta(seconds=1)
-SHARE = 0.1
-MOST_IN_HAND = 2.0  # seconds of building
+MAX_AGE = timedelta(seconds=1)
+BUILD_SHARE = 0.1
+"""The part of the time that may be spent on building."""
+MOST_BUILD_SECONDS = 2.0
+"""The largest reserve of time for building, in seconds; a new cache has all of it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Generic[Value]):
-    """`version` is that of the data before the value was built."""
+class _CacheEntry(Generic[Value]):
+    """A cached value. `version` is that of the data before the value was built."""
 
     value: Value
     version: int
@@ -31,9 +33,10 @@ class _Kept(Generic[Value]):
 
 
 class AnswerCache(Generic[Key, Value]):
-    """Values by key. `build` may be slow; what it raises is kept for nobody.
+    """Caches values by key. `build` may be slow; an error that it raises is not cached.
 
-    `version` changes with every change of the data in this process.
+    `version` changes with every change of the data in this process. Beyond `most_keys`, the value
+    that was built longest ago is dropped.
     """
 
     def __init__(
@@ -48,39 +51,42 @@ class AnswerCache(Generic[Key, Value]):
         self._version = version
         self._clock = clock
         self._most_keys = most_keys
-        self._kept: OrderedDict[Key, _Kept[Value]] = OrderedDict()
+        self._entries: OrderedDict[Key, _CacheEntry[Value]] = OrderedDict()
         self._building = threading.Lock()
-        self._in_hand, self._counted_at = MOST_IN_HAND, time.monotonic()
+        self._build_seconds, self._counted_at = MOST_BUILD_SECONDS, time.monotonic()
 
-    def at_hand(self, key: Key) -> Value | None:
-        """The value if it is good enough now, without any work; None where it has to be built."""
-        kept = self._kept.get(key)
-        # An age below nothing: the clock was put back meanwhile.
-        if kept is None or not timedelta() <= self._clock() - kept.built_at < LONGEST:
+    def cached(self, key: Key) -> Value | None:
+        """Returns the cached value if it may be served, or None if it has to be built.
+
+        Builds nothing, so that it can be called on the event loop.
+        """
+        entry = self._entries.get(key)
+        # A negative age means that the clock was put back.
+        if entry is None or not timedelta() <= self._clock() - entry.built_at < MAX_AGE:
             return None
-        is_good = kept.version == self._version() or self._seconds_in_hand() <= 0
-        return kept.value if is_good else None
+        is_good = entry.version == self._version() or self._seconds_to_build() <= 0
+        return entry.value if is_good else None
 
     def get(self, key: Key) -> Value:
-        """The value; of several who need it built, one builds it and the others wait."""
-        found = self.at_hand(key)
-        if found is not None:
-            return found
+        """Returns the value. If several threads need it built, one builds and the others wait."""
+        value = self.cached(key)
+        if value is not None:
+            return value
         with self._building:
-            found = self.at_hand(key)
-            return found if found is not None else self._rebuilt(key)
+            value = self.cached(key)
+            return value if value is not None else self._rebuild(key)
 
-    def _rebuilt(self, key: Key) -> Value:
+    def _rebuild(self, key: Key) -> Value:
         version, built_at, begun = self._version(), self._clock(), time.monotonic()
         value = self._build(key)
-        self._in_hand = self._seconds_in_hand() - (time.monotonic() - begun)
+        self._build_seconds = self._seconds_to_build() - (time.monotonic() - begun)
         self._counted_at = time.monotonic()
-        self._kept[key] = _Kept(value, version, built_at)
-        self._kept.move_to_end(key)
-        if len(self._kept) > self._most_keys:
-            self._kept.popitem(last=False)
+        self._entries[key] = _CacheEntry(value, version, built_at)
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most_keys:
+            self._entries.popitem(last=False)
         return value
 
-    def _seconds_in_hand(self) -> float:
-        earned = (time.monotonic() - self._counted_at) * SHARE
-        return min(MOST_IN_HAND, self._in_hand + earned)
+    def _seconds_to_build(self) -> float:
+        earned = (time.monotonic() - self._counted_at) * BUILD_SHARE
+        return min(MOST_BUILD_SECONDS, self._build_seconds + earned)

@@ -1,10 +1,10 @@
-"""Requests that arrive together share one transaction, and each is answered after its commit.
+"""Group commit: commits the writes of concurrent requests in one transaction.
 
-One thread a process commits; no timer: a batch is whatever arrived while the last one committed,
-so a lone request waits for nothing. A batch that fails is halved and tried again until what spoils
-it stands alone, so that a bad request fails alone; where the database is busy or away, no request
-is to blame, and all are told at once. Answers go back to the event loop a batch at a time: waking
-it for each would cost more than the rest of this module.
+Each request is answered after its commit. One thread per process commits, without a timer: a batch
+is all that arrived while the last one was committed, so a single request does not wait. A batch
+that fails is split in two and tried again, so that only the bad request fails. If the database is
+busy or cannot be reached, all requests of the batch fail at once. Outcomes go back to the event
+loop a batch at a time: waking it for each request would cost more than the rest of this module.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ LONGEST_QUEUE = 5000
 Request = TypeVar("Request")
 Outcome = TypeVar("Outcome")
 _Item = tuple[Request, "asyncio.Future[Outcome]"]
-_OF_NO_REQUEST = (OperationalError, PoolTimeout)
+_DATABASE_FAULTS = (OperationalError, PoolTimeout)
 
 
 class GroupCommit(Generic[Request, Outcome]):
     """Takes single requests from the event loop and records them in batches.
 
-    The recorder writes a batch in one transaction, and after its commit returns an outcome for
-    each.
+    `recorder` writes a batch in one transaction and, after the commit, returns one outcome for each
+    request, in order.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class GroupCommit(Generic[Request, Outcome]):
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
 
     def start(self) -> None:
-        """Begin to commit."""
+        """Start the thread that commits."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Commit what is waiting, then end."""
+        """Commit the queued requests, then end the thread."""
         if self._thread.is_alive():
             with self._changed:
                 self._is_stopping = True
@@ -60,7 +60,7 @@ class GroupCommit(Generic[Request, Outcome]):
             self._thread.join()
 
     async def record(self, request: Request) -> Outcome:
-        """The outcome, once it is on disk. Unavailable where too many are waiting."""
+        """Returns the outcome after its commit; raises Unavailable if the queue is full."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         with self._changed:
             if len(self._waiting) >= self._longest_queue:
@@ -73,11 +73,11 @@ class GroupCommit(Generic[Request, Outcome]):
 
     def _run(self) -> None:
         while batch := self._next_batch():
-            # A request whose client has gone is left out, unless it is being recorded already.
+            # Requests whose clients have disconnected are left out.
             self._record([item for item in batch if not item[1].cancelled()])
 
     def _next_batch(self) -> "list[_Item[Request, Outcome]]":
-        """What waits, in the order in which it came; nothing only at the end."""
+        """Waits for requests and returns them in order; an empty list means that we stop."""
         with self._changed:
             while not self._waiting and not self._is_stopping:
                 self._changed.wait()
@@ -89,36 +89,37 @@ class GroupCommit(Generic[Request, Outcome]):
             return
         try:
             outcomes = self._recorder([request for request, _ in batch])
-        except _OF_NO_REQUEST as error:
-            _hand_over(batch, [error] * len(batch))
-        except Exception as error:  # whatever it is, it belongs to those who wait
+        except _DATABASE_FAULTS as error:
+            _deliver(batch, [error] * len(batch))
+        except Exception as error:  # every error goes to the waiting requests
             if len(batch) > 1:
                 middle = len(batch) // 2
                 self._record(batch[:middle])
                 self._record(batch[middle:])
             else:
-                _hand_over(batch, [error])
+                _deliver(batch, [error])
         else:
-            _hand_over(batch, outcomes)
+            _deliver(batch, outcomes)
 
 
-def _hand_over(
+def _deliver(
     batch: "list[_Item[Request, Outcome]]", outcomes: "Sequence[Outcome | Exception]"
 ) -> None:
-    """Give each what became of it, in the event loop where it waits."""
-    if len(outcomes) != len(batch):  # they may be recorded: not again, and nobody waits for ever
+    """Resolve the futures of a batch, each in its own event loop."""
+    # They may be recorded, so they are not tried again; an error keeps them from waiting for ever.
+    if len(outcomes) != len(batch):
         outcomes = [RuntimeError("the recorder gave another number of outcomes")] * len(batch)
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Outcome], Any]]] = {}
     for (_, future), outcome in zip(batch, outcomes, strict=True):
         by_loop.setdefault(future.get_loop(), []).append((future, outcome))
     for loop, pairs in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # a loop that has closed: nobody waits there
-            loop.call_soon_threadsafe(_settle, pairs)
+        with contextlib.suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(_resolve, pairs)
 
 
-def _settle(pairs: "list[tuple[asyncio.Future[Outcome], Any]]") -> None:
+def _resolve(pairs: "list[tuple[asyncio.Future[Outcome], Any]]") -> None:
     for future, outcome in pairs:
-        if future.done():  # its client may have gone
+        if future.done():  # the client may have disconnected
             continue
         if isinstance(outcome, Exception):
             future.set_exception(outcome)

@@ -1,9 +1,9 @@
-"""Requests that may come twice: the first good answer to a key is kept, and given again.
+"""Idempotency keys: stores the first successful answer to a key and replays it to retries.
 
-The key, its sender, and the whole request are known again by keyed hashes, and the answer is
-sealed: who has the table has neither a key to try, nor what was sent, nor what was answered. An
-answer is kept in the transaction of what it tells, so that a crash leaves both or neither. A
-refusal is not kept: whoever mends the request can send it with the same key.
+The table holds keyed hashes of the key with its sender and of the whole request, and the encrypted
+answer, so that a copy of it reveals no keys, requests or answers. An answer is stored in the
+transaction of the work that it reports, so that a crash keeps both or neither. Errors are not
+stored: a client can correct the request and send it with the same key.
 """
 
 import threading
@@ -26,29 +26,29 @@ KEPT_FOR = timedelta(hours=24)
 LONGEST_KEY = 255
 FIELD = "Idempotency-Key"
 OutcomeT = TypeVar("OutcomeT")
-# Answers are no organisation's: a caller's and the public's are sealed under the service's own key.
+# Answers belong to no organisation, so they are encrypted under the service's own key.
 _OWNER = UUID(int=0)
 _key = table_of(IdempotencyKey)
-# Put together once, as `services.signatures.recording` does.
+# Built once at import: on the hot path, building a statement costs more than executing it.
 _BY_INDEX = sa.select(_key).where(_key.c.key_index.in_(sa.bindparam("indexes", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A request with a key. `index` is that of the key and its sender, `fingerprint` of all."""
+    """A request with a key. `index` is the hash of key and sender, `fingerprint` of all of it."""
 
     index: bytes
     fingerprint: bytes
 
     @property
-    def number(self) -> int:
-        """A name for a lock: 64 bits of the index, with a sign."""
+    def lock_id(self) -> int:
+        """The advisory lock of this key: 64 bits of the index, signed."""
         return int.from_bytes(self.index[:8], "big", signed=True)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
-    """What a request was answered with: an HTTP status and UTF-8."""
+    """An answer to replay: an HTTP status and a body in UTF-8."""
 
     status: int
     content: bytes
@@ -56,24 +56,24 @@ class StoredAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Keyed(Generic[OutcomeT]):
-    """What a request with a key brings to a batch: itself, and what makes its answer."""
+class KeyedRequest(Generic[OutcomeT]):
+    """A request with a key in a batch; `answer` makes the answer to store from its outcome."""
 
     attempt: Attempt
     answer: Callable[[OutcomeT], StoredAnswer]
 
 
 def is_well_formed(key: str) -> bool:
-    """1 to 255 printable ASCII characters, which keeps control characters out."""
+    """Whether a key has 1 to 255 characters, all of them printable ASCII."""
     return 1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()
 
 
 def attempt(
     keyring: Keyring, key: str, *, key_id: UUID | None, method: str, path: str, content: bytes
 ) -> Attempt:
-    """A request with a key from the holder of an API key, or from anybody at all.
+    """Returns the attempt of an API key (`key_id`), or of the public where that is None.
 
-    What the public sends to one path is apart from what it sends to others.
+    Keys of the public are separate for each path.
     """
     sender = f"key {key_id}" if key_id else f"public {path}"
     index = keyring.request_index(b"key", sender.encode(), key.encode())
@@ -81,23 +81,28 @@ def attempt(
     return Attempt(index, keyring.request_index(b"request", index, *whole))
 
 
-class InFlight:
-    """The keys that this process is working on. Of two with one key, the second is told at once
-    and waits for no connection."""
+class RequestsInFlight:
+    """The keys that this process is working on.
+
+    A second request with the same key is refused at once and does not wait for a connection.
+    """
 
     def __init__(self) -> None:
         self._fingerprints: dict[bytes, bytes] = {}
         self._lock = threading.Lock()
 
     @contextmanager
-    def holding(self, attempt: Attempt) -> Iterator[None]:
-        """KeyInUse, or Invalid with another request, where somebody else holds the key."""
+    def reserve(self, attempt: Attempt) -> Iterator[None]:
+        """Reserve the key while the context lasts.
+
+        Raises KeyInUse if it is reserved already, Invalid if that is for a different request.
+        """
         with self._lock:
-            held = self._fingerprints.get(attempt.index)
-            if held is None:
+            fingerprint = self._fingerprints.get(attempt.index)
+            if fingerprint is None:
                 self._fingerprints[attempt.index] = attempt.fingerprint
-        if held is not None:
-            raise _refusal(attempt, held)
+        if fingerprint is not None:
+            raise _refusal(attempt, fingerprint)
         try:
             yield
         finally:
@@ -105,52 +110,55 @@ class InFlight:
                 del self._fingerprints[attempt.index]
 
 
-def once(
+def run_once(
     session: Session, attempt: Attempt, work: Callable[[], StoredAnswer], *, now: datetime
 ) -> StoredAnswer:
-    """The answer that is kept, or that of `work`, which is kept.
+    """Returns the stored answer, or calls `work` and stores its answer.
 
-    KeyInUse where another process works on the key; Invalid where it came with another request.
+    Raises KeyInUse if another process is working on the key, and Invalid if the key came with a
+    different request before.
     """
-    (known,) = look_up(session, [attempt], now=now)
-    if isinstance(known, LobbyError):
-        raise known
-    if known is not None:
-        return known
+    (stored,) = look_up(session, [attempt], now=now)
+    if isinstance(stored, LobbyError):
+        raise stored
+    if stored is not None:
+        return stored
     answer = work()
-    keep(session, [(attempt, answer)], now=now)
+    store(session, [(attempt, answer)], now=now)
     return answer
 
 
 def look_up(
     session: Session, attempts: Sequence[Attempt], *, now: datetime
 ) -> list[StoredAnswer | LobbyError | None]:
-    """For each its kept answer, or why it cannot be worked on now; None where nothing is in the
-    way. Those are ours alone until the transaction ends."""
-    # First the locks, then a look: what others have kept is there to be seen once we hold them.
-    ours = try_locks(session, [attempt.number for attempt in attempts])
-    rows = _rows(session, attempts, now)
+    """Returns for each attempt its stored answer, an error, or None if it is new.
+
+    New attempts stay locked until the transaction ends.
+    """
+    # Lock before reading: answers that others stored are visible once we have the locks.
+    locked = try_locks(session, [attempt.lock_id for attempt in attempts])
+    rows = _unexpired_rows(session, attempts, now)
     seen: dict[bytes, bytes] = {}
-    found: list[StoredAnswer | LobbyError | None] = []
+    results: list[StoredAnswer | LobbyError | None] = []
     for attempt in attempts:
         row = rows.get(attempt.index)
         earlier = row.fingerprint if row else seen.get(attempt.index)
         if earlier is not None and earlier != attempt.fingerprint:
-            found.append(_refusal(attempt, earlier))
+            results.append(_refusal(attempt, earlier))
         elif row is not None:
-            found.append(StoredAnswer(row.status, row.answer.text.encode(), is_replayed=True))
-        elif earlier is not None or attempt.number not in ours:
-            found.append(_in_use())
+            results.append(StoredAnswer(row.status, row.answer.text.encode(), is_replayed=True))
+        elif earlier is not None or attempt.lock_id not in locked:
+            results.append(_in_use())
         else:
-            found.append(None)
+            results.append(None)
             seen[attempt.index] = attempt.fingerprint
-    return found
+    return results
 
 
-def keep(
+def store(
     session: Session, answers: Sequence[tuple[Attempt, StoredAnswer]], *, now: datetime
 ) -> None:
-    """Keep good answers to what `look_up` found nothing for."""
+    """Store the answers to attempts that `look_up` reported as new."""
     rows = [
         {
             "key_index": attempt.index,
@@ -164,32 +172,33 @@ def keep(
     insert(session, _key, rows)
 
 
-def forget_old(session: Session, *, now: datetime, limit: int) -> int:
-    """Delete some of what is kept too long, the oldest first; how many."""
+def delete_expired(session: Session, *, now: datetime, limit: int) -> int:
+    """Delete up to `limit` expired answers, the oldest first; returns how many."""
     old = (
         sa.select(_key.c.key_index)
         .where(_key.c.created_at <= now - KEPT_FOR)
         .order_by(_key.c.created_at)
         .limit(limit)
-        # Another worker's, or one whose key is used anew just now: neither is waited for.
+        # Rows that another worker deletes, or whose keys are being used again, are skipped.
         .with_for_update(skip_locked=True)
     )
     statement = sa.delete(_key).where(_key.c.key_index.in_(old))
     return session.connection().execute(statement).rowcount
 
 
-def _rows(session: Session, attempts: Sequence[Attempt], now: datetime) -> dict[bytes, Any]:
-    """What is kept, by index. What is kept too long is deleted, to make place."""
+def _unexpired_rows(
+    session: Session, attempts: Sequence[Attempt], now: datetime
+) -> dict[bytes, Any]:
+    """Returns rows by index. Expired rows are deleted, so that their keys can be used again."""
     indexes = {"indexes": list({attempt.index for attempt in attempts})}
-    found = {row.key_index: row for row in session.connection().execute(_BY_INDEX, indexes)}
-    old = [index for index, row in found.items() if row.created_at <= now - KEPT_FOR]
-    if old:
-        session.connection().execute(sa.delete(_key).where(_key.c.key_index.in_(old)))
-    return {index: row for index, row in found.items() if index not in old}
+    rows = {row.key_index: row for row in session.connection().execute(_BY_INDEX, indexes)}
+    expired = [index for index, row in rows.items() if row.created_at <= now - KEPT_FOR]
+    if expired:
+        session.connection().execute(sa.delete(_key).where(_key.c.key_index.in_(expired)))
+    return {index: row for index, row in rows.items() if index not in expired}
 
 
 def _refusal(attempt: Attempt, earlier: bytes) -> LobbyError:
-    """Why a key that is taken already cannot be used."""
     if attempt.fingerprint == earlier:
         return _in_use()
     message = (

@@ -1,8 +1,8 @@
-"""Proofs of work: what a browser computes for a second before it may sign while very many do.
+"""Proof of work: a browser computes for about a second before it may sign during a rush.
 
-A number is to be found whose hash with a salt is known: dear to find and cheap to check, so that
-who signs a thousand times pays a thousand times. The protocol and the checks are ALTCHA's (its
-first version, for which SHA-256 is enough); each proof counts once.
+The browser looks for a number whose hash with a salt is given. That is expensive to find and cheap
+to check, so that a thousand signatures cost a thousand searches. The protocol and the checks are
+ALTCHA's (version 1, for which SHA-256 is enough); each proof is accepted once.
 """
 
 import base64
@@ -18,9 +18,9 @@ from models import Keyring
 from services.traffic.rate_limits import MEMORY, RateLimit
 
 MOST_WORK = 60_000
-"""Hashes at most, half of them on average: a second on a laptop, some on a phone."""
+"""The largest number of hashes, half of it on average: a second on a laptop, more on a phone."""
 LIFETIME = timedelta(minutes=10)
-LONGEST = 1000
+LONGEST_PROOF = 1000
 _Text = Annotated[str, Field(max_length=200)]
 
 
@@ -35,7 +35,7 @@ class _Payload(BaseModel):
 
 
 class ProofOfWork:
-    """Challenges of this service, and whether they were met. `clock` as in `RateLimit`."""
+    """Makes challenges and checks proofs. `clock` as in `RateLimit`."""
 
     def __init__(
         self, keyring: Keyring, clock: Callable[[], datetime], *, url: str = MEMORY
@@ -46,40 +46,40 @@ class ProofOfWork:
         self._used = RateLimit("proof", 1, clock, minutes=minutes, url=url)
 
     def challenge(self) -> dict[str, Any]:
-        """As ALTCHA's clients take it: `algorithm`, `challenge`, `maxnumber`, `salt` and
-        `signature`."""
+        """Returns a new challenge for ALTCHA's clients: `algorithm`, `challenge`, `maxnumber`,
+        `salt` and `signature`."""
         options = altcha.ChallengeOptions(
             max_number=MOST_WORK, hmac_key=self._key, expires=self._clock() + LIFETIME
         )
-        made = altcha.create_challenge(options)
+        challenge = altcha.create_challenge(options)
         return {
-            "algorithm": made.algorithm,
-            "challenge": made.challenge,
-            "maxnumber": made.max_number,  # as browsers' side of ALTCHA spells it
-            "salt": made.salt,
-            "signature": made.signature,
+            "algorithm": challenge.algorithm,
+            "challenge": challenge.challenge,
+            "maxnumber": challenge.max_number,  # spelled as ALTCHA's browser library expects it
+            "salt": challenge.salt,
+            "signature": challenge.signature,
         }
 
     async def accept(self, proof: str) -> bool:
-        """Whether this proves work that was done for us in time, and is seen for the first time.
+        """Whether a proof solves a challenge of ours, is in time, and has not been used before.
 
-        `proof` is Base64 of JSON with the challenge's values, and the `number` in place of
+        `proof` is JSON in Base64: the values of the challenge, with `number` in place of
         `maxnumber`.
         """
-        payload = _payload(proof)
+        payload = _parse(proof)
         if payload is None:
             return False
-        whole = altcha.Payload(**payload.model_dump())
-        is_good, _ = altcha.verify_solution(whole, self._key)
+        solution = altcha.Payload(**payload.model_dump())
+        is_good, _ = altcha.verify_solution(solution, self._key)
         return is_good and (await self._used.hit(payload.challenge)).is_allowed
 
     async def close(self) -> None:
-        """Give back what it holds."""
+        """Close the connections to Redis."""
         await self._used.close()
 
 
-def _payload(proof: str) -> _Payload | None:
+def _parse(proof: str) -> _Payload | None:
     try:
-        return _Payload.model_validate_json(base64.b64decode(proof[:LONGEST], validate=True))
+        return _Payload.model_validate_json(base64.b64decode(proof[:LONGEST_PROOF], validate=True))
     except (binascii.Error, ValidationError, ValueError):
         return None

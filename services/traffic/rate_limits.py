@@ -1,7 +1,7 @@
-"""How much one sender may send in a minute, by whatever they are told apart.
+"""Rate limits: how many requests a client may send in a minute.
 
-Counted in the memory of this process, or in a Redis that all processes share. Where that does not
-answer, each process counts by itself for a while: people sign on, within a share a process.
+Counts are kept in the memory of this process, or in a Redis that all processes share. If Redis does
+not answer, each process counts separately for a few seconds, so that requests are still served.
 """
 
 import ipaddress
@@ -21,105 +21,106 @@ from limits.errors import StorageError
 if TYPE_CHECKING:
     from redis.asyncio import ConnectionPool
 
-# What one customer of a network is given (RFC 6177): with single addresses they would have 2^64.
+# One customer is given a /64 (RFC 6177): counted by single addresses, they would have 2^64 limits.
 IPV6_PREFIX = 64
 MEMORY = "memory"
-# A request must not wait long for a Redis that is down, and not each one has to find that out.
-PATIENCE, REST = 0.5, 5.0  # seconds
-CONNECTIONS = 20  # of a process; who finds them all at work waits for one
+# A request must not wait long for a Redis that is down, and not every request should try it.
+REDIS_TIMEOUT, FALLBACK_SECONDS = 0.5, 5.0  # seconds
+MOST_CONNECTIONS = 20  # per process; when all are in use, a request waits for one
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class RateLimitResult:
-    """What is left of a minute's share: `remaining` requests for `seconds` more."""
+    """The state of a limit: `remaining` requests are left for the next `reset_after` seconds."""
 
     is_allowed: bool
-    share: int
+    limit: int
     remaining: int
-    seconds: int
+    reset_after: int
 
 
 class RateLimit:
-    """A share of so many requests in a minute, or in several, for everybody who is told apart.
+    """Allows each client `limit` requests in a window of one minute, or of `minutes`.
 
-    The library counts by the machine's own time: `clock` has to be that too.
+    The library counts by the machine's own time: `clock` has to return that too.
     """
 
     def __init__(
         self,
         name: str,
-        share: int,
+        limit: int,
         clock: Callable[[], datetime],
         *,
         minutes: int = 1,
         url: str = MEMORY,
     ) -> None:
         self.name = name
-        self._share = share
+        self._limit = limit
         self._clock = clock
-        self._item = RateLimitItemPerMinute(share, minutes, namespace=name)
-        self._alone = FixedWindowRateLimiter(MemoryStorage())
+        self._item = RateLimitItemPerMinute(limit, minutes, namespace=name)
+        self._local = FixedWindowRateLimiter(MemoryStorage())
         self._pool = None if url == MEMORY else _pool(url)
-        self._shared = FixedWindowRateLimiter(_shared(url, self._pool)) if self._pool else None
-        self._alone_until = 0.0
+        storage = _redis_storage(url, self._pool) if self._pool else None
+        self._shared = FixedWindowRateLimiter(storage) if storage else None
+        self._local_until = 0.0
 
-    async def hit(self, who: str) -> RateLimitResult:
-        """Count one request; beyond the share it is not allowed."""
-        if self._shared is not None and time.monotonic() >= self._alone_until:
+    async def hit(self, client: str) -> RateLimitResult:
+        """Count one request of a client; it is not allowed beyond the limit."""
+        if self._shared is not None and time.monotonic() >= self._local_until:
             try:
-                return await self._hit(self._shared, who)
+                return await self._hit(self._shared, client)
             except StorageError as error:
-                self._alone_until = time.monotonic() + REST
+                self._local_until = time.monotonic() + FALLBACK_SECONDS
                 log.warning("rate_limits_alone", error=type(error.storage_error).__name__)
-        return await self._hit(self._alone, who)
+        return await self._hit(self._local, client)
 
     async def close(self) -> None:
-        """Give back the connections to what is shared."""
+        """Close the connections to Redis."""
         if self._pool is not None:
             await self._pool.disconnect()
 
-    async def _hit(self, limiter: FixedWindowRateLimiter, who: str) -> RateLimitResult:
-        is_allowed = await limiter.hit(self._item, who)
-        told = await limiter.get_window_stats(self._item, who)
-        seconds = max(1, math.ceil(told.reset_time - self._clock().timestamp()))
-        return RateLimitResult(is_allowed, self._share, max(0, told.remaining), seconds)
+    async def _hit(self, limiter: FixedWindowRateLimiter, client: str) -> RateLimitResult:
+        is_allowed = await limiter.hit(self._item, client)
+        window = await limiter.get_window_stats(self._item, client)
+        reset_after = max(1, math.ceil(window.reset_time - self._clock().timestamp()))
+        return RateLimitResult(is_allowed, self._limit, max(0, window.remaining), reset_after)
 
 
 def _pool(url: str) -> "ConnectionPool":
-    # Only here: most have no Redis, and need not wait for its library at each start.
+    # Imported here, because most installations have no Redis and should not load its library.
     from redis.asyncio import BlockingConnectionPool  # noqa: PLC0415 - see above
 
     return BlockingConnectionPool.from_url(
         url,
-        socket_timeout=PATIENCE,
-        socket_connect_timeout=PATIENCE,
-        timeout=PATIENCE,
-        max_connections=CONNECTIONS,
+        socket_timeout=REDIS_TIMEOUT,
+        socket_connect_timeout=REDIS_TIMEOUT,
+        timeout=REDIS_TIMEOUT,
+        max_connections=MOST_CONNECTIONS,
     )
 
 
-def _shared(url: str, pool: "ConnectionPool") -> Storage:
+def _redis_storage(url: str, pool: "ConnectionPool") -> Storage:
     return RedisStorage(
         f"async+{url}",
         wrap_exceptions=True,
         implementation="redispy",
         key_prefix="lobby",
-        connection_pool=pool,  # type: ignore[arg-type] # documented, and left out of its types
+        connection_pool=pool,  # type: ignore[arg-type] # documented, but missing from its types
     )
 
 
 def network_of(address: str) -> str:
-    """By what senders are told apart: an IPv4 address, or the /64 of an IPv6 address.
+    """Returns the network by which clients are counted: an IPv4 address, or the /64 of an IPv6 one.
 
-    What is no address, such as a name, stands for itself.
+    Anything that is not an address, such as a host name, is returned unchanged.
     """
     try:
-        found = ipaddress.ip_address(address.partition("%")[0])
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return address
-    if found.version == 4:
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, IPV6_PREFIX), strict=False).network_address)
+    if parsed.version == 4:
+        return str(parsed)
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False).network_address)

@@ -1,1 +1,1 @@
-"""Endpoints, what they are told, and delivering it."""
+"""Webhooks: endpoints, the events that they subscribe to, and delivering those events."""

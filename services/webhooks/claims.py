@@ -1,7 +1,7 @@
-"""Claims on deliveries of webhooks: what is due, whose turn it is, and who has it.
+"""Claims on webhook deliveries: finds due deliveries and assigns them to a worker.
 
-Every claim gets a new attempt number, so that of two workers, or of one that came back from the
-dead and its successor, only one is believed.
+Every claim gets a new attempt number. If a stalled worker comes back after its deliveries were
+claimed again, only the outcome of the newer claim is recorded.
 """
 
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 
 from models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from models.base import table_of
-from services.webhooks.listeners import somebody_answers
+from services.webhooks.listeners import has_responsible
 from services.webhooks.retry_times import MOST_FAILURES, rest_after
 
 LEASE = timedelta(minutes=5)
@@ -20,16 +20,17 @@ _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
 
 
 def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
-    """Endpoints for which something is due, and which may be asked now; a look by index each."""
+    """Returns up to `limit` available endpoints that have due deliveries, in random order."""
     has_due = sa.exists().where(
         _delivery.c.endpoint_id == _endpoint.c.id,
         _delivery.c.state == DeliveryState.QUEUED,
         _delivery.c.due_at <= now,
     )
+    # In random order, so that none is always left out if there are more than `limit`.
     statement = (
         sa.select(_endpoint.c.id)
-        .where(*_may_be_asked(now), has_due)
-        .order_by(sa.func.random())  # with more of them than the limit, each has its turn
+        .where(*_is_available(now), has_due)
+        .order_by(sa.func.random())
         .limit(limit)
     )
     return list(session.connection().execute(statement).scalars())
@@ -38,14 +39,14 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
 def claim(
     session: Session, endpoint_id: UUID, *, now: datetime, limit: int
 ) -> tuple[WebhookEndpoint | None, list[WebhookDelivery]]:
-    """Take what is due for one endpoint, the oldest first; each gets a new attempt number.
+    """Claim due deliveries of one endpoint, the oldest first, each with a new attempt number.
 
-    One, where the endpoint has failed several times: its rest begins again here, so that nobody
-    else tries beside us. None where it may not be asked.
+    If the endpoint has failed several times, claims only one and starts its pause again, so that no
+    other worker tries it meanwhile. Returns (None, []) if the endpoint is not available.
     """
     statement = (
         select(WebhookEndpoint)
-        .where(WebhookEndpoint.id == endpoint_id, *_may_be_asked(now))
+        .where(WebhookEndpoint.id == endpoint_id, *_is_available(now))
         .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
@@ -59,7 +60,7 @@ def claim(
 
 
 def release_stale(session: Session, *, now: datetime) -> int:
-    """Attempts whose worker died go again, under the same id; how many."""
+    """Queue the deliveries whose worker died again, under the same id; returns how many."""
     is_disabled = sa.exists().where(
         _endpoint.c.id == _delivery.c.endpoint_id, _endpoint.c.disabled_at.is_not(None)
     )
@@ -77,13 +78,13 @@ def release_stale(session: Session, *, now: datetime) -> int:
     return changed.rowcount
 
 
-def _may_be_asked(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
-    """For statements that have endpoints."""
+def _is_available(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """SQL conditions on endpoints: enabled, not paused, with a valid key or an organiser."""
     resting_until = _endpoint.c.resting_until
     return (
         _endpoint.c.disabled_at.is_(None),
         sa.or_(resting_until.is_(None), resting_until <= now),
-        somebody_answers(now),
+        has_responsible(now),
     )
 
 
@@ -112,4 +113,4 @@ def _claim_rows(
         .returning(WebhookDelivery)
     )
     rows = session.scalars(taken, execution_options={"synchronize_session": False})
-    return sorted(rows, key=lambda each: (each.due_at, each.id))
+    return sorted(rows, key=lambda delivery: (delivery.due_at, delivery.id))

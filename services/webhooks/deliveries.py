@@ -1,9 +1,7 @@
-"""Deliveries of webhooks: the log of each endpoint, sending one again, tests, and how many wait.
+"""Webhook deliveries: the log of each endpoint, resending, tests, counts and cleanup.
 
-queued -> claimed -> delivered, or queued again, or failed (`claims`, `outcomes`);
-held while the endpoint is disabled (`stops`).
-
-How an organisation's endpoints do, at a glance: what was delivered, waits, is held or failed.
+A delivery goes from queued to claimed, and then to delivered, failed, or back to queued for a retry
+(`claims`, `outcomes`). While its endpoint is disabled it is held (`stops`).
 """
 
 from collections.abc import Collection
@@ -20,15 +18,15 @@ from services.errors import Conflict, NotFound
 from services.webhooks import events, payloads
 
 KEPT_FOR = timedelta(days=30)
-_WAITING = (DeliveryState.QUEUED, DeliveryState.CLAIMED)
-_delivery = table_of(WebhookDelivery)
 MOST_COUNTED = 1000
-"""Of each kind: whoever looks does not wait for a count of millions."""
-_endpoint = table_of(WebhookEndpoint)
+"""The limit of each count of an endpoint, so that no page waits for a count of millions."""
+_WAITING = (DeliveryState.QUEUED, DeliveryState.CLAIMED)
+_delivery, _endpoint = table_of(WebhookDelivery), table_of(WebhookEndpoint)
 
 
 class DeliveryCounts(NamedTuple):
-    """Of one endpoint, each at most `MOST_COUNTED`; those that are on their way wait."""
+    """The deliveries of one endpoint: the time of the last success, and counts up to
+    `MOST_COUNTED`. Claimed deliveries count as waiting."""
 
     delivered_at: datetime | None
     waiting: int
@@ -44,7 +42,7 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[WebhookDelivery]:
-    """The log of an endpoint, the newest first, behind the id `after`."""
+    """Returns deliveries of an endpoint, the newest first, starting after the id `after`."""
     statement = select(WebhookDelivery).where(WebhookDelivery.endpoint_id == endpoint.id)
     if state is not None:
         statement = statement.where(WebhookDelivery.state == state)
@@ -56,9 +54,10 @@ def page(
 def resend(
     session: Session, endpoint: WebhookEndpoint, delivery_id: UUID, *, now: datetime
 ) -> WebhookDelivery:
-    """Send one again that has ended, under the same id and with all its attempts anew.
+    """Queue a finished delivery again, under the same id and with a new set of attempts.
 
-    NotFound for one of another endpoint; Conflict for one that waits, or for a disabled endpoint.
+    Raises NotFound for a delivery of another endpoint, and Conflict if it has not finished or the
+    endpoint is disabled.
     """
     require_enabled(endpoint)
     changed = session.connection().execute(
@@ -70,22 +69,22 @@ def resend(
         )
         .values(state=DeliveryState.QUEUED, attempt=0, due_at=now, finished_at=None)
     )
-    found = get(session, endpoint, delivery_id)
+    delivery = get(session, endpoint, delivery_id)
     if not changed.rowcount:
         raise Conflict("delivery_waits", "This delivery has not ended yet: it goes by itself.")
-    return found
+    return delivery
 
 
 def get(session: Session, endpoint: WebhookEndpoint, delivery_id: UUID) -> WebhookDelivery:
-    """One delivery of an endpoint, or NotFound."""
-    found = session.get(WebhookDelivery, delivery_id, populate_existing=True)
-    if found is None or found.endpoint_id != endpoint.id:
+    """Returns one delivery of an endpoint; raises NotFound."""
+    delivery = session.get(WebhookDelivery, delivery_id, populate_existing=True)
+    if delivery is None or delivery.endpoint_id != endpoint.id:
         raise NotFound("delivery_unknown", "There is no such delivery.")
-    return found
+    return delivery
 
 
 def queue_test(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> WebhookDelivery:
-    """Queue a delivery that says it is a test. Conflict where the endpoint is disabled."""
+    """Queue a test delivery. Raises Conflict if the endpoint is disabled."""
     require_enabled(endpoint)
     event, data = WebhookEvent.TEST, payloads.TEST
     delivery_id = events.queue_one(session, endpoint.id, event, data, now=now)
@@ -93,26 +92,26 @@ def queue_test(session: Session, endpoint: WebhookEndpoint, *, now: datetime) ->
 
 
 def require_enabled(endpoint: WebhookEndpoint) -> None:
-    """Conflict where nothing goes to an endpoint."""
+    """Raises Conflict if an endpoint is disabled."""
     if endpoint.disabled_at is not None:
         raise Conflict("webhook_disabled", "This webhook is disabled: enable it first.")
 
 
-def waiting(session: Session) -> dict[str, int]:
-    """Deliveries that have not ended, by state; for metrics and `lobby check`."""
+def count_unfinished(session: Session) -> dict[str, int]:
+    """Returns the number of unfinished deliveries by state, for metrics and `lobby check`."""
     open_states = (*_WAITING, DeliveryState.HELD)
     statement = (
         sa.select(_delivery.c.state, sa.func.count())
         .where(_delivery.c.state.in_(open_states))
         .group_by(_delivery.c.state)
     )
-    found = dict.fromkeys(map(str, open_states), 0)
+    zeros = dict.fromkeys(map(str, open_states), 0)
     rows = session.connection().execute(statement)
-    return found | {str(state): count for state, count in rows}
+    return zeros | {str(state): count for state, count in rows}
 
 
-def forget_old(session: Session, *, now: datetime, limit: int) -> int:
-    """Delete some of what is kept too long, the oldest first; how many."""
+def delete_old(session: Session, *, now: datetime, limit: int) -> int:
+    """Delete up to `limit` deliveries older than `KEPT_FOR`, oldest first; returns how many."""
     old = (
         sa.select(_delivery.c.id)
         .where(_delivery.c.created_at <= now - KEPT_FOR)
@@ -124,22 +123,22 @@ def forget_old(session: Session, *, now: datetime, limit: int) -> int:
     return session.connection().execute(statement).rowcount
 
 
-def figures(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, DeliveryCounts]:
-    """By endpoint, in one statement along an index."""
+def counts(session: Session, endpoint_ids: Collection[UUID]) -> dict[UUID, DeliveryCounts]:
+    """Returns the counts by endpoint, in one statement that uses an index."""
     if not endpoint_ids:
         return {}
     statement = sa.select(
         _endpoint.c.id,
         _last_delivered(),
-        _counted(DeliveryState.QUEUED, DeliveryState.CLAIMED),
-        _counted(DeliveryState.HELD),
-        _counted(DeliveryState.FAILED),
+        _capped_count(*_WAITING),
+        _capped_count(DeliveryState.HELD),
+        _capped_count(DeliveryState.FAILED),
     ).where(_endpoint.c.id.in_(endpoint_ids))
     return {row[0]: DeliveryCounts(*row[1:]) for row in session.connection().execute(statement)}
 
 
 def _last_delivered() -> sa.ScalarSelect[datetime]:
-    """In the order in which they were due, which has an index."""
+    # Ordered by `due_at`, because that has an index.
     return (
         sa.select(_delivery.c.finished_at)
         .where(*_of_endpoint(DeliveryState.DELIVERED))
@@ -150,15 +149,15 @@ def _last_delivered() -> sa.ScalarSelect[datetime]:
     )
 
 
-def _counted(*states: DeliveryState) -> sa.ScalarSelect[int]:
-    some = (
+def _capped_count(*states: DeliveryState) -> sa.ScalarSelect[int]:
+    limited = (
         sa.select(_delivery.c.id)
         .where(*_of_endpoint(*states))
         .limit(MOST_COUNTED)
         .correlate(_endpoint)
         .subquery()
     )
-    return sa.select(sa.func.count()).select_from(some).scalar_subquery()
+    return sa.select(sa.func.count()).select_from(limited).scalar_subquery()
 
 
 def _of_endpoint(*states: DeliveryState) -> tuple[sa.ColumnElement[bool], ...]:

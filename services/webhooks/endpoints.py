@@ -1,8 +1,8 @@
-"""Webhooks: whom an organisation wants to be told of what, and with which secret.
+"""Webhook endpoints: the URLs that an organisation's events are sent to, and their secrets.
 
-Whatever changes an endpoint makes the key, or the organiser, that does it answer for it from then
-on. So one whose key has ended goes on under another, and one that is told personal data is only
-ever sent where somebody with the right to that data said so.
+The API key or organiser that last created or changed an endpoint is responsible for it. A key must
+be valid for deliveries to go out; when it ends, another key or an organiser can take over. So
+personal data is only sent to an endpoint that somebody with access to that data has approved.
 """
 
 import base64
@@ -37,22 +37,25 @@ from services.keys.api_keys import Caller
 from services.webhooks import addresses, stops
 
 MOST_ENDPOINTS = 100
-"""Of an organisation."""
+"""The limit per organisation."""
 Actor = Caller | Organiser
-"""Who acts for an organisation, and answers for what they make or change."""
+"""Acts for an organisation, and is responsible for the endpoints that they create or change."""
 FORMER_FOR = timedelta(hours=24)
+"""How long the former secret signs beside the new one."""
 PREFIX = "whsec_"
 SUBSCRIBABLE = tuple(event for event in WebhookEvent if event is not WebhookEvent.TEST)
 _SECRET_BYTES = 32
-_FILTERS: tuple[str, ...] = ("campaign", "petition")
-_PLAIN: tuple[str, ...] = ("is_personal", "description")
+_FILTER_FIELDS: tuple[str, ...] = ("campaign", "petition")
+_PLAIN_FIELDS: tuple[str, ...] = ("is_personal", "description")
 _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)
 class NewWebhook:
-    """What is wanted. `campaign` or `petition`, of which one at most is given, are slugs of what
-    alone it is about."""
+    """The values of a new endpoint.
+
+    `campaign` or `petition`, at most one of them, is the slug that events are filtered by.
+    """
 
     url: str
     events: Sequence[WebhookEvent]
@@ -63,8 +66,10 @@ class NewWebhook:
 
 
 class WebhookView(NamedTuple):
-    """An endpoint as its organisation sees it, with the slugs that it is about, and the prefix of
-    the key that answers for it; None where an organiser does."""
+    """An endpoint as its organisation sees it, with the slugs of its filter.
+
+    `key_prefix` is that of the responsible key, or None if an organiser is responsible.
+    """
 
     endpoint: WebhookEndpoint
     campaign: str | None
@@ -82,11 +87,12 @@ def create(
     field: str = "url",
     endpoint_id: UUID | None = None,
 ) -> tuple[WebhookView, str]:
-    """Add an endpoint; it and its secret, which is never shown again. `field` is what the caller
-    calls its address; `endpoint_id` makes it once, however often it is asked.
+    """Add an endpoint; returns it with its secret, which is not shown again.
 
-    Invalid where a field is wrong, Forbidden where the caller may not have personal data, Conflict
-    where the organisation has too many (`webhooks_too_many`), or that one (`webhook_made`).
+    `field` is the caller's name for the URL, for errors; a chosen `endpoint_id` makes retries safe.
+    Raises Invalid for a bad value, Forbidden if the caller may not have personal data, and Conflict
+    if the organisation has too many endpoints (`webhooks_too_many`) or has this one already
+    (`webhook_made`).
     """
     url = addresses.url(new.url, field, to_loopback=to_loopback)
     if new.is_personal:
@@ -96,7 +102,7 @@ def create(
     endpoint = WebhookEndpoint(
         id=endpoint_id or new_id(),
         organisation_id=owner,
-        **_answered_by(actor),
+        **_responsible_columns(actor),
         url=Private(owner, url),
         description=new.description,
         events=_sorted(new.events),
@@ -104,7 +110,7 @@ def create(
         secret=Private(owner, secret),
         created_at=now,
         updated_at=now,
-        **_filters(session, actor, {"campaign": new.campaign, "petition": new.petition}),
+        **_filter_columns(session, actor, {"campaign": new.campaign, "petition": new.petition}),
     )
     _require_petition(endpoint, actor)
     _add(session, endpoint)
@@ -120,35 +126,35 @@ def change(
     to_loopback: bool,
     now: datetime,
 ) -> WebhookView:
-    """Change the given values only: those of `NewWebhook`, and `enabled`. None takes a filter away.
+    """Change the given values only: those of `NewWebhook`, and `enabled`; None removes a filter.
 
-    As `create` refuses; NotFound where it is another organisation's. What was held goes again when
-    it is enabled.
+    Enabling an endpoint releases its held deliveries. Raises the errors of `create`, and NotFound
+    for another organisation's endpoint.
     """
     endpoint = own(session, endpoint_id, actor, for_update=True).endpoint
-    filters = {name: values[name] for name in _FILTERS if name in values}
-    plain = {name: values[name] for name in _PLAIN if name in values}
+    filters = {name: values[name] for name in _FILTER_FIELDS if name in values}
+    plain = {name: values[name] for name in _PLAIN_FIELDS if name in values}
     if "url" in values:
         url = addresses.url(values["url"], to_loopback=to_loopback)
         plain["url"] = Private(actor.organisation_id, url)
     if "events" in values:
         plain["events"] = _sorted(values["events"])
-    endpoint.sqlmodel_update(plain | _filters(session, actor, filters))
+    endpoint.sqlmodel_update(plain | _filter_columns(session, actor, filters))
     if endpoint.campaign_id and endpoint.petition_id:
         raise _one_filter()
     if endpoint.is_personal:
         _require_personal(actor)
     _require_petition(endpoint, actor)
-    endpoint.sqlmodel_update(_answered_by(actor) | {"updated_at": now})
+    endpoint.sqlmodel_update(_responsible_columns(actor) | {"updated_at": now})
     if "enabled" in values:
-        _switch(endpoint, values["enabled"], now)
+        _set_enabled(endpoint, values["enabled"], now)
     session.flush()
     _hold_or_release(session, endpoint)
     return own(session, endpoint_id, actor)
 
 
 def delete(session: Session, endpoint_id: UUID, actor: Actor) -> None:
-    """Delete an endpoint, its log, and what waits for it. NotFound where it is another's."""
+    """Delete an endpoint and its deliveries. Raises NotFound for another organisation's."""
     own(session, endpoint_id, actor, for_update=True)
     connection = session.connection()
     connection.execute(sa.delete(_delivery).where(_delivery.c.endpoint_id == endpoint_id))
@@ -158,9 +164,10 @@ def delete(session: Session, endpoint_id: UUID, actor: Actor) -> None:
 def rotate(
     session: Session, endpoint_id: UUID, actor: Actor, *, now: datetime
 ) -> tuple[WebhookView, str]:
-    """A new secret, which is never shown again. The old one signs beside it for a day.
+    """Replace the secret; returns the new one, which is not shown again.
 
-    Conflict where there are two already: a third would end the one that is in use.
+    The former secret signs beside it for a day. Raises Conflict if there are two secrets already,
+    because a third would end the one that receivers may still use.
     """
     endpoint = own(session, endpoint_id, actor, for_update=True).endpoint
     if endpoint.former_until is not None and endpoint.former_until > now:
@@ -178,41 +185,43 @@ def rotate(
 def own(
     session: Session, endpoint_id: UUID, actor: Actor, *, for_update: bool = False
 ) -> WebhookView:
-    """One endpoint of the caller's organisation, or NotFound."""
+    """Returns an endpoint of the actor's organisation; raises NotFound for any other."""
     statement = _views(actor.organisation_id).where(WebhookEndpoint.id == endpoint_id)
     if for_update:
         statement = statement.with_for_update(of=WebhookEndpoint)
-    found = session.exec(statement.execution_options(populate_existing=True)).first()
-    if found is None:
+    row = session.exec(statement.execution_options(populate_existing=True)).first()
+    if row is None:
         raise NotFound("webhook_unknown", "There is no such webhook.")
-    return WebhookView(*found)
+    return WebhookView(*row)
 
 
 def of_organisation(session: Session, actor: Actor) -> list[WebhookView]:
-    """Every endpoint of the caller's organisation, the newest first."""
+    """Returns every endpoint of the actor's organisation, the newest first."""
     statement = _views(actor.organisation_id).order_by(col(WebhookEndpoint.id).desc())
-    return [WebhookView(*found) for found in session.exec(statement)]
+    return [WebhookView(*row) for row in session.exec(statement)]
 
 
 def message_id(delivery_id: UUID) -> str:
-    """What the header `webhook-id` says of a delivery, at each of its attempts."""
+    """Returns the header `webhook-id` of a delivery, which is the same for all attempts."""
     return f"msg_{delivery_id.hex}"
 
 
 def signed_headers(
     endpoint: WebhookEndpoint, delivery_id: UUID, content: str, *, now: datetime
 ) -> dict[str, str]:
-    """The headers of one attempt (Standard Webhooks 1.0.0): signed with the secret, and with the
-    former one while that is good."""
+    """Returns the headers of one attempt, by Standard Webhooks 1.0.0.
+
+    They are signed with the secret and, while it is valid, with the former one.
+    """
     keys = [endpoint.secret.text]
     if endpoint.former_until is not None and endpoint.former_until > now:
         keys.append(endpoint.former_secret.text)
-    name = message_id(delivery_id)
+    webhook_id = message_id(delivery_id)
     return {
         "Content-Type": "application/json",
-        "webhook-id": name,
+        "webhook-id": webhook_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": " ".join(Webhook(key).sign(name, now, content) for key in keys),
+        "webhook-signature": " ".join(Webhook(key).sign(webhook_id, now, content) for key in keys),
     }
 
 
@@ -226,15 +235,14 @@ def _views(organisation_id: UUID) -> Any:
     )
 
 
-def _answered_by(actor: Actor) -> dict[str, Any]:
-    """Columns of an endpoint."""
+def _responsible_columns(actor: Actor) -> dict[str, Any]:
     if isinstance(actor, Caller):
         return {"api_key_id": actor.key_id, "organiser_id": None}
     return {"api_key_id": None, "organiser_id": actor.id}
 
 
 def _require_personal(actor: Actor) -> None:
-    """Organisers see all of their organisation's signatures as it is."""
+    # Organisers may see all signatures of their organisation anyway.
     if isinstance(actor, Caller):
         actor.require(Scope.SIGNATURES_READ)
 
@@ -254,24 +262,24 @@ def _require_room(session: Session, organisation_id: UUID) -> None:
         raise Conflict("webhooks_too_many", message)
 
 
-def _filters(session: Session, actor: Actor, slugs: dict[str, str | None]) -> dict[str, Any]:
-    """Columns for the slugs that were given: another's is as unknown as any."""
+def _filter_columns(session: Session, actor: Actor, slugs: dict[str, str | None]) -> dict[str, Any]:
+    """Returns the columns for the given slugs; raises Invalid for another organisation's slug."""
     if slugs.get("campaign") and slugs.get("petition"):
         raise _one_filter()
     owner = actor.organisation_id
     values: dict[str, Any] = {f"{name}_id": None for name in slugs}
     for name, slug in slugs.items():
-        own_one: Any = campaigns.own if name == "campaign" else petitions.own
+        find: Any = campaigns.own if name == "campaign" else petitions.own
         try:
             if slug:
-                values[f"{name}_id"] = own_one(session, slug, organisation_id=owner).id
+                values[f"{name}_id"] = find(session, slug, organisation_id=owner).id
         except NotFound as error:
             raise Invalid.field(name, error.code, error.message) from error
     return values
 
 
 def _require_petition(endpoint: WebhookEndpoint, actor: Actor) -> None:
-    """Forbidden where a key that is for some petitions would be told of others."""
+    """Raises Forbidden if a key that is limited to some petitions would get events of others."""
     allowed = actor.petition_ids if isinstance(actor, Caller) else ()
     if allowed and endpoint.petition_id not in allowed:
         message = "This key is for some petitions alone: give one of them as 'petition'."
@@ -283,7 +291,7 @@ def _one_filter() -> LobbyError:
     return Invalid.field("petition", "two_filters", message)
 
 
-def _switch(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
+def _set_enabled(endpoint: WebhookEndpoint, is_enabled: bool, now: datetime) -> None:
     if is_enabled:
         endpoint.disabled_at = endpoint.disabled_reason = None
         endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None

@@ -1,9 +1,8 @@
-"""What happened, for the endpoints that want to be told: written in the transaction that causes it.
+"""Queues webhook events in the transaction that causes them.
 
-Each of these takes one look (`listeners`), and nothing more where nobody listens; and a
-fixed handful of statements for however many rows. What motions do is told by `motion_events`.
-
-Deliveries of webhooks, put in the queue: a telling is one event for one endpoint.
+Each function looks up the subscribed endpoints once (`listeners`). If there are none it does
+nothing more; otherwise it inserts one delivery per event and endpoint, in a fixed number of
+statements. `motion_events` queues the events about motions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -35,7 +34,7 @@ _delivery = table_of(WebhookDelivery)
 
 
 class SignatureFact(NamedTuple):
-    """A signature that began or ceased to count. `petition_id` as a row's id or its hex digits."""
+    """A signature that starts or stops counting. Ids are UUIDs or their hex digits."""
 
     id: RowId
     petition_id: RowId
@@ -45,7 +44,7 @@ class SignatureFact(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class LetterFact:
-    """A letter of which something is told; never who wrote it."""
+    """The data of a letter that events contain; never its writer."""
 
     id: UUID
     campaign_id: UUID
@@ -54,16 +53,20 @@ class LetterFact:
     constituency_code: str
 
 
-class QueuedEvent(NamedTuple):
-    """`payload` is the thin body; `subject_id` the row that it is about, where there is one."""
+class NewDelivery(NamedTuple):
+    """One event for one endpoint.
+
+    `payload` is the body without personal data; `subject_id` is the signature, letter or petition
+    that the event is about, if there is one.
+    """
 
     endpoint_id: UUID
     subject_id: RowId | None
     payload: str
 
 
-def fact_of(letter: Letter) -> LetterFact:
-    """Of a letter that is at hand."""
+def letter_fact(letter: Letter) -> LetterFact:
+    """Returns the data of a letter for its events."""
     code, member_id = letter.constituency_code, letter.member_id
     return LetterFact(letter.id, letter.campaign_id, letter.motion_id, member_id, code)
 
@@ -71,25 +74,30 @@ def fact_of(letter: Letter) -> LetterFact:
 def signatures_confirmed(
     session: Session, counted: Iterable[SignatureFact], *, now: datetime
 ) -> None:
-    """Signatures count from now on."""
-    _tell_of_signatures(session, WebhookEvent.SIGNATURE_CONFIRMED, counted, "confirmed_at", now)
+    """Queue events for signatures that count from now on."""
+    event = WebhookEvent.SIGNATURE_CONFIRMED
+    _queue_signature_events(session, event, counted, "confirmed_at", now)
 
 
 def signature_withdrawn(
     session: Session, fact: SignatureFact, *, is_disowned: bool, now: datetime
 ) -> None:
-    """A signature counts no more: its signer took it back, or said that it is not theirs."""
+    """Queue the event for a signature that no longer counts.
+
+    Its signer has withdrawn it or, with `is_disowned`, said that they did not sign.
+    """
+    event = WebhookEvent.SIGNATURE_WITHDRAWN
     reason = "disowned" if is_disowned else "withdrawn"
-    _tell_of_signatures(session, WebhookEvent.SIGNATURE_WITHDRAWN, [fact], "reason", now, reason)
+    _queue_signature_events(session, event, [fact], "reason", now, reason)
 
 
 def letters_sent(
     session: Session, sent: Sequence[tuple[LetterFact, datetime]], *, now: datetime
 ) -> None:
-    """Letters were handed over, each at a time."""
-    more = {fact.id: {"sent_at": at} for fact, at in sent}
+    """Queue events for letters that were sent, each with the time when it was."""
+    details: dict[UUID, Data] = {fact.id: {"sent_at": at} for fact, at in sent}
     facts = [fact for fact, _ in sent]
-    _tell_of_letters(session, WebhookEvent.LETTER_SENT, facts, more, now)
+    _queue_letter_events(session, WebhookEvent.LETTER_SENT, facts, details, now)
 
 
 def letter_answered(
@@ -101,16 +109,16 @@ def letter_answered(
     said_on: date | None,
     now: datetime,
 ) -> None:
-    """The writer of a letter told what came back, or that nothing has; never in what words."""
-    more = {fact.id: {"outcome": outcome, "said": said, "said_on": said_on}}
-    _tell_of_letters(session, WebhookEvent.LETTER_ANSWERED, [fact], more, now)
+    """Queue the event for a writer's report of the reply to a letter; never the reply's text."""
+    details: dict[UUID, Data] = {fact.id: {"outcome": outcome, "said": said, "said_on": said_on}}
+    _queue_letter_events(session, WebhookEvent.LETTER_ANSWERED, [fact], details, now)
 
 
 def goals_reached(session: Session, *, now: datetime) -> int:
-    """Note which petitions have reached their goals, each goal once, and tell of them; how many.
+    """Mark petitions that have reached their goals and queue the events; returns how many.
 
-    Not where signatures are confirmed: of two transactions that reach it together, neither would
-    see the other's.
+    This is a job of its own, not part of confirming signatures: of two transactions that reach a
+    goal together, neither would see the other's signatures.
     """
     total = sa.func.sum(_tally.c.confirmed)
     statement = (
@@ -124,29 +132,54 @@ def goals_reached(session: Session, *, now: datetime) -> int:
     reached = [
         (petition_id, goal, int(count))
         for petition_id, goal, count in session.connection().execute(statement)
-        if _note_reached(session, petition_id, goal, now)
+        if _mark_reached(session, petition_id, goal, now)
     ]
     event = WebhookEvent.PETITION_GOAL_REACHED
-    wanting = listeners.to_petitions(session, event, [each for each, *_ in reached], now=now)
-    tellings = []
+    petition_ids = [petition_id for petition_id, *_ in reached]
+    endpoints = listeners.to_petitions(session, event, petition_ids, now=now)
+    deliveries = []
     for petition_id, goal, count in reached:
-        for row in wanting[petition_id]:
-            told = _of(row) | {"goal": goal, "signature_count": count}
-            payload = body(event, told, at=now)
-            tellings.append(QueuedEvent(row.endpoint_id, petition_id, payload))
-    queue(session, event, tellings, now=now)
+        for row in endpoints[petition_id]:
+            data = _petition_data(row) | {"goal": goal, "signature_count": count}
+            payload = body(event, data, at=now)
+            deliveries.append(NewDelivery(row.endpoint_id, petition_id, payload))
+    queue(session, event, deliveries, now=now)
     return len(reached)
 
 
 def queue_one(
     session: Session, endpoint_id: UUID, event: WebhookEvent, data: Data, *, now: datetime
 ) -> UUID:
-    """Tell one endpoint, whatever it wants otherwise; the delivery's id."""
-    telling = QueuedEvent(endpoint_id, None, body(event, data, at=now))
-    return queue(session, event, [telling], now=now)[0]
+    """Queue an event for one endpoint, even if it is not subscribed; returns the delivery's id."""
+    delivery = NewDelivery(endpoint_id, None, body(event, data, at=now))
+    return queue(session, event, [delivery], now=now)[0]
 
 
-def _tell_of_signatures(
+def queue(
+    session: Session, event: WebhookEvent, deliveries: Sequence[NewDelivery], *, now: datetime
+) -> list[UUID]:
+    """Insert the deliveries of an event in one statement; returns their ids."""
+    if not deliveries:
+        return []
+    ids = new_ids(len(deliveries))
+    varying: dict[str, list[Any]] = {
+        "id": ids,
+        "endpoint_id": [delivery.endpoint_id for delivery in deliveries],
+        "subject_id": [delivery.subject_id for delivery in deliveries],
+        "payload": [delivery.payload for delivery in deliveries],
+    }
+    shared = {
+        "event": event,
+        "state": DeliveryState.QUEUED,
+        "attempt": 0,
+        "created_at": now,
+        "due_at": now,
+    }
+    bulk.insert_columns(session, _delivery, varying, shared, is_ignoring=False)
+    return [UUID(row_id) for row_id in ids]
+
+
+def _queue_signature_events(
     session: Session,
     event: WebhookEvent,
     facts: Iterable[SignatureFact],
@@ -154,51 +187,53 @@ def _tell_of_signatures(
     now: datetime,
     value: object = None,
 ) -> None:
+    """`name` and `value`, by default `now`, are the field that only this kind of event has."""
     facts = list(facts)
-    petitions = {_uuid(fact.petition_id) for fact in facts}
-    wanting = listeners.to_petitions(session, event, petitions, now=now)
-    tellings = []
-    for fact in facts if wanting else ():
-        its = wanting[_uuid(fact.petition_id)]
-        if its:
-            told = {
+    petition_ids = {_uuid(fact.petition_id) for fact in facts}
+    endpoints = listeners.to_petitions(session, event, petition_ids, now=now)
+    deliveries = []
+    for fact in facts if endpoints else ():
+        rows = endpoints[_uuid(fact.petition_id)]
+        if rows:
+            data = {
                 "signature_id": _uuid(fact.id),
-                **_of(its[0]),
+                **_petition_data(rows[0]),
                 "constituency": fact.constituency_code,
                 "signed_at": fact.signed_at,
                 name: value or now,
             }
-            payload = body(event, told, at=now)
-            tellings += [QueuedEvent(row.endpoint_id, fact.id, payload) for row in its]
-    queue(session, event, tellings, now=now)
+            payload = body(event, data, at=now)
+            deliveries += [NewDelivery(row.endpoint_id, fact.id, payload) for row in rows]
+    queue(session, event, deliveries, now=now)
 
 
-def _tell_of_letters(
+def _queue_letter_events(
     session: Session,
     event: WebhookEvent,
     facts: Sequence[LetterFact],
-    more: dict[UUID, Data],
+    details: dict[UUID, Data],
     now: datetime,
 ) -> None:
-    campaigns = {fact.campaign_id for fact in facts}
-    wanting = listeners.to_campaigns(session, event, campaigns, now=now)
-    tellings = []
+    """`details` are the fields that only this kind of event has, by the letters' ids."""
+    campaign_ids = {fact.campaign_id for fact in facts}
+    endpoints = listeners.to_campaigns(session, event, campaign_ids, now=now)
+    deliveries = []
     for fact in facts:
-        for row in wanting[fact.campaign_id]:
-            told = {
+        for row in endpoints[fact.campaign_id]:
+            data = {
                 "letter_id": fact.id,
                 "campaign": row.campaign,
                 "motion_id": fact.motion_id,
                 "member_id": fact.member_id,
                 "constituency": fact.constituency_code,
-                **more[fact.id],
+                **details[fact.id],
             }
-            tellings.append(QueuedEvent(row.endpoint_id, fact.id, body(event, told, at=now)))
-    queue(session, event, tellings, now=now)
+            deliveries.append(NewDelivery(row.endpoint_id, fact.id, body(event, data, at=now)))
+    queue(session, event, deliveries, now=now)
 
 
-def _note_reached(session: Session, petition_id: UUID, goal: int, now: datetime) -> bool:
-    """False where another worker was faster, or the goal has been changed."""
+def _mark_reached(session: Session, petition_id: UUID, goal: int, now: datetime) -> bool:
+    """Returns False if another worker was faster or the goal has been changed."""
     changed = session.connection().execute(
         sa.update(_petition)
         .where(
@@ -211,33 +246,9 @@ def _note_reached(session: Session, petition_id: UUID, goal: int, now: datetime)
     return changed.rowcount == 1
 
 
-def _of(row: Any) -> Data:
+def _petition_data(row: Any) -> Data:
     return {"petition": row.petition, "campaign": row.campaign}
 
 
 def _uuid(row_id: RowId) -> UUID:
     return row_id if isinstance(row_id, UUID) else UUID(row_id)
-
-
-def queue(
-    session: Session, event: WebhookEvent, tellings: Sequence[QueuedEvent], *, now: datetime
-) -> list[UUID]:
-    """All tellings of an event in one statement; the ids of their deliveries."""
-    if not tellings:
-        return []
-    ids = new_ids(len(tellings))
-    varying: dict[str, list[Any]] = {
-        "id": ids,
-        "endpoint_id": [each.endpoint_id for each in tellings],
-        "subject_id": [each.subject_id for each in tellings],
-        "payload": [each.payload for each in tellings],
-    }
-    shared = {
-        "event": event,
-        "state": DeliveryState.QUEUED,
-        "attempt": 0,
-        "created_at": now,
-        "due_at": now,
-    }
-    bulk.insert_columns(session, _delivery, varying, shared, is_ignoring=False)
-    return [UUID(each) for each in ids]

@@ -1,7 +1,7 @@
-"""Endpoints that want to be told of something: the looks that everything that happens takes.
+"""Finds the webhook endpoints that are subscribed to an event. Every emitter calls this first.
 
-A look holds the endpoints that it finds until the transaction ends, so that none is deleted between
-the look and the writing.
+The endpoints stay locked until the transaction ends, so that none is deleted before its deliveries
+are inserted.
 """
 
 from collections import defaultdict
@@ -29,25 +29,24 @@ _endpoint, _key = table_of(WebhookEndpoint), table_of(ApiKey)
 _petition, _campaign, _link = table_of(Petition), table_of(Campaign), table_of(CampaignMotion)
 
 
-def somebody_answers(now: Any) -> sa.ColumnElement[bool]:
-    """For statements that have endpoints: whether the key that answers for one is good. An
-    organiser who does is always."""
-    its_key = sa.exists().where(_key.c.id == _endpoint.c.api_key_id, key_is_good(now))
-    return sa.or_(_endpoint.c.organiser_id.is_not(None), its_key.correlate(_endpoint))
+def has_responsible(now: Any) -> sa.ColumnElement[bool]:
+    """SQL condition on endpoints: an organiser or a valid key is responsible for it."""
+    has_key = sa.exists().where(_key.c.id == _endpoint.c.api_key_id, key_is_good(now))
+    return sa.or_(_endpoint.c.organiser_id.is_not(None), has_key.correlate(_endpoint))
 
 
-_LISTENS = sa.and_(_endpoint.c.disabled_at.is_(None), somebody_answers(sa.bindparam("now")))
-_WHICH = (_endpoint.c.id.label("endpoint_id"), _endpoint.c.events)
+_IS_ACTIVE = sa.and_(_endpoint.c.disabled_at.is_(None), has_responsible(sa.bindparam("now")))
+_ENDPOINT_COLUMNS = (_endpoint.c.id.label("endpoint_id"), _endpoint.c.events)
 
 
-def _held(statement: sa.Select[Any]) -> sa.Select[Any]:
+def _share_locked(statement: sa.Select[Any]) -> sa.Select[Any]:
     return statement.with_for_update(read=True, key_share=True, of=_endpoint)
 
 
-# Put together once, as `services.signatures.recording` does.
-_OF_PETITIONS = _held(
+# Built once at import: on the hot path, building a statement costs more than executing it.
+_OF_PETITIONS = _share_locked(
     sa.select(
-        *_WHICH,
+        *_ENDPOINT_COLUMNS,
         _petition.c.id.label("about"),
         _petition.c.slug.label("petition"),
         _campaign.c.slug.label("campaign"),
@@ -59,24 +58,24 @@ _OF_PETITIONS = _held(
         _petition.c.id.in_(sa.bindparam("ids", expanding=True)),
         sa.or_(_endpoint.c.petition_id.is_(None), _endpoint.c.petition_id == _petition.c.id),
         sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
-        _LISTENS,
+        _IS_ACTIVE,
     )
     .order_by(_endpoint.c.id)
 )
-_OF_CAMPAIGNS = _held(
-    sa.select(*_WHICH, _campaign.c.id.label("about"), _campaign.c.slug.label("campaign"))
+_OF_CAMPAIGNS = _share_locked(
+    sa.select(*_ENDPOINT_COLUMNS, _campaign.c.id.label("about"), _campaign.c.slug.label("campaign"))
     .select_from(_campaign)
     .join(_endpoint, _endpoint.c.organisation_id == _campaign.c.organisation_id)
     .where(
         _campaign.c.id.in_(sa.bindparam("ids", expanding=True)),
         _endpoint.c.petition_id.is_(None),
         sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
-        _LISTENS,
+        _IS_ACTIVE,
     )
     .order_by(_endpoint.c.id)
 )
-_OF_MOTION = _held(
-    sa.select(*_WHICH, _campaign.c.slug.label("campaign"))
+_OF_MOTION = _share_locked(
+    sa.select(*_ENDPOINT_COLUMNS, _campaign.c.slug.label("campaign"))
     .select_from(_link)
     .join(_campaign, _campaign.c.id == _link.c.campaign_id)
     .join(_endpoint, _endpoint.c.organisation_id == _campaign.c.organisation_id)
@@ -86,7 +85,7 @@ _OF_MOTION = _held(
         _campaign.c.status == CampaignStatus.OPEN,
         _endpoint.c.petition_id.is_(None),
         sa.or_(_endpoint.c.campaign_id.is_(None), _endpoint.c.campaign_id == _campaign.c.id),
-        _LISTENS,
+        _IS_ACTIVE,
     )
     .order_by(_endpoint.c.id, _campaign.c.slug)
 )
@@ -95,23 +94,28 @@ _OF_MOTION = _held(
 def to_petitions(
     session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, list[Any]]:
-    """Those that want an event of petitions, by the petition's id: `endpoint_id`, and the slugs
-    `petition` and `campaign`."""
-    return _wanting(session, _OF_PETITIONS, event, ids, now)
+    """Returns the endpoints subscribed to an event of petitions, by the petition's id.
+
+    The rows have `endpoint_id` and the slugs `petition` and `campaign`.
+    """
+    return _subscribed(session, _OF_PETITIONS, event, ids, now)
 
 
 def to_campaigns(
     session: Session, event: WebhookEvent, ids: Collection[UUID], *, now: datetime
 ) -> dict[UUID, list[Any]]:
-    """Those that want an event of campaigns, by the campaign's id: `endpoint_id`, and the slug
-    `campaign`."""
-    return _wanting(session, _OF_CAMPAIGNS, event, ids, now)
+    """Returns the endpoints subscribed to an event of campaigns, by the campaign's id.
+
+    The rows have `endpoint_id` and the slug `campaign`.
+    """
+    return _subscribed(session, _OF_CAMPAIGNS, event, ids, now)
 
 
 def to_motion(
     session: Session, motion_id: int, *, now: datetime
 ) -> tuple[dict[UUID, list[str]], dict[UUID, list[str]]]:
-    """By endpoint: the events that it wants, and its campaigns that are about a motion."""
+    """Returns two dicts by endpoint id: the events that the endpoint is subscribed to, and the
+    slugs of its open campaigns about a motion."""
     events: dict[UUID, list[str]] = {}
     campaigns: dict[UUID, list[str]] = defaultdict(list)
     for row in session.connection().execute(_OF_MOTION, {"motion": motion_id, "now": now}):
@@ -120,16 +124,16 @@ def to_motion(
     return events, campaigns
 
 
-def _wanting(
+def _subscribed(
     session: Session,
-    look: sa.Select[Any],
+    statement: sa.Select[Any],
     event: WebhookEvent,
     ids: Collection[UUID],
     now: datetime,
 ) -> dict[UUID, list[Any]]:
-    found: dict[UUID, list[Any]] = defaultdict(list)
+    subscribed: dict[UUID, list[Any]] = defaultdict(list)
     if ids:
-        for row in session.connection().execute(look, {"ids": list(ids), "now": now}):
+        for row in session.connection().execute(statement, {"ids": list(ids), "now": now}):
             if event in row.events:
-                found[row.about].append(row)
-    return found
+                subscribed[row.about].append(row)
+    return subscribed

@@ -1,4 +1,4 @@
-"""What happened to motions, for the endpoints that want to be told: as `events`."""
+"""Queues webhook events about motions, as `events` does for the rest."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -11,7 +11,7 @@ from models import Member, Membership, Motion, MotionEventKind, MotionSignatory,
 from models.base import table_of
 from services.parliament.motion_history import Change
 from services.webhooks import events, listeners
-from services.webhooks.events import QueuedEvent
+from services.webhooks.events import NewDelivery
 from services.webhooks.payloads import Data, body
 
 _member, _membership = table_of(Member), table_of(Membership)
@@ -23,41 +23,42 @@ _KINDS = {
     MotionEventKind.MOTION_WITHDRAWN: WebhookEvent.MOTION_WITHDRAWN,
     MotionEventKind.LAPSED: WebhookEvent.MOTION_LAPSED,
 }
-# Distinct members: one can stand there twice.
+# Distinct members, because a member can appear twice.
 _SIGNED = sa.select(sa.func.count(_signatory.c.member_id.distinct())).where(
     _signatory.c.motion_id == sa.bindparam("motion"), ~_signatory.c.is_withdrawn
 )
 
 
 def changed(session: Session, motion: Motion, changes: Sequence[Change], *, now: datetime) -> None:
-    """Names came and went, or the motion itself did; all of that is written down already."""
-    known = [(_KINDS[change.kind], change) for change in changes if change.kind in _KINDS]
-    if not known:
+    """Queue the events of changes to a motion, which must be in the database already."""
+    relevant = [(_KINDS[change.kind], change) for change in changes if change.kind in _KINDS]
+    if not relevant:
         return
     endpoints, campaigns = listeners.to_motion(session, motion.id, now=now)
     if not endpoints:
         return
-    members = _members(session, {change.member_id for _, change in known if change.member_id}, now)
-    about = {"id": motion.id, "number": motion.number, "title": motion.title}
+    member_ids = {change.member_id for _, change in relevant if change.member_id}
+    members = _members(session, member_ids, now)
+    motion_data = {"id": motion.id, "number": motion.number, "title": motion.title}
     signed = session.connection().execute(_SIGNED, {"motion": motion.id}).scalar_one()
-    tellings: dict[WebhookEvent, list[QueuedEvent]] = defaultdict(list)
-    for event, change in known:
-        told = {
-            "motion": about,
+    deliveries: dict[WebhookEvent, list[NewDelivery]] = defaultdict(list)
+    for event, change in relevant:
+        data = {
+            "motion": motion_data,
             "signed": signed,
             "member": members.get(change.member_id or 0),
             "happened_on": change.happened_on,
         }
-        for endpoint_id, wanted in endpoints.items():
-            if event in wanted:
-                payload = body(event, told | {"campaigns": campaigns[endpoint_id]}, at=now)
-                tellings[event].append(QueuedEvent(endpoint_id, None, payload))
-    for event, its_tellings in tellings.items():
-        events.queue(session, event, its_tellings, now=now)
+        for endpoint_id, subscribed in endpoints.items():
+            if event in subscribed:
+                payload = body(event, data | {"campaigns": campaigns[endpoint_id]}, at=now)
+                deliveries[event].append(NewDelivery(endpoint_id, None, payload))
+    for event, of_event in deliveries.items():
+        events.queue(session, event, of_event, now=now)
 
 
 def _members(session: Session, ids: Collection[int], now: datetime) -> dict[int, Data]:
-    """Members with today's seat; None for one who holds none."""
+    """Returns members with today's constituency by id; it is None for a former member."""
     today = now.date()
     holds = sa.and_(
         _membership.c.member_id == _member.c.id,

@@ -1,8 +1,8 @@
-"""How attempts to deliver webhooks ended, and what follows for the delivery and its endpoint.
+"""Records the outcomes of delivery attempts, and pauses, warns of or disables failing endpoints.
 
-claimed -> delivered, or queued again, or failed: each a conditional update on the claim. An
-endpoint that fails several times in a row is left alone for a while, so that its deliveries do not
-use up their attempts; after a day the organisers are warned, and after three it is disabled.
+A claimed delivery becomes delivered, failed, or queued for a retry, each by a conditional update on
+the claim. An endpoint that fails several times in a row is paused, so that its deliveries do not
+use up their attempts; after a day the organisers are warned, and after three days it is disabled.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ _delivery = table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """A delivery that was attempted, and the answer."""
+class FinishedAttempt:
+    """A delivery that was attempted, and the reply."""
 
     delivery: WebhookDelivery
     reply: Reply
@@ -34,13 +34,16 @@ class Ended:
 def record(
     session: Session,
     endpoint_id: UUID,
-    ended: Sequence[Ended],
-    left: Sequence[WebhookDelivery] = (),
+    finished: Sequence[FinishedAttempt],
+    unattempted: Sequence[WebhookDelivery] = (),
     *,
     now: datetime,
 ) -> None:
-    """Write down how attempts ended, and what follows for the endpoint. Those `left` were claimed
-    and not attempted, and wait as before."""
+    """Record finished attempts and update the endpoint.
+
+    Deliveries in `unattempted` were claimed and not attempted; they go back to the queue and keep
+    their number of attempts.
+    """
     statement = (
         select(WebhookEndpoint)
         .where(WebhookEndpoint.id == endpoint_id)
@@ -51,28 +54,27 @@ def record(
     if endpoint is None:
         return  # deleted meanwhile, with its deliveries
     was_enabled = endpoint.disabled_at is None
-    for each in ended:
-        if each.reply.is_good:
+    for attempt in finished:
+        if attempt.reply.is_good:
             endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
         else:
-            _note_failure(endpoint, each.reply, now)
-        _move(session, each.delivery, **_after(each, now))
-    for delivery in left:
-        again = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
-        _move(session, delivery, **again)
+            _note_failure(endpoint, attempt.reply, now)
+        _update_claimed(session, attempt.delivery, **_values_after(attempt, now))
+    for delivery in unattempted:
+        values = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
+        _update_claimed(session, delivery, **values)
     if was_enabled:
-        _tell(session, endpoint, now)
+        _queue_warnings(session, endpoint, now)
     session.flush()
     if endpoint.disabled_at is not None:
         stops.hold(session, endpoint_id)
 
 
-def _tell(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
-    """The organisers, of what these attempts did to an endpoint."""
+def _queue_warnings(session: Session, endpoint: WebhookEndpoint, now: datetime) -> None:
     if endpoint.disabled_at is not None:
-        warning_mails.tell_stopped(session, [endpoint], now=now)
+        warning_mails.queue_stopped(session, [endpoint], now=now)
     elif endpoint.failing_since and now - endpoint.failing_since >= WARNED_AFTER:
-        warning_mails.warn(session, endpoint, now=now)
+        warning_mails.queue_failing(session, endpoint, now=now)
 
 
 def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> None:
@@ -91,22 +93,22 @@ def _note_failure(endpoint: WebhookEndpoint, reply: Reply, now: datetime) -> Non
         endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.FAILING
 
 
-def _after(each: Ended, now: datetime) -> dict[str, Any]:
-    """What an attempt leaves of its delivery."""
-    reply = each.reply
+def _values_after(attempt: FinishedAttempt, now: datetime) -> dict[str, Any]:
+    """Returns the new column values of the delivery that was attempted."""
+    reply = attempt.reply
     values: dict[str, Any] = {"response_status": reply.status, "error": reply.error}
     if reply.is_good:
         return values | {"state": DeliveryState.DELIVERED, "finished_at": now}
     if reply.is_gone:
         return values | {"state": DeliveryState.FAILED, "finished_at": now}
-    wait = retry_times.wait_after(each.delivery.attempt, reply.retry_after)
+    wait = retry_times.wait_after(attempt.delivery.attempt, reply.retry_after)
     if wait is None:
         return values | {"state": DeliveryState.FAILED, "finished_at": now}
     return values | {"state": DeliveryState.QUEUED, "due_at": now + wait}
 
 
-def _move(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
-    """Compare and swap on the claim. A newer claim, or a resending, has the word otherwise."""
+def _update_claimed(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
+    """Update a delivery if this claim is still the current one; otherwise change nothing."""
     session.connection().execute(
         sa.update(_delivery)
         .where(

@@ -1,8 +1,8 @@
-"""What webhooks say: the thin body that is kept, what is personal beside it, and samples.
+"""Webhook payloads: the stored body, the personal data that is added on sending, and samples.
 
-A body is put together when something happens, without personal data. Where an endpoint may have
-it, that is put in when the body goes, from the rows as they are then: nothing personal waits
-here, and who has withdrawn or was erased meanwhile is not told of.
+A body is built when the event happens and contains no personal data. If the endpoint may have
+personal data, it is read and added when the body is sent: none is stored in the queue, and data of
+people who have withdrawn or were erased meanwhile is not sent.
 """
 
 from collections.abc import Collection
@@ -44,25 +44,25 @@ _SAMPLE_AT = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 _SAMPLE_ID = UUID("0197c5a0-0000-7000-8000-000000000001")
 _MOTION = {"id": 65938, "number": "152", "title": "NHS Professionals"}
 _MEMBER = {"id": 4000, "name": "Morag Ferncastle", "party": "Labour", "constituency": "S14000078"}
-_OF_MOTION: Data = {"motion": _MOTION, "campaigns": ["nhs-professionals"], "signed": 167}
-_OF_PETITION: Data = {
+_MOTION_DATA: Data = {"motion": _MOTION, "campaigns": ["nhs-professionals"], "signed": 167}
+_PETITION_DATA: Data = {
     "petition": "keep-nhs-professionals-public",
     "campaign": "nhs-professionals",
 }
-_OF_SIGNATURE: Data = {
+_SIGNATURE_DATA: Data = {
     "signature_id": _SAMPLE_ID,
-    **_OF_PETITION,
+    **_PETITION_DATA,
     "constituency": "S14000078",
     "signed_at": _SAMPLE_AT,
 }
-_OF_LETTER: Data = {
+_LETTER_DATA: Data = {
     "letter_id": _SAMPLE_ID,
     "campaign": "nhs-professionals",
     "motion_id": 65938,
     "member_id": 4000,
     "constituency": "S14000078",
 }
-_PERSON: Data = {
+_SAMPLE_PERSON: Data = {
     "name": "Anna Example",
     "email": "anna@example.org",
     "postcode": "EH1 1YZ",
@@ -75,34 +75,34 @@ _PERSON: Data = {
 }
 TEST: Data = {"message": "This is a test. Nothing has happened."}
 _SAMPLES: dict[WebhookEvent, Data] = {
-    WebhookEvent.SIGNATURE_CONFIRMED: _OF_SIGNATURE | {"confirmed_at": _SAMPLE_AT},
-    WebhookEvent.SIGNATURE_WITHDRAWN: _OF_SIGNATURE | {"reason": "withdrawn"},
-    WebhookEvent.LETTER_SENT: _OF_LETTER | {"sent_at": _SAMPLE_AT},
-    WebhookEvent.LETTER_ANSWERED: _OF_LETTER
+    WebhookEvent.SIGNATURE_CONFIRMED: _SIGNATURE_DATA | {"confirmed_at": _SAMPLE_AT},
+    WebhookEvent.SIGNATURE_WITHDRAWN: _SIGNATURE_DATA | {"reason": "withdrawn"},
+    WebhookEvent.LETTER_SENT: _LETTER_DATA | {"sent_at": _SAMPLE_AT},
+    WebhookEvent.LETTER_ANSWERED: _LETTER_DATA
     | {"outcome": "answered", "said": "will_sign", "said_on": "2026-07-01"},
-    WebhookEvent.MOTION_SIGNED: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
-    WebhookEvent.MOTION_WITHDRAWN: _OF_MOTION | {"member": _MEMBER, "happened_on": "2026-07-01"},
-    WebhookEvent.MOTION_LAPSED: _OF_MOTION | {"member": None, "happened_on": "2026-07-01"},
-    WebhookEvent.PETITION_GOAL_REACHED: _OF_PETITION | {"goal": 10000, "signature_count": 10003},
+    WebhookEvent.MOTION_SIGNED: _MOTION_DATA | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_WITHDRAWN: _MOTION_DATA | {"member": _MEMBER, "happened_on": "2026-07-01"},
+    WebhookEvent.MOTION_LAPSED: _MOTION_DATA | {"member": None, "happened_on": "2026-07-01"},
+    WebhookEvent.PETITION_GOAL_REACHED: _PETITION_DATA | {"goal": 10000, "signature_count": 10003},
     WebhookEvent.TEST: TEST,
 }
 
 
 def body(event: WebhookEvent, data: Data, *, at: datetime) -> str:
-    """The thin body of an event as JSON: its type, when it happened, and what."""
-    told = {"type": event.value, "timestamp": at, "data": data}
-    return orjson.dumps(told, option=orjson.OPT_UTC_Z).decode()
+    """Returns the body of an event as JSON, without personal data: `type`, `timestamp`, `data`."""
+    content = {"type": event.value, "timestamp": at, "data": data}
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z).decode()
 
 
 def with_person(payload: str, person: Data | None) -> str:
-    """A body with whose signature it is; null where it stands no more."""
-    told = orjson.loads(payload)
-    told["data"]["person"] = person
-    return orjson.dumps(told).decode()
+    """Returns a body with the signer as `person`; null if the signature no longer counts."""
+    content = orjson.loads(payload)
+    content["data"]["person"] = person
+    return orjson.dumps(content).decode()
 
 
 def people(session: Session, signature_ids: Collection[UUID]) -> dict[UUID, Data]:
-    """Who gave signatures, by the signatures' ids: of those that stand confirmed now."""
+    """Returns the signers of confirmed signatures by the signatures' ids."""
     if not signature_ids:
         return {}
     rows = session.connection().execute(_PEOPLE, {"ids": list(signature_ids)})
@@ -110,16 +110,16 @@ def people(session: Session, signature_ids: Collection[UUID]) -> dict[UUID, Data
 
 
 def sample(event: WebhookEvent, *, is_personal: bool) -> Data:
-    """An event as it would be told, with everybody in it invented."""
+    """Returns an example of an event's payload, with invented data."""
     payload = body(event, _SAMPLES[event], at=_SAMPLE_AT)
     if is_personal and event is WebhookEvent.SIGNATURE_CONFIRMED:
-        payload = with_person(payload, _PERSON)
-    found: Data = orjson.loads(payload)
-    return found
+        payload = with_person(payload, _SAMPLE_PERSON)
+    content: Data = orjson.loads(payload)
+    return content
 
 
 def _person(row: Any) -> Data:
     plain = {name: value for name, value in row.items() if name not in ("id", *_SEALED)}
-    opened = {name: row[name].text if row[name] else None for name in _SEALED}
+    decrypted = {name: row[name].text if row[name] else None for name in _SEALED}
     updates = None if plain["updates"] is None else bool(plain["updates"])
-    return opened | plain | {"updates": updates}
+    return decrypted | plain | {"updates": updates}

@@ -1,4 +1,4 @@
-"""How long deliveries of webhooks wait after a failure, and endpoints are left alone. Pure."""
+"""Computes when failed deliveries are retried, and for how long failing endpoints are paused."""
 
 import random
 from collections.abc import Callable
@@ -15,33 +15,34 @@ WAITS = (
     timedelta(hours=20),
     timedelta(hours=24),
 )
-"""After each attempt that failed, three days in all; the tenth attempt is the last."""
-LONGEST_WAIT = timedelta(hours=24)  # that a receiver can ask for
+"""The wait after each failed attempt, about three days in all; the tenth attempt is the last."""
+LONGEST_WAIT = timedelta(hours=24)
+"""The longest wait that a receiver can ask for with `Retry-After`."""
 MOST_FAILURES = 5
-"""In a row, after which an endpoint is left alone for a while."""
+"""The number of failures in a row after which an endpoint is paused."""
 FIRST_REST = timedelta(seconds=30)
 LONGEST_REST = timedelta(minutes=10)
 
 
 def wait_after(
-    attempt: int, asked: float | None, *, chance: Callable[[], float] = random.random
+    attempt: int, retry_after: float | None, *, chance: Callable[[], float] = random.random
 ) -> timedelta | None:
-    """How long a delivery waits after an attempt that failed; None after the last one.
+    """Returns how long a delivery waits after a failed attempt, or None after the last one.
 
-    Each wait up to a fifth longer by chance: what failed together does not come back together. What
-    a receiver asks for (`asked`, in seconds) is obeyed, up to a day.
+    Each wait is up to a fifth longer at random, so that deliveries that failed together are not
+    retried together. It is at least the receiver's `retry_after` in seconds, up to a day.
     """
     if attempt > len(WAITS):
         return None
-    return max(WAITS[attempt - 1] * (1 + chance() / 5), bounded(asked))
+    return max(WAITS[attempt - 1] * (1 + chance() / 5), bounded(retry_after))
 
 
 def rest_after(failures: int) -> timedelta:
-    """From half a minute, doubled with each failed try, to ten minutes."""
+    """Returns how long an endpoint is paused: 30 seconds, doubled per failure, up to 10 minutes."""
     doublings: int = min(failures - MOST_FAILURES, 10)
     return min(FIRST_REST * (1 << doublings), LONGEST_REST)
 
 
 def bounded(seconds: float | None) -> timedelta:
-    """What a receiver asks for, up to a day; nothing where it does not ask."""
+    """Returns a receiver's `Retry-After` capped at a day; zero for None."""
     return min(timedelta(seconds=seconds or 0), LONGEST_WAIT)

@@ -1,9 +1,9 @@
-"""Talking to the endpoints of others: to public addresses only, within bounds of time and size.
+"""Sends webhook deliveries over HTTP: to public addresses only, with limits of time and size.
 
-A name is looked up when we connect, every address that it has is looked at, and the connection goes
-to the very one that was: a name that points elsewhere a moment later gains nothing. Nothing else
-looks names up. TLS still asks for the name's certificate. No redirect is followed, no proxy is
-used, and every delivery has a connection of its own.
+To prevent server-side request forgery, a host name is resolved once, all its addresses are checked,
+and the connection is made to a checked address, so that a later change in DNS has no effect (DNS
+rebinding). TLS still verifies the certificate of the name. Redirects are not followed, proxies are
+not used, and every delivery has its own connection.
 """
 
 import ssl
@@ -22,21 +22,23 @@ from dns.resolver import Resolver
 from services.errors import Invalid
 from services.webhooks import addresses
 
-SECONDS = 10.0  # for everything: looking up, connecting, sending, and being answered
+SECONDS = 10.0  # for a whole attempt: DNS, connecting, sending and the reply
 CONNECT_SECONDS = 4.0
 LOOK_UP_SECONDS = 4.0
 MOST_ADDRESSES = 4
-MOST_BYTES = 64 * 1024  # of an answer, which nobody reads
+MOST_BYTES = 64 * 1024  # of the reply's body, which is discarded
 _HEADERS = (("User-Agent", "CentralLobby/0.1 (webhooks)"), ("Connection", "close"))
 
 Resolve = Callable[[str], Sequence[str]]
-"""The addresses of a name, as texts; none where it has none."""
+"""Returns the IP addresses of a host name as texts; empty if it has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """How a delivery ended: with a status, or an `error` in our own words. `retry_after` is in
-    seconds, where the answer has one that we understand."""
+    """The result of an attempt: an HTTP status, or an `error` in our own words.
+
+    `retry_after` is in seconds; None if the reply has no valid `Retry-After`.
+    """
 
     status: int | None = None
     error: str | None = None
@@ -44,31 +46,36 @@ class Reply:
 
     @property
     def is_good(self) -> bool:
-        """Taken: any 2xx."""
+        """Whether the receiver accepted the delivery, with any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        """The receiver wants nothing any more."""
+        """Whether the receiver wants no more deliveries."""
         return self.status == 410  # RFC 9110, 15.5.11
 
 
-class NotAllowed(httpcore2.ConnectError):
-    """A name that stands for an address that we do not connect to."""
+class AddressNotAllowed(httpcore2.ConnectError):
+    """The host name resolves to an address that we may not connect to."""
 
 
 def look_up(name: str, *, resolver: Resolver | None = None) -> Sequence[str]:
-    """What DNS says, without the machine's own file of hosts, and within bounds of time."""
+    """Returns the addresses of a name from DNS, without the machine's hosts file; () on failure."""
     try:
-        found = (resolver or Resolver()).resolve_name(name, lifetime=LOOK_UP_SECONDS, search=False)
+        answers = (resolver or Resolver()).resolve_name(
+            name, lifetime=LOOK_UP_SECONDS, search=False
+        )
     except dns.exception.DNSException:
         return ()
-    return tuple(found.addresses())
+    return tuple(answers.addresses())
 
 
 class WebhookSender:
-    """Sends deliveries. `resolve` looks names up, and `connect` opens the connection to an address
-    (as `httpcore2.NetworkBackend.connect_tcp`); `is_allowed` says of each address whether we may.
+    """Sends deliveries.
+
+    `resolve` looks up host names, `is_allowed` decides on each address, and `connect` opens the
+    connection to an address (as `httpcore2.NetworkBackend.connect_tcp`). `seconds` limits a whole
+    attempt.
     """
 
     def __init__(
@@ -89,9 +96,9 @@ class WebhookSender:
         self._seconds = seconds
 
     def post(self, url: str, content: bytes, headers: Mapping[str, str]) -> Reply:
-        """Post once. Never raises for what a receiver does, or does not do."""
+        """Make one attempt. Failures of the receiver are returned in the reply, not raised."""
         deadline = time.monotonic() + self._seconds
-        backend = _Guarded(self._addresses, self._connect, deadline)
+        backend = _CheckedBackend(self._addresses, self._connect, deadline)
         timeouts = dict.fromkeys(("read", "write", "pool"), self._seconds)
         timeouts["connect"] = min(CONNECT_SECONDS, self._seconds)
         try:
@@ -112,29 +119,32 @@ class WebhookSender:
         except Invalid:
             return Reply(error="this address is not allowed")
         except _FAULTS as error:
-            return Reply(error=_in_words(error))
+            return Reply(error=_error_text(error))
 
     def _context(self, url: str) -> ssl.SSLContext | None:
-        """Made when it is needed first, and once: it reads every certificate authority."""
+        # Made once, when first needed: loading the certificate authorities is slow.
         if self._tls is None and url.startswith("https:"):
             self._tls = httpcore2.default_ssl_context()
         return self._tls
 
     def _addresses(self, host: str) -> Sequence[str]:
-        """The addresses to connect to. NotAllowed where one of them is none that we may: a name
-        that mixes them means no good."""
+        """Returns the addresses to connect to.
+
+        Raises AddressNotAllowed if any of them is not allowed: a name with both public and private
+        addresses is suspicious.
+        """
         if self.to_loopback and host in addresses.LOOPBACK_HOSTS:
             return (addresses.LOOPBACK_HOSTS[host],)
-        found = (host,) if self._is_allowed(host) else self._resolve(host)
-        if not found:
+        resolved = (host,) if self._is_allowed(host) else self._resolve(host)
+        if not resolved:
             raise httpcore2.ConnectError("the name is not known")
-        if not all(self._is_allowed(address) for address in found):
-            raise NotAllowed("an address is not allowed")
-        return found[:MOST_ADDRESSES]
+        if not all(self._is_allowed(address) for address in resolved):
+            raise AddressNotAllowed("an address is not allowed")
+        return resolved[:MOST_ADDRESSES]
 
 
-class _Guarded(httpcore2.NetworkBackend):
-    """Connects to addresses that were looked at, and keeps to a deadline."""
+class _CheckedBackend(httpcore2.NetworkBackend):
+    """Connects only to addresses from `address_lookup`, which checks them, before a deadline."""
 
     def __init__(
         self,
@@ -154,41 +164,43 @@ class _Guarded(httpcore2.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.NetworkStream:
-        """To the first address that answers. An address is no name: nothing is looked up again."""
+        """Connect to the first address that answers; addresses are not resolved again."""
         failed: Exception = httpcore2.ConnectError("no address")
         for address in self._addresses(host):
             try:
                 stream = self._connect(
                     address,
                     port,
-                    timeout=_left(self._deadline, timeout),
+                    timeout=_time_left(self._deadline, timeout),
                     local_address=local_address,
                     socket_options=socket_options,
                 )
-                return _Stream(stream, self._deadline)
+                return _DeadlineStream(stream, self._deadline)
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
                 failed = error
         raise failed
 
 
-class _Stream(httpcore2.NetworkStream):
-    """A connection on which nothing takes longer than there is time: a receiver that sends a byte
-    now and then keeps us no longer than one that is silent."""
+class _DeadlineStream(httpcore2.NetworkStream):
+    """A stream with a deadline for all its operations together.
+
+    Timeouts of single reads would let a receiver keep us busy by sending a byte now and then.
+    """
 
     def __init__(self, stream: httpcore2.NetworkStream, deadline: float) -> None:
         self._stream = stream
         self._deadline = deadline
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """As the stream does."""
-        return self._stream.read(max_bytes, _left(self._deadline, timeout))
+        """Read before the deadline."""
+        return self._stream.read(max_bytes, _time_left(self._deadline, timeout))
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        """As the stream does."""
-        self._stream.write(buffer, _left(self._deadline, timeout))
+        """Write before the deadline."""
+        self._stream.write(buffer, _time_left(self._deadline, timeout))
 
     def close(self) -> None:
-        """As the stream does."""
+        """Close the underlying stream."""
         self._stream.close()
 
     def start_tls(
@@ -197,12 +209,14 @@ class _Stream(httpcore2.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,
     ) -> httpcore2.NetworkStream:
-        """As the stream does."""
-        left = _left(self._deadline, timeout)
-        return _Stream(self._stream.start_tls(ssl_context, server_hostname, left), self._deadline)
+        """Start TLS before the deadline."""
+        remaining = _time_left(self._deadline, timeout)
+        return _DeadlineStream(
+            self._stream.start_tls(ssl_context, server_hostname, remaining), self._deadline
+        )
 
     def get_extra_info(self, info: str) -> Any:
-        """As the stream does."""
+        """Return the extra info of the underlying stream."""
         return self._stream.get_extra_info(info)
 
 
@@ -214,47 +228,47 @@ _FAULTS = (
 )
 
 
-def _left(deadline: float, timeout: float | None) -> float:
-    left = deadline - time.monotonic()
-    if left <= 0:
+def _time_left(deadline: float, timeout: float | None) -> float:
+    remaining = deadline - time.monotonic()
+    if remaining <= 0:
         raise httpcore2.ReadTimeout("no time is left")
-    return left if timeout is None else min(left, timeout)
+    return remaining if timeout is None else min(remaining, timeout)
 
 
 def _reply(response: httpcore2.Response) -> Reply:
-    """What the status says counts, even where the rest of the answer never comes."""
-    taken = 0
+    received = 0
     try:
         for chunk in response.iter_stream():
-            taken += len(chunk)
-            if taken > MOST_BYTES:
+            received += len(chunk)
+            if received > MOST_BYTES:
                 break
     except _FAULTS:
-        pass
+        pass  # the status counts, even if the body never arrives
     return Reply(status=response.status, retry_after=_retry_after(response))
 
 
 def _retry_after(response: httpcore2.Response) -> float | None:
-    """Of seconds, or of a time by the receiver's own clock (RFC 9110, 10.2.3)."""
+    """Returns `Retry-After` in seconds (RFC 9110, 10.2.3); None if it is missing or invalid."""
     headers = {name.lower(): value.decode("latin-1") for name, value in response.headers}
     text = headers.get(b"retry-after", "").strip()
     if text.isdecimal() and len(text) < 9:  # three years
         return float(text)
+    # A date counts by the receiver's own clock.
     try:
-        until, now = (_utc(each) for each in (text, headers.get(b"date", "")))
+        until, now = (_utc(date) for date in (text, headers.get(b"date", "")))
     except (ValueError, OverflowError):
         return None
     return max(0.0, (until - now).total_seconds())
 
 
 def _utc(text: str) -> datetime:
-    found = parsedate_to_datetime(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    moment = parsedate_to_datetime(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _in_words(error: Exception) -> str:
-    """Never what the error says: it could tell of the network that we sit in."""
-    if isinstance(error, NotAllowed):
+def _error_text(error: Exception) -> str:
+    """Returns a text of our own, because the error's could reveal details of our network."""
+    if isinstance(error, AddressNotAllowed):
         return "the name stands for an address that is not public"
     if isinstance(error, httpcore2.TimeoutException):
         return "no answer in time"
@@ -267,5 +281,5 @@ def _in_words(error: Exception) -> str:
 
 
 def host_of(url: str) -> str:
-    """For logs and checks: the rest of an address is often a secret."""
+    """Returns the host of a URL, for logs and checks: the rest is often a secret."""
     return urlsplit(url).hostname or ""

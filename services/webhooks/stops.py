@@ -1,4 +1,4 @@
-"""Endpoints that are disabled: what waits for one is held until it is enabled again."""
+"""Disabled endpoints: their queued deliveries are held until they are enabled again."""
 
 from datetime import datetime
 from itertools import groupby
@@ -10,43 +10,45 @@ from sqlmodel import Session, col, select
 from models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 from models.base import table_of
 from services.webhooks import warning_mails
-from services.webhooks.listeners import somebody_answers
+from services.webhooks.listeners import has_responsible
 
 _delivery = table_of(WebhookDelivery)
 
 
 def hold(session: Session, endpoint_id: UUID) -> None:
-    """What waits for a disabled endpoint waits until it is enabled."""
+    """Hold the queued deliveries of a disabled endpoint."""
     _move_all(session, endpoint_id, DeliveryState.QUEUED, DeliveryState.HELD)
 
 
 def release(session: Session, endpoint_id: UUID) -> None:
-    """What was held for an endpoint may go."""
+    """Queue the held deliveries of an endpoint again."""
     _move_all(session, endpoint_id, DeliveryState.HELD, DeliveryState.QUEUED)
 
 
 def disable_keyless(session: Session, *, now: datetime) -> list[UUID]:
-    """Disable the endpoints whose keys have been revoked or have expired; their ids. The organisers
-    get one mail a key."""
+    """Disable the endpoints whose keys have been revoked or have expired; returns their ids.
+
+    The organisers get one email per key.
+    """
     statement = (
         select(WebhookEndpoint)
-        .where(col(WebhookEndpoint.disabled_at).is_(None), ~somebody_answers(now))
+        .where(col(WebhookEndpoint.disabled_at).is_(None), ~has_responsible(now))
         .order_by(col(WebhookEndpoint.api_key_id), col(WebhookEndpoint.id))
         .with_for_update(key_share=True)
     )
-    ended = list(session.exec(statement))
-    for endpoint in ended:
+    keyless = list(session.exec(statement))
+    for endpoint in keyless:
         endpoint.disabled_at, endpoint.disabled_reason = now, DisabledReason.KEY_ENDED
-    for _, of_key in groupby(ended, key=lambda endpoint: endpoint.api_key_id):
-        warning_mails.tell_stopped(session, list(of_key), now=now)
+    for _, of_key in groupby(keyless, key=lambda endpoint: endpoint.api_key_id):
+        warning_mails.queue_stopped(session, list(of_key), now=now)
     session.flush()
-    for endpoint in ended:
+    for endpoint in keyless:
         hold(session, endpoint.id)
-    return [endpoint.id for endpoint in ended]
+    return [endpoint.id for endpoint in keyless]
 
 
-def by_themselves(session: Session) -> list[WebhookEndpoint]:
-    """Endpoints that are disabled, but not at somebody's wish; for `lobby check`."""
+def disabled_automatically(session: Session) -> list[WebhookEndpoint]:
+    """Returns the endpoints that the service has disabled, for `lobby check`."""
     statement = select(WebhookEndpoint).where(
         col(WebhookEndpoint.disabled_at).is_not(None),
         WebhookEndpoint.disabled_reason != DisabledReason.BY_HAND,
@@ -55,10 +57,10 @@ def by_themselves(session: Session) -> list[WebhookEndpoint]:
 
 
 def _move_all(
-    session: Session, endpoint_id: UUID, held: DeliveryState, state: DeliveryState
+    session: Session, endpoint_id: UUID, from_state: DeliveryState, to_state: DeliveryState
 ) -> None:
     session.connection().execute(
         sa.update(_delivery)
-        .where(_delivery.c.endpoint_id == endpoint_id, _delivery.c.state == held)
-        .values(state=state)
+        .where(_delivery.c.endpoint_id == endpoint_id, _delivery.c.state == from_state)
+        .values(state=to_state)
     )

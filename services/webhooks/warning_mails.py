@@ -1,7 +1,7 @@
-"""Mails to an organisation's organisers when an endpoint stops by itself, or is about to.
+"""Emails to organisers when the service disables a webhook endpoint, or is about to.
 
-They are queued in the transaction that disables it, and made when they go: one that has lost its
-purpose by then is dropped. About one endpoint there is at most one mail a day.
+They are queued in the transaction that disables the endpoint, and rendered when they are sent: an
+email that is no longer needed by then is dropped. There is at most one email a day per endpoint.
 """
 
 from collections.abc import Sequence
@@ -48,20 +48,20 @@ WHAT_TO_DO = {
 }
 
 
-def tell_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
-    """Queue a mail to each organiser about endpoints of one organisation that one event stopped:
-    about the first of them, which says how many others there are.
+def queue_stopped(session: Session, endpoints: Sequence[WebhookEndpoint], *, now: datetime) -> None:
+    """Queue an email to each organiser about endpoints that were disabled together.
 
-    One that would come within a day of the last waits until that is over, and goes if the endpoint
-    is disabled then; while one waits there is no other.
+    The endpoints belong to one organisation. The email is about the first one and says how many
+    others are disabled. It is delayed until a day after the last one, and dropped if the endpoint
+    is enabled by then; while one is queued, no other is added.
     """
     kind, first = MessageKind.WEBHOOK_STOPPED, endpoints[0]
     if not _exists(session, first, kind, col(OutboxMessage.state).in_(outbox.WAITING)):
         _queue(session, kind, first, now)
 
 
-def warn(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
-    """Queue a mail to each organiser that an endpoint fails; once as long as it does."""
+def queue_failing(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
+    """Queue an email to each organiser that an endpoint is failing, once per series of failures."""
     kind, since = MessageKind.WEBHOOK_FAILING, endpoint.failing_since
     if since is None or _exists(session, endpoint, kind, col(OutboxMessage.created_at) >= since):
         return
@@ -69,19 +69,19 @@ def warn(session: Session, endpoint: WebhookEndpoint, *, now: datetime) -> None:
 
 
 def make(session: Session, message: OutboxMessage, context: MailContext) -> Mail | DroppedMessage:
-    """The mail, or why there is none."""
+    """Returns the email, or the reason why it is dropped."""
     endpoint = session.get(WebhookEndpoint, message.subject_id)
     if endpoint is None:
         return DroppedMessage("the webhook was deleted")
     organiser = _recipient(session, message, endpoint)
     if organiser is None:
         return DroppedMessage("the organiser is none of this organisation any more")
-    values = _of_failing(endpoint)
+    values = _failing_values(endpoint)
     if message.kind is MessageKind.WEBHOOK_STOPPED:
-        values = _of_stopped(session, endpoint)
+        values = _stopped_values(session, endpoint)
     if not values:
         return DroppedMessage("the webhook is well, or somebody knows of it")
-    values |= _of_any(session, endpoint, context)
+    values |= _shared_values(session, endpoint, context)
     text = text_templates.render(f"{message.kind}.txt", values)
     return Mail(
         recipient=organiser.email.text,
@@ -127,15 +127,15 @@ def _recipient(
     return session.exec(statement).first()
 
 
-def _of_failing(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Nothing where it does not fail any more, or has stopped, of which there is another mail."""
+def _failing_values(endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Empty if it no longer fails, or is disabled, for which there is another email."""
     if endpoint.failing_since is None or endpoint.disabled_at is not None:
         return {}
     return {"since": times.moment(endpoint.failing_since)}
 
 
-def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Nothing where it is enabled again, or somebody wants it so."""
+def _stopped_values(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
+    """Empty if it is enabled again, or somebody has disabled it deliberately."""
     reason, since = endpoint.disabled_reason, endpoint.disabled_at
     if reason is None or since is None or reason is DisabledReason.BY_HAND:
         return {}
@@ -143,28 +143,31 @@ def _of_stopped(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
         "since": times.moment(since),
         "why": WHY[reason],
         "what_to_do": WHAT_TO_DO[reason],
-        "others": _others(session, endpoint),
+        "others": _count_others(session, endpoint),
     }
 
 
-def _of_any(session: Session, endpoint: WebhookEndpoint, context: MailContext) -> dict[str, Any]:
-    """Never more of its address than the host: the rest is often a secret."""
-    its = deliveries.figures(session, [endpoint.id])[endpoint.id]
+def _shared_values(
+    session: Session, endpoint: WebhookEndpoint, context: MailContext
+) -> dict[str, Any]:
+    counts = deliveries.counts(session, [endpoint.id])[endpoint.id]
     pages = f"{context.base_url}/organiser/webhooks"
     return {
-        "host": sender.host_of(endpoint.url.text),
+        "host": sender.host_of(endpoint.url.text),  # the rest of the URL is often a secret
         "description": endpoint.description,
         "organisation": session.get_one(Organisation, endpoint.organisation_id).name,
-        "waiting": its.waiting + its.held,
+        "waiting": counts.waiting + counts.held,
         "most": MOST_COUNTED,
         "page": f"{pages}/{endpoint.id}",
         "pages": pages,
     }
 
 
-def _others(session: Session, endpoint: WebhookEndpoint) -> int:
-    """How many of its organisation have stopped beside it: of those that stop together only one has
-    a mail, and of many on one day only some."""
+def _count_others(session: Session, endpoint: WebhookEndpoint) -> int:
+    """Returns how many other endpoints of the organisation the service has disabled.
+
+    They are counted because not every disabled endpoint has its own email.
+    """
     statement = select(WebhookEndpoint.id).where(
         WebhookEndpoint.organisation_id == endpoint.organisation_id,
         WebhookEndpoint.id != endpoint.id,

@@ -450,7 +450,7 @@ def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
     parts = sent(ANNA, **{KEY: "k"})
     scope = {"app": pair.hot, "method": "POST", "path": SIGN}
     attempt = idempotency.attempt_of(scope, "k", parts["content"])
-    with pair.hot.state.in_flight.holding(attempt), pair.plain.state.in_flight.holding(attempt):
+    with pair.hot.state.in_flight.reserve(attempt), pair.plain.state.in_flight.reserve(attempt):
         hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
         other, other_plain, _ = pair.ask("POST", SIGN, **sent({**ANNA, "name": "B"}, **{KEY: "k"}))
     assert is_its_own

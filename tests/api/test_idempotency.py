@@ -41,7 +41,7 @@ from services.database.engine import Database
 from services.errors import Invalid, KeyInUse
 from services.keys import api_keys
 from services.traffic import idempotency
-from services.traffic.idempotency import Attempt, InFlight, StoredAnswer
+from services.traffic.idempotency import Attempt, RequestsInFlight, StoredAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.keys import key_for
 from tests.support.letters import take_back
@@ -232,7 +232,7 @@ def test_a_key_that_is_worked_on_in_this_process_is_in_use(
     call = CALLS[name]
     caller = headers_for(lobby, call)
     before = rows(lobby, *call.tables)
-    with app.state.in_flight.holding(the_attempt(app, lobby, call, caller)):
+    with app.state.in_flight.reserve(the_attempt(app, lobby, call, caller)):
         assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
     assert added(lobby, before) == {}
     assert call.send(client, "k", **caller).status_code == call.status
@@ -555,7 +555,7 @@ class Work:
                     raise Crash
                 return StoredAnswer(201, b"made")
 
-            answer = idempotency.once(session, attempt, work, now=now)
+            answer = idempotency.run_once(session, attempt, work, now=now)
             if crashes_at_the_end:
                 raise Crash
             return answer
@@ -591,20 +591,20 @@ def test_many_at_once_with_one_key_create_one_thing(client: TestClient, lobby: L
 
 
 def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
-    in_flight, attempt = InFlight(), Attempt(b"index", b"fingerprint")
+    in_flight, attempt = RequestsInFlight(), Attempt(b"index", b"fingerprint")
     for error in (Crash, Invalid):
-        with pytest.raises(error), in_flight.holding(attempt):
+        with pytest.raises(error), in_flight.reserve(attempt):
             raise error("code", "message")
-    with in_flight.holding(attempt):
-        with pytest.raises(KeyInUse), in_flight.holding(attempt):
+    with in_flight.reserve(attempt):
+        with pytest.raises(KeyInUse), in_flight.reserve(attempt):
             pass
-        with pytest.raises(Invalid), in_flight.holding(Attempt(b"index", b"another")):
+        with pytest.raises(Invalid), in_flight.reserve(Attempt(b"index", b"another")):
             pass
-        with in_flight.holding(Attempt(b"another", b"fingerprint")):
+        with in_flight.reserve(Attempt(b"another", b"fingerprint")):
             pass
-        with pytest.raises(KeyInUse), in_flight.holding(attempt):
+        with pytest.raises(KeyInUse), in_flight.reserve(attempt):
             pass
-    with in_flight.holding(attempt):
+    with in_flight.reserve(attempt):
         pass
 
 
@@ -617,7 +617,7 @@ def fill(lobby: Lobby, count: int, start: int = 0) -> None:
         for number in range(start, start + count)
     ]
     with lobby.database.write() as session:
-        idempotency.keep(session, kept, now=lobby.clock())
+        idempotency.store(session, kept, now=lobby.clock())
 
 
 def forget(lobby: Lobby) -> int:
@@ -640,7 +640,7 @@ def test_many_keys_are_forgotten_in_small_batches(lobby: Lobby, clock: Clock) ->
     fill(lobby, 2 * AT_ONCE + 1)
     clock.advance(days=1)
     with lobby.database.write() as session:
-        assert idempotency.forget_old(session, now=clock.now, limit=AT_ONCE) == AT_ONCE
+        assert idempotency.delete_expired(session, now=clock.now, limit=AT_ONCE) == AT_ONCE
     assert forget(lobby) == AT_ONCE + 1
     assert rows(lobby)["IdempotencyKey"] == 0
 
@@ -662,7 +662,7 @@ def test_two_workers_do_not_wait_for_each_other(
     fill(lobby, 5)
     clock.advance(days=1)
     with beside.write() as session:
-        assert idempotency.forget_old(session, now=clock.now, limit=3) == 3
+        assert idempotency.delete_expired(session, now=clock.now, limit=3) == 3
         assert forget(lobby) == 2
 
 

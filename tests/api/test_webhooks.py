@@ -26,7 +26,7 @@ from services.operations import checks
 from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
 from services.webhooks import claims, endpoints, outcomes, retry_times
-from services.webhooks.outcomes import Ended
+from services.webhooks.outcomes import FinishedAttempt
 from services.webhooks.sender import Reply
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
@@ -274,7 +274,7 @@ def test_who_comes_back_from_the_dead_is_not_believed(
     clock.advance(minutes=6)
     worker.keep_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
-    late = [Ended(claimed[0], Reply(status=500))]
+    late = [FinishedAttempt(claimed[0], Reply(status=500))]
     with lobby.database.write() as session:
         outcomes.record(session, UUID(made["id"]), late, now=clock())
     (ended,) = deliveries_held(lobby)

@@ -257,7 +257,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         session.add(Job(name="motions", due_at=lobby.clock()))
         session.add(OfficialApi(name="motions", wait_until=lobby.clock()))
         attempt, answer = Attempt(b"index", b"fingerprint"), StoredAnswer(201, b"{}")
-        idempotency.keep(session, [(attempt, answer)], now=lobby.clock())
+        idempotency.store(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
         add_a_tag(session, lobby.clock())
         imported = session.exec(select(Signature)).first()

@@ -400,7 +400,7 @@ def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby:
         )
     with lobby.database.read() as session:
         ids = [UUID(id_of(path)) for path in paths]
-        first, second = (deliveries.figures(session, ids)[each] for each in ids)
+        first, second = (deliveries.counts(session, ids)[each] for each in ids)
     assert first == (None, 3, 4, deliveries.MOST_COUNTED)
     assert second == (None, 0, 0, 0)
     assert "3 waiting 4 held 1,000+ failed" in visible(desk.get(paths[0]))

@@ -147,15 +147,15 @@ def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there
 def test_what_many_brought_is_counted_up_to_a_number(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(by_partner, "MOST_AT_A_GLANCE", 2)
-    monkeypatch.setattr("web.organisers.partners.MOST_AT_A_GLANCE", 2)
+    monkeypatch.setattr(by_partner, "MOST_COUNTED", 2)
+    monkeypatch.setattr("web.organisers.partners.MOST_COUNTED", 2)
     add_partner(lobby)
     for number in range(4):
         assert ("More than 2 confirmed" in visible(desk.get(PAGE))) == (number > 2)
         signed(lobby, f"a{number}@example.org", partner=PAPER)
     with lobby.database.read() as session:
         owner = the_partner(lobby).organisation_id
-        assert list(by_partner.at_a_glance(session, owner).values()) == [3]
+        assert list(by_partner.count_by_partner(session, owner).values()) == [3]
 
 
 # ---- adding and changing

@@ -16,7 +16,7 @@ from services.keys import key_views
 from services.keys.key_views import KeyView
 from services.organisations import organisations, partners
 from services.signatures import by_partner
-from services.signatures.by_partner import MOST_AT_A_GLANCE, PartnerSummary
+from services.signatures.by_partner import MOST_COUNTED, PartnerSummary
 from web.base import forms
 from web.base.dependencies import ORGANISERS_ONLY, RequiredOrganiser
 from web.base.rendering import page, see_other
@@ -56,7 +56,7 @@ class PartnerFields(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ListedPartner:
-    """A partner in the list. `confirmed` stops at one more than `MOST_AT_A_GLANCE`."""
+    """A partner in the list. `confirmed` stops at one more than `MOST_COUNTED`."""
 
     partner: Partner
     confirmed: int
@@ -64,8 +64,8 @@ class ListedPartner:
 
     @property
     def is_more(self) -> bool:
-        """Returns whether there are more than `MOST_AT_A_GLANCE`."""
-        return self.confirmed > MOST_AT_A_GLANCE
+        """Returns whether there are more than `MOST_COUNTED`."""
+        return self.confirmed > MOST_COUNTED
 
 
 @router.get(LIST)
@@ -78,7 +78,7 @@ def list_partners(
     """
     organisation_id = organiser.organisation_id
     keys = key_views.live(session, organisation_id, now=now)
-    counts = by_partner.at_a_glance(session, organisation_id)
+    counts = by_partner.count_by_partner(session, organisation_id)
     listed = [
         ListedPartner(
             partner=partner,
@@ -94,7 +94,7 @@ def list_partners(
         organisation=organisations.get(session, organisation_id),
         partners=listed,
         keys=[view for view in keys if view.key.partner_id is None],
-        count_limit=MOST_AT_A_GLANCE,
+        count_limit=MOST_COUNTED,
         notice=NOTICES.get(done),
     )
 

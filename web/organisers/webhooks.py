@@ -62,7 +62,7 @@ def list_webhooks(
         is_private=True,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
-        counts=deliveries.figures(session, [view.endpoint.id for view in views]),
+        counts=deliveries.counts(session, [view.endpoint.id for view in views]),
         count_limit=MOST_COUNTED,
         notice=NOTICES.get(done),
         now=now,
@@ -287,7 +287,7 @@ def _webhook_page(
 
 
 def _delivery_counts(session: Session, view: WebhookView) -> DeliveryCounts:
-    return deliveries.figures(session, [view.endpoint.id])[view.endpoint.id]
+    return deliveries.counts(session, [view.endpoint.id])[view.endpoint.id]
 
 
 def _host(view: WebhookView) -> str:

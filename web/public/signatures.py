@@ -60,7 +60,7 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
         is_private=True,
         signature_view=view,
         token=token,
-        consent_texts=wordings.waiting_for(session, view.signature.id),
+        consent_texts=wordings.awaiting_confirmation(session, view.signature.id),
     )
 
 
@@ -87,7 +87,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
         signature = signature_states.get(writing, signature_id, for_update=True)
-        seat_watches.ask(writing, signature, now=now)
+        seat_watches.add(writing, signature, now=now)
     view = _signature_view(session, signature_id, now)
     return page("public/watching.html", session, is_private=True, signature_view=view)
 

@@ -1,1 +1,1 @@
-"""Signatures from files: columns, fields, and the rows that are refused."""
+"""Importing signatures from CSV files: columns, fields, recording, and rejected rows."""

@@ -1,4 +1,4 @@
-"""Which column of somebody's file holds what about a signature."""
+"""Matches the columns of a CSV file to the fields of a signature."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from services.errors import Invalid
 from services.files.csv_writing import as_written
 
-# What headers are called, letters and digits only; of several that fit, the first in this order.
-KNOWN: Mapping[str, tuple[str, ...]] = {
+# The headers of each field, in lower case, letters and digits only; the first match wins.
+HEADERS: Mapping[str, tuple[str, ...]] = {
     "name": ("name", "fullname", "yourname", "supportername", "signatory"),
     "first_name": ("firstname", "forename", "forenames", "givenname"),
     "last_name": ("lastname", "surname", "familyname"),
@@ -22,77 +22,79 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "locale": ("locale", "language"),
     "source": ("source", "sourcecode"),
-    # Only what nobody can mistake: 'opt in' may be to anything.
+    # Only the unambiguous header: 'opt in' may mean consent to anything.
     "updates": ("updates",),
 }
-FIELDS = tuple(KNOWN)
+FIELDS = tuple(HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
 class FileColumns:
-    """The place of each field that a file has."""
+    """The index of the column of each field that a file has."""
 
-    places: Mapping[str, int]
+    positions: Mapping[str, int]
 
     def values(self, cells: Sequence[str]) -> dict[str, str]:
-        """Of one row, by field; also of a file of ours, in which texts are no formulas."""
-        return {field: as_written(cells[place]) for field, place in self.places.items()}
+        """Returns the values of a row by field, without the escapes of our own exports."""
+        return {field: as_written(cells[index]) for field, index in self.positions.items()}
 
 
-def find(header: Sequence[str], told: Sequence[str] = ()) -> FileColumns:
-    """Columns by what they are called, or as told: `name=Full Name`; `country=` leaves one out.
+def find(header: Sequence[str], assignments: Sequence[str] = ()) -> FileColumns:
+    """Finds the column of each field by its header or by an assignment.
 
-    Invalid for a field or a column that does not exist, a column that stands there twice, and where
-    name, e-mail address or postcode are nowhere.
+    `name=Full Name` assigns a column to a field; `country=` ignores a field. Raises Invalid for an
+    unknown field or column, a header that occurs twice, and if there is no column for the name, the
+    email address or the postcode.
     """
-    wanted = dict(map(_told, told))
-    places: dict[str, int] = {}
-    for field, known in KNOWN.items():
-        names = (_plain(wanted[field]),) if field in wanted else known
-        found = [place for name in names for place in _places(header, name)]
-        if field in wanted and wanted[field] and not found:
-            raise Invalid("column_unknown", f"There is no column '{wanted[field]}'. {_of(header)}")
-        if found:
-            places[field] = found[0]
-            _require_once(header, found[0])
-    _require_all(places, header)
-    return FileColumns(places)
+    assigned = dict(map(_parse_assignment, assignments))
+    positions: dict[str, int] = {}
+    for field, headers in HEADERS.items():
+        names = (_normalised(assigned[field]),) if field in assigned else headers
+        matches = [index for name in names for index in _positions(header, name)]
+        if field in assigned and assigned[field] and not matches:
+            message = f"There is no column '{assigned[field]}'. {_list_columns(header)}"
+            raise Invalid("column_unknown", message)
+        if matches:
+            positions[field] = matches[0]
+            _require_once(header, matches[0])
+    _require_all(positions, header)
+    return FileColumns(positions)
 
 
-def _told(text: str) -> tuple[str, str]:
-    field, is_given, name = text.partition("=")
-    if not is_given or field.strip() not in KNOWN:
+def _parse_assignment(text: str) -> tuple[str, str]:
+    field, separator, name = text.partition("=")
+    if not separator or field.strip() not in HEADERS:
         fields = ", ".join(FIELDS)
         message = f"A column is FIELD=HEADER, such as 'name=Full Name'; FIELD is one of {fields}."
         raise Invalid("column_malformed", message)
     return field.strip(), name.strip()
 
 
-def _plain(text: str) -> str:
-    """'E-Mail Address' -> 'emailaddress'."""
+def _normalised(text: str) -> str:
+    """Returns lower-case letters and digits only, such as 'emailaddress' for 'E-Mail Address'."""
     return re.sub(r"[\W_]+", "", text.casefold())
 
 
-def _places(header: Sequence[str], name: str) -> list[int]:
-    return [place for place, each in enumerate(header) if name and _plain(each) == name]
+def _positions(header: Sequence[str], name: str) -> list[int]:
+    return [index for index, title in enumerate(header) if name and _normalised(title) == name]
 
 
-def _require_once(header: Sequence[str], place: int) -> None:
-    if len(_places(header, _plain(header[place]))) > 1:
-        raise Invalid("column_twice", f"The column '{header[place]}' stands there twice.")
+def _require_once(header: Sequence[str], index: int) -> None:
+    if len(_positions(header, _normalised(header[index]))) > 1:
+        raise Invalid("column_twice", f"The column '{header[index]}' stands there twice.")
 
 
-def _require_all(places: Mapping[str, int], header: Sequence[str]) -> None:
-    missing = [field for field in ("email", "postcode") if field not in places]
-    if not places.keys() & {"name", "first_name", "last_name"}:
+def _require_all(positions: Mapping[str, int], header: Sequence[str]) -> None:
+    missing = [field for field in ("email", "postcode") if field not in positions]
+    if not positions.keys() & {"name", "first_name", "last_name"}:
         missing.insert(0, "name")
     if missing:
         message = (
-            f"No column for {', '.join(missing)}. {_of(header)} "
+            f"No column for {', '.join(missing)}. {_list_columns(header)} "
             f"Say which it is: --column '{missing[0]}=...'."
         )
         raise Invalid("columns_missing", message)
 
 
-def _of(header: Sequence[str]) -> str:
+def _list_columns(header: Sequence[str]) -> str:
     return f"The columns are: {', '.join(header)}."

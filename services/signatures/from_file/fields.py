@@ -1,12 +1,12 @@
-"""A row of somebody's file, by field, as a request: by the rules of the API."""
+"""Turns the fields of a row of a CSV file into a request, by the rules of the API."""
 
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
-from zoneinfo import ZoneInfo
 
 from services.common import texts
+from services.common.times import LONDON
 from services.errors import Invalid
 from services.postcodes import directory
 from services.signatures.entries import (
@@ -14,11 +14,10 @@ from services.signatures.entries import (
     LONGEST_COMMENT,
     LONGEST_POSTCODE,
     LONGEST_SOURCE,
-    Import,
+    ImportOrigin,
     SignatureRequest,
 )
 
-LONDON = ZoneInfo("Europe/London")
 LOCALES = {"": "en", "en": "en", "cy": "cy", "english": "en", "welsh": "cy", "cymraeg": "cy"}
 YES, NO = (
     frozenset({"yes", "y", "true", "1", "x", "on"}),
@@ -28,7 +27,7 @@ AT_HOME = frozenset(
     {"", "gb", "uk", "united kingdom", "great britain", "england", "scotland", "wales", "cymru"}
     | {"northern ireland"}
 )
-# As people write it here: the day first.
+# British dates, with the day first.
 _DAY_FIRST = re.compile(
     r"(?P<day>[0-9]{1,2})[/.-](?P<month>[0-9]{1,2})[/.-](?P<year>[0-9]{4})"
     r"(?:[ T,]+(?P<hour>[0-9]{1,2})(?P<rest>:[0-9:]+))?"
@@ -44,8 +43,8 @@ def read(
     is_confirmed: bool,
     now: datetime,
 ) -> SignatureRequest:
-    """Checked for form; Invalid with everything that is wrong."""
-    row = _Row(values)
+    """Returns the request of a row; raises Invalid with all problems."""
+    row = _FieldReader(values)
     country = row.take("country", country_of, HOME)
     name = row.take("name", texts.person_name, "", value=_name(values))
     email = row.take("email", _email, "")
@@ -56,7 +55,7 @@ def read(
     updates = row.take("updates", _yes_or_no, None)
     signed_at = row.take("signed_at", moment_of, None)
     imported = row.check(
-        lambda: Import.of(provenance, signed_at=signed_at, is_confirmed=is_confirmed, now=now)
+        lambda: ImportOrigin.of(provenance, signed_at=signed_at, is_confirmed=is_confirmed, now=now)
     )
     row.finish()
     return SignatureRequest(
@@ -73,26 +72,26 @@ def read(
     )
 
 
-class _Row:
-    """Collects everything that is wrong, so that it is told at once."""
+class _FieldReader:
+    """Checks fields and collects all problems, so that they are reported together."""
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self._values = values
         self._problems: list[Invalid] = []
 
     def take(
-        self, name: str, rule: Callable[[str], Value], otherwise: Value, *, value: str | None = None
+        self, name: str, rule: Callable[[str], Value], default: Value, *, value: str | None = None
     ) -> Value:
-        """A value as its rule leaves it."""
+        """Returns the result of a field's rule, or `default` if it finds a problem."""
         text = self._values.get(name, "") if value is None else value
         try:
             return rule(text)
         except Invalid as error:
             self._problems.append(Invalid.field(name, error.code, error.message))
-            return otherwise
+            return default
 
     def check(self, make: Callable[[], Value]) -> Value | None:
-        """What a service makes of it, with fields of its own."""
+        """Returns what `make` returns, or None if it finds problems; those name their fields."""
         try:
             return make()
         except Invalid as error:
@@ -135,14 +134,17 @@ def _source(text: str) -> str | None:
 
 
 def _locale(text: str) -> str:
-    found = LOCALES.get(text.casefold())
-    if found is None:
+    locale = LOCALES.get(text.casefold())
+    if locale is None:
         raise Invalid.field("locale", "locale_unknown", "Give 'en' or 'cy', or leave it empty.")
-    return found
+    return locale
 
 
 def country_of(text: str) -> str:
-    """Two letters (ISO 3166-1), or a name of the United Kingdom; that where nothing is said."""
+    """Returns a country by its two letters (ISO 3166-1).
+
+    Names of the United Kingdom and its parts are accepted, and an empty text means it.
+    """
     if text.casefold() in AT_HOME:
         return HOME
     if not re.fullmatch("[A-Z]{2}", text.upper()):
@@ -162,16 +164,18 @@ def _yes_or_no(text: str) -> bool | None:
 
 
 def moment_of(text: str) -> datetime | None:
-    """A day or a moment, with the year or the day first; of the clocks of London where it does not
-    say, at midnight where it is a day. None where nothing is said."""
+    """Returns the moment of a date, with or without a time, that begins with the year or the day.
+
+    Without a time it is midnight, without a zone London time. Returns None for an empty text.
+    """
     if not text:
         return None
     message = "Give a day such as 2026-05-03 or 03/05/2026, with or without a time."
     malformed = Invalid.field("signed_at", "moment_malformed", message)
-    found = _DAY_FIRST.fullmatch(text)
-    if found:
-        text = f"{found['year']}-{found['month']:0>2}-{found['day']:0>2}"
-        text += f"T{found['hour']:0>2}{found['rest']}" if found["hour"] else ""
+    match = _DAY_FIRST.fullmatch(text)
+    if match:
+        text = f"{match['year']}-{match['month']:0>2}-{match['day']:0>2}"
+        text += f"T{match['hour']:0>2}{match['rest']}" if match["hour"] else ""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:

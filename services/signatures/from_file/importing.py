@@ -1,8 +1,7 @@
-"""Signatures from somebody's file: paper that was typed in, or a list from another system.
+"""Imports signatures from a CSV file: signatures on paper, or a list from another system.
 
-Here a row becomes a request, or what is wrong with it; recording is done by
-`services.signatures.recording`, as for everybody. Nothing is written here without the transaction
-of whoever calls.
+Each row becomes a request or a list of problems; requests are recorded by
+`services.signatures.recording`, like all others. The caller owns the transaction.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,16 +20,18 @@ from services.files.csv_reading import CsvRecords, Record
 from services.signatures import recording
 from services.signatures.from_file.columns import FileColumns
 from services.signatures.from_file.fields import read
-from services.signatures.recording import Import, Lookup, Outcome, SignatureRequest
+from services.signatures.recording import ImportOrigin, Lookup, Outcome, SignatureRequest
 
 BATCH = 2000
-_BY_THEIR_SIGNERS = (SignatureState.WITHDRAWN, SignatureState.REJECTED)
+_ENDED_BY_SIGNER = (SignatureState.WITHDRAWN, SignatureState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
-    """Whither signatures go and whence they come. Without `is_confirmed` they are asked for by
-    mail."""
+class ImportTarget:
+    """The petition of an import, and where its signatures come from.
+
+    Without `is_confirmed` their signers are asked by email to confirm them.
+    """
 
     petition_slug: str
     provenance: str
@@ -39,7 +40,7 @@ class Source:
 
 @dataclass(slots=True)
 class FileRow:
-    """A row of the file: a request, or problems."""
+    """A row of the file, with its request or its problems."""
 
     record: Record
     request: SignatureRequest | None = None
@@ -48,20 +49,23 @@ class FileRow:
 
 @dataclass(slots=True)
 class FileImportCounts:
-    """How many rows came to what. `recorded` are new and count, or are asked by mail; `repeated`
-    stand in the file before; `here` were here already; `taken_back` are left as their signers left
-    them."""
+    """The number of rows by outcome.
+
+    `recorded` rows are new, and count or need confirmation by email; `repeated` ones occur earlier
+    in the file; `existing` ones were recorded before the import; `withdrawn` ones were withdrawn or
+    disowned by their signers and stay so.
+    """
 
     read: int = 0
     recorded: int = 0
     repeated: int = 0
-    here: int = 0
-    taken_back: int = 0
+    existing: int = 0
+    withdrawn: int = 0
     rejected: int = 0
     _seen: set[int] = field(default_factory=set, repr=False)
 
     def add(self, batch: Sequence[FileRow], outcomes: Sequence[Outcome | None]) -> None:
-        """Note what became of each row."""
+        """Count the outcomes of a batch."""
         for row, outcome in zip(batch, outcomes, strict=True):
             self.read += 1
             if row.request is None or outcome is None or row.problems:
@@ -70,52 +74,53 @@ class FileImportCounts:
                 self._add(row.request, outcome)
 
     def _add(self, request: SignatureRequest, outcome: Outcome) -> None:
-        # Not the addresses themselves: a million of them need not be held.
+        # Hashes instead of the email addresses: they take less memory for a million rows.
         key = hash(texts.canonical_email(request.email))
         if key in self._seen:
             self.repeated += 1
         elif outcome.is_new or outcome.is_counted:
             self.recorded += 1
-        elif outcome.state in _BY_THEIR_SIGNERS:
-            self.taken_back += 1
+        elif outcome.state in _ENDED_BY_SIGNER:
+            self.withdrawn += 1
         else:
-            self.here += 1
+            self.existing += 1
         self._seen.add(key)
 
 
-def require_possible(session: Session, source: Source, *, now: datetime) -> None:
-    """Refuse beforehand what would have every row refused: a petition that takes no signatures, or
-    no word of where they come from."""
-    Import.of(source.provenance, now=now)
-    slug = source.petition_slug
+def require_possible(session: Session, target: ImportTarget, *, now: datetime) -> None:
+    """Raises the errors that would reject every row: an unknown or closed petition, or a missing
+    provenance."""
+    ImportOrigin.of(target.provenance, now=now)
+    slug = target.petition_slug
     statement = (
         select(Petition, col(Campaign.status))
         .join(Campaign, col(Campaign.id) == Petition.campaign_id)
         .where(Petition.slug == slug)
     )
-    found = session.exec(statement).first()
-    if found is None:
+    row = session.exec(statement).first()
+    if row is None:
         raise NotFound("petition_unknown", f"There is no petition '{slug}'.")
-    petitions.require_open(found[0], campaign_status=found[1], now=now)
+    petition, campaign_status = row
+    petitions.require_open(petition, campaign_status=campaign_status, now=now)
 
 
 def rows(
-    records: CsvRecords, columns: FileColumns, source: Source, *, now: datetime
+    records: CsvRecords, columns: FileColumns, target: ImportTarget, *, now: datetime
 ) -> Iterator[FileRow]:
-    """Every row of a file, one after the other."""
+    """Yields every row of a file."""
     for record in records:
         row = FileRow(record)
         try:
-            row.request = _request(record, columns, source, now)
+            row.request = _request(record, columns, target, now)
         except LobbyError as error:
             row.problems = _problems(error)
         yield row
 
 
 def batches(rows: Iterable[FileRow]) -> Iterator[list[FileRow]]:
-    """As many as share a transaction: so few that others wait for it a tenth of a second."""
-    left = iter(rows)
-    while batch := list(islice(left, BATCH)):
+    """Yields batches for one transaction each, short enough to block others for 0.1 seconds."""
+    remaining = iter(rows)
+    while batch := list(islice(remaining, BATCH)):
         yield batch
 
 
@@ -128,35 +133,39 @@ def record(
     now: datetime,
     is_rehearsal: bool = False,
 ) -> list[Outcome | None]:
-    """Record the requests of a batch; what became of each row, None where it was no request. A
-    rehearsal does all of that and takes it back."""
+    """Record the requests of a batch; returns the outcome of each row, None if it has no request.
+
+    A rehearsal does the same and rolls it back.
+    """
     requests = [row.request for row in batch if row.request is not None]
-    with suppress(_TakenBack), session.begin_nested():
-        told = recording.record(session, requests, postcodes=postcodes, keyring=keyring, now=now)
+    with suppress(_RolledBack), session.begin_nested():
+        recorded = recording.record(
+            session, requests, postcodes=postcodes, keyring=keyring, now=now
+        )
         if is_rehearsal:
-            raise _TakenBack
-    left = iter(told)
-    outcomes = [next(left) if row.request is not None else None for row in batch]
+            raise _RolledBack
+    remaining = iter(recorded)
+    outcomes = [next(remaining) if row.request is not None else None for row in batch]
     for row, outcome in zip(batch, outcomes, strict=True):
         if outcome is not None and outcome.error is not None:
             row.problems = _problems(outcome.error)
     return outcomes
 
 
-class _TakenBack(Exception):
-    """Ends a rehearsal."""
+class _RolledBack(Exception):
+    """Rolls a rehearsal back."""
 
 
 def _request(
-    record: Record, columns: FileColumns, source: Source, now: datetime
+    record: Record, columns: FileColumns, target: ImportTarget, now: datetime
 ) -> SignatureRequest:
     if record.problem:
         raise Invalid.field("row", "row_invalid", f"This row {record.problem}.")
     return read(
         columns.values(record.cells),
-        petition_slug=source.petition_slug,
-        provenance=source.provenance,
-        is_confirmed=source.is_confirmed,
+        petition_slug=target.petition_slug,
+        provenance=target.provenance,
+        is_confirmed=target.is_confirmed,
         now=now,
     )
 

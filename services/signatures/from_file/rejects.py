@@ -1,6 +1,6 @@
-"""What an import could not take: a CSV of the rows as they were, to be mended and brought in again.
+"""Writes a CSV file of the rows that an import rejected, to be corrected and imported again.
 
-It holds what people wrote, so that it is for its owner's eyes only.
+It contains personal data, so only its owner may read it.
 """
 
 import csv
@@ -19,10 +19,12 @@ Write = Callable[[Sequence[FileRow]], None]
 
 @contextmanager
 def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
-    """Takes rows and writes those that have problems; nowhere without a file. Conflict where there
-    is one of that name. An import that reads it back leaves out the columns of ours."""
+    """Yields a function that writes the rows with problems; without a file it does nothing.
+
+    Raises Conflict if the file exists. An import of the file ignores the columns that we add.
+    """
     if file is None:
-        yield _nowhere
+        yield _discard
         return
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -39,8 +41,8 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
         yield write
 
 
-def _nowhere(rows: Sequence[FileRow]) -> None:
-    """Nobody asked for a report."""
+def _discard(rows: Sequence[FileRow]) -> None:
+    """Writes nothing, if no report was requested."""
 
 
 def _line(row: FileRow) -> list[object]:

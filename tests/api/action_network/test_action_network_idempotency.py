@@ -141,7 +141,7 @@ def held(client: TestClient, lobby: Lobby, call: Call, key: str) -> AbstractCont
             caller = api_keys.caller_of(session, call.token[TOKEN], now=lobby.clock())
     scope = {"app": client.app, "method": "POST", "path": call.path}
     attempt = attempt_of(scope, key, content(call.body), caller)
-    holding: AbstractContextManager[None] = client.app.state.in_flight.holding(attempt)
+    holding: AbstractContextManager[None] = client.app.state.in_flight.reserve(attempt)
     return holding
 
 

@@ -59,7 +59,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
         session,
         organisation_id=owner,
         email="anna@example.org",
-        facts=facts,
+        details=facts,
         keyring=lobby.keyring,
         now=lobby.clock(),
     )

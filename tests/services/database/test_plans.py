@@ -50,11 +50,11 @@ from services.signatures import (
     signature_mails,
     signature_states,
 )
-from services.signatures.recording import Import, SignatureRequest
+from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.supporters import seat_watches
 from services.tallies import seat_table
 from services.traffic import idempotency
-from services.traffic.idempotency import Attempt, Keyed, StoredAnswer
+from services.traffic.idempotency import Attempt, KeyedRequest, StoredAnswer
 from services.views import campaign_views, seat_views
 from services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
 from services.webhooks.endpoints import NewWebhook
@@ -143,7 +143,7 @@ def another(lobby: Lobby) -> None:
         recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
         _with_partners(session, campaign.organisation_id, lobby)
         kept = [(attempt_of(lobby, request.email), StoredAnswer(201, b"{}")) for request in crowd]
-        idempotency.keep(session, kept, now=now)
+        idempotency.store(session, kept, now=now)
         add_a_listener(session, campaign.organisation_id, lobby)
 
 
@@ -206,7 +206,7 @@ def record_with_keys(session: Session, lobby: Lobby) -> None:
     """New ones, known ones, and known ones that are too old."""
     told = StoredAnswer(201, b"{}")
     keyed_requests = [
-        replace(request, once=Keyed(attempt_of(lobby, request.name), lambda _: told))
+        replace(request, keyed=KeyedRequest(attempt_of(lobby, request.name), lambda _: told))
         for request in requests("anna", "bertha")
     ]
     for days in (0, 0, 1):
@@ -222,7 +222,7 @@ def attempt_of(lobby: Lobby, key: str) -> Attempt:
 
 
 def forget_keys(session: Session, lobby: Lobby) -> None:
-    idempotency.forget_old(session, now=lobby.clock(), limit=1000)
+    idempotency.delete_expired(session, now=lobby.clock(), limit=1000)
 
 
 def confirm(session: Session, lobby: Lobby) -> None:
@@ -233,7 +233,7 @@ def confirm(session: Session, lobby: Lobby) -> None:
 def bring_in(session: Session, lobby: Lobby) -> None:
     """One who was asked and has not answered, and one who is new."""
     record(session, lobby)
-    paper = Import("paper, Leeds stall, 3 May 2026")
+    paper = ImportOrigin("paper, Leeds stall, 3 May 2026")
     recording.record(
         session,
         [replace(each, imported=paper) for each in requests("anna", "cara")],
@@ -299,7 +299,7 @@ def ask_writers(session: Session, lobby: Lobby) -> None:
 
 
 def tell_of_new_members(session: Session, lobby: Lobby) -> None:
-    seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+    seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
 
 
 def tell_others(session: Session, lobby: Lobby) -> None:
@@ -310,16 +310,16 @@ def tell_others(session: Session, lobby: Lobby) -> None:
     for endpoint_id in claims.due_endpoints(session, now=now, limit=9):
         endpoint, claimed = claims.claim(session, endpoint_id, now=now, limit=9)
         assert endpoint is not None
-        ended = [outcomes.Ended(each, Reply(status=410)) for each in claimed[:1]]
+        ended = [outcomes.FinishedAttempt(each, Reply(status=410)) for each in claimed[:1]]
         outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
         stops.release(session, endpoint_id)
         deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
-        deliveries.figures(session, [endpoint_id])
-        warning_mails.warn(session, endpoint, now=now)
+        deliveries.counts(session, [endpoint_id])
+        warning_mails.queue_failing(session, endpoint, now=now)
     claims.release_stale(session, now=now)
     stops.disable_keyless(session, now=now)
-    deliveries.waiting(session)
-    deliveries.forget_old(session, now=now, limit=1000)
+    deliveries.count_unfinished(session)
+    deliveries.delete_old(session, now=now, limit=1000)
 
 
 def readiness(session: Session, lobby: Lobby) -> None:
@@ -352,7 +352,7 @@ def page_of_partner(session: Session, lobby: Lobby) -> None:
                 after=after,
                 limit=101,
             )
-    by_partner.at_a_glance(session, partner.organisation_id)
+    by_partner.count_by_partner(session, partner.organisation_id)
     for is_own in (True, False):
         by_partner.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
 

@@ -32,13 +32,13 @@ from services.mail import dead_addresses, outbox
 from services.operations import recounts
 from services.organisations import organisations
 from services.signatures import keyed, recording, signature_states
-from services.signatures.recording import Import, Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmed
+from services.signatures.recording import ImportOrigin, Outcome, SignatureRequest
+from services.signatures.signature_states import Confirmation
 from services.traffic import idempotency
-from services.traffic.idempotency import Keyed, StoredAnswer
+from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
-PAPER = Import("paper, Leeds stall, 3 May 2026")
+PAPER = ImportOrigin("paper, Leeds stall, 3 May 2026")
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 EDINBURGH = "S14000078"
 LARGEST = 5000  # of a bulk post
@@ -78,12 +78,12 @@ def signed(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     return [signature_id for signature_id in ids if signature_id is not None]
 
 
-def confirm(lobby: Lobby, *ids: UUID) -> list[Confirmed]:
+def confirm(lobby: Lobby, *ids: UUID) -> list[Confirmation]:
     with lobby.database.write() as session:
         return signature_states.confirm_all(session, ids, now=lobby.clock())
 
 
-def told(found: Sequence[Confirmed]) -> list[type]:
+def told(found: Sequence[Confirmation]) -> list[type]:
     return [type(each.error or each.signature) for each in found]
 
 
@@ -344,7 +344,7 @@ def with_key(lobby: Lobby, key: str, request: SignatureRequest) -> SignatureRequ
     attempt = idempotency.attempt(
         lobby.keyring, key, key_id=None, method="POST", path="/", content=repr(request).encode()
     )
-    return replace(request, once=Keyed(attempt, _told))
+    return replace(request, keyed=KeyedRequest(attempt, _told))
 
 
 def _told(outcome: Outcome) -> StoredAnswer:
@@ -669,7 +669,7 @@ def test_a_batch_confirmed_elsewhere_at_the_same_moment_counts_once(
     lobby: Lobby, beside: Database, fails: bool
 ) -> None:
     ids = signed(lobby, *(person(n, postcode=POSTCODES[n % 4]) for n in range(20)))
-    before, ours = count(lobby), list[Confirmed]()
+    before, ours = count(lobby), list[Confirmation]()
     held_open(
         beside,
         lambda session: signature_states.confirm_all(session, ids, now=lobby.clock()),
@@ -684,7 +684,7 @@ def test_a_signature_withdrawn_at_the_same_moment_is_not_counted(
     lobby: Lobby, beside: Database
 ) -> None:
     ids = signed(lobby, *(person(n) for n in range(3)))
-    before, ours = count(lobby), list[Confirmed]()
+    before, ours = count(lobby), list[Confirmation]()
     held_open(
         beside,
         lambda session: signature_states.withdraw(session, ids[1], now=lobby.clock()),

@@ -16,14 +16,14 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.operations import recounts
 from services.signatures import recording, signature_states
-from services.signatures.recording import Import, Outcome, SignatureRequest
+from services.signatures.recording import ImportOrigin, Outcome, SignatureRequest
 from services.supporters import supporters, wordings
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
 
 STALL = "paper, Leeds stall, 3 May 2026"
 THEN = datetime(2026, 5, 3, 11, 0, tzinfo=UTC)
-PAPER = Import(STALL, THEN)
-ASKING = Import(STALL, THEN, is_confirmed=False)
+PAPER = ImportOrigin(STALL, THEN)
+ASKING = ImportOrigin(STALL, THEN, is_confirmed=False)
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 ON_PAPER = replace(ANNA, name="Anna of the stall", postcode=SIGNED, imported=PAPER)
 
@@ -113,7 +113,7 @@ def test_an_import_again_adds_nothing(lobby: Lobby) -> None:
 
 
 def test_an_import_without_a_day_was_signed_now(lobby: Lobby) -> None:
-    signature_id = sign(lobby, replace(ON_PAPER, imported=Import(STALL)))
+    signature_id = sign(lobby, replace(ON_PAPER, imported=ImportOrigin(STALL)))
     assert row(lobby, signature_id).signed_at == lobby.clock()
 
 
@@ -148,7 +148,7 @@ def test_what_was_said_with_the_mail_waits_for_its_link(lobby: Lobby) -> None:
 
 
 @pytest.mark.parametrize("imported", [PAPER, ASKING])
-def test_a_persons_own_word_stays(lobby: Lobby, imported: Import) -> None:
+def test_a_persons_own_word_stays(lobby: Lobby, imported: ImportOrigin) -> None:
     people = [replace(ANNA, email=f"{n}@example.org") for n in range(3)]
     ids = [sign(lobby, person) for person in people]
     for signature_id in ids:

@@ -90,12 +90,12 @@ def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
 def watch(lobby: Lobby, signature_id: UUID) -> None:
     with lobby.database.write() as session:
         signature = signature_states.get(session, signature_id, for_update=True)
-        seat_watches.ask(session, signature, now=lobby.clock())
+        seat_watches.add(session, signature, now=lobby.clock())
 
 
 def tell(lobby: Lobby) -> int:
     with lobby.database.write() as session:
-        return seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+        return seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
 
 
 def end(lobby: Lobby, signature_id: UUID) -> None:
@@ -402,7 +402,7 @@ def test_two_at_once_queue_one_mail(lobby: Lobby, waiting: UUID) -> None:
     elect(lobby)
     with ThreadPoolExecutor(1) as pool:
         with lobby.database.write() as session:
-            first = seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+            first = seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
             second = pool.submit(tell, lobby)
             if not lobby.database.is_sqlite:
                 second.result(timeout=10)  # it passes by what the first one holds
@@ -445,7 +445,7 @@ def all_of_norwich_watch(lobby: Lobby) -> int:
         )
         found = list(session.exec(statement))
         for signature in found:
-            seat_watches.ask(session, signature, now=lobby.clock())
+            seat_watches.add(session, signature, now=lobby.clock())
     return len(found)
 
 
@@ -475,7 +475,7 @@ def counted_tell(lobby: Lobby) -> tuple[int, int]:
             seen.append(parts[2])
 
         event.listen(connection, "before_cursor_execute", note)
-        told = seat_watches.tell(session, keyring=lobby.keyring, now=lobby.clock())
+        told = seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
         event.remove(connection, "before_cursor_execute", note)
     return told, len(seen)
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from services.traffic.answer_cache import LONGEST, MOST_IN_HAND, SHARE, AnswerCache
+from services.traffic.answer_cache import BUILD_SHARE, MAX_AGE, MOST_BUILD_SECONDS, AnswerCache
 from tests.support.common import Clock
 
 Found = TypeVar("Found")
@@ -39,9 +39,9 @@ class Source:
 def test_a_value_is_built_once_while_nothing_changes(clock: Clock) -> None:
     source = Source()
     values = source.prebuilt(clock)
-    assert values.at_hand("a") is None, "looking builds nothing"
+    assert values.cached("a") is None, "looking builds nothing"
     assert [values.get("a") for _ in range(3)] == ["a 1"] * 3
-    assert values.at_hand("a") == "a 1"
+    assert values.cached("a") == "a 1"
     assert values.get("b") == "b 2"
     assert source.asked == ["a", "b"]
 
@@ -52,16 +52,16 @@ def test_a_change_in_this_process_is_seen_at_the_next_look(clock: Clock) -> None
     for number in range(1, 30):
         assert values.get("a") == f"a {number}"
         source.version += 1
-        assert values.at_hand("a") is None
+        assert values.cached("a") is None
 
 
 def test_what_changes_elsewhere_is_seen_after_a_second(clock: Clock) -> None:
     values = Source().prebuilt(clock)
     values.get("a")
-    clock.advance(seconds=LONGEST.total_seconds() - 0.001)
+    clock.advance(seconds=MAX_AGE.total_seconds() - 0.001)
     assert values.get("a") == "a 1"
     clock.advance(seconds=0.001)
-    assert values.at_hand("a") is None
+    assert values.cached("a") is None
     assert values.get("a") == "a 2"
 
 
@@ -82,25 +82,25 @@ def test_a_change_while_it_was_being_built_builds_it_again(clock: Clock) -> None
     values = source.prebuilt(clock)
     values.get("a")
     source.while_building = lambda: None
-    assert values.at_hand("a") is None
+    assert values.cached("a") is None
     assert values.get("a") == "a 2"
-    assert values.at_hand("a") == "a 2"
+    assert values.cached("a") == "a 2"
 
 
 def test_under_load_building_takes_its_share_and_what_is_in_hand(clock: Clock) -> None:
-    source = Source(seconds=MOST_IN_HAND / 8)
+    source = Source(seconds=MOST_BUILD_SECONDS / 8)
     values = source.prebuilt(clock)
     begun = time.monotonic()
-    while time.monotonic() - begun < 2 * MOST_IN_HAND:
+    while time.monotonic() - begun < 2 * MOST_BUILD_SECONDS:
         source.version += 1
         values.get("a")
     spent = len(source.asked) * source.seconds
     passed = time.monotonic() - begun
-    assert spent <= MOST_IN_HAND + SHARE * passed + 2 * source.seconds
-    assert spent >= MOST_IN_HAND - source.seconds, "what is in hand is used"
-    assert values.at_hand("a") is not None, "a little older instead"
-    clock.advance(seconds=LONGEST.total_seconds())
-    assert values.at_hand("a") is None, "but no older than that"
+    assert spent <= MOST_BUILD_SECONDS + BUILD_SHARE * passed + 2 * source.seconds
+    assert spent >= MOST_BUILD_SECONDS - source.seconds, "what is in hand is used"
+    assert values.cached("a") is not None, "a little older instead"
+    clock.advance(seconds=MAX_AGE.total_seconds())
+    assert values.cached("a") is None, "but no older than that"
 
 
 def test_an_error_is_kept_for_nobody(clock: Clock) -> None:
@@ -109,7 +109,7 @@ def test_an_error_is_kept_for_nobody(clock: Clock) -> None:
     for _ in range(2):
         with pytest.raises(LookupError):
             values.get("a")
-    assert values.at_hand("a") is None
+    assert values.cached("a") is None
     source.error = None
     assert values.get("a") == "a 3"
 
@@ -121,7 +121,7 @@ def test_an_error_leaves_no_older_value_behind_it(clock: Clock) -> None:
     source.version, source.error = 1, LookupError("taken off")
     with pytest.raises(LookupError):
         values.get("a")
-    assert values.at_hand("a") is None
+    assert values.cached("a") is None
 
 
 def test_of_many_who_wait_one_builds(clock: Clock) -> None:
@@ -154,13 +154,13 @@ def test_no_more_keys_are_kept_than_allowed_and_the_oldest_goes(clock: Clock) ->
     values = source.prebuilt(clock, most_keys=3)
     for key in "abcd":
         values.get(key)
-    assert [values.at_hand(key) for key in "abcd"] == [None, "b 2", "c 3", "d 4"]
+    assert [values.cached(key) for key in "abcd"] == [None, "b 2", "c 3", "d 4"]
     source.version += 1
     values.get("b")  # built anew, so it is the newest now
     values.get("e")
     source.version -= 1
-    assert values.at_hand("c") is None
-    assert values.at_hand("d") == "d 4"
+    assert values.cached("c") is None
+    assert values.cached("d") == "d 4"
 
 
 def test_threads_see_only_whole_values_of_their_own_key(clock: Clock) -> None:
@@ -173,13 +173,13 @@ def test_threads_see_only_whole_values_of_their_own_key(clock: Clock) -> None:
             source.version += turn % 3 == 0
             if not values.get(key).startswith(key):
                 return False
-            found = values.at_hand(key)
+            found = values.cached(key)
             if found is not None and not found.startswith(key):
                 return False
         return True
 
     assert _at_once(8, ask) == [True] * 8
-    assert sum(values.at_hand(key) is not None for key in "abcdefgh") <= 4
+    assert sum(values.cached(key) is not None for key in "abcdefgh") <= 4
 
 
 def _at_once(number: int, act: Callable[[int], Found]) -> list[Found]:

@@ -133,7 +133,7 @@ def test_where_redis_does_not_answer_each_process_counts_by_itself() -> None:
 def test_a_redis_that_is_back_is_asked_again(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(rate_limits, "REST", 0.0)
+    monkeypatch.setattr(rate_limits, "FALLBACK_SECONDS", 0.0)
     port = free_port()
     limit = RateLimit("address", 2, utc_now, url=f"redis://127.0.0.1:{port}/0")
 

@@ -41,7 +41,7 @@ def board(lobby: Lobby, client: TestClient) -> Any:
     assert isinstance(client.app, FastAPI)
     with lobby.database.read() as session:
         petition_id = petitions.public(session, PETITION).id
-    return client.app.state.public_answers.confirmed.at_hand(petition_id)
+    return client.app.state.public_answers.confirmed.cached(petition_id)
 
 
 def test_who_confirms_leaves_the_board_for_the_next(lobby: Lobby, client: TestClient) -> None:

@@ -41,7 +41,7 @@ from services.parliament import motions
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync, sessions
 from services.signatures import recording, signature_states
-from services.signatures.recording import Import, SignatureRequest
+from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, Clock
@@ -170,7 +170,7 @@ class _PowerFails(Exception):
 
 def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
     listen(lobby)
-    paper = Import("paper, Leeds stall, 3 May 2026", lobby.clock() - timedelta(days=30))
+    paper = ImportOrigin("paper, Leeds stall, 3 May 2026", lobby.clock() - timedelta(days=30))
     with lobby.database.write() as session:
         record(session, lobby, person(1))
         batch = [person(number, imported=paper) for number in (1, 2)]
