@@ -31,7 +31,7 @@ motion_commands = typer.Typer(no_args_is_help=True, help="Motions in Parliament'
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class PastMotionsLoad:
     """What a run came to. `held` we had before, `left` the list has beyond; `is_limited` where
     Parliament asked us to wait."""
 
@@ -127,7 +127,7 @@ def _sync_each(ids: list[int], *, again: bool) -> None:
     with opened() as lobby:
         pause = http.pause_between(lobby.motions_api)
         with lobby.database.read() as session:
-            wanted = ids or motions.known_ids(session)
+            wanted = ids or motions.published_ids(session)
         for place, motion_id in enumerate(wanted):
             time.sleep(pause if place else 0)
             failed += not _sync_motion(lobby, motion_id, again=again)
@@ -202,7 +202,7 @@ def load_past_motions(
     complain: Callable[[str], None],
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     sleep: Sleep = time.sleep,
-) -> Loaded:
+) -> PastMotionsLoad:
     """Ask for the motions of the official list that we lack, oldest first and at most `limit`.
 
     Each is taken in by itself, so that a run which ends early goes on where it stopped. `complain`
@@ -218,7 +218,7 @@ def load_past_motions(
             sleep=sleep,
         )
     with lobby.database.read() as session:
-        lacking = past_motions.unheld(session, ids)
+        lacking = past_motions.not_yet_loaded(session, ids)
     loaded, failed, is_limited = 0, 0, False
     for motion_id in lacking[:limit]:
         sleep(pause)
@@ -234,4 +234,4 @@ def load_past_motions(
     with lobby.database.write() as session:
         sessions.lapse_motions(session, now=lobby.clock())
     left = len(lacking) - loaded - failed
-    return Loaded(loaded, len(ids) - len(lacking), failed, left, is_limited)
+    return PastMotionsLoad(loaded, len(ids) - len(lacking), failed, left, is_limited)

@@ -23,7 +23,7 @@ from services.parliament_sync.motion_sync import MotionSync
 log = structlog.get_logger()
 
 
-class _Stopped(Exception):
+class _StopRequested(Exception):
     """We are told to stop, in the middle of a series of requests."""
 
 
@@ -47,13 +47,13 @@ def sync_members_if_due(lobby: Lobby, stop: threading.Event) -> MembersSync | No
 
     What changed; None where it was not our turn, or where it failed, which the job remembers.
     """
-    if not _members_are_wanted(lobby) or (lease := _lease(lobby, leases.MEMBERS)) is None:
+    if not _should_sync_members(lobby) or (lease := _lease(lobby, leases.MEMBERS)) is None:
         return None
     done, error, next_due = None, None, None
     try:
         done = sync_members(lobby, sleep=_sleep_within(lobby, stop, lease))
         _log_members(done)
-    except _Stopped:
+    except _StopRequested:
         error, next_due = "stopped", lobby.clock()  # all of it again, by the next to look
     except LobbyError as failed:
         error = failed.message
@@ -109,7 +109,7 @@ def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
         content = file.read_bytes()
     except OSError as error:
         raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
-    answer = motions_api.read_saved(content, file.name)
+    answer = motions_api.read_saved_answer(content, file.name)
     with lobby.database.write() as session:
         return motion_sync.apply_answer(session, answer, now=lobby.clock())
 
@@ -124,11 +124,11 @@ def _lease(lobby: Lobby, name: str) -> Lease | None:
         return leases.lease(session, name, now=now)
 
 
-def _members_are_wanted(lobby: Lobby) -> bool:
+def _should_sync_members(lobby: Lobby) -> bool:
     if lobby.settings.sync_members == "off":
         return False
     with lobby.database.read() as session:
-        return leases.are_members_wanted(session)
+        return leases.should_sync_members(session)
 
 
 def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None]:
@@ -141,7 +141,7 @@ def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None
             if place:
                 sleep(http.pause_between(lobby.motions_api))
             sync_motion(lobby, motion_id, sleep=sleep)
-        except _Stopped:
+        except _StopRequested:
             return place, "stopped"
         except LobbyError as failed:
             error = failed.message
@@ -156,7 +156,7 @@ def _sleep_until(stop: threading.Event) -> Sleep:
 
     def sleep(seconds: float) -> None:
         if stop.wait(seconds):
-            raise _Stopped
+            raise _StopRequested
 
     return sleep
 

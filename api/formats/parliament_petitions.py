@@ -100,7 +100,7 @@ class ParliamentAnswers:
         return CachedAnswer.of(SignatureCount(signature_count=found.signature_count))
 
     def _file(self, session: Session, state: ListState) -> CachedAnswer:
-        found = petition_lists.every(session, state, now=self._lobby.clock())
+        found = petition_lists.full_list(session, state, now=self._lobby.clock())
         rows = [
             (
                 each.petition.action,

@@ -63,7 +63,7 @@ def count(session: Session) -> int:
     return session.exec(select(func.count()).select_from(Constituency)).one()
 
 
-def names(session: Session) -> dict[str, Constituency]:
+def by_code(session: Session) -> dict[str, Constituency]:
     """All constituencies by code."""
     return {seat.code: seat for seat in session.exec(select(Constituency))}
 

@@ -16,7 +16,7 @@ from sqlmodel.sql.expression import Select
 from models import Campaign, Member, MemberOverride, Membership, OverrideKind
 from services.errors import Conflict, Invalid, NotFound
 
-_SAYINGS = (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
+_STATEMENTS = (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +122,7 @@ def record(
         ended_at=now if new.ends_on else None,
     )
     for other in _of_same_matter(session, row, membership, today):
-        _make_room(other, row, now)
+        _end_earlier(other, row, now)
     session.add(row)
     session.flush()
     is_in_force = _is_in_force(row, membership, today)
@@ -245,7 +245,7 @@ def _of_same_matter(
     statement = select(MemberOverride).where(
         MemberOverride.organisation_id == new.organisation_id,
         MemberOverride.member_id == new.member_id,
-        col(MemberOverride.kind).in_(_SAYINGS if new.kind in _SAYINGS else (new.kind,)),
+        col(MemberOverride.kind).in_(_STATEMENTS if new.kind in _STATEMENTS else (new.kind,)),
         MemberOverride.campaign_id == new.campaign_id,
         MemberOverride.starts_on >= membership.starts_on,
         sa.or_(ends_on.is_(None), ends_on > today),
@@ -253,7 +253,7 @@ def _of_same_matter(
     return list(session.exec(statement))
 
 
-def _make_room(other: MemberOverride, new: MemberOverride, now: datetime) -> None:
+def _end_earlier(other: MemberOverride, new: MemberOverride, now: datetime) -> None:
     earlier, later = (other, new) if other.starts_on <= new.starts_on else (new, other)
     if earlier.ends_on is None or earlier.ends_on > later.starts_on:
         earlier.ends_on, earlier.ended_at = later.starts_on, now

@@ -24,7 +24,7 @@ WHIPS = ("whip", "lord commissioner", "hm household")
 
 
 @dataclass(frozen=True, slots=True)
-class HeldOffice:
+class OfficeRow:
     """An office as a source tells it. Without `starts_on` it counts from the day we are told."""
 
     kind: OfficeKind
@@ -48,12 +48,12 @@ class MemberRow:
     constituency_code: str
     member: Member | None
     since: date
-    offices: tuple[HeldOffice, ...] = ()
+    offices: tuple[OfficeRow, ...] = ()
     all_offices: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class MemberChanges:
     """Memberships and offices that began and ended."""
 
     begun: int
@@ -73,8 +73,8 @@ class MembersImport:
     without_email: int
 
 
-Lines = list[tuple[int, MemberRow]]
-NOBODY: Mapping[int, date] = MappingProxyType({})
+NumberedRows = list[tuple[int, MemberRow]]
+NO_DEPARTURES: Mapping[int, date] = MappingProxyType({})
 
 
 def import_csv(session: Session, file: Path, *, today: date) -> MembersImport:
@@ -85,28 +85,32 @@ def import_csv(session: Session, file: Path, *, today: date) -> MembersImport:
     """
     cells = csv_reading.rows(file, needed=COLUMNS)
     lines = [(line, _parse(file, line, row, today)) for line, row in cells]
-    _check_whole(session, file, lines)
+    _refuse_inconsistent(session, file, lines)
     rows = [row for _, row in lines]
-    done = take_in(session, rows, today=today)
+    done = apply_rows(session, rows, today=today)
     vacant = sum(row.member is None for row in rows)
     return MembersImport(len(rows), vacant, done.begun, done.ended, count_without_email(rows))
 
 
-def take_in(
-    session: Session, rows: list[MemberRow], *, today: date, left: Mapping[int, date] = NOBODY
-) -> Changes:
+def apply_rows(
+    session: Session,
+    rows: list[MemberRow],
+    *,
+    today: date,
+    left_on: Mapping[int, date] = NO_DEPARTURES,
+) -> MemberChanges:
     """Bring our tables in line with rows that name a seat and a member at most once each.
 
     A seat without a row stays as it is, unless its member now holds another seat. An office begins
-    and ends on the days that the source gives, or else today. `left` gives the day on which a
+    and ends on the days that the source gives, or else today. `left_on` gives the day on which a
     member left, where it is known. Applying the same rows again changes nothing.
     """
     members = [row.member.model_dump() for row in rows if row.member]
     upsert(session, table_of(Member), members, key=["id"])
-    ended = _end_memberships(session, rows, today, left)
+    ended = _end_memberships(session, rows, today, left_on)
     begun = _begin_memberships(session, rows)
     offices_begun, offices_ended = _replace_offices(session, rows, today)
-    return Changes(begun, ended, offices_begun, offices_ended)
+    return MemberChanges(begun, ended, offices_begun, offices_ended)
 
 
 def count_without_email(rows: list[MemberRow]) -> int:
@@ -144,16 +148,16 @@ def _parse(file: Path, line: int, row: dict[str, str], today: date) -> MemberRow
     return MemberRow(code, member, since, _offices(row))
 
 
-def _offices(row: dict[str, str]) -> tuple[HeldOffice, ...]:
+def _offices(row: dict[str, str]) -> tuple[OfficeRow, ...]:
     offices = []
     if row["party"] == SPEAKER:
-        offices.append(HeldOffice(OfficeKind.SPEAKER, SPEAKER_TITLE))
+        offices.append(OfficeRow(OfficeKind.SPEAKER, SPEAKER_TITLE))
     if title := row.get("government_post"):
-        offices.append(HeldOffice(office_kind(title, row.get("government_rank", "")), title))
+        offices.append(OfficeRow(office_kind(title, row.get("government_rank", "")), title))
     return tuple(offices)
 
 
-def _check_whole(session: Session, file: Path, lines: Lines) -> None:
+def _refuse_inconsistent(session: Session, file: Path, lines: NumberedRows) -> None:
     """Refuse a file that names a seat or a member twice, or a seat that we do not know."""
     codes = [row.constituency_code for _, row in lines]
     ids = [_id_of(row) for _, row in lines if row.member]
@@ -184,7 +188,7 @@ def _few(values: set[str]) -> str:
 
 
 def _end_memberships(
-    session: Session, rows: list[MemberRow], today: date, left: Mapping[int, date]
+    session: Session, rows: list[MemberRow], today: date, left_on: Mapping[int, date]
 ) -> int:
     """End what no longer holds, before anything begins: a seat has one open membership."""
     days = {row.constituency_code: row.since for row in rows}
@@ -194,7 +198,7 @@ def _end_memberships(
         seat, code = seats.get(held.member_id), held.constituency_code
         if seat != code and (seat or code in days):
             day = days.get(code, today)
-            held.ends_on = max(held.starts_on, min(day, left.get(held.member_id, day)))
+            held.ends_on = max(held.starts_on, min(day, left_on.get(held.member_id, day)))
             ended += 1
     session.flush()
     return ended
@@ -243,7 +247,7 @@ def _replace_offices(session: Session, rows: list[MemberRow], today: date) -> tu
     )
     held = {(office.member_id, office.title): office for office in session.exec(open_offices)}
     for key, office in held.items():
-        _settle(office, wanted.get(key), told[office.member_id], today)
+        _update_open_office(office, wanted.get(key), told[office.member_id], today)
     session.flush()  # before anything begins: a member has one open office of a title
     new = [key for key in wanted if key not in held or held[key].ends_on]
     session.add_all(
@@ -253,7 +257,9 @@ def _replace_offices(session: Session, rows: list[MemberRow], today: date) -> tu
     return len(new), sum(office.ends_on is not None for office in held.values())
 
 
-def _settle(office: Office, wanted: HeldOffice | None, row: MemberRow, today: date) -> None:
+def _update_open_office(
+    office: Office, wanted: OfficeRow | None, row: MemberRow, today: date
+) -> None:
     """Ends an open office that the source no longer names or that began again; or fixes its day."""
     begins = wanted.starts_on or office.starts_on if wanted else None
     if begins and begins <= office.starts_on:
@@ -269,12 +275,12 @@ def _settle(office: Office, wanted: HeldOffice | None, row: MemberRow, today: da
         office.ends_on = max(ends, default=begins or today)
 
 
-def _new_office(member_id: int, told: HeldOffice, today: date) -> Office:
+def _new_office(member_id: int, told: OfficeRow, today: date) -> Office:
     starts_on = told.starts_on or today
     return Office(member_id=member_id, kind=told.kind, title=told.title, starts_on=starts_on)
 
 
-def current_count(session: Session, *, today: date) -> int:
+def count_filled_seats(session: Session, *, today: date) -> int:
     """How many seats are filled today."""
     statement = select(sa.func.count()).where(
         col(Membership.starts_on) <= today,

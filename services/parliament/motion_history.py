@@ -44,7 +44,7 @@ def changes_of_names(
     changes = []
     for member_id, now_stands in after.items():
         then = before.get(member_id, position_of(()))
-        change = _change(then, now_stands, member_id, today)
+        change = _change_of_name(then, now_stands, member_id, today)
         if change is not None:
             changes.append(change)
     return sorted(changes, key=lambda change: (change.happened_on, change.member_id or 0))
@@ -71,7 +71,7 @@ def of_motion(session: Session, motion_id: int) -> list[MotionEvent]:
     return list(session.exec(statement.order_by(col(MotionEvent.id))))
 
 
-def _change(then: Position, now: Position, member_id: int, today: date) -> Change | None:
+def _change_of_name(then: Position, now: Position, member_id: int, today: date) -> Change | None:
     """The day of a signing is Parliament's; so is that of a withdrawal where it gives one."""
     if then.standing is now.standing:
         return None

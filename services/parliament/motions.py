@@ -73,7 +73,7 @@ def position_of_member(session: Session, motion_id: int, member_id: int) -> Posi
     return position_of(session.exec(statement))
 
 
-def known_ids(session: Session) -> list[int]:
+def published_ids(session: Session) -> list[int]:
     """Every motion that we follow: published ones, in order."""
     statement = select(Motion.id).where(Motion.status == MotionStatus.PUBLISHED)
     return list(session.exec(statement.order_by(col(Motion.id))))

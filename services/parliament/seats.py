@@ -28,15 +28,15 @@ from services.parliament.standing import (
     position_of,
 )
 
-_seat_table, _held = table_of(Constituency), table_of(Membership)
+_seat_table, _membership_table = table_of(Constituency), table_of(Membership)
 _TODAY = sa.bindparam("today", type_=sa.Date)
 # Put together once: that costs more than to send it.
-_VACANT = sa.select(_seat_table.c.code).where(
+_VACANT_SEATS = sa.select(_seat_table.c.code).where(
     _seat_table.c.code.in_(sa.bindparam("codes", expanding=True)),
     ~sa.exists().where(
-        _held.c.constituency_code == _seat_table.c.code,
-        _held.c.starts_on <= _TODAY,
-        sa.or_(_held.c.ends_on.is_(None), _held.c.ends_on > _TODAY),
+        _membership_table.c.constituency_code == _seat_table.c.code,
+        _membership_table.c.starts_on <= _TODAY,
+        sa.or_(_membership_table.c.ends_on.is_(None), _membership_table.c.ends_on > _TODAY),
     ),
 )
 
@@ -98,7 +98,7 @@ def seat_of(
 
 def vacant_among(session: Session, codes: Collection[str], *, today: date) -> set[str]:
     """Those of some seats that nobody holds; in one statement, without 'unknown' and 'overseas'."""
-    found = session.connection().execute(_VACANT, {"codes": list(codes), "today": today})
+    found = session.connection().execute(_VACANT_SEATS, {"codes": list(codes), "today": today})
     return set(found.scalars())
 
 

@@ -35,7 +35,7 @@ def is_due(session: Session, name: str, *, now: datetime) -> bool:
     return is_free and (job is None or job.due_at <= now)
 
 
-def are_members_wanted(session: Session) -> bool:
+def should_sync_members(session: Session) -> bool:
     """True where there are seats for them, a real organisation, and nothing that is invented.
 
     The demonstration's members are not in Parliament: they would all lose their seats.

@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 from models import Constituency, Member, Membership, OfficeKind
 from services.errors import Conflict
 from services.parliament import members
-from services.parliament.members import SPEAKER, SPEAKER_TITLE, HeldOffice, MemberRow
-from services.parliament.official.members_api import Biography, FoundMember
+from services.parliament.members import SPEAKER, SPEAKER_TITLE, MemberRow, OfficeRow
+from services.parliament.official.members_api import Biography, CommonsMember
 
 PLAUSIBLE = 0.9  # of the seats that are filled, how many must still be
 _SPEAKER = re.compile(r"speaker( of the house of commons)?", re.IGNORECASE)
@@ -38,7 +38,7 @@ class MembersSync:
     unmatched: tuple[str, ...]
 
 
-def apply_answers(session: Session, found: list[FoundMember], *, today: date) -> MembersSync:
+def apply_answers(session: Session, found: list[CommonsMember], *, today: date) -> MembersSync:
     """Bring members, memberships and offices in line with all current members, given at once.
 
     A seat of ours that none of them holds falls vacant. Conflict, with nothing changed, where two
@@ -56,8 +56,8 @@ def apply_answers(session: Session, found: list[FoundMember], *, today: date) ->
         raise Conflict("members_unmatched", message)
     rows = [_row(code, member, today) for code, member in seated.items()]
     rows += [MemberRow(code, None, today) for code in vacated]
-    left = {member.id: member.ends_on for member in found if member.ends_on}
-    done = members.take_in(session, rows, today=today, left=left)
+    left_on = {member.id: member.ends_on for member in found if member.ends_on}
+    done = members.apply_rows(session, rows, today=today, left_on=left_on)
     return MembersSync(
         filled=len(seated),
         begun=done.begun,
@@ -90,12 +90,12 @@ def _codes_by_name(session: Session) -> dict[str, str]:
     return {key: code for *_, key, code in sorted(names)}
 
 
-def _has_left(member: FoundMember, today: date) -> bool:
+def _has_left(member: CommonsMember, today: date) -> bool:
     return member.ends_on is not None and member.ends_on <= today
 
 
-def _refuse_two_in_a_seat(current: list[FoundMember], codes: dict[str, str]) -> None:
-    holders: dict[str, FoundMember] = {}
+def _refuse_two_in_a_seat(current: list[CommonsMember], codes: dict[str, str]) -> None:
+    holders: dict[str, CommonsMember] = {}
     for member in current:
         key = seat_key(member.seat)
         other = holders.setdefault(codes.get(key, key), member)
@@ -132,7 +132,7 @@ def _vacated(session: Session, filled: set[str], unmatched: set[int]) -> dict[st
     return empty
 
 
-def _row(code: str, found: FoundMember, today: date) -> MemberRow:
+def _row(code: str, found: CommonsMember, today: date) -> MemberRow:
     member = Member(id=found.id, name=found.name, party=found.party, email=found.email)
     return MemberRow(
         constituency_code=code,
@@ -143,7 +143,7 @@ def _row(code: str, found: FoundMember, today: date) -> MemberRow:
     )
 
 
-def _elected_on(found: FoundMember) -> date:
+def _elected_on(found: CommonsMember) -> date:
     """The day on which they took this seat; the House's own day may be from another seat."""
     sat = found.biography.representations if found.biography else []
     here = [
@@ -154,22 +154,22 @@ def _elected_on(found: FoundMember) -> date:
     return max(here, default=found.starts_on)
 
 
-def _offices(found: FoundMember, today: date) -> tuple[HeldOffice, ...]:
+def _offices(found: CommonsMember, today: date) -> tuple[OfficeRow, ...]:
     """The offices that limit a member's freedom to sign. The party alone can name the Speaker."""
     offices = _read_offices(found.biography) if found.biography else []
     in_chair = any(
         office.kind is OfficeKind.SPEAKER and office.is_held(today) for office in offices
     )
     if found.party == SPEAKER and not in_chair:
-        offices.append(HeldOffice(OfficeKind.SPEAKER, SPEAKER_TITLE))
+        offices.append(OfficeRow(OfficeKind.SPEAKER, SPEAKER_TITLE))
     return tuple(offices)
 
 
-def _read_offices(told: Biography) -> list[HeldOffice]:
+def _read_offices(told: Biography) -> list[OfficeRow]:
     kinds = [(_government_kind(held.name), held) for held in told.government_posts]
     others = [*told.other_posts, *told.committees]
     kinds += [(kind, held) for held in others if (kind := _other_kind(held.name))]
-    return [HeldOffice(kind, held.name, held.starts_on, held.ends_on) for kind, held in kinds]
+    return [OfficeRow(kind, held.name, held.starts_on, held.ends_on) for kind, held in kinds]
 
 
 def _government_kind(title: str) -> OfficeKind:

@@ -57,9 +57,9 @@ def apply_answer(
     _refuse_foreign_names(session, answer)
     before = motions.by_member(held.values())
     told = _save_motion(session, motion, answer, validators, now)
-    _meet_members(session, answer.sponsors)
+    _add_unknown_members(session, answer.sponsors)
     for sponsor in {sponsor.id: sponsor for sponsor in answer.sponsors}.values():
-        _save_name(session, held.get(sponsor.id), sponsor, answer.id, now)
+        _save_signatory(session, held.get(sponsor.id), sponsor, answer.id, now)
     missing = _note_missing(held, {sponsor.id for sponsor in answer.sponsors}, now)
     session.flush()
     after = motions.by_member(motions.signatories(session, answer.id))
@@ -71,7 +71,7 @@ def apply_answer(
     return MotionSync(
         motion_id=answer.id,
         signed=kinds.count(MotionEventKind.SIGNED),
-        withdrawn=sum(_came_off(found, after[member]) for member, found in before.items()),
+        withdrawn=sum(_has_withdrawn(found, after[member]) for member, found in before.items()),
         restored=kinds.count(MotionEventKind.RESTORED),
         live=sum(found.standing is Standing.SIGNED for found in after.values()),
         missing=missing,
@@ -80,7 +80,7 @@ def apply_answer(
 
 def note_unchanged(session: Session, motion_id: int, *, now: datetime) -> MotionSync:
     """Parliament says that nothing has changed since the last good answer: as good as another."""
-    _note_good(session.get_one(Motion, motion_id), now)
+    _note_success(session.get_one(Motion, motion_id), now)
     rows = motions.signatories(session, motion_id)
     return MotionSync(motion_id, signed=0, withdrawn=0, restored=0, live=motions.live_count(rows))
 
@@ -91,7 +91,9 @@ def validators_of(session: Session, motion_id: int) -> Validators:
     None while a row of names is missing for less than a day: whether it still is has to be read.
     """
     motion = session.get(Motion, motion_id)
-    if motion is None or any(_is_in_doubt(row) for row in motions.signatories(session, motion_id)):
+    if motion is None or any(
+        _is_recently_missing(row) for row in motions.signatories(session, motion_id)
+    ):
         return NO_VALIDATORS
     return Validators(motion.etag, motion.last_modified)
 
@@ -118,7 +120,7 @@ def _save_motion(
     motion.sqlmodel_update(told)
     motion.parliament_session_id = lived_in.id if lived_in else None
     motion.etag, motion.last_modified = validators.etag, validators.last_modified
-    _note_good(motion, now)
+    _note_success(motion, now)
     if motion.status is not MotionStatus.LAPSED:
         motion.status = MotionStatus.WITHDRAWN if answer.is_withdrawn else MotionStatus.PUBLISHED
     session.add(motion)
@@ -126,11 +128,11 @@ def _save_motion(
     return changes
 
 
-def _note_good(motion: Motion, now: datetime) -> None:
+def _note_success(motion: Motion, now: datetime) -> None:
     motion.synced_at, motion.sync_failed_at, motion.sync_error = now, None, None
 
 
-def _is_in_doubt(row: MotionSignatory) -> bool:
+def _is_recently_missing(row: MotionSignatory) -> bool:
     """Left out by good answers, and not for long enough to count as withdrawn."""
     return row.missing_since is not None and not row.is_withdrawn
 
@@ -146,7 +148,7 @@ def _refuse_foreign_names(session: Session, answer: PublishedMotion) -> None:
         raise Conflict("motion_names_foreign", message)
 
 
-def _meet_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
+def _add_unknown_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
     """A name can be that of somebody whom no import has brought yet."""
     found = {sponsor.member_id: sponsor.member for sponsor in sponsors}
     members.ensure(
@@ -158,7 +160,7 @@ def _meet_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
     )
 
 
-def _save_name(
+def _save_signatory(
     session: Session,
     row: MotionSignatory | None,
     sponsor: SponsorAnswer,
@@ -180,7 +182,7 @@ def _save_name(
     row.withdrawn_on = sponsor.withdrawn_on if sponsor.is_withdrawn else None
 
 
-def _came_off(then: Position, now: Position) -> bool:
+def _has_withdrawn(then: Position, now: Position) -> bool:
     return (then.standing, now.standing) == (Standing.SIGNED, Standing.WITHDRAWN)
 
 

@@ -25,7 +25,7 @@ _STEPS = {
 }
 
 
-class Every(StrEnum):
+class Interval(StrEnum):
     """The distance between two points. Days and weeks begin at midnight in London."""
 
     HOUR = "hour"
@@ -48,7 +48,7 @@ class History:
     """Points in the order of time, and what happened in the same span, in the order of seeing: the
     events of the current motion, and what organisers noted."""
 
-    every: Every
+    every: Interval
     points: tuple[Point, ...]
     events: tuple[TallyEvent, ...]
 
@@ -59,7 +59,7 @@ def of_campaign(
     *,
     begins: datetime | None,
     ends: datetime | None,
-    every: Every,
+    every: Interval,
     now: datetime,
 ) -> History:
     """From the campaign's first day until now, unless told otherwise; both ends are in it.
@@ -83,7 +83,7 @@ def of_campaign(
     return History(every, points, tuple(sorted(within, key=lambda event: event.place)))
 
 
-def _moments(begins: datetime, ends: datetime, every: Every) -> list[datetime]:
+def _moments(begins: datetime, ends: datetime, every: Interval) -> list[datetime]:
     if begins > ends:
         raise Invalid.field("from", "from_after_to", "'from' must be before 'to'.")
     message = f"At most {MOST_POINTS:,} points: take a shorter span or longer steps."
@@ -100,11 +100,11 @@ def _moments(begins: datetime, ends: datetime, every: Every) -> list[datetime]:
     return [*moments, ends]
 
 
-def _next(moment: datetime, every: Every) -> datetime:
-    if every is Every.HOUR:
+def _next(moment: datetime, every: Interval) -> datetime:
+    if every is Interval.HOUR:
         return moment.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
     day = moment.astimezone(LONDON).date()
-    days = 1 if every is Every.DAY else 7 - day.weekday()
+    days = 1 if every is Interval.DAY else 7 - day.weekday()
     return _midnight(day + timedelta(days=days)).astimezone(moment.tzinfo)
 
 

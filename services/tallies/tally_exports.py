@@ -8,7 +8,7 @@ from services.files.csv_writing import csv_text, two_digits
 from services.files.export_lines import FileFormat
 from services.tallies.seat_table import TallyRow
 
-NAMES = (
+COLUMNS = (
     "constituency_code",
     "constituency",
     "nation",
@@ -35,8 +35,8 @@ NAMES = (
 def tally_file(rows: Sequence[TallyRow], form: FileFormat) -> str:
     """The rows, with a header in front of CSV; `reply` is its kind."""
     if form is FileFormat.CSV:
-        return csv_text(NAMES, ([_cell(value) for value in _values(row)] for row in rows))
-    lines = (dict(zip(NAMES, map(_json_value, _values(row)), strict=True)) for row in rows)
+        return csv_text(COLUMNS, ([_cell(value) for value in _values(row)] for row in rows))
+    lines = (dict(zip(COLUMNS, map(_json_value, _values(row)), strict=True)) for row in rows)
     return "".join(f"{_json(line)}\n" for line in lines)
 
 

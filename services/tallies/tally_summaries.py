@@ -70,17 +70,15 @@ def of_tally(tally: Tally) -> TallySummary:
     """From a whole tally, without another look at the database."""
     return TallySummary(
         tally=tally,
-        by_party=_grouped(tally.rows, lambda row: row.party or VACANT),
-        by_nation=_grouped(tally.rows, lambda row: row.constituency.nation),
-        by_region=_grouped(tally.rows, lambda row: row.constituency.region),
-        signed_without_seat=tally.signed - _stand(tally.rows, Standing.SIGNED),
-        withdrawn_without_seat=tally.withdrawn - _stand(tally.rows, Standing.WITHDRAWN),
+        by_party=_group(tally.rows, lambda row: row.party or VACANT),
+        by_nation=_group(tally.rows, lambda row: row.constituency.nation),
+        by_region=_group(tally.rows, lambda row: row.constituency.region),
+        signed_without_seat=tally.signed - _count_standing(tally.rows, Standing.SIGNED),
+        withdrawn_without_seat=tally.withdrawn - _count_standing(tally.rows, Standing.WITHDRAWN),
     )
 
 
-def _grouped(
-    rows: Sequence[TallyRow], name_of: Callable[[TallyRow], str]
-) -> tuple[SummaryRow, ...]:
+def _group(rows: Sequence[TallyRow], name_of: Callable[[TallyRow], str]) -> tuple[SummaryRow, ...]:
     groups: defaultdict[str, list[TallyRow]] = defaultdict(list)
     for row in rows:
         groups[name_of(row)].append(row)
@@ -90,7 +88,7 @@ def _grouped(
 
 def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
     can_sign = sum(row.eligibility is Eligibility.CAN_SIGN for row in rows)
-    signed = _stand(rows, Standing.SIGNED)
+    signed = _count_standing(rows, Standing.SIGNED)
     signatures = sum(row.signatures for row in rows)
     electorate = _electorate(rows)
     return SummaryRow(
@@ -99,7 +97,7 @@ def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
         seats_filled=sum(row.member is not None for row in rows),
         can_sign=can_sign,
         signed=signed,
-        withdrawn=_stand(rows, Standing.WITHDRAWN),
+        withdrawn=_count_standing(rows, Standing.WITHDRAWN),
         signed_of_can_sign=round(signed / can_sign, 3) if can_sign else None,
         signatures=signatures,
         letters_sent=sum(row.letters_sent for row in rows),
@@ -108,7 +106,7 @@ def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
     )
 
 
-def _stand(rows: Sequence[TallyRow], standing: Standing) -> int:
+def _count_standing(rows: Sequence[TallyRow], standing: Standing) -> int:
     return sum(row.standing is standing for row in rows)
 
 

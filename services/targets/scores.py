@@ -98,7 +98,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _MotionStatistics:
     """What is the same for every member: computed once."""
 
     weights: Weights
@@ -118,18 +118,18 @@ def rank(
     Whoever said that they will sign comes before all others, whatever the score: a reminder is the
     cheapest name. That is a rule, and was not measured; the scores themselves know nothing of it.
     """
-    known = _known(house, motions, weights or Weights())
+    known = _statistics(house, motions, weights or Weights())
     targets = [_target(facts, known) for facts in house if facts.is_target]
-    return sorted(targets, key=_place)
+    return sorted(targets, key=_sort_key)
 
 
-def _place(target: Target) -> tuple[bool, float, int]:
+def _sort_key(target: Target) -> tuple[bool, float, int]:
     return (not target.facts.is_promise, -target.score, target.facts.member_id)
 
 
-def _known(
+def _statistics(
     house: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights
-) -> _Known:
+) -> _MotionStatistics:
     able = [facts for facts in house if facts.can_sign]
     sizes = Counter(facts.party for facts in able)
     signed = Counter(facts.party for facts in able if facts.has_signed)
@@ -142,7 +142,7 @@ def _known(
     has_signed = {facts.member_id for facts in able if facts.has_signed}
     ratios = [_motion_ratio(motion, expected, has_signed, weights) for motion in motions]
     average = sum(facts.signatures for facts in house) / max(1, len(house))
-    return _Known(weights, motions, shares, ratios, sizes, signed, average)
+    return _MotionStatistics(weights, motions, shares, ratios, sizes, signed, average)
 
 
 def _motion_ratio(
@@ -160,7 +160,7 @@ def _ratio(observed: float, expected: float, added: float, prior: float = 1.0) -
     return (observed + added * prior) / (expected + added)
 
 
-def _target(facts: MemberFacts, known: _Known) -> Target:
+def _target(facts: MemberFacts, known: _MotionStatistics) -> Target:
     pairs = zip(known.motions, known.ratios, strict=True)
     theirs = [(motion, ratio) for motion, ratio in pairs if facts.member_id in motion.members]
     likeness = _likeness([ratio for _, ratio in theirs], len(known.motions))
@@ -185,7 +185,7 @@ def _likeness(ratios: Sequence[float], others: int) -> float:
     return float(prod(ratios) ** (1 / sqrt(others))) if ratios else 1.0
 
 
-def _campaign_factor(facts: MemberFacts, known: _Known) -> float:
+def _campaign_factor(facts: MemberFacts, known: _MotionStatistics) -> float:
     """Many signatures raise, many letters lower: the next letter says most where few went."""
     asked = ((1 + facts.signatures) / (1 + known.average)) ** known.weights.signatures
     return float(asked / (1 + facts.letters) ** known.weights.letters)

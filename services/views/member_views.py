@@ -66,7 +66,7 @@ class MemberView:
     own_replies: tuple[ReplyView, ...]
 
 
-def known(session: Session, member_id: int) -> Member:
+def get_member(session: Session, member_id: int) -> Member:
     """The member with Parliament's id, or NotFound."""
     found = session.get(Member, member_id)
     if found is None:
@@ -87,7 +87,7 @@ def of_member(
     `viewer` is the organisation that looks: its notes count for the eligibility, and its drafts
     are shown. `reads_replies`: its own replies are, too, and whole.
     """
-    member = known(session, member_id)
+    member = get_member(session, member_id)
     sat = _memberships(session, member_id)
     open_code = next((held.constituency_code for held, _ in sat if _holds(held, today)), None)
     seat = seats.seat_of(session, open_code, today=today, organisation_id=viewer)

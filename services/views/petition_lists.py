@@ -22,7 +22,7 @@ from services.parliament import seats
 from services.parliament.seats import Seat
 
 Row = tuple[Petition, Campaign, str]
-_ITS_CAMPAIGN = col(Campaign.id) == Petition.campaign_id
+_CAMPAIGN_OF_PETITION = col(Campaign.id) == Petition.campaign_id
 
 
 class ListState(StrEnum):
@@ -99,15 +99,15 @@ def page(
     session: Session, state: ListState, *, number: int, size: int, now: datetime
 ) -> PetitionPage:
     """Page `number` (from 1) of a list, newest first; nothing where the list is shorter."""
-    held = _within(state, now)
-    counted = select(func.count(col(Petition.id))).join(Campaign, _ITS_CAMPAIGN)
-    total = session.exec(counted.where(*_seen(held))).one()
+    held = _in_state(state, now)
+    counted = select(func.count(col(Petition.id))).join(Campaign, _CAMPAIGN_OF_PETITION)
+    total = session.exec(counted.where(*_visible(held))).one()
     newest = _statement(held).order_by(col(Petition.number).desc())
     rows: list[Row] = list(session.exec(newest.offset((number - 1) * size).limit(size)))
-    return PetitionPage(_public(session, rows, now), total, max(1, -(-total // size)))
+    return PetitionPage(_public_petitions(session, rows, now), total, max(1, -(-total // size)))
 
 
-def every(session: Session, state: ListState, *, now: datetime) -> list[PublicPetition]:
+def full_list(session: Session, state: ListState, *, now: datetime) -> list[PublicPetition]:
     """A whole list, newest first, in one statement: it reads every tally once."""
     confirmed = (
         select(PetitionTally.petition_id, func.sum(PetitionTally.confirmed).label("confirmed"))
@@ -115,13 +115,16 @@ def every(session: Session, state: ListState, *, now: datetime) -> list[PublicPe
         .subquery()
     )
     statement = (
-        _statement(_within(state, now))
+        _statement(_in_state(state, now))
         .add_columns(func.coalesce(confirmed.c.confirmed, 0))
         .outerjoin(confirmed, confirmed.c.petition_id == Petition.id)
         .order_by(col(Petition.number).desc())
     )
     found: Iterable[Any] = session.execute(statement)
-    return [_one((petition, campaign, name), int(n), now) for petition, campaign, name, n in found]
+    return [
+        _public_petition((petition, campaign, name), int(n), now)
+        for petition, campaign, name, n in found
+    ]
 
 
 def by_number(session: Session, number: int, *, now: datetime) -> PublicPetition:
@@ -129,20 +132,20 @@ def by_number(session: Session, number: int, *, now: datetime) -> PublicPetition
     rows: list[Row] = list(session.exec(_statement(Petition.number == number)))
     if not rows:
         raise NotFound("petition_unknown", f"There is no petition {number}.")
-    return _public(session, rows, now)[0]
+    return _public_petitions(session, rows, now)[0]
 
 
 def _statement(condition: Any) -> Any:
     """Petitions that the public sees, with their campaigns and the names of whose they are."""
     return (
         select(Petition, Campaign, Organisation.name)
-        .join(Campaign, _ITS_CAMPAIGN)
+        .join(Campaign, _CAMPAIGN_OF_PETITION)
         .join(Organisation, col(Organisation.id) == Petition.organisation_id)
-        .where(*_seen(condition))
+        .where(*_visible(condition))
     )
 
 
-def _seen(condition: Any) -> tuple[Any, ...]:
+def _visible(condition: Any) -> tuple[Any, ...]:
     """Neither a draft, nor of a campaign that is one."""
     return (
         Petition.state != PetitionState.DRAFT,
@@ -151,7 +154,7 @@ def _seen(condition: Any) -> tuple[Any, ...]:
     )
 
 
-def _within(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
+def _in_state(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
     """As `petitions.is_open` has it, for the database."""
     closes_at = col(Petition.closes_at)
     is_open = sa.and_(
@@ -166,12 +169,14 @@ def _within(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
     return sa.not_(is_open) if state is ListState.CLOSED else sa.false()
 
 
-def _public(session: Session, rows: list[Row], now: datetime) -> tuple[PublicPetition, ...]:
+def _public_petitions(
+    session: Session, rows: list[Row], now: datetime
+) -> tuple[PublicPetition, ...]:
     counts = petitions.counts(session, [petition.id for petition, _, _ in rows])
-    return tuple(_one(row, counts[row[0].id], now) for row in rows)
+    return tuple(_public_petition(row, counts[row[0].id], now) for row in rows)
 
 
-def _one(row: Row, count: int, now: datetime) -> PublicPetition:
+def _public_petition(row: Row, count: int, now: datetime) -> PublicPetition:
     petition, campaign, name = row
     is_open = petitions.is_open(petition, campaign_status=campaign.status, now=now)
     return PublicPetition(petition, campaign, name, count, is_open)

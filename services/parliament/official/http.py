@@ -32,7 +32,7 @@ USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"
 ATTEMPTS = 3
 WAIT = 60  # seconds, where an answer that asks us to wait does not say how long
 LONGEST_WAIT = 100_000_000  # seconds: beyond it, times cannot be counted on
-_PASSING = (
+_TRANSIENT_ERRORS = (
     httpx2.TimeoutException,
     httpx2.NetworkError,
     httpx2.ProxyError,
@@ -46,7 +46,7 @@ Query = Mapping[str, str | int]
 def make_client(base_url: str) -> httpx2.Client:
     """A client for one official API; redirects are not followed."""
     headers = {"User-Agent": USER_AGENT}
-    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers=headers, verify=_trust())
+    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers=headers, verify=_ssl_context())
 
 
 def pause_between(client: httpx2.Client) -> float:
@@ -72,10 +72,10 @@ def get(
     """
     asking = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
-        wait=_waits(client),
-        retry=retry_if_exception_type(_PASSING) | retry_if_result(_will_pass),
+        wait=_wait_before_retry(client),
+        retry=retry_if_exception_type(_TRANSIENT_ERRORS) | retry_if_result(_is_transient),
         sleep=sleep,
-        retry_error_callback=_outcome,
+        retry_error_callback=_last_outcome,
     )
     try:
         response: httpx2.Response = asking(client.get, path, params=query, headers=headers)
@@ -125,23 +125,23 @@ def page_fault(
 
 
 @cache
-def _trust() -> ssl.SSLContext:
+def _ssl_context() -> ssl.SSLContext:
     """Whom we believe, read once a process: reading all certificates takes 20 ms."""
     return httpx2.create_ssl_context()
 
 
-def _waits(client: httpx2.Client) -> wait_base:
+def _wait_before_retry(client: httpx2.Client) -> wait_base:
     """Random, so that many who met the same fault do not come back together; never sooner than the
     next request would have gone."""
     pause = pause_between(client)
     return wait_random_exponential(multiplier=2, min=pause, max=10) if pause else wait_none()
 
 
-def _will_pass(response: httpx2.Response) -> bool:
+def _is_transient(response: httpx2.Response) -> bool:
     return response.is_server_error and "Retry-After" not in response.headers
 
 
-def _outcome(state: RetryCallState) -> object:
+def _last_outcome(state: RetryCallState) -> object:
     """What the last attempt came to: its answer, or the exception that it ended with."""
     return state.outcome.result() if state.outcome else None
 

@@ -60,23 +60,23 @@ class _HouseMembership(_Answer):
     ends_on: Day | None = Field(alias="membershipEndDate")
 
 
-class _Found(_Answer):
+class _SearchResult(_Answer):
     id: Id
     name: Line = Field(alias="nameDisplayAs")
     party: _Party = Field(alias="latestParty")
     membership: _HouseMembership = Field(alias="latestHouseMembership")
 
 
-class _Item(_Answer):
-    value: _Found
+class _SearchItem(_Answer):
+    value: _SearchResult
 
 
 class _MemberPage(_Answer):
-    items: list[_Item]
+    items: list[_SearchItem]
     total: int = Field(alias="totalResults", ge=0)
 
 
-class _Office(_Answer):
+class _ContactAddress(_Answer):
     """A way to reach a member; what has no value is often not there at all."""
 
     type_id: int = Field(alias="typeId")
@@ -85,10 +85,10 @@ class _Office(_Answer):
 
 
 class _ContactItem(_Answer):
-    value: list[_Office]
+    value: list[_ContactAddress]
 
 
-class Held(_Answer):
+class BiographyEntry(_Answer):
     """What a member is or was, from a day to a day; no end: still."""
 
     name: Line
@@ -102,10 +102,10 @@ class Biography(_Answer):
     Posts in the opposition limit nothing, and are not read.
     """
 
-    representations: list[Held]
-    government_posts: list[Held] = Field(alias="governmentPosts")
-    other_posts: list[Held] = Field(alias="otherPosts")
-    committees: list[Held] = Field(alias="committeeMemberships")
+    representations: list[BiographyEntry]
+    government_posts: list[BiographyEntry] = Field(alias="governmentPosts")
+    other_posts: list[BiographyEntry] = Field(alias="otherPosts")
+    committees: list[BiographyEntry] = Field(alias="committeeMemberships")
 
 
 class _BiographyItem(_Answer):
@@ -113,7 +113,7 @@ class _BiographyItem(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMember:
+class CommonsMember:
     """A member of the Commons as the API tells; `biography` is None where it was not asked for.
 
     `starts_on` is where the unbroken membership of the House began, which can be in another seat.
@@ -136,7 +136,7 @@ def fetch_members(
     pause: Pause = lambda: None,
     sleep: Sleep = time.sleep,
     progress: Progress = lambda _done, _total: None,
-) -> list[FoundMember]:
+) -> list[CommonsMember]:
     """Ask for every current member of the Commons, with address and biography: all or nothing.
 
     About 1,330 requests, 680 without biographies, with `pause` between two, and `sleep` before
@@ -145,7 +145,7 @@ def fetch_members(
     """
     asking = _RequestSeries(client, pause, sleep, progress)
     found = _search(asking, requests_each=2 if biographies else 1)
-    return [_whole(asking, member, biographies=biographies) for member in found]
+    return [_complete(asking, member, biographies=biographies) for member in found]
 
 
 class _RequestSeries:
@@ -159,8 +159,8 @@ class _RequestSeries:
         self.total = 0  # not known before the first page
 
     def get(
-        self, form: type["_Form"], path: str, about: str, query: Query | None = None
-    ) -> "_Form":
+        self, form: type["_AnswerType"], path: str, about: str, query: Query | None = None
+    ) -> "_AnswerType":
         """One answer, parsed strictly. `about` names it in a complaint."""
         if self._done:
             self._pause()
@@ -173,10 +173,10 @@ class _RequestSeries:
         return answer
 
 
-_Form = TypeVar("_Form", bound=_Answer)
+_AnswerType = TypeVar("_AnswerType", bound=_Answer)
 
 
-def _search(asking: _RequestSeries, *, requests_each: int) -> list[_Found]:
+def _search(asking: _RequestSeries, *, requests_each: int) -> list[_SearchResult]:
     """All pages of the search. One that does not continue the others is refused: members who
     come or go in between would shift the rest, and one of them would be missed."""
     first = _page(asking, 0)
@@ -213,11 +213,11 @@ def _page_name(skip: int) -> str:
     return f"page {skip // PAGE + 1} of the search"
 
 
-def _whole(asking: _RequestSeries, member: _Found, *, biographies: bool) -> FoundMember:
+def _complete(asking: _RequestSeries, member: _SearchResult, *, biographies: bool) -> CommonsMember:
     about, path = f"member {member.id}", f"/Members/{member.id}"
     contact = asking.get(_ContactItem, f"{path}/Contact", about)
     biography = asking.get(_BiographyItem, f"{path}/Biography", about) if biographies else None
-    return FoundMember(
+    return CommonsMember(
         id=member.id,
         name=member.name,
         party=member.party.name,
@@ -241,7 +241,7 @@ def _email(contact: _ContactItem) -> str | None:
     return None
 
 
-def _read(form: type[_Form], content: bytes, about: str) -> _Form:
+def _read(form: type[_AnswerType], content: bytes, about: str) -> _AnswerType:
     try:
         return form.model_validate_json(content)
     except ValidationError as error:

@@ -93,14 +93,14 @@ NO_VALIDATORS = Validators()
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedMotion:
     """A good answer and its validators."""
 
     answer: PublishedMotion
     validators: Validators
 
 
-class FoundMotion(BaseModel):
+class ListedMotion(BaseModel):
     """A motion in the official list. It has no names there; `sponsors_count` is Parliament's own
     and counts withdrawn ones."""
 
@@ -118,7 +118,7 @@ class _Paging(BaseModel):
 
 class _List(BaseModel):
     success: bool = Field(alias="Success")
-    response: list[FoundMotion] | None = Field(alias="Response")
+    response: list[ListedMotion] | None = Field(alias="Response")
 
 
 class _MotionPage(_List):
@@ -129,7 +129,7 @@ class _MotionPage(_List):
 class MotionPage:
     """One page of the official list; `total` counts the motions of all pages."""
 
-    motions: list[FoundMotion]
+    motions: list[ListedMotion]
     total: int
 
 
@@ -142,7 +142,9 @@ class _Envelope(BaseModel):
     response: dict[str, Any] | None = Field(alias="Response")
 
 
-def fetch_motion(client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.sleep) -> Fetched:
+def fetch_motion(
+    client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.sleep
+) -> FetchedMotion:
     """Ask for one motion. Unavailable on every kind of bad answer; NotFound on a 404."""
     response = _get_motion(client, motion_id, NO_VALIDATORS, sleep)
     return _fetched(response, motion_id)
@@ -150,7 +152,7 @@ def fetch_motion(client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.s
 
 def fetch_if_changed(
     client: httpx2.Client, motion_id: int, *, known: Validators, sleep: Sleep = time.sleep
-) -> Fetched | None:
+) -> FetchedMotion | None:
     """As `fetch_motion`; None where the API says that nothing has changed since `known`."""
     response = _get_motion(client, motion_id, known, sleep)
     if response.status_code == httpx2.codes.NOT_MODIFIED:
@@ -165,7 +167,7 @@ def search_motions(
     tabled_from: date | None,
     limit: int,
     sleep: Sleep = time.sleep,
-) -> list[FoundMotion]:
+) -> list[ListedMotion]:
     """Motions whose title has the words, newest first. Unavailable on every kind of bad answer."""
     asked: dict[str, str | int] = {
         # A name without the prefix would be dropped in silence, and everything found.
@@ -227,7 +229,7 @@ def read_answer(content: bytes, motion_id: int) -> PublishedMotion:
     return answer
 
 
-def read_saved(content: bytes, name: str) -> PublishedMotion:
+def read_saved_answer(content: bytes, name: str) -> PublishedMotion:
     """As `read_answer`, for a saved answer: it says itself which motion it is about."""
     try:
         response = _Envelope.model_validate_json(content).response or {}
@@ -259,9 +261,9 @@ def _get_motion(
     return response
 
 
-def _fetched(response: httpx2.Response, motion_id: int) -> Fetched:
+def _fetched(response: httpx2.Response, motion_id: int) -> FetchedMotion:
     validators = Validators(_validator(response, "ETag"), _validator(response, "Last-Modified"))
-    return Fetched(read_answer(response.content, motion_id), validators)
+    return FetchedMotion(read_answer(response.content, motion_id), validators)
 
 
 def _validator(response: httpx2.Response, name: str) -> str | None:
@@ -277,7 +279,7 @@ def _get_list(
     about: str,
     query: http.Query,
     sleep: Sleep,
-) -> tuple[_Listing, list[FoundMotion]]:
+) -> tuple[_Listing, list[ListedMotion]]:
     api, path = backoff.MOTIONS, "/EarlyDayMotions/list"
     response = http.get(client, path, api=api, about=about, query=query, sleep=sleep)
     try:

@@ -40,7 +40,7 @@ def list_ids(
     return ids
 
 
-def unheld(session: Session, ids: list[int]) -> list[int]:
+def not_yet_loaded(session: Session, ids: list[int]) -> list[int]:
     """Those of which no good answer has come yet, in their order."""
     statement = select(Motion.id).where(col(Motion.synced_at).is_not(None))
     held = set(session.exec(statement))
