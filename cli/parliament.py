@@ -165,7 +165,7 @@ def search_motions(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 25,
 ) -> None:
     """Find a motion in Parliament's own list, newest first."""
-    with opened() as lobby, lobby.asking(backoff.MOTIONS):
+    with opened() as lobby, lobby.parliament_request(backoff.MOTIONS):
         found = motions_api.search_motions(
             lobby.motions_api,
             query=query,
@@ -209,7 +209,7 @@ def load_past_motions(
     is told of each that failed; a list that is bad is raised, with nothing loaded.
     """
     pause = http.pause_between(lobby.motions_api)
-    with lobby.asking(backoff.MOTIONS):
+    with lobby.parliament_request(backoff.MOTIONS):
         ids = past_motions.list_ids(
             lobby.motions_api,
             tabled_from=tabled_from,

@@ -76,7 +76,7 @@ class Lobby:
         """Where mails are written, if they are written and not sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
 
-    def asking(self, name: str) -> AbstractContextManager[None]:
+    def parliament_request(self, name: str) -> AbstractContextManager[None]:
         """Wraps a request to the official API `name`: see `backoff.request`."""
         return backoff.request(self.database, name, clock=self.clock)
 

@@ -77,7 +77,7 @@ def sync_members(
     `sleep` waits between requests, and may raise to end it.
     """
     seconds = http.pause_between(lobby.members_api)
-    with lobby.asking(backoff.MEMBERS):
+    with lobby.parliament_request(backoff.MEMBERS):
         found = members_api.fetch_members(
             lobby.members_api,
             biographies=biographies,
