@@ -32,10 +32,12 @@ def fetch(
     """
     now = clock()
     with database.read() as session:
-        known = NO_VALIDATORS if is_forced else motion_sync.validators_of(session, motion_id)
+        validators = NO_VALIDATORS if is_forced else motion_sync.validators_of(session, motion_id)
     try:
         with backoff.request(database, backoff.MOTIONS, clock=clock):
-            fetched = motions_api.fetch_if_changed(client, motion_id, known=known, sleep=sleep)
+            fetched = motions_api.fetch_if_changed(
+                client, motion_id, validators=validators, sleep=sleep
+            )
         with database.write() as session:
             if fetched is None:
                 return motion_sync.note_unchanged(session, motion_id, now=now)
