@@ -77,7 +77,10 @@ class Lobby:
         return self.courier if isinstance(self.courier, FileCourier) else None
 
     def parliament_request(self, name: str) -> AbstractContextManager[None]:
-        """Wraps a request to the official API `name`: see `backoff.request`."""
+        """Wraps a request to one of Parliament's APIs: see `backoff.request`.
+
+        `name` is `backoff.MOTIONS` or `backoff.MEMBERS`.
+        """
         return backoff.request(self.database, name, clock=self.clock)
 
     def close(self) -> None:

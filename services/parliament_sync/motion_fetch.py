@@ -27,8 +27,9 @@ def fetch(
     """Fetches a motion by Parliament's id and stores it, with no transaction open meanwhile.
 
     Raises NotFound where Parliament does not know the motion, and Unavailable on every other bad
-    answer. A bad answer changes nothing but the note that the last sync failed. `is_forced` reads
-    the motion even where Parliament says that it has not changed; `sleep` waits between retries.
+    answer; then nothing changes except that the motion's last sync is recorded as failed.
+    `is_forced` reads the motion even if Parliament would say that it has not changed. `sleep` waits
+    between retries, and may raise to stop.
     """
     now = clock()
     with database.read() as session:
