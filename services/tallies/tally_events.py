@@ -19,10 +19,9 @@ from services.parliament.member_overrides import OverrideEvent
 
 
 class TallyEventKind(StrEnum):
-    """The kind of an event.
+    """What happened: to a motion, to a member's name on it, or to an override on a member.
 
-    The kinds are those of `MotionEventKind`, and those of `OverrideKind` when an override begins
-    and, with `_ended`, when it ends.
+    The kinds of `OverrideKind` mean that an override began, and those with `_ended` that it ended.
     """
 
     TABLED = "tabled"

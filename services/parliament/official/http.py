@@ -112,14 +112,22 @@ def retry_after(response: httpx2.Response) -> int:
 
 
 def page_fault(
-    ids: list[int], *, noun: str, total: int, first_total: int, skip: int, size: int, seen: set[int]
+    ids: list[int],
+    *,
+    noun: str,
+    total: int,
+    first_total: int,
+    skip: int,
+    size: int,
+    earlier_ids: set[int],
 ) -> str | None:
     """Returns why a page of a list does not continue the pages before it; None where it does.
 
-    `seen` are the ids of those pages. If an entry is added or removed between two requests, later
-    entries move, and a page could leave one out.
+    `earlier_ids` are the ids on those pages. If an entry is added or removed between two requests,
+    later entries move, and a page could leave one out.
     """
-    repeated = sorted(seen.intersection(ids)) or [item for item in ids if ids.count(item) > 1]
+    repeated = sorted(earlier_ids.intersection(ids))
+    repeated = repeated or [item for item in ids if ids.count(item) > 1]
     if total != first_total:
         return f"it counts {total} {noun}s, not {first_total}"
     if repeated:

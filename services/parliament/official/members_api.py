@@ -194,7 +194,7 @@ def _page(requests: _RequestSeries, skip: int) -> _MemberPage:
     return requests.get(_MemberPage, "/Members/Search", _page_name(skip), query)
 
 
-def _check_page(page: _MemberPage, first: _MemberPage, skip: int, seen: set[int]) -> None:
+def _check_page(page: _MemberPage, first: _MemberPage, skip: int, earlier_ids: set[int]) -> None:
     fault = http.page_fault(
         [item.value.id for item in page.items],
         noun="member",
@@ -202,7 +202,7 @@ def _check_page(page: _MemberPage, first: _MemberPage, skip: int, seen: set[int]
         first_total=first.total,
         skip=skip,
         size=PAGE,
-        seen=seen,
+        earlier_ids=earlier_ids,
     )
     if fault:
         raise _bad(_page_name(skip), fault)

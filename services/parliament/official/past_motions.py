@@ -59,7 +59,7 @@ def _checked_ids(page: MotionPage, first: MotionPage, before: list[int]) -> list
         first_total=first.total,
         skip=len(before),
         size=PAGE,
-        seen=set(before),
+        earlier_ids=set(before),
     )
     if fault:
         name = motions_api.page_name(len(before))
