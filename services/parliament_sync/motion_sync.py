@@ -48,7 +48,7 @@ def apply_answer(
     validators: Validators = NO_VALIDATORS,
     now: datetime,
 ) -> MotionSync:
-    """Updates one motion from a successful answer; the same answer again changes nothing.
+    """Updates one motion from a successful answer; the same answer again records no changes.
 
     `validators` came with the answer and replace the stored ones. Each difference becomes a
     `motion_event`, and a webhook event where an endpoint wants it. Raises Conflict where the answer

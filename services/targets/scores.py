@@ -124,7 +124,9 @@ class _MotionStatistics:
 def rank(
     members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
 ) -> list[Target]:
-    """Returns every target, best first; equals are in order of their id. `members` are all MPs.
+    """Returns every target, best first; equals are in order of their id.
+
+    `members` are all sitting members.
 
     Members who said that they will sign come before all others, because a reminder costs least.
     That is a rule, which was not measured, and it does not change the scores.

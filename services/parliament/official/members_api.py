@@ -50,6 +50,9 @@ class _Answer(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
+_AnswerType = TypeVar("_AnswerType", bound=_Answer)
+
+
 class _Party(_Answer):
     name: Line
 
@@ -160,8 +163,8 @@ class _RequestSeries:
         self.total = 0  # unknown until the first page of the search
 
     def get(
-        self, model: type["_AnswerType"], path: str, about: str, query: Query | None = None
-    ) -> "_AnswerType":
+        self, model: type[_AnswerType], path: str, about: str, query: Query | None = None
+    ) -> _AnswerType:
         """Fetches one answer and parses it strictly. `about` names it in error messages."""
         if self._done:
             self._pause()
@@ -172,9 +175,6 @@ class _RequestSeries:
         if self.total:
             self._progress(self._done, self.total)
         return answer
-
-
-_AnswerType = TypeVar("_AnswerType", bound=_Answer)
 
 
 def _search(requests: _RequestSeries, *, requests_per_member: int) -> list[_SearchResult]:
