@@ -1,6 +1,7 @@
-"""Asking Parliament: members, motions, and the sessions in which they live.
+"""Commands on Parliament: update members and motions, search motions, record sessions.
 
-Loading past motions with their names, so that we learn who signs what.
+`load_past_motions` fetches the motions of past days, whose names show which members sign which
+motions.
 """
 
 import time
@@ -23,23 +24,11 @@ from services.parliament_sync import sessions
 from services.parliament_sync.motion_sync import MotionSync
 
 DAY = "%Y-%m-%d"
-MOST_PAST_MOTIONS = 200  # in one run, where nothing else is asked for: some four minutes
+MOST_PAST_MOTIONS = 200  # in one run without --limit: about four minutes
 
 app = typer.Typer()
 syncs = typer.Typer(no_args_is_help=True, help="Ask Parliament's official APIs.")
 motion_commands = typer.Typer(no_args_is_help=True, help="Motions in Parliament's own list.")
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a run came to. `held` we had before, `left` the list has beyond; `is_limited` where
-    Parliament asked us to wait."""
-
-    loaded: int
-    held: int
-    failed: int
-    left: int
-    is_limited: bool = False
 
 
 @syncs.command("members")
@@ -51,15 +40,15 @@ def sync_members(
 ) -> None:
     """Bring members, their seats, addresses and posts in line with Parliament: all or nothing."""
     with opened() as lobby, progress("Asking Parliament") as report:
-        done = worker.sync_members(lobby, biographies=not no_biographies, progress=report)
+        result = worker.sync_members(lobby, biographies=not no_biographies, progress=report)
     typer.echo(
-        f"{done.filled} seats filled, {len(done.vacated)} fell vacant. Memberships begun: "
-        f"{done.begun}, ended: {done.ended}. Posts begun: {done.offices_begun}, ended: "
-        f"{done.offices_ended}. Members without e-mail: {done.without_email}."
+        f"{result.filled} seats filled, {len(result.vacated)} fell vacant. Memberships begun: "
+        f"{result.begun}, ended: {result.ended}. Posts begun: {result.offices_begun}, ended: "
+        f"{result.offices_ended}. Members without e-mail: {result.without_email}."
     )
-    for name in done.vacated:
+    for name in result.vacated:
         tell(f"Vacant now: {name}.")
-    for name in done.unmatched:
+    for name in result.unmatched:
         tell(f"None of our constituencies has this name, and nothing was changed there: {name}.")
 
 
@@ -96,66 +85,6 @@ def sync_motions(
         _sync_each(ids or [], again=again)
 
 
-def _load_past(tabled_from: datetime, tabled_to: datetime | None, limit: int) -> None:
-    if tabled_to is not None and tabled_to < tabled_from:
-        raise typer.BadParameter("--tabled-to is before --tabled-from.")
-    with opened() as lobby, progress("Loading motions") as report:
-        done = load_past_motions(
-            lobby,
-            tabled_from=tabled_from.date(),
-            tabled_to=tabled_to.date() if tabled_to else None,
-            limit=limit,
-            complain=lambda text: tell(text, "red"),
-            progress=report,
-        )
-    typer.echo(
-        f"{done.loaded} motions loaded, {done.held} held already, {done.failed} failed; "
-        f"the list has {done.left} more."
-    )
-    if done.failed or done.is_limited:
-        raise typer.Exit(1)
-
-
-def _sync_saved(files: list[Path]) -> None:
-    with opened() as lobby:
-        for saved in files:
-            _tell_sync(worker.sync_saved_motion(lobby, saved))
-
-
-def _sync_each(ids: list[int], *, again: bool) -> None:
-    failed = 0
-    with opened() as lobby:
-        pause = http.pause_between(lobby.motions_api)
-        with lobby.database.read() as session:
-            wanted = ids or motions.known_ids(session)
-        for place, motion_id in enumerate(wanted):
-            time.sleep(pause if place else 0)
-            failed += not _sync_motion(lobby, motion_id, again=again)
-    if failed:
-        raise typer.Exit(1)
-
-
-def _sync_motion(lobby: Lobby, motion_id: int, *, again: bool) -> bool:
-    try:
-        done = worker.sync_motion(lobby, motion_id, again=again)
-    except LobbyError as error:
-        tell(error.message, "red")
-        if error.code.endswith("_limited"):
-            raise typer.Exit(1) from error  # to go on asking would make it worse
-        return False
-    _tell_sync(done)
-    return True
-
-
-def _tell_sync(done: MotionSync) -> None:
-    typer.echo(
-        f"Motion {done.motion_id}: {done.live} names stand; new: {done.signed}, "
-        f"withdrawn: {done.withdrawn}, restored: {done.restored}."
-    )
-    if done.missing:
-        tell(f"Motion {done.motion_id}: the answer leaves out {done.missing} names that we know.")
-
-
 @motion_commands.command("search")
 def search_motions(
     query: Annotated[str, typer.Argument(help="Words of the title.")],
@@ -165,14 +94,14 @@ def search_motions(
     limit: Annotated[int, typer.Option(min=1, max=100)] = 25,
 ) -> None:
     """Find a motion in Parliament's own list, newest first."""
-    with opened() as lobby, lobby.asking(backoff.MOTIONS):
-        found = motions_api.search_motions(
+    with opened() as lobby, lobby.parliament_request(backoff.MOTIONS):
+        results = motions_api.search_motions(
             lobby.motions_api,
             query=query,
             tabled_from=tabled_from.date() if tabled_from else None,
             limit=limit,
         )
-    for motion in found:
+    for motion in results:
         typer.echo(f"{motion.id:>8}  EDM {motion.number:<6} {motion.tabled_on}  {motion.title}")
 
 
@@ -193,23 +122,59 @@ def set_parliament_session(
     typer.echo(f"Session {name} saved; {len(lapsed)} motions have lapsed.")
 
 
+def _load_past(tabled_from: datetime, tabled_to: datetime | None, limit: int) -> None:
+    if tabled_to is not None and tabled_to < tabled_from:
+        raise typer.BadParameter("--tabled-to is before --tabled-from.")
+    with opened() as lobby, progress("Loading motions") as report:
+        result = load_past_motions(
+            lobby,
+            tabled_from=tabled_from.date(),
+            tabled_to=tabled_to.date() if tabled_to else None,
+            limit=limit,
+            report_failure=lambda message: tell(message, "red"),
+            report_progress=report,
+        )
+    typer.echo(
+        f"{result.loaded} motions loaded, {result.already_known} held already, "
+        f"{result.failed} failed; the list has {result.remaining} more."
+    )
+    if result.failed or result.is_limited:
+        raise typer.Exit(1)
+
+
+@dataclass(frozen=True, slots=True)
+class PastMotionsLoad:
+    """Counts of a run: motions loaded, known before, failed, and remaining for later runs.
+
+    `is_limited` is True where the run ended early because Parliament asked us to wait.
+    """
+
+    loaded: int
+    already_known: int
+    failed: int
+    remaining: int
+    is_limited: bool = False
+
+
 def load_past_motions(
     lobby: Lobby,
     *,
     tabled_from: date,
     tabled_to: date | None,
     limit: int,
-    complain: Callable[[str], None],
-    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    report_failure: Callable[[str], None],
+    report_progress: Callable[[int, int], None] = lambda _done, _total: None,
     sleep: Sleep = time.sleep,
-) -> Loaded:
-    """Ask for the motions of the official list that we lack, oldest first and at most `limit`.
+) -> PastMotionsLoad:
+    """Fetches motions of Parliament's list that we do not have, oldest first and at most `limit`.
 
-    Each is taken in by itself, so that a run which ends early goes on where it stopped. `complain`
-    is told of each that failed; a list that is bad is raised, with nothing loaded.
+    Each motion is stored in its own transaction, so after a run that ended early the next one
+    continues there. `report_failure` gets the message of each motion that failed; `report_progress`
+    gets the number of motions done and the total. Raises Unavailable, with nothing loaded, where
+    the list itself is bad.
     """
     pause = http.pause_between(lobby.motions_api)
-    with lobby.asking(backoff.MOTIONS):
+    with lobby.parliament_request(backoff.MOTIONS):
         ids = past_motions.list_ids(
             lobby.motions_api,
             tabled_from=tabled_from,
@@ -218,20 +183,67 @@ def load_past_motions(
             sleep=sleep,
         )
     with lobby.database.read() as session:
-        lacking = past_motions.unheld(session, ids)
+        missing = past_motions.not_yet_loaded(session, ids)
     loaded, failed, is_limited = 0, 0, False
-    for motion_id in lacking[:limit]:
+    for motion_id in missing[:limit]:
         sleep(pause)
         try:
             worker.sync_motion(lobby, motion_id, sleep=sleep)
             loaded += 1
         except LobbyError as error:
-            complain(error.message)
+            report_failure(error.message)
             if is_limited := error.code.endswith("_limited"):
-                break  # to go on asking would make it worse
+                break  # more requests would make it worse
             failed += 1
-        progress(loaded + failed, min(limit, len(lacking)))
+        report_progress(loaded + failed, min(limit, len(missing)))
     with lobby.database.write() as session:
         sessions.lapse_motions(session, now=lobby.clock())
-    left = len(lacking) - loaded - failed
-    return Loaded(loaded, len(ids) - len(lacking), failed, left, is_limited)
+    return PastMotionsLoad(
+        loaded=loaded,
+        already_known=len(ids) - len(missing),
+        failed=failed,
+        remaining=len(missing) - loaded - failed,
+        is_limited=is_limited,
+    )
+
+
+def _sync_saved(files: list[Path]) -> None:
+    with opened() as lobby:
+        for file in files:
+            _print_result(worker.sync_saved_motion(lobby, file))
+
+
+def _sync_each(ids: list[int], *, again: bool) -> None:
+    failed = 0
+    with opened() as lobby:
+        pause = http.pause_between(lobby.motions_api)
+        with lobby.database.read() as session:
+            motion_ids = ids or motions.published_ids(session)
+        for count, motion_id in enumerate(motion_ids):
+            time.sleep(pause if count else 0)
+            failed += not _sync_motion(lobby, motion_id, again=again)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _sync_motion(lobby: Lobby, motion_id: int, *, again: bool) -> bool:
+    try:
+        result = worker.sync_motion(lobby, motion_id, again=again)
+    except LobbyError as error:
+        tell(error.message, "red")
+        if error.code.endswith("_limited"):
+            raise typer.Exit(1) from error  # more requests would make it worse
+        return False
+    _print_result(result)
+    return True
+
+
+def _print_result(result: MotionSync) -> None:
+    typer.echo(
+        f"Motion {result.motion_id}: {result.live} names stand; new: {result.signed}, "
+        f"withdrawn: {result.withdrawn}, restored: {result.restored}."
+    )
+    if result.missing:
+        tell(
+            f"Motion {result.motion_id}: the answer leaves out {result.missing} names that we know."
+        )

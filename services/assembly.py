@@ -76,8 +76,11 @@ class Lobby:
         """Where mails are written, if they are written and not sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
 
-    def asking(self, name: str) -> AbstractContextManager[None]:
-        """Wraps a request to the official API `name`: see `backoff.request`."""
+    def parliament_request(self, name: str) -> AbstractContextManager[None]:
+        """Wraps a request to one of Parliament's APIs: see `backoff.request`.
+
+        `name` is `backoff.MOTIONS` or `backoff.MEMBERS`.
+        """
         return backoff.request(self.database, name, clock=self.clock)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
-"""Bringing motions and members in line with Parliament: on a schedule, and by command.
+"""Updates motions and members from Parliament, on a schedule and by command.
 
-No transaction is open while Parliament is asked.
+No transaction is open during a request to Parliament.
 """
 
 import threading
@@ -23,46 +23,47 @@ from services.parliament_sync.motion_sync import MotionSync
 log = structlog.get_logger()
 
 
-class _Stopped(Exception):
-    """We are told to stop, in the middle of a series of requests."""
+class _StopRequested(Exception):
+    """Raised by a `sleep` between two requests when the worker is to stop."""
 
 
 def sync_if_due(lobby: Lobby, stop: threading.Event) -> int | None:
-    """Bring campaign motions in line with Parliament if that is due, and nobody else does.
+    """Updates the campaigns' motions if that is due and no other worker does it.
 
-    How many motions were asked for; None where it was not our turn.
+    Returns how many motions were requested; None where the job was not due or not free.
     """
-    lease = _lease(lobby, leases.MOTIONS)
+    lease = _acquire_lease(lobby, leases.MOTIONS)
     if lease is None:
         return None
-    asked, error = _sync_followed(lobby, stop)
+    requested, error = _sync_followed(lobby, stop)
     now = lobby.clock()
     with lobby.database.write() as session:
         leases.finish(session, lease, now=now, next_due=schedules.next_sync(now), error=error)
-    return asked
+    return requested
 
 
 def sync_members_if_due(lobby: Lobby, stop: threading.Event) -> MembersSync | None:
-    """Bring members in line with Parliament if that is wanted and due, and nobody else does.
+    """Updates members if that is enabled and due and no other worker does it.
 
-    What changed; None where it was not our turn, or where it failed, which the job remembers.
+    Returns what changed; None where the job was not due or not free, and where it failed, which is
+    recorded with the job.
     """
-    if not _members_are_wanted(lobby) or (lease := _lease(lobby, leases.MEMBERS)) is None:
+    if not _should_sync_members(lobby) or (lease := _acquire_lease(lobby, leases.MEMBERS)) is None:
         return None
-    done, error, next_due = None, None, None
+    result, error, next_due = None, None, None
     try:
-        done = sync_members(lobby, sleep=_sleep_within(lobby, stop, lease))
-        _log_members(done)
-    except _Stopped:
-        error, next_due = "stopped", lobby.clock()  # all of it again, by the next to look
-    except LobbyError as failed:
-        error = failed.message
-        log.warning("members_sync_failed", code=failed.code)
+        result = sync_members(lobby, sleep=_sleep_within(lobby, stop, lease))
+        _log_members(result)
+    except _StopRequested:
+        error, next_due = "stopped", lobby.clock()  # the next worker starts from the beginning
+    except LobbyError as failure:
+        error = failure.message
+        log.warning("members_sync_failed", code=failure.code)
     now = lobby.clock()
     next_due = next_due or schedules.next_members_sync(now)
     with lobby.database.write() as session:
         leases.finish(session, lease, now=now, next_due=next_due, error=error)
-    return done
+    return result
 
 
 def sync_members(
@@ -72,13 +73,15 @@ def sync_members(
     sleep: Sleep = time.sleep,
     progress: Progress = lambda _done, _total: None,
 ) -> MembersSync:
-    """Ask Parliament for every member and take the answers in: all of them, or none and an error.
+    """Fetches every member from Parliament and stores the answers: all of them, or none.
 
-    `sleep` waits between requests, and may raise to end it.
+    `sleep` waits between requests, and may raise to stop. `progress` gets the number of requests
+    done and the total. Raises Unavailable on every bad answer, and Conflict where the answers
+    cannot be right (see `member_sync.apply_answers`).
     """
     seconds = http.pause_between(lobby.members_api)
-    with lobby.asking(backoff.MEMBERS):
-        found = members_api.fetch_members(
+    with lobby.parliament_request(backoff.MEMBERS):
+        answers = members_api.fetch_members(
             lobby.members_api,
             biographies=biographies,
             pause=lambda: sleep(seconds),
@@ -86,13 +89,16 @@ def sync_members(
             progress=progress,
         )
     with lobby.database.write() as session:
-        return member_sync.apply_answers(session, found, today=lobby.clock().date())
+        return member_sync.apply_answers(session, answers, today=lobby.clock().date())
 
 
 def sync_motion(
     lobby: Lobby, motion_id: int, *, again: bool = False, sleep: Sleep = time.sleep
 ) -> MotionSync:
-    """Fetches one motion from Parliament and stores it: see `motion_fetch.fetch`."""
+    """Fetches one motion from Parliament and stores it: see `motion_fetch.fetch`.
+
+    `again` reads the motion even if Parliament would say that it has not changed.
+    """
     return motion_fetch.fetch(
         lobby.database,
         lobby.motions_api,
@@ -104,65 +110,74 @@ def sync_motion(
 
 
 def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
-    """Take in an answer that was saved to a file, for those without access to Parliament."""
+    """Stores a motion from an answer saved to a file, for use without access to Parliament.
+
+    Raises Invalid where the file cannot be read or is not an answer about a motion.
+    """
     try:
         content = file.read_bytes()
     except OSError as error:
         raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
-    answer = motions_api.read_saved(content, file.name)
+    answer = motions_api.read_saved_answer(content, file.name)
     with lobby.database.write() as session:
         return motion_sync.apply_answer(session, answer, now=lobby.clock())
 
 
-def _lease(lobby: Lobby, name: str) -> Lease | None:
-    """The right to run a job that is due. Most looks find none, and write nothing."""
+def _acquire_lease(lobby: Lobby, name: str) -> Lease | None:
+    """Reads first, because most calls find nothing due and then need no write transaction."""
     now = lobby.clock()
     with lobby.database.read() as session:
         if not leases.is_due(session, name, now=now):
             return None
     with lobby.database.write() as session:
-        return leases.lease(session, name, now=now)
+        return leases.acquire(session, name, now=now)
 
 
-def _members_are_wanted(lobby: Lobby) -> bool:
+def _should_sync_members(lobby: Lobby) -> bool:
     if lobby.settings.sync_members == "off":
         return False
     with lobby.database.read() as session:
-        return leases.are_members_wanted(session)
+        return leases.should_sync_members(session)
 
 
 def _sync_followed(lobby: Lobby, stop: threading.Event) -> tuple[int, str | None]:
-    """Ask for every motion that is followed, about one a second; what went wrong last."""
+    """Updates every followed motion, about one a second.
+
+    Returns how many were requested, and the last error.
+    """
     with lobby.database.read() as session:
-        wanted = motions.followed_ids(session)
+        motion_ids = motions.followed_ids(session)
     sleep, error = _sleep_until(stop), None
-    for place, motion_id in enumerate(wanted):
+    for count, motion_id in enumerate(motion_ids):
         try:
-            if place:
+            if count:
                 sleep(http.pause_between(lobby.motions_api))
             sync_motion(lobby, motion_id, sleep=sleep)
-        except _Stopped:
-            return place, "stopped"
-        except LobbyError as failed:
-            error = failed.message
-            log.warning("motion_sync_failed", motion=motion_id, code=failed.code)
-            if failed.code.endswith("_limited"):
-                return place + 1, error  # over the limit: to go on asking would make it worse
-    return len(wanted), error
+        except _StopRequested:
+            return count, "stopped"
+        except LobbyError as failure:
+            error = failure.message
+            log.warning("motion_sync_failed", motion=motion_id, code=failure.code)
+            if failure.code.endswith("_limited"):
+                return count + 1, error  # more requests over the limit would make it worse
+    return len(motion_ids), error
 
 
 def _sleep_until(stop: threading.Event) -> Sleep:
-    """Waits, and raises as soon as we are told to stop."""
+    """Returns a `sleep` that raises `_StopRequested` as soon as `stop` is set."""
 
     def sleep(seconds: float) -> None:
         if stop.wait(seconds):
-            raise _Stopped
+            raise _StopRequested
 
     return sleep
 
 
 def _sleep_within(lobby: Lobby, stop: threading.Event, lease: Lease) -> Sleep:
-    """As `_sleep_until`, and raises once another could hold the lease: two must not ask at once."""
+    """Returns a `sleep` as `_sleep_until` does, which also raises once the lease has run out.
+
+    Another worker can then hold the lease, and two must not send requests at once.
+    """
     sleep_until_stop = _sleep_until(stop)
 
     def sleep(seconds: float) -> None:
@@ -174,9 +189,9 @@ def _sleep_within(lobby: Lobby, stop: threading.Event, lease: Lease) -> Sleep:
     return sleep
 
 
-def _log_members(done: MembersSync) -> None:
-    log.info("members_synced", filled=done.filled, begun=done.begun, ended=done.ended)
-    for seat in done.vacated:
+def _log_members(result: MembersSync) -> None:
+    log.info("members_synced", filled=result.filled, begun=result.begun, ended=result.ended)
+    for seat in result.vacated:
         log.warning("seat_vacant", seat=seat)
-    for member in done.unmatched:
+    for member in result.unmatched:
         log.warning("seat_unmatched", member=member)

@@ -86,7 +86,7 @@ class ParliamentAnswers:
             session, wanted.state, number=wanted.page, size=wanted.count, now=self._lobby.clock()
         )
         links = _links(wanted, found.last, self._base_url)
-        data = [listed(each, self._link(each.petition.number)) for each in found.found]
+        data = [listed(each, self._link(each.petition.number)) for each in found.petitions]
         return CachedAnswer.of(PetitionList(links=links, data=data))
 
     def _petition(self, session: Session, number: int) -> CachedAnswer:
@@ -100,7 +100,7 @@ class ParliamentAnswers:
         return CachedAnswer.of(SignatureCount(signature_count=found.signature_count))
 
     def _file(self, session: Session, state: ListState) -> CachedAnswer:
-        found = petition_lists.every(session, state, now=self._lobby.clock())
+        found = petition_lists.full_list(session, state, now=self._lobby.clock())
         rows = [
             (
                 each.petition.action,

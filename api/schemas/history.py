@@ -5,7 +5,7 @@ from datetime import datetime
 from api.schemas.fields import Answer
 from api.schemas.tally_event import TallyEventAnswer, event_answer
 from services.files.csv_writing import csv_text
-from services.tallies.histories import Every, History
+from services.tallies.histories import History, Interval
 
 CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
 
@@ -23,7 +23,7 @@ class HistoryAnswer(Answer):
     """Points in the order of time; and in the same span the events of the current motion, and each
     override that began or ended."""
 
-    every: Every
+    every: Interval
     points: list[PointAnswer]
     events: list[TallyEventAnswer]
 

@@ -3,7 +3,7 @@
 from datetime import date
 
 from api.schemas.fields import Answer
-from services.parliament.official.motions_api import FoundMotion
+from services.parliament.official.motions_api import ListedMotion
 
 
 class FoundMotionAnswer(Answer):
@@ -17,7 +17,7 @@ class FoundMotionAnswer(Answer):
     sponsors_count: int
 
 
-def found_answer(motion: FoundMotion) -> FoundMotionAnswer:
+def found_answer(motion: ListedMotion) -> FoundMotionAnswer:
     """From the official list."""
     return FoundMotionAnswer(
         **motion.model_dump(exclude={"primary_sponsor"}),

@@ -13,7 +13,7 @@ from api.http.dependencies import Now, ReadSession, Slug
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
 from services.campaigns import campaigns
 from services.tallies import histories
-from services.tallies.histories import Every, History
+from services.tallies.histories import History, Interval
 
 _NO_TIME = datetime.min.replace(tzinfo=UTC)
 router = APIRouter(tags=["tallies"])
@@ -25,7 +25,7 @@ def _history(
     now: Now,
     begins: Annotated[AwareDatetime | None, Query(alias="from")] = None,
     ends: Annotated[AwareDatetime | None, Query(alias="to")] = None,
-    every: Every = Every.DAY,
+    every: Interval = Interval.DAY,
 ) -> History:
     campaign = campaigns.public(session, slug)
     return histories.of_campaign(session, campaign, begins=begins, ends=ends, every=every, now=now)

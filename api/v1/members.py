@@ -77,7 +77,7 @@ def create_override(
             session,
             body.as_new(),
             organisation_id=caller.organisation_id,
-            member=member_views.known(session, member_id),
+            member=member_views.get_member(session, member_id),
             campaign=_campaign(session, body.campaign, caller.organisation_id),
             now=now,
         )
@@ -97,7 +97,7 @@ def list_overrides(
     found = member_overrides.of_member(
         session,
         organisation_id=caller.organisation_id,
-        member_id=member_views.known(session, member_id).id,
+        member_id=member_views.get_member(session, member_id).id,
         today=now.date(),
     )
     return [override_answer(view) for view in found]

@@ -25,7 +25,7 @@ def search(
     every call asks Parliament. Link one with `motion_id` of the campaign."""
     del caller  # asked for its scope only
     words = texts.line(query, "query", longest=100)
-    with lobby.asking(backoff.MOTIONS):
+    with lobby.parliament_request(backoff.MOTIONS):
         found = motions_api.search_motions(
             lobby.motions_api, query=words, tabled_from=tabled_from, limit=limit
         )

@@ -141,7 +141,7 @@ def _load_campaign(
 
 def _load_refusal(session: Session, organisation: Organisation, now: datetime) -> None:
     """One member who signs no motions, so that every kind of eligibility is there."""
-    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    codes = {seat.name: code for code, seat in constituencies.by_code(session).items()}
     member = session.get_one(Member, _member_id(codes[REFUSES]))
     session.add(
         MemberOverride(
@@ -159,7 +159,7 @@ def _load_refusal(session: Session, organisation: Organisation, now: datetime) -
 
 def _load_reply(session: Session, campaign: Campaign, now: datetime) -> None:
     """One member who has answered a constituent, and has not made up their mind."""
-    codes = {seat.name: code for code, seat in constituencies.names(session).items()}
+    codes = {seat.name: code for code, seat in constituencies.by_code(session).items()}
     session.add(
         MemberReply(
             campaign_id=campaign.id,

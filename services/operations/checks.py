@@ -97,7 +97,7 @@ def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
 
 def _directory_against_seats(lobby: Lobby, session: Session) -> list[Finding]:
     """A directory on other boundaries than our seats would send people to nobody."""
-    unknown = set(lobby.postcodes.constituency_codes) - constituencies.names(session).keys()
+    unknown = set(lobby.postcodes.constituency_codes) - constituencies.by_code(session).keys()
     if not unknown:
         return []
     some = ", ".join(sorted(unknown)[:5])

@@ -1,1 +1,1 @@
-"""What we hold of Parliament: seats, members, motions, and how they stand."""
+"""Stores Parliament's seats, members and motions, and says which member has signed which motion."""

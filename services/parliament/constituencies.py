@@ -1,4 +1,4 @@
-"""Importing constituencies."""
+"""Stores constituencies, from a CSV or from a postcode directory."""
 
 import math
 import re
@@ -18,20 +18,23 @@ _CODE = re.compile(r"[ESWN]\d{8}")
 
 
 def import_csv(session: Session, file: Path) -> int:
-    """Add or update the constituencies of a CSV; the number of rows. All of them, or none."""
-    found: dict[str, Constituency] = {}
+    """Adds or updates all constituencies in a CSV, or none, and returns the number of rows.
+
+    Raises Invalid, with the file and the line, where a row does not fit.
+    """
+    constituencies: dict[str, Constituency] = {}
     for line, row in csv_reading.rows(file, needed=COLUMNS):
         seat = _parse(file, line, row)
-        if seat.code in found:
+        if seat.code in constituencies:
             csv_reading.refuse(file, line, f"gss '{seat.code}' is there twice")
-        found[seat.code] = seat
-    return save(session, list(found.values()))
+        constituencies[seat.code] = seat
+    return save(session, list(constituencies.values()))
 
 
 def save_facts(session: Session, facts: tuple[ConstituencyFacts, ...]) -> int:
-    """Add or update what a postcode directory tells of its constituencies.
+    """Adds or updates the constituencies in a postcode directory and returns their number.
 
-    Such a file knows no Welsh names and no electorate: what an earlier import gave is kept.
+    A postcode directory has no Welsh names and no electorates, so values of an earlier import stay.
     """
     rows = [
         {
@@ -52,7 +55,7 @@ def save_facts(session: Session, facts: tuple[ConstituencyFacts, ...]) -> int:
 
 
 def save(session: Session, constituencies: list[Constituency]) -> int:
-    """Add or update whole rows."""
+    """Adds or updates constituencies, replacing every field, and returns their number."""
     rows = [constituency.model_dump() for constituency in constituencies]
     upsert(session, table_of(Constituency), rows, key=["code"])
     return len(rows)
@@ -64,12 +67,10 @@ def get(session: Session, code: str) -> Constituency:
 
 
 def count(session: Session) -> int:
-    """How many constituencies are known."""
     return session.exec(select(func.count()).select_from(Constituency)).one()
 
 
-def names(session: Session) -> dict[str, Constituency]:
-    """All constituencies by code."""
+def by_code(session: Session) -> dict[str, Constituency]:
     return {seat.code: seat for seat in session.exec(select(Constituency))}
 
 

@@ -1,6 +1,8 @@
-"""What organisers note about members: who signs no motions, who is a PPS, who has said what.
+"""Overrides: what organisers record about members that no official source says.
 
-An override holds from a day to a day, and ends with the membership in which it began.
+A member refuses all motions, is a PPS, or has said whether they will sign a campaign's motion. An
+override is in force from `starts_on` until the day before `ends_on`, and ends at the latest with
+the membership in which it began. Source of the rules: `docs/guide/parliament.md`.
 """
 
 from collections import defaultdict
@@ -16,12 +18,12 @@ from sqlmodel.sql.expression import Select
 from models import Campaign, Member, MemberOverride, Membership, OverrideKind
 from services.errors import Conflict, Invalid, NotFound
 
-_SAYINGS = (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
+_STATEMENTS = (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
 
 
 @dataclass(frozen=True, slots=True)
 class NewOverride:
-    """What an organiser writes down; without `starts_on` it holds from today."""
+    """An override to record; without `starts_on` it begins today."""
 
     kind: OverrideKind
     reason: str
@@ -32,7 +34,7 @@ class NewOverride:
 
 @dataclass(frozen=True, slots=True)
 class OverrideView:
-    """An override with its campaign's slug, and whether it holds today."""
+    """An override with its campaign's slug, and whether it is in force today."""
 
     override: MemberOverride
     campaign_slug: str | None
@@ -41,9 +43,10 @@ class OverrideView:
 
 @dataclass(frozen=True, slots=True)
 class OverrideEvent:
-    """That an override began or ended: on which day, and when we were told.
+    """The beginning or end of an override.
 
-    Of an ending that was told ahead, `seen_at` is the beginning of its day, which can be to come.
+    `seen_at` is when it was recorded. For an end that was recorded in advance it is the start of
+    the day on which the override ends (UTC), which can be in the future.
     """
 
     override_id: UUID
@@ -63,10 +66,10 @@ def in_force(
     member_ids: Iterable[int],
     today: date,
 ) -> dict[int, list[MemberOverride]]:
-    """What holds of each member today, in order of its day: for all campaigns of an organisation,
-    and for one of them.
+    """Returns the overrides in force today by member, in the order in which they began.
 
-    Begun, not ended, and begun in the membership that is open today.
+    They are an organisation's overrides for all its campaigns and those for `campaign_id`. An
+    override counts only if it began in the membership that is open today.
     """
     campaign = col(MemberOverride.campaign_id)
     statement = (
@@ -76,16 +79,16 @@ def in_force(
             MemberOverride.organisation_id == organisation_id,
             sa.or_(campaign.is_(None), campaign == campaign_id),
             col(MemberOverride.member_id).in_(list(member_ids)),
-            *_holds(MemberOverride, today),
-            *_holds(Membership, today),
+            *_is_valid_on(MemberOverride, today),
+            *_is_valid_on(Membership, today),
             col(Membership.starts_on) <= col(MemberOverride.starts_on),
         )
         .order_by(col(MemberOverride.starts_on), col(MemberOverride.id))
     )
-    found: defaultdict[int, list[MemberOverride]] = defaultdict(list)
+    overrides: defaultdict[int, list[MemberOverride]] = defaultdict(list)
     for row in session.exec(statement):
-        found[row.member_id].append(row)
-    return found
+        overrides[row.member_id].append(row)
+    return overrides
 
 
 def record(
@@ -97,12 +100,12 @@ def record(
     campaign: Campaign | None,
     now: datetime,
 ) -> OverrideView:
-    """Write an override down. `campaign` is one of the organisation's.
+    """Records an override. `campaign` is one of the organisation's, or None for all of them.
 
-    Of one matter only one override holds at a time, and what a member says of one campaign is one
-    matter: what held before ends on the day on which this one begins; where something holds that
-    began later, this one ends on that day. Conflict where the member holds no seat; Invalid where
-    days or the campaign do not fit.
+    Only one override on a subject is in force at a time; both statements about one campaign's
+    motion are one subject. An override that began earlier ends on the day on which this one
+    begins, and this one ends on the day on which a later one began. Raises Conflict where the
+    member has no seat, and Invalid where the days or the campaign do not fit.
     """
     today = now.date()
     membership = _open_membership(session, member, today)
@@ -121,8 +124,8 @@ def record(
         recorded_at=now,
         ended_at=now if new.ends_on else None,
     )
-    for other in _of_same_matter(session, row, membership, today):
-        _make_room(other, row, now)
+    for other in _on_same_subject(session, row, membership, today):
+        _end_earlier(other, row, now)
     session.add(row)
     session.flush()
     is_in_force = _is_in_force(row, membership, today)
@@ -132,19 +135,20 @@ def record(
 def end(
     session: Session, override_id: UUID, *, organisation_id: UUID, ends_on: date, now: datetime
 ) -> OverrideView:
-    """End an override on a day, which can be past or to come; it is kept, since it is history.
+    """Ends an override on a day in the past or the future. The row stays, as history.
 
-    NotFound for another organisation's. Conflict where it has ended on another day.
+    Raises NotFound where it is another organisation's, Conflict where it has already ended on
+    another day, and Invalid where `ends_on` is before it began.
     """
     statement = (
         _views(organisation_id, now.date())
         .where(MemberOverride.id == override_id)
         .with_for_update(of=MemberOverride)
     )
-    found = session.exec(statement).first()
-    if found is None:
+    view = session.exec(statement).first()
+    if view is None:
         raise NotFound("override_unknown", "There is no such override.")
-    row, slug, membership = found
+    row, slug, membership = view
     if row.ends_on != ends_on:
         _refuse_end(row, ends_on, now.date())
         row.ends_on, row.ended_at = ends_on, now
@@ -155,7 +159,7 @@ def end(
 def of_member(
     session: Session, *, organisation_id: UUID, member_id: int, today: date
 ) -> list[OverrideView]:
-    """All that one organisation noted about a member, ended ones too, the last recorded first."""
+    """Returns an organisation's overrides on a member, ended ones too, the last recorded first."""
     statement = _views(organisation_id, today).where(MemberOverride.member_id == member_id)
     return [
         OverrideView(row, slug, _is_in_force(row, membership, today))
@@ -164,8 +168,11 @@ def of_member(
 
 
 def history(session: Session, *, organisation_id: UUID, campaign_id: UUID) -> list[OverrideEvent]:
-    """Every beginning and ending that an organisation noted for all its campaigns or for this one,
-    in the order in which they were seen. The end of a membership is no ending here."""
+    """Returns when overrides began and ended, in order of `seen_at`.
+
+    They are an organisation's overrides for all its campaigns and those for `campaign_id`. An
+    override that only its membership's end cut short has no end here.
+    """
     campaign = col(MemberOverride.campaign_id)
     statement = (
         select(MemberOverride, Member)
@@ -180,39 +187,39 @@ def history(session: Session, *, organisation_id: UUID, campaign_id: UUID) -> li
 
 
 def _events(row: MemberOverride, member: Member) -> list[OverrideEvent]:
-    said = (row.id, row.kind)
-    begun = OverrideEvent(*said, False, row.starts_on, row.recorded_at, member, row.link)
+    key = (row.id, row.kind)
+    begun = OverrideEvent(*key, False, row.starts_on, row.recorded_at, member, row.link)
     if row.ends_on is None:
         return [begun]
     day = datetime.combine(row.ends_on, time(), UTC)
     seen_at = max(row.ended_at or row.recorded_at, day)
-    return [begun, OverrideEvent(*said, True, row.ends_on, seen_at, member, row.link)]
+    return [begun, OverrideEvent(*key, True, row.ends_on, seen_at, member, row.link)]
 
 
 def _views(organisation_id: UUID, today: date) -> Select[MemberOverride, str, Membership]:
-    """Overrides with their campaign's slug and the member's open membership, the last recorded
-    first; of an override without a campaign, or a member without a seat, the last two are None."""
-    open_one = sa.and_(
-        col(Membership.member_id) == MemberOverride.member_id, *_holds(Membership, today)
+    """Selects overrides with their campaign's slug and the member's open membership, the last
+    recorded first. The slug is None without a campaign, the membership None without a seat."""
+    open_membership = sa.and_(
+        col(Membership.member_id) == MemberOverride.member_id, *_is_valid_on(Membership, today)
     )
     return (
         select(MemberOverride, Campaign.slug, Membership)
         .outerjoin(Campaign, col(Campaign.id) == MemberOverride.campaign_id)
-        .outerjoin(Membership, open_one)
+        .outerjoin(Membership, open_membership)
         .where(MemberOverride.organisation_id == organisation_id)
         .order_by(col(MemberOverride.id).desc())
     )
 
 
 def _open_membership(session: Session, member: Member, today: date) -> Membership:
-    """Locked, so that of two notes that come at once the second sees the first."""
+    """Locks the row, so that the second of two concurrent overrides sees the first."""
     statement = select(Membership).where(
-        Membership.member_id == member.id, *_holds(Membership, today)
+        Membership.member_id == member.id, *_is_valid_on(Membership, today)
     )
-    found = session.exec(statement.with_for_update()).first()
-    if found is None:
+    membership = session.exec(statement.with_for_update()).first()
+    if membership is None:
         raise Conflict("member_without_seat", f"{member.name} holds no seat.")
-    return found
+    return membership
 
 
 def _check_campaign(kind: OverrideKind, campaign: Campaign | None) -> None:
@@ -237,15 +244,15 @@ def _check_days(starts_on: date, ends_on: date | None, membership: Membership, t
         raise Invalid.field("ends_on", "too_early", f"This must be after {starts_on}.")
 
 
-def _of_same_matter(
+def _on_same_subject(
     session: Session, new: MemberOverride, membership: Membership, today: date
 ) -> list[MemberOverride]:
-    """What holds or will hold of the matter, and began in the open membership."""
+    """Returns overrides in force now or later that began in the open membership."""
     ends_on = col(MemberOverride.ends_on)
     statement = select(MemberOverride).where(
         MemberOverride.organisation_id == new.organisation_id,
         MemberOverride.member_id == new.member_id,
-        col(MemberOverride.kind).in_(_SAYINGS if new.kind in _SAYINGS else (new.kind,)),
+        col(MemberOverride.kind).in_(_STATEMENTS if new.kind in _STATEMENTS else (new.kind,)),
         MemberOverride.campaign_id == new.campaign_id,
         MemberOverride.starts_on >= membership.starts_on,
         sa.or_(ends_on.is_(None), ends_on > today),
@@ -253,7 +260,7 @@ def _of_same_matter(
     return list(session.exec(statement))
 
 
-def _make_room(other: MemberOverride, new: MemberOverride, now: datetime) -> None:
+def _end_earlier(other: MemberOverride, new: MemberOverride, now: datetime) -> None:
     earlier, later = (other, new) if other.starts_on <= new.starts_on else (new, other)
     if earlier.ends_on is None or earlier.ends_on > later.starts_on:
         earlier.ends_on, earlier.ended_at = later.starts_on, now
@@ -268,13 +275,13 @@ def _refuse_end(row: MemberOverride, ends_on: date, today: date) -> None:
 
 
 def _is_in_force(row: MemberOverride, membership: Membership | None, today: date) -> bool:
-    """As `in_force` tells it."""
+    """Applies the rule of `in_force` to one row."""
     if membership is None or row.starts_on < membership.starts_on or row.starts_on > today:
         return False
     return row.ends_on is None or row.ends_on > today
 
 
-def _holds(
+def _is_valid_on(
     model: type[MemberOverride] | type[Membership], today: date
 ) -> tuple[sa.ColumnElement[bool], ...]:
     ends_on = col(model.ends_on)

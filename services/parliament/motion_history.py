@@ -1,4 +1,7 @@
-"""The history of motions: every difference between two good answers is an event, once."""
+"""Records the history of motions.
+
+Each difference between two successful answers from Parliament becomes one event.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ from services.parliament.standing import Position, Standing, position_of
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something that happened, on a day; to a member's name, or to the motion itself."""
+    """A change to a member's name on a motion, or to the motion itself (`member_id` is None)."""
 
     kind: MotionEventKind
     happened_on: date
@@ -23,7 +26,7 @@ class Change:
 def changes_of_motion(
     motion: Motion | None, answer: PublishedMotion, *, today: date
 ) -> list[Change]:
-    """What an answer says that happened to the motion itself."""
+    """Returns how the motion itself differs from the answer; `motion` is None where it is new."""
     if motion is None:
         return [Change(MotionEventKind.TABLED, answer.tabled_on)]
     changes = []
@@ -40,18 +43,17 @@ def changes_of_motion(
 def changes_of_names(
     before: Mapping[int, Position], after: Mapping[int, Position], *, today: date
 ) -> list[Change]:
-    """What happened to each member's name, in the order of the days."""
+    """Returns the changes between two sets of positions by member, in the order of their days."""
     changes = []
-    for member_id, now_stands in after.items():
-        then = before.get(member_id, position_of(()))
-        change = _change(then, now_stands, member_id, today)
+    for member_id, new_position in after.items():
+        old_position = before.get(member_id, position_of(()))
+        change = _change_of_name(old_position, new_position, member_id, today)
         if change is not None:
             changes.append(change)
     return sorted(changes, key=lambda change: (change.happened_on, change.member_id or 0))
 
 
 def add(session: Session, motion_id: int, changes: list[Change], *, now: datetime) -> None:
-    """Write changes down."""
     session.add_all(
         MotionEvent(
             motion_id=motion_id,
@@ -66,17 +68,17 @@ def add(session: Session, motion_id: int, changes: list[Change], *, now: datetim
 
 
 def of_motion(session: Session, motion_id: int) -> list[MotionEvent]:
-    """Everything that happened to a motion, as we saw it."""
+    """Returns the events of a motion in the order in which we saw them."""
     statement = select(MotionEvent).where(MotionEvent.motion_id == motion_id)
     return list(session.exec(statement.order_by(col(MotionEvent.id))))
 
 
-def _change(then: Position, now: Position, member_id: int, today: date) -> Change | None:
-    """The day of a signing is Parliament's; so is that of a withdrawal where it gives one."""
-    if then.standing is now.standing:
+def _change_of_name(old: Position, new: Position, member_id: int, today: date) -> Change | None:
+    """Uses Parliament's day for a signature, and for a withdrawal where Parliament gives one."""
+    if old.standing is new.standing:
         return None
-    if now.standing is Standing.WITHDRAWN:
-        return Change(MotionEventKind.WITHDRAWN, now.withdrawn_on or today, member_id)
-    if then.standing is Standing.WITHDRAWN:
+    if new.standing is Standing.WITHDRAWN:
+        return Change(MotionEventKind.WITHDRAWN, new.withdrawn_on or today, member_id)
+    if old.standing is Standing.WITHDRAWN:
         return Change(MotionEventKind.RESTORED, today, member_id)
-    return Change(MotionEventKind.SIGNED, now.signed_on or today, member_id)
+    return Change(MotionEventKind.SIGNED, new.signed_on or today, member_id)

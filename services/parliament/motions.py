@@ -1,4 +1,7 @@
-"""Motions as we hold them: kept in line with Parliament, never emptied by a bad answer."""
+"""Reads motions and the names on them from our own tables.
+
+`services/parliament_sync/motion_sync.py` writes them.
+"""
 
 from collections.abc import Collection, Iterable
 from uuid import UUID
@@ -20,28 +23,28 @@ from services.parliament.standing import Position, position_of
 
 
 def signatories(session: Session, motion_id: int) -> list[MotionSignatory]:
-    """Every row of names, withdrawn ones too."""
+    """Returns every row of names on a motion, withdrawn ones too."""
     statement = select(MotionSignatory).where(MotionSignatory.motion_id == motion_id)
     return list(session.exec(statement))
 
 
 def live_count(rows: Iterable[MotionSignatory]) -> int:
-    """Distinct members whose name stands."""
+    """Counts the distinct members whose names are on the motion now."""
     return len({row.member_id for row in rows if not row.is_withdrawn})
 
 
 def by_member(rows: Iterable[MotionSignatory]) -> dict[int, Position]:
-    """How each member that is or was under a motion stands towards it."""
+    """Returns the position of each member with a row, withdrawn or not. `rows` are one motion's."""
     grouped: dict[int, list[MotionSignatory]] = {}
     for row in rows:
         grouped.setdefault(row.member_id, []).append(row)
-    return {member_id: position_of(found) for member_id, found in grouped.items()}
+    return {member_id: position_of(group) for member_id, group in grouped.items()}
 
 
 def positions(
     session: Session, motion_id: int, *, member_ids: Collection[int] | None = None
 ) -> dict[int, Position]:
-    """As `by_member`, of a motion; of some members where they are named."""
+    """Returns the positions on a motion by member; only those of `member_ids` where given."""
     if member_ids is None:
         return by_member(signatories(session, motion_id))
     statement = select(MotionSignatory).where(
@@ -51,7 +54,7 @@ def positions(
 
 
 def signed_earlier(session: Session, campaign_id: UUID) -> set[int]:
-    """Members whose name stands under a motion that the campaign was about before."""
+    """Returns the members whose names are on an earlier motion of the campaign."""
     statement = (
         select(MotionSignatory.member_id)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == MotionSignatory.motion_id)
@@ -66,23 +69,24 @@ def signed_earlier(session: Session, campaign_id: UUID) -> set[int]:
 
 
 def position_of_member(session: Session, motion_id: int, member_id: int) -> Position:
-    """How one member stands towards a motion."""
     statement = select(MotionSignatory).where(
         MotionSignatory.motion_id == motion_id, MotionSignatory.member_id == member_id
     )
     return position_of(session.exec(statement))
 
 
-def known_ids(session: Session) -> list[int]:
-    """Every motion that we follow: published ones, in order."""
+def published_ids(session: Session) -> list[int]:
+    """Returns the ids of every motion that is before Parliament, in order."""
     statement = select(Motion.id).where(Motion.status == MotionStatus.PUBLISHED)
     return list(session.exec(statement.order_by(col(Motion.id))))
 
 
 def followed_ids(session: Session) -> list[int]:
-    """Published motions that an open campaign is about, and their amendments, in order.
+    """Returns the ids of the motions that the worker keeps up to date, in order.
 
-    Demonstrations are not real.
+    They are published, and an open campaign is linked to them as its current motion or as an
+    amendment.
+    Campaigns of a demonstration do not count: their motions are invented.
     """
     statement = (
         select(Motion.id)
@@ -101,13 +105,12 @@ def followed_ids(session: Session) -> list[int]:
 
 
 def session_name(session: Session, motion: Motion) -> str | None:
-    """The name of the motion's session of Parliament, such as '2026-27'."""
+    """Returns the name of the motion's session of Parliament, such as '2026-27'."""
     if motion.parliament_session_id is None:
         return None
-    found = session.get(ParliamentSession, motion.parliament_session_id)
-    return found.name if found else None
+    parliament_session = session.get(ParliamentSession, motion.parliament_session_id)
+    return parliament_session.name if parliament_session else None
 
 
 def is_known(session: Session, motion_id: int) -> bool:
-    """True where we hold a motion."""
     return session.get(Motion, motion_id) is not None

@@ -1,4 +1,7 @@
-"""Seats with whoever holds them today."""
+"""Reads seats with their members, the members' offices and an organisation's overrides.
+
+`notes` here are overrides (`services/parliament/member_overrides.py`).
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -28,22 +31,22 @@ from services.parliament.standing import (
     position_of,
 )
 
-_seat_table, _held = table_of(Constituency), table_of(Membership)
+_seat_table, _membership_table = table_of(Constituency), table_of(Membership)
 _TODAY = sa.bindparam("today", type_=sa.Date)
-# Put together once: that costs more than to send it.
-_VACANT = sa.select(_seat_table.c.code).where(
+# Built once: building the statement costs more than running it.
+_VACANT_SEATS = sa.select(_seat_table.c.code).where(
     _seat_table.c.code.in_(sa.bindparam("codes", expanding=True)),
     ~sa.exists().where(
-        _held.c.constituency_code == _seat_table.c.code,
-        _held.c.starts_on <= _TODAY,
-        sa.or_(_held.c.ends_on.is_(None), _held.c.ends_on > _TODAY),
+        _membership_table.c.constituency_code == _seat_table.c.code,
+        _membership_table.c.starts_on <= _TODAY,
+        sa.or_(_membership_table.c.ends_on.is_(None), _membership_table.c.ends_on > _TODAY),
     ),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A constituency, its member (None: vacant), their offices, and what an organiser noted."""
+    """A constituency, its member (None: vacant), their offices, and an organisation's overrides."""
 
     constituency: Constituency
     member: Member | None
@@ -52,7 +55,7 @@ class Seat:
 
     @property
     def refuses(self) -> bool:
-        """True where the member has said that they sign no motions at all."""
+        """Whether an organiser recorded that the member signs no motions at all."""
         return any(note.kind is OverrideKind.REFUSES for note in self.notes)
 
 
@@ -64,9 +67,9 @@ def all_seats(
     campaign_id: UUID | None = None,
     codes: Collection[str] | None = None,
 ) -> list[Seat]:
-    """Every seat in order of name, or those with `codes`: three statements either way.
+    """Returns every seat in order of name, or those with `codes`, in three statements either way.
 
-    `organisation_id` and `campaign_id` are whose notes on members count.
+    The overrides are those of `organisation_id` for all its campaigns and for `campaign_id`.
     """
     seats = _seats_and_members(session, today, codes)
     ids = [member.id for _, member in seats if member]
@@ -79,57 +82,80 @@ def all_seats(
         today=today,
     )
     return [
-        _seat(seat, member, offices.get(member.id, set()), notes.get(member.id, []))
+        _seat(constituency, member, offices.get(member.id, set()), notes.get(member.id, []))
         if member
-        else Seat(seat, None)
-        for seat, member in seats
+        else Seat(constituency, None)
+        for constituency, member in seats
     ]
 
 
 def seat_of(
     session: Session, code: str | None, *, today: date, organisation_id: UUID | None = None
 ) -> Seat | None:
-    """One seat; None for 'unknown', 'overseas' and codes that were never imported."""
+    """Returns one seat; None for 'unknown', 'overseas' and codes that were never imported."""
     if code is None:
         return None
-    found = all_seats(session, today=today, organisation_id=organisation_id, codes=[code])
-    return found[0] if found else None
+    seats = all_seats(session, today=today, organisation_id=organisation_id, codes=[code])
+    return seats[0] if seats else None
 
 
 def vacant_among(session: Session, codes: Collection[str], *, today: date) -> set[str]:
-    """Those of some seats that nobody holds; in one statement, without 'unknown' and 'overseas'."""
-    found = session.connection().execute(_VACANT, {"codes": list(codes), "today": today})
-    return set(found.scalars())
+    """Returns which of `codes` are vacant seats, in one statement.
+
+    'unknown', 'overseas' and codes that were never imported are not vacant.
+    """
+    result = session.connection().execute(_VACANT_SEATS, {"codes": list(codes), "today": today})
+    return set(result.scalars())
 
 
 def members_today(session: Session, today: date) -> list[tuple[int, str]]:
-    """The ids and names of all who hold a seat, in one statement."""
+    """Returns the ids and names of all sitting members, in one statement."""
     statement = (
         select(Member.id, Member.name)
         .join(Membership, col(Membership.member_id) == Member.id)
-        .where(*_on(Membership, today))
+        .where(*_is_valid_on(Membership, today))
         .order_by(col(Member.id))
     )
     return [(member_id, name) for member_id, name in session.exec(statement)]
 
 
+def seat_position(seat: Seat, positions: dict[int, Position]) -> Position:
+    """Returns the position of a seat's member on a motion; a vacant seat has not signed."""
+    not_signed = position_of(())
+    return positions.get(seat.member.id, not_signed) if seat.member else not_signed
+
+
+def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
+    """Returns whether a seat's member can sign a motion, given their standing towards it."""
+    return eligibility_of(
+        party=seat.member.party if seat.member else None,
+        offices=seat.offices,
+        refuses=seat.refuses,
+        standing=standing,
+    )
+
+
 def _seats_and_members(
     session: Session, today: date, codes: Collection[str] | None
 ) -> list[tuple[Constituency, Member | None]]:
-    held = sa.and_(col(Membership.constituency_code) == Constituency.code, *_on(Membership, today))
+    open_membership = sa.and_(
+        col(Membership.constituency_code) == Constituency.code, *_is_valid_on(Membership, today)
+    )
     statement = (
         select(Constituency, Member)
-        .outerjoin(Membership, held)
+        .outerjoin(Membership, open_membership)
         .outerjoin(Member, col(Member.id) == Membership.member_id)
         .order_by(col(Constituency.name))
     )
     if codes is not None:
         statement = statement.where(col(Constituency.code).in_(codes))
-    return [(seat, member) for seat, member in session.exec(statement)]
+    return [(constituency, member) for constituency, member in session.exec(statement)]
 
 
 def _offices(session: Session, today: date, ids: Iterable[int]) -> dict[int, set[OfficeKind]]:
-    statement = select(Office).where(col(Office.member_id).in_(list(ids)), *_on(Office, today))
+    statement = select(Office).where(
+        col(Office.member_id).in_(list(ids)), *_is_valid_on(Office, today)
+    )
     offices: defaultdict[int, set[OfficeKind]] = defaultdict(set)
     for office in session.exec(statement):
         offices[office.member_id].add(office.kind)
@@ -137,30 +163,18 @@ def _offices(session: Session, today: date, ids: Iterable[int]) -> dict[int, set
 
 
 def _seat(
-    seat: Constituency, member: Member, held: set[OfficeKind], notes: list[MemberOverride]
+    constituency: Constituency,
+    member: Member,
+    offices: set[OfficeKind],
+    notes: list[MemberOverride],
 ) -> Seat:
-    """No official source names every PPS, so an organiser can."""
-    noted = {OfficeKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
-    return Seat(seat, member, frozenset(held | noted), tuple(notes))
+    # No official source names every PPS, so organisers can record one.
+    recorded = {OfficeKind.PPS} if any(note.kind is OverrideKind.PPS for note in notes) else set()
+    return Seat(constituency, member, frozenset(offices | recorded), tuple(notes))
 
 
-def _on(model: type[Membership] | type[Office], today: date) -> tuple[sa.ColumnElement[bool], ...]:
-    """What holds on a day: begun, and not ended by it."""
+def _is_valid_on(
+    model: type[Membership] | type[Office], today: date
+) -> tuple[sa.ColumnElement[bool], ...]:
     ends_on = col(model.ends_on)
     return (col(model.starts_on) <= today, sa.or_(ends_on.is_(None), ends_on > today))
-
-
-def seat_position(seat: Seat, positions: dict[int, Position]) -> Position:
-    """How today's member of a seat stands; a vacant seat has not signed."""
-    nothing = position_of(())
-    return positions.get(seat.member.id, nothing) if seat.member else nothing
-
-
-def seat_eligibility(seat: Seat, standing: Standing) -> Eligibility:
-    """Whether today's member of a seat can sign."""
-    return eligibility_of(
-        party=seat.member.party if seat.member else None,
-        offices=seat.offices,
-        refuses=seat.refuses,
-        standing=standing,
-    )

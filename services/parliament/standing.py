@@ -1,6 +1,7 @@
-"""How a seat stands towards a motion, and whether its member can sign: pure rules.
+"""Rules on a seat's standing towards a motion, and on whether its member can sign. No queries.
 
-Source: the conventions of the House on Early Day Motions, see `docs/guide/parliament.md`.
+Source: the conventions of the House of Commons on Early Day Motions, see
+`docs/guide/parliament.md`.
 """
 
 from collections.abc import Collection, Iterable
@@ -15,7 +16,7 @@ ABSTENTIONIST_PARTIES = frozenset({"Sinn Féin"})
 
 
 class Standing(StrEnum):
-    """Of a seat towards a motion."""
+    """Whether a seat's member has signed a motion, or signed it and then withdrew."""
 
     SIGNED = "signed"
     WITHDRAWN = "withdrawn"
@@ -23,7 +24,7 @@ class Standing(StrEnum):
 
 
 class Role(StrEnum):
-    """Of a signatory: order 1, orders 2 to 6, and all others."""
+    """A signatory's role: primary sponsor (order 1), sponsor (orders 2 to 6) or supporter."""
 
     PRIMARY = "primary"
     SPONSOR = "sponsor"
@@ -31,7 +32,12 @@ class Role(StrEnum):
 
 
 class Eligibility(StrEnum):
-    """Of a seat's member: `convention` is a minister, whip, PPS, Speaker or Deputy Speaker."""
+    """Whether a seat's member can sign motions, and if not, why.
+
+    `convention`: a minister, whip, PPS, Speaker or Deputy Speaker, who by convention do not sign.
+    `cannot`: their party does not take its seats. `refuses`: an organiser recorded that they sign
+    no motions at all.
+    """
 
     CAN_SIGN = "can_sign"
     CONVENTION = "convention"
@@ -41,7 +47,7 @@ class Eligibility(StrEnum):
 
 
 class StatedIntent(StrEnum):
-    """What a member has told of their intent; it changes neither standing nor eligibility."""
+    """What a member said about signing; it changes neither standing nor eligibility."""
 
     WILL_SIGN = "will_sign"
     WILL_NOT = "will_not"
@@ -49,8 +55,11 @@ class StatedIntent(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A standing with its details: `role` and `signed_on` only where the name still stands,
-    `withdrawn_on` only where it was taken off."""
+    """One member's standing towards one motion, with its details.
+
+    `role` and `signed_on` are set only where the name is on the motion now, and `withdrawn_on`
+    only where it was withdrawn and Parliament gave a day.
+    """
 
     standing: Standing
     role: Role | None = None
@@ -59,13 +68,16 @@ class Position:
 
 
 def position_of(rows: Iterable[MotionSignatory]) -> Position:
-    """From one member's rows under one motion; Parliament sometimes repeats a member."""
+    """Returns the position that one member's rows on one motion amount to.
+
+    Parliament sometimes repeats a member: the highest role and the first day count.
+    """
     rows = list(rows)
     live = [row for row in rows if not row.is_withdrawn]
     if not live:
         days = [row.withdrawn_on for row in rows if row.withdrawn_on]
-        ended = Position(Standing.WITHDRAWN, withdrawn_on=max(days, default=None))
-        return ended if rows else Position(Standing.NOT_SIGNED)
+        withdrawn = Position(Standing.WITHDRAWN, withdrawn_on=max(days, default=None))
+        return withdrawn if rows else Position(Standing.NOT_SIGNED)
     best = min(live, key=lambda row: (row.sponsoring_order or SPONSORS + 1, row.id))
     first_day = min(row.signed_on for row in live)
     return Position(Standing.SIGNED, _role(best.sponsoring_order), first_day)
@@ -84,7 +96,10 @@ def eligibility_of(
     refuses: bool,
     standing: Standing,
 ) -> Eligibility:
-    """`party` None means that the seat is vacant. A real signature overrides the convention."""
+    """Returns the eligibility of a seat's member; `party` is None where the seat is vacant.
+
+    Somebody who has signed can sign: a signature overrides convention, party and refusal.
+    """
     if party is None:
         return Eligibility.VACANT
     if standing is Standing.SIGNED:

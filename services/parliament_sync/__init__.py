@@ -1,1 +1,1 @@
-"""Bringing what we hold in line with Parliament, and telling of what follows."""
+"""Updates members and motions from Parliament, and queues the webhook events that follow."""

@@ -1,4 +1,4 @@
-"""How fresh what we know of Parliament is: when it answered last, and what went wrong since."""
+"""Reports how old our data from Parliament is, and why an update failed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +15,11 @@ MEMBERS_ARE_OLD = timedelta(days=3)
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Of one official API. `answered_at` is the last time that all went well; of members, that
-    is a whole sync. `error` is what went wrong since, and `wait_until` what it asks us to obey."""
+    """The last success and failure of one official API; None for what never happened.
+
+    `answered_at` is the last success; for members that is a complete sync. `error` is the failure
+    since then, if any. `wait_until` is set while the API asks us to wait.
+    """
 
     name: str
     answered_at: datetime | None
@@ -26,7 +29,7 @@ class Freshness:
 
 
 def of_parliament(session: Session, *, now: datetime) -> tuple[Freshness, ...]:
-    """Motions and members, in this order; empty moments where nothing was ever asked for."""
+    """Returns the freshness of motions and of members, in this order."""
     statement = select(OfficialApi)
     rows = {row.name: row for row in session.exec(statement)}
     return tuple(
@@ -35,9 +38,9 @@ def of_parliament(session: Session, *, now: datetime) -> tuple[Freshness, ...]:
 
 
 def old_motions(session: Session, *, now: datetime) -> list[Motion]:
-    """Motions that are followed, and of which no good answer came for a day."""
-    followed = motions.followed_ids(session)
-    statement = select(Motion).where(col(Motion.id).in_(followed)).order_by(col(Motion.id))
+    """Returns the motions in `motions.followed_ids` without a successful answer for a day."""
+    motion_ids = motions.followed_ids(session)
+    statement = select(Motion).where(col(Motion.id).in_(motion_ids)).order_by(col(Motion.id))
     oldest = now - MOTIONS_ARE_OLD
     return [
         motion
@@ -47,7 +50,7 @@ def old_motions(session: Session, *, now: datetime) -> list[Motion]:
 
 
 def members_if_old(session: Session, *, now: datetime) -> Freshness | None:
-    """Members, where they were brought in line once and not for three days."""
+    """Returns the freshness of members if they were synced once, but not for three days."""
     *_, members = of_parliament(session, now=now)
     if members.answered_at is None or now - members.answered_at < MEMBERS_ARE_OLD:
         return None

@@ -1,4 +1,7 @@
-"""Bringing members in line with Parliament's Members API: what its answers may change."""
+"""Updates members from answers of Parliament's Members API, with the rules on what may change.
+
+Source of the rules: `docs/guide/parliament.md`.
+"""
 
 import re
 import unicodedata
@@ -10,10 +13,10 @@ from sqlmodel import Session, col, select
 from models import Constituency, Member, Membership, OfficeKind
 from services.errors import Conflict
 from services.parliament import members
-from services.parliament.members import SPEAKER, SPEAKER_TITLE, HeldOffice, MemberRow
-from services.parliament.official.members_api import Biography, FoundMember
+from services.parliament.members import SPEAKER, SPEAKER_TITLE, MemberRow, OfficeRow
+from services.parliament.official.members_api import Biography, CommonsMember
 
-PLAUSIBLE = 0.9  # of the seats that are filled, how many must still be
+PLAUSIBLE = 0.9  # the share of the filled seats that must stay filled
 _SPEAKER = re.compile(r"speaker( of the house of commons)?", re.IGNORECASE)
 _DEPUTY = re.compile(r"deputy speaker|chair\w* of ways and means", re.IGNORECASE)
 _PPS = re.compile(r"parliamentary private secretary|\bPPS\b", re.IGNORECASE)
@@ -22,10 +25,10 @@ _OPPOSITION = re.compile(r"opposition|shadow", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class MembersSync:
-    """What good answers changed. `filled` counts seats that have a member now.
+    """What a sync changed. `filled` counts the seats that have a member now.
 
-    `vacated` are the seats that fell vacant; `unmatched` are members, with the name of a seat that
-    none of ours has: what we held about them stays.
+    `vacated` are the names of seats that became vacant. `unmatched` are members whose constituency
+    has a name that none of ours has, with that name: our data about them stays.
     """
 
     filled: int
@@ -38,16 +41,17 @@ class MembersSync:
     unmatched: tuple[str, ...]
 
 
-def apply_answers(session: Session, found: list[FoundMember], *, today: date) -> MembersSync:
-    """Bring members, memberships and offices in line with all current members, given at once.
+def apply_answers(session: Session, answers: list[CommonsMember], *, today: date) -> MembersSync:
+    """Updates members, memberships and offices from the answers on all current members.
 
-    A seat of ours that none of them holds falls vacant. Conflict, with nothing changed, where two
-    hold one seat, where none has a seat of ours, or where more than a tenth of the seats that are
-    filled would fall vacant: that is a fault of the answer. The same answers again change nothing.
+    A seat of ours that none of them has becomes vacant. Raises Conflict, with nothing changed,
+    where two members have one seat, where no member has a seat of ours, or where more than a tenth
+    of the filled seats would become vacant: such answers are wrong. The same answers again change
+    nothing.
     """
     codes = _codes_by_name(session)
-    current = [member for member in found if not _has_left(member, today)]
-    seated = {codes[key]: one for one in current if (key := seat_key(one.seat)) in codes}
+    current = [member for member in answers if not _has_left(member, today)]
+    seated = {codes[key]: member for member in current if (key := seat_key(member.seat)) in codes}
     unmatched = [member for member in current if seat_key(member.seat) not in codes]
     _refuse_two_in_a_seat(current, codes)
     vacated = _vacated(session, set(seated), {member.id for member in unmatched})
@@ -56,14 +60,14 @@ def apply_answers(session: Session, found: list[FoundMember], *, today: date) ->
         raise Conflict("members_unmatched", message)
     rows = [_row(code, member, today) for code, member in seated.items()]
     rows += [MemberRow(code, None, today) for code in vacated]
-    left = {member.id: member.ends_on for member in found if member.ends_on}
-    done = members.take_in(session, rows, today=today, left=left)
+    left_on = {member.id: member.ends_on for member in answers if member.ends_on}
+    changes = members.apply_rows(session, rows, today=today, left_on=left_on)
     return MembersSync(
         filled=len(seated),
-        begun=done.begun,
-        ended=done.ended,
-        offices_begun=done.offices_begun,
-        offices_ended=done.offices_ended,
+        begun=changes.begun,
+        ended=changes.ended,
+        offices_begun=changes.offices_begun,
+        offices_ended=changes.offices_ended,
         without_email=members.count_without_email(rows),
         vacated=tuple(sorted(vacated.values())),
         unmatched=tuple(f"{member.name} ({member.id}): {member.seat}" for member in unmatched),
@@ -71,15 +75,18 @@ def apply_answers(session: Session, found: list[FoundMember], *, today: date) ->
 
 
 def seat_key(name: str) -> str:
-    """A constituency's name without what differs between sources: case, accents, spaces, marks."""
+    """Returns a constituency's name in the form in which names from two sources are compared.
+
+    Case, accents, spaces and punctuation do not count, and '&' is 'and'.
+    """
     plain = unicodedata.normalize("NFKD", name.replace("&", " and ")).casefold()
     return "".join(letter for letter in plain if letter.isalnum())
 
 
 def _codes_by_name(session: Session) -> dict[str, str]:
-    """Our codes by English and Welsh names; of one name, the newest boundaries' seat.
+    """Returns our codes by English and Welsh name; the newest boundaries win where names repeat.
 
-    By name, since the API's own ids of constituencies are not ours and changed in 2024.
+    The API's own ids of constituencies cannot be used: they changed in 2024, the names did not.
     """
     names = [
         (seat.boundary_set, is_english, seat_key(name), seat.code)
@@ -90,12 +97,12 @@ def _codes_by_name(session: Session) -> dict[str, str]:
     return {key: code for *_, key, code in sorted(names)}
 
 
-def _has_left(member: FoundMember, today: date) -> bool:
+def _has_left(member: CommonsMember, today: date) -> bool:
     return member.ends_on is not None and member.ends_on <= today
 
 
-def _refuse_two_in_a_seat(current: list[FoundMember], codes: dict[str, str]) -> None:
-    holders: dict[str, FoundMember] = {}
+def _refuse_two_in_a_seat(current: list[CommonsMember], codes: dict[str, str]) -> None:
+    holders: dict[str, CommonsMember] = {}
     for member in current:
         key = seat_key(member.seat)
         other = holders.setdefault(codes.get(key, key), member)
@@ -108,68 +115,70 @@ def _refuse_two_in_a_seat(current: list[FoundMember], codes: dict[str, str]) -> 
 
 
 def _vacated(session: Session, filled: set[str], unmatched: set[int]) -> dict[str, str]:
-    """Codes and names of seats that we know filled and that have nobody now.
+    """Returns the codes and names of seats that were filled and have no member now.
 
-    An unmatched member keeps the seat that we know them in, however Parliament calls it now.
+    An unmatched member keeps the seat that they had, because only its name may have changed.
     """
     statement = (
         select(Constituency.code, Constituency.name, Membership.member_id)
         .join(Membership, col(Membership.constituency_code) == Constituency.code)
         .where(col(Membership.ends_on).is_(None))
     )
-    held = list(session.exec(statement))
-    empty = {
+    filled_before = list(session.exec(statement))
+    vacated = {
         code: name
-        for code, name, member_id in held
+        for code, name, member_id in filled_before
         if code not in filled and member_id not in unmatched
     }
-    if len(held) - len(empty) < PLAUSIBLE * len(held):
+    if len(filled_before) - len(vacated) < PLAUSIBLE * len(filled_before):
         message = (
-            f"Parliament's Members API leaves {len(empty)} of {len(held)} seats without a member: "
-            "nothing was changed."
+            f"Parliament's Members API leaves {len(vacated)} of {len(filled_before)} seats "
+            "without a member: nothing was changed."
         )
         raise Conflict("members_too_few", message)
-    return empty
+    return vacated
 
 
-def _row(code: str, found: FoundMember, today: date) -> MemberRow:
-    member = Member(id=found.id, name=found.name, party=found.party, email=found.email)
+def _row(code: str, answer: CommonsMember, today: date) -> MemberRow:
     return MemberRow(
         constituency_code=code,
-        member=member,
-        since=_elected_on(found),
-        offices=_offices(found, today),
-        all_offices=found.biography is not None,
+        member=Member(id=answer.id, name=answer.name, party=answer.party, email=answer.email),
+        since=_elected_on(answer),
+        offices=_offices(answer, today),
+        all_offices=answer.biography is not None,
     )
 
 
-def _elected_on(found: FoundMember) -> date:
-    """The day on which they took this seat; the House's own day may be from another seat."""
-    sat = found.biography.representations if found.biography else []
-    here = [
-        held.starts_on
-        for held in sat
-        if held.ends_on is None and seat_key(held.name) == seat_key(found.seat)
+def _elected_on(answer: CommonsMember) -> date:
+    """Returns the day on which a member took this seat.
+
+    The day on which they joined the House can belong to another seat.
+    """
+    representations = answer.biography.representations if answer.biography else []
+    days = [
+        entry.starts_on
+        for entry in representations
+        if entry.ends_on is None and seat_key(entry.name) == seat_key(answer.seat)
     ]
-    return max(here, default=found.starts_on)
+    return max(days, default=answer.starts_on)
 
 
-def _offices(found: FoundMember, today: date) -> tuple[HeldOffice, ...]:
-    """The offices that limit a member's freedom to sign. The party alone can name the Speaker."""
-    offices = _read_offices(found.biography) if found.biography else []
+def _offices(answer: CommonsMember, today: date) -> tuple[OfficeRow, ...]:
+    """Without a biography, only the party 'Speaker' names an office."""
+    offices = _read_offices(answer.biography) if answer.biography else []
     in_chair = any(
         office.kind is OfficeKind.SPEAKER and office.is_held(today) for office in offices
     )
-    if found.party == SPEAKER and not in_chair:
-        offices.append(HeldOffice(OfficeKind.SPEAKER, SPEAKER_TITLE))
+    if answer.party == SPEAKER and not in_chair:
+        offices.append(OfficeRow(OfficeKind.SPEAKER, SPEAKER_TITLE))
     return tuple(offices)
 
 
-def _read_offices(told: Biography) -> list[HeldOffice]:
-    kinds = [(_government_kind(held.name), held) for held in told.government_posts]
-    others = [*told.other_posts, *told.committees]
-    kinds += [(kind, held) for held in others if (kind := _other_kind(held.name))]
-    return [HeldOffice(kind, held.name, held.starts_on, held.ends_on) for kind, held in kinds]
+def _read_offices(biography: Biography) -> list[OfficeRow]:
+    offices = [(_government_kind(entry.name), entry) for entry in biography.government_posts]
+    others = [*biography.other_posts, *biography.committees]
+    offices += [(kind, entry) for entry in others if (kind := _other_kind(entry.name))]
+    return [OfficeRow(kind, entry.name, entry.starts_on, entry.ends_on) for kind, entry in offices]
 
 
 def _government_kind(title: str) -> OfficeKind:
@@ -177,7 +186,7 @@ def _government_kind(title: str) -> OfficeKind:
 
 
 def _other_kind(title: str) -> OfficeKind | None:
-    """Of an office outside the government; a committee can bear the Speaker's name too."""
+    """Matches the Speaker's whole title: a committee can have 'Speaker' in its name too."""
     if _SPEAKER.fullmatch(title):
         return OfficeKind.SPEAKER
     if _DEPUTY.search(title):

@@ -27,15 +27,18 @@ def fetch(
     """Fetches a motion by Parliament's id and stores it, with no transaction open meanwhile.
 
     Raises NotFound where Parliament does not know the motion, and Unavailable on every other bad
-    answer. A bad answer changes nothing but the note that the last sync failed. `is_forced` reads
-    the motion even where Parliament says that it has not changed; `sleep` waits between retries.
+    answer; then nothing changes except that the motion's last sync is recorded as failed.
+    `is_forced` reads the motion even if Parliament would say that it has not changed. `sleep` waits
+    between retries, and may raise to stop.
     """
     now = clock()
     with database.read() as session:
-        known = NO_VALIDATORS if is_forced else motion_sync.validators_of(session, motion_id)
+        validators = NO_VALIDATORS if is_forced else motion_sync.validators_of(session, motion_id)
     try:
         with backoff.request(database, backoff.MOTIONS, clock=clock):
-            fetched = motions_api.fetch_if_changed(client, motion_id, known=known, sleep=sleep)
+            fetched = motions_api.fetch_if_changed(
+                client, motion_id, validators=validators, sleep=sleep
+            )
         with database.write() as session:
             if fetched is None:
                 return motion_sync.note_unchanged(session, motion_id, now=now)

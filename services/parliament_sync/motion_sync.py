@@ -1,4 +1,7 @@
-"""Motions brought in line with Parliament, and never emptied by a bad answer."""
+"""Updates motions and the names on them from answers of Parliament's Motions API.
+
+A bad answer changes no names. Source of the rules: `docs/guide/parliament.md`.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,9 +27,10 @@ MISSING_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class MotionSync:
-    """What a good answer changed: members who signed, withdrew and came back, and all who stand.
+    """What a successful answer changed: how many members signed, withdrew and signed again.
 
-    `missing` are rows that this answer leaves out although nothing was withdrawn.
+    `live` counts the members whose names are on the motion now. `missing` counts the rows that the
+    answer leaves out although they were not withdrawn.
     """
 
     motion_id: int
@@ -44,60 +48,64 @@ def apply_answer(
     validators: Validators = NO_VALIDATORS,
     now: datetime,
 ) -> MotionSync:
-    """Bring one motion in line with a good answer; the same answer again writes nothing new.
+    """Updates one motion from a successful answer; the same answer again records no changes.
 
-    `validators` came with it, and are kept in the place of those of the answer before. Every
-    difference becomes a `motion_event`. An answer without a single name where we know some
-    is refused (Conflict): Parliament does not delete names, so it can only be a fault.
+    `validators` came with the answer and replace the stored ones. Each difference becomes a
+    `motion_event`, and a webhook event where an endpoint wants it. Raises Conflict where the answer
+    has no names although we know some (Parliament does not delete names, so the answer is wrong),
+    or has names of another motion.
     """
     motion = session.get(Motion, answer.id)
-    held = {row.id: row for row in motions.signatories(session, answer.id)}
-    if held and not answer.sponsors:
+    stored = {row.id: row for row in motions.signatories(session, answer.id)}
+    if stored and not answer.sponsors:
         raise Conflict("motion_lost_all_names", f"The answer for motion {answer.id} has no names.")
     _refuse_foreign_names(session, answer)
-    before = motions.by_member(held.values())
-    told = _save_motion(session, motion, answer, validators, now)
-    _meet_members(session, answer.sponsors)
+    before = motions.by_member(stored.values())
+    motion_changes = _save_motion(session, motion, answer, validators, now)
+    _add_unknown_members(session, answer.sponsors)
     for sponsor in {sponsor.id: sponsor for sponsor in answer.sponsors}.values():
-        _save_name(session, held.get(sponsor.id), sponsor, answer.id, now)
-    missing = _note_missing(held, {sponsor.id for sponsor in answer.sponsors}, now)
+        _save_signatory(session, stored.get(sponsor.id), sponsor, answer.id, now)
+    missing = _note_missing(stored, {sponsor.id for sponsor in answer.sponsors}, now)
     session.flush()
     after = motions.by_member(motions.signatories(session, answer.id))
-    changes = motion_history.changes_of_names(before, after, today=now.date())
-    motion_history.add(session, answer.id, [*told, *changes], now=now)
-    saved = session.get_one(Motion, answer.id)
-    motion_events.changed(session, saved, [*told, *changes], now=now)
-    kinds = [change.kind for change in changes]
+    name_changes = motion_history.changes_of_names(before, after, today=now.date())
+    changes = [*motion_changes, *name_changes]
+    motion_history.add(session, answer.id, changes, now=now)
+    motion_events.changed(session, session.get_one(Motion, answer.id), changes, now=now)
+    kinds = [change.kind for change in name_changes]
     return MotionSync(
         motion_id=answer.id,
         signed=kinds.count(MotionEventKind.SIGNED),
-        withdrawn=sum(_came_off(found, after[member]) for member, found in before.items()),
+        withdrawn=sum(_has_withdrawn(old, after[member_id]) for member_id, old in before.items()),
         restored=kinds.count(MotionEventKind.RESTORED),
-        live=sum(found.standing is Standing.SIGNED for found in after.values()),
+        live=sum(position.standing is Standing.SIGNED for position in after.values()),
         missing=missing,
     )
 
 
 def note_unchanged(session: Session, motion_id: int, *, now: datetime) -> MotionSync:
-    """Parliament says that nothing has changed since the last good answer: as good as another."""
-    _note_good(session.get_one(Motion, motion_id), now)
+    """Records an answer that the motion has not changed, which is a successful answer too."""
+    _note_success(session.get_one(Motion, motion_id), now)
     rows = motions.signatories(session, motion_id)
     return MotionSync(motion_id, signed=0, withdrawn=0, restored=0, live=motions.live_count(rows))
 
 
 def validators_of(session: Session, motion_id: int) -> Validators:
-    """What to ask with whether a motion has changed since its last good answer.
+    """Returns the validators of the last successful answer, for a conditional request.
 
-    None while a row of names is missing for less than a day: whether it still is has to be read.
+    Returns none while a row has been missing for less than a day: the motion must be read then, to
+    see whether the row is still missing.
     """
     motion = session.get(Motion, motion_id)
-    if motion is None or any(_is_in_doubt(row) for row in motions.signatories(session, motion_id)):
+    if motion is None or any(
+        _is_recently_missing(row) for row in motions.signatories(session, motion_id)
+    ):
         return NO_VALIDATORS
     return Validators(motion.etag, motion.last_modified)
 
 
 def note_failure(session: Session, motion_id: int, error: LobbyError, *, now: datetime) -> None:
-    """Remember that the last sync failed; names and the time of the last good sync stay."""
+    """Records that a sync failed; the names and the time of the last successful sync stay."""
     motion = session.get(Motion, motion_id)
     if motion:
         motion.sync_failed_at, motion.sync_error = now, error.message
@@ -110,15 +118,15 @@ def _save_motion(
     validators: Validators,
     now: datetime,
 ) -> list[Change]:
-    """Write the motion itself; what happened to it."""
-    lived_in = sessions.session_on(session, answer.tabled_on)
-    told = answer.model_dump(include={"number", "title", "text", "tabled_on", "amends_id"})
+    """Stores the motion itself and returns what has changed about it."""
+    parliament_session = sessions.session_on(session, answer.tabled_on)
+    values = answer.model_dump(include={"number", "title", "text", "tabled_on", "amends_id"})
     changes = motion_history.changes_of_motion(motion, answer, today=now.date())
-    motion = motion or Motion.model_validate({"id": answer.id, **told})
-    motion.sqlmodel_update(told)
-    motion.parliament_session_id = lived_in.id if lived_in else None
+    motion = motion or Motion.model_validate({"id": answer.id, **values})
+    motion.sqlmodel_update(values)
+    motion.parliament_session_id = parliament_session.id if parliament_session else None
     motion.etag, motion.last_modified = validators.etag, validators.last_modified
-    _note_good(motion, now)
+    _note_success(motion, now)
     if motion.status is not MotionStatus.LAPSED:
         motion.status = MotionStatus.WITHDRAWN if answer.is_withdrawn else MotionStatus.PUBLISHED
     session.add(motion)
@@ -126,17 +134,17 @@ def _save_motion(
     return changes
 
 
-def _note_good(motion: Motion, now: datetime) -> None:
+def _note_success(motion: Motion, now: datetime) -> None:
     motion.synced_at, motion.sync_failed_at, motion.sync_error = now, None, None
 
 
-def _is_in_doubt(row: MotionSignatory) -> bool:
-    """Left out by good answers, and not for long enough to count as withdrawn."""
+def _is_recently_missing(row: MotionSignatory) -> bool:
+    """Whether answers leave the row out, but not for long enough to count as withdrawn."""
     return row.missing_since is not None and not row.is_withdrawn
 
 
 def _refuse_foreign_names(session: Session, answer: PublishedMotion) -> None:
-    """A row of names belongs to one motion for good; anything else is a fault of the answer."""
+    """A row's id belongs to one motion for good; an answer that says otherwise is wrong."""
     statement = select(MotionSignatory.id).where(
         col(MotionSignatory.id).in_([sponsor.id for sponsor in answer.sponsors]),
         MotionSignatory.motion_id != answer.id,
@@ -146,19 +154,18 @@ def _refuse_foreign_names(session: Session, answer: PublishedMotion) -> None:
         raise Conflict("motion_names_foreign", message)
 
 
-def _meet_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
-    """A name can be that of somebody whom no import has brought yet."""
-    found = {sponsor.member_id: sponsor.member for sponsor in sponsors}
+def _add_unknown_members(session: Session, sponsors: list[SponsorAnswer]) -> None:
+    published = {sponsor.member_id: sponsor.member for sponsor in sponsors}
     members.ensure(
         session,
         [
             Member(id=member_id, name=member.name, party=member.party or "Unknown")
-            for member_id, member in found.items()
+            for member_id, member in published.items()
         ],
     )
 
 
-def _save_name(
+def _save_signatory(
     session: Session,
     row: MotionSignatory | None,
     sponsor: SponsorAnswer,
@@ -180,16 +187,19 @@ def _save_name(
     row.withdrawn_on = sponsor.withdrawn_on if sponsor.is_withdrawn else None
 
 
-def _came_off(then: Position, now: Position) -> bool:
-    return (then.standing, now.standing) == (Standing.SIGNED, Standing.WITHDRAWN)
+def _has_withdrawn(old: Position, new: Position) -> bool:
+    return (old.standing, new.standing) == (Standing.SIGNED, Standing.WITHDRAWN)
 
 
-def _note_missing(held: dict[int, MotionSignatory], given: set[int], now: datetime) -> int:
-    """A row that good answers leave out for a whole day counts as withdrawn; it is kept.
+def _note_missing(stored: dict[int, MotionSignatory], answered_ids: set[int], now: datetime) -> int:
+    """Marks a row as withdrawn after a day of successful answers without it; returns the number
+    of missing rows.
 
-    Not sooner: an answer from an old cache must not make names come and go.
+    An answer from an old cache can leave out a new row, so one such answer is not enough.
     """
-    missing = [row for row in held.values() if row.id not in given and not row.is_withdrawn]
+    missing = [
+        row for row in stored.values() if row.id not in answered_ids and not row.is_withdrawn
+    ]
     for row in missing:
         row.missing_since = row.missing_since or now
         if now - row.missing_since >= MISSING_FOR:

@@ -1,7 +1,8 @@
-"""Sessions of Parliament: a motion lives in one of them, and falls when it ends.
+"""Sessions of Parliament. A motion belongs to one session and lapses when that session ends.
 
-The days are those of the first meeting, and of prorogation or, where there was none,
-dissolution. An operator corrects and extends them with `lobby parliament-session`.
+`starts_on` is the day of the first meeting, and `ends_on` that of prorogation or, where there was
+none, of dissolution. Operators correct and add sessions with `lobby parliament-session`. Source of
+the rule: `docs/guide/parliament.md`.
 """
 
 from datetime import date, datetime
@@ -17,8 +18,8 @@ from services.parliament import motion_history
 from services.parliament.motion_history import Change
 from services.webhooks import motion_events
 
-# The first day of 2026-27 and the last one of 2024-26 are not confirmed by a source that we hold:
-# what we know is that motions of 2026-27 were signed from 28 May 2026.
+# No source confirms the first day of 2026-27 and the last of 2024-26. We know that motions of
+# 2026-27 were signed from 28 May 2026.
 KNOWN: tuple[tuple[str, date, date | None], ...] = (
     ("2015-16", date(2015, 5, 18), date(2016, 5, 12)),
     ("2016-17", date(2016, 5, 18), date(2017, 4, 27)),
@@ -35,7 +36,7 @@ _table = table_of(ParliamentSession)
 
 
 def session_on(session: Session, day: date) -> ParliamentSession | None:
-    """The session of Parliament that had begun last on a day."""
+    """Returns the session of Parliament that was the last to begin by `day`."""
     ensure_known(session)
     statement = (
         select(ParliamentSession)
@@ -46,7 +47,7 @@ def session_on(session: Session, day: date) -> ParliamentSession | None:
 
 
 def ensure_known(session: Session) -> None:
-    """Add the sessions that the program ships; what an operator set stays."""
+    """Adds the sessions in `KNOWN`; sessions that are stored already, or corrected, stay."""
     rows = [
         {"name": name, "starts_on": starts_on, "ends_on": ends_on}
         for name, starts_on, ends_on in KNOWN
@@ -55,7 +56,7 @@ def ensure_known(session: Session) -> None:
 
 
 def save(session: Session, *, name: str, starts_on: date, ends_on: date | None) -> None:
-    """Add or correct a session of Parliament."""
+    """Adds or corrects a session of Parliament. Raises Invalid where it ends before it starts."""
     if ends_on is not None and ends_on <= starts_on:
         raise Invalid.field("ends", "ends_before_start", "A session ends after its first day.")
     ensure_known(session)
@@ -64,9 +65,10 @@ def save(session: Session, *, name: str, starts_on: date, ends_on: date | None) 
 
 
 def lapse_motions(session: Session, *, now: datetime) -> list[int]:
-    """End the motions whose session is over; their ids. Their names and tallies stay as they are.
+    """Marks the motions whose session is over as lapsed, and returns their ids.
 
-    A session is over from its last day on, and in any case when a later one has begun.
+    A session is over from its last day on, or once a later one has begun. Names and tallies do not
+    change; each motion gets an event and its webhook events.
     """
     today = now.date()
     later = sa.alias(_table)
@@ -79,10 +81,10 @@ def lapse_motions(session: Session, *, now: datetime) -> list[int]:
         .join(ParliamentSession, col(ParliamentSession.id) == Motion.parliament_session_id)
         .where(Motion.status == MotionStatus.PUBLISHED, has_ended)
     )
-    ended = list(session.exec(statement))
-    for motion in ended:
+    motions = list(session.exec(statement))
+    for motion in motions:
         motion.status = MotionStatus.LAPSED
-        lapsed = [Change(MotionEventKind.LAPSED, today)]
-        motion_history.add(session, motion.id, lapsed, now=now)
-        motion_events.changed(session, motion, lapsed, now=now)
-    return [motion.id for motion in ended]
+        changes = [Change(MotionEventKind.LAPSED, today)]
+        motion_history.add(session, motion.id, changes, now=now)
+        motion_events.changed(session, motion, changes, now=now)
+    return [motion.id for motion in motions]

@@ -1,1 +1,1 @@
-"""Counts per seat, the table of seats, its sums, exports and history."""
+"""Counts per constituency, the table of seats, its sums, exports and history."""

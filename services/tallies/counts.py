@@ -1,4 +1,9 @@
-"""Counters per seat: they change in the transaction that changes what they count."""
+"""Counts signatures and letters per constituency, so that reading a tally never scans them.
+
+A counter changes in the transaction that changes what it counts. Rows are changed in the order of
+their keys, so that concurrent transactions do not deadlock. A CHECK refuses counts below zero.
+Codes are those of constituencies, 'unknown' or 'overseas'.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,31 +25,33 @@ _LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
 
 
 def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
-    """Count signatures that were just confirmed."""
+    """Adds signatures that were just confirmed."""
     count_signatures(
-        session, ((each.petition_id.hex, each.constituency_code) for each in confirmed), now=now
+        session, ((row.petition_id.hex, row.constituency_code) for row in confirmed), now=now
     )
 
 
 def count_signatures(
     session: Session, confirmed: Iterable[tuple[str, str]], *, now: datetime
 ) -> None:
-    """Count signatures by their petition's id in hex digits and the seat's code: two statements,
-    each in the order of the keys."""
-    by_seat = Counter(confirmed)
+    """Adds confirmed signatures, in two statements.
+
+    Each signature is a petition's id in hex digits and a constituency's code.
+    """
+    by_constituency = Counter(confirmed)
     rows: list[dict[str, Any]] = [
         {"petition_id": petition_id, "constituency_code": code, "confirmed": count}
-        for (petition_id, code), count in sorted(by_seat.items())
+        for (petition_id, code), count in sorted(by_constituency.items())
     ]
     increment(session, _petition_tally, rows, key=["petition_id", "constituency_code"])
     by_petition: Counter[str] = Counter()
     for row in rows:
         by_petition[row["petition_id"]] += row["confirmed"]
-    _note_hour(session, by_petition, now)
+    _add_to_hour(session, by_petition, now)
 
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
-    """Count one confirmed signature less; a CHECK refuses to go below zero."""
+    """Subtracts one confirmed signature."""
     session.connection().execute(
         sa.update(_petition_tally)
         .where(
@@ -53,22 +60,22 @@ def remove_signature(session: Session, petition_id: UUID, code: str, *, now: dat
         )
         .values(confirmed=_petition_tally.c.confirmed - 1)
     )
-    _note_hour(session, {petition_id: -1}, now)
+    _add_to_hour(session, {petition_id: -1}, now)
 
 
 def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
-    """Count one letter that was handed over."""
+    """Adds one sent letter."""
     add_letters(session, {(campaign_id, motion_id, code): 1})
 
 
 def add_letters(session: Session, counts: Mapping[tuple[UUID, int, str], int]) -> None:
-    """Count letters that were handed over, by campaign, motion and constituency."""
+    """Adds sent letters, given by campaign, motion and constituency."""
     rows = [_letter_row(key, sent=sent) for key, sent in sorted(counts.items())]
     increment(session, _letter_tally, rows, key=_LETTER_KEY)
 
 
 def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
-    """Count one letter less: it came back. A CHECK refuses to go below zero."""
+    """Subtracts one sent letter that bounced."""
     session.connection().execute(
         sa.update(_letter_tally)
         .where(
@@ -81,7 +88,7 @@ def remove_letter(session: Session, campaign_id: UUID, motion_id: int, code: str
 
 
 def add_opened(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:
-    """Count one letter that its writer opened elsewhere; whether it was sent, nobody can tell."""
+    """Adds one letter that its writer opened in their own mail program, and may have sent."""
     row = _letter_row((campaign_id, motion_id, code), opened=1)
     increment(session, _letter_tally, [row], key=_LETTER_KEY)
 
@@ -90,8 +97,8 @@ def _letter_row(key: tuple[UUID, int, str], *, sent: int = 0, opened: int = 0) -
     return dict(zip(_LETTER_KEY, key, strict=True)) | {"sent": sent, "opened": opened}
 
 
-def _note_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
-    """By the petition's id, in the order of those."""
+def _add_to_hour(session: Session, changes: Mapping[Any, int], now: datetime) -> None:
+    """`changes` are by petition's id, in the order of the ids."""
     hour = now.replace(minute=0, second=0, microsecond=0)
     rows = [
         {"petition_id": petition_id, "hour": hour, "change": change}

@@ -1,6 +1,6 @@
-"""Counts per seat, and how every seat stands towards the campaign's motion.
+"""The tally of a campaign: each seat's standing towards its motion, with signatures and letters.
 
-Counters change in the transaction that changes what they count; reading never scans signatures.
+The numbers come from the counters that `services/tallies/counts.py` maintains.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,11 @@ from services.parliament.standing import Eligibility, Position, Role, Standing, 
 
 @dataclass(frozen=True, slots=True)
 class TallyRow:
-    """One seat. `role` and `signed_on` only where the member's name stands.
+    """One seat of a tally. `role` and `signed_on` are set only where the member has signed.
 
-    `signed_earlier`: the member's name stands under an earlier motion of the campaign, such as
-    that of the last session. `reply` is the last one that was verified, and `note` an organiser's
-    last of what the member said; `said` follows from the later of them.
+    `signed_earlier` is True where the member's name is on an earlier motion of the campaign, such
+    as that of the last session. `reply` is the member's last verified reply, and `note` the last
+    override on what they said; `said` follows from the later of the two.
     """
 
     constituency: Constituency
@@ -45,23 +45,26 @@ class TallyRow:
 
     @property
     def party(self) -> str | None:
-        """The member's party; None where the seat is vacant."""
+        """The member's party, or None where the seat is vacant."""
         return self.member.party if self.member else None
 
     @property
     def electorate(self) -> int | None:
-        """How many people can vote in the seat; None where no import told."""
+        """The number of electors in the seat, or None where no import gave it."""
         return self.constituency.electorate
 
     @property
     def signatures_per_1000(self) -> float | None:
-        """Of `per_1000`, for this seat."""
         return per_1000(self.signatures, self.electorate)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All seats and their sums. `signed` counts distinct live signatories under the motion."""
+    """All seats of a campaign, and their sums.
+
+    `signed` and `withdrawn` count distinct members, also those without a seat today. `confirmed`
+    counts all signatures; `unknown` and `overseas` are those of them outside the seats.
+    """
 
     as_of: datetime
     motion: Motion | None
@@ -81,10 +84,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class TallyFilter:
-    """Which rows to show, and in which order. Sums are always of all seats.
+    """Selects and sorts the rows to show; the sums of a tally always cover all seats.
 
-    `signed_since` keeps the names that stand and were signed on that day or later. Rows without a
-    value in the column of `sort` come last in both directions.
+    `signed_since` keeps members who signed on that day or later. `sort` is a column of the table,
+    with '-' in front for descending; rows without a value in it come last in both directions.
     """
 
     standing: Standing | None = None
@@ -97,26 +100,26 @@ class TallyFilter:
     sort: str = "constituency"
 
     def apply(self, rows: Sequence[TallyRow]) -> tuple[TallyRow, ...]:
-        """The rows that fit, sorted. Invalid where `sort` names no column."""
+        """Returns the matching rows, sorted. Raises Invalid where `sort` names no column."""
         reverse, name = self.sort.startswith("-"), self.sort.removeprefix("-")
         if name not in _SORTS:
             message = f"Sort by one of {', '.join(_SORTS)}, with '-' in front for descending."
             raise Invalid.field("sort", "sort_unknown", message)
         value = _SORTS[name]
-        fitting = [row for row in rows if self._fits(row)]
-        with_value = [row for row in fitting if value(row) is not None]
-        without = [row for row in fitting if value(row) is None]
-        return (*sorted(with_value, key=value, reverse=reverse), *without)
+        matching = [row for row in rows if self._matches(row)]
+        with_value = [row for row in matching if value(row) is not None]
+        without_value = [row for row in matching if value(row) is None]
+        return (*sorted(with_value, key=value, reverse=reverse), *without_value)
 
-    def _fits(self, row: TallyRow) -> bool:
+    def _matches(self, row: TallyRow) -> bool:
         return (
             self.standing in (None, row.standing)
             and self.eligibility in (None, row.eligibility)
-            and _same(self.party, row.party)
-            and _same(self.nation, row.constituency.nation)
-            and _same(self.region, row.constituency.region)
+            and _is_same(self.party, row.party)
+            and _is_same(self.nation, row.constituency.nation)
+            and _is_same(self.region, row.constituency.region)
             and self.said in (None, row.said)
-            and _since(self.signed_since, row.signed_on)
+            and _is_since(self.signed_since, row.signed_on)
         )
 
 
@@ -134,17 +137,17 @@ _SORTS: dict[str, Callable[[TallyRow], Any]] = {
 
 
 def per_1000(signatures: int, electorate: int | None) -> float | None:
-    """Signatures for every 1,000 electors, two digits after the point; None without electors."""
+    """Returns the signatures per 1,000 electors to two decimals; None without an electorate."""
     return round(1000 * signatures / electorate, 2) if electorate else None
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally:
-    """The whole tally of a campaign, in a handful of statements whatever the signatures."""
+    """Returns the tally of a campaign, in a fixed number of statements."""
     motion = campaigns.motion_of(session, campaign.id)
     positions = motions.positions(session, motion.id) if motion else {}
     signatures = _signatures(session, campaign.id)
     letters = _letters(session, campaign.id, motion.id if motion else None)
-    in_order = seats.all_seats(
+    all_seats = seats.all_seats(
         session,
         today=now.date(),
         organisation_id=campaign.organisation_id,
@@ -152,7 +155,7 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     )
     earlier = motions.signed_earlier(session, campaign.id)
     replies = member_replies.latest_verified(session, campaign.id)
-    rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in in_order)
+    rows = tuple(_row(seat, positions, signatures, letters, earlier, replies) for seat in all_seats)
     standings = [position.standing for position in positions.values()]
     confirmed, overseas = sum(signatures.values()), signatures.get(OVERSEAS, 0)
     return Tally(
@@ -165,7 +168,7 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
         signed=standings.count(Standing.SIGNED),
         withdrawn=standings.count(Standing.WITHDRAWN),
         confirmed=confirmed,
-        # Of no seat that we hold: 'unknown', and codes that no import has brought.
+        # Signatures of no seat that we have: 'unknown', and codes that were never imported.
         unknown=confirmed - overseas - sum(row.signatures for row in rows),
         overseas=overseas,
         letters_sent=sum(sent for sent, _ in letters.values()),
@@ -174,11 +177,11 @@ def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> Tally
     )
 
 
-def _same(wanted: str | None, value: str | None) -> bool:
+def _is_same(wanted: str | None, value: str | None) -> bool:
     return wanted is None or (value is not None and wanted.casefold() == value.casefold())
 
 
-def _since(wanted: date | None, day: date | None) -> bool:
+def _is_since(wanted: date | None, day: date | None) -> bool:
     return wanted is None or (day is not None and day >= wanted)
 
 

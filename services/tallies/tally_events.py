@@ -1,5 +1,7 @@
-"""What happened on the way to a campaign's tally: to its motions, to the names under them, and
-what its organisers noted about members."""
+"""The events behind a campaign's tally.
+
+They are changes to its motions and to the names on them, and its organisers' overrides.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +19,10 @@ from services.parliament.member_overrides import OverrideEvent
 
 
 class TallyEventKind(StrEnum):
-    """Those of `MotionEventKind`, and each of `OverrideKind` with its ending."""
+    """What happened: to a motion, to a member's name on it, or to an override on a member.
+
+    The kinds of `OverrideKind` mean that an override began, and those with `_ended` that it ended.
+    """
 
     TABLED = "tabled"
     SIGNED = "signed"
@@ -39,10 +44,10 @@ class TallyEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TallyEvent:
-    """One thing that happened: on which day, and when we first saw it.
+    """One event, with the day on which it happened and the time when we first saw it.
 
-    `motion` is None for what an organiser noted, `member` for what happened to a motion itself.
-    `link` is where an organiser's note can be checked.
+    `motion` is None for an override, and `member` for an event of a motion itself. `link` is an
+    override's source.
     """
 
     id: UUID
@@ -54,47 +59,49 @@ class TallyEvent:
     link: str | None = None
 
     @property
-    def place(self) -> tuple[datetime, UUID]:
-        """Where it stands in the order: no two events are at one place."""
+    def sort_key(self) -> tuple[datetime, UUID]:
+        """The key that orders events; no two events have the same."""
         return (self.seen_at, self.id)
 
 
 def page(
     session: Session, campaign: Campaign, *, after: UUID | None, limit: int, now: datetime
 ) -> list[TallyEvent]:
-    """Events of every motion that the campaign is linked to, and of its organisers' notes, the last
-    seen first, starting behind the event `after`. Invalid where there is no such event.
+    """Returns a page of events, the last seen first, starting after the event with id `after`.
 
-    Many events can be seen at one moment, and the id of a note is not made when it ends: so that
-    pages neither skip nor repeat, they go by the time of seeing and then by the id.
+    They are the events of every motion linked to the campaign, and of its organisers' overrides.
+    Raises Invalid where there is no event `after`.
+
+    Pages are ordered by `seen_at` and then by id, so that none skips or repeats an event: many
+    events can be seen at one moment, and the id of an override's end is older than the end.
     """
-    noted = of_overrides(session, campaign, now=now)
-    last = _place_of(session, campaign, noted, after) if after else None
-    happened = _of_motions(session, campaign.id, before=last, limit=limit)
-    noted = [event for event in noted if last is None or event.place < last]
-    in_order = sorted([*happened, *noted], key=lambda event: event.place, reverse=True)
-    return in_order[:limit]
+    overrides = of_overrides(session, campaign, now=now)
+    before = _sort_key_of(session, campaign, overrides, after) if after else None
+    of_motions = _of_motions(session, campaign.id, before=before, limit=limit)
+    overrides = [event for event in overrides if before is None or event.sort_key < before]
+    events = sorted([*of_motions, *overrides], key=lambda event: event.sort_key, reverse=True)
+    return events[:limit]
 
 
 def of_motion(session: Session, motion: Motion) -> list[TallyEvent]:
-    """Everything that happened to one motion, in the order in which we saw it."""
+    """Returns the events of one motion, in the order in which we saw them."""
     statement = (
         select(MotionEvent, Member)
         .outerjoin(Member, col(Member.id) == MotionEvent.member_id)
         .where(MotionEvent.motion_id == motion.id)
         .order_by(col(MotionEvent.seen_at), col(MotionEvent.id))
     )
-    return [_of_name(event, member, motion) for event, member in session.exec(statement)]
+    return [_motion_event(event, member, motion) for event, member in session.exec(statement)]
 
 
 def of_overrides(session: Session, campaign: Campaign, *, now: datetime) -> list[TallyEvent]:
-    """What organisers noted, and what of it has ended by now, in the order in which it was seen."""
-    told = member_overrides.history(
+    """Returns when overrides began, and ended by now, in the order in which we saw it."""
+    events = member_overrides.history(
         session, organisation_id=campaign.organisation_id, campaign_id=campaign.id
     )
     return sorted(
-        (_of_override(event) for event in told if event.seen_at <= now),
-        key=lambda event: event.place,
+        (_override_event(event) for event in events if event.seen_at <= now),
+        key=lambda event: event.sort_key,
     )
 
 
@@ -110,20 +117,20 @@ def _of_motions(
         .where(CampaignMotion.campaign_id == campaign_id)
     )
     if before is not None:
-        moment, last = before
+        moment, last_id = before
         statement = statement.where(
-            sa.or_(seen_at < moment, sa.and_(seen_at == moment, event_id < last))
+            sa.or_(seen_at < moment, sa.and_(seen_at == moment, event_id < last_id))
         )
-    found = session.exec(statement.order_by(seen_at.desc(), event_id.desc()).limit(limit))
-    return [_of_name(event, member, motion) for event, member, motion in found]
+    rows = session.exec(statement.order_by(seen_at.desc(), event_id.desc()).limit(limit))
+    return [_motion_event(event, member, motion) for event, member, motion in rows]
 
 
-def _place_of(
-    session: Session, campaign: Campaign, noted: Sequence[TallyEvent], event_id: UUID
+def _sort_key_of(
+    session: Session, campaign: Campaign, overrides: Sequence[TallyEvent], event_id: UUID
 ) -> tuple[datetime, UUID]:
-    for event in noted:
+    for event in overrides:
         if event.id == event_id:
-            return event.place
+            return event.sort_key
     statement = (
         select(MotionEvent.seen_at)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == MotionEvent.motion_id)
@@ -136,7 +143,7 @@ def _place_of(
     return (seen_at, event_id)
 
 
-def _of_name(event: MotionEvent, member: Member | None, motion: Motion) -> TallyEvent:
+def _motion_event(event: MotionEvent, member: Member | None, motion: Motion) -> TallyEvent:
     return TallyEvent(
         id=event.id,
         kind=TallyEventKind(event.kind.value),
@@ -147,8 +154,8 @@ def _of_name(event: MotionEvent, member: Member | None, motion: Motion) -> Tally
     )
 
 
-def _of_override(event: OverrideEvent) -> TallyEvent:
-    """An ending has no row of its own, so its id is made from that of the note, always alike."""
+def _override_event(event: OverrideEvent) -> TallyEvent:
+    """Derives the id of an override's end from the override's id, since an end has no row."""
     return TallyEvent(
         id=uuid5(event.override_id, "ended") if event.has_ended else event.override_id,
         kind=TallyEventKind(f"{event.kind.value}_ended" if event.has_ended else event.kind.value),

@@ -1,4 +1,4 @@
-"""The tally of a campaign as a file: a line a seat. Nothing in it is personal."""
+"""Exports the tally of a campaign, one line per seat. It contains no personal data."""
 
 import json
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from services.files.csv_writing import csv_text, two_digits
 from services.files.export_lines import FileFormat
 from services.tallies.seat_table import TallyRow
 
-NAMES = (
+COLUMNS = (
     "constituency_code",
     "constituency",
     "nation",
@@ -33,15 +33,15 @@ NAMES = (
 
 
 def tally_file(rows: Sequence[TallyRow], form: FileFormat) -> str:
-    """The rows, with a header in front of CSV; `reply` is its kind."""
+    """Returns the rows as CSV with a header, or as JSON lines; `reply` is the kind of the reply."""
     if form is FileFormat.CSV:
-        return csv_text(NAMES, ([_cell(value) for value in _values(row)] for row in rows))
-    lines = (dict(zip(NAMES, map(_json_value, _values(row)), strict=True)) for row in rows)
+        return csv_text(COLUMNS, ([_cell(value) for value in _values(row)] for row in rows))
+    lines = (dict(zip(COLUMNS, map(_json_value, _values(row)), strict=True)) for row in rows)
     return "".join(f"{_json(line)}\n" for line in lines)
 
 
 def _values(row: TallyRow) -> tuple[object, ...]:
-    """In the order of the names."""
+    """Returns the values in the order of `COLUMNS`."""
     seat, member, reply = row.constituency, row.member, row.reply
     return (
         seat.code,

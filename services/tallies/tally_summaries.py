@@ -1,4 +1,4 @@
-"""The tally by party, by nation and by region."""
+"""Sums up a tally by party, by nation and by region."""
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ VACANT = "Vacant"
 
 
 class Grouping(StrEnum):
-    """What seats can be put together by."""
+    """What the seats are grouped by."""
 
     PARTY = "party"
     NATION = "nation"
@@ -23,9 +23,9 @@ class Grouping(StrEnum):
 class SummaryRow:
     """The seats of one party, nation or region.
 
-    `signed_of_can_sign` is between 0 and 1, to three digits; None where nobody can sign.
-    `electorate` is None unless that of every seat is known, so that `signatures_per_1000` is of
-    the same seats as its signatures.
+    `signed_of_can_sign` is between 0 and 1, to three decimals; None where nobody can sign.
+    `electorate` is None unless that of every seat is known, so that `signatures_per_1000` compares
+    signatures and electors of the same seats.
     """
 
     name: str
@@ -43,11 +43,11 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class TallySummary:
-    """Every seat is in one row of each grouping; most seats first, vacant ones last.
+    """The sums of a tally by three groupings. Each seat is in one row of each grouping.
 
-    Names under the motion of members who hold no seat any more, `signed_without_seat` and
-    `withdrawn_without_seat`, are in no row, nor are signatures from no known seat: with them, the
-    rows of a grouping add up to the tally.
+    Rows with most seats come first, and vacant seats last. `signed_without_seat` and
+    `withdrawn_without_seat` count members on the motion who no longer have a seat. These are in no
+    row, nor are signatures of no known seat; the rows and these add up to the tally.
     """
 
     tally: Tally
@@ -58,7 +58,6 @@ class TallySummary:
     withdrawn_without_seat: int
 
     def by(self, grouping: Grouping) -> tuple[SummaryRow, ...]:
-        """The rows of one grouping."""
         return {
             Grouping.PARTY: self.by_party,
             Grouping.NATION: self.by_nation,
@@ -67,30 +66,28 @@ class TallySummary:
 
 
 def of_tally(tally: Tally) -> TallySummary:
-    """From a whole tally, without another look at the database."""
+    """Sums up a whole tally, without a query."""
     return TallySummary(
         tally=tally,
-        by_party=_grouped(tally.rows, lambda row: row.party or VACANT),
-        by_nation=_grouped(tally.rows, lambda row: row.constituency.nation),
-        by_region=_grouped(tally.rows, lambda row: row.constituency.region),
-        signed_without_seat=tally.signed - _stand(tally.rows, Standing.SIGNED),
-        withdrawn_without_seat=tally.withdrawn - _stand(tally.rows, Standing.WITHDRAWN),
+        by_party=_group(tally.rows, lambda row: row.party or VACANT),
+        by_nation=_group(tally.rows, lambda row: row.constituency.nation),
+        by_region=_group(tally.rows, lambda row: row.constituency.region),
+        signed_without_seat=tally.signed - _count_standing(tally.rows, Standing.SIGNED),
+        withdrawn_without_seat=tally.withdrawn - _count_standing(tally.rows, Standing.WITHDRAWN),
     )
 
 
-def _grouped(
-    rows: Sequence[TallyRow], name_of: Callable[[TallyRow], str]
-) -> tuple[SummaryRow, ...]:
+def _group(rows: Sequence[TallyRow], name_of: Callable[[TallyRow], str]) -> tuple[SummaryRow, ...]:
     groups: defaultdict[str, list[TallyRow]] = defaultdict(list)
     for row in rows:
         groups[name_of(row)].append(row)
-    found = [_row(name, group) for name, group in groups.items()]
-    return tuple(sorted(found, key=lambda row: (row.name == VACANT, -row.seats, row.name)))
+    summary_rows = [_row(name, group) for name, group in groups.items()]
+    return tuple(sorted(summary_rows, key=lambda row: (row.name == VACANT, -row.seats, row.name)))
 
 
 def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
     can_sign = sum(row.eligibility is Eligibility.CAN_SIGN for row in rows)
-    signed = _stand(rows, Standing.SIGNED)
+    signed = _count_standing(rows, Standing.SIGNED)
     signatures = sum(row.signatures for row in rows)
     electorate = _electorate(rows)
     return SummaryRow(
@@ -99,7 +96,7 @@ def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
         seats_filled=sum(row.member is not None for row in rows),
         can_sign=can_sign,
         signed=signed,
-        withdrawn=_stand(rows, Standing.WITHDRAWN),
+        withdrawn=_count_standing(rows, Standing.WITHDRAWN),
         signed_of_can_sign=round(signed / can_sign, 3) if can_sign else None,
         signatures=signatures,
         letters_sent=sum(row.letters_sent for row in rows),
@@ -108,10 +105,10 @@ def _row(name: str, rows: Sequence[TallyRow]) -> SummaryRow:
     )
 
 
-def _stand(rows: Sequence[TallyRow], standing: Standing) -> int:
+def _count_standing(rows: Sequence[TallyRow], standing: Standing) -> int:
     return sum(row.standing is standing for row in rows)
 
 
 def _electorate(rows: Sequence[TallyRow]) -> int | None:
-    known = [row.electorate for row in rows if row.electorate]
-    return sum(known) if len(known) == len(rows) else None
+    electorates = [row.electorate for row in rows if row.electorate]
+    return sum(electorates) if len(electorates) == len(rows) else None

@@ -1,1 +1,1 @@
-"""Whom to ask next: pure arithmetic, with its reasons."""
+"""Ranks the members that a campaign should ask next, with the reasons."""

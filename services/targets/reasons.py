@@ -1,4 +1,4 @@
-"""Why a member is worth asking, in words: pure rules."""
+"""Puts into words why a member is worth asking. No queries."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ FEW_LETTERS = 5
 
 
 class ReasonCode(StrEnum):
-    """What kind of reason it is, for programs."""
+    """The kind of a reason, for programs."""
 
     CAN_SIGN = "can_sign"
     SAID_WILL_SIGN = "said_will_sign"
@@ -29,7 +29,7 @@ class Reason:
 
 
 def reasons_of(target: Target) -> tuple[Reason, ...]:
-    """Only what speaks for asking, always in the same order."""
+    """Returns the reasons for asking, and none against it, always in the same order."""
     texts = {
         ReasonCode.CAN_SIGN: "Can sign and has not yet",
         ReasonCode.SAID_WILL_SIGN: _promise(target),
@@ -47,9 +47,9 @@ def _promise(target: Target) -> str | None:
 
 
 def _signatures(count: int) -> str | None:
-    """Not 'constituents': with several petitions, one of them can stand for several."""
     if count == 0:
         return None
+    # Not 'constituents': one person can have signed several petitions.
     return f"{count:,} {'signature' if count == 1 else 'signatures'} from the constituency"
 
 
@@ -62,7 +62,7 @@ def _letters(count: int) -> str | None:
 
 
 def _colleagues(target: Target) -> str | None:
-    """Of those who can sign: ministers among the colleagues would make the share look small."""
+    # Counts only those who can sign: with ministers, the share would look too small.
     signed, party = target.colleagues_signed, target.facts.party
     if signed == 0:
         return None
@@ -73,8 +73,7 @@ def _colleagues(target: Target) -> str | None:
 
 
 def _other_motions(target: Target) -> str | None:
-    """Left out where those who signed the same motions keep away from this one."""
-    if target.likeness <= 1:
+    if target.likeness <= 1:  # members who signed the same motions have not signed this one
         return None
     if target.others == 1:
         return "Signed the one other motion that we know of"

@@ -1,15 +1,15 @@
-"""How much each member is worth asking next: pure arithmetic on what is known today.
+"""Scores how much each member is worth asking next. No queries.
 
-A score is a product of factors, each 1 for what is average:
+A score is a product of factors, each of which is 1 for the average:
 
-- the party: how often its members have signed, against the whole House;
+- the party: how often its members have signed, compared with all members;
 - other motions that the member signed: how often those who signed them have signed this one,
-  against what their parties would suggest;
-- signatures of the petitions from the seat, against the average seat;
-- letters sent to the member already.
+  compared with what their parties suggest;
+- signatures of the campaign's petitions from the seat, compared with the average seat;
+- letters already sent to the member.
 
-`docs/decisions/0005-targets.md` says what each is worth, measured on a real motion. What members
-said is no factor: who will not sign is left out, and who promised to comes first.
+`docs/decisions/0005-targets.md` explains the weights, which were measured on a real motion. What a
+member said is not a factor: one who will not sign is left out, and one who promised comes first.
 """
 
 from collections import Counter
@@ -19,17 +19,19 @@ from math import prod, sqrt
 
 from services.parliament.standing import Standing, StatedIntent
 
-# Those without a party have nothing in common; 'Unknown' stands for a name met under a motion.
+# Members without a party have nothing in common. 'Unknown' is the party of a signatory for whom the
+# Motions API gave none.
 NO_PARTY = frozenset({"Independent", "Speaker", "Unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """How far to trust each kind of evidence.
+    """How much each kind of evidence counts.
 
-    The first two are signatories added on both sides of a ratio, so that a few of them cannot
-    say much; the priors are what a ratio begins with, while this motion has told nothing yet.
-    The last two are exponents: 0 leaves a factor out.
+    `party` and `motion` are signatories added to both sides of a ratio, so that a few real ones
+    change it little. `prior` is the ratio of another motion before names on this one change it, and
+    `prior_earlier` that of an earlier motion of the campaign. `signatures` and `letters` are
+    exponents: 0 leaves the factor out.
     """
 
     party: float = 1.0
@@ -42,7 +44,7 @@ class Weights:
 
 @dataclass(frozen=True, slots=True)
 class MemberFacts:
-    """What we know of one member who sits. `can_sign` is true of those who did, too."""
+    """What we know of one sitting member. `can_sign` is True for those who have signed, too."""
 
     member_id: int
     party: str
@@ -54,25 +56,27 @@ class MemberFacts:
 
     @property
     def has_signed(self) -> bool:
-        """True where the member's name stands."""
+        """Whether the member's name is on the motion now."""
         return self.standing is Standing.SIGNED
 
     @property
     def is_target(self) -> bool:
-        """True where the member can be asked: whoever took a name off, or said that they will not
-        sign, is left in peace."""
+        """Whether to ask the member: not one who withdrew or said that they will not sign."""
         can_be_asked = self.can_sign and self.standing is Standing.NOT_SIGNED
         return can_be_asked and self.said is not StatedIntent.WILL_NOT
 
     @property
     def is_promise(self) -> bool:
-        """True where the member said that they will sign."""
+        """Whether the member said that they will sign."""
         return self.said is StatedIntent.WILL_SIGN
 
 
 @dataclass(frozen=True, slots=True)
 class OtherMotion:
-    """Whose names stand under another motion; `is_earlier`: this campaign was about it before."""
+    """Another motion and the ids of its signatories.
+
+    `is_earlier` is True where it was the campaign's motion before.
+    """
 
     number: str
     members: Set[int]
@@ -81,10 +85,12 @@ class OtherMotion:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A member to ask, and what speaks for it.
+    """A member to ask, with the score and what it is based on.
 
-    `colleagues` are the others of the party who can sign, `colleagues_signed` those of them who
-    did. `likeness` is the factor of the other motions: above 1, they speak for asking.
+    `colleagues` counts the others of the party who can sign, and `colleagues_signed` those of them
+    who have. `likeness` is the factor of the other motions: above 1 is a reason to ask. `others`
+    counts the other motions, and `others_signed` those that the member signed. `earlier` are the
+    numbers of the campaign's earlier motions that the member signed.
     """
 
     facts: MemberFacts
@@ -98,8 +104,13 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What is the same for every member: computed once."""
+class _MotionStatistics:
+    """The figures that are the same for every member.
+
+    `shares` is the factor of each party, `ratios` that of each motion in `motions`. `sizes` counts
+    the members of each party who can sign, and `signed` those of them who have. `average` is the
+    mean number of signatures from a seat.
+    """
 
     weights: Weights
     motions: Sequence[OtherMotion]
@@ -111,81 +122,88 @@ class _Known:
 
 
 def rank(
-    house: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
+    members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights | None = None
 ) -> list[Target]:
-    """Everybody who can be asked, best first; members alike in everything in order of their id.
+    """Returns every target, best first; equals are in order of their id.
 
-    Whoever said that they will sign comes before all others, whatever the score: a reminder is the
-    cheapest name. That is a rule, and was not measured; the scores themselves know nothing of it.
+    `members` are all sitting members.
+
+    Members who said that they will sign come before all others, because a reminder costs least.
+    That is a rule, which was not measured, and it does not change the scores.
     """
-    known = _known(house, motions, weights or Weights())
-    targets = [_target(facts, known) for facts in house if facts.is_target]
-    return sorted(targets, key=_place)
+    statistics = _statistics(members, motions, weights or Weights())
+    targets = [_target(facts, statistics) for facts in members if facts.is_target]
+    return sorted(targets, key=_sort_key)
 
 
-def _place(target: Target) -> tuple[bool, float, int]:
-    return (not target.facts.is_promise, -target.score, target.facts.member_id)
-
-
-def _known(
-    house: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights
-) -> _Known:
-    able = [facts for facts in house if facts.can_sign]
-    sizes = Counter(facts.party for facts in able)
-    signed = Counter(facts.party for facts in able if facts.has_signed)
-    base = signed.total() / max(1, len(able))
+def _statistics(
+    members: Sequence[MemberFacts], motions: Sequence[OtherMotion], weights: Weights
+) -> _MotionStatistics:
+    eligible = [facts for facts in members if facts.can_sign]
+    sizes = Counter(facts.party for facts in eligible)
+    signed = Counter(facts.party for facts in eligible if facts.has_signed)
+    signed_share = signed.total() / max(1, len(eligible))
     shares = {
-        party: 1.0 if party in NO_PARTY else _ratio(signed[party], base * size, weights.party)
+        party: 1.0
+        if party in NO_PARTY
+        else _ratio(signed[party], signed_share * size, weights.party)
         for party, size in sizes.items()
     }
-    expected = {facts.member_id: base * shares[facts.party] for facts in able}
-    has_signed = {facts.member_id for facts in able if facts.has_signed}
+    expected = {facts.member_id: signed_share * shares[facts.party] for facts in eligible}
+    has_signed = {facts.member_id for facts in eligible if facts.has_signed}
     ratios = [_motion_ratio(motion, expected, has_signed, weights) for motion in motions]
-    average = sum(facts.signatures for facts in house) / max(1, len(house))
-    return _Known(weights, motions, shares, ratios, sizes, signed, average)
+    average = sum(facts.signatures for facts in members) / max(1, len(members))
+    return _MotionStatistics(weights, motions, shares, ratios, sizes, signed, average)
 
 
 def _motion_ratio(
     motion: OtherMotion, expected: Mapping[int, float], has_signed: Set[int], weights: Weights
 ) -> float:
-    """How often those who signed another motion have signed this one, against their parties."""
-    both = sorted(motion.members & expected.keys())  # in order: sums of floats depend on it
+    """Compares how many signatories of another motion signed this one with what their parties
+    suggest."""
+    eligible = sorted(motion.members & expected.keys())  # in order: sums of floats depend on it
     prior = weights.prior_earlier if motion.is_earlier else weights.prior
-    likely = sum(expected[member_id] for member_id in both)
-    return _ratio(len(has_signed & set(both)), likely, weights.motion, prior)
+    total_expected = sum(expected[member_id] for member_id in eligible)
+    return _ratio(len(has_signed & set(eligible)), total_expected, weights.motion, prior)
 
 
 def _ratio(observed: float, expected: float, added: float, prior: float = 1.0) -> float:
-    """Observed against expected, drawn towards `prior` by `added` on both sides."""
+    """Returns observed / expected, moved towards `prior` by adding `added` to both sides."""
     return (observed + added * prior) / (expected + added)
 
 
-def _target(facts: MemberFacts, known: _Known) -> Target:
-    pairs = zip(known.motions, known.ratios, strict=True)
-    theirs = [(motion, ratio) for motion, ratio in pairs if facts.member_id in motion.members]
-    likeness = _likeness([ratio for _, ratio in theirs], len(known.motions))
+def _target(facts: MemberFacts, statistics: _MotionStatistics) -> Target:
+    pairs = zip(statistics.motions, statistics.ratios, strict=True)
+    signed = [(motion, ratio) for motion, ratio in pairs if facts.member_id in motion.members]
+    likeness = _likeness([ratio for _, ratio in signed], len(statistics.motions))
     has_party = facts.party not in NO_PARTY
     return Target(
         facts=facts,
-        score=known.shares[facts.party] * likeness * _campaign_factor(facts, known),
-        colleagues=known.sizes[facts.party] - 1 if has_party else 0,
-        colleagues_signed=known.signed.get(facts.party, 0) if has_party else 0,
+        score=statistics.shares[facts.party] * likeness * _campaign_factor(facts, statistics),
+        colleagues=statistics.sizes[facts.party] - 1 if has_party else 0,
+        colleagues_signed=statistics.signed.get(facts.party, 0) if has_party else 0,
         likeness=likeness,
-        others=len(known.motions),
-        others_signed=len(theirs),
-        earlier=tuple(motion.number for motion, _ in theirs if motion.is_earlier),
+        others=len(statistics.motions),
+        others_signed=len(signed),
+        earlier=tuple(motion.number for motion, _ in signed if motion.is_earlier),
     )
 
 
 def _likeness(ratios: Sequence[float], others: int) -> float:
-    """The same people sign many motions, so several say less than their product would.
+    """Combines the ratios of the motions that a member signed.
 
-    The root of their number lies between taking each as news and taking all as one.
+    The same people sign many motions, so the plain product would count the same evidence several
+    times. The root of the number of motions lies between that and counting it once.
     """
     return float(prod(ratios) ** (1 / sqrt(others))) if ratios else 1.0
 
 
-def _campaign_factor(facts: MemberFacts, known: _Known) -> float:
-    """Many signatures raise, many letters lower: the next letter says most where few went."""
-    asked = ((1 + facts.signatures) / (1 + known.average)) ** known.weights.signatures
-    return float(asked / (1 + facts.letters) ** known.weights.letters)
+def _campaign_factor(facts: MemberFacts, statistics: _MotionStatistics) -> float:
+    """Rises with signatures, and falls with letters: the next letter counts most where few went."""
+    weights = statistics.weights
+    signatures = ((1 + facts.signatures) / (1 + statistics.average)) ** weights.signatures
+    return float(signatures / (1 + facts.letters) ** weights.letters)
+
+
+def _sort_key(target: Target) -> tuple[bool, float, int]:
+    return (not target.facts.is_promise, -target.score, target.facts.member_id)

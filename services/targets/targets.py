@@ -1,4 +1,4 @@
-"""The members whom a campaign should ask next, best first, each with its reasons."""
+"""Finds the members that a campaign should ask next, best first, each with the reasons."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,13 +27,16 @@ from services.targets.reasons import Reason, reasons_of
 from services.targets.scores import MemberFacts, OtherMotion, rank
 
 _Name = tuple[int, str, UUID | None, int]
-"""A name under a motion: the motion's id and number, the campaign's id if linked, the member."""
+"""A name on a motion: the motion's id and number, the campaign's id if linked, the member's id."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedTarget:
-    """A member worth asking. A `score` of 1 is average; only its order matters, and a promise to
-    sign comes before any score."""
+    """A member worth asking. `rank` begins with 1.
+
+    A `score` of 1 is average, and only its order matters. Members who promised to sign come before
+    all others.
+    """
 
     rank: int
     constituency: Constituency
@@ -47,14 +50,14 @@ class RankedTarget:
 def of_campaign(
     session: Session, campaign: Campaign, *, limit: int, now: datetime
 ) -> list[RankedTarget]:
-    """At most `limit` members who can sign, have not, and did not say that they will not, in a
-    fixed handful of statements.
+    """Returns at most `limit` members to ask, in a fixed number of statements.
 
-    Conflict where the campaign has no motion, or one that takes no more names.
+    They can sign, have not, and did not say that they will not. Raises Conflict where the campaign
+    has no motion, or its motion is no longer before Parliament.
     """
     tally = seat_table.of_campaign(session, campaign, now=now)
     motion = _open_motion(tally.motion)
-    found = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
+    targets = rank(_facts(tally), _other_motions(session, campaign, motion))[:limit]
     seats = {row.member.id: (row.constituency, row.member) for row in tally.rows if row.member}
     return [
         RankedTarget(
@@ -65,7 +68,7 @@ def of_campaign(
             letters_sent=target.facts.letters,
             reasons=reasons_of(target),
         )
-        for number, target in enumerate(found, start=1)
+        for number, target in enumerate(targets, start=1)
     ]
 
 
@@ -94,14 +97,14 @@ def _facts(tally: Tally) -> list[MemberFacts]:
 
 
 def _other_motions(session: Session, campaign: Campaign, motion: Motion) -> list[OtherMotion]:
-    """Every other motion that we hold names of; those once linked to the campaign are marked."""
-    linked = sa.and_(
+    """Returns every other motion with names; those once linked to the campaign are marked."""
+    is_linked = sa.and_(
         col(CampaignMotion.motion_id) == Motion.id, col(CampaignMotion.campaign_id) == campaign.id
     )
     statement = (
         select(Motion.id, Motion.number, CampaignMotion.campaign_id, MotionSignatory.member_id)
         .join(MotionSignatory, col(MotionSignatory.motion_id) == Motion.id)
-        .outerjoin(CampaignMotion, linked)
+        .outerjoin(CampaignMotion, is_linked)
         .where(Motion.id != motion.id, ~col(MotionSignatory.is_withdrawn))
         .order_by(col(Motion.id))
     )
@@ -110,6 +113,6 @@ def _other_motions(session: Session, campaign: Campaign, motion: Motion) -> list
 
 
 def _other_motion(rows: Sequence[_Name]) -> OtherMotion:
-    _, number, linked, _ = rows[0]
+    _, number, campaign_id, _ = rows[0]
     members = frozenset(member_id for *_, member_id in rows)
-    return OtherMotion(number, members, is_earlier=linked is not None)
+    return OtherMotion(number, members, is_earlier=campaign_id is not None)

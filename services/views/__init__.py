@@ -1,1 +1,1 @@
-"""What one page or answer needs from several domains, read only. Nothing in services imports it."""
+"""Reads what one page or answer needs from several domains. Nothing in services imports a view."""

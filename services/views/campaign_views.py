@@ -1,4 +1,4 @@
-"""A campaign as the public sees it: with its petitions, motion, counts and news."""
+"""Campaigns as the public sees them, with their petitions, motions, counts and news."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,8 +25,11 @@ class PetitionView:
 
 @dataclass(frozen=True, slots=True)
 class CampaignView:
-    """A campaign with all that its page shows; its current motion is the first of `motions`, and
-    `partners` are those of its organisation that the public may see, by name."""
+    """A campaign with everything that its page shows.
+
+    A current motion is the first of `motions`. `partners` are the public partners of the
+    organisation, in order of name.
+    """
 
     campaign: Campaign
     organisation: Organisation
@@ -40,64 +43,65 @@ class CampaignView:
 
     @property
     def motion(self) -> Motion | None:
-        """The current one."""
+        """The current motion, if there is one."""
         return self._current.motion if self._current else None
 
     @property
     def signatories(self) -> int:
-        """Distinct members whose names stand under the current motion."""
+        """The number of distinct members whose names are on the current motion."""
         return self._current.signatories if self._current else 0
 
     @property
     def other_motions(self) -> tuple[LinkedMotion, ...]:
         """Amendments and earlier motions."""
-        return tuple(each for each in self.motions if each is not self._current)
+        return tuple(linked for linked in self.motions if linked is not self._current)
 
     @property
     def _current(self) -> LinkedMotion | None:
-        return next((each for each in self.motions if each.role is MotionRole.CURRENT), None)
+        return next((linked for linked in self.motions if linked.role is MotionRole.CURRENT), None)
 
 
 def of_campaign(session: Session, campaign: Campaign, *, now: datetime) -> CampaignView:
-    """One campaign, with its news and partners."""
+    """Returns one campaign, with its news and partners."""
     view = of_campaigns(session, [campaign], now=now, with_partners=True)[0]
     news = tuple(campaigns.updates_of(session, campaign.id, now=now))
     return replace(view, updates=news)
 
 
 def of_campaigns(
-    session: Session, found: list[Campaign], *, now: datetime, with_partners: bool = False
+    session: Session, shown: list[Campaign], *, now: datetime, with_partners: bool = False
 ) -> list[CampaignView]:
-    """Several campaigns, without their news, in a fixed handful of statements; one more for their
-    partners, who are left out where nobody is to see them."""
-    ids = [campaign.id for campaign in found]
-    organisations = campaigns.organisations_of(session, found)
+    """Returns several campaigns without their news, in a fixed number of statements.
+
+    Without `with_partners`, `partners` is empty, which saves one statement.
+    """
+    ids = [campaign.id for campaign in shown]
+    organisations = campaigns.organisations_of(session, shown)
     consents = wordings.updates_texts(session, list(organisations))
-    beside = partners.public_of(session, organisations) if with_partners else {}
+    public_partners = partners.public_of(session, organisations) if with_partners else {}
     motions = campaign_motions.of_campaigns(session, ids)
-    by_campaign = _petition_views(session, found, now)
-    letters = _letters(session, ids)
+    by_campaign = _petition_views(session, shown, now)
+    letters = _letters_sent(session, ids)
     views = []
-    for campaign in found:
-        its_petitions = by_campaign[campaign.id]
+    for campaign in shown:
+        petition_views = by_campaign[campaign.id]
         views.append(
             CampaignView(
                 campaign=campaign,
                 organisation=organisations[campaign.organisation_id],
-                petitions=its_petitions,
+                petitions=petition_views,
                 motions=motions[campaign.id],
-                signatures=sum(view.signature_count for view in its_petitions),
+                signatures=sum(view.signature_count for view in petition_views),
                 letters_sent=letters.get(campaign.id, 0),
                 updates=(),
                 consent_text=consents[campaign.organisation_id],
-                partners=beside.get(campaign.organisation_id, ()),
+                partners=public_partners.get(campaign.organisation_id, ()),
             )
         )
     return views
 
 
 def of_petition(session: Session, petition: Petition, *, now: datetime) -> PetitionView:
-    """One petition."""
     campaign = session.get_one(Campaign, petition.campaign_id)
     return PetitionView(
         petition=petition,
@@ -108,11 +112,11 @@ def of_petition(session: Session, petition: Petition, *, now: datetime) -> Petit
 
 
 def _petition_views(
-    session: Session, found: list[Campaign], now: datetime
+    session: Session, shown: list[Campaign], now: datetime
 ) -> dict[UUID, tuple[PetitionView, ...]]:
-    by_campaign = petitions.of_campaigns(session, [campaign.id for campaign in found])
-    every = [petition.id for group in by_campaign.values() for petition in group]
-    counts = petitions.counts(session, every)
+    by_campaign = petitions.of_campaigns(session, [campaign.id for campaign in shown])
+    ids = [petition.id for group in by_campaign.values() for petition in group]
+    counts = petitions.counts(session, ids)
     return {
         campaign.id: tuple(
             PetitionView(
@@ -123,11 +127,11 @@ def _petition_views(
             )
             for petition in by_campaign[campaign.id]
         )
-        for campaign in found
+        for campaign in shown
     }
 
 
-def _letters(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:
+def _letters_sent(session: Session, campaign_ids: list[UUID]) -> dict[UUID, int]:
     statement = (
         select(LetterTally.campaign_id, func.sum(LetterTally.sent))
         .where(col(LetterTally.campaign_id).in_(campaign_ids))

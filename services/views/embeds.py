@@ -1,4 +1,4 @@
-"""The form of a petition within another site: whose site, and which sites may show it."""
+"""A petition's form on another site: the partner whose site it is, and who may show the form."""
 
 import re
 from dataclasses import dataclass
@@ -23,28 +23,31 @@ _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 
 @dataclass(frozen=True, slots=True)
 class EmbedPlace:
-    """Where a form stands, as an address says it: a partner's slug, and a tracking code."""
+    """Where a form is embedded, as its URL says: a partner's slug and a tracking code, or ''."""
 
     partner: str = ""
     source: str = ""
 
     @classmethod
     def of(cls, partner: str, source: str) -> "EmbedPlace":
-        """Whatever is no slug or no tracking code counts as not given: the supporter before the
-        form did not write it, and can sign without it."""
+        """Drops a malformed slug or tracking code: the supporter who sees the form did not write
+        it, and can sign without it."""
         return cls(partner if _SLUG.fullmatch(partner) else "", source_or_none(source))
 
     @property
     def query(self) -> str:
-        """The part of an address behind its path; empty where there is nothing to say."""
-        given = {"partner": self.partner, "source": self.source}
-        encoded = urlencode({name: value for name, value in given.items() if value})
+        """The query of a URL, with its '?'; empty where there is neither."""
+        params = {"partner": self.partner, "source": self.source}
+        encoded = urlencode({name: value for name, value in params.items() if value})
         return f"?{encoded}" if encoded else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Embed:
-    """A petition as other sites show it. `origins` may, beside the service itself; `*` is all."""
+    """A petition's form on other sites.
+
+    `origins` may show it in a frame, beside the service itself; `*` means every origin.
+    """
 
     petition_view: PetitionView
     view: CampaignView
@@ -55,24 +58,24 @@ class Embed:
 def of_petition(
     session: Session, slug: str, *, partner: str, elsewhere: tuple[str, ...], now: datetime
 ) -> Embed:
-    """A public petition, or NotFound.
+    """Returns a public petition's form. Raises NotFound where the public does not see it.
 
-    A partner's form is shown by that partner's sites. Without a partner, or with one that the
-    petition's organisation does not have, it is shown by `elsewhere`.
+    The origins are those of the partner's sites, or `elsewhere` where there is no partner, or none
+    of that slug in the petition's organisation.
     """
     petition = petitions.public(session, slug)
     campaign = session.get_one(Campaign, petition.campaign_id)
-    found = partner_of(session, petition.organisation_id, partner) if partner else None
+    partner_row = partner_of(session, petition.organisation_id, partner) if partner else None
     return Embed(
         petition_view=campaign_views.of_petition(session, petition, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
-        partner=found,
-        origins=_origins_of(found) if found else elsewhere,
+        partner=partner_row,
+        origins=_origins_of(partner_row) if partner_row else elsewhere,
     )
 
 
 def partner_of(session: Session, organisation_id: UUID, slug: str) -> Partner | None:
-    """An organisation's partner of that slug, if it has one."""
+    """Returns the organisation's partner with that slug, if it has one."""
     try:
         return partners.own(session, slug, organisation_id=organisation_id)
     except NotFound:
@@ -80,13 +83,18 @@ def partner_of(session: Session, organisation_id: UUID, slug: str) -> Partner | 
 
 
 def tracking_code(text: str) -> str:
-    """A source, trimmed; Invalid where it is empty, too long or not fit for a line."""
+    """Returns a source code, trimmed.
+
+    Raises Invalid where it is empty, too long or not a single line.
+    """
     return texts.line(text, "source", longest=LONGEST_SOURCE)
 
 
 def source_or_none(text: str) -> str:
-    """As `tracking_code`; nothing where it may not be kept: whoever follows a link has not written
-    it and cannot mend it."""
+    """Returns a source code, trimmed, or '' where it is malformed.
+
+    Somebody who follows a link did not write the code and cannot correct it.
+    """
     try:
         return tracking_code(text)
     except Invalid:
@@ -94,5 +102,5 @@ def source_or_none(text: str) -> str:
 
 
 def _origins_of(partner: Partner) -> tuple[str, ...]:
-    """They go into a header: what is no origin, however it came into the row, must not."""
+    """Leaves out malformed origins, because these values go into a header."""
     return tuple(origin for origin in partner.allowed_origins if is_origin(origin))

@@ -1,4 +1,4 @@
-"""All that we know of one member: seats, offices, motions, and what they answered."""
+"""One member with their seats, offices, motions and replies."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ from services.parliament.standing import Eligibility, Position, Standing, positi
 
 @dataclass(frozen=True, slots=True)
 class MemberMotion:
-    """A motion with how the member stands towards it, and the campaigns that are linked to it."""
+    """A motion with the member's position on it, and the slugs of the campaigns linked to it."""
 
     motion: Motion
     parliament_session: str | None
@@ -41,7 +41,7 @@ class MemberMotion:
 
 @dataclass(frozen=True, slots=True)
 class PublicReply:
-    """What the public sees of a reply, with the slug of the campaign that it was given to."""
+    """The public part of a reply, with the slug of the campaign that it was given to."""
 
     campaign: str
     reply: VerifiedReply
@@ -49,11 +49,12 @@ class PublicReply:
 
 @dataclass(frozen=True, slots=True)
 class MemberView:
-    """A member today. `constituency` and `eligibility` are None where they hold no seat.
+    """A member today. `constituency` and `eligibility` are None where they have no seat.
 
-    Memberships and offices are in the order of their days, the last first; motions by the day of
-    tabling, replies by the day of saying. `own_replies` are the viewer's own, whole, and are not
-    among the `replies`.
+    All lists have the latest first: memberships and offices by their first day, motions by the day
+    on which they were tabled, replies by the day on which they were given. The bool with an office
+    is whether the member has it today. `own_replies` are those recorded by the viewing
+    organisation, with their texts; they are not among the `replies`.
     """
 
     member: Member
@@ -66,12 +67,12 @@ class MemberView:
     own_replies: tuple[ReplyView, ...]
 
 
-def known(session: Session, member_id: int) -> Member:
-    """The member with Parliament's id, or NotFound."""
-    found = session.get(Member, member_id)
-    if found is None:
+def get_member(session: Session, member_id: int) -> Member:
+    """Returns the member with Parliament's id. Raises NotFound where there is none."""
+    member = session.get(Member, member_id)
+    if member is None:
         raise NotFound("member_unknown", f"There is no member {member_id}.")
-    return found
+    return member
 
 
 def of_member(
@@ -82,24 +83,28 @@ def of_member(
     reads_replies: bool,
     today: date,
 ) -> MemberView:
-    """A member, in a fixed handful of statements; NotFound where we know nobody of that id.
+    """Returns a member, in a fixed number of statements. Raises NotFound where there is none.
 
-    `viewer` is the organisation that looks: its notes count for the eligibility, and its drafts
-    are shown. `reads_replies`: its own replies are, too, and whole.
+    `viewer` is the viewing organisation: its overrides count for the eligibility, and campaigns
+    that it has as drafts are included. With `reads_replies`, its own replies are too.
     """
-    member = known(session, member_id)
-    sat = _memberships(session, member_id)
-    open_code = next((held.constituency_code for held, _ in sat if _holds(held, today)), None)
+    member = get_member(session, member_id)
+    memberships = _memberships(session, member_id)
+    open_code = next(
+        (row.constituency_code for row, _ in memberships if _is_current(row, today)), None
+    )
     seat = seats.seat_of(session, open_code, today=today, organisation_id=viewer)
     own = viewer if reads_replies else None
     return MemberView(
         member=member,
         constituency=seat.constituency if seat else None,
         eligibility=seats.seat_eligibility(seat, Standing.NOT_SIGNED) if seat else None,
-        memberships=tuple(sat),
-        offices=tuple((office, _holds(office, today)) for office in _offices(session, member_id)),
+        memberships=tuple(memberships),
+        offices=tuple(
+            (office, _is_current(office, today)) for office in _offices(session, member_id)
+        ),
         motions=tuple(_motions(session, member_id, viewer)),
-        replies=tuple(_public_replies(session, member_id, but=own)),
+        replies=tuple(_public_replies(session, member_id, excluding=own)),
         own_replies=tuple(
             member_replies.of_member(session, organisation_id=own, member_id=member_id)
             if own
@@ -108,7 +113,7 @@ def of_member(
     )
 
 
-def _holds(row: Membership | Office, today: date) -> bool:
+def _is_current(row: Membership | Office, today: date) -> bool:
     return row.starts_on <= today and (row.ends_on is None or row.ends_on > today)
 
 
@@ -119,7 +124,7 @@ def _memberships(session: Session, member_id: int) -> list[tuple[Membership, Con
         .where(Membership.member_id == member_id)
         .order_by(col(Membership.starts_on).desc(), col(Membership.id).desc())
     )
-    return [(held, seat) for held, seat in session.exec(statement)]
+    return [(membership, seat) for membership, seat in session.exec(statement)]
 
 
 def _offices(session: Session, member_id: int) -> list[Office]:
@@ -128,7 +133,7 @@ def _offices(session: Session, member_id: int) -> list[Office]:
 
 
 def _motions(session: Session, member_id: int, viewer: UUID | None) -> list[MemberMotion]:
-    """One a motion, however many campaigns are linked to it."""
+    """Returns each motion once, even if several campaigns are linked to it."""
     statement = (
         select(Motion, ParliamentSession.name, Campaign.slug)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
@@ -137,26 +142,26 @@ def _motions(session: Session, member_id: int, viewer: UUID | None) -> list[Memb
         .where(_is_shown_to(viewer))
         .order_by(col(Motion.tabled_on).desc(), col(Motion.id).desc(), col(Campaign.slug))
     )
-    found: dict[int, tuple[Motion, str | None]] = {}
+    motions: dict[int, tuple[Motion, str | None]] = {}
     slugs: defaultdict[int, list[str]] = defaultdict(list)
     for motion, name, slug in session.exec(statement):
-        found[motion.id] = (motion, name)
+        motions[motion.id] = (motion, name)
         slugs[motion.id].append(slug)
-    positions = _positions(session, member_id, found)
+    positions = _positions(session, member_id, motions)
     return [
         MemberMotion(motion, name, tuple(slugs[motion.id]), positions[motion.id])
-        for motion, name in found.values()
+        for motion, name in motions.values()
     ]
 
 
 def _is_shown_to(viewer: UUID | None) -> sa.ColumnElement[bool]:
-    """Of a campaign: public, or the viewer's own."""
+    """The condition that a campaign is public or the viewer's own."""
     is_public = col(Campaign.status) != CampaignStatus.DRAFT
     return sa.or_(is_public, col(Campaign.organisation_id) == viewer) if viewer else is_public
 
 
 def _positions(session: Session, member_id: int, motion_ids: Iterable[int]) -> dict[int, Position]:
-    """Towards each of the motions; not signed where the member was never under it."""
+    """Returns the member's position on each motion, also where they never signed it."""
     ids = list(motion_ids)
     statement = select(MotionSignatory).where(
         col(MotionSignatory.motion_id).in_(ids), MotionSignatory.member_id == member_id
@@ -167,11 +172,13 @@ def _positions(session: Session, member_id: int, motion_ids: Iterable[int]) -> d
     return {motion_id: position_of(rows[motion_id]) for motion_id in ids}
 
 
-def _public_replies(session: Session, member_id: int, *, but: UUID | None) -> list[PublicReply]:
-    """Verified ones of public campaigns, except those of one organisation."""
-    seen = (col(MemberReply.kind), col(MemberReply.said_on), col(MemberReply.link))
+def _public_replies(
+    session: Session, member_id: int, *, excluding: UUID | None
+) -> list[PublicReply]:
+    """Returns verified replies to public campaigns, except those of one organisation."""
+    columns = (col(MemberReply.kind), col(MemberReply.said_on), col(MemberReply.link))
     statement = (
-        select(*seen, col(Campaign.slug))
+        select(*columns, col(Campaign.slug))
         .join(Campaign, col(Campaign.id) == MemberReply.campaign_id)
         .where(
             MemberReply.member_id == member_id,
@@ -180,8 +187,8 @@ def _public_replies(session: Session, member_id: int, *, but: UUID | None) -> li
         )
         .order_by(col(MemberReply.said_on).desc(), col(MemberReply.id).desc())
     )
-    if but is not None:
-        statement = statement.where(Campaign.organisation_id != but)
+    if excluding is not None:
+        statement = statement.where(Campaign.organisation_id != excluding)
     return [
         PublicReply(slug, VerifiedReply(kind, said_on, link))
         for kind, said_on, link, slug in session.exec(statement)

@@ -1,6 +1,7 @@
-"""Public petitions of all campaigns: by pages, in whole, and one by its number.
+"""Public petitions of all campaigns, and where each one's signatures come from.
 
-Where a petition's confirmed signatures come from: by seat, by region, and from abroad.
+Lists can be read by page or as a whole, and a petition by its number. The API publishes them in the
+format of petition.parliament.uk.
 """
 
 from collections import Counter
@@ -22,13 +23,13 @@ from services.parliament import seats
 from services.parliament.seats import Seat
 
 Row = tuple[Petition, Campaign, str]
-_ITS_CAMPAIGN = col(Campaign.id) == Petition.campaign_id
+_CAMPAIGN_OF_PETITION = col(Campaign.id) == Petition.campaign_id
 
 
 class ListState(StrEnum):
-    """Which petitions a list holds, in the words of petition.parliament.uk.
+    """The petitions in a list, in the words of petition.parliament.uk.
 
-    The last six are of Parliament's own procedure, so that nothing here is ever in them.
+    `rejected` and all after it are states of Parliament's own procedure, so those lists are empty.
     """
 
     ALL = "all"
@@ -46,7 +47,7 @@ class ListState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublicPetition:
-    """A petition, whose it is (a name), and how many signed."""
+    """A petition with its campaign, its organisation's name and its confirmed signatures."""
 
     petition: Petition
     campaign: Campaign
@@ -56,31 +57,38 @@ class PublicPetition:
 
     @property
     def closed_at(self) -> datetime | None:
-        """None while it is open. Where it was closed by hand we hold no time of that: then it is
-        the last change of the petition or of its campaign, before which that must have been."""
+        """When the petition closed; None while it is open.
+
+        No time is stored when somebody closes a petition by hand. Then this is the last change to
+        the petition or to its campaign, which cannot be earlier.
+        """
         if self.is_open:
             return None
-        due, changed = self.petition.closes_at, [self.petition.updated_at]
+        closes_at, changes = self.petition.closes_at, [self.petition.updated_at]
         if self.campaign.status is not CampaignStatus.OPEN:
-            changed.append(self.campaign.updated_at)
-        elif self.petition.state is PetitionState.OPEN and due is not None:
-            return due
-        return min(max(changed), due or max(changed))
+            changes.append(self.campaign.updated_at)
+        elif self.petition.state is PetitionState.OPEN and closes_at is not None:
+            return closes_at
+        return min(max(changes), closes_at or max(changes))
 
 
 @dataclass(frozen=True, slots=True)
 class PetitionPage:
-    """Some of the petitions of a list, and of how many; `last` is the number of the last page."""
+    """One page of a list. `total` counts the whole list; `last` is the number of the last page."""
 
-    found: tuple[PublicPetition, ...]
+    petitions: tuple[PublicPetition, ...]
     total: int
     last: int
 
 
 @dataclass(frozen=True, slots=True)
 class PetitionPlaces:
-    """Seats with a signature, in order of name. All but `overseas` are from the UK, and some of
-    them of no seat that we hold, so that the seats do not add up to `total`."""
+    """Where a petition's confirmed signatures come from.
+
+    `by_seat` has the seats with at least one signature, in order of name. `overseas` counts those
+    from outside the UK. The two do not add up to `total`, because some signatures are of no known
+    seat.
+    """
 
     by_seat: tuple[tuple[Seat, int], ...]
     total: int
@@ -88,7 +96,7 @@ class PetitionPlaces:
 
     @property
     def by_region(self) -> dict[str, int]:
-        """In order of name."""
+        """The signatures by region, in order of name, without those of no known seat."""
         counts: Counter[str] = Counter()
         for seat, count in self.by_seat:
             counts[seat.constituency.region] += count
@@ -98,52 +106,79 @@ class PetitionPlaces:
 def page(
     session: Session, state: ListState, *, number: int, size: int, now: datetime
 ) -> PetitionPage:
-    """Page `number` (from 1) of a list, newest first; nothing where the list is shorter."""
-    held = _within(state, now)
-    counted = select(func.count(col(Petition.id))).join(Campaign, _ITS_CAMPAIGN)
-    total = session.exec(counted.where(*_seen(held))).one()
-    newest = _statement(held).order_by(col(Petition.number).desc())
-    rows: list[Row] = list(session.exec(newest.offset((number - 1) * size).limit(size)))
-    return PetitionPage(_public(session, rows, now), total, max(1, -(-total // size)))
+    """Returns page `number` (from 1) of a list, newest first; no petitions after the last page."""
+    in_state = _in_state(state, now)
+    count = select(func.count(col(Petition.id))).join(Campaign, _CAMPAIGN_OF_PETITION)
+    total = session.exec(count.where(*_visible(in_state))).one()
+    statement = _statement(in_state).order_by(col(Petition.number).desc())
+    rows: list[Row] = list(session.exec(statement.offset((number - 1) * size).limit(size)))
+    return PetitionPage(_public_petitions(session, rows, now), total, max(1, -(-total // size)))
 
 
-def every(session: Session, state: ListState, *, now: datetime) -> list[PublicPetition]:
-    """A whole list, newest first, in one statement: it reads every tally once."""
+def full_list(session: Session, state: ListState, *, now: datetime) -> list[PublicPetition]:
+    """Returns a whole list, newest first, in one statement that reads each tally once."""
     confirmed = (
         select(PetitionTally.petition_id, func.sum(PetitionTally.confirmed).label("confirmed"))
         .group_by(col(PetitionTally.petition_id))
         .subquery()
     )
     statement = (
-        _statement(_within(state, now))
+        _statement(_in_state(state, now))
         .add_columns(func.coalesce(confirmed.c.confirmed, 0))
         .outerjoin(confirmed, confirmed.c.petition_id == Petition.id)
         .order_by(col(Petition.number).desc())
     )
-    found: Iterable[Any] = session.execute(statement)
-    return [_one((petition, campaign, name), int(n), now) for petition, campaign, name, n in found]
+    rows: Iterable[Any] = session.execute(statement)
+    return [
+        _public_petition((petition, campaign, name), int(count), now)
+        for petition, campaign, name, count in rows
+    ]
 
 
 def by_number(session: Session, number: int, *, now: datetime) -> PublicPetition:
-    """NotFound where the public sees no petition with that number."""
+    """Returns a public petition by its number.
+
+    Raises NotFound where the public sees no petition with that number.
+    """
     rows: list[Row] = list(session.exec(_statement(Petition.number == number)))
     if not rows:
         raise NotFound("petition_unknown", f"There is no petition {number}.")
-    return _public(session, rows, now)[0]
+    return _public_petitions(session, rows, now)[0]
 
 
-def _statement(condition: Any) -> Any:
-    """Petitions that the public sees, with their campaigns and the names of whose they are."""
-    return (
-        select(Petition, Campaign, Organisation.name)
-        .join(Campaign, _ITS_CAMPAIGN)
-        .join(Organisation, col(Organisation.id) == Petition.organisation_id)
-        .where(*_seen(condition))
+def places_of(session: Session, petition_id: UUID, *, today: date) -> PetitionPlaces:
+    """Returns where a petition's signatures come from, read from the tally.
+
+    The countries of overseas signatures are not included: only the signatures have them.
+    """
+    statement = select(PetitionTally.constituency_code, PetitionTally.confirmed).where(
+        PetitionTally.petition_id == petition_id, col(PetitionTally.confirmed) > 0
+    )
+    counts: dict[str, int] = dict(session.exec(statement).all())
+    all_seats = seats.all_seats(session, today=today, organisation_id=None)
+    return PetitionPlaces(
+        by_seat=tuple(
+            (seat, counts[seat.constituency.code])
+            for seat in all_seats
+            if seat.constituency.code in counts
+        ),
+        total=sum(counts.values()),
+        overseas=counts.get(OVERSEAS, 0),
     )
 
 
-def _seen(condition: Any) -> tuple[Any, ...]:
-    """Neither a draft, nor of a campaign that is one."""
+def _statement(condition: Any) -> Any:
+    """Selects public petitions with their campaigns and the names of their organisations."""
+    return (
+        select(Petition, Campaign, Organisation.name)
+        .join(Campaign, _CAMPAIGN_OF_PETITION)
+        .join(Organisation, col(Organisation.id) == Petition.organisation_id)
+        .where(*_visible(condition))
+    )
+
+
+def _visible(condition: Any) -> tuple[Any, ...]:
+    """The conditions that neither the petition nor its campaign is a draft."""
     return (
         Petition.state != PetitionState.DRAFT,
         Campaign.status != CampaignStatus.DRAFT,
@@ -151,8 +186,8 @@ def _seen(condition: Any) -> tuple[Any, ...]:
     )
 
 
-def _within(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
-    """As `petitions.is_open` has it, for the database."""
+def _in_state(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
+    """Says in SQL what `petitions.is_open` says in Python: keep the two in line."""
     closes_at = col(Petition.closes_at)
     is_open = sa.and_(
         col(Petition.state) == PetitionState.OPEN,
@@ -166,31 +201,14 @@ def _within(state: ListState, now: datetime) -> sa.ColumnElement[bool]:
     return sa.not_(is_open) if state is ListState.CLOSED else sa.false()
 
 
-def _public(session: Session, rows: list[Row], now: datetime) -> tuple[PublicPetition, ...]:
+def _public_petitions(
+    session: Session, rows: list[Row], now: datetime
+) -> tuple[PublicPetition, ...]:
     counts = petitions.counts(session, [petition.id for petition, _, _ in rows])
-    return tuple(_one(row, counts[row[0].id], now) for row in rows)
+    return tuple(_public_petition(row, counts[row[0].id], now) for row in rows)
 
 
-def _one(row: Row, count: int, now: datetime) -> PublicPetition:
+def _public_petition(row: Row, count: int, now: datetime) -> PublicPetition:
     petition, campaign, name = row
     is_open = petitions.is_open(petition, campaign_status=campaign.status, now=now)
     return PublicPetition(petition, campaign, name, count, is_open)
-
-
-def places_of(session: Session, petition_id: UUID, *, today: date) -> PetitionPlaces:
-    """From the tally, at most a row a seat: it never scans signatures, which alone know from which
-    country abroad they are."""
-    statement = select(PetitionTally.constituency_code, PetitionTally.confirmed).where(
-        PetitionTally.petition_id == petition_id, col(PetitionTally.confirmed) > 0
-    )
-    counts: dict[str, int] = dict(session.exec(statement).all())
-    house = seats.all_seats(session, today=today, organisation_id=None)
-    return PetitionPlaces(
-        by_seat=tuple(
-            (seat, counts[seat.constituency.code])
-            for seat in house
-            if seat.constituency.code in counts
-        ),
-        total=sum(counts.values()),
-        overseas=counts.get(OVERSEAS, 0),
-    )

@@ -1,8 +1,8 @@
-"""What somebody who signs learns of their seat: its member, and whether they signed the motion.
+"""What a supporter learns about their seat: its member, and whether they signed the motion.
 
-What everybody who signs a petition learns of their seat, for all seats at once.
-
-What everybody who confirms learns, for all seats at once: their seat and the letter.
+`seat_view` reads one seat. A board holds the same for every seat, so that one read serves everybody
+who signs: `SeatBoard` is for answers after signing, and `ConfirmedBoard`, which adds the letters,
+for answers after confirming. Callers cache boards until the data changes.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,11 @@ from services.supporters import seat_watches
 
 @dataclass(frozen=True, slots=True)
 class SeatView:
-    """All None for 'unknown' and 'overseas'; a member of None is a vacant seat."""
+    """A seat with its member, and whether they signed the motion of the campaign.
+
+    `constituency` and `member` are None for 'unknown' and 'overseas'; `member` alone is None for a
+    vacant seat. `motion` is None where the campaign has none.
+    """
 
     constituency: Constituency | None
     member: Member | None
@@ -34,19 +38,22 @@ class SeatView:
 
 @dataclass(frozen=True, slots=True)
 class SeatBoard:
-    """Every seat that we hold, by its code, as it stands towards the motion of a petition."""
+    """The views of all seats, by code, for the motion of one campaign."""
 
     motion: Motion | None
     seats: dict[str, SeatView]
 
     def seat(self, code: str) -> SeatView:
-        """The seat with a code; of 'unknown' and 'overseas' only the motion is known."""
+        """Returns the view for a constituency's code, 'unknown' or 'overseas'."""
         return self.seats.get(code) or SeatView(None, None, self.motion, False)
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedBoard:
-    """Of one petition; `situations` is empty where the campaign has nothing to write about."""
+    """The views and letters of all seats for one petition, by code.
+
+    `situations` is empty where the campaign has no motion to write about.
+    """
 
     petition: Petition
     campaign: Campaign
@@ -54,22 +61,22 @@ class ConfirmedBoard:
     situations: dict[str, Situation]
 
     def seat(self, code: str) -> SeatView:
-        """For a constituency's code, 'unknown' or 'overseas'."""
+        """Returns the view for a constituency's code, 'unknown' or 'overseas'."""
         return self.seats.seat(code)
 
     def draft(self, code: str, *, name: str) -> Draft | None:
-        """The letter for somebody of that name; None where there is nothing to write."""
-        found = self.situations.get(code)
-        return drafts.draft(found, name=name) if found else None
+        """Returns the letter for a supporter called `name`; None where there is none to write."""
+        situation = self.situations.get(code)
+        return drafts.draft(situation, name=name) if situation else None
 
     def can_watch(self, code: str) -> bool:
-        """Whether somebody of the seat may ask to be told when it has a member."""
-        seen = self.seat(code)
-        return seat_watches.can_watch(self.campaign, seen.constituency, seen.member)
+        """Returns whether a supporter in the seat can ask for an email when it has a member."""
+        view = self.seat(code)
+        return seat_watches.can_watch(self.campaign, view.constituency, view.member)
 
 
 def seat_view(session: Session, petition: Petition, code: str, *, now: datetime) -> SeatView:
-    """The seat `code`, as it stands towards the motion of the petition's campaign."""
+    """Returns one seat for the motion of the petition's campaign."""
     seat = seats.seat_of(session, code, today=now.date())
     member = seat.member if seat else None
     motion = campaigns.motion_of(session, petition.campaign_id)
@@ -81,15 +88,18 @@ def seat_view(session: Session, petition: Petition, code: str, *, now: datetime)
 
 
 def board_of_petition(session: Session, slug: str, *, now: datetime) -> SeatBoard:
-    """In a fixed handful of statements. NotFound for a petition that the public does not see."""
+    """Returns the board of a public petition's campaign, in a fixed number of statements.
+
+    Raises NotFound where the public does not see the petition.
+    """
     return board_of_campaign(session, petitions.public(session, slug).campaign_id, now=now)
 
 
 def board_of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> SeatBoard:
-    """As every petition of a campaign has it, whoever may see that."""
+    """Returns the board of a campaign, even of one that the public does not see."""
     motion = campaigns.motion_of(session, campaign_id)
     positions = motions.positions(session, motion.id) if motion else {}
-    house = seats.all_seats(session, today=now.date(), organisation_id=None)
+    all_seats = seats.all_seats(session, today=now.date(), organisation_id=None)
     return SeatBoard(
         motion,
         {
@@ -99,7 +109,7 @@ def board_of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> 
                 motion,
                 seats.seat_position(seat, positions).standing is Standing.SIGNED,
             )
-            for seat in house
+            for seat in all_seats
         },
     )
 
@@ -107,7 +117,7 @@ def board_of_campaign(session: Session, campaign_id: UUID, *, now: datetime) -> 
 def confirmed_board(
     session: Session, petition_id: UUID, *, keyring: Keyring, now: datetime
 ) -> ConfirmedBoard:
-    """In a fixed handful of statements."""
+    """Returns the board for confirmed signatures of a petition, in a fixed number of statements."""
     petition = session.get_one(Petition, petition_id)
     campaign = session.get_one(Campaign, petition.campaign_id)
     board = board_of_campaign(session, campaign.id, now=now)

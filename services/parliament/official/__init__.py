@@ -1,1 +1,1 @@
-"""Clients of Parliament's official APIs."""
+"""Clients for Parliament's official APIs."""

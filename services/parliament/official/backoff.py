@@ -1,4 +1,4 @@
-"""The limits that Parliament's APIs set us, remembered across restarts and processes."""
+"""Obeys the waits that Parliament's APIs ask for, across restarts and processes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,7 +34,7 @@ def request(database: Database, name: str, *, clock: Callable[[], datetime]) -> 
 
 
 def require_allowed(session: Session, name: str, *, now: datetime) -> None:
-    """Raises Unavailable while an API has asked us to wait. We obey its wait in full."""
+    """Raises Unavailable while an API has asked us to wait."""
     api = session.get(OfficialApi, name)
     if api and api.wait_until and api.wait_until > now:
         seconds = int((api.wait_until - now).total_seconds()) + 1
@@ -43,13 +43,13 @@ def require_allowed(session: Session, name: str, *, now: datetime) -> None:
 
 
 def note_answered(session: Session, name: str, *, now: datetime) -> None:
-    """Records a good answer, and ends any wait."""
+    """Records a successful answer, and ends any wait."""
     row = _row(session, name)
     row.answered_at, row.failed_at, row.error, row.wait_until = now, None, None, None
 
 
 def note_failed(session: Session, name: str, error: LobbyError, *, now: datetime) -> None:
-    """Records a bad answer. Only a rate limit starts a wait: other faults concern one request."""
+    """Records a failure. Only a rate limit starts a wait: other failures concern one request."""
     row = _row(session, name)
     row.failed_at, row.error = now, error.message
     if isinstance(error, Unavailable) and error.code.endswith("_limited"):

@@ -1,8 +1,8 @@
-"""Asking an official API: one way to ask, and one way to be refused.
+"""Sends requests to Parliament's official APIs, retries them and maps failures to Unavailable.
 
-A fault that passes (no connection, silence, a 5xx) is met by asking again, three times in all. An
-answer that tells us something is not: a 404, a 429, whatever has a `Retry-After`, and every answer
-with HTTP 200, good or bad.
+A transient failure (no connection, a timeout, a 5xx) is retried, three attempts in all. Every other
+answer is final: a 404, a 429, any answer with a `Retry-After`, and every HTTP 200, even if its body
+reports a failure.
 """
 
 import ssl
@@ -31,8 +31,8 @@ TIMEOUT = httpx2.Timeout(20.0, connect=5.0)
 USER_AGENT = "CentralLobby/0.1 (campaign tallies; one request a second at most)"
 ATTEMPTS = 3
 WAIT = 60  # seconds, where an answer that asks us to wait does not say how long
-LONGEST_WAIT = 100_000_000  # seconds: beyond it, times cannot be counted on
-_PASSING = (
+LONGEST_WAIT = 100_000_000  # seconds; adding much more could overflow a datetime
+_TRANSIENT_ERRORS = (
     httpx2.TimeoutException,
     httpx2.NetworkError,
     httpx2.ProxyError,
@@ -44,13 +44,13 @@ Query = Mapping[str, str | int]
 
 
 def make_client(base_url: str) -> httpx2.Client:
-    """A client for one official API; redirects are not followed."""
+    """Makes a client for one official API; it does not follow redirects."""
     headers = {"User-Agent": USER_AGENT}
-    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers=headers, verify=_trust())
+    return httpx2.Client(base_url=base_url, timeout=TIMEOUT, headers=headers, verify=_ssl_context())
 
 
 def pause_between(client: httpx2.Client) -> float:
-    """Seconds between two requests: about one a second, none to a stub on loopback."""
+    """Returns the seconds between two requests: 1, or 0 for a stub on loopback."""
     return 0.0 if is_loopback(str(client.base_url)) else 1.0
 
 
@@ -65,20 +65,21 @@ def get(
     expected: Collection[int] = (httpx2.codes.OK,),
     sleep: Sleep = time.sleep,
 ) -> httpx2.Response:
-    """An answer with one of the `expected` statuses. `about` names it in a complaint.
+    """Returns an answer with one of the `expected` statuses.
 
-    Unavailable otherwise, with the code `{api}_api_limited` where the API asks us to wait, and
-    `{api}_api_failed` for the rest. `sleep` waits before asking again.
+    Raises Unavailable otherwise, with the code `{api}_api_limited` where the API asks us to wait,
+    and `{api}_api_failed` for all other failures. `about` names the request in the message. `sleep`
+    waits between attempts, and may raise to stop them.
     """
-    asking = Retrying(
+    retrying = Retrying(
         stop=stop_after_attempt(ATTEMPTS),
-        wait=_waits(client),
-        retry=retry_if_exception_type(_PASSING) | retry_if_result(_will_pass),
+        wait=_wait_before_retry(client),
+        retry=retry_if_exception_type(_TRANSIENT_ERRORS) | retry_if_result(_is_transient),
         sleep=sleep,
-        retry_error_callback=_outcome,
+        retry_error_callback=_last_outcome,
     )
     try:
-        response: httpx2.Response = asking(client.get, path, params=query, headers=headers)
+        response: httpx2.Response = retrying(client.get, path, params=query, headers=headers)
     except httpx2.HTTPError as error:
         raise bad_answer(api, about, f"no answer ({type(error).__name__})") from error
     if response.status_code not in expected:
@@ -86,15 +87,18 @@ def get(
     return response
 
 
-def bad_answer(api: str, about: str, what: str, retry_after: int = WAIT) -> Unavailable:
-    """The refusal of an answer that cannot be used, ready to raise."""
+def bad_answer(api: str, about: str, problem: str, retry_after: int = WAIT) -> Unavailable:
+    """Returns the error for an answer that cannot be used; the caller raises it."""
     name = api.capitalize()
-    message = f"Parliament's {name} API gave no good answer for {about}: {what.rstrip('.')}."
+    message = f"Parliament's {name} API gave no good answer for {about}: {problem.rstrip('.')}."
     return Unavailable(f"{api}_api_failed", message, retry_after)
 
 
 def retry_after(response: httpx2.Response) -> int:
-    """How many seconds an answer asks us to wait, as a number or as a time of the API's clock."""
+    """Returns how many seconds an answer asks us to wait; `WAIT` where it does not say.
+
+    `Retry-After` is a number of seconds, or a time by the API's own clock (its `Date` header).
+    """
     text = response.headers.get("Retry-After", "").strip()
     if text.isdecimal() and len(text) < 9:
         return int(text)
@@ -108,13 +112,22 @@ def retry_after(response: httpx2.Response) -> int:
 
 
 def page_fault(
-    ids: list[int], *, noun: str, total: int, first_total: int, skip: int, size: int, seen: set[int]
+    ids: list[int],
+    *,
+    noun: str,
+    total: int,
+    first_total: int,
+    skip: int,
+    size: int,
+    earlier_ids: set[int],
 ) -> str | None:
-    """Why a page of a list does not continue the pages before it; None where it does.
+    """Returns why a page of a list does not continue the pages before it; None where it does.
 
-    What comes or goes in between would shift the rest, and something would be missed.
+    `earlier_ids` are the ids on those pages. If an entry is added or removed between two requests,
+    later entries move, and a page could leave one out.
     """
-    repeated = sorted(seen.intersection(ids)) or [one for one in ids if ids.count(one) > 1]
+    repeated = sorted(earlier_ids.intersection(ids))
+    repeated = repeated or [item for item in ids if ids.count(item) > 1]
     if total != first_total:
         return f"it counts {total} {noun}s, not {first_total}"
     if repeated:
@@ -125,24 +138,26 @@ def page_fault(
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Whom we believe, read once a process: reading all certificates takes 20 ms."""
+def _ssl_context() -> ssl.SSLContext:
+    """Loads the trusted certificates once per process, because that takes 20 ms."""
     return httpx2.create_ssl_context()
 
 
-def _waits(client: httpx2.Client) -> wait_base:
-    """Random, so that many who met the same fault do not come back together; never sooner than the
-    next request would have gone."""
+def _wait_before_retry(client: httpx2.Client) -> wait_base:
+    """Waits a random time, so that clients that failed together do not all retry together.
+
+    The wait is never shorter than the pause between two requests.
+    """
     pause = pause_between(client)
     return wait_random_exponential(multiplier=2, min=pause, max=10) if pause else wait_none()
 
 
-def _will_pass(response: httpx2.Response) -> bool:
+def _is_transient(response: httpx2.Response) -> bool:
     return response.is_server_error and "Retry-After" not in response.headers
 
 
-def _outcome(state: RetryCallState) -> object:
-    """What the last attempt came to: its answer, or the exception that it ended with."""
+def _last_outcome(state: RetryCallState) -> object:
+    """Returns the answer of the last attempt, or raises its exception."""
     return state.outcome.result() if state.outcome else None
 
 

@@ -1,8 +1,9 @@
-"""The official Members API, as it really answers.
+"""Client for Parliament's Members API.
 
-Its traps (see `docs/guide/parliament.md`): unknown names in a query are dropped in silence, so a
-search can answer with peers; keys of a contact are left out where they have no value; a page of a
-search never holds more than 20; a seat's id changed in 2024 while its name did not.
+It follows real answers rather than the API's description. Pitfalls (see
+`docs/guide/parliament.md`): the API silently ignores unknown query parameters, so a search can
+return peers; it leaves out keys of a contact that have no value; a page of a search has at most 20
+members; the ids of constituencies changed in 2024 while their names did not.
 """
 
 import time
@@ -37,7 +38,7 @@ def _line(text: str) -> str:
 
 
 def _day(value: object) -> object:
-    """The day of a local midnight without a zone: all that these times mean."""
+    # The API gives a day as a local midnight without a time zone.
     return date.fromisoformat(value[:10]) if isinstance(value, str) else value
 
 
@@ -47,6 +48,9 @@ Day = Annotated[date, BeforeValidator(_day)]
 
 class _Answer(BaseModel):
     model_config = ConfigDict(strict=True)
+
+
+_AnswerType = TypeVar("_AnswerType", bound=_Answer)
 
 
 class _Party(_Answer):
@@ -60,24 +64,24 @@ class _HouseMembership(_Answer):
     ends_on: Day | None = Field(alias="membershipEndDate")
 
 
-class _Found(_Answer):
+class _SearchResult(_Answer):
     id: Id
     name: Line = Field(alias="nameDisplayAs")
     party: _Party = Field(alias="latestParty")
     membership: _HouseMembership = Field(alias="latestHouseMembership")
 
 
-class _Item(_Answer):
-    value: _Found
+class _SearchItem(_Answer):
+    value: _SearchResult
 
 
 class _MemberPage(_Answer):
-    items: list[_Item]
+    items: list[_SearchItem]
     total: int = Field(alias="totalResults", ge=0)
 
 
-class _Office(_Answer):
-    """A way to reach a member; what has no value is often not there at all."""
+class _ContactAddress(_Answer):
+    """An address of a member; keys without a value are often absent."""
 
     type_id: int = Field(alias="typeId")
     is_web_address: bool = Field(alias="isWebAddress", default=False)
@@ -85,11 +89,11 @@ class _Office(_Answer):
 
 
 class _ContactItem(_Answer):
-    value: list[_Office]
+    value: list[_ContactAddress]
 
 
-class Held(_Answer):
-    """What a member is or was, from a day to a day; no end: still."""
+class BiographyEntry(_Answer):
+    """A seat, office or committee that a member has or had; `ends_on` is None while it lasts."""
 
     name: Line
     starts_on: Day = Field(alias="startDate")
@@ -97,15 +101,15 @@ class Held(_Answer):
 
 
 class Biography(_Answer):
-    """What can limit a member's freedom to sign, and the seats they sat for.
+    """The seats that a member sat for, and the offices that can keep them from signing.
 
-    Posts in the opposition limit nothing, and are not read.
+    Offices in the opposition keep nobody from signing, so they are not read.
     """
 
-    representations: list[Held]
-    government_posts: list[Held] = Field(alias="governmentPosts")
-    other_posts: list[Held] = Field(alias="otherPosts")
-    committees: list[Held] = Field(alias="committeeMemberships")
+    representations: list[BiographyEntry]
+    government_posts: list[BiographyEntry] = Field(alias="governmentPosts")
+    other_posts: list[BiographyEntry] = Field(alias="otherPosts")
+    committees: list[BiographyEntry] = Field(alias="committeeMemberships")
 
 
 class _BiographyItem(_Answer):
@@ -113,10 +117,10 @@ class _BiographyItem(_Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMember:
-    """A member of the Commons as the API tells; `biography` is None where it was not asked for.
+class CommonsMember:
+    """A member of the Commons with their contact data; `biography` is None if not requested.
 
-    `starts_on` is where the unbroken membership of the House began, which can be in another seat.
+    `starts_on` is when their unbroken membership of the House began, which can be in another seat.
     """
 
     id: int
@@ -136,66 +140,61 @@ def fetch_members(
     pause: Pause = lambda: None,
     sleep: Sleep = time.sleep,
     progress: Progress = lambda _done, _total: None,
-) -> list[FoundMember]:
-    """Ask for every current member of the Commons, with address and biography: all or nothing.
+) -> list[CommonsMember]:
+    """Fetches every current member of the Commons, with addresses and biographies: all or none.
 
-    About 1,330 requests, 680 without biographies, with `pause` between two, and `sleep` before
-    one is tried again. Unavailable on every kind of bad answer, with the page or the member it was
-    about.
+    Sends about 1,330 requests, or 680 without biographies, with `pause` between two requests and
+    `sleep` before a retry. `progress` gets the number of requests done and the total. Raises
+    Unavailable on every bad answer, naming the page or the member that it was about.
     """
-    asking = _RequestSeries(client, pause, sleep, progress)
-    found = _search(asking, requests_each=2 if biographies else 1)
-    return [_whole(asking, member, biographies=biographies) for member in found]
+    requests = _RequestSeries(client, pause, sleep, progress)
+    results = _search(requests, requests_per_member=2 if biographies else 1)
+    return [_complete(requests, result, biographies=biographies) for result in results]
 
 
 class _RequestSeries:
-    """One series of requests."""
+    """Sends the requests of one sync, with pauses between them, and reports the progress."""
 
     def __init__(
         self, client: httpx2.Client, pause: Pause, sleep: Sleep, progress: Progress
     ) -> None:
         self._client, self._pause, self._sleep, self._progress = client, pause, sleep, progress
         self._done = 0
-        self.total = 0  # not known before the first page
+        self.total = 0  # unknown until the first page of the search
 
     def get(
-        self, form: type["_Form"], path: str, about: str, query: Query | None = None
-    ) -> "_Form":
-        """One answer, parsed strictly. `about` names it in a complaint."""
+        self, model: type[_AnswerType], path: str, about: str, query: Query | None = None
+    ) -> _AnswerType:
+        """Fetches one answer and parses it strictly. `about` names it in error messages."""
         if self._done:
             self._pause()
         api, sleep = backoff.MEMBERS, self._sleep
         response = http.get(self._client, path, api=api, about=about, query=query, sleep=sleep)
-        answer = _read(form, response.content, about)
+        answer = _parse(model, response.content, about)
         self._done += 1
         if self.total:
             self._progress(self._done, self.total)
         return answer
 
 
-_Form = TypeVar("_Form", bound=_Answer)
-
-
-def _search(asking: _RequestSeries, *, requests_each: int) -> list[_Found]:
-    """All pages of the search. One that does not continue the others is refused: members who
-    come or go in between would shift the rest, and one of them would be missed."""
-    first = _page(asking, 0)
-    asking.total = -(-first.total // PAGE) + first.total * requests_each
-    found = [item.value for item in first.items]
+def _search(requests: _RequestSeries, *, requests_per_member: int) -> list[_SearchResult]:
+    first = _page(requests, 0)
+    requests.total = -(-first.total // PAGE) + first.total * requests_per_member
+    results = [item.value for item in first.items]
     _check_page(first, first, 0, set())
-    while len(found) < first.total:
-        page = _page(asking, len(found))
-        _check_page(page, first, len(found), {member.id for member in found})
-        found += [item.value for item in page.items]
-    return found
+    while len(results) < first.total:
+        page = _page(requests, len(results))
+        _check_page(page, first, len(results), {result.id for result in results})
+        results += [item.value for item in page.items]
+    return results
 
 
-def _page(asking: _RequestSeries, skip: int) -> _MemberPage:
+def _page(requests: _RequestSeries, skip: int) -> _MemberPage:
     query: Query = {"House": COMMONS, "IsCurrentMember": "true", "skip": skip, "take": PAGE}
-    return asking.get(_MemberPage, "/Members/Search", _page_name(skip), query)
+    return requests.get(_MemberPage, "/Members/Search", _page_name(skip), query)
 
 
-def _check_page(page: _MemberPage, first: _MemberPage, skip: int, seen: set[int]) -> None:
+def _check_page(page: _MemberPage, first: _MemberPage, skip: int, earlier_ids: set[int]) -> None:
     fault = http.page_fault(
         [item.value.id for item in page.items],
         noun="member",
@@ -203,7 +202,7 @@ def _check_page(page: _MemberPage, first: _MemberPage, skip: int, seen: set[int]
         first_total=first.total,
         skip=skip,
         size=PAGE,
-        seen=seen,
+        earlier_ids=earlier_ids,
     )
     if fault:
         raise _bad(_page_name(skip), fault)
@@ -213,11 +212,13 @@ def _page_name(skip: int) -> str:
     return f"page {skip // PAGE + 1} of the search"
 
 
-def _whole(asking: _RequestSeries, member: _Found, *, biographies: bool) -> FoundMember:
+def _complete(
+    requests: _RequestSeries, member: _SearchResult, *, biographies: bool
+) -> CommonsMember:
     about, path = f"member {member.id}", f"/Members/{member.id}"
-    contact = asking.get(_ContactItem, f"{path}/Contact", about)
-    biography = asking.get(_BiographyItem, f"{path}/Biography", about) if biographies else None
-    return FoundMember(
+    contact = requests.get(_ContactItem, f"{path}/Contact", about)
+    biography = requests.get(_BiographyItem, f"{path}/Biography", about) if biographies else None
+    return CommonsMember(
         id=member.id,
         name=member.name,
         party=member.party.name,
@@ -230,7 +231,7 @@ def _whole(asking: _RequestSeries, member: _Found, *, biographies: bool) -> Foun
 
 
 def _email(contact: _ContactItem) -> str | None:
-    """The address of the office in Parliament, or else in the constituency; none that is wrong."""
+    """Returns the office in Parliament's address, or else the constituency office's, if valid."""
     for wanted in (PARLIAMENTARY_OFFICE, CONSTITUENCY_OFFICE):
         for office in contact.value:
             if office.type_id == wanted and office.email and not office.is_web_address:
@@ -241,14 +242,14 @@ def _email(contact: _ContactItem) -> str | None:
     return None
 
 
-def _read(form: type[_Form], content: bytes, about: str) -> _Form:
+def _parse(model: type[_AnswerType], content: bytes, about: str) -> _AnswerType:
     try:
-        return form.model_validate_json(content)
+        return model.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise _bad(about, f"an answer of another form ({place}: {first['msg']})") from error
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _bad(about, f"an answer of another form ({field}: {first['msg']})") from error
 
 
-def _bad(about: str, what: str) -> Unavailable:
-    return http.bad_answer(backoff.MEMBERS, about, what)
+def _bad(about: str, problem: str) -> Unavailable:
+    return http.bad_answer(backoff.MEMBERS, about, problem)

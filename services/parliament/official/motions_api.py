@@ -1,8 +1,9 @@
-"""The official Motions API, as it really answers.
+"""Client for Parliament's Motions API.
 
-Its traps (see `docs/guide/parliament.md`): failures come as HTTP 200 with `Success: false`;
-`SponsorsCount` is always 0; a member can stand twice; a withdrawn name has no order and 99999
-means 'unknown'; times are UK local without an offset, with 0 to 7 digits of a second.
+It follows real answers rather than the API's description. Pitfalls (see
+`docs/guide/parliament.md`): a failure comes as HTTP 200 with `Success: false`; `SponsorsCount` of
+one motion is always 0; a member can have two rows; a withdrawn name has no order, and order 99999
+means 'unknown'; times are UK local time without an offset, with 0 to 7 digits of a second.
 """
 
 import time
@@ -24,7 +25,7 @@ LONGEST_VALIDATOR = 200
 
 
 def _day(value: Any) -> Any:
-    """The day of a local time: all that we take from it, so that its missing zone cannot hurt."""
+    # Only the day is used, so the missing time zone does not matter.
     return value[:10] if isinstance(value, str) else value
 
 
@@ -33,14 +34,14 @@ Id = Annotated[int, Field(gt=0, lt=2**31)]  # what an INTEGER of PostgreSQL hold
 
 
 class PublishedMember(BaseModel):
-    """A member at the moment of the request, not of the signing."""
+    """A member's name and party at the time of the request, not of the signature."""
 
     name: str = Field(alias="Name")
     party: str | None = Field(alias="Party")
 
 
 class SponsorAnswer(BaseModel):
-    """One row of names. Its key is `Id`: members can repeat."""
+    """One name on a motion. Its key is `Id`, because a member can have several rows."""
 
     id: Id = Field(alias="Id")
     member_id: Id = Field(alias="MemberId")
@@ -52,12 +53,12 @@ class SponsorAnswer(BaseModel):
 
     @property
     def sponsoring_order(self) -> int | None:
-        """The order, or None where Parliament does not know it."""
+        """The sponsoring order, or None where Parliament does not know it."""
         return self.order if self.order and 0 < self.order < ORDER_UNKNOWN else None
 
 
 class PublishedMotion(BaseModel):
-    """A motion with its names."""
+    """A motion with the names on it, withdrawn ones too."""
 
     id: Id = Field(alias="Id")
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
@@ -71,38 +72,40 @@ class PublishedMotion(BaseModel):
 
     @property
     def is_withdrawn(self) -> bool:
-        """True where the motion itself was withdrawn."""
+        """Whether the motion itself was withdrawn."""
         return self.status == WITHDRAWN_STATUS
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What an answer gave us to ask with next time whether it is still the same."""
+    """The HTTP validators of an answer, for a conditional request next time."""
 
     etag: str | None = None
     last_modified: str | None = None
 
     @property
     def headers(self) -> dict[str, str]:
-        """Of a request for what has changed; none where there is nothing to compare with."""
-        given = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
-        return {name: value for name, value in given.items() if value}
+        """The headers of a conditional request; empty without validators."""
+        headers = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in headers.items() if value}
 
 
 NO_VALIDATORS = Validators()
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """A good answer and its validators."""
+class FetchedMotion:
+    """A successful answer and its validators."""
 
     answer: PublishedMotion
     validators: Validators
 
 
-class FoundMotion(BaseModel):
-    """A motion in the official list. It has no names there; `sponsors_count` is Parliament's own
-    and counts withdrawn ones."""
+class ListedMotion(BaseModel):
+    """A motion in Parliament's list, which has no names except the primary sponsor's.
+
+    `sponsors_count` is Parliament's own and counts withdrawn names.
+    """
 
     id: int = Field(alias="Id", gt=0)
     number: str = Field(alias="UINWithAmendmentSuffix", min_length=1)
@@ -118,7 +121,7 @@ class _Paging(BaseModel):
 
 class _List(BaseModel):
     success: bool = Field(alias="Success")
-    response: list[FoundMotion] | None = Field(alias="Response")
+    response: list[ListedMotion] | None = Field(alias="Response")
 
 
 class _MotionPage(_List):
@@ -127,9 +130,9 @@ class _MotionPage(_List):
 
 @dataclass(frozen=True, slots=True)
 class MotionPage:
-    """One page of the official list; `total` counts the motions of all pages."""
+    """One page of Parliament's list; `total` counts the motions on all pages."""
 
-    motions: list[FoundMotion]
+    motions: list[ListedMotion]
     total: int
 
 
@@ -142,17 +145,22 @@ class _Envelope(BaseModel):
     response: dict[str, Any] | None = Field(alias="Response")
 
 
-def fetch_motion(client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.sleep) -> Fetched:
-    """Ask for one motion. Unavailable on every kind of bad answer; NotFound on a 404."""
+def fetch_motion(
+    client: httpx2.Client, motion_id: int, *, sleep: Sleep = time.sleep
+) -> FetchedMotion:
+    """Fetches one motion. Raises Unavailable on every bad answer, and NotFound on a 404."""
     response = _get_motion(client, motion_id, NO_VALIDATORS, sleep)
     return _fetched(response, motion_id)
 
 
 def fetch_if_changed(
-    client: httpx2.Client, motion_id: int, *, known: Validators, sleep: Sleep = time.sleep
-) -> Fetched | None:
-    """As `fetch_motion`; None where the API says that nothing has changed since `known`."""
-    response = _get_motion(client, motion_id, known, sleep)
+    client: httpx2.Client, motion_id: int, *, validators: Validators, sleep: Sleep = time.sleep
+) -> FetchedMotion | None:
+    """Fetches one motion; returns None where the API says that it has not changed.
+
+    `validators` are those of the last answer. Raises as `fetch_motion` does.
+    """
+    response = _get_motion(client, motion_id, validators, sleep)
     if response.status_code == httpx2.codes.NOT_MODIFIED:
         return None
     return _fetched(response, motion_id)
@@ -165,17 +173,20 @@ def search_motions(
     tabled_from: date | None,
     limit: int,
     sleep: Sleep = time.sleep,
-) -> list[FoundMotion]:
-    """Motions whose title has the words, newest first. Unavailable on every kind of bad answer."""
-    asked: dict[str, str | int] = {
-        # A name without the prefix would be dropped in silence, and everything found.
+) -> list[ListedMotion]:
+    """Returns motions whose title has the words of `query`, newest first.
+
+    Raises Unavailable on every bad answer.
+    """
+    params: dict[str, str | int] = {
+        # The API silently ignores a name without the prefix, and would return every motion.
         "parameters.searchTerm": query,
         "parameters.orderBy": "DateTabledDesc",
         "parameters.take": limit,
     }
     if tabled_from is not None:
-        asked["parameters.tabledStartDate"] = tabled_from.isoformat()
-    return _get_list(client, _List, f"the search for '{query}'", asked, sleep)[1]
+        params["parameters.tabledStartDate"] = tabled_from.isoformat()
+    return _get_list(client, _List, f"the search for '{query}'", params, sleep)[1]
 
 
 def list_page(
@@ -186,49 +197,56 @@ def list_page(
     skip: int,
     sleep: Sleep = time.sleep,
 ) -> MotionPage:
-    """Up to `PAGE` motions tabled from a day to a day, after the first `skip`, oldest first.
+    """Returns up to `PAGE` motions tabled in a range of days, after the first `skip`, oldest first.
 
-    Unavailable on every kind of bad answer. Whether it continues another page is not checked.
+    `tabled_to` is included. Raises Unavailable on every bad answer, but does not check that the
+    page continues the one before.
     """
-    asked: dict[str, str | int] = {
+    params: dict[str, str | int] = {
         "parameters.tabledStartDate": tabled_from.isoformat(),
-        # Oldest first, so that a motion tabled meanwhile comes at the end and shifts nothing.
+        # Oldest first, so that a motion tabled meanwhile comes last and moves no other.
         "parameters.orderBy": "DateTabledAsc",
         "parameters.take": PAGE,
         "parameters.skip": skip,
     }
     if tabled_to is not None:
-        asked["parameters.tabledEndDate"] = tabled_to.isoformat()
-    page, found = _get_list(client, _MotionPage, page_name(skip), asked, sleep)
-    return MotionPage(found, page.paging.total)
+        params["parameters.tabledEndDate"] = tabled_to.isoformat()
+    page, motions = _get_list(client, _MotionPage, page_name(skip), params, sleep)
+    return MotionPage(motions, page.paging.total)
 
 
 def page_name(skip: int) -> str:
-    """What a page of the list is called in a complaint."""
+    """Returns the name of a page of the list in error messages."""
     return f"page {skip // PAGE + 1} of the list"
 
 
 def read_answer(content: bytes, motion_id: int) -> PublishedMotion:
-    """Parse an answer strictly: what does not fit is refused whole, with the motion's id."""
-    asked = f"motion {motion_id}"
-    if b"\\u0000" in content:  # PostgreSQL cannot keep it
-        raise _bad(asked, "an answer with a NUL character")
+    """Parses an answer strictly: one bad row makes the whole answer bad.
+
+    Raises Unavailable, naming the motion's id.
+    """
+    about = f"motion {motion_id}"
+    if b"\\u0000" in content:  # PostgreSQL cannot store it
+        raise _bad(about, "an answer with a NUL character")
     try:
         envelope = _Envelope.model_validate_json(content)
         if not envelope.success or envelope.response is None:
-            raise _bad(asked, f"it reported {'; '.join(envelope.errors or ['a failure'])}")
+            raise _bad(about, f"it reported {'; '.join(envelope.errors or ['a failure'])}")
         answer = PublishedMotion.model_validate(envelope.response)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the whole"
-        raise _bad(asked, f"an answer of another form ({place}: {first['msg']})") from error
+        field = ".".join(str(part) for part in first["loc"]) or "the whole"
+        raise _bad(about, f"an answer of another form ({field}: {first['msg']})") from error
     if answer.id != motion_id:
-        raise _bad(asked, f"an answer about motion {answer.id}")
+        raise _bad(about, f"an answer about motion {answer.id}")
     return answer
 
 
-def read_saved(content: bytes, name: str) -> PublishedMotion:
-    """As `read_answer`, for a saved answer: it says itself which motion it is about."""
+def read_saved_answer(content: bytes, name: str) -> PublishedMotion:
+    """Parses an answer saved to the file `name`; the motion's id comes from the answer.
+
+    Raises Invalid where the file is not an answer about a motion, and otherwise as `read_answer`.
+    """
     try:
         response = _Envelope.model_validate_json(content).response or {}
     except ValidationError as error:
@@ -240,9 +258,9 @@ def read_saved(content: bytes, name: str) -> PublishedMotion:
 
 
 def _get_motion(
-    client: httpx2.Client, motion_id: int, known: Validators, sleep: Sleep
+    client: httpx2.Client, motion_id: int, validators: Validators, sleep: Sleep
 ) -> httpx2.Response:
-    about, headers = f"motion {motion_id}", known.headers
+    about, headers = f"motion {motion_id}", validators.headers
     expected = {httpx2.codes.OK, httpx2.codes.NOT_FOUND}
     response = http.get(
         client,
@@ -250,7 +268,7 @@ def _get_motion(
         api=backoff.MOTIONS,
         about=about,
         headers=headers,
-        # Nobody says 'not modified' to a request without a condition.
+        # A 304 is wrong where the request was not conditional.
         expected=expected | {httpx2.codes.NOT_MODIFIED} if headers else expected,
         sleep=sleep,
     )
@@ -259,13 +277,13 @@ def _get_motion(
     return response
 
 
-def _fetched(response: httpx2.Response, motion_id: int) -> Fetched:
+def _fetched(response: httpx2.Response, motion_id: int) -> FetchedMotion:
     validators = Validators(_validator(response, "ETag"), _validator(response, "Last-Modified"))
-    return Fetched(read_answer(response.content, motion_id), validators)
+    return FetchedMotion(read_answer(response.content, motion_id), validators)
 
 
 def _validator(response: httpx2.Response, name: str) -> str | None:
-    """A header that can be sent back as it came; None where it is not there or is odd."""
+    """Returns a header that is safe to send back; None where it is absent or malformed."""
     text = response.headers.get(name, "")
     is_plain = text.isascii() and text.isprintable() and len(text) <= LONGEST_VALIDATOR
     return text if text and is_plain else None
@@ -273,15 +291,15 @@ def _validator(response: httpx2.Response, name: str) -> str | None:
 
 def _get_list(
     client: httpx2.Client,
-    form: type[_Listing],
+    model: type[_Listing],
     about: str,
     query: http.Query,
     sleep: Sleep,
-) -> tuple[_Listing, list[FoundMotion]]:
+) -> tuple[_Listing, list[ListedMotion]]:
     api, path = backoff.MOTIONS, "/EarlyDayMotions/list"
     response = http.get(client, path, api=api, about=about, query=query, sleep=sleep)
     try:
-        listing = form.model_validate_json(response.content)
+        listing = model.model_validate_json(response.content)
     except ValidationError as error:
         raise _bad(about, "an answer of another form") from error
     if not listing.success or listing.response is None:
@@ -289,5 +307,5 @@ def _get_list(
     return listing, listing.response
 
 
-def _bad(about: str, what: str) -> Unavailable:
-    return http.bad_answer(backoff.MOTIONS, about, what)
+def _bad(about: str, problem: str) -> Unavailable:
+    return http.bad_answer(backoff.MOTIONS, about, problem)

@@ -1,4 +1,7 @@
-"""Past motions, which teach who signs what: the official list, and which of it we lack."""
+"""Lists the motions of past days in Parliament's list, and which of them we do not have yet.
+
+Their names show which members sign which motions: the list of targets uses that.
+"""
 
 import time
 from collections.abc import Callable
@@ -21,10 +24,10 @@ def list_ids(
     pause: Callable[[], None] = lambda: None,
     sleep: Sleep = time.sleep,
 ) -> list[int]:
-    """The ids of every motion that was tabled from a day to a day, oldest first: all or nothing.
+    """Returns the ids of all motions tabled in a range of days, oldest first: all or none.
 
-    A request for each hundred, with `pause` between two. Unavailable on every kind of bad answer,
-    and where a page does not continue the others.
+    Sends one request for each hundred, with `pause` between two. Raises Unavailable on every bad
+    answer, and where a page does not continue the pages before it.
     """
 
     def page(skip: int) -> MotionPage:
@@ -33,21 +36,21 @@ def list_ids(
         )
 
     first = page(0)
-    ids = _checked(first, first, [])
+    ids = _checked_ids(first, first, [])
     while len(ids) < first.total:
         pause()
-        ids += _checked(page(len(ids)), first, ids)
+        ids += _checked_ids(page(len(ids)), first, ids)
     return ids
 
 
-def unheld(session: Session, ids: list[int]) -> list[int]:
-    """Those of which no good answer has come yet, in their order."""
+def not_yet_loaded(session: Session, ids: list[int]) -> list[int]:
+    """Returns those of `ids` that were never fetched successfully, in their order."""
     statement = select(Motion.id).where(col(Motion.synced_at).is_not(None))
-    held = set(session.exec(statement))
-    return [motion_id for motion_id in ids if motion_id not in held]
+    loaded = set(session.exec(statement))
+    return [motion_id for motion_id in ids if motion_id not in loaded]
 
 
-def _checked(page: MotionPage, first: MotionPage, before: list[int]) -> list[int]:
+def _checked_ids(page: MotionPage, first: MotionPage, before: list[int]) -> list[int]:
     ids = [motion.id for motion in page.motions]
     fault = http.page_fault(
         ids,
@@ -56,7 +59,7 @@ def _checked(page: MotionPage, first: MotionPage, before: list[int]) -> list[int
         first_total=first.total,
         skip=len(before),
         size=PAGE,
-        seen=set(before),
+        earlier_ids=set(before),
     )
     if fault:
         name = motions_api.page_name(len(before))

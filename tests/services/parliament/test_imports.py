@@ -206,7 +206,7 @@ def test_a_later_file_mends_a_constituency_and_leaves_the_others(
     with house.database.write() as session:
         constituencies.import_csv(session, write([seat_row(NORWICH, name="Norwich West")]))
     with house.database.read() as session:
-        names = {code: row.name for code, row in constituencies.names(session).items()}
+        names = {code: row.name for code, row in constituencies.by_code(session).items()}
     assert names == {**SEATS, NORWICH: "Norwich West"}
 
 
@@ -232,7 +232,7 @@ def test_members_take_their_seats(house: Lobby, take_in: ImportMembers) -> None:
     ]
     assert spans(house, EDINBURGH) == [(1, date(2024, 7, 4), None)]
     with house.database.read() as session:
-        assert members.current_count(session, today=TODAY) == 3
+        assert members.count_filled_seats(session, today=TODAY) == 3
 
 
 def test_importing_members_again_changes_nothing(house: Lobby, take_in: ImportMembers) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from services.errors import Unavailable
 from services.parliament.official import http
-from services.parliament.official.members_api import FoundMember, fetch_members
+from services.parliament.official.members_api import CommonsMember, fetch_members
 from tests.support.common import REAL_DATA, needs_real_data
 from tests.support.members_api import (
     JSON,
@@ -37,7 +37,7 @@ def api() -> Iterator[MembersApi]:
         yield server
 
 
-Fetch = Callable[..., list[FoundMember]]
+Fetch = Callable[..., list[CommonsMember]]
 
 
 @pytest.fixture

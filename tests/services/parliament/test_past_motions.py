@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from cli import app, parliament
-from cli.parliament import Loaded
+from cli.parliament import PastMotionsLoad
 from models import Motion, MotionStatus
 from services.assembly import Lobby
 from services.errors import Unavailable
@@ -103,14 +103,14 @@ class Load:
     waits: list[float] = field(default_factory=list)
     seen: list[tuple[int, int]] = field(default_factory=list)
 
-    def __call__(self, *, limit: int = 200, tabled_to: date | None = None) -> Loaded:
+    def __call__(self, *, limit: int = 200, tabled_to: date | None = None) -> PastMotionsLoad:
         return parliament.load_past_motions(
             self.lobby,
             tabled_from=FROM,
             tabled_to=tabled_to,
             limit=limit,
-            complain=self.complaints.append,
-            progress=lambda *far: self.seen.append(far),
+            report_failure=self.complaints.append,
+            report_progress=lambda *far: self.seen.append(far),
             sleep=self.waits.append,
         )
 
@@ -135,7 +135,7 @@ def held(lobby: Lobby) -> list[int]:
 def test_every_motion_of_the_list_comes_with_its_names(
     load: Load, api: Archive, lobby: Lobby
 ) -> None:
-    assert load() == Loaded(loaded=3, held=0, failed=0, left=0)
+    assert load() == PastMotionsLoad(loaded=3, already_known=0, failed=0, remaining=0)
     assert held(lobby) == api.ids == api.asked_motions
     with lobby.database.read() as session:
         assert motions.live_count(motions.signatories(session, 60_002)) == 2
@@ -160,21 +160,21 @@ def test_a_motion_of_an_earlier_session_has_fallen(load: Load, lobby: Lobby) -> 
     load()
     with lobby.database.read() as session:
         assert session.get_one(Motion, 60_001).status is MotionStatus.LAPSED
-        assert motions.known_ids(session) == [KNOWN], "it is followed no more"
+        assert motions.published_ids(session) == [KNOWN], "it is followed no more"
 
 
 def test_an_empty_list_is_told_as_it_is(load: Load, api: Archive) -> None:
     api.ids = []
-    assert load() == Loaded(loaded=0, held=0, failed=0, left=0)
+    assert load() == PastMotionsLoad(loaded=0, already_known=0, failed=0, remaining=0)
 
 
 # ---- going on
 
 
 def test_what_is_held_from_a_good_answer_is_not_asked_for_again(load: Load, api: Archive) -> None:
-    assert load(limit=2) == Loaded(loaded=2, held=0, failed=0, left=1)
-    assert load(limit=2) == Loaded(loaded=1, held=2, failed=0, left=0)
-    assert load(limit=2) == Loaded(loaded=0, held=3, failed=0, left=0)
+    assert load(limit=2) == PastMotionsLoad(loaded=2, already_known=0, failed=0, remaining=1)
+    assert load(limit=2) == PastMotionsLoad(loaded=1, already_known=2, failed=0, remaining=0)
+    assert load(limit=2) == PastMotionsLoad(loaded=0, already_known=3, failed=0, remaining=0)
     assert api.asked_motions == api.ids
 
 
@@ -190,11 +190,11 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
             tabled_from=FROM,
             tabled_to=None,
             limit=200,
-            complain=load.complaints.append,
-            progress=interrupt,
+            report_failure=load.complaints.append,
+            report_progress=interrupt,
         )
     assert held(lobby) == [60_001]
-    assert load() == Loaded(loaded=2, held=1, failed=0, left=0)
+    assert load() == PastMotionsLoad(loaded=2, already_known=1, failed=0, remaining=0)
     assert api.asked_motions == api.ids
 
 
@@ -208,19 +208,21 @@ def test_a_bad_motion_is_named_and_the_run_goes_on(
     bad: Reply, load: Load, api: Archive, lobby: Lobby
 ) -> None:
     api.instead[60_002] = bad
-    assert load() == Loaded(loaded=2, held=0, failed=1, left=0)
+    assert load() == PastMotionsLoad(loaded=2, already_known=0, failed=1, remaining=0)
     (complaint,) = load.complaints
     assert "60002" in complaint
     assert held(lobby) == [60_001, 60_003]
     api.instead.clear()
-    assert load() == Loaded(loaded=1, held=2, failed=0, left=0)
+    assert load() == PastMotionsLoad(loaded=1, already_known=2, failed=0, remaining=0)
 
 
 def test_a_request_to_wait_ends_the_run_with_what_was_done(
     load: Load, api: Archive, lobby: Lobby
 ) -> None:
     api.instead[60_002] = LIMITED
-    assert load() == Loaded(loaded=1, held=0, failed=0, left=2, is_limited=True)
+    assert load() == PastMotionsLoad(
+        loaded=1, already_known=0, failed=0, remaining=2, is_limited=True
+    )
     assert held(lobby) == [60_001]
     assert api.asked_motions == [60_001, 60_002]
     with pytest.raises(Unavailable, match="asked us to wait"):

@@ -17,7 +17,7 @@ from tests.support.pages import sign_in, visible
 
 
 def fails(lobby: Lobby, name: str, code: str = "failed", seconds: int = 60) -> None:
-    with pytest.raises(Unavailable), lobby.asking(name):
+    with pytest.raises(Unavailable), lobby.parliament_request(name):
         raise Unavailable(f"{name}_api_{code}", "Half an answer.", seconds)
 
 
@@ -37,7 +37,7 @@ def test_the_dashboard_tells_of_a_failure_and_of_the_last_good_answer(
 ) -> None:
     sign_in(client)
     assert "Members: not asked for yet" in visible(client.get("/organiser"))
-    with lobby.asking("members"):
+    with lobby.parliament_request("members"):
         pass
     clock.advance(hours=2)
     fails(lobby, "members")
@@ -65,7 +65,7 @@ def test_the_check_tells_of_a_followed_motion_that_grew_old(lobby: Lobby, clock:
 
 
 def test_the_check_tells_of_members_that_grew_old(lobby: Lobby, clock: Clock) -> None:
-    with lobby.asking("members"):
+    with lobby.parliament_request("members"):
         pass
     clock.advance(days=2)
     assert not [text for text in told(lobby) if text.startswith("Members")]

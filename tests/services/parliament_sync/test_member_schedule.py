@@ -164,7 +164,7 @@ def test_a_runner_that_died_is_followed_by_another_after_two_hours(
     real: Lobby, clock: Clock
 ) -> None:
     with real.database.write() as session:
-        lease = leases.lease(session, leases.MEMBERS, now=clock.now)
+        lease = leases.acquire(session, leases.MEMBERS, now=clock.now)
         assert lease is not None
         assert lease.until == clock.now + timedelta(hours=2)
     clock.advance(minutes=119)

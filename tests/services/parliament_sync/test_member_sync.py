@@ -20,7 +20,7 @@ from models import Constituency, Member, Membership, Office, OfficeKind
 from services.assembly import Lobby
 from services.errors import Conflict, Unavailable
 from services.parliament import constituencies, members, seats
-from services.parliament.members import HeldOffice, MemberRow
+from services.parliament.members import MemberRow, OfficeRow
 from services.parliament.official import http
 from services.parliament.official.members_api import fetch_members
 from services.parliament.seats import Seat
@@ -142,7 +142,7 @@ def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind
 def import_rows(lobby: Lobby, *rows: MemberRow, today: date) -> None:
     """What an import of a file would have done earlier."""
     with lobby.database.write() as session:
-        members.take_in(session, list(rows), today=today)
+        members.apply_rows(session, list(rows), today=today)
 
 
 # ---- seats
@@ -435,8 +435,8 @@ def test_a_post_is_held_once_though_it_is_told_twice(house: Lobby, sync: Sync) -
 
 def test_the_real_day_of_a_post_replaces_the_day_of_a_file(house: Lobby, sync: Sync) -> None:
     anna = Member(id=1, name="Member 1", party="Labour")
-    known = HeldOffice(OfficeKind.MINISTER, MINISTER["name"])
-    other = HeldOffice(OfficeKind.MINISTER, "Minister of State (HO)")
+    known = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
+    other = OfficeRow(OfficeKind.MINISTER, "Minister of State (HO)")
     day = date(2026, 6, 1)
     import_rows(house, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
     sync(HOUSE[0].but(government=(MINISTER,)))

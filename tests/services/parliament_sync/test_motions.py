@@ -201,7 +201,7 @@ def test_only_published_motions_are_followed(lobby: Lobby, follow: Follow) -> No
     follow(answer(sponsor(1, 1)))
     follow(answer(sponsor(2, 1), Id=MOTION + 1, Status=1), MOTION + 1)
     with lobby.database.read() as session:
-        assert motions.known_ids(session) == [MOTION, KNOWN]
+        assert motions.published_ids(session) == [MOTION, KNOWN]
 
 
 # ---- names

@@ -147,13 +147,13 @@ def test_a_runner_that_died_is_followed_by_another_and_cannot_end_its_run(
     lobby: Lobby, clock: Clock
 ) -> None:
     with lobby.database.write() as session:
-        dead = leases.lease(session, leases.MOTIONS, now=clock.now)
+        dead = leases.acquire(session, leases.MOTIONS, now=clock.now)
         assert dead is not None
-        assert leases.lease(session, leases.MOTIONS, now=clock.now) is None
+        assert leases.acquire(session, leases.MOTIONS, now=clock.now) is None
     clock.advance(minutes=16)
     later = clock.now + timedelta(hours=1)
     with lobby.database.write() as session:
-        living = leases.lease(session, leases.MOTIONS, now=clock.now)
+        living = leases.acquire(session, leases.MOTIONS, now=clock.now)
         assert living is not None
         assert not leases.finish(session, dead, now=clock.now, next_due=later)
         assert leases.finish(session, living, now=clock.now, next_due=later)

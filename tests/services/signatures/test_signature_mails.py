@@ -81,7 +81,7 @@ def vacate(lobby: Lobby, postcode: str) -> None:
     today, code = lobby.clock().date(), lobby.postcodes.lookup(postcode).constituency_code
     assert code is not None
     with lobby.database.write() as session:
-        members.take_in(session, [MemberRow(code, None, today)], today=today)
+        members.apply_rows(session, [MemberRow(code, None, today)], today=today)
 
 
 def spoil(lobby: Lobby, ids: Sequence[UUID]) -> None:

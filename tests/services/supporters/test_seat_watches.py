@@ -59,7 +59,7 @@ Deliver = Callable[[], list[EmailMessage]]
 def fall_vacant(lobby: Lobby, code: str = EDINBURGH) -> None:
     today = lobby.clock().date()
     with lobby.database.write() as session:
-        members.take_in(session, [MemberRow(code, None, today)], today=today)
+        members.apply_rows(session, [MemberRow(code, None, today)], today=today)
 
 
 def elect(
@@ -68,7 +68,7 @@ def elect(
     today = lobby.clock().date()
     row = MemberRow(code, Member(**member.model_dump()), since or today)
     with lobby.database.write() as session:
-        members.take_in(session, [row], today=today)
+        members.apply_rows(session, [row], today=today)
 
 
 def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:

@@ -348,7 +348,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
 
 def apply(lobby: Lobby, answer: dict[str, Any]) -> None:
     content = json.dumps(answer).encode()
-    parsed = motions_api.read_saved(content, "a test")
+    parsed = motions_api.read_saved_answer(content, "a test")
     with lobby.database.write() as session:
         motion_sync.apply_answer(session, parsed, now=lobby.clock())
 
