@@ -12,7 +12,7 @@ from sqlmodel import Session, select
 from models import Campaign, CampaignStatus, LetterTally, Organisation, Petition, PetitionState
 from models.base import table_of
 from services.campaigns import petitions
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 
 PageT = TypeVar("PageT", Petition, Campaign)
@@ -23,7 +23,7 @@ _SHOWN_PETITION: Shown = sa.and_(
     _petition.c.state != PetitionState.DRAFT,
     _petition.c.campaign_id.in_(sa.select(_campaign.c.id).where(_SHOWN_CAMPAIGN)),
 )
-_ONE = Slice(0, 1)
+_ONE = PageRange(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class OwnCampaign:
 def of_petitions(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
     viewer: UUID | None,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     petition_id: UUID | None = None,
 ) -> list[OwnPetition]:
     """Oldest first; with `petition_id` that one alone, if it is theirs."""
@@ -82,10 +82,10 @@ def slug_of_petition(session: Session, petition_id: UUID) -> str:
 def of_campaigns(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
     viewer: UUID | None,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     campaign_id: UUID | None = None,
 ) -> list[OwnCampaign]:
     """Oldest first; with `campaign_id` that one alone, if it is theirs."""
@@ -110,8 +110,8 @@ def _theirs(
     session: Session,
     model: type[PageT],
     organisation_id: UUID,
-    where: Slice,
-    bounds: Sequence[Bound],
+    where: PageRange,
+    bounds: Sequence[TimeBound],
     only: UUID | None,
     shown: Shown,
 ) -> list[PageT]:
@@ -120,7 +120,7 @@ def _theirs(
     statement = select(model).where(
         columns.organisation_id == organisation_id,
         shown,
-        *conditions(bounds, created=columns.created_at, touched=touched),
+        *conditions(bounds, created=columns.created_at, modified=touched),
     )
     if only is not None:
         statement = statement.where(columns.id == only)

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from models import Private, Signature, SignatureState
 from models.base import table_of
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 
 _signature = table_of(Signature)
@@ -32,12 +32,12 @@ class SignatureFilter:
 
 
 def page(
-    session: Session, whose: SignatureFilter, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, whose: SignatureFilter, where: PageRange, *, bounds: Sequence[TimeBound] = ()
 ) -> list[Signature]:
     """Those that are pending or confirmed, oldest first."""
     statement = select(Signature).where(
         col(Signature.state).in_(LIVE),
-        *conditions(bounds, created=_signature.c.signed_at, touched=_TIMES),
+        *conditions(bounds, created=_signature.c.signed_at, modified=_TIMES),
     )
     if whose.petition_id is not None:
         statement = statement.where(Signature.petition_id == whose.petition_id)

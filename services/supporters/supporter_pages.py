@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from models import Consent, Signature, Supporter
 from models.base import table_of
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 from services.supporters import supporters
 
@@ -39,15 +39,15 @@ class SupporterView:
 def page(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     email_index: bytes | None = None,
 ) -> list[SupporterView]:
     """Those of one organisation, oldest first; with `email_index` (`Address.index`) that one."""
     wanted = [
         _supporter.c.organisation_id == organisation_id,
-        *conditions(bounds, created=_supporter.c.created_at, touched=_touched),
+        *conditions(bounds, created=_supporter.c.created_at, modified=_touched),
     ]
     if email_index is not None:
         wanted.append(_supporter.c.email_index == email_index)
@@ -57,14 +57,14 @@ def page(
 def get(session: Session, supporter_id: UUID, *, organisation_id: UUID) -> SupporterView:
     """One of an organisation's; another's is NotFound."""
     wanted = [_supporter.c.organisation_id == organisation_id, _supporter.c.id == supporter_id]
-    found = _views(session, wanted, Slice(0, 1))
+    found = _views(session, wanted, PageRange(0, 1))
     if not found:
         raise NotFound("person_unknown", "There is no such person.")
     return found[0]
 
 
 def _views(
-    session: Session, wanted: Sequence[sa.ColumnElement[bool]], where: Slice
+    session: Session, wanted: Sequence[sa.ColumnElement[bool]], where: PageRange
 ) -> list[SupporterView]:
     statement = (
         select(Supporter, supporters.may_be_sent_updates())

@@ -239,5 +239,5 @@ def queue(
         "created_at": now,
         "due_at": now,
     }
-    bulk.insert_columns(session, _delivery, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _delivery, varying, shared, skip_existing=False)
     return [UUID(each) for each in ids]
