@@ -107,7 +107,7 @@ def _write(lobby: Lobby, export: Export, form: FileFormat, file: Path) -> None:
     with lobby.database.read() as session:
         total = exports.count(session, export)
     parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
-    noted = exports.noted(parts, export, by="command", form=form)
+    noted = exports.logged(parts, export, by="command", form=form)
     rows = 0
     with (
         _writing(file) as write,

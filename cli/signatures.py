@@ -51,7 +51,7 @@ def import_signatures(
     """
     source = Source(petition, provenance, is_confirmed=not pending)
     summary = FileImportCounts()
-    with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
+    with opened() as lobby, csv_reading.open_records(file, encoding=encoding) as records:
         known_columns = columns.find(records.header, column or ())
         with lobby.database.read() as session:
             importing.require_possible(session, source, now=lobby.clock())

@@ -46,7 +46,7 @@ def conditions(
 ) -> list[sa.ColumnElement[bool]]:
     """Returns a WHERE condition for each bound.
 
-    `created` is the column with the time of creation; `modified` makes the condition on modification.
+    `created` is the column with the time of creation; `modified` tests the time of modification.
     """
     return [_condition(bound, any_after(created), modified) for bound in bounds]
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from models import Constituency, Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.files.export_lines import Column, Kind, Plain, Sealed
+from services.files.export_lines import Column, ColumnKind, EncryptedColumn, PlainColumn
 from services.files.exports import Export
 from services.signatures import by_partner, signature_states
 from services.supporters import partner_consents, supporters
@@ -52,28 +52,28 @@ def of_petition(
 def _columns(is_personal: bool) -> tuple[Column, ...]:
     its = _signature.c
     personal = (
-        Sealed("name", its.name),
-        Sealed("email", _supporter.c.email),
-        Sealed("postcode", its.postcode),
-        Sealed("comment", its.comment),
+        EncryptedColumn("name", its.name),
+        EncryptedColumn("email", _supporter.c.email),
+        EncryptedColumn("postcode", its.postcode),
+        EncryptedColumn("comment", its.comment),
         # Beside the address, since it is what says whether the address may be used.
-        Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
-        Plain("partner_contact", Kind.FLAG, partner_consents.may_contact()),
+        PlainColumn("updates", ColumnKind.FLAG, supporters.may_be_sent_updates()),
+        PlainColumn("partner_contact", ColumnKind.FLAG, partner_consents.may_contact()),
     )
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
+        PlainColumn("id", ColumnKind.ID, its.id),
+        PlainColumn("state", ColumnKind.WORD, its.state),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, its.country),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
-        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("source", Kind.TEXT, its.source),
-        Plain("partner", Kind.TEXT, _partner.c.slug),
-        Plain("provenance", Kind.TEXT, its.provenance),
-        Plain("signed_at", Kind.MOMENT, its.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, its.ended_at),
+        PlainColumn("country", ColumnKind.WORD, its.country),
+        PlainColumn("constituency_code", ColumnKind.WORD, its.constituency_code),
+        PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
+        PlainColumn("locale", ColumnKind.WORD, its.locale),
+        PlainColumn("source", ColumnKind.TEXT, its.source),
+        PlainColumn("partner", ColumnKind.TEXT, _partner.c.slug),
+        PlainColumn("provenance", ColumnKind.TEXT, its.provenance),
+        PlainColumn("signed_at", ColumnKind.MOMENT, its.signed_at),
+        PlainColumn("confirmed_at", ColumnKind.MOMENT, its.confirmed_at),
+        PlainColumn("ended_at", ColumnKind.MOMENT, its.ended_at),
     )
 
 
@@ -81,22 +81,22 @@ def _columns_of_partner(is_personal: bool) -> tuple[Column, ...]:
     """Whose a signature is only where its signer said that the partner may contact them."""
     its, contact = _signature.c, partner_consents.may_contact()
     personal = (
-        Sealed("name", its.name, only_if=contact),
-        Sealed("email", _supporter.c.email, only_if=contact),
-        Sealed("postcode", its.postcode, only_if=contact),
-        Sealed("comment", its.comment, only_if=contact),
+        EncryptedColumn("name", its.name, only_if=contact),
+        EncryptedColumn("email", _supporter.c.email, only_if=contact),
+        EncryptedColumn("postcode", its.postcode, only_if=contact),
+        EncryptedColumn("comment", its.comment, only_if=contact),
     )
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
-        Plain("contact", Kind.FLAG, contact),
+        PlainColumn("id", ColumnKind.ID, its.id),
+        PlainColumn("state", ColumnKind.WORD, its.state),
+        PlainColumn("contact", ColumnKind.FLAG, contact),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, its.country),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
-        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("source", Kind.TEXT, its.source),
-        Plain("signed_at", Kind.MOMENT, its.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, its.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, its.ended_at),
+        PlainColumn("country", ColumnKind.WORD, its.country),
+        PlainColumn("constituency_code", ColumnKind.WORD, its.constituency_code),
+        PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
+        PlainColumn("locale", ColumnKind.WORD, its.locale),
+        PlainColumn("source", ColumnKind.TEXT, its.source),
+        PlainColumn("signed_at", ColumnKind.MOMENT, its.signed_at),
+        PlainColumn("confirmed_at", ColumnKind.MOMENT, its.confirmed_at),
+        PlainColumn("ended_at", ColumnKind.MOMENT, its.ended_at),
     )

@@ -17,7 +17,7 @@ from models import Campaign, Keyring, Petition, SignatureState
 from services.campaigns import petitions
 from services.common import texts
 from services.errors import FieldError, Invalid, LobbyError, NotFound
-from services.files.csv_reading import CsvRecords, Record
+from services.files.csv_reading import CsvRecord, CsvRecords
 from services.signatures import recording
 from services.signatures.from_file.columns import FileColumns
 from services.signatures.from_file.fields import read
@@ -41,7 +41,7 @@ class Source:
 class FileRow:
     """A row of the file: a request, or problems."""
 
-    record: Record
+    record: CsvRecord
     request: SignatureRequest | None = None
     problems: tuple[FieldError, ...] = ()
 
@@ -148,7 +148,7 @@ class _TakenBack(Exception):
 
 
 def _request(
-    record: Record, columns: FileColumns, source: Source, now: datetime
+    record: CsvRecord, columns: FileColumns, source: Source, now: datetime
 ) -> SignatureRequest:
     if record.problem:
         raise Invalid.field("row", "row_invalid", f"This row {record.problem}.")
