@@ -150,5 +150,5 @@ def _checked(**given: Any) -> dict[str, Any]:
         except Invalid as error:
             problems.append(error)
     if problems:
-        raise texts.together(problems)
+        raise texts.combined(problems)
     return found

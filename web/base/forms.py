@@ -58,7 +58,7 @@ class Form:
     def finish(self) -> None:
         """Invalid, with every problem found, if there was one."""
         if self._found:
-            raise texts.together(self._found)
+            raise texts.combined(self._found)
 
     def note(self, error: LobbyError, *, within: str = "") -> None:
         """Show an error: beside its fields, or else above the form alone.
