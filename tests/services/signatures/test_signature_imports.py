@@ -57,7 +57,7 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
     yield
     with lobby.database.read() as session:
         assert recounts.wrong_signatures(session) == []
-        assert recounts.at_a_glance(session) == []
+        assert recounts.compare_sums(session) == []
 
 
 @pytest.fixture
