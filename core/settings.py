@@ -46,8 +46,8 @@ class Settings(BaseSettings):
     data_dir: Path = Path("var")
     # `sqlite:///` or `postgresql://`. If unset, SQLite in the data folder.
     database_url: str = ""
-    # Encrypts personal data and signs links. Secrets are separated by commas, the newest first. If
-    # unset, SQLite generates one in the data folder; PostgreSQL needs it.
+    # Encrypts personal data and signs links. Several secrets are separated by commas, the newest
+    # first. If unset, one is generated in the data folder with SQLite; PostgreSQL needs one.
     secret_key: SecretStr | None = None
     # Public address of the service, with which links begin.
     base_url: str = "http://127.0.0.1:8000"
