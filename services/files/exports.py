@@ -117,14 +117,14 @@ def chunks(
         header = ""
 
 
-def logged(chunks: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
+def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
     """Yields the same chunks, and logs at the end who received how many rows of which export.
 
     An export that ends early is logged too, with `whole=False`. `by` must not name a person.
     """
     rows, is_whole = 0, False
     try:
-        for chunk in chunks:
+        for chunk in unlogged:
             rows += chunk.rows
             yield chunk
         is_whole = True
