@@ -1,5 +1,4 @@
-"""Runs the numbered migrations on the connection that `services.database.engine.migrate` hands
-over."""
+"""Runs the migrations on the connection that `services.database.engine.migrate` passes."""
 
 from alembic import context
 from sqlmodel import SQLModel

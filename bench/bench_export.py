@@ -106,7 +106,7 @@ def plainest(lobby: Lobby, petition: Petition, rows: int) -> int:
     statement = sa.select(*(sa.type_coerce(column, sa.Text) for column in _PLAINEST))
     statement = statement.where(its.c.petition_id == petition.id, its.c.id > sa.bindparam("after"))
     # In so many words, as the exports have it: see there.
-    statement = statement.order_by(its.c.id).limit(sa.literal_column(str(exports.WRITTEN)))
+    statement = statement.order_by(its.c.id).limit(sa.literal_column(str(exports.PLAIN_PAGE_SIZE)))
     while done < rows:
         with lobby.database.read() as session:
             found = session.connection().execute(statement, {"after": after}).all()
@@ -121,7 +121,12 @@ def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
     while done < rows:
         with lobby.database.read() as session:
             found = signature_states.page(
-                session, petition.id, state=None, since=None, after=after, limit=exports.SEALED
+                session,
+                petition.id,
+                state=None,
+                since=None,
+                after=after,
+                limit=exports.ENCRYPTED_PAGE_SIZE,
             )
         text = csv.writer(io.StringIO())
         text.writerows(

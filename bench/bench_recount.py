@@ -42,7 +42,7 @@ def measure(name: str, database: Database) -> None:
     """All of it in turns, so that what else the machine does falls on each."""
     looks: dict[str, Callable[[Session], Any]] = {
         "the plainest count": lambda session: session.connection().exec_driver_sql(PLAINEST).all(),
-        "`lobby check`: sums of seats and hours": recounts.at_a_glance,
+        "`lobby check`: sums of seats and hours": recounts.compare_sums,
         "`--recount`: signatures": recounts.wrong_signatures,
         "`--recount`: letters": recounts.wrong_letters,
         "`/metrics`: messages by state": outbox.counts,

@@ -72,7 +72,7 @@ def _filled(kind: str, folder: Path, url: str, signatures: int) -> Iterator[Lobb
     with lobby.database.write() as session:
         assert not recounts.wrong_signatures(session)
         assert not recounts.wrong_letters(session)
-        assert recounts.at_a_glance(session) == []
+        assert recounts.compare_sums(session) == []
     if kind == "postgresql":
         with lobby.database._writer.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(

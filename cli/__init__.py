@@ -44,14 +44,8 @@ def _options(
 ) -> None: ...
 
 
-def _lines(error: LobbyError) -> list[str]:
-    """What is wrong: where several fields may be, a line for each."""
-    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
-    return [f"{each.field}: {each.message}" for each in fields] or [error.message]
-
-
 def main() -> None:
-    """Run a command; what we refuse is told in a sentence, with status 1."""
+    """Runs a command. Expected errors are printed as a sentence, with exit status 1."""
     try:
         app()
     except LobbyError as error:
@@ -66,6 +60,12 @@ def main() -> None:
     except (SQLAlchemyError, sqlite3.Error) as error:
         tell(f"The database refused: {str(error).splitlines()[0]}", "red")
         sys.exit(1)
-    except OSError as error:  # a folder
+    except OSError as error:  # for example, a folder in place of a file
         tell(f"{error}.", "red")
         sys.exit(1)
+
+
+def _lines(error: LobbyError) -> list[str]:
+    """Returns a line for each wrong field, if the error combines several, or the message."""
+    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
+    return [f"{field.field}: {field.message}" for field in fields] or [error.message]

@@ -1,4 +1,4 @@
-"""Keys for the API."""
+"""`lobby key`: API keys."""
 
 from datetime import datetime
 from typing import Annotated
@@ -21,7 +21,7 @@ def create(
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}; repeat for more.")],
     partner: Annotated[str | None, typer.Option(help="The slug of the partner it is for.")] = None,
     name: Annotated[
-        str, typer.Option(help="Where it is used. Of one name, two keys can be live at a time.")
+        str, typer.Option(help="Where it is used. Two keys of the same name can be live at a time.")
     ] = "",
     expires: Annotated[
         str | None, typer.Option(metavar="DAY", help="Its last day, such as 2026-12-31.")
@@ -31,7 +31,7 @@ def create(
         typer.Option(metavar="SLUG", help="Only for this petition; repeat for more."),
     ] = None,
 ) -> None:
-    """Add a key and print it, alone, on standard output. It cannot be shown again."""
+    """Add a key, and print only the key on standard output. It cannot be shown again."""
     with opened() as lobby, lobby.database.write() as session:
         key = api_keys.create(
             session,
@@ -48,25 +48,25 @@ def create(
 
 @app.command("list")
 def list_all(organisation: OrganisationSlug) -> None:
-    """List the keys of an organisation, a line each, the oldest first: prefix, state, name,
-    partner, scopes, petitions, when made, its end, and when last used (to the minute, UTC)."""
+    """List the keys of an organisation, one per line, the oldest first: prefix, state, name,
+    partner, scopes, petitions, creation, end, and last use (in minutes, UTC)."""
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
-        found = key_views.of_organisation(session, owner.id)
+        views = key_views.of_organisation(session, owner.id)
         now = lobby.clock()
-    for view in found:
+    for view in views:
         typer.echo("\t".join(_cells(view, now)))
-    live = sum(view.state(now) is KeyState.LIVE for view in found)
-    tell(f"Keys: {len(found)}, of which {live} live.")
+    live = sum(view.state(now) is KeyState.LIVE for view in views)
+    tell(f"Keys: {len(views)}, of which {live} live.")
 
 
 @app.command("revoke")
 def revoke(
     prefix: Annotated[
-        str, typer.Argument(help="Its first digits, as `lobby key list` shows them.")
+        str, typer.Argument(help="Its first characters, as `lobby key list` shows them.")
     ],
 ) -> None:
-    """End a key. It is refused from the next request on, by every process."""
+    """Revoke a key. All processes refuse it from the next request on."""
     with opened() as lobby, lobby.database.write() as session:
         key = api_keys.revoke(session, prefix, now=lobby.clock())
     tell(f"Revoked: {key.prefix}.")

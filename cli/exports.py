@@ -1,4 +1,4 @@
-"""Taking out what people wrote: signatures, letters, the tally."""
+"""`lobby export`: signatures, letters and the tally as files."""
 
 import os
 import sys
@@ -33,7 +33,7 @@ CampaignSlug = Annotated[str, typer.Argument(help="The campaign's slug.")]
 Format = Annotated[FileFormat, typer.Option("--format", help="CSV, or JSON lines.")]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="What changed then or later, such as 2026-07-01T09:00."),
+    typer.Option(metavar="TIME", help="Only rows changed since then, such as 2026-07-01T09:00."),
 ]
 WithoutPersonalData = Annotated[
     bool,
@@ -54,12 +54,12 @@ def export_signatures(
     since: Since = None,
     without_personal_data: WithoutPersonalData = False,
 ) -> None:
-    """Write the signatures of a petition, decrypted, for whoever may have them. See the docs."""
+    """Write the signatures of a petition, with personal data. See docs/guide/exports.md."""
     with opened() as lobby:
         with lobby.database.read() as session:
-            its = petitions.by_slug(session, petition)
+            petition_row = petitions.by_slug(session, petition)
         export = signature_exports.of_petition(
-            its,
+            petition_row,
             state=state,
             since=moment(since, "since") if since else None,
             is_personal=not without_personal_data,
@@ -77,12 +77,12 @@ def export_letters(
     without_personal_data: WithoutPersonalData = False,
     bodies: Annotated[bool, typer.Option("--bodies", help="With subjects and bodies.")] = False,
 ) -> None:
-    """Write the letters of a campaign, with their writers, but without their words."""
+    """Write the letters of a campaign, with their writers. Their text needs --bodies."""
     with opened() as lobby:
         with lobby.database.read() as session:
-            its = campaigns.by_slug(session, campaign)
+            campaign_row = campaigns.by_slug(session, campaign)
         export = letter_exports.of_campaign(
-            its,
+            campaign_row,
             state=state,
             since=moment(since, "since") if since else None,
             is_personal=not without_personal_data,
@@ -93,11 +93,11 @@ def export_letters(
 
 @app.command("tally")
 def export_tally(campaign: CampaignSlug, file: Target, form: Format = FileFormat.CSV) -> None:
-    """Write the tally of a campaign, a line a seat. Nothing in it is personal."""
+    """Write the tally of a campaign, one line per seat. It has no personal data."""
     with opened() as lobby, lobby.database.read() as session:
-        its = campaigns.by_slug(session, campaign)
-        rows = seat_table.of_campaign(session, its, now=lobby.clock()).rows
-    with _writing(file) as write:
+        campaign_row = campaigns.by_slug(session, campaign)
+        rows = seat_table.of_campaign(session, campaign_row, now=lobby.clock()).rows
+    with _open_for_writing(file) as write:
         write(tally_exports.tally_file(rows, form).encode())
     tell(f"{len(rows):,} seats.")
 
@@ -106,13 +106,12 @@ def _write(lobby: Lobby, export: Export, form: FileFormat, file: Path) -> None:
     logs.configure()  # to standard error: standard output may be the file
     with lobby.database.read() as session:
         total = exports.count(session, export)
-    parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
-    noted = exports.noted(parts, export, by="command", form=form)
+    unlogged = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
     rows = 0
     with (
-        _writing(file) as write,
+        _open_for_writing(file) as write,
         progress(f"Writing {total:,} rows") as report,
-        closing(noted) as chunks,
+        closing(exports.logged(unlogged, export, by="command", form=form)) as chunks,
     ):
         for chunk in chunks:
             write(chunk.content)
@@ -122,8 +121,8 @@ def _write(lobby: Lobby, export: Export, form: FileFormat, file: Path) -> None:
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[Write]:
-    """To write a file with: it has its name when it is whole, and never before."""
+def _open_for_writing(file: Path) -> Iterator[Write]:
+    """Yields a function that writes bytes. The file gets its name only when it is complete."""
     if file == STANDARD_OUTPUT:
         piped: Any = sys.stdout.buffer
         yield piped.write
@@ -133,7 +132,7 @@ def _writing(file: Path) -> Iterator[Write]:
         raise Invalid.field("file", "not_a_file", f"{file} is there, and is no file.")
     if not file.parent.is_dir():
         raise Invalid.field("file", "folder_missing", f"There is no folder {file.parent}.")
-    # Only its owner can read it, from its first byte on.
+    # mkstemp makes a file that only its owner can read.
     number, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     part = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""Bringing files in: postcodes, constituencies, members, signatures."""
+"""`lobby import`: postcodes, constituencies, members and signatures from files."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ from services.parliament import constituencies, members
 from services.postcodes import ons_import
 
 app = typer.Typer(
-    no_args_is_help=True, help="Bring in postcodes, constituencies, members, signatures."
+    no_args_is_help=True, help="Import postcodes, constituencies, members or signatures."
 )
 app.command("signatures")(import_signatures)
 
@@ -22,7 +22,7 @@ def import_postcodes(
         bool,
         typer.Option(
             "--northern-ireland",
-            help="Take in BT postcodes too: such use needs a licence of its own (see docs).",
+            help="Import BT postcodes too: using them needs a separate licence (see docs).",
         ),
     ] = False,
 ) -> None:
@@ -62,10 +62,12 @@ def import_constituencies(file: File) -> None:
 
 @app.command("members")
 def import_members(file: File) -> None:
-    """Bring members, the seats they hold and their posts in line with a CSV."""
+    """Update members, their seats and their offices from a CSV."""
     with opened() as lobby, lobby.database.write() as session:
-        done = members.import_csv(session, file, today=lobby.clock().date())
+        summary = members.import_csv(session, file, today=lobby.clock().date())
+    filled = summary.read - summary.vacant
     typer.echo(
-        f"{done.read} seats: {done.read - done.vacant} filled, {done.vacant} vacant. Memberships "
-        f"begun: {done.begun}, ended: {done.ended}. Members without e-mail: {done.without_email}."
+        f"{summary.read} seats: {filled} filled, {summary.vacant} vacant. Memberships "
+        f"begun: {summary.begun}, ended: {summary.ended}. "
+        f"Members without e-mail: {summary.without_email}."
     )

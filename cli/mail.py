@@ -1,4 +1,4 @@
-"""Looking after mail that has left: settling what nobody knows, and addresses that are dead."""
+"""`lobby mail`: uncertain letters, and dead addresses."""
 
 import sys
 import zlib
@@ -20,20 +20,20 @@ from services.mail.relay_logs import RelayLog
 
 STANDARD_INPUT = Path("-")
 LINES_A_REPORT = 20_000
-app = typer.Typer(no_args_is_help=True, help="Mail that has left.")
+app = typer.Typer(no_args_is_help=True, help="Emails that have been sent.")
 
 Logs = Annotated[
     list[Path],
     typer.Argument(
         metavar="LOG...",
-        help="Logs of Postfix or Exim, or lists of Message-IDs, gzipped or not; '-' for a pipe.",
+        help="Logs of Postfix or Exim, or lists of Message-IDs, also gzipped; '-' for a pipe.",
     ),
 ]
 
 
 @app.callback()
 def mail() -> None:
-    """Mail that has left."""
+    """Emails that have been sent."""
 
 
 @app.command("settle")
@@ -42,31 +42,34 @@ def settle(
     complete_since: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME", help="The logs are whole from here, such as 2026-07-01T09:00."
+            metavar="TIME", help="The logs are complete from here, such as 2026-07-01T09:00."
         ),
     ] = None,
     complete_until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="The logs are whole up to here.")
+        str | None, typer.Option(metavar="TIME", help="The logs are complete up to here.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what would be.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only show what would change.")
+    ] = False,
 ) -> None:
-    """Settle uncertain letters by the log of the relay that they were handed to.
+    """Settle uncertain letters with the logs of the mail server that they were handed to.
 
-    Those that it took are sent. The others stay uncertain, unless the logs are whole: then those
-    whose attempts lie within that time go again. Times without a zone are London's.
+    Letters that the server accepted are marked as sent. The others stay uncertain, unless the logs
+    are complete: then letters that were attempted in that time are sent again. Times without a
+    zone are London's.
     """
     with opened() as lobby:
         now = lobby.clock()
         span = _span(complete_since, complete_until, now)
         with lobby.database.read() as session:
-            asked = uncertain.question(session, span=span)
-        log = RelayLog(asked.wanted)
+            query = uncertain.question(session, span=span)
+        log = RelayLog(query.wanted)
         for path in _in_order(logs, now):
             _read(path, log)
         with lobby.database.read() if dry_run else lobby.database.write() as session:
             settled = uncertain.settle(
                 session,
-                asked,
+                query,
                 log,
                 pace=lobby.pace,
                 keyring=lobby.keyring,
@@ -78,21 +81,21 @@ def settle(
 
 @app.command("dead")
 def list_dead() -> None:
-    """List members whose address is dead, and count supporters' addresses that are."""
+    """List members with a dead address, and count supporters with one."""
     with opened() as lobby, lobby.database.read() as session:
-        found = dead_addresses.of_members(session, keyring=lobby.keyring)
-        of_others = dead_addresses.count_of_supporters(session)
-    for dead in found:
+        addresses = dead_addresses.of_members(session, keyring=lobby.keyring)
+        supporters = dead_addresses.count_of_supporters(session)
+    for dead in addresses:
         member = dead.member
         typer.echo(f"{member.id}\t{member.name}\t{dead.since:%Y-%m-%d}\t{dead.detail}")
-    tell(f"Members: {len(found)}. Supporters: {of_others}.")
+    tell(f"Members: {len(addresses)}. Supporters: {supporters}.")
 
 
 @app.command()
 def revive(
     address: Annotated[str, typer.Argument(help="The address, a member's or a supporter's.")],
 ) -> None:
-    """Send to an address again that was found dead."""
+    """Send emails to an address again that was found dead."""
     with opened() as lobby, lobby.database.write() as session:
         dead_addresses.revive(session, address, keyring=lobby.keyring)
     tell("Mail goes there again.")
@@ -108,34 +111,37 @@ def _span(since: str | None, until: str | None, now: datetime) -> Span | None:
 
 
 def _in_order(paths: list[Path], now: datetime) -> list[Path]:
-    """The oldest first: a mail may have come at the end of one file and be taken in the next."""
+    """Sorts logs by age, because the lines about one email may be in two consecutive files."""
 
     def begins_at(path: Path) -> str:
-        moment = None
+        begin = None
         if path != STANDARD_INPUT:
             with _lines(path) as (lines, _):
-                moment = relay_logs.begins_at(next(lines, b""), now=now)
-        return moment.isoformat() if moment else "~"  # behind every year
+                begin = relay_logs.begins_at(next(lines, b""), now=now)
+        return begin.isoformat() if begin else "~"  # after every year
 
     return sorted(paths, key=begins_at) if len(paths) > 1 else paths
 
 
 def _read(path: Path, log: RelayLog) -> None:
     name = "standard input" if path == STANDARD_INPUT else path.name
-    with progress(f"Reading {name}") as report, _lines(path) as (lines, place):
+    with progress(f"Reading {name}") as report, _lines(path) as (lines, position):
         size = 0 if path == STANDARD_INPUT else path.stat().st_size
         for number, line in enumerate(lines):
             log.read(line)
             if size and number % LINES_A_REPORT == 0:
-                report(place(), size)
+                report(position(), size)
 
 
 @contextmanager
 def _lines(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]:
-    """A log's lines, and how far in its file one is. Invalid where it cannot be unpacked."""
+    """Yields the lines of a log, and a function that returns the position in its file.
+
+    :raises Invalid: the log cannot be unpacked
+    """
     is_piped = path == STANDARD_INPUT
-    piped: Any = sys.stdin.buffer
-    stream = BufferedReader(piped) if is_piped else path.open("rb")
+    stdin: Any = sys.stdin.buffer
+    stream = BufferedReader(stdin) if is_piped else path.open("rb")
     try:
         yield relay_logs.lines_of(stream), stream.tell
     except (EOFError, zlib.error) as error:

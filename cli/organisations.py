@@ -1,4 +1,4 @@
-"""Organisations and their organisers."""
+"""`lobby organisation` and `lobby organiser`."""
 
 import secrets
 from typing import Annotated
@@ -17,7 +17,7 @@ OrganisationSlug = Annotated[str, typer.Option("--organisation", help="The organ
 @organisation.command("create")
 def create_organisation(
     name: Annotated[str, typer.Argument(help="Its name, as supporters see it.")],
-    slug: Annotated[str, typer.Option(help="Its name in addresses.")],
+    slug: Annotated[str, typer.Option(help="Its name in URLs.")],
 ) -> None:
     """Add an organisation."""
     with opened() as lobby, lobby.database.write() as session:
@@ -27,10 +27,10 @@ def create_organisation(
 
 @organiser.command("create")
 def create_organiser(
-    email: Annotated[str, typer.Argument(help="Their e-mail address.")],
+    email: Annotated[str, typer.Argument(help="Their email address.")],
     organisation: OrganisationSlug,
 ) -> None:
-    """Add an organiser, and print the password that they sign in with."""
+    """Add an organiser, and print the password to sign in with."""
     password = secrets.token_urlsafe(12)
     with opened() as lobby, lobby.database.write() as session:
         organisations.create_organiser(

@@ -1,4 +1,4 @@
-"""What commands share: a line, a bar, and the opened service."""
+"""Helpers of all commands: messages, a progress bar, and opening the service."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,17 +17,17 @@ from services.database import engine as databases
 from services.errors import Invalid
 
 File = Annotated[Path, typer.Argument(help="The file to read.")]
-told = Console(stderr=True)
+_console = Console(stderr=True)
 
 
 def tell(text: str, style: str = "") -> None:
-    """A line on standard error; what a file or a failure is called is not taken for markup."""
-    told.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    """Prints a line on standard error. Brackets in it are not read as markup."""
+    _console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def opened() -> Iterator[Lobby]:
-    """The service for one command; an empty database gets its schema first."""
+    """Opens the service for one command, and creates the schema in an empty database."""
     lobby = open_lobby(Settings())
     try:
         databases.prepare(lobby.database)
@@ -38,22 +38,25 @@ def opened() -> Iterator[Lobby]:
 
 @contextmanager
 def progress(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error."""
+    """Shows a progress bar on standard error. Call the function it yields with done and total."""
     columns: tuple[Any, ...] = (
         TextColumn("{task.description}"),
         BarColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=told, transient=True) as bars:
+    with Progress(*columns, console=_console, transient=True) as bars:
         task = bars.add_task(title, total=None)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
 def moment(text: str, field: str) -> datetime:
-    """A time as somebody types it: by the clock in London, where it names no zone."""
+    """Parses a time in ISO 8601 and returns it in UTC. Without a zone, it is London's.
+
+    :raises Invalid: for `field`
+    """
     try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=LONDON)).astimezone(UTC)
+        parsed = datetime.fromisoformat(text)
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=LONDON)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         message = f"'{text}' is no time: write it as 2026-07-01T09:00 or 2026-07-01T08:00Z."
         raise Invalid.field(field, "time_malformed", message) from error

@@ -1,4 +1,4 @@
-"""Partners of an organisation."""
+"""`lobby partner`: the partners of an organisation."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from services.organisations import organisations, partners
 app = typer.Typer(no_args_is_help=True, help="Partners, whose sites post signatures.")
 
 Website = Annotated[
-    str | None, typer.Option(metavar="ADDRESS", help="Its site, such as https://example.org.")
+    str | None, typer.Option(metavar="ADDRESS", help="Its website, such as https://example.org.")
 ]
 Origins = Annotated[
     list[str] | None,
@@ -23,16 +23,16 @@ Origins = Annotated[
 ]
 Public = Annotated[
     bool | None,
-    typer.Option("--public/--not-public", help="Whether the public sees it with campaigns."),
+    typer.Option("--public/--not-public", help="Whether campaign pages name it."),
 ]
-PartnerSlug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in addresses.")]
+PartnerSlug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in URLs.")]
 
 
 @app.command("create")
 def create(
     name: Annotated[str, typer.Argument(help="Its name, as supporters see it.")],
     organisation: OrganisationSlug,
-    slug: Annotated[str, typer.Option(help="Its name in addresses. It never changes.")],
+    slug: Annotated[str, typer.Option(help="Its name in URLs. It cannot be changed.")],
     website: Website = None,
     origin: Origins = None,
     public: Public = None,
@@ -60,12 +60,11 @@ def change(
     website: Website = None,
     origin: Origins = None,
     no_origins: Annotated[
-        bool, typer.Option("--no-origins", help="No site may show our form any more.")
+        bool, typer.Option("--no-origins", help="Let no site show our form any more.")
     ] = False,
     public: Public = None,
 ) -> None:
-    """Change what is given. Origins take the place of all that there were; '' takes the website
-    away."""
+    """Change a partner. New origins replace all old ones; an empty website removes it."""
     with opened() as lobby, lobby.database.write() as session:
         owner = organisations.by_slug(session, organisation)
         partners.change(
@@ -81,13 +80,13 @@ def change(
 
 @app.command("list")
 def list_all(organisation: OrganisationSlug) -> None:
-    """List the partners of an organisation, a line each: slug, name, website, origins, and
-    'public' where the public sees it."""
+    """List the partners of an organisation, one per line: slug, name, website, origins, and
+    'public' if campaign pages name it."""
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
-        found = partners.of_organisation(session, owner.id)
-    for each in found:
-        origins = " ".join(each.allowed_origins)
-        is_public = "public" if each.is_public else ""
-        typer.echo("\t".join((each.slug, each.name, each.website or "", origins, is_public)))
-    tell(f"Partners: {len(found)}.")
+        rows = partners.of_organisation(session, owner.id)
+    for partner in rows:
+        origins = " ".join(partner.allowed_origins)
+        public = "public" if partner.is_public else ""
+        typer.echo("\t".join((partner.slug, partner.name, partner.website or "", origins, public)))
+    tell(f"Partners: {len(rows)}.")

@@ -1,4 +1,4 @@
-"""Running the service and looking after its data."""
+"""Commands that run the service and maintain its database."""
 
 import signal
 import threading
@@ -27,20 +27,20 @@ def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
-    """Serve pages and API; with LOBBY_WORKER=inline (the default) also deliver mail."""
+    """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure()
     with opened():
-        pass  # the schema is there, and the settings are good
+        pass  # creates the schema, and checks the settings before uvicorn starts
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
 
 
 @app.command("worker")
 def run_worker() -> None:
-    """Deliver mail and run what is due, until stopped."""
+    """Deliver emails and run scheduled jobs until stopped."""
     logs.configure()
     stop = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stop.set())
     with opened() as lobby:
         worker.run(lobby, stop)
 
@@ -49,7 +49,7 @@ def run_worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
-    """Bring the database to a version of the schema: the newest by default."""
+    """Migrate the database to a version of the schema, by default the newest."""
     lobby = open_lobby(Settings())
     databases.migrate(lobby.database, revision)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
@@ -58,7 +58,7 @@ def migrate(
 
 @app.command()
 def demo() -> None:
-    """Load the demonstration: a small campaign with invented people. Again: changes nothing."""
+    """Load the demonstration, a small campaign with invented people, if it is not loaded yet."""
     with opened() as lobby:
         if not lobby.postcodes.available:
             ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
@@ -69,10 +69,10 @@ def demo() -> None:
                 now = lobby.clock()
                 invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=now)
                 awkward_letters.load(session, postcodes=lookup, keyring=keyring, now=now)
-        _tell_demonstration(lobby.settings.base_url)
+        _print_demonstration(lobby.settings.base_url)
 
 
-def _tell_demonstration(base: str) -> None:
+def _print_demonstration(base: str) -> None:
     slugs = invented_campaign.about()
     typer.echo(
         f"""
@@ -92,10 +92,10 @@ Central Lobby, with a demonstration: everybody in it is invented.
 @app.command()
 def check(
     recount: Annotated[
-        bool, typer.Option("--recount", help="Count every signature and letter again.")
+        bool, typer.Option("--recount", help="Compare tallies with all signatures and letters.")
     ] = False,
 ) -> None:
-    """Look for trouble: schema, tallies, postcodes, database. Status 1 where there is some."""
+    """Check schema, tallies, postcodes, database and mail. Exits with status 1 on trouble."""
     with opened() as lobby:
         findings = checks.run(lobby, recounting=tell if recount else None)
     if not recount:
@@ -109,7 +109,7 @@ def check(
 
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
-    """Copy the embedded database while it is in use. The secret key is not in the copy."""
+    """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
     with opened() as lobby:
         backups.backup(lobby.settings, file)
     tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
@@ -117,6 +117,6 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")
 
 @app.command()
 def restore(file: File) -> None:
-    """Put a copy in the place of the embedded database. Stop the server first."""
+    """Replace the embedded database by a copy. Stop the server first."""
     backups.restore(Settings(), file)
     tell("Restored.")

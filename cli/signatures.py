@@ -1,4 +1,4 @@
-"""Bringing signatures in from a file."""
+"""`lobby import signatures`: signatures from a CSV file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,41 +17,42 @@ from services.signatures.from_file.columns import FIELDS, FileColumns
 from services.signatures.from_file.importing import FileImportCounts, FileRow, ImportTarget
 from services.signatures.recording import Outcome
 
-SOME_REJECTED = 3  # the shell's own 2 is for a command that was not understood
+SOME_REJECTED = 3  # exit status; 2 means that the command line is wrong
 
 
 def import_signatures(
     file: File,
     petition: Annotated[str, typer.Option(help="The petition's slug.")],
     provenance: Annotated[
-        str, typer.Option(help="Where they were signed: 'paper, Leeds stall, 3 May 2026'.")
+        str, typer.Option(help="Where people signed: 'paper, Leeds stall, 3 May 2026'.")
     ],
     column: Annotated[
         list[str] | None,
         typer.Option(
-            help="FIELD=HEADER where the header is not found by itself; repeat for more. "
+            help="FIELD=HEADER if a header is not recognised; repeat for more. "
             f"FIELD is one of {', '.join(FIELDS)}."
         ),
     ] = None,
-    encoding: Annotated[str, typer.Option(help="Of the file.")] = csv_reading.UTF_8,
+    encoding: Annotated[str, typer.Option(help="The file's encoding.")] = csv_reading.UTF_8,
     pending: Annotated[
-        bool, typer.Option("--pending", help="Ask each by mail to confirm; they count then.")
+        bool,
+        typer.Option("--pending", help="Email people to confirm; signatures count after that."),
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would happen, and change nothing.")
+        bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="A new CSV for the rows that are rejected, and why.")
+        Path | None, typer.Option(help="A new CSV for rejected rows, with the reasons.")
     ] = None,
 ) -> None:
-    """Record signatures from a CSV: paper that was typed in, or a list from another system.
+    """Record signatures from a CSV: typed in from paper, or a list from another system.
 
-    They count at once and nobody gets a mail, but with --pending. Again: adds nothing. Status 3
-    where some rows were rejected and the others taken.
+    They count at once and no emails are sent, except with --pending. Importing the same file again
+    adds nothing. Exits with status 3 if some rows were rejected and the others recorded.
     """
     source = ImportTarget(petition, provenance, is_confirmed=not pending)
     summary = FileImportCounts()
-    with opened() as lobby, csv_reading.opened(file, encoding=encoding) as records:
+    with opened() as lobby, csv_reading.open_records(file, encoding=encoding) as records:
         known_columns = columns.find(records.header, column or ())
         with lobby.database.read() as session:
             importing.require_possible(session, source, now=lobby.clock())
@@ -61,7 +62,7 @@ def import_signatures(
         with (
             rejects.writing(report, records.header) as write,
             progress(f"Reading {file.name}") as show,
-            _telling_how_far(summary),
+            _explain_interruption(summary),
         ):
             for batch in importing.batches(rows):
                 summary.add(batch, _record(lobby, batch, is_rehearsal=dry_run))
@@ -73,7 +74,7 @@ def import_signatures(
 
 
 def _record(lobby: Lobby, batch: list[FileRow], *, is_rehearsal: bool) -> list[Outcome | None]:
-    """In a transaction of its own: others need not wait for the whole file."""
+    # A transaction per batch, so that other writers need not wait for the whole file.
     with lobby.database.write(is_count=True) as session:
         return importing.record(
             session,
@@ -86,12 +87,12 @@ def _record(lobby: Lobby, batch: list[FileRow], *, is_rehearsal: bool) -> list[O
 
 
 @contextmanager
-def _telling_how_far(summary: FileImportCounts) -> Iterator[None]:
-    """Whoever stops half-way need not wonder what to do."""
+def _explain_interruption(summary: FileImportCounts) -> Iterator[None]:
+    """Says how to go on if the import stops half-way."""
     try:
         yield
     except BaseException:
-        # Also behind no row: a batch may be written and not counted yet.
+        # Also after 0 rows: a batch may be recorded and not counted yet.
         tell(
             f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
             "yellow",

@@ -1,1 +1,1 @@
-"""Settings, logs and the garbage collector: what imports nothing of ours."""
+"""Settings, logs and the garbage collector. Imports nothing else of ours."""

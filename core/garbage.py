@@ -1,4 +1,4 @@
-"""Python's collector of garbage, for processes that make very many objects and few circles."""
+"""Settings of Python's garbage collector for processes with many objects and few cycles."""
 
 import gc
 from functools import cache
@@ -6,10 +6,11 @@ from functools import cache
 
 @cache
 def calm() -> None:
-    """What lives as long as the process is not searched again: half of the server's tail, and a
-    quarter of an import, was the collector's.
+    """Makes garbage collection rare, and excludes the present objects from it.
 
-    Once a process: what was alive then is never freed, if it lies in a circle.
+    Without this, garbage collection caused half of the server's p99 latency and a quarter of the
+    time of an import. Only the first call in a process has an effect. Cycles of objects that exist
+    then are never freed.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,7 @@
-"""Logs without personal data: no addresses, names, texts or paths. JSON, or words on a screen."""
+"""Logs without personal data: no addresses, names, texts or paths.
+
+Entries are JSON lines, or coloured text if standard error is a terminal.
+"""
 
 import logging
 import sys
@@ -7,7 +10,7 @@ import structlog
 
 
 def configure(*, level: str = "INFO") -> None:
-    """Send structlog to standard error, and keep libraries quiet about what they send."""
+    """Sends structlog to standard error, and silences libraries that would log personal data."""
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if sys.stderr.isatty():
         renderer = structlog.dev.ConsoleRenderer()
@@ -22,8 +25,8 @@ def configure(*, level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    # httpx2 logs addresses with their queries; uvicorn's access log has paths with tokens in them.
+    # httpx2 logs URLs with their queries; uvicorn's access log has paths with tokens in them.
     for name in ("httpx2", "httpcore2", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    # It tells of every mail that it cannot read, and we move those aside.
+    # It logs every email that it cannot parse. The worker moves those to a folder instead.
     logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)

@@ -1,6 +1,7 @@
-"""What an operator can set: environment variables with the prefix `LOBBY_`.
+"""The settings of the service: environment variables with the prefix `LOBBY_`.
 
-Every field is described in `docs/operators/settings.md`; a test compares the two.
+`docs/operators/settings.md` describes each setting for operators. A test compares its table with
+the fields of `Settings`.
 """
 
 import contextlib
@@ -23,42 +24,72 @@ _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
 _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|")
 _ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _CONTACT = re.compile(r"(mailto:[^\s@]+@|https://|tel:\+)[^\s@]+")
-# With a plus sign and a tag of 40 letters, the local part stays within its 64 characters.
+# With a plus sign and a tag of 40 letters, the local part has at most 64 characters (RFC 5321).
 _BOUNCE_ADDRESS = re.compile(r"\w(?:[\w.-]{0,21}\w)?@[A-Za-z0-9.-]{1,253}", re.ASCII)
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-# As browsers send it: small letters, no path. Plain http is for trying things out on this machine.
+# An origin as browsers send it: lower case, no path. Plain http is for development on this machine.
 _ORIGIN = re.compile(
     rf"(https://({_LABEL}\.)*{_LABEL}|http://(localhost|127\.0\.0\.1))(:[1-9][0-9]{{0,4}})?"
 )
 
 
 class Settings(BaseSettings):
-    """The settings of one process. Refuses to start with unsafe ones."""
+    """The settings of one process.
+
+    Wrong or unsafe settings raise pydantic's ValidationError, so that nothing starts with them. An
+    empty variable counts as unset.
+    """
 
     model_config = SettingsConfigDict(env_prefix="LOBBY_", extra="ignore", env_ignore_empty=True)
 
+    # Folder of the embedded database, the secret key, the postcode directory and emails in files.
     data_dir: Path = Path("var")
+    # `sqlite:///` or `postgresql://`. If unset, SQLite in the data folder.
     database_url: str = ""
+    # Encrypts personal data and signs links. Several secrets are separated by commas, the newest
+    # first. If unset, one is generated in the data folder with SQLite; PostgreSQL needs one.
     secret_key: SecretStr | None = None
+    # Public address of the service, with which links begin.
     base_url: str = "http://127.0.0.1:8000"
+
+    # Mail server (`smtp://`, `smtps://`), or a folder for emails (`file:`). If unset, `mail` in the
+    # data folder.
     smtp_url: str = ""
+    # Number of SMTP connections that a worker uses at once.
     smtp_connections: int = Field(default=4, ge=1, le=50)
+    # Sender of all emails, including letters to MPs.
     mail_from: str = "Central Lobby <lobby@localhost.localdomain>"
+    # File with the private DKIM key, and its name in DNS. If unset, the mail server has to sign.
     dkim_key: Path | None = None
     dkim_selector: str = ""
+    # Address to which mail servers send bounces, and the Maildir where they arrive.
     bounce_address: str = ""
     bounce_folder: Path | None = None
+
+    # Parliament's APIs.
     members_api_url: str = "https://members-api.parliament.uk/api"
     motions_api_url: str = "https://oralquestionsandmotions-api.parliament.uk"
+
+    # Whether `lobby serve` also runs the worker.
     worker: Literal["inline", "off"] = "inline"
+    # Hours in London in which the worker sends no letters to MPs, or `off`.
     quiet_hours: str = "22:00-07:00"
+    # Whether the worker updates members from Parliament's API each day.
     sync_members: Literal["daily", "off"] = "daily"
+
+    # Rate limits: writing requests a minute per client address without a key, and per API key, and
+    # signatures a minute per petition before a proof of work is needed. 0 means no limit.
     posts_per_address: int = Field(default=300, ge=0)
     posts_per_key: int = Field(default=6000, ge=0)
     posts_per_petition: int = Field(default=20_000, ge=0)
+    # Where requests are counted: `memory` (per process), or a Redis for all processes.
     rate_limit_url: str = "memory"
+
+    # For development: webhooks may go to this machine.
     webhooks_to_loopback: bool = False
+    # Sites other than partners' that may show petition forms, separated by spaces; `*` means all.
     embed_origins: str = ""
+    # Contact in /.well-known/security.txt (RFC 9116), and the day from which it is out of date.
     security_contact: str = ""
     security_expires: date | None = None
 
@@ -95,7 +126,7 @@ class Settings(BaseSettings):
     @field_validator("smtp_url")
     @classmethod
     def _has_a_port(cls, value: str) -> str:
-        if urlsplit(value).port == 0:  # asking refuses what is no number
+        if urlsplit(value).port == 0:  # `port` raises ValueError if it is no number
             raise ValueError("port 0 is none")
         return value
 
@@ -138,7 +169,7 @@ class Settings(BaseSettings):
         return value
 
     @model_validator(mode="after")
-    def _fill_in(self) -> "Settings":
+    def _complete_and_check(self) -> "Settings":
         self.data_dir = self.data_dir.resolve()
         self.database_url = _with_driver(self.database_url or f"sqlite:///{self.data_dir}/lobby.db")
         self.smtp_url = self.smtp_url or f"file:{self.data_dir}/mail"
@@ -161,50 +192,53 @@ class Settings(BaseSettings):
 
     @property
     def is_sqlite(self) -> bool:
-        """True for the embedded database."""
+        """Whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
 
     @property
     def postcode_file(self) -> Path:
-        """Where the postcode directory lies."""
+        """The file of the postcode directory."""
         return self.data_dir / "postcodes.bin"
 
     @property
     def embedders(self) -> tuple[str, ...]:
-        """Sites that may show forms without being a partner's; `*` is all."""
+        """The origins in `embed_origins`."""
         return tuple(self.embed_origins.split())
 
     @property
     def is_on_loopback(self) -> bool:
-        """True where the public address is this machine's own."""
+        """Whether the public address is this machine's own."""
         return is_loopback(self.base_url)
 
     def _check_bounces(self) -> None:
-        """Where reports are read, what is none is deleted: no mail of people may come there."""
+        # The worker deletes all messages in the folder, so no replies of people may arrive there.
         if self.bounce_folder is not None and not self.bounce_address:
             raise ValueError("LOBBY_BOUNCE_FOLDER needs LOBBY_BOUNCE_ADDRESS")
         if self.bounce_address.lower() == parseaddr(self.mail_from)[1].lower():
             raise ValueError("LOBBY_BOUNCE_ADDRESS must not be the address of LOBBY_MAIL_FROM")
 
     def secrets(self) -> tuple[str, ...]:
-        """The secrets, newest first; makes and keeps one where the embedded database has none."""
+        """Returns the secrets, the newest first.
+
+        Without `secret_key`, reads the one in the data folder, or generates it.
+        """
         if self.secret_key is None:
-            return (_kept_secret(self.data_dir / "secret_key"),)
+            return (_stored_secret(self.data_dir / "secret_key"),)
         return tuple(part.strip() for part in self.secret_key.get_secret_value().split(","))
 
 
 def is_origin(text: str) -> bool:
-    """True for the address of a whole site, as browsers name it: scheme, host, perhaps a port."""
+    """Whether a text is an origin as browsers write it: scheme, host, and possibly a port."""
     return _ORIGIN.fullmatch(text) is not None
 
 
 def is_loopback(url: str) -> bool:
-    """True for an address on this machine."""
+    """Whether the host of a URL is this machine."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 
 def _with_driver(url: str) -> str:
-    """`postgres://` and `postgresql://`, as hosting services write them, mean psycopg 3."""
+    # Hosting services write `postgres://` or `postgresql://`. The driver is psycopg 3.
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
             return "postgresql+psycopg://" + url.removeprefix(scheme)
@@ -213,12 +247,11 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _kept_secret(file: Path) -> str:
-    """Read the secret of a data folder, or make it.
-
-    It is whole or not there: of two processes at once, one `link` succeeds and both read that one.
-    """
+def _stored_secret(file: Path) -> str:
+    """Reads the secret of a data folder, or generates it."""
     if not file.exists():
+        # The file is complete or absent: if two processes generate a secret at the same time, one
+        # `link` succeeds, and both read that file.
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = file.with_name(f"{file.name}.{os.getpid()}")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -1,4 +1,7 @@
-"""The assembled service: everything outside comes in here, so that tests can bring their own."""
+"""Puts the service together from its settings: database, keys, clients and clock.
+
+Tests pass their own parts to `open_lobby`.
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -27,13 +30,13 @@ Clock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time."""
+    """Returns the current time, in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
 class Lobby:
-    """What routes, the worker and commands work with."""
+    """The parts of the service that routes, the worker and commands use."""
 
     settings: Settings
     database: Database
@@ -49,7 +52,7 @@ class Lobby:
 
     @cached_property
     def mail_context(self) -> MailContext:
-        """What mails are rendered with."""
+        """The settings and keys with which emails are rendered."""
         settings = self.settings
         return MailContext(
             tokens=self.tokens,
@@ -62,18 +65,18 @@ class Lobby:
 
     @cached_property
     def bounces(self) -> BounceAddress | None:
-        """Where reports of what could not be delivered go, if they have an address of their own."""
+        """The address for bounces, None if none is set."""
         address = self.settings.bounce_address
         return BounceAddress(address, self.keyring) if address else None
 
     @cached_property
     def pace(self) -> Pace:
-        """What letters to MPs keep to."""
+        """The pace of letters to MPs, with the quiet hours."""
         return Pace(QuietHours.from_text(self.settings.quiet_hours))
 
     @property
     def mail_folder(self) -> FileCourier | None:
-        """Where mails are written, if they are written and not sent."""
+        """The courier that writes emails to files, None if emails are sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
 
     def parliament_request(self, name: str) -> AbstractContextManager[None]:
@@ -84,7 +87,7 @@ class Lobby:
         return backoff.request(self.database, name, clock=self.clock)
 
     def close(self) -> None:
-        """Give back connections."""
+        """Closes all connections."""
         self.courier.close()
         self.motions_api.close()
         self.members_api.close()
@@ -101,7 +104,10 @@ def open_lobby(
     webhooks: WebhookSender | None = None,
     clock: Clock = utc_now,
 ) -> Lobby:
-    """Assemble the service. Opens no connection yet."""
+    """Puts the service together. Opens no connection yet.
+
+    A part that is passed replaces the one from the settings.
+    """
     keyring = Keyring(settings.secrets())
     use_keyring(keyring)
     return Lobby(

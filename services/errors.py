@@ -1,21 +1,21 @@
-"""Everything that a service refuses, in one tree.
+"""All errors that services raise, in one tree.
 
-::
+LobbyError
+├── NotFound             The object does not exist, or it belongs to another organisation.
+├── Conflict             The object exists, but its state does not allow the action.
+│   ├── Gone             A link or an unconfirmed signature has expired.
+│   └── KeyInUse         Another request with the same idempotency key is still running.
+├── Forbidden            The caller is known, but not allowed to do this.
+│   └── Unauthenticated  The caller is not known: credentials are missing or wrong.
+├── Invalid              The input is wrong. `fields` lists the places.
+├── Limited              A rate limit is exceeded.
+│   └── ProofRequired    The request needs a proof of work. `challenge` describes it.
+└── Unavailable          Something that the service depends on does not work.
 
-    LobbyError
-    ├── NotFound        there is no such thing, or it is another organisation's
-    ├── Conflict        it exists, but its state does not allow this
-    │   ├── Gone        a link that was good once has expired
-    │   └── KeyInUse    a request with the same key is being worked on; `retry_after` says when
-    ├── Forbidden       known, but not allowed
-    │   └── Unauthenticated   not known at all
-    ├── Invalid         the input is wrong; `fields` says where
-    ├── Limited         too much, too soon; `retry_after` says when
-    │   └── ProofWanted   ... or work has to be proved; `challenge` says what
-    └── Unavailable     something that we depend on does not answer
+`KeyInUse`, `Limited` and `Unavailable` say in `retry_after` how many seconds to wait.
 
-A `code` is stable and for programs; a message is for people. Services know no HTTP: `api` and
-`web` map the classes to status codes.
+Programs compare `code`, which never changes; people read `message`. Services do not know HTTP:
+`api` and `web` map the classes to status codes.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class FieldError:
-    """One thing wrong with the input. `field` is a dotted path such as `address.postcode`."""
+    """One problem of the input. `field` is a dotted path such as `address.postcode`."""
 
     field: str
     code: str
@@ -32,7 +32,7 @@ class FieldError:
 
 
 class LobbyError(Exception):
-    """The root: `code` for programs, `message` for people."""
+    """The base class of all errors that services raise."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -41,19 +41,19 @@ class LobbyError(Exception):
 
 
 class NotFound(LobbyError):
-    """There is no such thing, or it belongs to another organisation."""
+    """The object does not exist, or it belongs to another organisation."""
 
 
 class Conflict(LobbyError):
-    """The thing exists, but its state does not allow this."""
+    """The object exists, but its state does not allow the action."""
 
 
 class Gone(Conflict):
-    """A link that was good once has expired."""
+    """A link or an unconfirmed signature has expired."""
 
 
 class KeyInUse(Conflict):
-    """Another request with the same key is being worked on. `retry_after` is in seconds."""
+    """Another request with the same idempotency key is still running."""
 
     def __init__(self, code: str, message: str, retry_after: int = 1) -> None:
         super().__init__(code, message)
@@ -61,15 +61,18 @@ class KeyInUse(Conflict):
 
 
 class Forbidden(LobbyError):
-    """The caller is known, but may not do this."""
+    """The caller is known, but not allowed to do this."""
 
 
 class Unauthenticated(Forbidden):
-    """The caller is not known."""
+    """The caller is not known: credentials are missing or wrong."""
 
 
 class Invalid(LobbyError):
-    """The input is wrong. `fields` names each place; a file's line stands in the message."""
+    """The input is wrong.
+
+    `fields` names each wrong field. For a file, `message` names the line instead.
+    """
 
     def __init__(self, code: str, message: str, fields: tuple[FieldError, ...] = ()) -> None:
         super().__init__(code, message)
@@ -77,12 +80,12 @@ class Invalid(LobbyError):
 
     @classmethod
     def field(cls, field: str, code: str, message: str) -> "Invalid":
-        """The common case: one field is wrong."""
+        """Returns the error for one wrong field."""
         return cls(code, message, (FieldError(field, code, message),))
 
 
 class Limited(LobbyError):
-    """Too much, too soon. `retry_after` is in seconds."""
+    """A rate limit is exceeded. `retry_after` is in seconds."""
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
@@ -90,8 +93,10 @@ class Limited(LobbyError):
 
 
 class ProofRequired(Limited):
-    """Without a proof of work, wait. `challenge` is what to prove
-    (`services.traffic.proof_of_work`)."""
+    """The request needs a proof of work, or has to wait for `retry_after` seconds.
+
+    `challenge` describes the work: see `services.traffic.proof_of_work`.
+    """
 
     def __init__(
         self, code: str, message: str, retry_after: int, challenge: dict[str, Any]
@@ -101,7 +106,7 @@ class ProofRequired(Limited):
 
 
 class Unavailable(LobbyError):
-    """Something that we depend on does not answer. `retry_after` is in seconds."""
+    """Something that the service depends on does not work. `retry_after` is in seconds."""
 
     def __init__(self, code: str, message: str, retry_after: int = 60) -> None:
         super().__init__(code, message)

@@ -1,4 +1,4 @@
-"""The history of motions, scheduled jobs, and what the official APIs asked for."""
+"""Adds the history of motions, scheduled jobs, and the state of Parliament's APIs."""
 
 import sqlalchemy as sa
 from alembic import op

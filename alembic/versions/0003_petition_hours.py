@@ -1,4 +1,4 @@
-"""How the signatures of each petition grew, hour by hour."""
+"""Adds the hourly changes of each petition's count of signatures."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Replies of members, more kinds of overrides, watches of vacant seats, amendments, validators."""
+"""Adds members' replies, more kinds of overrides, watches of vacant seats, and amendments."""
 
 from collections.abc import Sequence
 

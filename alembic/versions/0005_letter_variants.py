@@ -1,4 +1,4 @@
-"""Letters of a campaign's own making, what their likeness is measured by, and their pace."""
+"""Adds a campaign's own letter variants, sketches to find similar letters, and limits of pace."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -42,7 +42,7 @@ def downgrade() -> None:
 
 
 def _add(table: str, column: str) -> None:
-    """In place: SQLite cannot copy a table that others refer to, and a column brings its check."""
+    """Adds a column with its check in place: SQLite cannot copy a table that others refer to."""
     op.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
 

@@ -1,4 +1,4 @@
-"""Places for letters in hours and days, so that a campaign's post keeps its pace."""
+"""Adds reserved places for letters per hour and day, which keep a campaign's pace."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What the post room remembers: relays, dead addresses, copies, and what came back of letters."""
+"""Adds relays in trouble, dead addresses, copies of letters, and reports of replies to letters."""
 
 from collections.abc import Sequence
 

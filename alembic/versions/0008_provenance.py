@@ -1,4 +1,4 @@
-"""Where a signature was given, if not here."""
+"""Adds where a signature was given, if not on our pages."""
 
 from alembic import op
 

@@ -1,4 +1,4 @@
-"""Answers to requests that came with a key of their sender's."""
+"""Adds stored responses to requests with an idempotency key."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""What a partner's site may do, and what a key may do, until when."""
+"""Adds websites and origins of partners, and names, expiry and petitions of API keys."""
 
 import sqlalchemy as sa
 from alembic import op

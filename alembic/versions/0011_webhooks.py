@@ -1,4 +1,4 @@
-"""Endpoints that are told what happens, every telling of it, and when a goal was reached."""
+"""Adds webhook endpoints and deliveries, and when a petition reached its goal."""
 
 import sqlalchemy as sa
 from alembic import op

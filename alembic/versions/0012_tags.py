@@ -1,4 +1,4 @@
-"""Tags on supporters, and when an organisation changed what it knows of one."""
+"""Adds tags, and when an organisation last changed its data on a supporter."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Two live keys of one name at most, and signatures by the partner that they came through."""
+"""Allows two live keys per name, and adds an index of signatures by partner."""
 
 import sqlalchemy as sa
 from alembic import op

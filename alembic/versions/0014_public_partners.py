@@ -1,4 +1,4 @@
-"""Partners that the public may see."""
+"""Adds whether the public sees a partner."""
 
 import sqlalchemy as sa
 from alembic import op

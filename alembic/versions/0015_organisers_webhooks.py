@@ -1,4 +1,4 @@
-"""Endpoints of organisers beside those of keys, and mails to organisers when one stops."""
+"""Adds webhook endpoints of organisers, and emails to organisers when an endpoint stops."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -59,7 +59,7 @@ def downgrade() -> None:
 
 @contextmanager
 def _deliveries_aside() -> Iterator[None]:
-    """SQLite makes the table of endpoints anew, and drops none that deliveries refer to."""
+    """Moves deliveries away while SQLite copies the endpoints, which they refer to."""
     if op.get_bind().dialect.name != "sqlite":
         yield
         return

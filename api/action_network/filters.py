@@ -8,12 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from services.database.time_windows import Bound, Stamp
+from services.database.time_windows import TimeBound, TimeField
 from services.errors import Invalid
 
 _TERM = re.compile(r"\s*(\w+)\s+(\w+)\s+('(?:[^']|'')*'|[^\s']+)\s*")
 _AND = re.compile(r"and\b", re.IGNORECASE)
-_STAMPS = {"created_date": Stamp.CREATED, "modified_date": Stamp.MODIFIED}
+_STAMPS = {"created_date": TimeField.CREATED, "modified_date": TimeField.MODIFIED}
 _TIMES = ("gt", "ge", "lt", "le")
 # The older client pyactionnetwork calls it so.
 _ADDRESS = ("email_address", "email")
@@ -24,7 +24,7 @@ LONGEST = 500
 class Filter:
     """All of it holds. `email` is as it was given."""
 
-    bounds: tuple[Bound, ...] = ()
+    bounds: tuple[TimeBound, ...] = ()
     email: str | None = None
 
 
@@ -44,7 +44,7 @@ PeopleFilter = Annotated[Filter, Depends(_by_time_or_address)]
 
 
 def _read(text: str) -> Filter:
-    bounds: list[Bound] = []
+    bounds: list[TimeBound] = []
     email = None
     for name, operator, value in _terms(text):
         if name in _ADDRESS and operator == "eq" and email is None:
@@ -77,8 +77,8 @@ def _terms(text: str) -> Iterator[tuple[str, str, str]]:
             rest = rest[joined.end() :]
 
 
-def _bound(stamp: Stamp, operator: str, value: str) -> Bound:
-    return Bound(stamp, operator in ("gt", "ge"), operator in ("ge", "le"), _moment(value))
+def _bound(stamp: TimeField, operator: str, value: str) -> TimeBound:
+    return TimeBound(stamp, operator in ("gt", "ge"), operator in ("ge", "le"), _moment(value))
 
 
 def _moment(text: str) -> datetime:

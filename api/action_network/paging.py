@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.responses import JSONResponse
 
 from api.action_network.places import Places
-from services.database.time_windows import Slice
+from services.database.time_windows import PageRange
 from services.errors import Invalid
 
 LONGEST_PAGE = 25
@@ -35,9 +35,9 @@ class DialectPage:
         self.size = min(_number(per_page, "per_page"), LONGEST_PAGE)
 
     @property
-    def rows(self) -> Slice:
+    def rows(self) -> PageRange:
         """One row more than fits, if there is one: it says that there is a following page."""
-        return Slice((self.number - 1) * self.size, self.size + 1)
+        return PageRange((self.number - 1) * self.size, self.size + 1)
 
     def answer(
         self,

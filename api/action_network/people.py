@@ -26,7 +26,7 @@ from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from models import Keyring
 from services.assembly import Lobby
 from services.common import texts
-from services.database.time_windows import Slice
+from services.database.time_windows import PageRange
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.postcodes import directory
@@ -39,7 +39,7 @@ from services.supporters.supporters import EmailAddress
 
 router = APIRouter()
 _EMAILS = "email_addresses"
-_ONE = Slice(0, 1)
+_ONE = PageRange(0, 1)
 
 
 @router.get("/people")

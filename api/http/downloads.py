@@ -37,7 +37,7 @@ def download(
     if request.scope.get("is_head"):
         return Response(media_type=MEDIA_TYPES[form], headers=headers)
     parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
-    noted = exports.noted(parts, export, by=by, form=form)
+    noted = exports.logged(parts, export, by=by, form=form)
     return _Download(next(noted), noted, media_type=MEDIA_TYPES[form], headers=headers)
 
 

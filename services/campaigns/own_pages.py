@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from models import Campaign, CampaignStatus, LetterTally, Organisation, Petition, PetitionState
 from models.base import table_of
 from services.campaigns import petitions
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 
 PageT = TypeVar("PageT", Petition, Campaign)
@@ -25,7 +25,7 @@ _SHOWN_PETITION: Shown = sa.and_(
     _petition.c.state != PetitionState.DRAFT,
     _petition.c.campaign_id.in_(sa.select(_campaign.c.id).where(_SHOWN_CAMPAIGN)),
 )
-_ONE = Slice(0, 1)
+_ONE = PageRange(0, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +49,10 @@ class OwnCampaign:
 def of_petitions(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
     viewer: UUID | None,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     petition_id: UUID | None = None,
 ) -> list[OwnPetition]:
     """Returns petitions, the oldest first; `petition_id` limits the page to that one."""
@@ -87,10 +87,10 @@ def slug_of_petition(session: Session, petition_id: UUID) -> str:
 def of_campaigns(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
     viewer: UUID | None,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     campaign_id: UUID | None = None,
 ) -> list[OwnCampaign]:
     """Returns campaigns, the oldest first; `campaign_id` limits the page to that one."""
@@ -115,8 +115,8 @@ def _page(
     session: Session,
     model: type[PageT],
     organisation_id: UUID,
-    where: Slice,
-    bounds: Sequence[Bound],
+    where: PageRange,
+    bounds: Sequence[TimeBound],
     only_id: UUID | None,
     shown: Shown,
 ) -> list[PageT]:
@@ -125,7 +125,7 @@ def _page(
     statement = select(model).where(
         columns.organisation_id == organisation_id,
         shown,
-        *conditions(bounds, created=columns.created_at, touched=touched),
+        *conditions(bounds, created=columns.created_at, modified=touched),
     )
     if only_id is not None:
         statement = statement.where(columns.id == only_id)

@@ -1,1 +1,1 @@
-"""Pure helpers without a domain: checked texts, web addresses, times, signed tokens."""
+"""Helpers that know nothing of the domain: checked texts, URLs, times and signed tokens."""

@@ -1,4 +1,7 @@
-"""What people may write into a form, before it reaches a database, a page or a header."""
+"""Checks and normalises texts that people enter, before they reach a database, page or header.
+
+The functions raise `Invalid` for the named field, with a message for people.
+"""
 
 import contextlib
 import re
@@ -13,18 +16,19 @@ from services.errors import FieldError, Invalid
 
 MAX_NAME = 100
 _SPACES = re.compile(r"[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+")
-# No character by itself: the categories Cc (but for tabs and newlines) and Cs, which never change.
+# The Unicode categories Cc, except tabs and newlines, and Cs.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-# Those, whatever breaks a line (also Zl and Zp), and embeddings, overrides and isolates: they show
-# a text in another order than it has.
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
+# Cc, Cs, everything that breaks a line (also Zl and Zp), and the embeddings, overrides and isolates
+# that display a text in another order.
+_UNFIT_FOR_HEADER = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 _LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
-# Addresses whose parts the library looks at each for itself, and takes the local one as it is: in
-# small letters, since it writes some names so (RFC 2142), and too short for any limit of length.
+# Addresses whose domain can be checked separately, because email_validator accepts such a local
+# part unchanged: in lower case, because it lowers some names (RFC 2142), and too short for any
+# limit of length.
 _PLAIN_ADDRESS = re.compile(
     r"(?P<local>[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?P<domain>[a-zA-Z0-9.-]+)", re.ASCII
 )
-_SHORT = 128
+_LONGEST_PLAIN_ADDRESS = 128
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
 _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
     "fastmail.com",
@@ -41,12 +45,12 @@ _PLUS_DOMAINS = _DOTLESS_DOMAINS | {
 
 
 def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
-    """One line of text: trimmed, composed (NFC), fit for a header, with plain spaces.
+    """Returns one line of text: trimmed, composed (NFC), fit for a header, with plain spaces.
 
-    `=?` is refused because mail programs decode it, which could smuggle a header.
+    `=?` is refused because email programs decode it, which could smuggle in a header.
     """
     text = _SPACES.sub(" ", unicodedata.normalize("NFC", text)).strip(" \t")
-    if _UNFIT.search(text):
+    if _UNFIT_FOR_HEADER.search(text):
         message = "Please leave out line breaks, tabs and other characters that cannot be seen."
         raise Invalid.field(field, "control_character", message)
     if _is_encoded_word(text):
@@ -55,28 +59,28 @@ def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
 
 
 def is_fit_for_header(text: str) -> bool:
-    """Whether a text keeps to one line, in its order, and is decoded by no mail program."""
-    return not _UNFIT.search(text) and not _is_encoded_word(text)
+    """Whether a text is one line, is displayed in its own order, and is not an encoded word."""
+    return not _UNFIT_FOR_HEADER.search(text) and not _is_encoded_word(text)
 
 
 def fit_for_header(text: str) -> str:
-    """The text with a space for whatever makes it unfit: for rows from before it was refused."""
-    text = _UNFIT.sub(" ", text)
+    """Replaces what is unfit for a header by spaces, for rows older than the check in `line`."""
+    text = _UNFIT_FOR_HEADER.sub(" ", text)
     if _is_encoded_word(text):
         text = visible(text).replace("=?", "= ?")
     return _SPACES.sub(" ", text).strip()
 
 
 def visible(text: str) -> str:
-    """As it looks: compatible forms (full-width, ligatures) folded, invisible letters left out."""
-    plain = unicodedata.normalize("NFKC", text)
-    if plain.isascii():
-        return plain
-    return "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
+    """Folds compatible forms (full-width letters, ligatures) and removes invisible letters."""
+    folded = unicodedata.normalize("NFKC", text)
+    if folded.isascii():
+        return folded
+    return "".join(letter for letter in folded if unicodedata.category(letter) != "Cf")
 
 
 def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str:
-    """Several lines of text; any kind of line break becomes a newline."""
+    """Returns trimmed, composed (NFC) text of any number of lines, with `\\n` as line break."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n").strip()
     if _CONTROL.search(text):
         message = "Please leave out control characters."
@@ -85,7 +89,7 @@ def paragraphs(text: str, field: str, *, longest: int, shortest: int = 0) -> str
 
 
 def person_name(text: str, field: str = "name") -> str:
-    """A person's name. Links and addresses are refused: names are shown in mails to strangers."""
+    """Returns a person's name, without links and addresses: emails to strangers show names."""
     name = line(text, field, longest=MAX_NAME)
     if _LINK.search(name) or not any(letter.isalpha() for letter in name):
         raise Invalid.field(field, "name_malformed", "Please give your name, without links.")
@@ -93,39 +97,39 @@ def person_name(text: str, field: str = "name") -> str:
 
 
 def email_address(text: str, field: str = "email") -> str:
-    """An e-mail address as it is to be written to; nothing is asked of the network."""
+    """Returns an email address in the form to send to. Does not use the network."""
     text = text.strip(" \t\u00a0")
-    found = _PLAIN_ADDRESS.fullmatch(text)
-    domain = _accepted_domain(found["domain"]) if found and len(text) <= _SHORT else None
-    taken = f"{found['local']}@{domain}" if found and domain else _accepted_address(text)
-    if taken is None or "=?" in taken:  # which mailboxes may have, but no header
+    plain = _PLAIN_ADDRESS.fullmatch(text) if len(text) <= _LONGEST_PLAIN_ADDRESS else None
+    domain = _normalised_domain(plain["domain"]) if plain else None
+    address = f"{plain['local']}@{domain}" if plain and domain else _normalised_address(text)
+    if address is None or "=?" in address:  # allowed in mailboxes, but not in headers
         message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message)
-    return taken
+    return address
 
 
+# Cached because most people share a few domains, and checking one takes email_validator as long as
+# all other work on a signature.
 @lru_cache(maxsize=10_000)
-def _accepted_domain(domain: str) -> str | None:
-    """The domain as it is written to, or None. Most people share a few, and to check one takes the
-    library as long as all else about a signature."""
-    taken = _accepted_address(f"a@{domain}")
-    return taken.rpartition("@")[2] if taken else None
+def _normalised_domain(domain: str) -> str | None:
+    address = _normalised_address(f"a@{domain}")
+    return address.rpartition("@")[2] if address else None
 
 
-def _accepted_address(text: str) -> str | None:
+def _normalised_address(text: str) -> str | None:
     try:
-        valid = validate_email(text, check_deliverability=False, allow_smtputf8=False)
+        address = validate_email(text, check_deliverability=False, allow_smtputf8=False)
     except EmailNotValidError:
         return None
-    # A domain with letters beyond ASCII in the form that mail servers use (RFC 5891).
-    return valid.ascii_email or valid.normalized
+    # `ascii_email` has the form of an international domain that mail servers use (RFC 5891).
+    return address.ascii_email or address.normalized
 
 
 def canonical_email(address: str) -> str:
-    """The form in which two spellings of one mailbox are equal.
+    """Returns a form of an address that is equal for all spellings of one mailbox.
 
-    The domain in lower case; Gmail ignores dots and `+tag`, other known providers `+tag`. Nothing
-    else is folded: elsewhere the local part belongs to the domain's owner (RFC 5321, 2.4).
+    The domain is in lower case. Gmail ignores dots and `+tag`, other known providers `+tag`.
+    Nothing else is folded: only a domain's owner may interpret the local part (RFC 5321, 2.4).
     """
     local, _, domain = address.rpartition("@")
     domain = domain.lower()
@@ -137,17 +141,17 @@ def canonical_email(address: str) -> str:
 
 
 def day(text: str, field: str) -> date:
-    """A day as YYYY-MM-DD and nothing else."""
+    """Parses a day written as YYYY-MM-DD; other forms are refused."""
     with contextlib.suppress(ValueError):
-        found = date.fromisoformat(text)
-        if found.isoformat() == text:
-            return found
+        parsed = date.fromisoformat(text)
+        if parsed.isoformat() == text:
+            return parsed
     message = "Give a day as year, month and day, such as 2026-05-03."
     raise Invalid.field(field, "day_malformed", message)
 
 
 def number(text: str, field: str, *, least: int, most: int) -> str:
-    """A whole number in plain digits; `1,200` is understood."""
+    """Returns a whole number as digits, without the commas of a number such as `1,200`."""
     digits = text.replace(",", "").strip()
     if not re.fullmatch(r"[0-9]{1,12}", digits) or not least <= int(digits) <= most:
         message = f"Give a whole number from {least:,} to {most:,}, or leave it empty."
@@ -156,7 +160,7 @@ def number(text: str, field: str, *, least: int, most: int) -> str:
 
 
 def slug(text: str, field: str = "slug") -> str:
-    """A name for addresses: lower-case letters, digits and single hyphens."""
+    """Checks a name for URLs: lower-case letters, digits and single hyphens."""
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) or len(text) > 80:
         message = "Use lower-case letters, digits and single hyphens, at most 80."
         raise Invalid.field(field, "slug_malformed", message)
@@ -164,23 +168,27 @@ def slug(text: str, field: str = "slug") -> str:
 
 
 def as_slug(text: str, *, longest: int) -> str:
-    """A text in the form of a slug, of as many whole words as fit; "" where nothing of it can be
-    written so, as of another script."""
-    plain = unicodedata.normalize("NFKD", text).replace("'", "").encode("ascii", "ignore").decode()
-    found = "-".join(re.findall("[a-z0-9]+", plain.lower()))
-    if len(found) <= longest:
-        return found
-    return found[: longest + 1].rpartition("-")[0] or found[:longest]
+    """Makes a slug from a text, of as many whole words as fit.
+
+    Returns "" if the text has no letters or digits that ASCII can express.
+    """
+    ascii_text = (
+        unicodedata.normalize("NFKD", text).replace("'", "").encode("ascii", "ignore").decode()
+    )
+    words = "-".join(re.findall("[a-z0-9]+", ascii_text.lower()))
+    if len(words) <= longest:
+        return words
+    return words[: longest + 1].rpartition("-")[0] or words[:longest]
 
 
-def together(problems: Sequence[Invalid]) -> Invalid:
-    """Several wrong fields as one error, so that a form shows them all at once."""
+def combined(problems: Sequence[Invalid]) -> Invalid:
+    """Combines the errors of several fields into one, so that a form shows them all at once."""
     fields: tuple[FieldError, ...] = sum((problem.fields for problem in problems), ())
     return Invalid("invalid", "Some fields need another look.", fields)
 
 
 def _is_encoded_word(text: str) -> bool:
-    """Also in full-width letters, or with invisible ones between."""
+    # Also in full-width letters, or with invisible letters in between.
     return "=?" in visible(text)
 
 

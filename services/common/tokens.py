@@ -1,7 +1,8 @@
-"""Signed tokens for links in mails: nothing to store, nothing to leak from a dump.
+"""Signed tokens for links in emails. They are not stored, so a dump of the database has none.
 
-A token is a row's id with a time and a signature. Each purpose has a salt of its own, so that a
-link to withdraw cannot confirm. Single use follows from the row's state, not from the token.
+A token has a row's id, the time of issue and a signature. Each purpose has its own salt, so that a
+link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
+its row decides whether an action is still possible.
 """
 
 import base64
@@ -22,8 +23,11 @@ Clock = Callable[[], datetime]
 
 
 class Purpose(StrEnum):
-    """What a link in a mail is for. `organiser` is the cookie of somebody signed in, `new_key` a
-    form of theirs that makes one key: the token is of the row that it will be."""
+    """What a token allows.
+
+    `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
+    API key: its id is that of the new key, so that the form makes one key only.
+    """
 
     CONFIRM = "confirm"
     DISOWN = "disown"
@@ -47,11 +51,11 @@ LIFETIMES = {
 }
 
 
-_SECOND = timedelta(seconds=1)  # the time in a token is a whole one
+_SECOND = timedelta(seconds=1)  # the time in a token is in whole seconds
 
 
 class Tokens:
-    """Makes and reads tokens with the keys of one ring."""
+    """Issues and reads tokens with the keys of a keyring."""
 
     def __init__(self, keyring: Keyring, clock: Clock) -> None:
         keys = keyring.token_keys()
@@ -59,14 +63,17 @@ class Tokens:
         self._signers = {purpose: _signer(keys, purpose, clock) for purpose in Purpose}
 
     def issue(self, purpose: Purpose, row_id: UUID) -> str:
-        """About 75 characters, safe in a URL."""
+        """Returns a token of about 75 characters that is safe in a URL."""
         text = base64.urlsafe_b64encode(row_id.bytes).rstrip(b"=")
         return self._signers[purpose].sign(text).decode()
 
     def read(self, purpose: Purpose, token: str) -> UUID:
-        """The row's id. Gone where expired, Invalid where forged or made for something else.
+        """Returns the row's id.
 
-        One from later than now is good: our machines' clocks differ, and are put right.
+        A token from the future is accepted, because the clocks of our machines may differ.
+
+        :raises Gone: the token has expired
+        :raises Invalid: the token is forged, damaged or has another purpose
         """
         try:
             signed = self._signers[purpose].unsign(token.strip().encode(), return_timestamp=True)
@@ -83,7 +90,7 @@ def _signer(keys: list[bytes], purpose: Purpose, clock: Clock) -> TimestampSigne
     derived: dict[str | bytes | None, bytes] = {}
 
     class ClockSigner(TimestampSigner):
-        """Tells the time by our clock, so that tests can let it pass; derives each key once."""
+        """Takes the time from `clock`, which tests can set, and derives each key only once."""
 
         def get_timestamp(self) -> int:
             return int(clock().timestamp())

@@ -1,2 +1,4 @@
-"""Engines, transactions, bulk SQL, migrations and backups. How SQLite and PostgreSQL differ is
-known here."""
+"""Engines, transactions, bulk SQL, migrations and backups.
+
+Differences between SQLite and PostgreSQL are handled here, and in `services.files.export_lines`.
+"""

@@ -1,4 +1,4 @@
-"""Copies of the embedded database. PostgreSQL has tools of its own."""
+"""Backup and restore of the embedded database. PostgreSQL has tools of its own."""
 
 import os
 import sqlite3
@@ -10,11 +10,15 @@ from services.errors import Conflict, Invalid
 
 
 def backup(settings: Settings, target: Path) -> None:
-    """Copy the database, whole and consistent, while others use it. Never over another file."""
-    source = _file(settings)
+    """Copies the database to `target`, consistently, also while it is in use.
+
+    :raises Conflict: the file exists already
+    :raises Invalid: the database is PostgreSQL
+    """
+    source = _database_file(settings)
     if target.exists():
         raise Conflict("file_exists", f"{target.name} exists already.")
-    part = target.with_name(target.name + ".part")
+    part = _partial_file(target)
     part.unlink(missing_ok=True)
     with closing(sqlite3.connect(source)) as connection:
         connection.execute("VACUUM INTO ?", (str(part),))
@@ -24,14 +28,18 @@ def backup(settings: Settings, target: Path) -> None:
 
 
 def restore(settings: Settings, source: Path) -> None:
-    """Put a copy in the database's place. Conflict where a server has it open."""
-    target = _file(settings)
+    """Replaces the database with a copy.
+
+    :raises Conflict: a server has the database open
+    :raises Invalid: the file is missing or not a complete copy, or the database is PostgreSQL
+    """
+    target = _database_file(settings)
     if not source.is_file():
         raise Invalid("file_missing", f"There is no file {source.name}.")
-    part = target.with_name(target.name + ".part")
+    part = _partial_file(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     part.write_bytes(source.read_bytes())
-    _check_is_ours(part, source.name)
+    _check_is_backup(part, source.name)
     try:
         _check_is_idle(target)
     except Conflict:
@@ -43,29 +51,33 @@ def restore(settings: Settings, source: Path) -> None:
     part.replace(target)
 
 
-def _file(settings: Settings) -> Path:
+def _database_file(settings: Settings) -> Path:
     if not settings.is_sqlite:
         message = "This is for the embedded database: use pg_dump and pg_restore for PostgreSQL."
         raise Invalid("not_embedded", message)
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
-def _check_is_ours(file: Path, name: str) -> None:
+def _partial_file(target: Path) -> Path:
+    return target.with_name(target.name + ".part")
+
+
+def _check_is_backup(file: Path, name: str) -> None:
     try:
         with closing(sqlite3.connect(file)) as connection:
-            whole = connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+            is_intact = connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
             connection.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.DatabaseError:
-        whole = False
-    if not whole:
+        is_intact = False
+    if not is_intact:
         file.unlink()
         raise Invalid("not_a_backup", f"{name} is not a whole copy of a lobby's database.")
 
 
 def _check_is_idle(file: Path) -> None:
-    """With the journal taken out of WAL there can be no other connection: SQLite refuses it."""
     if not file.exists():
         return
+    # SQLite leaves the WAL mode only if there is no other connection.
     with closing(sqlite3.connect(file, timeout=0.2)) as connection:
         try:
             mode = connection.execute("PRAGMA journal_mode = DELETE").fetchone()[0]

@@ -1,14 +1,9 @@
-"""Many rows into one table in one statement, in the way that each database takes fastest.
+"""Bulk INSERT statements, and SELECT statements over long lists of values.
 
-SQLite gets prepared values, a block of rows at a time; PostgreSQL one array a column. What
-SQLAlchemy would do for each row again (looking up types, naming parameters) is done once a table,
-and a value that all rows share is sent once.
-
-Many values of one column, in the form that each database takes fastest.
-
-What SQLAlchemy and the driver would find out for each value again is found out once a column.
-
-Rows that hold one of many values, asked for in the way that each database takes fastest.
+Each database gets rows in the form that it takes fastest: SQLite prepared statements with a block
+of rows each, PostgreSQL one array per column. SQLAlchemy would look up types and name parameters
+for every row; here this is done once per table and set of columns. A value that all rows share is
+sent once.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,61 +21,72 @@ from sqlmodel import Session
 from models import Private
 from models.encryption import PrivateText
 
-# Rows that SQLite takes at a time: more gain nothing, and a statement has 32,766 places at most.
-BLOCK = 50
-IGNORING = " ON CONFLICT DO NOTHING"
-Fit = Callable[[Sequence[Any]], list[Any]]
-Kind = TypeEngine[Any]
-Among = Callable[[sa.Column[Any], str], sa.ColumnElement[bool]]
+# SQLite takes this many rows per statement. More are not faster, and a statement can have 32,766
+# parameters at most.
+ROWS_PER_BLOCK = 50
+_SKIP_EXISTING = " ON CONFLICT DO NOTHING"
+ColumnType = TypeEngine[Any]
+ColumnEncoder = Callable[[Sequence[Any]], list[Any]]
+"""Converts the values of one column to what the database driver takes."""
+IsAnyOf = Callable[[sa.Column[Any], str], sa.ColumnElement[bool]]
+"""Makes the condition that a column has one of the values of a named parameter."""
 
 
 @dataclass(frozen=True, slots=True)
 class _InsertPlan:
-    """The statement for some columns of a table, and what makes each value fit to be sent. `block`
-    is the same statement for a whole block of rows; PostgreSQL has none."""
+    """The statement for some columns of a table, and how their values are encoded.
 
-    text: str
-    block: str
-    kinds: tuple[Kind, ...]
-    fits: tuple[Fit, ...]
-    shared: int
+    `row_statement` inserts one row, on PostgreSQL any number. `block_statement` inserts a block of
+    rows; it is empty for PostgreSQL. The first `shared_count` columns have one value for all rows.
+    """
+
+    row_statement: str
+    block_statement: str
+    types: tuple[ColumnType, ...]
+    encoders: tuple[ColumnEncoder, ...]
+    shared_count: int
 
 
 class BulkLookup:
-    """A SELECT put together once for each database: on the hot route that costs more than to send
-    it. `among(column, name)` in it stands for: the column holds one of the values called so."""
+    """A SELECT that is built once per database: on the hot route, building costs more than sending.
 
-    def __init__(self, make: Callable[[Among], sa.Select[*tuple[Any, ...]]]) -> None:
+    `make` gets a function `is_any_of(column, name)`, which makes the condition that the column has
+    one of the values that `rows` gets under that name.
+    """
+
+    def __init__(self, make: Callable[[IsAnyOf], sa.Select[*tuple[Any, ...]]]) -> None:
         self._statements = {"sqlite": make(_in_list), "postgresql": make(_in_array)}
 
     def rows(self, session: Session, **values: Any) -> Iterable[Any]:
-        """What there is, for values and lists of values by their names."""
+        """Returns the rows for these parameters: single values, and lists for `is_any_of`."""
         connection = session.connection()
         return connection.execute(self._statements[connection.dialect.name], values)
 
 
-class _Array(sa.types.TypeDecorator[Any]):
-    """A list as the literal of an array: one parameter, however long it is."""
+class _ArrayParameter(sa.types.TypeDecorator[Any]):
+    """A list of values, sent as one array literal: one parameter, however long the list is."""
 
     impl = sa.Text
     cache_ok = True
 
-    def __init__(self, kind: Kind) -> None:
+    def __init__(self, item_type: ColumnType) -> None:
         super().__init__()
-        self.kind = kind
+        self.item_type = item_type
 
     def process_bind_param(self, value: Any, dialect: sa.Dialect) -> Any:
-        return array_of(self.kind, fitting(self.kind, dialect)(value))
+        return _array(self.item_type, _encoder(self.item_type, dialect)(value))
 
 
 def insert(
-    session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, is_ignoring: bool
+    session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, skip_existing: bool
 ) -> int:
-    """Insert one row or more, all with the columns of the first; missing ones get the database's
-    default. `is_ignoring` leaves out the rows that a UNIQUE constraint forbids. How many it did
-    insert."""
+    """Inserts rows, and returns how many.
+
+    Needs at least one row. All rows have the columns of the first; other columns get the
+    database's default. `skip_existing` skips rows that would violate a UNIQUE constraint.
+    """
     varying = {name: [row[name] for row in rows] for name in rows[0]}
-    return insert_columns(session, table, varying, {}, is_ignoring=is_ignoring)
+    return insert_columns(session, table, varying, {}, skip_existing=skip_existing)
 
 
 def insert_columns(
@@ -89,11 +95,14 @@ def insert_columns(
     varying: Mapping[str, Sequence[Any]],
     shared: Mapping[str, Any],
     *,
-    is_ignoring: bool,
+    skip_existing: bool,
 ) -> int:
-    """As `insert`, by columns: each a list as long as the others, or one value that all rows
-    share. A Uuid may be given as its hex digits."""
-    return _send(session, table, varying, shared, IGNORING if is_ignoring else "")
+    """Inserts rows that are given by column, and returns how many.
+
+    `varying` has a list of values per column, all of one length; `shared` has columns with one
+    value for all rows. A Uuid may be given as its hex digits. `skip_existing` as in `insert`.
+    """
+    return _insert(session, table, varying, shared, _SKIP_EXISTING if skip_existing else "")
 
 
 def increment(
@@ -103,156 +112,160 @@ def increment(
     *,
     key: tuple[str, ...],
 ) -> None:
-    """Insert one row or more, or add their numbers to those that are there under the same key."""
+    """Inserts rows, or adds their numbers to existing rows with the same key.
+
+    Needs at least one row.
+    """
     varying = {name: [row[name] for row in rows] for name in rows[0]}
     sums = ", ".join(
         f"{name} = {table.name}.{name} + excluded.{name}" for name in varying if name not in key
     )
-    _send(session, table, varying, {}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
+    _insert(session, table, varying, {}, f" ON CONFLICT ({', '.join(key)}) DO UPDATE SET {sums}")
 
 
-def _send(
+def _insert(
     session: Session,
     table: sa.Table,
     varying: Mapping[str, Sequence[Any]],
     shared: Mapping[str, Any],
-    tail: str,
+    on_conflict: str,
 ) -> int:
     connection = session.connection()
-    varying, shared = _divided(varying, shared)
-    plan = _plan(table, tuple(shared), tuple(varying), connection.dialect, tail)
-    values = chain(([value] for value in shared.values()), varying.values())
-    fit = [fits(each) for fits, each in zip(plan.fits, values, strict=True)]
-    once, columns = [value for (value,) in fit[: plan.shared]], fit[plan.shared :]
+    varying, shared = _move_equal_columns(varying, shared)
+    plan = _insert_plan(table, tuple(shared), tuple(varying), connection.dialect, on_conflict)
+    columns = chain(([value] for value in shared.values()), varying.values())
+    encoded = [encode(values) for encode, values in zip(plan.encoders, columns, strict=True)]
+    shared_values = [value for (value,) in encoded[: plan.shared_count]]
+    varying_columns = encoded[plan.shared_count :]
     if connection.dialect.name == "sqlite":
-        return _send_blocks(connection, plan, once, columns)
-    arrays = map(array_of, plan.kinds[plan.shared :], columns)
-    return connection.exec_driver_sql(plan.text, (*once, *arrays)).rowcount
+        return _insert_blocks(connection, plan, shared_values, varying_columns)
+    arrays = map(_array, plan.types[plan.shared_count :], varying_columns)
+    return connection.exec_driver_sql(plan.row_statement, (*shared_values, *arrays)).rowcount
 
 
-def _divided(
+def _move_equal_columns(
     varying: Mapping[str, Sequence[Any]], shared: Mapping[str, Any]
 ) -> tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]:
-    """In a large batch columns turn out to be shared: all from one petition, and none with a
-    comment. But never sealed ones: two equal texts must not look alike in the database."""
-    if len(next(iter(varying.values()))) < BLOCK:
+    """Moves columns with equal values in all rows of a large batch from `varying` to `shared`.
+
+    Often all rows have the same petition, or no comment. Encrypted columns are never moved: two
+    equal texts must not look alike in the database.
+    """
+    if len(next(iter(varying.values()))) < ROWS_PER_BLOCK:
         return varying, shared
-    alike = {
+    equal = {
         name: values[0]
         for name, values in varying.items()
         if not isinstance(values[0], Private) and values.count(values[0]) == len(values)
     }
-    if len(alike) == len(varying):  # rows need a column to be counted by
+    if len(equal) == len(varying):  # at least one column must give the number of rows
         return varying, shared
-    rest = {name: values for name, values in varying.items() if name not in alike}
-    return rest, {**shared, **alike}
-
-
-def _send_blocks(
-    connection: Connection, plan: _InsertPlan, once: list[Any], columns: list[list[Any]]
-) -> int:
-    """Whole blocks first, then the rest row by row: that is what SQLite has statements for."""
-    rows = list(zip(*columns, strict=True))
-    whole = len(rows) - len(rows) % BLOCK
-    sent = 0
-    if whole:
-        blocks = [
-            (*once, *chain.from_iterable(rows[start : start + BLOCK]))
-            for start in range(0, whole, BLOCK)
-        ]
-        sent += connection.exec_driver_sql(plan.block, blocks).rowcount
-    if rest := [(*once, *row) for row in rows[whole:]]:
-        sent += connection.exec_driver_sql(plan.text, rest).rowcount
-    return sent
+    rest = {name: values for name, values in varying.items() if name not in equal}
+    return rest, {**shared, **equal}
 
 
 @lru_cache(maxsize=100)
-def _plan(
+def _insert_plan(
     table: sa.Table,
     shared: tuple[str, ...],
     varying: tuple[str, ...],
     dialect: Dialect,
-    tail: str,
+    on_conflict: str,
 ) -> _InsertPlan:
     names = (*shared, *varying)
-    kinds = tuple(table.c[name].type for name in names)
-    fits = tuple(fitting(kind, dialect) for kind in kinds)
-    # Names of our own tables and columns, and no values.
+    types = tuple(table.c[name].type for name in names)
+    encoders = tuple(_encoder(column_type, dialect) for column_type in types)
+    # The text has only names of our own tables and columns, never values.
     head = f"INSERT INTO {table.name} ({', '.join(names)})"
     if dialect.name == "sqlite":
-        row, block = (_places(len(shared), len(varying), count) for count in (1, BLOCK))
-        texts = f"{head} VALUES {row}{tail}", f"{head} VALUES {block}{tail}"
+        row, block = (
+            _placeholders(len(shared), len(varying), count) for count in (1, ROWS_PER_BLOCK)
+        )
+        statements = f"{head} VALUES {row}{on_conflict}", f"{head} VALUES {block}{on_conflict}"
     else:
-        once = "".join(f"%s::{scalar_type(kind, dialect)}, " for kind in kinds[: len(shared)])
-        arrays = ", ".join(f"%s::{array_type(kind, dialect)}" for kind in kinds[len(shared) :])
-        texts = f"{head} SELECT {once}new.* FROM unnest({arrays}) AS new{tail}", ""  # noqa: S608 - our names only
-    return _InsertPlan(*texts, kinds, fits, len(shared))
+        type_names = [_type_name(column_type, dialect) for column_type in types]
+        scalars = "".join(f"%s::{name}, " for name in type_names[: len(shared)])
+        arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
+        statements = f"{head} SELECT {scalars}new.* FROM unnest({arrays}) AS new{on_conflict}", ""  # noqa: S608 - our names only
+    return _InsertPlan(*statements, types, encoders, len(shared))
 
 
-def _places(shared: int, varying: int, rows: int) -> str:
-    """`(?1, ?2, ?3), (?1, ?4, ?5)`: the shared value has one place in all rows."""
-    once = [f"?{place}" for place in range(1, shared + 1)]
-    places = (f"?{place}" for place in range(shared + 1, shared + rows * varying + 1))
+def _placeholders(shared: int, varying: int, rows: int) -> str:
+    """`(?1, ?2, ?3), (?1, ?4, ?5)`: all rows use the same parameter for a shared value."""
+    shared_places = [f"?{number}" for number in range(1, shared + 1)]
+    places = (f"?{number}" for number in range(shared + 1, shared + rows * varying + 1))
     return ", ".join(
-        f"({', '.join([*once, *(next(places) for _ in range(varying))])})" for _ in range(rows)
+        f"({', '.join([*shared_places, *(next(places) for _ in range(varying))])})"
+        for _ in range(rows)
     )
 
 
-def fitting(kind: Kind, dialect: Dialect) -> Fit:
-    """What makes the values of a column fit to be sent, as the column's own type would."""
-    if isinstance(kind, PrivateText):
-        return kind.seal_all
-    if isinstance(kind, sa.Uuid):
+def _insert_blocks(
+    connection: Connection, plan: _InsertPlan, shared: list[Any], columns: list[list[Any]]
+) -> int:
+    """Inserts whole blocks first and the rest row by row: SQLite has a statement for each."""
+    rows = list(zip(*columns, strict=True))
+    in_blocks = len(rows) - len(rows) % ROWS_PER_BLOCK
+    inserted = 0
+    if in_blocks:
+        blocks = [
+            (*shared, *chain.from_iterable(rows[start : start + ROWS_PER_BLOCK]))
+            for start in range(0, in_blocks, ROWS_PER_BLOCK)
+        ]
+        inserted += connection.exec_driver_sql(plan.block_statement, blocks).rowcount
+    if rest := [(*shared, *row) for row in rows[in_blocks:]]:
+        inserted += connection.exec_driver_sql(plan.row_statement, rest).rowcount
+    return inserted
+
+
+def _encoder(column_type: ColumnType, dialect: Dialect) -> ColumnEncoder:
+    """Returns a function that encodes values as the column's own type would."""
+    if isinstance(column_type, PrivateText):
+        return column_type.seal_all
+    if isinstance(column_type, sa.Uuid):
         return _hex_digits
-    if isinstance(kind, sa.LargeBinary):
-        return list  # the driver takes bytes; SQLAlchemy would wrap each
-    process = kind.dialect_impl(dialect).bind_processor(dialect)
-    return list if process is None else partial(_processed, process)
-
-
-def array_of(kind: Kind, values: Sequence[Any]) -> Any:
-    """Values that are fit, as one array for PostgreSQL: of ids, bytes and texts the literal (its
-    manual, 8.15.2), which the driver would put together far more slowly; other kinds are left to
-    the driver."""
-    if isinstance(kind, sa.Uuid):
-        return _literal("NULL" if value is None else value for value in values)
-    if isinstance(kind, PrivateText | sa.LargeBinary):
-        return _literal("NULL" if value is None else rf'"\\x{value.hex()}"' for value in values)
-    if all(value is None or isinstance(value, str) for value in values) and _is_text(kind):
-        quoted = {value: _quoted(value) for value in set(values)}
-        return _literal(map(quoted.__getitem__, values))
-    return list(values)
-
-
-def array_type(kind: Kind, dialect: Dialect) -> str:
-    """The name of PostgreSQL's type for such an array."""
-    return f"{scalar_type(kind, dialect)}[]"
-
-
-def scalar_type(kind: Kind, dialect: Dialect) -> str:
-    """The name of PostgreSQL's type, without a length: a cast to VARCHAR(9) would cut what is
-    longer; the column itself refuses it."""
-    return kind.compile(dialect).partition("(")[0]
-
-
-def _processed(process: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
-    """Many columns hold one value in all rows of a batch: it is made fit once."""
-    if values.count(values[0]) == len(values):
-        return [process(values[0])] * len(values)
-    return [process(value) for value in values]
+    if isinstance(column_type, sa.LargeBinary):
+        return list  # the driver takes bytes; SQLAlchemy would wrap each value
+    encode_value = column_type.dialect_impl(dialect).bind_processor(dialect)
+    return list if encode_value is None else partial(_encode_all, encode_value)
 
 
 def _hex_digits(values: Sequence[Any]) -> list[Any]:
     return [value if value is None or isinstance(value, str) else value.hex for value in values]
 
 
-def _is_text(kind: Kind) -> bool:
-    return isinstance(kind, sa.String) or isinstance(
-        getattr(kind, "impl_instance", None), sa.String
+def _encode_all(encode_value: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    # Many columns have one value in all rows of a batch: it is encoded once.
+    if values.count(values[0]) == len(values):
+        return [encode_value(values[0])] * len(values)
+    return [encode_value(value) for value in values]
+
+
+def _array(column_type: ColumnType, values: Sequence[Any]) -> Any:
+    """Returns encoded values as an array parameter for PostgreSQL.
+
+    Ids, bytes and texts become an array literal (PostgreSQL manual, 8.15.2), which the driver
+    would build far more slowly. Other types are left to the driver.
+    """
+    if isinstance(column_type, sa.Uuid):
+        return _array_literal("NULL" if value is None else value for value in values)
+    if isinstance(column_type, PrivateText | sa.LargeBinary):
+        return _array_literal(
+            "NULL" if value is None else rf'"\\x{value.hex()}"' for value in values
+        )
+    if all(value is None or isinstance(value, str) for value in values) and _is_text(column_type):
+        quoted = {value: _quoted(value) for value in set(values)}
+        return _array_literal(map(quoted.__getitem__, values))
+    return list(values)
+
+
+def _is_text(column_type: ColumnType) -> bool:
+    return isinstance(column_type, sa.String) or isinstance(
+        getattr(column_type, "impl_instance", None), sa.String
     )
 
 
-def _literal(items: Any) -> str:
+def _array_literal(items: Iterable[str]) -> str:
     return "{" + ",".join(items) + "}"
 
 
@@ -263,10 +276,18 @@ def _quoted(text: str | None) -> str:
     return f'"{escaped}"'
 
 
+def _type_name(column_type: ColumnType, dialect: Dialect) -> str:
+    """Returns the name of PostgreSQL's type, without a length.
+
+    A cast to VARCHAR(9) would cut longer values; without the length the column refuses them.
+    """
+    return column_type.compile(dialect).partition("(")[0]
+
+
 def _in_list(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
     return column.in_(sa.bindparam(name, expanding=True))
 
 
 def _in_array(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
-    values = sa.bindparam(name, type_=_Array(column.type))
+    values = sa.bindparam(name, type_=_ArrayParameter(column.type))
     return column == sa.any_(sa.cast(values, postgresql.ARRAY(column.type)))

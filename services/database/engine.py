@@ -1,8 +1,9 @@
-"""Connections and transactions, on SQLite and PostgreSQL.
+"""Connections, transactions and the schema's version, on SQLite and PostgreSQL.
 
-SQLite: one process, one writing connection, WAL, every commit on disk (`synchronous=FULL`). Readers
-have connections of their own that cannot write and never checkpoint. A write begins IMMEDIATE, so
-that a command run beside the server waits its turn instead of failing half-way.
+SQLite has one writing connection per process, in WAL mode, and writes every commit to disk
+(`synchronous=FULL`). Readers have separate connections that cannot write and never checkpoint. A
+write begins with BEGIN IMMEDIATE, so that a command that runs beside the server waits for its turn
+instead of failing half-way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,18 +26,21 @@ from services.errors import Unavailable
 DatabaseError = SQLAlchemyError
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8
-# Alembic's own table.
-_VERSION = sa.table("alembic_version", sa.column("version_num"))
+_ALEMBIC_VERSION = sa.table("alembic_version", sa.column("version_num"))
 _TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
 
 
 class Database:
-    """One database of one process. `read` and `write` are the only ways to get a session."""
+    """The connections of one process to its database.
+
+    `read` and `write` are the only ways to get a session.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        # Of what the public can read, as far as this process changed it: all, and all but counts.
+        # Versions of public data, as far as this process changes it: of all public data, and of
+        # all but counts.
         self._version = self._version_but_counts = 0
         if self.is_sqlite:
             folder = Path(url.removeprefix("sqlite:///")).parent
@@ -51,41 +55,43 @@ class Database:
 
     @contextmanager
     def write(self, *, is_public: bool = True, is_count: bool = False) -> Iterator[Session]:
-        """A session in one transaction: committed at the end, rolled back on an error.
+        """Opens a session in one transaction: committed at the end, rolled back on an error.
 
-        Without `is_public` nothing changes that the public can read, and prebuilt answers stay;
-        with `is_count` nothing but counts, and those stay that have none.
+        The flags say which cached responses the transaction makes stale: with `is_public=False`
+        none, because no public data changes; with `is_count=True` those with counts, because no
+        other public data changes.
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
         if is_public:
-            self._version += 1  # two at once may count as one: both make it another
+            # Two concurrent increments may count once: the version changes all the same.
+            self._version += 1
             self._version_but_counts += not is_count
 
     def read_version(self) -> int:
-        """Changes with every commit of this process that changes what the public can read."""
+        """Returns a number that changes whenever this process commits a change of public data."""
         return self._version
 
     def read_version_but_counts(self) -> int:
-        """As `read_version`, but stays where only counts changed."""
+        """Returns a number as `read_version` does, which does not change if only counts do."""
         return self._version_but_counts
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A session that sees one state of the database and never writes."""
+        """Opens a session that sees one state of the database and must not write."""
         with Session(self._reader, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
-        """A bare writing connection in a transaction, for migrations."""
+        """Opens a writing connection in a transaction, for migrations."""
         with self._writer.begin() as connection:
             yield connection
 
     def close(self) -> None:
-        """Give back every connection; the writer last, since it may checkpoint."""
+        """Closes all connections."""
         self._reader.dispose()
-        self._writer.dispose()
+        self._writer.dispose()  # last, because it may checkpoint
 
 
 def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
@@ -94,13 +100,12 @@ def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
         pool_size=READERS if readonly else 1,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,
-        hide_parameters=True,  # an error in a log must not show whom it was about
+        hide_parameters=True,  # an error in a log must not show personal data
         connect_args={"check_same_thread": False},
     )
-    begin = "BEGIN" if readonly else "BEGIN IMMEDIATE"
 
-    def connect(connection: Any, _record: object) -> None:
-        # The driver's own BEGIN would come late and be deferred; ours is sent by `begin` below.
+    def on_connect(connection: Any, _record: object) -> None:
+        # The driver would send BEGIN late and deferred. `on_begin` sends it instead.
         connection.isolation_level = None
         connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
         if readonly:
@@ -111,35 +116,35 @@ def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
 
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    def on_begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN" if readonly else "BEGIN IMMEDIATE")
 
-    event.listen(engine, "connect", connect)
-    event.listen(engine, "begin", start)
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
     return engine
 
 
 def insert_ignore(session: Session, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert the rows that no UNIQUE constraint forbids, and leave out the others.
+    """Inserts rows, and skips those that would violate a UNIQUE constraint.
 
-    Values must be given for every column without a default of the database.
+    Every column without a default in the database needs a value.
     """
     if rows:  # with an empty list SQLAlchemy would insert one row of defaults
-        bulk.insert(session, table, rows, is_ignoring=True)
+        bulk.insert(session, table, rows, skip_existing=True)
 
 
 def insert(session: Session, table: sa.Table, rows: list[dict[str, Any]]) -> None:
-    """Insert rows, all with the same columns; nothing where there are none."""
+    """Inserts rows, if there are any. All have the same columns."""
     if rows:
-        bulk.insert(session, table, rows, is_ignoring=False)
+        bulk.insert(session, table, rows, skip_existing=False)
 
 
 def upsert(
     session: Session, table: sa.Table, rows: list[dict[str, Any]], *, key: list[str]
 ) -> None:
-    """Insert rows, or update every other column where `key` exists already."""
+    """Inserts rows, or updates all other columns of existing rows with the same `key`."""
     if rows:
-        statement = _insert(session, table)
+        statement = _insert_statement(session, table)
         values = {name: statement.excluded[name] for name in rows[0] if name not in key}
         statement = (
             statement.on_conflict_do_update(index_elements=key, set_=values)
@@ -152,38 +157,41 @@ def upsert(
 def increment(
     session: Session, table: sa.Table, rows: Sequence[dict[str, Any]], *, key: list[str]
 ) -> None:
-    """Add the numbers in each row to the row that has its `key`, making that row if needed.
+    """Adds the numbers of each row to the stored row with the same `key`, or inserts the row.
 
-    Give them in the order of their keys, so that two batches at once cannot wait for each other in
-    a circle; no two may have one key.
+    The rows must be sorted by key, so that two concurrent batches cannot deadlock. No two rows may
+    have the same key.
     """
     if rows:
         bulk.increment(session, table, rows, key=tuple(key))
 
 
 def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:
-    """Those of some 64-bit numbers that nobody else holds: ours until the transaction ends.
+    """Takes the locks that are free, and returns their 64-bit numbers.
 
-    SQLite has one writer at a time, who holds them all.
+    They are held until the transaction ends. SQLite has one writer at a time, so all are free.
     """
     connection = session.connection()
     if connection.dialect.name == "sqlite":
         return set(numbers)
-    found = connection.exec_driver_sql(_TRY_LOCKS, (list(numbers),))
-    return {number for number, is_ours in found if is_ours}
+    rows = connection.exec_driver_sql(_TRY_LOCKS, (list(numbers),))
+    return {number for number, is_taken in rows if is_taken}
 
 
-def _insert(session: Session, table: sa.Table) -> Any:
-    """INSERT with ON CONFLICT, in the dialect of this session's database."""
+def _insert_statement(session: Session, table: sa.Table) -> Any:
+    # SQLAlchemy has ON CONFLICT only in the INSERT of each dialect.
     if session.connection().dialect.name == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
 
 def migrate(database: Database, revision: str = "head") -> None:
-    """Bring the schema to `revision`, up or down, in one transaction. Invalid where it is none."""
-    # Only here: a server at head has no use for the library, which costs 10 MB and a tenth of a
-    # second at each start.
+    """Migrates the schema to `revision`, up or down, in one transaction.
+
+    :raises Invalid: there is no such revision
+    """
+    # Imported here because a server at head does not need Alembic, which costs 10 MB and a tenth
+    # of a second at each start.
     from services.database import migrations  # noqa: PLC0415 - see above
 
     with database.connection() as connection:
@@ -191,12 +199,15 @@ def migrate(database: Database, revision: str = "head") -> None:
 
 
 def head_revision() -> str:
-    """The newest migration that this code knows: they are numbered, and a test says so."""
+    """Returns the newest revision that this code has. A test makes sure that they are numbered."""
     return max(file.name[:4] for file in (ROOT / "alembic" / "versions").glob("[0-9]*.py"))
 
 
 def check_schema(database: Database) -> None:
-    """Refuse to work on a schema of another version than this code's."""
+    """Checks that the schema has the version that this code needs.
+
+    :raises Unavailable: it has another version
+    """
     with database.read() as session:
         current = _current_revision(session.connection())
     if current != head_revision():
@@ -207,26 +218,33 @@ def check_schema(database: Database) -> None:
         )
 
 
-def _current_revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table(_VERSION.name):
-        return None
-    found: str | None = connection.execute(sa.select(_VERSION.c.version_num)).scalar()
-    return found
-
-
 def check_writable(database: Database) -> None:
-    """Refuse where nothing can be written: a replica, or a read-only disk."""
+    """Checks that the database accepts writes.
+
+    :raises Unavailable: PostgreSQL is read-only, as a replica is
+    :raises OperationalError: SQLAlchemy's, for example on a read-only disk
+    """
     with database.write() as session:
         if database.is_sqlite:
-            session.connection()  # BEGIN IMMEDIATE takes the lock of the writer
+            session.connection()  # BEGIN IMMEDIATE takes the write lock
         elif session.connection().exec_driver_sql("SHOW transaction_read_only").scalar() == "on":
             raise Unavailable("database_read_only", "The database takes no writes.")
 
 
 def prepare(database: Database) -> None:
-    """Give an empty database its schema; refuse one of another version."""
+    """Creates the schema in an empty database, and checks the version of an existing one.
+
+    :raises Unavailable: the schema has another version
+    """
     with database.read() as session:
         current = _current_revision(session.connection())
     if current is None:
         migrate(database)
     check_schema(database)
+
+
+def _current_revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table(_ALEMBIC_VERSION.name):
+        return None
+    revision: str | None = connection.execute(sa.select(_ALEMBIC_VERSION.c.version_num)).scalar()
+    return revision

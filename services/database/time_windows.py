@@ -1,4 +1,4 @@
-"""Rows by when they were made or last changed: what programs ask for that copy them elsewhere."""
+"""Conditions on when rows were created or modified, for clients that copy data elsewhere."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,64 +8,71 @@ from typing import Any
 
 import sqlalchemy as sa
 
-Touched = Callable[[datetime, bool], sa.ColumnElement[bool]]
-"""Whether a row was changed after a moment, or, with True, at it too."""
+ModifiedAfter = Callable[[datetime, bool], sa.ColumnElement[bool]]
+"""Makes the condition that a row was modified after a moment, or, with True, at it or after it."""
 
 
-class Stamp(StrEnum):
-    """Which time is meant."""
+class TimeField(StrEnum):
+    """The time of a row that a bound applies to."""
 
     CREATED = "created"
     MODIFIED = "modified"
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
-    """After `moment` where `is_after`, before it otherwise; `is_inclusive`: or at it."""
+class TimeBound:
+    """One end of a span of time.
 
-    stamp: Stamp
+    Rows after `moment` match if `is_after`, rows before it otherwise. Rows at exactly that moment
+    match if `is_inclusive`.
+    """
+
+    field: TimeField
     is_after: bool
     is_inclusive: bool
     moment: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """One page of many: how many rows to leave out, and how many to give at most."""
+class PageRange:
+    """The rows of one page: `offset` rows are skipped, then at most `limit` are returned."""
 
     offset: int
     limit: int
 
 
 def conditions(
-    bounds: Sequence[Bound], *, created: sa.ColumnElement[Any], touched: Touched
+    bounds: Sequence[TimeBound], *, created: sa.ColumnElement[Any], modified: ModifiedAfter
 ) -> list[sa.ColumnElement[bool]]:
-    """For the WHERE of a statement; all of them hold."""
-    return [_condition(bound, created, touched) for bound in bounds]
+    """Returns a WHERE condition for each bound.
+
+    `created` is the column with the time of creation; `modified` tests the time of modification.
+    """
+    return [_condition(bound, any_after(created), modified) for bound in bounds]
 
 
-def any_after(*times: sa.ColumnElement[Any]) -> Touched:
-    """A row is changed whenever one of these times is; an absent one never was."""
+def any_after(*times: sa.ColumnElement[Any]) -> ModifiedAfter:
+    """Takes each of these times as a modification of the row, unless it is NULL."""
 
-    def touched(moment: datetime, is_inclusive: bool) -> sa.ColumnElement[bool]:
+    def is_modified_after(moment: datetime, is_inclusive: bool) -> sa.ColumnElement[bool]:
         return sa.or_(*(_after(time, moment, is_inclusive) for time in times))
 
-    return touched
+    return is_modified_after
 
 
 def _condition(
-    bound: Bound, created: sa.ColumnElement[Any], touched: Touched
+    bound: TimeBound, created_after: ModifiedAfter, modified_after: ModifiedAfter
 ) -> sa.ColumnElement[bool]:
-    when = any_after(created) if bound.stamp is Stamp.CREATED else touched
+    is_after = created_after if bound.field is TimeField.CREATED else modified_after
     if bound.is_after:
-        return when(bound.moment, bound.is_inclusive)
-    # Before a moment is what was not touched at it or later; up to it, what was not touched later.
-    return sa.not_(when(bound.moment, not bound.is_inclusive))
+        return is_after(bound.moment, bound.is_inclusive)
+    # A row was modified before a moment if nothing happened at it or after it.
+    return sa.not_(is_after(bound.moment, not bound.is_inclusive))
 
 
 def _after(
     time: sa.ColumnElement[Any], moment: datetime, is_inclusive: bool
 ) -> sa.ColumnElement[bool]:
-    # Never NULL, so that `not` of it is no surprise.
+    # Never NULL, so that NOT of it is true where the time is absent.
     passed = time >= moment if is_inclusive else time > moment
     return sa.and_(time.is_not(None), passed)

@@ -1,1 +1,1 @@
-"""The invented campaign, with its data."""
+"""The demonstration: an invented campaign with its data."""

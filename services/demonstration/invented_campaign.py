@@ -1,7 +1,7 @@
-"""The demonstration: a retelling of the 2017 campaign to keep NHS Professionals public.
+"""Loads the demonstration, which replays the campaign of 2017 to keep NHS Professionals public.
 
-Small data written for this project (`services/demonstration/`): real constituencies and
-postcodes, invented members and supporters at example.org. Loading it twice changes nothing.
+Constituencies and postcodes are real; members and supporters are invented and have addresses at
+example.org. `README.md` in this folder describes the data.
 """
 
 import json
@@ -57,7 +57,7 @@ _SEED = 2017
 
 @dataclass(frozen=True, slots=True)
 class Demonstration:
-    """Where to look."""
+    """The slugs of the demonstration."""
 
     organisation: str
     campaign: str
@@ -65,15 +65,14 @@ class Demonstration:
 
 
 def about() -> Demonstration:
-    """The slugs of the demonstration, whether loaded or not."""
-    told = _read("campaign.json")
+    """Returns the slugs, whether the demonstration is loaded or not."""
+    content = _read("campaign.json")
     return Demonstration(
-        told["organisation"]["slug"], told["campaign"]["slug"], told["petition"]["slug"]
+        content["organisation"]["slug"], content["campaign"]["slug"], content["petition"]["slug"]
     )
 
 
 def is_loaded(session: Session) -> bool:
-    """True where its organisation exists."""
     slug = about().organisation
     return (
         session.exec(select(Organisation.id).where(Organisation.slug == slug)).first() is not None
@@ -81,19 +80,22 @@ def is_loaded(session: Session) -> bool:
 
 
 def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime) -> None:
-    """Everything, in one transaction. The postcodes must have been imported before."""
-    told = _read("campaign.json")
+    """Loads everything in the caller's transaction.
+
+    Requires that `is_loaded` is false, and that `postcodes` knows the postcodes of `POSTCODES`.
+    """
+    content = _read("campaign.json")
     _load_parliament(session, now)
     organisation = organisations.create(
-        session, **told["organisation"], is_demonstration=True, now=now
+        session, **content["organisation"], is_demonstration=True, now=now
     )
     organisations.create_organiser(
         session, keyring, organisation=organisation, email=ORGANISER, password=PASSWORD, now=now
     )
-    wordings.set_updates(session, organisation.id, told["wordings"]["updates"], now=now)
-    campaign = _load_campaign(session, organisation, told, now - timedelta(days=DAYS))
+    wordings.set_updates(session, organisation.id, content["wordings"]["updates"], now=now)
+    campaign = _load_campaign(session, organisation, content, now - timedelta(days=DAYS))
     _load_refusal(session, organisation, now)
-    requests = supporters_of(told["petition"]["slug"])
+    requests = supporters_of(content["petition"]["slug"])
     _load_signatures(session, requests, postcodes, keyring, now)
     write_letters(session, campaign, requests[:LETTERS], postcodes, keyring, now)
     _load_reply(session, campaign, now)
@@ -102,7 +104,7 @@ def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime
 
 def _load_parliament(session: Session, now: datetime) -> None:
     constituencies.import_csv(session, FOLDER / "constituencies.csv")
-    # Their posts begin with the membership import: let them have begun when the motion was tabled.
+    # Offices begin on the day of the import, here the day when the motion was tabled.
     members.import_csv(session, FOLDER / "members.csv", today=(now - timedelta(days=DAYS)).date())
     content = (FOLDER / "motion.json").read_bytes()
     motion_id = json.loads(content)["Response"]["Id"]
@@ -110,22 +112,22 @@ def _load_parliament(session: Session, now: datetime) -> None:
 
 
 def _load_campaign(
-    session: Session, organisation: Organisation, told: dict[str, Any], now: datetime
+    session: Session, organisation: Organisation, content: dict[str, Any], now: datetime
 ) -> Campaign:
     motion_id = _read("motion.json")["Response"]["Id"]
     campaign = campaigns.create(
         session,
         organisation_id=organisation.id,
         values={
-            **told["campaign"],
-            "letter_points": told["points"],
+            **content["campaign"],
+            "letter_points": content["points"],
             "likeness_limit": LIKENESS_LIMIT,
         },
         motion_id=motion_id,
         now=now,
     )
-    petitions.create(session, campaign=campaign, values=told["petition"], now=now)
-    for update in told["updates"]:
+    petitions.create(session, campaign=campaign, values=content["petition"], now=now)
+    for update in content["updates"]:
         published_at = datetime.fromisoformat(update["published_at"])
         session.add(
             CampaignUpdate(
@@ -140,7 +142,7 @@ def _load_campaign(
 
 
 def _load_refusal(session: Session, organisation: Organisation, now: datetime) -> None:
-    """One member who signs no motions, so that every kind of eligibility is there."""
+    """Loads a member who refuses to sign motions, so that all kinds of eligibility occur."""
     codes = {seat.name: code for code, seat in constituencies.by_code(session).items()}
     member = session.get_one(Member, _member_id(codes[REFUSES]))
     session.add(
@@ -158,7 +160,7 @@ def _load_refusal(session: Session, organisation: Organisation, now: datetime) -
 
 
 def _load_reply(session: Session, campaign: Campaign, now: datetime) -> None:
-    """One member who has answered a constituent, and has not made up their mind."""
+    """Loads the reply of a member who has not decided yet."""
     codes = {seat.name: code for code, seat in constituencies.by_code(session).items()}
     session.add(
         MemberReply(
@@ -178,14 +180,14 @@ def _load_reply(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 def _load_watch(session: Session, campaign: Campaign, now: datetime) -> None:
-    """One supporter of the vacant seat asks to be told of the by-election's outcome."""
+    """Loads a supporter in the vacant seat who wants an email when it has a new member."""
     vacant = next(
         seat.constituency.code
         for seat in seats.all_seats(session, today=now.date(), organisation_id=None)
         if seat.member is None
     )
-    living_there = select(Supporter).where(Supporter.constituency_code == vacant)
-    supporter = session.exec(living_there.order_by(col(Supporter.id))).first()
+    residents = select(Supporter).where(Supporter.constituency_code == vacant)
+    supporter = session.exec(residents.order_by(col(Supporter.id))).first()
     if supporter is None:
         raise RuntimeError("the demonstration has nobody in its vacant seat")
     session.add(
@@ -205,13 +207,13 @@ def _member_id(code: str) -> int:
 
 
 def supporters_of(petition: str) -> list[SignatureRequest]:
-    """Invented people at real public postcodes; the same ones every time."""
+    """Returns signatures of invented people at real postcodes, always the same."""
     return list(_requests(petition))
 
 
 def _requests(petition: str) -> Iterator[SignatureRequest]:
     names = _read("names.json")
-    places = [row["pcds"] for _, row in csv_reading.rows(POSTCODES, needed={"pcds"})]
+    postcodes = [row["pcds"] for _, row in csv_reading.rows(POSTCODES, needed={"pcds"})]
     chance = random.Random(_SEED)  # noqa: S311 - invented people, not secrets
     for number in range(SIGNATURES):
         name = f"{chance.choice(names['given'])} {chance.choice(names['family'])}"
@@ -220,7 +222,7 @@ def _requests(petition: str) -> Iterator[SignatureRequest]:
             petition_slug=petition,
             name=name,
             email=f"supporter{number}@example.org",
-            postcode="75001" if abroad else chance.choice(places),
+            postcode="75001" if abroad else chance.choice(postcodes),
             country="FR" if abroad else "GB",
             comment=chance.choice(names["comments"]) if chance.random() < 0.2 else None,
             updates=chance.random() < 0.4,
@@ -234,7 +236,7 @@ def _load_signatures(
     keyring: Keyring,
     now: datetime,
 ) -> None:
-    """More every day, as campaigns grow. All confirm at once, so that no mail of theirs is sent."""
+    """Records signatures, more each day. They are confirmed at once, so no emails are sent."""
     days = sorted(DAYS * (1 - place / len(requests)) ** 2 for place in range(len(requests)))
     for request, days_ago in zip(requests, reversed(days), strict=True):
         moment = now - timedelta(days=days_ago)
@@ -255,23 +257,23 @@ def write_letters(
     keyring: Keyring,
     now: datetime,
 ) -> list[Letter]:
-    """Some supporters write as well; the worker then sends their letters."""
-    written = []
+    """Writes and confirms letters of these supporters, where a letter is possible."""
+    letters = []
     for request in requests:
-        answer = postcodes(request.postcode) if request.country == "GB" else None
-        if answer is None or answer.constituency_code is None:
+        result = postcodes(request.postcode) if request.country == "GB" else None
+        if result is None or result.constituency_code is None:
             continue
-        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        draft = drafts.draft(found, name=request.name, points=tuple(campaign.letter_points[:1]))
-        if found.reason is not None:
+        situation = situations.of_postcode(session, campaign, result, keyring=keyring, now=now)
+        draft = drafts.draft(situation, name=request.name, points=tuple(campaign.letter_points[:1]))
+        if situation.reason is not None:
             continue
         address = intake.PostalAddress(
-            line1="1 Example Street", town="Anytown", postcode=answer.postcode
+            line1="1 Example Street", town="Anytown", postcode=result.postcode
         )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
-        letter_id = intake.take_in(session, found, new, keyring=keyring, now=now)
-        written.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
-    return written
+        letter_id = intake.take_in(session, situation, new, keyring=keyring, now=now)
+        letters.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
+    return letters
 
 
 def _read(name: str) -> Any:

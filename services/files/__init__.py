@@ -1,1 +1,1 @@
-"""Reading and writing CSV and JSON lines of any length."""
+"""Reads and writes CSV and JSON lines of any length."""

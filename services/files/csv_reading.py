@@ -1,10 +1,10 @@
-"""CSV files from anywhere, record by record: one that is broken is told and spoils no other.
+"""Reads CSV files from elsewhere, in two ways.
 
-Whether the file is text at all is found out before the first record, so that an import of a file in
-another encoding does not stop half-way. `services.files.csv_reading` is for files that are whole or
-wrong.
+`open_records` is for imports of any length: a broken record is reported and does not stop the rest.
+The encoding of the whole file is checked before the first record, so that an import of a file in
+another encoding does not stop half-way.
 
-CSV files from others: columns by name, and every complaint with its line.
+`rows` is for small files that are right as a whole or refused: the first error names its line.
 """
 
 import codecs
@@ -18,17 +18,20 @@ from typing import NoReturn, TextIO
 
 from services.errors import Invalid
 
-LONGEST_LINE = 100_000  # characters: ten times the longest row that we take
-MOST_LINES = 50  # of one record: a quote that is never closed must not swallow the file
+LONGEST_LINE = 100_000  # characters: ten times the longest row that can be imported
+MOST_LINES = 50  # of one record: an unclosed quote must not swallow the file
 DELIMITERS = ",;\t"
 UTF_8 = "utf-8-sig"
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """The cells of a record, and the line on which it begins, counted from 1. With a `problem` it
-    is none, and the cells are what can be read of it."""
+class CsvRecord:
+    """The cells of a record, and the line where it begins, counted from 1.
+
+    A record with a `problem` cannot be used; its cells are what could be read. `problem` completes
+    a sentence that begins with the line.
+    """
 
     line: int
     cells: tuple[str, ...]
@@ -36,12 +39,15 @@ class Record:
 
 
 class CsvRecords:
-    """The records of an open file behind its header, once. `bytes_read` runs a little ahead."""
+    """Iterates once over the records of an open file, after its header.
+
+    `bytes_read` runs a little ahead of the records.
+    """
 
     def __init__(self, file: Path, stream: TextIO) -> None:
         self._stream = stream
-        self._number = 0
-        self._waiting: deque[tuple[int, str]] = deque()
+        self._line_number = 0
+        self._unread: deque[tuple[int, str]] = deque()
         self._delimiter = ","
         self.size = file.stat().st_size
         self.header: tuple[str, ...] = ()
@@ -49,20 +55,19 @@ class CsvRecords:
 
     @property
     def bytes_read(self) -> int:
-        """For a progress bar, of `size`."""
         return self._stream.buffer.tell()
 
-    def __iter__(self) -> Iterator[Record]:
-        while (found := self._next_line()) is not None:
-            number, text = found
+    def __iter__(self) -> Iterator[CsvRecord]:
+        while (numbered_line := self._next_line()) is not None:
+            number, text = numbered_line
             if text.strip():
                 record = self._record(number, text)
                 if any(record.cells):
                     yield record
 
     def _read_header(self, file: Path) -> tuple[str, ...]:
-        while (found := self._next_line()) is not None:
-            number, text = found
+        while (numbered_line := self._next_line()) is not None:
+            number, text = numbered_line
             if text.strip():
                 self._delimiter = max(DELIMITERS, key=text.count)
                 record = self._record(number, text)
@@ -72,36 +77,43 @@ class CsvRecords:
                 return record.cells
         raise Invalid("file_empty", f"{file.name} is empty.")
 
-    def _record(self, number: int, text: str) -> Record:
+    def _record(self, number: int, text: str) -> CsvRecord:
         if len(text) > LONGEST_LINE:
-            return Record(number, (text[:1000],), f"is longer than {LONGEST_LINE:,} characters")
+            return CsvRecord(number, (text[:1000],), f"is longer than {LONGEST_LINE:,} characters")
         try:
-            cells = self._cells(text) or self._joined(text)
+            cells = self._cells(text) or self._cells_of_several_lines(text)
         except csv.Error as error:
-            return Record(number, (text.rstrip("\n"),), f"is not CSV: {error}")
-        if not self._fits(cells):
-            what = f"has {len(cells)} cells where the header has {len(self.header)}"
-            return Record(number, cells, what)
-        return Record(number, cells)
+            return CsvRecord(number, (text.rstrip("\n"),), f"is not CSV: {error}")
+        if not self._has_width_of_header(cells):
+            problem = f"has {len(cells)} cells where the header has {len(self.header)}"
+            return CsvRecord(number, cells, problem)
+        return CsvRecord(number, cells)
 
-    def _joined(self, text: str) -> tuple[str, ...]:
-        """A record whose quoted cell goes on in the next lines. If that comes to nothing, those are
-        read again as records of their own."""
+    def _cells_of_several_lines(self, text: str) -> tuple[str, ...]:
+        """Reads on until the quoted cell at the end of `text` is closed.
+
+        If the lines do not make a record together, each is read again as a record.
+
+        :raises csv.Error: they do not
+        """
         more: list[tuple[int, str]] = []
         with suppress(csv.Error):
-            while len(more) < MOST_LINES and (line := self._next_line()) is not None:
-                more.append(line)
-                text += line[1]
+            while len(more) < MOST_LINES and (numbered_line := self._next_line()) is not None:
+                more.append(numbered_line)
+                text += numbered_line[1]
                 cells = self._cells(text)
-                if cells and self._fits(cells):
+                if cells and self._has_width_of_header(cells):
                     return cells
                 if cells:
                     break
-        self._waiting.extendleft(reversed(more))
+        self._unread.extendleft(reversed(more))
         raise csv.Error("a quote is not closed")
 
     def _cells(self, text: str) -> tuple[str, ...] | None:
-        """None where a quote is still open; csv.Error for what no further line can mend."""
+        """Returns None if a quote is still open.
+
+        :raises csv.Error: the text is not CSV, whatever line follows
+        """
         try:
             cells = next(csv.reader([text], delimiter=self._delimiter, strict=True))
         except csv.Error as error:
@@ -109,29 +121,32 @@ class CsvRecords:
                 return None
             raise
         while self.header and len(cells) > len(self.header) and not cells[-1].strip():
-            cells.pop()  # a spreadsheet that was once wider
+            cells.pop()  # empty cells that spreadsheets write for columns that were deleted
         return tuple(cell.strip() for cell in cells)
 
-    def _fits(self, cells: tuple[str, ...]) -> bool:
+    def _has_width_of_header(self, cells: tuple[str, ...]) -> bool:
         return not self.header or len(cells) == len(self.header)
 
     def _next_line(self) -> tuple[int, str] | None:
-        if self._waiting:
-            return self._waiting.popleft()
+        if self._unread:
+            return self._unread.popleft()
         text = self._stream.readline(LONGEST_LINE + 1)
         if not text:
             return None
-        self._number += 1
+        self._line_number += 1
         if not text.endswith("\n"):
             while (rest := self._stream.readline(_CHUNK)) and not rest.endswith("\n"):
                 pass
-        return self._number, text
+        return self._line_number, text
 
 
 @contextmanager
-def opened(file: Path, *, encoding: str = UTF_8) -> Iterator[CsvRecords]:
-    """The records of a file that is text in this encoding. Invalid, with its name, where it is not,
-    or has no header."""
+def open_records(file: Path, *, encoding: str = UTF_8) -> Iterator[CsvRecords]:
+    """Opens a CSV file for reading record by record.
+
+    :raises Invalid: the file is missing or empty, its header is broken, or it is not text in this
+        encoding; the message names the file
+    """
     try:
         with file.open(encoding=encoding) as stream:
             _require_text(file, encoding)
@@ -155,7 +170,7 @@ def _require_text(file: Path, encoding: str) -> None:
                 text = decoder.decode(chunk, final=not chunk)
             except UnicodeDecodeError as error:
                 lines += error.object[: error.start].count(b"\n")
-                raise Invalid("encoding_wrong", _not_in(file, encoding, lines)) from error
+                raise Invalid("encoding_wrong", _wrong_encoding(file, encoding, lines)) from error
             if "\0" in text:
                 message = f"{file.name} is not CSV. If it is a spreadsheet, save it as CSV (UTF-8)."
                 raise Invalid("file_invalid", message)
@@ -164,7 +179,7 @@ def _require_text(file: Path, encoding: str) -> None:
             lines += text.count("\n")
 
 
-def _not_in(file: Path, encoding: str, line: int) -> str:
+def _wrong_encoding(file: Path, encoding: str, line: int) -> str:
     if encoding == UTF_8:
         return (
             f"{file.name}, line {line}: not UTF-8 text. Save it as 'CSV UTF-8', or, if it comes "
@@ -174,7 +189,11 @@ def _not_in(file: Path, encoding: str, line: int) -> str:
 
 
 def rows(file: Path, *, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    """The line number and the trimmed cells of each row; Invalid names the file and the line."""
+    """Yields the line number and the trimmed cells, by column, of each row of a UTF-8 file.
+
+    :raises Invalid: the file lacks a column of `needed` or is broken; the message names the file
+        and the line
+    """
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
             yield from _rows(file, csv.DictReader(stream, strict=True), needed)
@@ -195,13 +214,13 @@ def _rows(
         for row in reader:
             if None in row or None in row.values():
                 refuse(file, reader.line_num, "has another number of cells than the header")
-            if any("\0" in value for value in row.values()):  # PostgreSQL cannot keep it
+            if any("\0" in value for value in row.values()):  # PostgreSQL cannot store it
                 refuse(file, reader.line_num, "has a NUL character")
             yield reader.line_num, {name: value.strip() for name, value in row.items()}
     except csv.Error as error:
         refuse(file, reader.reader.line_num, f"is not CSV: {error}")
 
 
-def refuse(file: Path, line: int, what: str) -> NoReturn:
-    """Raise Invalid for one line."""
-    raise Invalid("line_invalid", f"{file.name}, line {line}: {what}.")
+def refuse(file: Path, line: int, problem: str) -> NoReturn:
+    """Raises Invalid for one line. `problem` completes a sentence about it."""
+    raise Invalid("line_invalid", f"{file.name}, line {line}: {problem}.")

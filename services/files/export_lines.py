@@ -1,8 +1,8 @@
-"""How a row becomes a line of a file: CSV or JSON lines, written by the database or by us.
+"""Makes SQL that writes rows as lines of CSV or JSON, and decrypts encrypted columns for them.
 
-The database writes what it holds in plain, whole texts at a time: several times as fast as rows
-that are taken apart, named and put together again here. Sealed columns only we can open. Both
-write alike, so that a file does not tell which database it came from.
+The database itself formats plain columns, which is several times as fast as fetching rows and
+formatting them in Python. Encrypted columns can only be decrypted in Python. SQLite and PostgreSQL
+write exactly the same lines.
 """
 
 import json
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from models import Keyring
 from models.encryption import PrivateText
 from services.errors import Unavailable
-from services.files.csv_writing import FORMULA_STARTS, HARMLESS, csv_cell
+from services.files.csv_writing import FORMULA_STARTS, TEXT_MARK, csv_cell
 
 Sql = sa.ColumnElement[Any]
 _json = json.JSONEncoder(ensure_ascii=False).encode
@@ -24,25 +24,28 @@ _NULL: Sql = sa.literal_column("'null'")
 
 
 class FileFormat(StrEnum):
-    """Of a file. A line of JSON is an object with the names of the CSV's columns."""
+    """The format of a file. A JSON line is an object with the column names of the CSV as keys."""
 
     CSV = "csv"
     JSONL = "jsonl"
 
     @property
     def begin(self) -> str:
-        """What a line begins with."""
+        """What each line begins with."""
         return "" if self is FileFormat.CSV else "{"
 
     @property
     def end(self) -> str:
-        """What a line ends with: CRLF is CSV's (RFC 4180)."""
+        """What each line ends with. CSV has CRLF (RFC 4180)."""
         return "\r\n" if self is FileFormat.CSV else "}\n"
 
 
-class Kind(Enum):
-    """What a column holds. A word is one of ours: nothing in it has to be quoted, ever, and it is
-    never NULL, as an id is not."""
+class ColumnKind(Enum):
+    """What a column contains, which decides how it is formatted.
+
+    A WORD is an identifier of our own, such as a state, and never needs quotes. WORD and ID are
+    never NULL.
+    """
 
     ID = "id"
     WORD = "word"
@@ -53,147 +56,153 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
-    """A column that the database writes by itself."""
+class PlainColumn:
+    """A column that the database formats."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     source: Sql
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """A column that only the keyring opens. `shown` makes of what is stored what is told; where
-    `only_if` is not true, the database does not even hand it over."""
+class EncryptedColumn:
+    """A column that is decrypted with the keyring.
+
+    `convert` turns the decrypted text into what the file shows. Rows for which `only_if` is not
+    true have an empty value, and their data never leaves the database.
+    """
 
     name: str
     source: sa.Column[Any]
-    shown: Callable[[str], str] | None = None
+    convert: Callable[[str], str] | None = None
     only_if: Sql | None = None
 
     @property
-    def stored(self) -> Sql:
-        """Its bytes as they lie in the database."""
-        stored: Sql = sa.type_coerce(self.source, sa.LargeBinary)
-        return stored if self.only_if is None else sa.case((self.only_if, stored))
+    def encrypted_value(self) -> Sql:
+        """The encrypted bytes as SQL, NULL if `only_if` forbids them."""
+        value: Sql = sa.type_coerce(self.source, sa.LargeBinary)
+        return value if self.only_if is None else sa.case((self.only_if, value))
 
     def cells(
-        self, sealed: Sequence[bytes | None], form: FileFormat, keyring: Keyring
+        self, values: Sequence[bytes | None], form: FileFormat, keyring: Keyring
     ) -> list[str]:
-        """As they stand in a line, name and all. Unavailable where one does not open."""
-        texts = self._opened(sealed, keyring)
-        if self.shown is not None:
-            texts = [None if text is None else self.shown(text) for text in texts]
+        """Returns the cells for encrypted values, in JSON with the column's name.
+
+        :raises Unavailable: a value cannot be decrypted
+        """
+        texts = self._decrypt(values, keyring)
+        if self.convert is not None:
+            texts = [None if text is None else self.convert(text) for text in texts]
         if form is FileFormat.CSV:
             return [csv_cell(text or "") for text in texts]
         head = f"{_json(self.name)}:"
         return [head + ("null" if text is None else _json(text)) for text in texts]
 
-    def _opened(self, sealed: Sequence[bytes | None], keyring: Keyring) -> list[str | None]:
-        kind = self.source.type
-        assert isinstance(kind, PrivateText)  # noqa: S101 - the only sealed columns that there are
-        purpose, opened = kind.purpose, keyring.text_of
+    def _decrypt(self, values: Sequence[bytes | None], keyring: Keyring) -> list[str | None]:
+        column_type = self.source.type
+        assert isinstance(column_type, PrivateText)  # noqa: S101 - all encrypted columns have it
+        purpose, decrypt = column_type.purpose, keyring.text_of
         try:
-            return [None if value is None else opened(value, purpose) for value in sealed]
+            return [None if value is None else decrypt(value, purpose) for value in values]
         except ValueError as error:
             message = "Some personal data does not open: was it kept under another secret key?"
             raise Unavailable("personal_data_sealed", message) from error
 
 
-Column = Plain | Sealed
+Column = PlainColumn | EncryptedColumn
 
 
-def segment(columns: Sequence[Plain], form: FileFormat, *, is_sqlite: bool) -> Sql:
-    """Neighbouring columns as one text, with commas between them."""
-    return _put_together(columns, form, "", "", is_sqlite)
+def segment(columns: Sequence[PlainColumn], form: FileFormat, *, is_sqlite: bool) -> Sql:
+    """Returns SQL for some adjacent columns as one text, separated by commas."""
+    return _format_row(columns, form, "", "", is_sqlite)
 
 
-def line(columns: Sequence[Plain], form: FileFormat, *, is_sqlite: bool) -> Sql:
-    """All columns as a whole line."""
-    return _put_together(columns, form, form.begin, form.end, is_sqlite)
+def line(columns: Sequence[PlainColumn], form: FileFormat, *, is_sqlite: bool) -> Sql:
+    """Returns SQL for all columns as a whole line."""
+    return _format_row(columns, form, form.begin, form.end, is_sqlite)
 
 
-def _put_together(
-    columns: Sequence[Plain], form: FileFormat, begin: str, end: str, is_sqlite: bool
+def _format_row(
+    columns: Sequence[PlainColumn], form: FileFormat, begin: str, end: str, is_sqlite: bool
 ) -> Sql:
-    """One call for a line: texts that are joined one by one are copied each time."""
+    # One call of printf or format per row: the operator || would copy the text for each cell.
     patterns, values = [], []
     for column in columns:
         cell = _csv_cell if form is FileFormat.CSV else _json_value
-        pattern, *its_values = cell(column.kind, column.source, is_sqlite)
+        pattern, *cell_values = cell(column.kind, column.source, is_sqlite)
         name = "" if form is FileFormat.CSV else f"{_json(column.name)}:"
         patterns.append(name + pattern)
-        values += its_values
-    pattern = sa.literal(begin + ",".join(patterns) + end, sa.Text)
-    put_together = sa.func.printf if is_sqlite else sa.func.format
-    return put_together(pattern, *values, type_=sa.Text)
+        values += cell_values
+    row_pattern = sa.literal(begin + ",".join(patterns) + end, sa.Text)
+    format_text = sa.func.printf if is_sqlite else sa.func.format
+    return format_text(row_pattern, *values, type_=sa.Text)
 
 
-def _csv_cell(kind: Kind, source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
-    """A pattern and what fills it; NULL fills it with nothing, which is an empty cell."""
-    if kind is Kind.ID:
+def _csv_cell(kind: ColumnKind, source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
+    """Returns a pattern for printf or format, and its values. NULL makes an empty cell."""
+    if kind is ColumnKind.ID:
         return _id(source, is_sqlite)
-    if kind is Kind.TEXT:
+    if kind is ColumnKind.TEXT:
         return _quoted_cell(source, is_sqlite)
-    if kind is Kind.FLAG:
-        return "%s", _word_for(source, yes="yes", no="no")
-    return "%s", _moment(source, is_sqlite) if kind is Kind.MOMENT else source
+    if kind is ColumnKind.FLAG:
+        return "%s", _flag(source, yes="yes", no="no")
+    return "%s", _moment(source, is_sqlite) if kind is ColumnKind.MOMENT else source
 
 
-def _json_value(kind: Kind, source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
-    """A pattern and what fills it."""
-    if kind is Kind.ID:
+def _json_value(kind: ColumnKind, source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
+    """Returns a pattern for printf or format, and its values. NULL makes `null`."""
+    if kind is ColumnKind.ID:
         pattern, *values = _id(source, is_sqlite)
         return f'"{pattern}"', *values
-    if kind is Kind.TEXT:
+    if kind is ColumnKind.TEXT:
         if is_sqlite:
             return "%s", sa.func.json_quote(source)
         return "%s", sa.func.coalesce(sa.cast(sa.func.to_json(source), sa.Text), _NULL)
-    if kind is Kind.FLAG:
-        return "%s", sa.func.coalesce(_word_for(source, yes="true", no="false"), _NULL)
-    if kind is Kind.NUMBER:
+    if kind is ColumnKind.FLAG:
+        return "%s", sa.func.coalesce(_flag(source, yes="true", no="false"), _NULL)
+    if kind is ColumnKind.NUMBER:
         return "%s", sa.func.coalesce(sa.cast(source, sa.Text), _NULL)
-    if kind is Kind.WORD:
+    if kind is ColumnKind.WORD:
         return '"%s"', source
     return "%s", sa.func.coalesce(_moment(source, is_sqlite, '"'), _NULL)
 
 
 def _id(source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
-    """SQLite holds the digits alone."""
     if not is_sqlite:
         return "%s", source
+    # SQLite stores the digits without hyphens.
     digits = sa.type_coerce(source, sa.Text)
     parts = [sa.func.substr(digits, place) for place in (9, 13, 17, 21)]
     return "%.8s-%.4s-%.4s-%.4s-%s", digits, *parts
 
 
 def _moment(source: Sql, is_sqlite: bool, quote: str = "") -> Sql:
-    """RFC 3339 in UTC, to the second, whatever the zone of the session: `2026-07-01T12:00:00Z`.
+    """Returns SQL for a time in RFC 3339, UTC, to the second: `2026-07-01T12:00:00Z`.
 
-    NULL stays NULL, also where it would be between quotes.
+    The time zone of the database session does not matter. NULL stays NULL, also with a `quote`.
     """
     if not is_sqlite:
-        around = quote and f"\\{quote}"
-        pattern = f'{around}YYYY-MM-DD"T"HH24:MI:SS"Z"{around}'
+        escaped_quote = quote and f"\\{quote}"
+        pattern = f'{escaped_quote}YYYY-MM-DD"T"HH24:MI:SS"Z"{escaped_quote}'
         return sa.func.to_char(sa.func.timezone("UTC", source), pattern)
-    stored = sa.type_coerce(source, sa.Text)
-    text: Sql = sa.func.replace(sa.func.substr(stored, 1, 19), " ", "T")
+    stored_text = sa.type_coerce(source, sa.Text)
+    text: Sql = sa.func.replace(sa.func.substr(stored_text, 1, 19), " ", "T")
     if quote:
         text = sa.literal(quote, sa.Text).concat(text)
     return text.concat(f"Z{quote}")
 
 
-def _word_for(source: Sql, *, yes: str, no: str) -> Sql:
-    """NULL stays NULL."""
+def _flag(source: Sql, *, yes: str, no: str) -> Sql:
+    # NULL stays NULL.
     return sa.case({sa.true(): yes, sa.false(): no}, value=source)
 
 
 def _quoted_cell(source: Sql, is_sqlite: bool) -> tuple[Any, ...]:
-    """As `csv_writing.csv_cell`; for NULL a pair of quotes with nothing between them."""
+    """Does in SQL what `csv_writing.csv_cell` does. NULL makes an empty pair of quotes."""
     first = sa.func.unicode(source) if is_sqlite else sa.func.ascii(source)
     is_formula = first.in_([ord(letter) for letter in FORMULA_STARTS])
-    opening = sa.case((is_formula, f'"{HARMLESS}'), else_='"')
+    opening = sa.case((is_formula, f'"{TEXT_MARK}'), else_='"')
     if is_sqlite:
-        # %w doubles the quotes; of NULL it would make a word.
+        # %w doubles the quotes, but writes NULL as a word.
         return '%s%w"', opening, sa.func.coalesce(source, "")
     return '%s%s"', opening, sa.func.replace(source, '"', '""')

@@ -1,9 +1,9 @@
-"""Files of many rows: written a page at a time, so that neither memory nor a transaction grows.
+"""Exports any number of rows as a file, one page at a time, in constant memory.
 
-Each page is a transaction of its own, which is over before the page is handed on. So who takes it
-slowly, or goes away, holds no connection, no snapshot and no journal; and what the file says of a
-row is what was true when its page was read. Pages follow the ids: a row that is there when the
-export begins and fits it all the while is in it, once.
+Each page is read in its own transaction, which ends before the page is sent. A slow or vanished
+client therefore holds no connection, snapshot or journal, and each row is shown as it was when its
+page was read. Pages are in the order of ids: a row that exists when the export begins, and matches
+throughout, is in the file exactly once.
 """
 
 from collections.abc import Callable, Generator, Mapping
@@ -20,22 +20,23 @@ from models import Keyring
 from services.database.engine import Database
 from services.files import export_lines
 from services.files.csv_writing import csv_text
-from services.files.export_lines import Column, FileFormat, Plain, Sealed
+from services.files.export_lines import Column, EncryptedColumn, FileFormat, PlainColumn
 
-# Rows a page: of one that the database writes as one text, and of one that we put together.
-WRITTEN, SEALED = 10_000, 4000
-_FIRST = UUID(int=0)
+# Rows per page.
+PLAIN_PAGE_SIZE = 10_000
+ENCRYPTED_PAGE_SIZE = 4000
+_BEFORE_ALL = UUID(int=0)
 Chunks = Generator["Chunk", None, None]
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Export:
-    """Which rows, and what is told of each.
+    """The rows and columns of an export.
 
-    `rows` has the tables and the conditions but one: that `owner` is `owner_id`. `key` is the id
-    that they are paged along; `has_index` tells whether an index leads from the owner along it.
-    `labels` say in the log what is exported, without personal data.
+    `rows` selects from the tables with all conditions except that `owner` equals `owner_id`. `key`
+    is the id that orders the pages, and `has_index` says whether an index on (`owner`, `key`)
+    exists. `labels` describe the export in the log, without personal data.
     """
 
     key: sa.Column[Any]
@@ -48,18 +49,18 @@ class Export:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of the columns."""
+        """The names of the columns, in their order in the file."""
         return tuple(column.name for column in self.columns)
 
     @property
     def is_personal(self) -> bool:
-        """Whether anything has to be decrypted."""
-        return any(isinstance(column, Sealed) for column in self.columns)
+        """Whether any column has to be decrypted."""
+        return any(isinstance(column, EncryptedColumn) for column in self.columns)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Some whole lines, and how many rows they are: one fewer than lines where a header is on."""
+    """Some whole lines of the file. `rows` does not count the header."""
 
     content: bytes
     rows: int
@@ -67,21 +68,23 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class _ExportPage:
-    """Some lines, how many, and the id of the last."""
-
     text: str
     rows: int
-    last: str | None
+    last_id: str | None
 
 
-_Read = Callable[[Session, UUID], _ExportPage]
+_PageReader = Callable[[Session, UUID], _ExportPage]
+"""Reads the page after an id."""
 
 
 def count(session: Session, export: Export) -> int:
-    """How many rows there are now. Reads an index, and the rows where there are conditions."""
-    counted = export.rows.with_only_columns(sa.func.count(), maintain_column_froms=True)
-    owned = counted.where(export.owner == export.owner_id)
-    return int(session.connection().execute(owned).scalar_one())
+    """Counts the rows of an export as they are now.
+
+    Reads an index only, unless the export has conditions.
+    """
+    statement = export.rows.with_only_columns(sa.func.count(), maintain_column_froms=True)
+    statement = statement.where(export.owner == export.owner_id)
+    return int(session.connection().execute(statement).scalar_one())
 
 
 def chunks(
@@ -92,34 +95,36 @@ def chunks(
     keyring: Keyring,
     size: int | None = None,
 ) -> Chunks:
-    """The file in parts of `size` rows, read as they are taken: at least one part, and a header in
-    front of CSV. Unavailable where personal data does not open.
+    """Yields the file in chunks of `size` rows: at least one chunk, in CSV with a header first.
 
-    The keyring is not touched where nothing personal is exported.
+    Each chunk is read when the caller asks for it. The keyring is used only if the export has
+    personal data.
+
+    :raises Unavailable: personal data cannot be decrypted
     """
-    size = size or (SEALED if export.is_personal else WRITTEN)
+    size = size or (ENCRYPTED_PAGE_SIZE if export.is_personal else PLAIN_PAGE_SIZE)
     if export.is_personal:
-        read = _reader_of_sealed(database, export, form, size, keyring)
+        read = _encrypted_page_reader(database, export, form, size, keyring)
     else:
-        read = _reader_of_plain(database, export, form, size)
+        read = _plain_page_reader(database, export, form, size)
     header = csv_text(export.names, ()) if form is FileFormat.CSV else ""
-    after: UUID | None = _FIRST
+    after: UUID | None = _BEFORE_ALL
     while after is not None:
         with database.read() as session:
             page = read(session, after)
-        after = UUID(page.last) if page.last and page.rows == size else None
+        after = UUID(page.last_id) if page.last_id and page.rows == size else None
         yield Chunk((header + page.text).encode(), page.rows)
         header = ""
 
 
-def noted(parts: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
-    """The same, and a line in the log when it ends: who has got what, and how many rows of it.
+def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
+    """Yields the same chunks, and logs at the end who received how many rows of which export.
 
-    Also where it ends early, which is not `whole`. `by` names who, and no person.
+    An export that ends early is logged too, with `whole=False`. `by` must not name a person.
     """
     rows, is_whole = 0, False
     try:
-        for chunk in parts:
+        for chunk in unlogged:
             rows += chunk.rows
             yield chunk
         is_whole = True
@@ -135,32 +140,34 @@ def noted(parts: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks
         )
 
 
-def _reader_of_plain(database: Database, export: Export, form: FileFormat, size: int) -> _Read:
-    """The database joins a page to one text: no row of it costs us anything."""
-    columns = [column for column in export.columns if isinstance(column, Plain)]
+def _plain_page_reader(
+    database: Database, export: Export, form: FileFormat, size: int
+) -> _PageReader:
+    """Makes a reader for which the database joins a whole page to one text."""
+    columns = [column for column in export.columns if isinstance(column, PlainColumn)]
     is_sqlite = database.is_sqlite
     line = export_lines.line(columns, form, is_sqlite=is_sqlite).label("line")
-    page = _paged(export, line, limit=size, is_sqlite=is_sqlite).subquery("page")
-    whole = sa.select(
+    page = _page_statement(export, line, limit=size, is_sqlite=is_sqlite).subquery("page")
+    statement = sa.select(
         sa.func.aggregate_strings(page.c.line, ""), sa.func.count(), sa.func.max(page.c.last)
     )
 
     def read(session: Session, after: UUID) -> _ExportPage:
-        found = session.connection().execute(whole, {"after": after}).one()
-        return _ExportPage(found[0] or "", found[1], found[2])
+        text, rows, last_id = session.connection().execute(statement, {"after": after}).one()
+        return _ExportPage(text or "", rows, last_id)
 
     return read
 
 
-def _reader_of_sealed(
+def _encrypted_page_reader(
     database: Database, export: Export, form: FileFormat, size: int, keyring: Keyring
-) -> _Read:
-    """The database writes what stands between the sealed columns, and we write those."""
+) -> _PageReader:
+    """Makes a reader that decrypts columns; the database formats the plain columns between them."""
     is_sqlite = database.is_sqlite
     parts = _parts(export, form, is_sqlite)
-    stored = (each for each, _ in parts)
-    statement = _paged(export, *stored, limit=size, is_sqlite=is_sqlite)
-    between = f"{form.end}{form.begin}"
+    sources = (source for source, _ in parts)
+    statement = _page_statement(export, *sources, limit=size, is_sqlite=is_sqlite)
+    line_break = f"{form.end}{form.begin}"
 
     def read(session: Session, after: UUID) -> _ExportPage:
         rows = session.connection().execute(statement, {"after": after}).all()
@@ -170,7 +177,7 @@ def _reader_of_sealed(
             column.cells(values, form, keyring) if column else values
             for (_, column), values in zip(parts, zip(*rows, strict=True), strict=False)
         ]
-        lines = between.join(map(",".join, zip(*texts, strict=True)))
+        lines = line_break.join(map(",".join, zip(*texts, strict=True)))
         return _ExportPage(f"{form.begin}{lines}{form.end}", len(rows), rows[-1].last)
 
     return read
@@ -178,31 +185,39 @@ def _reader_of_sealed(
 
 def _parts(
     export: Export, form: FileFormat, is_sqlite: bool
-) -> list[tuple[export_lines.Sql, Sealed | None]]:
-    """What is asked for: each sealed column by itself, and what stands between them as one text."""
-    found: list[tuple[export_lines.Sql, Sealed | None]] = []
-    for is_plain, group in groupby(export.columns, lambda column: isinstance(column, Plain)):
+) -> list[tuple[export_lines.Sql, EncryptedColumn | None]]:
+    """Returns the SQL to select: each encrypted column, and the plain columns between as one text.
+
+    An encrypted column comes with its SQL, to decrypt its values; None comes with plain columns.
+    """
+    parts: list[tuple[export_lines.Sql, EncryptedColumn | None]] = []
+    for is_plain, group in groupby(export.columns, lambda column: isinstance(column, PlainColumn)):
         columns = tuple(group)
         if is_plain:
-            plain = [column for column in columns if isinstance(column, Plain)]
-            found.append((export_lines.segment(plain, form, is_sqlite=is_sqlite), None))
-        found += [(column.stored, column) for column in columns if isinstance(column, Sealed)]
-    return found
+            plain = [column for column in columns if isinstance(column, PlainColumn)]
+            parts.append((export_lines.segment(plain, form, is_sqlite=is_sqlite), None))
+        parts += [
+            (column.encrypted_value, column)
+            for column in columns
+            if isinstance(column, EncryptedColumn)
+        ]
+    return parts
 
 
-def _paged(
+def _page_statement(
     export: Export, *columns: export_lines.Sql, limit: int, is_sqlite: bool
 ) -> sa.Select[Any]:
-    """The next rows behind the id `after`, with their own ids last."""
+    """Returns a SELECT of the rows after the id `after`, with their ids in the last column."""
     owner: export_lines.Sql = export.owner
     if is_sqlite and not export.has_index:
-        # The plus keeps it from the owner's index: for each page it would sort all that is left.
+        # The plus makes SQLite ignore the owner's index, with which it would sort all remaining
+        # rows for each page.
         owner = sa.literal_column(f"+{owner}", owner.type)
     return (
         export.rows.with_only_columns(*columns, sa.cast(export.key, sa.Text).label("last"))
         .where(owner == export.owner_id)
         .where(export.key > sa.bindparam("after", type_=export.key.type))
         .order_by(export.key)
-        # In so many words: PostgreSQL would plan for a number that it does not know yet.
+        # A literal, because PostgreSQL would plan for an unknown number with a parameter.
         .limit(sa.literal_column(str(limit)))
     )

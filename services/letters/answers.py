@@ -242,7 +242,7 @@ def _check(letter: Letter, answer: NewAnswer) -> None:
             if value
         ]
         if problems:
-            raise texts.together(problems)
+            raise texts.combined(problems)
     elif answer.said_on and not (answer.said or answer.text):
         message = "Say also what was said, or leave the day out."
         raise Invalid.field("said_on", "nothing_said", message)

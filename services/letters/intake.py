@@ -129,7 +129,7 @@ def _refuse_wrong_words(
         except Invalid as error:
             errors.append(error)
     if errors:
-        raise texts.together(errors) if len(errors) > 1 else errors[0]
+        raise texts.combined(errors) if len(errors) > 1 else errors[0]
 
 
 def address_of(letter: Letter) -> PostalAddress:

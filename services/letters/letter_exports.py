@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from models import Campaign, Constituency, Letter, LetterState, Member, Supporter
 from models.base import table_of
 from services.errors import Invalid
-from services.files.export_lines import Column, Kind, Plain, Sealed
+from services.files.export_lines import Column, ColumnKind, EncryptedColumn, PlainColumn
 from services.files.exports import Export
 from services.supporters import supporters
 
@@ -56,27 +56,27 @@ def of_campaign(
 def _columns(is_personal: bool, has_words: bool) -> tuple[Column, ...]:
     its = _letter.c
     personal = (
-        Sealed("name", its.name),
-        Sealed("email", _supporter.c.email),
-        Sealed("address", its.address, _street_and_town),
-        Sealed("postcode", its.address, _postcode),
-        Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
+        EncryptedColumn("name", its.name),
+        EncryptedColumn("email", _supporter.c.email),
+        EncryptedColumn("address", its.address, _street_and_town),
+        EncryptedColumn("postcode", its.address, _postcode),
+        PlainColumn("updates", ColumnKind.FLAG, supporters.may_be_sent_updates()),
     )
-    words = (Sealed("subject", its.subject), Sealed("body", its.body))
+    words = (EncryptedColumn("subject", its.subject), EncryptedColumn("body", its.body))
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
+        PlainColumn("id", ColumnKind.ID, its.id),
+        PlainColumn("state", ColumnKind.WORD, its.state),
         *(personal if is_personal else ()),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
-        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("member_id", Kind.NUMBER, its.member_id),
-        Plain("member", Kind.TEXT, _member.c.name),
-        Plain("motion_id", Kind.NUMBER, its.motion_id),
-        Plain("act", Kind.WORD, its.act),
-        Plain("variant", Kind.TEXT, its.variant),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("reason", Kind.TEXT, its.reason),
-        *(Plain(name, Kind.MOMENT, its[name]) for name in _TIMES),
+        PlainColumn("constituency_code", ColumnKind.WORD, its.constituency_code),
+        PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
+        PlainColumn("member_id", ColumnKind.NUMBER, its.member_id),
+        PlainColumn("member", ColumnKind.TEXT, _member.c.name),
+        PlainColumn("motion_id", ColumnKind.NUMBER, its.motion_id),
+        PlainColumn("act", ColumnKind.WORD, its.act),
+        PlainColumn("variant", ColumnKind.TEXT, its.variant),
+        PlainColumn("locale", ColumnKind.WORD, its.locale),
+        PlainColumn("reason", ColumnKind.TEXT, its.reason),
+        *(PlainColumn(name, ColumnKind.MOMENT, its[name]) for name in _TIMES),
         *(words if has_words else ()),
     )
 

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from models import Letter, Member
 from models.base import table_of
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 
 _letter = table_of(Letter)
@@ -41,13 +41,13 @@ class LetterView:
 
 
 def page(
-    session: Session, whose: LetterFilter, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, whose: LetterFilter, where: PageRange, *, bounds: Sequence[TimeBound] = ()
 ) -> list[LetterView]:
     """Oldest first, in whatever state."""
     statement = (
         select(Letter, Member)
         .join(Member, col(Member.id) == Letter.member_id)
-        .where(*conditions(bounds, created=_letter.c.created_at, touched=_TIMES))
+        .where(*conditions(bounds, created=_letter.c.created_at, modified=_TIMES))
     )
     if whose.campaign_id is not None:
         statement = statement.where(Letter.campaign_id == whose.campaign_id)

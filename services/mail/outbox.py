@@ -260,7 +260,7 @@ def _insert(session: Session, notes: list[Note], now: datetime) -> None:
         "due_at": [note.due_at or now for note in notes],
     }
     shared = {"state": MessageState.QUEUED, "attempt": 0, "created_at": now}
-    bulk.insert_columns(session, _outbox, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
 
 
 def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[bytes, int]:

@@ -1,1 +1,1 @@
-"""What `lobby check` looks at."""
+"""The checks of `lobby check`, and recounts of tallies."""

@@ -1,4 +1,4 @@
-"""What `lobby check` looks at: the promises that a running system can break."""
+"""The checks of `lobby check`, which find problems of a running system."""
 
 import os
 import sqlite3
@@ -19,10 +19,10 @@ from services.parliament import constituencies
 from services.parliament_sync import freshness
 from services.webhooks import deliveries, sender, stops
 
-# Before it, two connections that reset the WAL at once could corrupt it.
+# In older versions, two connections that reset the WAL at the same time can corrupt it.
 SAFE_SQLITE = (3, 51, 3)
 MAILDIR = ("new", "cur")
-NOTICE = timedelta(days=30)
+SECURITY_CONTACT_NOTICE = timedelta(days=30)
 
 
 def run(
@@ -31,21 +31,22 @@ def run(
     resolver: Resolver | None = None,
     recounting: Callable[[str], None] | None = None,
 ) -> list[Finding]:
-    """Everything that was found. `resolver` asks DNS of the domain that mail comes from.
+    """Runs all checks and returns what they find.
 
-    Tallies are looked at by what they sum up to; with `recounting`, which hears how far it is,
-    every row is counted.
+    `resolver` looks up the records of the mail domain. By default tallies are checked by their
+    sums. With `recounting` they are compared with all signatures and letters, and `recounting` is
+    called with a line of text at each step.
     """
     findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby), *_domain(lobby, resolver)]
     with lobby.database.read() as session:
-        findings += recounts.at_a_glance(session)
+        findings += recounts.compare_sums(session)
         if recounting is not None:
-            findings += recounts.recount(session, tell=recounting)
-        findings += _directory_against_seats(lobby, session)
+            findings += recounts.recount(session, report=recounting)
+        findings += _unknown_seats(lobby, session)
         findings += _parliament(session, lobby.clock())
-        findings += _post(session, lobby)
+        findings += _mail(session, lobby)
         findings += _webhooks(session)
-    return findings + _returned_mail(lobby) + _contact(lobby)
+    return findings + _bounces(lobby) + _security_contact(lobby)
 
 
 def _schema(lobby: Lobby) -> list[Finding]:
@@ -73,10 +74,9 @@ def _sqlite(lobby: Lobby) -> list[Finding]:
     return [Finding(text, is_trouble=False)]
 
 
-def _contact(lobby: Lobby) -> list[Finding]:
-    """Where holes are to be told, and until when that is good."""
+def _security_contact(lobby: Lobby) -> list[Finding]:
     expires = lobby.settings.security_expires
-    if expires is None or expires > (lobby.clock() + NOTICE).date():
+    if expires is None or expires > (lobby.clock() + SECURITY_CONTACT_NOTICE).date():
         return []
     text = (
         f"/.well-known/security.txt is good until {times.day(expires)}: look at "
@@ -87,7 +87,7 @@ def _contact(lobby: Lobby) -> list[Finding]:
 
 def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
     settings = lobby.settings
-    return mail_domain.look(
+    return mail_domain.check(
         mail_builder.domain_of(settings.mail_from),
         smtp_url=settings.smtp_url,
         signer=lobby.signer,
@@ -95,8 +95,8 @@ def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
     )
 
 
-def _directory_against_seats(lobby: Lobby, session: Session) -> list[Finding]:
-    """A directory on other boundaries than our seats would send people to nobody."""
+def _unknown_seats(lobby: Lobby, session: Session) -> list[Finding]:
+    # With a postcode directory of other boundaries, people would find no member.
     unknown = set(lobby.postcodes.constituency_codes) - constituencies.by_code(session).keys()
     if not unknown:
         return []
@@ -105,8 +105,8 @@ def _directory_against_seats(lobby: Lobby, session: Session) -> list[Finding]:
 
 
 def _parliament(session: Session, now: datetime) -> list[Finding]:
-    """What we know of Parliament grows old: nothing here is broken, but its figures mislead."""
-    found = [
+    """Finds data of Parliament that is out of date. Nothing is broken, but pages may mislead."""
+    findings = [
         Finding(
             f"Motion {motion.id}: {_last_good(motion.synced_at)}. "
             f"{motion.sync_error or 'Is a worker running?'}",
@@ -117,47 +117,47 @@ def _parliament(session: Session, now: datetime) -> list[Finding]:
     members = freshness.members_if_old(session, now=now)
     if members is not None:
         text = f"Members: {_last_good(members.answered_at)}. {members.error or ''}"
-        found.append(Finding(text.rstrip(), is_trouble=False))
-    return found
+        findings.append(Finding(text.rstrip(), is_trouble=False))
+    return findings
 
 
-def _post(session: Session, lobby: Lobby) -> list[Finding]:
-    """Nothing here is broken, but mail waits, or does not go."""
-    found = [
+def _mail(session: Session, lobby: Lobby) -> list[Finding]:
+    """Finds mail servers that are in trouble, and members whose address does not work."""
+    lines = [
         f"The mail server {relay.name} gives trouble and is left alone until "
         f"{relay.resting_until:%H:%M:%S} UTC: {relay.error or 'no reason was given'}"
         for relay in relays.resting(session, now=lobby.clock())
     ]
-    found += [
+    lines += [
         f"Mail to {dead.member.name} comes back since {dead.since:%Y-%m-%d}: {dead.detail}"
         for dead in dead_addresses.of_members(session, keyring=lobby.keyring)
     ]
-    return [Finding(text, is_trouble=False) for text in found]
+    return [Finding(text, is_trouble=False) for text in lines]
 
 
 def _webhooks(session: Session) -> list[Finding]:
-    """What waits to be told, and who is told nothing any more."""
+    """Counts unfinished deliveries, and finds endpoints that were disabled automatically."""
     waiting = deliveries.count_unfinished(session)
-    found = [
+    lines = [
         f"{count} deliveries of webhooks are {state}." for state, count in waiting.items() if count
     ]
-    found += [
+    lines += [
         f"Webhook {endpoint.id} to {sender.host_of(endpoint.url.text)} is disabled since "
         f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
         for endpoint in stops.disabled_automatically(session)
     ]
-    return [Finding(text, is_trouble=False) for text in found]
+    return [Finding(text, is_trouble=False) for text in lines]
 
 
-def _returned_mail(lobby: Lobby) -> list[Finding]:
-    """The folder that reports are read from, and those that nobody understood."""
+def _bounces(lobby: Lobby) -> list[Finding]:
+    """Checks the folder of bounces, and counts reports that could not be understood."""
     folder = lobby.settings.bounce_folder
     if folder is None:
         return []
     if not all(os.access(folder / part, os.R_OK | os.W_OK | os.X_OK) for part in MAILDIR):
         return [Finding(f"LOBBY_BOUNCE_FOLDER: {folder} is no Maildir that we may change.")]
     unknown = folder / ".Unknown"
-    count = sum(1 for part in ("new", "cur") for _ in (unknown / part).glob("*"))
+    count = sum(1 for part in MAILDIR for _ in (unknown / part).glob("*"))
     if not count:
         return []
     text = f"{count} mails came back that nobody understood: look at them in {unknown}."

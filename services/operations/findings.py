@@ -1,11 +1,11 @@
-"""What a look at a running system finds."""
+"""The result of a check."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something to know; trouble is what has to be mended."""
+    """Something that an operator should know. `is_trouble` means that it has to be fixed."""
 
     text: str
     is_trouble: bool = True

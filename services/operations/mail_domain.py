@@ -1,13 +1,13 @@
-"""Whether the domain that mail comes from has the records that receivers look for.
+"""Checks the DNS records of the domain that emails come from.
 
-SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), and somewhere for reports and replies to go.
-Nothing is asked where mail does not leave this machine.
+They are SPF (RFC 7208), DKIM (RFC 6376), DMARC (RFC 7489), and MX for bounces and replies. DNS is
+not asked if emails do not leave this machine.
 """
 
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dns.exception import DNSException
@@ -20,23 +20,22 @@ from core.settings import is_loopback
 from services.mail.dkim_signer import DkimSigner
 from services.operations.findings import Finding
 
-LIFETIME = 3.0  # seconds for each question
+LIFETIME = 3.0  # seconds for each DNS query, with its retries
 _PLACEHOLDER = re.compile(
     r"localhost|localdomain|(.*\.)?(localhost|localdomain|local|example|test|invalid)"
     r"|(.*\.)?example\.[a-z.]+",
     re.IGNORECASE,
 )
-Look = Callable[[], Iterator[Finding]]
 
 
-class _Unanswered(Exception):
-    """Nobody could tell: no network, no server, or none that answers in time."""
+class _NoAnswer(Exception):
+    """DNS did not answer: there is no network or no server, or it did not answer in time."""
 
 
-def look(
+def check(
     domain: str, *, smtp_url: str, signer: DkimSigner | None, resolver: Resolver | None = None
 ) -> list[Finding]:
-    """What receivers of mail from a domain would hold against it. Never raises for the network."""
+    """Returns what receivers of emails from `domain` would find wrong. Raises no network errors."""
     if not smtp_url.startswith(("smtp://", "smtps://")):
         return [_hint("Mail is written to a folder, and goes to nobody (LOBBY_SMTP_URL).")]
     if is_loopback(smtp_url):
@@ -44,51 +43,55 @@ def look(
         return [_hint(text)]
     if _PLACEHOLDER.fullmatch(domain):
         return [Finding(f"LOBBY_MAIL_FROM: {domain} is nobody's domain, and mail from it is lost.")]
-    return _asked(domain.lower().rstrip("."), signer, resolver)
+    return _check_records(domain.lower().rstrip("."), signer, resolver)
 
 
-def _asked(domain: str, signer: DkimSigner | None, resolver: Resolver | None) -> list[Finding]:
-    found: list[Finding] = []
+def _check_records(
+    domain: str, signer: DkimSigner | None, resolver: Resolver | None
+) -> list[Finding]:
+    findings: list[Finding] = []
     try:
-        asking = _DnsLookup(resolver or _own_resolver())
-        looks: list[Look] = [
-            lambda: _spf(asking, domain),
-            lambda: _dkim(asking, domain, signer),
-            lambda: _dmarc(asking, domain),
-            lambda: _way_back(asking, domain),
-        ]
-        for each in looks:
-            found += each()
-    except (_Unanswered, DNSException, OSError):
-        found.append(_hint(f"DNS did not answer for {domain}: its mail records were not checked."))
-    return found
+        dns = _DnsLookup(resolver or _default_resolver())
+        # One by one, so that findings before a failure are kept.
+        findings += _spf(dns, domain)
+        findings += _dkim(dns, domain, signer)
+        findings += _dmarc(dns, domain)
+        findings += _mx(dns, domain)
+    except (_NoAnswer, DNSException, OSError):
+        findings.append(
+            _hint(f"DNS did not answer for {domain}: its mail records were not checked.")
+        )
+    return findings
 
 
-def _own_resolver() -> Resolver:
+def _default_resolver() -> Resolver:
     resolver = Resolver()
     resolver.lifetime = LIFETIME
     return resolver
 
 
 class _DnsLookup:
-    """Questions to DNS; what is not there is an empty list."""
+    """Queries DNS. A name or record that does not exist is an empty list."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
 
     def texts(self, name: str) -> list[str]:
-        """TXT records, each in one piece."""
+        """Returns the TXT records, each with its strings joined."""
         records = self._records(name, RdataType.TXT)
-        pieces = [record.strings for record in records if isinstance(record, TXT)]
-        return [b"".join(each).decode("utf-8", "replace") for each in pieces]
+        return [
+            b"".join(record.strings).decode("utf-8", "replace")
+            for record in records
+            if isinstance(record, TXT)
+        ]
 
     def mail_servers(self, name: str) -> list[str]:
-        """MX records; '.' stands for one that says that there is none (RFC 7505)."""
+        """Returns the hosts of the MX records. '.' means that there is no server (RFC 7505)."""
         records = self._records(name, RdataType.MX)
         return [record.exchange.to_text() for record in records if isinstance(record, MX)]
 
     def has_address(self, name: str) -> bool:
-        """An A or AAAA record."""
+        """Whether there is an A or AAAA record."""
         return any(self._records(name, kind) for kind in (RdataType.A, RdataType.AAAA))
 
     def _records(self, name: str, kind: RdataType) -> list[object]:
@@ -97,11 +100,11 @@ class _DnsLookup:
         except (NXDOMAIN, NoAnswer):
             return []
         except (DNSException, OSError) as error:
-            raise _Unanswered from error
+            raise _NoAnswer from error
 
 
-def _spf(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
-    records = [text for text in asking.texts(domain) if re.match(r"v=spf1( |$)", text, re.I)]
+def _spf(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
+    records = [text for text in dns.texts(domain) if re.match(r"v=spf1( |$)", text, re.I)]
     if len(records) != 1:
         many = "no SPF record" if not records else f"{len(records)} SPF records, and must have one"
         yield Finding(f"{domain} has {many}: receivers cannot tell who may send its mail.")
@@ -113,13 +116,13 @@ def _spf(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
         yield _hint(f"The SPF record of {domain} ends in neither -all nor ~all: it forbids nobody.")
 
 
-def _dkim(asking: _DnsLookup, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
+def _dkim(dns: _DnsLookup, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
     if signer is None:
         text = f"LOBBY_DKIM_KEY is not set: the mail server has to sign for {domain} (d={domain})."
         yield _hint(text)
         return
     place = f"{signer.selector}._domainkey.{domain}"
-    records = asking.texts(place)
+    records = dns.texts(place)
     if len(records) != 1:
         many = "There is no DKIM record" if not records else f"There are {len(records)} records"
         yield Finding(f"{many} at {place}. Publish this one: {signer.record}")
@@ -133,8 +136,8 @@ def _dkim(asking: _DnsLookup, domain: str, signer: DkimSigner | None) -> Iterato
         yield _hint(f"The DKIM record at {place} is marked as a test (t=y): take the mark away.")
 
 
-def _dmarc(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
-    place, records = _dmarc_records(asking, domain)
+def _dmarc(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
+    place, records = _dmarc_records(dns, domain)
     if len(records) != 1:
         many = "no DMARC record" if not records else f"{len(records)} DMARC records at {place}"
         yield Finding(f"{domain} has {many}; it must have one, at _dmarc.{domain}.")
@@ -151,27 +154,30 @@ def _dmarc(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
         yield _hint(f"DMARC of {domain} is p={policy.lower()}: only aligned mail gets through.")
 
 
-def _dmarc_records(asking: _DnsLookup, domain: str) -> tuple[str, list[str]]:
-    """Of the domain, or of the nearest one above it that has any; never of a top-level one."""
+def _dmarc_records(dns: _DnsLookup, domain: str) -> tuple[str, list[str]]:
+    """Returns the DMARC records of the domain or its nearest parent, and the name where they are.
+
+    A top-level domain is never asked.
+    """
     labels = domain.split(".")
     for start in range(max(1, len(labels) - 1)):
         place = f"_dmarc.{'.'.join(labels[start:])}"
-        found = [text for text in asking.texts(place) if re.match(r"v=DMARC1\s*(;|$)", text, re.I)]
-        if found:
-            return place, found
+        records = [text for text in dns.texts(place) if re.match(r"v=DMARC1\s*(;|$)", text, re.I)]
+        if records:
+            return place, records
     return f"_dmarc.{domain}", []
 
 
-def _way_back(asking: _DnsLookup, domain: str) -> Iterator[Finding]:
-    servers = asking.mail_servers(domain)
-    takes_none = servers == ["."] or (not servers and not asking.has_address(domain))
-    if takes_none:
+def _mx(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
+    servers = dns.mail_servers(domain)
+    accepts_no_mail = servers == ["."] or (not servers and not dns.has_address(domain))
+    if accepts_no_mail:
         text = f"{domain} has no mail server (MX): reports of mail that bounced are lost."
         yield Finding(text)
 
 
 def _is_same_key(tags: dict[str, str], signer: DkimSigner) -> bool:
-    """An RSA key may stand there in either of two forms."""
+    # A record may have an RSA key in either of two forms: SubjectPublicKeyInfo or PKCS #1.
     try:
         published = base64.b64decode("".join(tags["p"].split()), validate=True)
     except (binascii.Error, ValueError):
@@ -184,7 +190,7 @@ def _is_same_key(tags: dict[str, str], signer: DkimSigner) -> bool:
 
 
 def _tags(record: str) -> dict[str, str]:
-    """`a=b; c=d` as a dictionary."""
+    """Parses `a=b; c=d`. Names are lower-cased."""
     pairs = (part.partition("=") for part in record.split(";") if "=" in part)
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 

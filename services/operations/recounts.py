@@ -1,6 +1,6 @@
-"""Whether tallies are right: at a glance by what they sum up to, or by counting every row.
+"""Checks tallies, quickly by their sums or completely by counting every row.
 
-Each comparison is one statement, so that it sees one moment, also while people sign.
+Each comparison is one statement, so it sees one state of the database, also while people sign.
 """
 
 from collections.abc import Callable
@@ -27,74 +27,85 @@ _petition_tally, _letter_tally = table_of(PetitionTally), table_of(LetterTally)
 _hour = table_of(PetitionHour)
 
 
-def at_a_glance(session: Session) -> list[Finding]:
-    """Petitions whose seats do not sum up to their hours, which change with them.
+def compare_sums(session: Session) -> list[Finding]:
+    """Finds petitions whose counts per seat and per hour have different sums.
 
-    Reads no signatures, and so overlooks what is wrong in both, or in two seats that make up for
-    each other.
+    Reads no signatures, so it overlooks errors that are equal in both, or that cancel out between
+    two seats.
     """
-    kept = _petition_tally.c.confirmed
     by_hour = sa.select(_hour.c.petition_id, sa.func.sum(_hour.c.change)).group_by(
         _hour.c.petition_id
     )
     return [
         Finding(f"Petition {petition}: its seats sum up to {seats}, its hours to {hours}.")
-        for petition, seats, hours in _differing(session, _petition_tally, kept, by_hour)
+        for petition, seats, hours in _differences(
+            session, _petition_tally, _petition_tally.c.confirmed, by_hour
+        )
     ]
 
 
-def recount(session: Session, *, tell: Callable[[str], None]) -> list[Finding]:
-    """Every difference between tallies and rows. Reads all signatures and letters; `tell` hears
-    what is being counted."""
-    tell("Counting the signatures of every petition and seat ...")
-    found = [
-        f"Petition {petition}, {code}: the tally says {kept}, the signatures {real}."
-        for petition, code, kept, real in wrong_signatures(session)
+def recount(session: Session, *, report: Callable[[str], None]) -> list[Finding]:
+    """Finds all differences between tallies and rows. Reads all signatures and letters.
+
+    `report` is called with a line of text before each part.
+    """
+    report("Counting the signatures of every petition and seat ...")
+    lines = [
+        f"Petition {petition}, {seat}: the tally says {tally}, the signatures {count}."
+        for petition, seat, tally, count in wrong_signatures(session)
     ]
-    tell("Counting the letters of every campaign, motion and seat ...")
-    found += [
-        f"Campaign {campaign}, motion {motion}, {code}: the tally says {kept}, the letters {real}."
-        for campaign, motion, code, kept, real in wrong_letters(session)
+    report("Counting the letters of every campaign, motion and seat ...")
+    lines += [
+        f"Campaign {campaign}, motion {motion}, {seat}: the tally says {tally}, the letters {sent}."
+        for campaign, motion, seat, tally, sent in wrong_letters(session)
     ]
-    return [Finding(text) for text in found]
+    return [Finding(text) for text in lines]
 
 
 def wrong_signatures(session: Session) -> list[tuple[UUID, str, int, int]]:
-    """Where a tally is not the count of confirmed signatures: petition, seat, tally, count."""
+    """Returns petition, seat, tally and count where a tally differs from confirmed signatures."""
     key = _signature.c.petition_id, _signature.c.constituency_code
-    counted = (
+    counts = (
         sa.select(*key, sa.func.count())
         .where(_signature.c.state == SignatureState.CONFIRMED)
         .group_by(*key)
     )
-    return _differing(session, _petition_tally, _petition_tally.c.confirmed, counted)
+    return _differences(session, _petition_tally, _petition_tally.c.confirmed, counts)
 
 
 def wrong_letters(session: Session) -> list[tuple[UUID, int, str, int, int]]:
-    """Where a tally is not the count of letters that were sent and have not come back: campaign,
-    motion, seat, tally, count. Of those that writers opened elsewhere there are no rows."""
+    """Returns campaign, motion, seat, tally and count where a tally differs from the sent letters.
+
+    Letters that bounced do not count. Letters that people opened in their own email program have
+    no rows, and are not checked.
+    """
     key = _letter.c.campaign_id, _letter.c.motion_id, _letter.c.constituency_code
-    counted = (
+    counts = (
         sa.select(*key, sa.func.count()).where(_letter.c.state == LetterState.SENT).group_by(*key)
     )
-    return _differing(session, _letter_tally, _letter_tally.c.sent, counted)
+    return _differences(session, _letter_tally, _letter_tally.c.sent, counts)
 
 
-def _differing(
-    session: Session, tally: sa.Table, kept: sa.Column[int], counted: sa.Select[*tuple[Any, ...]]
+def _differences(
+    session: Session, tally: sa.Table, value: sa.Column[int], counts: sa.Select[*tuple[Any, ...]]
 ) -> list[Any]:
-    """Rows of key, kept and counted where the last two differ; the key has the names that it has
-    in `counted`, whose last column is the count."""
-    *names, number = counted.subquery("counted").c
-    nothing: sa.ColumnElement[int] = sa.literal_column("0")
+    """Returns rows of key, tally and count where tally and count differ.
+
+    `value` is the column of the tally. The last column of `counts` is the count; the others are
+    the key, and the tally has columns of the same names.
+    """
+    *key_columns, count = counts.subquery("counted").c
+    zero: sa.ColumnElement[int] = sa.literal_column("0")
     both = sa.union_all(
         sa.select(
-            *(tally.c[name.name] for name in names), kept.label("kept"), nothing.label("real")
+            *(tally.c[column.name] for column in key_columns),
+            value.label("kept"),
+            zero.label("real"),
         ),
-        sa.select(*names, nothing, number),
+        sa.select(*key_columns, zero, count),
     ).subquery("both")
-    key = [both.c[name.name] for name in names]
+    key = [both.c[column.name] for column in key_columns]
     sums = sa.func.sum(both.c.kept), sa.func.sum(both.c.real)
     statement = sa.select(*key, *sums).group_by(*key).having(sums[0] != sums[1]).order_by(*key)
-    found = session.connection().execute(statement)
-    return [(*row[:-2], int(row[-2]), int(row[-1])) for row in found]
+    rows = session.connection().execute(statement)
+    return [(*row[:-2], int(row[-2]), int(row[-1])) for row in rows]

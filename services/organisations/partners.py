@@ -157,5 +157,5 @@ def _checked(**values: Any) -> dict[str, Any]:
         except Invalid as error:
             problems.append(error)
     if problems:
-        raise texts.together(problems)
+        raise texts.combined(problems)
     return checked

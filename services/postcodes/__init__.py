@@ -1,1 +1,1 @@
-"""The memory-mapped postcode directory, and its importer from the ONS."""
+"""The memory-mapped postcode directory, and its importer from files of the ONS."""

@@ -1,4 +1,4 @@
-"""The postcode directory while it grows, row by row, in the form of `file_format`."""
+"""Builds the postcode directory in memory, row by row, in the layout of `file_format`."""
 
 from array import array
 from enum import StrEnum
@@ -10,7 +10,7 @@ from services.postcodes.ons_names import is_constituency, is_pseudo_code
 
 
 class RowOutcome(StrEnum):
-    """What a row of the source turned out to be."""
+    """How a row of the source file was classified."""
 
     FOUND = "found"
     TERMINATED = "terminated"
@@ -22,10 +22,10 @@ class RowOutcome(StrEnum):
 
 
 class PostcodeGrid:
-    """An array of cells for each sector, and the constituencies' codes in order of their numbers.
+    """The cells of each sector, and the constituency codes in the order of their numbers.
 
-    Ten megabytes for the whole country: nothing needs sorting, and a repeated postcode shows at
-    once.
+    It takes ten megabytes for the whole country. Nothing needs sorting, and duplicate postcodes
+    are found at once.
     """
 
     def __init__(self, *, northern_ireland: bool) -> None:
@@ -34,13 +34,16 @@ class PostcodeGrid:
         self._numbers: dict[str, int] = {"": file_format.NO_CONSTITUENCY}
         self._northern_ireland = northern_ireland
 
-    def take(self, postcode: str, code: str, terminated: str) -> RowOutcome:
-        """Put a row in. Of a postcode that comes twice the first row stays."""
+    def add(self, postcode: str, code: str, terminated: str) -> RowOutcome:
+        """Adds a row. The first row of a postcode wins.
+
+        `terminated` is the date on which the postcode ended, blank if it is live.
+        """
         cells = self.sectors.get(postcode[:-2])
         unit = file_format.UNITS.get(postcode[-2:])
         if cells is None or unit is None:
-            return self._take_strange(postcode, code, terminated)
-        number = self._numbers.get(code) or self._new_number(code.strip())
+            return self._normalise_and_add(postcode, code, terminated)
+        number = self._numbers.get(code) or self._number(code.strip())
         if number is None:
             return RowOutcome.MALFORMED
         if cells[unit]:
@@ -55,8 +58,8 @@ class PostcodeGrid:
             else RowOutcome.WITHOUT_CONSTITUENCY
         )
 
-    def _take_strange(self, postcode: str, code: str, terminated: str) -> RowOutcome:
-        """A row of a sector that is new, or written otherwise than in normal form."""
+    def _normalise_and_add(self, postcode: str, code: str, terminated: str) -> RowOutcome:
+        # The sector is new, or the postcode is not in normal form.
         try:
             postcode = normalise(postcode)
         except Invalid:
@@ -69,10 +72,10 @@ class PostcodeGrid:
             return RowOutcome.MALFORMED
         if postcode[:-2] not in self.sectors:
             self.sectors[postcode[:-2]] = array("H", bytes(2 * file_format.CELLS_PER_SECTOR))
-        return self.take(postcode, code, terminated)
+        return self.add(postcode, code, terminated)
 
-    def _new_number(self, code: str) -> int | None:
-        """The number of a code not met before in this spelling; None for what is no code."""
+    def _number(self, code: str) -> int | None:
+        """Returns the number of a trimmed code, a new one if needed; None if it is no code."""
         if not code or is_pseudo_code(code):
             return file_format.NO_CONSTITUENCY
         if code not in self._numbers:

@@ -1,4 +1,4 @@
-"""Postcodes: their normal form, and the constituency of each."""
+"""The postcode directory: the normal form of a postcode, and its constituency."""
 
 import re
 import threading
@@ -14,12 +14,12 @@ NORTHERN_IRELAND = "BT"
 CROWN_DEPENDENCIES = frozenset({"JE", "GY", "IM"})
 """Postcode areas of Jersey, Guernsey and the Isle of Man: in Royal Mail's system, not in the UK."""
 
-LOOK_AGAIN_SECONDS = 1.0
-_NEVER_LOOKED = float("-inf")
+CHECK_INTERVAL_SECONDS = 1.0
+_NEVER_CHECKED = float("-inf")
 
 _LONGEST_INPUT = 40
-_SHAPE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})|(GIR)(0AA)")
-# What people and their clipboards put into a postcode. The GOV.UK Design System asks services to
+_POSTCODE = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})|(GIR)(0AA)")
+# Characters that people type or paste into a postcode. The GOV.UK Design System asks services to
 # accept spaces anywhere, hyphens, dashes, brackets and full stops.
 _IGNORED = dict.fromkeys(
     map(
@@ -33,19 +33,19 @@ _IGNORED = dict.fromkeys(
 
 
 def normalise(text: str) -> str:
-    """The normal form of a postcode, 'EC1A 1BB', from what somebody typed, 'ec1a-1bb '.
+    """Returns the normal form of a postcode: 'EC1A 1BB' for 'ec1a-1bb '.
 
-    The shape alone is judged, not whether there is such a postcode; of letters where a digit
-    belongs (SW1A OAA) none is guessed.
+    Only the form is checked, not whether the postcode exists. Letters in place of digits (SW1A OAA)
+    are not corrected.
 
-    :raises Invalid: `postcode_malformed`, with a sentence to show to a supporter
+    :raises Invalid: `postcode_malformed`, with a message to show to a supporter
     """
     if not text or not (bare := text[: _LONGEST_INPUT + 1].translate(_IGNORED)):
         raise _malformed("Enter a postcode, such as SW1A 0AA.")
-    # Before upper(), which turns some letters that are not ASCII into letters that are.
+    # Checked before upper(), which turns some letters outside ASCII into ASCII letters.
     if len(text) > _LONGEST_INPUT or not bare.isascii():
         raise _malformed("Enter a full UK postcode, such as SW1A 0AA.")
-    if not _SHAPE.fullmatch(bare := bare.upper()):
+    if not _POSTCODE.fullmatch(bare := bare.upper()):
         raise _malformed(
             "Enter a full UK postcode, such as SW1A 0AA. "
             "If it looks right, check for the letter O in place of a zero, or I in place of a one."
@@ -58,40 +58,43 @@ def _malformed(message: str) -> Invalid:
 
 
 class PostcodeDirectory:
-    """One import of the postcodes, mapped into memory. Never changes; safe from any thread."""
+    """One import of the postcodes, mapped into memory. It never changes and is thread-safe."""
 
-    def __init__(self, contents: file_format.Contents) -> None:
-        self._sectors = contents.sectors
-        self._cells = contents.cells
-        self._postcodes = contents.postcodes
-        self._codes = contents.codes
-        self._meanings = _meanings(contents.codes)
+    def __init__(self, mapped: file_format.MappedFile) -> None:
+        self._sectors = mapped.sectors
+        self._cells = mapped.cells
+        self._postcodes = mapped.postcodes
+        self._codes = mapped.codes
+        self._results = _results_by_cell(mapped.codes)
 
     @classmethod
     def open(cls, path: Path) -> "PostcodeDirectory":
-        """:raises Unavailable: missing, damaged, or not such a file"""
+        """Maps a file that `file_format.write` wrote.
+
+        :raises Unavailable: the file is missing, damaged, or no postcode directory
+        """
         return cls(file_format.read(path))
 
     @classmethod
     def empty(cls) -> "PostcodeDirectory":
-        """Of no postcode: each one is unknown, but for those of the Crown dependencies."""
-        return cls(file_format.Contents((), {}, memoryview(b"").cast("H"), 0))
+        """Returns a directory that knows only the areas of the Crown dependencies."""
+        return cls(file_format.MappedFile((), {}, memoryview(b"").cast("H"), 0))
 
     def __len__(self) -> int:
         return self._postcodes
 
     @property
     def constituency_codes(self) -> tuple[str, ...]:
-        """GSS codes of all constituencies that have a postcode here, in order."""
+        """The sorted GSS codes of all constituencies that have a postcode here."""
         return tuple(sorted(self._codes))
 
     def lookup(self, postcode: str) -> PostcodeResult:
-        """What is known of a postcode, however it is typed.
+        """Looks up a postcode, in any form that `normalise` accepts.
 
         :raises Invalid: `postcode_malformed`
         """
-        # A sector and a unit that the directory has are in normal form already: that spares most
-        # look-ups `normalise`, which costs more than the rest.
+        # A sector and a unit that the directory has are in normal form. Most look-ups thus need no
+        # `normalise`, which costs more than the rest.
         start = self._sectors.get(postcode[:-2])
         unit = file_format.UNITS.get(postcode[-2:])
         if start is None or unit is None:
@@ -100,14 +103,14 @@ class PostcodeDirectory:
             unit = file_format.UNITS.get(postcode[-2:])
         if start is None or unit is None or not (cell := self._cells[start + unit]):
             return PostcodeResult(postcode, _status_of_absent(postcode), None)
-        status, code = self._meanings[cell]
+        status, code = self._results[cell]
         return PostcodeResult(postcode, status, code)
 
 
-def _meanings(codes: tuple[str, ...]) -> list[tuple[PostcodeStatus, str | None]]:
-    numbered = (None, None, *codes)  # 0 stands for an absent postcode and is never asked for
+def _results_by_cell(codes: tuple[str, ...]) -> list[tuple[PostcodeStatus, str | None]]:
+    codes_by_number = (None, None, *codes)  # a cell of 0 is an absent postcode, never looked up
     statuses = (PostcodeStatus.FOUND, PostcodeStatus.TERMINATED)
-    return [(status, code) for code in numbered for status in statuses]
+    return [(status, code) for code in codes_by_number for status in statuses]
 
 
 def _status_of_absent(postcode: str) -> PostcodeStatus:
@@ -117,10 +120,11 @@ def _status_of_absent(postcode: str) -> PostcodeStatus:
 
 
 class CurrentDirectory:
-    """The postcode directory that the running service uses, and its successors.
+    """The postcode directory that the running service uses. It follows new imports.
 
-    A new import is noticed within about a second. No look-up ever fails for want of a directory:
-    without one every well-formed postcode is unknown, and with a damaged new one the old one stays.
+    A new import is noticed within about a second. A look-up never fails because of the directory:
+    without one, every well-formed postcode is unknown; if a new one is damaged, the old one stays
+    in use.
     """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -129,29 +133,29 @@ class CurrentDirectory:
         self._directory = PostcodeDirectory.empty()
         self._identity: tuple[int, int, int, int] | None = None
         self._problem: str | None = None
-        self._look_at = _NEVER_LOOKED
-        self._looking = threading.Lock()
+        self._next_check = _NEVER_CHECKED
+        self._checking = threading.Lock()
 
     def lookup(self, postcode: str) -> PostcodeResult:
-        """As `PostcodeDirectory.lookup`, of the newest import.
+        """Looks up a postcode in the newest import, as `PostcodeDirectory.lookup` does.
 
         :raises Invalid: `postcode_malformed`
         """
         return self._current().lookup(postcode)
 
     def refresh(self) -> None:
-        """Look for a new import now: for whoever has just made one."""
-        self._look_at = _NEVER_LOOKED
+        """Checks for a new import at once."""
+        self._next_check = _NEVER_CHECKED
         self._current()
 
     @property
     def available(self) -> bool:
-        """Whether there is a directory to ask."""
+        """Whether there is a directory with postcodes."""
         return len(self._current()) > 0
 
     @property
     def problem(self) -> str | None:
-        """Why the file that lies there now is not in use, for an operator; None when it is."""
+        """Why the present file is not in use, as a message for operators; None if it is."""
         self._current()
         return self._problem
 
@@ -163,25 +167,25 @@ class CurrentDirectory:
         return len(self._current())
 
     def _current(self) -> PostcodeDirectory:
-        if self._clock() >= self._look_at:
-            self._look()
+        if self._clock() >= self._next_check:
+            self._check()
         return self._directory
 
-    def _look(self) -> None:
-        # The first look makes all wait. Later one thread looks while the others go on with what
-        # there is: the swap itself is a single assignment.
-        if not self._looking.acquire(blocking=self._look_at == _NEVER_LOOKED):
+    def _check(self) -> None:
+        # All threads wait for the first check. Later, one thread checks while the others use the
+        # present directory: replacing it is a single assignment.
+        if not self._checking.acquire(blocking=self._next_check == _NEVER_CHECKED):
             return
         try:
-            if (now := self._clock()) >= self._look_at:
-                self._swap_if_replaced()
-                self._look_at = now + LOOK_AGAIN_SECONDS
+            if (now := self._clock()) >= self._next_check:
+                self._open_if_replaced()
+                self._next_check = now + CHECK_INTERVAL_SECONDS
         finally:
-            self._looking.release()
+            self._checking.release()
 
-    def _swap_if_replaced(self) -> None:
-        # Taken before opening: a file that is replaced in between is opened once too often, never
-        # missed.
+    def _open_if_replaced(self) -> None:
+        # Read before opening: a file that is replaced in between is opened once more than needed,
+        # but never missed.
         identity = _identity(self._path)
         if identity is not None and identity == self._identity:
             return
@@ -195,7 +199,7 @@ class CurrentDirectory:
 
 def _identity(path: Path) -> tuple[int, int, int, int] | None:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size

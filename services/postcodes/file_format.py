@@ -1,17 +1,17 @@
-"""The file of the postcode directory: how it lies on disk, written and mapped.
+"""The file format of the postcode directory: writing it, and mapping it into memory.
 
 ::
 
     header   magic, version, postcodes, length of the index, size of the file, CRC-32 of all else
-    index    text: the constituencies' codes, a newline, the sectors ('EC1A 1'), each with commas
-    cells    400 a sector, one for each pair of letters that can end a postcode, 16 bits each
+    index    text: the constituency codes, a newline, the sectors ('EC1A 1'), separated by commas
+    cells    400 per sector, one for each pair of letters that can end a postcode, 16 bits each
 
-A cell is 0 where there is no such postcode; otherwise twice the number of its constituency
-(`NO_CONSTITUENCY`, or `FIRST_CONSTITUENCY` and up in the order of the index), plus `TERMINATED`.
-Why a grid: docs/decisions/0001-postcode-directory.md.
+A cell is 0 if there is no such postcode. Otherwise it is twice the number of the constituency
+(`NO_CONSTITUENCY`, or from `FIRST_CONSTITUENCY` on in the order of the index), plus `TERMINATED` if
+the postcode has ended. Why it is a grid: docs/decisions/0001-postcode-directory.md.
 
-Numbers are in the byte order of the machine. The file is built where it is used; carried to a
-machine of the other order it is refused as damaged.
+Numbers have the byte order of the machine that built the file. A machine with the other byte order
+refuses the file as damaged.
 """
 
 import mmap
@@ -29,7 +29,7 @@ from typing import BinaryIO
 
 from services.errors import Unavailable
 
-# Royal Mail never ends a postcode with C, I, K, M, O or V: they are too easily misread (BS 7666).
+# No postcode ends with C, I, K, M, O or V: they are too easily misread (BS 7666).
 UNIT_LETTERS = "ABDEFGHJLNPQRSTUWXYZ"
 UNITS = {"".join(pair): number for number, pair in enumerate(product(UNIT_LETTERS, repeat=2))}
 CELLS_PER_SECTOR = len(UNITS)
@@ -47,8 +47,8 @@ _HEADER_SIZE = _FIELDS.size + _CHECKSUM.size
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """A mapped file. `sectors` gives the number of each sector's first cell."""
+class MappedFile:
+    """A file that is mapped into memory. `sectors` has the index of each sector's first cell."""
 
     codes: tuple[str, ...]
     sectors: dict[str, int]
@@ -56,10 +56,10 @@ class Contents:
     postcodes: int
 
 
-def read(path: Path) -> Contents:
-    """Map the file and check all of it, within 20 ms for the whole country.
+def read(path: Path) -> MappedFile:
+    """Maps a file and checks all of it, which takes 20 ms for the whole country.
 
-    :raises Unavailable: missing, not readable, damaged, or not such a file at all
+    :raises Unavailable: the file is missing, unreadable, damaged, or no postcode directory
     """
     try:
         with path.open("rb") as file:
@@ -69,11 +69,11 @@ def read(path: Path) -> Contents:
     except OSError as error:
         message = f"The postcode directory {path} cannot be read: {error.strerror}."
         raise Unavailable("postcodes_unreadable", message) from error
-    except ValueError as error:  # mmap's, of an empty file
+    except ValueError as error:  # raised by mmap for an empty file
         raise _damaged(path, "it is empty") from error
 
 
-def _parse(path: Path, data: mmap.mmap) -> Contents:
+def _parse(path: Path, data: mmap.mmap) -> MappedFile:
     if len(data) < _HEADER_SIZE or data[: len(_MAGIC)] != _MAGIC:
         raise _damaged(path, "it is no postcode directory")
     _, version, postcodes, index_length, size = _FIELDS.unpack_from(data)
@@ -85,7 +85,7 @@ def _parse(path: Path, data: mmap.mmap) -> Contents:
         raise _damaged(path, "its checksum does not match")
     cells_at = _HEADER_SIZE + index_length
     codes, sectors = data[_HEADER_SIZE:cells_at].decode("ascii").rstrip(" ").split("\n")
-    return Contents(
+    return MappedFile(
         codes=tuple(codes.split(",")) if codes else (),
         sectors={name: n * CELLS_PER_SECTOR for n, name in enumerate(sectors.split(","))},
         cells=memoryview(data)[cells_at:].cast("H"),
@@ -94,26 +94,27 @@ def _parse(path: Path, data: mmap.mmap) -> Contents:
 
 
 def _checksum(data: mmap.mmap) -> int:
-    # The cells are checked too, 5 ms for all: a flipped bit would write to the wrong member.
+    # The cells are checked too, which takes 5 ms: after a flipped bit, a letter would go to the
+    # wrong member.
     with memoryview(data) as view:
         return zlib.crc32(view[_HEADER_SIZE:], zlib.crc32(view[: _FIELDS.size]))
 
 
-def _damaged(path: Path, why: str) -> Unavailable:
-    message = f"The postcode directory {path} cannot be used: {why}. Import the postcodes again."
+def _damaged(path: Path, reason: str) -> Unavailable:
+    message = f"The postcode directory {path} cannot be used: {reason}. Import the postcodes again."
     return Unavailable("postcodes_damaged", message)
 
 
 def write(target: Path, codes: Sequence[str], sectors: Mapping[str, "array[int]"]) -> int:
-    """Put a new directory in the target's place in one step; answers its size in bytes.
+    """Replaces the directory at `target` atomically, and returns the size in bytes.
 
-    Whoever has the old one mapped keeps it. On failure the old one stays.
+    Processes that have the old file mapped can go on reading it. On failure the old file stays.
 
-    :raises Unavailable: the folder cannot be written to, or the disk is full
+    :raises Unavailable: the folder is not writable, or the disk is full
     """
     names = sorted(sectors)
     index = f"{','.join(codes)}\n{','.join(names)}".encode("ascii")
-    index += b" " * (len(index) % 2)  # the cells lie on even addresses
+    index += b" " * (len(index) % 2)  # the cells must begin at an even address
     cells = b"".join(sectors[name].tobytes() for name in names)
     postcodes = sum(CELLS_PER_SECTOR - sectors[name].count(0) for name in names)
     size = _HEADER_SIZE + len(index) + len(cells)
@@ -128,16 +129,16 @@ def write(target: Path, codes: Sequence[str], sectors: Mapping[str, "array[int]"
 def _replacing(target: Path) -> Iterator[BinaryIO]:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        # Beside the target, because a rename is one step only within a file system.
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
+        # In the same folder, because a rename is atomic only within a file system.
+        new = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
         try:
-            with beside.open("xb") as file:
+            with new.open("xb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(target)
+            new.replace(target)
         finally:
-            beside.unlink(missing_ok=True)
+            new.unlink(missing_ok=True)
         _sync_folder(target.parent)
     except OSError as error:
         message = f"The postcode directory {target} cannot be written: {error.strerror or error}."
@@ -145,7 +146,7 @@ def _replacing(target: Path) -> Iterator[BinaryIO]:
 
 
 def _sync_folder(folder: Path) -> None:
-    # Without this a power cut may bring back the old name, or none.
+    # Without this, a power cut may undo the rename.
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

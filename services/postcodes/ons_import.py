@@ -1,4 +1,4 @@
-"""From a published directory of the ONS to the lobby's own postcode directory."""
+"""Builds our postcode directory from a file of the Office for National Statistics (ONS)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
@@ -12,25 +12,25 @@ from services.postcodes.ons_names import Names
 from services.postcodes.ons_tables import OnsColumns, PostcodeTable, open_table, refused
 
 Progress = Callable[[int, int], None]
-"""Is told the bytes read so far and the bytes in all."""
+"""Called with the bytes read so far and the total."""
 
 _ROWS_BETWEEN_REPORTS = 20_000
 _IN_DIRECTORY = (RowOutcome.FOUND, RowOutcome.TERMINATED, RowOutcome.WITHOUT_CONSTITUENCY)
 _LEFT_OUT = (RowOutcome.NORTHERN_IRELAND, RowOutcome.MALFORMED, RowOutcome.DUPLICATE)
 _NO_GRID_REFERENCE = 99.0  # the ONS writes latitude 99.999999 where there is none
 _NATIONS = {"E": "England", "S": "Scotland", "W": "Wales", "N": "Northern Ireland"}
-# The first new codes of July 2024; five Scottish seats kept theirs, so that a code alone can not
-# tell its boundary set.
+# The first new codes of July 2024. Five Scottish constituencies kept their codes, so the boundary
+# set cannot be told from a single code.
 _FIRST_OF_2024 = {"E": "E14001063", "S": "S14000060", "W": "W07000081", "N": "N05000001"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConstituencyFacts:
-    """A constituency, as the zip tells of it.
+    """What a zip of the ONS says about a constituency.
 
-    `region` is the nation's name outside England. The place is the mean of its live postcodes in
-    this import, None without any: degrees of WGS 84, and metres of the British grid (of the Irish
-    grid in Northern Ireland).
+    Outside England, `region` is the name of the nation. The position is the mean of the live
+    postcodes in this import, None if there are none: degrees of WGS 84, and metres of the British
+    grid, in Northern Ireland of the Irish grid.
     """
 
     code: str
@@ -46,11 +46,11 @@ class ConstituencyFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImportSummary:
-    """What became of every row that was read.
+    """The numbers of rows by outcome, and what the source says about constituencies.
 
-    `read` = `found` + `terminated` + `without_constituency` + `not_in_uk_parliament` + all of
-    `left_out`; the first three make up `postcodes`. `bytes` is the new directory's size.
-    `constituencies` is empty unless the source was a zip.
+    `read` = `found` + `terminated` + `without_constituency` + `not_in_uk_parliament` + the sum of
+    `left_out`. `postcodes` is the sum of the first three. `bytes` is the size of the new directory.
+    `constituencies` is empty unless the source is a zip.
     """
 
     read: int
@@ -71,10 +71,10 @@ def import_postcodes(
     northern_ireland: bool = False,
     progress: Progress | None = None,
 ) -> ImportSummary:
-    """Build the directory `target` from an ONSPD or NSPL csv, csv.gz or zip.
+    """Builds the directory `target` from an ONSPD or NSPL csv, csv.gz or zip.
 
-    The old directory is replaced in one step at the end, and stays on any failure. Postcodes of
-    Northern Ireland are left out unless asked for: such use needs a licence from Land and Property
+    The old directory is replaced atomically at the end, and stays if the import fails. Postcodes of
+    Northern Ireland are left out by default: using them needs a licence from Land and Property
     Services.
 
     :raises Invalid: the source is unusable; the message names the file, and the line or column
@@ -82,18 +82,18 @@ def import_postcodes(
     """
     grid = PostcodeGrid(northern_ireland=northern_ireland)
     with open_table(source) as table:
-        places = _Places(table.columns) if table.names else None
-        count = _read(source, table, grid, places, progress)
-    facts = _facts(table.names, places) if table.names and places else ()
+        positions = _Positions(table.columns) if table.names else None
+        counts = _read(source, table, grid, positions, progress)
+    facts = _all_facts(table.names, positions) if table.names and positions else ()
     size = file_format.write(target, grid.codes, grid.sectors)
     return ImportSummary(
-        read=count.total(),
-        found=count[RowOutcome.FOUND],
-        terminated=count[RowOutcome.TERMINATED],
-        without_constituency=count[RowOutcome.WITHOUT_CONSTITUENCY],
-        not_in_uk_parliament=count[RowOutcome.NOT_IN_UK_PARLIAMENT],
-        left_out={str(row): count[row] for row in _LEFT_OUT if count[row]},
-        postcodes=sum(count[row] for row in _IN_DIRECTORY),
+        read=counts.total(),
+        found=counts[RowOutcome.FOUND],
+        terminated=counts[RowOutcome.TERMINATED],
+        without_constituency=counts[RowOutcome.WITHOUT_CONSTITUENCY],
+        not_in_uk_parliament=counts[RowOutcome.NOT_IN_UK_PARLIAMENT],
+        left_out={str(outcome): counts[outcome] for outcome in _LEFT_OUT if counts[outcome]},
+        postcodes=sum(counts[outcome] for outcome in _IN_DIRECTORY),
         bytes=size,
         constituencies=facts,
     )
@@ -103,53 +103,52 @@ def _read(
     source: Path,
     table: PostcodeTable,
     grid: PostcodeGrid,
-    places: "_Places | None",
+    positions: "_Positions | None",
     progress: Progress | None,
 ) -> Counter[RowOutcome]:
     columns = table.columns
     pick = itemgetter(columns.postcode, columns.constituency, columns.terminated)
-    count: Counter[RowOutcome] = Counter()
+    counts: Counter[RowOutcome] = Counter()
     row: list[str] = []
-    bad_line = 0
+    first_bad_line = 0
     for number, row in enumerate(table.rows, 1):
-        kind = RowOutcome.MALFORMED if len(row) < table.width else grid.take(*pick(row))
-        count[kind] += 1
-        if kind is RowOutcome.FOUND and places:
-            places.add(row)
-        elif kind is RowOutcome.MALFORMED:
-            bad_line = bad_line or table.line()
+        outcome = RowOutcome.MALFORMED if len(row) < table.width else grid.add(*pick(row))
+        counts[outcome] += 1
+        if outcome is RowOutcome.FOUND and positions:
+            positions.add(row)
+        elif outcome is RowOutcome.MALFORMED:
+            first_bad_line = first_bad_line or table.line()
         if progress and not number % _ROWS_BETWEEN_REPORTS:
             progress(table.position(), table.total)
     if len(row) < table.width and row:
         raise refused(source, f"ends in the middle of line {table.line()}.")
-    _check(source, count, bad_line)
+    _check(source, counts, first_bad_line)
     if progress:
         progress(table.total, table.total)
-    return count
+    return counts
 
 
-def _check(source: Path, count: Counter[RowOutcome], bad_line: int) -> None:
-    read = count.total()
+def _check(source: Path, counts: Counter[RowOutcome], first_bad_line: int) -> None:
+    read = counts.total()
     if not read:
         raise refused(source, "has a first line with columns, and no postcodes below it.")
-    if 2 * count[RowOutcome.MALFORMED] > read:
-        message = (
-            f"{count[RowOutcome.MALFORMED]} of {read} rows cannot be used, first line {bad_line}."
-        )
+    malformed = counts[RowOutcome.MALFORMED]
+    if 2 * malformed > read:
+        message = f"{malformed} of {read} rows cannot be used, first line {first_bad_line}."
         raise refused(source, message)
-    if not any(count[row] for row in _IN_DIRECTORY):
-        only = " and ".join(str(row).replace("_", " ") for row in sorted(count))
+    if not any(counts[outcome] for outcome in _IN_DIRECTORY):
+        only = " and ".join(str(outcome).replace("_", " ") for outcome in sorted(counts))
         raise refused(source, f"holds no postcode to import (only: {only}).")
 
 
-class _Places:
-    """Where the constituencies' live postcodes lie: for the means, and for the regions."""
+class _Positions:
+    """Sums up the positions and regions of the live postcodes of each constituency."""
 
     def __init__(self, columns: OnsColumns) -> None:
         self._columns = columns
-        place = (columns.latitude, columns.longitude, columns.easting, columns.northing)
-        present = [column for column in place if column is not None]
-        self._pick = itemgetter(*present) if len(present) == len(place) else None
+        position = (columns.latitude, columns.longitude, columns.easting, columns.northing)
+        present = [column for column in position if column is not None]
+        self._pick = itemgetter(*present) if len(present) == len(position) else None
         self._sums: defaultdict[str, list[float]] = defaultdict(lambda: [0.0] * 5)
         self._regions: defaultdict[str, Counter[str]] = defaultdict(Counter)
 
@@ -172,7 +171,7 @@ class _Places:
             sums[4] += northing
 
     def region(self, code: str) -> str | None:
-        """The code of the region that most postcodes of a constituency name."""
+        """Returns the code of the region of most of a constituency's postcodes."""
         regions = self._regions.get(code)
         return regions.most_common(1)[0][0] if regions else None
 
@@ -184,20 +183,20 @@ class _Places:
         return round(latitude, 6), round(longitude, 6), round(easting), round(northing)
 
 
-def _facts(names: Names, places: _Places) -> tuple[ConstituencyFacts, ...]:
+def _all_facts(names: Names, positions: _Positions) -> tuple[ConstituencyFacts, ...]:
     boundary_set = _boundary_set(names)
     return tuple(
-        _facts_of(code, name, names, places, boundary_set)
+        _facts(code, name, names, positions, boundary_set)
         for code, name in sorted(names.constituencies.items())
     )
 
 
-def _facts_of(
-    code: str, name: str, names: Names, places: _Places, boundary_set: str
+def _facts(
+    code: str, name: str, names: Names, positions: _Positions, boundary_set: str
 ) -> ConstituencyFacts:
     nation = _NATIONS[code[0]]
-    region = names.regions.get(places.region(code) or "", nation)
-    latitude, longitude, easting, northing = places.centre(code)
+    region = names.regions.get(positions.region(code) or "", nation)
+    latitude, longitude, easting, northing = positions.centre(code)
     return ConstituencyFacts(
         code=code,
         name=name,
@@ -212,7 +211,7 @@ def _facts_of(
 
 
 def _boundary_set(names: Names) -> str:
-    """'2024' or '2010', of the whole file: by its year, else by whether it has a new code."""
+    """Returns '2024' or '2010' for the whole file, by its year or else by the codes in it."""
     if names.year is not None:
         return "2024" if names.year >= 2024 else "2010"
     return (

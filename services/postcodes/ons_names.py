@@ -1,7 +1,8 @@
-"""The names of constituencies and regions, from the `Documents/` of an ONSPD or NSPL zip.
+"""Reads the names of constituencies and regions from `Documents/` in an ONSPD or NSPL zip.
 
-The files are called such as 'Westminster Parliamentary Constituency names and codes UK as at
-12_24.csv', in ever other spellings, so that they are told by their columns: PCON24CD and PCON24NM.
+The files have names such as 'Westminster Parliamentary Constituency names and codes UK as at
+12_24.csv', spelled differently in each edition. They are therefore recognised by columns such as
+PCON24CD and PCON24NM.
 """
 
 import csv
@@ -15,7 +16,7 @@ from pathlib import PurePosixPath
 _REAL_CODE = re.compile(r"[ENSW](?!99999999)\d{8}", re.ASCII)
 _PSEUDO_CODE = re.compile(r"[A-Z]99999999")
 
-# Unchanged since 2009; for a zip that does not name them.
+# For a zip that does not name them. They have not changed since 2009.
 _REGIONS = {
     "E12000001": "North East",
     "E12000002": "North West",
@@ -31,7 +32,7 @@ _REGIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Names by GSS code. `year` is that of the constituencies' column; None where it has none."""
+    """Names by GSS code. `year` is from the constituencies' column, None if that has no year."""
 
     constituencies: Mapping[str, str]
     regions: Mapping[str, str]
@@ -39,17 +40,17 @@ class Names:
 
 
 def is_constituency(code: str) -> bool:
-    """Whether a GSS code is a seat's, by its shape."""
+    """Whether a GSS code has the form of a constituency's code."""
     return _REAL_CODE.fullmatch(code) is not None
 
 
 def is_pseudo_code(code: str) -> bool:
-    """Whether a GSS code says that there is none: E99999999, L99999999 (Channel Islands) ..."""
+    """Whether a GSS code means 'no constituency': E99999999, L99999999 (Channel Islands) ..."""
     return _PSEUDO_CODE.fullmatch(code) is not None
 
 
 def csv_members(archive: zipfile.ZipFile) -> Iterator[tuple[set[str], zipfile.ZipInfo]]:
-    """Each csv in a zip, with the folders above it in lower case."""
+    """Yields each csv in a zip, with the names of the folders above it in lower case."""
     for member in archive.infolist():
         path = PurePosixPath(member.filename.lower())
         if path.suffix == ".csv" and "__macosx" not in path.parts:
@@ -57,60 +58,66 @@ def csv_members(archive: zipfile.ZipFile) -> Iterator[tuple[set[str], zipfile.Zi
 
 
 def read_names(archive: zipfile.ZipFile) -> Names:
-    """All names in a zip; none at all where it comes without them."""
-    seats = _newest(archive, "pcon")
-    regions = _newest(archive, "rgn")
-    named = _pairs(archive, seats) if seats else {}
+    """Reads all names in a zip. Without files of names, there are no constituencies."""
+    seats_file = _newest(archive, "pcon")
+    regions_file = _newest(archive, "rgn")
+    seats = _names_by_code(archive, seats_file) if seats_file else {}
+    regions = _names_by_code(archive, regions_file) if regions_file else {}
     return Names(
-        constituencies={code: name for code, name in named.items() if is_constituency(code)},
-        regions=_REGIONS | (_pairs(archive, regions) if regions else {}),
-        year=seats.year or None if seats else None,
+        constituencies={code: name for code, name in seats.items() if is_constituency(code)},
+        regions=_REGIONS | regions,
+        year=seats_file.year or None if seats_file else None,
     )
 
 
 @dataclass(frozen=True, order=True, slots=True)
-class _Edition:
-    """A names-and-codes file and where its two columns stand. `year` is 0 where unknown."""
+class _NamesFile:
+    """A file of names and codes, ordered by year. `year` is 0 if unknown.
+
+    `code_column` and `name_column` are indexes.
+    """
 
     year: int
     filename: str
-    code: int
-    name: int
+    code_column: int
+    name_column: int
 
 
-def _newest(archive: zipfile.ZipFile, stem: str) -> _Edition | None:
-    found = (
-        _edition(archive, member, stem)
+def _newest(archive: zipfile.ZipFile, stem: str) -> _NamesFile | None:
+    candidates = (
+        _names_file(archive, member, stem)
         for folders, member in csv_members(archive)
         if "data" not in folders
     )
-    return max(filter(None, found), default=None)
+    return max(filter(None, candidates), default=None)
 
 
-def _edition(archive: zipfile.ZipFile, member: zipfile.ZipInfo, stem: str) -> _Edition | None:
+def _names_file(archive: zipfile.ZipFile, member: zipfile.ZipInfo, stem: str) -> _NamesFile | None:
     with archive.open(member) as file:
         first_line = _decoded(file.readline(65536))
     header = [name.strip().upper() for name in next(csv.reader([first_line]), [])]
-    for code, column in enumerate(header):
+    for place, column in enumerate(header):
         if match := re.fullmatch(rf"{stem.upper()}(\d\d)?CD", column):
-            name = column.removesuffix("CD") + "NM"
-            if name in header:
+            name_column = column.removesuffix("CD") + "NM"
+            if name_column in header:
                 year = 2000 + int(match[1]) if match[1] else 0
-                return _Edition(year, member.filename, code, header.index(name))
+                return _NamesFile(year, member.filename, place, header.index(name_column))
     return None
 
 
-def _pairs(archive: zipfile.ZipFile, edition: _Edition) -> dict[str, str]:
-    rows = csv.reader(io.StringIO(_decoded(archive.read(edition.filename)), newline=""))
+def _names_by_code(archive: zipfile.ZipFile, file: _NamesFile) -> dict[str, str]:
+    rows = csv.reader(io.StringIO(_decoded(archive.read(file.filename)), newline=""))
     next(rows)
-    enough = max(edition.code, edition.name)
+    last_column = max(file.code_column, file.name_column)
     return {
-        row[edition.code].strip(): row[edition.name].strip() for row in rows if len(row) > enough
+        row[file.code_column].strip(): row[file.name_column].strip()
+        for row in rows
+        if len(row) > last_column
     }
 
 
 def _decoded(data: bytes) -> str:
-    # The ONS writes some files in UTF-8 and some (the Welsh circumflex) in the Windows code page.
+    # The ONS writes some files in UTF-8 and some in Windows-1252: Welsh names have circumflexes.
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

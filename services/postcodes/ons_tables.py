@@ -1,8 +1,9 @@
-"""Reading the postcode directories of the Office for National Statistics, ONSPD and NSPL.
+"""Reads the postcode directories of the Office for National Statistics, ONSPD and NSPL.
 
-They come as csv, csv.gz, or the zip that the ONS publishes: one large csv under `Data/` (the same
-again in parts under `Data/multi_csv/`), and names for the codes under `Documents/`. The names of
-columns and of files change with every edition, so that both are told by their stems.
+A directory is a csv, a csv.gz, or the zip that the ONS publishes. The zip has one large csv under
+`Data/` (the same again in parts under `Data/multi_csv/`), and names for the codes under
+`Documents/`. The names of columns and files change with every edition, so both are recognised by
+their stems.
 """
 
 import csv
@@ -21,14 +22,14 @@ from services.errors import Invalid
 from services.postcodes.ons_names import Names, csv_members, read_names
 
 
-def refused(source: Path, why: str) -> Invalid:
-    """`why` completes a sentence about the file."""
-    return Invalid.field("file", "postcode_file_invalid", f"{source}: {why}")
+def refused(source: Path, reason: str) -> Invalid:
+    """Returns the error for a file. `reason` completes a sentence about it."""
+    return Invalid.field("file", "postcode_file_invalid", f"{source}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
 class OnsColumns:
-    """Where each column stands; None for one that is absent and can be done without."""
+    """The index of each column. Optional columns are None if absent."""
 
     postcode: int
     constituency: int
@@ -42,9 +43,10 @@ class OnsColumns:
 
 @dataclass(frozen=True, slots=True)
 class PostcodeTable:
-    """An open source. `rows` are the data rows as read; `names` is None but for a zip.
+    """An open file of postcodes.
 
-    `line` and `position` tell of the row read last: its line, and the bytes read of `total`.
+    `rows` yields the rows after the header, `width` cells each in a whole file. `line` returns the
+    line of the last row, `position` the bytes read of `total`. Only a zip has `names`.
     """
 
     columns: OnsColumns
@@ -58,15 +60,15 @@ class PostcodeTable:
 
 @contextmanager
 def open_table(source: Path) -> Iterator[PostcodeTable]:
-    """Open a csv, csv.gz or zip.
+    """Opens a csv, csv.gz or zip.
 
-    :raises Invalid: also from within the block, for what only shows while reading
+    :raises Invalid: the file is unusable; also raised within the block, if reading shows it
     """
     try:
         with source.open("rb") as file:
-            kind = _kind(source, file.read(4))
+            file_type = _file_type(source, file.read(4))
             file.seek(0)
-            with _OPENERS[kind](source, file) as table:
+            with _OPENERS[file_type](source, file) as table:
                 yield table
     except EOFError as error:
         raise refused(source, "ends in the middle: it was not copied completely.") from error
@@ -76,7 +78,7 @@ def open_table(source: Path) -> Iterator[PostcodeTable]:
         raise refused(source, f"cannot be read: {error.strerror or error}.") from error
 
 
-def _kind(source: Path, start: bytes) -> str:
+def _file_type(source: Path, start: bytes) -> str:
     if not start:
         raise refused(source, "is empty.")
     if source.suffix.lower() == ".zip" or start.startswith(b"PK"):
@@ -102,7 +104,7 @@ def _open_zip(source: Path, file: IO[bytes]) -> Iterator[PostcodeTable]:
             archive = stack.enter_context(zipfile.ZipFile(file))
             main, names = _main_csv(source, archive), read_names(archive)
             unpacked = stack.enter_context(archive.open(main))
-        except RuntimeError as error:  # encrypted, or packed by a method that zipfile lacks
+        except RuntimeError as error:  # encrypted, or compressed in a way that zipfile cannot read
             message = f"cannot be unpacked here ({error}). Unpack it and import the csv in Data/."
             raise refused(source, message) from error
         yield _table(source, unpacked, unpacked.tell, main.file_size, names)
@@ -118,8 +120,8 @@ def _table(
     total: int,
     names: Names | None = None,
 ) -> PostcodeTable:
-    # The columns read are plain ASCII in every edition, so that a stray byte of cp1252 elsewhere
-    # needs no second reading; utf-8-sig drops a byte order mark.
+    # The columns that are read are ASCII in every edition, so a stray byte of Windows-1252
+    # elsewhere does not matter. utf-8-sig drops a byte order mark.
     text = io.TextIOWrapper(file, encoding="utf-8-sig", errors="replace", newline="")
     reader = csv.reader(text, strict=True)
     rows = _rows(source, reader, lambda: reader.line_num)
@@ -149,8 +151,8 @@ def _columns(source: Path, header: Sequence[str]) -> OnsColumns:
     constituency = column(header, "pcon")
     terminated = column(header, "doterm")
     if postcode is None or constituency is None or terminated is None:
-        wanted = {"pcds": postcode, "pcon": constituency, "doterm": terminated}
-        missing = ", ".join(name for name, place in wanted.items() if place is None)
+        required = {"pcds": postcode, "pcon": constituency, "doterm": terminated}
+        missing = ", ".join(name for name, place in required.items() if place is None)
         message = f"is no ONSPD or NSPL csv: its first line names no column {missing}."
         raise refused(source, message)
     return OnsColumns(
@@ -166,26 +168,27 @@ def _columns(source: Path, header: Sequence[str]) -> OnsColumns:
 
 
 def column(header: Sequence[str], *stems: str) -> int | None:
-    """Where the first stem that occurs stands: 'pcon' finds pcon, pcon24cd and PCON25CD.
+    """Returns the index of the column with the first of these stems that occurs, or None.
 
-    Of several editions of one stem the newest is taken.
+    'pcon' matches pcon, pcon24cd and PCON25CD. The newest edition of a stem wins.
     """
     names = [(name.strip().lower(), place) for place, name in enumerate(header)]
     for stem in stems:
         pattern = re.compile(rf"{stem}(\d\d)?(cd)?")
-        if found := [(name, place) for name, place in names if pattern.fullmatch(name)]:
-            return max(found)[1]
+        if matches := [(name, place) for name, place in names if pattern.fullmatch(name)]:
+            return max(matches)[1]
     return None
 
 
 def _main_csv(source: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
-    whole = [
+    candidates = [
         (folders, member)
         for folders, member in csv_members(archive)
         if not folders & {"multi_csv", "documents"}
     ]
-    # One csv zipped by hand has no folder Data around it.
-    found = [member for folders, member in whole if "data" in folders] or [m for _, m in whole]
-    if not found:
+    in_data = [member for folders, member in candidates if "data" in folders]
+    # A csv that somebody zipped by hand is not in a folder Data.
+    members = in_data or [member for _, member in candidates]
+    if not members:
         raise refused(source, "holds no csv under Data/, as a zip of ONSPD or NSPL does.")
-    return max(found, key=lambda member: member.file_size)
+    return max(members, key=lambda member: member.file_size)

@@ -53,7 +53,7 @@ class ImportOrigin:
         except Invalid as error:
             problems.append(error)
         if problems:
-            raise texts.together(problems)
+            raise texts.combined(problems)
         return cls(provenance, signed_at, is_confirmed)
 
 

@@ -225,7 +225,7 @@ def _insert_new(session: Session, entries: list[SignatureEntry], now: datetime) 
             entry.state = SignatureState.CONFIRMED
     ordered = [firsts[key] for key in sorted(firsts)]
     varying, shared = _columns(ordered, now)
-    added = bulk.insert_columns(session, _signature, varying, shared, is_ignoring=True)
+    added = bulk.insert_columns(session, _signature, varying, shared, skip_existing=True)
     if added < len(firsts):
         _find_existing(session, firsts)
     for entry in entries:

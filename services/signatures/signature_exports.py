@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from models import Constituency, Partner, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.files.export_lines import Column, Kind, Plain, Sealed
+from services.files.export_lines import Column, ColumnKind, EncryptedColumn, PlainColumn
 from services.files.exports import Export
 from services.signatures import by_partner, signature_states
 from services.supporters import partner_consents, supporters
@@ -55,28 +55,28 @@ def of_petition(
 def _columns(is_personal: bool) -> tuple[Column, ...]:
     signature = _signature.c
     personal = (
-        Sealed("name", signature.name),
-        Sealed("email", _supporter.c.email),
-        Sealed("postcode", signature.postcode),
-        Sealed("comment", signature.comment),
+        EncryptedColumn("name", signature.name),
+        EncryptedColumn("email", _supporter.c.email),
+        EncryptedColumn("postcode", signature.postcode),
+        EncryptedColumn("comment", signature.comment),
         # Beside the email address, because it says whether that may be used.
-        Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
-        Plain("partner_contact", Kind.FLAG, partner_consents.may_contact()),
+        PlainColumn("updates", ColumnKind.FLAG, supporters.may_be_sent_updates()),
+        PlainColumn("partner_contact", ColumnKind.FLAG, partner_consents.may_contact()),
     )
     return (
-        Plain("id", Kind.ID, signature.id),
-        Plain("state", Kind.WORD, signature.state),
+        PlainColumn("id", ColumnKind.ID, signature.id),
+        PlainColumn("state", ColumnKind.WORD, signature.state),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, signature.country),
-        Plain("constituency_code", Kind.WORD, signature.constituency_code),
-        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, signature.locale),
-        Plain("source", Kind.TEXT, signature.source),
-        Plain("partner", Kind.TEXT, _partner.c.slug),
-        Plain("provenance", Kind.TEXT, signature.provenance),
-        Plain("signed_at", Kind.MOMENT, signature.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, signature.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, signature.ended_at),
+        PlainColumn("country", ColumnKind.WORD, signature.country),
+        PlainColumn("constituency_code", ColumnKind.WORD, signature.constituency_code),
+        PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
+        PlainColumn("locale", ColumnKind.WORD, signature.locale),
+        PlainColumn("source", ColumnKind.TEXT, signature.source),
+        PlainColumn("partner", ColumnKind.TEXT, _partner.c.slug),
+        PlainColumn("provenance", ColumnKind.TEXT, signature.provenance),
+        PlainColumn("signed_at", ColumnKind.MOMENT, signature.signed_at),
+        PlainColumn("confirmed_at", ColumnKind.MOMENT, signature.confirmed_at),
+        PlainColumn("ended_at", ColumnKind.MOMENT, signature.ended_at),
     )
 
 
@@ -84,22 +84,22 @@ def _columns_of_partner(is_personal: bool) -> tuple[Column, ...]:
     """Personal data is only exported for signers who let the partner contact them."""
     signature, contact = _signature.c, partner_consents.may_contact()
     personal = (
-        Sealed("name", signature.name, only_if=contact),
-        Sealed("email", _supporter.c.email, only_if=contact),
-        Sealed("postcode", signature.postcode, only_if=contact),
-        Sealed("comment", signature.comment, only_if=contact),
+        EncryptedColumn("name", signature.name, only_if=contact),
+        EncryptedColumn("email", _supporter.c.email, only_if=contact),
+        EncryptedColumn("postcode", signature.postcode, only_if=contact),
+        EncryptedColumn("comment", signature.comment, only_if=contact),
     )
     return (
-        Plain("id", Kind.ID, signature.id),
-        Plain("state", Kind.WORD, signature.state),
-        Plain("contact", Kind.FLAG, contact),
+        PlainColumn("id", ColumnKind.ID, signature.id),
+        PlainColumn("state", ColumnKind.WORD, signature.state),
+        PlainColumn("contact", ColumnKind.FLAG, contact),
         *(personal if is_personal else ()),
-        Plain("country", Kind.WORD, signature.country),
-        Plain("constituency_code", Kind.WORD, signature.constituency_code),
-        Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("locale", Kind.WORD, signature.locale),
-        Plain("source", Kind.TEXT, signature.source),
-        Plain("signed_at", Kind.MOMENT, signature.signed_at),
-        Plain("confirmed_at", Kind.MOMENT, signature.confirmed_at),
-        Plain("ended_at", Kind.MOMENT, signature.ended_at),
+        PlainColumn("country", ColumnKind.WORD, signature.country),
+        PlainColumn("constituency_code", ColumnKind.WORD, signature.constituency_code),
+        PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
+        PlainColumn("locale", ColumnKind.WORD, signature.locale),
+        PlainColumn("source", ColumnKind.TEXT, signature.source),
+        PlainColumn("signed_at", ColumnKind.MOMENT, signature.signed_at),
+        PlainColumn("confirmed_at", ColumnKind.MOMENT, signature.confirmed_at),
+        PlainColumn("ended_at", ColumnKind.MOMENT, signature.ended_at),
     )

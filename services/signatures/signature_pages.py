@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from models import Private, Signature, SignatureState
 from models.base import table_of
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 
 _signature = table_of(Signature)
@@ -32,12 +32,16 @@ class SignatureFilter:
 
 
 def page(
-    session: Session, filters: SignatureFilter, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session,
+    filters: SignatureFilter,
+    where: PageRange,
+    *,
+    bounds: Sequence[TimeBound] = (),
 ) -> list[Signature]:
     """Returns pending and confirmed signatures, the oldest first."""
     statement = select(Signature).where(
         col(Signature.state).in_(LIVE),
-        *conditions(bounds, created=_signature.c.signed_at, touched=_TIMES),
+        *conditions(bounds, created=_signature.c.signed_at, modified=_TIMES),
     )
     if filters.petition_id is not None:
         statement = statement.where(Signature.petition_id == filters.petition_id)

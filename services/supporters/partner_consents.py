@@ -60,7 +60,7 @@ def note(
         "granted": [answer.granted for answer in answers],
     }
     shared = {"given_at": now, "effective_at": effective_at}
-    bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
 
 
 def allowed(session: Session, supporter: Supporter) -> list[NamedPartner]:

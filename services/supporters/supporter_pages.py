@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from models import Consent, Signature, Supporter
 from models.base import table_of
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import NotFound
 from services.supporters import supporters
 
@@ -42,9 +42,9 @@ class SupporterView:
 def page(
     session: Session,
     organisation_id: UUID,
-    where: Slice,
+    where: PageRange,
     *,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
     email_index: bytes | None = None,
 ) -> list[SupporterView]:
     """Returns supporters of one organisation, the oldest first.
@@ -53,7 +53,7 @@ def page(
     """
     filters = [
         _supporter.c.organisation_id == organisation_id,
-        *conditions(bounds, created=_supporter.c.created_at, touched=_touched),
+        *conditions(bounds, created=_supporter.c.created_at, modified=_touched),
     ]
     if email_index is not None:
         filters.append(_supporter.c.email_index == email_index)
@@ -63,14 +63,14 @@ def page(
 def get(session: Session, supporter_id: UUID, *, organisation_id: UUID) -> SupporterView:
     """Returns a supporter of this organisation; raises NotFound for any other."""
     filters = [_supporter.c.organisation_id == organisation_id, _supporter.c.id == supporter_id]
-    views = _views(session, filters, Slice(0, 1))
+    views = _views(session, filters, PageRange(0, 1))
     if not views:
         raise NotFound("person_unknown", "There is no such person.")
     return views[0]
 
 
 def _views(
-    session: Session, filters: Sequence[sa.ColumnElement[bool]], where: Slice
+    session: Session, filters: Sequence[sa.ColumnElement[bool]], where: PageRange
 ) -> list[SupporterView]:
     statement = (
         select(Supporter, supporters.may_be_sent_updates())

@@ -152,7 +152,7 @@ def _insert(
         varying |= _detail_columns(addresses)
     else:
         shared["locale"] = "en"
-    return bulk.insert_columns(session, _supporter, varying, shared, is_ignoring=True)
+    return bulk.insert_columns(session, _supporter, varying, shared, skip_existing=True)
 
 
 def _detail_columns(addresses: Sequence[EmailAddress]) -> dict[str, list[Any]]:
@@ -237,7 +237,7 @@ def note_answers(
         "granted": [answer.granted for answer in answers],
     }
     shared = {"kind": wordings.UPDATES, "given_at": now, "effective_at": effective_at}
-    bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
 
 
 def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: datetime) -> None:
@@ -267,7 +267,7 @@ def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: d
         "effective_at": [answer.effective_at for answer in answers],
     }
     shared = {"kind": wordings.UPDATES}
-    bulk.insert_columns(session, _consent, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
 
 
 def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) -> None:

@@ -12,7 +12,7 @@ from models.base import new_id, table_of
 from models.tag import LONGEST_NAME
 from services.common import texts
 from services.database.engine import insert_ignore
-from services.database.time_windows import Bound, Slice, any_after, conditions
+from services.database.time_windows import PageRange, TimeBound, any_after, conditions
 from services.errors import Invalid, NotFound
 from services.supporters import introductions
 
@@ -35,7 +35,7 @@ def create(session: Session, *, organisation_id: UUID, name: str, now: datetime)
 
 
 def page(
-    session: Session, organisation_id: UUID, where: Slice, *, bounds: Sequence[Bound] = ()
+    session: Session, organisation_id: UUID, where: PageRange, *, bounds: Sequence[TimeBound] = ()
 ) -> list[Tag]:
     """Returns tags of one organisation, the oldest first."""
     times = any_after(_tag.c.created_at)
@@ -43,7 +43,7 @@ def page(
         select(Tag)
         .where(
             Tag.organisation_id == organisation_id,
-            *conditions(bounds, created=_tag.c.created_at, touched=times),
+            *conditions(bounds, created=_tag.c.created_at, modified=times),
         )
         .order_by(col(Tag.id))
     )
@@ -110,16 +110,16 @@ def tagging_of_both(session: Session, tag_id: UUID, supporter_id: UUID) -> Taggi
 
 def taggings_page(
     session: Session,
-    where: Slice,
+    where: PageRange,
     *,
     tag_id: UUID | None = None,
     supporter_id: UUID | None = None,
-    bounds: Sequence[Bound] = (),
+    bounds: Sequence[TimeBound] = (),
 ) -> list[Tagging]:
     """Returns taggings of a tag or a supporter, oldest first; the caller has checked access."""
     times = any_after(_tagging.c.created_at)
     statement = select(Tagging).where(
-        *conditions(bounds, created=_tagging.c.created_at, touched=times)
+        *conditions(bounds, created=_tagging.c.created_at, modified=times)
     )
     if tag_id is not None:
         statement = statement.where(Tagging.tag_id == tag_id)

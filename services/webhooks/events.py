@@ -175,7 +175,7 @@ def queue(
         "created_at": now,
         "due_at": now,
     }
-    bulk.insert_columns(session, _delivery, varying, shared, is_ignoring=False)
+    bulk.insert_columns(session, _delivery, varying, shared, skip_existing=False)
     return [UUID(row_id) for row_id in ids]
 
 

@@ -48,7 +48,7 @@ FILES = {
 }
 EACH = [(path, form) for path in FILES for form in FileFormat]
 MEDIA_TYPES = {FileFormat.CSV: "text/csv; charset=utf-8", FileFormat.JSONL: "application/x-ndjson"}
-MANY = 2 * exports.SEALED
+MANY = 2 * exports.ENCRYPTED_PAGE_SIZE
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ class Form:
     def finish(self) -> None:
         """Raises Invalid with all collected problems, if there are any."""
         if self._collected:
-            raise texts.together(self._collected)
+            raise texts.combined(self._collected)
 
     def note(self, error: LobbyError, *, within: str = "") -> None:
         """Shows an error beside its fields, or above the form where it names none.

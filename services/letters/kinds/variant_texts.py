@@ -101,7 +101,7 @@ def cleaned(given: Texts) -> Texts:
         message = f"At most {MOST_POINTS} points, please."
         problems.append(Invalid.field("points", "too_long", message))
     if problems:
-        raise texts.together(problems)
+        raise texts.combined(problems)
     points = tuple(values[f"points.{number}"] for number in range(len(given.points)))
     return Texts(values["subject"], values["opening"], values["closing"], points)
 

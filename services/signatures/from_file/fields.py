@@ -100,7 +100,7 @@ class _FieldReader:
 
     def finish(self) -> None:
         if self._problems:
-            raise texts.together(self._problems)
+            raise texts.combined(self._problems)
 
 
 def _name(values: Mapping[str, str]) -> str:

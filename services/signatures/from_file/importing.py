@@ -16,7 +16,7 @@ from models import Campaign, Keyring, Petition, SignatureState
 from services.campaigns import petitions
 from services.common import texts
 from services.errors import FieldError, Invalid, LobbyError, NotFound
-from services.files.csv_reading import CsvRecords, Record
+from services.files.csv_reading import CsvRecord, CsvRecords
 from services.signatures import recording
 from services.signatures.from_file.columns import FileColumns
 from services.signatures.from_file.fields import read
@@ -42,7 +42,7 @@ class ImportTarget:
 class FileRow:
     """A row of the file, with its request or its problems."""
 
-    record: Record
+    record: CsvRecord
     request: SignatureRequest | None = None
     problems: tuple[FieldError, ...] = ()
 
@@ -157,7 +157,7 @@ class _RolledBack(Exception):
 
 
 def _request(
-    record: Record, columns: FileColumns, target: ImportTarget, now: datetime
+    record: CsvRecord, columns: FileColumns, target: ImportTarget, now: datetime
 ) -> SignatureRequest:
     if record.problem:
         raise Invalid.field("row", "row_invalid", f"This row {record.problem}.")

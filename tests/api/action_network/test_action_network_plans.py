@@ -6,7 +6,7 @@ from sqlmodel import Session
 from models import Signature, Supporter
 from services.assembly import Lobby
 from services.campaigns import petitions
-from services.database.time_windows import Slice
+from services.database.time_windows import PageRange
 from services.signatures import signature_pages
 from services.signatures.signature_pages import SignatureFilter
 from services.supporters import introductions, supporter_pages, tags
@@ -22,7 +22,7 @@ from tests.services.database.test_plans import (
 )
 from tests.support.common import PETITION
 
-PAGE = Slice(25, 26)
+PAGE = PageRange(25, 26)
 
 
 def some_supporter(session: Session, lobby: Lobby) -> Supporter:
@@ -36,7 +36,7 @@ def read_signatures(session: Session, lobby: Lobby) -> None:
     signature_pages.page(session, SignatureFilter(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
     (found,) = signature_pages.page(
-        session, SignatureFilter(supporter_id=supporter.id), Slice(0, 26)
+        session, SignatureFilter(supporter_id=supporter.id), PageRange(0, 26)
     )
     signature_pages.get(session, found.id, SignatureFilter(petition_id=petition.id))
 
@@ -48,7 +48,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
     supporter_pages.get(session, supporter.id, organisation_id=owner)
     index = EmailAddress.of(owner, "anna@example.org", lobby.keyring).index
     assert supporter_pages.page(session, owner, PAGE, email_index=index) == []
-    assert len(supporter_pages.page(session, owner, Slice(0, 26), email_index=index)) == 1
+    assert len(supporter_pages.page(session, owner, PageRange(0, 26), email_index=index)) == 1
 
 
 def introduce(session: Session, lobby: Lobby) -> None:
@@ -65,7 +65,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
     )
     tag = tags.create(session, organisation_id=owner, name="volunteer", now=lobby.clock())
     tags.add_taggings(session, [tag.id], person_id, now=lobby.clock())
-    (tagging,) = tags.taggings_page(session, Slice(0, 26), supporter_id=person_id)
+    (tagging,) = tags.taggings_page(session, PageRange(0, 26), supporter_id=person_id)
     tags.remove_tagging(session, tagging, now=lobby.clock())
 
 

@@ -16,7 +16,7 @@ from models import Private
 from models.base import UtcDateTime, choice, new_ids
 from models.encryption import PrivateText
 from services.assembly import Lobby
-from services.database.bulk import BLOCK, BulkLookup, insert_columns
+from services.database.bulk import ROWS_PER_BLOCK, BulkLookup, insert_columns
 from services.database.engine import insert, insert_ignore
 
 
@@ -184,7 +184,7 @@ def test_more_rows_than_a_statement_can_have_parameters_go_in_one(lobby: Lobby) 
 
 # ---- by columns
 
-SIZES = [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7]
+SIZES = [1, ROWS_PER_BLOCK - 1, ROWS_PER_BLOCK, ROWS_PER_BLOCK + 1, 3 * ROWS_PER_BLOCK + 7]
 
 
 def columns(size: int) -> dict[str, list[Any]]:
@@ -203,7 +203,7 @@ def columns(size: int) -> dict[str, list[Any]]:
 def test_columns_are_written_as_their_rows_would_be(lobby: Lobby, size: int) -> None:
     varying, shared = columns(size), {"colour": Colour.BLUE, "moment": FULL["moment"]}
     with lobby.database.write() as session:
-        count = insert_columns(session, TABLE, varying, shared, is_ignoring=False)
+        count = insert_columns(session, TABLE, varying, shared, skip_existing=False)
     assert count == size
     expected = [
         {**dict.fromkeys(FULL), **dict(zip(varying, values, strict=True)), **shared}
@@ -217,9 +217,9 @@ def test_columns_are_written_as_their_rows_would_be(lobby: Lobby, size: int) -> 
 def test_how_many_were_written_is_told_where_some_were_there(lobby: Lobby, size: int) -> None:
     half = {name: values[::2] for name, values in columns(size).items()}
     with lobby.database.write() as session:
-        first = insert_columns(session, TABLE, half, {}, is_ignoring=True)
-        both = insert_columns(session, TABLE, columns(size), {}, is_ignoring=True)
-        again = insert_columns(session, TABLE, columns(size), {}, is_ignoring=True)
+        first = insert_columns(session, TABLE, half, {}, skip_existing=True)
+        both = insert_columns(session, TABLE, columns(size), {}, skip_existing=True)
+        again = insert_columns(session, TABLE, columns(size), {}, skip_existing=True)
     assert (first, both, again) == (len(half["id"]), size - len(half["id"]), 0)
     assert [row["number"] for row in stored(lobby)] == list(range(size))
 
@@ -228,13 +228,13 @@ def test_ids_may_come_as_hex_digits_or_not_at_all(lobby: Lobby) -> None:
     ids = new_ids(3)
     assert ids == sorted(set(ids))
     with lobby.database.write() as session:
-        insert_columns(session, TABLE, {"id": ids, "number": [1, 2, 3]}, {}, is_ignoring=False)
+        insert_columns(session, TABLE, {"id": ids, "number": [1, 2, 3]}, {}, skip_existing=False)
     assert [row["id"] for row in stored(lobby)] == [UUID(each) for each in ids]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_block_is_one_that_sqlite_can_take(lobby: Lobby) -> None:
-    places = max(len(table.columns) for table in SQLModel.metadata.tables.values()) * BLOCK
+    places = max(len(table.columns) for table in SQLModel.metadata.tables.values()) * ROWS_PER_BLOCK
     with lobby.database.read() as session:
         driver: Any = session.connection().connection.driver_connection
         assert places <= driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
@@ -260,7 +260,7 @@ def test_what_is_looked_for_is_found_whatever_it_is_called(lobby: Lobby) -> None
         "bytes": [b"\\x", b"", *[b"a"] * 3],
     }
     with lobby.database.write() as session:
-        insert_columns(session, TABLE, varying, {}, is_ignoring=False)
+        insert_columns(session, TABLE, varying, {}, skip_existing=False)
 
         def found(lookup: BulkLookup, **values: Any) -> list[int]:
             return sorted(number for (number,) in lookup.rows(session, **values))

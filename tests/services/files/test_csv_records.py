@@ -9,24 +9,24 @@ from hypothesis import strategies as st
 
 from services.errors import Invalid
 from services.files import csv_reading
-from services.files.csv_reading import LONGEST_LINE, MOST_LINES, Record
+from services.files.csv_reading import LONGEST_LINE, MOST_LINES, CsvRecord
 
-Read = Callable[..., list[Record]]
+Read = Callable[..., list[CsvRecord]]
 HEADER = "name,email,postcode\n"
 
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def found(content: str | bytes, **told: str) -> list[Record]:
+    def found(content: str | bytes, **told: str) -> list[CsvRecord]:
         file = tmp_path / "people.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with csv_reading.opened(file, **told) as records:
+        with csv_reading.open_records(file, **told) as records:
             return list(records)
 
     return found
 
 
-def told(records: list[Record]) -> list[tuple[int, bool]]:
+def told(records: list[CsvRecord]) -> list[tuple[int, bool]]:
     """The line of each, and whether it is a good one."""
     return [(record.line, record.problem is None) for record in records]
 
@@ -120,9 +120,9 @@ def test_an_encoding_that_is_none_is_refused(read: Read, encoding: str) -> None:
 
 def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
     with pytest.raises(Invalid, match=r"There is no file nowhere\.csv"):  # noqa: SIM117
-        with csv_reading.opened(tmp_path / "nowhere.csv"):
+        with csv_reading.open_records(tmp_path / "nowhere.csv"):
             pass
-    with pytest.raises(Invalid, match="cannot be read"), csv_reading.opened(tmp_path):
+    with pytest.raises(Invalid, match="cannot be read"), csv_reading.open_records(tmp_path):
         pass
 
 

@@ -39,7 +39,7 @@ GOOD: dict[tuple[str, str], list[str]] = {
 
 def look(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> list[Finding]:
     with name_server(zone) as resolver:
-        return mail_domain.look(DOMAIN, smtp_url=RELAY, signer=signer, resolver=resolver)
+        return mail_domain.check(DOMAIN, smtp_url=RELAY, signer=signer, resolver=resolver)
 
 
 def trouble(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> str:
@@ -160,14 +160,14 @@ def test_a_domain_that_takes_no_mail_loses_what_bounces() -> None:
 )
 def test_a_domain_that_is_nobodys_is_trouble_without_asking(domain: str, unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.look(domain, smtp_url=RELAY, signer=None, resolver=nobody)
+    (found,) = mail_domain.check(domain, smtp_url=RELAY, signer=None, resolver=nobody)
     assert found.is_trouble
     assert domain in found.text
 
 
 def test_a_server_that_does_not_answer_is_one_hint(unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.look(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=nobody)
+    (found,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=nobody)
     assert not found.is_trouble
     assert "did not answer" in found.text
 
@@ -175,7 +175,7 @@ def test_a_server_that_does_not_answer_is_one_hint(unused_port: int) -> None:
 def test_a_machine_without_a_resolver_is_one_hint() -> None:
     empty = Resolver(configure=False)
     empty.nameservers = []
-    (found,) = mail_domain.look(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=empty)
+    (found,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=empty)
     assert not found.is_trouble
 
 
@@ -185,7 +185,7 @@ def test_a_machine_without_a_resolver_is_one_hint() -> None:
 )
 def test_where_mail_does_not_leave_nothing_is_asked(url: str, said: str, unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.look(DOMAIN, smtp_url=url, signer=None, resolver=nobody)
+    (found,) = mail_domain.check(DOMAIN, smtp_url=url, signer=None, resolver=nobody)
     assert not found.is_trouble
     assert said in found.text
 

@@ -33,7 +33,7 @@ def read(lobby: Lobby, look: Callable[[Session], list[Any]]) -> list[Any]:
 
 
 def glance(lobby: Lobby) -> list[str]:
-    return [finding.text for finding in read(lobby, recounts.at_a_glance)]
+    return [finding.text for finding in read(lobby, recounts.compare_sums)]
 
 
 def recount(lobby: Lobby) -> list[str]:

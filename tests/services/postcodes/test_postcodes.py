@@ -35,7 +35,7 @@ def build(path: Path, rows: Mapping[str, tuple[str, str]]) -> Path:
     """A directory of postcode -> (constituency, day of termination)."""
     grid = PostcodeGrid(northern_ireland=False)
     for postcode, (code, terminated) in rows.items():
-        grid.take(postcode, code, terminated)
+        grid.add(postcode, code, terminated)
     file_format.write(path, grid.codes, grid.sectors)
     return path
 

@@ -57,7 +57,7 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
     yield
     with lobby.database.read() as session:
         assert recounts.wrong_signatures(session) == []
-        assert recounts.at_a_glance(session) == []
+        assert recounts.compare_sums(session) == []
 
 
 @pytest.fixture
@@ -349,7 +349,10 @@ def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lo
 def test_who_stops_before_a_batch_is_counted_is_told_that_it_may_be_written(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with pytest.raises(KeyboardInterrupt), cli_signatures._telling_how_far(FileImportCounts()):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        cli_signatures._explain_interruption(FileImportCounts()),
+    ):
         raise KeyboardInterrupt
     assert "Stopped behind 0 rows. Run the same again" in capsys.readouterr().err
 
