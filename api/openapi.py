@@ -59,11 +59,10 @@ router = APIRouter(include_in_schema=False)
 @router.get(ADDRESS)
 async def read_document(request: Request) -> Response:
     """The document, made and packed once: that takes a good part of a second."""
-    state = request.app.state
-    if getattr(state, "document", None) is None:
-        state.document = await run_in_threadpool(_kept, request.app)
-    kept: CachedAnswer = state.document
-    return kept.response(request)
+    api: DescribedApi = request.app
+    if api.packed_document is None:
+        api.packed_document = await run_in_threadpool(_packed, api)
+    return api.packed_document.response(request)
 
 
 def operation_id(route: APIRoute) -> str:
@@ -74,6 +73,8 @@ def operation_id(route: APIRoute) -> str:
 
 class DescribedApi(FastAPI):
     """An application whose document says all of it."""
+
+    packed_document: CachedAnswer | None = None
 
     def openapi(self) -> dict[str, Any]:
         """The document, made once."""
@@ -106,7 +107,7 @@ class DescribedApi(FastAPI):
         document["tags"] = [{"name": name, "description": TAGS[name]} for name in TAGS]
 
 
-def _kept(app: FastAPI) -> CachedAnswer:
+def _packed(app: FastAPI) -> CachedAnswer:
     return CachedAnswer.of_bytes(json.dumps(app.openapi(), ensure_ascii=False).encode())
 
 

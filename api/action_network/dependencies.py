@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from api.action_network.places import TOKEN, Places
+from api.answers.state import state_of
 from api.http.dependencies import TheLobby
 from models import Scope
 from services.assembly import Lobby
@@ -27,7 +28,7 @@ def caller_of(request: Request, lobby: Lobby) -> Caller | None:
     now = lobby.clock()
     with lobby.database.read() as session:
         caller = api_keys.caller_of(session, token.strip(), now=now)
-    request.app.state.key_uses.note(caller.key_id, now)
+    state_of(request).key_uses.note(caller.key_id, now)
     return caller
 
 

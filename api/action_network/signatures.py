@@ -23,6 +23,7 @@ from api.action_network.schemas.signature import (
     signed_answer,
 )
 from api.answers import signature_intake
+from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import ReadSession, TheLobby, WriteSession
 from api.schemas.signature import Comment, NewSignature
@@ -69,7 +70,7 @@ async def sign(
 
     Without a token this is the public form: what browsers post from other sites.
     """
-    state = request.app.state
+    state = state_of(request)
     place = id_in(petition_id, "petition")
     if caller is None:
         slug = await run_in_threadpool(_slug, lobby, place)
@@ -168,7 +169,7 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
         return own_pages.slug_of_petition(session, petition_id)
 
 
-async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> StoredAnswer:
+async def _sign_blindly(state: AppState, slug: str, body: NewSignature, once: Once) -> StoredAnswer:
     try:
         if (attempt := once.attempt) is not None:
             keyed = Keyed(attempt, _nothing)
@@ -179,7 +180,7 @@ async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once
     return _TOLD_NOTHING
 
 
-async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) -> UUID:
+async def _signed(state: AppState, wanted: _Wanted, caller: Caller, once: Once) -> UUID:
     """The id of the signature. With a key that is kept with it, and so there is one mail, whatever
     happens before the answer is kept too (`_answer`)."""
     if (attempt := once.attempt) is not None:

@@ -7,8 +7,8 @@ from uuid import uuid5
 from fastapi import APIRouter, Request, Response
 from icalendar import Calendar, Event
 
+from api.answers.caching import keepable_bytes
 from api.http import atom
-from api.http.caching import keepable_bytes
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign, CampaignUpdate, Organisation
 from services.campaigns import campaign_dates, campaigns

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
+from api.answers.state import state_of
 from api.http.atom import fit_for_xml
 from api.http.dependencies import TheLobby
 from api.http.problem import problems
@@ -70,7 +71,7 @@ def read_oembed(
         raise HTTPException(501, "This answers in the formats json and xml only.")
     base_url = lobby.settings.base_url
     slug, place = _petition_at(url, base_url)
-    embed: Embed = request.app.state.public_answers.embeds.get((slug, place.partner))
+    embed = state_of(request).public_answers.embeds.get((slug, place.partner))
     room = Room(min(WIDTH, maxwidth), min(HEIGHT, maxheight))
     answer = _answer(embed, place, base_url, room)
     values = answer.model_dump(exclude_none=True)

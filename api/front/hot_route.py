@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import signature_intake
+from api.answers.state import state_of
 from api.http import errors, idempotency
 from api.schemas.signature import NewSignature
 from api.v1 import postcodes
@@ -97,10 +98,10 @@ async def _sign(
     is_replayed = False
     try:
         if attempt is None:
-            answers, outcome = await signature_intake.sign(scope["app"].state, slug, body)
+            answers, outcome = await signature_intake.sign(state_of(scope), slug, body)
             content = answers.content(outcome.constituency_code or "")
         else:
-            answer = await signature_intake.sign_once(scope["app"].state, slug, body, attempt)
+            answer = await signature_intake.sign_once(state_of(scope), slug, body, attempt)
             content, is_replayed = answer.content, answer.is_replayed
     except errors.KNOWN as error:
         problem = await errors.problem(Request(scope), error)
@@ -117,7 +118,7 @@ async def _sign(
 
 def _at_hand(scope: Scope, headers: Any) -> tuple[Response | None, str]:
     """An answer and its route; None where there is none, or CSV is asked for."""
-    path, state = scope["path"], scope["app"].state
+    path, state = scope["path"], state_of(scope)
     if found := _POSTCODE.fullmatch(path):
         answer = postcodes.at_hand(state, found[1])
         if answer is None:

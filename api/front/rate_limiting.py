@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.action_network.dependencies import caller_of as token_caller_of
 from api.action_network.places import TOKEN, id_in, is_dialect
+from api.answers.state import state_of
 from api.http import errors
 from api.http.dependencies import caller_of
 from api.http.errors import REFUSED
@@ -146,7 +147,7 @@ async def _caller_of(request: Request) -> Caller | None:
     if header not in request.headers:
         return None
     try:
-        return await run_in_threadpool(find, request, request.app.state.lobby)
+        return await run_in_threadpool(find, request, state_of(request).lobby)
     except errors.KNOWN:  # whoever needs the key says what is wrong with it
         return None
 

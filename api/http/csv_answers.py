@@ -4,9 +4,8 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from api.http.caching import keepable_bytes
+from api.answers.caching import CSV, keepable_bytes
 
-CSV = "text/csv"
 # What OpenAPI says of an answer that is CSV, or can be.
 AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from pydantic import AfterValidator
 from sqlmodel import Session
 
+from api.answers.state import state_of
 from models import Scope
 from services.assembly import Lobby
 from services.errors import NotFound, Unauthenticated
@@ -20,8 +21,7 @@ _PREFIX = re.compile(r"[0-9a-f]{12}")
 
 
 def _lobby(request: Request) -> Lobby:
-    found: Lobby = request.app.state.lobby
-    return found
+    return state_of(request).lobby
 
 
 def _now(lobby: "TheLobby") -> datetime:
@@ -79,7 +79,7 @@ def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
     now = lobby.clock()
     with lobby.database.read() as session:
         caller = api_keys.caller_of(session, key.strip(), now=now)
-    request.app.state.key_uses.note(caller.key_id, now)
+    state_of(request).key_uses.note(caller.key_id, now)
     return caller
 
 

@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api.http.csv_answers import CSV
+from api.answers.caching import CSV
 from services.assembly import Lobby
 from services.files import exports
 from services.files.export_lines import FileFormat

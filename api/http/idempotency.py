@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel
 from sqlmodel import Session
 from starlette.types import Scope
 
+from api.answers.state import state_of
 from api.http.dependencies import Anyone
 from api.http.problem import problems
-from services.assembly import Lobby
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.traffic import idempotency
@@ -46,7 +46,7 @@ GivenKey = Annotated[
 
 def attempt_of(scope: Scope, key: str, content: bytes, caller: Caller | None = None) -> Attempt:
     """A request with a key, as the services know it again."""
-    lobby: Lobby = scope["app"].state.lobby
+    lobby = state_of(scope).lobby
     return idempotency.attempt(
         lobby.keyring,
         key,
@@ -90,7 +90,7 @@ class OnceOnly:
         is_count: bool = False,
     ) -> StoredAnswer:
         """As `answer`, for who says it in another form."""
-        state, attempt = self._request.app.state, self.attempt
+        state, attempt = state_of(self._request), self.attempt
         write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
         if attempt is None:
             with write() as session:

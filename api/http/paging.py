@@ -7,6 +7,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
+from api.answers.state import state_of
 from services.errors import Invalid
 
 
@@ -30,7 +31,7 @@ class Page:
         if cursor:
             url = request.url.include_query_params(cursor=cursor)
             # A proxy may keep to itself that it was asked by https: no key is to follow by http.
-            if request.app.state.lobby.settings.base_url.startswith("https:"):
+            if state_of(request).lobby.settings.base_url.startswith("https:"):
                 url = url.replace(scheme="https")
             response.headers["Link"] = f'<{url}>; rel="next"'
 

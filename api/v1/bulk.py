@@ -9,6 +9,7 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from api.answers.state import state_of
 from api.http.dependencies import SignaturesWriter, Slug, require_petition
 from api.http.idempotency import GivenKey, OnceOnly, answers
 from api.schemas.signature import BulkAnswer
@@ -53,7 +54,7 @@ async def sign_in_bulk(
     by mail.
     """
     content = await content_of(request)
-    lobby: Lobby = request.app.state.lobby
+    lobby = state_of(request).lobby
     once = OnceOnly(request, key, content, caller)
     return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller, once)
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from api.http.caching import MEDIA_TYPE, keepable_bytes
+from api.answers.caching import MEDIA_TYPE, keepable_bytes
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,

@@ -7,7 +7,8 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable
+from api.answers.caching import keepable
+from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
 from api.http.idempotency import Once, answers
 from api.http.paging import ThePage
@@ -38,7 +39,7 @@ def list_campaigns(
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
 async def read_campaign(slug: Slug, request: Request) -> Response:
     """One campaign with its petitions, motion, totals and news. A key also sees its own drafts."""
-    state = request.app.state
+    state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
     return await public_answers.answer(request, state.public_answers.campaigns, slug)

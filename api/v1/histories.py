@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from api.http.caching import MEDIA_TYPE, keepable_bytes
+from api.answers.caching import MEDIA_TYPE, keepable_bytes
 from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.schemas.history import HistoryAnswer, history_answer, history_csv

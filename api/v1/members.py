@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator
 from sqlmodel import Session
 
-from api.http.caching import keepable
+from api.answers.caching import keepable
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,

@@ -5,7 +5,8 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable
+from api.answers.caching import keepable
+from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
 from api.http.idempotency import Once, answers
 from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
@@ -21,7 +22,7 @@ router = APIRouter(tags=["petitions"])
 @router.get("/petitions/{slug}", response_model=PetitionAnswer)
 async def read_petition(slug: Slug, request: Request) -> Response:
     """One petition with its count of confirmed signatures. A key also sees its own drafts."""
-    state = request.app.state
+    state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
     return await public_answers.answer(request, state.public_answers.petitions, slug)

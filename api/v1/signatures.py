@@ -1,12 +1,10 @@
 """Signatures: the hot route, bulk, the links in mails, and reading one's own."""
 
-from typing import Any
-
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers import signature_intake
-from api.answers.public_answers import PublicAnswers
+from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import (
     Anyone,
@@ -37,7 +35,6 @@ from api.schemas.signature import (
     signature_answer,
 )
 from models import Signature, SignatureState
-from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common.tokens import Purpose
 from services.keys import api_keys
@@ -64,7 +61,7 @@ async def sign(
     and with an Idempotency-Key also one mail.
     Most requests are answered by `api.front.hot_route` before they come here.
     """
-    state = request.app.state
+    state = state_of(request)
     if caller is not None:
         await run_in_threadpool(require_petition, state.lobby, slug, caller)
     if key is None:
@@ -82,10 +79,10 @@ async def sign(
 @router.post("/signatures/confirm")
 async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
     """Count a signature. Again: the same answer, and nothing is counted twice."""
-    lobby: Lobby = request.app.state.lobby
-    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = await signature_intake.confirm(request.app.state, signature_id)
-    return await run_in_threadpool(_confirmed_answer, request.app.state, signature)
+    state = state_of(request)
+    signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = await signature_intake.confirm(state, signature_id)
+    return await run_in_threadpool(_confirmed_answer, state, signature)
 
 
 @router.post("/signatures/watch")
@@ -156,11 +153,9 @@ def read_signatures(
     return [signature_answer(*pair) for pair in found[: page.limit]]
 
 
-def _confirmed_answer(state: Any, signature: Signature) -> ConfirmedAnswer:
-    lobby: Lobby = state.lobby
-    public_answers: PublicAnswers = state.public_answers
-    board = public_answers.confirmed.get(signature.petition_id)
-    with lobby.database.read() as session:
+def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
+    board = state.public_answers.confirmed.get(signature.petition_id)
+    with state.lobby.database.read() as session:
         count = petitions.count(session, signature.petition_id)
     code = signature.constituency_code
     seen = board.seat(code)

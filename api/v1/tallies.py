@@ -8,7 +8,8 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable, keepable_bytes
+from api.answers.caching import keepable, keepable_bytes
+from api.answers.state import state_of
 from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.http.downloads import MEDIA_TYPES, described
@@ -67,7 +68,7 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
     """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
-    state = request.app.state
+    state = state_of(request)
     if wanted == TallyFilter() and not wants_csv(request):
         return await public_answers.answer(request, state.public_answers.tallies, slug)
     return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)

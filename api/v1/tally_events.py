@@ -4,8 +4,8 @@ from uuid import uuid5
 
 from fastapi import APIRouter, Request, Response
 
+from api.answers.caching import keepable_bytes
 from api.http import atom
-from api.http.caching import keepable_bytes
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.paging import ThePage
 from api.schemas.tally_event import TallyEventAnswer, event_answer, event_words

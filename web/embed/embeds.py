@@ -11,12 +11,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.http.caching import has, tag_of
+from api.answers.caching import has, tag_of
+from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
 from api.http.errors import headers_of, status_of
 from api.http.middleware import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
-from services.signatures.recording import Outcome
 from services.views.embeds import Embed, EmbedPlace
 from web.base import forms
 from web.base.rendering import STATIC, page, see_other
@@ -100,8 +100,7 @@ def _script() -> tuple[bytes, str]:
 
 
 def _embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
-    found: Embed = request.app.state.public_answers.embeds.get((slug, place.partner))
-    return found
+    return state_of(request).public_answers.embeds.get((slug, place.partner))
 
 
 async def _record(
@@ -115,7 +114,7 @@ async def _record(
     whence = replace(
         asked, partner=slug_of_partner, partner_contact=contact, source=place.source or None
     )
-    outcome: Outcome = await request.app.state.intake.record(whence)
+    outcome = await state_of(request).intake.record(whence)
     if outcome.error:
         raise outcome.error
 

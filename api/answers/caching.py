@@ -7,6 +7,7 @@ from fastapi import Request, Response
 from pydantic import BaseModel
 
 MEDIA_TYPE = "application/json"
+CSV = "text/csv"
 
 
 def keepable(request: Request, answer: BaseModel, *, but: set[str] | None = None) -> Response:
