@@ -1,11 +1,11 @@
 """The application: `create_app(settings)` makes one, and uvicorn serves `app`."""
 
 import threading
+import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
+from starlette.types import Receive, Scope, Send
 
 import worker
 from api import openapi
@@ -86,11 +87,25 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     return service
 
 
-def __getattr__(name: str) -> Any:
-    """`app`, made when uvicorn asks for it: importing this module opens nothing."""
-    if name == "app":
-        return create_app(Settings())
-    raise AttributeError(name)
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """The service for `uvicorn main:app`, made from the settings when the server starts.
+
+    Importing this module opens nothing. A service that cannot be made ends the server: uvicorn
+    would take an exception for a missing lifespan protocol, and serve.
+    """
+    try:
+        service = _service()
+    except Exception:
+        if scope["type"] != "lifespan":
+            raise
+        await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+        return
+    await service(scope, receive, send)
+
+
+@cache
+def _service() -> FastAPI:
+    return create_app(Settings())
 
 
 @cache
