@@ -17,7 +17,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.answers.public_answers import CachedAnswer
-from api.http.dependencies import caller_of
+from api.http.dependencies import RequireScope, caller_of
 from api.http.problem import MEDIA_TYPE, Problem
 
 ADDRESS = "/openapi.json"
@@ -123,12 +123,11 @@ def _add_words(operation: dict[str, Any]) -> None:
 def _security(route: Any) -> list[dict[str, list[str]]]:
     """Empty where no key is looked at; `{}` stands for none."""
     dependants = list(_dependants(route.dependant))
-    scopes = [getattr(each.call, "required_scope", None) for each in dependants]
-    needed = [str(scope.value) for scope in scopes if scope is not None]
-    if needed or any(getattr(each.call, "needs_key", False) for each in dependants):
-        return [{SCHEME: needed}]
+    required = [item.call for item in dependants if isinstance(item.call, RequireScope)]
+    if required:
+        return [{SCHEME: [item.scope.value for item in required if item.scope is not None]}]
     may_bring = route.name in _LOOK_FOR_A_KEY
-    if may_bring or any(each.call is caller_of for each in dependants):
+    if may_bring or any(item.call is caller_of for item in dependants):
         return [{}, {SCHEME: []}]
     return []
 

@@ -5,7 +5,7 @@ and a key of the organisation's own: a partner's only posts signatures here
 (`docs/action-network.md`).
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -50,20 +50,26 @@ Anyone = Annotated[Caller | None, Depends(_anyone)]
 KnownOrNone = Annotated[Caller | None, Depends(_known_or_none)]
 
 
-def _with(*scopes: Scope, is_own: bool = False) -> Callable[[Caller | None], Caller]:
-    def caller(caller: Anyone) -> Caller:
+@dataclass(frozen=True, slots=True)
+class RequireToken:
+    """A dependency that refuses calls without a token of the dialect, and with another scope.
+
+    `is_own` refuses partners' keys.
+    """
+
+    scope: Scope | None = None
+    is_own: bool = True
+
+    def __call__(self, caller: Anyone) -> Caller:
+        """Returns the caller. Raises Unauthenticated without a token, Forbidden otherwise."""
         if caller is None:
             message = f"API Key invalid or not present: send it in the header {TOKEN}."
             raise Unauthenticated("key_missing", message)
-        if is_own:  # first: such a key cannot have the other scopes at all
+        if self.is_own:  # before the scope, which a partner's key can never have
             require_own(caller)
-        for scope in scopes:
-            caller.require(scope)
+        if self.scope is not None:
+            caller.require(self.scope)
         return caller
-
-    # A test lists the routes without this mark, and compares them with those meant to be public.
-    caller.required_scope = Scope.ACTION_NETWORK  # type: ignore[attr-defined] # a function takes any attribute
-    return caller
 
 
 def require_own(caller: Caller) -> None:
@@ -84,13 +90,13 @@ def _places(lobby: TheLobby) -> Places:
 
 
 ThePlaces = Annotated[Places, Depends(_places)]
-Member = Annotated[Caller, Depends(_with())]
+Member = Annotated[Caller, Depends(RequireToken(is_own=False))]
 """Any key of the dialect."""
 
-Owner = Annotated[Caller, Depends(_with(is_own=True))]
+Owner = Annotated[Caller, Depends(RequireToken())]
 """A key of the organisation's own."""
 
-SignaturesReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
+SignaturesReader = Annotated[Caller, Depends(RequireToken(Scope.SIGNATURES_READ))]
 """May read signatures, of the petitions that the key is for."""
 
 
@@ -102,5 +108,5 @@ def _people_reader(caller: SignaturesReader) -> Caller:
 
 
 PeopleReader = Annotated[Caller, Depends(_people_reader)]
-CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
-LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]
+CampaignsWriter = Annotated[Caller, Depends(RequireToken(Scope.CAMPAIGNS_WRITE))]
+LettersReader = Annotated[Caller, Depends(RequireToken(Scope.LETTERS_READ))]
