@@ -8,12 +8,11 @@ import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.http.problem import MEDIA_TYPE
+from services.database.engine import UNAVAILABLE
 from services.errors import (
     Conflict,
     FieldError,
@@ -50,7 +49,7 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (Unavailable, 503, "Not available"),
 )
 # What work beneath the API ends with: errors of ours, and a database that is busy or away.
-KNOWN = (LobbyError, OperationalError, PoolTimeout)
+KNOWN = (LobbyError, *UNAVAILABLE)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
 LONGEST_NAME = 100
 MOST_ERRORS = 50
@@ -72,7 +71,7 @@ def as_lobby_error(error: Exception) -> LobbyError:
         return _from_validation(error)
     if isinstance(error, ClientDisconnect):  # for the log: nobody is there to read it
         return Invalid("body_incomplete", "The connection ended before the body did.")
-    if isinstance(error, OperationalError | PoolTimeout):
+    if isinstance(error, UNAVAILABLE):
         log.warning("database_unavailable", error=type(error).__name__)
         message = "The database is busy or away. Please try again in a moment."
         return Unavailable("database_unavailable", message, retry_after=5)

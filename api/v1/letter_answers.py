@@ -12,12 +12,12 @@ from api.schemas.letter_answer import (
     answers_csv,
 )
 from api.schemas.postcode import member_answer
-from models import Constituency, Member
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.keys.api_keys import Caller
 from services.letters import answers
 from services.letters.answers import MemberAnswers
+from services.parliament import constituencies, members
 
 router = APIRouter(tags=["letters"])
 
@@ -33,8 +33,8 @@ def give(
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
     letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
-    member = session.get_one(Member, letter.member_id)
-    seat = session.get_one(Constituency, letter.constituency_code)
+    member = members.get(session, letter.member_id)
+    seat = constituencies.get(session, letter.constituency_code)
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))
 
 

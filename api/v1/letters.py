@@ -20,12 +20,13 @@ from api.schemas.letter import (
 )
 from api.schemas.postcode import member_answer
 from api.schemas.signature import TokenBody
-from models import Constituency, Letter, Member
+from models import Letter
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters import intake, letter_queue, letter_states
 from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.rules import Writer
+from services.parliament import constituencies, members
 
 router = APIRouter(tags=["letters"])
 
@@ -146,8 +147,8 @@ def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now)
 
 
 def _status(session: WriteSession, letter: Letter) -> LetterStatus:
-    member = session.get_one(Member, letter.member_id)
-    seat = session.get_one(Constituency, letter.constituency_code)
+    member = members.get(session, letter.member_id)
+    seat = constituencies.get(session, letter.constituency_code)
     return LetterStatus(
         status=letter.state,
         member=member_answer(member, seat),

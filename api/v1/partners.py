@@ -23,9 +23,8 @@ from api.schemas.partner import (
     PetitionSummary,
 )
 from api.v1.campaigns import changes
-from models import Organisation
 from services.errors import NotFound
-from services.organisations import partners
+from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_DAYS
 
@@ -66,7 +65,7 @@ def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: N
     """
 
     def create(session: Session) -> PartnerAnswer:
-        owner = session.get_one(Organisation, caller.organisation_id)
+        owner = organisations.get(session, caller.organisation_id)
         made = partners.create(session, organisation=owner, **body.model_dump(), now=now)
         return PartnerAnswer.model_validate(made)
 

@@ -14,14 +14,19 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from core.settings import ROOT
 from services.database import bulk
 from services.errors import Unavailable
 
+# Any error of a query or its connection, for the layers that do not import SQLAlchemy.
+DatabaseError = SQLAlchemyError
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8
+# Errors of a database that is busy or away. The request is not to blame for them.
+UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError)
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 _TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"

@@ -4,6 +4,7 @@ import secrets
 from datetime import datetime
 from functools import lru_cache
 from typing import TypeVar
+from uuid import UUID
 
 from pwdlib import PasswordHash
 from sqlalchemy.exc import IntegrityError
@@ -39,6 +40,11 @@ def add_unique(session: Session, row: RowT, message: str) -> RowT:
     except IntegrityError as error:
         raise Conflict("exists_already", message) from error
     return row
+
+
+def get(session: Session, organisation_id: UUID) -> Organisation:
+    """Returns the organisation that a row refers to by its id."""
+    return session.get_one(Organisation, organisation_id)
 
 
 def by_slug(session: Session, slug: str) -> Organisation:
@@ -91,6 +97,11 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
     if found is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return found
+
+
+def find_organiser(session: Session, organiser_id: UUID) -> Organiser | None:
+    """Returns an organiser, or None where there is none with this id any more."""
+    return session.get(Organiser, organiser_id)
 
 
 def require_password(organiser: Organiser, password: str) -> None:

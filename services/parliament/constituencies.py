@@ -58,6 +58,11 @@ def save(session: Session, constituencies: list[Constituency]) -> int:
     return len(rows)
 
 
+def get(session: Session, code: str) -> Constituency:
+    """Returns the constituency that a row refers to by its GSS code."""
+    return session.get_one(Constituency, code)
+
+
 def count(session: Session) -> int:
     """How many constituencies are known."""
     return session.exec(select(func.count()).select_from(Constituency)).one()

@@ -109,6 +109,11 @@ def take_in(
     return Changes(begun, ended, offices_begun, offices_ended)
 
 
+def get(session: Session, member_id: int) -> Member:
+    """Returns the member that a row refers to by its id, whether in office or not."""
+    return session.get_one(Member, member_id)
+
+
 def count_without_email(rows: list[MemberRow]) -> int:
     """How many members cannot be written to."""
     return sum(row.member is not None and not row.member.email for row in rows)
