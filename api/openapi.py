@@ -41,6 +41,13 @@ TAGS = {
     "health": "For whoever runs the service.",
     "parliament": "Petitions in the form of petition.parliament.uk, for tools made for that.",
 }
+# The operations of deprecated paths, which share the examples of the operations that follow them.
+_DEPRECATED = {
+    "letters_read_post": "letters_read_queue",
+    "letters_list_letters": "letters_list_queue",
+    "letters_pause": "letters_pause_queue",
+    "letters_resume": "letters_resume_queue",
+}
 # These read a key themselves, so that the public's way past them stays short.
 _LOOK_FOR_A_KEY = {"read_campaign", "read_petition"}
 _KEY = {
@@ -139,7 +146,8 @@ def _dependants(dependant: Any) -> Iterator[Any]:
 
 
 def _add_examples(operation: dict[str, Any]) -> None:
-    told = examples().get(operation["operationId"], {})
+    name = operation["operationId"]
+    told = examples().get(_DEPRECATED.get(name, name), {})
     body = operation.get("requestBody", {}).get("content", {})
     for name, value in told.get("body", {}).items():
         body[name]["example"] = value

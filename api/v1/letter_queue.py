@@ -1,6 +1,10 @@
-"""The post of a campaign, for keys of its own organisation."""
+"""The letter queue of a campaign, for keys of its own organisation.
+
+The paths with `/post` are the former names of those with `/letter-queue`, and answer the same.
+"""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -34,8 +38,16 @@ from services.mail import dead_addresses, relays
 router = APIRouter(tags=["letters"])
 
 
-@router.get("/campaigns/{slug}/post")
-def read_post(
+def _former(name: str, path: str) -> dict[str, Any]:
+    """The options of a route that keeps a former path, and the operation that clients know."""
+    now = f"/v1/campaigns/{{slug}}/letter-queue{path}"
+    description = f"The former path of `{now}`. It takes and answers the same."
+    return {"name": name, "deprecated": True, "description": description}
+
+
+@router.get("/campaigns/{slug}/letter-queue")
+@router.get("/campaigns/{slug}/post", **_former("read_post", ""))
+def read_queue(
     slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
     """How many letters wait, went and were refused, which members' addresses are dead, and how the
@@ -44,8 +56,9 @@ def read_post(
     return _answer(session, campaign, lobby, now)
 
 
-@router.get("/campaigns/{slug}/post/letters")
-def list_letters(
+@router.get("/campaigns/{slug}/letter-queue/letters")
+@router.get("/campaigns/{slug}/post/letters", **_former("list_letters", "/letters"))
+def list_queue(
     slug: Slug,
     request: Request,
     response: Response,
@@ -67,8 +80,9 @@ def list_letters(
     return [queued_letter_answer(each, lobby.mail_context) for each in found[: page.limit]]
 
 
-@router.post("/campaigns/{slug}/post/pause")
-def pause(
+@router.post("/campaigns/{slug}/letter-queue/pause")
+@router.post("/campaigns/{slug}/post/pause", **_former("pause", "/pause"))
+def pause_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
     """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
@@ -77,8 +91,9 @@ def pause(
     return _answer(session, campaign, lobby, now)
 
 
-@router.post("/campaigns/{slug}/post/resume")
-def resume(
+@router.post("/campaigns/{slug}/letter-queue/resume")
+@router.post("/campaigns/{slug}/post/resume", **_former("resume", "/resume"))
+def resume_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
     """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
