@@ -1,4 +1,4 @@
-"""Answers that a client can keep: `ETag` and 304."""
+"""Responses that a client can cache and revalidate: `ETag` and 304."""
 
 import hashlib
 from typing import Any
@@ -11,8 +11,10 @@ CSV = "text/csv"
 
 
 def keepable(request: Request, answer: BaseModel, *, but: set[str] | None = None) -> Response:
-    """The answer with its ETag, or 304 where the client has it. `but` are fields that only tell
-    the time of the answer, and do not make it another one."""
+    """Returns the answer with its ETag, or 304 if the client has it.
+
+    The ETag leaves out the fields in `but`, such as the time of the answer.
+    """
     content = answer.model_dump_json().encode()
     marked = answer.model_dump_json(exclude=but).encode() if but else content
     return keepable_bytes(request, content, marked=marked, media_type=MEDIA_TYPE)
@@ -21,26 +23,26 @@ def keepable(request: Request, answer: BaseModel, *, but: set[str] | None = None
 def keepable_bytes(
     request: Request, content: bytes, *, marked: bytes, media_type: str, **headers: Any
 ) -> Response:
-    """As `keepable`, for bytes of any kind."""
+    """As `keepable`, for any content. The ETag is made from `marked`."""
     tag = tag_of(marked)
-    kept = headers_with(tag) | headers
+    all_headers = headers_with(tag) | headers
     if has(request, tag):
-        return Response(status_code=304, headers=kept)
-    return Response(content, media_type=media_type, headers=kept)
+        return Response(status_code=304, headers=all_headers)
+    return Response(content, media_type=media_type, headers=all_headers)
 
 
 def tag_of(marked: bytes) -> str:
-    """The ETag of what makes an answer another one."""
+    """Returns an ETag: part of the SHA-256 of `marked`, in quotes."""
     return f'"{hashlib.sha256(marked).hexdigest()[:32]}"'
 
 
 def headers_with(tag: str) -> dict[str, str]:
-    """To be asked for again each time, and told that it is the same."""
+    """Returns headers that let a client keep a response, and make it revalidate each time."""
     return {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization"}
 
 
 def has(request: Request, tag: str) -> bool:
-    """Whether the client has said that it holds the answer with this tag."""
-    given = request.headers.get("If-None-Match", "").split(",")
-    sent = [item.strip().removeprefix("W/") for item in given]
-    return tag in sent or "*" in sent
+    """Whether the request says, in `If-None-Match`, that the client has this ETag."""
+    items = request.headers.get("If-None-Match", "").split(",")
+    tags = [item.strip().removeprefix("W/") for item in items]
+    return tag in tags or "*" in tags

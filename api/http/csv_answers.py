@@ -1,4 +1,4 @@
-"""CSV files to download, and when they are asked for."""
+"""CSV files to download, from their own path or by the header `Accept`."""
 
 from typing import Any
 
@@ -6,18 +6,20 @@ from fastapi import Request, Response
 
 from api.answers.caching import CSV, keepable_bytes
 
-# What OpenAPI says of an answer that is CSV, or can be.
+# The `responses` of a route that can answer with CSV.
 AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 
 
 def wants_csv(request: Request) -> bool:
-    """True where `Accept` names CSV."""
+    """Whether the header `Accept` names CSV."""
     return CSV in request.headers.get("Accept", "")
 
 
 def keepable_csv(request: Request, text: str, *, name: str, marked: str | None = None) -> Response:
-    """A file called `name`, with its ETag, or 304. `marked` is what makes it another one, where
-    that is not all of the text."""
+    """Returns the file as `name`, with its ETag, or 304 if the client has it.
+
+    The ETag is made from `marked`, or else from the whole text.
+    """
     content = text.encode()
     return keepable_bytes(
         request,

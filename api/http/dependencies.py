@@ -1,4 +1,4 @@
-"""What routes ask for: the service, a session, and whoever calls."""
+"""Dependencies of routes: the lobby, the time, a session and the caller."""
 
 import re
 from collections.abc import Iterator
@@ -39,10 +39,10 @@ def _writing(lobby: "TheLobby") -> Iterator[Session]:
         yield session
 
 
-def _known_form(slug: str) -> str:
-    """A slug of another form is no wrong input to a reader, but a thing that is not there.
+def _well_formed(slug: str) -> str:
+    """Raises NotFound for a malformed slug, as for an unknown one, and not Invalid.
 
-    So nothing else reaches the database, where PostgreSQL would stumble over a NUL.
+    Nothing else reaches the database: PostgreSQL refuses a text with a NUL.
     """
     if not _SLUG.fullmatch(slug):
         raise NotFound("not_found", "There is no such thing here.")
@@ -50,26 +50,26 @@ def _known_form(slug: str) -> str:
 
 
 def _prefix(prefix: str) -> str:
-    """Those digits and nothing else: the rest of a key has no place in an address."""
+    """Refuses all but the 12 digits: the secret part of a key must not be in a URL."""
     if not _PREFIX.fullmatch(prefix):
         raise NotFound("key_unknown", "There is no such key. Give its first 12 digits alone.")
     return prefix
 
 
-Slug = Annotated[str, AfterValidator(_known_form)]
+Slug = Annotated[str, AfterValidator(_well_formed)]
 KeyPrefix = Annotated[str, AfterValidator(_prefix)]
 TheLobby = Annotated[Lobby, Depends(_lobby)]
 Now = Annotated[datetime, Depends(_now)]
-# scope="function": the transaction ends before the answer goes, so that a failed commit is an error
-# and not a 200.
+# scope="function": the transaction ends before the response is sent, so that a failed commit is an
+# error and not a 200.
 ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 WriteSession = Annotated[Session, Depends(_writing, scope="function")]
 
 
 def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
-    """Who calls, or None without a key. A key that is given must be good.
+    """Returns the caller, or None without a key. Raises Unauthenticated for an invalid key.
 
-    It is looked up each time, in every process: so one that is revoked is refused from then on.
+    Each request looks the key up, so that a revoked key is refused at once by all processes.
     """
     header = request.headers.get("Authorization")
     if header is None:
@@ -85,7 +85,7 @@ def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
 
 
 def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
-    """As `api_keys.own_petition`, in a session of its own."""
+    """Raises what `api_keys.own_petition` raises. Opens its own session."""
     with lobby.database.read() as session:
         api_keys.own_petition(session, caller, slug)
 
