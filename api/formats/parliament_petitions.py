@@ -23,7 +23,7 @@ router = APIRouter(tags=["parliament"])
 
 
 def _storable(number: int) -> int:
-    """A number that no database column holds is no petition's."""
+    """Raises NotFound for a number that no database column can hold."""
     if not 0 < number < 2**31:
         raise NotFound("petition_unknown", f"There is no petition {number}.")
     return number
@@ -39,9 +39,9 @@ async def list_parliament_petitions(
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
     count: Annotated[int, Query(ge=1, le=PAGE, description=_LISTED)] = PAGE,
 ) -> Response:
-    """Public petitions in the form of petition.parliament.uk, newest first, with links to pages.
+    """List public petitions as petition.parliament.uk does, newest first, with links to pages.
 
-    Its states that only Parliament's own procedure knows, such as `with_response`, give nothing.
+    States that only Parliament's own petitions have, such as `with_response`, give an empty list.
     """
     wanted = ListPage(state, page, count)
     return await public_answers.answer(request, state_of(request).parliament_answers.pages, wanted)
@@ -51,19 +51,19 @@ async def list_parliament_petitions(
 async def download_parliament_petitions(
     request: Request, state: ListState = ListState.ALL
 ) -> Response:
-    """All public petitions of a state as CSV: title, address, state and count.
+    """Download all public petitions of a state as CSV: title, address, state and count.
 
-    Newest first, with the column names of petition.parliament.uk.
+    The newest petition is first. The columns have the names of petition.parliament.uk.
     """
     return await public_answers.answer(request, state_of(request).parliament_answers.files, state)
 
 
 @router.get("/petitions/{number}.json", response_model=PetitionDocument)
 async def read_parliament_petition(number: Number, request: Request) -> Response:
-    """One petition by its number, with signatures by constituency, region and country.
+    """Read a petition by its number, with signatures by constituency, region and country.
 
-    Constituencies with at least one signature, in order of name. A tally tells home and abroad
-    apart, and no countries: all others are together under `ZZ`.
+    It lists constituencies with at least one signature, by name. Signatures from outside the UK
+    are together under `ZZ`, since the service does not count them by country.
     """
     answers = state_of(request).parliament_answers
     return await public_answers.answer(request, answers.petitions, number)
@@ -71,12 +71,12 @@ async def read_parliament_petition(number: Number, request: Request) -> Response
 
 @router.get("/petitions/{number}/count.json", response_model=SignatureCount)
 async def read_parliament_count(number: Number, request: Request) -> Response:
-    """The confirmed signatures of a petition by its number."""
+    """Read the number of confirmed signatures of a petition, by the petition's number."""
     return await public_answers.answer(request, state_of(request).parliament_answers.counts, number)
 
 
 @router.get("/constituencies.json", response_model=dict[str, ParliamentConstituency])
 async def list_parliament_constituencies(request: Request) -> Response:
-    """Every constituency with its MP, by the code of the Office for National Statistics."""
+    """List all constituencies with their MPs, by the code of the Office for National Statistics."""
     answers = state_of(request).parliament_answers
     return await public_answers.answer(request, answers.constituencies, "")

@@ -1,4 +1,4 @@
-"""Campaigns: public reading, and writing with a key."""
+"""Campaigns: reading them, and writing them with a key."""
 
 from typing import Any
 
@@ -28,17 +28,19 @@ CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per
 def list_campaigns(
     request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
 ) -> list[CampaignAnswer]:
-    """Public campaigns, newest first, without their news; `Link` leads to the next page."""
-    found = campaigns.page(session, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [campaign.id for campaign in found])
-    shown = found[: page.limit]
-    views = campaign_views.of_campaigns(session, shown, now=now, with_partners=True)
+    """List public campaigns without their news, newest first. `Link` leads to the next page."""
+    rows = campaigns.page(session, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [campaign.id for campaign in rows])
+    views = campaign_views.of_campaigns(session, rows[: page.limit], now=now, with_partners=True)
     return [campaign_answer(view) for view in views]
 
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
 async def read_campaign(slug: Slug, request: Request) -> Response:
-    """One campaign with its petitions, motion, totals and news. A key also sees its own drafts."""
+    """Read a campaign with its petitions, motion, totals and news.
+
+    With a key, you can also read your organisation's drafts.
+    """
     state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
@@ -70,9 +72,9 @@ def create_campaign(
 def change_campaign(
     slug: Slug, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
 ) -> CampaignAnswer:
-    """Change what is given; with other limits, letters that wait are planned anew.
+    """Change the given fields of a campaign. With new limits, queued letters are rescheduled.
 
-    Needs a key with `campaigns:write`; another's campaign is a 404.
+    Needs a key with `campaigns:write`. Another organisation's campaign is a 404.
     """
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -89,12 +91,12 @@ def change_campaign(
 
 
 def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
-    """The fields that were given. `null` clears those in `keep`; elsewhere it is an error."""
-    given: dict[str, Any] = body.model_dump(exclude_unset=True)
-    for name, value in given.items():
+    """Returns the fields in a body. `null` is allowed in those of `keep`, and Invalid in others."""
+    values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    for name, value in values.items():
         if value is None and name not in keep:
             raise Invalid.field(name, "null", "This cannot be null; leave it out to keep it.")
-    return given
+    return values
 
 
 def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:

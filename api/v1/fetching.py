@@ -1,4 +1,4 @@
-"""Asking Parliament for what a request names and we do not hold."""
+"""Fetches what a request names and the database does not have from Parliament."""
 
 from services.assembly import Lobby
 from services.errors import Invalid, NotFound

@@ -1,4 +1,4 @@
-"""How a campaign grew, as JSON and as CSV."""
+"""The history of a campaign's counts, as JSON and as CSV."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,8 +40,11 @@ TheHistory = Annotated[History, Depends(_history)]
     responses=AS_CSV,
 )
 def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
-    """How signatories, signatures and letters grew, and what happened to the motion and was noted
-    about members. `Accept: text/csv` for the points as CSV."""
+    """Read how signatories, signatures and letters grew.
+
+    It also lists events of the motion and organisers' notes about members. `Accept: text/csv`
+    gives the points as CSV.
+    """
     if wants_csv(request):
         return _csv(request, slug, history, now)
     content = history_answer(history).model_dump_json()
@@ -51,7 +54,7 @@ def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) ->
 
 @router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
 def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
-    """The points of the history as CSV, with the same query."""
+    """Download the points of the history as CSV, with the same query."""
     return _csv(request, slug, history, now)
 
 
@@ -61,7 +64,7 @@ def _csv(request: Request, slug: str, history: History, now: datetime) -> Respon
 
 
 def _without_now(history: History, now: datetime) -> History:
-    """A last point that is the moment of asking does not make it another history."""
+    """Leaves the time of the request out of the ETag, where it is the last point."""
     *points, last = history.points
     if last.at != now:
         return history

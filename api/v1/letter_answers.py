@@ -1,4 +1,4 @@
-"""What came back of letters: told by their writers, and summed up for organisers."""
+"""Which MPs replied to letters: reported by the writers, and counted for organisers."""
 
 from fastapi import APIRouter, Request, Response
 
@@ -26,10 +26,10 @@ router = APIRouter(tags=["letters"])
 def give(
     body: LetterAnswerBody, lobby: TheLobby, session: WriteSession, now: Now
 ) -> LetterAnswered:
-    """Say what came back of a letter, or that nothing has. Again: in place of what was said before.
+    """Report what the MP replied to a letter, or that they did not. It replaces an earlier report.
 
-    The token is that of the mail which asks. What the MP said goes to the campaign's replies,
-    unverified; once an organiser has verified it, it stays as it is.
+    The token is the one in the email that asks for it. What the MP said becomes an unverified
+    reply of the campaign. Once an organiser has verified that, a new report does not change it.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
     letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
@@ -42,8 +42,10 @@ def give(
 def read_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> AnswersAnswer | Response:
-    """By member: letters sent, writers asked, and what came back; never who wrote. Needs a key with
-    `letters:read`. `Accept: text/csv` for CSV."""
+    """Read by member how many letters were sent, how many writers were asked, and their reports.
+
+    It never says who wrote. Needs a key with `letters:read`. `Accept: text/csv` gives CSV.
+    """
     rows = _rows(session, slug, caller)
     return _csv(request, slug, rows) if wants_csv(request) else answers_answer(rows)
 
@@ -52,7 +54,7 @@ def read_answers(
 def download_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> Response:
-    """The rows as CSV. Needs a key with `letters:read`."""
+    """Download what writers reported by member as CSV. Needs a key with `letters:read`."""
     return _csv(request, slug, _rows(session, slug, caller))
 
 

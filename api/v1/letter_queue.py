@@ -50,8 +50,11 @@ def _former(name: str, path: str) -> dict[str, Any]:
 def read_queue(
     slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """How many letters wait, went and were refused, which members' addresses are dead, and how the
-    mail server does that takes our letters. Needs a key with `letters:read`."""
+    """Read how many letters of a campaign are queued, sent and refused.
+
+    It also lists members whose addresses are dead, and the state of the mail server that takes our
+    letters. Needs a key with `letters:read`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     return _answer(session, campaign, lobby, now)
 
@@ -68,16 +71,14 @@ def list_queue(
     lobby: TheLobby,
     state: LetterState | None = None,
 ) -> list[QueuedLetterAnswer]:
-    """A campaign's letters, the newest first: never their words, nor who wrote them.
+    """List a campaign's letters, newest first, without their texts and writers.
 
     Needs a key with `letters:read`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = letter_queue.page(
-        session, campaign, state=state, after=page.after, limit=page.limit + 1
-    )
-    page.link_next(request, response, [each.letter.id for each in found])
-    return [queued_letter_answer(each, lobby.mail_context) for each in found[: page.limit]]
+    rows = letter_queue.page(session, campaign, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [row.letter.id for row in rows])
+    return [queued_letter_answer(row, lobby.mail_context) for row in rows[: page.limit]]
 
 
 @router.post("/campaigns/{slug}/letter-queue/pause")
@@ -85,7 +86,10 @@ def list_queue(
 def pause_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
+    """Send no letters of a campaign until the queue is resumed. A repeated call changes nothing.
+
+    Needs a key with `campaigns:write`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.pause(session, campaign, now=now)
     return _answer(session, campaign, lobby, now)
@@ -96,7 +100,10 @@ def pause_queue(
 def resume_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
+    """Send a campaign's letters again, at the pace that it allows. A repeated call changes nothing.
+
+    Needs a key with `campaigns:write`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
     return _answer(session, campaign, lobby, now)
@@ -106,7 +113,10 @@ def resume_queue(
 def retry(
     letter_id: UUID, caller: CampaignsWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
-    """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
+    """Send a refused letter again.
+
+    Needs a key with `campaigns:write`. Another organisation's letter is a 404.
+    """
 
     def queue(session: Session) -> SettledAnswer:
         letter = letter_queue.retry(
@@ -130,9 +140,9 @@ def settle(
     lobby: TheLobby,
     now: Now,
 ) -> Response:
-    """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
+    """Say whether an uncertain letter was sent: `sent` counts it, `not_sent` sends it again.
 
-    Needs a key with `campaigns:write`; another's letter is a 404.
+    Needs a key with `campaigns:write`. Another organisation's letter is a 404.
     """
 
     def note(session: Session) -> SettledAnswer:

@@ -1,4 +1,4 @@
-"""Petitions: public reading, and writing with a key."""
+"""Petitions: reading them, and writing them with a key."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -21,7 +21,10 @@ router = APIRouter(tags=["petitions"])
 
 @router.get("/petitions/{slug}", response_model=PetitionAnswer)
 async def read_petition(slug: Slug, request: Request) -> Response:
-    """One petition with its count of confirmed signatures. A key also sees its own drafts."""
+    """Read a petition with its count of confirmed signatures.
+
+    With a key, you can also read your organisation's drafts.
+    """
     state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
@@ -51,9 +54,10 @@ def create_petition(
 def change_petition(
     slug: Slug, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> PetitionAnswer:
-    """Change what is given of a petition.
+    """Change the given fields of a petition.
 
-    Needs a key with `campaigns:write` that is for this petition; another's is a 404.
+    Needs a key with `campaigns:write` that covers this petition. Another organisation's petition
+    is a 404.
     """
     petition = api_keys.own_petition(session, caller, slug)
     values = changes(body, keep={"goal", "closes_at"})

@@ -1,4 +1,4 @@
-"""Where a postcode is."""
+"""The constituency and the MP of a postcode."""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
@@ -14,27 +14,27 @@ router = APIRouter(tags=["postcodes"])
 
 @router.get("/postcodes/{postcode}")
 async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
-    """The constituency and the MP of a postcode, in any case and spacing."""
+    """Read the constituency and the MP of a postcode, in any case and spacing."""
     state = state_of(request)
-    found = state.lobby.postcodes.lookup(postcode)
-    if found.status is PostcodeStatus.UNKNOWN:
-        raise NotFound("postcode_unknown", f"We do not know the postcode {found.postcode}.")
+    result = state.lobby.postcodes.lookup(postcode)
+    if result.status is PostcodeStatus.UNKNOWN:
+        raise NotFound("postcode_unknown", f"We do not know the postcode {result.postcode}.")
     seats = state.public_answers.seats.at_hand("")
     if seats is None:
         seats = await run_in_threadpool(state.public_answers.seats.get, "")
-    return _answer(found, seats)
+    return _answer(result, seats)
 
 
-def at_hand(state: AppState, postcode: str) -> PostcodeAnswer | None:
-    """As `look_up`, where that takes no work; None where it does, or where it is an error."""
+def cached(state: AppState, postcode: str) -> PostcodeAnswer | None:
+    """As `look_up`, but None where that takes work or is an error."""
     seats = state.public_answers.seats.at_hand("")
     if seats is None:
         return None
     try:
-        found = state.lobby.postcodes.lookup(postcode)
+        result = state.lobby.postcodes.lookup(postcode)
     except Invalid:
         return None
-    return None if found.status is PostcodeStatus.UNKNOWN else _answer(found, seats)
+    return None if result.status is PostcodeStatus.UNKNOWN else _answer(result, seats)
 
 
 def _answer(result: PostcodeResult, seats: SeatAnswers) -> PostcodeAnswer:

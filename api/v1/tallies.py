@@ -1,4 +1,4 @@
-"""The tally of a campaign, and its sums by party, nation and region: as JSON and as files."""
+"""The tally of a campaign, and its totals by party, nation and region, as JSON and as files."""
 
 from datetime import datetime
 from typing import Annotated
@@ -30,13 +30,13 @@ _Day = Annotated[
     str | None,
     Query(
         max_length=10,
-        description="Names that stand and were signed on that day or later: YYYY-MM-DD.",
+        description="Members who signed on that day or later, and did not withdraw: YYYY-MM-DD.",
         json_schema_extra={"format": "date"},
     ),
 ]
 
 
-async def _wanted(  # as a plain function it would cost the hot answer a thread
+async def _wanted(  # async, so that FastAPI does not run it in a thread: the call is frequent
     standing: Standing | None = None,
     eligibility: Eligibility | None = None,
     party: _Text = None,
@@ -67,7 +67,10 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     responses=AS_CSV,
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
-    """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
+    """Read for all seats who holds them, whether they signed, and how many constituents asked.
+
+    `Accept: text/csv` gives CSV.
+    """
     state = state_of(request)
     if wanted == TallyFilter() and not wants_csv(request):
         return await public_answers.answer(request, state.public_answers.tallies, slug)
@@ -82,7 +85,7 @@ def download_tally(
     now: Now,
     wanted: Wanted,
 ) -> Response:
-    """The rows of the tally as CSV, with the same filters."""
+    """Download the rows of the tally as CSV, with the same filters."""
     return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.CSV)
 
 
@@ -96,13 +99,13 @@ def download_tally_lines(
     now: Now,
     wanted: Wanted,
 ) -> Response:
-    """As `tally.csv`: an object a line, with the names of the CSV's columns."""
+    """Download the rows of `tally.csv` as JSON lines: objects with the names of its columns."""
     return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.JSONL)
 
 
 @router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
 def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
-    """The tally by party, by nation and by region; every seat is in one row of each."""
+    """Read the tally by party, by nation and by region. Every seat is in one row of each."""
     answer = summary_answer(_summary(session, slug, now))
     return keepable(request, answer, but={"as_of"})
 
@@ -115,7 +118,7 @@ def download_summary(
     now: Now,
     by: Grouping = Grouping.PARTY,
 ) -> Response:
-    """The rows of one grouping as CSV."""
+    """Download the rows of one grouping of the tally as CSV."""
     text = summary_csv(_summary(session, slug, now).by(by))
     return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
 

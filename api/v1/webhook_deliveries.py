@@ -1,4 +1,4 @@
-"""What webhooks were told, and telling them again."""
+"""The log of webhook deliveries: reading it, testing an endpoint, and sending again."""
 
 from uuid import UUID
 
@@ -22,9 +22,9 @@ router = APIRouter(tags=["webhooks"])
     responses=answers(202),
 )
 def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
-    """Send a `webhook.test`, as soon as the worker comes to it: the log tells how it went.
+    """Queue a `webhook.test` for the endpoint. The log of deliveries shows the result.
 
-    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
 
     def queue(session: Session) -> DeliveryAnswer:
@@ -44,12 +44,14 @@ def list_deliveries(
     session: ReadSession,
     state: DeliveryState | None = None,
 ) -> list[DeliveryAnswer]:
-    """The log of 30 days, the newest first; never what was said. Needs `webhooks:write`; another's
-    endpoint is a 404."""
+    """List the deliveries of the last 30 days, newest first, without their payloads.
+
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
+    """
     endpoint = endpoints.own(session, webhook_id, caller).endpoint
-    found = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [each.id for each in found])
-    return delivery_answers(found[: page.limit])
+    rows = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [row.id for row in rows])
+    return delivery_answers(rows[: page.limit])
 
 
 @router.post(
@@ -61,14 +63,13 @@ def list_deliveries(
 def resend_delivery(
     webhook_id: UUID, delivery_id: UUID, caller: WebhooksWriter, once: Once, now: Now
 ) -> Response:
-    """Send one again that was delivered or failed, under the same `webhook-id`.
+    """Queue a delivery again that succeeded or failed, under the same `webhook-id`.
 
-    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
 
     def queue(session: Session) -> DeliveryAnswer:
         endpoint = endpoints.own(session, webhook_id, caller).endpoint
-        found = deliveries.resend(session, endpoint, delivery_id, now=now)
-        return delivery_answer(found)
+        return delivery_answer(deliveries.resend(session, endpoint, delivery_id, now=now))
 
     return once.answer(queue, status=202, is_public=False)

@@ -282,7 +282,7 @@ def _page(
         piles=[pile for pile in LetterPile if glance.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(posted, lobby) for posted in found[: wanted.limit]],
-        following=wanted.cursor_behind([posted.letter.id for posted in found]),
+        following=wanted.next_cursor([posted.letter.id for posted in found]),
         is_first=cursor is None,
         done=DONE.get(done),
         now=now,

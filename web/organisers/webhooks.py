@@ -273,7 +273,7 @@ def _one_page(
         show=show,
         rows=found[: wanted.limit],
         message_id=endpoints.message_id,
-        following=wanted.cursor_behind([each.id for each in found]),
+        following=wanted.next_cursor([each.id for each in found]),
         is_first=cursor is None,
         done=DONE.get(done),
         now=now,
