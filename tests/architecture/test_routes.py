@@ -11,6 +11,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
+from api.action_network.dependencies import RequireToken
 from api.http.dependencies import RequireScope
 from models import Scope
 from tests.support.common import CAMPAIGN, PETITION
@@ -57,6 +58,8 @@ def scopes_in(dependant: Dependant) -> Set[Scope]:
     scopes = {scope for part in dependant.dependencies for scope in scopes_in(part)}
     if isinstance(dependant.call, RequireScope) and dependant.call.scope is not None:
         scopes.add(dependant.call.scope)
+    if isinstance(dependant.call, RequireToken):
+        scopes.add(Scope.ACTION_NETWORK)
     return scopes
 
 
