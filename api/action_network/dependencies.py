@@ -1,7 +1,7 @@
-"""What the dialect's routes ask for: whoever calls, and what their key may do.
+"""Dependencies of the dialect's routes: the caller, and what their key may do.
 
-A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
-and a key of the organisation's own: a partner's only posts signatures here
+Every call needs a key with `action_network`. Calls that show data about people also need
+`signatures:read`, and a key of the organisation: a partner's key can only post signatures
 (`docs/action-network.md`).
 """
 
@@ -21,7 +21,7 @@ from services.keys.api_keys import Caller
 
 
 def caller_of(request: Request, lobby: Lobby) -> Caller | None:
-    """Who calls, or None without a token. Unauthenticated where it is not good."""
+    """Returns the caller, or None without a token. Raises Unauthenticated for an invalid token."""
     token = request.headers.get(TOKEN)
     if token is None:
         return None
@@ -39,7 +39,7 @@ def _anyone(request: Request, lobby: TheLobby) -> Caller | None:
     return caller
 
 
-def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
+def _permitted_or_none(request: Request, lobby: TheLobby) -> Caller | None:
     try:
         return _anyone(request, lobby)
     except Forbidden:
@@ -47,14 +47,15 @@ def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
 
 
 Anyone = Annotated[Caller | None, Depends(_anyone)]
-KnownOrNone = Annotated[Caller | None, Depends(_known_or_none)]
+PermittedOrNone = Annotated[Caller | None, Depends(_permitted_or_none)]
 
 
 @dataclass(frozen=True, slots=True)
 class RequireToken:
-    """A dependency that refuses calls without a token of the dialect, and with another scope.
+    """A dependency that refuses calls without a token, or without `scope` beside `action_network`.
 
-    `is_own` refuses partners' keys.
+    `is_own` refuses partners' keys. A test compares the routes without this dependency with those
+    that are meant to be public.
     """
 
     scope: Scope | None = None
@@ -73,15 +74,14 @@ class RequireToken:
 
 
 def require_own(caller: Caller) -> None:
-    """Forbidden to a partner's key."""
+    """Raises Forbidden for a partner's key."""
     if caller.partner_id is not None:
         message = "A partner's key may not do this: it is for the organisation's own."
         raise Forbidden("partner_key", message)
 
 
 def may_read_people(caller: Caller) -> bool:
-    """Whether a key may be told about people: not where it is for some petitions alone, since
-    people belong to all."""
+    """Whether a key may read people. A key for some petitions may not: people belong to all."""
     return caller.may_know_signers and not caller.petition_ids
 
 
@@ -94,10 +94,10 @@ Member = Annotated[Caller, Depends(RequireToken(is_own=False))]
 """Any key of the dialect."""
 
 Owner = Annotated[Caller, Depends(RequireToken())]
-"""A key of the organisation's own."""
+"""Any key of the organisation, and not of a partner."""
 
 SignaturesReader = Annotated[Caller, Depends(RequireToken(Scope.SIGNATURES_READ))]
-"""May read signatures, of the petitions that the key is for."""
+"""A key that may read the signatures of the petitions that it covers."""
 
 
 def _people_reader(caller: SignaturesReader) -> Caller:
