@@ -48,7 +48,7 @@ API_PATHS = (
     "/constituencies.json",
     "/oembed",
 )
-# The addresses of petitions' files, as Parliament's own site names them. No page ends so.
+# The endings of petitions' files, as on Parliament's own site. No path of a page ends in them.
 PETITION_FILES = (".json", ".csv")
 GZIP_LEVEL = 6  # the highest, 9, takes three times as long and saves a hundredth more
 _HANDLED = (*api_errors.KNOWN, RequestValidationError, HTTPException, ClientDisconnect)

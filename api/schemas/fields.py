@@ -44,12 +44,12 @@ def _code(code: str) -> Any:
 
 
 def line(longest: int, shortest: int = 1) -> AfterValidator:
-    """One line of text."""
+    """Makes a validator of one line of text, with its length in characters."""
     return rule(lambda text: texts.line(text, "text", longest=longest, shortest=shortest))
 
 
 def paragraphs(longest: int, shortest: int = 0) -> AfterValidator:
-    """Several lines of text."""
+    """Makes a validator of a text of several lines, with its length in characters."""
     return rule(lambda text: texts.paragraphs(text, "text", longest=longest, shortest=shortest))
 
 

@@ -48,8 +48,9 @@ class MemberMotionAnswer(Answer):
 class MemberPageAnswer(Answer):
     """A member. `constituency` and `eligibility` are null if they hold no seat today.
 
-    `eligibility` is that of today for any motion. A member who has signed a motion could sign it,
-    even so. The key's organisation sees its own replies in full, before those of others.
+    `eligibility` is that of today, for motions in general. For a motion that the member has signed,
+    their signature counts instead. The key's organisation sees its own replies in full, before
+    those of others.
     """
 
     id: int

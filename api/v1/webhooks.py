@@ -93,7 +93,7 @@ def delete_webhook(webhook_id: UUID, caller: WebhooksWriter, session: WriteSessi
     "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=answers(200)
 )
 def rotate_secret(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
-    """Make a new secret, which is never shown again. The old one signs too for 24 hours.
+    """Make a new secret, which is never shown again. The old one still signs for 24 hours.
 
     Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
