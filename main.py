@@ -33,6 +33,7 @@ from api.openapi import DescribedApi, operation_id
 from api.routes import router as api_router
 from core import garbage
 from core.settings import Settings
+from core.version import version
 from services.assembly import Lobby, open_lobby
 from services.database.engine import check_schema
 from web.base import errors as web_errors
@@ -62,7 +63,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     state = AppState.of(lobby or open_lobby(settings), owns_lobby=lobby is None)
     service = DescribedApi(
         title="Central Lobby",
-        version="1",
+        version=version(),
         description="Petitions, letters to MPs, and who has signed the motion.",
         lifespan=_lifespan,
         docs_url=None,  # its pages load scripts from other sites

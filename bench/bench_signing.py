@@ -35,7 +35,7 @@ LETTER = Mail(
 
 
 def main() -> None:
-    """Print the table of docs/mail-domain.md."""
+    """Print the table of docs/operators/mail-domain.md."""
     content = build().content
     print("| step | milliseconds a mail |\n|---|---|")
     print(f"| building and checking | {milliseconds(build):.2f} |")

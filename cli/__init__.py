@@ -2,12 +2,14 @@
 
 import sqlite3
 import sys
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
 
 from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
 from cli.output import tell
+from core.version import version
 from services.database.engine import DatabaseError
 from services.errors import Invalid, LobbyError
 
@@ -23,7 +25,23 @@ app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
 app.add_typer(partners.app, name="partner")
 app.add_typer(api_keys.app, name="key")
-app.add_typer(mail.app, name="mail")
+
+
+def _show_version(is_wanted: bool) -> None:
+    if is_wanted:
+        typer.echo(f"Central Lobby {version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    is_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None: ...
 
 
 def _lines(error: LobbyError) -> list[str]:

@@ -1,6 +1,6 @@
 """What an operator can set: environment variables with the prefix `LOBBY_`.
 
-Every field is described in `docs/settings.md`; a test compares the two.
+Every field is described in `docs/operators/settings.md`; a test compares the two.
 """
 
 import contextlib

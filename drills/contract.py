@@ -4,7 +4,7 @@ schemathesis makes the input and holds each answer against the document: its sta
 type and schema. No answer may be a 500, and a 503 only where Parliament has to be asked, for which
 nobody answers here. In three of four cases the parts of a path are real ones, and half of the
 fitting bodies are the document's example with one thing made up, so that calls get past the first
-questions. See docs/drills.md.
+questions. See docs/operators/drills.md.
 
 `python -m drills.contract` serves the demonstration on loopback and prints what it found as tables
 of Markdown; `--help` tells how to run less.

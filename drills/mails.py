@@ -1,4 +1,4 @@
-"""Mails that ask to confirm a signature, under `kill -9`: none lost. See docs/drills.md.
+"""Mails that ask to confirm a signature, under `kill -9`: none lost. See docs/operators/drills.md.
 
 They may be repeated, so that copies are counted and not forbidden; but without a kill and without a
 lost answer there are none. `python -m drills.mails` prints its figures.

@@ -1,4 +1,4 @@
-"""The post room under `kill -9`: nothing lost, nothing doubled. See docs/drills.md."""
+"""The post room under `kill -9`: nothing lost, nothing doubled. See docs/operators/drills.md."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Signing under `kill -9`: acknowledged = rows = tally. See docs/drills.md.
+"""Signing under `kill -9`: acknowledged = rows = tally. See docs/operators/drills.md.
 
 `python -m drills.signing` prints its figures as tables of Markdown; `--help` tells how to
 run less.

@@ -1,4 +1,4 @@
-"""Keys for the API, and what each may do."""
+"""API keys and their scopes."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,8 +11,10 @@ from models.base import UtcDateTime, new_id
 
 
 class Scope(StrEnum):
-    """What a key may do. `letters:read` tells how letters go, and only with `letters:writers` as
-    well whose they are."""
+    """What a key may do.
+
+    `letters:read` shows the states of letters; who wrote them needs `letters:writers` as well.
+    """
 
     CAMPAIGNS_WRITE = "campaigns:write"
     SIGNATURES_WRITE = "signatures:write"
@@ -26,26 +28,29 @@ class Scope(StrEnum):
 
 
 PARTNER_SCOPES = frozenset({Scope.SIGNATURES_WRITE, Scope.SIGNATURES_READ, Scope.ACTION_NETWORK})
-"""What a partner's key may do: bring in signatures, and read of those. Everything else changes or
-tells what is the organisation's own, such as its notes on members (docs/partners.md)."""
+"""The scopes that a partner's key may have: it adds signatures and reads those it added.
+
+All other scopes change or reveal the organisation's own data, such as its notes on members
+(docs/guide/partners.md).
+"""
 LIVE_KEYS = 2
-"""Of one name at a time: the one that is in use, and the one that takes over from it."""
+"""The number of live keys of one name: the one in use, and the one that replaces it."""
 _OWN = sa.text("partner_id IS NULL")
 
 
 class ApiKey(SQLModel, table=True):
-    """A key. Only the SHA-256 of its secret is kept: 256 random bits need no slow hash.
+    """An API key. Only the SHA-256 of its secret is stored: 256 random bits need no slow hash.
 
-    `name` says in its owner's words where it is used. It ends when it is revoked or has expired.
-    `slot` is its place, 1 or 2, among the live keys of its name; None without a name, and once it
-    has ended.
+    `name` says in its owner's words where the key is used. A key ends when it is revoked or
+    expires. `slot` is its place, 1 or 2, among the live keys of its name; it is None for a key
+    without a name or that has ended.
     """
 
     __tablename__ = "api_key"
     __table_args__ = (
         sa.CheckConstraint(f"slot BETWEEN 1 AND {LIVE_KEYS}", name="slot"),
         sa.Index("ix_api_key_partner_id_slot", "partner_id", "name", "slot", unique=True),
-        # Two NULLs are not equal, so that the organisation's own keys need an index for themselves.
+        # Two NULLs are not equal, so the organisation's own keys need an index of their own.
         sa.Index(
             "ix_api_key_organisation_id_slot",
             "organisation_id",
@@ -72,7 +77,7 @@ class ApiKey(SQLModel, table=True):
 
 
 class ApiKeyPetition(SQLModel, table=True):
-    """A petition that a key may post to. A key without any may post to all of its organisation."""
+    """A petition that a key is limited to. A key without rows may use all of its organisation's."""
 
     __tablename__ = "api_key_petition"
 

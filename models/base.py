@@ -1,4 +1,4 @@
-"""What every table shares: names of constraints, times in UTC, ids, and choices with a CHECK."""
+"""Shared by every table: constraint names, UTC times, ids, and enum columns with a CHECK."""
 
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -26,7 +26,7 @@ SQLModel.metadata.naming_convention = NAMING_CONVENTION
 
 
 class UtcDateTime(sa.types.TypeDecorator[datetime]):
-    """An aware time, always UTC; SQLite would otherwise hand back a naive one."""
+    """Stores aware times as UTC and returns them as UTC. SQLite alone would return naive times."""
 
     impl = sa.DateTime(timezone=True)
     cache_ok = True
@@ -46,7 +46,7 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 def choice(values: type[StrEnum], name: str, *, length: int = 20) -> sa.Enum:
-    """A text column that holds one of `values`, kept so by a CHECK named `name`."""
+    """Returns the type of a text column that a CHECK named `name` limits to `values`."""
     return sa.Enum(
         values,
         name=name,
@@ -58,18 +58,20 @@ def choice(values: type[StrEnum], name: str, *, length: int = 20) -> sa.Enum:
 
 
 def new_id() -> UUID:
-    """A UUIDv7: sorts by the moment of its making."""
+    """Returns a UUIDv7. Its ids sort by the time at which they were made."""
     return uuid7()
 
 
 def new_ids(count: int) -> list[str]:
-    """As many, in order, as the hex digits that databases take: in bulk, making UUIDs of them
-    would cost more than all else about them."""
+    """Returns `count` ids in ascending order, as the hex digits that databases take.
+
+    In bulk inserts, building UUID objects would cost more than all other work on the ids.
+    """
     return [uuid_utils.uuid7().hex for _ in range(count)]
 
 
 def table_of(model: type[SQLModel]) -> sa.Table:
-    """The table behind a model, for set-based statements."""
+    """Returns the table behind a model, for statements on many rows."""
     table: Any = model
     result: sa.Table = table.__table__
     return result

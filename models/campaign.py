@@ -1,4 +1,4 @@
-"""What an organisation fights for, its news, and the motions it is linked to."""
+"""Campaigns, their news, and the motions that they are linked to."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class CampaignStatus(StrEnum):
-    """A draft is seen by its own organisation only; only an open campaign takes part."""
+    """Only its own organisation sees a draft. Only an open campaign takes letters."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -21,12 +21,12 @@ class CampaignStatus(StrEnum):
 
 
 class Campaign(SQLModel, table=True):
-    """A campaign. `nations` limits it to some; None means all four.
+    """A campaign. `nations` limits it to some nations; None means all four.
 
-    `letters_per_hour` and `letters_per_member_day` spread its letters out; None: no limit.
-    `likeness_limit` is in percent: a letter more like the earlier ones than that is to be changed,
-    as advice or, where `likeness_is_required`, as a condition. Where `own_words_are_required`, a
-    letter without a sentence of the writer's own is not taken in.
+    `letters_per_hour` and `letters_per_member_day` limit how fast its letters go; None means no
+    limit. `likeness_limit` is a percentage: a letter that is more like earlier ones gets advice to
+    change it or, with `likeness_is_required`, is refused. With `own_words_are_required`, a letter
+    without a sentence of the writer's own is refused.
     """
 
     __table_args__ = (
@@ -51,7 +51,7 @@ class Campaign(SQLModel, table=True):
     letters_paused_at: datetime | None = Field(
         default=None,
         sa_type=UtcDateTime,
-        # The column keeps its first name: renaming it would need a migration for nothing.
+        # Renaming the column would need a migration and change nothing for users.
         sa_column_kwargs={"name": "post_paused_at", "key": "letters_paused_at"},
     )
     likeness_limit: int | None = None
@@ -62,7 +62,7 @@ class Campaign(SQLModel, table=True):
 
 
 class CampaignUpdate(SQLModel, table=True):
-    """A piece of news."""
+    """A news item of a campaign."""
 
     __tablename__ = "campaign_update"
 
@@ -74,10 +74,10 @@ class CampaignUpdate(SQLModel, table=True):
 
 
 class CampaignMotion(SQLModel, table=True):
-    """A motion that a campaign is linked to; at most one is current.
+    """A motion that a campaign is linked to. At most one is current.
 
-    The others are earlier ones, such as that of the last session, or amendments, which are motions
-    of their own.
+    The others are earlier motions, such as that of the last session, or amendments, which
+    Parliament lists as motions of their own.
     """
 
     __tablename__ = "campaign_motion"

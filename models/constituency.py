@@ -1,4 +1,4 @@
-"""Seats of the House of Commons."""
+"""Constituencies: the seats of the House of Commons."""
 
 from sqlmodel import Field, SQLModel
 

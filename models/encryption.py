@@ -1,8 +1,8 @@
-"""Personal data at rest: AES-256-GCM under a key of each organisation, and the blind index.
+"""Encrypts personal data at rest (AES-256-GCM, a key per organisation), and makes blind indexes.
 
-A sealed value is: one byte for the secret's version, 16 for the organisation, 12 for the nonce,
-then the ciphertext with its tag. The organisation and the column's purpose are authenticated, so
-a value moved to another organisation's row or another column does not open.
+A sealed value consists of one byte for the secret's version, 16 for the organisation's id, 12 for
+the nonce, and the ciphertext with its tag. The organisation and the column's purpose are
+authenticated: a value that is moved to another organisation's row or another column does not open.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ _Decrypt = Callable[[bytes, bytes, bytes], bytes]
 
 @dataclass(frozen=True)
 class Private:
-    """A text that belongs to one organisation. Its repr never shows the text."""
+    """A personal text that belongs to one organisation. Its repr never shows the text."""
 
     organisation_id: UUID
     text: str
@@ -39,9 +39,10 @@ class Private:
 
 
 class Keyring:
-    """Keys derived from the secrets, newest first. The oldest secret makes the blind indexes.
+    """The keys derived from the secrets. `secrets` lists them newest first.
 
-    The version of a secret is its place from the end, so a new secret goes in front.
+    The newest secret seals; the oldest makes the blind indexes, veiled ids and request digests. The
+    version of a secret is its place counted from the end, so a new secret goes in front.
     """
 
     def __init__(self, secrets: Sequence[str]) -> None:
@@ -60,14 +61,16 @@ class Keyring:
         self._veil = lru_cache(maxsize=1024)(self._make_veil)
 
     def seal(self, value: Private, purpose: str) -> bytes:
-        """Encrypt for storage in the column `purpose` names."""
+        """Encrypts a value for the column that `purpose` names."""
         (sealed,) = self.seal_all([value], purpose)
         assert sealed is not None  # noqa: S101 - there was a value
         return sealed
 
     def seal_all(self, values: Sequence[Private | None], purpose: str) -> list[bytes | None]:
-        """As `seal`, each under a nonce of its own; None stays None. What an organisation's texts
-        have in common is made once, and so is the call for randomness."""
+        """Seals many values, each with its own nonce; None stays None.
+
+        Key material is prepared once per organisation, and random bytes are read once.
+        """
         nonces = os.urandom(_NONCE * len(values))
         kits = {
             owner: self._kit(owner, purpose)
@@ -88,11 +91,11 @@ class Keyring:
         return head, head + purpose.encode(), self._cipher(self._newest, owner).encrypt
 
     def open(self, sealed: bytes, purpose: str) -> Private:
-        """Decrypt; ValueError where the value was made elsewhere or tampered with."""
+        """Decrypts a value. Raises ValueError where it was made under another key or changed."""
         return Private(UUID(bytes=sealed[1:_HEAD]), self.text_of(sealed, purpose))
 
     def text_of(self, sealed: bytes, purpose: str) -> str:
-        """As `open`, without whose it is: for those who decrypt by the million."""
+        """Decrypts to the bare text: faster than `open`, for exports of millions of rows."""
         head, nonce = sealed[:_HEAD], sealed[_HEAD : _HEAD + _NONCE]
         try:
             decrypt, authenticated = self._opener(head, purpose)
@@ -101,50 +104,55 @@ class Keyring:
             raise ValueError("stored personal data does not open with this secret key") from error
 
     def blind_index(self, organisation_id: UUID, canonical: str) -> bytes:
-        """Equal for equal addresses of one organisation, meaningless without the secret."""
-        # A copy of what has taken the key in already: half the work of a digest from the start.
+        """Returns a digest that is equal for equal addresses of one organisation.
+
+        It reveals nothing without the secret.
+        """
+        # Copying a keyed HMAC costs half of building one.
         keyed = self._keyed(organisation_id).copy()
         keyed.update(canonical.encode())
         return keyed.digest()
 
     def everywhere_index(self, canonical: str) -> bytes:
-        """The same address across all organisations: only for the limit on mails a day."""
+        """Returns the blind index across all organisations, for the daily email limit alone."""
         return self.blind_index(_EVERYWHERE, canonical)
 
     def request_index(self, *parts: bytes) -> bytes:
-        """Equal for equal parts, meaningless without the secret: knows a request again."""
-        # A copy that has taken the key in already. `hmac.digest` would let another thread go first,
-        # and the event loop would wait for it.
+        """Returns a digest that recognises a repeated request and reveals nothing else."""
+        # We copy a keyed HMAC: `hmac.digest` releases the interpreter to another thread, and the
+        # event loop would wait for it.
         digest = self._of_request.copy()
         digest.update(b"".join(len(part).to_bytes(8, "big") + part for part in parts))
         return digest.digest()
 
     def veil(self, organisation_id: UUID, row_id: UUID, purpose: str) -> UUID:
-        """An id in place of a row's own, which would tell when the row was made. Always the same
-        for the same row; `purpose` keeps the ids of different tables apart."""
+        """Returns a public id for a row, since its own UUIDv7 reveals when it was made.
+
+        The same row always gets the same public id; `purpose` separates the tables.
+        """
         hidden = self._veil(organisation_id, purpose).encryptor()
         return UUID(bytes=hidden.update(row_id.bytes) + hidden.finalize())
 
     def unveil(self, organisation_id: UUID, veiled: UUID, purpose: str) -> UUID:
-        """The row's own id. Of what is no such id, one that no row has."""
+        """Returns the row's own id. An invalid public id yields an id that no row has."""
         shown = self._veil(organisation_id, purpose).decryptor()
         return UUID(bytes=shown.update(veiled.bytes) + shown.finalize())
 
     def token_keys(self) -> list[bytes]:
-        """Keys for links in mails, oldest first, as itsdangerous wants them."""
+        """Returns the keys for links in emails, oldest first, as itsdangerous wants them."""
         return [_derive(secret, b"token") for secret in self._secrets.values()]
 
     def _make_cipher(self, version: int, organisation_id: UUID) -> AESGCM:
         return AESGCM(_derive(self._secrets[version], b"data" + organisation_id.bytes))
 
     def _make_veil(self, organisation_id: UUID, purpose: str) -> "Cipher[modes.ECB]":
-        # With the oldest secret: ids that somebody has written down outlive a new one. A UUID is
-        # exactly one block, and an id that shows which row is meant is meant to repeat.
+        # The oldest secret, so that public ids survive a new one. A UUID is exactly one block, and
+        # the same row must always give the same id, so ECB is what we need.
         key = _derive(self._secrets[1], b"veil" + organisation_id.bytes + purpose.encode())
         return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - one block, see above
 
     def _make_opener(self, head: bytes, purpose: str) -> tuple[_Decrypt, bytes]:
-        """What opens every value with this head, and what is authenticated beside each."""
+        """Returns the decrypting function for values with this head, and their extra data."""
         cipher = self._cipher(head[0], UUID(bytes=head[1:]))
         return cipher.decrypt, head + purpose.encode()
 
@@ -161,11 +169,11 @@ _active: Keyring | None = None
 
 
 def use_keyring(keyring: Keyring) -> None:
-    """Set the ring that the columns of this process seal and open with.
+    """Sets the keyring that the columns of this process seal and open with.
 
-    A column type has no other way to reach it: SQLAlchemy makes types when classes are defined.
+    It is global because SQLAlchemy makes column types when the classes are defined.
     """
-    global _active  # noqa: PLW0603 - one ring a process, set once at start-up
+    global _active  # noqa: PLW0603 - one keyring a process, set once at start-up
     _active = keyring
 
 
@@ -176,7 +184,7 @@ def _ring() -> Keyring:
 
 
 class PrivateText(sa.types.TypeDecorator[Private]):
-    """A column of sealed text. Values go in and come out as `Private`."""
+    """A column of encrypted text. Its values are `Private` in Python."""
 
     impl = sa.LargeBinary
     cache_ok = True
@@ -189,7 +197,7 @@ class PrivateText(sa.types.TypeDecorator[Private]):
         return None if value is None else _ring().seal(value, self.purpose)
 
     def seal_all(self, values: Sequence[Private | None]) -> list[bytes | None]:
-        """A column of values at once, for `services.database.bulk`."""
+        """Seals the values of many rows, for `services.database.bulk`."""
         return _ring().seal_all(values, self.purpose)
 
     def process_result_value(self, value: bytes | None, dialect: Dialect) -> Private | None:

@@ -1,4 +1,4 @@
-"""Requests that came with a key of their sender's, and how they were answered."""
+"""Answers to requests that carried an `Idempotency-Key`."""
 
 from datetime import datetime
 from typing import Any
@@ -10,9 +10,10 @@ from models.encryption import PrivateText
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """A good answer, kept for whoever sends the same request with the same key again.
+    """A successful answer, stored to be replayed when the same request comes again with its key.
 
-    `key_index` recognises the key and `fingerprint` the whole request; neither can be read back.
+    `key_index` is a digest of the key and `fingerprint` one of the whole request; neither can be
+    read back.
     """
 
     __tablename__ = "idempotency_key"

@@ -1,4 +1,4 @@
-"""What runs on a schedule, and what the official APIs asked us to respect."""
+"""Scheduled jobs, and the waits that Parliament's APIs have asked for."""
 
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from models.base import UtcDateTime
 
 
 class Job(SQLModel, table=True):
-    """A piece of work on a schedule. Whoever holds the lease runs it; nobody else does.
+    """A scheduled job. Only the process that holds its lease runs it.
 
-    `attempt` grows with every lease, so that a runner whose lease was taken over cannot end it.
+    `attempt` grows with every lease, so that a process that lost its lease cannot finish the job.
     """
 
     name: str = Field(primary_key=True)
@@ -22,7 +22,7 @@ class Job(SQLModel, table=True):
 
 
 class OfficialApi(SQLModel, table=True):
-    """An official API, by the name that we give it. `wait_until` outlives a restart."""
+    """The state of one of Parliament's APIs. `wait_until` survives a restart."""
 
     __tablename__ = "official_api"
 

@@ -1,4 +1,4 @@
-"""A constituent's e-mail to their MP about a motion."""
+"""Constituents' emails to their MPs about a motion."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -13,7 +13,10 @@ from models.encryption import PrivateText
 
 
 class LetterState(StrEnum):
-    """From the writer's form to the MP's office."""
+    """The states of a letter, from the writer's form to the MP's inbox.
+
+    `services/letters/letter_states.py` alone changes them.
+    """
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -25,7 +28,7 @@ class LetterState(StrEnum):
 
 
 class LetterAct(StrEnum):
-    """What a letter asks of a member; which ones are open follows from standing and eligibility."""
+    """What a letter asks. The member's standing and eligibility decide which acts are possible."""
 
     ASK = "ask"
     THANK = "thank"
@@ -34,10 +37,10 @@ class LetterAct(StrEnum):
 
 
 class LetterVariant(SQLModel, table=True):
-    """One kind of letter of a campaign: for whom, what it asks, and its words.
+    """One kind of letter in a campaign: whom it is for, what it asks, and its words.
 
-    They are tried in the order of `position`; the first whose conditions hold is taken. Of
-    `conditions` and `texts`, `services.letters.kinds.variants` knows the form.
+    A letter uses the first variant, by `position`, whose conditions the member meets.
+    `services.letters.kinds.variants` defines the shape of `conditions` and `texts`.
     """
 
     __tablename__ = "letter_variant"
@@ -58,7 +61,7 @@ class LetterVariant(SQLModel, table=True):
 
 
 class LetterOutcome(StrEnum):
-    """What came back from the MP's office, as the writer says."""
+    """What the writer says came back from their MP."""
 
     ANSWERED = "answered"
     ACKNOWLEDGED = "acknowledged"
@@ -66,11 +69,11 @@ class LetterOutcome(StrEnum):
 
 
 class Letter(SQLModel, table=True):
-    """One letter per supporter, member and motion. `reason` says why one is held or was refused.
+    """A letter. There is one per supporter, member and motion.
 
-    `variant` is the name of the kind of letter that it was drafted from. A refused one with
-    `bounced_at` had been taken by the relay first. `asked_at`: when its writer was asked what
-    came back.
+    `reason` says why a letter is held or was rejected. `variant` names the kind of letter that it
+    was drafted from. `bounced_at` is set where the relay accepted the letter and a bounce followed.
+    `asked_at` is when we asked the writer whether the MP replied.
     """
 
     __table_args__ = (
@@ -108,7 +111,7 @@ class Letter(SQLModel, table=True):
 
 
 class LetterAnswer(SQLModel, table=True):
-    """What the writer of a letter says came back. What the member said is a `member_reply`."""
+    """What the writer says came back. The member's own words are a `member_reply`."""
 
     __tablename__ = "letter_answer"
 
@@ -118,7 +121,10 @@ class LetterAnswer(SQLModel, table=True):
 
 
 class LetterTally(SQLModel, table=True):
-    """Letters of a campaign about a motion, per constituency, kept as `petition_tally` is."""
+    """Counts a campaign's letters about a motion per constituency.
+
+    It changes in the transaction that changes a letter, as `petition_tally` does for signatures.
+    """
 
     __tablename__ = "letter_tally"
     __table_args__ = (sa.CheckConstraint("sent >= 0 AND opened >= 0", name="not_negative"),)
@@ -131,9 +137,9 @@ class LetterTally(SQLModel, table=True):
 
 
 class LetterSketch(SQLModel, table=True):
-    """What is kept of a letter's text to compare later ones with: hashes of its runs of words.
+    """Hashes of a letter's runs of words, with which later letters are compared.
 
-    The hashes are keyed, so that nobody can look words up in them; the text cannot be read.
+    The hashes are keyed: nobody can look words up in them, and the text cannot be read back.
     """
 
     __tablename__ = "letter_sketch"
@@ -149,11 +155,11 @@ class LetterSketch(SQLModel, table=True):
 
 
 class LetterPace(SQLModel, table=True):
-    """How many letters of a campaign are to go in an hour, or to one member on a day.
+    """How many letters of a campaign are planned for one hour, or for one member on one day.
 
-    `member_id` is 0 where all members are meant: then `begins_at` is an hour, and otherwise the
-    midnight in London at which a day begins. A place is found
-    here without counting letters.
+    With `member_id` 0 the row counts all members and `begins_at` is an hour; otherwise `begins_at`
+    is the midnight in London at which the day begins. Planning reads these rows and counts no
+    letters.
     """
 
     __tablename__ = "letter_pace"

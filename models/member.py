@@ -1,4 +1,4 @@
-"""Members of Parliament, the seats they held, and what limits their freedom to sign."""
+"""Members of Parliament, the seats they held, and the offices that limit their freedom to sign."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class Member(SQLModel, table=True):
-    """An MP, keyed by Parliament's member id. `email` is the office's published address."""
+    """An MP, keyed by Parliament's member id. `email` is the published address of their staff."""
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     name: str
@@ -20,7 +20,7 @@ class Member(SQLModel, table=True):
 
 
 class Membership(SQLModel, table=True):
-    """A member in a constituency from a day to a day. At most one is open a seat and a member."""
+    """A member's time in a constituency. A seat, and a member, has at most one open membership."""
 
     __table_args__ = (
         sa.Index(
@@ -81,10 +81,10 @@ class Office(SQLModel, table=True):
 
 
 class OverrideKind(StrEnum):
-    """What an organiser records about a member: a fact about them, or what they said of a motion.
+    """What an organiser can record about a member.
 
-    `refuses` (signs no motions at all) and `pps` are facts, for all campaigns of an organisation;
-    the other two are about one campaign's motion.
+    `refuses` (signs no motions at all) and `pps` apply to all campaigns of the organisation; the
+    other two record what the member said about one campaign's motion.
     """
 
     REFUSES = "refuses"
@@ -94,14 +94,14 @@ class OverrideKind(StrEnum):
 
     @property
     def is_of_campaign(self) -> bool:
-        """True where it is about one campaign's motion."""
+        """True for a statement about one campaign's motion."""
         return self in (OverrideKind.SAYS_WILL_SIGN, OverrideKind.SAYS_WILL_NOT)
 
 
 class MemberOverride(SQLModel, table=True):
-    """An organiser's note on a member, with where it can be checked. Ended, never deleted.
+    """An organiser's note on a member, with a link to its source. It is ended, never deleted.
 
-    It holds from `starts_on` until `ends_on`, and no longer than the membership in which it began.
+    It applies from `starts_on` to `ends_on`, and ends with the membership in which it began.
     """
 
     __tablename__ = "member_override"

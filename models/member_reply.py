@@ -1,4 +1,4 @@
-"""What members answered when they were asked about a campaign's motion."""
+"""Members' replies about a campaign's motion."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from models.encryption import PrivateText
 
 
 class ReplyKind(StrEnum):
-    """What an answer came to."""
+    """The content of a reply, in one word."""
 
     WILL_SIGN = "will_sign"
     WILL_NOT = "will_not"
@@ -24,11 +24,10 @@ class ReplyKind(StrEnum):
 
 
 class MemberReply(SQLModel, table=True):
-    """One answer of a member. `verified_by` names who checked it; None: nobody yet.
+    """One reply of a member. `verified_by` names the person who checked it; None: not checked yet.
 
-    `letter_id`: the letter whose writer told of it; None where an organiser wrote it down.
-
-    The text and the name are sealed: an answer to a constituent can tell of the constituent.
+    `letter_id` is the letter whose writer reported the reply; it is None where an organiser
+    recorded it. The text and the name are sealed, since a reply can reveal its constituent.
     """
 
     __tablename__ = "member_reply"

@@ -1,4 +1,4 @@
-"""Motions (Early Day Motions), who signed them, and the sessions in which they live."""
+"""Motions (Early Day Motions), the members who signed them, and the sessions of Parliament."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class ParliamentSession(SQLModel, table=True):
-    """A session of Parliament. Motions fall when it ends (prorogation or dissolution)."""
+    """A session of Parliament. Its motions lapse when it ends (prorogation or dissolution)."""
 
     __tablename__ = "parliament_session"
 
@@ -22,7 +22,7 @@ class ParliamentSession(SQLModel, table=True):
 
 
 class MotionStatus(StrEnum):
-    """What Parliament says of a motion; `lapsed` is ours, from the end of its session."""
+    """A motion's status from Parliament. `lapsed` is our own: its session has ended."""
 
     PUBLISHED = "published"
     WITHDRAWN = "withdrawn"
@@ -32,9 +32,9 @@ class MotionStatus(StrEnum):
 class Motion(SQLModel, table=True):
     """A motion, keyed by Parliament's `Id`. `number` is the UIN, which restarts every session.
 
-    `synced_at` is the time of the last good answer; `sync_failed_at` is set by a bad one and
-    cleared by the next good one. `etag` and `last_modified` came with the last good answer.
-    `amends_id` is the id of the motion that this one would amend.
+    `synced_at` is the time of the last good answer from Parliament. A bad answer sets
+    `sync_failed_at`, and the next good one clears it. `etag` and `last_modified` came with the last
+    good answer. `amends_id` is the id of the motion that this one would amend.
     """
 
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
@@ -57,10 +57,10 @@ class Motion(SQLModel, table=True):
 class MotionSignatory(SQLModel, table=True):
     """A member's name under a motion, keyed by Parliament's `Sponsors[].Id`.
 
-    The same member can stand twice: count distinct members. `sponsoring_order` is 1 for the
-    primary sponsor, 2 to 6 for sponsors, and None where Parliament does not say. Our own
-    `first_seen_at` stays when Parliament rewrites `CreatedWhen` at a withdrawal. `missing_since` is
-    when good answers began to leave the row out, which Parliament does not do to a withdrawn name.
+    A member can appear twice, so count distinct members. `sponsoring_order` is 1 for the primary
+    sponsor, 2 to 6 for sponsors, and None where Parliament does not say. Parliament rewrites
+    `CreatedWhen` at a withdrawal; our `first_seen_at` stays. `missing_since` is the time since when
+    good answers have left the row out, which Parliament does not do with a withdrawn name.
     """
 
     __tablename__ = "motion_signatory"
@@ -80,7 +80,7 @@ class MotionSignatory(SQLModel, table=True):
 
 
 class MotionEventKind(StrEnum):
-    """What can happen to a motion and to the names under it."""
+    """The events of a motion and of the names under it."""
 
     TABLED = "tabled"
     SIGNED = "signed"
@@ -93,10 +93,10 @@ class MotionEventKind(StrEnum):
 
 
 class MotionEvent(SQLModel, table=True):
-    """One thing that happened: on which day by Parliament's word, and when we first saw it.
+    """One event: the day that Parliament gives, and the time at which we first saw it.
 
-    `member_id` is whose name it was; None for what happened to the motion itself. Rows are never
-    changed or deleted: they are the history of every name.
+    `member_id` is None for an event of the motion itself. Rows are the history of every name: they
+    are never changed or deleted.
     """
 
     __tablename__ = "motion_event"

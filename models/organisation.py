@@ -11,7 +11,10 @@ from models.encryption import PrivateText
 
 
 class Organisation(SQLModel, table=True):
-    """Who campaigns. Sees only its own rows. A demonstration's is marked on every page."""
+    """An organisation that campaigns. It sees only its own rows.
+
+    Every page of a demonstration organisation says that it is one.
+    """
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     slug: str = Field(unique=True)

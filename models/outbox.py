@@ -1,4 +1,4 @@
-"""Messages waiting for delivery, written in the transaction that causes them."""
+"""Emails waiting for delivery, written in the transaction that causes them."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class MessageKind(StrEnum):
-    """What a message is; it is rendered at delivery, so no personal data waits here."""
+    """The kinds of message. A message is rendered at delivery, so it stores no personal data."""
 
     CONFIRM_SIGNATURE = "confirm_signature"
     ALREADY_SIGNED = "already_signed"
@@ -27,10 +27,11 @@ class MessageKind(StrEnum):
 
 
 class MessageState(StrEnum):
-    """`dot_pending`: the whole message but the final dot has gone out.
+    """The states of a message.
 
     queued -> claimed -> dot_pending -> accepted | deferred (4xx) | rejected (5xx) | uncertain.
-    `dropped` is ours: what the message was about had changed before it went.
+    In `dot_pending` the whole message except the final dot of SMTP has been sent. `dropped` means
+    that the reason for the message was gone before it was sent.
     """
 
     QUEUED = "queued"
@@ -44,18 +45,18 @@ class MessageState(StrEnum):
 
 
 class OutboxMessage(SQLModel, table=True):
-    """A message about one row: `subject_id` is the id of a signature, a letter, a seat watch or a
-    webhook's endpoint.
+    """A message about one row: a signature, a letter, a seat watch or a webhook endpoint.
 
-    `recipient_index` recognises an address across organisations, for the limit of five a day;
-    it is None for letters to MPs, which that limit does not count. An organiser is found by it.
+    `subject_id` is the id of that row. `recipient_index` recognises an address across
+    organisations, for the limit of five emails a day; it is None for letters to MPs, which that
+    limit does not count. It also identifies the organiser to whom a warning goes.
     """
 
     __tablename__ = "outbox_message"
     __table_args__ = (
         sa.Index("ix_outbox_message_state_due_at", "state", "due_at"),
         sa.Index("ix_outbox_message_recipient_index_created_at", "recipient_index", "created_at"),
-        # The first attempt's letter must never be joined by a second one.
+        # A letter must never have a second message: it could be sent twice.
         sa.Index(
             "uq_outbox_message_letter",
             "subject_id",

@@ -1,4 +1,4 @@
-"""Partners, whose sites post signatures."""
+"""Partners: organisations whose sites send signatures."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,10 +10,10 @@ from models.base import UtcDateTime, new_id
 
 
 class Partner(SQLModel, table=True):
-    """An organisation whose site posts signatures to a campaign of ours.
+    """An organisation whose site sends signatures to one of our campaigns.
 
-    `allowed_origins` are the sites that may show our form as theirs: `https://example.org`.
-    One that `is_public` is named with each campaign of its organisation.
+    `allowed_origins` are the sites that may embed our form, such as `https://example.org`. A
+    partner that `is_public` is named with every campaign of its organisation.
     """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "slug"),)

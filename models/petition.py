@@ -1,4 +1,4 @@
-"""Petitions and their counts."""
+"""Petitions and their counts of signatures."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -11,7 +11,7 @@ from models.base import UtcDateTime, choice, new_id
 
 
 class PetitionState(StrEnum):
-    """Only an open petition takes signatures; a draft is seen by its own organisation."""
+    """Only an open petition takes signatures. Only its own organisation sees a draft."""
 
     DRAFT = "draft"
     OPEN = "open"
@@ -19,9 +19,9 @@ class PetitionState(StrEnum):
 
 
 class Petition(SQLModel, table=True):
-    """A text addressed to somebody, which the public signs. `number` is its public integer.
+    """A text addressed to somebody, which the public signs. `number` is its public number.
 
-    `goal_reached_at` is when its signatures were seen to have reached the goal that it has now.
+    `goal_reached_at` is when we noticed that its signatures had reached its present goal.
     """
 
     __table_args__ = (sa.CheckConstraint("goal IS NULL OR goal > 0", name="goal"),)
@@ -43,9 +43,10 @@ class Petition(SQLModel, table=True):
 
 
 class PetitionTally(SQLModel, table=True):
-    """Confirmed signatures of a petition in a constituency, 'unknown' or 'overseas'.
+    """Counts a petition's confirmed signatures in a constituency, or in 'unknown' or 'overseas'.
 
-    Changed in the transaction that changes a signature's state: reading never scans signatures.
+    It changes in the transaction that changes a signature's state, so reading it never scans
+    signatures.
     """
 
     __tablename__ = "petition_tally"
@@ -57,9 +58,9 @@ class PetitionTally(SQLModel, table=True):
 
 
 class PetitionHour(SQLModel, table=True):
-    """By how much a petition's confirmed signatures changed in an hour (UTC).
+    """The change in a petition's confirmed signatures within an hour (UTC).
 
-    Kept as `petition_tally` is, so that the history of millions is read from a few rows.
+    It changes with `petition_tally`, so that the history of millions is read from a few rows.
     """
 
     __tablename__ = "petition_hour"

@@ -1,27 +1,27 @@
-"""What the lobby can say about a postcode."""
+"""What the postcode directory says about a postcode."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class PostcodeStatus(StrEnum):
-    """How much the postcode directory knows of a postcode."""
+    """How a postcode was found in the directory."""
 
     FOUND = "found"
     TERMINATED = "terminated"
-    """Royal Mail no longer uses it; people still type the one they grew up with."""
+    """Royal Mail no longer uses it, but people still type the postcode they grew up with."""
     UNKNOWN = "unknown"
-    """Well formed, but not in the directory: newer than it, mistyped, or left out of it."""
+    """Well formed, but not in the directory: too new, mistyped, or left out on import."""
     NOT_IN_UK_PARLIAMENT = "not_in_uk_parliament"
-    """Jersey, Guernsey and the Isle of Man send no member to Westminster."""
+    """It is in Jersey, Guernsey or the Isle of Man, which send no member to Westminster."""
 
 
 @dataclass(frozen=True, slots=True)
 class PostcodeResult:
-    """`postcode` is in normal form. `constituency_code` is a GSS code.
+    """What a lookup found. `postcode` is in normal form; `constituency_code` is a GSS code.
 
-    A postcode that is found has no code where the source gives it none (new buildings, mostly). A
-    terminated one keeps the code of the place where it used to be.
+    A postcode that was found has no code where the source gives none (mostly for new buildings). A
+    terminated postcode keeps the code of the place where it used to be.
     """
 
     postcode: str

@@ -1,4 +1,4 @@
-"""What we know of where mail goes: relays, and addresses that are dead."""
+"""The state of mail relays, and the addresses that do not exist."""
 
 from datetime import datetime
 
@@ -8,9 +8,9 @@ from models.base import UtcDateTime
 
 
 class Relay(SQLModel, table=True):
-    """A mail server that we hand messages to, by host and port. Every worker sees the same.
+    """A mail server that we send through, named by host and port. All workers share its state.
 
-    `failures` counts trouble in a row; while `resting_until` is to come nothing is handed over.
+    `failures` counts failures in a row. We send nothing until `resting_until` has passed.
     """
 
     name: str = Field(primary_key=True)
@@ -22,10 +22,10 @@ class Relay(SQLModel, table=True):
 
 
 class DeadAddress(SQLModel, table=True):
-    """An address that a mail server said does not exist: nothing is sent there any more.
+    """An address that does not exist, as a mail server said. We send nothing to it any more.
 
-    `address_index` recognises it across organisations and cannot be read back. `member_id` says
-    whose it is, where it is a member's.
+    `address_index` recognises the address across organisations and cannot be read back.
+    `member_id` is set for the address of a member.
     """
 
     __tablename__ = "dead_address"

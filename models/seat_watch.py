@@ -1,4 +1,4 @@
-"""Supporters of a vacant seat who asked to be told when it has a member again."""
+"""Supporters who asked to be told when their vacant seat has a member again."""
 
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +10,7 @@ from models.base import UtcDateTime, new_id
 
 
 class SeatWatch(SQLModel, table=True):
-    """One supporter's wish about one seat, for one campaign. Told once."""
+    """One supporter's request about one seat in one campaign. We notify each of them once."""
 
     __tablename__ = "seat_watch"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""One supporter's name under one petition."""
+"""Signatures: one supporter's name under one petition."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -16,7 +16,7 @@ _PENDING = sa.text("state = 'pending' AND ended_at IS NULL")
 
 
 class SignatureState(StrEnum):
-    """`rejected` is fraud or 'that was not me'; `expired` was never confirmed in time."""
+    """`rejected` means fraud or 'not me'; `expired` means never confirmed in time."""
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -26,16 +26,16 @@ class SignatureState(StrEnum):
 
 
 class Signature(SQLModel, table=True):
-    """A signature, with name and postcode as signed. Constituency, state and times stay plain.
+    """A signature with its name and postcode as signed. Constituency, state and times are plain.
 
-    `provenance` says where it was given, if not here: 'paper, Leeds stall, 3 May 2026'.
+    `provenance` says where an imported signature was given: 'paper, Leeds stall, 3 May 2026'.
     """
 
     __table_args__ = (
         sa.UniqueConstraint("petition_id", "supporter_id"),
         sa.CheckConstraint("length(provenance) BETWEEN 1 AND 200", name="provenance"),
         sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
-        # For what a partner sees of its own. Most signatures come through none, and cost nothing.
+        # For what a partner sees. Most signatures have no partner and cost this index nothing.
         sa.Index(
             "ix_signature_partner_id",
             "partner_id",
@@ -44,8 +44,8 @@ class Signature(SQLModel, table=True):
             sqlite_where=_OF_PARTNER,
             postgresql_where=_OF_PARTNER,
         ),
-        # Only for what expires. That no pending one has ended is said so that PostgreSQL does not
-        # walk through all of these for the few that a batch confirms.
+        # For expiry alone. The condition on `ended_at` keeps PostgreSQL from walking through this
+        # index for the few signatures that a batch confirms.
         sa.Index(
             "ix_signature_pending",
             "signed_at",

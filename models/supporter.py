@@ -1,4 +1,4 @@
-"""People known to an organisation, and what they agreed to."""
+"""The people whom an organisation knows, and what they agreed to."""
 
 from datetime import datetime
 from typing import Any
@@ -12,11 +12,12 @@ from models.encryption import PrivateText
 
 
 class Supporter(SQLModel, table=True):
-    """An e-mail address, as one organisation knows it. The rest comes with a confirmation.
+    """A person, known to one organisation by their email address.
 
-    `questions_off_at`: wants no questions about letters, and no notices. `mail_off_at`: wants no
-    mail at all, so that nothing can be confirmed from this address until it is lifted.
-    `changed_at`: when the organisation itself last changed what is known here, or their tags.
+    Name, postcode and constituency come with a confirmation. `questions_off_at` is set where they
+    want no questions about letters and no notices. `mail_off_at` is set where they want no email at
+    all: nothing can be confirmed from the address until they undo it. `changed_at` is when the
+    organisation itself last changed these details or their tags.
     """
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "email_index"),)
@@ -36,7 +37,7 @@ class Supporter(SQLModel, table=True):
 
 
 class Wording(SQLModel, table=True):
-    """The exact words that somebody agreed to. Never changed: a new text is a new row."""
+    """The exact words that people agree to. A row never changes: a new text is a new row."""
 
     __table_args__ = (sa.UniqueConstraint("organisation_id", "kind", "locale", "text"),)
 
@@ -49,7 +50,7 @@ class Wording(SQLModel, table=True):
 
 
 class Consent(SQLModel, table=True):
-    """What somebody said to one wording. It takes effect when its cause is confirmed."""
+    """A supporter's answer to one wording. It takes effect when its signature or letter does."""
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     supporter_id: UUID = Field(foreign_key="supporter.id", index=True)

@@ -1,4 +1,4 @@
-"""Words by which an organisation finds supporters again."""
+"""Tags with which an organisation groups its supporters."""
 
 from datetime import datetime
 from uuid import UUID
@@ -12,7 +12,7 @@ LONGEST_NAME = 100
 
 
 class Tag(SQLModel, table=True):
-    """A word of one organisation's. It says nothing about anybody by itself, and stays plain."""
+    """A tag of one organisation. It is no personal data until it is on a supporter: it is plain."""
 
     __table_args__ = (
         sa.UniqueConstraint("organisation_id", "name"),

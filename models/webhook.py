@@ -1,4 +1,4 @@
-"""Endpoints of others that are told what happens, and every telling of it."""
+"""Webhook endpoints, and the delivery of each event to each endpoint."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -15,8 +15,11 @@ LONGEST_NAME = 40
 
 
 class WebhookEvent(StrEnum):
-    """What can be told. `motion.signed` and `motion.withdrawn` are about a member's name, the
-    latter also about the motion itself. `webhook.test` goes only where somebody asks for it."""
+    """The events that endpoints can subscribe to.
+
+    `motion.signed` and `motion.withdrawn` are about a member's name; `motion.withdrawn` is also
+    sent for the motion itself. `webhook.test` is sent only on request.
+    """
 
     SIGNATURE_CONFIRMED = "signature.confirmed"
     SIGNATURE_WITHDRAWN = "signature.withdrawn"
@@ -30,8 +33,11 @@ class WebhookEvent(StrEnum):
 
 
 class DisabledReason(StrEnum):
-    """Why an endpoint is told nothing: it said that it is gone (410), it failed for days, the key
-    behind it is good no more, or somebody wants it so."""
+    """Why an endpoint gets nothing.
+
+    It answered 410 (`gone`), it failed for days, its responsible key has ended, or an organiser or
+    key disabled it (`by_hand`).
+    """
 
     GONE = "gone"
     FAILING = "failing"
@@ -41,7 +47,9 @@ class DisabledReason(StrEnum):
 
 class DeliveryState(StrEnum):
     """queued -> claimed -> delivered, or queued again, or failed after the last attempt.
-    `held` waits for its endpoint to be enabled."""
+
+    A `held` delivery waits until its endpoint is enabled again.
+    """
 
     QUEUED = "queued"
     CLAIMED = "claimed"
@@ -51,13 +59,12 @@ class DeliveryState(StrEnum):
 
 
 class WebhookEndpoint(SQLModel, table=True):
-    """Where an organisation wants to be told of some events: of all it does, of one campaign or of
-    one petition.
+    """An address that receives some events of an organisation, a campaign or a petition.
 
-    The key, or the organiser, that made or changed it last answers for it: when a key ends, so does
-    the telling. Its address is sealed, since with many services whoever knows it may post there.
-    `former_secret` signs beside `secret` until `former_until`. `failures` counts those in a row
-    since `failing_since`; while `resting_until` is to come nothing is sent.
+    The key or organiser that last created or changed the endpoint is responsible for it: when that
+    key ends, deliveries stop. The URL is sealed, since for many services it is a credential.
+    `former_secret` signs beside `secret` until `former_until`. `failures` counts failures in a row
+    since `failing_since`; nothing is sent until `resting_until` has passed.
     """
 
     __tablename__ = "webhook_endpoint"
@@ -96,10 +103,11 @@ class WebhookEndpoint(SQLModel, table=True):
 
 
 class WebhookDelivery(SQLModel, table=True):
-    """One event for one endpoint. `payload` is what every endpoint may be told, as JSON; what is
-    personal is put in when it goes, from the row whose id is `subject_id`.
+    """One event for one endpoint.
 
-    `attempt` counts from one with every claim; `response_status` and `error` are the last one's.
+    `payload` is JSON without personal data; personal data is added at delivery, from the row whose
+    id is `subject_id`. `attempt` counts the claims from one. `response_status` and `error` belong
+    to the last attempt.
     """
 
     __tablename__ = "webhook_delivery"

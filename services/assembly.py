@@ -1,7 +1,7 @@
 """The assembled service: everything outside comes in here, so that tests can bring their own."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -13,7 +13,6 @@ from models import Keyring
 from models.encryption import use_keyring
 from services.common.tokens import Tokens
 from services.database.engine import Database
-from services.errors import LobbyError
 from services.mail import dkim_signer, mail_builder
 from services.mail.bounce_addresses import BounceAddress
 from services.mail.couriers import Courier, FileCourier, make_courier
@@ -77,22 +76,9 @@ class Lobby:
         """Where mails are written, if they are written and not sent."""
         return self.courier if isinstance(self.courier, FileCourier) else None
 
-    @contextmanager
-    def asking(self, name: str) -> Iterator[None]:
-        """Around every request to an official API, with no transaction open inside.
-
-        Obeys an earlier request to wait, whoever got it, and remembers how this one ended.
-        """
-        with self.database.read() as session:
-            backoff.require_allowed(session, name, now=self.clock())
-        try:
-            yield
-        except LobbyError as error:
-            with self.database.write() as session:
-                backoff.note_failed(session, name, error, now=self.clock())
-            raise
-        with self.database.write() as session:
-            backoff.note_answered(session, name, now=self.clock())
+    def asking(self, name: str) -> AbstractContextManager[None]:
+        """Wraps a request to the official API `name`: see `backoff.request`."""
+        return backoff.request(self.database, name, clock=self.clock)
 
     def close(self) -> None:
         """Give back connections."""

@@ -1,4 +1,4 @@
-"""Pages for people: plain HTML forms that need no script. One module a noun, as everywhere.
+"""HTML pages: plain forms that need no script, one module for each noun.
 
-GET changes nothing; links in mails open a page whose button POSTs. No personal data in addresses.
+A GET changes nothing: links in emails open a page whose button POSTs. No URL has personal data.
 """

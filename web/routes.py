@@ -1,4 +1,4 @@
-"""All pages."""
+"""The router with all pages. The OpenAPI document leaves them out."""
 
 from fastapi import APIRouter
 

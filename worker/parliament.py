@@ -15,8 +15,7 @@ from services.parliament import motions
 from services.parliament.official import backoff, http, members_api, motions_api
 from services.parliament.official.http import Sleep
 from services.parliament.official.members_api import Progress
-from services.parliament.official.motions_api import NO_VALIDATORS
-from services.parliament_sync import leases, member_sync, motion_sync, schedules
+from services.parliament_sync import leases, member_sync, motion_fetch, motion_sync, schedules
 from services.parliament_sync.leases import Lease
 from services.parliament_sync.member_sync import MembersSync
 from services.parliament_sync.motion_sync import MotionSync
@@ -93,27 +92,15 @@ def sync_members(
 def sync_motion(
     lobby: Lobby, motion_id: int, *, again: bool = False, sleep: Sleep = time.sleep
 ) -> MotionSync:
-    """Ask Parliament for one motion and take the answer in. A bad one changes nothing but the
-    note that it was bad, and is raised. `again`: read it even if Parliament says that it is the
-    same; `sleep` waits before a fault that passes is met by asking again."""
-    now = lobby.clock()
-    with lobby.database.read() as session:
-        known = NO_VALIDATORS if again else motion_sync.validators_of(session, motion_id)
-    try:
-        with lobby.asking(backoff.MOTIONS):
-            found = motions_api.fetch_if_changed(
-                lobby.motions_api, motion_id, known=known, sleep=sleep
-            )
-        with lobby.database.write() as session:
-            if found is None:
-                return motion_sync.note_unchanged(session, motion_id, now=now)
-            return motion_sync.apply_answer(
-                session, found.answer, validators=found.validators, now=now
-            )
-    except LobbyError as error:
-        with lobby.database.write() as session:
-            motion_sync.note_failure(session, motion_id, error, now=now)
-        raise
+    """Fetches one motion from Parliament and stores it: see `motion_fetch.fetch`."""
+    return motion_fetch.fetch(
+        lobby.database,
+        lobby.motions_api,
+        motion_id,
+        clock=lobby.clock,
+        is_forced=again,
+        sleep=sleep,
+    )
 
 
 def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:

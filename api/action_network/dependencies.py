@@ -2,7 +2,7 @@
 
 Every call needs a key with `action_network`. Calls that show data about people also need
 `signatures:read`, and a key of the organisation: a partner's key can only post signatures
-(`docs/action-network.md`).
+(`docs/guide/action-network.md`).
 """
 
 from dataclasses import dataclass

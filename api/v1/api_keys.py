@@ -1,4 +1,4 @@
-"""API keys: listing and revoking them. No call makes a key: see docs/partners.md."""
+"""API keys: listing and revoking them. No call makes a key: see docs/guide/partners.md."""
 
 import structlog
 from fastapi import APIRouter, Request, Response

@@ -51,6 +51,11 @@ def update(
     return campaign
 
 
+def get(session: Session, campaign_id: UUID) -> Campaign:
+    """Returns the campaign that a row refers to by its id, a draft too."""
+    return session.get_one(Campaign, campaign_id)
+
+
 def by_slug(session: Session, slug: str) -> Campaign:
     """Any campaign, a draft too: for who runs the service."""
     found = session.exec(select(Campaign).where(Campaign.slug == slug)).first()

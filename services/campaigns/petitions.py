@@ -99,6 +99,11 @@ def update(
     return petition
 
 
+def get(session: Session, petition_id: UUID) -> Petition:
+    """Returns the petition that a row refers to by its id, a draft too."""
+    return session.get_one(Petition, petition_id)
+
+
 def public(session: Session, slug: str, *, viewer: UUID | None = None) -> Petition:
     """A petition by slug. A draft, or one of a draft campaign, is its organisation's only."""
     statement = (

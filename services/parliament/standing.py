@@ -1,6 +1,6 @@
 """How a seat stands towards a motion, and whether its member can sign: pure rules.
 
-Sources: the conventions of the House on Early Day Motions, as `docs/parliament.md` states them.
+Source: the conventions of the House on Early Day Motions, see `docs/guide/parliament.md`.
 """
 
 from collections.abc import Collection, Iterable

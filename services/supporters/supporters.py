@@ -174,6 +174,11 @@ def remember_unknown(session: Session, people: Mapping[str, EmailAddress]) -> No
     session.connection().execute(_REMEMBER_UNKNOWN, rows)
 
 
+def get(session: Session, supporter_id: UUID) -> Supporter:
+    """Returns the supporter that a row refers to by its id."""
+    return session.get_one(Supporter, supporter_id)
+
+
 def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
     """By what the outbox knows a supporter's address, across organisations."""
     email: str = session.get_one(Supporter, supporter_id).email.text

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
 from api.openapi import EXAMPLES, SCHEME, TAGS, examples
+from core.version import version
 from drills.contract import Service, ask, serving
 from services.assembly import Lobby
 from tests.architecture.test_routes import ANY_KEY, api_routes
@@ -40,6 +41,12 @@ def resolved(document: Any, schema: Any) -> Any:
 
 
 only_once = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+
+
+@only_once
+def test_the_document_has_the_version_of_the_service(document: Any) -> None:
+    assert document["info"]["version"] == version()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", version())
 
 
 @only_once

@@ -1,4 +1,4 @@
-"""The worked examples of docs/api.md, against a live server: as they stand but for its address."""
+"""The worked examples of docs/guide/api.md, run against a live server at its own address."""
 
 import os
 import re
@@ -19,7 +19,7 @@ SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 
 def example(section: str, language: str) -> str:
     """The example of a section in a language: each has one."""
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide" / "api.md").read_text(encoding="utf-8")
     (part,) = re.findall(rf"^### {re.escape(section)}\n(.+?)^#", text, re.MULTILINE | re.DOTALL)
     (found,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
     return str(found)

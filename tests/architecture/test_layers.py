@@ -11,19 +11,6 @@ ABOVE_SERVICES = ("api", "web", "main", "worker", "cli")
 SESSION = "sqlmodel.Session"
 # Rendering of one message failed in a session that the next message is rendered in.
 ROLLS_BACK = {"worker/mail.py calls session.rollback"}
-# These files of web/ are still to be done.
-TO_DO = {
-    "web/base/dependencies.py",
-    "web/base/errors.py",
-    "web/organisers/api_keys.py",
-    "web/organisers/letter_queue.py",
-    "web/organisers/organisers.py",
-    "web/organisers/partners.py",
-    "web/public/letter_answers.py",
-    "web/public/letter_links.py",
-    "web/public/petitions.py",
-    "web/public/signatures.py",
-}
 
 
 def test_sql_is_in_services_only() -> None:
@@ -31,7 +18,7 @@ def test_sql_is_in_services_only() -> None:
         f"{our_files.name_of(file)} imports {name}"
         for file in our_files.modules(*ABOVE_SERVICES, "core")
         for name in our_files.imports_of(file)
-        if name.split(".")[0] in SQL and name != SESSION and our_files.name_of(file) not in TO_DO
+        if name.split(".")[0] in SQL and name != SESSION
     ]
     assert wrong == []
 
@@ -42,7 +29,7 @@ def test_only_services_use_a_session() -> None:
         f"{our_files.name_of(file)} calls {name}"
         for file in our_files.modules(*ABOVE_SERVICES)
         for name, _ in our_files.calls_in(file)
-        if name.startswith("session.") and our_files.name_of(file) not in TO_DO
+        if name.startswith("session.")
     }
     assert wrong == ROLLS_BACK
 

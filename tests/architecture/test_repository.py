@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -74,11 +75,62 @@ def test_the_changelog_begins_with_what_is_unreleased() -> None:
     assert headings[0] == "Unreleased"
 
 
-def test_every_file_of_code_that_documents_name_is_there() -> None:
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *(ROOT / ".github").rglob("*.md"),
+    *(ROOT / "docs").rglob("*.md"),
+]
+FOLDERS = "alembic|api|bench|cli|core|deploy|docs|drills|locks|models|services|tests|web|worker"
+# A pattern such as `docs/guide/*.md` does not name one file, so it is left out.
+PATH = re.compile(rf"`((?:{FOLDERS})/[\w./-]*|(?:[\w-]+/)+[\w-]+\.py)(?=[`:\s])")
+LINK = re.compile(r"\]\((?!\w+:)([^)\s#]*)(#[^)\s]+)?\)")
+CODE = ("*.py", "*.html", "*.js", "*.toml", "Makefile")
+
+
+def anchors_of(document: Path) -> set[str]:
+    """Returns the anchors that GitHub gives the headings of a document."""
+    headings = re.findall(r"^#+ +(.+)$", document.read_text("utf-8"), re.MULTILINE)
+    return {f"#{re.sub(r'[^a-z0-9_ -]', '', h.lower()).replace(' ', '-')}" for h in headings}
+
+
+def test_every_path_that_documents_name_is_there() -> None:
     named = {
         f"{document.relative_to(ROOT)}: {path}"
-        for document in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
-        for path in re.findall(r"`((?:[\w-]+/)+[\w-]+\.py)\b", document.read_text("utf-8"))
+        for document in DOCUMENTS
+        for path in PATH.findall(document.read_text("utf-8"))
+        if not (ROOT / path).exists()
+    }
+    assert named == set()
+
+
+def test_every_document_that_a_document_names_is_there() -> None:
+    """A name without a folder, such as `api.md`, means a neighbour or a file at the root."""
+    named = {
+        f"{document.relative_to(ROOT)}: {name}"
+        for document in DOCUMENTS
+        for name in re.findall(r"`((?:\.\./)*[\w-]+\.md)`", document.read_text("utf-8"))
+        if not (document.parent / name).exists() and not (ROOT / name).exists()
+    }
+    assert named == set()
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    broken = set()
+    for document in DOCUMENTS:
+        for path, anchor in LINK.findall(document.read_text("utf-8")):
+            target = document.parent / path if path else document
+            is_there = target.exists() and (not anchor or anchor in anchors_of(target))
+            if not is_there:
+                broken.add(f"{document.relative_to(ROOT)}: {path}{anchor}")
+    assert broken == set()
+
+
+def test_every_document_that_code_names_is_there() -> None:
+    named = {
+        f"{our_files.name_of(file)}: {path}"
+        for file in our_files.tracked()
+        if any(file.match(pattern) for pattern in CODE)
+        for path in re.findall(r"\bdocs/[\w./-]+\.\w+", file.read_text("utf-8"))
         if not (ROOT / path).exists()
     }
     assert named == set()

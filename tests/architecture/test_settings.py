@@ -6,15 +6,15 @@ from core.settings import ROOT, Settings
 
 
 def documented() -> dict[str, str]:
-    """Variables of the table in docs/settings.md, with what it says of their defaults."""
-    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    """Variables of the table in docs/operators/settings.md, with what it says of their defaults."""
+    text = (ROOT / "docs" / "operators" / "settings.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
 
 
 def test_every_setting_is_documented_and_nothing_else() -> None:
     fields = {f"LOBBY_{name.upper()}" for name in Settings.model_fields}
     assert documented().keys() == fields
-    everywhere = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+    everywhere = (ROOT / "docs" / "operators" / "settings.md").read_text(encoding="utf-8")
     assert set(re.findall(r"LOBBY_[A-Z_]+", everywhere)) <= fields
 
 

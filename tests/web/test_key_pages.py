@@ -85,7 +85,7 @@ def test_the_form_says_in_a_sentence_what_each_right_lets_its_holder_do(desk: Te
     told = visible(page)
     for scope in Scope:
         assert f'name="scope" value="{scope}"' in page.text
-        assert f"{scope} {key_words.SCOPES[scope]}" in told
+        assert f"{scope} {key_words.SCOPE_TEXTS[scope]}" in told
     assert " checked" not in page.text, "nothing is ticked beforehand"
 
 
@@ -101,7 +101,7 @@ def test_of_a_partner_only_what_partners_may_do_can_be_ticked(
 
 def test_every_right_has_words() -> None:
     for partner in (None, PAPER):
-        assert set(key_words.words(partner)) == set(Scope)
+        assert set(key_words.scope_texts(partner)) == set(Scope)
 
 
 # ---- making one

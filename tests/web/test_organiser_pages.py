@@ -144,8 +144,8 @@ def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> 
 
 def test_every_answer_that_a_member_can_give_has_words() -> None:
     assert set(words.REPLIES) == set(ReplyKind)
-    assert set(words.SAID) == set(StatedIntent)
-    assert set(words.NOTES) == {kind for kind in OverrideKind if kind.is_of_campaign}
+    assert set(words.STATED_INTENTS) == set(StatedIntent)
+    assert set(words.ORGANISER_NOTES) == {kind for kind in OverrideKind if kind.is_of_campaign}
 
 
 def test_the_tally_leads_to_its_feed_unless_it_is_a_draft(client: TestClient, lobby: Lobby) -> None:
@@ -187,7 +187,7 @@ def test_a_motion_that_fell_is_said_to_have_fallen_and_keeps_its_figures(
 def test_many_seats_come_fifty_at_a_time_unless_all_are_asked_for(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.public.tallies.PAGE", 5)
+    monkeypatch.setattr("web.public.tallies.PAGE_SIZE", 5)
     first, last = client.get(TALLY), client.get(f"{TALLY}?page=3")
     assert "Seats 1 to 5 of 14" in visible(first)
     assert "Seats 11 to 14 of 14" in visible(last)

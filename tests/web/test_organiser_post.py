@@ -348,7 +348,7 @@ def test_the_table_can_be_read_aloud(desk: TestClient, lobby: Lobby) -> None:
 def test_the_list_has_pages(
     desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("web.organisers.letter_queue.LETTERS", 5)
+    monkeypatch.setattr("web.organisers.letter_queue.LETTERS_PER_PAGE", 5)
     seen: list[str] = []
     path = f"{POST}?show=sent"
     while path:

@@ -1,4 +1,4 @@
-"""What somebody typed into a form, and what is wrong with it."""
+"""The values typed into a form, and their problems."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,58 +12,61 @@ from services.organisations import organisations
 
 
 class Form:
-    """Values as typed, for showing again, and problems to show beside them.
+    """Holds the values as typed, to show them again, with the problems to show beside them.
 
     `check` collects problems, `finish` raises them together, `note` puts an error on the page.
-    `proof` is the challenge, as JSON, where a proof of work is asked for.
+    `proof` is the challenge of a proof of work as JSON, or empty.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self._values = dict(values or {})
-        self._found: list[Invalid] = []
+        self._collected: list[Invalid] = []
         self.problems: tuple[FieldError, ...] = ()
         self.proof = ""
 
     def value(self, name: str) -> str:
-        """What was typed; empty where nothing was."""
+        """Returns the text of a field; empty where nothing was typed."""
         return str(self._values.get(name) or "")
 
     def has(self, name: str, choice: str) -> bool:
-        """Whether one of several boxes of a name is ticked."""
+        """Returns whether one of several checkboxes of this name is ticked."""
         return choice in self._values.get(name, ())
 
     def put(self, **values: str) -> None:
-        """Replace what is shown in fields."""
+        """Replaces the values shown in fields."""
         self._values.update(values)
 
     def check(self, name: str, rule: Callable[[str], str], *, missing: str) -> str:
-        """A value as a rule of the services leaves it; `missing` is said where it is empty."""
+        """Returns a value as `rule` normalises it, or "" after collecting its problem.
+
+        `missing` is the message where nothing was typed.
+        """
         typed = self.value(name)
         try:
             return rule(typed)
         except Invalid as error:
             message = error.message if typed.strip() else missing
-            self._found.append(Invalid.field(name, error.code, message))
+            self._collected.append(Invalid.field(name, error.code, message))
             return ""
 
     def check_password(self, organiser: Organiser) -> None:
-        """The password of who is signed in, typed again."""
+        """Checks the field `password` against the password of the organiser who is signed in."""
 
-        def own(typed: str) -> str:
+        def rule(typed: str) -> str:
             organisations.require_password(organiser, typed)
             return typed
 
-        self.check("password", own, missing="Type your password again.")
+        self.check("password", rule, missing="Type your password again.")
 
     def finish(self) -> None:
-        """Invalid, with every problem found, if there was one."""
-        if self._found:
-            raise texts.together(self._found)
+        """Raises Invalid with all collected problems, if there are any."""
+        if self._collected:
+            raise texts.together(self._collected)
 
     def note(self, error: LobbyError, *, within: str = "") -> None:
-        """Show an error: beside its fields, or else above the form alone.
+        """Shows an error beside its fields, or above the form where it names none.
 
-        `within` begins the names of fields that a form has without it, such as `address.`.
+        `within` is a prefix of field names that the form leaves out, such as `address.`.
         """
         fields = tuple(
             replace(item, field=item.field.removeprefix(within))
@@ -74,5 +77,5 @@ class Form:
         self.problems = fields or (FieldError("", error.code, error.message),)
 
     def error(self, name: str) -> str | None:
-        """Everything that is wrong with a field."""
+        """Returns the messages of all problems of a field, or None."""
         return " ".join(item.message for item in self.problems if item.field == name) or None

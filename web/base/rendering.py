@@ -1,4 +1,4 @@
-"""From a template and values to a page."""
+"""Renders templates as HTML responses."""
 
 import hashlib
 from functools import cache
@@ -26,7 +26,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(words.FILTERS)
-    # Part of the address, so that a browser can keep the file for long.
+    # Part of the URL, so that browsers can cache the file for long.
     environment.globals["css_version"] = _version("lobby.css", "organisers.css", "embed.css")
     environment.globals["script_version"] = _version("embed.js", "embed_builder.js", "proof.js")
     environment.globals["position"] = words.member_position
@@ -46,9 +46,10 @@ def page(
     is_private: bool = False,
     **values: Any,
 ) -> HTMLResponse:
-    """A page. Without a session it cannot say whether this is the demonstration.
+    """Renders a template as a response.
 
-    A private page is kept in no cache.
+    Without a session, the page cannot show the banner of the demonstration. A private page is
+    never cached.
     """
     values["is_demonstration"] = session is not None and organisations.has_demonstration(session)
     values["is_private"] = is_private
@@ -58,5 +59,5 @@ def page(
 
 
 def see_other(path: str) -> RedirectResponse:
-    """After a POST, or where another page is the right one."""
+    """Redirects with 303: after a POST, or to the page that has the form."""
     return RedirectResponse(path, 303)

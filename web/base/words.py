@@ -1,4 +1,4 @@
-"""How values read on a page: choices in words, counts with separators, times in London."""
+"""Template filters: enum values in words, numbers with separators, times in London."""
 
 import re
 import textwrap
@@ -23,7 +23,7 @@ from services.parliament.standing import Eligibility, Role, Standing, StatedInte
 from services.webhooks import warning_mails
 
 _LINK = re.compile(r"(https?://[^\s<>\"]+)")
-LONGEST_LINE = 200  # what search engines and messengers show of a description
+LONGEST_DESCRIPTION = 200  # the characters that search engines and messengers show
 
 STANDINGS = {
     Standing.SIGNED: "Signed",
@@ -42,21 +42,21 @@ ELIGIBILITIES = {
     Eligibility.REFUSES: "Has said they sign no motions",
     Eligibility.VACANT: "Seat vacant",
 }
-SAID = {
+STATED_INTENTS = {
     StatedIntent.WILL_SIGN: "Said they will sign",
     StatedIntent.WILL_NOT: "Said they will not sign",
 }
 REPLIES = {
-    ReplyKind.WILL_SIGN: SAID[StatedIntent.WILL_SIGN],
-    ReplyKind.WILL_NOT: SAID[StatedIntent.WILL_NOT],
+    ReplyKind.WILL_SIGN: STATED_INTENTS[StatedIntent.WILL_SIGN],
+    ReplyKind.WILL_NOT: STATED_INTENTS[StatedIntent.WILL_NOT],
     ReplyKind.UNDECIDED: "Said they have not decided",
     ReplyKind.MINISTERS_REPLY: "Passed on a minister’s reply",
     ReplyKind.MEETING: "Agreed to meet",
     ReplyKind.OTHER: "Replied",
 }
-NOTES = {
-    OverrideKind.SAYS_WILL_SIGN: SAID[StatedIntent.WILL_SIGN],
-    OverrideKind.SAYS_WILL_NOT: SAID[StatedIntent.WILL_NOT],
+ORGANISER_NOTES = {
+    OverrideKind.SAYS_WILL_SIGN: STATED_INTENTS[StatedIntent.WILL_SIGN],
+    OverrideKind.SAYS_WILL_NOT: STATED_INTENTS[StatedIntent.WILL_NOT],
 }
 SORTS = {
     "constituency": "Constituency, A to Z",
@@ -84,7 +84,7 @@ LETTER_STATES = {
     LetterState.REJECTED: "Your letter could not be delivered",
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
 }
-# Of letters, as organisers see them.
+# Letters by state, for organisers.
 PILES = {
     LetterPile.UNCONFIRMED: "Not confirmed",
     LetterPile.WAITING: "Waiting",
@@ -96,25 +96,26 @@ PILES = {
     LetterPile.BOUNCED: "Came back",
     LetterPile.UNCERTAIN: "Uncertain",
 }
-HELD = {
+HOLD_REASONS = {
     "member_changed": "The constituency has another MP now.",
     "motion_changed": "The campaign is about another motion now.",
     "standing_changed": "The MP has signed since, taken their name off, or changed office: the "
     "letter no longer fits.",
     **situations.REASONS,
 }
-# What a writer chooses from, and what it is called once it is kept.
-OUTCOMES = {
+# What a writer can say about the reply to their letter.
+OUTCOME_CHOICES = {
     LetterOutcome.ANSWERED: "Yes, it has answered",
     LetterOutcome.ACKNOWLEDGED: "It has only acknowledged my letter",
     LetterOutcome.NOT_ANSWERED: "No, not yet",
 }
-OUTCOMES_KEPT = {
+# The same after 'The office': for the page that confirms what they said.
+OUTCOME_PHRASES = {
     LetterOutcome.ANSWERED: "has answered",
     LetterOutcome.ACKNOWLEDGED: "has only acknowledged your letter",
     LetterOutcome.NOT_ANSWERED: "has not answered yet",
 }
-SAYINGS = {
+REPLY_CHOICES = {
     ReplyKind.WILL_SIGN: "They will sign it",
     ReplyKind.WILL_NOT: "They will not sign it",
     ReplyKind.UNDECIDED: "They have not decided",
@@ -133,66 +134,66 @@ FIELDS = {"token": "The link", "after": "The page", "sort": "Order"}
 
 
 def number(value: int) -> str:
-    """`12345` -> `12,345`."""
+    """Formats a number: `12345` -> `12,345`."""
     return f"{value:,}"
 
 
 def counted(value: int, noun: str, plural: str = "") -> str:
-    """`1 signature`, `1,200 signatures`. Without a plural it is the noun with an s."""
+    """Returns `1 signature` or `1,200 signatures`. The default plural is the noun with an s."""
     return f"{value:,} {noun if value == 1 else plural or f'{noun}s'}"
 
 
 def two_digits(value: float | None) -> str:
-    """`0.3` -> `0.30`; a dash where there is none."""
+    """Formats `0.3` as `0.30`, and None as a dash."""
     return "–" if value is None else f"{value:.2f}"
 
 
 def moment(value: datetime) -> str:
-    """`23 November 2026, 22:45`, London time."""
+    """Formats a time as `23 November 2026, 22:45`, in London."""
     return times.moment(value)
 
 
 def day(value: date) -> str:
-    """`23 November 2026`; of a time, its day in London."""
+    """Formats a date as `23 November 2026`; for a time, its day in London."""
     return times.day(value)
 
 
 def last_day(end: datetime) -> str:
-    """Of what ends with a day, which day: `31 December 2026`."""
+    """Formats the last day before an end at midnight: `31 December 2026`."""
     return times.day(end - timedelta(microseconds=1))
 
 
 def in_one_line(text: str) -> str:
-    """The beginning of a text, for where there is no room for more."""
-    return textwrap.shorten(text, LONGEST_LINE, placeholder=" …").strip()
+    """Shortens a text to one line of at most `LONGEST_DESCRIPTION` characters."""
+    return textwrap.shorten(text, LONGEST_DESCRIPTION, placeholder=" …").strip()
 
 
 def paragraphs(text: str) -> list[str]:
-    """The parts of a text between empty lines."""
+    """Splits a text at empty lines."""
     return [part.strip() for part in re.split(r"\n\s*\n", text) if part.strip()]
 
 
 def linked(text: str) -> Markup:
-    """Text with its web addresses as links; everything is escaped."""
+    """Returns escaped HTML with the web addresses in the text as links."""
     parts = _LINK.split(text)
     return Markup().join(
-        Markup('<a href="{0}">{0}</a>').format(part) if place % 2 else escape(part)
-        for place, part in enumerate(parts)
+        Markup('<a href="{0}">{0}</a>').format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
     )
 
 
 def field_name(field: str) -> str:
-    """`letters_sent` -> `Letters sent`."""
+    """Names a field: `letters_sent` -> `Letters sent`."""
     return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
 
 
-def held(reason: str) -> str:
-    """Why a letter is held back, to its campaign's organisers."""
-    return HELD.get(reason) or field_name(reason)
+def hold_reason(reason: str) -> str:
+    """Says why a letter is held, to organisers of its campaign."""
+    return HOLD_REASONS.get(reason) or field_name(reason)
 
 
 def member_position(member: str, standing: Standing, eligibility: Eligibility) -> str:
-    """One MP's standing towards the motion, as a sentence."""
+    """Says in a sentence whether an MP has signed, and why not where they cannot."""
     if standing is Standing.SIGNED:
         return f"{member} has signed the motion."
     if standing is Standing.WITHDRAWN:
@@ -224,9 +225,9 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
     "pile": PILES.__getitem__,
-    "held": held,
-    "outcome_kept": OUTCOMES_KEPT.__getitem__,
+    "hold_reason": hold_reason,
+    "outcome_phrase": OUTCOME_PHRASES.__getitem__,
     "delivery_state": DELIVERIES.__getitem__,
-    "stopped_why": warning_mails.WHY.__getitem__,
-    "stopped_what_to_do": warning_mails.WHAT_TO_DO.__getitem__,
+    "stop_reason": warning_mails.WHY.__getitem__,
+    "stop_remedy": warning_mails.WHAT_TO_DO.__getitem__,
 }

@@ -1,1 +1,1 @@
-"""Pages that stand in other sites, and how to make them."""
+"""The petition form that other sites show in a frame, and the page that builds its HTML."""

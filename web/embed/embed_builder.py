@@ -1,4 +1,4 @@
-"""The page on which a partner makes its line of HTML, and sees what it will look like."""
+"""The page that builds the HTML for embedding a petition, with a preview."""
 
 from collections.abc import Callable
 from functools import partial
@@ -17,7 +17,7 @@ from services.views.embeds import EmbedPlace
 from web.base import forms
 from web.base.rendering import page
 
-# The line works on this page too, with its script and its frame.
+# The preview needs the script and the frame on this page too.
 _POLICY = content_policy(script_src="'self'", frame_src="'self'")
 router = APIRouter()
 
@@ -31,32 +31,32 @@ def builder(
     partner: str = "",
     source: str = "",
 ) -> Response:
-    """A plain form, the line for what was put into it, and a preview."""
+    """Shows a form, the HTML for its values, and a preview."""
     form = forms.Form({"partner": partner.strip(), "source": source.strip()})
-    owner = petitions.public(session, slug).organisation_id
-    place, elsewhere = _place(session, owner, form), lobby.settings.embedders
-    answer = page(
+    organisation_id = petitions.public(session, slug).organisation_id
+    place = _place(session, organisation_id, form)
+    response = page(
         "embed/embed_builder.html",
         session,
         status=422 if form.problems else 200,
         embed=embeds.of_petition(
-            session, slug, partner=place.partner, elsewhere=elsewhere, now=now
+            session, slug, partner=place.partner, elsewhere=lobby.settings.embedders, now=now
         ),
         place=place,
         form=form,
         base_url=lobby.settings.base_url,
     )
-    answer.headers[POLICY] = _POLICY
-    return answer
+    response.headers[POLICY] = _POLICY
+    return response
 
 
 def _place(session: Session, organisation_id: UUID, form: forms.Form) -> EmbedPlace:
-    """What was put in; where something is wrong, the form says so and the rest is used."""
+    """Returns the valid values of the form; the form shows the problems of the others."""
     checks: dict[str, Callable[[str], str]] = {
         "partner": partial(_partner, session, organisation_id),
         "source": embeds.tracking_code,
     }
-    good = {
+    valid = {
         name: form.check(name, rule, missing="")
         for name, rule in checks.items()
         if form.value(name)
@@ -65,7 +65,7 @@ def _place(session: Session, organisation_id: UUID, form: forms.Form) -> EmbedPl
         form.finish()
     except Invalid as error:
         form.note(error)
-    return EmbedPlace(**good)
+    return EmbedPlace(**valid)
 
 
 def _partner(session: Session, organisation_id: UUID, text: str) -> str:

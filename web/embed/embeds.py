@@ -1,7 +1,7 @@
-"""A petition's form within other sites: `/embed/...`, and the script that puts it there.
+"""The petition form in other sites: `/embed/...`, and the script that puts it there.
 
-Of all pages, these alone may be framed, by the sites that `services.views.embeds` names. They set
-and read no cookie, and work without scripts.
+These are the only pages that may be framed, by the sites that `services.views.embeds` names. They
+set and read no cookie, and work without scripts.
 """
 
 from dataclasses import replace
@@ -23,14 +23,14 @@ from web.base.rendering import STATIC, page, see_other
 from web.public import dev_mail, partner_boxes, petitions
 from web.public.petitions import SignFields
 
-# Kept for an hour, and for a week more where the newer one is asked for meanwhile: a page of
-# another site never waits for us, and a mended script is everywhere within a visit or two.
-KEPT = "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=604800"
+# Cached for an hour. For a week more, browsers use the old script while they fetch the new one:
+# another site's page never waits for us, and a fixed script arrives within a visit or two.
+SCRIPT_CACHING = "public, max-age=3600, stale-while-revalidate=604800, stale-if-error=604800"
 router = APIRouter()
 
 
 async def place_of(partner: str = "", source: str = "") -> EmbedPlace:
-    """What the address says of where the form stands."""
+    """Reads the partner and the source from the URL of the frame."""
     return EmbedPlace.of(partner, source)
 
 
@@ -38,14 +38,14 @@ ThePlace = Annotated[EmbedPlace, Depends(place_of)]
 
 
 @router.get("/widget/v1.js")
-async def script(request: Request) -> Response:
-    """The element `<lobby-petition>`, for any page of any site."""
-    content, tag = _script()
+async def widget_script(request: Request) -> Response:
+    """Serves the script of the element `<lobby-petition>`, which any site may load."""
+    content, tag = _script_and_tag()
     headers = {
-        "Cache-Control": KEPT,
+        "Cache-Control": SCRIPT_CACHING,
         "ETag": tag,
         "Access-Control-Allow-Origin": "*",
-        # For pages that load from elsewhere only what says that it may be.
+        # For sites with a cross-origin embedder policy.
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
     if has(request, tag):
@@ -54,14 +54,14 @@ async def script(request: Request) -> Response:
 
 
 @router.get("/embed/{slug}")
-def embed(slug: Slug, request: Request, place: ThePlace) -> Response:
-    """The petition in short, with its form."""
-    return _form_page(_embed(request, slug, place), place, forms.Form())
+def show_embed(slug: Slug, request: Request, place: ThePlace) -> Response:
+    """Shows the petition in short, with its form."""
+    return _form_page(_cached_embed(request, slug, place), place, forms.Form())
 
 
 @router.get("/embed/{slug}/sign")
 def back_to_form(slug: Slug, place: ThePlace) -> Response:
-    """Where a frame goes that is loaded again after a form with problems."""
+    """Redirects a frame that is reloaded after a form with problems."""
     return see_other(f"/embed/{slug}{place.query}")
 
 
@@ -69,17 +69,17 @@ def back_to_form(slug: Slug, place: ThePlace) -> Response:
 async def sign(
     slug: Slug, request: Request, place: ThePlace, fields: Annotated[SignFields, Form()]
 ) -> Response:
-    """Take a signature as the petition's own page does, with where it came from."""
-    found = await run_in_threadpool(_embed, request, slug, place)
+    """Records a signature like the petition's own page, with its partner and source."""
+    embed_view = await run_in_threadpool(_cached_embed, request, slug, place)
     form = forms.Form(fields.model_dump())
     try:
-        petitions.require_room(request)
-        await _record(request, slug, form, found, place)
+        petitions.require_proof(request)
+        await _record(request, slug, form, embed_view, place)
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
-        answer = _form_page(found, place, form, status_of(error)[0])
-        answer.headers.update(headers_of(error))
-        return answer
+        response = _form_page(embed_view, place, form, status_of(error)[0])
+        response.headers.update(headers_of(error))
+        return response
     return see_other(f"/embed/{slug}/check-your-mail{place.query}")
 
 
@@ -87,58 +87,63 @@ async def sign(
 def check_your_mail(
     slug: Slug, request: Request, place: ThePlace, lobby: TheLobby, session: ReadSession
 ) -> Response:
-    """The same for everybody: it knows nothing of who signed."""
-    found = _embed(request, slug, place)
+    """Shows the same page to everybody, so that it says nothing about who has signed before."""
+    embed_view = _cached_embed(request, slug, place)
     shows_mail = dev_mail.is_shown(request, lobby, session)
-    return _framed("embed/embed_check_your_mail.html", found, place, shows_mail=shows_mail)
+    return _framed_page(
+        "embed/embed_check_your_mail.html", embed_view, place, shows_mail=shows_mail
+    )
 
 
 @cache
-def _script() -> tuple[bytes, str]:
+def _script_and_tag() -> tuple[bytes, str]:
     content = (STATIC / "widget.js").read_bytes()
     return content, tag_of(content)
 
 
-def _embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
+def _cached_embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
     return state_of(request).public_answers.embeds.get((slug, place.partner))
 
 
 async def _record(
-    request: Request, slug: str, form: forms.Form, found: Embed, place: EmbedPlace
+    request: Request, slug: str, form: forms.Form, embed_view: Embed, place: EmbedPlace
 ) -> None:
-    """On disk when this returns. Raises what is wrong with the form or the petition."""
-    asked = petitions.checked(slug, form)
-    # The frame's address says whose it is, whatever a form says.
-    slug_of_partner = found.partner.slug if found.partner else None
-    contact = asked.partner_contact if found.partner else None
-    whence = replace(
-        asked, partner=slug_of_partner, partner_contact=contact, source=place.source or None
+    """Returns once the signature is committed. Raises the errors of the form and the petition."""
+    # The partner and the source come from the frame's URL, whatever the form says.
+    partner, signature = embed_view.partner, petitions.checked(slug, form)
+    signature = replace(
+        signature,
+        partner=partner.slug if partner else None,
+        partner_contact=signature.partner_contact if partner else None,
+        source=place.source or None,
     )
-    outcome = await state_of(request).intake.record(whence)
+    outcome = await state_of(request).intake.record(signature)
     if outcome.error:
         raise outcome.error
 
 
-def _form_page(found: Embed, place: EmbedPlace, form: forms.Form, status: int = 200) -> Response:
-    return _framed("embed/embed.html", found, place, status=status, form=form)
-
-
-def _framed(
-    template: str, found: Embed, place: EmbedPlace, *, status: int = 200, **values: object
+def _form_page(
+    embed_view: Embed, place: EmbedPlace, form: forms.Form, status: int = 200
 ) -> Response:
-    """A page that some sites may frame; its script answers those alone."""
-    # What was typed, or that something was sent, stays in no cache.
+    return _framed_page("embed/embed.html", embed_view, place, status=status, form=form)
+
+
+def _framed_page(
+    template: str, embed_view: Embed, place: EmbedPlace, *, status: int = 200, **values: object
+) -> Response:
+    """Renders a page that the sites of `embed_view` may frame. Its script answers only them."""
+    # No cache keeps what was typed, or that a form was sent.
     is_private = template != "embed/embed.html" or status != 200
-    answer = page(
+    response = page(
         template,
         None,
         status=status,
         is_private=is_private,
-        embed=found,
+        embed=embed_view,
         place=place,
-        partner=partner_boxes.of_partner(found.partner) if found.partner else None,
+        partner=partner_boxes.of_partner(embed_view.partner) if embed_view.partner else None,
         **values,
     )
-    ancestors = " ".join(["'self'", *found.origins])
-    answer.headers[POLICY] = content_policy(script_src="'self'", frame_ancestors=ancestors)
-    return answer
+    ancestors = " ".join(["'self'", *embed_view.origins])
+    response.headers[POLICY] = content_policy(script_src="'self'", frame_ancestors=ancestors)
+    return response

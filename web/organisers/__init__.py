@@ -1,1 +1,1 @@
-"""Pages for organisers."""
+"""Pages for organisers who are signed in."""

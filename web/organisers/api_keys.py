@@ -1,8 +1,8 @@
-"""Keys at the organisers' desk: making one, which is shown once, and revoking one.
+"""Pages on which organisers make API keys, each shown once, and revoke them.
 
-A key stands in no address and in no log, and no page can show it again. The form has a token of the
-row that its key will be: whatever sends it a second time, such as a page that is loaded again, is
-told so and makes nothing.
+A key is never in a URL or a log, and no page can show it again. The form carries a token with the
+id of the key that it will make: a form that is sent twice, such as by reloading the page, makes no
+second key, and the page says so.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sqlmodel import Session
 
 from api.http.dependencies import KeyPrefix, Now, ReadSession, Slug, TheLobby
-from models import PARTNER_SCOPES, Organisation, Organiser, Scope
+from models import PARTNER_SCOPES, Organiser, Scope
 from models.base import new_id
 from services.assembly import Lobby
 from services.campaigns import petitions
@@ -26,9 +26,9 @@ from services.common.tokens import Purpose
 from services.errors import Conflict, Gone, Invalid
 from services.keys import api_keys, key_views
 from services.keys.key_views import KeyState
-from services.organisations import partners
+from services.organisations import organisations, partners
 from web.base import forms
-from web.base.dependencies import AtDesk
+from web.base.dependencies import RequiredOrganiser
 from web.base.rendering import page, see_other
 from web.organisers import key_words
 
@@ -41,7 +41,7 @@ router = APIRouter()
 
 
 class KeyFields(BaseModel):
-    """The form as it comes. `form` is the token by which it makes one key; no petitions are all."""
+    """The fields as sent. `form` is the token with the key's id; no petition means all of them."""
 
     form: str = ""
     partner: Slug | None = None
@@ -54,32 +54,32 @@ class KeyFields(BaseModel):
 
 @router.get("/organiser/keys/new")
 def ask_for_key(
-    organiser: AtDesk, lobby: TheLobby, session: ReadSession, partner: Slug | None = None
+    organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, partner: Slug | None = None
 ) -> Response:
-    """A form for a key of the organisation's own, or of a partner."""
+    """Shows the form for a key of the organisation, or of one of its partners."""
     token = lobby.tokens.issue(Purpose.NEW_KEY, new_id())
     form = forms.Form({"form": token, "partner": partner})
-    return _ask(session, organiser, form, partner)
+    return _form_page(session, organiser, form, partner)
 
 
 @router.post("/organiser/keys/new")
 def make_key(
     fields: Annotated[KeyFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Make a key and show it, this once."""
+    """Makes a key and shows it, this once."""
     form = forms.Form(fields.model_dump())
     try:
-        key_id = _row_of(form, lobby)
-        key = _made(fields, form, key_id, organiser, lobby, now)
+        key_id = _key_id_of(form, lobby)
+        key = _create_key(fields, form, key_id, organiser, lobby, now)
     except Invalid as error:
         form.note(error)
-        return _ask(session, organiser, form, fields.partner, status=422)
-    except Conflict:  # of the token: what else is, `_made` tells as Invalid
-        return _told_already(session, key_id, organiser)
+        return _form_page(session, organiser, form, fields.partner, status=422)
+    except Conflict:  # the id is taken: `_create_key` raises other conflicts as Invalid
+        return _made_already_page(session, key_id, organiser)
     log.info("key_made", key_id=str(key_id), by=f"organiser {organiser.id}")
     view = key_views.by_id(session, key_id, organisation_id=organiser.organisation_id)
     base_url = lobby.settings.base_url
@@ -89,33 +89,38 @@ def make_key(
         is_private=True,
         key=key,
         view=view,
-        example=key_words.example(
+        example=key_words.example_command(
             view, _example_petition(session, organiser, fields.petition, now), base_url
         ),
     )
 
 
 @router.get("/organiser/keys/{prefix}/revoke")
-def ask_to_revoke(prefix: KeyPrefix, organiser: AtDesk, session: ReadSession, now: Now) -> Response:
-    """What revoking does, before it is done."""
+def ask_to_revoke(
+    prefix: KeyPrefix, organiser: RequiredOrganiser, session: ReadSession, now: Now
+) -> Response:
+    """Says what revoking the key does, with a button."""
     view = key_views.own(session, prefix, organisation_id=organiser.organisation_id)
     is_live = view.state(now) is KeyState.LIVE
     return page("organisers/revoke_key.html", session, is_private=True, view=view, is_live=is_live)
 
 
 @router.post("/organiser/keys/{prefix}/revoke")
-def revoke_key(prefix: KeyPrefix, organiser: AtDesk, lobby: TheLobby) -> Response:
-    """End a key of the organisation or of a partner. Again: the same."""
-    owner = organiser.organisation_id
+def revoke_key(prefix: KeyPrefix, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+    """Revokes a key of the organisation or of a partner. Repeating it changes nothing."""
+    organisation_id = organiser.organisation_id
     with lobby.database.write(is_public=False) as session:
-        ended = api_keys.revoke(session, prefix, now=lobby.clock(), organisation_id=owner)
-    log.info("key_revoked", key_id=str(ended.id), by=f"organiser {organiser.id}")
+        key = api_keys.revoke(session, prefix, now=lobby.clock(), organisation_id=organisation_id)
+    log.info("key_revoked", key_id=str(key.id), by=f"organiser {organiser.id}")
     return see_other(f"{LIST}?done=revoked")
 
 
-def _row_of(form: forms.Form, lobby: Lobby) -> UUID:
-    """Of the key that the form is to make. Where its token is too old or none, the form gets a new
-    one, and Invalid says so: nothing typed is lost."""
+def _key_id_of(form: forms.Form, lobby: Lobby) -> UUID:
+    """Reads the id of the key to make from the form's token.
+
+    With an expired or invalid token, the form gets a new one before Invalid is raised, so that the
+    values typed can be sent again.
+    """
     try:
         return lobby.tokens.read(Purpose.NEW_KEY, form.value("form"))
     except (Gone, Invalid) as error:
@@ -123,7 +128,7 @@ def _row_of(form: forms.Form, lobby: Lobby) -> UUID:
         raise Invalid("form_too_old", OLD_FORM) from error
 
 
-def _made(
+def _create_key(
     fields: KeyFields,
     form: forms.Form,
     key_id: UUID,
@@ -131,13 +136,13 @@ def _made(
     lobby: Lobby,
     now: datetime,
 ) -> str:
-    """The new key. Invalid with all that is wrong, Conflict where this form has made one before."""
+    """Returns the new key. Invalid with all problems; Conflict where this form has made one."""
     name, expires_at = _checked(form, organiser, now)
     try:
         with lobby.database.write(is_public=False) as session:
             return api_keys.create(
                 session,
-                organisation=session.get_one(Organisation, organiser.organisation_id),
+                organisation=organisations.get(session, organiser.organisation_id),
                 partner_slug=fields.partner,
                 name=name,
                 scopes=fields.scope,
@@ -153,11 +158,14 @@ def _made(
 
 
 def _checked(form: forms.Form, organiser: Organiser, now: datetime) -> tuple[str, datetime | None]:
-    """The name and the end, or Invalid with all that is wrong. A key of the desk has a name: so two
-    of it at most are live, and one follows the other."""
+    """Returns the name and the expiry, or raises Invalid with all problems.
+
+    A key made here needs a name: at most two keys of one name are live, so that one can replace
+    the other.
+    """
     line = partial(texts.line, field="name", longest=api_keys.LONGEST_NAME)
     name = form.check("name", line, missing=NO_NAME)
-    form.check("scope", _something, missing=NO_SCOPE)
+    form.check("scope", _at_least_one, missing=NO_SCOPE)
     day = form.value("expires").strip()
     if day:
         form.check("expires", partial(_last_day, now), missing="")
@@ -166,7 +174,7 @@ def _checked(form: forms.Form, organiser: Organiser, now: datetime) -> tuple[str
     return name, api_keys.end_of_day(day) if day else None
 
 
-def _something(ticked: str) -> str:
+def _at_least_one(ticked: str) -> str:
     if not ticked:
         raise Invalid.field("scope", "too_short", NO_SCOPE)
     return ticked
@@ -178,13 +186,13 @@ def _last_day(now: datetime, text: str) -> str:
     return text
 
 
-def _told_already(session: Session, key_id: UUID, organiser: Organiser) -> Response:
-    """For a form that is sent again: its key is there, and is not shown again."""
+def _made_already_page(session: Session, key_id: UUID, organiser: Organiser) -> Response:
+    """Says that the form was sent before, without showing its key again."""
     view = key_views.by_id(session, key_id, organisation_id=organiser.organisation_id)
     return page("organisers/made_already.html", session, status=409, is_private=True, view=view)
 
 
-def _ask(
+def _form_page(
     session: Session,
     organiser: Organiser,
     form: forms.Form,
@@ -192,10 +200,10 @@ def _ask(
     *,
     status: int = 200,
 ) -> Response:
-    owner = organiser.organisation_id
+    organisation_id = organiser.organisation_id
     partner = None
     if partner_slug is not None:
-        partner = partners.own(session, partner_slug, organisation_id=owner)
+        partner = partners.own(session, partner_slug, organisation_id=organisation_id)
     scopes = [scope for scope in Scope if partner is None or scope in PARTNER_SCOPES]
     return page(
         "organisers/new_key.html",
@@ -204,17 +212,20 @@ def _ask(
         is_private=True,
         form=form,
         partner=partner,
-        organisation=session.get_one(Organisation, owner),
-        scopes={scope.value: key_words.words(partner_slug)[scope] for scope in scopes},
-        petitions={each.slug: each.action for each in petitions.of_organisation(session, owner)},
+        organisation=organisations.get(session, organisation_id),
+        scopes={scope.value: key_words.scope_texts(partner_slug)[scope] for scope in scopes},
+        petitions={
+            petition.slug: petition.action
+            for petition in petitions.of_organisation(session, organisation_id)
+        },
     )
 
 
 def _example_petition(
-    session: Session, organiser: Organiser, wanted: Sequence[str], now: datetime
+    session: Session, organiser: Organiser, slugs: Sequence[str], now: datetime
 ) -> str | None:
-    """One that the key is for."""
-    if wanted:
-        return wanted[0]
-    found = petitions.open_of(session, organiser.organisation_id, now=now)
-    return found[0].slug if found else None
+    """Returns the slug of a petition that the key may use, for the example."""
+    if slugs:
+        return slugs[0]
+    open_petitions = petitions.open_of(session, organiser.organisation_id, now=now)
+    return open_petitions[0].slug if open_petitions else None

@@ -1,9 +1,9 @@
-"""What keys may do, in words, and a first call to try one with."""
+"""The scopes of API keys in words, and an example command for a new key."""
 
 from models import Scope
 from services.keys.key_views import KeyView
 
-SCOPES = {
+SCOPE_TEXTS = {
     Scope.CAMPAIGNS_WRITE: "Change your campaigns, petitions and partners, note what MPs said, and "
     "revoke keys.",
     Scope.SIGNATURES_WRITE: "Send signatures, one by one or many at once. Each signer is asked to "
@@ -19,26 +19,28 @@ SCOPES = {
     Scope.ACTION_NETWORK: "Use programs made for Action Network. It needs the right to read "
     "signatures as well for whatever tells of people.",
 }
-# A partner reads less than its organisation.
-_OF_PARTNERS = SCOPES | {
+# The same scope gives a partner less than its organisation.
+_PARTNER_SCOPE_TEXTS = SCOPE_TEXTS | {
     Scope.SIGNATURES_READ: "Read confirmed signatures that came through it; names and addresses "
     "only of those who said that it may contact them.",
 }
-_READ = {
+_READ_PATHS = {
     Scope.CAMPAIGNS_WRITE: "/v1/keys",
     Scope.WEBHOOKS_WRITE: "/v1/webhooks",
 }
-_ANNA = '{"name": "Anna Example", "email": "anna@example.org", "postcode": "EH1 1YZ"}'
+_EXAMPLE_SIGNATURE = '{"name": "Anna Example", "email": "anna@example.org", "postcode": "EH1 1YZ"}'
 
 
-def words(partner: str | None) -> dict[Scope, str]:
-    """What each lets its holder do: the organisation itself, or a partner."""
-    return SCOPES if partner is None else _OF_PARTNERS
+def scope_texts(partner: str | None) -> dict[Scope, str]:
+    """Says what each scope allows: for the organisation's own keys, or for a partner's."""
+    return SCOPE_TEXTS if partner is None else _PARTNER_SCOPE_TEXTS
 
 
-def example(view: KeyView, petition: str | None, base_url: str) -> str:
-    """A command to try a key with, which has it in `$KEY`: one that reads, where it may read
-    something; empty where there is none to name."""
+def example_command(view: KeyView, petition: str | None, base_url: str) -> str:
+    """Returns a shell command that tries a key, which is in `$KEY`.
+
+    It reads where the key may read. Empty where there is nothing to try.
+    """
     scopes = {Scope(scope) for scope in view.key.scopes}
     path = _read_path(scopes, view.partner, petition)
     if path:
@@ -48,7 +50,7 @@ def example(view: KeyView, petition: str | None, base_url: str) -> str:
             f'curl "{base_url}/v1/petitions/{petition}/signatures" \\\n'
             '  -H "Authorization: Bearer $KEY" \\\n'
             "  -H 'Content-Type: application/json' \\\n"
-            f"  -d '{_ANNA}'"
+            f"  -d '{_EXAMPLE_SIGNATURE}'"
         )
     if Scope.ACTION_NETWORK in scopes:
         return f'curl "{base_url}/api/v2/" \\\n  -H "OSDI-API-Token: $KEY"'
@@ -60,4 +62,4 @@ def _read_path(scopes: set[Scope], partner: str | None, petition: str | None) ->
         return f"/v1/partners/{partner}/summary"
     if Scope.SIGNATURES_READ in scopes and petition:
         return f"/v1/petitions/{petition}/signatures"
-    return next((path for scope, path in _READ.items() if scope in scopes), "")
+    return next((path for scope, path in _READ_PATHS.items() if scope in scopes), "")

@@ -1,4 +1,4 @@
-"""A campaign's post, for its organisers: whether it flows, its pace, and what needs a hand."""
+"""A campaign's letter queue for its organisers: its state, its pace, and letters to settle."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,12 +22,12 @@ from services.letters.letter_queue import QueuedLetter
 from services.letters.queue_overview import LetterPile
 from services.mail import dead_addresses
 from web.base import forms
-from web.base.dependencies import AtDesk
+from web.base.dependencies import RequiredOrganiser
 from web.base.rendering import page, see_other
 
-LETTERS = 25
-# What may be typed into each, at most.
-NUMBERS = {
+LETTERS_PER_PAGE = 25
+# The highest value of each field.
+HIGHEST_VALUES = {
     "letters_per_hour": 1_000_000,
     "letters_per_member_day": 1_000_000,
     "likeness_limit": 100,
@@ -37,12 +37,12 @@ LABELS = {
     "letters_per_member_day": "Letters a day to one MP",
     "likeness_limit": "How like earlier letters one may be, in percent",
 }
-DONE = {
+NOTICES = {
     "saved": "Saved. Letters that wait keep to it.",
     "again": "The letter waits to be sent again.",
     "sent": "The letter is counted as sent.",
 }
-# Piles that say something while they are empty too.
+# Shown with a zero too.
 ALWAYS_SHOWN = (
     LetterPile.WAITING,
     LetterPile.PUT_OFF,
@@ -55,7 +55,7 @@ router = APIRouter()
 
 
 class SettingFields(BaseModel):
-    """The form as it comes: an empty number is no limit, and a box without a tick is not sent."""
+    """The fields as sent: an empty number means no limit, and unticked boxes are left out."""
 
     letters_per_hour: str = ""
     letters_per_member_day: str = ""
@@ -65,22 +65,22 @@ class SettingFields(BaseModel):
 
 
 class RetryFields(BaseModel):
-    """Which letters were shown, to come back to."""
+    """The pile that the list showed, to show it again."""
 
     show: LetterPile | None = None
 
 
 class OutcomeFields(BaseModel):
-    """What became of an uncertain letter."""
+    """What an organiser found out about an uncertain letter."""
 
     outcome: Literal["sent", "not_sent"]
 
 
 @dataclass(frozen=True, slots=True)
 class LetterRow:
-    """A letter as the list shows it; `reason` is in the mail server's words or, held, in ours."""
+    """A letter in the list. `reason` is the mail server's text or, if held, a code."""
 
-    posted: QueuedLetter
+    queued: QueuedLetter
     pile: LetterPile
     reason: str | None
     message_id: str | None
@@ -88,21 +88,21 @@ class LetterRow:
 
     @property
     def can_retry(self) -> bool:
-        """Whether it can be sent again by a button: a refused one, or right now one put off."""
+        """Returns whether a button can send it again: it was refused, or waits for a retry."""
         return self.pile in (LetterPile.REFUSED, LetterPile.PUT_OFF)
 
 
 @router.get("/organiser/campaigns/{slug}/post")
-def show(
+def show_queue(
     slug: Slug,
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
     show: LetterPile | None = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """At a glance, letter by letter, and what can be set."""
+    """Shows the state of the queue, its letters, and the settings."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     form = forms.Form(campaign.model_dump(include=set(SettingFields.model_fields)))
     return _page(session, lobby, campaign, form, show=show, cursor=cursor, done=done)
@@ -112,54 +112,54 @@ def show(
 def save(
     slug: Slug,
     fields: Annotated[SettingFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Save pace and rules; letters that wait are planned anew."""
-    form, owner = forms.Form(fields.model_dump()), organiser.organisation_id
+    """Saves pace and rules. Waiting letters get new times where the pace changes."""
+    form, organisation_id = forms.Form(fields.model_dump()), organiser.organisation_id
     try:
-        values = _checked(form)
+        values = _checked_settings(form)
     except Invalid as error:
         form.note(error)
-        campaign = campaigns.own(session, slug, organisation_id=owner)
+        campaign = campaigns.own(session, slug, organisation_id=organisation_id)
         return _page(session, lobby, campaign, form, status=422)
-    # One connection at a time: `session` takes its own only where this fails.
+    # One connection at a time: `session` takes its own only after an error.
     with lobby.database.write() as writing:
-        campaign = campaigns.own(writing, slug, organisation_id=owner)
+        campaign = campaigns.own(writing, slug, organisation_id=organisation_id)
         campaign_changes.change(writing, campaign, values=values, pace=lobby.pace, now=now)
-    return _back(slug, "saved")
+    return _redirect_back(slug, "saved")
 
 
 @router.post("/organiser/campaigns/{slug}/post/pause")
-def pause(slug: Slug, organiser: AtDesk, session: WriteSession, now: Now) -> Response:
-    """Let no letter go until the post is resumed. Again: the same."""
+def pause(slug: Slug, organiser: RequiredOrganiser, session: WriteSession, now: Now) -> Response:
+    """Pauses the sending of letters. Repeating it changes nothing."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     letter_queue.pause(session, campaign, now=now)
-    return _back(slug)
+    return _redirect_back(slug)
 
 
 @router.post("/organiser/campaigns/{slug}/post/resume")
 def resume(
-    slug: Slug, organiser: AtDesk, session: WriteSession, lobby: TheLobby, now: Now
+    slug: Slug, organiser: RequiredOrganiser, session: WriteSession, lobby: TheLobby, now: Now
 ) -> Response:
-    """Let the post go on, spread as the campaign says. Again: the same."""
+    """Resumes sending at the campaign's pace. Repeating it changes nothing."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
-    return _back(slug)
+    return _redirect_back(slug)
 
 
 @router.post("/organiser/letters/{letter_id}/retry")
 def retry(
     letter_id: UUID,
     fields: Annotated[RetryFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     session: WriteSession,
     lobby: TheLobby,
     now: Now,
 ) -> Response:
-    """Send a letter again that was refused, or one right now that was put off."""
+    """Sends a refused letter again, or retries a deferred one now."""
     letter = letter_queue.retry(
         session,
         letter_id,
@@ -167,16 +167,16 @@ def retry(
         keyring=lobby.keyring,
         now=now,
     )
-    campaign = session.get_one(Campaign, letter.campaign_id)
-    return _back(campaign.slug, "again", fields.show)
+    campaign = campaigns.get(session, letter.campaign_id)
+    return _redirect_back(campaign.slug, "again", fields.show)
 
 
 @router.get("/organiser/letters/{letter_id}/settle")
-def ask_what_became(
-    letter_id: UUID, organiser: AtDesk, session: ReadSession, lobby: TheLobby
+def ask_outcome(
+    letter_id: UUID, organiser: RequiredOrganiser, session: ReadSession, lobby: TheLobby
 ) -> Response:
-    """What each of the two answers does, before one is given."""
-    campaign, posted = queue_overview.one(
+    """Asks whether an uncertain letter was sent, and says what each answer does."""
+    campaign, queued = queue_overview.one(
         session, letter_id, organisation_id=organiser.organisation_id
     )
     return page(
@@ -184,8 +184,7 @@ def ask_what_became(
         session,
         is_private=True,
         campaign=campaign,
-        row=_row(posted, lobby),
-        piles_of=LetterPile,
+        row=_row(queued, lobby),
     )
 
 
@@ -193,12 +192,12 @@ def ask_what_became(
 def settle(
     letter_id: UUID,
     fields: Annotated[OutcomeFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: WriteSession,
     now: Now,
 ) -> Response:
-    """An uncertain letter went, and is counted; or it did not, and goes again."""
+    """Counts an uncertain letter as sent, or sends it again."""
     was_sent = fields.outcome == "sent"
     letter = letter_queue.settle(
         session,
@@ -208,13 +207,13 @@ def settle(
         keyring=lobby.keyring,
         now=now,
     )
-    campaign = session.get_one(Campaign, letter.campaign_id)
-    return _back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
+    campaign = campaigns.get(session, letter.campaign_id)
+    return _redirect_back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
 
 
 @router.get("/organiser/campaigns/{slug}/answers")
-def show_answers(slug: Slug, organiser: AtDesk, session: ReadSession) -> Response:
-    """What came back of the letters to each MP, as their writers say. Never who wrote."""
+def show_answers(slug: Slug, organiser: RequiredOrganiser, session: ReadSession) -> Response:
+    """Shows how many letters each MP replied to, as the writers reported; never who wrote."""
     campaign = campaigns.own(session, slug, organisation_id=organiser.organisation_id)
     rows = answers.of_campaign(session, campaign)
     total = answers.total(rows)
@@ -228,26 +227,28 @@ def show_answers(slug: Slug, organiser: AtDesk, session: ReadSession) -> Respons
     )
 
 
-def _checked(form: forms.Form) -> dict[str, Any]:
-    """What is to be saved, or Invalid with all that is wrong."""
-    values: dict[str, Any] = {name: _number(form, name, most) for name, most in NUMBERS.items()}
+def _checked_settings(form: forms.Form) -> dict[str, Any]:
+    """Returns the values to save, or raises Invalid with all problems."""
+    values: dict[str, Any] = {
+        name: _number(form, name, highest) for name, highest in HIGHEST_VALUES.items()
+    }
     form.finish()
     for name in ("likeness_is_required", "own_words_are_required"):
         values[name] = bool(form.value(name))
     return values
 
 
-def _number(form: forms.Form, name: str, most: int) -> int | None:
+def _number(form: forms.Form, name: str, highest: int) -> int | None:
     def rule(text: str) -> str:
         try:
-            return texts.number(text, name, least=1, most=most)
+            return texts.number(text, name, least=1, most=highest)
         except Invalid as error:
             raise Invalid.field(name, error.code, f"{LABELS[name]}: {error.message}") from error
 
     if not form.value(name).strip():
         return None
-    found = form.check(name, rule, missing="")
-    return int(found) if found else None
+    number = form.check(name, rule, missing="")
+    return int(number) if number else None
 
 
 def _page(
@@ -261,12 +262,13 @@ def _page(
     done: str = "",
     status: int = 200,
 ) -> Response:
-    now, wanted = lobby.clock(), Page(cursor, LETTERS)
-    glance = queue_overview.glance(
+    now, paging = lobby.clock(), Page(cursor, LETTERS_PER_PAGE)
+    overview = queue_overview.glance(
         session, campaign, relay=lobby.courier.relay, pace=lobby.pace, now=now
     )
-    found = queue_overview.page(
-        session, campaign, pile=show, after=wanted.after, limit=wanted.limit + 1
+    # One more than is shown tells whether there is a next page.
+    letters = queue_overview.page(
+        session, campaign, pile=show, after=paging.after, limit=paging.limit + 1
     )
     return page(
         "organisers/letter_queue.html",
@@ -276,30 +278,30 @@ def _page(
         campaign=campaign,
         form=form,
         labels=LABELS,
-        piles_of=LetterPile,
-        glance=glance,
-        dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
-        piles=[pile for pile in LetterPile if glance.piles[pile] or pile in ALWAYS_SHOWN],
+        LetterPile=LetterPile,
+        overview=overview,
+        dead_addresses=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
+        piles=[pile for pile in LetterPile if overview.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,
-        rows=[_row(posted, lobby) for posted in found[: wanted.limit]],
-        following=wanted.next_cursor([posted.letter.id for posted in found]),
-        is_first=cursor is None,
-        done=DONE.get(done),
+        rows=[_row(queued, lobby) for queued in letters[: paging.limit]],
+        next_cursor=paging.next_cursor([queued.letter.id for queued in letters]),
+        is_first_page=cursor is None,
+        notice=NOTICES.get(done),
         now=now,
     )
 
 
-def _row(posted: QueuedLetter, lobby: Lobby) -> LetterRow:
-    message, pile = posted.message, queue_overview.pile_of(posted)
+def _row(queued: QueuedLetter, lobby: Lobby) -> LetterRow:
+    message, pile = queued.message, queue_overview.pile_of(queued)
     return LetterRow(
-        posted=posted,
+        queued=queued,
         pile=pile,
-        reason=queue_overview.said(posted),
+        reason=queue_overview.said(queued),
         message_id=lobby.mail_context.message_id(message.id) if message else None,
-        goes_at=queue_overview.goes_at(posted),
+        goes_at=queue_overview.goes_at(queued),
     )
 
 
-def _back(slug: str, done: str = "", show: LetterPile | None = None) -> Response:
+def _redirect_back(slug: str, done: str = "", show: LetterPile | None = None) -> Response:
     query = urlencode({"show": show, "done": done} if show else {"done": done})
     return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")

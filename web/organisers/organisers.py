@@ -1,4 +1,4 @@
-"""What organisers see after signing in: their campaigns and counts, and signatures to take out."""
+"""Signing in and out, the dashboard of an organisation, and its signatures as CSV."""
 
 from typing import Annotated
 
@@ -7,7 +7,6 @@ from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.downloads import download
-from models import Organisation
 from services.campaigns import campaigns, petitions
 from services.common.tokens import LIFETIMES, Purpose
 from services.errors import Unauthenticated
@@ -18,22 +17,22 @@ from services.parliament_sync import freshness
 from services.signatures import signature_exports
 from services.views import campaign_views
 from web.base import forms
-from web.base.dependencies import COOKIE, AtDesk, SignedIn
+from web.base.dependencies import COOKIE, OptionalOrganiser, RequiredOrganiser
 from web.base.rendering import page, see_other
 
 router = APIRouter()
 
 
 class SignInFields(BaseModel):
-    """The form as it comes."""
+    """The fields as sent."""
 
     email: str = ""
     password: str = ""
 
 
 @router.get("/sign-in")
-def ask_to_sign_in(session: ReadSession, organiser: SignedIn) -> Response:
-    """A form; nothing to do for who is signed in."""
+def ask_to_sign_in(session: ReadSession, organiser: OptionalOrganiser) -> Response:
+    """Shows the form; redirects an organiser who is signed in."""
     if organiser:
         return see_other("/organiser")
     return page("organisers/sign_in.html", session, form=forms.Form())
@@ -43,7 +42,7 @@ def ask_to_sign_in(session: ReadSession, organiser: SignedIn) -> Response:
 def sign_in(
     fields: Annotated[SignInFields, Form()], lobby: TheLobby, session: ReadSession
 ) -> Response:
-    """Let an organiser in; their cookie holds a signed id and nothing else."""
+    """Signs an organiser in. The cookie holds a signed id and nothing else."""
     try:
         organiser = organisations.sign_in(
             session, lobby.keyring, email=fields.email, password=fields.password
@@ -52,8 +51,8 @@ def sign_in(
         form = forms.Form({"email": fields.email})
         form.note(error)
         return page("organisers/sign_in.html", session, status=422, is_private=True, form=form)
-    answer = see_other("/organiser")
-    answer.set_cookie(
+    response = see_other("/organiser")
+    response.set_cookie(
         COOKIE,
         lobby.tokens.issue(Purpose.ORGANISER, organiser.id),
         max_age=int(LIFETIMES[Purpose.ORGANISER].total_seconds()),
@@ -62,39 +61,39 @@ def sign_in(
         httponly=True,
         samesite="lax",
     )
-    return answer
+    return response
 
 
 @router.post("/sign-out")
 def sign_out() -> Response:
-    """Forget the cookie."""
-    answer = see_other("/sign-in")
-    answer.delete_cookie(COOKIE, path="/")
-    return answer
+    """Deletes the cookie."""
+    response = see_other("/sign-in")
+    response.delete_cookie(COOKIE, path="/")
+    return response
 
 
 @router.get("/organiser")
-def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
-    """Every campaign of the organiser's own organisation, drafts too."""
+def dashboard(session: ReadSession, now: Now, organiser: OptionalOrganiser) -> Response:
+    """Shows every campaign of the organiser's organisation, drafts too."""
     if organiser is None:
         return see_other("/sign-in")
-    found = campaigns.of_organisation(session, organiser.organisation_id)
+    own_campaigns = campaigns.of_organisation(session, organiser.organisation_id)
     return page(
-        "organisers/organiser.html",
+        "organisers/dashboard.html",
         session,
         is_private=True,
-        organisation=session.get_one(Organisation, organiser.organisation_id),
-        views=campaign_views.of_campaigns(session, found, now=now),
-        post=queue_overview.figures(session, found),
+        organisation=organisations.get(session, organiser.organisation_id),
+        views=campaign_views.of_campaigns(session, own_campaigns, now=now),
+        queues=queue_overview.figures(session, own_campaigns),
         parliament=freshness.of_parliament(session, now=now),
     )
 
 
 @router.get("/organiser/petitions/{slug}/signatures.csv")
 def download_signatures(
-    slug: Slug, request: Request, lobby: TheLobby, organiser: AtDesk
+    slug: Slug, request: Request, lobby: TheLobby, organiser: RequiredOrganiser
 ) -> Response:
-    """Every signature of a petition of the organiser's own organisation; it is noted in the log."""
+    """Downloads every signature of a petition as CSV. The log names the organiser."""
     with lobby.database.read() as session:
         petition = petitions.own(session, slug, organisation_id=organiser.organisation_id)
     export = signature_exports.of_petition(petition)

@@ -1,4 +1,4 @@
-"""An organisation's partners, for its organisers: who they are, and what came through them."""
+"""An organisation's partners for its organisers: details, keys, and signatures through them."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated
@@ -8,22 +8,22 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
-from models import Organisation, Partner, SignatureState
+from models import Partner, SignatureState
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.errors import Conflict, FieldError, Invalid
 from services.keys import key_views
 from services.keys.key_views import KeyView
-from services.organisations import partners
+from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_AT_A_GLANCE, PartnerSummary
 from web.base import forms
-from web.base.dependencies import AtDesk, OnlyAtDesk
+from web.base.dependencies import ORGANISERS_ONLY, RequiredOrganiser
 from web.base.rendering import page, see_other
 
 DAYS = 30
 LIST = "/organiser/partners"
-DONE = {
+NOTICES = {
     "added": "The partner is there. Now give it a key, or its line of HTML.",
     "saved": "Saved.",
     "revoked": "The key is revoked: it is refused from now on.",
@@ -40,7 +40,7 @@ router = APIRouter()
 
 
 class PartnerFields(BaseModel):
-    """The form as it comes: one origin a line, and a box without a tick is not sent."""
+    """The fields as sent: one origin per line, and an unticked box is left out."""
 
     name: str = ""
     slug: str = ""
@@ -50,13 +50,13 @@ class PartnerFields(BaseModel):
 
     @property
     def origins(self) -> list[str]:
-        """Lines with something on them."""
+        """Returns the lines that are not empty."""
         return [line.strip() for line in self.allowed_origins.splitlines() if line.strip()]
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """A partner in the list; `confirmed` counts no further than `is_more`."""
+class ListedPartner:
+    """A partner in the list. `confirmed` stops at one more than `MOST_AT_A_GLANCE`."""
 
     partner: Partner
     confirmed: int
@@ -64,53 +64,61 @@ class Card:
 
     @property
     def is_more(self) -> bool:
-        """Whether there are more than were counted."""
+        """Returns whether there are more than `MOST_AT_A_GLANCE`."""
         return self.confirmed > MOST_AT_A_GLANCE
 
 
 @router.get(LIST)
-def list_partners(organiser: AtDesk, session: ReadSession, now: Now, done: Done = "") -> Response:
-    """Every partner with its live keys, and the organisation's own keys, in a handful of
-    statements."""
-    owner = organiser.organisation_id
-    keys = key_views.live(session, owner, now=now)
-    counts = by_partner.at_a_glance(session, owner)
-    cards = [
-        Card(each, counts[each.id], [key for key in keys if key.key.partner_id == each.id])
-        for each in partners.of_organisation(session, owner)
+def list_partners(
+    organiser: RequiredOrganiser, session: ReadSession, now: Now, done: Done = ""
+) -> Response:
+    """Lists the partners with their live keys, and the organisation's own keys.
+
+    The number of statements does not depend on the number of partners.
+    """
+    organisation_id = organiser.organisation_id
+    keys = key_views.live(session, organisation_id, now=now)
+    counts = by_partner.at_a_glance(session, organisation_id)
+    listed = [
+        ListedPartner(
+            partner=partner,
+            confirmed=counts[partner.id],
+            keys=[view for view in keys if view.key.partner_id == partner.id],
+        )
+        for partner in partners.of_organisation(session, organisation_id)
     ]
     return page(
         "organisers/partners.html",
         session,
         is_private=True,
-        organisation=session.get_one(Organisation, owner),
-        cards=cards,
-        keys=[key for key in keys if key.key.partner_id is None],
-        counted=MOST_AT_A_GLANCE,
-        done=DONE.get(done),
+        organisation=organisations.get(session, organisation_id),
+        partners=listed,
+        keys=[view for view in keys if view.key.partner_id is None],
+        count_limit=MOST_AT_A_GLANCE,
+        notice=NOTICES.get(done),
     )
 
 
-@router.get(f"{LIST}/new", dependencies=[OnlyAtDesk])
+@router.get(f"{LIST}/new", dependencies=[ORGANISERS_ONLY])
 def ask_for_partner(session: ReadSession) -> Response:
-    """An empty form."""
+    """Shows an empty form."""
     return page("organisers/new_partner.html", session, is_private=True, form=forms.Form())
 
 
 @router.post(f"{LIST}/new")
 def add_partner(
     fields: Annotated[PartnerFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Add one; what is wrong is told beside what was typed."""
+    """Adds a partner, or shows the form again with its problems."""
     try:
         with lobby.database.write() as writing:
-            made = partners.create(
+            partner = partners.create(
                 writing,
-                organisation=writing.get_one(Organisation, organiser.organisation_id),
+                organisation=organisations.get(writing, organiser.organisation_id),
                 name=fields.name,
                 slug=fields.slug.strip(),
                 website=fields.website.strip() or None,
@@ -119,59 +127,59 @@ def add_partner(
                 now=now,
             )
     except (Invalid, Conflict) as error:
-        form = _noted(fields, error)
+        form = _form_with_problems(fields, error)
         return page("organisers/new_partner.html", session, status=422, is_private=True, form=form)
-    return see_other(f"{LIST}/{made.slug}?done=added")
+    return see_other(f"{LIST}/{partner.slug}?done=added")
 
 
 @router.get(LIST + "/{slug}")
 def show_partner(
-    slug: Slug, organiser: AtDesk, lobby: TheLobby, session: ReadSession, done: Done = ""
+    slug: Slug, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, done: Done = ""
 ) -> Response:
-    """One partner: what can be changed, what to give it, its keys, and what came through it."""
+    """Shows a partner: its keys, the HTML and links to give it, its counts, and a form."""
     partner = partners.own(session, slug, organisation_id=organiser.organisation_id)
-    shown = partner.model_dump(include={"name", "website", "is_public"})
-    shown["allowed_origins"] = "\n".join(partner.allowed_origins)
-    return _page(session, lobby, partner, forms.Form(shown), done=done)
+    values = partner.model_dump(include={"name", "website", "is_public"})
+    values["allowed_origins"] = "\n".join(partner.allowed_origins)
+    return _page(session, lobby, partner, forms.Form(values), done=done)
 
 
 @router.post(LIST + "/{slug}")
 def change_partner(
     slug: Slug,
     fields: Annotated[PartnerFields, Form()],
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
 ) -> Response:
-    """Change all but the slug."""
-    owner = organiser.organisation_id
+    """Changes everything but the slug."""
+    organisation_id = organiser.organisation_id
     try:
         with lobby.database.write() as writing:
             partners.change(
                 writing,
-                partners.own(writing, slug, organisation_id=owner),
+                partners.own(writing, slug, organisation_id=organisation_id),
                 name=fields.name,
                 website=fields.website.strip(),
                 allowed_origins=fields.origins,
                 is_public=bool(fields.is_public),
             )
     except (Invalid, Conflict) as error:
-        partner = partners.own(session, slug, organisation_id=owner)
-        return _page(session, lobby, partner, _noted(fields, error), status=422)
+        partner = partners.own(session, slug, organisation_id=organisation_id)
+        return _page(session, lobby, partner, _form_with_problems(fields, error), status=422)
     return see_other(f"{LIST}/{slug}?done=saved")
 
 
-def _noted(fields: PartnerFields, error: Invalid | Conflict) -> forms.Form:
-    """The form as it came, with what is wrong: of each origin beside the field for all of them."""
+def _form_with_problems(fields: PartnerFields, error: Invalid | Conflict) -> forms.Form:
+    """Returns the form with its problems; those of single origins are shown at their field."""
     form = forms.Form(fields.model_dump())
     if isinstance(error, Conflict):
         field = "slug" if error.code == "exists_already" else "is_public"
         error = Invalid.field(field, error.code, error.message)
-    form.note(Invalid(error.code, error.message, tuple(map(_labelled, error.fields))))
+    form.note(Invalid(error.code, error.message, tuple(map(_with_label, error.fields))))
     return form
 
 
-def _labelled(item: FieldError) -> FieldError:
+def _with_label(item: FieldError) -> FieldError:
     field = item.field.partition(".")[0]
     return replace(item, field=field, message=f"{LABELS[field]}: {item.message}")
 
@@ -185,7 +193,7 @@ def _page(
     done: str = "",
     status: int = 200,
 ) -> Response:
-    now, owner = lobby.clock(), partner.organisation_id
+    now, organisation_id = lobby.clock(), partner.organisation_id
     summaries = by_partner.of_partner(session, partner, is_own=False, days=DAYS, now=now)
     return page(
         "organisers/partner.html",
@@ -194,15 +202,15 @@ def _page(
         is_private=True,
         partner=partner,
         form=form,
-        petitions=petitions.open_of(session, owner, now=now),
-        keys=key_views.live(session, owner, now=now, partner_id=partner.id),
+        petitions=petitions.open_of(session, organisation_id, now=now),
+        keys=key_views.live(session, organisation_id, now=now, partner_id=partner.id),
         summaries=summaries,
         confirmed=_confirmed(summaries),
         days=DAYS,
         base_url=lobby.settings.base_url,
-        done=DONE.get(done),
+        notice=NOTICES.get(done),
     )
 
 
 def _confirmed(summaries: list[PartnerSummary]) -> int:
-    return sum(each.states[SignatureState.CONFIRMED] for each in summaries)
+    return sum(summary.states[SignatureState.CONFIRMED] for summary in summaries)

@@ -1,4 +1,4 @@
-"""Deliveries of an organisation's webhooks, for its organisers: a test, and one sent again."""
+"""Buttons on an organiser's webhook page: send a test, and send a delivery again."""
 
 from uuid import UUID
 
@@ -6,25 +6,31 @@ from fastapi import APIRouter, Response
 
 from api.http.dependencies import Now, WriteSession
 from services.webhooks import deliveries, endpoints
-from web.base.dependencies import AtDesk
-from web.organisers.webhooks import PATH, back
+from web.base.dependencies import RequiredOrganiser
+from web.organisers.webhooks import PATH, redirect_back
 
 router = APIRouter()
 
 
 @router.post(f"{PATH}/{{webhook_id}}/test")
-def send_test(webhook_id: UUID, organiser: AtDesk, session: WriteSession, now: Now) -> Response:
-    """Queue a delivery that says it is a test."""
+def send_test(
+    webhook_id: UUID, organiser: RequiredOrganiser, session: WriteSession, now: Now
+) -> Response:
+    """Queues a test delivery."""
     endpoint = endpoints.own(session, webhook_id, organiser).endpoint
     deliveries.queue_test(session, endpoint, now=now)
-    return back(webhook_id, "tested")
+    return redirect_back(webhook_id, "tested")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/deliveries/{{delivery_id}}/resend")
 def resend(
-    webhook_id: UUID, delivery_id: UUID, organiser: AtDesk, session: WriteSession, now: Now
+    webhook_id: UUID,
+    delivery_id: UUID,
+    organiser: RequiredOrganiser,
+    session: WriteSession,
+    now: Now,
 ) -> Response:
-    """Send one again that has ended."""
+    """Queues a delivery again that was delivered or has failed."""
     endpoint = endpoints.own(session, webhook_id, organiser).endpoint
     deliveries.resend(session, endpoint, delivery_id, now=now)
-    return back(webhook_id, "again")
+    return redirect_back(webhook_id, "again")

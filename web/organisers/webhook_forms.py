@@ -1,4 +1,4 @@
-"""The form for a webhook: what can be told, what it can be about, and what was typed."""
+"""The form for a webhook: its fields, the events, and the campaigns to choose from."""
 
 from functools import partial
 from typing import Any
@@ -28,13 +28,15 @@ EVENTS = {
     WebhookEvent.MOTION_LAPSED: "The motion lapsed with its session of Parliament",
     WebhookEvent.PETITION_GOAL_REACHED: "The signatures reached a petition’s goal",
 }
-"""What can be chosen, each in a sentence."""
+"""The events to choose from, each in a sentence."""
 _NO_URL = "Give an address, such as https://hooks.example.org/lobby."
 
 
 class WebhookFields(BaseModel):
-    """The form as it comes. `about` is `campaign:SLUG` or `petition:SLUG`, or empty; `id` is what a
-    new one will be called, so that a form that is sent again makes no second."""
+    """The fields as sent. `about` is `campaign:SLUG`, `petition:SLUG` or empty for everything.
+
+    `id` is the id of the webhook to make, so that a form sent twice makes one webhook.
+    """
 
     url: str = ""
     events: list[str] = []
@@ -46,7 +48,7 @@ class WebhookFields(BaseModel):
 
 
 def form_of(view: WebhookView) -> forms.Form:
-    """What is to be changed, as it is."""
+    """Fills the form with a webhook's current values."""
     endpoint = view.endpoint
     about = f"campaign:{view.campaign}" if view.campaign else ""
     return forms.Form(
@@ -61,15 +63,15 @@ def form_of(view: WebhookView) -> forms.Form:
 
 
 def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
-    """What a webhook can be limited to, with words for each: campaigns, with their petitions."""
-    found = campaigns.of_organisation(session, organiser.organisation_id)
-    of_each = petitions.of_campaigns(session, [campaign.id for campaign in found])
+    """Lists the values of `about`, with labels: each campaign, followed by its petitions."""
+    own_campaigns = campaigns.of_organisation(session, organiser.organisation_id)
+    by_campaign = petitions.of_campaigns(session, [campaign.id for campaign in own_campaigns])
     options = []
-    for campaign in found:
+    for campaign in own_campaigns:
         options.append((f"campaign:{campaign.slug}", f"The campaign “{campaign.title}”"))
         options += [
             (f"petition:{petition.slug}", f"Only the petition “{petition.action}”")
-            for petition in of_each[campaign.id]
+            for petition in by_campaign[campaign.id]
         ]
     return options
 
@@ -77,8 +79,11 @@ def subjects(session: Session, organiser: Organiser) -> list[tuple[str, str]]:
 def checked(
     form: forms.Form, fields: WebhookFields, organiser: Organiser, lobby: Lobby
 ) -> dict[str, Any]:
-    """What `endpoints.NewWebhook` takes, or Invalid with all that is wrong. To send who signed
-    takes the organiser's password again, since that goes on when they have signed out."""
+    """Returns the values of `endpoints.NewWebhook`, or raises Invalid with all problems.
+
+    Sending personal data needs the organiser's password again, since it continues after they sign
+    out.
+    """
     address = partial(addresses.url, to_loopback=lobby.webhooks.to_loopback)
     values: dict[str, Any] = {
         "url": form.check("url", address, missing=_NO_URL),
@@ -105,7 +110,7 @@ def _events(chosen: list[str], typed: str) -> str:
 
 
 def _filter(about: str) -> dict[str, str | None]:
-    """As the services take it: a slug that is nobody's is theirs to refuse."""
+    """Splits `about` into the two filters. The services reject an unknown slug."""
     kind, _, slug = about.partition(":")
-    found: dict[str, str | None] = {"campaign": None, "petition": None}
-    return found | {"petition" if kind == "petition" else "campaign": slug or about or None}
+    filters: dict[str, str | None] = {"campaign": None, "petition": None}
+    return filters | {"petition" if kind == "petition" else "campaign": slug or about or None}

@@ -1,4 +1,4 @@
-"""An organisation's webhooks, for its organisers: whom we tell what, and whether that arrives."""
+"""An organisation's webhooks for its organisers: their settings, state and deliveries."""
 
 from dataclasses import replace
 from datetime import datetime
@@ -19,21 +19,21 @@ from services.webhooks import deliveries, endpoints, sender
 from services.webhooks.deliveries import MOST_COUNTED, DeliveryCounts
 from services.webhooks.endpoints import NewWebhook, WebhookView
 from web.base import forms
-from web.base.dependencies import AtDesk
+from web.base.dependencies import RequiredOrganiser
 from web.base.rendering import page, see_other
 from web.organisers import webhook_forms
 from web.organisers.webhook_forms import WebhookFields
 
 PATH = "/organiser/webhooks"
-DELIVERIES = 15
-# Of which the log can be shown alone; what is on its way is so for seconds.
-SHOWN = (
+DELIVERIES_PER_PAGE = 15
+# The filters of the log. CLAIMED is missing: it lasts for seconds.
+LOG_STATES = (
     DeliveryState.QUEUED,
     DeliveryState.HELD,
     DeliveryState.FAILED,
     DeliveryState.DELIVERED,
 )
-DONE = {
+NOTICES = {
     "made": "This webhook has been made already. Its secret was shown then, and never again.",
     "saved": "Saved. You answer for this webhook from now on.",
     "enabled": "Enabled. What was held goes now. You answer for this webhook from now on.",
@@ -49,12 +49,12 @@ log = structlog.get_logger()
 
 @router.get(PATH)
 def list_webhooks(
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     session: ReadSession,
     now: Now,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """Every endpoint, by its host, and how it does. Never more of an address."""
+    """Lists the endpoints with their state. Of an address it shows the host only."""
     views = endpoints.of_organisation(session, organiser)
     return page(
         "organisers/webhooks.html",
@@ -62,29 +62,29 @@ def list_webhooks(
         is_private=True,
         views=views,
         hosts={view.endpoint.id: _host(view) for view in views},
-        figures=deliveries.figures(session, [view.endpoint.id for view in views]),
-        most=MOST_COUNTED,
-        done=DONE.get(done),
+        counts=deliveries.figures(session, [view.endpoint.id for view in views]),
+        count_limit=MOST_COUNTED,
+        notice=NOTICES.get(done),
         now=now,
     )
 
 
 @router.get(f"{PATH}/new")
-def ask_for_new(organiser: AtDesk, session: ReadSession) -> Response:
-    """An empty form."""
+def ask_for_new(organiser: RequiredOrganiser, session: ReadSession) -> Response:
+    """Shows an empty form."""
     return _new_page(session, organiser, forms.Form({"id": new_id()}))
 
 
 @router.post(f"{PATH}/new")
 def create(
-    fields: Fields, organiser: AtDesk, lobby: TheLobby, session: ReadSession, now: Now
+    fields: Fields, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
-    """Make it and show its secret, here and never again: a form sent again makes no second."""
+    """Makes a webhook and shows its secret, this once. A form sent twice makes one webhook."""
     endpoint_id = fields.id or new_id()
     form = forms.Form(fields.model_dump() | {"id": endpoint_id})
     try:
         new = NewWebhook(**webhook_forms.checked(form, fields, organiser, lobby))
-        # One connection at a time: `session` takes its own only afterwards.
+        # One connection at a time: `session` takes its own only after this.
         with lobby.database.write(is_public=False) as writing:
             to_loopback = lobby.webhooks.to_loopback
             view, secret = endpoints.create(
@@ -92,74 +92,79 @@ def create(
             )
     except Conflict as error:
         if error.code == "webhook_made":
-            return back(endpoint_id, "made")
+            return redirect_back(endpoint_id, "made")
         form.note(error)
         return _new_page(session, organiser, form, status=409)
     except Invalid as error:
-        form.note(_about(error))
+        form.note(_with_one_filter_field(error))
         return _new_page(session, organiser, form, status=422)
-    _log("webhook_made", organiser, view)
+    _log_change("webhook_made", organiser, view)
     return _secret_page(session, view, secret, is_new=True)
 
 
 @router.get(f"{PATH}/{{webhook_id}}")
-def show(
+def show_webhook(
     webhook_id: UUID,
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     session: ReadSession,
     now: Now,
     show: DeliveryState | None = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
-    """One endpoint: how it does, its log, and what can be changed."""
+    """Shows an endpoint: its state, its log, and the form for its settings."""
     view = endpoints.own(session, webhook_id, organiser)
     form = webhook_forms.form_of(view)
-    return _one_page(session, organiser, view, form, now=now, show=show, cursor=cursor, done=done)
+    return _webhook_page(
+        session, organiser, view, form, now=now, show=show, cursor=cursor, done=done
+    )
 
 
 @router.post(f"{PATH}/{{webhook_id}}")
 def save(
     webhook_id: UUID,
     fields: Fields,
-    organiser: AtDesk,
+    organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Change it; the organiser answers for it from then on."""
-    with lobby.database.read() as reading:  # another's is no form with mistakes in it
+    """Saves the settings. The organiser is responsible for the webhook from then on."""
+    with lobby.database.read() as reading:  # 404 for another organisation's, before any check
         endpoints.own(reading, webhook_id, organiser)
     form = forms.Form(fields.model_dump())
     try:
         values = webhook_forms.checked(form, fields, organiser, lobby)
         _change(lobby, webhook_id, organiser, values)
     except Invalid as error:
-        form.note(_about(error))
+        form.note(_with_one_filter_field(error))
         view = endpoints.own(session, webhook_id, organiser)
-        return _one_page(session, organiser, view, form, now=now, status=422)
-    return back(webhook_id, "saved")
+        return _webhook_page(session, organiser, view, form, now=now, status=422)
+    return redirect_back(webhook_id, "saved")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/enable")
-def enable(webhook_id: UUID, organiser: AtDesk, lobby: TheLobby) -> Response:
-    """Tell it again, what was held first; the organiser answers for it. Again: the same."""
+def enable(webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+    """Enables it, and sends the held deliveries. The organiser is responsible for it.
+
+    Repeating it changes nothing.
+    """
     _change(lobby, webhook_id, organiser, {"enabled": True})
-    return back(webhook_id, "enabled")
+    return redirect_back(webhook_id, "enabled")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/disable")
-def disable(webhook_id: UUID, organiser: AtDesk, lobby: TheLobby) -> Response:
-    """Tell it nothing until it is enabled. Again: the same."""
+def disable(webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby) -> Response:
+    """Stops deliveries until it is enabled. Repeating it changes nothing."""
     _change(lobby, webhook_id, organiser, {"enabled": False})
-    return back(webhook_id, "disabled")
+    return redirect_back(webhook_id, "disabled")
 
 
 @router.post(f"{PATH}/{{webhook_id}}/secret")
 def rotate_secret(
-    webhook_id: UUID, organiser: AtDesk, lobby: TheLobby, session: ReadSession, now: Now
+    webhook_id: UUID, organiser: RequiredOrganiser, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
-    """A new secret, shown here and never again. A form sent again meets that there are two."""
+    """Makes a new secret and shows it, this once. 409 while the former one is still valid."""
     try:
         with lobby.database.write(is_public=False) as writing:
             view, secret = endpoints.rotate(writing, webhook_id, organiser, now=now)
@@ -167,14 +172,14 @@ def rotate_secret(
         view = endpoints.own(session, webhook_id, organiser)
         form = webhook_forms.form_of(view)
         form.note(error)
-        return _one_page(session, organiser, view, form, now=now, status=409)
-    _log("webhook_secret_made", organiser, view)
+        return _webhook_page(session, organiser, view, form, now=now, status=409)
+    _log_change("webhook_secret_made", organiser, view)
     return _secret_page(session, view, secret, is_new=False)
 
 
 @router.get(f"{PATH}/{{webhook_id}}/delete")
-def ask_to_delete(webhook_id: UUID, organiser: AtDesk, session: ReadSession) -> Response:
-    """What goes with it, before it goes."""
+def ask_to_delete(webhook_id: UUID, organiser: RequiredOrganiser, session: ReadSession) -> Response:
+    """Says what deleting the webhook does, with a button."""
     view = endpoints.own(session, webhook_id, organiser)
     return page(
         "organisers/webhook_delete.html",
@@ -182,17 +187,17 @@ def ask_to_delete(webhook_id: UUID, organiser: AtDesk, session: ReadSession) -> 
         is_private=True,
         view=view,
         host=_host(view),
-        its=_figures(session, view),
-        most=MOST_COUNTED,
+        counts=_delivery_counts(session, view),
+        count_limit=MOST_COUNTED,
     )
 
 
 @router.post(f"{PATH}/{{webhook_id}}/delete")
-def delete(webhook_id: UUID, organiser: AtDesk, session: WriteSession) -> Response:
-    """Delete it, its log, and what waits for it."""
+def delete(webhook_id: UUID, organiser: RequiredOrganiser, session: WriteSession) -> Response:
+    """Deletes the webhook with its log and its waiting deliveries."""
     view = endpoints.own(session, webhook_id, organiser)
     endpoints.delete(session, webhook_id, organiser)
-    _log("webhook_deleted", organiser, view)
+    _log_change("webhook_deleted", organiser, view)
     return see_other(f"{PATH}?done=deleted")
 
 
@@ -202,14 +207,14 @@ def _change(lobby: Lobby, webhook_id: UUID, organiser: Organiser, values: dict[s
         view = endpoints.change(
             session, webhook_id, values, organiser, to_loopback=to_loopback, now=now
         )
-    _log("webhook_changed", organiser, view)
+    _log_change("webhook_changed", organiser, view)
 
 
-def _about(error: Invalid) -> Invalid:
-    """Both filters are one field here."""
+def _with_one_filter_field(error: Invalid) -> Invalid:
+    """Renames the fields of both filters, which are one field in the form."""
     fields = tuple(
-        replace(each, field="about") if each.field in ("campaign", "petition") else each
-        for each in error.fields
+        replace(item, field="about") if item.field in ("campaign", "petition") else item
+        for item in error.fields
     )
     return Invalid(error.code, error.message, fields)
 
@@ -240,7 +245,7 @@ def _secret_page(session: Session, view: WebhookView, secret: str, *, is_new: bo
     )
 
 
-def _one_page(
+def _webhook_page(
     session: Session,
     organiser: Organiser,
     view: WebhookView,
@@ -252,9 +257,10 @@ def _one_page(
     done: str = "",
     status: int = 200,
 ) -> Response:
-    wanted = Page(cursor, DELIVERIES)
-    found = deliveries.page(
-        session, view.endpoint, state=show, after=wanted.after, limit=wanted.limit + 1
+    paging = Page(cursor, DELIVERIES_PER_PAGE)
+    # One more than is shown tells whether there is a next page.
+    rows = deliveries.page(
+        session, view.endpoint, state=show, after=paging.after, limit=paging.limit + 1
     )
     return page(
         "organisers/webhook.html",
@@ -267,20 +273,20 @@ def _one_page(
         form=form,
         events=webhook_forms.EVENTS,
         subjects=webhook_forms.subjects(session, organiser),
-        its=_figures(session, view),
-        most=MOST_COUNTED,
-        shown=SHOWN,
+        counts=_delivery_counts(session, view),
+        count_limit=MOST_COUNTED,
+        log_states=LOG_STATES,
         show=show,
-        rows=found[: wanted.limit],
+        rows=rows[: paging.limit],
         message_id=endpoints.message_id,
-        following=wanted.next_cursor([each.id for each in found]),
-        is_first=cursor is None,
-        done=DONE.get(done),
+        next_cursor=paging.next_cursor([row.id for row in rows]),
+        is_first_page=cursor is None,
+        notice=NOTICES.get(done),
         now=now,
     )
 
 
-def _figures(session: Session, view: WebhookView) -> DeliveryCounts:
+def _delivery_counts(session: Session, view: WebhookView) -> DeliveryCounts:
     return deliveries.figures(session, [view.endpoint.id])[view.endpoint.id]
 
 
@@ -288,8 +294,8 @@ def _host(view: WebhookView) -> str:
     return sender.host_of(view.endpoint.url.text)
 
 
-def _log(event: str, organiser: Organiser, view: WebhookView) -> None:
-    """Who let what be told: ids alone."""
+def _log_change(event: str, organiser: Organiser, view: WebhookView) -> None:
+    """Logs who changed a webhook, by ids alone."""
     endpoint = view.endpoint
     log.info(
         event,
@@ -299,6 +305,6 @@ def _log(event: str, organiser: Organiser, view: WebhookView) -> None:
     )
 
 
-def back(webhook_id: UUID, done: str) -> Response:
-    """To its page, with a word of what was done."""
+def redirect_back(webhook_id: UUID, done: str) -> Response:
+    """Redirects to the webhook's page, which shows the notice `done`."""
     return see_other(f"{PATH}/{webhook_id}?done={done}")

@@ -1,4 +1,4 @@
-"""The mails of the demonstration, readable in the browser, on this machine only."""
+"""The emails of the demonstration, shown to browsers on this machine only."""
 
 import re
 from dataclasses import dataclass
@@ -24,8 +24,8 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class FoundMail:
-    """A mail in the folder. `text` is empty in a list."""
+class DemonstrationMail:
+    """An email in the folder. In a list, `text` is empty."""
 
     name: str
     sender: str
@@ -36,7 +36,7 @@ class FoundMail:
 
 
 def is_shown(request: Request, lobby: Lobby, session: Session) -> bool:
-    """Only in the demonstration, and only to a browser on this machine that says so."""
+    """Returns True in the demonstration, for a browser on this machine."""
     return (
         lobby.mail_folder is not None
         and lobby.settings.is_on_loopback
@@ -46,48 +46,48 @@ def is_shown(request: Request, lobby: Lobby, session: Session) -> bool:
 
 
 @router.get("/dev/mail")
-def mails(request: Request, lobby: TheLobby, session: ReadSession) -> Response:
-    """All mails, newest first."""
+def list_mails(request: Request, lobby: TheLobby, session: ReadSession) -> Response:
+    """Lists the newest emails."""
     files = _files(request, lobby, session)
-    found = [_read(file, with_text=False) for file in files[:NEWEST]]
-    return page("public/dev_mails.html", session, is_private=True, mails=found)
+    mails = [_read(file, with_text=False) for file in files[:NEWEST]]
+    return page("public/dev_mails.html", session, is_private=True, mails=mails)
 
 
 @router.get("/dev/mail/{name}")
-def mail(name: str, request: Request, lobby: TheLobby, session: ReadSession) -> Response:
-    """One mail, its links clickable."""
-    # Looked up among the files that are there, so that no name can lead out of the folder.
+def show_mail(name: str, request: Request, lobby: TheLobby, session: ReadSession) -> Response:
+    """Shows one email with clickable links."""
+    # The name is compared with those of the files: it is never part of a path.
     for file in _files(request, lobby, session):
         if file.name == name:
-            found = _read(file, with_text=True)
-            return page("public/dev_mail.html", session, is_private=True, mail=found)
+            mail = _read(file, with_text=True)
+            return page("public/dev_mail.html", session, is_private=True, mail=mail)
     raise NotFound("mail_unknown", "There is no such mail.")
 
 
 def _is_loopback(request: Request) -> bool:
-    """The address guards against the network, the Host header against DNS rebinding."""
+    """Checks the client's address, and the Host header against DNS rebinding."""
     host = request.headers.get("Host", "")
     try:
-        is_near = request.client is not None and ip_address(request.client.host).is_loopback
+        is_local = request.client is not None and ip_address(request.client.host).is_loopback
     except ValueError:
         return False
-    return is_near and _LOOPBACK_HOST.fullmatch(host) is not None
+    return is_local and _LOOPBACK_HOST.fullmatch(host) is not None
 
 
 def _files(request: Request, lobby: Lobby, session: Session) -> list[Path]:
-    """The folder's mails, newest first; NotFound where they are not to be shown."""
+    """Returns the files of all emails, newest first; NotFound where they are not shown."""
     if lobby.mail_folder is None or not is_shown(request, lobby, session):
         raise NotFound("page_unknown", "There is no such page.")
     files = lobby.mail_folder.folder.glob("*.eml")
     return sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name), reverse=True)
 
 
-def _read(file: Path, *, with_text: bool) -> FoundMail:
+def _read(file: Path, *, with_text: bool) -> DemonstrationMail:
     parser: BytesParser[EmailMessage] = BytesParser(policy=policy.default)
     message = parser.parsebytes(file.read_bytes(), headersonly=not with_text)
     body = message.get_body(("plain",)) if with_text else None
     date = message["Date"]
-    return FoundMail(
+    return DemonstrationMail(
         name=file.name,
         sender=str(message["From"] or ""),
         recipient=str(message["To"] or ""),

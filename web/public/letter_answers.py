@@ -1,4 +1,4 @@
-"""What the question after a letter leads to: a form for what came back of it."""
+"""The form for what the MP replied, linked from the email two weeks after a letter."""
 
 from enum import StrEnum
 from typing import Annotated, Any, TypeVar
@@ -8,12 +8,15 @@ from pydantic import BaseModel
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Constituency, LetterOutcome, Member, Organisation, ReplyKind
+from models import LetterOutcome, ReplyKind
+from services.campaigns import campaigns
 from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.letters import answers
 from services.letters.answers import NewAnswer, RecordedAnswer
+from services.organisations import organisations
+from services.parliament import constituencies, members
 from web.base import forms, words
 from web.base.rendering import page
 
@@ -22,7 +25,7 @@ router = APIRouter()
 
 
 class AnswerFields(BaseModel):
-    """The form as it comes."""
+    """The fields as sent."""
 
     outcome: str = ""
     said: str = ""
@@ -31,9 +34,9 @@ class AnswerFields(BaseModel):
 
 @router.get("/letters/answer/{token}")
 def ask(token: str, lobby: TheLobby, session: ReadSession) -> Response:
-    """The question, with what was said before."""
-    kept = answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
-    return _page(session, kept, _filled(kept))
+    """Shows the form, with what was reported before."""
+    recorded = answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
+    return _page(session, recorded, _prefilled(recorded))
 
 
 @router.post("/letters/answer/{token}")
@@ -44,28 +47,28 @@ def give(
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Keep what the writer says, and thank them."""
+    """Records what the writer reports, and thanks them."""
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, token)
     form = forms.Form(fields.model_dump())
     try:
         answer = _checked(form)
-        # One connection at a time: `session` takes its own only where this ends.
+        # One connection at a time: `session` takes its own only after this.
         with lobby.database.write() as writing:
-            kept = answers.give(writing, letter_id, answer, now=now)
+            recorded = answers.give(writing, letter_id, answer, now=now)
     except Invalid as error:
         form.note(error)
         return _page(session, answers.kept(session, letter_id), form, status=422)
-    return _page(session, kept, form, token=token)
+    return _page(session, recorded, form, token=token)
 
 
 def _checked(form: forms.Form) -> NewAnswer:
-    """The answer in the form, or Invalid with all that is wrong with it."""
+    """Returns the answer in the form, or raises Invalid with all problems."""
     outcome = _choice(form, "outcome", LetterOutcome, missing="Choose what came back.")
-    said = _choice(form, "said", ReplyKind) if form.value("said") else None
+    reply = _choice(form, "said", ReplyKind) if form.value("said") else None
     text = form.check("text", _text, missing="")
     form.finish()
-    # `finish` has raised where there is no outcome.
-    return NewAnswer(outcome or LetterOutcome.NOT_ANSWERED, said, text)
+    # Without an outcome, `finish` has raised: the default is for the type checker alone.
+    return NewAnswer(outcome or LetterOutcome.NOT_ANSWERED, reply, text)
 
 
 def _choice(
@@ -84,36 +87,36 @@ def _text(text: str) -> str:
     return texts.paragraphs(text, "text", longest=answers.LONGEST_TEXT)
 
 
-def _filled(kept: RecordedAnswer) -> forms.Form:
-    values: dict[str, Any] = {"outcome": kept.outcome or ""}
-    if kept.reply is not None:
-        text = kept.reply.text.text if kept.reply.text else ""
-        values |= {"said": kept.reply.kind, "text": text}
+def _prefilled(recorded: RecordedAnswer) -> forms.Form:
+    values: dict[str, Any] = {"outcome": recorded.outcome or ""}
+    if recorded.reply is not None:
+        text = recorded.reply.text.text if recorded.reply.text else ""
+        values |= {"said": recorded.reply.kind, "text": text}
     return forms.Form(values)
 
 
 def _page(
     session: Session,
-    kept: RecordedAnswer,
+    recorded: RecordedAnswer,
     form: forms.Form,
     *,
     status: int = 200,
     token: str | None = None,
 ) -> Response:
-    """With a token, thanks for what was just kept; or else the form."""
-    campaign = session.get_one(Campaign, kept.letter.campaign_id)
+    """Shows the form; with a token, thanks for the answer just recorded."""
+    campaign = campaigns.get(session, recorded.letter.campaign_id)
     return page(
         "public/letter_answer.html",
         session,
         status=status,
         is_private=True,
-        kept=kept,
+        recorded=recorded,
         form=form,
         token=token,
         campaign=campaign,
-        organisation=session.get_one(Organisation, campaign.organisation_id),
-        member=session.get_one(Member, kept.letter.member_id),
-        constituency=session.get_one(Constituency, kept.letter.constituency_code),
-        outcomes=words.OUTCOMES,
-        sayings=words.SAYINGS,
+        organisation=organisations.get(session, campaign.organisation_id),
+        member=members.get(session, recorded.letter.member_id),
+        constituency=constituencies.get(session, recorded.letter.constituency_code),
+        outcome_choices=words.OUTCOME_CHOICES,
+        reply_choices=words.REPLY_CHOICES,
     )

@@ -1,4 +1,4 @@
-"""What the link in a letter's mail leads to: reading it once more, sending it, cancelling it."""
+"""The link in a letter writer's email: read the letter, send it, cancel it, get a copy."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,13 +7,15 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Constituency, Keyring, Letter, LetterState, Member
+from models import Keyring, Letter, LetterState
 from services.assembly import Lobby
+from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.delivery.rendering import HELD_REASONS
 from services.errors import Conflict
 from services.letters import copies, intake, letter_queue, letter_states
 from services.letters.drafting import situations
+from services.parliament import constituencies, members
 from web.base.rendering import page, see_other
 
 router = APIRouter()
@@ -22,13 +24,13 @@ _CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
 
 @router.get("/letters/confirm/{token}")
 def read(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """The letter as it will go, and two buttons."""
+    """Shows the letter as it will be sent, with the buttons that its state allows."""
     return _page(session, lobby, lobby.tokens.read(Purpose.LETTER, token), token, now)
 
 
 @router.post("/letters/confirm/{token}")
 def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Send the letter on its way."""
+    """Confirms the letter, so that it is queued."""
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
@@ -39,14 +41,14 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
 @router.get("/letters/copy/{token}")
 @router.get("/letters/cancel/{token}")
 def back_to_letter(token: str, lobby: TheLobby) -> Response:
-    """Where somebody goes who opens the button's address by itself."""
+    """Redirects a GET of a button's address, such as a reload, to the page with the button."""
     lobby.tokens.read(Purpose.LETTER, token)
     return see_other(f"/letters/confirm/{token}")
 
 
 @router.post("/letters/cancel/{token}")
 def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Take the letter back before it goes."""
+    """Cancels the letter before it is sent."""
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
         letter_states.cancel(writing, letter_id)
@@ -55,7 +57,7 @@ def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
 
 @router.post("/letters/copy/{token}")
 def send_copy(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Have a copy mailed to the writer, now or when the letter has gone."""
+    """Emails the writer a copy, now or when the letter is sent."""
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
         letter_states.want_copy(writing, letter_id, keyring=lobby.keyring, now=now)
@@ -70,9 +72,9 @@ def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: date
         is_private=True,
         letter=letter,
         token=token,
-        member=session.get_one(Member, letter.member_id),
-        constituency=session.get_one(Constituency, letter.constituency_code),
-        campaign=session.get_one(Campaign, letter.campaign_id),
+        member=members.get(session, letter.member_id),
+        constituency=constituencies.get(session, letter.constituency_code),
+        campaign=campaigns.get(session, letter.campaign_id),
         text=intake.text_as_sent(letter),
         warning=_reason_to_hold(session, letter, lobby.keyring, now),
         can_cancel=letter.state in _CANCELLABLE,
@@ -86,14 +88,14 @@ def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: date
 def _reason_to_hold(
     session: Session, letter: Letter, keyring: Keyring, now: datetime
 ) -> str | None:
-    """Why the letter is kept back, or would be if it were sent now."""
+    """Says why the letter is held, or would be held if it were sent now."""
     if letter.state is LetterState.HELD:
         return HELD_REASONS.get(letter.reason or "")
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
-        found = situations.of_letter(session, letter, keyring=keyring, now=now)
-        reason = situations.reason_to_hold(letter, found)
+        situation = situations.of_letter(session, letter, keyring=keyring, now=now)
+        reason = situations.reason_to_hold(letter, situation)
     except Conflict as error:
         return error.message
     return HELD_REASONS[reason] if reason else None

@@ -1,4 +1,4 @@
-"""Writing to one's MP. What the link in the mail then leads to is in `letter_links`."""
+"""The pages for writing to an MP. `letter_links` has the page that the email links to."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -35,8 +35,11 @@ router = APIRouter()
 
 
 class LetterFields(BaseModel):
-    """The form as it comes. `drafted_for` says whom the draft was written to, `locale` in which
-    language; `language` is that of the button that writes it in another one."""
+    """The fields as sent.
+
+    `drafted_for` names the MP and the kind of letter of the draft, `locale` its language.
+    `language` is sent by the button that drafts it in another language.
+    """
 
     name: str = ""
     email: str = ""
@@ -58,56 +61,60 @@ class LetterFields(BaseModel):
 Fields = Annotated[LetterFields, Form()]
 
 
-def drafted_for(found: Situation) -> str:
-    """Which member, and which kind of letter: a draft for one does not suit another."""
-    return f"{found.member.id if found.member else ''}-{found.variant or ''}"
+def drafted_for(situation: Situation) -> str:
+    """Returns the member and the kind of letter: a draft for one does not suit another."""
+    return f"{situation.member.id if situation.member else ''}-{situation.variant or ''}"
 
 
 @router.get("/campaigns/{slug}/letter")
 def ask_for_postcode(slug: Slug, session: ReadSession, now: Now) -> Response:
-    """The way to one's MP."""
+    """Shows the form for the writer's postcode."""
     return _page(session, slug, forms.Form(), now)
 
 
 @router.post("/campaigns/{slug}/letter")
-def draft(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """The MP behind a postcode, and a letter to them; written afresh with the chosen points."""
+def draft_letter(
+    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
+) -> Response:
+    """Shows the MP of a postcode, and drafts a letter to them with the chosen points."""
     form = forms.Form(fields.model_dump())
     campaign = campaigns.public(session, slug)
     try:
-        name, personal = _draft_texts(form)
+        name, personal = _checked_draft_texts(form)
         postcode = _postcode(form)
         form.finish()
-        found = _situation(session, lobby, campaign, postcode, now)
+        situation = _situation(session, lobby, campaign, postcode, now)
     except Invalid as error:
         form.note(error)
         return _page(session, slug, form, now, status=422)
-    wanted = _locale(fields.language or fields.locale)
-    locale = wanted if drafts.has_welsh(found) else "en"
-    offered = drafts.points_to_choose(found, locale=locale)
+    chosen = _locale(fields.language or fields.locale)
+    locale = chosen if drafts.has_welsh(situation) else "en"
+    offered = drafts.points_to_choose(situation, locale=locale)
     points = tuple(point for point in offered if form.has("points", point))
-    made = drafts.draft(found, name=name, points=points, personal=personal, locale=locale)
+    draft = drafts.draft(situation, name=name, points=points, personal=personal, locale=locale)
     form.put(
         postcode=postcode,
-        subject=made.subject,
-        body=made.body,
-        drafted_for=drafted_for(found),
-        locale=made.locale,
+        subject=draft.subject,
+        body=draft.body,
+        drafted_for=drafted_for(situation),
+        locale=draft.locale,
     )
-    checked = _looked_at(session, lobby, found, form, now)
-    return _page(session, slug, form, now, draft=made, checked=checked)
+    checked = _check_letter(session, lobby, situation, form, now)
+    return _page(session, slug, form, now, draft=draft, checked=checked)
 
 
 @router.post("/campaigns/{slug}/letter/check")
-def check(slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """The editor again, with how like the letter is to others, and links that open it as it is."""
+def check_letter(
+    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
+) -> Response:
+    """Shows the editor with advice on the letter, and links that open it in an email program."""
     form = forms.Form(fields.model_dump())
-    return _editor_again(session, lobby, slug, form, 200, now)
+    return _editor_page(session, lobby, slug, form, 200, now)
 
 
 @router.post("/campaigns/{slug}/letters/opened")
 def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Response:
-    """Count a letter that its writer opened in their own mail program."""
+    """Counts a letter that its writer opened in their own email program."""
     form = forms.Form(fields.model_dump())
     postcode = _postcode(form)
     form.finish()
@@ -119,13 +126,13 @@ def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Respo
 
 @router.get("/campaigns/{slug}/letters/opened")
 def thank_for_opened(slug: Slug, session: ReadSession) -> Response:
-    """The same for everybody: it knows nothing of who wrote."""
+    """Shows the same page to everybody, so that it says nothing about who has written before."""
     return page("public/opened.html", session, campaign=campaigns.public(session, slug))
 
 
 @router.get("/campaigns/{slug}/letters")
 def back_to_letter(slug: Slug) -> Response:
-    """Where somebody goes who opens the form's address by itself."""
+    """Redirects a GET of the form's address, such as a reload, to the form."""
     return see_other(f"/campaigns/{slug}/letter")
 
 
@@ -133,19 +140,19 @@ def back_to_letter(slug: Slug) -> Response:
 def take_in(
     slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
-    """Keep a letter until its writer confirms it by mail."""
+    """Stores a letter, and emails its writer a link to confirm it."""
     form = forms.Form(fields.model_dump())
     try:
         letter = _checked(form)
-        # One connection at a time: `session` takes its own only where this fails.
+        # One connection at a time: `session` takes its own only after an error.
         with lobby.database.write() as writing:
             campaign = campaigns.public(writing, slug)
-            found = _situation(writing, lobby, campaign, letter.address.postcode, now)
-            _refuse_misdirected(form, found)
-            intake.take_in(writing, found, letter, keyring=lobby.keyring, now=now)
+            situation = _situation(writing, lobby, campaign, letter.address.postcode, now)
+            _refuse_misdirected(form, situation)
+            intake.take_in(writing, situation, letter, keyring=lobby.keyring, now=now)
     except (Invalid, Conflict) as error:
         form.note(error, within="address.")
-        return _editor_again(session, lobby, slug, form, status_of(error)[0], now)
+        return _editor_page(session, lobby, slug, form, status_of(error)[0], now)
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
 
 
@@ -153,12 +160,12 @@ def take_in(
 def check_your_mail(
     slug: Slug, request: Request, lobby: TheLobby, session: ReadSession
 ) -> Response:
-    """The same for everybody: it knows nothing of who wrote."""
+    """Shows the same page to everybody, so that it says nothing about who has written before."""
     campaign = campaigns.public(session, slug)
     return page(
         "public/check_your_mail.html",
         session,
-        what="letter",
+        kind="letter",
         heading=campaign.title,
         campaign=campaign,
         shows_mail=dev_mail.is_shown(request, lobby, session),
@@ -174,7 +181,6 @@ def _text(name: str, longest: int, shortest: int = 0) -> Callable[[str], str]:
 
 
 def _locale(text: str) -> str:
-    """Welsh where it is asked for, and else English."""
     return drafts.WELSH if text == drafts.WELSH else "en"
 
 
@@ -182,15 +188,15 @@ def _postcode(form: forms.Form) -> str:
     return form.check("postcode", directory.normalise, missing="Enter your postcode.")
 
 
-def _draft_texts(form: forms.Form) -> tuple[str, str]:
-    """The name, which a draft can do without, and the writer's own sentence."""
-    named = form.value("name").strip()
-    name = form.check("name", texts.person_name, missing="") if named else ""
+def _checked_draft_texts(form: forms.Form) -> tuple[str, str]:
+    """Returns the name, which may be empty, and the writer's own sentences."""
+    has_name = form.value("name").strip() != ""
+    name = form.check("name", texts.person_name, missing="") if has_name else ""
     return name, form.check("personal", _text("personal", LONGEST_PERSONAL), missing="")
 
 
 def _checked(form: forms.Form) -> NewLetter:
-    """The letter in the form, or Invalid with all that is wrong with it."""
+    """Returns the letter in the form, or raises Invalid with all problems."""
     check = form.check
     subject = check("subject", _line("subject", 200, 3), missing="Enter a subject.")
     body = check("body", _text("body", 10_000, 50), missing="Write your letter.")
@@ -216,7 +222,7 @@ def _checked(form: forms.Form) -> NewLetter:
 def _situation(
     session: Session, lobby: Lobby, campaign: Campaign, postcode: str, now: datetime
 ) -> Situation:
-    """Of a postcode in normal form; one that nobody knows is a wrong field."""
+    """Returns the situation of a normalised postcode. Invalid where the postcode is unknown."""
     try:
         answer = lobby.postcodes.lookup(postcode)
         return situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
@@ -224,11 +230,14 @@ def _situation(
         raise Invalid.field("postcode", error.code, error.message) from error
 
 
-def _refuse_misdirected(form: forms.Form, found: Situation) -> None:
-    """The postcode may have been changed after the draft, or the MP may have signed since."""
+def _refuse_misdirected(form: forms.Form, situation: Situation) -> None:
+    """Raises Conflict where the letter was drafted for another MP or another kind of letter.
+
+    The postcode may have changed since the draft, or the MP may have signed.
+    """
     before = form.value("drafted_for")
-    if before and found.reason is None and before != drafted_for(found):
-        form.put(drafted_for=drafted_for(found))
+    if before and situation.reason is None and before != drafted_for(situation):
+        form.put(drafted_for=drafted_for(situation))
         message = (
             "This letter was drafted for another MP, or before your MP's position changed. "
             "Check that its words fit, and send it again."
@@ -236,34 +245,34 @@ def _refuse_misdirected(form: forms.Form, found: Situation) -> None:
         raise Conflict("letter_misdirected", message)
 
 
-def _editor_again(
+def _editor_page(
     session: Session, lobby: Lobby, slug: str, form: forms.Form, status: int, now: datetime
 ) -> Response:
-    """The editor with everything typed, and whatever we can still say of the MP."""
+    """Shows the editor with everything typed, and the MP where the postcode is valid."""
     campaign = campaigns.public(session, slug)
     try:
         postcode = directory.normalise(form.value("postcode"))
-        found = _situation(session, lobby, campaign, postcode, now)
+        situation = _situation(session, lobby, campaign, postcode, now)
     except LobbyError:
         return _page(session, slug, form, now, status=status)
-    checked = _looked_at(session, lobby, found, form, now)
-    made = Draft(found, "", "", None)
-    return _page(session, slug, form, now, status=status, draft=made, checked=checked)
+    checked = _check_letter(session, lobby, situation, form, now)
+    draft = Draft(situation, "", "", None)
+    return _page(session, slug, form, now, status=status, draft=draft, checked=checked)
 
 
-def _looked_at(
-    session: Session, lobby: Lobby, found: Situation, form: forms.Form, now: datetime
+def _check_letter(
+    session: Session, lobby: Lobby, situation: Situation, form: forms.Form, now: datetime
 ) -> CheckedLetter | None:
-    """What to say of the text in the form; None where there is none, or nobody to write to."""
-    if found.reason is not None or not form.value("body"):
+    """Checks the text in the form. None where there is no text, or no letter can be sent."""
+    if situation.reason is not None or not form.value("body"):
         return None
-    home = tuple(form.value(name) for name in ("line1", "line2", "town"))
+    address_lines = tuple(form.value(name) for name in ("line1", "line2", "town"))
     return editor_checks.check(
         session,
-        found,
+        situation,
         subject=form.value("subject").strip(),
         body=form.value("body"),
-        writer=Writer(form.value("postcode"), form.value("name"), home),
+        writer=Writer(form.value("postcode"), form.value("name"), address_lines),
         keyring=lobby.keyring,
         now=now,
     )
@@ -279,7 +288,7 @@ def _page(
     draft: Draft | None = None,
     checked: CheckedLetter | None = None,
 ) -> Response:
-    """One page from the postcode to the letter; it shows the editor once there is a text."""
+    """Renders the form for the postcode or, once there is a text, the editor."""
     view = campaign_views.of_campaign(session, campaigns.public(session, slug), now=now)
     reason = draft.situation.reason if draft else None
     locale = _locale(form.value("locale"))
@@ -292,19 +301,19 @@ def _page(
         form=form,
         draft=draft,
         checked=checked,
-        # Where we do not know the seat, those ticked before must not be lost.
+        # Without a known seat, the points ticked before must not be lost.
         points=drafts.points_to_choose(draft.situation, locale=locale)
         if draft
         else view.campaign.letter_points,
         has_welsh=draft is not None and drafts.has_welsh(draft.situation),
-        no_letter=_closed(view) or (situations.REASONS[reason] if reason else None),
-        is_closed=_closed(view) is not None,
+        no_letter=_closed_reason(view) or (situations.REASONS[reason] if reason else None),
+        is_closed=_closed_reason(view) is not None,
         has_text=bool(form.value("body") or form.value("subject") or form.value("drafted_for")),
     )
 
 
-def _closed(view: CampaignView) -> str | None:
-    """Why nobody can write about this campaign, in words."""
+def _closed_reason(view: CampaignView) -> str | None:
+    """Says why nobody can write about this campaign now; None where they can."""
     if view.campaign.status is not CampaignStatus.OPEN:
         return situations.REASONS["campaign_closed"]
     if view.motion is None:

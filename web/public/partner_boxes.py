@@ -1,4 +1,4 @@
-"""The box in which a partner asks whether it may contact a signer, apart from all others."""
+"""The checkbox in which a partner asks a signer for consent to contact them."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from services.supporters import wordings
 
 @dataclass(frozen=True, slots=True)
 class PartnerBox:
-    """Whose, and the exact words that are asked."""
+    """The partner, and the exact words of its question, which are stored with the consent."""
 
     slug: str
     name: str
@@ -21,15 +21,18 @@ class PartnerBox:
 
 
 def of_petition(session: Session, petition: Petition, slug: str) -> PartnerBox | None:
-    """For the partner that a link names; None where the petition's organisation has no such one: a
-    link with a mistake in it is still a link to the petition."""
+    """Returns the checkbox of the partner that a link names.
+
+    None where the petition's organisation has no such partner: a link with a mistake in it still
+    shows the petition.
+    """
     try:
-        found = partners.own(session, texts.slug(slug), organisation_id=petition.organisation_id)
+        partner = partners.own(session, texts.slug(slug), organisation_id=petition.organisation_id)
     except (Invalid, NotFound):
         return None
-    return of_partner(found)
+    return of_partner(partner)
 
 
 def of_partner(partner: Partner) -> PartnerBox:
-    """For a partner that is known."""
+    """Returns the checkbox of a partner."""
     return PartnerBox(partner.slug, partner.name, wordings.partner_text(partner.name))

@@ -1,19 +1,17 @@
-"""A petition, and signing it."""
+"""A petition's page, and its form for signing."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
-from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import REFUSED, headers_of, status_of
 from api.http.middleware import POLICY, content_policy
-from models import Campaign
 from services.assembly import Lobby
-from services.campaigns import petitions
+from services.campaigns import campaigns, petitions
 from services.common import texts
 from services.errors import Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
@@ -24,16 +22,16 @@ from web.base.dependencies import Viewer
 from web.base.rendering import page, see_other
 from web.public import dev_mail, partner_boxes
 
-_MANY = (
+_PROOF_MESSAGE = (
     "Very many people are signing right now. What you entered is still here: please press the "
     "button again in {} seconds."
 )
-ABROAD = "ZZ"  # ISO 3166-1 leaves it to its users: here, 'outside the UK, not asked where'
+ABROAD = "ZZ"  # ISO 3166-1 reserves it for private use: here, 'outside the UK, country unknown'
 router = APIRouter()
 
 
 class SignFields(BaseModel):
-    """The form as it comes; a box that is not ticked is empty."""
+    """The fields as sent; an unticked box is empty."""
 
     name: str = ""
     email: str = ""
@@ -46,7 +44,7 @@ class SignFields(BaseModel):
 
 
 @router.get("/petitions/{slug}")
-def petition(
+def show_petition(
     slug: Slug,
     session: ReadSession,
     lobby: TheLobby,
@@ -55,43 +53,41 @@ def petition(
     partner: str = "",
     source: str = "",
 ) -> Response:
-    """One petition, with its form; with a partner's question where the link comes from its site."""
-    found = petitions.public(session, slug, viewer=viewer)
-    view = campaign_views.of_petition(session, found, now=now)
-    campaign = session.get_one(Campaign, found.campaign_id)
-    whole = campaign_views.of_campaigns(session, [campaign], now=now)[0]
+    """Shows a petition with its form, and the consent question of the partner in the link."""
+    petition = petitions.public(session, slug, viewer=viewer)
+    campaign = campaigns.get(session, petition.campaign_id)
     return page(
         "public/petition.html",
         session,
-        petition_view=view,
-        view=whole,
+        petition_view=campaign_views.of_petition(session, petition, now=now),
+        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=forms.Form({"source": embeds.source_or_none(source)}),
-        partner=partner_boxes.of_petition(session, found, partner),
+        partner=partner_boxes.of_petition(session, petition, partner),
         base_url=lobby.settings.base_url,
     )
 
 
 @router.get("/petitions/{slug}/sign")
 def back_to_petition(slug: Slug) -> Response:
-    """Where somebody goes who opens the form's address by itself."""
+    """Redirects a GET of the form's address, such as a reload, to the form."""
     return see_other(f"/petitions/{slug}")
 
 
 @router.post("/petitions/{slug}/sign")
 async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form()]) -> Response:
-    """Take a signature, and answer a new and a repeated one alike."""
+    """Records a signature. The response to a new and a repeated one is the same."""
     form = forms.Form(fields.model_dump())
     try:
-        require_room(request)
+        require_proof(request)
         outcome = await state_of(request).intake.record(checked(slug, form))
         if outcome.error:
             raise outcome.error
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
         lobby, status = state_of(request).lobby, status_of(error)[0]
-        answer = await run_in_threadpool(_again, lobby, slug, form, status)
-        answer.headers.update(headers_of(error))
-        return answer
+        response = await run_in_threadpool(_page_with_problems, lobby, slug, form, status)
+        response.headers.update(headers_of(error))
+        return response
     return see_other(f"/petitions/{slug}/check-your-mail")
 
 
@@ -99,29 +95,28 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
 def check_your_mail(
     slug: Slug, request: Request, lobby: TheLobby, session: ReadSession
 ) -> Response:
-    """The same for everybody: it knows nothing of who signed."""
-    found = petitions.public(session, slug)
-    campaign = session.get_one(Campaign, found.campaign_id)
+    """Shows the same page to everybody, so that it says nothing about who has signed before."""
+    petition = petitions.public(session, slug)
     return page(
         "public/check_your_mail.html",
         session,
-        what="signature",
-        heading=found.action,
-        campaign=campaign,
+        kind="signature",
+        heading=petition.action,
+        campaign=campaigns.get(session, petition.campaign_id),
         shows_mail=dev_mail.is_shown(request, lobby, session),
     )
 
 
-def require_room(request: Request) -> None:
-    """ProofWanted where `Limits` asks for one, in words for people."""
-    wanted: ProofRequired | None = request.scope.get(REFUSED)
-    if wanted is not None:
-        told = _MANY.format(wanted.retry_after)
-        raise ProofRequired(wanted.code, told, wanted.retry_after, wanted.challenge)
+def require_proof(request: Request) -> None:
+    """Raises ProofRequired, with a message for people, where `Limits` asks for a proof of work."""
+    error: ProofRequired | None = request.scope.get(REFUSED)
+    if error is not None:
+        message = _PROOF_MESSAGE.format(error.retry_after)
+        raise ProofRequired(error.code, message, error.retry_after, error.challenge)
 
 
 def checked(slug: str, form: forms.Form) -> SignatureRequest:
-    """The request in the form, or Invalid with all that is wrong with it."""
+    """Returns the signature in the form, or raises Invalid with all problems."""
     is_abroad = bool(form.value("abroad"))
     name = form.check("name", texts.person_name, missing="Enter your name.")
     email = form.check("email", texts.email_address, missing="Enter your e-mail address.")
@@ -151,28 +146,22 @@ def _any_postcode(text: str) -> str:
     return texts.line(text, "postcode", longest=20, shortest=0)
 
 
-def _again(lobby: Lobby, slug: str, form: forms.Form, status: int) -> Response:
-    with lobby.database.read() as session:
-        return _with_problems(session, lobby, slug, form, status)
-
-
-def _with_problems(
-    session: Session, lobby: Lobby, slug: str, form: forms.Form, status: int
-) -> Response:
+def _page_with_problems(lobby: Lobby, slug: str, form: forms.Form, status: int) -> Response:
     now = lobby.clock()
-    found = petitions.public(session, slug)
-    campaign = session.get_one(Campaign, found.campaign_id)
-    answer = page(
-        "public/petition.html",
-        session,
-        status=status,
-        is_private=True,
-        petition_view=campaign_views.of_petition(session, found, now=now),
-        view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
-        form=form,
-        partner=partner_boxes.of_petition(session, found, form.value("partner")),
-        base_url=lobby.settings.base_url,
-    )
+    with lobby.database.read() as session:
+        petition = petitions.public(session, slug)
+        campaign = campaigns.get(session, petition.campaign_id)
+        response = page(
+            "public/petition.html",
+            session,
+            status=status,
+            is_private=True,
+            petition_view=campaign_views.of_petition(session, petition, now=now),
+            view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
+            form=form,
+            partner=partner_boxes.of_petition(session, petition, form.value("partner")),
+            base_url=lobby.settings.base_url,
+        )
     if form.proof:
-        answer.headers[POLICY] = content_policy(script_src="'self'")
-    return answer
+        response.headers[POLICY] = content_policy(script_src="'self'")
+    return response

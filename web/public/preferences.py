@@ -1,4 +1,4 @@
-"""What a supporter gets by mail: the link at the end of every mail to one."""
+"""Email preferences of a supporter: the link at the end of every email to them."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.supporters import preferences
 from services.supporters.preferences import Preferences
-from web.base.forms import Form as Filled
+from web.base import forms
 from web.base.rendering import page
 
 ONE_CLICK = "One-Click"
@@ -19,7 +19,7 @@ router = APIRouter()
 
 
 class PreferenceFields(BaseModel):
-    """The form as it comes, marked by `shown`; or what a mail program posts (RFC 8058)."""
+    """The fields of the page, which sends `shown`, or those of an email program (RFC 8058)."""
 
     shown: str = ""
     updates: str = ""
@@ -31,7 +31,7 @@ class PreferenceFields(BaseModel):
 
 @router.get("/unsubscribe/{token}")
 def read(token: str, lobby: TheLobby, session: ReadSession) -> Response:
-    """What is on and off, in a form. Mail programs and scanners open it: it changes nothing."""
+    """Shows the preferences in a form. Changes nothing: email scanners open the link."""
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, token)
     return _page(session, preferences.read(session, supporter_id))
 
@@ -44,18 +44,18 @@ def change(
     session: ReadSession,
     now: Now,
 ) -> Response:
-    """Keep what is ticked. One click in a mail program ends what was not asked for."""
+    """Saves what is ticked. One-click unsubscribe is defined in `preferences.unsubscribe`."""
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, token)
-    # Unticked boxes are not sent: an empty body must not be taken for a form without ticks.
+    # Unticked boxes are not sent: an empty body must not count as a form without ticks.
     if fields.one_click != ONE_CLICK and not fields.shown:
         message = "Nothing was said. Please use the form on the page."
         raise Invalid("preferences_missing", message)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
         if fields.one_click == ONE_CLICK:
-            found = preferences.unsubscribe(writing, supporter_id, now=now)
+            saved = preferences.unsubscribe(writing, supporter_id, now=now)
         else:
-            found = preferences.change(
+            saved = preferences.change(
                 writing,
                 supporter_id,
                 updates=bool(fields.updates),
@@ -64,17 +64,21 @@ def change(
                 partners=fields.partners,
                 now=now,
             )
-    return _page(session, found, is_saved=True)
+    return _page(session, saved, is_saved=True)
 
 
-def _page(session: Session, found: Preferences, *, is_saved: bool = False) -> Response:
-    ticks = {"updates": found.updates, "questions": found.questions, "no_mail": not found.mail}
-    form = Filled({name: "yes" if is_on else "" for name, is_on in ticks.items()})
+def _page(session: Session, current: Preferences, *, is_saved: bool = False) -> Response:
+    ticks = {
+        "updates": current.updates,
+        "questions": current.questions,
+        "no_mail": not current.mail,
+    }
+    form = forms.Form({name: "yes" if is_on else "" for name, is_on in ticks.items()})
     return page(
         "public/preferences.html",
         session,
         is_private=True,
-        found=found,
+        preferences=current,
         form=form,
         is_saved=is_saved,
     )

@@ -1,4 +1,4 @@
-"""What links in mails lead to: confirming a signature, taking it back, and disowning it."""
+"""The links in emails to signers: confirm a signature, withdraw it, or disown it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,15 +12,15 @@ from api.answers import signature_intake
 from api.answers.public_answers import PublicAnswers
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Petition, Signature, SignatureState, Supporter
+from models import Campaign, Petition, Signature, SignatureState
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
-from services.campaigns import petitions
+from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.letters.drafting import drafts, situations
 from services.signatures import signature_states
 from services.signatures.recording import HOME
-from services.supporters import seat_watches, wordings
+from services.supporters import seat_watches, supporters, wordings
 from services.views import campaign_views, seat_views
 from services.views.seat_views import ConfirmedBoard, SeatView
 from web.base.forms import Form
@@ -31,8 +31,8 @@ router = APIRouter()
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
-    """A signature with what it is under."""
+class SignatureView:
+    """A signature with its petition, campaign and seat."""
 
     signature: Signature
     petition: Petition
@@ -42,28 +42,32 @@ class Shown:
 
     @property
     def state(self) -> SignatureState:
-        """As it stands now."""
+        """Returns the state of the signature."""
         return self.signature.state
 
     @property
     def can_watch(self) -> bool:
-        """True where its signer, once it is confirmed, may ask to be told of a new member."""
+        """Returns whether the signer of a vacant seat can ask for an email about its next MP."""
         return seat_watches.can_watch(self.campaign, self.seat.constituency, self.seat.member)
 
 
 @router.get("/confirm/{token}")
 def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Whose signature it is, and a button."""
-    shown = _shown(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
-    agreed = wordings.waiting_for(session, shown.signature.id)
+    """Shows the signature, with a button to confirm it."""
+    view = _signature_view(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
     return page(
-        "public/confirm.html", session, is_private=True, shown=shown, token=token, agreed=agreed
+        "public/confirm.html",
+        session,
+        is_private=True,
+        signature_view=view,
+        token=token,
+        consent_texts=wordings.waiting_for(session, view.signature.id),
     )
 
 
 @router.post("/confirm/{token}")
 async def confirm(token: str, request: Request) -> Response:
-    """Count the signature, then show its MP and a letter to them."""
+    """Confirms the signature, then shows the MP and a letter to them."""
     state = state_of(request)
     lobby = state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
@@ -74,115 +78,118 @@ async def confirm(token: str, request: Request) -> Response:
 
 @router.get("/watch/{token}")
 def back_to_signature(token: str, lobby: TheLobby) -> Response:
-    """Where somebody goes who opens the button's address by itself."""
+    """Redirects a GET of a button's address, such as a reload, to the page with the button."""
     lobby.tokens.read(Purpose.CONFIRM, token)
     return see_other(f"/confirm/{token}")
 
 
 @router.post("/watch/{token}")
 def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Promise a mail when the signer's vacant seat has a member again."""
+    """Records that the signer wants an email when their vacant seat has an MP again."""
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
         signature = signature_states.get(writing, signature_id, for_update=True)
         seat_watches.ask(writing, signature, now=now)
-    shown = _shown(session, signature_id, now)
-    return page("public/watching.html", session, is_private=True, shown=shown)
+    view = _signature_view(session, signature_id, now)
+    return page("public/watching.html", session, is_private=True, signature_view=view)
 
 
 @router.get("/withdraw/{token}")
 def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """What it means to take a signature back, and a button."""
-    shown = _shown(session, lobby.tokens.read(Purpose.WITHDRAW, token), now)
-    return page("public/withdraw.html", session, is_private=True, shown=shown)
+    """Says what withdrawing a signature means, with a button."""
+    view = _signature_view(session, lobby.tokens.read(Purpose.WITHDRAW, token), now)
+    return page("public/withdraw.html", session, is_private=True, signature_view=view)
 
 
 @router.post("/withdraw/{token}")
 def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Take a signature back."""
+    """Withdraws a signature."""
     signature_id = lobby.tokens.read(Purpose.WITHDRAW, token)
     with lobby.database.write() as writing:
         signature_states.withdraw(writing, signature_id, now=now)
-    shown = _shown(session, signature_id, now)
-    return page("public/withdraw.html", session, is_private=True, shown=shown)
+    view = _signature_view(session, signature_id, now)
+    return page("public/withdraw.html", session, is_private=True, signature_view=view)
 
 
 @router.get("/disown/{token}")
 def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """What it means to say 'that was not me', and a button."""
-    shown = _shown(session, lobby.tokens.read(Purpose.DISOWN, token), now)
-    return page("public/disown.html", session, is_private=True, shown=shown)
+    """Says what disowning a signature means, with a button."""
+    view = _signature_view(session, lobby.tokens.read(Purpose.DISOWN, token), now)
+    return page("public/disown.html", session, is_private=True, signature_view=view)
 
 
 @router.post("/disown/{token}")
 def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Take a signature off that its address's owner never gave."""
+    """Rejects a signature that the owner of its email address did not give."""
     signature_id = lobby.tokens.read(Purpose.DISOWN, token)
     with lobby.database.write() as writing:
         signature_states.disown(writing, signature_id, now=now)
-    shown = _shown(session, signature_id, now)
-    return page("public/disown.html", session, is_private=True, shown=shown)
+    view = _signature_view(session, signature_id, now)
+    return page("public/disown.html", session, is_private=True, signature_view=view)
 
 
-def _shown(session: Session, signature_id: UUID, now: datetime) -> Shown:
+def _signature_view(session: Session, signature_id: UUID, now: datetime) -> SignatureView:
     signature = signature_states.get(session, signature_id)
-    petition = session.get_one(Petition, signature.petition_id)
-    campaign = session.get_one(Campaign, petition.campaign_id)
+    petition = petitions.get(session, signature.petition_id)
+    campaign = campaigns.get(session, petition.campaign_id)
     seat = seat_views.seat_view(session, petition, signature.constituency_code, now=now)
     is_watching = seat_watches.is_waiting(session, signature)
-    return Shown(signature, petition, campaign, seat, is_watching)
+    return SignatureView(signature, petition, campaign, seat, is_watching)
 
 
 def _confirmed_page(
     lobby: Lobby, answers: PublicAnswers, signature: Signature, token: str
 ) -> Response:
-    """What all who confirm see of seats and letters is made once for all of them; before we take a
-    connection, since making it takes one too."""
+    """Renders the page after confirming.
+
+    The seats and letters are cached for all signers. They are read before this function takes a
+    connection, since filling the cache takes one too.
+    """
     board = answers.confirmed.get(signature.petition_id)
     with lobby.database.read() as session:
-        return _confirmed(session, signature, board, token, lobby.clock())
+        return _confirmed_response(session, signature, board, token, lobby.clock())
 
 
-def _confirmed(
+def _confirmed_response(
     session: Session, signature: Signature, board: ConfirmedBoard, token: str, now: datetime
 ) -> Response:
     code = signature.constituency_code
     is_watching = seat_watches.is_waiting(session, signature)
-    shown = Shown(signature, board.petition, board.campaign, board.seat(code), is_watching)
+    view = SignatureView(signature, board.petition, board.campaign, board.seat(code), is_watching)
     draft = board.draft(code, name=signature.name.text)
     return page(
         "public/confirmed.html",
         session,
         is_private=True,
-        shown=shown,
+        signature_view=view,
         token=token,
-        count=petitions.count(session, shown.petition.id),
+        count=petitions.count(session, view.petition.id),
         view=campaign_views.of_campaigns(session, [board.campaign], now=now)[0],
         draft=draft,
-        no_letter=_reason_against(draft, shown),
+        no_letter=_no_letter_reason(draft, view),
         points=drafts.points_to_choose(draft.situation) if draft else (),
         has_welsh=draft is not None and drafts.has_welsh(draft.situation),
         form=_prefilled(session, signature, draft),
     )
 
 
-def _reason_against(draft: drafts.Draft | None, shown: Shown) -> str | None:
-    """Why there is no letter to offer, in words."""
+def _no_letter_reason(draft: drafts.Draft | None, view: SignatureView) -> str | None:
+    """Says why there is no letter to offer; None where there is one."""
     if draft is not None:
         reason = draft.situation.reason
         return situations.REASONS[reason] if reason else None
-    if shown.seat.motion is None:
+    if view.seat.motion is None:
         return "This campaign has no motion to write to an MP about yet."
-    if shown.signature.constituency_code == OVERSEAS:
+    if view.signature.constituency_code == OVERSEAS:
         return "You live outside the UK, so no MP represents you where you live."
     return "We could not tell your constituency from your postcode."
 
 
 def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | None) -> Form:
-    """The letter's form, with what its writer told us when they signed."""
+    """Fills the letter's form with the signer's details and the draft."""
     if draft is None:
         return Form()
-    supporter = session.get_one(Supporter, signature.supporter_id)
+    supporter = supporters.get(session, signature.supporter_id)
     return Form(
         {
             "name": signature.name.text,

@@ -1,6 +1,6 @@
 """The tally of a campaign: every seat, filtered and sorted by a plain form.
 
-All 650 rows weigh 120 kB, so that a page has fifty, unless all are asked for.
+All 650 rows are 120 kB, so a page has fifty unless `show=all`.
 """
 
 from dataclasses import dataclass
@@ -26,13 +26,13 @@ from web.base.rendering import page
 
 ChoiceT = TypeVar("ChoiceT", bound=StrEnum)
 Options = list[tuple[str, str]]
-PAGE = 50
+PAGE_SIZE = 50
 _UNKNOWN = "This is none of the choices. Please choose one from the list."
 router = APIRouter()
 
 
 class TallyQuery(BaseModel):
-    """The form as it comes: a choice of 'any' is an empty text."""
+    """The fields as sent: the choice 'any' is an empty text."""
 
     standing: str = ""
     eligibility: str = ""
@@ -46,79 +46,86 @@ class TallyQuery(BaseModel):
     page: int = Field(default=1, ge=1, le=1000)
 
     def address(self, **changes: str | int) -> str:
-        """The part of an address behind its path, with these changes; empty where all is usual."""
-        asked = self.model_copy(update=changes).model_dump(exclude_defaults=True)
-        return f"?{urlencode(asked)}" if asked else ""
+        """Returns the query string with these changes; empty where all values are defaults."""
+        values = self.model_copy(update=changes).model_dump(exclude_defaults=True)
+        return f"?{urlencode(values)}" if values else ""
 
     def csv_address(self) -> str:
-        """The same for the CSV, which has every row that fits."""
+        """Returns the query string for the CSV, which is not split into pages."""
         return self.address(show="", page=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
-    """The rows of one page: those from `first` to `last` of all that fit, counted from 1."""
+class TallyPage:
+    """The rows `first` to `last`, counted from 1, of the `total` rows that match the filter."""
 
     rows: tuple[TallyRow, ...]
-    found: int
+    total: int
     first: int
     last: int
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
-    """What a member said, on which day, and where it can be read."""
+class MemberStatement:
+    """What a member said about the motion, on which day, and a link to the source."""
 
     text: str
     day: date
     link: str | None
 
 
-def sayings(row: TallyRow) -> list[Saying]:
-    """The last verified reply, and what an organiser noted last; only the later of two alike."""
-    reply, note = row.reply, row.note
-    replied = [Saying(words.REPLIES[reply.kind], reply.said_on, reply.link)] if reply else []
-    noted = [Saying(words.NOTES[note.kind], note.starts_on, note.link)] if note else []
-    newest_first = sorted([*noted, *replied], key=lambda saying: saying.day, reverse=True)
-    are_alike = len({saying.text for saying in newest_first}) == 1
-    return newest_first[:1] if are_alike else newest_first
+def statements_of(row: TallyRow) -> list[MemberStatement]:
+    """Returns the last verified reply and the organisers' last note, newest first.
+
+    Where both say the same, only the newer one is returned.
+    """
+    statements = []
+    if note := row.note:
+        text = words.ORGANISER_NOTES[note.kind]
+        statements.append(MemberStatement(text, note.starts_on, note.link))
+    if reply := row.reply:
+        text = words.REPLIES[reply.kind]
+        statements.append(MemberStatement(text, reply.said_on, reply.link))
+    statements.sort(key=lambda statement: statement.day, reverse=True)
+    has_one_text = len({statement.text for statement in statements}) == 1
+    return statements[:1] if has_one_text else statements
 
 
-def _sheet(rows: tuple[TallyRow, ...], query: TallyQuery) -> Sheet:
+def _tally_page(rows: tuple[TallyRow, ...], query: TallyQuery) -> TallyPage:
     if query.show == "all":
-        return Sheet(rows, len(rows), 1, len(rows))
-    start = (query.page - 1) * PAGE
-    shown = rows[start : start + PAGE]
-    return Sheet(shown, len(rows), start + 1, start + len(shown))
+        return TallyPage(rows, len(rows), 1, len(rows))
+    start = (query.page - 1) * PAGE_SIZE
+    shown = rows[start : start + PAGE_SIZE]
+    return TallyPage(shown, len(rows), start + 1, start + len(shown))
 
 
 @router.get("/campaigns/{slug}/tally")
-def tally(
+def show_tally(
     slug: Slug,
     query: Annotated[TallyQuery, Query()],
     session: ReadSession,
     now: Now,
     viewer: Viewer,
 ) -> Response:
-    """Head counts, and a row a seat."""
+    """Shows the totals, the sums by party, nation and region, and a row for each seat."""
     campaign = campaigns.public(session, slug, viewer=viewer)
-    wanted = _filter(query)
-    whole = seat_table.of_campaign(session, campaign, now=now)
+    row_filter = _filter(query)
+    tally = seat_table.of_campaign(session, campaign, now=now)
     return page(
         "public/tally.html",
         session,
         campaign=campaign,
-        tally=whole,
-        sheet=_sheet(wanted.apply(whole.rows), query),
+        tally=tally,
+        tally_page=_tally_page(row_filter.apply(tally.rows), query),
         query=query,
-        options=_options(whole),
-        summary=tally_summaries.of_tally(whole),
-        sayings=sayings,
+        options=_options(tally),
+        summary=tally_summaries.of_tally(tally),
+        statements_of=statements_of,
     )
 
 
 def _filter(query: TallyQuery) -> TallyFilter:
-    """Invalid, with its field named, where a choice is none of ours."""
+    """Raises Invalid, with its field, for an unknown choice."""
     if query.nation and query.nation.casefold() not in map(str.casefold, NATIONS.values()):
         raise Invalid.field("nation", "choice_unknown", _UNKNOWN)
     return TallyFilter(
@@ -142,17 +149,17 @@ def _choice(values: type[ChoiceT], field: str, text: str) -> ChoiceT | None:
         raise Invalid.field(field, "choice_unknown", _UNKNOWN) from error
 
 
-def _options(whole: Tally) -> dict[str, Options]:
-    """What the form offers: only parties, nations and regions that there are."""
-    parties = {row.party for row in whole.rows if row.party}
-    nations = {row.constituency.nation for row in whole.rows}
-    regions = {row.constituency.region for row in whole.rows}
+def _options(tally: Tally) -> dict[str, Options]:
+    """Lists the choices of the form, with the parties, nations and regions in the table."""
+    parties = {row.party for row in tally.rows if row.party}
+    nations = {row.constituency.nation for row in tally.rows}
+    regions = {row.constituency.region for row in tally.rows}
     return {
         "standing": [(value, text) for value, text in words.STANDINGS.items()],
         "eligibility": [(value, text) for value, text in words.ELIGIBILITIES.items()],
         "party": [(name, name) for name in sorted(parties)],
         "nation": [(name, name) for name in sorted(nations)],
         "region": [(name, name) for name in sorted(regions)],
-        "said": [(value, text) for value, text in words.SAID.items()],
+        "said": [(value, text) for value, text in words.STATED_INTENTS.items()],
         "sort": list(words.SORTS.items()),
     }

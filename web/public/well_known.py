@@ -1,4 +1,4 @@
-"""What has its place at every site: where to report a hole (RFC 9116)."""
+"""`security.txt`: where to report a vulnerability (RFC 9116)."""
 
 from datetime import UTC, datetime, time
 
@@ -14,8 +14,10 @@ router = APIRouter()
 
 @router.get(SECURITY)
 def security(lobby: TheLobby, now: Now) -> PlainTextResponse:
-    """Whom to tell of a hole. Nothing where nobody set it, or once it has expired: RFC 9116 has
-    such a file no longer be used."""
+    """Serves `security.txt`; 404 where it is not configured or has expired.
+
+    RFC 9116 says that an expired file must not be used.
+    """
     settings = lobby.settings
     if settings.security_expires is None or settings.security_expires <= now.date():
         raise HTTPException(404)

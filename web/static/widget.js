@@ -1,4 +1,4 @@
-// <lobby-petition>: a petition's form in another site's page (docs/widget.md). No cookies, nothing
+// <lobby-petition>: a petition's form in another site's page (docs/guide/widget.md). No cookies, nothing
 // kept, nothing loaded but the frame. Where it cannot work, the link within the element stays.
 (() => {
   "use strict";

@@ -120,7 +120,7 @@ def sample_facts(campaign: Campaign, motion: Motion | None, reader: Reader) -> L
 def table() -> str:
     """Every standing, eligibility and language with the built-in letter, in Markdown.
 
-    `docs/letters.md` holds it, and a test compares the two.
+    `docs/guide/letters.md` holds it, and a test compares the two.
     """
     lines = ["| standing | eligibility | language | letter |", "|---|---|---|---|"]
     for standing in Standing:

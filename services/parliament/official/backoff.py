@@ -1,33 +1,55 @@
-"""What the official APIs asked us to respect, remembered across restarts and processes."""
+"""The limits that Parliament's APIs set us, remembered across restarts and processes."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
 from models import OfficialApi
+from services.database.engine import Database
 from services.errors import LobbyError, Unavailable
 
 MOTIONS = "motions"
 MEMBERS = "members"
 
 
+@contextmanager
+def request(database: Database, name: str, *, clock: Callable[[], datetime]) -> Iterator[None]:
+    """Wraps a request to an official API, with no transaction open inside.
+
+    Raises Unavailable while the API has asked us to wait, whichever process it asked, and records
+    how the request ended.
+    """
+    with database.read() as session:
+        require_allowed(session, name, now=clock())
+    try:
+        yield
+    except LobbyError as error:
+        with database.write() as session:
+            note_failed(session, name, error, now=clock())
+        raise
+    with database.write() as session:
+        note_answered(session, name, now=clock())
+
+
 def require_allowed(session: Session, name: str, *, now: datetime) -> None:
-    """Unavailable while an API has asked us to wait: it is obeyed in full."""
-    found = session.get(OfficialApi, name)
-    if found and found.wait_until and found.wait_until > now:
-        seconds = int((found.wait_until - now).total_seconds()) + 1
+    """Raises Unavailable while an API has asked us to wait. We obey its wait in full."""
+    api = session.get(OfficialApi, name)
+    if api and api.wait_until and api.wait_until > now:
+        seconds = int((api.wait_until - now).total_seconds()) + 1
         message = f"Parliament's {name} API has asked us to wait for another {seconds} seconds."
         raise Unavailable(f"{name}_api_limited", message, seconds)
 
 
 def note_answered(session: Session, name: str, *, now: datetime) -> None:
-    """A good answer came."""
+    """Records a good answer, and ends any wait."""
     row = _row(session, name)
     row.answered_at, row.failed_at, row.error, row.wait_until = now, None, None, None
 
 
 def note_failed(session: Session, name: str, error: LobbyError, *, now: datetime) -> None:
-    """A bad answer came. Only a limit makes us wait: other faults are of one motion or moment."""
+    """Records a bad answer. Only a rate limit starts a wait: other faults concern one request."""
     row = _row(session, name)
     row.failed_at, row.error = now, error.message
     if isinstance(error, Unavailable) and error.code.endswith("_limited"):

@@ -1,6 +1,6 @@
 """The official Members API, as it really answers.
 
-Its traps (see `docs/parliament.md`): unknown names in a query are dropped in silence, so that a
+Its traps (see `docs/guide/parliament.md`): unknown names in a query are dropped in silence, so a
 search can answer with peers; keys of a contact are left out where they have no value; a page of a
 search never holds more than 20; a seat's id changed in 2024 while its name did not.
 """

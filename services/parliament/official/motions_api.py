@@ -1,6 +1,6 @@
 """The official Motions API, as it really answers.
 
-Its traps (see `docs/parliament.md`): failures come as HTTP 200 with `Success: false`;
+Its traps (see `docs/guide/parliament.md`): failures come as HTTP 200 with `Success: false`;
 `SponsorsCount` is always 0; a member can stand twice; a withdrawn name has no order and 99999
 means 'unknown'; times are UK local without an offset, with 0 to 7 digits of a second.
 """

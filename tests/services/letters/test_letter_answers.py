@@ -380,7 +380,7 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
     assert page.headers["Cache-Control"] == "no-store"
     assert "<script" not in page.text
     assert outcome_of(lobby, letter_id) is None
-    for label in [*words.OUTCOMES.values(), *words.SAYINGS.values(), "I cannot say"]:
+    for label in [*words.OUTCOME_CHOICES.values(), *words.REPLY_CHOICES.values(), "I cannot say"]:
         assert f">{label}</label>" in page.text
     thanks = client.post(path, data={"outcome": "answered", "said": "meeting", "text": SECRET})
     assert thanks.status_code == 200
@@ -437,8 +437,8 @@ def test_the_page_says_when_the_organisers_have_taken_the_reply_over(
 
 
 def test_every_outcome_and_kind_of_reply_has_words() -> None:
-    assert set(words.OUTCOMES) == set(words.OUTCOMES_KEPT) == set(LetterOutcome)
-    assert set(words.SAYINGS) == set(ReplyKind)
+    assert set(words.OUTCOME_CHOICES) == set(words.OUTCOME_PHRASES) == set(LetterOutcome)
+    assert set(words.REPLY_CHOICES) == set(ReplyKind)
 
 
 # ---- what organisers see

@@ -154,12 +154,12 @@ def test_the_built_in_letters_follow_the_built_in_acts() -> None:
 
 def test_the_table_in_the_documents_is_what_the_code_does() -> None:
     table = previews.table()
-    assert table in (ROOT / "docs" / "letters.md").read_text(encoding="utf-8")
+    assert table in (ROOT / "docs" / "guide" / "letters.md").read_text(encoding="utf-8")
     assert len(table.splitlines()) == 2 + len(Standing) * len(Eligibility) * 2
 
 
 def test_every_name_of_a_template_is_documented() -> None:
-    text = (ROOT / "docs" / "letters.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide" / "letters.md").read_text(encoding="utf-8")
     documented = {line.split("`")[1] for line in text.splitlines() if line.startswith("| `")}
     assert documented >= template_language.NAMES
 
