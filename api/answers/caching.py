@@ -10,38 +10,38 @@ MEDIA_TYPE = "application/json"
 CSV = "text/csv"
 
 
-def keepable(request: Request, answer: BaseModel, *, but: set[str] | None = None) -> Response:
+def cacheable(request: Request, answer: BaseModel, *, without: set[str] | None = None) -> Response:
     """Returns the answer with its ETag, or 304 if the client has it.
 
-    The ETag leaves out the fields in `but`, such as the time of the answer.
+    The ETag leaves out the fields in `without`, such as the time of the answer.
     """
     content = answer.model_dump_json().encode()
-    marked = answer.model_dump_json(exclude=but).encode() if but else content
-    return keepable_bytes(request, content, marked=marked, media_type=MEDIA_TYPE)
+    etag_source = answer.model_dump_json(exclude=without).encode() if without else content
+    return cacheable_bytes(request, content, etag_source=etag_source, media_type=MEDIA_TYPE)
 
 
-def keepable_bytes(
-    request: Request, content: bytes, *, marked: bytes, media_type: str, **headers: Any
+def cacheable_bytes(
+    request: Request, content: bytes, *, etag_source: bytes, media_type: str, **headers: Any
 ) -> Response:
-    """As `keepable`, for any content. The ETag is made from `marked`."""
-    tag = tag_of(marked)
-    all_headers = headers_with(tag) | headers
-    if has(request, tag):
+    """As `cacheable`, for any content. The ETag is made from `etag_source`."""
+    tag = etag_of(etag_source)
+    all_headers = etag_headers(tag) | headers
+    if client_has(request, tag):
         return Response(status_code=304, headers=all_headers)
     return Response(content, media_type=media_type, headers=all_headers)
 
 
-def tag_of(marked: bytes) -> str:
-    """Returns an ETag: part of the SHA-256 of `marked`, in quotes."""
-    return f'"{hashlib.sha256(marked).hexdigest()[:32]}"'
+def etag_of(etag_source: bytes) -> str:
+    """Returns an ETag: part of the SHA-256 of `etag_source`, in quotes."""
+    return f'"{hashlib.sha256(etag_source).hexdigest()[:32]}"'
 
 
-def headers_with(tag: str) -> dict[str, str]:
+def etag_headers(tag: str) -> dict[str, str]:
     """Returns headers that let a client keep a response, and make it revalidate each time."""
     return {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization"}
 
 
-def has(request: Request, tag: str) -> bool:
+def client_has(request: Request, tag: str) -> bool:
     """Whether the request says, in `If-None-Match`, that the client has this ETag."""
     items = request.headers.get("If-None-Match", "").split(",")
     tags = [item.strip().removeprefix("W/") for item in items]

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from sqlmodel import Session
 
 from api.answers.caching import CSV
-from api.answers.public_answers import CachedAnswer, prebuilt
+from api.answers.public_answers import CachedAnswer, database_cache
 from api.schemas.parliament_petition import (
     PageLinks,
     ParliamentConstituency,
@@ -57,12 +57,12 @@ class ParliamentAnswers:
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
         self._base_url = lobby.settings.base_url
-        self.pages = prebuilt(lobby, self._page, most_keys=MOST_LISTS)
-        self.petitions = prebuilt(lobby, self._petition, most_keys=MOST_PETITIONS)
-        self.counts = prebuilt(lobby, self._count)
-        self.files = prebuilt(lobby, self._file)
+        self.pages = database_cache(lobby, self._page, most_keys=MOST_LISTS)
+        self.petitions = database_cache(lobby, self._petition, most_keys=MOST_PETITIONS)
+        self.counts = database_cache(lobby, self._count)
+        self.files = database_cache(lobby, self._file)
         but_counts = lobby.database.read_version_but_counts
-        self.constituencies = prebuilt(lobby, self._constituencies, version=but_counts)
+        self.constituencies = database_cache(lobby, self._constituencies, version=but_counts)
 
     def _page(self, session: Session, page: ListPage) -> CachedAnswer:
         listing = petition_lists.page(

@@ -49,28 +49,32 @@ class CachedAnswer:
     media_type: str = caching.MEDIA_TYPE
 
     @classmethod
-    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "CachedAnswer":
-        """Serialises a model. The ETag leaves out the fields in `but`, such as a time."""
+    def of(cls, answer: BaseModel, *, without: set[str] | None = None) -> "CachedAnswer":
+        """Serialises a model. The ETag leaves out the fields in `without`, such as a time."""
         content = answer.model_dump_json().encode()
-        marked = answer.model_dump_json(exclude=but).encode() if but else content
-        return cls.of_bytes(content, marked=marked)
+        etag_source = answer.model_dump_json(exclude=without).encode() if without else content
+        return cls.of_bytes(content, etag_source=etag_source)
 
     @classmethod
     def of_bytes(
-        cls, content: bytes, *, marked: bytes | None = None, media_type: str = caching.MEDIA_TYPE
+        cls,
+        content: bytes,
+        *,
+        etag_source: bytes | None = None,
+        media_type: str = caching.MEDIA_TYPE,
     ) -> "CachedAnswer":
-        """Takes a body as it is. The ETag is made from `marked`, or else from the whole body."""
+        """Takes a body as it is. The ETag is made from `etag_source`, or else from all of it."""
         is_large = len(content) >= WORTH_PACKING
         packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
-        tag = caching.tag_of(content if marked is None else marked)
+        tag = caching.etag_of(content if etag_source is None else etag_source)
         return cls(content, packed, tag, media_type)
 
     def response(self, request: Request) -> Response:
         """Returns the response: 304 if the client has it already, gzipped if the client allows."""
-        headers = caching.headers_with(self.tag)
+        headers = caching.etag_headers(self.tag)
         if self.packed:  # on the plain one too, or a shared cache would give it to every client
             headers["Vary"] += ", Accept-Encoding"
-        if caching.has(request, self.tag):
+        if caching.client_has(request, self.tag):
             return Response(status_code=304, headers=headers)
         if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
             packed = headers | {"Content-Encoding": "gzip"}
@@ -78,7 +82,7 @@ class CachedAnswer:
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def prebuilt(
+def database_cache(
     lobby: Lobby,
     build: Callable[[Session, Key], Value],
     *,
@@ -111,15 +115,17 @@ class PublicAnswers:
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self.campaigns = prebuilt(lobby, self._campaign)
-        self.petitions = prebuilt(lobby, self._petition)
-        self.tallies = prebuilt(lobby, self._tally, most_keys=MOST_TALLIES)
-        self.embeds = prebuilt(lobby, self._embed)
+        self.campaigns = database_cache(lobby, self._campaign)
+        self.petitions = database_cache(lobby, self._petition)
+        self.tallies = database_cache(lobby, self._tally, most_keys=MOST_TALLIES)
+        self.embeds = database_cache(lobby, self._embed)
         # These have no counts in them, so a confirmed signature does not make them outdated.
         but_counts = lobby.database.read_version_but_counts
-        self.signed = prebuilt(lobby, self._signed, version=but_counts)
-        self.confirmed = prebuilt(lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
-        self.seats = prebuilt(lobby, self._seats, version=but_counts)
+        self.signed = database_cache(lobby, self._signed, version=but_counts)
+        self.confirmed = database_cache(
+            lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS
+        )
+        self.seats = database_cache(lobby, self._seats, version=but_counts)
 
     def _campaign(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
@@ -141,7 +147,7 @@ class PublicAnswers:
     def _tally(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
         tally = seat_table.of_campaign(session, campaign, now=self._lobby.clock())
-        return CachedAnswer.of(tally_answer(tally, tally.rows), but={"as_of"})
+        return CachedAnswer.of(tally_answer(tally, tally.rows), without={"as_of"})
 
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()

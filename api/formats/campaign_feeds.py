@@ -7,7 +7,7 @@ from uuid import uuid5
 from fastapi import APIRouter, Request, Response
 from icalendar import Calendar, Event
 
-from api.answers.caching import keepable_bytes
+from api.answers.caching import cacheable_bytes
 from api.http import atom
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign, CampaignUpdate, Organisation
@@ -36,7 +36,7 @@ def read_news(
     organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
     news = campaigns.updates_of(session, campaign.id, now=now)[:IN_FEED]
     content = atom.atom(_feed(campaign, organisation, news, lobby.settings.base_url))
-    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=atom.MEDIA_TYPE)
 
 
 @router.get("/campaigns/{slug}/events.ics", response_class=Response, responses=_described(CALENDAR))
@@ -49,7 +49,9 @@ def read_dates(slug: Slug, request: Request, session: ReadSession, lobby: TheLob
     campaign = campaigns.public(session, slug)
     dates = campaign_dates.of_campaign(session, campaign)
     content = _calendar(campaign, dates, lobby.settings.base_url)
-    return keepable_bytes(request, content, marked=content, media_type=f"{CALENDAR}; charset=utf-8")
+    return cacheable_bytes(
+        request, content, etag_source=content, media_type=f"{CALENDAR}; charset=utf-8"
+    )
 
 
 def _feed(

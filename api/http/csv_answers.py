@@ -4,7 +4,7 @@ from typing import Any
 
 from fastapi import Request, Response
 
-from api.answers.caching import CSV, keepable_bytes
+from api.answers.caching import CSV, cacheable_bytes
 
 # The `responses` of a route that can answer with CSV.
 AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
@@ -15,16 +15,18 @@ def wants_csv(request: Request) -> bool:
     return CSV in request.headers.get("Accept", "")
 
 
-def keepable_csv(request: Request, text: str, *, name: str, marked: str | None = None) -> Response:
+def cacheable_csv(
+    request: Request, text: str, *, name: str, etag_source: str | None = None
+) -> Response:
     """Returns the file as `name`, with its ETag, or 304 if the client has it.
 
-    The ETag is made from `marked`, or else from the whole text.
+    The ETag is made from `etag_source`, or else from the whole text.
     """
     content = text.encode()
-    return keepable_bytes(
+    return cacheable_bytes(
         request,
         content,
-        marked=content if marked is None else marked.encode(),
+        etag_source=content if etag_source is None else etag_source.encode(),
         media_type=f"{CSV}; charset=utf-8",
         **{"Content-Disposition": f'attachment; filename="{name}"'},
     )

@@ -17,7 +17,7 @@ NDJSON = "application/x-ndjson"
 MEDIA_TYPES = {FileFormat.CSV: f"{CSV}; charset=utf-8", FileFormat.JSONL: NDJSON}
 
 
-def described(form: FileFormat) -> dict[int | str, dict[str, Any]]:
+def file_responses(form: FileFormat) -> dict[int | str, dict[str, Any]]:
     """Returns the `responses` of a route that streams a file."""
     media_type = CSV if form is FileFormat.CSV else NDJSON
     content = {media_type: {"schema": {"type": "string"}}}
@@ -33,7 +33,7 @@ def download(
     the connection, so that the client does not take the file for complete. The caller must have no
     session open: a request may use one connection.
     """
-    headers = attached(f"{name}.{form}")
+    headers = attachment_headers(f"{name}.{form}")
     if request.scope.get("is_head"):
         return Response(media_type=MEDIA_TYPES[form], headers=headers)
     parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
@@ -41,7 +41,7 @@ def download(
     return _Download(next(logged), logged, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def attached(name: str) -> dict[str, str]:
+def attachment_headers(name: str) -> dict[str, str]:
     """Returns headers that make a browser save a file, and forbid caches to store it."""
     disposition = f'attachment; filename="{name}"'
     return {"Content-Disposition": disposition, "Cache-Control": "no-store"}

@@ -135,7 +135,7 @@ def response(
     return Response(answer.content, answer.status, all_headers, media_type)
 
 
-def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:
+def once_responses(status: int = 201) -> dict[int | str, dict[str, Any]]:
     """Returns the `responses` of a route that takes the header."""
     described = problems()
     running = "a request with this Idempotency-Key is still running: see Retry-After"

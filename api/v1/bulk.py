@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from api.answers.state import state_of
 from api.http.dependencies import SignaturesWriter, Slug, require_petition
-from api.http.idempotency import GivenKey, OnceOnly, answers
+from api.http.idempotency import GivenKey, OnceOnly, once_responses
 from api.schemas.signature import BulkAnswer
 from api.v1.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
 from services.assembly import Lobby
@@ -26,7 +26,7 @@ router = APIRouter(tags=["signatures"])
 @router.post(
     "/petitions/{slug}/signatures/bulk",
     response_model=BulkAnswer,
-    responses=answers(200),
+    responses=once_responses(200),
     openapi_extra={
         "requestBody": {
             "required": True,

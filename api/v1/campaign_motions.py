@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from api.answers.caching import MEDIA_TYPE, keepable_bytes
+from api.answers.caching import MEDIA_TYPE, cacheable_bytes
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,
@@ -31,7 +31,7 @@ def list_motions(slug: Slug, request: Request, caller: Anyone, session: ReadSess
     """List the motions of a campaign: the current one, then amendments, then earlier ones."""
     viewer = caller.organisation_id if caller else None
     content = _LIST.dump_json(_answers(session, campaigns.public(session, slug, viewer=viewer).id))
-    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=MEDIA_TYPE)
 
 
 @router.put("/campaigns/{slug}/motions/{motion_id}")

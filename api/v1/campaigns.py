@@ -7,10 +7,10 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.caching import keepable
+from api.answers.caching import cacheable
 from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.campaign import CampaignAnswer, CampaignChange, NewCampaign, campaign_answer
 from api.v1.fetching import fetch_if_unknown
@@ -47,7 +47,9 @@ async def read_campaign(slug: Slug, request: Request) -> Response:
     return await public_answers.answer(request, state.public_answers.campaigns, slug)
 
 
-@router.post("/campaigns", status_code=201, response_model=CampaignAnswer, responses=answers())
+@router.post(
+    "/campaigns", status_code=201, response_model=CampaignAnswer, responses=once_responses()
+)
 def create_campaign(
     body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby, once: Once
 ) -> Response:
@@ -105,4 +107,4 @@ def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
         viewer = caller.viewer if caller else None
         campaign = campaigns.public(session, slug, viewer=viewer)
         view = campaign_views.of_campaign(session, campaign, now=lobby.clock())
-    return keepable(request, campaign_answer(view))
+    return cacheable(request, campaign_answer(view))

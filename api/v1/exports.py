@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
-from api.http.downloads import described, download
+from api.http.downloads import download, file_responses
 from api.schemas.fields import Moment
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
@@ -51,7 +51,9 @@ Letters = Annotated[WantedLetters, Depends()]
 
 
 @router.get(
-    "/petitions/{slug}/signatures.csv", response_class=Response, responses=described(FileFormat.CSV)
+    "/petitions/{slug}/signatures.csv",
+    response_class=Response,
+    responses=file_responses(FileFormat.CSV),
 )
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -67,7 +69,7 @@ def signatures_csv(
 @router.get(
     "/petitions/{slug}/signatures.jsonl",
     response_class=Response,
-    responses=described(FileFormat.JSONL),
+    responses=file_responses(FileFormat.JSONL),
 )
 def signatures_jsonl(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
@@ -77,7 +79,9 @@ def signatures_jsonl(
 
 
 @router.get(
-    "/campaigns/{slug}/letters.csv", response_class=Response, responses=described(FileFormat.CSV)
+    "/campaigns/{slug}/letters.csv",
+    response_class=Response,
+    responses=file_responses(FileFormat.CSV),
 )
 def letters_csv(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
@@ -93,7 +97,7 @@ def letters_csv(
 @router.get(
     "/campaigns/{slug}/letters.jsonl",
     response_class=Response,
-    responses=described(FileFormat.JSONL),
+    responses=file_responses(FileFormat.JSONL),
 )
 def letters_jsonl(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters

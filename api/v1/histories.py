@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from api.answers.caching import MEDIA_TYPE, keepable_bytes
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.answers.caching import MEDIA_TYPE, cacheable_bytes
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
 from services.campaigns import campaigns
@@ -48,8 +48,10 @@ def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) ->
     if wants_csv(request):
         return _csv(request, slug, history, now)
     content = history_answer(history).model_dump_json()
-    marked = history_answer(_without_now(history, now)).model_dump_json()
-    return keepable_bytes(request, content.encode(), marked=marked.encode(), media_type=MEDIA_TYPE)
+    etag_source = history_answer(_without_now(history, now)).model_dump_json()
+    return cacheable_bytes(
+        request, content.encode(), etag_source=etag_source.encode(), media_type=MEDIA_TYPE
+    )
 
 
 @router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
@@ -59,8 +61,10 @@ def download_history(slug: Slug, request: Request, history: TheHistory, now: Now
 
 
 def _csv(request: Request, slug: str, history: History, now: datetime) -> Response:
-    marked = history_csv(_without_now(history, now))
-    return keepable_csv(request, history_csv(history), name=f"{slug}-history.csv", marked=marked)
+    etag_source = history_csv(_without_now(history, now))
+    return cacheable_csv(
+        request, history_csv(history), name=f"{slug}-history.csv", etag_source=etag_source
+    )
 
 
 def _without_now(history: History, now: datetime) -> History:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
 from api.schemas.letter_answer import (
     AnswersAnswer,
@@ -64,4 +64,4 @@ def _rows(session: ReadSession, slug: str, caller: Caller) -> list[MemberAnswers
 
 
 def _csv(request: Request, slug: str, rows: list[MemberAnswers]) -> Response:
-    return keepable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv")
+    return cacheable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv")

@@ -19,7 +19,7 @@ from api.http.dependencies import (
     TheLobby,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.letter_queue import (
     LetterQueueAnswer,
@@ -109,7 +109,9 @@ def resume_queue(
     return _answer(session, campaign, lobby, now)
 
 
-@router.post("/letters/{letter_id}/retry", response_model=SettledAnswer, responses=answers(200))
+@router.post(
+    "/letters/{letter_id}/retry", response_model=SettledAnswer, responses=once_responses(200)
+)
 def retry(
     letter_id: UUID, caller: CampaignsWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
@@ -131,7 +133,9 @@ def retry(
     return once.answer(queue, status=200)
 
 
-@router.post("/letters/{letter_id}/settle", response_model=SettledAnswer, responses=answers(200))
+@router.post(
+    "/letters/{letter_id}/settle", response_model=SettledAnswer, responses=once_responses(200)
+)
 def settle(
     letter_id: UUID,
     body: Settlement,

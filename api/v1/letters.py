@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.letter import (
     CheckAnswer,
     CheckRequest,
@@ -77,7 +77,7 @@ def check(
     "/campaigns/{slug}/letters/opened",
     status_code=202,
     response_model=OpenedAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) -> Response:
     """Count a letter that its writer opened in their own email program. It never counts as sent.
@@ -100,7 +100,7 @@ def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) 
     "/campaigns/{slug}/letters",
     status_code=201,
     response_model=LetterPending,
-    responses=answers(),
+    responses=once_responses(),
 )
 def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: Now) -> Response:
     """Submit a letter. It goes to the MP of the postal address once its writer confirms by email.

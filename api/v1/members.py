@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator
 from sqlmodel import Session
 
-from api.answers.caching import keepable
+from api.answers.caching import cacheable
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,
@@ -16,7 +16,7 @@ from api.http.dependencies import (
     TalliesReader,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.member import MemberPageAnswer, member_page_answer
 from api.schemas.override import NewOverrideBody, OverrideAnswer, OverrideEnd, override_answer
 from models import Campaign, Scope
@@ -54,14 +54,14 @@ def read_member(
         reads_replies=caller is not None and Scope.TALLIES_READ in caller.scopes,
         today=now.date(),
     )
-    return keepable(request, member_page_answer(view))
+    return cacheable(request, member_page_answer(view))
 
 
 @router.post(
     "/members/{member_id}/overrides",
     status_code=201,
     response_model=OverrideAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_override(
     member_id: MemberId, body: NewOverrideBody, caller: CampaignsWriter, once: Once, now: Now

@@ -13,7 +13,7 @@ from api.http.dependencies import (
     Slug,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.partner import (
     NewPartner,
@@ -62,7 +62,7 @@ def read_partner(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> P
     return PartnerAnswer.model_validate(partner)
 
 
-@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=answers())
+@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=once_responses())
 def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: Now) -> Response:
     """Add a partner. Organisers make its keys on their pages or by command. No call makes a key.
 

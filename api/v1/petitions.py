@@ -5,10 +5,10 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.caching import keepable
+from api.answers.caching import cacheable
 from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
 from api.v1.campaigns import changes
 from services.assembly import Lobby
@@ -35,7 +35,7 @@ async def read_petition(slug: Slug, request: Request) -> Response:
     "/campaigns/{slug}/petitions",
     status_code=201,
     response_model=PetitionAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_petition(
     slug: Slug, body: NewPetition, caller: CampaignsWriter, once: Once, now: Now
@@ -71,4 +71,4 @@ def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
         viewer = caller.viewer if caller else None
         petition = petitions.public(session, slug, viewer=viewer)
         view = campaign_views.of_petition(session, petition, now=lobby.clock())
-    return keepable(request, petition_answer(view))
+    return cacheable(request, petition_answer(view))

@@ -14,7 +14,7 @@ from api.http.dependencies import (
     TalliesReader,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
 from api.v1.campaigns import changes
@@ -29,7 +29,7 @@ CLEARED_BY_NULL = {"text", "link", "verified_by"}
     "/campaigns/{slug}/replies",
     status_code=201,
     response_model=ReplyAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_reply(
     slug: Slug, body: NewReply, caller: CampaignsWriter, once: Once, now: Now

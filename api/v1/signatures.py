@@ -49,7 +49,7 @@ router = APIRouter(tags=["signatures"])
     "/petitions/{slug}/signatures",
     status_code=signature_intake.SIGNED,
     response_model=SignedAnswer,
-    responses=idempotency.answers(),
+    responses=idempotency.once_responses(),
 )
 async def sign(
     slug: Slug, body: NewSignature, request: Request, caller: Anyone, key: GivenKey = None

@@ -8,11 +8,11 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.answers.caching import keepable, keepable_bytes
+from api.answers.caching import cacheable, cacheable_bytes
 from api.answers.state import state_of
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
-from api.http.downloads import MEDIA_TYPES, described
+from api.http.downloads import MEDIA_TYPES, file_responses
 from api.schemas.tally import TallyAnswer, tally_answer
 from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
 from services.assembly import Lobby
@@ -90,7 +90,9 @@ def download_tally(
 
 
 @router.get(
-    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(FileFormat.JSONL)
+    "/campaigns/{slug}/tally.jsonl",
+    response_class=Response,
+    responses=file_responses(FileFormat.JSONL),
 )
 def download_tally_lines(
     slug: Slug,
@@ -107,7 +109,7 @@ def download_tally_lines(
 def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
     """Read the tally by party, by nation and by region. Every seat is in one row of each."""
     answer = summary_answer(_summary(session, slug, now))
-    return keepable(request, answer, but={"as_of"})
+    return cacheable(request, answer, without={"as_of"})
 
 
 @router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response, responses=AS_CSV)
@@ -120,7 +122,7 @@ def download_summary(
 ) -> Response:
     """Download the rows of one grouping of the tally as CSV."""
     text = summary_csv(_summary(session, slug, now).by(by))
-    return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
+    return cacheable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
 
 
 def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) -> Response:
@@ -128,7 +130,7 @@ def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) ->
         tally, rows = _find(session, slug, wanted, lobby.clock())
     if wants_csv(request):
         return _file(request, slug, rows, FileFormat.CSV)
-    return keepable(request, tally_answer(tally, rows), but={"as_of"})
+    return cacheable(request, tally_answer(tally, rows), without={"as_of"})
 
 
 def _summary(session: Session, slug: str, now: datetime) -> TallySummary:
@@ -147,4 +149,6 @@ def _find(
 def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: FileFormat) -> Response:
     content = tally_exports.tally_file(rows, form).encode()
     name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
-    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPES[form], **name)
+    return cacheable_bytes(
+        request, content, etag_source=content, media_type=MEDIA_TYPES[form], **name
+    )

@@ -4,7 +4,7 @@ from uuid import uuid5
 
 from fastapi import APIRouter, Request, Response
 
-from api.answers.caching import keepable_bytes
+from api.answers.caching import cacheable_bytes
 from api.http import atom
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.paging import ThePage
@@ -50,7 +50,7 @@ def read_feed(
     organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
     events = tally_events.page(session, campaign, after=None, limit=IN_FEED, now=now)
     content = atom.atom(_feed(campaign, organisation, events, lobby.settings.base_url))
-    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=atom.MEDIA_TYPE)
 
 
 def _feed(

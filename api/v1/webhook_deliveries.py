@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, WebhooksWriter
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
 from models import DeliveryState
@@ -19,7 +19,7 @@ router = APIRouter(tags=["webhooks"])
     "/webhooks/{webhook_id}/test",
     status_code=202,
     response_model=DeliveryAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
     """Queue a `webhook.test` for the endpoint. The log of deliveries shows the result.
@@ -58,7 +58,7 @@ def list_deliveries(
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
     status_code=202,
     response_model=DeliveryAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def resend_delivery(
     webhook_id: UUID, delivery_id: UUID, caller: WebhooksWriter, once: Once, now: Now

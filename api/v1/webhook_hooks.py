@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, TheLobby, WebhooksWriter, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.webhook import HookAnswer, NewHookBody, Subscribable, hook_answer
 from models import Scope
 from services.webhooks import endpoints, payloads
@@ -15,7 +15,7 @@ from services.webhooks import endpoints, payloads
 router = APIRouter(tags=["webhooks"])
 
 
-@router.post("/hooks", status_code=201, response_model=HookAnswer, responses=answers())
+@router.post("/hooks", status_code=201, response_model=HookAnswer, responses=once_responses())
 def subscribe(
     body: NewHookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:

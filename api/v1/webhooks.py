@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WebhooksWriter, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.webhook import (
     NewWebhookBody,
     WebhookAnswer,
@@ -22,7 +22,9 @@ router = APIRouter(tags=["webhooks"])
 CLEARED_BY_NULL = {"campaign", "petition"}
 
 
-@router.post("/webhooks", status_code=201, response_model=WebhookWithSecret, responses=answers())
+@router.post(
+    "/webhooks", status_code=201, response_model=WebhookWithSecret, responses=once_responses()
+)
 def create_webhook(
     body: NewWebhookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
@@ -90,7 +92,7 @@ def delete_webhook(webhook_id: UUID, caller: WebhooksWriter, session: WriteSessi
 
 
 @router.post(
-    "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=answers(200)
+    "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=once_responses(200)
 )
 def rotate_secret(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
     """Make a new secret, which is never shown again. The old one still signs for 24 hours.

@@ -11,7 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers.caching import has, tag_of
+from api.answers.caching import client_has, etag_of
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
 from api.http.errors import headers_of, status_of
@@ -48,7 +48,7 @@ async def widget_script(request: Request) -> Response:
         # For sites with a cross-origin embedder policy.
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
-    if has(request, tag):
+    if client_has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="text/javascript", headers=headers)
 
@@ -98,7 +98,7 @@ def check_your_mail(
 @cache
 def _script_and_tag() -> tuple[bytes, str]:
     content = (STATIC / "widget.js").read_bytes()
-    return content, tag_of(content)
+    return content, etag_of(content)
 
 
 def _cached_embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
