@@ -1,1 +1,1 @@
-"""JSON over HTTP: routes, schemas, and how errors are answered."""
+"""The JSON API over HTTP: routes, bodies and errors."""

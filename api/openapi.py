@@ -1,7 +1,7 @@
-"""The OpenAPI document: what FastAPI makes of the routes, and what it cannot know.
+"""The OpenAPI document: FastAPI's, completed with what FastAPI cannot know.
 
-Each call has the first sentence of its docstring for a summary, the key that it needs, and examples
-(`examples.json`); errors are one component. A test asks all of this of every call.
+Each operation gets the first sentence of its docstring as its summary, the key that it needs, and
+examples (`examples.json`). All errors share one component. A test checks this for every operation.
 """
 
 import inspect
@@ -17,38 +17,45 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.answers.public_answers import CachedAnswer
-from api.http.dependencies import caller_of
+from api.http.dependencies import RequireScope, caller_of
 from api.http.problem import MEDIA_TYPE, Problem
 
 ADDRESS = "/openapi.json"
 SCHEME = "key"
 EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
-    "campaigns": "What an organisation fights for: petitions, motions, news.",
-    "petitions": "Texts that the public signs, with their counts.",
-    "signatures": "Signing, one by one or many at once; the links in mails; reading one's own.",
-    "exports": "Signatures and letters as files, streamed.",
-    "letters": "Letters to MPs: drafts, sending, what came back, and a campaign's post.",
-    "motions": "Early Day Motions in Parliament's own list.",
-    "tallies": "Of all 650 seats: who has signed the motion, and how many constituents asked.",
-    "members": "MPs, and what organisers note about them.",
-    "replies": "What MPs wrote back.",
-    "preferences": "What a supporter gets by mail.",
-    "postcodes": "Where a postcode is, and who is its MP.",
-    "partners": "Organisations whose sites bring signatures, and what came through them.",
-    "keys": "Which keys an organisation and its partners have, and ending one.",
-    "webhooks": "Being told what happens, by Standard Webhooks or REST hooks.",
-    "health": "For whoever runs the service.",
-    "parliament": "Petitions in the form of petition.parliament.uk, for tools made for that.",
+    "campaigns": "Campaigns of an organisation: their petitions, motions and news.",
+    "petitions": "Petitions that the public signs, with their counts of signatures.",
+    "signatures": "Signing, one by one or in bulk, links in emails, and reading signatures.",
+    "exports": "Signatures and letters as streamed files.",
+    "letters": "Letters to MPs: drafts, sending, MPs' replies, and a campaign's letter queue.",
+    "motions": "Early Day Motions, found in Parliament's own list.",
+    "tallies": "For all 650 seats: who signed the motion, and how many constituents asked.",
+    "members": "MPs, and organisers' notes about them.",
+    "replies": "Replies of MPs to a campaign.",
+    "preferences": "Which emails a supporter gets.",
+    "postcodes": "The constituency and the MP of a postcode.",
+    "partners": "Organisations whose sites bring signatures, with counts of those.",
+    "keys": "The API keys of an organisation and its partners, and revoking one.",
+    "webhooks": "Notifications about events, by Standard Webhooks or REST hooks.",
+    "health": "Health checks and metrics, for operators.",
+    "parliament": "Petitions in the format of petition.parliament.uk, for tools that read it.",
 }
-# These read a key themselves, so that the public's way past them stays short.
-_LOOK_FOR_A_KEY = {"read_campaign", "read_petition"}
+# The operations of deprecated paths, which share the examples of the operations that follow them.
+_DEPRECATED = {
+    "letters_read_post": "letters_read_queue",
+    "letters_list_letters": "letters_list_queue",
+    "letters_pause": "letters_pause_queue",
+    "letters_resume": "letters_resume_queue",
+}
+# These routes read a key themselves, so that requests without one skip the dependency.
+_READ_KEY_THEMSELVES = {"read_campaign", "read_petition"}
 _KEY = {
     "type": "http",
     "scheme": "bearer",
     "bearerFormat": "lobby_<prefix>_<secret>",
-    "description": "A key of an organisation or of a partner of it, for some scopes. It is made at "
-    "the organisers' desk or with `lobby key create`, and by no call.",
+    "description": "A key of an organisation, or of a partner of it, with some scopes. Organisers "
+    "make keys on their pages or with `lobby key create`. No call makes a key.",
 }
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
 
@@ -58,25 +65,26 @@ router = APIRouter(include_in_schema=False)
 
 @router.get(ADDRESS)
 async def read_document(request: Request) -> Response:
-    """The document, made and packed once: that takes a good part of a second."""
-    state = request.app.state
-    if getattr(state, "document", None) is None:
-        state.document = await run_in_threadpool(_kept, request.app)
-    kept: CachedAnswer = state.document
-    return kept.response(request)
+    """Returns the document, made and gzipped once: that takes a good part of a second."""
+    api: DescribedApi = request.app
+    if api.packed_document is None:
+        api.packed_document = await run_in_threadpool(_packed, api)
+    return api.packed_document.response(request)
 
 
 def operation_id(route: APIRoute) -> str:
-    """`letters_confirm`: what clients that are made from the document call it."""
+    """Returns a name such as `letters_confirm`, which generated clients use for a method."""
     tag = route.tags[0] if route.tags else "lobby"
     return f"{tag}_{route.name}"
 
 
 class DescribedApi(FastAPI):
-    """An application whose document says all of it."""
+    """An application with the completed OpenAPI document."""
+
+    packed_document: CachedAnswer | None = None
 
     def openapi(self) -> dict[str, Any]:
-        """The document, made once."""
+        """Returns the document. Makes it at the first call only."""
         is_new = self.openapi_schema is None
         document = super().openapi()
         if is_new:
@@ -106,28 +114,27 @@ class DescribedApi(FastAPI):
         document["tags"] = [{"name": name, "description": TAGS[name]} for name in TAGS]
 
 
-def _kept(app: FastAPI) -> CachedAnswer:
+def _packed(app: FastAPI) -> CachedAnswer:
     return CachedAnswer.of_bytes(json.dumps(app.openapi(), ensure_ascii=False).encode())
 
 
 def _add_words(operation: dict[str, Any]) -> None:
-    """Lines are broken for the source's sake only: of the document, each paragraph is a line."""
+    """Sets the summary, and joins the lines of each paragraph of the description."""
     text = inspect.cleandoc(operation.get("description", ""))
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
     operation["description"] = "\n\n".join(paragraphs)
-    if found := _SENTENCE.match(paragraphs[0]):
-        operation["summary"] = found[1]
+    if sentence := _SENTENCE.match(paragraphs[0]):
+        operation["summary"] = sentence[1]
 
 
 def _security(route: Any) -> list[dict[str, list[str]]]:
-    """Empty where no key is looked at; `{}` stands for none."""
+    """Returns an empty list for a call that ignores keys, one with `{}` if a key is optional."""
     dependants = list(_dependants(route.dependant))
-    scopes = [getattr(each.call, "required_scope", None) for each in dependants]
-    needed = [str(scope.value) for scope in scopes if scope is not None]
-    if needed or any(getattr(each.call, "needs_key", False) for each in dependants):
-        return [{SCHEME: needed}]
-    may_bring = route.name in _LOOK_FOR_A_KEY
-    if may_bring or any(each.call is caller_of for each in dependants):
+    required = [item.call for item in dependants if isinstance(item.call, RequireScope)]
+    if required:
+        return [{SCHEME: [item.scope.value for item in required if item.scope is not None]}]
+    reads_key = route.name in _READ_KEY_THEMSELVES
+    if reads_key or any(item.call is caller_of for item in dependants):
         return [{}, {SCHEME: []}]
     return []
 
@@ -139,17 +146,18 @@ def _dependants(dependant: Any) -> Iterator[Any]:
 
 
 def _add_examples(operation: dict[str, Any]) -> None:
-    told = examples().get(operation["operationId"], {})
+    name = operation["operationId"]
+    parts = examples().get(_DEPRECATED.get(name, name), {})
     body = operation.get("requestBody", {}).get("content", {})
-    for name, value in told.get("body", {}).items():
+    for name, value in parts.get("body", {}).items():
         body[name]["example"] = value
     for status, answer in operation["responses"].items():
-        for name, value in told.get(status, {}).items():
+        for name, value in parts.get(status, {}).items():
             answer["content"][name]["example"] = value
 
 
 def _name_problems(operation: dict[str, Any]) -> None:
-    """In place of the whole schema, a dozen times a call."""
+    """Refers to the schema of a problem, in place of a copy in each response."""
     for answer in operation["responses"].values():
         if MEDIA_TYPE in answer.get("content", {}):
             answer["content"] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -157,6 +165,6 @@ def _name_problems(operation: dict[str, Any]) -> None:
 
 @cache
 def examples() -> dict[str, Any]:
-    """By call: of its body, and of its answers by status; each by media type."""
-    found: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
-    return found
+    """Returns examples by operation, then by 'body' or status, then by media type."""
+    values: dict[str, Any] = json.loads(EXAMPLES.read_text(encoding="utf-8"))
+    return values

@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
 from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
 from cli.output import tell
 from core.version import version
+from services.database.engine import DatabaseError
 from services.errors import Invalid, LobbyError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
@@ -57,7 +57,7 @@ def main() -> None:
             name = "".join(f"LOBBY_{part}: ".upper() for part in item["loc"])
             tell(name + item["msg"].removeprefix("Value error, "), "red")
         sys.exit(1)
-    except (SQLAlchemyError, sqlite3.Error) as error:
+    except (DatabaseError, sqlite3.Error) as error:
         tell(f"The database refused: {str(error).splitlines()[0]}", "red")
         sys.exit(1)
     except OSError as error:  # for example, a folder in place of a file

@@ -1,4 +1,4 @@
-"""Advocacy campaigns of the dialect: our campaigns, whose supporters write to their MPs."""
+"""Advocacy campaigns of the dialect: our campaigns, which ask supporters to write to MPs."""
 
 from fastapi import APIRouter, Request
 
@@ -20,15 +20,15 @@ def read_campaigns(
     caller: Member,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first; drafts too, but not for a partner."""
+    """Lists campaigns, oldest first. Partners' keys do not see drafts."""
     places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
-    found = own_pages.of_campaigns(
-        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
+    rows = own_pages.of_campaigns(
+        session, owner, page.rows, viewer=caller.viewer, bounds=query.bounds
     )
     return page.answer(
-        request, places, "advocacy_campaigns", found, lambda each: campaign_answer(places, each)
+        request, places, "advocacy_campaigns", rows, lambda row: campaign_answer(places, row)
     )
 
 
@@ -36,7 +36,7 @@ def read_campaigns(
 def read_campaign(
     campaign_id: str, lobby: TheLobby, caller: Member, session: ReadSession
 ) -> HalAnswer:
-    """One campaign."""
-    owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
-    found = own_pages.campaign(session, place, organisation_id=owner, viewer=caller.viewer)
-    return HalAnswer(campaign_answer(Places(lobby, owner), found))
+    """Returns a campaign."""
+    owner, row_id = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
+    campaign = own_pages.campaign(session, row_id, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(campaign_answer(Places(lobby, owner), campaign))

@@ -1,4 +1,4 @@
-"""Bodies of requests, as clients of Action Network send them: whatever they are labelled as."""
+"""Request bodies as clients of Action Network send them, with any media type."""
 
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from services.errors import Invalid
 
-LARGEST = 200_000  # bytes: a letter has at most some thousands
+LARGEST = 200_000  # bytes: a letter has a few thousand at most
 _MOST_FIELDS = 100
 Json = dict[str, Any]
 
@@ -24,26 +24,26 @@ async def _content(request: Request) -> bytes:
 
 
 Content = Annotated[bytes, Depends(_content)]
-"""A body as it was sent."""
+"""The body as bytes."""
 
 
 async def _read(request: Request, content: Content) -> Json:
-    """An object of JSON, or a form. An empty body of a PUT is an empty object.
+    """Returns a JSON object or the fields of a form. The empty body of a PUT is an empty object.
 
-    A client may send a form and call it JSON (the library parsons does so with PUT).
+    It ignores the media type: the library parsons sends forms as JSON with PUT.
     """
     if not content.strip():
         if request.method == "POST":
-            # The library parsons sends some of its POSTs so. An address ends up in many logs.
+            # The library parsons sends some POSTs with a query instead, which many logs would keep.
             raise Invalid("body_missing", "The body is empty: what a URL says is not read.")
         return {}
     try:
-        found = orjson.loads(content)
+        body = orjson.loads(content)
     except orjson.JSONDecodeError:
         return _form(content)
-    if not isinstance(found, dict):
+    if not isinstance(body, dict):
         raise _malformed()
-    return found
+    return body
 
 
 def _form(content: bytes) -> Json:
@@ -51,7 +51,7 @@ def _form(content: bytes) -> Json:
         raise _malformed()
     try:
         return dict(parse_qsl(content.decode(), True, True, max_num_fields=_MOST_FIELDS))
-    except ValueError:  # also where it is no UTF-8
+    except ValueError:  # also for text that is not UTF-8
         raise _malformed() from None
 
 

@@ -1,16 +1,17 @@
-"""What the dialect's routes ask for: whoever calls, and what their key may do.
+"""Dependencies of the dialect's routes: the caller, and what their key may do.
 
-A key needs `action_network` for everything. Whatever tells of people needs `signatures:read` too,
-and a key of the organisation's own: a partner's only posts signatures here
+Every call needs a key with `action_network`. Calls that show data about people also need
+`signatures:read`, and a key of the organisation: a partner's key can only post signatures
 (`docs/guide/action-network.md`).
 """
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, Request
 
 from api.action_network.places import TOKEN, Places
+from api.answers.state import state_of
 from api.http.dependencies import TheLobby
 from models import Scope
 from services.assembly import Lobby
@@ -20,14 +21,14 @@ from services.keys.api_keys import Caller
 
 
 def caller_of(request: Request, lobby: Lobby) -> Caller | None:
-    """Who calls, or None without a token. Unauthenticated where it is not good."""
+    """Returns the caller, or None without a token. Raises Unauthenticated for an invalid token."""
     token = request.headers.get(TOKEN)
     if token is None:
         return None
     now = lobby.clock()
     with lobby.database.read() as session:
         caller = api_keys.caller_of(session, token.strip(), now=now)
-    request.app.state.key_uses.note(caller.key_id, now)
+    state_of(request).key_uses.note(caller.key_id, now)
     return caller
 
 
@@ -38,7 +39,7 @@ def _anyone(request: Request, lobby: TheLobby) -> Caller | None:
     return caller
 
 
-def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
+def _permitted_or_none(request: Request, lobby: TheLobby) -> Caller | None:
     try:
         return _anyone(request, lobby)
     except Forbidden:
@@ -46,35 +47,41 @@ def _known_or_none(request: Request, lobby: TheLobby) -> Caller | None:
 
 
 Anyone = Annotated[Caller | None, Depends(_anyone)]
-KnownOrNone = Annotated[Caller | None, Depends(_known_or_none)]
+PermittedOrNone = Annotated[Caller | None, Depends(_permitted_or_none)]
 
 
-def _with(*scopes: Scope, is_own: bool = False) -> Callable[[Caller | None], Caller]:
-    def caller(caller: Anyone) -> Caller:
+@dataclass(frozen=True, slots=True)
+class RequireToken:
+    """A dependency that refuses calls without a token, or without `scope` beside `action_network`.
+
+    `is_own` refuses partners' keys. A test compares the routes without this dependency with those
+    that are meant to be public.
+    """
+
+    scope: Scope | None = None
+    is_own: bool = True
+
+    def __call__(self, caller: Anyone) -> Caller:
+        """Returns the caller. Raises Unauthenticated without a token, Forbidden otherwise."""
         if caller is None:
             message = f"API Key invalid or not present: send it in the header {TOKEN}."
             raise Unauthenticated("key_missing", message)
-        if is_own:  # first: such a key cannot have the other scopes at all
+        if self.is_own:  # before the scope, which a partner's key can never have
             require_own(caller)
-        for scope in scopes:
-            caller.require(scope)
+        if self.scope is not None:
+            caller.require(self.scope)
         return caller
-
-    # A test lists the routes without this mark, and compares them with those meant to be public.
-    caller.required_scope = Scope.ACTION_NETWORK  # type: ignore[attr-defined] # a function takes any attribute
-    return caller
 
 
 def require_own(caller: Caller) -> None:
-    """Forbidden to a partner's key."""
+    """Raises Forbidden for a partner's key."""
     if caller.partner_id is not None:
         message = "A partner's key may not do this: it is for the organisation's own."
         raise Forbidden("partner_key", message)
 
 
 def may_read_people(caller: Caller) -> bool:
-    """Whether a key may be told about people: not where it is for some petitions alone, since
-    people belong to all."""
+    """Whether a key may read people. A key for some petitions may not: people belong to all."""
     return caller.may_know_signers and not caller.petition_ids
 
 
@@ -83,14 +90,14 @@ def _places(lobby: TheLobby) -> Places:
 
 
 ThePlaces = Annotated[Places, Depends(_places)]
-Member = Annotated[Caller, Depends(_with())]
+Member = Annotated[Caller, Depends(RequireToken(is_own=False))]
 """Any key of the dialect."""
 
-Owner = Annotated[Caller, Depends(_with(is_own=True))]
-"""A key of the organisation's own."""
+Owner = Annotated[Caller, Depends(RequireToken())]
+"""Any key of the organisation, and not of a partner."""
 
-SignaturesReader = Annotated[Caller, Depends(_with(Scope.SIGNATURES_READ, is_own=True))]
-"""May read signatures, of the petitions that the key is for."""
+SignaturesReader = Annotated[Caller, Depends(RequireToken(Scope.SIGNATURES_READ))]
+"""A key that may read the signatures of the petitions that it covers."""
 
 
 def _people_reader(caller: SignaturesReader) -> Caller:
@@ -101,5 +108,5 @@ def _people_reader(caller: SignaturesReader) -> Caller:
 
 
 PeopleReader = Annotated[Caller, Depends(_people_reader)]
-CampaignsWriter = Annotated[Caller, Depends(_with(Scope.CAMPAIGNS_WRITE, is_own=True))]
-LettersReader = Annotated[Caller, Depends(_with(Scope.LETTERS_READ, is_own=True))]
+CampaignsWriter = Annotated[Caller, Depends(RequireToken(Scope.CAMPAIGNS_WRITE))]
+LettersReader = Annotated[Caller, Depends(RequireToken(Scope.LETTERS_READ))]

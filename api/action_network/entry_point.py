@@ -1,10 +1,10 @@
-"""The entry point: where everything is. Without a good token it tells only what is public."""
+"""The entry point, with links to all collections. It has none without a permitted token."""
 
 from typing import Any
 
 from fastapi import APIRouter
 
-from api.action_network.dependencies import KnownOrNone, ThePlaces
+from api.action_network.dependencies import PermittedOrNone, ThePlaces
 from api.action_network.paging import LONGEST_PAGE, HalAnswer
 from api.action_network.places import ORIGIN, SYSTEM
 
@@ -18,8 +18,8 @@ _COLLECTIONS = {
 
 
 @router.get("")
-def enter(places: ThePlaces, caller: KnownOrNone) -> HalAnswer:
-    """Where everything is."""
+def enter(places: ThePlaces, caller: PermittedOrNone) -> HalAnswer:
+    """Returns the links to all collections."""
     links: dict[str, Any] = {"self": places.link() | {"title": "This entry point"}}
     links["docs"] = {
         "href": f"{places.site}/openapi.json",
@@ -39,7 +39,7 @@ def enter(places: ThePlaces, caller: KnownOrNone) -> HalAnswer:
             "max_pagesize": LONGEST_PAGE,
             "max_page_size": LONGEST_PAGE,
             "namespace": SYSTEM,
-            # pyactionnetwork takes the address of all else from here.
+            # pyactionnetwork makes all other URLs from this one.
             "links": {"self": f"{places.base}/"},
             "_links": links,
         }

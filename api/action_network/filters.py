@@ -1,4 +1,4 @@
-"""The parameter `filter`: as much of OData as clients of Action Network use."""
+"""The query `filter`: the part of OData that clients of Action Network use."""
 
 import re
 from collections.abc import Iterator
@@ -15,24 +15,23 @@ _TERM = re.compile(r"\s*(\w+)\s+(\w+)\s+('(?:[^']|'')*'|[^\s']+)\s*")
 _AND = re.compile(r"and\b", re.IGNORECASE)
 _STAMPS = {"created_date": TimeField.CREATED, "modified_date": TimeField.MODIFIED}
 _TIMES = ("gt", "ge", "lt", "le")
-# The older client pyactionnetwork calls it so.
-_ADDRESS = ("email_address", "email")
+_ADDRESS = ("email_address", "email")  # pyactionnetwork uses the second name
 LONGEST = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All of it holds. `email` is as it was given."""
+    """Conditions that must all hold. `email` is not normalised."""
 
     bounds: tuple[TimeBound, ...] = ()
     email: str | None = None
 
 
 def _by_time(filter: str = "") -> Filter:  # noqa: A002 - the parameter's name
-    found = _read(filter)
-    if found.email is not None:
+    query = _read(filter)
+    if query.email is not None:
         raise _unsupported("People alone are found by address.")
-    return found
+    return query
 
 
 def _by_time_or_address(filter: str = "") -> Filter:  # noqa: A002 - the parameter's name
@@ -57,19 +56,19 @@ def _read(text: str) -> Filter:
 
 
 def _terms(text: str) -> Iterator[tuple[str, str, str]]:
-    """Name, operator and value of each part."""
+    """Yields the name, operator and value of each condition."""
     if len(text) > LONGEST:
         raise _unsupported("It is too long.")
     rest = text
     while rest.strip():
-        found = _TERM.match(rest)
-        if found is None:
+        term = _TERM.match(rest)
+        if term is None:
             raise _unsupported("It is malformed.")
-        value = found[3]
+        value = term[3]
         if value.startswith("'"):
             value = value[1:-1].replace("''", "'")
-        yield found[1].lower(), found[2].lower(), value
-        rest = rest[found.end() :]
+        yield term[1].lower(), term[2].lower(), value
+        rest = rest[term.end() :]
         if rest:
             joined = _AND.match(rest)
             if joined is None or not rest[joined.end() :].strip():
@@ -82,18 +81,18 @@ def _bound(stamp: TimeField, operator: str, value: str) -> TimeBound:
 
 
 def _moment(text: str) -> datetime:
-    """A day or a time; in UTC where it has no zone."""
-    if "T" in text:  # a + that was not encoded comes as a space
+    """Parses a day or a time. Without a time zone, it is in UTC."""
+    if "T" in text:  # an unencoded + arrives as a space
         text = text.replace(" ", "+")
     try:
-        found = datetime.fromisoformat(text)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        moment = datetime.fromisoformat(text)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise _unsupported("Give times as 2026-05-03 or 2026-05-03T12:00:00Z.") from None
 
 
 def _unsupported(why: str) -> Invalid:
-    """Without what was given: it may be somebody's address."""
+    """Leaves the filter out of the message: it may contain an email address."""
     message = (
         "This filter is not supported. Known are modified_date and created_date with gt, ge, lt or "
         "le, of people also email_address eq, joined by 'and'."

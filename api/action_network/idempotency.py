@@ -1,4 +1,4 @@
-"""The header Idempotency-Key, as under `/v1`, with the dialect's answers."""
+"""The header Idempotency-Key as under `/v1`, with responses in the dialect."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -14,12 +14,14 @@ from api.http.idempotency import GivenKey, OnceOnly
 
 
 class HalOnce(OnceOnly):
-    """One call that creates something, with the key that came with it, if one did."""
+    """A call that creates something, with its idempotency key, if it has one."""
 
     def hal(self, work: Callable[[Session], HalAnswer], *, is_public: bool = True) -> Response:
-        """As `answer`."""
-        kept = self.kept(lambda session: bytes(work(session).body), status=200, is_public=is_public)
-        return idempotency.response(kept, HalAnswer.media_type, NO_STORE)
+        """As `answer`, for work that answers in HAL."""
+        stored = self.stored(
+            lambda session: bytes(work(session).body), status=200, is_public=is_public
+        )
+        return idempotency.response(stored, HalAnswer.media_type, NO_STORE)
 
 
 async def _once(

@@ -1,6 +1,6 @@
-"""Collections of Action Network's that nobody has anything in here: each is an empty page.
+"""Collections of Action Network that this service does not have. Each answers with an empty page.
 
-Clients ask for some only to see whether their token is good (n8n for events).
+Clients read some of them only to check their token (n8n reads events).
 """
 
 from fastapi import APIRouter, Request
@@ -25,7 +25,7 @@ NAMES = (
 
 
 def read_nothing(request: Request, places: ThePlaces, page: ThePage, _caller: Member) -> HalAnswer:
-    """An empty page."""
+    """Returns an empty page."""
     kind = request.url.path.strip("/").rpartition("/")[2]
     return page.answer(request, places, kind, [], dict)
 

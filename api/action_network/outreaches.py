@@ -1,5 +1,7 @@
-"""Outreaches of the dialect: letters to MPs. `letters:read` tells how they go, and only with
-`letters:writers` as well whose they are and what they say."""
+"""Outreaches of the dialect: letters to MPs.
+
+A key with `letters:read` sees their states. With `letters:writers` too, it sees writers and texts.
+"""
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
@@ -10,7 +12,7 @@ from api.action_network.filters import TimeFilter
 from api.action_network.idempotency import Once
 from api.action_network.paging import HalAnswer, ThePage
 from api.action_network.places import Places, Veil, id_in, when
-from api.action_network.schemas.outreach import NAMES, new_letter, outreach_answer, taken_answer
+from api.action_network.schemas.outreach import NAMES, new_letter, outreach_answer, submitted_answer
 from api.action_network.schemas.person import person_in
 from api.action_network.schemas.reading import renaming
 from api.http.dependencies import Now, ReadSession, TheLobby
@@ -35,30 +37,31 @@ def read_outreaches(
     caller: LettersReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Letters of a campaign, oldest first, in whatever state."""
-    whose = _of_campaign(session, caller, campaign_id)
-    return _page(request, lobby, caller, session, page, asked, whose)
+    """Lists letters of a campaign in all states, oldest first."""
+    selection = _of_campaign(session, caller, campaign_id)
+    return _page(request, lobby, caller, session, page, query, selection)
 
 
 @router.post("/advocacy_campaigns/{campaign_id}/outreaches")
 def write(
     campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
 ) -> Response:
-    """Take a letter in (`osdi:record_outreach_helper`). It goes once its writer confirms it."""
-    owner, place = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
+    """Submits a letter (`osdi:record_outreach_helper`). It is sent once its writer confirms it."""
+    owner, row_id = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
     keyring = lobby.keyring
 
     def take_in(session: Session) -> HalAnswer:
-        own = own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
+        own = own_pages.campaign(session, row_id, organisation_id=owner, viewer=owner)
         letter = new_letter(person_in(body), body)
         answer = lobby.postcodes.lookup(letter.address.postcode)
-        found = situations.of_postcode(session, own.campaign, answer, keyring=keyring, now=now)
+        situation = situations.of_postcode(session, own.campaign, answer, keyring=keyring, now=now)
         with renaming(NAMES):
-            letter_id = intake.take_in(session, found, letter, keyring=keyring, now=now)
-        told = taken_answer(Places(lobby, owner), letter_id, place, found.seat.member, letter)
-        return HalAnswer(told | {"created_date": when(now), "modified_date": when(now)})
+            letter_id = intake.take_in(session, situation, letter, keyring=keyring, now=now)
+        member = situation.seat.member
+        submitted = submitted_answer(Places(lobby, owner), letter_id, row_id, member, letter)
+        return HalAnswer(submitted | {"created_date": when(now), "modified_date": when(now)})
 
     return once.hal(take_in)
 
@@ -71,9 +74,9 @@ def read_outreach(
     caller: LettersReader,
     session: ReadSession,
 ) -> HalAnswer:
-    """One letter."""
-    whose = _of_campaign(session, caller, campaign_id)
-    return _one(lobby, caller, session, outreach_id, whose)
+    """Returns a letter of a campaign."""
+    selection = _of_campaign(session, caller, campaign_id)
+    return _one(lobby, caller, session, outreach_id, selection)
 
 
 @router.get("/people/{person_id}/outreaches")
@@ -84,11 +87,11 @@ def read_outreaches_of(
     caller: LettersReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Letters of a person."""
-    whose = _of_person(session, lobby, caller, person_id)
-    return _page(request, lobby, caller, session, page, asked, whose)
+    """Lists letters of a person."""
+    selection = _of_person(session, lobby, caller, person_id)
+    return _page(request, lobby, caller, session, page, query, selection)
 
 
 @router.get("/people/{person_id}/outreaches/{outreach_id}")
@@ -99,20 +102,20 @@ def read_outreach_of(
     caller: LettersReader,
     session: ReadSession,
 ) -> HalAnswer:
-    """One letter of a person."""
-    whose = _of_person(session, lobby, caller, person_id)
-    return _one(lobby, caller, session, outreach_id, whose)
+    """Returns a letter of a person."""
+    selection = _of_person(session, lobby, caller, person_id)
+    return _one(lobby, caller, session, outreach_id, selection)
 
 
 def _of_campaign(session: Session, caller: Caller, campaign_id: str) -> LetterFilter:
-    place = id_in(campaign_id, "advocacy_campaign")
+    row_id = id_in(campaign_id, "advocacy_campaign")
     owner = caller.organisation_id
-    own_pages.campaign(session, place, organisation_id=owner, viewer=owner)
-    return LetterFilter(campaign_id=place)
+    own_pages.campaign(session, row_id, organisation_id=owner, viewer=owner)
+    return LetterFilter(campaign_id=row_id)
 
 
 def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -> LetterFilter:
-    """Whose they are is asked for by name here: that needs the scopes for both."""
+    """Needs the scopes for people and for writers: the path names the writer."""
     caller.require(Scope.LETTERS_WRITERS)
     if not may_read_people(caller):
         message = "This key lacks the scope signatures:read, or is for some petitions alone."
@@ -129,26 +132,26 @@ def _page(
     caller: Caller,
     session: Session,
     page: ThePage,
-    asked: TimeFilter,
-    whose: LetterFilter,
+    query: TimeFilter,
+    selection: LetterFilter,
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     is_personal = Scope.LETTERS_WRITERS in caller.scopes
-    found = letter_pages.page(session, whose, page.rows, bounds=asked.bounds)
+    rows = letter_pages.page(session, selection, page.rows, bounds=query.bounds)
     return page.answer(
         request,
         places,
         "outreaches",
-        found,
-        lambda each: outreach_answer(places, each, is_personal=is_personal),
+        rows,
+        lambda row: outreach_answer(places, row, is_personal=is_personal),
     )
 
 
 def _one(
-    lobby: Lobby, caller: Caller, session: Session, outreach_id: str, whose: LetterFilter
+    lobby: Lobby, caller: Caller, session: Session, outreach_id: str, selection: LetterFilter
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))
-    found = letter_pages.get(session, own_id, whose)
+    view = letter_pages.get(session, own_id, selection)
     is_personal = Scope.LETTERS_WRITERS in caller.scopes
-    return HalAnswer(outreach_answer(places, found, is_personal=is_personal))
+    return HalAnswer(outreach_answer(places, view, is_personal=is_personal))

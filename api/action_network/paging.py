@@ -1,4 +1,4 @@
-"""Pages by number, as the dialect has them: `page`, and `per_page` up to 25."""
+"""Paging of the dialect: by `page`, with `per_page` up to 25."""
 
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar
@@ -19,7 +19,7 @@ Json = dict[str, Any]
 
 
 class HalAnswer(JSONResponse):
-    """An answer in HAL, which may be personal: no proxy is to keep it."""
+    """A response in HAL. Caches must not store it, since it may contain personal data."""
 
     media_type = "application/hal+json"
 
@@ -28,7 +28,7 @@ class HalAnswer(JSONResponse):
 
 
 class DialectPage:
-    """Which page is asked for. What is not a number is refused."""
+    """The query of a page. Raises Invalid for anything but numbers."""
 
     def __init__(self, page: str = "1", per_page: str = str(LONGEST_PAGE)) -> None:
         self.number = _number(page, "page")
@@ -36,7 +36,7 @@ class DialectPage:
 
     @property
     def rows(self) -> PageRange:
-        """One row more than fits, if there is one: it says that there is a following page."""
+        """The rows to read: one more than fits, which shows whether there is a next page."""
         return PageRange((self.number - 1) * self.size, self.size + 1)
 
     def answer(
@@ -44,38 +44,40 @@ class DialectPage:
         request: Request,
         places: Places,
         kind: str,
-        found: Sequence[RowT],
-        tell: Callable[[RowT], Json],
+        rows: Sequence[RowT],
+        convert: Callable[[RowT], Json],
     ) -> HalAnswer:
-        """A collection of `osdi:{kind}`. Past the end it is empty, which is how clients know."""
-        told = [tell(row) for row in found[: self.size]]
+        """Returns a collection of `osdi:{kind}`. Clients stop at a page that is empty."""
+        items = [convert(row) for row in rows[: self.size]]
         here = places.site + request.url.path.rstrip("/")
         links: Json = {"self": {"href": here}}
-        if len(found) > self.size:
+        if len(rows) > self.size:
             links["next"] = {"href": self._address(request, here, self.number + 1)}
         if self.number > 1:
             links["prev"] = {"href": self._address(request, here, self.number - 1)}
-        links[f"osdi:{kind}"] = [each["_links"]["self"] for each in told]
+        links[f"osdi:{kind}"] = [item["_links"]["self"] for item in items]
         links["curies"] = places.curies()
         return HalAnswer(
             {
                 "per_page": self.size,
                 "page": self.number,
                 "_links": links,
-                "_embedded": {f"osdi:{kind}": told},
+                "_embedded": {f"osdi:{kind}": items},
             }
         )
 
     def _address(self, request: Request, here: str, number: int) -> str:
-        """With the filter, if there is one: one by address finds one person at most, and so there
-        is no address in what we make."""
-        asked: dict[str, str] = {"page": str(number)}
+        """Keeps the filter, unless it has an email address, which must not be in links.
+
+        Such a filter finds one person at most, so that there is no further page.
+        """
+        query: dict[str, str] = {"page": str(number)}
         if self.size != LONGEST_PAGE:
-            asked["per_page"] = str(self.size)
-        told = request.query_params.get("filter", "")
-        if told and "@" not in told:
-            asked["filter"] = told
-        return f"{here}?{urlencode(asked)}"
+            query["per_page"] = str(self.size)
+        text = request.query_params.get("filter", "")
+        if text and "@" not in text:
+            query["filter"] = text
+        return f"{here}?{urlencode(query)}"
 
 
 ThePage = Annotated[DialectPage, Depends()]

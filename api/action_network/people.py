@@ -1,4 +1,4 @@
-"""People of the dialect: those whom an organisation knows by their address."""
+"""People of the dialect: an organisation's supporters, each known by an email address."""
 
 from datetime import datetime
 from uuid import UUID
@@ -49,28 +49,29 @@ def read_people(
     caller: PeopleReader,
     session: ReadSession,
     page: ThePage,
-    asked: PeopleFilter,
+    query: PeopleFilter,
 ) -> HalAnswer:
-    """Oldest first; by address the one who has it."""
+    """Lists people, oldest first, or finds one by email address."""
     places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
-    found = []
-    index, is_nobody = _index(owner, asked, lobby.keyring)
-    if not is_nobody:
-        found = supporter_pages.page(
-            session, owner, page.rows, bounds=asked.bounds, email_index=index
+    rows = []
+    index, is_invalid = _email_index(owner, query, lobby.keyring)
+    if not is_invalid:
+        rows = supporter_pages.page(
+            session, owner, page.rows, bounds=query.bounds, email_index=index
         )
-    return page.answer(request, places, "people", found, lambda each: person_answer(places, each))
+    return page.answer(request, places, "people", rows, lambda row: person_answer(places, row))
 
 
 @router.post("/people")
 def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
-    """Add a person, or find them by their address (`osdi:person_signup_helper`).
+    """Adds a person, or finds them by their email address (`osdi:person_signup_helper`).
 
-    What they confirmed themselves stays; a key that may not read is answered what it sent.
+    It does not change what they confirmed themselves. A key that may not read people gets its own
+    input as the answer.
     """
-    told, owner = person_in(body), caller.organisation_id
-    facts = _facts(told, lobby, "person.")
-    email = texts.email_address(told.email, f"person.{_EMAILS}")
+    person, owner = person_in(body), caller.organisation_id
+    details = _details(person, lobby, "person.")
+    email = texts.email_address(person.email, f"person.{_EMAILS}")
 
     def add(session: Session) -> HalAnswer:
         added, removed = _tags(session, body, owner)
@@ -78,7 +79,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
             session,
             organisation_id=owner,
             email=email,
-            details=facts,
+            details=details,
             keyring=lobby.keyring,
             now=now,
         )
@@ -87,7 +88,7 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
         if may_read_people(caller):
             view = supporter_pages.get(session, person_id, organisation_id=owner)
             return HalAnswer(person_answer(places, view))
-        return HalAnswer(introduced_answer(places, person_id, told, when(now)))
+        return HalAnswer(introduced_answer(places, person_id, person, when(now)))
 
     return once.hal(add)
 
@@ -96,8 +97,8 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
 def read_person(
     person_id: str, lobby: TheLobby, caller: PeopleReader, session: ReadSession
 ) -> HalAnswer:
-    """One person."""
-    places, view = _found(session, lobby, caller, person_id)
+    """Returns a person."""
+    places, view = _person(session, lobby, caller, person_id)
     return HalAnswer(person_answer(places, view))
 
 
@@ -110,23 +111,23 @@ def change_person(
     session: WriteSession,
     now: Now,
 ) -> HalAnswer:
-    """Change name, postcode or language, or note that they want no news. Their address stays."""
-    places, view = _found(session, lobby, caller, person_id)
+    """Changes name, postcode or language, or that they want no news, but not the email address."""
+    places, view = _person(session, lobby, caller, person_id)
     wrapped = body.get("person")
-    told = parsed(PersonIn, wrapped if isinstance(wrapped, dict) else body)
+    person = parsed(PersonIn, wrapped if isinstance(wrapped, dict) else body)
     supporter = view.supporter
-    if told.email and not _is_same(told.email, supporter.email.text):
+    if person.email and not _is_same(person.email, supporter.email.text):
         message = "An address cannot be changed here: whoever has the new one has to confirm it."
         raise Invalid.field(_EMAILS, "not_changeable", message)
     given, family = split_name(supporter.name.text if supporter.name else "")
-    whole = told.model_copy(
+    whole = person.model_copy(
         update={
-            "given_name": given if told.given_name is None else told.given_name,
-            "family_name": family if told.family_name is None else told.family_name,
+            "given_name": given if person.given_name is None else person.given_name,
+            "family_name": family if person.family_name is None else person.family_name,
         }
     )
     added, removed = _tags(session, body, caller.organisation_id)
-    introductions.change(session, supporter.id, _facts(whole, lobby, ""), now=now)
+    introductions.change(session, supporter.id, _details(whole, lobby, ""), now=now)
     _tag(session, supporter.id, added, removed, now=now)
     view = supporter_pages.get(session, supporter.id, organisation_id=caller.organisation_id)
     return HalAnswer(person_answer(places, view))
@@ -140,18 +141,18 @@ def read_signatures_of(
     caller: PeopleReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Live signatures of a person."""
-    places, view = _found(session, lobby, caller, person_id)
-    whose = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
-    found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
+    """Lists the pending and confirmed signatures of a person."""
+    places, view = _person(session, lobby, caller, person_id)
+    selection = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
+    rows = signature_pages.page(session, selection, page.rows, bounds=query.bounds)
     return page.answer(
         request,
         places,
         "signatures",
-        found,
-        lambda each: signature_answer(places, each),
+        rows,
+        lambda row: signature_answer(places, row),
     )
 
 
@@ -163,12 +164,12 @@ def read_signature_of(
     caller: PeopleReader,
     session: ReadSession,
 ) -> HalAnswer:
-    """One signature of a person."""
-    places, view = _found(session, lobby, caller, person_id)
+    """Returns a signature of a person."""
+    places, view = _person(session, lobby, caller, person_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    whose = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
-    found = signature_pages.get(session, own_id, whose)
-    return HalAnswer(signature_answer(places, found))
+    selection = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
+    signature = signature_pages.get(session, own_id, selection)
+    return HalAnswer(signature_answer(places, signature))
 
 
 @router.get("/people/{person_id}/taggings")
@@ -179,19 +180,17 @@ def read_taggings_of(
     caller: PeopleReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Tags on a person."""
-    places, view = _found(session, lobby, caller, person_id)
-    found = tags.taggings_page(
-        session, page.rows, supporter_id=view.supporter.id, bounds=asked.bounds
+    """Lists the tags on a person."""
+    places, view = _person(session, lobby, caller, person_id)
+    rows = tags.taggings_page(
+        session, page.rows, supporter_id=view.supporter.id, bounds=query.bounds
     )
-    return page.answer(
-        request, places, "taggings", found, lambda each: tagging_answer(places, each)
-    )
+    return page.answer(request, places, "taggings", rows, lambda row: tagging_answer(places, row))
 
 
-def _found(
+def _person(
     session: Session, lobby: Lobby, caller: Caller, person_id: str
 ) -> tuple[Places, SupporterView]:
     places = Places(lobby, caller.organisation_id)
@@ -200,12 +199,12 @@ def _found(
     return places, supporter_pages.get(session, own_id, organisation_id=owner)
 
 
-def _index(owner: UUID, asked: Filter, keyring: Keyring) -> tuple[bytes | None, bool]:
-    """By what an address is found; and whether nobody can have it, since it is none."""
-    if asked.email is None:
+def _email_index(owner: UUID, query: Filter, keyring: Keyring) -> tuple[bytes | None, bool]:
+    """Returns the index of the filter's email address, and whether that is no valid address."""
+    if query.email is None:
         return None, False
     try:
-        email = texts.email_address(asked.email)
+        email = texts.email_address(query.email)
     except Invalid:
         return None, True
     return EmailAddress.of(owner, email, keyring).index, False
@@ -216,19 +215,20 @@ def _is_same(first: str, second: str) -> bool:
     return texts.canonical_email(email) == texts.canonical_email(second)
 
 
-def _facts(told: PersonIn, lobby: Lobby, prefix: str) -> PersonDetails:
-    """What is told, checked for form; Invalid with all that is wrong."""
+def _details(person: PersonIn, lobby: Lobby, prefix: str) -> PersonDetails:
+    """Checks the form of the details. Raises Invalid with the names that the client used."""
     try:
-        name = texts.person_name(told.name, f"{prefix}given_name") if told.name else None
-        postcode, code = _place(told, lobby)
+        name = texts.person_name(person.name, f"{prefix}given_name") if person.name else None
+        postcode, code = _postcode_and_seat(person, lobby)
     except Invalid as error:
         raise renamed(error, {"postcode": f"{prefix}postal_addresses.postal_code"}) from None
-    return PersonDetails(name, postcode, code, told.locale, told.wants_updates is False)
+    return PersonDetails(name, postcode, code, person.locale, person.wants_updates is False)
 
 
-def _place(told: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:
-    """The postcode and where that is; None where neither is told."""
-    country, postcode = told.address.home_country, (told.address.postal_code or "").strip()
+def _postcode_and_seat(person: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:
+    """Returns the postcode and the constituency's code, or None for both without a postcode."""
+    address = person.address
+    country, postcode = address.home_country, (address.postal_code or "").strip()
     if country != HOME:
         postcode = texts.line(postcode, "postcode", longest=20, shortest=0)
     elif postcode:
@@ -239,7 +239,7 @@ def _place(told: PersonIn, lobby: Lobby) -> tuple[str | None, str | None]:
 
 
 def _tags(session: Session, body: Json, owner: UUID) -> tuple[list[UUID], list[UUID]]:
-    """To put on, and to take off."""
+    """Returns the ids of the tags to add, and of those to remove."""
     added, removed = (
         tags.named(session, texts_in(body.get(field), field), organisation_id=owner, field=field)
         for field in ("add_tags", "remove_tags")

@@ -1,4 +1,4 @@
-"""Petitions of the dialect: an organisation's own."""
+"""Petitions of the dialect: those of the caller's organisation."""
 
 from typing import Any
 
@@ -26,13 +26,13 @@ NAMES = {"addressed_to": "target"}
 
 
 class TargetIn(Part):
-    """One of those to whom a petition is addressed."""
+    """A person or body that a petition is addressed to."""
 
     name: str
 
 
 class PetitionIn(Part):
-    """What is told of a petition; None is what is not."""
+    """The fields of a petition. None is for a field that is not in the body."""
 
     title: Line200 | None = None
     description: Text | None = None
@@ -41,15 +41,15 @@ class PetitionIn(Part):
     hidden: bool | None = Field(default=None, alias="action_network:hidden")
 
     def values(self, state: PetitionState) -> dict[str, Any]:
-        """As the services take them, of a petition that is in this state now."""
-        given = {
+        """Returns the values to save. `state` is that of now: a closed petition stays closed."""
+        values = {
             "action": self.title,
-            # n8n can send the other one alone. What we tell as that is the title.
+            # n8n can send `petition_text` only. In answers, that is the title.
             "background": self.petition_text if self.description is None else self.description,
             "addressed_to": self._to,
             "state": self._state if state is not PetitionState.CLOSED else None,
         }
-        return {name: value for name, value in given.items() if value is not None}
+        return {name: value for name, value in values.items() if value is not None}
 
     @property
     def _to(self) -> str | None:
@@ -66,7 +66,7 @@ class PetitionIn(Part):
 
 
 class NewPetitionIn(PetitionIn):
-    """A new one. Those of Action Network belong to no campaign."""
+    """A new petition. In Action Network, petitions belong to no campaign: `campaign` is ours."""
 
     title: Line200
     campaign: str | None = Field(default=None, alias=CAMPAIGN)
@@ -79,35 +79,35 @@ def read_petitions(
     caller: Member,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first; drafts too, but not for a partner."""
+    """Lists petitions, oldest first. Partners' keys do not see drafts."""
     places, owner = Places(lobby, caller.organisation_id), caller.organisation_id
-    found = own_pages.of_petitions(
-        session, owner, page.rows, viewer=caller.viewer, bounds=asked.bounds
+    rows = own_pages.of_petitions(
+        session, owner, page.rows, viewer=caller.viewer, bounds=query.bounds
     )
-    return page.answer(
-        request, places, "petitions", found, lambda each: petition_answer(places, each)
-    )
+    return page.answer(request, places, "petitions", rows, lambda row: petition_answer(places, row))
 
 
 @router.post("/petitions")
 def create_petition(
     body: Body, lobby: TheLobby, caller: CampaignsWriter, once: Once, now: Now
 ) -> Response:
-    """Add a petition: a draft, unless it says `action_network:hidden: false`. It has the slug that
-    its title makes. Needs `campaigns:write` too."""
-    told, owner = parsed(NewPetitionIn, body), caller.organisation_id
-    values = {"addressed_to": "", "state": PetitionState.DRAFT} | told.values(PetitionState.DRAFT)
+    """Adds a petition, with a slug made from its title. Needs `campaigns:write` too.
+
+    It is a draft, unless `action_network:hidden` is false.
+    """
+    new, owner = parsed(NewPetitionIn, body), caller.organisation_id
+    values = {"addressed_to": "", "state": PetitionState.DRAFT} | new.values(PetitionState.DRAFT)
 
     def create(session: Session) -> HalAnswer:
         campaign = campaigns.of_new_petition(
-            session, told.campaign, organisation_id=owner, field=CAMPAIGN
+            session, new.campaign, organisation_id=owner, field=CAMPAIGN
         )
         with renaming(NAMES):
-            made = petitions.create_titled(session, campaign=campaign, values=values, now=now)
-        found = own_pages.petition(session, made.id, organisation_id=owner, viewer=owner)
-        return HalAnswer(petition_answer(Places(lobby, owner), found))
+            row = petitions.create_titled(session, campaign=campaign, values=values, now=now)
+        petition = own_pages.petition(session, row.id, organisation_id=owner, viewer=owner)
+        return HalAnswer(petition_answer(Places(lobby, owner), petition))
 
     return once.hal(create)
 
@@ -116,10 +116,10 @@ def create_petition(
 def read_petition(
     petition_id: str, lobby: TheLobby, caller: Member, session: ReadSession
 ) -> HalAnswer:
-    """One petition."""
-    owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
-    return HalAnswer(petition_answer(Places(lobby, owner), found))
+    """Returns a petition."""
+    owner, row_id = caller.organisation_id, id_in(petition_id, "petition")
+    own = own_pages.petition(session, row_id, organisation_id=owner, viewer=caller.viewer)
+    return HalAnswer(petition_answer(Places(lobby, owner), own))
 
 
 @router.put("/petitions/{petition_id}")
@@ -131,12 +131,14 @@ def change_petition(
     session: WriteSession,
     now: Now,
 ) -> HalAnswer:
-    """Change title, description and target; open a draft, or make it one again. Needs
-    `campaigns:write` too."""
-    owner, place = caller.organisation_id, id_in(petition_id, "petition")
-    found = own_pages.petition(session, place, organisation_id=owner, viewer=caller.viewer)
-    caller.require_petition(found.petition)
-    values = parsed(PetitionIn, body).values(found.petition.state)
+    """Changes title, description and target, opens a draft, or makes a petition a draft again.
+
+    Needs `campaigns:write` too.
+    """
+    owner, row_id = caller.organisation_id, id_in(petition_id, "petition")
+    own = own_pages.petition(session, row_id, organisation_id=owner, viewer=caller.viewer)
+    caller.require_petition(own.petition)
+    values = parsed(PetitionIn, body).values(own.petition.state)
     with renaming(NAMES):
-        petitions.update(session, found.petition, values=values, now=now)
-    return HalAnswer(petition_answer(Places(lobby, owner), found))
+        petitions.update(session, own.petition, values=values, now=now)
+    return HalAnswer(petition_answer(Places(lobby, owner), own))

@@ -1,4 +1,4 @@
-"""Where the dialect is, and what makes its paths and identifiers."""
+"""The paths, links and identifiers of the dialect."""
 
 from datetime import UTC, datetime
 from email.utils import parseaddr
@@ -12,11 +12,11 @@ from services.errors import Invalid, NotFound
 PREFIX = "/api/v2"
 TOKEN = "OSDI-API-Token"  # noqa: S105 - the name of a header
 SYSTEM = "action_network"
-"""Clients look for the identifier of this system, and take what is behind its colon."""
+"""Clients look for an identifier with this prefix, and use what follows the colon."""
 
 ORIGIN = "Central Lobby"
 _NOBODY = UUID(int=0)
-_WORDS = "https://actionnetwork.org/docs/v2/{rel}"
+_CURIES = "https://actionnetwork.org/docs/v2/{rel}"
 
 
 def is_dialect(path: str) -> bool:
@@ -25,7 +25,7 @@ def is_dialect(path: str) -> bool:
 
 
 class Veil(StrEnum):
-    """Tables whose rows' own ids would tell when they were made, and so who is new."""
+    """Tables whose ids the dialect hides: they show when a row was made, and so who is new."""
 
     PERSON = "person"
     SIGNATURE = "signature"
@@ -34,7 +34,7 @@ class Veil(StrEnum):
 
 
 class Places:
-    """Addresses within the dialect, and ids as one organisation knows them."""
+    """Makes links, and converts ids to and from those that one organisation sees."""
 
     def __init__(self, lobby: Lobby, organisation_id: UUID = _NOBODY) -> None:
         self.site = lobby.settings.base_url.rstrip("/")
@@ -45,30 +45,30 @@ class Places:
         self._keyring, self._organisation_id = lobby.keyring, organisation_id
 
     def link(self, *parts: object) -> dict[str, str]:
-        """A link of HAL's: `link("people", id)`."""
+        """Returns a HAL link, for example `link("people", id)`."""
         return {"href": "/".join([self.base, *map(str, parts)])}
 
     def curies(self) -> list[dict[str, Any]]:
-        """What the prefixes of the links stand for, in the words of whose they are."""
-        return [{"name": name, "href": _WORDS, "templated": True} for name in ("osdi", SYSTEM)]
+        """Returns the CURIEs of the prefixes of links, which lead to Action Network's documents."""
+        return [{"name": name, "href": _CURIES, "templated": True} for name in ("osdi", SYSTEM)]
 
     def hide(self, veil: Veil, row_id: UUID) -> UUID:
-        """A row's id, as it is told."""
+        """Converts a row's id to the public one."""
         return self._keyring.veil(self._organisation_id, row_id, veil)
 
-    def show(self, veil: Veil, told: UUID) -> UUID:
-        """The row's own id, of one that was told."""
-        return self._keyring.unveil(self._organisation_id, told, veil)
+    def show(self, veil: Veil, public_id: UUID) -> UUID:
+        """Converts a public id to the row's id."""
+        return self._keyring.unveil(self._organisation_id, public_id, veil)
 
 
 def identifiers(row_id: UUID, own: UUID | None = None) -> list[str]:
-    """How a thing is known: the dialect's id first, since clients take the first."""
-    known = [f"{SYSTEM}:{row_id}"]
-    return known if own is None else [*known, f"central_lobby:{own}"]
+    """Returns the identifiers of a resource: the dialect's first, since clients take the first."""
+    first = [f"{SYSTEM}:{row_id}"]
+    return first if own is None else [*first, f"central_lobby:{own}"]
 
 
 def id_in(text: str, thing: str) -> UUID:
-    """The id in a path; what has another form is not there."""
+    """Parses the id in a path. Raises NotFound if it is malformed."""
     try:
         return UUID(text)
     except ValueError:
@@ -76,8 +76,7 @@ def id_in(text: str, thing: str) -> UUID:
 
 
 def id_behind(href: object, field: str) -> UUID:
-    """What a link points to: its last segment, whatever host it names, since integrations write
-    that of Action Network itself."""
+    """Parses the id at the end of a link, on any host: integrations send Action Network's own."""
     text = href if isinstance(href, str) else ""
     try:
         return UUID(text.rstrip("/").rpartition("/")[2])
@@ -87,5 +86,5 @@ def id_behind(href: object, field: str) -> UUID:
 
 
 def when(moment: datetime) -> str:
-    """A time as the dialect writes it, to the second."""
+    """Formats a time as the dialect does, to the second."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""All routes of the dialect. They are described by Action Network, not in our OpenAPI document."""
+"""All routes of the dialect. Action Network documents them, and our OpenAPI document does not."""
 
 from fastapi import APIRouter
 

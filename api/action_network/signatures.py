@@ -1,4 +1,4 @@
-"""Signatures of the dialect: posting them, with a key or blindly from a browser; reading them."""
+"""Signatures of the dialect: posting with a key, or without one from a browser, and reading."""
 
 from dataclasses import dataclass
 from uuid import UUID
@@ -23,6 +23,7 @@ from api.action_network.schemas.signature import (
     signed_answer,
 )
 from api.answers import signature_intake
+from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import ReadSession, TheLobby, WriteSession
 from api.schemas.signature import Comment, NewSignature
@@ -41,20 +42,20 @@ from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 router = APIRouter()
 PERSON = "osdi:person"
-_TOLD_NOTHING = StoredAnswer(200, b"{}")
+_EMPTY = StoredAnswer(200, b"{}")
 _ABROAD = "ZZ"
-"""ISO 3166-1 for a country that is not known: of people abroad we keep no other."""
+"""A code of ISO 3166-1 for private use: the service does not store the country of supporters."""
 
 
 class CommentBody(Part):
-    """What can be changed of a signature."""
+    """The field of a signature that can be changed."""
 
     comments: Comment = ""
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A signature that a key's holder asks for."""
+class _SignatureRequest:
+    """A checked request for a signature, and the tags to put on its signer."""
 
     slug: str
     body: NewSignature
@@ -65,24 +66,25 @@ class _Wanted:
 async def sign(
     petition_id: str, request: Request, body: Body, lobby: TheLobby, caller: Anyone, once: Once
 ) -> Response:
-    """Sign for a person, who is told of with it or linked to. Pending until confirmed by mail.
+    """Records a signature of the person in the body, or of the one that it links to.
 
-    Without a token this is the public form: what browsers post from other sites.
+    It is pending until they confirm by email. Without a token, it is the public form that browsers
+    post from other sites.
     """
-    state = request.app.state
-    place = id_in(petition_id, "petition")
+    state = state_of(request)
+    row_id = id_in(petition_id, "petition")
     if caller is None:
-        slug = await run_in_threadpool(_slug, lobby, place)
-        blind = await _sign_blindly(state, slug, new_signature(person_in(body), body), once)
-        return idempotency.response(blind, headers=ANY_SITE)
-    wanted = await run_in_threadpool(_wanted, lobby, caller, place, body)
-    signature_id = await _signed(state, wanted, caller, once)
-    return await run_in_threadpool(_answer, lobby, caller, wanted, signature_id, once)
+        slug = await run_in_threadpool(_slug, lobby, row_id)
+        answer = await _sign_publicly(state, slug, new_signature(person_in(body), body), once)
+        return idempotency.response(answer, headers=ANY_SITE)
+    checked = await run_in_threadpool(_checked, lobby, caller, row_id, body)
+    signature_id = await _signed(state, checked, caller, once)
+    return await run_in_threadpool(_answer, lobby, caller, checked, signature_id, once)
 
 
 @router.options("/petitions/{petition_id}/signatures")
-def may_sign(petition_id: str) -> Response:  # noqa: ARG001 - a browser asks before it knows
-    """What a browser asks before it posts from another site."""
+def may_sign(petition_id: str) -> Response:  # noqa: ARG001 - it is part of the path
+    """Answers the preflight that a browser sends before it posts from another site."""
     allowed = {
         "Access-Control-Allow-Methods": "POST",
         "Access-Control-Allow-Headers": f"Content-Type, {idempotency.HEADER}",
@@ -99,18 +101,18 @@ def read_signatures(
     caller: SignaturesReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Live signatures of a petition, oldest first."""
-    whose = _of_petition(session, caller, petition_id)
-    found = signature_pages.page(session, whose, page.rows, bounds=asked.bounds)
+    """Lists the pending and confirmed signatures of a petition, oldest first."""
+    selection = _of_petition(session, caller, petition_id)
+    rows = signature_pages.page(session, selection, page.rows, bounds=query.bounds)
     places = Places(lobby, caller.organisation_id)
     return page.answer(
         request,
         places,
         "signatures",
-        found,
-        lambda each: signature_answer(places, each),
+        rows,
+        lambda row: signature_answer(places, row),
     )
 
 
@@ -122,11 +124,12 @@ def read_signature(
     caller: SignaturesReader,
     session: ReadSession,
 ) -> HalAnswer:
-    """One signature, in whatever state."""
+    """Returns a signature in any state."""
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    found = signature_pages.get(session, own_id, _of_petition(session, caller, petition_id))
-    return HalAnswer(signature_answer(places, found))
+    selection = _of_petition(session, caller, petition_id)
+    signature = signature_pages.get(session, own_id, selection)
+    return HalAnswer(signature_answer(places, signature))
 
 
 @router.put("/petitions/{petition_id}/signatures/{signature_id}")
@@ -138,29 +141,29 @@ def change_signature(
     caller: SignaturesReader,
     session: WriteSession,
 ) -> HalAnswer:
-    """Change its comment: an organisation may take out what it cannot show."""
+    """Changes a signature's comment, so that an organisation can remove what it cannot show."""
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    whose = _of_petition(session, caller, petition_id)
-    found = signature_pages.get(session, own_id, whose, for_update=True)
+    selection = _of_petition(session, caller, petition_id)
+    signature = signature_pages.get(session, own_id, selection, for_update=True)
     if "comments" in body:
-        said = parsed(CommentBody, {"comments": body["comments"] or ""})
-        signature_pages.set_comment(session, found, said.comments)
-    return HalAnswer(signature_answer(places, found))
+        change = parsed(CommentBody, {"comments": body["comments"] or ""})
+        signature_pages.set_comment(session, signature, change.comments)
+    return HalAnswer(signature_answer(places, signature))
 
 
 def _of_petition(session: Session, caller: Caller, petition_id: str) -> SignatureFilter:
-    found = _own(session, caller, id_in(petition_id, "petition"))
-    return SignatureFilter(petition_id=found.petition.id)
+    own = _own(session, caller, id_in(petition_id, "petition"))
+    return SignatureFilter(petition_id=own.petition.id)
 
 
 def _own(session: Session, caller: Caller, petition_id: UUID) -> OwnPetition:
-    """The one place that says whether a key may do something with a petition's signatures."""
-    found = own_pages.petition(
+    """Checks, for all routes, whether a key may read or post signatures of a petition."""
+    own = own_pages.petition(
         session, petition_id, organisation_id=caller.organisation_id, viewer=caller.viewer
     )
-    caller.require_petition(found.petition)
-    return found
+    caller.require_petition(own.petition)
+    return own
 
 
 def _slug(lobby: Lobby, petition_id: UUID) -> str:
@@ -168,62 +171,69 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
         return own_pages.slug_of_petition(session, petition_id)
 
 
-async def _sign_blindly(state: object, slug: str, body: NewSignature, once: Once) -> StoredAnswer:
+async def _sign_publicly(
+    state: AppState, slug: str, body: NewSignature, once: Once
+) -> StoredAnswer:
     try:
         if (attempt := once.attempt) is not None:
             keyed = KeyedRequest(attempt, _nothing)
             return await signature_intake.record_once(state, body.as_request(slug), keyed)
         await signature_intake.sign(state, slug, body)
-    except NotFound:  # without the name of what is a draft
+    except NotFound:  # the message must not name the slug of a draft
         raise NotFound("petition_unknown", "There is no such petition.") from None
-    return _TOLD_NOTHING
+    return _EMPTY
 
 
-async def _signed(state: object, wanted: _Wanted, caller: Caller, once: Once) -> UUID:
-    """The id of the signature. With a key that is kept with it, and so there is one mail, whatever
-    happens before the answer is kept too (`_answer`)."""
+async def _signed(state: AppState, checked: _SignatureRequest, caller: Caller, once: Once) -> UUID:
+    """Records the signature and returns its id.
+
+    With an idempotency key, the id is stored in the same transaction. So a repeated request sends
+    no second email, even if the first one failed before `_answer` stored the answer.
+    """
     if (attempt := once.attempt) is not None:
-        request = wanted.body.as_request(wanted.slug, caller.partner_id)
-        kept = await signature_intake.record_once(state, request, KeyedRequest(attempt, _only_id))
-        return UUID(kept.content.decode())
-    _, outcome = await signature_intake.sign(state, wanted.slug, wanted.body, caller.partner_id)
+        request = checked.body.as_request(checked.slug, caller.partner_id)
+        stored = await signature_intake.record_once(state, request, KeyedRequest(attempt, _only_id))
+        return UUID(stored.content.decode())
+    _, outcome = await signature_intake.sign(state, checked.slug, checked.body, caller.partner_id)
     assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
     return outcome.signature_id
 
 
 def _nothing(_outcome: Outcome) -> StoredAnswer:
-    return _TOLD_NOTHING
+    return _EMPTY
 
 
 def _only_id(outcome: Outcome) -> StoredAnswer:
     return StoredAnswer(200, str(outcome.signature_id).encode())
 
 
-def _wanted(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Wanted:
-    """Everything that can be wrong is found before anything is written."""
+def _checked(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _SignatureRequest:
+    """Checks the whole request, so that an error is raised before anything is written."""
     organisation_id = caller.organisation_id
     with lobby.database.read() as session:
-        found = _own(session, caller, petition_id)
-        _require_no_draft(found)
+        own = _own(session, caller, petition_id)
+        _require_no_draft(own)
         names = texts_in(body.get("add_tags"), "add_tags")
         tag_ids = tags.named(session, names, organisation_id=organisation_id, field="add_tags")
         if "person" not in body and link_in(body, PERSON) is not None:
-            signature = _by_somebody_known(session, lobby, caller, body)
+            signature = _by_linked_person(session, lobby, caller, body)
         else:
             signature = new_signature(person_in(body), body)
-    return _Wanted(found.petition.slug, signature, tag_ids)
+    return _SignatureRequest(own.petition.slug, signature, tag_ids)
 
 
-def _require_no_draft(found: OwnPetition) -> None:
-    """Said to who may see the draft; to others it is not there."""
-    if found.petition.state is PetitionState.DRAFT:
+def _require_no_draft(own: OwnPetition) -> None:
+    """Raises Conflict for a draft. Callers who may not see the draft got NotFound before."""
+    if own.petition.state is PetitionState.DRAFT:
         message = "This petition is a draft: it takes no signatures before it is opened."
         raise Conflict("petition_draft", message)
 
 
-def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:
-    """With the name and postcode that we have. Whether we have them tells who was known before: so
-    this is for keys that may read people."""
+def _by_linked_person(session: Session, lobby: Lobby, caller: Caller, body: Json) -> NewSignature:
+    """Makes a signature with the stored name and postcode of a person.
+
+    It needs a key that may read people: the answer shows who was in the database before.
+    """
     if not may_read_people(caller):
         message = (
             "To sign for a person by a link, a key needs signatures:read, and to be the "
@@ -250,21 +260,24 @@ def _by_somebody_known(session: Session, lobby: Lobby, caller: Caller, body: Jso
 
 
 def _answer(
-    lobby: Lobby, caller: Caller, wanted: _Wanted, signature_id: UUID, once: Once
+    lobby: Lobby, caller: Caller, checked: _SignatureRequest, signature_id: UUID, once: Once
 ) -> Response:
-    """With the tags put on, in a transaction of their own: without an answer all is sent again."""
+    """Adds the tags and returns the answer, in a transaction of its own.
+
+    Without an answer, the client repeats the whole request.
+    """
     now = lobby.clock()
     places = Places(lobby, caller.organisation_id)
 
     def finish(session: Session) -> HalAnswer:
         signature = signature_states.get(session, signature_id)
-        if wanted.tag_ids:
-            tags.add_taggings(session, wanted.tag_ids, signature.supporter_id, now=now)
+        if checked.tag_ids:
+            tags.add_taggings(session, checked.tag_ids, signature.supporter_id, now=now)
         if caller.may_know_signers:
             return HalAnswer(signature_answer(places, signature))
-        return HalAnswer(signed_answer(places, signature, wanted.body, when(now)))
+        return HalAnswer(signed_answer(places, signature, checked.body, when(now)))
 
-    if wanted.tag_ids or once.attempt is not None:
+    if checked.tag_ids or once.attempt is not None:
         return once.step("answer").hal(finish, is_public=False)
     with lobby.database.read() as session:
         return finish(session)

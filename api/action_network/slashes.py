@@ -1,4 +1,7 @@
-"""A slash at the end changes nothing. Plain ASGI: a redirect would lose the body of a POST."""
+"""Ignores a slash at the end of the dialect's paths, in plain ASGI.
+
+A redirect would lose the body of a POST.
+"""
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -6,14 +9,13 @@ from api.action_network.places import is_dialect
 
 
 class Slashes:
-    """In front of the router."""
+    """Middleware before the router."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] == "http" and scope["path"].endswith("/") and is_dialect(scope["path"]):
-            # In place: the access log looks here for the route that was found.
+            # Change this scope, not a copy: the access log reads the route from it.
             scope["path"] = scope["path"].rstrip("/")
         await self._app(scope, receive, send)

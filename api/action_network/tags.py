@@ -1,4 +1,4 @@
-"""Tags of the dialect, and taggings: tags on people."""
+"""Tags of the dialect, and taggings, which put tags on people."""
 
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
@@ -28,17 +28,17 @@ def read_tags(
     caller: Member,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Oldest first."""
+    """Lists tags, oldest first."""
     places = Places(lobby, caller.organisation_id)
-    found = tags.page(session, caller.organisation_id, page.rows, bounds=asked.bounds)
-    return page.answer(request, places, "tags", found, lambda each: tag_answer(places, each))
+    rows = tags.page(session, caller.organisation_id, page.rows, bounds=query.bounds)
+    return page.answer(request, places, "tags", rows, lambda row: tag_answer(places, row))
 
 
 @router.post("/tags")
 def create_tag(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) -> Response:
-    """Add a tag. One that is there already is answered as it is."""
+    """Adds a tag, or returns the one with this name."""
     name = body.get("name")
     if not isinstance(name, str):
         raise Invalid.field("name", "missing", "Give the tag's name.")
@@ -53,7 +53,7 @@ def create_tag(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now)
 
 @router.get("/tags/{tag_id}")
 def read_tag(tag_id: str, lobby: TheLobby, caller: Member, session: ReadSession) -> HalAnswer:
-    """One tag."""
+    """Returns a tag."""
     tag = _tag(session, caller, tag_id)
     return HalAnswer(tag_answer(Places(lobby, caller.organisation_id), tag))
 
@@ -66,22 +66,20 @@ def read_taggings(
     caller: PeopleReader,
     session: ReadSession,
     page: ThePage,
-    asked: TimeFilter,
+    query: TimeFilter,
 ) -> HalAnswer:
-    """Whom a tag is on."""
+    """Lists the people whom a tag is on."""
     tag = _tag(session, caller, tag_id)
     places = Places(lobby, caller.organisation_id)
-    found = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=asked.bounds)
-    return page.answer(
-        request, places, "taggings", found, lambda each: tagging_answer(places, each)
-    )
+    rows = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=query.bounds)
+    return page.answer(request, places, "taggings", rows, lambda row: tagging_answer(places, row))
 
 
 @router.post("/tags/{tag_id}/taggings")
 def create_tagging(
     tag_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
 ) -> Response:
-    """Put a tag on a person. Again: the same."""
+    """Puts a tag on a person. A repeated call changes nothing."""
     owner, places = caller.organisation_id, Places(lobby, caller.organisation_id)
 
     def put_on(session: Session) -> HalAnswer:
@@ -91,9 +89,9 @@ def create_tagging(
         supporter = supporter_pages.get(session, own_id, organisation_id=owner).supporter
         tags.add_taggings(session, [tag.id], supporter.id, now=now)
         tagging = tags.tagging_of_both(session, tag.id, supporter.id)
-        # A key that may not read is not told whether the tag was there.
-        made = None if may_read_people(caller) else when(now)
-        return HalAnswer(tagging_answer(places, tagging, made))
+        # A key that may not read people must not learn whether the tag was there before.
+        tagged_at = None if may_read_people(caller) else when(now)
+        return HalAnswer(tagging_answer(places, tagging, tagged_at))
 
     return once.hal(put_on)
 
@@ -102,7 +100,7 @@ def create_tagging(
 def read_tagging(
     tag_id: str, tagging_id: str, lobby: TheLobby, caller: PeopleReader, session: ReadSession
 ) -> HalAnswer:
-    """One tag on one person."""
+    """Returns a tagging: a tag on a person."""
     tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
     return HalAnswer(tagging_answer(places, tags.get_tagging(session, own_id, tag_id=tag.id)))
@@ -117,7 +115,7 @@ def remove_tagging(
     session: WriteSession,
     now: Now,
 ) -> HalAnswer:
-    """Take a tag off a person."""
+    """Removes a tag from a person."""
     tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
     tags.remove_tagging(session, tags.get_tagging(session, own_id, tag_id=tag.id), now=now)
@@ -125,5 +123,4 @@ def remove_tagging(
 
 
 def _tag(session: Session, caller: Caller, tag_id: str) -> Tag:
-    place = id_in(tag_id, "tag")
-    return tags.own(session, place, organisation_id=caller.organisation_id)
+    return tags.own(session, id_in(tag_id, "tag"), organisation_id=caller.organisation_id)

@@ -1,1 +1,1 @@
-"""Answers that are made ahead, and taking signatures in."""
+"""Cached responses, the state of the application, and the intake of signatures."""

@@ -1,4 +1,4 @@
-"""What the public reads of campaigns, petitions and tallies, made once for all who read it."""
+"""Cached responses: what everybody may read of campaigns, petitions and tallies."""
 
 import gzip
 from collections.abc import Callable, Hashable
@@ -11,8 +11,8 @@ from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from api.answers import caching
 from api.answers.signed_answers import SignedAnswers
-from api.http import caching
 from api.schemas.campaign import campaign_answer
 from api.schemas.petition import petition_answer
 from api.schemas.postcode import (
@@ -31,16 +31,17 @@ from services.views import campaign_views, embeds, seat_views
 from services.views.embeds import Embed
 from services.views.seat_views import ConfirmedBoard
 
-WORTH_PACKING = 1000  # bytes, as the middleware has it that packs all other answers
+WORTH_PACKING = 1000  # bytes, as for the gzip middleware, which packs all other responses
 MOST_KEYS, MOST_TALLIES, MOST_BOARDS = 1000, 50, 50  # a tally has some 300 KB
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
-House = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
+SeatAnswers = dict[str | None, tuple[ConstituencyAnswer | None, MemberAnswer | None]]
+"""The constituency and the MP of each seat, by the constituency's code."""
 
 
 @dataclass(frozen=True, slots=True)
 class CachedAnswer:
-    """An answer as bytes, plain and packed, with the tag that tells it from others."""
+    """A response body, plain and gzipped, with its ETag. `packed` is None for a small body."""
 
     content: bytes
     packed: bytes | None
@@ -48,28 +49,32 @@ class CachedAnswer:
     media_type: str = caching.MEDIA_TYPE
 
     @classmethod
-    def of(cls, answer: BaseModel, *, but: set[str] | None = None) -> "CachedAnswer":
-        """`but` are fields that only tell the time of the answer."""
+    def of(cls, answer: BaseModel, *, without: set[str] | None = None) -> "CachedAnswer":
+        """Serialises a model. The ETag leaves out the fields in `without`, such as a time."""
         content = answer.model_dump_json().encode()
-        marked = answer.model_dump_json(exclude=but).encode() if but else content
-        return cls.of_bytes(content, marked=marked)
+        etag_source = answer.model_dump_json(exclude=without).encode() if without else content
+        return cls.of_bytes(content, etag_source=etag_source)
 
     @classmethod
     def of_bytes(
-        cls, content: bytes, *, marked: bytes | None = None, media_type: str = caching.MEDIA_TYPE
+        cls,
+        content: bytes,
+        *,
+        etag_source: bytes | None = None,
+        media_type: str = caching.MEDIA_TYPE,
     ) -> "CachedAnswer":
-        """`marked` is what makes it another answer, where that is not all of it."""
+        """Takes a body as it is. The ETag is made from `etag_source`, or else from all of it."""
         is_large = len(content) >= WORTH_PACKING
         packed = gzip.compress(content, compresslevel=5, mtime=0) if is_large else None
-        tag = caching.tag_of(content if marked is None else marked)
+        tag = caching.etag_of(content if etag_source is None else etag_source)
         return cls(content, packed, tag, media_type)
 
     def response(self, request: Request) -> Response:
-        """For a client that may have it already, and may take it packed."""
-        headers = caching.headers_with(self.tag)
-        if self.packed:  # also plain: a cache between us must not give it to everybody
+        """Returns the response: 304 if the client has it already, gzipped if the client allows."""
+        headers = caching.etag_headers(self.tag)
+        if self.packed:  # on the plain one too, or a shared cache would give it to every client
             headers["Vary"] += ", Accept-Encoding"
-        if caching.has(request, self.tag):
+        if caching.client_has(request, self.tag):
             return Response(status_code=304, headers=headers)
         if self.packed and "gzip" in request.headers.get("Accept-Encoding", ""):
             packed = headers | {"Content-Encoding": "gzip"}
@@ -77,14 +82,17 @@ class CachedAnswer:
         return Response(self.content, media_type=self.media_type, headers=headers)
 
 
-def prebuilt(
+def database_cache(
     lobby: Lobby,
     build: Callable[[Session, Key], Value],
     *,
     version: Callable[[], int] | None = None,
     most_keys: int = MOST_KEYS,
 ) -> AnswerCache[Key, Value]:
-    """Values that are read from the database, each in a session of its own."""
+    """Returns a cache whose values `build` reads from the database, each in its own session.
+
+    A value is rebuilt when `version` changes: by default with any public data.
+    """
 
     def within(key: Key) -> Value:
         with lobby.database.read() as session:
@@ -99,19 +107,25 @@ def prebuilt(
 
 
 class PublicAnswers:
-    """By slug; `confirmed` by petition. What a key would see beyond it is not in here."""
+    """The caches of one process, with slugs as keys.
+
+    The key of `confirmed` is a petition's id, that of `embeds` a petition's and a partner's slug,
+    and `seats` has one entry. They hold nothing that only an API key may see.
+    """
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self.campaigns = prebuilt(lobby, self._campaign)
-        self.petitions = prebuilt(lobby, self._petition)
-        self.tallies = prebuilt(lobby, self._tally, most_keys=MOST_TALLIES)
-        self.embeds = prebuilt(lobby, self._embed)
-        # Without counts, these stay as they are however many people confirm.
+        self.campaigns = database_cache(lobby, self._campaign)
+        self.petitions = database_cache(lobby, self._petition)
+        self.tallies = database_cache(lobby, self._tally, most_keys=MOST_TALLIES)
+        self.embeds = database_cache(lobby, self._embed)
+        # These have no counts in them, so a confirmed signature does not make them outdated.
         but_counts = lobby.database.read_version_but_counts
-        self.signed = prebuilt(lobby, self._signed, version=but_counts)
-        self.confirmed = prebuilt(lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS)
-        self.house = prebuilt(lobby, self._house, version=but_counts)
+        self.signed = database_cache(lobby, self._signed, version=but_counts)
+        self.confirmed = database_cache(
+            lobby, self._confirmed, version=but_counts, most_keys=MOST_BOARDS
+        )
+        self.seats = database_cache(lobby, self._seats, version=but_counts)
 
     def _campaign(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
@@ -124,7 +138,7 @@ class PublicAnswers:
         return CachedAnswer.of(petition_answer(view))
 
     def _embed(self, session: Session, key: tuple[str, str]) -> Embed:
-        """`key` is the petition's slug and the partner's, which may be empty."""
+        """`key` has the petition's slug and the partner's. The partner's may be empty."""
         slug, partner = key
         elsewhere = self._lobby.settings.embedders
         now = self._lobby.clock()
@@ -133,7 +147,7 @@ class PublicAnswers:
     def _tally(self, session: Session, slug: str) -> CachedAnswer:
         campaign = campaigns.public(session, slug)
         tally = seat_table.of_campaign(session, campaign, now=self._lobby.clock())
-        return CachedAnswer.of(tally_answer(tally, tally.rows), but={"as_of"})
+        return CachedAnswer.of(tally_answer(tally, tally.rows), without={"as_of"})
 
     def _signed(self, session: Session, slug: str) -> SignedAnswers:
         now = self._lobby.clock()
@@ -145,7 +159,7 @@ class PublicAnswers:
             session, petition_id, keyring=lobby.keyring, now=lobby.clock()
         )
 
-    def _house(self, session: Session, _key: str) -> House:
+    def _seats(self, session: Session, _key: str) -> SeatAnswers:
         today = self._lobby.clock().date()
         return {
             seat.constituency.code: (
@@ -157,8 +171,8 @@ class PublicAnswers:
 
 
 async def answer(request: Request, answers: AnswerCache[Key, CachedAnswer], key: Key) -> Response:
-    """A prebuilt answer; what has to be built is built beside the event loop."""
-    kept = answers.cached(key)
-    if kept is None:
-        kept = await run_in_threadpool(answers.get, key)
-    return kept.response(request)
+    """Returns a cached response, built in a thread where the cache has none."""
+    cached = answers.cached(key)
+    if cached is None:
+        cached = await run_in_threadpool(answers.get, key)
+    return cached.response(request)

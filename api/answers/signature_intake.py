@@ -1,90 +1,97 @@
-"""Signing a petition and confirming it, whichever way the request came."""
+"""Records and confirms signatures, for the API, its fast path, the dialect and the pages."""
 
 from dataclasses import replace
-from typing import Any
 from uuid import UUID
 
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers.signed_answers import SignedAnswers
+from api.answers.state import AppState
 from api.schemas.signature import NewSignature
 from models import Signature
 from services.errors import NotFound
 from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmation
-from services.traffic.answer_cache import AnswerCache
-from services.traffic.group_commit import GroupCommit
-from services.traffic.idempotency import Attempt, KeyedRequest, RequestsInFlight, StoredAnswer
+from services.traffic.idempotency import Attempt, KeyedRequest, StoredAnswer
 
-SIGNED = 201  # the status of a signature
+SIGNED = 201
+"""The HTTP status of a recorded signature."""
 
 
 async def sign(
-    state: Any, slug: str, body: NewSignature, partner_id: UUID | None = None
+    state: AppState, slug: str, body: NewSignature, partner_id: UUID | None = None
 ) -> tuple[SignedAnswers, Outcome]:
-    """Record a signature, and find what to answer; it is on disk when this returns.
+    """Records a signature, and returns the petition's responses and the outcome.
 
-    Raises what `recording.record` says of the request, and Unavailable where too many wait.
+    The signature is committed when this returns. Raises what `recording.record` raises for the
+    request, and Unavailable if the queue is full.
     """
-    outcome = await _recorded(state, body.as_request(slug, partner_id))
-    prebuilt: AnswerCache[str, SignedAnswers] = state.public_answers.signed
-    answers = prebuilt.cached(slug)
+    outcome = await _record(state, body.as_request(slug, partner_id))
+    signed = state.public_answers.signed
+    answers = signed.cached(slug)
     if answers is None:
-        answers = await run_in_threadpool(prebuilt.get, slug)
+        answers = await run_in_threadpool(signed.get, slug)
     return answers, outcome
 
 
 async def sign_once(
-    state: Any, slug: str, body: NewSignature, attempt: Attempt, caller: Caller | None = None
+    state: AppState,
+    slug: str,
+    body: NewSignature,
+    attempt: Attempt,
+    caller: Caller | None = None,
 ) -> StoredAnswer:
-    """As `sign`, with a key: what was answered first is kept in the same transaction.
+    """Records a signature once per idempotency key, and stores the response with it.
 
-    Raises also what `services.traffic.idempotency` says of the key.
+    A repeated key gets the stored response. Raises what `sign` and
+    `services.traffic.idempotency` raise.
     """
-    prebuilt: AnswerCache[str, SignedAnswers] = state.public_answers.signed
+    signed = state.public_answers.signed
 
     def answer(outcome: Outcome) -> StoredAnswer:
-        return StoredAnswer(SIGNED, content(prebuilt.get(slug), outcome, caller))
+        return StoredAnswer(SIGNED, content(signed.get(slug), outcome, caller))
 
     request = body.as_request(slug, caller.partner_id if caller else None)
     return await record_once(state, request, KeyedRequest(attempt, answer))
 
 
 async def record_once(
-    state: Any, request: SignatureRequest, keyed: KeyedRequest[Outcome]
+    state: AppState, request: SignatureRequest, keyed: KeyedRequest[Outcome]
 ) -> StoredAnswer:
-    """Record a signature with a key, and the answer that `keyed` makes; or give that again."""
-    in_flight: RequestsInFlight = state.in_flight
-    with in_flight.reserve(keyed.attempt):
-        outcome = await _recorded(state, replace(request, keyed=keyed))
+    """Records a request once per idempotency key. Returns what `keyed` makes of the outcome, or
+    the response that was stored before."""
+    with state.in_flight.reserve(keyed.attempt):
+        outcome = await _record(state, replace(request, keyed=keyed))
     assert outcome.answer is not None  # noqa: S101 - every error was raised above
     return outcome.answer
 
 
 def content(answers: SignedAnswers, outcome: Outcome, caller: Caller | None = None) -> bytes:
-    """The answer to a signature; a key that may read signatures is also told its id, which tells
-    when they signed first."""
+    """Returns the response to a signature as JSON.
+
+    Only an API key that may read signatures gets the id: it tells when they signed first.
+    """
     code = outcome.constituency_code or ""
     if caller is None or not caller.may_know_signers:
         return answers.content(code)
-    found = answers.answer(code)
-    found.id = outcome.signature_id
-    return found.model_dump_json().encode()
+    answer = answers.answer(code)
+    answer.id = outcome.signature_id
+    return answer.model_dump_json().encode()
 
 
-async def confirm(state: Any, signature_id: UUID) -> Signature:
-    """Count a signature; on disk when this returns. Raises what `signature_states` says of it."""
-    intake: GroupCommit[UUID, Confirmation] = state.confirmations
-    found = await intake.record(signature_id)
-    if found.signature is None:
-        raise found.error or NotFound("signature_unknown", "There is no such signature.")
-    return found.signature
+async def confirm(state: AppState, signature_id: UUID) -> Signature:
+    """Confirms a signature, so that it counts. It is committed when this returns.
+
+    Raises what `signature_states` raises.
+    """
+    confirmed = await state.confirmations.record(signature_id)
+    if confirmed.signature is None:
+        raise confirmed.error or NotFound("signature_unknown", "There is no such signature.")
+    return confirmed.signature
 
 
-async def _recorded(state: Any, request: SignatureRequest) -> Outcome:
-    intake: GroupCommit[SignatureRequest, Outcome] = state.intake
-    outcome = await intake.record(request)
+async def _record(state: AppState, request: SignatureRequest) -> Outcome:
+    outcome = await state.intake.record(request)
     if outcome.error is not None:
         raise outcome.error
     return outcome

@@ -1,4 +1,4 @@
-"""The answer to a signature, made once for all who sign in the same seat."""
+"""The response to a signature, serialised once per constituency and cached."""
 
 from api.schemas.postcode import constituency_answer, member_answer
 from api.schemas.signature import MotionSeen, SignedAnswer
@@ -8,14 +8,14 @@ MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm y
 
 
 class SignedAnswers:
-    """Of one petition, by constituency."""
+    """The responses of one petition. `code` is a constituency's code, 'unknown' or 'overseas'."""
 
     def __init__(self, board: SeatBoard) -> None:
         self._board = board
         self._content: dict[str, bytes] = {}
 
     def answer(self, code: str) -> SignedAnswer:
-        """For a constituency's code, 'unknown' or 'overseas'."""
+        """Returns the constituency, its MP, and whether they signed the motion."""
         seen = self._board.seat(code)
         motion = seen.motion and MotionSeen(
             number=seen.motion.number,
@@ -30,8 +30,9 @@ class SignedAnswers:
         )
 
     def content(self, code: str) -> bytes:
-        """The same as JSON. Codes are those that `recording.record` gave: there are not many."""
-        found = self._content.get(code)
-        if found is None:
-            found = self._content[code] = self.answer(code).model_dump_json().encode()
-        return found
+        """Returns the response as JSON, cached. Only codes from `recording.record` are valid here,
+        so that the cache stays small."""
+        content = self._content.get(code)
+        if content is None:
+            content = self._content[code] = self.answer(code).model_dump_json().encode()
+        return content

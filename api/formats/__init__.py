@@ -1,1 +1,1 @@
-"""The same data as others write it."""
+"""The same data in the formats of others: petition.parliament.uk, oEmbed, Atom, iCalendar."""

@@ -1,4 +1,4 @@
-"""A campaign for feed readers and calendars: its news as Atom, its dates as iCalendar."""
+"""A campaign's news as Atom and its dates as iCalendar, for feed readers and calendars."""
 
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -7,8 +7,8 @@ from uuid import uuid5
 from fastapi import APIRouter, Request, Response
 from icalendar import Calendar, Event
 
+from api.answers.caching import cacheable_bytes
 from api.http import atom
-from api.http.caching import keepable_bytes
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from models import Campaign, CampaignUpdate, Organisation
 from services.campaigns import campaign_dates, campaigns
@@ -31,25 +31,27 @@ def _described(media_type: str) -> dict[int | str, dict[str, Any]]:
 def read_news(
     slug: Slug, request: Request, session: ReadSession, now: Now, lobby: TheLobby
 ) -> Response:
-    """The newest 50 pieces of a campaign's news as Atom (RFC 4287)."""
+    """Read the newest 50 news items of a campaign as Atom (RFC 4287)."""
     campaign = campaigns.public(session, slug)
     organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
     news = campaigns.updates_of(session, campaign.id, now=now)[:IN_FEED]
     content = atom.atom(_feed(campaign, organisation, news, lobby.settings.base_url))
-    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=atom.MEDIA_TYPE)
 
 
 @router.get("/campaigns/{slug}/events.ics", response_class=Response, responses=_described(CALENDAR))
 def read_dates(slug: Slug, request: Request, session: ReadSession, lobby: TheLobby) -> Response:
-    """When a campaign's petitions close and its motions fall, as iCalendar (RFC 5545).
+    """Read when a campaign's petitions close and its motions fall, as iCalendar (RFC 5545).
 
-    An event keeps its UID when it is moved. Motions fall with their session of Parliament; its
-    last day is often known only shortly before.
+    An event that moves keeps its UID. Motions fall at the end of their session of Parliament,
+    which is often announced only shortly before.
     """
     campaign = campaigns.public(session, slug)
-    found = campaign_dates.of_campaign(session, campaign)
-    content = _calendar(campaign, found, lobby.settings.base_url)
-    return keepable_bytes(request, content, marked=content, media_type=f"{CALENDAR}; charset=utf-8")
+    dates = campaign_dates.of_campaign(session, campaign)
+    content = _calendar(campaign, dates, lobby.settings.base_url)
+    return cacheable_bytes(
+        request, content, etag_source=content, media_type=f"{CALENDAR}; charset=utf-8"
+    )
 
 
 def _feed(
@@ -76,32 +78,32 @@ def _feed(
     )
 
 
-def _calendar(campaign: Campaign, found: list[CampaignDate], base_url: str) -> bytes:
+def _calendar(campaign: Campaign, dates: list[CampaignDate], base_url: str) -> bytes:
     calendar = Calendar()
     calendar.add("prodid", "-//Central Lobby//EN")
     calendar.add("version", "2.0")
-    calendar.add("name", campaign.title)  # RFC 7986; the next is what came before it
+    calendar.add("name", campaign.title)  # RFC 7986; older clients read the next line
     calendar.add("x-wr-calname", campaign.title)
     calendar.add("refresh-interval", timedelta(hours=12), parameters={"value": "DURATION"})
-    for each in found:
-        calendar.add_component(_event(each, campaign, base_url))
+    for item in dates:
+        calendar.add_component(_event(item, campaign, base_url))
     content: bytes = calendar.to_ical()
     return content
 
 
-def _event(found: CampaignDate, campaign: Campaign, base_url: str) -> Event:
-    place = f"petitions/{found.petition}" if found.petition else f"campaigns/{campaign.slug}"
+def _event(item: CampaignDate, campaign: Campaign, base_url: str) -> Event:
+    place = f"petitions/{item.petition}" if item.petition else f"campaigns/{campaign.slug}"
     event = Event()
-    event.add("uid", str(found.id))
-    event.add("dtstamp", found.changed)
-    event.add("last-modified", found.changed)
-    event.add("dtstart", found.when)
-    if _is_day(found.when):
-        event.add("dtend", found.when + timedelta(days=1))
-    event.add("summary", found.title)
-    event.add("description", found.text)
+    event.add("uid", str(item.id))
+    event.add("dtstamp", item.changed)
+    event.add("last-modified", item.changed)
+    event.add("dtstart", item.when)
+    if _is_day(item.when):
+        event.add("dtend", item.when + timedelta(days=1))
+    event.add("summary", item.title)
+    event.add("description", item.text)
     event.add("url", f"{base_url}/{place}")
-    event.add("transp", "TRANSPARENT")  # it takes nobody's time
+    event.add("transp", "TRANSPARENT")  # it does not show as busy
     return event
 
 

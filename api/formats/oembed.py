@@ -1,4 +1,4 @@
-"""oEmbed 1.0 (https://oembed.com): what a site shows where somebody pastes a petition's address."""
+"""oEmbed 1.0 (https://oembed.com): lets a site show the form of a petition whose URL is pasted."""
 
 import re
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 from fastapi import APIRouter, Query, Request, Response
 from starlette.exceptions import HTTPException
 
+from api.answers.state import state_of
 from api.http.atom import fit_for_xml
 from api.http.dependencies import TheLobby
 from api.http.problem import problems
@@ -26,7 +27,7 @@ router = APIRouter(tags=["petitions"])
 
 
 class OEmbedAnswer(Answer):
-    """`rich` has HTML in it; `link` is for a form that no other site may show."""
+    """`rich` has the HTML of a frame. `link` is for a form that no other site may show."""
 
     version: Literal["1.0"] = "1.0"
     type: Literal["rich", "link"]
@@ -41,8 +42,8 @@ class OEmbedAnswer(Answer):
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What the asking site has at most for us, in pixels."""
+class FrameSize:
+    """The size of the frame, in pixels."""
 
     width: int
     height: int
@@ -64,15 +65,18 @@ def read_oembed(
     maxwidth: Annotated[int, Query(ge=1)] = WIDTH,
     maxheight: Annotated[int, Query(ge=1)] = HEIGHT,
 ) -> Response:
-    """How to show the petition at `url`, as JSON or XML; 404 for any other address, 501 for any
-    other `format`. `partner` and `source` of the address go along."""
+    """Read how to show the petition at `url`, as JSON or XML.
+
+    Other addresses get 404, other formats 501. The frame keeps `partner` and `source` of the
+    address.
+    """
     if format not in _KINDS:
         raise HTTPException(501, "This answers in the formats json and xml only.")
     base_url = lobby.settings.base_url
     slug, place = _petition_at(url, base_url)
-    embed: Embed = request.app.state.public_answers.embeds.get((slug, place.partner))
-    room = Room(min(WIDTH, maxwidth), min(HEIGHT, maxheight))
-    answer = _answer(embed, place, base_url, room)
+    embed = state_of(request).public_answers.embeds.get((slug, place.partner))
+    size = FrameSize(min(WIDTH, maxwidth), min(HEIGHT, maxheight))
+    answer = _answer(embed, place, base_url, size)
     values = answer.model_dump(exclude_none=True)
     content = _xml(values) if format == "xml" else answer.model_dump_json(exclude_none=True)
     headers = {"Access-Control-Allow-Origin": "*"}
@@ -80,21 +84,21 @@ def read_oembed(
 
 
 def _petition_at(url: str, base_url: str) -> tuple[str, EmbedPlace]:
-    """The slug and the place in an address of ours; NotFound for any other."""
+    """Returns the slug and the place in one of our addresses. Raises NotFound for others."""
     try:
         parts = urlsplit(url)
         is_ours = _site(url) == _site(base_url)
-    except ValueError:  # brackets or a port that are none
+    except ValueError:  # malformed brackets or port
         raise _foreign() from None
-    found = _PATH.fullmatch(parts.path)
-    if not is_ours or found is None:
+    match = _PATH.fullmatch(parts.path)
+    if not is_ours or match is None:
         raise _foreign()
-    asked = parse_qs(parts.query)
-    return found[1], EmbedPlace.of(asked.get("partner", [""])[0], asked.get("source", [""])[0])
+    query = parse_qs(parts.query)
+    return match[1], EmbedPlace.of(query.get("partner", [""])[0], query.get("source", [""])[0])
 
 
 def _site(url: str) -> tuple[str | None, int | None]:
-    """Host and port. Of the two schemes either may have been pasted."""
+    """Returns the host and the port. Treats http and https as the same site."""
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme)
     return parts.hostname, _PORTS["https"] if port == _PORTS["http"] else port
@@ -104,7 +108,7 @@ def _foreign() -> NotFound:
     return NotFound("url_unknown", "This is not the address of a petition here.")
 
 
-def _answer(embed: Embed, place: EmbedPlace, base_url: str, room: Room) -> OEmbedAnswer:
+def _answer(embed: Embed, place: EmbedPlace, base_url: str, size: FrameSize) -> OEmbedAnswer:
     petition = embed.petition_view.petition
     answer = OEmbedAnswer(
         type="rich" if embed.origins else "link",
@@ -114,16 +118,16 @@ def _answer(embed: Embed, place: EmbedPlace, base_url: str, room: Room) -> OEmbe
     )
     if embed.origins:
         answer.html = _frame(
-            f"{base_url}/embed/{petition.slug}{place.query}", petition.action, room
+            f"{base_url}/embed/{petition.slug}{place.query}", petition.action, size
         )
-        answer.width, answer.height = room.width, room.height
+        answer.width, answer.height = size.width, size.height
     return answer
 
 
-def _frame(address: str, title: str, room: Room) -> str:
+def _frame(address: str, title: str, size: FrameSize) -> str:
     return (
-        f'<iframe src="{escape(address)}" title="{escape(title)}" width="{room.width}" '
-        f'height="{room.height}" loading="lazy" referrerpolicy="no-referrer" '
+        f'<iframe src="{escape(address)}" title="{escape(title)}" width="{size.width}" '
+        f'height="{size.height}" loading="lazy" referrerpolicy="no-referrer" '
         'style="border:0;max-width:100%"></iframe>'
     )
 

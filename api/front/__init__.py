@@ -1,1 +1,1 @@
-"""Plain ASGI before the router."""
+"""Plain ASGI before the router: limits, cross-origin headers, a fast path."""

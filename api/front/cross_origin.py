@@ -1,9 +1,9 @@
-"""Lets pages of other sites read what everybody may read, and post what their visitors may post.
+"""Lets pages of other sites read public data, and post what their visitors may post (CORS).
 
-Plain ASGI, in front of everything that works. Browsers ask first (a preflight) before they post
-JSON to another site: that is answered here. No cookie and no key ever comes along: `*` stands for
-all sites and forbids both, `Authorization` is not among the headers that are allowed, and calls
-that need a key, and organisers' pages, are not in these lists. A test goes over all routes.
+Plain ASGI before the router. It also answers the preflight that a browser sends before it posts
+JSON to another site. Cookies and keys stay out: the origin `*` excludes credentials,
+`Authorization` is not an allowed header, and neither calls that need a key nor organisers' pages
+are in these lists. A test checks all routes.
 """
 
 import re
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.front.rate_limiting import PROOF
 
-READ = (
+PUBLIC_READS = (
     "/openapi.json",
     "/constituencies.json",
     "/petitions.csv",
@@ -39,20 +39,20 @@ READ = (
     "/v1/petitions/{slug}",
     "/v1/postcodes/{postcode}",
 )
-# What a form on a partner's page needs. Tokens come by mail and lead to our own pages.
-POSTED = (
+# What a form on a partner's page needs. Calls with a token are left out: emails link to our pages.
+PUBLIC_POSTS = (
     "/v1/campaigns/{slug}/letters",
     "/v1/campaigns/{slug}/letters/check",
     "/v1/campaigns/{slug}/letters/draft",
     "/v1/campaigns/{slug}/letters/opened",
     "/v1/petitions/{slug}/signatures",
 )
-ASKED = f"Content-Type, Idempotency-Key, If-None-Match, {PROOF}"
-TOLD = "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After"
-KEPT_FOR = 7200  # seconds: the longest that Chromium keeps the answer to a preflight
+REQUEST_HEADERS = f"Content-Type, Idempotency-Key, If-None-Match, {PROOF}"
+RESPONSE_HEADERS = "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After"
+MAX_AGE = 7200  # seconds: the longest that Chromium caches the answer to a preflight
 _HEADERS = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", TOLD.encode()),
+    (b"access-control-expose-headers", RESPONSE_HEADERS.encode()),
 ]
 
 
@@ -61,33 +61,33 @@ def _any_of(templates: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(paths))
 
 
-_OPEN = {"GET": _any_of(READ), "POST": _any_of(POSTED)}
+_OPEN = {"GET": _any_of(PUBLIC_READS), "POST": _any_of(PUBLIC_POSTS)}
 _OPEN["HEAD"] = _OPEN["GET"]
 
 
 def methods_of(path: str) -> list[str]:
-    """With which methods other sites' pages may call a path."""
+    """Returns the methods with which other sites' pages may call a path."""
     return [method for method, paths in _OPEN.items() if paths.fullmatch(path)]
 
 
 class CrossOrigin:
-    """Whatever the answer, an error too: a page must be able to read it."""
+    """Adds the headers to errors too, so that a page can read them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        is_asking = scope["method"] == "OPTIONS" and _has(scope, b"access-control-request-method")
-        if is_asking and (methods := methods_of(scope["path"])):
+        is_options = scope["method"] == "OPTIONS"
+        is_preflight = is_options and _has(scope, b"access-control-request-method")
+        if is_preflight and (methods := methods_of(scope["path"])):
             scope["route_template"] = "(preflight)"
             return await _preflight(methods)(scope, receive, send)
         paths = _OPEN.get(scope["method"])
-        # The headers stand in answers to our own pages too: a cache gives them to others.
+        # Responses to our own pages get the headers too: a shared cache gives them to other sites.
         if paths and paths.fullmatch(scope["path"]) and not _has(scope, b"authorization"):
-            return await self._app(scope, receive, _to_all(send))
+            return await self._app(scope, receive, _with_headers(send))
         return await self._app(scope, receive, send)
 
 
@@ -99,16 +99,16 @@ def _preflight(methods: list[str]) -> Response:
     headers = {
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Allow-Methods": ", ".join(methods),
-        "Access-Control-Allow-Headers": ASKED,
-        "Access-Control-Max-Age": str(KEPT_FOR),
+        "Access-Control-Allow-Headers": REQUEST_HEADERS,
+        "Access-Control-Max-Age": str(MAX_AGE),
     }
     return Response(status_code=204, headers=headers)
 
 
-def _to_all(send: Send) -> Send:
-    async def send_to_all(message: Message) -> None:
+def _with_headers(send: Send) -> Send:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *_HEADERS]
         await send(message)
 
-    return send_to_all
+    return send_with_headers

@@ -1,9 +1,8 @@
-"""What the public asks for most, past everything that such a request does not need: plain ASGI.
+"""A fast path for the most frequent public calls, in plain ASGI before the router.
 
-FastAPI's own way to a route costs several times what signing does. So a signature, and an answer
-that is at hand as bytes, are dealt with here. Whatever is not the common case (an API key, a query,
-another form of body, anything wrong with the input) is handed on to the route that declares the
-call and answers the rest: nothing is decided twice.
+FastAPI's routing costs several times as much as recording a signature. So this module handles
+signatures and cached responses. It passes all other requests (with an API key, a query, another
+media type or invalid input) to the declared route, which decides about them alone.
 """
 
 import re
@@ -15,13 +14,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.answers import signature_intake
+from api.answers.state import state_of
 from api.http import errors, idempotency
 from api.schemas.signature import NewSignature
 from api.v1 import postcodes
 from services.errors import LobbyError
 from services.traffic.idempotency import Attempt, is_well_formed
 
-LARGEST = 100_000  # bytes: a signature with the longest comment has some thousands
+LARGEST = 100_000  # bytes: a signature with the longest comment has a few thousand
 SIGN = "/v1/petitions/{slug}/signatures"
 READS = {
     "/v1/petitions/{slug}": "petitions",
@@ -44,15 +44,14 @@ _READS = [(_pattern(template), template, name) for template, name in READS.items
 
 
 class HotRoute:
-    """In front of the application."""
+    """Middleware that answers the frequent calls, and passes on all others."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] == "http" and scope["path"].startswith("/v1/"):
-            headers = dict(reversed(scope["headers"]))  # of two alike, the first counts
+            headers = dict(reversed(scope["headers"]))  # of a repeated header, the first counts
             if b"authorization" not in headers and not scope["query_string"]:
                 if scope["method"] == "POST":
                     return await self._post(scope, receive, send, headers)
@@ -61,29 +60,28 @@ class HotRoute:
         return await self._app(scope, receive, send)
 
     async def _get(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
-        """With what is at hand as bytes, or as good as that; the other way does the work."""
-        response, template = _at_hand(scope, headers)
+        response, template = _cached(scope, headers)
         if response is None:
             return await self._app(scope, receive, send)
         scope["route_template"] = template
         return await response(scope, receive, send)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send, headers: Any) -> None:
-        found = _SIGN.fullmatch(scope["path"])
+        match = _SIGN.fullmatch(scope["path"])
         key = headers.get(_KEY)
         if (
-            not found
+            not match
             or headers.get(b"content-type", b"").partition(b";")[0] != _JSON[1]
             or (key is not None and not is_well_formed(key.decode("latin-1")))
         ):
             return await self._app(scope, receive, send)
         content, is_whole = await _content(receive)
         body = _parsed(content) if is_whole else None
-        if body is None:  # the other way says what is wrong
-            return await self._app(scope, _again(content, is_whole, receive), send)
+        if body is None:  # the declared route reports what is wrong
+            return await self._app(scope, _replayed(content, is_whole, receive), send)
         scope["route_template"] = SIGN
         attempt = idempotency.attempt_of(scope, key.decode(), content) if key else None
-        return await _sign(scope, receive, send, found[1], body, attempt)
+        return await _sign(scope, receive, send, match[1], body, attempt)
 
 
 async def _sign(
@@ -97,10 +95,10 @@ async def _sign(
     is_replayed = False
     try:
         if attempt is None:
-            answers, outcome = await signature_intake.sign(scope["app"].state, slug, body)
+            answers, outcome = await signature_intake.sign(state_of(scope), slug, body)
             content = answers.content(outcome.constituency_code or "")
         else:
-            answer = await signature_intake.sign_once(scope["app"].state, slug, body, attempt)
+            answer = await signature_intake.sign_once(state_of(scope), slug, body, attempt)
             content, is_replayed = answer.content, answer.is_replayed
     except errors.KNOWN as error:
         problem = await errors.problem(Request(scope), error)
@@ -115,19 +113,19 @@ async def _sign(
     await send({"type": "http.response.body", "body": content})
 
 
-def _at_hand(scope: Scope, headers: Any) -> tuple[Response | None, str]:
-    """An answer and its route; None where there is none, or CSV is asked for."""
-    path, state = scope["path"], scope["app"].state
-    if found := _POSTCODE.fullmatch(path):
-        answer = postcodes.at_hand(state, found[1])
+def _cached(scope: Scope, headers: Any) -> tuple[Response | None, str]:
+    """Returns a response without any work, or None, and the template of the route."""
+    path, state = scope["path"], state_of(scope)
+    if match := _POSTCODE.fullmatch(path):
+        answer = postcodes.cached(state, match[1])
         if answer is None:
             return None, POSTCODE
         return Response(answer.model_dump_json(), media_type="application/json"), POSTCODE
     for pattern, template, name in _READS:
-        found = pattern.fullmatch(path)
-        if found and b"text/csv" not in headers.get(b"accept", b""):
-            kept = getattr(state.public_answers, name).cached(found[1])
-            return kept and kept.response(Request(scope)), template
+        match = pattern.fullmatch(path)
+        if match and b"text/csv" not in headers.get(b"accept", b""):
+            cached = getattr(state.public_answers, name).cached(match[1])
+            return cached and cached.response(Request(scope)), template
     return None, ""
 
 
@@ -139,7 +137,7 @@ def _parsed(content: bytes) -> NewSignature | None:
 
 
 async def _content(receive: Receive) -> tuple[bytes, bool]:
-    """The body, and whether that is all of it: we stop where it grows too large."""
+    """Returns the body, and whether it is complete. Stops reading at the limit."""
     content, more = b"", True
     while more and len(content) <= LARGEST:
         message = await receive()
@@ -150,8 +148,8 @@ async def _content(receive: Receive) -> tuple[bytes, bool]:
     return content, not more
 
 
-def _again(content: bytes, is_whole: bool, receive: Receive) -> Receive:
-    """What was read, for whoever reads it next, and then the rest."""
+def _replayed(content: bytes, is_whole: bool, receive: Receive) -> Receive:
+    """Returns a `receive` that gives what was read already, and then the rest."""
     first = [{"type": "http.request", "body": content, "more_body": not is_whole}]
 
     async def replay() -> Message:

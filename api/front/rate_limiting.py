@@ -1,12 +1,12 @@
-"""Refuses who sends too much. Plain ASGI, in front of everything that works.
+"""Rate limits requests per API key and per client address. Plain ASGI before the router.
 
-Whatever changes something counts; reading does not, since most of it is answered from memory. With
-a key the key counts, so that all who sign through a partner's server are not taken for one sender;
-without one the address. A key that is not good is none: anybody can make up as many as they like,
-and pages, and calls that need no key, never look at it.
+Only requests that change something count: most reads are answered from a cache. A request with a
+key counts for the key, so that signatures through one partner's server are not limited as those of
+one client. Without a key it counts for the client's address. An invalid key is ignored: anybody
+can invent keys, and pages and public calls do not check them.
 
-Where very many sign one petition, from however many addresses, the next ones are asked for a proof
-of work.
+When one petition gets very many signatures without a key, from any addresses, further ones need a
+proof of work.
 """
 
 import re
@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.action_network.dependencies import caller_of as token_caller_of
 from api.action_network.places import TOKEN, id_in, is_dialect
+from api.answers.state import state_of
 from api.http import errors
 from api.http.dependencies import caller_of
 from api.http.errors import REFUSED
@@ -31,37 +32,37 @@ from services.keys.api_keys import Caller
 from services.traffic.proof_of_work import ProofOfWork
 from services.traffic.rate_limits import RateLimit, RateLimitResult, network_of
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROOF = "Lobby-Proof"
-"""The header with a proof of work. A form, which has no headers, has it as `?proof=`."""
+"""The header with a proof of work. A form, which sends no headers, uses the query `?proof=`."""
 _SLUG = "([a-z0-9-]{1,80})"
 _SIGN = re.compile(f"/v1/petitions/{_SLUG}/signatures")
 _SIGN_IN_DIALECT = re.compile("/api/v2/petitions/([^/]+)/signatures/*")
 _SIGN_ON_PAGE = re.compile(f"/(?:petitions|embed)/{_SLUG}/sign")
-_WHOSE = {
+_CAUSES = {
     "address": "from your internet connection, which others may share",
     "key": "with your key",
 }
-Answer = Callable[[Request, Exception], Awaitable[Response]]
+ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """By which limit somebody is counted, if by any, and as whom."""
+    """The sender of a request: the limit that counts it, and the counter's name."""
 
     has_key: bool
     limit: RateLimit | None
-    who: str | None
+    counter: str | None
 
 
 class Limits:
-    """A share a minute for each address, each key and each petition; 0 is without end."""
+    """Limits per minute and address, key and petition, from the settings. 0 means no limit."""
 
     def __init__(
-        self, app: ASGIApp, *, settings: Settings, keyring: Keyring, answer: Answer
+        self, app: ASGIApp, *, settings: Settings, keyring: Keyring, answer: ErrorResponse
     ) -> None:
-        def limit(name: str, share: int) -> RateLimit | None:
-            return RateLimit(name, share, utc_now, url=settings.rate_limit_url) if share else None
+        def limit(name: str, most: int) -> RateLimit | None:
+            return RateLimit(name, most, utc_now, url=settings.rate_limit_url) if most else None
 
         self._app, self._keyring, self._answer = app, keyring, answer
         self._address = limit("address", settings.posts_per_address)
@@ -70,64 +71,64 @@ class Limits:
         self._proofs = ProofOfWork(keyring, utc_now, url=settings.rate_limit_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] == "lifespan":
-            return await self._live(scope, receive, send)
-        if scope["type"] != "http" or scope["method"] in READING:
+            return await self._lifespan(scope, receive, send)
+        if scope["type"] != "http" or scope["method"] in READING_METHODS:
             return await self._app(scope, receive, send)
         request = Request(scope)
         sender = await self._sender(request)
         error: LobbyError | None = None
-        if sender.limit is not None and sender.who is not None:
-            verdict = await sender.limit.hit(sender.who)
-            send = _telling(send, _headers(sender.limit, verdict))
+        if sender.limit is not None and sender.counter is not None:
+            verdict = await sender.limit.hit(sender.counter)
+            send = _with_headers(send, _headers(sender.limit, verdict))
             error = None if verdict.is_allowed else _refusal(sender.limit, verdict)
         if error is None and not sender.has_key:
-            error = await self._wish(request)
+            error = await self._proof_error(request)
         if error is None:
             return await self._app(scope, receive, send)
         refusal = await self._answer(request, error)
         return await refusal(scope, receive, send)
 
-    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """From the start of the process to its end."""
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         finally:
-            for each in (self._address, self._key, self._petition, self._proofs):
-                if each is not None:
-                    await each.close()
+            for store in (self._address, self._key, self._petition, self._proofs):
+                if store is not None:
+                    await store.close()
 
     async def _sender(self, request: Request) -> _Sender:
         caller = await _caller_of(request)
         if caller is not None:
-            return _Sender(True, self._key, self._unreadable(f"key {caller.key_id}"))
-        client = request.client  # a socket of this machine has none
-        who = self._unreadable(network_of(client.host)) if client else None
-        return _Sender(False, self._address, who)
+            return _Sender(True, self._key, self._pseudonym(f"key {caller.key_id}"))
+        client = request.client  # None for a Unix socket
+        counter = self._pseudonym(network_of(client.host)) if client else None
+        return _Sender(False, self._address, counter)
 
-    def _unreadable(self, who: str) -> str:
-        """Whoever can read the counters learns neither an address nor a key."""
-        return self._keyring.request_index(b"sender", who.encode()).hex()
+    def _pseudonym(self, sender: str) -> str:
+        """Names a counter so that it shows neither an address nor a key."""
+        return self._keyring.request_index(b"sender", sender.encode()).hex()
 
-    async def _wish(self, request: Request) -> ProofRequired | None:
-        """What a signature without a key lacks, where very many sign. A page is left to itself: it
-        shows the form again."""
+    async def _proof_error(self, request: Request) -> ProofRequired | None:
+        """Returns an error if a signature without a key needs a proof of work, and has none.
+
+        For a page it leaves the error in the scope: the page shows the form again.
+        """
         path = request.url.path
         on_page = _SIGN_ON_PAGE.fullmatch(path)
         petition = on_page[1] if on_page else _signed_at(path)
-        if self._petition is None or petition is None or await self._is_proved(request):
+        if self._petition is None or petition is None or await self._has_proof(request):
             return None
         verdict = await self._petition.hit(petition)
         if verdict.is_allowed:
             return None
-        wanted = ProofRequired("proof_wanted", _MANY, verdict.reset_after, self._proofs.challenge())
+        error = ProofRequired("proof_wanted", _MANY, verdict.reset_after, self._proofs.challenge())
         if on_page is None:
-            return wanted
-        request.scope[REFUSED] = wanted
+            return error
+        request.scope[REFUSED] = error
         return None
 
-    async def _is_proved(self, request: Request) -> bool:
+    async def _has_proof(self, request: Request) -> bool:
         proof = request.headers.get(PROOF) or request.query_params.get("proof")
         return proof is not None and await self._proofs.accept(proof)
 
@@ -139,47 +140,46 @@ _MANY = (
 
 
 async def _caller_of(request: Request) -> Caller | None:
-    """Whose good key comes with a request, whichever header has it, and however that is spelt."""
+    """Returns the caller if the request has a valid key, in the API's header or the dialect's."""
     find, header = caller_of, "Authorization"
     if is_dialect(request.url.path):
         find, header = token_caller_of, TOKEN
     if header not in request.headers:
         return None
     try:
-        return await run_in_threadpool(find, request, request.app.state.lobby)
-    except errors.KNOWN:  # whoever needs the key says what is wrong with it
+        return await run_in_threadpool(find, request, state_of(request).lobby)
+    except errors.KNOWN:  # a route that needs the key reports the error
         return None
 
 
 def _signed_at(path: str) -> str | None:
-    """The petition that a call signs, by its slug or its id. An id counts as one however it is
-    written."""
-    if found := _SIGN.fullmatch(path):
-        return found[1]
-    found = _SIGN_IN_DIALECT.fullmatch(path)
+    """Returns the slug or the id of the petition that a call signs. Spellings of an id are one."""
+    if match := _SIGN.fullmatch(path):
+        return match[1]
+    match = _SIGN_IN_DIALECT.fullmatch(path)
     try:
-        return str(id_in(found[1], "petition")) if found else None
-    except NotFound:  # as the call will say
+        return str(id_in(match[1], "petition")) if match else None
+    except NotFound:  # the route reports it
         return None
 
 
 def _refusal(limit: RateLimit, verdict: RateLimitResult) -> Limited:
-    """In words for a supporter too, to whom an address is where they live."""
+    """Pages show this text to supporters, for whom an address is where they live."""
     message = (
-        f"There have been too many requests {_WHOSE[limit.name]}: at most {verdict.limit:,} a "
+        f"There have been too many requests {_CAUSES[limit.name]}: at most {verdict.limit:,} a "
         f"minute. Please go back and try again in {verdict.reset_after} seconds."
     )
     return Limited("rate_limited", message, verdict.reset_after)
 
 
 def _headers(limit: RateLimit, verdict: RateLimitResult) -> list[tuple[bytes, bytes]]:
-    """As the draft of the IETF's httpapi group has them."""
+    """`RateLimit` headers as in the draft of the IETF's httpapi working group."""
     policy = f'"{limit.name}";q={verdict.limit};w=60'
     left = f'"{limit.name}";r={verdict.remaining};t={verdict.reset_after}'
     return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", left.encode())]
 
 
-def _telling(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
+def _with_headers(send: Send, headers: list[tuple[bytes, bytes]]) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             message["headers"] = [*message["headers"], *headers]

@@ -1,1 +1,1 @@
-"""Plumbing of all calls."""
+"""What all calls share: dependencies, errors, paging, idempotency, downloads, middleware."""

@@ -15,7 +15,7 @@ _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010fff
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One thing. `page` is where to read of it, `related` where else."""
+    """An entry. `page` links to our page about it, `related` to another site's."""
 
     id: UUID
     title: str
@@ -27,7 +27,7 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """Entries, the newest first. `address` is the feed's own, `page` that of its subject."""
+    """A feed with the newest entry first. `address` is its own URL, `page` that of its subject."""
 
     id: UUID
     title: str
@@ -39,7 +39,7 @@ class Feed:
 
 
 def atom(feed: Feed) -> bytes:
-    """The document. Everything is escaped; characters that XML cannot hold are left out."""
+    """Returns the document, escaped, and without the characters that XML cannot hold."""
     root = ET.Element("feed", {"xmlns": _NAMESPACE, "xml:lang": "en-GB"})
     _add(root, "id", feed.id.urn)
     _add(root, "title", feed.title)
@@ -65,7 +65,7 @@ def _add_entry(root: ET.Element, entry: FeedEntry) -> None:
 
 
 def fit_for_xml(text: str) -> str:
-    """The text without what no XML can hold."""
+    """Returns the text without the characters that XML cannot hold."""
     return _NOT_IN_XML.sub("", text)
 
 

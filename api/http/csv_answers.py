@@ -1,29 +1,32 @@
-"""CSV files to download, and when they are asked for."""
+"""CSV files to download, from their own path or by the header `Accept`."""
 
 from typing import Any
 
 from fastapi import Request, Response
 
-from api.http.caching import keepable_bytes
+from api.answers.caching import CSV, cacheable_bytes
 
-CSV = "text/csv"
-# What OpenAPI says of an answer that is CSV, or can be.
+# The `responses` of a route that can answer with CSV.
 AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"type": "string"}}}}}
 
 
 def wants_csv(request: Request) -> bool:
-    """True where `Accept` names CSV."""
+    """Whether the header `Accept` names CSV."""
     return CSV in request.headers.get("Accept", "")
 
 
-def keepable_csv(request: Request, text: str, *, name: str, marked: str | None = None) -> Response:
-    """A file called `name`, with its ETag, or 304. `marked` is what makes it another one, where
-    that is not all of the text."""
+def cacheable_csv(
+    request: Request, text: str, *, name: str, etag_source: str | None = None
+) -> Response:
+    """Returns the file as `name`, with its ETag, or 304 if the client has it.
+
+    The ETag is made from `etag_source`, or else from the whole text.
+    """
     content = text.encode()
-    return keepable_bytes(
+    return cacheable_bytes(
         request,
         content,
-        marked=content if marked is None else marked.encode(),
+        etag_source=content if etag_source is None else etag_source.encode(),
         media_type=f"{CSV}; charset=utf-8",
         **{"Content-Disposition": f'attachment; filename="{name}"'},
     )

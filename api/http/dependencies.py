@@ -1,7 +1,8 @@
-"""What routes ask for: the service, a session, and whoever calls."""
+"""Dependencies of routes: the lobby, the time, a session and the caller."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
@@ -9,6 +10,7 @@ from fastapi import Depends, Request
 from pydantic import AfterValidator
 from sqlmodel import Session
 
+from api.answers.state import state_of
 from models import Scope
 from services.assembly import Lobby
 from services.errors import NotFound, Unauthenticated
@@ -20,8 +22,7 @@ _PREFIX = re.compile(r"[0-9a-f]{12}")
 
 
 def _lobby(request: Request) -> Lobby:
-    found: Lobby = request.app.state.lobby
-    return found
+    return state_of(request).lobby
 
 
 def _now(lobby: "TheLobby") -> datetime:
@@ -38,10 +39,10 @@ def _writing(lobby: "TheLobby") -> Iterator[Session]:
         yield session
 
 
-def _known_form(slug: str) -> str:
-    """A slug of another form is no wrong input to a reader, but a thing that is not there.
+def _well_formed(slug: str) -> str:
+    """Raises NotFound for a malformed slug, as for an unknown one, and not Invalid.
 
-    So nothing else reaches the database, where PostgreSQL would stumble over a NUL.
+    Nothing else reaches the database: PostgreSQL refuses a text with a NUL.
     """
     if not _SLUG.fullmatch(slug):
         raise NotFound("not_found", "There is no such thing here.")
@@ -49,26 +50,26 @@ def _known_form(slug: str) -> str:
 
 
 def _prefix(prefix: str) -> str:
-    """Those digits and nothing else: the rest of a key has no place in an address."""
+    """Refuses all but the 12 digits: the secret part of a key must not be in a URL."""
     if not _PREFIX.fullmatch(prefix):
         raise NotFound("key_unknown", "There is no such key. Give its first 12 digits alone.")
     return prefix
 
 
-Slug = Annotated[str, AfterValidator(_known_form)]
+Slug = Annotated[str, AfterValidator(_well_formed)]
 KeyPrefix = Annotated[str, AfterValidator(_prefix)]
 TheLobby = Annotated[Lobby, Depends(_lobby)]
 Now = Annotated[datetime, Depends(_now)]
-# scope="function": the transaction ends before the answer goes, so that a failed commit is an error
-# and not a 200.
+# scope="function": the transaction ends before the response is sent, so that a failed commit is an
+# error and not a 200.
 ReadSession = Annotated[Session, Depends(_reading, scope="function")]
 WriteSession = Annotated[Session, Depends(_writing, scope="function")]
 
 
 def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
-    """Who calls, or None without a key. A key that is given must be good.
+    """Returns the caller, or None without a key. Raises Unauthenticated for an invalid key.
 
-    It is looked up each time, in every process: so one that is revoked is refused from then on.
+    Each request looks the key up, so that a revoked key is refused at once by all processes.
     """
     header = request.headers.get("Authorization")
     if header is None:
@@ -79,12 +80,12 @@ def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
     now = lobby.clock()
     with lobby.database.read() as session:
         caller = api_keys.caller_of(session, key.strip(), now=now)
-    request.app.state.key_uses.note(caller.key_id, now)
+    state_of(request).key_uses.note(caller.key_id, now)
     return caller
 
 
 def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
-    """As `api_keys.own_petition`, in a session of its own."""
+    """Raises what `api_keys.own_petition` raises. Opens its own session."""
     with lobby.database.read() as session:
         api_keys.own_petition(session, caller, slug)
 
@@ -92,30 +93,29 @@ def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
 Anyone = Annotated[Caller | None, Depends(caller_of)]
 
 
-def _with_scope(scope: Scope) -> Callable[[Caller | None], Caller]:
-    def caller(caller: Anyone) -> Caller:
+@dataclass(frozen=True, slots=True)
+class RequireScope:
+    """A dependency that refuses calls without a key that has the scope, or any key for None.
+
+    The OpenAPI document shows the scope. A test compares the routes without this dependency with
+    those that are meant to be public.
+    """
+
+    scope: Scope | None
+
+    def __call__(self, caller: Anyone) -> Caller:
+        """Returns the caller. Raises Unauthenticated without a key, Forbidden without the scope."""
         if caller is None:
             raise Unauthenticated("key_missing", "This call needs a key.")
-        caller.require(scope)
+        if self.scope is not None:
+            caller.require(self.scope)
         return caller
 
-    # A test lists the routes without this mark, and compares them with those meant to be public.
-    caller.required_scope = scope  # type: ignore[attr-defined] # a function takes any attribute
-    return caller
 
-
-def _any_key(caller: Anyone) -> Caller:
-    if caller is None:
-        raise Unauthenticated("key_missing", "This call needs a key.")
-    return caller
-
-
-# For the OpenAPI document and the same test: a key, whatever it may do.
-_any_key.needs_key = True  # type: ignore[attr-defined] # a function takes any attribute
-AnyKey = Annotated[Caller, Depends(_any_key)]
-CampaignsWriter = Annotated[Caller, Depends(_with_scope(Scope.CAMPAIGNS_WRITE))]
-SignaturesWriter = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_WRITE))]
-SignaturesReader = Annotated[Caller, Depends(_with_scope(Scope.SIGNATURES_READ))]
-LettersReader = Annotated[Caller, Depends(_with_scope(Scope.LETTERS_READ))]
-TalliesReader = Annotated[Caller, Depends(_with_scope(Scope.TALLIES_READ))]
-WebhooksWriter = Annotated[Caller, Depends(_with_scope(Scope.WEBHOOKS_WRITE))]
+AnyKey = Annotated[Caller, Depends(RequireScope(None))]
+CampaignsWriter = Annotated[Caller, Depends(RequireScope(Scope.CAMPAIGNS_WRITE))]
+SignaturesWriter = Annotated[Caller, Depends(RequireScope(Scope.SIGNATURES_WRITE))]
+SignaturesReader = Annotated[Caller, Depends(RequireScope(Scope.SIGNATURES_READ))]
+LettersReader = Annotated[Caller, Depends(RequireScope(Scope.LETTERS_READ))]
+TalliesReader = Annotated[Caller, Depends(RequireScope(Scope.TALLIES_READ))]
+WebhooksWriter = Annotated[Caller, Depends(RequireScope(Scope.WEBHOOKS_WRITE))]

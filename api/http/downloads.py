@@ -1,4 +1,4 @@
-"""Files to download that are made while they go out, however long they are."""
+"""Streams files of any length while reading them from the database."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from fastapi.responses import StreamingResponse
 from starlette.concurrency import iterate_in_threadpool
 from starlette.types import Receive, Scope, Send
 
-from api.http.csv_answers import CSV
+from api.answers.caching import CSV
 from services.assembly import Lobby
 from services.files import exports
 from services.files.export_lines import FileFormat
@@ -17,8 +17,8 @@ NDJSON = "application/x-ndjson"
 MEDIA_TYPES = {FileFormat.CSV: f"{CSV}; charset=utf-8", FileFormat.JSONL: NDJSON}
 
 
-def described(form: FileFormat) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of such an answer."""
+def file_responses(form: FileFormat) -> dict[int | str, dict[str, Any]]:
+    """Returns the `responses` of a route that streams a file."""
     media_type = CSV if form is FileFormat.CSV else NDJSON
     content = {media_type: {"schema": {"type": "string"}}}
     return {200: {"description": "A file, streamed: whole if it ends well", "content": content}}
@@ -27,28 +27,28 @@ def described(form: FileFormat) -> dict[int | str, dict[str, Any]]:
 def download(
     request: Request, lobby: Lobby, export: Export, form: FileFormat, *, name: str, by: str
 ) -> Response:
-    """The file called `name`, and who takes it in the log: `by` names a key or an organiser.
+    """Returns the file as `name`, and logs who takes it: `by` names a key or an organiser.
 
-    The first page is read here, so that what can go wrong with it is told as any other error. What
-    goes wrong later breaks the connection: then the file must not look whole. No session may be
-    open around this: one connection a request.
+    The first page is read here, so that its errors become problems as usual. A later error breaks
+    the connection, so that the client does not take the file for complete. The caller must have no
+    session open: a request may use one connection.
     """
-    headers = attached(f"{name}.{form}")
+    headers = attachment_headers(f"{name}.{form}")
     if request.scope.get("is_head"):
         return Response(media_type=MEDIA_TYPES[form], headers=headers)
     parts = exports.chunks(lobby.database, export, form, keyring=lobby.keyring)
-    noted = exports.logged(parts, export, by=by, form=form)
-    return _Download(next(noted), noted, media_type=MEDIA_TYPES[form], headers=headers)
+    logged = exports.logged(parts, export, by=by, form=form)
+    return _Download(next(logged), logged, media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def attached(name: str) -> dict[str, str]:
-    """To be saved as a file, and kept by nobody on the way."""
+def attachment_headers(name: str) -> dict[str, str]:
+    """Returns headers that make a browser save a file, and forbid caches to store it."""
     disposition = f'attachment; filename="{name}"'
     return {"Content-Disposition": disposition, "Cache-Control": "no-store"}
 
 
 class _Download(StreamingResponse):
-    """Pages are read in threads, each when the one before has gone out."""
+    """Reads each page in a thread, after the one before it was sent."""
 
     def __init__(self, first: Chunk, others: Chunks, **options: Any) -> None:
         self._others = others
@@ -60,7 +60,7 @@ class _Download(StreamingResponse):
             yield chunk.content
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """At once, and not when garbage is collected, where the client has gone."""
+        """Closes the session at once when the client disconnects, and not at garbage collection."""
         try:
             await super().__call__(scope, receive, send)
         finally:

@@ -1,4 +1,4 @@
-"""Every error of the JSON API as `application/problem+json` (RFC 9457), in one form."""
+"""Errors of the JSON API as `application/problem+json` (RFC 9457)."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,12 +8,11 @@ import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from api.http.problem import MEDIA_TYPE
+from services.database.engine import UNAVAILABLE
 from services.errors import (
     Conflict,
     FieldError,
@@ -30,14 +29,14 @@ from services.errors import (
 )
 
 REFUSED = "refused"
-"""In a page's scope: why the form comes back, with all that was typed."""
+"""The key in a page's scope of the error that a form is shown again with."""
 
 
 class UnsupportedMediaType(LobbyError):
-    """A body in a form that the call does not read."""
+    """The call does not read the media type or encoding of the body."""
 
 
-# The first that fits: subclasses stand before their parents.
+# The first that fits counts, so subclasses come before their parents.
 STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (NotFound, 404, "Not found"),
     (Gone, 410, "Gone"),
@@ -49,30 +48,30 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (Limited, 429, "Too many requests"),
     (Unavailable, 503, "Not available"),
 )
-# What work beneath the API ends with: errors of ours, and a database that is busy or away.
-KNOWN = (LobbyError, OperationalError, PoolTimeout)
+# The errors that services raise: ours, and those of a database that is busy or away.
+KNOWN = (LobbyError, *UNAVAILABLE)
 _CODES = {"missing": "missing", "extra_forbidden": "unknown_field", "json_invalid": "json_invalid"}
 LONGEST_NAME = 100
 MOST_ERRORS = 50
-"""Of one input or row: who sends a million unknown fields gets no answer with a million lines."""
+"""Errors listed for one input or row. A request can have a million unknown fields."""
 
 log = structlog.get_logger()
 
 
 def status_of(error: LobbyError) -> tuple[int, str]:
-    """The HTTP status of an error and its title."""
+    """Returns the HTTP status of an error and its title."""
     return next((status, title) for kind, status, title in STATUSES if isinstance(error, kind))
 
 
 def as_lobby_error(error: Exception) -> LobbyError:
-    """Any error that a request can end with, as one of our tree."""
+    """Returns a LobbyError for any error that can end a request. Raises all others again."""
     if isinstance(error, LobbyError):
         return error
     if isinstance(error, RequestValidationError):
         return _from_validation(error)
-    if isinstance(error, ClientDisconnect):  # for the log: nobody is there to read it
+    if isinstance(error, ClientDisconnect):  # for the log only: the client is gone
         return Invalid("body_incomplete", "The connection ended before the body did.")
-    if isinstance(error, OperationalError | PoolTimeout):
+    if isinstance(error, UNAVAILABLE):
         log.warning("database_unavailable", error=type(error).__name__)
         message = "The database is busy or away. Please try again in a moment."
         return Unavailable("database_unavailable", message, retry_after=5)
@@ -80,18 +79,18 @@ def as_lobby_error(error: Exception) -> LobbyError:
 
 
 async def problem(_request: Request, error: Exception) -> JSONResponse:
-    """The answer to an error."""
+    """Returns the response to an error."""
     if isinstance(error, HTTPException):
         return _answer(error.status_code, error.detail, error.detail, "http", (), error.headers)
-    known = as_lobby_error(error)
-    status, title = status_of(known)
-    fields = known.fields if isinstance(known, Invalid) else ()
-    answer = partial(_answer, status, title, known.message, known.code, fields, headers_of(known))
-    return answer(proof=known.challenge) if isinstance(known, ProofRequired) else answer()
+    ours = as_lobby_error(error)
+    status, title = status_of(ours)
+    fields = ours.fields if isinstance(ours, Invalid) else ()
+    answer = partial(_answer, status, title, ours.message, ours.code, fields, headers_of(ours))
+    return answer(proof=ours.challenge) if isinstance(ours, ProofRequired) else answer()
 
 
 def headers_of(error: LobbyError) -> dict[str, str]:
-    """What an error says beside its status."""
+    """Returns the headers of a response to an error: `Retry-After` or `WWW-Authenticate`."""
     if isinstance(error, Limited | Unavailable | KeyInUse):
         return {"Retry-After": str(error.retry_after)}
     return {"WWW-Authenticate": "Bearer"} if isinstance(error, Unauthenticated) else {}
@@ -122,7 +121,7 @@ def _answer(
 
 
 def validation_fields(errors: Sequence[Any]) -> tuple[FieldError, ...]:
-    """Pydantic's complaints in our words, without the input: it may be personal."""
+    """Converts Pydantic's errors, without the input: it may be personal data."""
     return tuple(
         FieldError(_path(item["loc"]), _CODES.get(item["type"], item["type"]), item["msg"])
         for item in errors
@@ -130,16 +129,16 @@ def validation_fields(errors: Sequence[Any]) -> tuple[FieldError, ...]:
 
 
 def _from_validation(error: RequestValidationError) -> Invalid:
-    found = error.errors()
-    fields = validation_fields(found[:MOST_ERRORS])
-    named = ", ".join(sorted({item.field for item in fields}))
-    if len(found) > MOST_ERRORS:
-        named = f"{len(found):,} things are wrong with it, of which these are some: {named}"
-    return Invalid("invalid", f"Some of the input is not valid: {named}.", fields)
+    errors = error.errors()
+    fields = validation_fields(errors[:MOST_ERRORS])
+    names = ", ".join(sorted({item.field for item in fields}))
+    if len(errors) > MOST_ERRORS:
+        names = f"{len(errors):,} things are wrong with it, of which these are some: {names}"
+    return Invalid("invalid", f"Some of the input is not valid: {names}.", fields)
 
 
 def _path(location: tuple[Any, ...]) -> str:
     """`('body', 'address', 'town')` -> `address.town`."""
     parts = [str(part) for part in location if part not in ("body", "query", "path", "header")]
-    # A field that we do not know may have a name without end.
+    # A client may send an unknown field with a name of any length.
     return ".".join(parts)[:LONGEST_NAME] or "body"

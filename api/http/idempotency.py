@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: what creates something does so once, however often it is asked."""
+"""The header Idempotency-Key: a repeated request creates nothing, and gets the stored response."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,9 +10,9 @@ from pydantic import AfterValidator, BaseModel
 from sqlmodel import Session
 from starlette.types import Scope
 
+from api.answers.state import state_of
 from api.http.dependencies import Anyone
 from api.http.problem import problems
-from services.assembly import Lobby
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.traffic import idempotency
@@ -45,8 +45,8 @@ GivenKey = Annotated[
 
 
 def attempt_of(scope: Scope, key: str, content: bytes, caller: Caller | None = None) -> Attempt:
-    """A request with a key, as the services know it again."""
-    lobby: Lobby = scope["app"].state.lobby
+    """Returns what identifies a request and its repetitions: key, caller, path and content."""
+    lobby = state_of(scope).lobby
     return idempotency.attempt(
         lobby.keyring,
         key,
@@ -58,7 +58,7 @@ def attempt_of(scope: Scope, key: str, content: bytes, caller: Caller | None = N
 
 
 class OnceOnly:
-    """One call that creates something, with the key that came with it, if one did."""
+    """A call that creates something, with its idempotency key, if it has one."""
 
     def __init__(
         self, request: Request, key: str | None, content: bytes, caller: Caller | None
@@ -74,14 +74,14 @@ class OnceOnly:
         is_public: bool = True,
         is_count: bool = False,
     ) -> Response:
-        """Do the work in one transaction, with what is kept of its answer; or give that again.
+        """Runs `work` in a transaction and stores its response, or returns the stored response.
 
-        `is_public` and `is_count` as in `Database.write`. Raises what the work does, and what
-        `services.traffic.idempotency` says of the key.
+        `is_public` and `is_count` are those of `Database.write`. Raises what `work` raises, and
+        what `services.traffic.idempotency` raises for the key.
         """
-        return response(self.kept(work, status=status, is_public=is_public, is_count=is_count))
+        return response(self.stored(work, status=status, is_public=is_public, is_count=is_count))
 
-    def kept(
+    def stored(
         self,
         work: Callable[[Session], BaseModel | bytes],
         *,
@@ -89,8 +89,8 @@ class OnceOnly:
         is_public: bool = True,
         is_count: bool = False,
     ) -> StoredAnswer:
-        """As `answer`, for who says it in another form."""
-        state, attempt = self._request.app.state, self.attempt
+        """As `answer`, for a caller that makes its own response of the answer."""
+        state, attempt = state_of(self._request), self.attempt
         write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
         if attempt is None:
             with write() as session:
@@ -103,20 +103,22 @@ class OnceOnly:
 
     @property
     def attempt(self) -> Attempt | None:
-        """This request with its key, or None without one."""
+        """What identifies this request and its repetitions, or None without a key."""
         if self._key is None:
             return None
         return attempt_of(self._request.scope, self._key, self._content, self._caller)
 
     def step(self, name: str) -> Self:
-        """A second piece of the same work, which keeps an answer of its own. No sender's key can
-        have a line break."""
+        """Returns a further step of the same call, which stores its own response.
+
+        Its key has a line break, which no client's key can have.
+        """
         key = None if self._key is None else f"{self._key}\n{name}"
         return type(self)(self._request, key, self._content, self._caller)
 
 
 async def _once(request: Request, caller: Anyone, key: GivenKey = None) -> OnceOnly:
-    # The body is at hand: FastAPI has read it for the route.
+    # FastAPI has read the body for the route, so this does not wait.
     return OnceOnly(request, key, await request.body() if key else b"", caller)
 
 
@@ -128,13 +130,13 @@ def response(
     media_type: str = MEDIA_TYPE,
     headers: Mapping[str, str] = MappingProxyType({}),
 ) -> Response:
-    """An answer as it goes out."""
-    told = {**headers, REPLAYED: "true"} if answer.is_replayed else dict(headers)
-    return Response(answer.content, answer.status, told, media_type)
+    """Returns the HTTP response, marked if the answer was stored by an earlier request."""
+    all_headers = {**headers, REPLAYED: "true"} if answer.is_replayed else dict(headers)
+    return Response(answer.content, answer.status, all_headers, media_type)
 
 
-def answers(status: int = 201) -> dict[int | str, dict[str, Any]]:
-    """The `responses` of a call that takes the header."""
+def once_responses(status: int = 201) -> dict[int | str, dict[str, Any]]:
+    """Returns the `responses` of a route that takes the header."""
     described = problems()
     running = "a request with this Idempotency-Key is still running: see Retry-After"
     described[409]["description"] += f"; or {running}"

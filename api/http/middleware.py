@@ -1,4 +1,4 @@
-"""What happens to every request. Plain ASGI: `@app.middleware` costs more than an empty route."""
+"""Middleware for every request, in plain ASGI: `@app.middleware` costs more than an empty route."""
 
 import time
 from collections.abc import Callable
@@ -23,9 +23,9 @@ _DIRECTIVES = {
 
 
 def content_policy(**changes: str) -> str:
-    """The policy of every page, with some directives changed or added: `frame_src="'self'"`.
+    """Returns the policy of all pages with some directives changed, such as `frame_src="'self'"`.
 
-    A route that sends it as its own `POLICY` header widens it for itself alone.
+    A route that sends it in its `POLICY` header changes the policy of its own page only.
     """
     changed = {name.replace("_", "-"): value for name, value in changes.items()}
     return "; ".join(f"{name} {value}" for name, value in (_DIRECTIVES | changed).items())
@@ -33,7 +33,7 @@ def content_policy(**changes: str) -> str:
 
 HEADERS = {
     POLICY: content_policy(),
-    # Links in mails carry a token: no other site may learn it.
+    # Links in emails have a token, which other sites must not see.
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
@@ -44,9 +44,10 @@ log = structlog.get_logger()
 
 
 class Watch:
-    """Adds the headers of safety, and logs each request by its route's template, never its path.
+    """Adds security headers, and logs and measures each request by its route's template.
 
-    The content policy of an answer that brings its own stands: two would both hold.
+    It never logs the path, which may have personal data. A response with its own content policy
+    keeps it: a browser applies all policies that it gets.
     """
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
@@ -55,7 +56,6 @@ class Watch:
         self._but_policy = [header for header in self._headers if header[0] != _POLICY]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -77,9 +77,9 @@ class Watch:
 
 
 class Guard:
-    """What no route should have to think of: HEAD, and bodies without end.
+    """Answers HEAD as GET without a body, and refuses bodies that are too large.
 
-    `largest_body` says in bytes how large one may be that goes to a path.
+    `largest_body` returns the limit for a path, in bytes.
     """
 
     def __init__(self, app: ASGIApp, *, largest_body: Callable[[str], int]) -> None:
@@ -87,25 +87,24 @@ class Guard:
         self._largest_body = largest_body
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """One request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":  # mail scanners and link checkers ask so
-            # `is_head` is for answers that are long in the making.
+        if scope["method"] == "HEAD":  # as mail scanners and link checkers do
+            # `is_head` lets a route skip the making of a long body.
             scope, send = {**scope, "method": "GET", "is_head": True}, _without_body(send)
         largest = self._largest_body(scope["path"])
         await self._app(scope, _limited(receive, largest), send)
 
 
 def _limited(receive: Receive, largest: int) -> Receive:
-    taken = 0
+    received = 0
 
     async def receive_some() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > largest:
+        received += len(message.get("body", b""))
+        if received > largest:
             raise HTTPException(413, f"At most {largest:,} bytes, please.")
         return message
 
@@ -130,15 +129,15 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
 
 @lru_cache(maxsize=2000)
 def _labelled(method: str, template: str, status: int) -> Histogram:
-    """Finding the one for some labels costs more than to observe."""
+    """Cached, since looking up the labels costs more than observing."""
     return REQUESTS.labels(method, template, status)
 
 
 def _template(scope: Scope) -> str:
-    """The route as declared, with the prefixes of its routers, which `route.path` lacks."""
-    named = scope.get("route_template")  # past the router
-    if isinstance(named, str):
-        return named
-    whole: Any = scope.get("fastapi", {}).get("effective_route_context")
-    found = getattr(whole or scope.get("route"), "path", None)
-    return found if isinstance(found, str) else "(none)"
+    """The path of the route as declared, with the prefixes of routers, which `route.path` lacks."""
+    template = scope.get("route_template")  # set where a request does not reach the router
+    if isinstance(template, str):
+        return template
+    context: Any = scope.get("fastapi", {}).get("effective_route_context")
+    path = getattr(context or scope.get("route"), "path", None)
+    return path if isinstance(path, str) else "(none)"

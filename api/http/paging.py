@@ -1,4 +1,4 @@
-"""Paging by cursor, with `Link` headers (RFC 8288): the only kind of paging."""
+"""Paging by cursor, with `Link` headers (RFC 8288)."""
 
 import base64
 import binascii
@@ -7,11 +7,12 @@ from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
 
+from api.answers.state import state_of
 from services.errors import Invalid
 
 
 class Page:
-    """Where a page begins and how long it is."""
+    """The query of a page: its `cursor`, from the page before, and its `limit`."""
 
     def __init__(
         self,
@@ -21,24 +22,24 @@ class Page:
         self.after = _read(cursor) if cursor else None
         self.limit = limit
 
-    def link_next(self, request: Request, response: Response, found: list[UUID]) -> None:
-        """Say where the following page is, keeping every other parameter.
+    def link_next(self, request: Request, response: Response, ids: list[UUID]) -> None:
+        """Adds a `Link` header to the next page, with all other parameters of this request.
 
-        `found` holds one id more than fits on this page if there is a following one.
+        `ids` has one id more than fits on this page if there is a next one.
         """
-        cursor = self.cursor_behind(found)
+        cursor = self.next_cursor(ids)
         if cursor:
             url = request.url.include_query_params(cursor=cursor)
-            # A proxy may keep to itself that it was asked by https: no key is to follow by http.
-            if request.app.state.lobby.settings.base_url.startswith("https:"):
+            # Behind a proxy, the request may come by http. The key must not follow a link by http.
+            if state_of(request).lobby.settings.base_url.startswith("https:"):
                 url = url.replace(scheme="https")
             response.headers["Link"] = f'<{url}>; rel="next"'
 
-    def cursor_behind(self, found: list[UUID]) -> str | None:
-        """Where the following page begins, if `found` holds one id more than fits on this one."""
-        if len(found) <= self.limit:
+    def next_cursor(self, ids: list[UUID]) -> str | None:
+        """Returns the cursor of the next page, or None if all `ids` fit on this one."""
+        if len(ids) <= self.limit:
             return None
-        last = found[self.limit - 1].bytes
+        last = ids[self.limit - 1].bytes
         return base64.urlsafe_b64encode(last).rstrip(b"=").decode()
 
 

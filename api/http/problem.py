@@ -1,4 +1,4 @@
-"""Errors, as the OpenAPI document describes them."""
+"""The errors of the API as the OpenAPI document describes them."""
 
 from typing import Any
 
@@ -8,8 +8,11 @@ from api.schemas.signature import RowError
 
 
 class Problem(BaseModel):
-    """RFC 9457, with a stable `code`; `errors` where fields are wrong, and `proof` where a proof of
-    work is wanted: ALTCHA's challenge."""
+    """A problem (RFC 9457) with a stable `code`.
+
+    `errors` lists invalid fields. `proof` is an ALTCHA challenge, where the client must send a
+    proof of work.
+    """
 
     type: str
     title: str
@@ -38,8 +41,8 @@ _REASONS = {
 
 
 def problems() -> dict[int | str, dict[str, Any]]:
-    """The `responses` of every route."""
-    # `RowError` is a component of the document already: bulk answers name it.
+    """Returns the `responses` of every route."""
+    # `RowError` is a component of the document already, by the answers of bulk calls.
     schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schema.pop("$defs")
     content = {MEDIA_TYPE: {"schema": schema}}

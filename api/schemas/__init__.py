@@ -1,1 +1,1 @@
-"""What the JSON API takes and gives: one file a noun."""
+"""Request and response bodies of the JSON API, a file for each noun."""

@@ -1,4 +1,4 @@
-"""Keys, never with their secrets."""
+"""API keys. Their secrets are in no response."""
 
 from datetime import datetime
 
@@ -7,8 +7,11 @@ from services.keys.key_views import KeyState, KeyView
 
 
 class KeyAnswer(Answer):
-    """A key of the organisation or of one of its partners, whose slug `partner` is. No `petitions`
-    are all of the organisation's; `last_used_at` is to the minute."""
+    """A key of the organisation, or of the partner with the slug `partner`.
+
+    With empty `petitions`, it covers all petitions of the organisation. `last_used_at` is to the
+    minute.
+    """
 
     prefix: str
     name: str
@@ -23,7 +26,7 @@ class KeyAnswer(Answer):
 
 
 def key_answer(view: KeyView, now: datetime) -> KeyAnswer:
-    """From the view of a key, as it is at that moment."""
+    """Converts the view of a key, with its state at `now`."""
     plain = {"prefix", "name", "scopes", "created_at", "expires_at", "revoked_at", "last_used_at"}
     return KeyAnswer(
         **view.key.model_dump(include=plain),

@@ -1,4 +1,4 @@
-"""Campaigns."""
+"""Bodies of campaigns."""
 
 from datetime import date, datetime
 from typing import Annotated, Literal
@@ -19,13 +19,17 @@ Summary = Annotated[str, line(300)]
 Pace = Annotated[int, Field(ge=1, le=1_000_000)]
 LikenessLimit = Annotated[
     int,
-    Field(ge=1, le=100, description="In percent; letters more like the earlier ones are above it"),
+    Field(
+        ge=1,
+        le=100,
+        description="In percent: letters more like earlier ones are above it",
+    ),
 ]
 Points = Annotated[list[Annotated[str, line(300)]], Field(max_length=20)]
 
 
 class NewCampaign(Request):
-    """A campaign to be added. An unknown motion is fetched from Parliament."""
+    """A new campaign. A motion new to this service is fetched from Parliament."""
 
     slug: Slug
     title: Line200
@@ -43,7 +47,7 @@ class NewCampaign(Request):
 
 
 class CampaignChange(Request):
-    """What is to change; what is left out stays."""
+    """The fields to change. Others stay as they are."""
 
     title: Line200 | None = None
     summary: Summary | None = None
@@ -60,7 +64,7 @@ class CampaignChange(Request):
 
 
 class OrganisationAnswer(Answer):
-    """Who runs a campaign."""
+    """The organisation that runs a campaign."""
 
     slug: str
     name: str
@@ -68,7 +72,10 @@ class OrganisationAnswer(Answer):
 
 
 class MotionAnswer(Answer):
-    """A motion and how many have signed it. `sync_failed`: the last look at Parliament failed."""
+    """A motion with its number of signatories.
+
+    `sync_failed`: the last check with Parliament failed.
+    """
 
     id: int
     number: str
@@ -82,7 +89,7 @@ class MotionAnswer(Answer):
 
 
 class Totals(Answer):
-    """Confirmed signatures, live signatories and letters sent."""
+    """Confirmed signatures, MPs who have signed the motion, and letters sent."""
 
     signatures: int
     signatories: int
@@ -90,7 +97,7 @@ class Totals(Answer):
 
 
 class UpdateAnswer(Answer):
-    """A piece of news."""
+    """A news item of a campaign."""
 
     id: UUID
     title: str
@@ -99,8 +106,11 @@ class UpdateAnswer(Answer):
 
 
 class CampaignAnswer(Answer):
-    """A campaign as the public sees it. `motions` are all linked ones, the current one first;
-    `partners` those that its organisation shows the public, by name."""
+    """A campaign as the public sees it.
+
+    `motions` are all linked motions, the current one first. `partners` are the public partners of
+    the organisation, by name.
+    """
 
     id: UUID
     slug: str
@@ -127,7 +137,7 @@ class CampaignAnswer(Answer):
 
 
 def campaign_answer(view: CampaignView) -> CampaignAnswer:
-    """From the view of a campaign."""
+    """Converts the view of a campaign."""
     shown = {"id", "slug", "title", "summary", "body", "status", "nations", "letter_points"}
     shown |= {"likeness_limit", "likeness_is_required", "letters_per_hour"}
     shown |= {"letters_per_member_day", "own_words_are_required", "created_at", "updated_at"}
@@ -136,13 +146,13 @@ def campaign_answer(view: CampaignView) -> CampaignAnswer:
         organisation=OrganisationAnswer.model_validate(view.organisation),
         petitions=[petition_answer(petition) for petition in view.petitions],
         motion=_motion_answer(view),
-        motions=[linked_motion_answer(each) for each in view.motions],
+        motions=[linked_motion_answer(motion) for motion in view.motions],
         totals=Totals(
             signatures=view.signatures,
             signatories=view.signatories,
             letters_sent=view.letters_sent,
         ),
-        partners=[PublicPartner.model_validate(each) for each in view.partners],
+        partners=[PublicPartner.model_validate(partner) for partner in view.partners],
         updates=[UpdateAnswer.model_validate(update) for update in view.updates],
     )
 

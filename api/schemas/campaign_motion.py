@@ -1,4 +1,4 @@
-"""The motions that a campaign is linked to."""
+"""Bodies of the motions that a campaign is linked to."""
 
 from datetime import date, datetime
 
@@ -8,14 +8,17 @@ from services.campaigns.campaign_motions import LinkedMotion, MotionRole
 
 
 class RoleChange(Request):
-    """What a motion is to be in the campaign."""
+    """The new role of a motion in the campaign."""
 
     role: MotionRole
 
 
 class LinkedMotionAnswer(Answer):
-    """A motion of a campaign, with the distinct members who stand under it and who took their name
-    off. `amends_id` is the motion that it would amend, where that is known."""
+    """A motion of a campaign.
+
+    `signatories` and `withdrawn` count the distinct members who have signed it, and who withdrew.
+    `amends_id` is the motion that it would amend, if known.
+    """
 
     id: int
     number: str
@@ -33,7 +36,7 @@ class LinkedMotionAnswer(Answer):
 
 
 def linked_motion_answer(linked: LinkedMotion) -> LinkedMotionAnswer:
-    """From a link with its motion."""
+    """Converts a link with its motion."""
     motion = linked.motion
     plain = {"id", "number", "title", "status", "tabled_on", "amends_id", "synced_at"}
     return LinkedMotionAnswer(

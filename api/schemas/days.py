@@ -1,4 +1,4 @@
-"""Days and moments in bodies."""
+"""Dates and times in bodies, as texts only."""
 
 from datetime import date
 from typing import Annotated, Any
@@ -10,8 +10,8 @@ from services.common import texts
 from services.errors import Invalid
 
 
-def _as_written(value: Any) -> Any:
-    """Pydantic would take a number for seconds since 1970."""
+def _parse_day(value: Any) -> Any:
+    """Refuses a number, which pydantic would take for seconds since 1970."""
     if isinstance(value, date):
         return value
     try:
@@ -20,12 +20,12 @@ def _as_written(value: Any) -> Any:
         raise PydanticCustomError("day_malformed", error.message) from error
 
 
-def _as_text(value: Any) -> Any:
+def _require_text(value: Any) -> Any:
     if not isinstance(value, str):
         message = "Give a moment with its offset, such as 2026-05-03T12:00:00+01:00."
         raise PydanticCustomError("moment_malformed", message)
     return value
 
 
-Moment = Annotated[AwareDatetime, BeforeValidator(_as_text)]
-Day = Annotated[date, BeforeValidator(_as_written)]
+Moment = Annotated[AwareDatetime, BeforeValidator(_require_text)]
+Day = Annotated[date, BeforeValidator(_parse_day)]

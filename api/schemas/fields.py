@@ -1,4 +1,4 @@
-"""Fields that requests share: the rules of `services.common.texts`, as pydantic sees them."""
+"""Types of fields in requests: the rules of `services.common.texts` as pydantic validators."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,25 +13,25 @@ from services.postcodes import directory
 
 
 class Request(BaseModel):
-    """A body: a field that we do not know is refused, not dropped."""
+    """A request body. An unknown field is an error, and is not ignored."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=20_000)
 
 
 class Answer(BaseModel):
-    """An answer, filled from models and views."""
+    """A response body, which can be filled from the attributes of models and views."""
 
     model_config = ConfigDict(from_attributes=True)
 
 
 def rule(check: Callable[[str], str]) -> AfterValidator:
-    """A rule of the services as a validator, so that every wrong field is told at once."""
+    """Makes a validator of a rule, so that a response lists all invalid fields at once."""
 
     def validate(value: str) -> str:
         try:
             return check(value)
         except Invalid as error:
-            # Braces would be taken for places to fill in.
+            # Pydantic would take braces for placeholders.
             message = error.message.replace("{", "(").replace("}", ")")
             raise PydanticCustomError(_code(error.code), message) from error
 
@@ -39,17 +39,17 @@ def rule(check: Callable[[str], str]) -> AfterValidator:
 
 
 def _code(code: str) -> Any:
-    """Pydantic wants a literal; ours comes from a service."""
+    """Returns the code as Any: pydantic's type demands a literal."""
     return code
 
 
 def line(longest: int, shortest: int = 1) -> AfterValidator:
-    """One line of text."""
+    """Makes a validator of one line of text, with its length in characters."""
     return rule(lambda text: texts.line(text, "text", longest=longest, shortest=shortest))
 
 
 def paragraphs(longest: int, shortest: int = 0) -> AfterValidator:
-    """Several lines of text."""
+    """Makes a validator of a text of several lines, with its length in characters."""
     return rule(lambda text: texts.paragraphs(text, "text", longest=longest, shortest=shortest))
 
 
@@ -60,7 +60,7 @@ def _in_utc(value: datetime) -> datetime:
         raise PydanticCustomError("time_out_of_range", "No calendar has this time.") from error
 
 
-# A time in a query: with its zone, and still one in UTC.
+# A time in a query. It needs a time zone, and its UTC time must exist too.
 Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 PersonName = Annotated[str, rule(texts.person_name)]
 EmailAddress = Annotated[str, rule(texts.email_address)]

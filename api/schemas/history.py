@@ -1,4 +1,4 @@
-"""The history of a campaign: JSON and CSV."""
+"""The history of a campaign as JSON and as CSV."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ CSV_COLUMNS = ("at", "signatories", "signatures", "letters_sent")
 
 
 class PointAnswer(Answer):
-    """All that there was at a moment."""
+    """The totals at one time."""
 
     at: datetime
     signatories: int
@@ -20,8 +20,11 @@ class PointAnswer(Answer):
 
 
 class HistoryAnswer(Answer):
-    """Points in the order of time; and in the same span the events of the current motion, and each
-    override that began or ended."""
+    """The points in order of time.
+
+    `events` are those of the current motion, and starts and ends of notes about members, in the
+    same period.
+    """
 
     every: Interval
     points: list[PointAnswer]
@@ -29,7 +32,7 @@ class HistoryAnswer(Answer):
 
 
 def history_answer(history: History) -> HistoryAnswer:
-    """From the history of a campaign."""
+    """Converts the history of a campaign."""
     return HistoryAnswer(
         every=history.every,
         points=[PointAnswer.model_validate(point) for point in history.points],
@@ -38,7 +41,7 @@ def history_answer(history: History) -> HistoryAnswer:
 
 
 def history_csv(history: History) -> str:
-    """The points as CSV; `at` as in JSON."""
+    """Returns the points as CSV, with `at` as in JSON."""
     rows = [
         (
             point.at.isoformat().replace("+00:00", "Z"),

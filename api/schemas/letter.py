@@ -1,4 +1,4 @@
-"""Letters to MPs."""
+"""Bodies of letters to MPs."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -33,15 +33,15 @@ Point = Annotated[str, line(300)]
 
 
 class LetterConsents(Request):
-    """Answers to questions for consent."""
+    """The writer's answers to questions for consent."""
 
     updates: bool | None = None
 
 
 class DraftRequest(Request):
-    """What a draft is made from. `points` are sentences; `personal` is the writer's own.
+    """What a draft is made from: chosen `points`, and `personal`, the writer's own text.
 
-    In Welsh (`cy`) where the letter has words in it, and in English elsewhere.
+    With the locale `cy`, the draft is in Welsh if the letter has a Welsh text, or else in English.
     """
 
     postcode: Postcode
@@ -52,7 +52,7 @@ class DraftRequest(Request):
 
 
 class AddressBody(Request):
-    """Where the writer lives: MPs' offices answer only constituents."""
+    """The writer's postal address, since MPs' offices answer only constituents."""
 
     line1: Line100
     line2: Annotated[str, line(100, shortest=0)] = ""
@@ -61,7 +61,7 @@ class AddressBody(Request):
 
 
 class NewLetterBody(Request):
-    """A letter to be confirmed by mail. `copy`: its writer gets it by mail when it has gone."""
+    """A new letter, to be confirmed by email. `copy`: the writer gets a copy once it is sent."""
 
     name: PersonName
     email: EmailAddress
@@ -74,7 +74,6 @@ class NewLetterBody(Request):
     wants_copy: bool = Field(default=False, alias="copy")
 
     def as_letter(self) -> NewLetter:
-        """As the services take it."""
         return NewLetter(
             name=self.name,
             email=self.email,
@@ -88,9 +87,10 @@ class NewLetterBody(Request):
 
 
 class CheckRequest(Request):
-    """A letter as it stands in an editor; what is wrong with its words is answered, not refused.
+    """An unfinished letter in an editor. The answer lists mistakes in it, and refuses none.
 
-    With its writer's `name`, that name is not taken for a sentence of theirs, nor for an MP's.
+    With the writer's `name`, the check does not take that name for a sentence of their own, or for
+    the name of an MP.
     """
 
     postcode: Postcode
@@ -100,14 +100,14 @@ class CheckRequest(Request):
 
 
 class OpenedBody(Request):
-    """Where a letter was opened, and with what."""
+    """The writer's postcode, and the email program that the letter was opened in."""
 
     postcode: Postcode
     via: Via
 
 
 class Shortened(Answer):
-    """In which links a line that asks to paste the text stands for it: they got too long."""
+    """Which links were too long for the text, and ask the writer to paste it instead."""
 
     mailto: bool
     gmail: bool
@@ -115,7 +115,7 @@ class Shortened(Answer):
 
 
 class ComposeAnswer(Answer):
-    """Links that open the letter in the writer's own mail program; `text` is for copying."""
+    """Links that open the letter in the writer's own email program. `text` is for copying."""
 
     mailto: str
     gmail: str
@@ -126,10 +126,10 @@ class ComposeAnswer(Answer):
 
 
 class LikenessAnswer(Answer):
-    """In percent, how like a text is to the one most like it that the MP already got.
+    """How like a text is to the most similar letter that the MP already got, in percent.
 
-    `percent` is null where nobody wrote yet, `limit` where the organiser set none. Above it,
-    `advice` says what to do; where `is_required`, the letter is not taken in as it is.
+    `percent` is null if the MP got no letter yet, `limit` if the organiser set none. Above the
+    limit, `advice` says what to do, and with `is_required` the letter is refused.
     """
 
     percent: float | None
@@ -139,14 +139,14 @@ class LikenessAnswer(Answer):
 
 
 class LengthAnswer(Answer):
-    """Of the body."""
+    """The length of the body, and the most allowed."""
 
     characters: int
     limit: int
 
 
 class ProblemFound(Answer):
-    """Something to look at in a letter; `is_required`: before it is sent in."""
+    """A mistake in a letter. `is_required`: it must be corrected before the letter is submitted."""
 
     field: str
     code: str
@@ -155,7 +155,7 @@ class ProblemFound(Answer):
 
 
 class CheckAnswer(Answer):
-    """What an editor shows beside a letter. Nothing was kept."""
+    """The result of a check, for an editor to show beside the letter."""
 
     similarity: float | None
     likeness: LikenessAnswer | None
@@ -175,7 +175,7 @@ class LetterText(Answer):
 
 
 class DraftAnswer(Answer):
-    """A draft for one's own MP. `similarity` is that of `likeness`, in percent."""
+    """A draft to the writer's MP. `similarity` is the `percent` of `likeness`."""
 
     member: MemberAnswer | None
     standing: Standing
@@ -194,14 +194,14 @@ class DraftAnswer(Answer):
 
 
 class OpenedAnswer(Answer):
-    """A letter that was opened elsewhere is counted for its seat, never as sent."""
+    """The opened letter was counted for its constituency, but not as sent."""
 
     status: Literal["counted"] = "counted"
     member: MemberAnswer | None
 
 
 class LetterPending(Answer):
-    """A letter that waits for its writer's confirmation."""
+    """A letter that its writer has yet to confirm."""
 
     id: UUID
     status: Literal["pending"] = "pending"
@@ -209,45 +209,48 @@ class LetterPending(Answer):
 
 
 class LetterStatus(Answer):
-    """What became of a letter, and whom it is to. `goes_at`: when it is to go; null where it does
-    not wait, or waits for a campaign's post that is paused."""
+    """The state of a letter and the member whom it is to.
+
+    `goes_at` is when a queued letter will be sent. It is null for all others, and while the
+    campaign's queue is paused.
+    """
 
     status: LetterState
     member: MemberAnswer | None
     goes_at: datetime | None
 
 
-def draft_answer(draft: Draft, alike: Likeness | None) -> DraftAnswer:
-    """From a draft of the services and its likeness to earlier letters."""
-    found = draft.situation
+def draft_answer(draft: Draft, likeness: Likeness | None) -> DraftAnswer:
+    """Converts a draft and its likeness to earlier letters."""
+    situation = draft.situation
     return DraftAnswer(
-        member=member_answer(found.seat.member, found.seat.constituency),
-        standing=found.standing,
-        eligibility=found.eligibility,
-        variant=found.variant,
-        act=found.act,
+        member=member_answer(situation.seat.member, situation.seat.constituency),
+        standing=situation.standing,
+        eligibility=situation.eligibility,
+        variant=situation.variant,
+        act=situation.act,
         locale=draft.locale,
         points=list(draft.points),
         subject=draft.subject,
         body=draft.body,
-        similarity=alike.percent if alike else None,
-        likeness=LikenessAnswer.model_validate(alike) if alike else None,
-        can_send=found.reason is None,
-        reason=found.reason,
+        similarity=likeness.percent if likeness else None,
+        likeness=LikenessAnswer.model_validate(likeness) if likeness else None,
+        can_send=situation.reason is None,
+        reason=situation.reason,
         compose=_compose_answer(draft.compose),
     )
 
 
 def check_answer(checked: CheckedLetter) -> CheckAnswer:
-    """From a letter that the services have looked at."""
-    alike = checked.likeness
+    """Converts the result of a check."""
+    likeness = checked.likeness
     return CheckAnswer(
-        similarity=alike.percent if alike else None,
-        likeness=LikenessAnswer.model_validate(alike) if alike else None,
+        similarity=likeness.percent if likeness else None,
+        likeness=LikenessAnswer.model_validate(likeness) if likeness else None,
         length=LengthAnswer(characters=checked.characters, limit=rules.LONGEST),
         can_send=checked.can_send,
         reason=checked.situation.reason,
-        problems=[ProblemFound.model_validate(each) for each in checked.problems],
+        problems=[ProblemFound.model_validate(problem) for problem in checked.problems],
         compose=_compose_answer(checked.compose),
     )
 
@@ -267,7 +270,7 @@ def _compose_answer(links: Compose | None) -> ComposeAnswer | None:
 
 
 def letter_text(draft: Draft | None) -> LetterText | None:
-    """None where no letter suits."""
+    """Returns None if no letter suits the situation."""
     if draft is None or draft.situation.variant is None:
         return None
     return LetterText(subject=draft.subject, body=draft.body, variant=draft.situation.variant)

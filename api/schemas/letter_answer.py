@@ -1,4 +1,4 @@
-"""What came back of letters: as their writers tell it, and by member."""
+"""Bodies of writers' reports on MPs' replies, and their counts by member."""
 
 from typing import Annotated, Any
 
@@ -16,9 +16,9 @@ CSV_COLUMNS = ("member_id", "member", "party", *COUNTS)
 
 
 class LetterAnswerBody(Request):
-    """What a writer says. Everything but the outcome only where something came back.
+    """A writer's report. Only with the outcome of a reply may it have more than the outcome.
 
-    `text` is the answer itself or its writer's words for it; without `said_on` it came today.
+    `text` is the reply or the writer's summary of it. Without `said_on`, the reply came today.
     """
 
     token: Token
@@ -28,20 +28,22 @@ class LetterAnswerBody(Request):
     said_on: Day | None = None
 
     def as_answer(self) -> NewAnswer:
-        """As the services take it."""
         return NewAnswer(self.outcome, self.said, self.text, self.said_on)
 
 
 class LetterAnswered(Answer):
-    """What was kept, and of whose office."""
+    """The report that was stored, and the member whom the letter was to."""
 
     status: LetterOutcome
     member: MemberAnswer | None
 
 
 class AnswerCounts(Answer):
-    """Letters that went, and what their writers say. `rate` is the share, from 0 to 1, that was
-    answered of those of which we know; null where we know of none."""
+    """Counts of letters sent, writers asked, and their reports.
+
+    `rate` is the share of reported letters that were answered, from 0 to 1. It is null without
+    reports.
+    """
 
     sent: int
     asked: int
@@ -59,14 +61,14 @@ class MemberAnswerCounts(AnswerCounts):
 
 
 class AnswersAnswer(Answer):
-    """All members to whom letters of a campaign went, the most letters first."""
+    """All members who got letters of a campaign, the most letters first."""
 
     totals: AnswerCounts
     rows: list[MemberAnswerCounts]
 
 
 def answers_answer(rows: list[MemberAnswers]) -> AnswersAnswer:
-    """From the sums of the services."""
+    """Converts the rows, and adds their totals."""
     return AnswersAnswer(
         totals=AnswerCounts(**_counts(answers.total(rows))),
         rows=[
@@ -77,7 +79,7 @@ def answers_answer(rows: list[MemberAnswers]) -> AnswersAnswer:
 
 
 def answers_csv(rows: list[MemberAnswers]) -> str:
-    """A line a member."""
+    """Returns a CSV with a line for each member."""
     return csv_text(
         CSV_COLUMNS,
         ([row.id, row.name, row.party, *_counts(row.sums).values()] for row in rows),

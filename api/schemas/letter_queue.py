@@ -1,4 +1,4 @@
-"""The post of a campaign."""
+"""Bodies of a campaign's letter queue."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from services.mail.supporter_mails import MailContext
 
 
 class QueuedLetterMember(Answer):
-    """Whom a letter is to."""
+    """The member whom a letter is to."""
 
     id: int
     name: str
@@ -22,8 +22,11 @@ class QueuedLetterMember(Answer):
 
 
 class AddressToCheckAnswer(Answer):
-    """A member whose address is dead, in the words of the server that said so: letters of the
-    campaign did not arrive, and none goes there until it is lifted or the member has another."""
+    """A member whose email address is dead. `detail` is the error of the mail server.
+
+    Letters of the campaign did not arrive there. The service sends no more until the mark is
+    lifted or the member has another address.
+    """
 
     member: QueuedLetterMember
     detail: str
@@ -31,7 +34,7 @@ class AddressToCheckAnswer(Answer):
 
 
 class RelayAnswer(Answer):
-    """The mail server that takes our mail. While it rests, letters wait and lose nothing."""
+    """The mail server that takes our emails. While it rests, letters wait in the queue."""
 
     is_resting: bool
     resting_until: datetime | None
@@ -39,9 +42,12 @@ class RelayAnswer(Answer):
 
 
 class LetterQueueAnswer(Answer):
-    """Letters by state. `next_at` and `last_at`: when those that wait are to go; null where none
-    waits or the post is paused. `deferred` are those of the queued ones that were
-    put off, `bounced` those of the rejected ones that came back after the relay had taken them."""
+    """Letters by state.
+
+    `next_at` and `last_at` are when the first and the last queued letter will be sent. They are
+    null if no letter is queued, or the queue is paused. `deferred` counts those queued letters
+    that were put off, `bounced` those rejected ones that came back after the relay accepted them.
+    """
 
     is_paused: bool
     paused_at: datetime | None
@@ -62,8 +68,10 @@ class LetterQueueAnswer(Answer):
 
 
 class QueuedLetterAnswer(Answer):
-    """A letter without its words. `reason` is why it is held or was refused, in the mail server's
-    words; `message_id` finds it in the relay's log; `bounced_at`: when we learnt that it came back.
+    """A letter without its text.
+
+    `reason` says why it is held, or is the mail server's refusal. `message_id` is its id in the
+    relay's log. `bounced_at` is when the service learnt that it came back.
     """
 
     id: UUID
@@ -80,13 +88,13 @@ class QueuedLetterAnswer(Answer):
 
 
 class Settlement(Request):
-    """What became of an uncertain letter, by the relay's log or the office's word."""
+    """Whether an uncertain letter was sent, according to the relay's log or the MP's office."""
 
     outcome: Literal["sent", "not_sent"]
 
 
 class SettledAnswer(Answer):
-    """The letter's state now."""
+    """The state of a letter."""
 
     id: UUID
     status: LetterState
@@ -95,7 +103,7 @@ class SettledAnswer(Answer):
 def letter_queue_answer(
     view: QueueView, *, dead: Sequence[AddressToCheck], relay: RelayView
 ) -> LetterQueueAnswer:
-    """From the view of a campaign's context, the dead addresses it met, and its relay's."""
+    """Converts a campaign's queue, the dead addresses of its letters, and the relay."""
     counts = {state.value: count for state, count in view.counts.items()}
     return LetterQueueAnswer(
         is_paused=view.paused_at is not None,
@@ -112,24 +120,24 @@ def letter_queue_answer(
         last_at=view.last_at,
         waiting_since=view.waiting_since,
         bounced=view.bounced,
-        addresses_to_check=[AddressToCheckAnswer.model_validate(each) for each in dead],
+        addresses_to_check=[AddressToCheckAnswer.model_validate(address) for address in dead],
         relay=RelayAnswer.model_validate(relay),
     )
 
 
-def queued_letter_answer(posted: QueuedLetter, context: MailContext) -> QueuedLetterAnswer:
-    """From a letter with its message, where it has one."""
-    letter, message = posted.letter, posted.message
-    waits = message is not None and letter.state is LetterState.QUEUED
+def queued_letter_answer(row: QueuedLetter, context: MailContext) -> QueuedLetterAnswer:
+    """Converts a letter with its message, if it has one."""
+    letter, message = row.letter, row.message
+    is_queued = message is not None and letter.state is LetterState.QUEUED
     return QueuedLetterAnswer(
         id=letter.id,
-        member=QueuedLetterMember.model_validate(posted.member),
+        member=QueuedLetterMember.model_validate(row.member),
         state=letter.state,
         variant=letter.variant,
         reason=letter.reason,
         attempts=message.attempt if message else 0,
         created_at=letter.created_at,
-        goes_at=message.due_at if message and waits and message.due_at.year < 9999 else None,
+        goes_at=message.due_at if message and is_queued and message.due_at.year < 9999 else None,
         sent_at=letter.sent_at,
         bounced_at=letter.bounced_at,
         message_id=context.message_id(message.id) if message else None,

@@ -1,4 +1,4 @@
-"""A campaign's kinds of letter."""
+"""Bodies of a campaign's letter variants."""
 
 from typing import Annotated, Any
 
@@ -19,9 +19,11 @@ Count = Annotated[int, Field(ge=0, lt=2**31)]
 
 
 class ConditionsBody(Request):
-    """All must hold; what is left out is no condition. `withdrawn` must be named to be written to.
+    """Conditions that must all hold for a member. A field that is left out is no condition.
 
-    The bounds are of letters that constituents sent to the member about the motion, inclusive.
+    Members who withdrew their signature get a letter only if `standing` has `withdrawn`. The
+    inclusive bounds are for the number of letters that constituents sent to the member about the
+    motion.
     """
 
     standing: list[Standing] = Field(default_factory=list, max_length=len(Standing))
@@ -35,7 +37,7 @@ class ConditionsBody(Request):
 
 
 class TextsBody(Request):
-    """The words in one language, as templates. Without `points`, the campaign's are offered."""
+    """The texts in one language, as templates. Without `points`, the campaign's are offered."""
 
     subject: str
     opening: str
@@ -43,19 +45,18 @@ class TextsBody(Request):
     points: list[str] = Field(default_factory=list)
 
     def as_texts(self) -> Texts:
-        """As the services take it."""
         return Texts(self.subject, self.opening, self.closing, tuple(self.points))
 
 
 class LocalesBody(Request):
-    """English, and Welsh where there is any."""
+    """The texts in English, and optionally in Welsh."""
 
     en: TextsBody
     cy: TextsBody | None = None
 
 
 class VariantBody(Request):
-    """A kind of letter: for whom, what it asks, and its words."""
+    """A letter variant: its conditions, what it asks for, and its texts."""
 
     name: Name
     act: LetterAct
@@ -63,13 +64,12 @@ class VariantBody(Request):
     texts: LocalesBody
 
     def as_variant(self) -> Variant:
-        """As the services take it."""
-        given = {"en": self.texts.en, "cy": self.texts.cy}
+        bodies = {"en": self.texts.en, "cy": self.texts.cy}
         return Variant(
             name=self.name,
             act=self.act,
             conditions=Conditions.from_json(self.conditions.model_dump()),
-            texts={locale: body.as_texts() for locale, body in given.items() if body},
+            texts={locale: body.as_texts() for locale, body in bodies.items() if body},
         )
 
 
@@ -77,13 +77,13 @@ VariantList = Annotated[list[VariantBody], Field(max_length=MOST_VARIANTS)]
 
 
 class VariantsBody(Request):
-    """The whole list in order; an empty one goes back to the built-in letters."""
+    """All variants in order. An empty list restores the built-in ones."""
 
     variants: VariantList
 
 
 class PreviewRequest(Request):
-    """For every kind of member, or for `member_id`; of `variants`, or of what is kept."""
+    """Without `member_id`, every kind of member; without `variants`, the saved ones."""
 
     locale: Locale = "en"
     member_id: Annotated[int, Field(gt=0, lt=MAX_MEMBER_ID)] | None = None
@@ -91,7 +91,7 @@ class PreviewRequest(Request):
 
 
 class TextsAnswer(Answer):
-    """The words in one language, as templates."""
+    """The texts in one language, as templates."""
 
     subject: str
     opening: str
@@ -100,7 +100,7 @@ class TextsAnswer(Answer):
 
 
 class VariantAnswer(Answer):
-    """A kind of letter. `conditions` has only what is a condition."""
+    """A letter variant. `conditions` has only the fields that are set."""
 
     name: str
     act: LetterAct
@@ -109,16 +109,16 @@ class VariantAnswer(Answer):
 
 
 class VariantsAnswer(Answer):
-    """In the order in which they are tried. `is_built_in`: the campaign has none of its own."""
+    """The variants in the order of their use. `is_built_in`: the campaign has none of its own."""
 
     is_built_in: bool
     variants: list[VariantAnswer]
 
 
 class PreviewAnswer(Answer):
-    """A kind of member and their letter; `variant` is null where none is written.
+    """A kind of member and their letter. `variant` is null where they get none.
 
-    `locale` is that of the words found: English where a letter has none in the one asked for.
+    `locale` is that of the text: English, if the letter has none in the language of the request.
     """
 
     standing: Standing
@@ -136,49 +136,48 @@ class PreviewAnswer(Answer):
 
 
 class PreviewsAnswer(Answer):
-    """`unreached` names the letters that earlier ones leave nobody for."""
+    """`unreached` names variants that no member gets, since earlier ones fit all of theirs."""
 
     previews: list[PreviewAnswer]
     unreached: list[str]
 
 
 def variants_of(bodies: list[VariantBody]) -> list[Variant]:
-    """As the services take them."""
     return [body.as_variant() for body in bodies]
 
 
 def variants_answer(variants: Variants) -> VariantsAnswer:
-    """From a campaign's variants."""
+    """Converts a campaign's variants."""
     return VariantsAnswer(
         is_built_in=variants.is_built_in,
         variants=[
             VariantAnswer(
-                name=each.name,
-                act=each.act,
-                conditions=each.conditions.as_json(),
+                name=variant.name,
+                act=variant.act,
+                conditions=variant.conditions.as_json(),
                 texts={
                     locale: TextsAnswer.model_validate(texts)
-                    for locale, texts in each.texts.items()
+                    for locale, texts in variant.texts.items()
                 },
             )
-            for each in variants.found
+            for variant in variants.found
         ],
     )
 
 
 def previews_answer(previews: list[Preview], unreached: list[str]) -> PreviewsAnswer:
-    """From what the services show."""
+    """Converts the previews."""
     return PreviewsAnswer(
         previews=[
             PreviewAnswer(
-                **{name: getattr(each.reader, name) for name in each.reader.__slots__},
-                variant=each.variant,
-                act=each.act,
-                locale=each.locale,
-                subject=each.text.subject,
-                body=each.text.body,
+                **{name: getattr(preview.reader, name) for name in preview.reader.__slots__},
+                variant=preview.variant,
+                act=preview.act,
+                locale=preview.locale,
+                subject=preview.text.subject,
+                body=preview.text.body,
             )
-            for each in previews
+            for preview in previews
         ],
         unreached=unreached,
     )

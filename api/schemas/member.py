@@ -1,4 +1,4 @@
-"""A member, as a page of facts."""
+"""The body of a member's page."""
 
 from datetime import date
 
@@ -13,7 +13,7 @@ from services.views.member_views import MemberMotion, MemberView
 
 
 class MembershipAnswer(Answer):
-    """A seat that the member held, from a day to a day."""
+    """A seat that the member holds or held. `ends_on` is null for the present one."""
 
     constituency: ConstituencyAnswer
     starts_on: date
@@ -21,7 +21,7 @@ class MembershipAnswer(Answer):
 
 
 class OfficeAnswer(Answer):
-    """An office. `is_held`: today."""
+    """An office of the member. `is_held`: they hold it today."""
 
     kind: OfficeKind
     title: str
@@ -31,7 +31,7 @@ class OfficeAnswer(Answer):
 
 
 class MemberMotionAnswer(Answer):
-    """A motion, and how the member stands towards it; `campaigns` are slugs."""
+    """A motion, and whether the member signed it. `campaigns` are slugs."""
 
     id: int
     number: str
@@ -46,10 +46,11 @@ class MemberMotionAnswer(Answer):
 
 
 class MemberPageAnswer(Answer):
-    """A member. `constituency` and `eligibility` are null where they hold no seat today.
+    """A member. `constituency` and `eligibility` are null if they hold no seat today.
 
-    Eligibility is as of today and towards no motion: a name that stands under one overrides it.
-    A key's own organisation sees its replies whole, before those of others.
+    `eligibility` is that of today, for motions in general. For a motion that the member has signed,
+    their signature counts instead. The key's organisation sees its own replies in full, before
+    those of others.
     """
 
     id: int
@@ -58,14 +59,14 @@ class MemberPageAnswer(Answer):
     constituency: ConstituencyAnswer | None
     memberships: list[MembershipAnswer]
     offices: list[OfficeAnswer]
-    posts: list[OfficeAnswer] = Field(description="The same as `offices`, under its first name.")
+    posts: list[OfficeAnswer] = Field(description="The former name of `offices`.")
     eligibility: Eligibility | None
     motions: list[MemberMotionAnswer]
     replies: list[ReplyAnswer | PublicReplyAnswer]
 
 
 def member_page_answer(view: MemberView) -> MemberPageAnswer:
-    """From the view of a member; never with the address of their office."""
+    """Converts the view of a member, without the email address of their office."""
     own = [reply_answer(reply) for reply in view.own_replies]
     offices = [
         OfficeAnswer(**office.model_dump(exclude={"id", "member_id"}), is_held=is_held)
@@ -77,25 +78,25 @@ def member_page_answer(view: MemberView) -> MemberPageAnswer:
         memberships=[
             MembershipAnswer(
                 constituency=ConstituencyAnswer.model_validate(seat),
-                starts_on=held.starts_on,
-                ends_on=held.ends_on,
+                starts_on=membership.starts_on,
+                ends_on=membership.ends_on,
             )
-            for held, seat in view.memberships
+            for membership, seat in view.memberships
         ],
         offices=offices,
         posts=offices,
         eligibility=view.eligibility,
-        motions=[_motion(found) for found in view.motions],
+        motions=[_motion(item) for item in view.motions],
         replies=[*own, *(public_reply_answer(reply) for reply in view.replies)],
     )
 
 
-def _motion(found: MemberMotion) -> MemberMotionAnswer:
-    motion, position = found.motion, found.position
+def _motion(item: MemberMotion) -> MemberMotionAnswer:
+    motion, position = item.motion, item.position
     return MemberMotionAnswer(
         **motion.model_dump(include={"id", "number", "title", "status"}),
-        parliament_session=found.parliament_session,
-        campaigns=list(found.campaigns),
+        parliament_session=item.parliament_session,
+        campaigns=list(item.campaigns),
         standing=position.standing,
         role=position.role,
         signed_on=position.signed_on,

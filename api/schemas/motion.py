@@ -1,4 +1,4 @@
-"""Motions in Parliament's own list."""
+"""Bodies of motions in Parliament's own list."""
 
 from datetime import date
 
@@ -7,7 +7,7 @@ from services.parliament.official.motions_api import ListedMotion
 
 
 class FoundMotionAnswer(Answer):
-    """A motion that can be linked. `sponsors_count` is Parliament's, withdrawn names included."""
+    """A motion that can be linked. `sponsors_count` is Parliament's, with withdrawn names."""
 
     id: int
     number: str
@@ -18,7 +18,7 @@ class FoundMotionAnswer(Answer):
 
 
 def found_answer(motion: ListedMotion) -> FoundMotionAnswer:
-    """From the official list."""
+    """Converts a motion of the official list."""
     return FoundMotionAnswer(
         **motion.model_dump(exclude={"primary_sponsor"}),
         primary_sponsor=motion.primary_sponsor.name if motion.primary_sponsor else None,

@@ -1,4 +1,4 @@
-"""What organisers note about members."""
+"""Bodies of organisers' notes about members."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -14,8 +14,11 @@ Link = Annotated[str, rule(urls.web_link)]
 
 
 class NewOverrideBody(Request):
-    """A note on a member. `campaign` is the slug that `says_will_sign` and `says_will_not` are
-    about, and is left out otherwise. Without `starts_on` it holds from today."""
+    """A note about a member. Without `starts_on`, it holds from today.
+
+    `campaign` is the slug of the campaign that `says_will_sign` and `says_will_not` are about.
+    Other kinds of notes have none.
+    """
 
     kind: OverrideKind
     campaign: Slug | None = None
@@ -25,18 +28,17 @@ class NewOverrideBody(Request):
     ends_on: Day | None = None
 
     def as_new(self) -> NewOverride:
-        """As the services take it."""
         return NewOverride(**self.model_dump(exclude={"campaign"}))
 
 
 class OverrideEnd(Request):
-    """The first day on which it holds no more."""
+    """The first day on which the note no longer holds."""
 
     ends_on: Day
 
 
 class OverrideAnswer(Answer):
-    """A note of the key's own organisation. `is_in_force`: it holds today."""
+    """A note of the key's organisation. `is_in_force`: it holds today."""
 
     id: UUID
     member_id: int
@@ -52,7 +54,7 @@ class OverrideAnswer(Answer):
 
 
 def override_answer(view: OverrideView) -> OverrideAnswer:
-    """From the view of an override."""
+    """Converts the view of a note."""
     return OverrideAnswer(
         **view.override.model_dump(exclude={"organisation_id", "campaign_id"}),
         campaign=view.campaign_slug,

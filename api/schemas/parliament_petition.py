@@ -1,7 +1,7 @@
-"""Petitions in the form in which petition.parliament.uk serves its own.
+"""Bodies of petitions in the format of petition.parliament.uk.
 
-What only Parliament's procedure has (moderation, thresholds, the government's response, debates) is
-null or empty, and never left out: tools look for it.
+Fields that only Parliament's own petitions fill (moderation, thresholds, the government's response,
+debates) are null or empty, but always present: tools expect them.
 """
 
 from datetime import UTC, datetime
@@ -12,7 +12,7 @@ from pydantic import Field, PlainSerializer, WithJsonSchema
 from api.schemas.fields import Answer
 from services.views.petition_lists import PetitionPlaces, PublicPetition
 
-# Letters of the former Government Office Regions: how Parliament's site tells regions apart.
+# Letters of the former Government Office Regions, which Parliament's site uses as codes.
 REGIONS = {
     "North East": "A",
     "North West": "B",
@@ -28,12 +28,12 @@ REGIONS = {
     "Northern Ireland": "N",
 }
 HOME = ("United Kingdom", "GB")
-# ISO 3166-1 leaves ZZ to its users: a tally tells no countries apart but home and abroad.
+# ISO 3166-1 leaves ZZ to its users. The service counts no single countries abroad.
 ABROAD = ("Outside the United Kingdom", "ZZ")
 
 
 def _with_milliseconds(moment: datetime) -> str:
-    """`2026-07-01T12:00:00.000Z`"""
+    """Returns a time such as `2026-07-01T12:00:00.000Z`."""
     text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
@@ -46,13 +46,13 @@ Moment = Annotated[
 
 
 class SelfLink(Answer):
-    """Where the same is again."""
+    """The URL of this document."""
 
     self: str
 
 
 class PageLinks(Answer):
-    """Where other pages are; null where there is none."""
+    """The URLs of the pages of the list. `next` and `prev` are null at its ends."""
 
     self: str
     first: str
@@ -70,7 +70,7 @@ class CountryCount(Answer):
 
 
 class SeatCount(Answer):
-    """Signatures from a constituency; `mp` is null while the seat is vacant."""
+    """Signatures from a constituency. `mp` is null while the seat is vacant."""
 
     name: str
     ons_code: str
@@ -79,7 +79,7 @@ class SeatCount(Answer):
 
 
 class RegionCount(Answer):
-    """Signatures from a region; its code is one letter, from A to N, or null for other regions."""
+    """Signatures from a region. Its code is a letter from A to N, or null for other regions."""
 
     name: str
     ons_code: str | None
@@ -87,7 +87,7 @@ class RegionCount(Answer):
 
 
 class ParliamentPetition(Answer):
-    """What a list tells of a petition."""
+    """The attributes of a petition in a list."""
 
     action: str
     background: str
@@ -115,7 +115,7 @@ class ParliamentPetition(Answer):
 
 
 class ParliamentPetitionInWhole(ParliamentPetition):
-    """With where its signatures come from."""
+    """The attributes of a petition, with its signatures by place."""
 
     signatures_by_country: list[CountryCount]
     signatures_by_constituency: list[SeatCount]
@@ -124,7 +124,7 @@ class ParliamentPetitionInWhole(ParliamentPetition):
 
 
 class ListedPetition(Answer):
-    """A petition of a list; `id` is its number."""
+    """A petition in a list. `id` is its number."""
 
     type: Literal["petition"] = "petition"
     id: int
@@ -140,7 +140,7 @@ class PetitionList(Answer):
 
 
 class PetitionInWhole(Answer):
-    """One petition; `id` is its number."""
+    """A petition with all attributes. `id` is its number."""
 
     type: Literal["petition"] = "petition"
     id: int
@@ -148,20 +148,20 @@ class PetitionInWhole(Answer):
 
 
 class PetitionDocument(Answer):
-    """One petition, and where it is."""
+    """The document of one petition."""
 
     links: SelfLink
     data: PetitionInWhole
 
 
 class SignatureCount(Answer):
-    """How many confirmed signatures a petition has."""
+    """The number of confirmed signatures of a petition."""
 
     signature_count: int
 
 
 class ParliamentConstituency(Answer):
-    """A constituency with its MP; both texts are null while the seat is vacant."""
+    """A constituency with its MP. `mp` and `party` are null while the seat is vacant."""
 
     mp: str | None
     party: str | None
@@ -169,19 +169,19 @@ class ParliamentConstituency(Answer):
     ons_code: str
 
 
-def listed(found: PublicPetition, link: str) -> ListedPetition:
-    """As a list has it; `link` is where to read it in whole."""
+def listed(view: PublicPetition, link: str) -> ListedPetition:
+    """Converts a petition for a list. `link` is the URL of its own document."""
     return ListedPetition(
-        id=found.petition.number,
+        id=view.petition.number,
         links=SelfLink(self=link),
-        attributes=ParliamentPetition.model_validate(_attributes(found)),
+        attributes=ParliamentPetition.model_validate(_attributes(view)),
     )
 
 
-def in_whole(found: PublicPetition, places: PetitionPlaces, link: str) -> PetitionDocument:
-    """With the places that its signatures come from."""
+def in_whole(view: PublicPetition, places: PetitionPlaces, link: str) -> PetitionDocument:
+    """Converts a petition with its signatures by place. `link` is the URL of the document."""
     attributes = ParliamentPetitionInWhole(
-        **_attributes(found),
+        **_attributes(view),
         signatures_by_country=_by_country(places),
         signatures_by_constituency=[
             SeatCount(
@@ -197,23 +197,23 @@ def in_whole(found: PublicPetition, places: PetitionPlaces, link: str) -> Petiti
             for name, count in places.by_region.items()
         ],
     )
-    data = PetitionInWhole(id=found.petition.number, attributes=attributes)
+    data = PetitionInWhole(id=view.petition.number, attributes=attributes)
     return PetitionDocument(links=SelfLink(self=link), data=data)
 
 
-def _attributes(found: PublicPetition) -> dict[str, object]:
-    """`opened_at` is when it was made: nobody moderates here, and drafts are few."""
-    petition = found.petition
+def _attributes(view: PublicPetition) -> dict[str, object]:
+    """`opened_at` is the time of creation: there is no moderation here, and drafts are few."""
+    petition = view.petition
     return {
         "action": petition.action,
         "background": petition.background,
-        "state": "open" if found.is_open else "closed",
-        "signature_count": found.signature_count,
+        "state": "open" if view.is_open else "closed",
+        "signature_count": view.signature_count,
         "created_at": petition.created_at,
         "updated_at": petition.updated_at,
         "opened_at": petition.created_at,
-        "closed_at": found.closed_at,
-        "creator_name": found.organisation if found.is_open else None,
+        "closed_at": view.closed_at,
+        "creator_name": view.organisation if view.is_open else None,
     }
 
 

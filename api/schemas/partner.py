@@ -1,4 +1,4 @@
-"""Partners, and what came through them."""
+"""Bodies of partners, and of counts of the signatures through them."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -23,7 +23,7 @@ Origins = Annotated[list[Origin], Field(max_length=urls.MOST_ORIGINS)]
 
 
 class NewPartner(Request):
-    """A partner to be added. Its slug never changes: links and consents carry it."""
+    """A new partner. Its slug never changes: links and consents contain it."""
 
     slug: Slug
     name: Name
@@ -33,8 +33,10 @@ class NewPartner(Request):
 
 
 class PartnerChange(Request):
-    """What is to change; what is left out stays. `null` takes the website away, and
-    `allowed_origins` take the place of all that there were."""
+    """The fields to change. Others stay as they are.
+
+    `null` removes the website. `allowed_origins` replaces the whole list.
+    """
 
     name: Name | None = None
     website: Website | None = None
@@ -43,8 +45,11 @@ class PartnerChange(Request):
 
 
 class PartnerAnswer(Answer):
-    """A partner of the key's own organisation. `allowed_origins` are the sites that may show our
-    form as theirs; one that `is_public` is named with each of the organisation's campaigns."""
+    """A partner of the key's organisation.
+
+    `allowed_origins` are the sites that may show the form in a frame, in the partner's name. With
+    `is_public`, each campaign of the organisation names the partner.
+    """
 
     slug: str
     name: str
@@ -55,7 +60,7 @@ class PartnerAnswer(Answer):
 
 
 class PublicPartner(Answer):
-    """A partner that the public may see."""
+    """A public partner."""
 
     slug: str
     name: str
@@ -63,22 +68,25 @@ class PublicPartner(Answer):
 
 
 class SourceCount(Answer):
-    """Confirmed signatures with one tracking code; `null` is of those without any."""
+    """Confirmed signatures with a tracking code, or without any where `source` is null."""
 
     source: str | None
     confirmed: int
 
 
 class DayCount(Answer):
-    """Confirmed signatures by the day (UTC) of their confirmation."""
+    """Confirmed signatures by the day of their confirmation (UTC)."""
 
     day: date
     confirmed: int
 
 
 class PetitionSummary(Answer):
-    """Of one petition: the largest 50 sources, the sum of the others, and the days asked for on
-    which there were any."""
+    """The counts of one petition.
+
+    It has the largest 50 sources, the total of the others, and those of the requested days that
+    have signatures.
+    """
 
     petition: str
     states: dict[SignatureState, int]
@@ -88,7 +96,7 @@ class PetitionSummary(Answer):
 
 
 class PartnerSummaryAnswer(Answer):
-    """What came through a partner, by petition."""
+    """The signatures that came through a partner, by petition."""
 
     partner: str
     name: str

@@ -1,4 +1,4 @@
-"""Petitions."""
+"""Bodies of petitions."""
 
 from datetime import datetime
 from typing import Annotated
@@ -14,7 +14,7 @@ Goal = Annotated[int, Field(gt=0, le=1_000_000_000)]
 
 
 class NewPetition(Request):
-    """A petition to be added to a campaign."""
+    """A new petition of a campaign."""
 
     slug: Slug
     action: Line200
@@ -26,7 +26,7 @@ class NewPetition(Request):
 
 
 class PetitionChange(Request):
-    """What is to change; what is left out stays."""
+    """The fields to change. Others stay as they are."""
 
     action: Line200 | None = None
     background: Text | None = None
@@ -37,7 +37,10 @@ class PetitionChange(Request):
 
 
 class PetitionAnswer(Answer):
-    """A petition with its confirmed signatures. `is_open` takes closing time and campaign in."""
+    """A petition with its number of confirmed signatures.
+
+    `is_open` depends on its state, its closing time and its campaign.
+    """
 
     id: UUID
     number: int
@@ -55,7 +58,7 @@ class PetitionAnswer(Answer):
 
 
 def petition_answer(view: PetitionView) -> PetitionAnswer:
-    """From the view of a petition."""
+    """Converts the view of a petition."""
     return PetitionAnswer(
         **view.petition.model_dump(include=set(PetitionAnswer.model_fields)),
         campaign=view.campaign_slug,

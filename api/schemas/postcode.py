@@ -1,4 +1,4 @@
-"""Postcodes, and the seats behind them."""
+"""Bodies of postcodes, constituencies and their MPs."""
 
 from api.schemas.fields import Answer
 from models import Constituency, Member
@@ -24,7 +24,7 @@ class MemberAnswer(Answer):
 
 
 class PostcodeAnswer(Answer):
-    """Where a postcode is."""
+    """A postcode with its constituency and MP."""
 
     postcode: str
     status: PostcodeStatus
@@ -33,12 +33,12 @@ class PostcodeAnswer(Answer):
 
 
 def constituency_answer(constituency: Constituency | None) -> ConstituencyAnswer | None:
-    """None where the seat is unknown or overseas."""
+    """Converts a constituency. Returns None if it is unknown or overseas."""
     return ConstituencyAnswer.model_validate(constituency) if constituency else None
 
 
 def member_answer(member: Member | None, constituency: Constituency | None) -> MemberAnswer | None:
-    """None where the seat is vacant or not known."""
+    """Converts an MP. Returns None if the seat is vacant or unknown."""
     if member is None or constituency is None:
         return None
     return MemberAnswer(

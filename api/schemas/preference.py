@@ -1,4 +1,4 @@
-"""What a supporter wants to get by mail."""
+"""Bodies of a supporter's choices of emails."""
 
 from pydantic import Field
 
@@ -6,10 +6,10 @@ from api.schemas.fields import Answer, Request, Slug, Token
 
 
 class PreferencesBody(Request):
-    """What is to change; what is left out stays.
+    """The fields to change. Others stay as they are.
 
-    `partners` are the slugs of those that may go on to contact you: who is not among them may not
-    any more. It lets nobody in who was not: that is said with a signature.
+    `partners` has the slugs of the partners that may still contact you. All others no longer may.
+    It cannot add a partner: only the consent given with a signature does.
     """
 
     token: Token
@@ -20,18 +20,18 @@ class PreferencesBody(Request):
 
 
 class AllowedPartner(Answer):
-    """A partner that may contact the holder of this address."""
+    """A partner that may contact the supporter."""
 
     slug: str
     name: str
 
 
 class PreferencesAnswer(Answer):
-    """What is on. `updates`: news, as `wording` says; `questions`: questions and notices about
-    letters and seats; `mail`: any mail at all, without which nothing can be confirmed; `partners`
-    may contact you.
+    """The emails that the supporter gets.
 
-    `address` is masked: the token may have been passed on with a mail.
+    `updates` is news, in the sense of `wording`. `questions` is questions and notices about letters
+    and seats. `mail` is any email at all: without it, nothing can be confirmed. `partners` may
+    contact the supporter. `address` is masked, since an email may be forwarded with its token.
     """
 
     organisation: str

@@ -1,4 +1,4 @@
-"""What members answered."""
+"""Bodies of members' replies to a campaign."""
 
 from datetime import date, datetime
 from typing import Annotated, Any
@@ -18,8 +18,10 @@ ReplyText = Annotated[str, paragraphs(10_000, shortest=1)]
 
 
 class NewReply(Request):
-    """An answer of a member. `verified_by` names who checked it; without, the public sees none of
-    it."""
+    """A member's reply. `verified_by` names the person who checked it.
+
+    The public sees nothing of a reply that is not verified.
+    """
 
     member_id: MemberId
     kind: ReplyKind
@@ -29,12 +31,11 @@ class NewReply(Request):
     verified_by: Line100 | None = None
 
     def values(self) -> dict[str, Any]:
-        """As the services take them."""
         return self.model_dump(exclude={"member_id"})
 
 
 class ReplyChange(Request):
-    """What is to change; what is left out stays. Null takes text, link or verification away."""
+    """The fields to change. Others stay as they are. Null removes text, link or verification."""
 
     kind: ReplyKind | None = None
     text: ReplyText | None = None
@@ -44,7 +45,7 @@ class ReplyChange(Request):
 
 
 class ReplyMember(Answer):
-    """Who answered."""
+    """The member who replied."""
 
     id: int
     name: str
@@ -52,8 +53,11 @@ class ReplyMember(Answer):
 
 
 class ReplyAnswer(Answer):
-    """A reply of the key's own organisation, decrypted. `motion_id` is the motion that was the
-    campaign's when it was recorded. `is_from_constituent`: the writer of a letter told of it."""
+    """A reply to a campaign of the key's organisation, decrypted.
+
+    `motion_id` is the campaign's motion when the reply was recorded. `is_from_constituent`: the
+    writer of a letter reported it.
+    """
 
     id: UUID
     campaign: str
@@ -70,7 +74,7 @@ class ReplyAnswer(Answer):
 
 
 class PublicReplyAnswer(Answer):
-    """What everybody sees of a verified reply."""
+    """The public part of a verified reply."""
 
     campaign: str
     kind: ReplyKind
@@ -79,7 +83,7 @@ class PublicReplyAnswer(Answer):
 
 
 def reply_answer(view: ReplyView) -> ReplyAnswer:
-    """From the view of a reply."""
+    """Converts the view of a reply."""
     reply = view.reply
     plain = {"id", "motion_id", "kind", "said_on", "link", "recorded_at", "updated_at"}
     return ReplyAnswer(
@@ -93,7 +97,7 @@ def reply_answer(view: ReplyView) -> ReplyAnswer:
 
 
 def public_reply_answer(public: PublicReply) -> PublicReplyAnswer:
-    """From the view of a member."""
+    """Converts a verified reply for the public."""
     reply = public.reply
     return PublicReplyAnswer(
         campaign=public.campaign, kind=reply.kind, said_on=reply.said_on, link=reply.link

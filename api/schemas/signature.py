@@ -1,4 +1,4 @@
-"""Signatures: taking them, confirming them, and giving them to their own organisation."""
+"""Bodies of signatures: new ones, in bulk, confirmed ones, and those read with a key."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -31,9 +31,9 @@ Source = Annotated[str, line(LONGEST_SOURCE)]
 
 
 class Consents(Request):
-    """Answers to questions for consent; a question that was not asked is left out.
+    """The signer's answers to questions for consent. Leave out questions that were not asked.
 
-    `updates` may the petition's organisation send news; `partner` may the partner contact them.
+    `updates`: the petition's organisation may send news. `partner`: the partner may contact them.
     """
 
     updates: bool | None = None
@@ -41,10 +41,10 @@ class Consents(Request):
 
 
 class NewSignature(Request):
-    """A signature. Outside the UK the postcode may be anything, or empty.
+    """A signature. Outside the UK, the postcode may be anything, or empty.
 
-    `partner` is the slug of the partner of the petition's organisation whose site it was given on,
-    and not needed with that partner's own key.
+    `partner` is the slug of the partner whose site the signature was given on. It must be a partner
+    of the petition's organisation. A partner's own key makes it unnecessary.
     """
 
     name: PersonName
@@ -69,7 +69,6 @@ class NewSignature(Request):
         partner_id: UUID | None = None,
         imported: ImportOrigin | None = None,
     ) -> SignatureRequest:
-        """As the services take it."""
         return SignatureRequest(
             petition_slug=petition_slug,
             name=self.name,
@@ -88,14 +87,14 @@ class NewSignature(Request):
 
 
 class BulkSignature(NewSignature):
-    """A row of a bulk post. The last two are for keys with `signatures:import`."""
+    """A row of a bulk call. `signed_at` and `provenance` need a key with `signatures:import`."""
 
     signed_at: Moment | None = None
     provenance: str | None = None
 
 
 class MotionSeen(Answer):
-    """The campaign's motion, as the signer's seat stands towards it."""
+    """The campaign's motion, and whether the signer's MP has signed it."""
 
     number: str
     title: str
@@ -103,7 +102,7 @@ class MotionSeen(Answer):
 
 
 class SignedAnswer(Answer):
-    """The same for a new and for a repeated signature; `id` only for keys that may read them."""
+    """The answer to a new or a repeated signature. `id` is for keys that may read signatures."""
 
     status: Literal["pending"] = "pending"
     id: UUID | None = None
@@ -114,22 +113,22 @@ class SignedAnswer(Answer):
 
 
 class TokenBody(Request):
-    """A token from a link in a mail."""
+    """A token from a link in an email."""
 
     token: Token
 
 
 class PetitionCount(Answer):
-    """A petition and its confirmed signatures."""
+    """A petition and its number of confirmed signatures."""
 
     slug: str
     signature_count: int
 
 
 class ConfirmedAnswer(Answer):
-    """A confirmed signature, and the letter that its signer can send now.
+    """A confirmed signature, and a letter that its signer can send now.
 
-    With `can_watch` the seat is vacant, and they can ask to be told when it has a member.
+    `can_watch`: the seat is vacant, and the signer can ask for an email when it has a member.
     """
 
     status: SignatureState
@@ -141,7 +140,7 @@ class ConfirmedAnswer(Answer):
 
 
 class WatchAnswer(Answer):
-    """A promise to write once, when the seat has a member again."""
+    """The service will send one email when the seat has a member."""
 
     status: Literal["watching"] = "watching"
     constituency: ConstituencyAnswer
@@ -154,7 +153,7 @@ class StatusAnswer(Answer):
 
 
 class RowError(Answer):
-    """One thing wrong with a row."""
+    """An error in a row."""
 
     field: str
     code: str
@@ -162,7 +161,7 @@ class RowError(Answer):
 
 
 class RowResult(Answer):
-    """What became of one row. `id` only for keys that may read signatures."""
+    """The result of one row. `id` is for keys that may read signatures."""
 
     index: int
     status: Literal["accepted", "duplicate", "rejected"]
@@ -171,7 +170,7 @@ class RowResult(Answer):
 
 
 class BulkAnswer(Answer):
-    """What became of all rows, and of each."""
+    """The counts of a bulk call, and the result of each row."""
 
     accepted: int
     duplicates: int
@@ -180,7 +179,7 @@ class BulkAnswer(Answer):
 
 
 class SignatureAnswer(Answer):
-    """A signature of the key's own organisation, decrypted."""
+    """A signature of a petition of the key's organisation, decrypted."""
 
     id: UUID
     state: SignatureState
@@ -201,8 +200,8 @@ class SignatureAnswer(Answer):
 class PartnerSignatureAnswer(Answer):
     """A signature that came through the key's partner.
 
-    `contact` tells whether its signer may be contacted by the partner: `null` where they were not
-    asked. Without a yes there is no name, address, postcode or comment.
+    `contact`: the signer allowed the partner to contact them. It is `null` if they were not asked.
+    Unless it is true, name, email address, postcode and comment are null.
     """
 
     id: UUID
@@ -222,7 +221,7 @@ class PartnerSignatureAnswer(Answer):
 
 
 def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAnswer:
-    """With the address as its supporter gave it."""
+    """Converts a signature, with the email address as its supporter typed it."""
     plain = {"id", "state", "country", "locale", "source", "provenance"}
     return SignatureAnswer(
         **signature.model_dump(include=plain | {"signed_at", "confirmed_at", "ended_at"}),
@@ -237,15 +236,15 @@ def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAns
 def partner_signature_answer(
     signature: Signature, supporter: Supporter, contact: bool | None
 ) -> PartnerSignatureAnswer:
-    """Opened only where its signer said yes."""
+    """Converts a signature. Decrypts personal data only if `contact` is true."""
     plain = {"id", "state", "country", "locale", "source", "signed_at", "confirmed_at", "ended_at"}
-    told = signature_answer(signature, supporter) if contact else None
+    personal = signature_answer(signature, supporter) if contact else None
     return PartnerSignatureAnswer(
         **signature.model_dump(include=plain),
         contact=contact,
-        name=told and told.name,
-        email=told and told.email,
-        postcode=told and told.postcode,
-        comment=told and told.comment,
+        name=personal and personal.name,
+        email=personal and personal.email,
+        postcode=personal and personal.postcode,
+        comment=personal and personal.comment,
         constituency=signature.constituency_code,
     )

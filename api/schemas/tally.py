@@ -1,4 +1,4 @@
-"""The tally of a campaign: JSON. As a file: `services.tallies.tally_exports`."""
+"""Bodies of the tally of a campaign. `services.tallies.tally_exports` writes its files."""
 
 from datetime import date, datetime
 
@@ -15,7 +15,7 @@ from services.tallies.seat_table import Tally, TallyRow
 
 
 class TallyMotion(Answer):
-    """The motion, and how fresh our knowledge of it is. A lapsed one has its last figures."""
+    """The motion, and when it was last checked. A lapsed motion keeps its last counts."""
 
     id: int
     number: str
@@ -27,7 +27,7 @@ class TallyMotion(Answer):
 
 
 class TallyMembers(Answer):
-    """Counts of members. `signed` are distinct live signatories."""
+    """Counts of members. `signed` counts the distinct members who have signed and not withdrawn."""
 
     total: int
     seats_filled: int
@@ -37,7 +37,7 @@ class TallyMembers(Answer):
 
 
 class TallySignatures(Answer):
-    """Confirmed signatures in all; of them without a known seat, and from overseas."""
+    """All confirmed signatures, and those of them with an unknown constituency or from overseas."""
 
     confirmed: int
     unknown: int
@@ -45,14 +45,14 @@ class TallySignatures(Answer):
 
 
 class TallyLetters(Answer):
-    """Letters that were handed over, and letters opened in the writers' own mail programs."""
+    """Letters sent, and letters opened in the writers' own email programs."""
 
     sent: int
     opened: int
 
 
 class TallyReply(Answer):
-    """A member's last verified reply; its text is for the campaign's own organisation."""
+    """A member's last verified reply, without its text, which is not public."""
 
     kind: ReplyKind
     said_on: date
@@ -60,8 +60,10 @@ class TallyReply(Answer):
 
 
 class TallyRowAnswer(Answer):
-    """One seat. `electorate` is null where it is not known, and so is `signatures_per_1000`, the
-    signatures for every 1,000 electors."""
+    """A seat. `signatures_per_1000` is the signatures for every 1,000 electors.
+
+    It is null where `electorate` is unknown.
+    """
 
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
@@ -81,7 +83,7 @@ class TallyRowAnswer(Answer):
 
 
 class TallyAnswer(Answer):
-    """All seats and their sums; filters choose rows and leave the sums alone."""
+    """All seats and their totals. Filters select rows, and do not change the totals."""
 
     as_of: datetime
     motion: TallyMotion | None
@@ -92,7 +94,7 @@ class TallyAnswer(Answer):
 
 
 def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
-    """The sums of the whole tally, and the given rows."""
+    """Converts the totals of the tally, and the given rows."""
     return TallyAnswer(
         as_of=tally.as_of,
         motion=motion_answer(tally),
@@ -104,7 +106,7 @@ def tally_answer(tally: Tally, rows: tuple[TallyRow, ...]) -> TallyAnswer:
 
 
 def motion_answer(tally: Tally) -> TallyMotion | None:
-    """None where the campaign has no motion yet."""
+    """Converts the motion. Returns None if the campaign has none yet."""
     motion = tally.motion
     if motion is None:
         return None

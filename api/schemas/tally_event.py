@@ -1,4 +1,4 @@
-"""What happened on the way to a tally: as JSON, and in a few words."""
+"""Bodies of the events of a tally, and their texts."""
 
 from datetime import date, datetime
 from uuid import UUID
@@ -28,7 +28,7 @@ _WORDS = {
 
 
 class EventMember(Answer):
-    """Whose name it was, or whom the note is about."""
+    """The member who signed or withdrew, or whom the note is about."""
 
     id: int
     name: str
@@ -36,16 +36,18 @@ class EventMember(Answer):
 
 
 class EventMotion(Answer):
-    """The motion, by Parliament's id, with its number."""
+    """The motion, with Parliament's id and its number."""
 
     id: int
     number: str
 
 
 class TallyEventAnswer(Answer):
-    """What happened: on which day, by Parliament's word or an organiser's, and when we first saw
-    it. `motion` is null for an organiser's note on a member, and `link` is where that can be
-    checked."""
+    """An event: of a motion, or an organiser's note about a member, for which `motion` is null.
+
+    `happened_on` is the day according to Parliament or the organiser, `seen_at` when the service
+    first saw it. `link` is the source of a note.
+    """
 
     id: UUID
     kind: TallyEventKind
@@ -57,12 +59,12 @@ class TallyEventAnswer(Answer):
 
 
 def event_answer(event: TallyEvent) -> TallyEventAnswer:
-    """From one event."""
+    """Converts an event."""
     return TallyEventAnswer.model_validate(event)
 
 
 def event_words(event: TallyEvent) -> str:
-    """`Morag Ferncastle (Labour) signed EDM 152`."""
+    """Returns a text such as `Morag Ferncastle (Labour) signed EDM 152`."""
     member, motion = event.member, event.motion
     return _WORDS[event.kind].format(
         member=f"{member.name} ({member.party})" if member else "",

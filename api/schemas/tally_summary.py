@@ -1,4 +1,4 @@
-"""The tally by party, by nation and by region: JSON and CSV."""
+"""Bodies of the tally by party, by nation and by region, as JSON and as CSV."""
 
 from datetime import datetime
 
@@ -23,17 +23,17 @@ CSV_COLUMNS = (
 
 
 class WithoutSeat(Answer):
-    """Names under the motion of members who hold no seat any more; they are in no row."""
+    """Members who signed or withdrew and no longer hold a seat. They are in no row."""
 
     signed: int
     withdrawn: int
 
 
 class SummaryRowAnswer(Answer):
-    """The seats of one party, nation or region; vacant seats are a row 'Vacant' by party.
+    """The seats of one party, nation or region. By party, vacant seats are a row 'Vacant'.
 
-    `signed_of_can_sign` is between 0 and 1, null where nobody can sign. `electorate` is null unless
-    that of every seat is known, and so is `signatures_per_1000`.
+    `signed_of_can_sign` is between 0 and 1, or null if nobody can sign. `electorate` and
+    `signatures_per_1000` are null unless the electorate of every seat is known.
     """
 
     name: str
@@ -50,8 +50,11 @@ class SummaryRowAnswer(Answer):
 
 
 class SummaryAnswer(Answer):
-    """The rows of each grouping. With `without_seat`, and with the signatures that are unknown or
-    from overseas, they add up to `members` and `signatures`, which are those of the tally."""
+    """The rows of each grouping.
+
+    With `without_seat`, and with unknown and overseas signatures, they add up to `members` and
+    `signatures`, which are those of the tally.
+    """
 
     as_of: datetime
     motion: TallyMotion | None
@@ -64,7 +67,7 @@ class SummaryAnswer(Answer):
 
 
 def summary_answer(summary: TallySummary) -> SummaryAnswer:
-    """From the summary of a tally."""
+    """Converts the summary of a tally."""
     tally = summary.tally
     return SummaryAnswer(
         as_of=tally.as_of,
@@ -81,7 +84,7 @@ def summary_answer(summary: TallySummary) -> SummaryAnswer:
 
 
 def summary_csv(rows: tuple[SummaryRow, ...]) -> str:
-    """The rows of one grouping as CSV."""
+    """Returns the rows of one grouping as CSV."""
     return csv_text(CSV_COLUMNS, map(_cells, rows))
 
 

@@ -1,4 +1,4 @@
-"""Members worth asking next."""
+"""Bodies of the members whom a campaign should ask next."""
 
 from api.schemas.fields import Answer
 from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
@@ -7,14 +7,14 @@ from services.targets.targets import RankedTarget
 
 
 class ReasonAnswer(Answer):
-    """Why, in words and for programs."""
+    """A reason to ask the member: a code for programs and a text."""
 
     code: ReasonCode
     text: str
 
 
 class TargetAnswer(Answer):
-    """A member to ask. A `score` of 1 is average; what matters is its order."""
+    """A member to ask. A `score` of 1 is average. Only the order of scores matters."""
 
     rank: int
     constituency: ConstituencyAnswer
@@ -27,7 +27,7 @@ class TargetAnswer(Answer):
 
 
 def target_answer(target: RankedTarget) -> TargetAnswer:
-    """One target, its score to three digits."""
+    """Converts a target. Rounds its score to three decimal places."""
     seat, member = target.constituency, target.member
     return TargetAnswer(
         rank=target.rank,

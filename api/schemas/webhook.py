@@ -1,4 +1,4 @@
-"""Webhooks: endpoints, their secrets, and the log of what they were told."""
+"""Bodies of webhooks: endpoints, their secrets, and the log of deliveries."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ from models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEvent
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook, WebhookView
 
-# All but the test, which goes only where somebody asks for it.
+# All but `webhook.test`, which is sent on request only.
 Subscribable = Literal[
     WebhookEvent.SIGNATURE_CONFIRMED,
     WebhookEvent.SIGNATURE_WITHDRAWN,
@@ -25,14 +25,17 @@ Subscribable = Literal[
 ]
 Events = Annotated[list[Subscribable], Field(min_length=1, max_length=20)]
 Url = Annotated[
-    str, Field(description="https, port 443, a server in the open internet", max_length=2000)
+    str, Field(description="https on port 443, to a server on the public internet", max_length=2000)
 ]
 Description = Annotated[str, line(200, shortest=0)]
 
 
 class NewWebhookBody(Request):
-    """An endpoint. `personal_data` adds who signed, and needs a key with `signatures:read`;
-    `campaign` or `petition`, of which one at most is given, limit it to what is about that."""
+    """A new endpoint.
+
+    `personal_data` adds data about signers, and needs a key with `signatures:read`. `campaign` or
+    `petition` limits it to events of that one. You can give one of the two at most.
+    """
 
     url: Url
     events: Events
@@ -42,13 +45,12 @@ class NewWebhookBody(Request):
     petition: Slug | None = None
 
     def as_new(self) -> NewWebhook:
-        """As the services take it."""
-        given = self.model_dump(exclude={"personal_data"})
-        return NewWebhook(**given, is_personal=self.personal_data)
+        values = self.model_dump(exclude={"personal_data"})
+        return NewWebhook(**values, is_personal=self.personal_data)
 
 
 class WebhookChange(Request):
-    """What is to change; what is left out stays. `null` takes a filter away."""
+    """The fields to change. Others stay as they are. `null` removes `campaign` or `petition`."""
 
     url: Url | None = None
     events: Events | None = None
@@ -60,7 +62,7 @@ class WebhookChange(Request):
 
 
 class NewHookBody(Request):
-    """A subscription as REST hooks have it: one address for one event."""
+    """A subscription by REST hook: a URL for one event."""
 
     target_url: Url
     event: Subscribable
@@ -69,7 +71,6 @@ class NewHookBody(Request):
     petition: Slug | None = None
 
     def as_new(self) -> NewWebhook:
-        """As the services take it."""
         return NewWebhook(
             url=self.target_url,
             events=[self.event],
@@ -81,9 +82,11 @@ class NewHookBody(Request):
 
 
 class WebhookAnswer(Answer):
-    """An endpoint of the key's own organisation. `key` is the prefix of the key that answers for
-    it, null where an organiser does. `failing_since`: of no delivery since then was a good answer
-    given."""
+    """An endpoint of the key's organisation.
+
+    `key` is the prefix of the key that is responsible for it, or null if an organiser is.
+    `failing_since`: no delivery has succeeded since then.
+    """
 
     id: UUID
     url: str
@@ -103,7 +106,7 @@ class WebhookAnswer(Answer):
 
 
 class WebhookWithSecret(WebhookAnswer):
-    """With the secret, which is never shown again."""
+    """An endpoint with its secret, which is never shown again."""
 
     secret: str
 
@@ -118,8 +121,11 @@ class HookAnswer(Answer):
 
 
 class DeliveryAnswer(Answer):
-    """A delivery: never what was said. `webhook_id` is the header by which a receiver knows it
-    again; `next_attempt_at` only while it waits."""
+    """A delivery, without its payload.
+
+    `webhook_id` is the header by which a receiver recognises a repeated delivery.
+    `next_attempt_at` is null unless the delivery is queued.
+    """
 
     id: UUID
     webhook_id: str
@@ -135,17 +141,17 @@ class DeliveryAnswer(Answer):
 
 
 def webhook_answer(view: WebhookView) -> WebhookAnswer:
-    """From the view of an endpoint."""
-    return WebhookAnswer(**_told(view))
+    """Converts the view of an endpoint."""
+    return WebhookAnswer(**_fields(view))
 
 
 def with_secret(view: WebhookView, secret: str) -> WebhookWithSecret:
-    """The same, once."""
-    return WebhookWithSecret(**_told(view), secret=secret)
+    """Converts the view of an endpoint, with its secret."""
+    return WebhookWithSecret(**_fields(view), secret=secret)
 
 
 def hook_answer(view: WebhookView, secret: str) -> HookAnswer:
-    """From the view of an endpoint for one event."""
+    """Converts the view of an endpoint for one event."""
     endpoint = view.endpoint
     (event,) = endpoint.events
     return HookAnswer(
@@ -154,7 +160,7 @@ def hook_answer(view: WebhookView, secret: str) -> HookAnswer:
 
 
 def delivery_answer(delivery: WebhookDelivery) -> DeliveryAnswer:
-    """From a delivery."""
+    """Converts a delivery."""
     is_waiting = delivery.state is DeliveryState.QUEUED
     plain = {"id", "event", "state", "response_status", "error", "created_at", "finished_at"}
     return DeliveryAnswer(
@@ -166,12 +172,11 @@ def delivery_answer(delivery: WebhookDelivery) -> DeliveryAnswer:
     )
 
 
-def delivery_answers(found: Iterable[WebhookDelivery]) -> list[DeliveryAnswer]:
-    """From deliveries."""
-    return [delivery_answer(each) for each in found]
+def delivery_answers(deliveries: Iterable[WebhookDelivery]) -> list[DeliveryAnswer]:
+    return [delivery_answer(delivery) for delivery in deliveries]
 
 
-def _told(view: WebhookView) -> dict[str, Any]:
+def _fields(view: WebhookView) -> dict[str, Any]:
     endpoint = view.endpoint
     plain = {"id", "events", "description", "disabled_at", "disabled_reason", "failing_since"}
     return {

@@ -1,1 +1,1 @@
-"""The routes under /v1, a noun a file; and how the service is."""
+"""The routes under `/v1`, a file for each noun, and the health checks."""

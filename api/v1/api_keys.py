@@ -1,4 +1,4 @@
-"""Keys: which there are, and ending one. No call makes a key: see docs/guide/partners.md."""
+"""API keys: listing and revoking them. No call makes a key: see docs/guide/partners.md."""
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -21,21 +21,22 @@ def list_keys(
     session: ReadSession,
     now: Now,
 ) -> list[KeyAnswer]:
-    """Keys of the organisation and of its partners, without their secrets, the oldest first.
+    """List the keys of the organisation and of its partners without their secrets, oldest first.
 
     `Link` leads to the next page. Needs a key with `campaigns:write`, which no partner's key has.
     """
-    found = key_views.page(session, caller.organisation_id, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [view.key.id for view in found])
-    return [key_answer(view, now) for view in found[: page.limit]]
+    views = key_views.page(session, caller.organisation_id, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [view.key.id for view in views])
+    return [key_answer(view, now) for view in views[: page.limit]]
 
 
 @router.delete("/keys/{prefix}", status_code=204)
 def revoke_key(prefix: KeyPrefix, caller: AnyKey, lobby: TheLobby) -> None:
-    """End a key: it is refused from the next request on. Again: the same.
+    """Revoke a key: it is refused from the next request on. A repeated call changes nothing.
 
-    Any key may end itself, so that whoever finds one that leaked can do so. Another one, of the
-    organisation or of its partners, needs a key with `campaigns:write`; a foreign one is a 404.
+    Any key may revoke itself, so that a leaked key can be revoked by anybody who finds it. To
+    revoke another key of the organisation or its partners, you need a key with `campaigns:write`.
+    The key of another organisation is a 404.
     """
     with lobby.database.write(is_public=False) as session:
         ended = api_keys.revoke_as(session, prefix, caller, now=lobby.clock())

@@ -1,4 +1,4 @@
-"""Signatures in bulk: a JSON array or NDJSON, in one transaction."""
+"""Signing in bulk: a JSON array or NDJSON, in one transaction."""
 
 from collections import Counter
 from datetime import datetime
@@ -9,8 +9,9 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from api.answers.state import state_of
 from api.http.dependencies import SignaturesWriter, Slug, require_petition
-from api.http.idempotency import GivenKey, OnceOnly, answers
+from api.http.idempotency import GivenKey, OnceOnly, once_responses
 from api.schemas.signature import BulkAnswer
 from api.v1.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
 from services.assembly import Lobby
@@ -25,7 +26,7 @@ router = APIRouter(tags=["signatures"])
 @router.post(
     "/petitions/{slug}/signatures/bulk",
     response_model=BulkAnswer,
-    responses=answers(200),
+    responses=once_responses(200),
     openapi_extra={
         "requestBody": {
             "required": True,
@@ -45,15 +46,15 @@ async def sign_in_bulk(
     content_type: Annotated[str, Header()] = "application/json",
     key: GivenKey = None,
 ) -> Response:
-    """Up to 5,000 signatures, as a JSON array or NDJSON; a bad row never spoils the others.
+    """Record up to 5,000 signatures, as a JSON array or NDJSON. Invalid rows are rejected alone.
 
-    Needs a key with `signatures:write`, of the petition's own organisation, that is for this
-    petition. With `signatures:import` as well, rows may say where and when they were signed
-    elsewhere (`provenance`, and `signed_at`, from 2000 on): they count at once, and nobody is asked
-    by mail.
+    Needs a key with `signatures:write` of the petition's organisation that covers this petition.
+    With `signatures:import` too, rows may say where and when they were signed elsewhere
+    (`provenance`, and `signed_at` from 2000 on). Such signatures count at once, without an email
+    to confirm them.
     """
     content = await content_of(request)
-    lobby: Lobby = request.app.state.lobby
+    lobby = state_of(request).lobby
     once = OnceOnly(request, key, content, caller)
     return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller, once)
 
@@ -71,7 +72,7 @@ def _record_bulk(
         paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
         return _bulk_answer(paired, may_read=caller.may_know_signers)
 
-    is_public = any(row.imported for row in good)  # others count once they are confirmed
+    is_public = any(row.imported for row in good)  # other signatures do not count yet
     return once.answer(record, status=200, is_public=is_public, is_count=True)
 
 
@@ -83,9 +84,9 @@ def _record(
 
 
 def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> bytes:
-    """Past the models, which are there to describe it: for thousands of rows they would take as
-    long as to record them."""
-    results = [_row_result(place, found, may_read) for place, found in enumerate(outcomes)]
+    """Returns the JSON of a `BulkAnswer` without the model, which would take as long as recording
+    thousands of rows."""
+    results = [_row_result(index, outcome, may_read) for index, outcome in enumerate(outcomes)]
     counts = Counter(result["status"] for result in results)
     body = {
         "accepted": counts["accepted"],
@@ -96,18 +97,18 @@ def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> bytes:
     return orjson.dumps(body)
 
 
-def _row_result(place: int, found: Outcome | Invalid, may_read: bool) -> dict[str, Any]:
-    error = found if isinstance(found, LobbyError) else found.error
+def _row_result(index: int, outcome: Outcome | Invalid, may_read: bool) -> dict[str, Any]:
+    error = outcome if isinstance(outcome, LobbyError) else outcome.error
     if error is not None:
         fields = error.fields if isinstance(error, Invalid) else ()
-        told = fields or (FieldError("", error.code, error.message),)
-        return {"index": place, "status": "rejected", "id": None, "errors": told}
-    assert isinstance(found, Outcome)  # noqa: S101 - every error was returned above
-    is_known = not (found.is_new or found.is_counted)
-    is_duplicate = found.is_repeat_in_batch or (may_read and is_known)
+        errors = fields or (FieldError("", error.code, error.message),)
+        return {"index": index, "status": "rejected", "id": None, "errors": errors}
+    assert isinstance(outcome, Outcome)  # noqa: S101 - every error was returned above
+    was_known = not (outcome.is_new or outcome.is_counted)
+    is_duplicate = outcome.is_repeat_in_batch or (may_read and was_known)
     return {
-        "index": place,
+        "index": index,
         "status": "duplicate" if is_duplicate else "accepted",
-        "id": found.signature_id if may_read else None,
+        "id": outcome.signature_id if may_read else None,
         "errors": None,
     }

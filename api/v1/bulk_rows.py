@@ -1,4 +1,4 @@
-"""The rows of a bulk post, from its body: each a request, or what is wrong with it."""
+"""Parses the body of a bulk call: each row becomes a request or an error."""
 
 import gzip
 import io
@@ -22,17 +22,17 @@ from services.signatures.recording import ImportOrigin, SignatureRequest
 LARGEST_BULK = 5000
 LARGEST_BULK_BYTES = 20_000_000
 _PART = b"\x1f\x8b\x08"
-"""What each part of a gzip file begins with (RFC 1952); it may stand elsewhere too, by chance."""
+"""The first bytes of each part of a gzip file (RFC 1952). Data can contain them by chance."""
 
 MOST_PARTS = 5000
-"""Twenty bytes make a part of nothing, and a million of those keep us busy for seconds."""
+"""An empty part has 20 bytes, and unpacking a million of them takes seconds."""
 
 JSON = "application/json"
 NDJSON = ("application/x-ndjson", "application/ndjson")
 
 
 async def content_of(request: Request) -> bytes:
-    """The body, unpacked if it is gzip, within a bound on both sizes."""
+    """Returns the body, unpacked if it is gzip. Both sizes are limited."""
     content = bytearray()
     async for part in request.stream():
         content += part
@@ -66,7 +66,7 @@ def _too_large() -> Invalid:
 
 
 def rows_of(content: bytes, content_type: str) -> list[Any]:
-    """What each row holds, an Invalid where it is no JSON; at most 5,000."""
+    """Returns the value of each row, or an Invalid for a line that is no JSON; at most 5,000."""
     kind = content_type.partition(";")[0].strip().lower()
     if kind in NDJSON:
         return _ndjson(content)
@@ -89,7 +89,7 @@ def _json_array(content: bytes) -> list[Any]:
 
 
 def _ndjson(content: bytes) -> list[Any]:
-    """Counted on the way: a body of line breaks must not become a list of millions."""
+    """Skips empty lines and counts while reading, so that no body becomes a list of millions."""
     rows: list[Any] = []
     for line in io.BytesIO(content):
         if not line.strip():
@@ -103,14 +103,17 @@ def _ndjson(content: bytes) -> list[Any]:
     return rows
 
 
-def _too_many(what: str) -> Invalid:
-    message = f"At most {LARGEST_BULK:,} rows a request; {what}."
+def _too_many(count: str) -> Invalid:
+    message = f"At most {LARGEST_BULK:,} rows a request; {count}."
     return Invalid.field("body", "too_many_rows", message)
 
 
 def _parsed(content: bytes) -> Any:
-    """By the fast parser; what that refuses, the lenient one may take (half of an emoji spoils its
-    row, not all rows), or say what is wrong with it. ValueError."""
+    """Parses with orjson, and what it refuses with json. Raises ValueError.
+
+    json accepts half of a surrogate pair, which then makes only its row invalid, and has the
+    better messages.
+    """
     try:
         return orjson.loads(content)
     except ValueError:
@@ -122,7 +125,7 @@ def _parsed(content: bytes) -> Any:
 
 
 def request_of(row: Any, slug: str, caller: Caller, now: datetime) -> SignatureRequest | Invalid:
-    """A row as a request, or what is wrong with it."""
+    """Returns the request of a row, or the error."""
     if isinstance(row, Invalid):
         return row
     try:
@@ -143,9 +146,9 @@ def _invalid(error: ValidationError) -> Invalid:
 
 
 def _import_of(row: BulkSignature, caller: Caller, now: datetime) -> ImportOrigin | None:
-    """Where it was given, if not here, on the word of a key that may say so."""
-    given = {"provenance": row.provenance, "signed_at": row.signed_at}
-    names = [name for name, value in given.items() if value is not None]
+    """Returns where the row was signed, if it says so. Raises Invalid if the key may not import."""
+    values = {"provenance": row.provenance, "signed_at": row.signed_at}
+    names = [name for name, value in values.items() if value is not None]
     if not names:
         return None
     if Scope.SIGNATURES_IMPORT not in caller.scopes:

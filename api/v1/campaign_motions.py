@@ -1,4 +1,4 @@
-"""The motions of a campaign: public reading, and linking them with a key."""
+"""The motions of a campaign: reading them, and linking them with a key."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import TypeAdapter
 from sqlmodel import Session
 
-from api.http.caching import MEDIA_TYPE, keepable_bytes
+from api.answers.caching import MEDIA_TYPE, cacheable_bytes
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,
@@ -28,20 +28,20 @@ _LIST = TypeAdapter(list[LinkedMotionAnswer])
 
 @router.get("/campaigns/{slug}/motions", response_model=list[LinkedMotionAnswer])
 def list_motions(slug: Slug, request: Request, caller: Anyone, session: ReadSession) -> Response:
-    """Every motion of a campaign: the current one, then amendments, then earlier ones."""
+    """List the motions of a campaign: the current one, then amendments, then earlier ones."""
     viewer = caller.organisation_id if caller else None
     content = _LIST.dump_json(_answers(session, campaigns.public(session, slug, viewer=viewer).id))
-    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=MEDIA_TYPE)
 
 
 @router.put("/campaigns/{slug}/motions/{motion_id}")
 def link_motion(
     slug: Slug, motion_id: MotionId, body: RoleChange, caller: CampaignsWriter, lobby: TheLobby
 ) -> LinkedMotionAnswer:
-    """Link a motion, or change its role; an unknown one is fetched from Parliament.
+    """Link a motion, or change its role. A motion new to this service is fetched from Parliament.
 
-    A new current motion makes the former one an earlier one: a successor takes one call. Needs a
-    key with `campaigns:write`; another's campaign is a 404.
+    With a new current motion, the former one becomes an earlier one in the same call. Needs a key
+    with `campaigns:write`. Another organisation's campaign is a 404.
     """
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -57,9 +57,9 @@ def link_motion(
 def unlink_motion(
     slug: Slug, motion_id: MotionId, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> None:
-    """Take back the link to an earlier motion or an amendment. Letters keep their motion.
+    """Remove the link to an earlier motion or an amendment. Letters keep their motion.
 
-    Needs a key with `campaigns:write`; another's campaign is a 404.
+    Needs a key with `campaigns:write`. Another organisation's campaign is a 404.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     campaign_motions.unlink(session, campaign, motion_id, now=now)
@@ -67,5 +67,6 @@ def unlink_motion(
 
 def _answers(session: Session, campaign_id: UUID) -> list[LinkedMotionAnswer]:
     return [
-        linked_motion_answer(each) for each in campaign_motions.of_campaign(session, campaign_id)
+        linked_motion_answer(motion)
+        for motion in campaign_motions.of_campaign(session, campaign_id)
     ]

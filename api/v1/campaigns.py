@@ -1,4 +1,4 @@
-"""Campaigns: public reading, and writing with a key."""
+"""Campaigns: reading them, and writing them with a key."""
 
 from typing import Any
 
@@ -7,9 +7,10 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable
+from api.answers.caching import cacheable
+from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, TheLobby, caller_of
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.campaign import CampaignAnswer, CampaignChange, NewCampaign, campaign_answer
 from api.v1.fetching import fetch_if_unknown
@@ -27,24 +28,28 @@ CLEARED_BY_NULL = {"nations", "likeness_limit", "letters_per_hour", "letters_per
 def list_campaigns(
     request: Request, response: Response, page: ThePage, session: ReadSession, now: Now
 ) -> list[CampaignAnswer]:
-    """Public campaigns, newest first, without their news; `Link` leads to the next page."""
-    found = campaigns.page(session, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [campaign.id for campaign in found])
-    shown = found[: page.limit]
-    views = campaign_views.of_campaigns(session, shown, now=now, with_partners=True)
+    """List public campaigns without their news, newest first. `Link` leads to the next page."""
+    rows = campaigns.page(session, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [campaign.id for campaign in rows])
+    views = campaign_views.of_campaigns(session, rows[: page.limit], now=now, with_partners=True)
     return [campaign_answer(view) for view in views]
 
 
 @router.get("/campaigns/{slug}", response_model=CampaignAnswer)
 async def read_campaign(slug: Slug, request: Request) -> Response:
-    """One campaign with its petitions, motion, totals and news. A key also sees its own drafts."""
-    state = request.app.state
+    """Read a campaign with its petitions, motion, totals and news.
+
+    With a key, you can also read your organisation's drafts.
+    """
+    state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
     return await public_answers.answer(request, state.public_answers.campaigns, slug)
 
 
-@router.post("/campaigns", status_code=201, response_model=CampaignAnswer, responses=answers())
+@router.post(
+    "/campaigns", status_code=201, response_model=CampaignAnswer, responses=once_responses()
+)
 def create_campaign(
     body: NewCampaign, caller: CampaignsWriter, lobby: TheLobby, once: Once
 ) -> Response:
@@ -69,9 +74,9 @@ def create_campaign(
 def change_campaign(
     slug: Slug, body: CampaignChange, caller: CampaignsWriter, lobby: TheLobby
 ) -> CampaignAnswer:
-    """Change what is given; with other limits, letters that wait are planned anew.
+    """Change the given fields of a campaign. With new limits, queued letters are rescheduled.
 
-    Needs a key with `campaigns:write`; another's campaign is a 404.
+    Needs a key with `campaigns:write`. Another organisation's campaign is a 404.
     """
     with lobby.database.read() as session:
         campaigns.own(session, slug, organisation_id=caller.organisation_id)
@@ -88,12 +93,12 @@ def change_campaign(
 
 
 def changes(body: Any, *, keep: set[str]) -> dict[str, Any]:
-    """The fields that were given. `null` clears those in `keep`; elsewhere it is an error."""
-    given: dict[str, Any] = body.model_dump(exclude_unset=True)
-    for name, value in given.items():
+    """Returns the fields in a body. `null` is allowed in those of `keep`, and Invalid in others."""
+    values: dict[str, Any] = body.model_dump(exclude_unset=True)
+    for name, value in values.items():
         if value is None and name not in keep:
             raise Invalid.field(name, "null", "This cannot be null; leave it out to keep it.")
-    return given
+    return values
 
 
 def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
@@ -102,4 +107,4 @@ def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
         viewer = caller.viewer if caller else None
         campaign = campaigns.public(session, slug, viewer=viewer)
         view = campaign_views.of_campaign(session, campaign, now=lobby.clock())
-    return keepable(request, campaign_answer(view))
+    return cacheable(request, campaign_answer(view))

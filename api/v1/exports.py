@@ -1,11 +1,11 @@
-"""Everything at once, for keys of its own organisation: signatures and letters as files."""
+"""Exports of signatures and letters as files, for keys of the own organisation."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from api.http.dependencies import LettersReader, SignaturesReader, Slug, TheLobby
-from api.http.downloads import described, download
+from api.http.downloads import download, file_responses
 from api.schemas.fields import Moment
 from models import LetterState, Scope, SignatureState
 from services.assembly import Lobby
@@ -17,13 +17,11 @@ from services.letters import letter_exports
 from services.signatures import signature_exports
 
 router = APIRouter(tags=["exports"])
-Personal = Annotated[
-    bool, Query(description="`false` leaves personal data out: nothing is decrypted, and faster.")
-]
+Personal = Annotated[bool, Query(description="`false` leaves personal data out, which is faster.")]
 
 
 class WantedSignatures:
-    """Which signatures. `since` gives what was signed, confirmed or ended then or later."""
+    """The query. `since` selects signatures that were signed, confirmed or ended since then."""
 
     def __init__(
         self,
@@ -35,14 +33,14 @@ class WantedSignatures:
 
 
 class WantedLetters:
-    """Which letters. `since` gives what was written, confirmed, sent or came back then or later."""
+    """The query. `since` selects letters written, confirmed, sent or bounced since then."""
 
     def __init__(
         self,
         state: LetterState | None = None,
         since: Moment | None = None,
         personal: Personal = True,
-        bodies: Annotated[bool, Query(description="With subjects and bodies.")] = False,
+        bodies: Annotated[bool, Query(description="`true` adds subjects and bodies.")] = False,
     ) -> None:
         self.state, self.since, self.personal = state, since, personal
         self.bodies = bodies
@@ -53,15 +51,17 @@ Letters = Annotated[WantedLetters, Depends()]
 
 
 @router.get(
-    "/petitions/{slug}/signatures.csv", response_class=Response, responses=described(FileFormat.CSV)
+    "/petitions/{slug}/signatures.csv",
+    response_class=Response,
+    responses=file_responses(FileFormat.CSV),
 )
 def signatures_csv(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
 ) -> Response:
-    """All signatures of a petition of the key's own organisation. Needs `signatures:read`.
+    """Download all signatures of a petition of the key's organisation as CSV.
 
-    A partner's key gets those that came through that partner and were confirmed, and whose they
-    are only where `contact` is yes.
+    Needs a key with `signatures:read`. A partner's key gets the signatures that came through that
+    partner and were confirmed, with personal data only where `contact` is yes.
     """
     return _signatures(slug, request, caller, lobby, wanted, FileFormat.CSV)
 
@@ -69,25 +69,27 @@ def signatures_csv(
 @router.get(
     "/petitions/{slug}/signatures.jsonl",
     response_class=Response,
-    responses=described(FileFormat.JSONL),
+    responses=file_responses(FileFormat.JSONL),
 )
 def signatures_jsonl(
     slug: Slug, request: Request, caller: SignaturesReader, lobby: TheLobby, wanted: Signatures
 ) -> Response:
-    """As `signatures.csv`: an object a line, with the names of the CSV's columns."""
+    """Download what `signatures.csv` has as JSON lines: objects with the names of its columns."""
     return _signatures(slug, request, caller, lobby, wanted, FileFormat.JSONL)
 
 
 @router.get(
-    "/campaigns/{slug}/letters.csv", response_class=Response, responses=described(FileFormat.CSV)
+    "/campaigns/{slug}/letters.csv",
+    response_class=Response,
+    responses=file_responses(FileFormat.CSV),
 )
 def letters_csv(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
 ) -> Response:
-    """All letters of a campaign of the key's own organisation. Needs `letters:read`.
+    """Download all letters of a campaign of the key's organisation as CSV.
 
-    With their writers, for which the key needs `letters:writers` too, but with `personal=false`;
-    and with what they say only where `bodies` is set.
+    Needs a key with `letters:read`, and with `letters:writers` too unless `personal` is `false`.
+    Subjects and bodies are included only with `bodies`.
     """
     return _letters(slug, request, caller, lobby, wanted, FileFormat.CSV)
 
@@ -95,12 +97,12 @@ def letters_csv(
 @router.get(
     "/campaigns/{slug}/letters.jsonl",
     response_class=Response,
-    responses=described(FileFormat.JSONL),
+    responses=file_responses(FileFormat.JSONL),
 )
 def letters_jsonl(
     slug: Slug, request: Request, caller: LettersReader, lobby: TheLobby, wanted: Letters
 ) -> Response:
-    """As `letters.csv`: an object a line, with the names of the CSV's columns."""
+    """Download what `letters.csv` has as JSON lines: objects with the names of its columns."""
     return _letters(slug, request, caller, lobby, wanted, FileFormat.JSONL)
 
 

@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can work, and its figures."""
+"""Health checks and metrics."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -32,13 +32,13 @@ class Ready(BaseModel):
 
 @router.get("/livez")
 def livez() -> Alive:
-    """The process lives."""
+    """Check that the process runs."""
     return Alive()
 
 
 @router.get("/readyz")
 def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
-    """The process can work; 503 with the reason where it cannot."""
+    """Check that the process can work. If it cannot, the answer is a 503 with the reason."""
     check_schema(lobby.database)
     check_writable(lobby.database)
     age = outbox.oldest_due(session, now=now)
@@ -51,7 +51,7 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
 def metrics(session: ReadSession, now: Now) -> Response:
-    """Figures for Prometheus; no personal data, and routes as templates."""
+    """Read metrics for Prometheus: no personal data, and routes as templates."""
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
     for state, total in deliveries.count_unfinished(session).items():

@@ -1,4 +1,4 @@
-"""How a campaign grew, as JSON and as CSV."""
+"""The history of a campaign's counts, as JSON and as CSV."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from api.http.caching import MEDIA_TYPE, keepable_bytes
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.answers.caching import MEDIA_TYPE, cacheable_bytes
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
 from api.schemas.history import HistoryAnswer, history_answer, history_csv
 from services.campaigns import campaigns
@@ -40,28 +40,35 @@ TheHistory = Annotated[History, Depends(_history)]
     responses=AS_CSV,
 )
 def read_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
-    """How signatories, signatures and letters grew, and what happened to the motion and was noted
-    about members. `Accept: text/csv` for the points as CSV."""
+    """Read how signatories, signatures and letters grew.
+
+    It also lists events of the motion and organisers' notes about members. `Accept: text/csv`
+    gives the points as CSV.
+    """
     if wants_csv(request):
         return _csv(request, slug, history, now)
     content = history_answer(history).model_dump_json()
-    marked = history_answer(_without_now(history, now)).model_dump_json()
-    return keepable_bytes(request, content.encode(), marked=marked.encode(), media_type=MEDIA_TYPE)
+    etag_source = history_answer(_without_now(history, now)).model_dump_json()
+    return cacheable_bytes(
+        request, content.encode(), etag_source=etag_source.encode(), media_type=MEDIA_TYPE
+    )
 
 
 @router.get("/campaigns/{slug}/tally/history.csv", response_class=Response, responses=AS_CSV)
 def download_history(slug: Slug, request: Request, history: TheHistory, now: Now) -> Response:
-    """The points of the history as CSV, with the same query."""
+    """Download the points of the history as CSV, with the same query."""
     return _csv(request, slug, history, now)
 
 
 def _csv(request: Request, slug: str, history: History, now: datetime) -> Response:
-    marked = history_csv(_without_now(history, now))
-    return keepable_csv(request, history_csv(history), name=f"{slug}-history.csv", marked=marked)
+    etag_source = history_csv(_without_now(history, now))
+    return cacheable_csv(
+        request, history_csv(history), name=f"{slug}-history.csv", etag_source=etag_source
+    )
 
 
 def _without_now(history: History, now: datetime) -> History:
-    """A last point that is the moment of asking does not make it another history."""
+    """Leaves the time of the request out of the ETag, where it is the last point."""
     *points, last = history.points
     if last.at != now:
         return history

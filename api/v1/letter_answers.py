@@ -1,8 +1,8 @@
-"""What came back of letters: told by their writers, and summed up for organisers."""
+"""Which MPs replied to letters: reported by the writers, and counted for organisers."""
 
 from fastapi import APIRouter, Request, Response
 
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
 from api.schemas.letter_answer import (
     AnswersAnswer,
@@ -12,12 +12,12 @@ from api.schemas.letter_answer import (
     answers_csv,
 )
 from api.schemas.postcode import member_answer
-from models import Constituency, Member
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.keys.api_keys import Caller
 from services.letters import answers
 from services.letters.answers import MemberAnswers
+from services.parliament import constituencies, members
 
 router = APIRouter(tags=["letters"])
 
@@ -26,15 +26,15 @@ router = APIRouter(tags=["letters"])
 def give(
     body: LetterAnswerBody, lobby: TheLobby, session: WriteSession, now: Now
 ) -> LetterAnswered:
-    """Say what came back of a letter, or that nothing has. Again: in place of what was said before.
+    """Report what the MP replied to a letter, or that they did not. It replaces an earlier report.
 
-    The token is that of the mail which asks. What the MP said goes to the campaign's replies,
-    unverified; once an organiser has verified it, it stays as it is.
+    The token is the one in the email that asks for it. What the MP said becomes an unverified
+    reply of the campaign. Once an organiser has verified that, a new report does not change it.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
     letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
-    member = session.get_one(Member, letter.member_id)
-    seat = session.get_one(Constituency, letter.constituency_code)
+    member = members.get(session, letter.member_id)
+    seat = constituencies.get(session, letter.constituency_code)
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))
 
 
@@ -42,8 +42,10 @@ def give(
 def read_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> AnswersAnswer | Response:
-    """By member: letters sent, writers asked, and what came back; never who wrote. Needs a key with
-    `letters:read`. `Accept: text/csv` for CSV."""
+    """Read by member how many letters were sent, how many writers were asked, and their reports.
+
+    It never says who wrote. Needs a key with `letters:read`. `Accept: text/csv` gives CSV.
+    """
     rows = _rows(session, slug, caller)
     return _csv(request, slug, rows) if wants_csv(request) else answers_answer(rows)
 
@@ -52,7 +54,7 @@ def read_answers(
 def download_answers(
     slug: Slug, request: Request, caller: LettersReader, session: ReadSession
 ) -> Response:
-    """The rows as CSV. Needs a key with `letters:read`."""
+    """Download what writers reported by member as CSV. Needs a key with `letters:read`."""
     return _csv(request, slug, _rows(session, slug, caller))
 
 
@@ -62,4 +64,4 @@ def _rows(session: ReadSession, slug: str, caller: Caller) -> list[MemberAnswers
 
 
 def _csv(request: Request, slug: str, rows: list[MemberAnswers]) -> Response:
-    return keepable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv")
+    return cacheable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv")

@@ -1,6 +1,10 @@
-"""The post of a campaign, for keys of its own organisation."""
+"""The letter queue of a campaign, for keys of its own organisation.
+
+The paths with `/post` are the former names of those with `/letter-queue`, and answer the same.
+"""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -15,7 +19,7 @@ from api.http.dependencies import (
     TheLobby,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.letter_queue import (
     LetterQueueAnswer,
@@ -34,18 +38,30 @@ from services.mail import dead_addresses, relays
 router = APIRouter(tags=["letters"])
 
 
-@router.get("/campaigns/{slug}/post")
-def read_post(
+def _former(name: str, path: str) -> dict[str, Any]:
+    """The options of a route that keeps a former path, and the operation that clients know."""
+    now = f"/v1/campaigns/{{slug}}/letter-queue{path}"
+    description = f"The former path of `{now}`. It takes and answers the same."
+    return {"name": name, "deprecated": True, "description": description}
+
+
+@router.get("/campaigns/{slug}/letter-queue")
+@router.get("/campaigns/{slug}/post", **_former("read_post", ""))
+def read_queue(
     slug: Slug, caller: LettersReader, session: ReadSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """How many letters wait, went and were refused, which members' addresses are dead, and how the
-    mail server does that takes our letters. Needs a key with `letters:read`."""
+    """Read how many letters of a campaign are queued, sent and refused.
+
+    It also lists members whose addresses are dead, and the state of the mail server that takes our
+    letters. Needs a key with `letters:read`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     return _answer(session, campaign, lobby, now)
 
 
-@router.get("/campaigns/{slug}/post/letters")
-def list_letters(
+@router.get("/campaigns/{slug}/letter-queue/letters")
+@router.get("/campaigns/{slug}/post/letters", **_former("list_letters", "/letters"))
+def list_queue(
     slug: Slug,
     request: Request,
     response: Response,
@@ -55,43 +71,54 @@ def list_letters(
     lobby: TheLobby,
     state: LetterState | None = None,
 ) -> list[QueuedLetterAnswer]:
-    """A campaign's letters, the newest first: never their words, nor who wrote them.
+    """List a campaign's letters, newest first, without their texts and writers.
 
     Needs a key with `letters:read`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = letter_queue.page(
-        session, campaign, state=state, after=page.after, limit=page.limit + 1
-    )
-    page.link_next(request, response, [each.letter.id for each in found])
-    return [queued_letter_answer(each, lobby.mail_context) for each in found[: page.limit]]
+    rows = letter_queue.page(session, campaign, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [row.letter.id for row in rows])
+    return [queued_letter_answer(row, lobby.mail_context) for row in rows[: page.limit]]
 
 
-@router.post("/campaigns/{slug}/post/pause")
-def pause(
+@router.post("/campaigns/{slug}/letter-queue/pause")
+@router.post("/campaigns/{slug}/post/pause", **_former("pause", "/pause"))
+def pause_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """Let no letter go until the post is resumed. Again: the same. Needs `campaigns:write`."""
+    """Send no letters of a campaign until the queue is resumed. A repeated call changes nothing.
+
+    Needs a key with `campaigns:write`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.pause(session, campaign, now=now)
     return _answer(session, campaign, lobby, now)
 
 
-@router.post("/campaigns/{slug}/post/resume")
-def resume(
+@router.post("/campaigns/{slug}/letter-queue/resume")
+@router.post("/campaigns/{slug}/post/resume", **_former("resume", "/resume"))
+def resume_queue(
     slug: Slug, caller: CampaignsWriter, session: WriteSession, lobby: TheLobby, now: Now
 ) -> LetterQueueAnswer:
-    """Let the post go on, spread as the campaign says. Again: the same. Needs `campaigns:write`."""
+    """Send a campaign's letters again, at the pace that it allows. A repeated call changes nothing.
+
+    Needs a key with `campaigns:write`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     letter_queue.resume(session, campaign, pace=lobby.pace, now=now)
     return _answer(session, campaign, lobby, now)
 
 
-@router.post("/letters/{letter_id}/retry", response_model=SettledAnswer, responses=answers(200))
+@router.post(
+    "/letters/{letter_id}/retry", response_model=SettledAnswer, responses=once_responses(200)
+)
 def retry(
     letter_id: UUID, caller: CampaignsWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
-    """Send a letter again that was refused. Needs `campaigns:write`; another's is a 404."""
+    """Send a refused letter again.
+
+    Needs a key with `campaigns:write`. Another organisation's letter is a 404.
+    """
 
     def queue(session: Session) -> SettledAnswer:
         letter = letter_queue.retry(
@@ -106,7 +133,9 @@ def retry(
     return once.answer(queue, status=200)
 
 
-@router.post("/letters/{letter_id}/settle", response_model=SettledAnswer, responses=answers(200))
+@router.post(
+    "/letters/{letter_id}/settle", response_model=SettledAnswer, responses=once_responses(200)
+)
 def settle(
     letter_id: UUID,
     body: Settlement,
@@ -115,9 +144,9 @@ def settle(
     lobby: TheLobby,
     now: Now,
 ) -> Response:
-    """Say whether an uncertain letter went: `sent` counts it, `not_sent` sends it again.
+    """Say whether an uncertain letter was sent: `sent` counts it, `not_sent` sends it again.
 
-    Needs a key with `campaigns:write`; another's letter is a 404.
+    Needs a key with `campaigns:write`. Another organisation's letter is a 404.
     """
 
     def note(session: Session) -> SettledAnswer:

@@ -1,4 +1,4 @@
-"""A campaign's kinds of letter: reading, replacing and trying them out."""
+"""A campaign's letter variants: reading, replacing and previewing them."""
 
 from fastapi import APIRouter
 
@@ -21,9 +21,10 @@ router = APIRouter(tags=["letters"])
 
 @router.get("/campaigns/{slug}/letters/variants")
 def read_variants(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> VariantsAnswer:
-    """The campaign's own letters in the order in which they are tried, or the built-in ones.
+    """Read the campaign's own letter variants in the order of their use, or the built-in ones.
 
-    Needs `campaigns:write`.
+    A letter is drafted from the first variant whose conditions hold. Needs a key with
+    `campaigns:write`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     return variants_answer(variants.of_campaign(session, campaign.id))
@@ -33,34 +34,35 @@ def read_variants(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> 
 def replace_variants(
     slug: Slug, body: VariantsBody, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> VariantsAnswer:
-    """Replace all of them; an empty list goes back to the built-in ones. Needs `campaigns:write`.
+    """Replace all letter variants of a campaign. An empty list restores the built-in ones.
 
-    Every mistake is told with its field and line; nothing is kept where there is one.
+    An invalid variant is refused with the field and line of each mistake, and nothing is saved.
+    Needs a key with `campaigns:write`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    given = variants_of(body.variants)
-    return variants_answer(variants.save(session, campaign, given, now=now))
+    new = variants_of(body.variants)
+    return variants_answer(variants.save(session, campaign, new, now=now))
 
 
 @router.post("/campaigns/{slug}/letters/variants/preview")
 def preview_variants(
     slug: Slug, body: PreviewRequest, caller: CampaignsWriter, session: ReadSession, now: Now
 ) -> PreviewsAnswer:
-    """What every kind of member would read, or one real member. Nothing is kept.
+    """Preview the letters to each kind of member, or to one real member. Nothing is saved.
 
-    With `variants`, of those instead of what is kept. Needs `campaigns:write`.
+    It uses `variants` where given, or else the saved ones. Needs a key with `campaigns:write`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = (
+    candidates = (
         variants.of_campaign(session, campaign.id).found
         if body.variants is None
         else variants.checked(variants_of(body.variants))
     )
     if body.member_id is not None:
-        one = previews.of_member(
-            session, campaign, found, member_id=body.member_id, locale=body.locale, now=now
+        preview = previews.of_member(
+            session, campaign, candidates, member_id=body.member_id, locale=body.locale, now=now
         )
-        return previews_answer([one], [])
+        return previews_answer([preview], [])
     motion = campaigns.motion_of(session, campaign.id)
-    rendered = previews.of_kinds(found, campaign, motion, locale=body.locale)
-    return previews_answer(rendered, previews.unreached(found, rendered))
+    rendered = previews.of_kinds(candidates, campaign, motion, locale=body.locale)
+    return previews_answer(rendered, previews.unreached(candidates, rendered))

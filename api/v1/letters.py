@@ -1,10 +1,10 @@
-"""Letters to MPs: drafting, sending in, confirming and cancelling."""
+"""Letters to MPs: drafting, checking, submitting, confirming and cancelling."""
 
 from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.letter import (
     CheckAnswer,
     CheckRequest,
@@ -20,12 +20,13 @@ from api.schemas.letter import (
 )
 from api.schemas.postcode import member_answer
 from api.schemas.signature import TokenBody
-from models import Constituency, Letter, Member
+from models import Letter
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters import intake, letter_queue, letter_states
 from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.rules import Writer
+from services.parliament import constituencies, members
 
 router = APIRouter(tags=["letters"])
 
@@ -34,62 +35,63 @@ router = APIRouter(tags=["letters"])
 def draft(
     slug: Slug, body: DraftRequest, lobby: TheLobby, session: ReadSession, now: Now
 ) -> DraftAnswer:
-    """The letter that suits today's MP of a postcode. Nothing is kept."""
+    """Draft a letter that suits the current MP of a postcode. Nothing is stored."""
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    made = drafts.draft(
-        found,
+    situation = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    letter = drafts.draft(
+        situation,
         name=body.name or "",
         points=tuple(body.points),
         personal=body.personal,
         locale=body.locale,
     )
-    alike = editor_checks.likeness_of(session, found, made.body, keyring=lobby.keyring)
-    return draft_answer(made, alike)
+    likeness = editor_checks.likeness_of(session, situation, letter.body, keyring=lobby.keyring)
+    return draft_answer(letter, likeness)
 
 
 @router.post("/campaigns/{slug}/letters/check")
 def check(
     slug: Slug, body: CheckRequest, lobby: TheLobby, session: ReadSession, now: Now
 ) -> CheckAnswer:
-    """What is wrong with a letter, and how like it is to what its MP already got.
+    """Check a letter for mistakes, and for likeness to letters that its MP already got.
 
-    For editors, while somebody writes. Nothing is kept.
+    An editor calls it while somebody writes. Nothing is stored.
     """
     campaign = campaigns.public(session, slug)
     answer = lobby.postcodes.lookup(body.postcode)
-    found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-    checked = editor_checks.check(
+    situation = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+    result = editor_checks.check(
         session,
-        found,
+        situation,
         subject=body.subject,
         body=body.body,
         writer=Writer(answer.postcode, body.name or ""),
         keyring=lobby.keyring,
         now=now,
     )
-    return check_answer(checked)
+    return check_answer(result)
 
 
 @router.post(
     "/campaigns/{slug}/letters/opened",
     status_code=202,
     response_model=OpenedAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) -> Response:
-    """Count a letter that its writer opened in their own mail program, never as sent.
+    """Count a letter that its writer opened in their own email program. It never counts as sent.
 
-    Nothing is kept of the writer.
+    Nothing about the writer is stored.
     """
     answer, keyring = lobby.postcodes.lookup(body.postcode), lobby.keyring
 
     def count(session: Session) -> OpenedAnswer:
         campaign = campaigns.public(session, slug)
-        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        intake.count_opened(session, found)
-        return OpenedAnswer(member=member_answer(found.seat.member, found.seat.constituency))
+        situation = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        intake.count_opened(session, situation)
+        seat = situation.seat
+        return OpenedAnswer(member=member_answer(seat.member, seat.constituency))
 
     return once.answer(count, status=202)
 
@@ -98,20 +100,20 @@ def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) 
     "/campaigns/{slug}/letters",
     status_code=201,
     response_model=LetterPending,
-    responses=answers(),
+    responses=once_responses(),
 )
 def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: Now) -> Response:
-    """Take a letter in. It goes to the MP of the postal address once confirmed by mail.
+    """Submit a letter. It goes to the MP of the postal address once its writer confirms by email.
 
-    One letter a supporter, member and motion: the answer is the same where one has gone already.
+    A supporter can write one letter to a member about a motion. A second one gets the same answer.
     """
     answer, keyring = lobby.postcodes.lookup(body.address.postcode), lobby.keyring
 
     def create(session: Session) -> LetterPending:
         campaign = campaigns.public(session, slug)
-        found = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        letter_id = intake.take_in(session, found, body.as_letter(), keyring=keyring, now=now)
-        member = member_answer(found.seat.member, found.seat.constituency)
+        situation = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+        letter_id = intake.take_in(session, situation, body.as_letter(), keyring=keyring, now=now)
+        member = member_answer(situation.seat.member, situation.seat.constituency)
         return LetterPending(id=letter_id, member=member)
 
     return once.answer(create)
@@ -119,7 +121,7 @@ def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: N
 
 @router.post("/letters/confirm")
 def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
-    """Send a letter on its way. Again: the same, and nothing goes twice."""
+    """Confirm a letter, so that it is sent. A repeated call gets the same answer."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
     letter = letter_states.confirm(
         session, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now
@@ -129,14 +131,14 @@ def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -
 
 @router.post("/letters/cancel")
 def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterStatus:
-    """Take a letter back before it goes. Takes the same token as confirming."""
+    """Cancel a letter before it is sent. Takes the same token as confirming."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
     return _status(session, letter_states.cancel(session, letter_id))
 
 
 @router.post("/letters/copy")
 def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
-    """Have a copy mailed to the writer, when the letter has gone. Again: the same, and one copy.
+    """Email a copy to the writer once the letter is sent. A repeated call sends no second copy.
 
     Takes the same token as confirming.
     """
@@ -146,8 +148,8 @@ def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now)
 
 
 def _status(session: WriteSession, letter: Letter) -> LetterStatus:
-    member = session.get_one(Member, letter.member_id)
-    seat = session.get_one(Constituency, letter.constituency_code)
+    member = members.get(session, letter.member_id)
+    seat = constituencies.get(session, letter.constituency_code)
     return LetterStatus(
         status=letter.state,
         member=member_answer(member, seat),

@@ -1,4 +1,4 @@
-"""Members: what everybody can know of one, and what organisers note about them."""
+"""Members: public data about them, and organisers' notes."""
 
 from typing import Annotated
 from uuid import UUID
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator
 from sqlmodel import Session
 
-from api.http.caching import keepable
+from api.answers.caching import cacheable
 from api.http.dependencies import (
     Anyone,
     CampaignsWriter,
@@ -16,7 +16,7 @@ from api.http.dependencies import (
     TalliesReader,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.member import MemberPageAnswer, member_page_answer
 from api.schemas.override import NewOverrideBody, OverrideAnswer, OverrideEnd, override_answer
 from models import Campaign, Scope
@@ -29,7 +29,7 @@ router = APIRouter(tags=["members"])
 
 
 def _storable(member_id: int) -> int:
-    """A number that no database column holds is nobody's id."""
+    """Raises NotFound for a number that no database column can hold."""
     if not 0 < member_id < 2**31:
         raise NotFound("member_unknown", f"There is no member {member_id}.")
     return member_id
@@ -42,10 +42,10 @@ MemberId = Annotated[int, AfterValidator(_storable)]
 def read_member(
     member_id: MemberId, request: Request, caller: Anyone, session: ReadSession, now: Now
 ) -> Response:
-    """One member: seats, posts, motions of campaigns, and verified replies.
+    """Read a member: seats, offices, motions of campaigns, and verified replies.
 
-    With a key, the organisation's notes count for the eligibility and its drafts are shown; with
-    `tallies:read`, its own replies are shown whole.
+    With a key, the organisation's notes count for the eligibility, and its drafts are shown. With
+    `tallies:read`, its own replies are shown in full.
     """
     view = member_views.of_member(
         session,
@@ -54,22 +54,22 @@ def read_member(
         reads_replies=caller is not None and Scope.TALLIES_READ in caller.scopes,
         today=now.date(),
     )
-    return keepable(request, member_page_answer(view))
+    return cacheable(request, member_page_answer(view))
 
 
 @router.post(
     "/members/{member_id}/overrides",
     status_code=201,
     response_model=OverrideAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_override(
     member_id: MemberId, body: NewOverrideBody, caller: CampaignsWriter, once: Once, now: Now
 ) -> Response:
-    """Note that a member signs no motions, is a PPS, or said what they will do about one.
+    """Note that a member signs no motions, is a PPS, or said what they will do about a motion.
 
-    What was noted of the same matter before ends on the day on which this begins; so 'will not'
-    ends 'will sign'. Needs a key with `campaigns:write`.
+    An earlier note on the same matter ends on the day on which this one begins: 'will not' ends
+    'will sign'. Needs a key with `campaigns:write`.
     """
 
     def create(session: Session) -> OverrideAnswer:
@@ -90,17 +90,17 @@ def create_override(
 def list_overrides(
     member_id: MemberId, caller: TalliesReader, session: ReadSession, now: Now
 ) -> list[OverrideAnswer]:
-    """What the key's own organisation noted about a member, ended notes too, newest first.
+    """List the notes of the key's organisation about a member, newest first, with ended ones.
 
     Needs a key with `tallies:read`.
     """
-    found = member_overrides.of_member(
+    views = member_overrides.of_member(
         session,
         organisation_id=caller.organisation_id,
         member_id=member_views.get_member(session, member_id).id,
         today=now.date(),
     )
-    return [override_answer(view) for view in found]
+    return [override_answer(view) for view in views]
 
 
 @router.patch("/overrides/{override_id}")
@@ -111,7 +111,10 @@ def end_override(
     session: WriteSession,
     now: Now,
 ) -> OverrideAnswer:
-    """End a note; it stays readable. Needs a key with `campaigns:write`; another's is a 404."""
+    """End a note about a member. It can still be read.
+
+    Needs a key with `campaigns:write`. Another organisation's note is a 404.
+    """
     view = member_overrides.end(
         session,
         override_id,
@@ -123,7 +126,7 @@ def end_override(
 
 
 def _campaign(session: Session, slug: str | None, organisation_id: UUID) -> Campaign | None:
-    """The campaign that a body names; there is no difference between unknown and another's."""
+    """Returns the campaign that a body names. Raises Invalid alike for unknown and another's."""
     try:
         return campaigns.own(session, slug, organisation_id=organisation_id) if slug else None
     except NotFound as error:

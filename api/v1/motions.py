@@ -21,12 +21,15 @@ def search(
     tabled_from: date | None = None,
     limit: Annotated[int, Query(ge=1, le=100)] = 25,
 ) -> list[FoundMotionAnswer]:
-    """Motions whose title has the words, newest first. Needs a key with `campaigns:write`, since
-    every call asks Parliament. Link one with `motion_id` of the campaign."""
-    del caller  # asked for its scope only
+    """Search Parliament's motions by words of the title, newest first.
+
+    Needs a key with `campaigns:write`, since every call queries Parliament. To link a motion, set
+    `motion_id` of a campaign.
+    """
+    del caller  # a dependency for the scope only
     words = texts.line(query, "query", longest=100)
     with lobby.parliament_request(backoff.MOTIONS):
-        found = motions_api.search_motions(
+        results = motions_api.search_motions(
             lobby.motions_api, query=words, tabled_from=tabled_from, limit=limit
         )
-    return [found_answer(motion) for motion in found]
+    return [found_answer(motion) for motion in results]

@@ -1,4 +1,4 @@
-"""Partners, and what came through them."""
+"""Partners, and counts of the signatures through their sites."""
 
 from typing import Annotated
 
@@ -13,7 +13,7 @@ from api.http.dependencies import (
     Slug,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.partner import (
     NewPartner,
@@ -23,15 +23,16 @@ from api.schemas.partner import (
     PetitionSummary,
 )
 from api.v1.campaigns import changes
-from models import Organisation
 from services.errors import NotFound
-from services.organisations import partners
+from services.organisations import organisations, partners
 from services.signatures import by_partner
 from services.signatures.by_partner import MOST_DAYS
 
 router = APIRouter(tags=["partners"])
 CLEARED_BY_NULL = {"website"}
-Days = Annotated[int, Query(ge=1, le=MOST_DAYS, description="How many days, with today (UTC).")]
+Days = Annotated[
+    int, Query(ge=1, le=MOST_DAYS, description="How many days, including today (UTC).")
+]
 
 
 @router.get("/partners")
@@ -42,33 +43,36 @@ def list_partners(
     caller: CampaignsWriter,
     session: ReadSession,
 ) -> list[PartnerAnswer]:
-    """Partners of the key's own organisation, the oldest first; `Link` leads to the next page.
+    """List partners of the key's organisation, oldest first. `Link` leads to the next page.
 
     Needs a key with `campaigns:write`, which no partner's key has.
     """
-    found = partners.page(session, caller.organisation_id, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [partner.id for partner in found])
-    return [PartnerAnswer.model_validate(partner) for partner in found[: page.limit]]
+    rows = partners.page(session, caller.organisation_id, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [partner.id for partner in rows])
+    return [PartnerAnswer.model_validate(partner) for partner in rows[: page.limit]]
 
 
 @router.get("/partners/{slug}")
 def read_partner(slug: Slug, caller: CampaignsWriter, session: ReadSession) -> PartnerAnswer:
-    """One partner. Needs a key with `campaigns:write`; another organisation's is a 404."""
-    found = partners.own(session, slug, organisation_id=caller.organisation_id)
-    return PartnerAnswer.model_validate(found)
+    """Read a partner.
+
+    Needs a key with `campaigns:write`. Another organisation's partner is a 404.
+    """
+    partner = partners.own(session, slug, organisation_id=caller.organisation_id)
+    return PartnerAnswer.model_validate(partner)
 
 
-@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=answers())
+@router.post("/partners", status_code=201, response_model=PartnerAnswer, responses=once_responses())
 def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: Now) -> Response:
-    """Add a partner. Its keys are made at the desk or by command, never by a call.
+    """Add a partner. Organisers make its keys on their pages or by command. No call makes a key.
 
     Needs a key with `campaigns:write`.
     """
 
     def create(session: Session) -> PartnerAnswer:
-        owner = session.get_one(Organisation, caller.organisation_id)
-        made = partners.create(session, organisation=owner, **body.model_dump(), now=now)
-        return PartnerAnswer.model_validate(made)
+        owner = organisations.get(session, caller.organisation_id)
+        partner = partners.create(session, organisation=owner, **body.model_dump(), now=now)
+        return PartnerAnswer.model_validate(partner)
 
     return once.answer(create)
 
@@ -77,27 +81,31 @@ def create_partner(body: NewPartner, caller: CampaignsWriter, once: Once, now: N
 def change_partner(
     slug: Slug, body: PartnerChange, caller: CampaignsWriter, session: WriteSession
 ) -> PartnerAnswer:
-    """Change what is given. Needs a key with `campaigns:write`; another's partner is a 404."""
+    """Change the given fields of a partner.
+
+    Needs a key with `campaigns:write`. Another organisation's partner is a 404.
+    """
     values = changes(body, keep=CLEARED_BY_NULL)
     if values.get("website", "") is None:
         values["website"] = ""
-    found = partners.own(session, slug, organisation_id=caller.organisation_id)
-    return PartnerAnswer.model_validate(partners.change(session, found, **values))
+    partner = partners.own(session, slug, organisation_id=caller.organisation_id)
+    return PartnerAnswer.model_validate(partners.change(session, partner, **values))
 
 
 @router.get("/partners/{slug}/summary")
 def read_summary(
     slug: Slug, caller: SignaturesReader, session: ReadSession, now: Now, days: Days = 30
 ) -> PartnerSummaryAnswer:
-    """How many signatures came through a partner: by state, source and day, and nobody's data.
+    """Count the signatures that came through a partner, by state, source and day.
 
-    Needs `signatures:read`, of the organisation or of this partner. The organisation is told all
-    states; the partner what was confirmed since it came through it, and what became of that.
+    Needs a key with `signatures:read` of the organisation or of this partner. The organisation
+    sees all states. The partner sees signatures that were confirmed after they came through it,
+    and their states now. The counts have no personal data.
     """
     partner = partners.own(session, slug, organisation_id=caller.organisation_id)
     if caller.partner_id not in (None, partner.id):
         raise NotFound("partner_unknown", f"There is no partner '{slug}'.")
-    found = by_partner.of_partner(
+    counts = by_partner.of_partner(
         session,
         partner,
         is_own=caller.partner_id is not None,
@@ -105,5 +113,5 @@ def read_summary(
         days=days,
         now=now,
     )
-    petitions = [PetitionSummary.model_validate(each) for each in found]
+    petitions = [PetitionSummary.model_validate(petition) for petition in counts]
     return PartnerSummaryAnswer(partner=partner.slug, name=partner.name, petitions=petitions)

@@ -1,13 +1,14 @@
-"""Petitions: public reading, and writing with a key."""
+"""Petitions: reading them, and writing them with a key."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable
+from api.answers.caching import cacheable
+from api.answers.state import state_of
 from api.http.dependencies import CampaignsWriter, Now, Slug, WriteSession, caller_of
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.petition import NewPetition, PetitionAnswer, PetitionChange, petition_answer
 from api.v1.campaigns import changes
 from services.assembly import Lobby
@@ -20,8 +21,11 @@ router = APIRouter(tags=["petitions"])
 
 @router.get("/petitions/{slug}", response_model=PetitionAnswer)
 async def read_petition(slug: Slug, request: Request) -> Response:
-    """One petition with its count of confirmed signatures. A key also sees its own drafts."""
-    state = request.app.state
+    """Read a petition with its count of confirmed signatures.
+
+    With a key, you can also read your organisation's drafts.
+    """
+    state = state_of(request)
     if "Authorization" in request.headers:
         return await run_in_threadpool(_for_caller, request, state.lobby, slug)
     return await public_answers.answer(request, state.public_answers.petitions, slug)
@@ -31,7 +35,7 @@ async def read_petition(slug: Slug, request: Request) -> Response:
     "/campaigns/{slug}/petitions",
     status_code=201,
     response_model=PetitionAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_petition(
     slug: Slug, body: NewPetition, caller: CampaignsWriter, once: Once, now: Now
@@ -50,9 +54,10 @@ def create_petition(
 def change_petition(
     slug: Slug, body: PetitionChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> PetitionAnswer:
-    """Change what is given of a petition.
+    """Change the given fields of a petition.
 
-    Needs a key with `campaigns:write` that is for this petition; another's is a 404.
+    Needs a key with `campaigns:write` that covers this petition. Another organisation's petition
+    is a 404.
     """
     petition = api_keys.own_petition(session, caller, slug)
     values = changes(body, keep={"goal", "closes_at"})
@@ -66,4 +71,4 @@ def _for_caller(request: Request, lobby: Lobby, slug: str) -> Response:
         viewer = caller.viewer if caller else None
         petition = petitions.public(session, slug, viewer=viewer)
         view = campaign_views.of_petition(session, petition, now=lobby.clock())
-    return keepable(request, petition_answer(view))
+    return cacheable(request, petition_answer(view))

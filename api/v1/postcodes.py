@@ -1,11 +1,10 @@
-"""Where a postcode is."""
-
-from typing import Any
+"""The constituency and the MP of a postcode."""
 
 from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers.public_answers import House
+from api.answers.public_answers import SeatAnswers
+from api.answers.state import AppState, state_of
 from api.schemas.postcode import PostcodeAnswer
 from models.postcode import PostcodeResult, PostcodeStatus
 from services.errors import Invalid, NotFound
@@ -15,31 +14,31 @@ router = APIRouter(tags=["postcodes"])
 
 @router.get("/postcodes/{postcode}")
 async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
-    """The constituency and the MP of a postcode, in any case and spacing."""
-    state = request.app.state
-    found = state.lobby.postcodes.lookup(postcode)
-    if found.status is PostcodeStatus.UNKNOWN:
-        raise NotFound("postcode_unknown", f"We do not know the postcode {found.postcode}.")
-    house = state.public_answers.house.cached("")
-    if house is None:
-        house = await run_in_threadpool(state.public_answers.house.get, "")
-    return _answer(found, house)
+    """Read the constituency and the MP of a postcode, in any case and spacing."""
+    state = state_of(request)
+    result = state.lobby.postcodes.lookup(postcode)
+    if result.status is PostcodeStatus.UNKNOWN:
+        raise NotFound("postcode_unknown", f"We do not know the postcode {result.postcode}.")
+    seats = state.public_answers.seats.cached("")
+    if seats is None:
+        seats = await run_in_threadpool(state.public_answers.seats.get, "")
+    return _answer(result, seats)
 
 
-def at_hand(state: Any, postcode: str) -> PostcodeAnswer | None:
-    """As `look_up`, where that takes no work; None where it does, or where it is an error."""
-    house = state.public_answers.house.cached("")
-    if house is None:
+def cached(state: AppState, postcode: str) -> PostcodeAnswer | None:
+    """As `look_up`, but None where that takes work or is an error."""
+    seats = state.public_answers.seats.cached("")
+    if seats is None:
         return None
     try:
-        found = state.lobby.postcodes.lookup(postcode)
+        result = state.lobby.postcodes.lookup(postcode)
     except Invalid:
         return None
-    return None if found.status is PostcodeStatus.UNKNOWN else _answer(found, house)
+    return None if result.status is PostcodeStatus.UNKNOWN else _answer(result, seats)
 
 
-def _answer(result: PostcodeResult, house: House) -> PostcodeAnswer:
-    constituency, member = house.get(result.constituency_code, (None, None))
+def _answer(result: PostcodeResult, seats: SeatAnswers) -> PostcodeAnswer:
+    constituency, member = seats.get(result.constituency_code, (None, None))
     return PostcodeAnswer(
         postcode=result.postcode, status=result.status, constituency=constituency, member=member
     )

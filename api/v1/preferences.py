@@ -1,4 +1,4 @@
-"""What a supporter wants to get by mail, for the holder of a link from one."""
+"""Which emails a supporter gets, for the holder of a link from one of them."""
 
 from fastapi import APIRouter
 
@@ -13,9 +13,10 @@ router = APIRouter(tags=["preferences"])
 
 @router.post("/preferences/read")
 def read(body: TokenBody, lobby: TheLobby, session: ReadSession) -> PreferencesAnswer:
-    """What is on and off. A POST, so that the token stands in no log. Changes nothing.
+    """Read which emails a supporter gets. It is a POST so that logs do not contain the token.
 
-    The token is that of `/unsubscribe/...`, at the end of every mail to a supporter.
+    The token is the one in the link `/unsubscribe/...`, at the end of every email to a supporter.
+    The call changes nothing.
     """
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, body.token)
     return PreferencesAnswer.model_validate(preferences.read(session, supporter_id))
@@ -25,9 +26,12 @@ def read(body: TokenBody, lobby: TheLobby, session: ReadSession) -> PreferencesA
 def change(
     body: PreferencesBody, lobby: TheLobby, session: WriteSession, now: Now
 ) -> PreferencesAnswer:
-    """Turn on and off what is given, at once. Whoever turns `updates` on agrees to `wording`."""
+    """Turn the given kinds of emails on or off, at once.
+
+    A supporter who turns `updates` on agrees to the text in `wording`.
+    """
     supporter_id = lobby.tokens.read(Purpose.UNSUBSCRIBE, body.token)
-    given = body.model_dump(exclude={"token"})
+    values = body.model_dump(exclude={"token"})
     return PreferencesAnswer.model_validate(
-        preferences.change(session, supporter_id, **given, now=now)
+        preferences.change(session, supporter_id, **values, now=now)
     )

@@ -1,4 +1,4 @@
-"""The ledger of what members answered: for keys of the campaign's own organisation."""
+"""Members' replies to a campaign, for keys of its own organisation."""
 
 from typing import Annotated
 from uuid import UUID
@@ -14,7 +14,7 @@ from api.http.dependencies import (
     TalliesReader,
     WriteSession,
 )
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.reply import NewReply, ReplyAnswer, ReplyChange, reply_answer
 from api.v1.campaigns import changes
@@ -29,14 +29,15 @@ CLEARED_BY_NULL = {"text", "link", "verified_by"}
     "/campaigns/{slug}/replies",
     status_code=201,
     response_model=ReplyAnswer,
-    responses=answers(),
+    responses=once_responses(),
 )
 def create_reply(
     slug: Slug, body: NewReply, caller: CampaignsWriter, once: Once, now: Now
 ) -> Response:
-    """Write down what a member answered. Needs a key with `campaigns:write`.
+    """Record a member's reply to a campaign.
 
-    Everybody sees its kind, day and link, once somebody has verified it; nobody else its text.
+    Once a reply is verified, its kind, day and link are public. Its text is never public. Needs a
+    key with `campaigns:write`.
     """
 
     def create(session: Session) -> ReplyAnswer:
@@ -61,12 +62,12 @@ def list_replies(
     kind: ReplyKind | None = None,
     verified: bool | None = None,
 ) -> list[ReplyAnswer]:
-    """Replies to a campaign of the key's own organisation, decrypted, the last recorded first.
+    """List replies to a campaign of the key's organisation, decrypted, the last recorded first.
 
     Needs a key with `tallies:read`.
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = member_replies.page(
+    views = member_replies.page(
         session,
         campaign,
         member_id=member_id,
@@ -75,17 +76,17 @@ def list_replies(
         after=page.after,
         limit=page.limit + 1,
     )
-    page.link_next(request, response, [view.reply.id for view in found])
-    return [reply_answer(view) for view in found[: page.limit]]
+    page.link_next(request, response, [view.reply.id for view in views])
+    return [reply_answer(view) for view in views[: page.limit]]
 
 
 @router.patch("/replies/{reply_id}")
 def change_reply(
     reply_id: UUID, body: ReplyChange, caller: CampaignsWriter, session: WriteSession, now: Now
 ) -> ReplyAnswer:
-    """Change what is given of a reply.
+    """Change the given fields of a reply.
 
-    Needs a key with `campaigns:write`; another's reply is a 404.
+    Needs a key with `campaigns:write`. Another organisation's reply is a 404.
     """
     view = member_replies.change(
         session,
@@ -99,5 +100,8 @@ def change_reply(
 
 @router.delete("/replies/{reply_id}", status_code=204)
 def delete_reply(reply_id: UUID, caller: CampaignsWriter, session: WriteSession) -> None:
-    """Delete a reply for good. Needs a key with `campaigns:write`; another's reply is a 404."""
+    """Delete a reply permanently.
+
+    Needs a key with `campaigns:write`. Another organisation's reply is a 404.
+    """
     member_replies.delete(session, reply_id, organisation_id=caller.organisation_id)

@@ -1,12 +1,10 @@
-"""Signatures: the hot route, bulk, the links in mails, and reading one's own."""
-
-from typing import Any
+"""Signatures: signing, the links in emails, and reading signatures with a key."""
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers import signature_intake
-from api.answers.public_answers import PublicAnswers
+from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import (
     Anyone,
@@ -37,7 +35,6 @@ from api.schemas.signature import (
     signature_answer,
 )
 from models import Signature, SignatureState
-from services.assembly import Lobby
 from services.campaigns import petitions
 from services.common.tokens import Purpose
 from services.keys import api_keys
@@ -52,19 +49,19 @@ router = APIRouter(tags=["signatures"])
     "/petitions/{slug}/signatures",
     status_code=signature_intake.SIGNED,
     response_model=SignedAnswer,
-    responses=idempotency.answers(),
+    responses=idempotency.once_responses(),
 )
 async def sign(
     slug: Slug, body: NewSignature, request: Request, caller: Anyone, key: GivenKey = None
 ) -> Response:
-    """Sign a petition; it counts once confirmed by mail. The answer to a repeated one is the same.
+    """Sign a petition. The signature counts once the signer confirms it by email.
 
-    With a key: a petition of its organisation, and one that the key is for.
-    On disk when answered. Repeating a request does no harm: one signature an address and petition,
-    and with an Idempotency-Key also one mail.
-    Most requests are answered by `api.front.hot_route` before they come here.
+    An email address can sign a petition once: a repeated request gets the same answer, and with an
+    Idempotency-Key it also sends no second email. The signature is on disk when the answer comes.
+    With a key, the petition must be one of the key's organisation that the key covers.
     """
-    state = request.app.state
+    # Most requests do not come here: `api.front.hot_route` answers them.
+    state = state_of(request)
     if caller is not None:
         await run_in_threadpool(require_petition, state.lobby, slug, caller)
     if key is None:
@@ -81,18 +78,18 @@ async def sign(
 
 @router.post("/signatures/confirm")
 async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
-    """Count a signature. Again: the same answer, and nothing is counted twice."""
-    lobby: Lobby = request.app.state.lobby
-    signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = await signature_intake.confirm(request.app.state, signature_id)
-    return await run_in_threadpool(_confirmed_answer, request.app.state, signature)
+    """Confirm a signature, so that it counts. A repeated call gets the same answer."""
+    state = state_of(request)
+    signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
+    signature = await signature_intake.confirm(state, signature_id)
+    return await run_in_threadpool(_confirmed_answer, state, signature)
 
 
 @router.post("/signatures/watch")
 def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> WatchAnswer:
-    """Ask for a mail when the signer's vacant seat has a member again. Again: the same.
+    """Ask for an email when the signer's vacant seat has a member. A repeated call changes nothing.
 
-    The token is the one that confirms the signature, which must be confirmed already.
+    The token is the one that confirms the signature. The signature must be confirmed already.
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = signature_states.get(session, signature_id, for_update=True)
@@ -102,14 +99,14 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
 
 @router.post("/signatures/withdraw")
 def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
-    """Take a signature back."""
+    """Withdraw a signature."""
     signature_id = lobby.tokens.read(Purpose.WITHDRAW, body.token)
     return StatusAnswer(status=signature_states.withdraw(session, signature_id, now=now))
 
 
 @router.post("/signatures/disown")
 def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
-    """'That was not me': take a signature off, and do not write about the petition again."""
+    """Remove a signature that somebody else gave, and send no more emails about the petition."""
     signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
     return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
 
@@ -125,15 +122,16 @@ def read_signatures(
     state: SignatureState | None = None,
     since: Moment | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
-    """Signatures of the key's own organisation, decrypted. Needs `signatures:read`.
+    """List signatures of a petition of the key's organisation, decrypted.
 
-    `since` gives what was signed, confirmed or ended at that time or later. A partner's key reads
-    those that came through that partner, once they were confirmed, and whose they are only where
-    their signers said that the partner may contact them.
+    `since` selects signatures that were signed, confirmed or ended at that time or later. A
+    partner's key reads signatures that came through that partner, once they were confirmed, with
+    personal data only where the signer allowed the partner to contact them. Needs a key with
+    `signatures:read`.
     """
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
-        of_partner = by_partner.page(
+        rows = by_partner.page(
             session,
             petition.id,
             partner_id=caller.partner_id,
@@ -142,9 +140,9 @@ def read_signatures(
             after=page.after,
             limit=page.limit + 1,
         )
-        page.link_next(request, response, [signature.id for signature, _, _ in of_partner])
-        return [partner_signature_answer(*each) for each in of_partner[: page.limit]]
-    found = signature_states.page(
+        page.link_next(request, response, [signature.id for signature, _, _ in rows])
+        return [partner_signature_answer(*row) for row in rows[: page.limit]]
+    pairs = signature_states.page(
         session,
         petition.id,
         state=state,
@@ -152,15 +150,13 @@ def read_signatures(
         after=page.after,
         limit=page.limit + 1,
     )
-    page.link_next(request, response, [signature.id for signature, _ in found])
-    return [signature_answer(*pair) for pair in found[: page.limit]]
+    page.link_next(request, response, [signature.id for signature, _ in pairs])
+    return [signature_answer(*pair) for pair in pairs[: page.limit]]
 
 
-def _confirmed_answer(state: Any, signature: Signature) -> ConfirmedAnswer:
-    lobby: Lobby = state.lobby
-    public_answers: PublicAnswers = state.public_answers
-    board = public_answers.confirmed.get(signature.petition_id)
-    with lobby.database.read() as session:
+def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
+    board = state.public_answers.confirmed.get(signature.petition_id)
+    with state.lobby.database.read() as session:
         count = petitions.count(session, signature.petition_id)
     code = signature.constituency_code
     seen = board.seat(code)

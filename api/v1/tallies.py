@@ -1,4 +1,4 @@
-"""The tally of a campaign, and its sums by party, nation and region: as JSON and as files."""
+"""The tally of a campaign, and its totals by party, nation and region, as JSON and as files."""
 
 from datetime import datetime
 from typing import Annotated
@@ -8,10 +8,11 @@ from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
 from api.answers import public_answers
-from api.http.caching import keepable, keepable_bytes
-from api.http.csv_answers import AS_CSV, keepable_csv, wants_csv
+from api.answers.caching import cacheable, cacheable_bytes
+from api.answers.state import state_of
+from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import Now, ReadSession, Slug
-from api.http.downloads import MEDIA_TYPES, described
+from api.http.downloads import MEDIA_TYPES, file_responses
 from api.schemas.tally import TallyAnswer, tally_answer
 from api.schemas.tally_summary import SummaryAnswer, summary_answer, summary_csv
 from services.assembly import Lobby
@@ -29,13 +30,13 @@ _Day = Annotated[
     str | None,
     Query(
         max_length=10,
-        description="Names that stand and were signed on that day or later: YYYY-MM-DD.",
+        description="Members who signed on that day or later, and did not withdraw: YYYY-MM-DD.",
         json_schema_extra={"format": "date"},
     ),
 ]
 
 
-async def _wanted(  # as a plain function it would cost the hot answer a thread
+async def _wanted(  # async, so that FastAPI does not run it in a thread: the call is frequent
     standing: Standing | None = None,
     eligibility: Eligibility | None = None,
     party: _Text = None,
@@ -66,8 +67,11 @@ Wanted = Annotated[TallyFilter, Depends(_wanted)]
     responses=AS_CSV,
 )
 async def read_tally(slug: Slug, request: Request, wanted: Wanted) -> Response:
-    """All seats: who holds them, how they stand, and how many asked. `Accept: text/csv` for CSV."""
-    state = request.app.state
+    """Read for all seats who holds them, whether they signed, and how many constituents asked.
+
+    `Accept: text/csv` gives CSV.
+    """
+    state = state_of(request)
     if wanted == TallyFilter() and not wants_csv(request):
         return await public_answers.answer(request, state.public_answers.tallies, slug)
     return await run_in_threadpool(_filtered, request, state.lobby, slug, wanted)
@@ -81,12 +85,14 @@ def download_tally(
     now: Now,
     wanted: Wanted,
 ) -> Response:
-    """The rows of the tally as CSV, with the same filters."""
+    """Download the rows of the tally as CSV, with the same filters."""
     return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.CSV)
 
 
 @router.get(
-    "/campaigns/{slug}/tally.jsonl", response_class=Response, responses=described(FileFormat.JSONL)
+    "/campaigns/{slug}/tally.jsonl",
+    response_class=Response,
+    responses=file_responses(FileFormat.JSONL),
 )
 def download_tally_lines(
     slug: Slug,
@@ -95,15 +101,15 @@ def download_tally_lines(
     now: Now,
     wanted: Wanted,
 ) -> Response:
-    """As `tally.csv`: an object a line, with the names of the CSV's columns."""
+    """Download the rows of `tally.csv` as JSON lines: objects with the names of its columns."""
     return _file(request, slug, _find(session, slug, wanted, now)[1], FileFormat.JSONL)
 
 
 @router.get("/campaigns/{slug}/tally/summary", response_model=SummaryAnswer)
 def read_summary(slug: Slug, request: Request, session: ReadSession, now: Now) -> Response:
-    """The tally by party, by nation and by region; every seat is in one row of each."""
+    """Read the tally by party, by nation and by region. Every seat is in one row of each."""
     answer = summary_answer(_summary(session, slug, now))
-    return keepable(request, answer, but={"as_of"})
+    return cacheable(request, answer, without={"as_of"})
 
 
 @router.get("/campaigns/{slug}/tally/summary.csv", response_class=Response, responses=AS_CSV)
@@ -114,9 +120,9 @@ def download_summary(
     now: Now,
     by: Grouping = Grouping.PARTY,
 ) -> Response:
-    """The rows of one grouping as CSV."""
+    """Download the rows of one grouping of the tally as CSV."""
     text = summary_csv(_summary(session, slug, now).by(by))
-    return keepable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
+    return cacheable_csv(request, text, name=f"{slug}-tally-by-{by}.csv")
 
 
 def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) -> Response:
@@ -124,7 +130,7 @@ def _filtered(request: Request, lobby: Lobby, slug: str, wanted: TallyFilter) ->
         tally, rows = _find(session, slug, wanted, lobby.clock())
     if wants_csv(request):
         return _file(request, slug, rows, FileFormat.CSV)
-    return keepable(request, tally_answer(tally, rows), but={"as_of"})
+    return cacheable(request, tally_answer(tally, rows), without={"as_of"})
 
 
 def _summary(session: Session, slug: str, now: datetime) -> TallySummary:
@@ -143,4 +149,6 @@ def _find(
 def _file(request: Request, slug: str, rows: tuple[TallyRow, ...], form: FileFormat) -> Response:
     content = tally_exports.tally_file(rows, form).encode()
     name = {"Content-Disposition": f'attachment; filename="{slug}-tally.{form}"'}
-    return keepable_bytes(request, content, marked=content, media_type=MEDIA_TYPES[form], **name)
+    return cacheable_bytes(
+        request, content, etag_source=content, media_type=MEDIA_TYPES[form], **name
+    )

@@ -1,11 +1,11 @@
-"""What happened on the way to a tally: as JSON by pages, and as a feed."""
+"""Events of a campaign's tally, as pages of JSON and as an Atom feed."""
 
 from uuid import uuid5
 
 from fastapi import APIRouter, Request, Response
 
+from api.answers.caching import cacheable_bytes
 from api.http import atom
-from api.http.caching import keepable_bytes
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.paging import ThePage
 from api.schemas.tally_event import TallyEventAnswer, event_answer, event_words
@@ -27,12 +27,14 @@ def list_events(
     session: ReadSession,
     now: Now,
 ) -> list[TallyEventAnswer]:
-    """Events of every motion that the campaign is or was about, and of what its organisers noted,
-    the last seen first; `Link` leads to the next page."""
+    """List events of a campaign's motions, present and past, and organisers' notes about members.
+
+    The event seen last is first. `Link` leads to the next page.
+    """
     campaign = campaigns.public(session, slug)
-    found = tally_events.page(session, campaign, after=page.after, limit=page.limit + 1, now=now)
-    page.link_next(request, response, [event.id for event in found])
-    return [event_answer(event) for event in found[: page.limit]]
+    events = tally_events.page(session, campaign, after=page.after, limit=page.limit + 1, now=now)
+    page.link_next(request, response, [event.id for event in events])
+    return [event_answer(event) for event in events[: page.limit]]
 
 
 @router.get(
@@ -43,12 +45,12 @@ def list_events(
 def read_feed(
     slug: Slug, request: Request, session: ReadSession, now: Now, lobby: TheLobby
 ) -> Response:
-    """The newest 50 of these events as Atom (RFC 4287)."""
+    """Read the newest 50 events of a campaign's tally as Atom (RFC 4287)."""
     campaign = campaigns.public(session, slug)
     organisation = campaigns.organisations_of(session, [campaign])[campaign.organisation_id]
     events = tally_events.page(session, campaign, after=None, limit=IN_FEED, now=now)
     content = atom.atom(_feed(campaign, organisation, events, lobby.settings.base_url))
-    return keepable_bytes(request, content, marked=content, media_type=atom.MEDIA_TYPE)
+    return cacheable_bytes(request, content, etag_source=content, media_type=atom.MEDIA_TYPE)
 
 
 def _feed(

@@ -20,7 +20,12 @@ def read_targets(
     now: Now,
     limit: Annotated[int, Query(ge=1, le=650)] = 20,
 ) -> list[TargetAnswer]:
-    """Members worth asking next, best first, each with its reasons. Needs `tallies:read`."""
+    """List the members whom the campaign should ask next, best first, with the reasons.
+
+    Needs a key with `tallies:read`.
+    """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
-    found = targets.of_campaign(session, campaign, limit=limit, now=now)
-    return [target_answer(target) for target in found]
+    return [
+        target_answer(target)
+        for target in targets.of_campaign(session, campaign, limit=limit, now=now)
+    ]

@@ -1,4 +1,4 @@
-"""What webhooks were told, and telling them again."""
+"""The log of webhook deliveries: reading it, testing an endpoint, and sending again."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, WebhooksWriter
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
 from api.schemas.webhook import DeliveryAnswer, delivery_answer, delivery_answers
 from models import DeliveryState
@@ -19,12 +19,12 @@ router = APIRouter(tags=["webhooks"])
     "/webhooks/{webhook_id}/test",
     status_code=202,
     response_model=DeliveryAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def test_webhook(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
-    """Send a `webhook.test`, as soon as the worker comes to it: the log tells how it went.
+    """Queue a `webhook.test` for the endpoint. The log of deliveries shows the result.
 
-    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
 
     def queue(session: Session) -> DeliveryAnswer:
@@ -44,31 +44,32 @@ def list_deliveries(
     session: ReadSession,
     state: DeliveryState | None = None,
 ) -> list[DeliveryAnswer]:
-    """The log of 30 days, the newest first; never what was said. Needs `webhooks:write`; another's
-    endpoint is a 404."""
+    """List the deliveries of the last 30 days, newest first, without their payloads.
+
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
+    """
     endpoint = endpoints.own(session, webhook_id, caller).endpoint
-    found = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
-    page.link_next(request, response, [each.id for each in found])
-    return delivery_answers(found[: page.limit])
+    rows = deliveries.page(session, endpoint, state=state, after=page.after, limit=page.limit + 1)
+    page.link_next(request, response, [row.id for row in rows])
+    return delivery_answers(rows[: page.limit])
 
 
 @router.post(
     "/webhooks/{webhook_id}/deliveries/{delivery_id}/resend",
     status_code=202,
     response_model=DeliveryAnswer,
-    responses=answers(202),
+    responses=once_responses(202),
 )
 def resend_delivery(
     webhook_id: UUID, delivery_id: UUID, caller: WebhooksWriter, once: Once, now: Now
 ) -> Response:
-    """Send one again that was delivered or failed, under the same `webhook-id`.
+    """Queue a delivery again that succeeded or failed, under the same `webhook-id`.
 
-    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
 
     def queue(session: Session) -> DeliveryAnswer:
         endpoint = endpoints.own(session, webhook_id, caller).endpoint
-        found = deliveries.resend(session, endpoint, delivery_id, now=now)
-        return delivery_answer(found)
+        return delivery_answer(deliveries.resend(session, endpoint, delivery_id, now=now))
 
     return once.answer(queue, status=202, is_public=False)

@@ -1,4 +1,4 @@
-"""Webhooks as REST hooks: how Zapier and others subscribe by themselves, to one event each."""
+"""REST hooks: subscriptions to one event, made by integrations such as Zapier."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, TheLobby, WebhooksWriter, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.webhook import HookAnswer, NewHookBody, Subscribable, hook_answer
 from models import Scope
 from services.webhooks import endpoints, payloads
@@ -15,32 +15,39 @@ from services.webhooks import endpoints, payloads
 router = APIRouter(tags=["webhooks"])
 
 
-@router.post("/hooks", status_code=201, response_model=HookAnswer, responses=answers())
+@router.post("/hooks", status_code=201, response_model=HookAnswer, responses=once_responses())
 def subscribe(
     body: NewHookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
-    """Subscribe an address to one event. Needs a key with `webhooks:write`, and for personal data
-    also `signatures:read`. It is a webhook like others, and is found at `/v1/webhooks` too."""
+    """Subscribe a URL to one event. It becomes a webhook, which `/v1/webhooks` lists too.
+
+    Needs a key with `webhooks:write`, and for personal data also `signatures:read`.
+    """
 
     def create(session: Session) -> HookAnswer:
         to_loopback = lobby.webhooks.to_loopback
-        made = endpoints.create(
+        created = endpoints.create(
             session, body.as_new(), caller, to_loopback=to_loopback, now=now, field="target_url"
         )
-        return hook_answer(*made)
+        return hook_answer(*created)
 
     return once.answer(create, is_public=False)
 
 
 @router.delete("/hooks/{webhook_id}", status_code=204)
 def unsubscribe(webhook_id: UUID, caller: WebhooksWriter, session: WriteSession) -> None:
-    """End a subscription. Needs a key with `webhooks:write`; another's is a 404."""
+    """End a subscription.
+
+    Needs a key with `webhooks:write`. Another organisation's subscription is a 404.
+    """
     endpoints.delete(session, webhook_id, caller)
 
 
 @router.get("/hooks/samples/{event}")
 def list_samples(event: Subscribable, caller: WebhooksWriter) -> list[dict[str, Any]]:
-    """What an event looks like, with everybody in it invented: with personal data for keys with
-    `signatures:read`. Needs a key with `webhooks:write`."""
+    """Read a sample of an event, about invented people.
+
+    Needs a key with `webhooks:write`. With `signatures:read` too, it contains personal data.
+    """
     is_personal = Scope.SIGNATURES_READ in caller.scopes
     return [payloads.sample(event, is_personal=is_personal)]

@@ -1,4 +1,4 @@
-"""Webhooks: where a key's organisation wants to be told of what."""
+"""Webhooks: endpoints of a key's organisation, and the events that each subscribes to."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby, WebhooksWriter, WriteSession
-from api.http.idempotency import Once, answers
+from api.http.idempotency import Once, once_responses
 from api.schemas.webhook import (
     NewWebhookBody,
     WebhookAnswer,
@@ -22,32 +22,40 @@ router = APIRouter(tags=["webhooks"])
 CLEARED_BY_NULL = {"campaign", "petition"}
 
 
-@router.post("/webhooks", status_code=201, response_model=WebhookWithSecret, responses=answers())
+@router.post(
+    "/webhooks", status_code=201, response_model=WebhookWithSecret, responses=once_responses()
+)
 def create_webhook(
     body: NewWebhookBody, caller: WebhooksWriter, once: Once, lobby: TheLobby, now: Now
 ) -> Response:
-    """Be told of events. The answer has the secret, which is never shown again.
+    """Subscribe an endpoint to events. The answer has the secret, which is never shown again.
 
     Needs a key with `webhooks:write`, and for personal data also `signatures:read`.
     """
 
     def create(session: Session) -> WebhookWithSecret:
         to_loopback = lobby.webhooks.to_loopback
-        made = endpoints.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
-        return with_secret(*made)
+        created = endpoints.create(session, body.as_new(), caller, to_loopback=to_loopback, now=now)
+        return with_secret(*created)
 
     return once.answer(create, is_public=False)
 
 
 @router.get("/webhooks")
 def list_webhooks(caller: WebhooksWriter, session: ReadSession) -> list[WebhookAnswer]:
-    """Every endpoint of the key's own organisation, the newest first. Needs `webhooks:write`."""
+    """List the endpoints of the key's organisation, newest first.
+
+    Needs a key with `webhooks:write`.
+    """
     return [webhook_answer(view) for view in endpoints.of_organisation(session, caller)]
 
 
 @router.get("/webhooks/{webhook_id}")
 def read_webhook(webhook_id: UUID, caller: WebhooksWriter, session: ReadSession) -> WebhookAnswer:
-    """One endpoint. Needs a key with `webhooks:write`; another's is a 404."""
+    """Read an endpoint.
+
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
+    """
     return webhook_answer(endpoints.own(session, webhook_id, caller))
 
 
@@ -60,10 +68,11 @@ def change_webhook(
     lobby: TheLobby,
     now: Now,
 ) -> WebhookAnswer:
-    """Change what is given; the key that does it answers for the endpoint from then on.
+    """Change the given fields of an endpoint. This key is responsible for it from then on.
 
-    Enabling it lets go what was held. Needs a key with `webhooks:write`, and `signatures:read`
-    where it is told personal data; another's is a 404.
+    Enabling an endpoint sends the deliveries that were held back. Needs a key with
+    `webhooks:write`, and with `signatures:read` if the endpoint gets personal data. Another
+    organisation's endpoint is a 404.
     """
     values = changes(body, keep=CLEARED_BY_NULL)
     if "personal_data" in values:
@@ -75,17 +84,20 @@ def change_webhook(
 
 @router.delete("/webhooks/{webhook_id}", status_code=204)
 def delete_webhook(webhook_id: UUID, caller: WebhooksWriter, session: WriteSession) -> None:
-    """Delete an endpoint with its log. Needs a key with `webhooks:write`; another's is a 404."""
+    """Delete an endpoint with its log.
+
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
+    """
     endpoints.delete(session, webhook_id, caller)
 
 
 @router.post(
-    "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=answers(200)
+    "/webhooks/{webhook_id}/secret", response_model=WebhookWithSecret, responses=once_responses(200)
 )
 def rotate_secret(webhook_id: UUID, caller: WebhooksWriter, once: Once, now: Now) -> Response:
-    """Get a new secret, which is never shown again. The old one signs beside it for 24 hours.
+    """Make a new secret, which is never shown again. The old one still signs for 24 hours.
 
-    Needs a key with `webhooks:write`; another's endpoint is a 404.
+    Needs a key with `webhooks:write`. Another organisation's endpoint is a 404.
     """
 
     def rotate(session: Session) -> WebhookWithSecret:

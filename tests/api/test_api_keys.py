@@ -10,6 +10,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import Engine, event
 from sqlmodel import func, select
 
+from api.answers.state import state_of
 from main import create_app
 from models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Signature
 from services.assembly import Lobby
@@ -347,5 +348,5 @@ def test_a_key_that_is_refused_was_not_used(client: TestClient, lobby: Lobby) ->
     key = secret(lobby, Scope.SIGNATURES_READ)
     revoke(lobby, key)
     client.get(ROUTE, headers=bearer(key))
-    client.app.state.key_uses.write()  # type: ignore[attr-defined] # it is a FastAPI
+    state_of({"app": client.app}).key_uses.write()
     assert key_of(lobby, bearer(key)).last_used_at is None

@@ -5,7 +5,7 @@ import gzip
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -18,6 +18,7 @@ from sqlmodel import col, select
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.answers.state import set_state, state_of
 from api.front import hot_route
 from api.front.hot_route import HotRoute
 from api.http import idempotency
@@ -450,7 +451,8 @@ def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
     parts = sent(ANNA, **{KEY: "k"})
     scope = {"app": pair.hot, "method": "POST", "path": SIGN}
     attempt = idempotency.attempt_of(scope, "k", parts["content"])
-    with pair.hot.state.in_flight.reserve(attempt), pair.plain.state.in_flight.reserve(attempt):
+    states = [state_of({"app": app}) for app in (pair.hot, pair.plain)]
+    with states[0].in_flight.reserve(attempt), states[1].in_flight.reserve(attempt):
         hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
         other, other_plain, _ = pair.ask("POST", SIGN, **sent({**ANNA, "name": "B"}, **{KEY: "k"}))
     assert is_its_own
@@ -510,7 +512,7 @@ def test_a_database_in_trouble_is_told_the_same_way(
     answers = []
     for parts in ([Middleware(HotRoute)], []):
         app = _app(lobby, *parts)
-        app.state.intake = GroupCommit(record)
+        set_state(app, replace(state_of({"app": app}), intake=GroupCommit(record)))
         with TestClient(app):
             content, headers = sent(ANNA).values()
             answers.append(_told(app, "POST", SIGN, headers, [content]))

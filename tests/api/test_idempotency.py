@@ -20,6 +20,7 @@ from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, func, select
 
 import worker
+from api.answers.state import state_of
 from api.http.idempotency import attempt_of
 from models import (
     Campaign,
@@ -232,7 +233,7 @@ def test_a_key_that_is_worked_on_in_this_process_is_in_use(
     call = CALLS[name]
     caller = headers_for(lobby, call)
     before = rows(lobby, *call.tables)
-    with app.state.in_flight.reserve(the_attempt(app, lobby, call, caller)):
+    with state_of({"app": app}).in_flight.reserve(the_attempt(app, lobby, call, caller)):
         assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
     assert added(lobby, before) == {}
     assert call.send(client, "k", **caller).status_code == call.status

@@ -6,17 +6,40 @@ from tests.support import our_files
 
 LONGEST_MODULE = 450
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
-# A session is handed on, and a database that is busy is answered for: neither is SQL.
-NO_SQL = {"sqlmodel.Session", "sqlalchemy.exc"}
+ABOVE_SERVICES = ("api", "web", "main", "worker", "cli")
+# The type of what they pass on to services.
+SESSION = "sqlmodel.Session"
+# Rendering of one message failed in a session that the next message is rendered in.
+ROLLS_BACK = {"worker/mail.py calls session.rollback"}
 
 
 def test_sql_is_in_services_only() -> None:
     wrong = [
         f"{our_files.name_of(file)} imports {name}"
-        for file in our_files.modules("api", "web", "main", "worker", "cli", "core")
+        for file in our_files.modules(*ABOVE_SERVICES, "core")
         for name in our_files.imports_of(file)
-        if name.split(".")[0] in SQL
-        and not any(f"{name}.".startswith(f"{allowed}.") for allowed in NO_SQL)
+        if name.split(".")[0] in SQL and name != SESSION
+    ]
+    assert wrong == []
+
+
+def test_only_services_use_a_session() -> None:
+    """Routes, pages, jobs and commands pass a session on, and call nothing of it."""
+    wrong = {
+        f"{our_files.name_of(file)} calls {name}"
+        for file in our_files.modules(*ABOVE_SERVICES)
+        for name, _ in our_files.calls_in(file)
+        if name.startswith("session.")
+    }
+    assert wrong == ROLLS_BACK
+
+
+def test_only_services_select() -> None:
+    wrong = [
+        f"{our_files.name_of(file)}:{node.lineno}"
+        for file in our_files.modules(*ABOVE_SERVICES)
+        for node in ast.walk(our_files.tree_of(file))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == "select"
     ]
     assert wrong == []
 

@@ -11,6 +11,8 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from fastapi.testclient import TestClient
 
+from api.action_network.dependencies import RequireToken
+from api.http.dependencies import RequireScope
 from models import Scope
 from tests.support.common import CAMPAIGN, PETITION
 
@@ -53,10 +55,12 @@ ANY_KEY = {"DELETE /v1/keys/{prefix}"}  # which says by itself what each key may
 
 def scopes_in(dependant: Dependant) -> Set[Scope]:
     """The scopes that a route's dependencies ask for."""
-    found = {scope for part in dependant.dependencies for scope in scopes_in(part)}
-    return found | {
-        scope for scope in [getattr(dependant.call, "required_scope", None)] if scope is not None
-    }
+    scopes = {scope for part in dependant.dependencies for scope in scopes_in(part)}
+    if isinstance(dependant.call, RequireScope) and dependant.call.scope is not None:
+        scopes.add(dependant.call.scope)
+    if isinstance(dependant.call, RequireToken):
+        scopes.add(Scope.ACTION_NETWORK)
+    return scopes
 
 
 def api_routes(app: FastAPI) -> dict[str, Set[Scope]]:

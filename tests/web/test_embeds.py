@@ -11,6 +11,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import ValidationError
 
+from api.answers.state import set_state, state_of
 from core.settings import Settings, is_origin
 from main import create_app
 from models import CampaignStatus, Partner
@@ -238,7 +239,7 @@ class Busy(GroupCommit[SignatureRequest, Outcome]):
 
 def test_a_busy_service_keeps_the_form_in_the_frame(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    app.state.intake = Busy(lambda _requests: [])
+    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = client.post(SIGN, data=ANNA)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")

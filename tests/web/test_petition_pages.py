@@ -1,12 +1,14 @@
 """The pages of campaigns and petitions, and the links in mails."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Headers
 
+from api.answers.state import set_state, state_of
 from main import create_app
 from models import CampaignStatus, SignatureState
 from services.assembly import Lobby
@@ -198,7 +200,7 @@ class Busy(GroupCommit[SignatureRequest, Outcome]):
 
 def test_a_busy_service_asks_to_try_again_and_keeps_the_form(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    app.state.intake = Busy(lambda _requests: [])
+    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = sign(client)
     assert page.status_code == 503

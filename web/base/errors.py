@@ -6,6 +6,7 @@ from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from api.answers.state import state_of
 from api.http.errors import as_lobby_error, headers_of, status_of
 from api.http.middleware import POLICY, content_policy
 from services.assembly import Lobby
@@ -74,7 +75,7 @@ async def _answer(
     elif is_database_away:  # another query would only wait for a second timeout
         response = page("base/error.html", None, status=status, **values)
     else:
-        lobby: Lobby = request.app.state.lobby
+        lobby = state_of(request).lobby
         response = await run_in_threadpool(_page_with_banner, lobby, status, values)
     response.headers.update(headers)
     return response

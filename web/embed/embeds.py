@@ -11,12 +11,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.http.caching import has, tag_of
+from api.answers.caching import client_has, etag_of
+from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
 from api.http.errors import headers_of, status_of
 from api.http.middleware import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
-from services.signatures.recording import Outcome
 from services.views.embeds import Embed, EmbedPlace
 from web.base import forms
 from web.base.rendering import STATIC, page, see_other
@@ -48,7 +48,7 @@ async def widget_script(request: Request) -> Response:
         # For sites with a cross-origin embedder policy.
         "Cross-Origin-Resource-Policy": "cross-origin",
     }
-    if has(request, tag):
+    if client_has(request, tag):
         return Response(status_code=304, headers=headers)
     return Response(content, media_type="text/javascript", headers=headers)
 
@@ -98,12 +98,11 @@ def check_your_mail(
 @cache
 def _script_and_tag() -> tuple[bytes, str]:
     content = (STATIC / "widget.js").read_bytes()
-    return content, tag_of(content)
+    return content, etag_of(content)
 
 
 def _cached_embed(request: Request, slug: str, place: EmbedPlace) -> Embed:
-    embed_view: Embed = request.app.state.public_answers.embeds.get((slug, place.partner))
-    return embed_view
+    return state_of(request).public_answers.embeds.get((slug, place.partner))
 
 
 async def _record(
@@ -118,7 +117,7 @@ async def _record(
         partner_contact=signature.partner_contact if partner else None,
         source=place.source or None,
     )
-    outcome: Outcome = await request.app.state.intake.record(signature)
+    outcome = await state_of(request).intake.record(signature)
     if outcome.error:
         raise outcome.error
 

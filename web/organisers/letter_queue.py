@@ -284,7 +284,7 @@ def _page(
         piles=[pile for pile in LetterPile if overview.piles[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(queued, lobby) for queued in letters[: paging.limit]],
-        next_cursor=paging.cursor_behind([queued.letter.id for queued in letters]),
+        next_cursor=paging.next_cursor([queued.letter.id for queued in letters]),
         is_first_page=cursor is None,
         notice=NOTICES.get(done),
         now=now,

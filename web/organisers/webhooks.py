@@ -279,7 +279,7 @@ def _webhook_page(
         show=show,
         rows=rows[: paging.limit],
         message_id=endpoints.message_id,
-        next_cursor=paging.cursor_behind([row.id for row in rows]),
+        next_cursor=paging.next_cursor([row.id for row in rows]),
         is_first_page=cursor is None,
         notice=NOTICES.get(done),
         now=now,

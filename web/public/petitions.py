@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import REFUSED, headers_of, status_of
 from api.http.middleware import POLICY, content_policy
@@ -78,12 +79,12 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     form = forms.Form(fields.model_dump())
     try:
         require_proof(request)
-        outcome = await request.app.state.intake.record(checked(slug, form))
+        outcome = await state_of(request).intake.record(checked(slug, form))
         if outcome.error:
             raise outcome.error
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
-        lobby, status = request.app.state.lobby, status_of(error)[0]
+        lobby, status = state_of(request).lobby, status_of(error)[0]
         response = await run_in_threadpool(_page_with_problems, lobby, slug, form, status)
         response.headers.update(headers_of(error))
         return response

@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from api.answers import signature_intake
 from api.answers.public_answers import PublicAnswers
+from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
 from models import Campaign, Petition, Signature, SignatureState
 from models.constituency import OVERSEAS
@@ -67,10 +68,11 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
 @router.post("/confirm/{token}")
 async def confirm(token: str, request: Request) -> Response:
     """Confirms the signature, then shows the MP and a letter to them."""
-    lobby: Lobby = request.app.state.lobby
+    state = state_of(request)
+    lobby = state.lobby
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
-    signature = await signature_intake.confirm(request.app.state, signature_id)
-    answers: PublicAnswers = request.app.state.public_answers
+    signature = await signature_intake.confirm(state, signature_id)
+    answers = state.public_answers
     return await run_in_threadpool(_confirmed_page, lobby, answers, signature, token)
 
 

@@ -1,1 +1,1 @@
-"""What the dialect reads and tells."""
+"""Request and response bodies of the dialect."""

@@ -1,4 +1,4 @@
-"""Outreaches: letters to MPs."""
+"""Bodies of outreaches: letters to MPs."""
 
 from typing import Any
 from uuid import UUID
@@ -29,7 +29,7 @@ NAMES = {
 
 
 def new_letter(person: PersonIn, body: Json) -> NewLetter:
-    """A letter as its writer sends it in. Invalid with the names that the sender used."""
+    """Makes a new letter of a body. Raises Invalid with the names that the client used."""
     address = person.address
     line1, *others = address.lines or [""]
     values = {
@@ -53,11 +53,11 @@ def new_letter(person: PersonIn, body: Json) -> NewLetter:
         raise renamed(Invalid("invalid", "Not valid.", fields), NAMES) from None
 
 
-def outreach_answer(places: Places, found: LetterView, *, is_personal: bool) -> Json:
-    """A letter; whose it is and what it says only where `is_personal`."""
-    letter = found.letter
+def outreach_answer(places: Places, view: LetterView, *, is_personal: bool) -> Json:
+    """Converts a letter. With `is_personal`, the answer has its writer and its text."""
+    letter = view.letter
     times = (letter.created_at, letter.confirmed_at, letter.sent_at, letter.bounced_at)
-    answer = _answer(places, letter.id, letter.campaign_id, found.member) | {
+    answer = _answer(places, letter.id, letter.campaign_id, view.member) | {
         "created_date": when(letter.created_at),
         "modified_date": when(max(time for time in times if time is not None)),
         "subject": letter.subject.text if is_personal else None,
@@ -72,10 +72,10 @@ def outreach_answer(places: Places, found: LetterView, *, is_personal: bool) -> 
     return answer
 
 
-def taken_answer(
+def submitted_answer(
     places: Places, letter_id: UUID, campaign_id: UUID, member: Member | None, sent: NewLetter
 ) -> Json:
-    """What was sent: the same where a letter of theirs has gone already."""
+    """Returns the input as the answer, which is the same for a writer's second letter."""
     return _answer(places, letter_id, campaign_id, member) | {
         "subject": sent.subject,
         "message": sent.body,
@@ -84,15 +84,15 @@ def taken_answer(
 
 
 def _answer(places: Places, letter_id: UUID, campaign_id: UUID, member: Member | None) -> Json:
-    told = places.hide(Veil.OUTREACH, letter_id)
+    public_id = places.hide(Veil.OUTREACH, letter_id)
     campaign = places.link("advocacy_campaigns", campaign_id)
     return {
-        "identifiers": identifiers(told),
+        "identifiers": identifiers(public_id),
         "type": "email",
         "targets": [_target(member)] if member else [],
         "action_network:advocacy_campaign_id": str(campaign_id),
         "_links": {
-            "self": places.link("advocacy_campaigns", campaign_id, "outreaches", told),
+            "self": places.link("advocacy_campaigns", campaign_id, "outreaches", public_id),
             "osdi:advocacy_campaign": campaign,
             "curies": places.curies(),
         },

@@ -1,4 +1,4 @@
-"""People."""
+"""Bodies of people."""
 
 from typing import Any, TypeVar
 from uuid import UUID
@@ -28,14 +28,14 @@ ContactT = TypeVar("ContactT", bound=_Contact)
 
 
 class EmailIn(_Contact):
-    """An address; of several the primary one counts, or else the first."""
+    """An email address. Of several, the primary one counts, or else the first."""
 
     address: str | None = None
     status: str | None = None
 
 
 class AddressIn(_Contact):
-    """Where somebody lives."""
+    """A postal address. Of several, the primary one counts, or else the first."""
 
     address_lines: list[str | None] | str | None = None
     locality: str | None = None
@@ -44,20 +44,20 @@ class AddressIn(_Contact):
 
     @property
     def lines(self) -> list[str]:
-        """Those that say something."""
-        given = self.address_lines
-        lines = [given] if isinstance(given, str) else given or []
+        """The lines that are not empty."""
+        value = self.address_lines
+        lines = [value] if isinstance(value, str) else value or []
         return [line.strip() for line in lines if line and line.strip()]
 
     @property
     def home_country(self) -> str:
-        """ISO 3166-1, two letters; the United Kingdom where nothing is said."""
-        told = (self.country or "").strip().upper()
-        return HOME if told in _HOMES else told
+        """The two letters of ISO 3166-1, or the United Kingdom if the address has no country."""
+        country = (self.country or "").strip().upper()
+        return HOME if country in _HOMES else country
 
 
 class PersonIn(Part):
-    """A person as a client tells of them; None is what it does not tell."""
+    """A person as a client sends them. None is for a field that is not in the body."""
 
     given_name: str | None = None
     family_name: str | None = None
@@ -68,28 +68,28 @@ class PersonIn(Part):
 
     @property
     def name(self) -> str:
-        """As it is signed."""
+        """Given and family name as one text."""
         parts = (self.given_name or "", self.family_name or "")
         return " ".join(part.strip() for part in parts if part.strip())
 
     @property
     def email(self) -> str:
-        """The one address that we keep."""
+        """The email address that counts, or an empty text."""
         return self._email.address or ""
 
     @property
     def wants_updates(self) -> bool | None:
-        """Their answer to the question whether they want news, if it was put to them."""
+        """Whether they want news, or None if they were not asked."""
         return {SUBSCRIBED: True, UNSUBSCRIBED: False}.get(self._email.status or "")
 
     @property
     def address(self) -> AddressIn:
-        """The one that counts, or an empty one."""
+        """The postal address that counts, or an empty one."""
         return _primary(self.postal_addresses) or AddressIn()
 
     @property
     def locale(self) -> str | None:
-        """The first language of theirs that we speak."""
+        """The first of their languages that the service supports."""
         spoken = [language.lower()[:2] for language in self.languages_spoken or []]
         return next((language for language in spoken if language in _LOCALES), None)
 
@@ -99,7 +99,7 @@ class PersonIn(Part):
 
 
 def person_in(body: Json) -> PersonIn:
-    """The person in the body of a helper. Invalid where there is none, or it is malformed."""
+    """Returns the person in a body. Raises Invalid if it is missing or malformed."""
     if not isinstance(body.get("person"), dict):
         message = "Tell of a person: an object with given_name, email_addresses and so on."
         raise Invalid.field("person", "missing", message)
@@ -107,18 +107,19 @@ def person_in(body: Json) -> PersonIn:
 
 
 def _primary(contacts: list[ContactT] | None) -> ContactT | None:
-    given = contacts or []
-    return next((each for each in given if each.primary is True), given[0] if given else None)
+    contacts = contacts or []
+    first = contacts[0] if contacts else None
+    return next((contact for contact in contacts if contact.primary is True), first)
 
 
 def split_name(name: str) -> tuple[str, str]:
-    """Given and family name: we keep one, and take its last word for the family's."""
+    """Splits the one stored name into given and family name: the last word is the family name."""
     given, _, family = name.rpartition(" ")
     return (given, family) if given else (family, "")
 
 
 def person_answer(places: Places, view: SupporterView) -> Json:
-    """A person with all that their organisation knows."""
+    """Converts a supporter, with all data of their organisation."""
     supporter = view.supporter
     given, family = split_name(supporter.name.text if supporter.name else "")
     status = SUBSCRIBED if view.wants_updates else UNSUBSCRIBED
@@ -138,17 +139,20 @@ def person_answer(places: Places, view: SupporterView) -> Json:
     }
 
 
-def introduced_answer(places: Places, supporter_id: UUID, told: PersonIn, now: str) -> Json:
-    """What was told itself, for keys that may not read: the same whether we knew them or not."""
-    address, status = told.address, told.wants_updates
+def introduced_answer(places: Places, supporter_id: UUID, person: PersonIn, now: str) -> Json:
+    """Returns the input as the answer, for keys that may not read people.
+
+    It is the same for a new and a known person.
+    """
+    address, status = person.address, person.wants_updates
     return {
         "identifiers": identifiers(places.hide(Veil.PERSON, supporter_id)),
         "created_date": now,
         "modified_date": now,
-        "given_name": told.given_name or "",
-        "family_name": told.family_name or "",
-        "languages_spoken": [told.locale or "en"],
-        "email_addresses": [_email(told.email, SUBSCRIBED if status else UNSUBSCRIBED)],
+        "given_name": person.given_name or "",
+        "family_name": person.family_name or "",
+        "languages_spoken": [person.locale or "en"],
+        "email_addresses": [_email(person.email, SUBSCRIBED if status else UNSUBSCRIBED)],
         "phone_numbers": _no_phone(),
         "postal_addresses": [_address(address.postal_code or "", address.home_country)],
         "custom_fields": {},
@@ -157,7 +161,7 @@ def introduced_answer(places: Places, supporter_id: UUID, told: PersonIn, now: s
 
 
 def creator_answer(places: Places, organisation: Organisation) -> Json:
-    """The organisation, in the form of a person: clients look for whose a petition is."""
+    """Converts an organisation to a person: clients look for the creator of a petition."""
     return {
         "identifiers": identifiers(organisation.id),
         "created_date": when(organisation.created_at),
@@ -178,7 +182,7 @@ def _email(address: str, status: str) -> Json:
 
 
 def _no_phone() -> list[Json]:
-    """We keep no telephone numbers, but clients take the primary one without looking."""
+    """Returns an empty number: the service stores none, but clients expect a primary one."""
     return [{"primary": True, "number": "", "number_type": "Mobile", "status": UNSUBSCRIBED}]
 
 
@@ -198,12 +202,12 @@ def _postcode(supporter: Supporter) -> str:
 
 
 def _country(code: str | None) -> str | None:
-    """Of those abroad that alone is known."""
+    """Returns None for people abroad: the service does not store their country."""
     return None if code == OVERSEAS else HOME
 
 
 def _links(places: Places, supporter_id: UUID) -> Json:
-    told = places.hide(Veil.PERSON, supporter_id)
-    links: Json = {"self": places.link("people", told)}
-    links |= {f"osdi:{name}": places.link("people", told, name) for name in _HERE}
+    public_id = places.hide(Veil.PERSON, supporter_id)
+    links: Json = {"self": places.link("people", public_id)}
+    links |= {f"osdi:{name}": places.link("people", public_id, name) for name in _HERE}
     return links | {"curies": places.curies()}

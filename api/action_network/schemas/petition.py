@@ -1,4 +1,4 @@
-"""Petitions and campaigns of letters."""
+"""Bodies of petitions and of advocacy campaigns."""
 
 from typing import Any
 
@@ -10,40 +10,38 @@ from services.campaigns.own_pages import OwnCampaign, OwnPetition
 Json = dict[str, Any]
 
 
-def petition_answer(places: Places, found: OwnPetition) -> Json:
-    """A petition."""
-    petition = found.petition
+def petition_answer(places: Places, own: OwnPetition) -> Json:
+    petition = own.petition
     links = _links(places, "petitions", petition, "signatures", "record_signature_helper")
     return {
         "title": petition.action,
         "description": petition.background,
         "petition_text": petition.action,
         "target": [{"name": petition.addressed_to}] if petition.addressed_to else [],
-        "total_signatures": found.signatures,
+        "total_signatures": own.signatures,
         "browser_url": f"{places.site}/petitions/{petition.slug}",
-        **_shared(places, petition, petition.state, found.organisation, links),
+        **_shared(places, petition, petition.state, own.organisation, links),
     }
 
 
-def campaign_answer(places: Places, found: OwnCampaign) -> Json:
-    """A campaign whose supporters write to their MPs."""
-    campaign = found.campaign
+def campaign_answer(places: Places, own: OwnCampaign) -> Json:
+    campaign = own.campaign
     links = _links(places, "advocacy_campaigns", campaign, "outreaches", "record_outreach_helper")
     return {
         "title": campaign.title,
         "description": campaign.summary,
         "targets": "The MP of the writer's constituency",
         "type": "email",
-        "total_outreaches": found.letters_sent,
+        "total_outreaches": own.letters_sent,
         "browser_url": f"{places.site}/campaigns/{campaign.slug}",
-        **_shared(places, campaign, campaign.status, found.organisation, links),
+        **_shared(places, campaign, campaign.status, own.organisation, links),
     }
 
 
-def _links(places: Places, kind: str, page: Petition | Campaign, taken: str, helper: str) -> Json:
-    """To itself, and to what it takes: the same address to read that and to add to it."""
-    there = places.link(kind, page.id, taken)
-    return {"self": places.link(kind, page.id), f"osdi:{taken}": there, f"osdi:{helper}": there}
+def _links(places: Places, kind: str, page: Petition | Campaign, items: str, helper: str) -> Json:
+    """Links a page to itself, and to its items: the same URL reads them and adds to them."""
+    link = places.link(kind, page.id, items)
+    return {"self": places.link(kind, page.id), f"osdi:{items}": link, f"osdi:{helper}": link}
 
 
 def _shared(

@@ -1,4 +1,4 @@
-"""Parts of a body as clients send them: fields that we do not know are left out, not refused."""
+"""Parses parts of a request body. Unknown fields are ignored."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,13 +13,13 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 class Part(BaseModel):
-    """A part of a body. Numbers are taken for texts, as some clients send postcodes."""
+    """A part of a body. It accepts numbers as texts, since some clients send such postcodes."""
 
     model_config = ConfigDict(extra="ignore", coerce_numbers_to_str=True, str_max_length=20_000)
 
 
 def parsed(model: type[ModelT], value: object, field: str = "") -> ModelT:
-    """A part of a body, or Invalid with everything that is wrong, each with its place."""
+    """Parses a part of a body. Raises Invalid with all errors and the paths of their fields."""
     try:
         return model.model_validate(value)
     except ValidationError as error:
@@ -28,27 +28,27 @@ def parsed(model: type[ModelT], value: object, field: str = "") -> ModelT:
 
 def _fields(error: ValidationError, field: str) -> tuple[FieldError, ...]:
     return tuple(
-        FieldError(_place(field, each.field), each.code, each.message)
-        for each in errors.validation_fields(error.errors())
+        FieldError(_path(field, item.field), item.code, item.message)
+        for item in errors.validation_fields(error.errors())
     )
 
 
-def _place(outer: str, inner: str) -> str:
+def _path(outer: str, inner: str) -> str:
     return ".".join(part for part in (outer, "" if inner == "body" else inner) if part) or "body"
 
 
 def renamed(error: Invalid, names: dict[str, str]) -> Invalid:
-    """With the names that the sender used."""
+    """Returns the error with the fields' names that the client used."""
     fields = tuple(
-        FieldError(names.get(each.field, each.field), each.code, each.message)
-        for each in error.fields
+        FieldError(names.get(item.field, item.field), item.code, item.message)
+        for item in error.fields
     )
     return Invalid(error.code, error.message, fields)
 
 
 @contextmanager
 def renaming(names: dict[str, str]) -> Iterator[None]:
-    """As `renamed`, of what is wrong within."""
+    """Renames the fields of an Invalid that is raised within."""
     try:
         yield
     except Invalid as error:
@@ -56,14 +56,14 @@ def renaming(names: dict[str, str]) -> Iterator[None]:
 
 
 def link_in(body: dict[str, Any], relation: str) -> object:
-    """What a body links to, or None."""
+    """Returns the target of a link in a body, or None."""
     links = body.get("_links")
     link = links.get(relation) if isinstance(links, dict) else None
     return link.get("href") if isinstance(link, dict) else None
 
 
 def texts_in(value: object, field: str) -> list[str]:
-    """A list of texts; nothing at all is an empty one."""
+    """Returns a list of texts, empty for None. Raises Invalid for anything else."""
     if value is None:
         return []
     if isinstance(value, list) and len(value) <= 100 and all(isinstance(v, str) for v in value):

@@ -1,4 +1,4 @@
-"""Signatures."""
+"""Bodies of signatures."""
 
 from typing import Any
 from uuid import UUID
@@ -25,8 +25,7 @@ _NAMES = {
 
 
 def new_signature(person: PersonIn, body: Json) -> NewSignature:
-    """A signature by the person, with what else the body says. Invalid with the names that the
-    sender used."""
+    """Makes a signature of a person and a body. Raises Invalid with the client's field names."""
     return _checked(
         name=person.name,
         email=person.email,
@@ -34,19 +33,19 @@ def new_signature(person: PersonIn, body: Json) -> NewSignature:
         country=person.address.home_country,
         locale=person.locale or "en",
         consents={"updates": person.wants_updates},
-        **_said(body, person.source),
+        **_comment_and_source(body, person.source),
     )
 
 
-def linked_signature(body: Json, **known: object) -> NewSignature:
-    """A signature by somebody whom we know: `name`, `email`, `postcode`, `country`, `locale`."""
-    return _checked(**known, **_said(body, None))
+def linked_signature(body: Json, **stored: object) -> NewSignature:
+    """Makes a signature with a supporter's `name`, `email`, `postcode`, `country` and `locale`."""
+    return _checked(**stored, **_comment_and_source(body, None))
 
 
-def _said(body: Json, source: str | None) -> Json:
+def _comment_and_source(body: Json, source: str | None) -> Json:
     referrer = body.get("action_network:referrer_data")
-    told = referrer.get("source") if isinstance(referrer, dict) else None
-    return {"comment": body.get("comments") or None, "source": told or source or None}
+    code = referrer.get("source") if isinstance(referrer, dict) else None
+    return {"comment": body.get("comments") or None, "source": code or source or None}
 
 
 def _checked(**values: object) -> NewSignature:
@@ -60,7 +59,7 @@ def _checked(**values: object) -> NewSignature:
 
 
 def signature_answer(places: Places, signature: Signature) -> Json:
-    """A signature as it is, for keys that may read."""
+    """Converts a signature, for keys that may read signatures."""
     times = (signature.signed_at, signature.confirmed_at, signature.ended_at)
     return _answer(places, signature, own_id=signature.id) | {
         "created_date": when(signature.signed_at),
@@ -73,7 +72,10 @@ def signature_answer(places: Places, signature: Signature) -> Json:
 
 
 def signed_answer(places: Places, signature: Signature, body: NewSignature, now: str) -> Json:
-    """What was sent, for keys that may not read: the same for a new and a repeated signature."""
+    """Returns the input as the answer, for keys that may not read signatures.
+
+    It is the same for a new and a repeated signature.
+    """
     return _answer(places, signature, own_id=None) | {
         "created_date": now,
         "modified_date": now,
@@ -84,15 +86,15 @@ def signed_answer(places: Places, signature: Signature, body: NewSignature, now:
 
 
 def _answer(places: Places, signature: Signature, *, own_id: UUID | None) -> Json:
-    told = places.hide(Veil.SIGNATURE, signature.id)
+    public_id = places.hide(Veil.SIGNATURE, signature.id)
     person_id = places.hide(Veil.PERSON, signature.supporter_id)
     petition = places.link("petitions", signature.petition_id)
     return {
-        "identifiers": identifiers(told, own_id),
+        "identifiers": identifiers(public_id, own_id),
         "action_network:person_id": str(person_id),
         "action_network:petition_id": str(signature.petition_id),
         "_links": {
-            "self": places.link("petitions", signature.petition_id, "signatures", told),
+            "self": places.link("petitions", signature.petition_id, "signatures", public_id),
             "osdi:petition": petition,
             "osdi:person": places.link("people", person_id),
             "curies": places.curies(),

@@ -1,4 +1,4 @@
-"""Tags and taggings."""
+"""Bodies of tags and taggings."""
 
 from typing import Any
 
@@ -9,7 +9,6 @@ Json = dict[str, Any]
 
 
 def tag_answer(places: Places, tag: Tag) -> Json:
-    """A tag."""
     return {
         "identifiers": identifiers(tag.id),
         "origin_system": ORIGIN,
@@ -24,18 +23,18 @@ def tag_answer(places: Places, tag: Tag) -> Json:
     }
 
 
-def tagging_answer(places: Places, tagging: Tagging, made: str | None = None) -> Json:
-    """A tag on a person; with `made` in place of when it was put there."""
-    told = places.hide(Veil.TAGGING, tagging.id)
+def tagging_answer(places: Places, tagging: Tagging, tagged_at: str | None = None) -> Json:
+    """Converts a tag on a person. `tagged_at` replaces the time when it was put there."""
+    public_id = places.hide(Veil.TAGGING, tagging.id)
     person_id = places.hide(Veil.PERSON, tagging.supporter_id)
     return {
-        "identifiers": identifiers(told),
-        "created_date": made or when(tagging.created_at),
-        "modified_date": made or when(tagging.created_at),
+        "identifiers": identifiers(public_id),
+        "created_date": tagged_at or when(tagging.created_at),
+        "modified_date": tagged_at or when(tagging.created_at),
         "item_type": "osdi:person",
         "action_network:person_id": str(person_id),
         "_links": {
-            "self": places.link("tags", tagging.tag_id, "taggings", told),
+            "self": places.link("tags", tagging.tag_id, "taggings", public_id),
             "osdi:tag": places.link("tags", tagging.tag_id),
             "osdi:person": places.link("people", person_id),
             "curies": places.curies(),

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from sqlmodel import SQLModel, func, select
 
+from api.answers.state import state_of
 from api.http.idempotency import attempt_of
 from models import (
     Campaign,
@@ -141,8 +142,7 @@ def held(client: TestClient, lobby: Lobby, call: Call, key: str) -> AbstractCont
             caller = api_keys.caller_of(session, call.token[TOKEN], now=lobby.clock())
     scope = {"app": client.app, "method": "POST", "path": call.path}
     attempt = attempt_of(scope, key, content(call.body), caller)
-    holding: AbstractContextManager[None] = client.app.state.in_flight.reserve(attempt)
-    return holding
+    return state_of({"app": client.app}).in_flight.reserve(attempt)
 
 
 @pytest.mark.parametrize("name", NAMES)

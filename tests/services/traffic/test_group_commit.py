@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from api.answers.state import set_state, state_of
 from services.errors import Unavailable
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import LARGEST_BATCH, GroupCommit
@@ -251,7 +252,8 @@ def test_who_signs_while_the_database_is_away_is_asked_to_come_again(client: Tes
         raise OperationalError("INSERT", {}, Exception("away"))
 
     assert isinstance(client.app, FastAPI)
-    intake = client.app.state.intake = GroupCommit(fail)
+    intake = GroupCommit(fail)
+    set_state(client.app, replace(state_of({"app": client.app}), intake=intake))
     intake.start()
     body = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
     answer = client.post(f"/v1/petitions/{PETITION}/signatures", json=body)

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from api.answers.state import state_of
 from models import Member
 from models.base import table_of
 from services.assembly import Lobby
@@ -41,7 +42,7 @@ def board(lobby: Lobby, client: TestClient) -> Any:
     assert isinstance(client.app, FastAPI)
     with lobby.database.read() as session:
         petition_id = petitions.public(session, PETITION).id
-    return client.app.state.public_answers.confirmed.cached(petition_id)
+    return state_of({"app": client.app}).public_answers.confirmed.cached(petition_id)
 
 
 def test_who_confirms_leaves_the_board_for_the_next(lobby: Lobby, client: TestClient) -> None:

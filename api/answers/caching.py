@@ -1,0 +1,48 @@
+"""Responses that a client can cache and revalidate: `ETag` and 304."""
+
+import hashlib
+from typing import Any
+
+from fastapi import Request, Response
+from pydantic import BaseModel
+
+MEDIA_TYPE = "application/json"
+CSV = "text/csv"
+
+
+def cacheable(request: Request, answer: BaseModel, *, without: set[str] | None = None) -> Response:
+    """Returns the answer with its ETag, or 304 if the client has it.
+
+    The ETag leaves out the fields in `without`, such as the time of the answer.
+    """
+    content = answer.model_dump_json().encode()
+    etag_source = answer.model_dump_json(exclude=without).encode() if without else content
+    return cacheable_bytes(request, content, etag_source=etag_source, media_type=MEDIA_TYPE)
+
+
+def cacheable_bytes(
+    request: Request, content: bytes, *, etag_source: bytes, media_type: str, **headers: Any
+) -> Response:
+    """As `cacheable`, for any content. The ETag is made from `etag_source`."""
+    tag = etag_of(etag_source)
+    all_headers = etag_headers(tag) | headers
+    if client_has(request, tag):
+        return Response(status_code=304, headers=all_headers)
+    return Response(content, media_type=media_type, headers=all_headers)
+
+
+def etag_of(etag_source: bytes) -> str:
+    """Returns an ETag: part of the SHA-256 of `etag_source`, in quotes."""
+    return f'"{hashlib.sha256(etag_source).hexdigest()[:32]}"'
+
+
+def etag_headers(tag: str) -> dict[str, str]:
+    """Returns headers that let a client keep a response, and make it revalidate each time."""
+    return {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept, Authorization"}
+
+
+def client_has(request: Request, tag: str) -> bool:
+    """Whether the request says, in `If-None-Match`, that the client has this ETag."""
+    items = request.headers.get("If-None-Match", "").split(",")
+    tags = [item.strip().removeprefix("W/") for item in items]
+    return tag in tags or "*" in tags
