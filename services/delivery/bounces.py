@@ -10,12 +10,11 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from models import Keyring, Letter, LetterState, MessageKind, MessageState, OutboxMessage, Supporter
+from models import Keyring, Letter, MessageKind, MessageState, OutboxMessage
 from models.base import table_of
-from services.letters.drafting import sketches
-from services.mail import dead_addresses, outbox
+from services.letters import letter_states
+from services.mail import dead_addresses
 from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
-from services.tallies import counts
 
 _outbox = table_of(OutboxMessage)
 _GOING = (MessageState.CLAIMED, MessageState.DOT_PENDING)
@@ -52,7 +51,7 @@ def apply(session: Session, report: DeliveryReport, *, keyring: Keyring, now: da
             recipients=report.recipients,
         )
     if _reject(session, message, report, now) and letter is not None:
-        _return(session, letter, report, keyring, now)
+        letter_states.mark_bounced(session, letter, report.said, keyring=keyring, now=now)
     return Applied.DONE
 
 
@@ -76,20 +75,3 @@ def _reject(
         .values(state=MessageState.REJECTED, detail=report.said, finished_at=now)
     )
     return changed.rowcount == 1
-
-
-def _return(
-    session: Session, letter: Letter, report: DeliveryReport, keyring: Keyring, now: datetime
-) -> None:
-    """The office does not have the letter: it counts no more, and its writer is told."""
-    if letter.state is LetterState.SENT:
-        counts.remove_letter(
-            session, letter.campaign_id, letter.motion_id, letter.constituency_code
-        )
-    letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, report.said, now
-    session.flush()
-    sketches.forget(session, letter.id)
-    writer = session.get_one(Supporter, letter.supporter_id)
-    recipient = dead_addresses.index_of(writer.email.text, keyring)
-    note = outbox.Note(MessageKind.LETTER_BOUNCED, letter.id, recipient)
-    outbox.queue(session, [note], now=now)

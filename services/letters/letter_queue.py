@@ -16,17 +16,13 @@ from models import (
     Member,
     MessageKind,
     MessageState,
-    Organisation,
     OutboxMessage,
 )
 from models.base import table_of
 from services.errors import Conflict, NotFound
-from services.letters import copies
-from services.letters.drafting import sketches
+from services.letters import letter_states, send_times
 from services.mail import outbox, pacing
-from services.mail.pacing import AT_ONCE, WHILE_PAUSED, Pace
-from services.tallies import counts
-from services.webhooks import events
+from services.mail.pacing import WHILE_PAUSED, Pace
 
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
@@ -58,20 +54,6 @@ class QueuedLetter:
     letter: Letter
     member: Member
     message: OutboxMessage | None
-
-
-def place_for(session: Session, letter: Letter, *, pace: Pace, now: datetime) -> datetime:
-    """When a letter that was just confirmed goes."""
-    return places(session, letter.campaign_id, [letter.member_id], pace=pace, now=now)[0]
-
-
-def places(
-    session: Session, campaign_id: UUID, member_ids: list[int], *, pace: Pace, now: datetime
-) -> list[datetime]:
-    """When letters of a campaign to these members go, in their order."""
-    campaign = session.get_one(Campaign, campaign_id)
-    kept = pace_of(session, campaign, pace)
-    return pacing.reserve(session, campaign, member_ids, pace=kept, now=now)
 
 
 def goes_at(session: Session, letter_id: UUID) -> datetime | None:
@@ -181,10 +163,7 @@ def retry(
     held = _RETRIED.get(letter.state)
     if held is None or not _requeue(session, letter_id, held, now):
         raise Conflict("letter_not_refused", "Only a letter that was refused can be sent again.")
-    if letter.state is LetterState.REJECTED:
-        sketches.keep(session, letter, keyring=keyring, now=now)
-    letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
-    session.flush()
+    letter_states.requeue(session, letter, keyring=keyring, now=now)
     return letter
 
 
@@ -203,12 +182,11 @@ def settle(
     if letter.state is not LetterState.UNCERTAIN:
         raise Conflict("letter_not_uncertain", "It is known what became of this letter.")
     if was_sent:
-        _note_sent(session, letter, now)
-        copies.queue(session, letter, keyring=keyring, now=now)
+        _mark_message_sent(session, letter, now)
+        letter_states.mark_sent(session, letter, keyring=keyring, now=now)
     else:
         _requeue(session, letter_id, MessageState.UNCERTAIN, now)
-        letter.state, letter.reason = LetterState.QUEUED, None
-    session.flush()
+        letter_states.requeue(session, letter, keyring=keyring, now=now)
     return letter
 
 
@@ -226,7 +204,7 @@ def _plan_anew(
     since = pacing.first_counted(now)
     pacing.keep_only(session, campaign, _attempted(session, campaign.id, since), now=now)
     members = [member_id for _, member_id in waiting]
-    due = places(session, campaign.id, members, pace=pace, now=now)
+    due = send_times.reserve(session, campaign.id, members, pace=pace, now=now)
     _set_due(session, [message_id for message_id, _ in waiting], due)
 
 
@@ -244,12 +222,6 @@ def _attempted(session: Session, campaign_id: UUID, since: datetime) -> list[tup
     )
     found = session.exec(statement)
     return [(member_id, claimed_at) for member_id, claimed_at in found if claimed_at]
-
-
-def pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
-    """Who tries the demonstration by night wants to see its letters go."""
-    owner = session.get_one(Organisation, campaign.organisation_id)
-    return AT_ONCE if owner.is_demonstration else pace
 
 
 def _is_message_of(letter_id: UUID) -> tuple[Any, ...]:
@@ -354,13 +326,10 @@ def _own(session: Session, letter_id: UUID, organisation_id: UUID) -> Letter:
     return found
 
 
-def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
+def _mark_message_sent(session: Session, letter: Letter, now: datetime) -> None:
     session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.subject_id == letter.id, _outbox.c.kind == MessageKind.LETTER)
-        # The server never said that it took the letter.
+        # The mail server never said that it accepted the letter.
         .values(state=MessageState.ACCEPTED, finished_at=now, detail=outbox.BY_HAND)
     )
-    letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
-    counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
-    events.letters_sent(session, [(events.fact_of(letter), now)], now=now)

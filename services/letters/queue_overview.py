@@ -12,7 +12,7 @@ from sqlmodel import Session, col, func, select
 
 from models import Campaign, Letter, LetterState, Member, MessageState, OutboxMessage
 from services.errors import NotFound
-from services.letters import letter_queue
+from services.letters import letter_queue, send_times
 from services.letters.letter_queue import QueuedLetter, QueueView
 from services.mail import relays
 from services.mail.pacing import WHILE_PAUSED, Pace
@@ -99,7 +99,7 @@ def glance(
     """How a campaign's post stands; `relay` is the name of the mail server that takes it."""
     view = letter_queue.view(session, campaign)
     server = relays.view(session, relay, now=now)
-    kept = letter_queue.pace_of(session, campaign, pace)
+    kept = send_times.pace_of(session, campaign, pace)
     opens_at = kept.quiet.next_open(now) if kept.is_quiet(now) and view.next_at else None
     not_before = [moment for moment in (opens_at, server.resting_until) if moment]
     next_at = max([view.next_at, *not_before]) if view.next_at else None

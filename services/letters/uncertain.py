@@ -5,7 +5,7 @@ the whole of its attempt: only then it goes again. Whether a log is whole is hel
 that the relay is known to have taken in the same time: if it lacks one of those, it may lack any.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,17 +13,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from models import Keyring, Letter, LetterState, MessageState, OutboxMessage
 from models.base import table_of
 from services.errors import Invalid
-from services.letters import copies, letter_queue
+from services.letters import letter_queue, letter_states, send_times
 from services.mail import outbox
 from services.mail.pacing import Pace
 from services.mail.relay_logs import RelayLog
-from services.tallies import counts
-from services.webhooks import events
 from services.webhooks.events import LetterFact
 
 # A relay waits some five minutes for a client that is silent, and for a filter of its own; and its
@@ -124,8 +122,7 @@ def settle(
     is_whole = log.knows_us and not missing
     again = [row for row in rows if is_whole and _did_not_go(row, asked, log)]
     if not is_dry:
-        _note_sent(session, sent, now)
-        _queue_copies(session, sent, keyring, now)
+        _mark_sent(session, sent, keyring, now)
         _send_again(session, again, pace, now)
     return Settled(len(sent), len(again), len(rows) - len(sent) - len(again), missing, is_whole)
 
@@ -177,25 +174,16 @@ def _witnesses(session: Session, span: Span) -> frozenset[UUID]:
     return frozenset(session.connection().execute(statement).scalars())
 
 
-def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
-    """They went when their attempts ended, and are counted."""
+def _mark_sent(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:
+    """They were sent when their attempts ended."""
     if not rows:
         return
-    connection = session.connection()
-    connection.execute(
+    session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.id == sa.bindparam("message"))
         .values(state=MessageState.ACCEPTED, detail=outbox.BY_LOG),
         [{"message": row.message_id} for row in rows],
     )
-    connection.execute(
-        sa.update(_letter)
-        .where(_letter.c.id == sa.bindparam("letter"))
-        .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("at")),
-        [{"letter": row.letter_id, "at": row.finished_at or now} for row in rows],
-    )
-    letter_counts = Counter((row.campaign_id, row.motion_id, row.constituency_code) for row in rows)
-    counts.add_letters(session, letter_counts)
     facts = [
         LetterFact(
             row.letter_id, row.campaign_id, row.motion_id, row.member_id, row.constituency_code
@@ -203,32 +191,17 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
         for row in rows
     ]
     times = [row.finished_at or now for row in rows]
-    events.letters_sent(session, list(zip(facts, times, strict=True)), now=now)
-
-
-def _queue_copies(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:
-    wanting = (
-        select(Letter)
-        .where(col(Letter.id).in_([row.letter_id for row in rows]), col(Letter.wants_copy))
-        .order_by(col(Letter.id))
-    )
-    for letter in list(session.exec(wanting)) if rows else []:
-        copies.queue(session, letter, keyring=keyring, now=now)
+    sent = list(zip(facts, times, strict=True))
+    letter_states.mark_many_sent(session, sent, keyring=keyring, now=now)
 
 
 def _send_again(session: Session, rows: Sequence[Any], pace: Pace, now: datetime) -> None:
-    """Each with a place of its own: what a relay lost in an hour does not come back at once."""
+    """Each gets a new time by the campaign's pace, so that they are not all sent at once."""
     by_campaign: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:
         by_campaign[row.campaign_id].append(row)
-    for campaign_id, its_rows in sorted(by_campaign.items()):
-        members = [row.member_id for row in its_rows]
-        due = letter_queue.places(session, campaign_id, members, pace=pace, now=now)
-        letter_queue.requeue(session, [row.message_id for row in its_rows], due, now=now)
-    if rows:
-        session.connection().execute(
-            sa.update(_letter)
-            .where(_letter.c.id == sa.bindparam("letter"))
-            .values(state=LetterState.QUEUED, reason=None),
-            [{"letter": row.letter_id} for row in rows],
-        )
+    for campaign_id, letters in sorted(by_campaign.items()):
+        members = [row.member_id for row in letters]
+        due = send_times.reserve(session, campaign_id, members, pace=pace, now=now)
+        letter_queue.requeue(session, [row.message_id for row in letters], due, now=now)
+    letter_states.requeue_many(session, [row.letter_id for row in rows])
