@@ -17,7 +17,7 @@ from sqlmodel import Session
 from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
 from services.delivery import lookups, rendering
-from services.delivery.lookups import NOTHING, Gathered
+from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.letters import answers, letter_states
 from services.mail import outbox, relays
 from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
@@ -150,11 +150,15 @@ class _Round:
         foresaw."""
         lobby, made = self._lobby, {}
         with lobby.database.read() as session:
-            gathered = self._gather(session, few)
+            prefetched = self._prefetch(session, few)
             for message in few:
                 try:
                     made[message.id] = rendering.render(
-                        session, message, lobby.mail_context, now=lobby.clock(), gathered=gathered
+                        session,
+                        message,
+                        lobby.mail_context,
+                        now=lobby.clock(),
+                        prefetched=prefetched,
                     )
                 except Exception as error:
                     session.rollback()
@@ -162,13 +166,13 @@ class _Round:
                     self._ledger.defer_unsent(message, f"cannot be made: {type(error).__name__}")
         return made
 
-    def _gather(self, session: Session, few: list[OutboxMessage]) -> Gathered:
+    def _prefetch(self, session: Session, few: list[OutboxMessage]) -> Prefetched:
         try:
             keyring, now = self._lobby.keyring, self._lobby.clock()
-            return lookups.gather(session, few, keyring=keyring, now=now)
+            return lookups.prefetch(session, few, keyring=keyring, now=now)
         except Exception:  # the one that it is about meets it again, alone
             session.rollback()
-            return NOTHING
+            return NOTHING_PREFETCHED
 
     def _before_dot(self, message: OutboxMessage) -> BeforeDot:
         if message.kind is MessageKind.LETTER:

@@ -10,10 +10,10 @@ from api.http.dependencies import Now, ReadSession, TheLobby
 from models import Campaign, Constituency, Keyring, Letter, LetterState, Member
 from services.assembly import Lobby
 from services.common.tokens import Purpose
-from services.delivery.rendering import HELD_REASONS
 from services.errors import Conflict
 from services.letters import copies, intake, letter_queue, letter_states
 from services.letters.drafting import situations
+from services.letters.letter_mails import HELD_REASONS
 from web.base.rendering import page, see_other
 
 router = APIRouter()

@@ -28,8 +28,7 @@ from models import (
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns
-from services.delivery import rendering
-from services.letters import intake, letter_states
+from services.letters import intake, letter_mails, letter_states
 from services.letters.drafting import situations
 from services.letters.intake import NewLetter
 from services.mail import outbox
@@ -252,7 +251,7 @@ def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
         letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
     (told,) = deliver()
     assert told["To"] == "anna@example.org"
-    assert rendering.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
     with lobby.database.read() as session:
         letter = letter_states.get(session, letter_id)
         assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")

@@ -18,7 +18,7 @@ from models.constituency import OVERSEAS, UNKNOWN
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.delivery import lookups, rendering
-from services.delivery.lookups import NOTHING
+from services.delivery.lookups import NOTHING_PREFETCHED
 from services.mail import mail_builder, mail_headers, outbox
 from services.mail.mail_builder import Envelope, Mail
 from services.mail.supporter_mails import DroppedMessage
@@ -112,10 +112,10 @@ def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]
 
 def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Made:
     now = lobby.clock()
-    gathered = lookups.gather(session, few, keyring=lobby.keyring, now=now)
+    gathered = lookups.prefetch(session, few, keyring=lobby.keyring, now=now)
     return {
         message.id: rendering.render(
-            session, message, lobby.mail_context, now=now, gathered=gathered
+            session, message, lobby.mail_context, now=now, prefetched=gathered
         )
         for message in few
     }
@@ -124,7 +124,7 @@ def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) 
 def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessage:
     with lobby.database.read() as session:
         return rendering.render(
-            session, message, lobby.mail_context, now=lobby.clock(), gathered=NOTHING
+            session, message, lobby.mail_context, now=lobby.clock(), prefetched=NOTHING_PREFETCHED
         )
 
 
