@@ -16,7 +16,7 @@ import structlog
 
 from services.assembly import Lobby
 from services.delivery import bounces
-from services.delivery.bounces import Applied
+from services.delivery.bounces import ReportHandling
 from services.mail import delivery_reports, mail_builder
 
 # Of a claim whose worker died. Reading and applying one takes far less.
@@ -75,16 +75,16 @@ def _deal_with(lobby: Lobby, claimed: Path) -> None:
     with lobby.database.write() as session:
         applied = bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
     log.info("bounce", verdict=report.verdict, status=report.status, applied=applied)
-    if applied is Applied.DONE:
+    if applied is ReportHandling.DONE:
         claimed.unlink(missing_ok=True)
     else:
         _put(claimed, applied)
 
 
-def _put(claimed: Path, applied: Applied) -> None:
+def _put(claimed: Path, applied: ReportHandling) -> None:
     """Back, to be read again later, or where an operator looks."""
     folder = claimed.parent.parent
-    if applied is Applied.UNKNOWN:
+    if applied is ReportHandling.UNKNOWN:
         folder = _folder_of_unknown(folder)
     with contextlib.suppress(FileNotFoundError):  # another worker took it for stale
         claimed.rename(folder / "new" / _name(claimed))

@@ -11,18 +11,18 @@ import structlog
 from services.assembly import Lobby
 from worker.bounces import read_bounces
 from worker.idempotency import forget_old_keys
-from worker.mail import deliver_due, keep_house
+from worker.mail import clean_up, deliver_due
 from worker.parliament import sync_if_due, sync_members_if_due
-from worker.webhooks import deliver_webhooks, keep_webhooks
+from worker.webhooks import clean_up_webhooks, deliver_webhooks
 
 IDLE_SECONDS = 0.5
-HOUSEKEEPING_SECONDS = 60.0
-FOLLOW_SECONDS = 20.0
+CLEANUP_SECONDS = 60.0
+CHECK_SECONDS = 20.0
 PATIENCE_SECONDS = 2.0  # with requests to Parliament that are under way when we stop
 log = structlog.get_logger()
 
 
-def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECONDS) -> None:
+def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECONDS) -> None:
     """Work until told to stop.
 
     `look_every` is how many seconds lie between two looks at what is due to be asked for, and at
@@ -35,7 +35,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECON
             ("members", sync_members_if_due, look_every),
             ("bounces", read_bounces, look_every),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
-            ("webhooks-house", keep_webhooks, HOUSEKEEPING_SECONDS),
+            ("webhooks-house", clean_up_webhooks, CLEANUP_SECONDS),
         )
     ]
     for thread in beside:
@@ -44,8 +44,8 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECON
     while not stop.is_set():
         with _going_on(stop):
             if time.monotonic() >= next_housekeeping:
-                next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
-                keep_house(lobby)
+                next_housekeeping = time.monotonic() + CLEANUP_SECONDS
+                clean_up(lobby)
                 forget_old_keys(lobby, stop)
             if not deliver_due(lobby):
                 stop.wait(IDLE_SECONDS)

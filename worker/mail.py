@@ -51,7 +51,7 @@ def deliver_due(lobby: Lobby) -> int:
     return _Round(lobby, claimed).run(connections) if claimed else 0
 
 
-def keep_house(lobby: Lobby) -> None:
+def clean_up(lobby: Lobby) -> None:
     """Settle attempts of workers that died, and end what was never confirmed."""
     now = lobby.clock()
     with lobby.database.write() as session:

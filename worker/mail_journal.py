@@ -130,7 +130,7 @@ class MailJournal:
         try:
             # That a mail to a supporter was taken is nothing that the public can read.
             with self._lobby.database.write(is_public=bool(entries)) as session:
-                outbox.accept(session, taken, now=self._lobby.clock())
+                outbox.accept_many(session, taken, now=self._lobby.clock())
                 results = [entry.write(session) for entry in entries]
         except Exception as error:
             if len(entries) + len(taken) > 1:

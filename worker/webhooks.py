@@ -36,7 +36,7 @@ def deliver_webhooks(lobby: Lobby, stop: threading.Event) -> int:
         return sum(pool.map(lambda endpoint_id: _deliver_to(lobby, endpoint_id, stop), due))
 
 
-def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
+def clean_up_webhooks(lobby: Lobby, stop: threading.Event) -> None:
     """Take up what dead workers left, disable endpoints without a key, tell of goals that were
     reached, and forget what is old, in small transactions."""
     now = lobby.clock()

@@ -9,7 +9,7 @@ from api.schemas.fields import Answer, Line100, Locale, Request
 from models import LetterAct
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import Conditions, Variant
-from services.letters.kinds.variant_texts import Texts
+from services.letters.kinds.variant_texts import VariantTexts
 from services.letters.kinds.variants import MOST_VARIANTS, Variants
 from services.parliament.standing import Eligibility, Role, Standing
 
@@ -42,9 +42,9 @@ class TextsBody(Request):
     closing: str
     points: list[str] = Field(default_factory=list)
 
-    def as_texts(self) -> Texts:
+    def as_texts(self) -> VariantTexts:
         """As the services take it."""
-        return Texts(self.subject, self.opening, self.closing, tuple(self.points))
+        return VariantTexts(self.subject, self.opening, self.closing, tuple(self.points))
 
 
 class LocalesBody(Request):
@@ -161,7 +161,7 @@ def variants_answer(variants: Variants) -> VariantsAnswer:
                     for locale, texts in each.texts.items()
                 },
             )
-            for each in variants.found
+            for each in variants.in_order
         ],
     )
 
@@ -171,7 +171,7 @@ def previews_answer(previews: list[Preview], unreached: list[str]) -> PreviewsAn
     return PreviewsAnswer(
         previews=[
             PreviewAnswer(
-                **{name: getattr(each.reader, name) for name in each.reader.__slots__},
+                **{name: getattr(each.profile, name) for name in each.profile.__slots__},
                 variant=each.variant,
                 act=each.act,
                 locale=each.locale,

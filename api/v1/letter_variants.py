@@ -52,7 +52,7 @@ def preview_variants(
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     found = (
-        variants.of_campaign(session, campaign.id).found
+        variants.of_campaign(session, campaign.id).in_order
         if body.variants is None
         else variants.checked(variants_of(body.variants))
     )

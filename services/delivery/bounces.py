@@ -21,7 +21,7 @@ _GOING = (MessageState.CLAIMED, MessageState.DOT_PENDING)
 _GONE = (MessageState.ACCEPTED, MessageState.UNCERTAIN)
 
 
-class Applied(StrEnum):
+class ReportHandling(StrEnum):
     """What is to become of a report. `TOO_EARLY`: how the message went is not written down yet."""
 
     DONE = "done"
@@ -29,18 +29,20 @@ class Applied(StrEnum):
     UNKNOWN = "unknown"
 
 
-def apply(session: Session, report: DeliveryReport, *, keyring: Keyring, now: datetime) -> Applied:
+def apply(
+    session: Session, report: DeliveryReport, *, keyring: Keyring, now: datetime
+) -> ReportHandling:
     """Write down that a message did not arrive. Only a failure of a message of ours changes
     anything; one that names none, and what could not be read, is left to the operator."""
     if report.verdict is ReportedOutcome.NO_FAILURE:
-        return Applied.DONE
+        return ReportHandling.DONE
     if report.verdict is ReportedOutcome.UNCLEAR or report.message_id is None:
-        return Applied.UNKNOWN
+        return ReportHandling.UNKNOWN
     message, letter = _locked(session, report.message_id)
     if message is None:
-        return Applied.DONE  # of rows that were erased
+        return ReportHandling.DONE  # of rows that were erased
     if message.state in _GOING:
-        return Applied.TOO_EARLY
+        return ReportHandling.TOO_EARLY
     if report.is_dead:
         dead_addresses.note_of_message(
             session,
@@ -52,7 +54,7 @@ def apply(session: Session, report: DeliveryReport, *, keyring: Keyring, now: da
         )
     if _reject(session, message, report, now) and letter is not None:
         letter_states.mark_bounced(session, letter, report.said, keyring=keyring, now=now)
-    return Applied.DONE
+    return ReportHandling.DONE
 
 
 def _locked(session: Session, message_id: UUID) -> tuple[OutboxMessage | None, Letter | None]:

@@ -1,4 +1,4 @@
-"""The letters of a campaign as a file."""
+"""Exports the letters of a campaign to a file."""
 
 import json
 from datetime import datetime
@@ -25,8 +25,12 @@ def of_campaign(
     is_personal: bool = True,
     has_words: bool = False,
 ) -> Export:
-    """All letters, those in one state, or those written, confirmed, sent or come back at `since`
-    or later. `has_words` adds subject and body. Invalid without personal data: they are that."""
+    """Describes the export of a campaign's letters, with or without personal data.
+
+    `state` limits it to letters in one state, `since` to letters that were written, confirmed, sent
+    or bounced then or later. `has_words` adds subject and body; both are personal data, so that
+    `has_words` without `is_personal` is Invalid.
+    """
     if has_words and not is_personal:
         message = "What a letter says is personal data: leave out one of the two."
         raise Invalid.field("bodies", "bodies_are_personal", message)
@@ -54,29 +58,29 @@ def of_campaign(
 
 
 def _columns(is_personal: bool, has_words: bool) -> tuple[Column, ...]:
-    its = _letter.c
+    letter = _letter.c
     personal = (
-        Sealed("name", its.name),
+        Sealed("name", letter.name),
         Sealed("email", _supporter.c.email),
-        Sealed("address", its.address, _street_and_town),
-        Sealed("postcode", its.address, _postcode),
+        Sealed("address", letter.address, _street_and_town),
+        Sealed("postcode", letter.address, _postcode),
         Plain("updates", Kind.FLAG, supporters.may_be_sent_updates()),
     )
-    words = (Sealed("subject", its.subject), Sealed("body", its.body))
+    words = (Sealed("subject", letter.subject), Sealed("body", letter.body))
     return (
-        Plain("id", Kind.ID, its.id),
-        Plain("state", Kind.WORD, its.state),
+        Plain("id", Kind.ID, letter.id),
+        Plain("state", Kind.WORD, letter.state),
         *(personal if is_personal else ()),
-        Plain("constituency_code", Kind.WORD, its.constituency_code),
+        Plain("constituency_code", Kind.WORD, letter.constituency_code),
         Plain("constituency_name", Kind.TEXT, _constituency.c.name),
-        Plain("member_id", Kind.NUMBER, its.member_id),
+        Plain("member_id", Kind.NUMBER, letter.member_id),
         Plain("member", Kind.TEXT, _member.c.name),
-        Plain("motion_id", Kind.NUMBER, its.motion_id),
-        Plain("act", Kind.WORD, its.act),
-        Plain("variant", Kind.TEXT, its.variant),
-        Plain("locale", Kind.WORD, its.locale),
-        Plain("reason", Kind.TEXT, its.reason),
-        *(Plain(name, Kind.MOMENT, its[name]) for name in _TIMES),
+        Plain("motion_id", Kind.NUMBER, letter.motion_id),
+        Plain("act", Kind.WORD, letter.act),
+        Plain("variant", Kind.TEXT, letter.variant),
+        Plain("locale", Kind.WORD, letter.locale),
+        Plain("reason", Kind.TEXT, letter.reason),
+        *(Plain(name, Kind.MOMENT, letter[name]) for name in _TIMES),
         *(words if has_words else ()),
     )
 
@@ -87,5 +91,5 @@ def _street_and_town(stored: str) -> str:
 
 
 def _postcode(stored: str) -> str:
-    found: str = json.loads(stored)["postcode"]
-    return found
+    postcode: str = json.loads(stored)["postcode"]
+    return postcode

@@ -86,7 +86,7 @@ def confirm(
     letter = get(session, letter_id)
     if changed.rowcount:
         due_at = send_times.reserve_one(session, letter, pace=pace, now=now)
-        message = outbox.Note(MessageKind.LETTER, letter_id, None, due_at)
+        message = outbox.NewMessage(MessageKind.LETTER, letter_id, None, due_at)
         outbox.queue(session, [message], now=now)
         supporters.answers_take_effect(session, letter_id=letter_id, now=now)
         sketches.keep(session, letter, keyring=keyring, now=now)
@@ -264,7 +264,7 @@ def _email_writer(
 ) -> None:
     writer = session.get_one(Supporter, letter.supporter_id)
     recipient = keyring.everywhere_index(texts.canonical_email(writer.email.text))
-    outbox.queue(session, [outbox.Note(kind, letter.id, recipient)], now=now)
+    outbox.queue(session, [outbox.NewMessage(kind, letter.id, recipient)], now=now)
 
 
 def _is_being_sent(session: Session, letter_id: UUID) -> bool:

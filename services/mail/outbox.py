@@ -52,7 +52,7 @@ WAITING = (*_DUE, *NOT_ENDED)
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
-class Note(NamedTuple):
+class NewMessage(NamedTuple):
     """A message to be queued. `recipient_index` is None for letters to MPs.
 
     Without `due_at` it goes as soon as it can.
@@ -64,7 +64,7 @@ class Note(NamedTuple):
     due_at: datetime | None = None
 
 
-def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
+def queue(session: Session, notes: list[NewMessage], *, now: datetime) -> None:
     """Queue messages, at most five a day to one address, and none to one that is dead; the rest
     are left out in silence.
 
@@ -143,12 +143,14 @@ def finish(
     return state if _move(session, message, *held, **values) else None
 
 
-def accept(session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime) -> None:
+def accept_many(
+    session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime
+) -> None:
     """Write down that messages were accepted, each with what was said: for those of which nothing
     follows. One that is another attempt's by now is left to it."""
     if taken:
         ended = {"state": MessageState.ACCEPTED, "finished_at": now}
-        rows = [_told(message, ended | {"detail": said}) for message, said in taken]
+        rows = [_params_of(message, ended | {"detail": said}) for message, said in taken]
         session.connection().execute(_moving(NOT_ENDED, (*ended, "detail")), rows)
 
 
@@ -170,10 +172,10 @@ def wait_after(
     """
     doublings: int = min(attempt - 1, 16)
     wait = min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
-    return max(wait, _told_wait(detail or "")) * (1 + chance() / 5)
+    return max(wait, _greylisting_wait(detail or "")) * (1 + chance() / 5)
 
 
-def _told_wait(detail: str) -> timedelta:
+def _greylisting_wait(detail: str) -> timedelta:
     """What a greylisting server asks for, as far as it can be meant; nothing for other answers."""
     if not _GREYLISTED.search(detail):
         return timedelta(0)
@@ -249,7 +251,7 @@ def _of_none_at_rest(
     return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
-def _insert(session: Session, notes: list[Note], now: datetime) -> None:
+def _insert(session: Session, notes: list[NewMessage], now: datetime) -> None:
     if not notes:
         return
     varying: dict[str, list[Any]] = {
@@ -272,11 +274,11 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[byt
 
 def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
     """Compare and swap on the state and the attempt's number."""
-    told = _told(message, values)
+    told = _params_of(message, values)
     return session.connection().execute(_moving(held, tuple(values)), told).rowcount == 1
 
 
-def _told(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
+def _params_of(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
     """What `_moving` is sent with."""
     told = {f"new_{name}": value for name, value in values.items()}
     return told | {"message": message.id, "held_attempt": message.attempt}

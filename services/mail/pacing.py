@@ -123,7 +123,7 @@ def keep_only(
             _pace.c.campaign_id == campaign.id, _pace.c.begins_at >= first_counted(now)
         )
     )
-    kept: Counter[_Place] = Counter()
+    kept: Counter[_Slot] = Counter()
     if campaign.letters_per_hour is not None:
         kept.update((ALL, _hour_of(moment)) for _, moment in gone)
     if campaign.letters_per_member_day is not None:
@@ -142,7 +142,7 @@ def lock(session: Session, campaign: Campaign) -> None:
     session.exec(statement.execution_options(populate_existing=True)).one()
 
 
-_Place = tuple[int, datetime]
+_Slot = tuple[int, datetime]
 
 
 @dataclass
@@ -153,8 +153,8 @@ class _LetterPlan:
     per_day: int | None
     pace: Pace
     now: datetime
-    taken: Counter[_Place]
-    added: Counter[_Place] = field(default_factory=Counter)
+    taken: Counter[_Slot]
+    added: Counter[_Slot] = field(default_factory=Counter)
     _first_room: datetime = field(init=False)  # every hour before it is full
 
     def __post_init__(self) -> None:
@@ -205,7 +205,7 @@ class _LetterPlan:
         self.added.update(places)
 
 
-def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
+def _add(session: Session, campaign_id: UUID, places: Counter[_Slot]) -> None:
     rows = [
         {
             "campaign_id": campaign_id,
@@ -220,7 +220,7 @@ def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
 
 def _taken(
     session: Session, campaign_id: UUID, member_ids: Collection[int], now: datetime
-) -> Counter[_Place]:
+) -> Counter[_Slot]:
     statement = sa.select(_pace.c.member_id, _pace.c.begins_at, _pace.c.reserved).where(
         _pace.c.campaign_id == campaign_id,
         _pace.c.member_id.in_(member_ids),

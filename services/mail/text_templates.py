@@ -17,17 +17,17 @@ _environment = SandboxedEnvironment(
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class MailText:
     """A subject on one line, and a body."""
 
     subject: str
     body: str
 
 
-def render(name: str, values: dict[str, Any]) -> Text:
+def render(name: str, values: dict[str, Any]) -> MailText:
     """Fill in a template; a name that it uses and `values` lacks is an error."""
     subject, _, body = _environment.get_template(name).render(values).partition("\n")
-    return Text(" ".join(subject.split()), without_gaps(body))
+    return MailText(" ".join(subject.split()), without_gaps(body))
 
 
 def without_gaps(text: str) -> str:

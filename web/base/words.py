@@ -18,7 +18,7 @@ from models import (
 )
 from services.common import times
 from services.letters.drafting import situations
-from services.letters.queue_overview import LetterPile
+from services.letters.queue_overview import LetterGroup
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
 from services.webhooks import warning_mails
 
@@ -86,15 +86,15 @@ LETTER_STATES = {
 }
 # Of letters, as organisers see them.
 PILES = {
-    LetterPile.UNCONFIRMED: "Not confirmed",
-    LetterPile.WAITING: "Waiting",
-    LetterPile.PUT_OFF: "Put off",
-    LetterPile.SENT: "Sent",
-    LetterPile.HELD: "Held back",
-    LetterPile.CANCELLED: "Cancelled",
-    LetterPile.REFUSED: "Refused",
-    LetterPile.BOUNCED: "Came back",
-    LetterPile.UNCERTAIN: "Uncertain",
+    LetterGroup.UNCONFIRMED: "Not confirmed",
+    LetterGroup.WAITING: "Waiting",
+    LetterGroup.PUT_OFF: "Put off",
+    LetterGroup.SENT: "Sent",
+    LetterGroup.HELD: "Held back",
+    LetterGroup.CANCELLED: "Cancelled",
+    LetterGroup.REFUSED: "Refused",
+    LetterGroup.BOUNCED: "Came back",
+    LetterGroup.UNCERTAIN: "Uncertain",
 }
 HELD = {
     "member_changed": "The constituency has another MP now.",

@@ -19,7 +19,7 @@ from services.common import texts
 from services.errors import Invalid
 from services.letters import answers, campaign_changes, letter_queue, queue_overview
 from services.letters.letter_queue import QueuedLetter
-from services.letters.queue_overview import LetterPile
+from services.letters.queue_overview import LetterGroup
 from services.mail import dead_addresses
 from web.base import forms
 from web.base.dependencies import AtDesk
@@ -44,12 +44,12 @@ DONE = {
 }
 # Piles that say something while they are empty too.
 ALWAYS_SHOWN = (
-    LetterPile.WAITING,
-    LetterPile.PUT_OFF,
-    LetterPile.SENT,
-    LetterPile.REFUSED,
-    LetterPile.BOUNCED,
-    LetterPile.UNCERTAIN,
+    LetterGroup.WAITING,
+    LetterGroup.PUT_OFF,
+    LetterGroup.SENT,
+    LetterGroup.REFUSED,
+    LetterGroup.BOUNCED,
+    LetterGroup.UNCERTAIN,
 )
 router = APIRouter()
 
@@ -67,7 +67,7 @@ class SettingFields(BaseModel):
 class RetryFields(BaseModel):
     """Which letters were shown, to come back to."""
 
-    show: LetterPile | None = None
+    show: LetterGroup | None = None
 
 
 class OutcomeFields(BaseModel):
@@ -81,7 +81,7 @@ class LetterRow:
     """A letter as the list shows it; `reason` is in the mail server's words or, held, in ours."""
 
     posted: QueuedLetter
-    pile: LetterPile
+    pile: LetterGroup
     reason: str | None
     message_id: str | None
     goes_at: datetime | None
@@ -89,7 +89,7 @@ class LetterRow:
     @property
     def can_retry(self) -> bool:
         """Whether it can be sent again by a button: a refused one, or right now one put off."""
-        return self.pile in (LetterPile.REFUSED, LetterPile.PUT_OFF)
+        return self.pile in (LetterGroup.REFUSED, LetterGroup.PUT_OFF)
 
 
 @router.get("/organiser/campaigns/{slug}/post")
@@ -98,7 +98,7 @@ def show(
     organiser: AtDesk,
     lobby: TheLobby,
     session: ReadSession,
-    show: LetterPile | None = None,
+    show: LetterGroup | None = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
@@ -176,7 +176,7 @@ def ask_what_became(
     letter_id: UUID, organiser: AtDesk, session: ReadSession, lobby: TheLobby
 ) -> Response:
     """What each of the two answers does, before one is given."""
-    campaign, posted = queue_overview.one(
+    campaign, posted = queue_overview.campaign_and_letter(
         session, letter_id, organisation_id=organiser.organisation_id
     )
     return page(
@@ -185,7 +185,7 @@ def ask_what_became(
         is_private=True,
         campaign=campaign,
         row=_row(posted, lobby),
-        piles_of=LetterPile,
+        piles_of=LetterGroup,
     )
 
 
@@ -209,7 +209,7 @@ def settle(
         now=now,
     )
     campaign = session.get_one(Campaign, letter.campaign_id)
-    return _back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
+    return _back(campaign.slug, "sent" if was_sent else "again", LetterGroup.UNCERTAIN)
 
 
 @router.get("/organiser/campaigns/{slug}/answers")
@@ -256,17 +256,17 @@ def _page(
     campaign: Campaign,
     form: forms.Form,
     *,
-    show: LetterPile | None = None,
+    show: LetterGroup | None = None,
     cursor: str | None = None,
     done: str = "",
     status: int = 200,
 ) -> Response:
     now, wanted = lobby.clock(), Page(cursor, LETTERS)
-    glance = queue_overview.glance(
+    glance = queue_overview.overview(
         session, campaign, relay=lobby.courier.relay, pace=lobby.pace, now=now
     )
     found = queue_overview.page(
-        session, campaign, pile=show, after=wanted.after, limit=wanted.limit + 1
+        session, campaign, group=show, after=wanted.after, limit=wanted.limit + 1
     )
     return page(
         "organisers/letter_queue.html",
@@ -276,10 +276,10 @@ def _page(
         campaign=campaign,
         form=form,
         labels=LABELS,
-        piles_of=LetterPile,
+        piles_of=LetterGroup,
         glance=glance,
         dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
-        piles=[pile for pile in LetterPile if glance.piles[pile] or pile in ALWAYS_SHOWN],
+        piles=[pile for pile in LetterGroup if glance.group_counts[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(posted, lobby) for posted in found[: wanted.limit]],
         following=wanted.cursor_behind([posted.letter.id for posted in found]),
@@ -290,16 +290,16 @@ def _page(
 
 
 def _row(posted: QueuedLetter, lobby: Lobby) -> LetterRow:
-    message, pile = posted.message, queue_overview.pile_of(posted)
+    message, pile = posted.message, queue_overview.group_of(posted)
     return LetterRow(
         posted=posted,
         pile=pile,
-        reason=queue_overview.said(posted),
+        reason=queue_overview.reason_of(posted),
         message_id=lobby.mail_context.message_id(message.id) if message else None,
         goes_at=queue_overview.goes_at(posted),
     )
 
 
-def _back(slug: str, done: str = "", show: LetterPile | None = None) -> Response:
+def _back(slug: str, done: str = "", show: LetterGroup | None = None) -> Response:
     query = urlencode({"show": show, "done": done} if show else {"done": done})
     return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")

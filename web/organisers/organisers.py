@@ -85,7 +85,7 @@ def dashboard(session: ReadSession, now: Now, organiser: SignedIn) -> Response:
         is_private=True,
         organisation=session.get_one(Organisation, organiser.organisation_id),
         views=campaign_views.of_campaigns(session, found, now=now),
-        post=queue_overview.figures(session, found),
+        post=queue_overview.counts_by_campaign(session, found),
         parliament=freshness.of_parliament(session, now=now),
     )
 

@@ -174,7 +174,7 @@ def test_a_mail_that_cannot_be_handed_over_is_left_for_its_lease_and_the_others_
     assert entry["error"] == "KeyError"
     assert not any("person2" in str(entry) for entry in entries)
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert [mail["To"] for mail in deliver()] == ["person2@example.org"]
 
 
@@ -191,7 +191,7 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
     worker.deliver_due(replace(lobby, courier=stumbling))
     assert stumbling.attempts == ["morag.ferncastle@example.org"]
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     deliver()
     with lobby.database.read() as session:
         assert letter_states.get(session, letter_id).state is then

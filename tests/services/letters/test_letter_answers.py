@@ -37,7 +37,7 @@ from services.common.tokens import Purpose
 from services.letters import answers, intake, letter_states
 from services.letters.drafting import drafts, situations
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.supporters import preferences
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, Clock, text_of, token_in
 from tests.support.keys import Headers, key_for, others_key
@@ -122,11 +122,11 @@ def test_a_writer_is_asked_once_two_weeks_after_the_letter_went(
     lobby: Lobby, letter_id: UUID, deliver: Deliver, clock: Clock
 ) -> None:
     clock.advance(days=13, hours=23)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert deliver() == []
     clock.advance(hours=1)
     for _ in range(2):
-        worker.keep_house(lobby)
+        worker.clean_up(lobby)
     (mail,) = deliver()
     assert letter_of(lobby, letter_id).asked_at == clock.now
     assert mail["To"] == ANNA["email"]
@@ -135,7 +135,7 @@ def test_a_writer_is_asked_once_two_weeks_after_the_letter_went(
     assert "On 1 July 2026 your letter to Morag Ferncastle" in text
     assert lobby.tokens.read(Purpose.LETTER_ANSWER, token_in(mail, "letters/answer")) == letter_id
     clock.advance(days=30)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert deliver() == []
 
 
@@ -179,7 +179,7 @@ def fill_the_day(lobby: Lobby, email: str) -> None:
     """Five mails have gone to an address today."""
     recipient = lobby.keyring.everywhere_index(email)
     with lobby.database.write() as session:
-        note = Note(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
+        note = NewMessage(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=lobby.clock())
 
 

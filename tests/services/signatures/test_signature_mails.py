@@ -261,7 +261,7 @@ def test_mails_accepted_together_are_each_written_down_with_their_own_answer(
     taken = claimed(lobby, 5)
     with lobby.database.write() as session:
         said = [(message, f"250 queued as {place}") for place, message in enumerate(taken)]
-        outbox.accept(session, said, now=clock.now)
+        outbox.accept_many(session, said, now=clock.now)
     with lobby.database.read() as session:
         for place, message in enumerate(taken):
             row = session.get_one(OutboxMessage, message.id)
@@ -275,11 +275,11 @@ def test_a_mail_that_another_attempt_has_taken_over_is_left_to_it(
     deliver()
     old = claimed(lobby, 3)
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     with lobby.database.write() as session:
         (again,) = outbox.claim(session, now=clock.now, limit=1)
     with lobby.database.write() as session:
-        outbox.accept(session, [(message, "250 late") for message in old], now=clock.now)
+        outbox.accept_many(session, [(message, "250 late") for message in old], now=clock.now)
     waiting = {message.id: MessageState.QUEUED for message in old}
     assert waiting | {again.id: MessageState.CLAIMED} == {
         key: state for key, state in states(lobby).items() if key in waiting
