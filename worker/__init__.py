@@ -1,4 +1,7 @@
-"""What runs beside the server: mail, and what is due. No rules of its own, but the transactions."""
+"""What runs beside the server: delivery and everything on a schedule.
+
+The worker opens the transactions; services have the rules.
+"""
 
 from worker.bounces import read_bounces as read_bounces
 from worker.idempotency import forget_old_keys as forget_old_keys

@@ -25,7 +25,7 @@ PASTE = "[Delete this line and paste your letter here: copy it from the page you
 
 
 class Via(StrEnum):
-    """How a letter was opened: with a link to a mail program, or by copying its text."""
+    """What a letter was opened with."""
 
     MAILTO = "mailto"
     GMAIL = "gmail"

@@ -129,7 +129,7 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
         assert outbox.before_dot(session, message)
         deferred, held = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
         ended = outbox.finish(
-            session, message, deferred, now=clock.now, detail="cannot be made", held=held
+            session, message, deferred, now=clock.now, detail="cannot be made", expected=held
         )
         assert ended is None
     after = message_about(lobby, message.subject_id, MessageKind.LETTER)
