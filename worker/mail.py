@@ -44,9 +44,9 @@ def deliver_due(lobby: Lobby) -> int:
     connections = lobby.settings.smtp_connections
     with lobby.database.write(is_public=False) as session:
         now, relay = lobby.clock(), lobby.courier.relay
-        most = relays.room(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
+        most = relays.capacity(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
         claimed = outbox.claim(session, now=now, limit=most, pace=lobby.pace) if most else []
-        if claimed and not relays.may_go(session, relay, now=now):
+        if claimed and not relays.may_send(session, relay, now=now):
             outbox.give_back(session, claimed, now=now)
             claimed = []
     return _Round(lobby, claimed).run(connections) if claimed else 0
@@ -62,7 +62,7 @@ def clean_up(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         for message in outbox.release_stale(session, now=now):
             uncertain = MessageState.UNCERTAIN
-            letter_states.delivered(
+            letter_states.record_delivery(
                 session,
                 message.subject_id,
                 uncertain,
@@ -73,7 +73,7 @@ def clean_up(lobby: Lobby) -> None:
         signature_states.expire(session, now=now)
         sessions.lapse_motions(session, now=now)
         seat_watches.tell(session, keyring=lobby.keyring, now=now)
-        answers.ask(session, keyring=lobby.keyring, now=now)
+        answers.queue_questions(session, keyring=lobby.keyring, now=now)
 
 
 class _Round:
@@ -111,7 +111,7 @@ class _Round:
                 delivery = self._attempt(message, self._make([message]) if is_old else mails)
                 self._note_trouble(delivery)
                 if delivery.state is not None:
-                    self._journal.note(message, delivery.state, delivery.detail)
+                    self._journal.record(message, delivery.state, delivery.detail)
                     state, attempt = delivery.state, message.attempt
                     log.info("mail", kind=message.kind, state=state, attempt=attempt)
 

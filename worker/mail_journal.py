@@ -71,7 +71,7 @@ class MailJournal:
             raise entry.error
         return entry.result
 
-    def note(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
+    def record(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
         """Records how an attempt ended, with the next commit."""
         if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
             self._add_accepted(message, detail)
@@ -100,7 +100,7 @@ class MailJournal:
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
             elif has_answered:
-                relays.note_answered(session, relay, now=now)
+                relays.note_success(session, relay, now=now)
 
     def _add(self, write: Callable[[Session], bool]) -> _Entry:
         entry = _Entry(write)
@@ -175,7 +175,7 @@ class MailJournal:
             session, message, state, now=now, detail=detail, expected=expected
         )
         if new_state and message.kind is MessageKind.LETTER:
-            letter_states.delivered(
+            letter_states.record_delivery(
                 session, message.subject_id, new_state, detail=detail, keyring=keyring, now=now
             )
         if new_state is MessageState.REJECTED:

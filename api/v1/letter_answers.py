@@ -32,7 +32,7 @@ def give(
     unverified; once an organiser has verified it, it stays as it is.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
-    letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
+    letter = answers.record(session, letter_id, body.as_answer(), now=now).letter
     member = session.get_one(Member, letter.member_id)
     seat = session.get_one(Constituency, letter.constituency_code)
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))

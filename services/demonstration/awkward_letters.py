@@ -76,7 +76,7 @@ def _meet(session: Session, letter: Letter, fate: _Fate, keyring: Keyring, now: 
     if fate.state is MessageState.DROPPED:
         letter_states.hold(session, letter.id, detail, keyring=keyring, now=now)
     else:
-        letter_states.delivered(
+        letter_states.record_delivery(
             session, letter.id, fate.state, detail=detail, keyring=keyring, now=ended
         )
     letter.bounced_at = ended + timedelta(minutes=4) if fate.bounced else None

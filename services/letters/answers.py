@@ -112,7 +112,9 @@ class MemberAnswers:
     sums: AnswerSums
 
 
-def ask(session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH) -> int:
+def queue_questions(
+    session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH
+) -> int:
     """Queues the question to the writers of letters sent two weeks ago, the oldest first.
 
     Handles at most `limit` letters and returns how many questions it queued. A letter is marked as
@@ -134,7 +136,9 @@ def ask(session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH
     return len(asked_ids)
 
 
-def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime) -> RecordedAnswer:
+def record(
+    session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime
+) -> RecordedAnswer:
     """Stores what a writer says, in place of what they said before.
 
     Conflict if the letter was not sent. Invalid if fields do not fit the outcome or the day.
@@ -153,10 +157,10 @@ def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime)
         said_on=answer.said_on,
         now=now,
     )
-    return kept(session, letter_id)
+    return recorded(session, letter_id)
 
 
-def kept(session: Session, letter_id: UUID) -> RecordedAnswer:
+def recorded(session: Session, letter_id: UUID) -> RecordedAnswer:
     """Returns what was said about a letter so far. Conflict if it was not sent."""
     letter = letter_states.get(session, letter_id)
     _require_sent(letter)

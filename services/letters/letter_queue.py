@@ -116,7 +116,7 @@ def view(session: Session, campaign: Campaign) -> QueueView:
             func.count(sa.case((is_deferred, 1))),
         )
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign.id, *_waits())
+        .where(Letter.campaign_id == campaign.id, *_is_waiting())
     )
     next_at, last_at, since, deferred = session.exec(waits).one()
     is_paused = campaign.letters_paused_at is not None
@@ -237,7 +237,7 @@ def _is_message_of(letter_id: UUID) -> tuple[Any, ...]:
     return (OutboxMessage.subject_id == letter_id, OutboxMessage.kind == MessageKind.LETTER)
 
 
-def _waits() -> tuple[Any, ...]:
+def _is_waiting() -> tuple[Any, ...]:
     return (
         OutboxMessage.kind == MessageKind.LETTER,
         col(OutboxMessage.state).in_(_WAITING),
@@ -252,7 +252,9 @@ def _waiting(
     statement = (
         select(OutboxMessage.id, Letter.member_id)
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign_id, *_waits(), col(OutboxMessage.state).in_(states))
+        .where(
+            Letter.campaign_id == campaign_id, *_is_waiting(), col(OutboxMessage.state).in_(states)
+        )
         .order_by(col(OutboxMessage.id))
     )
     return [(message_id, member_id) for message_id, member_id in session.exec(statement)]

@@ -89,7 +89,7 @@ def confirm(
         message = outbox.NewMessage(MessageKind.LETTER, letter_id, None, due_at)
         outbox.queue(session, [message], now=now)
         supporters.answers_take_effect(session, letter_id=letter_id, now=now)
-        sketches.keep(session, letter, keyring=keyring, now=now)
+        sketches.store(session, letter, keyring=keyring, now=now)
     if letter.state is LetterState.CANCELLED:
         raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
     return letter
@@ -107,7 +107,7 @@ def cancel(session: Session, letter_id: UUID) -> Letter:
     # After the update, so that it sees a worker that is about to send the final dot.
     if letter.state is not LetterState.CANCELLED or _is_being_sent(session, letter_id):
         raise Conflict("letter_sent", "This letter has gone already, or is going right now.")
-    sketches.forget(session, letter_id)
+    sketches.delete(session, letter_id)
     return letter
 
 
@@ -138,7 +138,7 @@ def hold(
         .values(state=LetterState.HELD, reason=reason)
     )
     if changed.rowcount:
-        sketches.forget(session, letter_id)
+        sketches.delete(session, letter_id)
         letter = get(session, letter_id)
         _email_writer(session, MessageKind.LETTER_HELD, letter, keyring=keyring, now=now)
 
@@ -150,7 +150,7 @@ def is_still_wanted(session: Session, letter_id: UUID) -> bool:
     return state is LetterState.QUEUED
 
 
-def delivered(
+def record_delivery(
     session: Session,
     letter_id: UUID,
     state: MessageState,
@@ -187,7 +187,7 @@ def delivered(
     if is_sent and wants_copy:
         copies.queue(session, get(session, letter_id), keyring=keyring, now=now)
     if new_state is LetterState.REJECTED:
-        sketches.forget(session, letter_id)
+        sketches.delete(session, letter_id)
 
 
 def mark_sent(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
@@ -230,7 +230,7 @@ def mark_many_sent(
 def requeue(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
     """Queues a rejected, deferred or uncertain letter again. The caller requeues its message."""
     if letter.state is LetterState.REJECTED:
-        sketches.keep(session, letter, keyring=keyring, now=now)
+        sketches.store(session, letter, keyring=keyring, now=now)
     letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
     session.flush()
 
@@ -255,7 +255,7 @@ def mark_bounced(
         )
     letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, reason, now
     session.flush()
-    sketches.forget(session, letter.id)
+    sketches.delete(session, letter.id)
     _email_writer(session, MessageKind.LETTER_BOUNCED, letter, keyring=keyring, now=now)
 
 

@@ -261,7 +261,7 @@ def _refused(code: int, reply: bytes | str) -> Delivery:
 
 
 def _trouble(error: Exception) -> Delivery:
-    detail = smtp_answers.words(f"before the dot: {error}")
+    detail = smtp_answers.safe_text(f"before the dot: {error}")
     return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
 
 
@@ -287,4 +287,4 @@ def _stuffed(content: bytes) -> bytes:
 
 def _text_of(code: int, reply: bytes | str) -> str:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return smtp_answers.words(f"{code} {text}")
+    return smtp_answers.safe_text(f"{code} {text}")

@@ -31,7 +31,9 @@ from services.mail import smtp_answers
 REASON = "address_dead"
 _dead = table_of(DeadAddress)
 _AMONG = BulkLookup(
-    lambda among: sa.select(_dead.c.address_index).where(among(_dead.c.address_index, "indexes"))
+    lambda dead_indexes: sa.select(_dead.c.address_index).where(
+        dead_indexes(_dead.c.address_index, "indexes")
+    )
 )
 
 
@@ -88,17 +90,17 @@ def note_of_message(
         note(session, message.recipient_index, member_id=None, detail=detail, now=now)
 
 
-def among(session: Session, indexes: Collection[bytes]) -> set[bytes]:
+def dead_indexes(session: Session, indexes: Collection[bytes]) -> set[bytes]:
     """Returns the dead ones of some indexes, in one statement."""
     if not indexes:
         return set()
     return {bytes(index) for (index,) in _AMONG.rows(session, indexes=list(indexes))}
 
 
-def dead_among(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
+def dead_emails(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
     """Returns the dead ones of some addresses."""
     indexes = {email: index_of(email, keyring) for email in emails}
-    dead = among(session, list(indexes.values()))
+    dead = dead_indexes(session, list(indexes.values()))
     return {email for email, index in indexes.items() if index in dead}
 
 
@@ -116,7 +118,7 @@ def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:
     ]
 
 
-def met_by(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
+def of_campaign(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
     """Returns those of them that letters of a campaign did not reach."""
     stopped = sa.or_(
         col(Letter.state) == LetterState.REJECTED,

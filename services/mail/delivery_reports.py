@@ -26,7 +26,7 @@ _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 _MESSAGE_ID = r"<(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@"
 _REFUSAL = re.compile(r"\b5[0-9][0-9][ -].*")
 _RETURNED = re.compile(r"^(?:Return-Path|Received|Message-ID|From|To|Subject):", re.I | re.M)
-_OF_ANSWERS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
+_AUTOREPLY_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
 
 
 class ReportedOutcome(StrEnum):
@@ -74,11 +74,11 @@ def read(content: bytes, *, bounces: BounceAddress | None, domain: str) -> Deliv
 def _report(message: Message, *, is_ours: bool) -> DeliveryReport:
     groups = list(_groups(message))
     if groups:
-        return _of_groups(groups)
+        return _report_of_groups(groups)
     temporary, permanent = _by_flufl(message)
     if permanent:
-        return _of_text(message, frozenset(map(_lower, permanent)))
-    if temporary or _is_answer(message):
+        return _report_of_text(message, frozenset(map(_lower, permanent)))
+    if temporary or _is_autoreply(message):
         return _NO_FAILURE
     return UNCLEAR if is_ours or _is_from_a_server(message) else _NO_FAILURE
 
@@ -141,7 +141,7 @@ def _groups(message: Message) -> Iterator[Message]:
             )
 
 
-def _of_groups(groups: list[Message]) -> DeliveryReport:
+def _report_of_groups(groups: list[Message]) -> DeliveryReport:
     failed = [group for group in groups if _has_failed(group)]
     if not failed:
         return _NO_FAILURE
@@ -162,7 +162,7 @@ def _has_failed(group: Message) -> bool:
     return not action and _header(group, "Status").strip().startswith("5.")
 
 
-def _of_text(message: Message, addresses: frozenset[str]) -> DeliveryReport:
+def _report_of_text(message: Message, addresses: frozenset[str]) -> DeliveryReport:
     """Reads a report in plain text: the line with the server's answer, if there is one."""
     parts = (_text(part) for part in _parts(message) if part.get_content_type() == "text/plain")
     # What follows may be the text of a letter.
@@ -180,18 +180,18 @@ def _failure(
     return DeliveryReport(
         verdict=ReportedOutcome.FAILED,
         status=status,
-        server_text=smtp_answers.words(server_text) or (status or "no reason was given"),
+        server_text=smtp_answers.safe_text(server_text) or (status or "no reason was given"),
         recipients=addresses,
         is_dead=status in smtp_answers.DEAD and (in_words is None or in_words in smtp_answers.DEAD),
     )
 
 
-def _is_answer(message: Message) -> bool:
+def _is_autoreply(message: Message) -> bool:
     """True for out-of-office replies, acknowledgements and read receipts: the email arrived."""
     if message.get_param("report-type") == "disposition-notification":
         return True
     is_automatic = _header(message, "Auto-Submitted").strip().lower().startswith("auto-")
-    is_automatic = is_automatic or any(name in message for name in _OF_ANSWERS)
+    is_automatic = is_automatic or any(name in message for name in _AUTOREPLY_HEADERS)
     return is_automatic and not _is_from_a_server(message)
 
 

@@ -74,7 +74,7 @@ def queue(session: Session, messages: list[NewMessage], *, now: datetime) -> Non
     wanted = {
         message.recipient_index for message in messages if message.recipient_index is not None
     }
-    sent, dead = _sent_today(session, wanted, now), dead_addresses.among(session, wanted)
+    sent, dead = _sent_today(session, wanted, now), dead_addresses.dead_indexes(session, wanted)
     allowed = []
     for message in messages:
         index = message.recipient_index
@@ -158,7 +158,7 @@ def accept_many(
     if accepted:
         values = {"state": MessageState.ACCEPTED, "finished_at": now}
         rows = [_params_of(message, values | {"detail": detail}) for message, detail in accepted]
-        session.connection().execute(_moving(NOT_ENDED, (*values, "detail")), rows)
+        session.connection().execute(_move_statement(NOT_ENDED, (*values, "detail")), rows)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
@@ -284,17 +284,19 @@ def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[byt
 def _move(session: Session, message: OutboxMessage, *expected: MessageState, **values: Any) -> bool:
     """Updates a message by compare-and-swap on its state and attempt number."""
     params = _params_of(message, values)
-    return session.connection().execute(_moving(expected, tuple(values)), params).rowcount == 1
+    return (
+        session.connection().execute(_move_statement(expected, tuple(values)), params).rowcount == 1
+    )
 
 
 def _params_of(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
-    """Returns the parameters of `_moving`."""
+    """Returns the parameters of `_move_statement`."""
     params = {f"new_{name}": value for name, value in values.items()}
     return params | {"message": message.id, "held_attempt": message.attempt}
 
 
 @lru_cache(maxsize=50)
-def _moving(expected: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
+def _move_statement(expected: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
     """Caches the statement: building it costs more than running it."""
     return (
         sa.update(_outbox)

@@ -36,7 +36,7 @@ class RelayView:
         return self.resting_until is not None
 
 
-def room(session: Session, name: str, *, now: datetime, limit: int) -> int:
+def capacity(session: Session, name: str, *, now: datetime, limit: int) -> int:
     """Returns how many messages a relay may get: none while it rests, one to try it again."""
     relay = session.get(Relay, name)
     if relay is None or relay.failures < MOST_FAILURES:
@@ -44,7 +44,7 @@ def room(session: Session, name: str, *, now: datetime, limit: int) -> int:
     return 0 if _is_resting(relay, now) else 1
 
 
-def may_go(session: Session, name: str, *, now: datetime) -> bool:
+def may_send(session: Session, name: str, *, now: datetime) -> bool:
     """True if claimed messages may be sent.
 
     For the single message after a rest, the rest begins again here, so that no other worker tries
@@ -76,7 +76,7 @@ def note_trouble(session: Session, name: str, details: Sequence[str], *, now: da
     session.flush()
 
 
-def note_answered(session: Session, name: str, *, now: datetime) -> None:
+def note_success(session: Session, name: str, *, now: datetime) -> None:
     """Records that a relay works. It writes nothing if nothing was wrong."""
     session.connection().execute(
         sa.update(_relay)

@@ -24,7 +24,7 @@ def refusal_in(detail: str) -> str | None:
     return match["code"] if match else None
 
 
-def words(text: str) -> str:
+def safe_text(text: str) -> str:
     """Returns a server's text on one line, with at most 300 characters and without addresses.
 
     The text is stored unencrypted and shown to organisers, so that it must not name a recipient.

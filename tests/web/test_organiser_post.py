@@ -76,7 +76,7 @@ def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
     found, _ = take_back(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
-        sketches.forget(session, found.id)
+        sketches.delete(session, found.id)
     return found.id
 
 

@@ -278,7 +278,7 @@ def _page(
         labels=LABELS,
         piles_of=LetterGroup,
         glance=glance,
-        dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
+        dead=dead_addresses.of_campaign(session, campaign, keyring=lobby.keyring),
         piles=[pile for pile in LetterGroup if glance.group_counts[pile] or pile in ALWAYS_SHOWN],
         show=show,
         rows=[_row(posted, lobby) for posted in found[: wanted.limit]],

@@ -32,7 +32,7 @@ class AnswerFields(BaseModel):
 @router.get("/letters/answer/{token}")
 def ask(token: str, lobby: TheLobby, session: ReadSession) -> Response:
     """The question, with what was said before."""
-    kept = answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
+    kept = answers.recorded(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
     return _page(session, kept, _filled(kept))
 
 
@@ -51,10 +51,10 @@ def give(
         answer = _checked(form)
         # One connection at a time: `session` takes its own only where this ends.
         with lobby.database.write() as writing:
-            kept = answers.give(writing, letter_id, answer, now=now)
+            kept = answers.record(writing, letter_id, answer, now=now)
     except Invalid as error:
         form.note(error)
-        return _page(session, answers.kept(session, letter_id), form, status=422)
+        return _page(session, answers.recorded(session, letter_id), form, status=422)
     return _page(session, kept, form, token=token)
 
 

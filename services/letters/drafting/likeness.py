@@ -68,7 +68,7 @@ def has_own_words(body: str, organiser_text: str, *, besides: str = "") -> bool:
     name and address, does not. Numbers are ignored, because those in the organiser's text change
     from day to day.
     """
-    ignored = set(_numberless(_folded(besides)))
+    ignored = set(_without_numbers(_normalised_words(besides)))
     added = _sentences(body) - _sentences(organiser_text)
     return any(not set(sentence.split()) <= ignored for sentence in added)
 
@@ -85,24 +85,24 @@ def unpack(stored: bytes) -> Sketch:
 
 def words_of(body: str) -> list[str]:
     """Returns the words that are compared, without case, punctuation and spacing."""
-    return _folded(_middle(body))
+    return _normalised_words(_compared_part(body))
 
 
-def _folded(text: str) -> list[str]:
+def _normalised_words(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", text).casefold()
     return _WORD.findall(text.replace("'", "").replace("’", ""))
 
 
 def _sentences(body: str) -> set[str]:
-    parts = (_folded(part) for part in _SENTENCE_END.split(body))
-    return {" ".join(_numberless(words)) for words in parts if len(words) >= SHORTEST_SENTENCE}
+    parts = (_normalised_words(part) for part in _SENTENCE_END.split(body))
+    return {" ".join(_without_numbers(words)) for words in parts if len(words) >= SHORTEST_SENTENCE}
 
 
-def _numberless(words: list[str]) -> list[str]:
+def _without_numbers(words: list[str]) -> list[str]:
     return ["0" if word.isdecimal() else word for word in words]
 
 
-def _middle(body: str) -> str:
+def _compared_part(body: str) -> str:
     """Removes the greeting, and the sign-off with everything below it."""
     lines = [line.strip() for line in body.splitlines() if line.strip()]
     if lines and _GREETING.fullmatch(lines[0]):

@@ -94,16 +94,16 @@ def find(
     `organiser_text` is everything that the organiser wrote for it. `other_members` are the names of
     all current members but the recipient.
     """
-    yield from _of_form(letter)
+    yield from _length_problems(letter)
     fields = (("subject", letter.subject), ("body", letter.body))
     allowed = f"{organiser_text.subject}\n{organiser_text.body}"
     for field, text in fields:
-        yield from _of_plain_words(field, text, allowed)
+        yield from _plain_text_problems(field, text, allowed)
         if names := names_in(text, other_members, besides=f"{allowed}\n{writer.name}"):
             message = f"Please leave out who is not your MP: {', '.join(names[:MOST_LISTED])}."
             yield LetterProblem(field, "other_member", message, is_required=True)
     fitting = f"{allowed}\n{writer.postcode}\n{HOUSE_OF_COMMONS}"
-    if strange := _new(_postcodes, letter.body, fitting):
+    if strange := _new(_postcodes_in, letter.body, fitting):
         postcodes = ", ".join(sorted(strange)[:MOST_LISTED])
         message = f"Please leave out postcodes that are not yours: {postcodes}."
         yield LetterProblem("body", "other_postcode", message, is_required=True)
@@ -118,14 +118,14 @@ def find(
 def find_in_details(details: Mapping[str, str]) -> Iterator[LetterProblem]:
     """Checks a writer's name and address, by field: they are printed below the letter."""
     for field, text in details.items():
-        yield from _of_plain_words(field, text)
+        yield from _plain_text_problems(field, text)
 
 
-def _of_plain_words(field: str, text: str, allowed: str = "") -> Iterator[LetterProblem]:
-    if _new(_marks, text, allowed):
+def _plain_text_problems(field: str, text: str, allowed: str = "") -> Iterator[LetterProblem]:
+    if _new(_html_in, text, allowed):
         message = "Please leave out HTML: write plain words, without < and & around them."
         yield LetterProblem(field, "html", message, is_required=True)
-    if _new(_links, text, allowed):
+    if _new(_links_in, text, allowed):
         message = "Offices' filters stop mails with links. Please say it in words instead."
         yield LetterProblem(field, "link", message, is_required=True)
 
@@ -135,7 +135,7 @@ def names_in(text: str, names: Iterable[str], *, besides: str = "") -> list[str]
 
     Names that `besides` mentions are left out.
     """
-    spaced = _spaced(text)
+    spaced = _normalised(text)
     words = set(spaced.split())
     named = [
         (name, form)
@@ -144,7 +144,7 @@ def names_in(text: str, names: Iterable[str], *, besides: str = "") -> list[str]
         for name, form in people
         if form in spaced
     ]
-    excluded = _spaced(besides) if named else ""
+    excluded = _normalised(besides) if named else ""
     return [name for name, form in named if form not in excluded]
 
 
@@ -154,7 +154,7 @@ def _new(search: Callable[[str], set[str]], text: str, allowed: str) -> set[str]
     return matches - search(allowed) if matches else matches
 
 
-def _of_form(letter: MailText) -> Iterator[LetterProblem]:
+def _length_problems(letter: MailText) -> Iterator[LetterProblem]:
     try:
         texts.line(letter.subject, "subject", longest=LONGEST_SUBJECT)
     except Invalid as error:
@@ -165,21 +165,21 @@ def _of_form(letter: MailText) -> Iterator[LetterProblem]:
         yield LetterProblem("body", error.code, error.message, is_required=True)
 
 
-def _marks(text: str) -> set[str]:
-    return {mark for mark in _HTML.findall(texts.visible(text)) if _is_mark(mark)}
+def _html_in(text: str) -> set[str]:
+    return {mark for mark in _HTML.findall(texts.visible(text)) if _is_html(mark)}
 
 
-def _is_mark(mark: str) -> bool:
+def _is_html(mark: str) -> bool:
     """An entity with a semicolon must be one of HTML's: 'Marks&Spencer;' is not."""
     return mark[0] == "<" or mark[1] == "#" or mark[-1] != ";" or mark[1:] in html5
 
 
-def _links(text: str) -> set[str]:
+def _links_in(text: str) -> set[str]:
     """Returns whole links, so that another page of an allowed site is not taken for the same."""
     return {link.rstrip(_LINK_END) for link in _LINK.findall(texts.visible(text))}
 
 
-def _postcodes(text: str) -> set[str]:
+def _postcodes_in(text: str) -> set[str]:
     """Returns normalised postcodes. 'the M6 4th exit' has none: the halves differ in case."""
     return {
         directory.normalise(f"{outward}{inward}")
@@ -193,13 +193,13 @@ def _by_last_word(names: tuple[str, ...]) -> Mapping[str, list[tuple[str, str]]]
     """Indexes names and their search forms by the last word, which few texts contain."""
     by_word: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
     for name in names:
-        words = [word for word in _spaced(name).split() if word not in _TITLES]
+        words = [word for word in _normalised(name).split() if word not in _TITLES]
         if words:
             by_word[words[-1]].append((name, f" {' '.join(words)} "))
     return by_word
 
 
-def _spaced(text: str) -> str:
+def _normalised(text: str) -> str:
     """Returns the words in lower case between single spaces, without accents and apostrophes."""
     text = _POSSESSIVE.sub("", texts.visible(text)).replace("'", "").replace("’", "")
     if not text.isascii():

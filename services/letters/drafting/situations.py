@@ -140,7 +140,7 @@ def of_seats(
     backgrounds = facts.backgrounds(session, campaign, motion, seats_today)
     all_variants = variants.of_campaign(session, campaign.id).in_order
     emails = [seat.member.email for seat in seats_today if seat.member and seat.member.email]
-    dead = dead_addresses.dead_among(session, emails, keyring=keyring)
+    dead = dead_addresses.dead_emails(session, emails, keyring=keyring)
     return {
         seat.constituency.code: _situation_of(
             campaign,

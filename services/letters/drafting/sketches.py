@@ -84,7 +84,7 @@ def refuse_too_alike(
             raise Invalid.field("body", "letter_too_alike", result.advice or "")
 
 
-def keep(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
+def store(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
     """Stores the sketch of a letter that is queued."""
     organisation_id: UUID = letter.body.organisation_id
     key = _key(keyring, organisation_id, letter.campaign_id, letter.member_id)
@@ -100,7 +100,7 @@ def keep(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -
     )
 
 
-def forget(session: Session, letter_id: UUID) -> None:
+def delete(session: Session, letter_id: UUID) -> None:
     """Deletes the sketch of a letter that the office does not get, if there is one."""
     session.connection().execute(sa.delete(_sketch).where(_sketch.c.letter_id == letter_id))
 

@@ -81,10 +81,10 @@ class Conditions:
         is_named = member.standing in self.standing
         return (
             (is_named or (not self.standing and member.standing is not Standing.WITHDRAWN))
-            and _among(self.role, member.role)
-            and _among(self.eligibility, member.eligibility)
-            and _among_folded(self.party, member.party)
-            and _among(self.nation, member.nation)
+            and _allows(self.role, member.role)
+            and _allows(self.eligibility, member.eligibility)
+            and _allows_any_case(self.party, member.party)
+            and _allows(self.nation, member.nation)
             and self.signed_earlier in (None, member.signed_earlier)
             and (lower is None or member.letters >= lower)
             and (upper is None or member.letters <= upper)
@@ -157,10 +157,10 @@ def every_kind() -> list[MemberProfile]:
     ]
 
 
-def _among(wanted: Collection[str], value: str | None) -> bool:
+def _allows(wanted: Collection[str], value: str | None) -> bool:
     return not wanted or value in wanted
 
 
-def _among_folded(wanted: Iterable[str], value: str | None) -> bool:
+def _allows_any_case(wanted: Iterable[str], value: str | None) -> bool:
     names = {name.casefold() for name in wanted}
     return not names or (value is not None and value.casefold() in names)

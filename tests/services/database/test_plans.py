@@ -295,7 +295,7 @@ def release(session: Session, lobby: Lobby) -> None:
 
 
 def ask_writers(session: Session, lobby: Lobby) -> None:
-    answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+    answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
 
 
 def tell_of_new_members(session: Session, lobby: Lobby) -> None:

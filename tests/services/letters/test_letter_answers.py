@@ -69,7 +69,7 @@ def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) 
 
 def ask(lobby: Lobby) -> int:
     with lobby.database.write() as session:
-        return answers.ask(session, keyring=lobby.keyring, now=lobby.clock())
+        return answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock())
 
 
 def letter_of(lobby: Lobby, letter_id: UUID) -> Letter:
@@ -210,7 +210,7 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
                 seen.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            found = answers.ask(session, keyring=lobby.keyring, now=clock.now, limit=3)
+            found = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
             event.remove(engine, "before_cursor_execute", note)
         assert found == expected
         counted.append(len(seen))
@@ -222,7 +222,7 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
         send(lobby, email=f"writer{number}@example.org")
     clock.advance(days=14)
     with lobby.database.write() as first:
-        asked = answers.ask(first, keyring=lobby.keyring, now=clock.now)
+        asked = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
         if not lobby.database.is_sqlite:  # which has one writer: they take turns
             assert ask(lobby) == 0, "the second leaves out what the first holds"
     assert (asked, ask(lobby)) == (4, 0)

@@ -295,7 +295,7 @@ def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
     broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
     with ledger.open():
         for message in (first, broken, third):
-            ledger.note(message, MessageState.ACCEPTED, "250 taken")
+            ledger.record(message, MessageState.ACCEPTED, "250 taken")
     found = states(lobby)
     assert found[first.id] is found[third.id] is MessageState.ACCEPTED
     assert found[second.id] is MessageState.CLAIMED, "the end of its lease settles it"

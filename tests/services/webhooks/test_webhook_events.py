@@ -292,7 +292,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
     letter, _ = take_back(lobby, 0, LetterState.QUEUED)
     with lobby.database.write() as session:
         for state in (MessageState.DEFERRED, MessageState.REJECTED, MessageState.ACCEPTED):
-            letter_states.delivered(
+            letter_states.record_delivery(
                 session, letter.id, state, detail="250", keyring=lobby.keyring, now=clock()
             )
     sent = of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}
@@ -338,7 +338,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     letter, _ = letters_of(lobby)[0]
     answer = NewAnswer(LetterOutcome.ANSWERED, said=ReplyKind.WILL_SIGN, text="Of course I will.")
     with lobby.database.write() as session:
-        answers.give(session, letter.id, answer, now=clock())
+        answers.record(session, letter.id, answer, now=clock())
     more = {"outcome": "answered", "said": "will_sign", "said_on": None}
     assert told(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
 
