@@ -50,7 +50,7 @@ _POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signe
 # With an address that is missing or dead, the page offers a text to send by paper mail.
 _WRITABLE_REASONS = (None, "no_address", "address_dead")
 # The state that a letter must have for an email of each kind.
-_STATES = {
+STATES = {
     MessageKind.CONFIRM_LETTER: LetterState.PENDING,
     MessageKind.LETTER_HELD: LetterState.HELD,
     MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
@@ -102,7 +102,7 @@ def make_state_mail(
     letter = session.get(Letter, message.subject_id)
     if letter is None:
         return DroppedMessage("the letter was replaced")
-    if letter.state is not _STATES[message.kind]:
+    if letter.state is not STATES[message.kind]:
         return DroppedMessage(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
     if message.kind is MessageKind.CONFIRM_LETTER:
