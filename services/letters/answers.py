@@ -203,7 +203,7 @@ def total(rows: Iterable[MemberAnswers]) -> AnswerSums:
 
 
 def _sums() -> list[sa.ColumnElement[int]]:
-    """In the order of `AnswerSums`. A letter has at most one answer and one question."""
+    """Returns the columns of `AnswerSums`. A letter has at most one answer and one question."""
     outcomes = (LetterOutcome.ANSWERED, LetterOutcome.ACKNOWLEDGED, LetterOutcome.NOT_ANSWERED)
     answer_counts = (
         sa.func.count(sa.case((_answer.c.outcome == outcome, 1))) for outcome in outcomes

@@ -207,7 +207,7 @@ def _reschedule(
     pace: Pace,
     now: datetime,
 ) -> None:
-    """Letters sent in this hour and on this day still count towards the limits; no others do."""
+    """Plans the waiting letters again. Those sent in this hour and on this day keep their slots."""
     pacing.lock(session, campaign)
     waiting = _waiting(session, campaign.id, states)
     since = pacing.first_counted(now)
@@ -287,12 +287,12 @@ def _requeue(session: Session, letter_id: UUID, state: MessageState, now: dateti
             _outbox.c.kind == MessageKind.LETTER,
             _outbox.c.state == state,
         )
-        .values(_requeued(now) | {"due_at": now})
+        .values(_requeued_values(now) | {"due_at": now})
     )
     return changed.rowcount == 1
 
 
-def _requeued(now: datetime) -> dict[str, Any]:
+def _requeued_values(now: datetime) -> dict[str, Any]:
     """The new `created_at` gives the message four days again (`outbox.GIVE_UP_AFTER`)."""
     return {
         "state": MessageState.QUEUED,
@@ -312,7 +312,9 @@ def requeue(
         for message_id, moment in zip(message_ids, due, strict=True)
     ]
     session.connection().execute(
-        sa.update(_outbox).where(_outbox.c.id == sa.bindparam("message")).values(_requeued(now)),
+        sa.update(_outbox)
+        .where(_outbox.c.id == sa.bindparam("message"))
+        .values(_requeued_values(now)),
         rows,
     )
 

@@ -1,4 +1,4 @@
-"""The states of a letter: pending, queued, sent, held, cancelled, rejected, uncertain.
+"""Changes the state of a letter: pending, queued, sent, held, cancelled, rejected or uncertain.
 
 Only this module writes `Letter.state` and the columns that belong to it (`reason`, `confirmed_at`,
 `sent_at`, `bounced_at`); other modules call its functions. `intake` inserts a letter as pending.

@@ -1,4 +1,4 @@
-"""When the letters of a campaign are sent: reserved by its pace, in the order of confirmation."""
+"""Reserves the times at which letters of a campaign are sent, by the campaign's pace."""
 
 from datetime import datetime
 from uuid import UUID

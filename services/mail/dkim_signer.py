@@ -112,7 +112,7 @@ class DkimSigner:
 
 
 def load(file: Path, *, selector: str, domain: str, clock: Clock) -> DkimSigner:
-    """Loads the key from a PEM file. Invalid if it cannot be used, with a message for operators."""
+    """Loads the key from a PEM file. Invalid, with a message for operators, if that fails."""
     try:
         key = load_pem_private_key(file.read_bytes(), password=None)
     except OSError as error:

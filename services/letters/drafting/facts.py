@@ -24,7 +24,7 @@ from services.parliament.standing import Eligibility, Position
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """What is looked up for a seat: `profile_of` and `facts_of` use it."""
+    """What `profile_of` and `facts_of` need to know about a seat, beside its member."""
 
     organisation: str = ""
     earlier_motion_number: str | None = None

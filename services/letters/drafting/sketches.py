@@ -24,7 +24,7 @@ MOST_COMPARED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How like a text is to the most similar earlier letter of the campaign to the same MP.
+    """How similar a text is to the most similar earlier letter of the campaign to the same MP.
 
     `percent` is None if there is no earlier letter, `limit` if the organiser set none.
     """

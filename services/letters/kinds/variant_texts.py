@@ -1,4 +1,4 @@
-"""The texts of a kind of letter: their parts, the built-in ones, and checks of an organiser's.
+"""The texts of a kind of letter: their parts, the built-in ones, and checks of organisers' texts.
 
 Only letters with the act `ask` may ask a member to sign. The check looks for words in English and
 Welsh: it catches mistakes, but does not understand sentences.
