@@ -14,7 +14,7 @@ import typer
 from cli.output import moment, opened, progress, tell
 from services.errors import Invalid
 from services.letters import uncertain
-from services.letters.uncertain import Settled, Span
+from services.letters.uncertain import LogPeriod, SettlementResult
 from services.mail import dead_addresses, relay_logs
 from services.mail.relay_logs import RelayLog
 
@@ -62,7 +62,7 @@ def settle(
         now = lobby.clock()
         span = _span(complete_since, complete_until, now)
         with lobby.database.read() as session:
-            query = uncertain.question(session, span=span)
+            query = uncertain.log_query(session, period=span)
         log = RelayLog(query.wanted)
         for path in _in_order(logs, now):
             _read(path, log)
@@ -101,13 +101,15 @@ def revive(
     tell("Mail goes there again.")
 
 
-def _span(since: str | None, until: str | None, now: datetime) -> Span | None:
+def _span(since: str | None, until: str | None, now: datetime) -> LogPeriod | None:
     if since is None and until is None:
         return None
     if since is None or until is None:
         message = "Give both --complete-since and --complete-until, or neither."
         raise Invalid.field("complete_since", "span_malformed", message)
-    return Span.checked(moment(since, "complete_since"), moment(until, "complete_until"), now=now)
+    return LogPeriod.checked(
+        moment(since, "complete_since"), moment(until, "complete_until"), now=now
+    )
 
 
 def _in_order(paths: list[Path], now: datetime) -> list[Path]:
@@ -153,7 +155,7 @@ def _lines(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]:
             stream.close()
 
 
-def _report(settled: Settled, span: Span | None, *, dry_run: bool) -> None:
+def _report(settled: SettlementResult, span: LogPeriod | None, *, dry_run: bool) -> None:
     if dry_run:
         tell("Nothing is changed: this is what would be.")
     rows = {

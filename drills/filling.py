@@ -100,5 +100,5 @@ def _copy(
         for number, writer in zip(numbers, writers, strict=True)
     ]
     session.connection().execute(sa.insert(_letter), rows)
-    notes = [outbox.Note(MessageKind.LETTER, row["id"], None) for row in rows]
+    notes = [outbox.NewMessage(MessageKind.LETTER, row["id"], None) for row in rows]
     outbox.queue(session, notes, now=now)

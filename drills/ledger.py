@@ -12,7 +12,7 @@ from models import Letter, LetterState, LetterTally, MessageKind, MessageState, 
 from models.base import table_of
 from services.assembly import Lobby
 from services.letters import uncertain
-from services.letters.uncertain import Settled, Span
+from services.letters.uncertain import LogPeriod, SettlementResult
 from services.mail import mail_builder
 from services.mail.relay_logs import RelayLog
 
@@ -74,14 +74,14 @@ def dots_in(record: Path) -> list[Dot]:
     return [Dot(fate, name, to, float(at)) for fate, name, to, at in parts]
 
 
-def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> Settled:
+def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> SettlementResult:
     """Settle uncertain letters as an operator does who has a list of all that the sink took.
 
     It is whole to this moment: whoever handed anything over has ended, and had an answer or none.
     """
-    span = Span(since, lobby.clock(), margin=timedelta(0))
+    span = LogPeriod(since, lobby.clock(), margin=timedelta(0))
     with lobby.database.read() as session:
-        asked = uncertain.question(session, span=span)
+        asked = uncertain.log_query(session, period=span)
     log = RelayLog(asked.wanted)
     for dot in dots:
         if dot.was_taken:
@@ -91,7 +91,7 @@ def settle(lobby: Lobby, dots: Iterable[Dot], *, since: datetime) -> Settled:
         return uncertain.settle(session, asked, log, pace=pace, keyring=lobby.keyring, now=now)
 
 
-def compare(lobby: Lobby, dots: Iterable[Dot], settled: Iterable[Settled] = ()) -> Found:
+def compare(lobby: Lobby, dots: Iterable[Dot], settled: Iterable[SettlementResult] = ()) -> Found:
     """Hold each letter against the record, after its uncertain ones were `settled`."""
     by_id = ends(lobby)
     told = {name: {key for key, end in by_id.items() if end == name} for name in ENDS.values()}

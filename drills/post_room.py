@@ -22,7 +22,7 @@ from drills.ledger import Found
 from models import MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
-from services.letters.uncertain import Settled
+from services.letters.uncertain import SettlementResult
 from services.mail import outbox
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200
@@ -249,11 +249,11 @@ def finish(lobby: Lobby, crew: Crew, drill: Drill) -> None:
     crew.kill(drill.workers)  # nothing is under way; to end in order takes seconds
 
 
-def _settle(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> list[Settled]:
+def _settle(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> list[SettlementResult]:
     """Settle what is uncertain and let a last worker send again what did not go, until all is
     settled: the sink fails still, so that a letter can be uncertain twice."""
     since = lobby.clock() - timedelta(days=1)
-    rounds: list[Settled] = []
+    rounds: list[SettlementResult] = []
     while len(rounds) < MOST_ROUNDS:
         settled = ledger.settle(lobby, ledger.dots_in(record), since=since)
         rounds.append(settled)

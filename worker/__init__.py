@@ -1,14 +1,17 @@
-"""What runs beside the server: mail, and what is due. No rules of its own, but the transactions."""
+"""What runs beside the server: delivery and everything on a schedule.
+
+The worker opens the transactions; services have the rules.
+"""
 
 from worker.bounces import read_bounces as read_bounces
 from worker.idempotency import forget_old_keys as forget_old_keys
 from worker.loop import run as run
+from worker.mail import clean_up as clean_up
 from worker.mail import deliver_due as deliver_due
-from worker.mail import keep_house as keep_house
 from worker.parliament import sync_if_due as sync_if_due
 from worker.parliament import sync_members as sync_members
 from worker.parliament import sync_members_if_due as sync_members_if_due
 from worker.parliament import sync_motion as sync_motion
 from worker.parliament import sync_saved_motion as sync_saved_motion
+from worker.webhooks import clean_up_webhooks as clean_up_webhooks
 from worker.webhooks import deliver_webhooks as deliver_webhooks
-from worker.webhooks import keep_webhooks as keep_webhooks

@@ -1,7 +1,8 @@
-"""Reading the Maildir of reports: claim, read, apply, delete.
+"""Reads the Maildir of bounces: claims, reads, applies and deletes each file.
 
-A file is claimed by renaming it, so that of two workers one reads it, and deleted after the
-transaction: a kill in between has it read twice, which changes nothing, and never loses one.
+A worker claims a file by renaming it, so that only one of two workers reads it, and deletes it
+after the transaction. If it is killed in between, the file is read twice, which changes nothing; no
+file is lost.
 """
 
 import contextlib
@@ -16,10 +17,10 @@ import structlog
 
 from services.assembly import Lobby
 from services.delivery import bounces
-from services.delivery.bounces import Applied
+from services.delivery.bounces import ReportHandling
 from services.mail import delivery_reports, mail_builder
 
-# Of a claim whose worker died. Reading and applying one takes far less.
+# After this time the worker of a claim is taken for dead: reading and applying takes far less.
 LEASE = timedelta(minutes=10)
 UNKNOWN = "Unknown"
 _CLAIMED = re.compile(r"lobby-claimed-(?P<at>[0-9]{1,12})-(?P<name>.+)")
@@ -27,7 +28,7 @@ log = structlog.get_logger()
 
 
 def read_bounces(lobby: Lobby, stop: threading.Event) -> int:
-    """Read what came back, if there is a folder for it; how many files were dealt with."""
+    """Reads all bounces, if a folder is configured; returns how many files were handled."""
     folder = lobby.settings.bounce_folder
     done = 0
     for file in _waiting(folder, lobby.clock()) if folder else ():
@@ -37,29 +38,29 @@ def read_bounces(lobby: Lobby, stop: threading.Event) -> int:
         if claimed is None:
             continue
         try:
-            _deal_with(lobby, claimed)
+            _handle(lobby, claimed)
             done += 1
-        except Exception:  # the next worker to find the claim stale tries again
+        except Exception:  # another worker tries again when the claim is stale
             log.exception("bounce_failed")
     return done
 
 
 def _waiting(folder: Path, now: datetime) -> Iterator[Path]:
-    """What nobody has claimed, and what a worker claimed that died; the oldest first.
+    """Yields unclaimed files and files with a stale claim, the oldest first.
 
-    Nothing where there is no Maildir yet, of which `lobby check` tells.
+    It yields nothing if there is no Maildir yet, which `lobby check` reports.
     """
     for part in ("cur", "new"):
         for file in sorted((folder / part).glob("*")):
             claim = _CLAIMED.fullmatch(file.name)
             if file.name.startswith("."):
-                continue  # not a mail, by the rules of a Maildir
+                continue  # not an email, by the rules of a Maildir
             if claim is None or int(claim["at"]) < (now - LEASE).timestamp():
                 yield file
 
 
 def _claim(file: Path, now: datetime) -> Path | None:
-    """The file under its new name; None where another worker was faster."""
+    """Returns the renamed file; None if another worker claimed it first."""
     target = file.parent.parent / "cur" / f"lobby-claimed-{now.timestamp():.0f}-{_name(file)}"
     try:
         return file.rename(target)
@@ -67,36 +68,36 @@ def _claim(file: Path, now: datetime) -> Path | None:
         return None
 
 
-def _deal_with(lobby: Lobby, claimed: Path) -> None:
+def _handle(lobby: Lobby, claimed: Path) -> None:
     with claimed.open("rb") as stream:
         content = stream.read(delivery_reports.MOST_BYTES)
     domain = mail_builder.domain_of(lobby.settings.mail_from)
     report = delivery_reports.read(content, bounces=lobby.bounces, domain=domain)
     with lobby.database.write() as session:
-        applied = bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
-    log.info("bounce", verdict=report.verdict, status=report.status, applied=applied)
-    if applied is Applied.DONE:
+        handling = bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
+    log.info("bounce", verdict=report.verdict, status=report.status, applied=handling)
+    if handling is ReportHandling.DONE:
         claimed.unlink(missing_ok=True)
     else:
-        _put(claimed, applied)
+        _move(claimed, handling)
 
 
-def _put(claimed: Path, applied: Applied) -> None:
-    """Back, to be read again later, or where an operator looks."""
+def _move(claimed: Path, handling: ReportHandling) -> None:
+    """Moves a file back to be read later, or to the folder for the operator."""
     folder = claimed.parent.parent
-    if applied is Applied.UNKNOWN:
+    if handling is ReportHandling.UNKNOWN:
         folder = _folder_of_unknown(folder)
-    with contextlib.suppress(FileNotFoundError):  # another worker took it for stale
+    with contextlib.suppress(FileNotFoundError):  # another worker found the claim stale
         claimed.rename(folder / "new" / _name(claimed))
 
 
 def _folder_of_unknown(folder: Path) -> Path:
-    """Made where it is missing, in the form that mail programs show as a folder."""
+    """Creates the folder if it is missing, in the form that mail programs show as a folder."""
     mailbox.Maildir(folder, create=False).add_folder(UNKNOWN)
     return folder / f".{UNKNOWN}"
 
 
 def _name(file: Path) -> str:
-    """Without what a claim or a mail program has added."""
+    """Returns a file's name without what a claim or a mail program has added."""
     claim = _CLAIMED.fullmatch(file.name)
     return (claim["name"] if claim else file.name).partition(":")[0]

@@ -1,4 +1,4 @@
-"""Forgetting keys of requests that nobody can use any more."""
+"""Deletes idempotency keys that have expired."""
 
 import threading
 
@@ -9,15 +9,16 @@ AT_ONCE, MOST_ROUNDS = 1000, 20
 
 
 def forget_old_keys(lobby: Lobby, stop: threading.Event) -> int:
-    """Delete old keys in small transactions, so that nobody who signs waits long for one; how many.
+    """Deletes expired keys and returns how many.
 
-    After a rush some are left for the next time. Until then they count as gone all the same.
+    It uses small transactions, so that requests do not wait long for a lock. After a rush some keys
+    are left for the next call; they have no effect until then.
     """
-    forgotten = 0
+    total = 0
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
-            found = idempotency.delete_expired(session, now=lobby.clock(), limit=AT_ONCE)
-        forgotten += found
-        if found < AT_ONCE or stop.is_set():
+            deleted = idempotency.delete_expired(session, now=lobby.clock(), limit=AT_ONCE)
+        total += deleted
+        if deleted < AT_ONCE or stop.is_set():
             break
-    return forgotten
+    return total

@@ -1,5 +1,7 @@
-"""The loop: mail in this thread; motions, members, what came back and webhooks beside it, so that
-none waits for another."""
+"""The worker's loop: email in the main thread, everything else in threads of their own.
+
+So email, motions, members, bounces and webhooks do not wait for each other.
+"""
 
 import threading
 import time
@@ -11,65 +13,65 @@ import structlog
 from services.assembly import Lobby
 from worker.bounces import read_bounces
 from worker.idempotency import forget_old_keys
-from worker.mail import deliver_due, keep_house
+from worker.mail import clean_up, deliver_due
 from worker.parliament import sync_if_due, sync_members_if_due
-from worker.webhooks import deliver_webhooks, keep_webhooks
+from worker.webhooks import clean_up_webhooks, deliver_webhooks
 
 IDLE_SECONDS = 0.5
-HOUSEKEEPING_SECONDS = 60.0
-FOLLOW_SECONDS = 20.0
-PATIENCE_SECONDS = 2.0  # with requests to Parliament that are under way when we stop
+CLEANUP_SECONDS = 60.0
+CHECK_SECONDS = 20.0
+STOP_SECONDS = 2.0  # how long to wait for requests to Parliament when we stop
 log = structlog.get_logger()
 
 
-def run(lobby: Lobby, stop: threading.Event, *, look_every: float = FOLLOW_SECONDS) -> None:
-    """Work until told to stop.
+def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECONDS) -> None:
+    """Works until `stop` is set.
 
-    `look_every` is how many seconds lie between two looks at what is due to be asked for, and at
-    what came back. Webhooks are looked for as often as mail is.
+    `look_every` is the number of seconds between two checks for motions and members that are due,
+    and for bounces. Webhooks are checked as often as email.
     """
-    beside = [
-        threading.Thread(target=follow, args=(lobby, stop, sync, seconds), name=name, daemon=True)
-        for name, sync, seconds in (
+    threads = [
+        threading.Thread(target=repeat, args=(lobby, stop, task, seconds), name=name, daemon=True)
+        for name, task, seconds in (
             ("motions", sync_if_due, look_every),
             ("members", sync_members_if_due, look_every),
             ("bounces", read_bounces, look_every),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
-            ("webhooks-house", keep_webhooks, HOUSEKEEPING_SECONDS),
+            ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
         )
     ]
-    for thread in beside:
+    for thread in threads:
         thread.start()
-    next_housekeeping = 0.0
+    next_cleanup = 0.0
     while not stop.is_set():
-        with _going_on(stop):
-            if time.monotonic() >= next_housekeeping:
-                next_housekeeping = time.monotonic() + HOUSEKEEPING_SECONDS
-                keep_house(lobby)
+        with _errors_logged(stop):
+            if time.monotonic() >= next_cleanup:
+                next_cleanup = time.monotonic() + CLEANUP_SECONDS
+                clean_up(lobby)
                 forget_old_keys(lobby, stop)
             if not deliver_due(lobby):
                 stop.wait(IDLE_SECONDS)
-    patience_ends = time.monotonic() + PATIENCE_SECONDS
-    for thread in beside:
-        thread.join(max(0.0, patience_ends - time.monotonic()))
+    deadline = time.monotonic() + STOP_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
-def follow(
+def repeat(
     lobby: Lobby,
     stop: threading.Event,
-    sync: Callable[[Lobby, threading.Event], object],
-    look_every: float,
+    task: Callable[[Lobby, threading.Event], object],
+    seconds: float,
 ) -> None:
-    """Call `sync`, which knows itself whether it is due, every so many seconds until the end."""
+    """Calls `task`, which decides whether anything is due, with this pause until `stop` is set."""
     while not stop.is_set():
-        with _going_on(stop):
-            sync(lobby, stop)
-            stop.wait(look_every)
+        with _errors_logged(stop):
+            task(lobby, stop)
+            stop.wait(seconds)
 
 
 @contextmanager
-def _going_on(stop: threading.Event) -> Iterator[None]:
-    """An error is logged, and the work goes on: a loop outlives whatever one round meets."""
+def _errors_logged(stop: threading.Event) -> Iterator[None]:
+    """Logs an error and lets the loop continue after a pause."""
     try:
         yield
     except Exception:

@@ -1,6 +1,7 @@
-"""Delivering mail: claim, commit, talk, record. No transaction is open while a mail travels.
+"""Delivers email: claims messages and commits, talks to the relay, and records the outcome.
 
-A round takes what is due and hands it over on several connections at once, each in a thread.
+No transaction is open while a message is sent. A round claims what is due and delivers it over
+several connections at once, each in a thread.
 """
 
 import threading
@@ -17,7 +18,7 @@ from sqlmodel import Session
 from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
 from services.delivery import lookups, rendering
-from services.delivery.lookups import NOTHING, Gathered
+from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.letters import answers, letter_states
 from services.mail import outbox, relays
 from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
@@ -28,36 +29,40 @@ from services.signatures import signature_states
 from services.supporters import seat_watches
 from worker.mail_journal import MailJournal
 
-# A round waits for its slowest connection: long enough for that not to matter, and short enough
-# to end well within a claim's lease.
+# A round waits for its slowest connection. It is long enough for that not to matter, and short
+# enough to end well within the lease of its claims.
 BATCH_OF_A_CONNECTION = 25
-# Made together, for whom things are looked up once; and how long what was made is good for: the
-# member may have signed since.
-TOGETHER = 25
-LONGEST_KEPT = 10.0  # seconds
+# How many emails are made at once, with shared look-ups, and for how long they can be sent then:
+# the member may have signed since.
+MADE_AT_ONCE = 25
+VALID_SECONDS = 10.0
 log = structlog.get_logger()
 
 
 def deliver_due(lobby: Lobby) -> int:
-    """Deliver one batch of what is due; how many were attempted. None while the relay rests."""
+    """Delivers a batch of due messages; returns how many it attempted: 0 while the relay rests."""
     connections = lobby.settings.smtp_connections
     with lobby.database.write(is_public=False) as session:
         now, relay = lobby.clock(), lobby.courier.relay
-        most = relays.room(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
+        most = relays.capacity(session, relay, now=now, limit=BATCH_OF_A_CONNECTION * connections)
         claimed = outbox.claim(session, now=now, limit=most, pace=lobby.pace) if most else []
-        if claimed and not relays.may_go(session, relay, now=now):
+        if claimed and not relays.may_send(session, relay, now=now):
             outbox.give_back(session, claimed, now=now)
             claimed = []
     return _Round(lobby, claimed).run(connections) if claimed else 0
 
 
-def keep_house(lobby: Lobby) -> None:
-    """Settle attempts of workers that died, and end what was never confirmed."""
+def clean_up(lobby: Lobby) -> None:
+    """Ends attempts of workers that died, and runs what is due from time to time.
+
+    Unconfirmed signatures expire, motions lapse with their session, and emails about filled seats
+    and answers to letters are queued.
+    """
     now = lobby.clock()
     with lobby.database.write() as session:
         for message in outbox.release_stale(session, now=now):
             uncertain = MessageState.UNCERTAIN
-            letter_states.delivered(
+            letter_states.record_delivery(
                 session,
                 message.subject_id,
                 uncertain,
@@ -68,45 +73,45 @@ def keep_house(lobby: Lobby) -> None:
         signature_states.expire(session, now=now)
         sessions.lapse_motions(session, now=now)
         seat_watches.queue_mails(session, keyring=lobby.keyring, now=now)
-        answers.ask(session, keyring=lobby.keyring, now=now)
+        answers.queue_questions(session, keyring=lobby.keyring, now=now)
 
 
 class _Round:
-    """Messages that were claimed together. Each thread takes the next few that are left."""
+    """Delivers messages that were claimed together. Each thread takes the next few of them."""
 
     def __init__(self, lobby: Lobby, claimed: list[OutboxMessage]) -> None:
         self._lobby = lobby
         self._claimed = len(claimed)
         self._left = deque(claimed)
         self._share = 1
-        self._ledger = MailJournal(lobby)
+        self._journal = MailJournal(lobby)
         self._lock = threading.Lock()
-        self._trouble: list[str] = []  # with the relay, in a row
+        self._trouble: list[str] = []  # failures of the relay in a row
         self._has_answered = False
 
     def run(self, connections: int) -> int:
-        """Deliver them; how many were attempted before the relay gave too much trouble."""
+        """Delivers them; returns how many were attempted before the relay failed too often."""
         threads = min(connections, len(self._left))
-        self._share = min(TOGETHER, -(-len(self._left) // threads))
-        with self._ledger.open(), ThreadPoolExecutor(threads, "post") as pool:
-            for done in [pool.submit(self._work) for _ in range(threads)]:
-                done.result()
+        self._share = min(MADE_AT_ONCE, -(-len(self._left) // threads))
+        with self._journal.open(), ThreadPoolExecutor(threads, "mail") as pool:
+            for future in [pool.submit(self._work) for _ in range(threads)]:
+                future.result()
         left, trouble = list(self._left), self._trouble
-        self._ledger.end_round(left, trouble, has_answered=self._has_answered)
+        self._journal.end_round(left, trouble, has_answered=self._has_answered)
         return self._claimed - len(left)
 
     def _work(self) -> None:
-        while few := self._next():
-            made, made_at = self._make(few), time.monotonic()
-            for message in few:
+        while batch := self._next():
+            mails, made_at = self._make(batch), time.monotonic()
+            for message in batch:
                 if self._is_given_up():
                     self._left.append(message)
                     continue
-                is_old = time.monotonic() - made_at > LONGEST_KEPT
-                delivery = self._attempt(message, self._make([message]) if is_old else made)
+                is_old = time.monotonic() - made_at > VALID_SECONDS
+                delivery = self._attempt(message, self._make([message]) if is_old else mails)
                 self._note_trouble(delivery)
                 if delivery.state is not None:
-                    self._ledger.note(message, delivery.state, delivery.detail)
+                    self._journal.record(message, delivery.state, delivery.detail)
                     state, attempt = delivery.state, message.attempt
                     log.info("mail", kind=message.kind, state=state, attempt=attempt)
 
@@ -127,57 +132,63 @@ class _Round:
                 self._has_answered = True
 
     def _attempt(
-        self, message: OutboxMessage, made: dict[UUID, Envelope | DroppedMessage]
+        self, message: OutboxMessage, mails: dict[UUID, Envelope | DroppedMessage]
     ) -> Delivery:
-        """Whatever goes wrong with one message goes wrong with it alone."""
-        rendered = made.get(message.id)
+        """An error with one message does not affect the others."""
+        rendered = mails.get(message.id)
         if rendered is None:
             return TAKEN_OVER
         if isinstance(rendered, DroppedMessage):
-            self._ledger.drop(message, rendered)
-            tell = log.warning if rendered.is_trouble else log.debug
-            tell("mail", kind=message.kind, reason=rendered.reason)
+            self._journal.drop(message, rendered)
+            write_log = log.warning if rendered.is_trouble else log.debug
+            write_log("mail", kind=message.kind, reason=rendered.reason)
             return TAKEN_OVER
         try:
             return self._lobby.courier.deliver(rendered, self._before_dot(message))
         except Exception as error:
-            # Nobody knows how far it came: the end of its lease settles it.
+            # The outcome is unknown: it is settled when the lease ends.
             _log_failure("mail_delivery_failed", message, error)
             return TAKEN_OVER
 
-    def _make(self, few: list[OutboxMessage]) -> dict[UUID, Envelope | DroppedMessage]:
-        """By id. Those are missing that wait for another attempt, since they met what nobody
-        foresaw."""
-        lobby, made = self._lobby, {}
+    def _make(self, batch: list[OutboxMessage]) -> dict[UUID, Envelope | DroppedMessage]:
+        """Makes emails by message id.
+
+        A message that causes an unexpected error is deferred and left out.
+        """
+        lobby, mails = self._lobby, {}
         with lobby.database.read() as session:
-            gathered = self._gather(session, few)
-            for message in few:
+            prefetched = self._prefetch(session, batch)
+            for message in batch:
                 try:
-                    made[message.id] = rendering.render(
-                        session, message, lobby.mail_context, now=lobby.clock(), gathered=gathered
+                    mails[message.id] = rendering.render(
+                        session,
+                        message,
+                        lobby.mail_context,
+                        now=lobby.clock(),
+                        prefetched=prefetched,
                     )
                 except Exception as error:
                     session.rollback()
                     _log_failure("mail_rendering_failed", message, error)
-                    self._ledger.defer_unsent(message, f"cannot be made: {type(error).__name__}")
-        return made
+                    self._journal.defer_unsent(message, f"cannot be made: {type(error).__name__}")
+        return mails
 
-    def _gather(self, session: Session, few: list[OutboxMessage]) -> Gathered:
+    def _prefetch(self, session: Session, batch: list[OutboxMessage]) -> Prefetched:
         try:
             keyring, now = self._lobby.keyring, self._lobby.clock()
-            return lookups.gather(session, few, keyring=keyring, now=now)
-        except Exception:  # the one that it is about meets it again, alone
+            return lookups.prefetch(session, batch, keyring=keyring, now=now)
+        except Exception:  # the message that causes it meets the same error when it is made
             session.rollback()
-            return NOTHING
+            return NOTHING_PREFETCHED
 
     def _before_dot(self, message: OutboxMessage) -> BeforeDot:
         if message.kind is MessageKind.LETTER:
-            return lambda: self._ledger.commit_to_dot(message)
-        return lambda: True  # it may be repeated, so that there is nothing to commit to
+            return lambda: self._journal.commit_to_dot(message)
+        return lambda: True  # such an email may be repeated: there is nothing to record first
 
 
 def _log_failure(event: str, message: OutboxMessage, error: Exception) -> None:
-    """Where it happened. Never what the error says, which could be somebody's name or words."""
+    """Logs where an error happened, but not its text, which may contain personal data."""
     place = traceback.extract_tb(error.__traceback__)[-1:]
     log.error(
         event,

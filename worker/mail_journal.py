@@ -1,9 +1,9 @@
-"""What several threads write down about their messages, in as few transactions as can be.
+"""Records the outcomes of a round's messages, grouping those of several threads into transactions.
 
-One thread writes, as long as a round lasts; what comes in while it commits goes into the next one.
-So the wait for the disk is shared by all connections, and how a letter ended is on disk a moment
-after it was known, not only when the next one needs a commit: a worker that is killed leaves few
-letters of which nobody knows. Of mails that may be repeated some more are left to gather first.
+One thread writes as long as a round lasts. What is added during a commit is part of the next one,
+so that all connections share the wait for the disk. An outcome is written at once, and not only
+when the next letter needs a commit, so that a killed worker leaves few uncertain letters. Outcomes
+of emails that may be repeated are collected for a moment first.
 """
 
 import threading
@@ -20,15 +20,15 @@ from services.letters import letter_states
 from services.mail import dead_addresses, outbox, relays
 from services.mail.supporter_mails import DroppedMessage
 
-# How long mails that were accepted wait for more of them, in seconds: where many go, a commit for a
-# few would cost more than to make and send them. A worker that is killed repeats those.
-GATHERING = 0.01
+# How long accepted emails to supporters wait for more of them, in seconds. A commit for a few would
+# cost more than to make and send them. A killed worker repeats them.
+COLLECT_SECONDS = 0.01
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class _Entry:
-    """Something to write down, and what came of it."""
+    """Something to write, and its result. `done` is set after the commit, or after an error."""
 
     write: Callable[[Session], bool]
     done: threading.Event = field(default_factory=threading.Event)
@@ -37,18 +37,18 @@ class _Entry:
 
 
 class MailJournal:
-    """Of one round of deliveries."""
+    """Writes the outcomes of one round of deliveries. It can be used by several threads."""
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
         self._changed = threading.Condition()
         self._waiting: list[_Entry] = []
-        self._taken: list[tuple[OutboxMessage, str]] = []
+        self._accepted: list[tuple[OutboxMessage, str]] = []
         self._is_ending = False
 
     @contextmanager
     def open(self) -> Iterator[None]:
-        """While this lasts, entries are written; at its end all of them are."""
+        """Writes entries while the block runs; at its end all of them are written."""
         thread = threading.Thread(target=self._run, name="mail-journal")
         thread.start()
         try:
@@ -60,41 +60,47 @@ class MailJournal:
             thread.join()
 
     def commit_to_dot(self, message: OutboxMessage) -> bool:
-        """On disk when this returns; False where the message is another's by now, or not wanted."""
+        """Records before the final dot of a letter that it is about to be sent.
+
+        It is on disk when this returns. False if another attempt has the message now, or if the
+        letter was cancelled. Raises if it could not be written.
+        """
         entry = self._add(lambda session: self._write_dot(session, message))
         entry.done.wait()
         if entry.error is not None:
             raise entry.error
         return entry.result
 
-    def note(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
-        """How an attempt ended; on disk with the next commit."""
+    def record(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
+        """Records how an attempt ended, with the next commit."""
         if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
-            self._add_taken(message, detail)
+            self._add_accepted(message, detail)
             return
         self._add(lambda session: self._write_end(session, message, state, detail))
 
     def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
-        """An attempt that ended before anything was handed over; on disk with the next commit."""
-        held = outbox.BEFORE_THE_DOT
+        """Records that a message could not be made and waits, with the next commit."""
+        expected = outbox.BEFORE_THE_DOT
         state = MessageState.DEFERRED
-        self._add(lambda session: self._write_end(session, message, state, detail, held=held))
+        self._add(
+            lambda session: self._write_end(session, message, state, detail, expected=expected)
+        )
 
     def drop(self, message: OutboxMessage, dropped: DroppedMessage) -> None:
-        """A message without a purpose; on disk with the next commit."""
+        """Records that a message is not sent, and holds its letter, with the next commit."""
         self._add(lambda session: self._write_drop(session, message, dropped))
 
     def end_round(
         self, left: list[OutboxMessage], trouble: list[str], *, has_answered: bool
     ) -> None:
-        """Give back what was not attempted, and remember how the relay did, if it was asked."""
+        """Queues again what was not attempted, and records whether the relay worked."""
         relay, now = self._lobby.courier.relay, self._lobby.clock()
         with self._lobby.database.write(is_public=False) as session:
             outbox.give_back(session, left, now=now)
             if trouble:
                 relays.note_trouble(session, relay, trouble, now=now)
             elif has_answered:
-                relays.note_answered(session, relay, now=now)
+                relays.note_success(session, relay, now=now)
 
     def _add(self, write: Callable[[Session], bool]) -> _Entry:
         entry = _Entry(write)
@@ -103,43 +109,43 @@ class MailJournal:
             self._changed.notify()
         return entry
 
-    def _add_taken(self, message: OutboxMessage, detail: str) -> None:
+    def _add_accepted(self, message: OutboxMessage, detail: str) -> None:
         with self._changed:
-            self._taken.append((message, detail))
-            if len(self._taken) == 1:
+            self._accepted.append((message, detail))
+            if len(self._accepted) == 1:
                 self._changed.notify()
 
     def _run(self) -> None:
-        while found := self._next():
-            self._write(*found)
+        while batch := self._next():
+            self._write(*batch)
 
     def _next(self) -> tuple[list[_Entry], list[tuple[OutboxMessage, str]]] | None:
-        """What waits; nothing only at the end."""
+        """Waits for entries; None at the end of the round."""
         with self._changed:
-            self._changed.wait_for(lambda: self._taken or self._is_urgent())
-            self._changed.wait_for(self._is_urgent, timeout=GATHERING)
+            self._changed.wait_for(lambda: self._accepted or self._is_urgent())
+            self._changed.wait_for(self._is_urgent, timeout=COLLECT_SECONDS)
             entries, self._waiting = self._waiting, []
-            taken, self._taken = self._taken, []
-            return (entries, taken) if entries or taken else None
+            accepted, self._accepted = self._accepted, []
+            return (entries, accepted) if entries or accepted else None
 
     def _is_urgent(self) -> bool:
         return bool(self._waiting) or self._is_ending
 
-    def _write(self, entries: list[_Entry], taken: list[tuple[OutboxMessage, str]]) -> None:
-        """In one transaction; where that fails, one by one, so that a bad one fails alone."""
+    def _write(self, entries: list[_Entry], accepted: list[tuple[OutboxMessage, str]]) -> None:
+        """Writes one transaction. If it fails, it tries each entry alone: only bad ones fail."""
         try:
-            # That a mail to a supporter was taken is nothing that the public can read.
+            # That an email to a supporter was accepted changes nothing on public pages.
             with self._lobby.database.write(is_public=bool(entries)) as session:
-                outbox.accept(session, taken, now=self._lobby.clock())
+                outbox.accept_many(session, accepted, now=self._lobby.clock())
                 results = [entry.write(session) for entry in entries]
         except Exception as error:
-            if len(entries) + len(taken) > 1:
+            if len(entries) + len(accepted) > 1:
                 for entry in entries:
                     self._write([entry], [])
-                for each in taken:
-                    self._write([], [each])
+                for pair in accepted:
+                    self._write([], [pair])
                 return
-            # The end of the message's lease settles what could not be written down.
+            # What could not be written is settled when the message's lease ends.
             log.error("mail_not_written_down", error=type(error).__name__)
             for entry in entries:
                 entry.error = error
@@ -162,17 +168,19 @@ class MailJournal:
         state: MessageState,
         detail: str,
         *,
-        held: tuple[MessageState, ...] = outbox.NOT_ENDED,
+        expected: tuple[MessageState, ...] = outbox.NOT_ENDED,
     ) -> bool:
         now, keyring = self._lobby.clock(), self._lobby.keyring
-        ended = outbox.finish(session, message, state, now=now, detail=detail, held=held)
-        if ended and message.kind is MessageKind.LETTER:
-            letter_states.delivered(
-                session, message.subject_id, ended, detail=detail, keyring=keyring, now=now
+        new_state = outbox.finish(
+            session, message, state, now=now, detail=detail, expected=expected
+        )
+        if new_state and message.kind is MessageKind.LETTER:
+            letter_states.record_delivery(
+                session, message.subject_id, new_state, detail=detail, keyring=keyring, now=now
             )
-        if ended is MessageState.REJECTED:
+        if new_state is MessageState.REJECTED:
             dead_addresses.note_refused(session, message, detail, keyring=keyring, now=now)
-        return ended is not None
+        return new_state is not None
 
     def _write_drop(
         self, session: Session, message: OutboxMessage, dropped: DroppedMessage

@@ -1,7 +1,8 @@
-"""Delivering webhooks: claim, commit, talk, record. No transaction is open while somebody answers.
+"""Delivers webhooks: claims deliveries and commits, calls the receiver, and records the outcome.
 
-A round takes every endpoint for which something is due, each in a thread and one delivery after
-the other, so that none waits for another's receiver for longer than a round.
+No transaction is open while a receiver answers. A round takes every endpoint with due deliveries,
+several at once, and sends an endpoint's deliveries one after the other. So no endpoint waits for
+another's receiver for longer than a round.
 """
 
 import threading
@@ -18,27 +19,30 @@ from services.webhooks import claims, deliveries, endpoints, events, outcomes, p
 from services.webhooks.outcomes import FinishedAttempt
 from services.webhooks.sender import Reply
 
-LANES = 8  # endpoints at once
+THREADS = 8  # endpoints at once
 MOST_ENDPOINTS = 100  # of a round
 BATCH = 25  # deliveries to one endpoint, which share two transactions
-LANE_SECONDS = 5.0  # after which an endpoint's turn ends, so that a round does too
-FORGOTTEN_AT_ONCE, MOST_ROUNDS = 1000, 20
+TURN_SECONDS = 5.0  # after which an endpoint's turn ends, so that a round does too
+DELETED_AT_ONCE, MOST_ROUNDS = 1000, 20
 log = structlog.get_logger()
 
 
 def deliver_webhooks(lobby: Lobby, stop: threading.Event) -> int:
-    """Deliver some of what is due to every endpoint; how many deliveries were attempted."""
+    """Delivers some of what is due to every endpoint; returns how many deliveries it attempted."""
     with lobby.database.read() as session:
         due = claims.due_endpoints(session, now=lobby.clock(), limit=MOST_ENDPOINTS)
     if not due:
         return 0
-    with ThreadPoolExecutor(min(LANES, len(due)), "webhooks") as pool:
+    with ThreadPoolExecutor(min(THREADS, len(due)), "webhooks") as pool:
         return sum(pool.map(lambda endpoint_id: _deliver_to(lobby, endpoint_id, stop), due))
 
 
-def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
-    """Take up what dead workers left, disable endpoints without a key, tell of goals that were
-    reached, and forget what is old, in small transactions."""
+def clean_up_webhooks(lobby: Lobby, stop: threading.Event) -> None:
+    """Runs what is due from time to time, in small transactions.
+
+    It queues again what dead workers had claimed, disables endpoints without a valid key, queues
+    the events of goals that were reached, and deletes old deliveries.
+    """
     now = lobby.clock()
     with lobby.database.write(is_public=False) as session:
         claims.release_stale(session, now=now)
@@ -46,24 +50,27 @@ def keep_webhooks(lobby: Lobby, stop: threading.Event) -> None:
         events.goals_reached(session, now=now)
     for _ in range(MOST_ROUNDS):
         with lobby.database.write(is_public=False) as session:
-            found = deliveries.delete_old(session, now=now, limit=FORGOTTEN_AT_ONCE)
-        if found < FORGOTTEN_AT_ONCE or stop.is_set():
+            deleted = deliveries.delete_old(session, now=now, limit=DELETED_AT_ONCE)
+        if deleted < DELETED_AT_ONCE or stop.is_set():
             break
 
 
 def _deliver_to(lobby: Lobby, endpoint_id: UUID, stop: threading.Event) -> int:
-    """An endpoint's turn. Whatever goes wrong with it goes wrong with it alone: the end of a
-    claim's lease settles what was not written down."""
+    """Gives an endpoint its turn; returns how many deliveries were attempted.
+
+    An error does not affect other endpoints. What was not recorded is settled when the lease of the
+    claim ends.
+    """
     try:
         with lobby.database.write(is_public=False) as session:
             endpoint, claimed = claims.claim(session, endpoint_id, now=lobby.clock(), limit=BATCH)
         if endpoint is None or not claimed:
             return 0
-        ended = _attempt_all(lobby, endpoint, claimed, stop)
+        attempted = _attempt_all(lobby, endpoint, claimed, stop)
         with lobby.database.write(is_public=False) as session:
-            left = claimed[len(ended) :]
-            outcomes.record(session, endpoint_id, ended, left, now=lobby.clock())
-        return len(ended)
+            left = claimed[len(attempted) :]
+            outcomes.record(session, endpoint_id, attempted, left, now=lobby.clock())
+        return len(attempted)
     except Exception as error:
         log.error("webhooks_failed", endpoint=str(endpoint_id), error=type(error).__name__)
         return 0
@@ -75,13 +82,13 @@ def _attempt_all(
     claimed: Sequence[WebhookDelivery],
     stop: threading.Event,
 ) -> list[FinishedAttempt]:
-    """One after the other, until one fails, the turn is over or we are told to stop."""
-    ends_at = time.monotonic() + LANE_SECONDS
+    """Sends one after the other, until one fails, the turn is over or `stop` is set."""
+    ends_at = time.monotonic() + TURN_SECONDS
     contents = _contents(lobby, endpoint, claimed)
-    ended: list[FinishedAttempt] = []
+    attempted: list[FinishedAttempt] = []
     for delivery, content in zip(claimed, contents, strict=True):
         reply = _attempt(lobby, endpoint, delivery, content)
-        ended.append(FinishedAttempt(delivery, reply))
+        attempted.append(FinishedAttempt(delivery, reply))
         log.info(
             "webhook",
             event_type=delivery.event,
@@ -92,7 +99,7 @@ def _attempt_all(
         )
         if not reply.is_good or stop.is_set() or time.monotonic() >= ends_at:
             break
-    return ended
+    return attempted
 
 
 def _attempt(
@@ -105,20 +112,20 @@ def _attempt(
 def _contents(
     lobby: Lobby, endpoint: WebhookEndpoint, claimed: Sequence[WebhookDelivery]
 ) -> list[str]:
-    """What each says, with whose signature it is where the endpoint may know."""
+    """Returns the payloads, with the supporter's details if the endpoint may receive them."""
     confirmed = WebhookEvent.SIGNATURE_CONFIRMED
-    wanted = {
-        each.subject_id
-        for each in claimed
-        if endpoint.is_personal and each.event is confirmed and each.subject_id
+    signature_ids = {
+        delivery.subject_id
+        for delivery in claimed
+        if endpoint.is_personal and delivery.event is confirmed and delivery.subject_id
     }
-    if not wanted:
-        return [each.payload for each in claimed]
+    if not signature_ids:
+        return [delivery.payload for delivery in claimed]
     with lobby.database.read() as session:
-        people = payloads.people(session, wanted)
+        people = payloads.people(session, signature_ids)
     return [
-        payloads.with_person(each.payload, people.get(each.subject_id))
-        if each.subject_id in wanted
-        else each.payload
-        for each in claimed
+        payloads.with_person(delivery.payload, people.get(delivery.subject_id))
+        if delivery.subject_id in signature_ids
+        else delivery.payload
+        for delivery in claimed
     ]

@@ -22,7 +22,7 @@ from api.schemas.postcode import MemberAnswer, member_answer
 from models import LetterAct, LetterState
 from services.letters import intake
 from services.letters.drafting import rules
-from services.letters.drafting.compose_links import Compose, Via
+from services.letters.drafting.compose_links import ComposeLinks, Via
 from services.letters.drafting.drafts import Draft
 from services.letters.drafting.editor_checks import CheckedLetter
 from services.letters.drafting.sketches import Likeness
@@ -255,7 +255,7 @@ def check_answer(checked: CheckedLetter) -> CheckAnswer:
     )
 
 
-def _compose_answer(links: Compose | None) -> ComposeAnswer | None:
+def _compose_answer(links: ComposeLinks | None) -> ComposeAnswer | None:
     if links is None:
         return None
     programs = {name: name in links.shortened for name in Shortened.model_fields}

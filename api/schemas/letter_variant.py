@@ -9,7 +9,7 @@ from api.schemas.fields import Answer, Line100, Locale, Request
 from models import LetterAct
 from services.letters.drafting.previews import Preview
 from services.letters.kinds.conditions import Conditions, Variant
-from services.letters.kinds.variant_texts import Texts
+from services.letters.kinds.variant_texts import VariantTexts
 from services.letters.kinds.variants import MOST_VARIANTS, Variants
 from services.parliament.standing import Eligibility, Role, Standing
 
@@ -44,8 +44,8 @@ class TextsBody(Request):
     closing: str
     points: list[str] = Field(default_factory=list)
 
-    def as_texts(self) -> Texts:
-        return Texts(self.subject, self.opening, self.closing, tuple(self.points))
+    def as_texts(self) -> VariantTexts:
+        return VariantTexts(self.subject, self.opening, self.closing, tuple(self.points))
 
 
 class LocalesBody(Request):
@@ -160,7 +160,7 @@ def variants_answer(variants: Variants) -> VariantsAnswer:
                     for locale, texts in variant.texts.items()
                 },
             )
-            for variant in variants.found
+            for variant in variants.in_order
         ],
     )
 
@@ -170,7 +170,7 @@ def previews_answer(previews: list[Preview], unreached: list[str]) -> PreviewsAn
     return PreviewsAnswer(
         previews=[
             PreviewAnswer(
-                **{name: getattr(preview.reader, name) for name in preview.reader.__slots__},
+                **{name: getattr(preview.profile, name) for name in preview.profile.__slots__},
                 variant=preview.variant,
                 act=preview.act,
                 locale=preview.locale,

@@ -32,7 +32,7 @@ def give(
     reply of the campaign. Once an organiser has verified that, a new report does not change it.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER_ANSWER, body.token)
-    letter = answers.give(session, letter_id, body.as_answer(), now=now).letter
+    letter = answers.record(session, letter_id, body.as_answer(), now=now).letter
     member = members.get(session, letter.member_id)
     seat = constituencies.get(session, letter.constituency_code)
     return LetterAnswered(status=body.outcome, member=member_answer(member, seat))

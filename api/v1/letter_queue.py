@@ -166,6 +166,6 @@ def settle(
 def _answer(session: Session, campaign: Campaign, lobby: Lobby, now: datetime) -> LetterQueueAnswer:
     return letter_queue_answer(
         letter_queue.view(session, campaign),
-        dead=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
+        dead=dead_addresses.of_campaign(session, campaign, keyring=lobby.keyring),
         relay=relays.view(session, lobby.courier.relay, now=now),
     )

@@ -54,7 +54,7 @@ def preview_variants(
     """
     campaign = campaigns.own(session, slug, organisation_id=caller.organisation_id)
     candidates = (
-        variants.of_campaign(session, campaign.id).found
+        variants.of_campaign(session, campaign.id).in_order
         if body.variants is None
         else variants.checked(variants_of(body.variants))
     )

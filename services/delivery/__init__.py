@@ -1,1 +1,1 @@
-"""What a queued message says when it goes, and what a bounce does."""
+"""Makes the email of a queued message when it is sent, and applies bounces."""

@@ -1,6 +1,6 @@
-"""Messages that came back: what follows for the message, its letter and the address.
+"""Applies a bounce to the message, its letter and the recipient's address.
 
-Applying a report again changes nothing: every step is a conditional update on the state before.
+Applying a report again changes nothing: every step is a conditional update on the earlier state.
 """
 
 from datetime import datetime
@@ -10,54 +10,61 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, select
 
-from models import Keyring, Letter, LetterState, MessageKind, MessageState, OutboxMessage, Supporter
+from models import Keyring, Letter, MessageKind, MessageState, OutboxMessage
 from models.base import table_of
-from services.letters.drafting import sketches
-from services.mail import dead_addresses, outbox
+from services.letters import letter_states
+from services.mail import dead_addresses
 from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
-from services.tallies import counts
 
 _outbox = table_of(OutboxMessage)
 _GOING = (MessageState.CLAIMED, MessageState.DOT_PENDING)
 _GONE = (MessageState.ACCEPTED, MessageState.UNCERTAIN)
 
 
-class Applied(StrEnum):
-    """What is to become of a report. `TOO_EARLY`: how the message went is not written down yet."""
+class ReportHandling(StrEnum):
+    """What the caller does with a report.
+
+    `DONE`: delete it. `TOO_EARLY`: read it again later, because the outcome of the message is not
+    recorded yet. `UNKNOWN`: leave it to an operator.
+    """
 
     DONE = "done"
     TOO_EARLY = "too_early"
     UNKNOWN = "unknown"
 
 
-def apply(session: Session, report: DeliveryReport, *, keyring: Keyring, now: datetime) -> Applied:
-    """Write down that a message did not arrive. Only a failure of a message of ours changes
-    anything; one that names none, and what could not be read, is left to the operator."""
+def apply(
+    session: Session, report: DeliveryReport, *, keyring: Keyring, now: datetime
+) -> ReportHandling:
+    """Records that a message did not arrive, and whether its address is dead.
+
+    Only a report that a message of ours failed changes anything.
+    """
     if report.verdict is ReportedOutcome.NO_FAILURE:
-        return Applied.DONE
+        return ReportHandling.DONE
     if report.verdict is ReportedOutcome.UNCLEAR or report.message_id is None:
-        return Applied.UNKNOWN
+        return ReportHandling.UNKNOWN
     message, letter = _locked(session, report.message_id)
     if message is None:
-        return Applied.DONE  # of rows that were erased
+        return ReportHandling.DONE  # the message was erased
     if message.state in _GOING:
-        return Applied.TOO_EARLY
+        return ReportHandling.TOO_EARLY
     if report.is_dead:
         dead_addresses.note_of_message(
             session,
             message,
-            report.said,
+            report.server_text,
             keyring=keyring,
             now=now,
             recipients=report.recipients,
         )
-    if _reject(session, message, report, now) and letter is not None:
-        _return(session, letter, report, keyring, now)
-    return Applied.DONE
+    if _mark_rejected(session, message, report, now) and letter is not None:
+        letter_states.mark_bounced(session, letter, report.server_text, keyring=keyring, now=now)
+    return ReportHandling.DONE
 
 
 def _locked(session: Session, message_id: UUID) -> tuple[OutboxMessage | None, Letter | None]:
-    """The message and its letter. The letter's lock comes first, as where one is settled."""
+    """Locks the letter before it reads the message, in the same order as `letter_queue.settle`."""
     message = session.get(OutboxMessage, message_id)
     if message is None or message.kind is not MessageKind.LETTER:
         return message, None
@@ -67,29 +74,12 @@ def _locked(session: Session, message_id: UUID) -> tuple[OutboxMessage | None, L
     return session.get(OutboxMessage, message_id, populate_existing=True), letter
 
 
-def _reject(
+def _mark_rejected(
     session: Session, message: OutboxMessage, report: DeliveryReport, now: datetime
 ) -> bool:
     changed = session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.id == message.id, _outbox.c.state.in_(_GONE))
-        .values(state=MessageState.REJECTED, detail=report.said, finished_at=now)
+        .values(state=MessageState.REJECTED, detail=report.server_text, finished_at=now)
     )
     return changed.rowcount == 1
-
-
-def _return(
-    session: Session, letter: Letter, report: DeliveryReport, keyring: Keyring, now: datetime
-) -> None:
-    """The office does not have the letter: it counts no more, and its writer is told."""
-    if letter.state is LetterState.SENT:
-        counts.remove_letter(
-            session, letter.campaign_id, letter.motion_id, letter.constituency_code
-        )
-    letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, report.said, now
-    session.flush()
-    sketches.forget(session, letter.id)
-    writer = session.get_one(Supporter, letter.supporter_id)
-    recipient = dead_addresses.index_of(writer.email.text, keyring)
-    note = outbox.Note(MessageKind.LETTER_BOUNCED, letter.id, recipient)
-    outbox.queue(session, [note], now=now)

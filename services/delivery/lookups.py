@@ -1,4 +1,4 @@
-"""What messages that are made together need, looked up once for all of them."""
+"""Prefetches what a batch of messages needs, so that it is not looked up for each message."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -20,35 +20,45 @@ Row = TypeVar("Row", Letter, Supporter)
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """`rows` are held so that the session does not forget them: it then finds them by their ids.
+class Prefetched:
+    """What a batch of messages needs.
 
-    `situations` are by campaign and constituency; what is missing is looked up by itself.
-    `signatures` are all that there are of those that mails are about; None: nobody has looked.
+    `rows` keeps references to rows, so that the session finds them by id without a statement.
+    `signatures` are by id, None if they were not looked up; an id that is missing does not exist.
+    `situations` are by the id of the letter; a missing one is looked up by the message that needs
+    it.
     """
 
     rows: tuple[SQLModel, ...] = ()
     signatures: Mapping[UUID, SignatureMailData] | None = None
-    situations: Mapping[tuple[UUID, str], Situation] = field(default_factory=dict)
+    situations: Mapping[UUID, Situation] = field(default_factory=dict)
 
 
-NOTHING = Gathered()
+NOTHING_PREFETCHED = Prefetched()
 
 
-def gather(
+def prefetch(
     session: Session, messages: Sequence[OutboxMessage], *, keyring: Keyring, now: datetime
-) -> Gathered:
-    """In a fixed handful of statements a campaign. Raises where a sealed row does not open."""
-    of_letters = {each.subject_id for each in messages if each.kind not in signature_mails.KINDS}
-    letters = _rows(session, Letter, of_letters)
-    supporters = _rows(session, Supporter, {each.supporter_id for each in letters})
-    going = {each.subject_id for each in messages if each.kind is MessageKind.LETTER}
+) -> Prefetched:
+    """Looks everything up in a fixed number of statements per campaign.
+
+    Raises if an encrypted row cannot be decrypted.
+    """
+    about_letters = [message for message in messages if message.kind not in signature_mails.KINDS]
+    letters = _rows(session, Letter, {message.subject_id for message in about_letters})
+    supporters = _rows(session, Supporter, {letter.supporter_id for letter in letters})
+    to_members = {message.subject_id for message in messages if message.kind is MessageKind.LETTER}
     letter_situations = _situations(
-        session, [each for each in letters if each.id in going], keyring=keyring, now=now
+        session,
+        [letter for letter in letters if letter.id in to_members],
+        keyring=keyring,
+        now=now,
     )
-    of_signatures = {each.subject_id for each in messages if each.kind in signature_mails.KINDS}
-    signatures = signature_mails.gather(session, of_signatures, today=now.date())
-    return Gathered((*letters, *supporters), signatures, letter_situations)
+    signature_ids = {
+        message.subject_id for message in messages if message.kind in signature_mails.KINDS
+    }
+    signatures = signature_mails.gather(session, signature_ids, today=now.date())
+    return Prefetched((*letters, *supporters), signatures, letter_situations)
 
 
 def _rows(session: Session, model: type[Row], ids: Collection[UUID]) -> list[Row]:
@@ -57,16 +67,21 @@ def _rows(session: Session, model: type[Row], ids: Collection[UUID]) -> list[Row
 
 def _situations(
     session: Session, letters: Sequence[Letter], *, keyring: Keyring, now: datetime
-) -> dict[tuple[UUID, str], Situation]:
-    codes: dict[UUID, set[str]] = defaultdict(set)
+) -> dict[UUID, Situation]:
+    by_campaign: dict[UUID, list[Letter]] = defaultdict(list)
     for letter in letters:
-        codes[letter.campaign_id].add(letter.constituency_code)
-    found: dict[tuple[UUID, str], Situation] = {}
-    for campaign_id, its_codes in codes.items():
+        by_campaign[letter.campaign_id].append(letter)
+    by_letter: dict[UUID, Situation] = {}
+    for campaign_id, campaign_letters in by_campaign.items():
         campaign = session.get_one(Campaign, campaign_id)
+        codes = {letter.constituency_code for letter in campaign_letters}
         try:
-            by_code = situations.of_seats(session, campaign, its_codes, keyring=keyring, now=now)
-        except Conflict:  # each of its letters meets that by itself, and is held for it
+            by_code = situations.of_seats(session, campaign, codes, keyring=keyring, now=now)
+        except Conflict:  # each of its letters meets the same error when it is made, and is held
             continue
-        found |= {(campaign_id, code): situation for code, situation in by_code.items()}
-    return found
+        by_letter |= {
+            letter.id: by_code[letter.constituency_code]
+            for letter in campaign_letters
+            if letter.constituency_code in by_code
+        }
+    return by_letter

@@ -83,7 +83,7 @@ def _apply(
     if outcome.state is MessageState.DROPPED:
         letter_states.hold(session, letter.id, detail, keyring=keyring, now=now)
     else:
-        letter_states.delivered(
+        letter_states.record_delivery(
             session, letter.id, outcome.state, detail=detail, keyring=keyring, now=attempted_at
         )
     letter.bounced_at = attempted_at + timedelta(minutes=4) if outcome.bounced else None

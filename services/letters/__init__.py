@@ -1,1 +1,1 @@
-"""Letters to members: taken in, queued, sent, paused, settled, answered."""
+"""Letters to members: accepted, queued, sent, paused, settled and answered."""

@@ -1,6 +1,6 @@
-"""What came back of letters: asking their writers, once, and keeping what they say.
+"""Answers of MPs to letters: asks the writers once, and stores what they say.
 
-What an MP said about the motion feeds the ledger of replies (`member_replies`), unverified.
+What an MP said about the motion becomes an unverified reply (`member_replies`).
 """
 
 from collections.abc import Collection, Iterable
@@ -34,7 +34,7 @@ from services.database.engine import upsert
 from services.errors import Conflict, Invalid
 from services.letters import letter_states
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.webhooks import events
 
 ASKED_AFTER = timedelta(days=14)
@@ -45,14 +45,17 @@ _answer = table_of(LetterAnswer)
 _member = table_of(Member)
 _outbox = table_of(OutboxMessage)
 _supporter = table_of(Supporter)
-# In the words of its index: of a parameter, a planner may not see that it fits.
+# Written as in the partial index: with a parameter, a query planner may not use the index.
 _TO_BE_ASKED = (_letter.c.state == sa.literal_column("'sent'"), _letter.c.asked_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
 class NewAnswer:
-    """What a writer says. `said` is what the MP said about the motion, `text` the answer itself or
-    its writer's words for it; without `said_on` it was said today."""
+    """What a writer says about the MP's answer.
+
+    `said` is what the MP said about the motion, `text` the answer itself or a summary, and
+    `said_on` its day; None means today.
+    """
 
     outcome: LetterOutcome
     said: ReplyKind | None = None
@@ -62,7 +65,7 @@ class NewAnswer:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """What was said of a letter so far."""
+    """What a writer has said about a letter so far."""
 
     letter: Letter
     outcome: LetterOutcome | None
@@ -70,13 +73,13 @@ class RecordedAnswer:
 
     @property
     def is_verified(self) -> bool:
-        """An organiser has taken the reply over: its writer does not change it any more."""
+        """True once an organiser verified the reply: the writer can no longer change it."""
         return self.reply is not None and self.reply.verified_by is not None
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerSums:
-    """Letters that were sent, and what their writers say came back."""
+    """Counts of letters that were sent, and of what their writers say about answers."""
 
     sent: int
     asked: int
@@ -86,22 +89,22 @@ class AnswerSums:
 
     @property
     def no_word(self) -> int:
-        """Letters of which their writers have said nothing."""
-        return self.sent - self._told
+        """Counts the letters whose writers have said nothing."""
+        return self.sent - self._with_word
 
     @property
     def rate(self) -> float | None:
-        """The share that was answered of those of which we know, to four digits."""
-        return round(self.answered / self._told, 4) if self._told else None
+        """Returns the share of answered letters among those we know about, to four digits."""
+        return round(self.answered / self._with_word, 4) if self._with_word else None
 
     @property
-    def _told(self) -> int:
+    def _with_word(self) -> int:
         return self.answered + self.acknowledged + self.not_answered
 
 
 @dataclass(frozen=True, slots=True)
 class MemberAnswers:
-    """The sums of the letters to one member."""
+    """The counts of letters to one member."""
 
     id: int
     name: str
@@ -109,38 +112,43 @@ class MemberAnswers:
     sums: AnswerSums
 
 
-def ask(session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH) -> int:
-    """Queue the question to the writers of letters that went two weeks ago, oldest first; how many.
+def queue_questions(
+    session: Session, *, keyring: Keyring, now: datetime, limit: int = BATCH
+) -> int:
+    """Queues the question to the writers of letters sent two weeks ago, the oldest first.
 
-    At most `limit` letters a call. One is done with only where its mail was queued, or where its
-    writer wants no questions: over the limit of mails a day to one address it waits.
+    Handles at most `limit` letters and returns how many questions it queued. A letter is marked as
+    asked if its email was queued or its writer wants no questions. Otherwise its address has
+    reached the daily limit of emails, and the letter waits.
     """
     due = _due(session, now, limit)
-    notes = [
-        Note(MessageKind.LETTER_QUESTION, letter_id, _recipient(keyring, email))
+    questions = [
+        NewMessage(MessageKind.LETTER_QUESTION, letter_id, _recipient(keyring, email))
         for letter_id, email in due.items()
         if email is not None
     ]
-    outbox.queue(session, notes, now=now)
-    asked = _queued(session, due)
+    outbox.queue(session, questions, now=now)
+    asked_ids = _queued(session, due)
     unwanted = {letter_id for letter_id, email in due.items() if email is None}
     session.connection().execute(
-        sa.update(_letter).where(_letter.c.id.in_(asked | unwanted)).values(asked_at=now)
+        sa.update(_letter).where(_letter.c.id.in_(asked_ids | unwanted)).values(asked_at=now)
     )
-    return len(asked)
+    return len(asked_ids)
 
 
-def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime) -> RecordedAnswer:
-    """Keep what a writer says, in place of what they said before.
+def record(
+    session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime
+) -> RecordedAnswer:
+    """Stores what a writer says, in place of what they said before.
 
-    Conflict where the letter did not go; Invalid for what does not fit the outcome, or the day.
+    Conflict if the letter was not sent. Invalid if fields do not fit the outcome or the day.
     """
     letter = letter_states.get(session, letter_id, for_update=True)
     _require_sent(letter)
     _check(letter, answer)
     row = {"letter_id": letter_id, "outcome": answer.outcome, "given_at": now}
     upsert(session, _answer, [row], key=["letter_id"])
-    member_replies.note_from_letter(session, letter, values=_told(answer), now=now)
+    member_replies.note_from_letter(session, letter, values=_reply_of(answer), now=now)
     events.letter_answered(
         session,
         events.letter_fact(letter),
@@ -149,21 +157,24 @@ def give(session: Session, letter_id: UUID, answer: NewAnswer, *, now: datetime)
         said_on=answer.said_on,
         now=now,
     )
-    return kept(session, letter_id)
+    return recorded(session, letter_id)
 
 
-def kept(session: Session, letter_id: UUID) -> RecordedAnswer:
-    """What was said so far of a letter that went. Conflict for any other."""
+def recorded(session: Session, letter_id: UUID) -> RecordedAnswer:
+    """Returns what was said about a letter so far. Conflict if it was not sent."""
     letter = letter_states.get(session, letter_id)
     _require_sent(letter)
-    found = session.get(LetterAnswer, letter_id, populate_existing=True)
-    outcome = found.outcome if found else None
+    answer = session.get(LetterAnswer, letter_id, populate_existing=True)
+    outcome = answer.outcome if answer else None
     return RecordedAnswer(letter, outcome, member_replies.of_letter(session, letter_id))
 
 
 def of_campaign(session: Session, campaign: Campaign) -> list[MemberAnswers]:
-    """By member to whom letters went, the most letters first; in one statement. Never who wrote."""
-    asked = sa.and_(
+    """Counts the letters and answers by member, the most letters first, in one statement.
+
+    It contains nothing about the writers.
+    """
+    is_question = sa.and_(
         _outbox.c.subject_id == _letter.c.id,
         _outbox.c.kind == MessageKind.LETTER_QUESTION,
         _outbox.c.state.not_in((MessageState.DROPPED, MessageState.REJECTED)),
@@ -173,34 +184,38 @@ def of_campaign(session: Session, campaign: Campaign) -> list[MemberAnswers]:
         .select_from(_letter)
         .join(_member, _member.c.id == _letter.c.member_id)
         .outerjoin(_answer, _answer.c.letter_id == _letter.c.id)
-        .outerjoin(_outbox, asked)
+        .outerjoin(_outbox, is_question)
         .where(_letter.c.campaign_id == campaign.id, _letter.c.state == LetterState.SENT)
         .group_by(_member.c.id, _member.c.name, _member.c.party)
     )
-    found = [
+    rows = [
         MemberAnswers(member_id, name, party, AnswerSums(*sums))
         for member_id, name, party, *sums in session.connection().execute(statement)
     ]
-    return sorted(found, key=lambda each: (-each.sums.sent, each.name, each.id))
+    return sorted(rows, key=lambda row: (-row.sums.sent, row.name, row.id))
 
 
 def total(rows: Iterable[MemberAnswers]) -> AnswerSums:
-    """Of all members together."""
+    """Adds the counts of all members."""
     sums = [row.sums for row in rows]
     names = ("sent", "asked", "answered", "acknowledged", "not_answered")
-    return AnswerSums(**{name: sum(getattr(each, name) for each in sums) for name in names})
+    return AnswerSums(**{name: sum(getattr(sum_, name) for sum_ in sums) for name in names})
 
 
 def _sums() -> list[sa.ColumnElement[int]]:
-    """In the order of `AnswerSums`. A letter has at most one answer and one question."""
+    """Returns the columns of `AnswerSums`. A letter has at most one answer and one question."""
     outcomes = (LetterOutcome.ANSWERED, LetterOutcome.ACKNOWLEDGED, LetterOutcome.NOT_ANSWERED)
-    told = (sa.func.count(sa.case((_answer.c.outcome == each, 1))) for each in outcomes)
-    return [sa.func.count(), sa.func.count(_outbox.c.id), *told]
+    answer_counts = (
+        sa.func.count(sa.case((_answer.c.outcome == outcome, 1))) for outcome in outcomes
+    )
+    return [sa.func.count(), sa.func.count(_outbox.c.id), *answer_counts]
 
 
 def _due(session: Session, now: datetime, limit: int) -> dict[UUID, str | None]:
-    """Letters to be asked about, with their writers' addresses; None for one who wants no
-    questions. Another worker leaves out what this one holds."""
+    """Returns the due letters with their writers' addresses, None for those who want no questions.
+
+    It locks them; a concurrent worker skips locked letters.
+    """
     wants = sa.and_(_supporter.c.questions_off_at.is_(None), _supporter.c.mail_off_at.is_(None))
     statement = (
         sa.select(_letter.c.id, _supporter.c.email, wants)
@@ -215,8 +230,7 @@ def _due(session: Session, now: datetime, limit: int) -> dict[UUID, str | None]:
 
 
 def _queued(session: Session, letter_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the letters that have a question: the outbox leaves out in silence what is too
-    much."""
+    """Returns which letters have a question: the outbox skips addresses at their daily limit."""
     statement = sa.select(_outbox.c.subject_id).where(
         _outbox.c.subject_id.in_(letter_ids), _outbox.c.kind == MessageKind.LETTER_QUESTION
     )
@@ -235,10 +249,10 @@ def _require_sent(letter: Letter) -> None:
 
 def _check(letter: Letter, answer: NewAnswer) -> None:
     if answer.outcome is LetterOutcome.NOT_ANSWERED:
-        given = {"said": answer.said, "text": answer.text, "said_on": answer.said_on}
+        answer_fields = {"said": answer.said, "text": answer.text, "said_on": answer.said_on}
         problems = [
             Invalid.field(name, "no_answer_yet", "Leave this out where no answer has come.")
-            for name, value in given.items()
+            for name, value in answer_fields.items()
             if value
         ]
         if problems:
@@ -251,8 +265,8 @@ def _check(letter: Letter, answer: NewAnswer) -> None:
         raise Invalid.field("said_on", "before_the_letter", message)
 
 
-def _told(answer: NewAnswer) -> dict[str, Any] | None:
-    """For the ledger of replies; None where nothing was said of the answer itself."""
+def _reply_of(answer: NewAnswer) -> dict[str, Any] | None:
+    """Returns the values of the member's reply; None if nothing was said about its content."""
     if not (answer.said or answer.text):
         return None
     return {

@@ -1,4 +1,4 @@
-"""Changing a campaign with what follows from it: letters that wait keep to its new limits."""
+"""Changes a campaign, and what follows for its letters: queued ones follow the new limits."""
 
 from datetime import datetime
 from typing import Any
@@ -21,9 +21,9 @@ def change(
     now: datetime,
     motion_id: int | None = None,
 ) -> Campaign:
-    """Change the given values only; other limits plan the letters that wait anew.
+    """Changes the given values only. New limits reschedule the queued letters.
 
-    Conflict where it is to open and its letters leave some members out.
+    Conflict if the campaign is to open and some member would get no kind of letter.
     """
     before = _limits(campaign)
     opens = values.get("status") is CampaignStatus.OPEN is not campaign.status

@@ -1,9 +1,7 @@
-"""Letters from constituents to their MPs: taking them in.
+"""Accepts letters from constituents to their MPs, and counts letters opened in a mail program.
 
-What is drafted is in `services.letters.drafting.drafts`, what becomes of them in
-`services.letters.letter_states`.
-
-Letters that their writers opened in their own mail programs, counted apart from those sent.
+`letters.drafting.drafts` drafts a letter, this module checks and stores what its writer made of it,
+and `letters.letter_states` does the rest once its writer confirms it by email.
 """
 
 import json
@@ -30,9 +28,10 @@ from services.common import texts
 from services.database.engine import insert_ignore
 from services.errors import Conflict, Invalid
 from services.letters.drafting import drafts, rules, situations, sketches
-from services.letters.drafting.rules import Words, Writer
+from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import REASONS, Situation
 from services.mail import outbox
+from services.mail.text_templates import MailText
 from services.supporters import supporters
 from services.tallies import counts
 
@@ -50,7 +49,7 @@ _REPLACEABLE = (
 
 @dataclass(frozen=True, slots=True)
 class PostalAddress:
-    """Where a writer lives: MPs' offices answer only constituents."""
+    """The address of a writer, in a letter because MPs' offices answer only constituents."""
 
     line1: str
     town: str
@@ -58,13 +57,16 @@ class PostalAddress:
     line2: str = ""
 
     def lines(self) -> list[str]:
-        """As on an envelope."""
+        """Returns the lines of an envelope, without empty ones."""
         return [part for part in (self.line1, self.line2, self.town, self.postcode) if part]
 
 
 @dataclass(frozen=True, slots=True)
 class NewLetter:
-    """A letter as its writer sends it in, already checked for form."""
+    """A letter as its writer submitted it. The caller has checked the form of each field.
+
+    `updates` is the answer whether the organisation may email them news; None: not asked.
+    """
 
     name: str
     email: str
@@ -77,54 +79,55 @@ class NewLetter:
 
 
 def take_in(
-    session: Session, found: Situation, letter: NewLetter, *, keyring: Keyring, now: datetime
+    session: Session, situation: Situation, letter: NewLetter, *, keyring: Keyring, now: datetime
 ) -> UUID:
-    """Keep a letter until its writer confirms it by mail; the id of what was asked for.
+    """Stores a letter until its writer confirms it by email; returns its id.
 
-    One letter a supporter, member and motion: an unconfirmed one is replaced by the newer words.
-    Where one has gone already, nothing is kept and an id is returned all the same, so that the
-    answer does not tell a stranger who has written. Invalid with all that is wrong with its words.
+    There is one letter per supporter, member and motion: a new one replaces an earlier one that was
+    not sent. If one was sent or is queued already, nothing is stored and an unused id is returned,
+    so that the response does not reveal to a stranger who has written.
+
+    Invalid with everything that is wrong with the letter. Conflict if no letter can be sent.
     """
-    member = found.seat.member
-    if found.reason is not None or member is None or found.act is None:
-        reason = found.reason or "vacant"
+    member = situation.seat.member
+    if situation.reason is not None or member is None or situation.act is None:
+        reason = situation.reason or "vacant"
         raise Conflict(f"letter_{reason}", situations.REASONS[reason])
-    _refuse_wrong_words(session, found, letter, keyring=keyring, today=now.date())
-    organisation_id = found.campaign.organisation_id
+    _refuse_wrong_words(session, situation, letter, keyring=keyring, today=now.date())
+    organisation_id = situation.campaign.organisation_id
     address = supporters.EmailAddress.of(organisation_id, letter.email, keyring)
     supporter_id = UUID(supporters.find_or_add(session, [address], now=now)[0][0])
-    _remove_replaceable(session, supporter_id, member.id, found.motion.id)
-    row = _row(found, letter, supporter_id, member.id, now)
+    _remove_replaceable(session, supporter_id, member.id, situation.motion.id)
+    row = _row(situation, letter, supporter_id, member.id, now)
     insert_ignore(session, _letter, [row])
     if session.get(Letter, row["id"]):
         _note_answer(session, organisation_id, supporter_id, row["id"], letter.updates, now)
         recipient = keyring.everywhere_index(address.canonical)
-        note = outbox.Note(MessageKind.CONFIRM_LETTER, row["id"], recipient)
-        outbox.queue(session, [note], now=now)
+        message = outbox.NewMessage(MessageKind.CONFIRM_LETTER, row["id"], recipient)
+        outbox.queue(session, [message], now=now)
     return UUID(str(row["id"]))
 
 
 def _refuse_wrong_words(
-    session: Session, found: Situation, letter: NewLetter, *, keyring: Keyring, today: date
+    session: Session, situation: Situation, letter: NewLetter, *, keyring: Keyring, today: date
 ) -> None:
-    """Invalid with everything that is wrong, all at once."""
-    words, home = Words(letter.subject, letter.body), letter.address
-    writer = Writer(home.postcode, letter.name, (home.line1, home.line2, home.town))
+    text, address = MailText(letter.subject, letter.body), letter.address
+    writer = Writer(address.postcode, letter.name, (address.line1, address.line2, address.town))
     details = {
         "name": letter.name,
-        "address.line1": home.line1,
-        "address.line2": home.line2,
-        "address.town": home.town,
+        "address.line1": address.line1,
+        "address.line2": address.line2,
+        "address.town": address.town,
     }
     problems = [
         *rules.find_in_details(details),
-        *drafts.problems_of(session, found, words, writer=writer, today=today),
+        *drafts.problems_of(session, situation, text, writer=writer, today=today),
     ]
-    errors = [each.as_error() for each in problems if each.is_required]
-    if found.member is not None:
+    errors = [problem.as_error() for problem in problems if problem.is_required]
+    if situation.member is not None:
         try:
             sketches.refuse_too_alike(
-                session, found.campaign, found.member.id, letter.body, keyring=keyring
+                session, situation.campaign, situation.member.id, letter.body, keyring=keyring
             )
         except Invalid as error:
             errors.append(error)
@@ -133,12 +136,15 @@ def _refuse_wrong_words(
 
 
 def address_of(letter: Letter) -> PostalAddress:
-    """The writer's postal address."""
+    """Returns the postal address of a letter's writer."""
     return PostalAddress(**json.loads(letter.address.text))
 
 
 def text_as_sent(letter: Letter) -> str:
-    """The letter, its writer's name and full postal address: offices ask for them first."""
+    """Returns the letter with the name and postal address of its writer below it.
+
+    MPs' offices ask for the address first. A name that ends the letter is not repeated.
+    """
     body: str = letter.body.text.rstrip()
     name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
     return "\n".join([body, *name, *address_of(letter).lines(), ""])
@@ -147,9 +153,9 @@ def text_as_sent(letter: Letter) -> str:
 def _remove_replaceable(
     session: Session, supporter_id: UUID, member_id: int, motion_id: int
 ) -> None:
-    """Clear the way for a newer letter; its links in earlier mails then lead nowhere.
+    """Deletes an earlier letter that was not sent. The links in its emails stop working.
 
-    One that came back late stays where something was said of it already.
+    A letter that bounced late stays if its writer has already told us about an answer.
     """
     answered = sa.exists().where(_answer.c.letter_id == _letter.c.id)
     replied = sa.exists().where(_reply.c.letter_id == _letter.c.id)
@@ -176,9 +182,9 @@ def _remove_replaceable(
 
 
 def _row(
-    found: Situation, letter: NewLetter, supporter_id: UUID, member_id: int, now: datetime
+    situation: Situation, letter: NewLetter, supporter_id: UUID, member_id: int, now: datetime
 ) -> dict[str, Any]:
-    organisation_id = found.campaign.organisation_id
+    organisation_id = situation.campaign.organisation_id
 
     def private(text: str) -> Private:
         return Private(organisation_id, text)
@@ -186,14 +192,14 @@ def _row(
     address = {name: getattr(letter.address, name) for name in PostalAddress.__slots__}
     return {
         "id": new_id(),
-        "campaign_id": found.campaign.id,
-        "motion_id": found.motion.id,
+        "campaign_id": situation.campaign.id,
+        "motion_id": situation.motion.id,
         "member_id": member_id,
         "supporter_id": supporter_id,
-        "constituency_code": found.seat.constituency.code,
+        "constituency_code": situation.seat.constituency.code,
         "state": LetterState.PENDING,
-        "act": found.act,
-        "variant": found.variant,
+        "act": situation.act,
+        "variant": situation.variant,
         "locale": letter.locale,
         "name": private(letter.name),
         "address": private(json.dumps(address)),
@@ -219,8 +225,12 @@ def _note_answer(
         supporters.note_answers(session, [answer], now=now)
 
 
-def count_opened(session: Session, found: Situation) -> None:
-    """One more for the seat; of its writer nothing is kept. Conflict where nobody can write."""
-    if found.reason is not None:
-        raise Conflict(f"letter_{found.reason}", REASONS[found.reason])
-    counts.add_opened(session, found.campaign.id, found.motion.id, found.seat.constituency.code)
+def count_opened(session: Session, situation: Situation) -> None:
+    """Counts a letter that was opened in a mail program, by seat; nothing about its writer is kept.
+
+    Conflict if no letter can be sent.
+    """
+    if situation.reason is not None:
+        raise Conflict(f"letter_{situation.reason}", REASONS[situation.reason])
+    code = situation.seat.constituency.code
+    counts.add_opened(session, situation.campaign.id, situation.motion.id, code)

@@ -1,4 +1,4 @@
-"""The letters of a campaign as a file."""
+"""Exports the letters of a campaign to a file."""
 
 import json
 from datetime import datetime
@@ -25,8 +25,12 @@ def of_campaign(
     is_personal: bool = True,
     has_words: bool = False,
 ) -> Export:
-    """All letters, those in one state, or those written, confirmed, sent or come back at `since`
-    or later. `has_words` adds subject and body. Invalid without personal data: they are that."""
+    """Describes the export of a campaign's letters, with or without personal data.
+
+    `state` limits it to letters in one state, `since` to letters that were written, confirmed, sent
+    or bounced then or later. `has_words` adds subject and body; both are personal data, so that
+    `has_words` without `is_personal` is Invalid.
+    """
     if has_words and not is_personal:
         message = "What a letter says is personal data: leave out one of the two."
         raise Invalid.field("bodies", "bodies_are_personal", message)
@@ -54,29 +58,29 @@ def of_campaign(
 
 
 def _columns(is_personal: bool, has_words: bool) -> tuple[Column, ...]:
-    its = _letter.c
+    letter = _letter.c
     personal = (
-        EncryptedColumn("name", its.name),
+        EncryptedColumn("name", letter.name),
         EncryptedColumn("email", _supporter.c.email),
-        EncryptedColumn("address", its.address, _street_and_town),
-        EncryptedColumn("postcode", its.address, _postcode),
+        EncryptedColumn("address", letter.address, _street_and_town),
+        EncryptedColumn("postcode", letter.address, _postcode),
         PlainColumn("updates", ColumnKind.FLAG, supporters.may_be_sent_updates()),
     )
-    words = (EncryptedColumn("subject", its.subject), EncryptedColumn("body", its.body))
+    words = (EncryptedColumn("subject", letter.subject), EncryptedColumn("body", letter.body))
     return (
-        PlainColumn("id", ColumnKind.ID, its.id),
-        PlainColumn("state", ColumnKind.WORD, its.state),
+        PlainColumn("id", ColumnKind.ID, letter.id),
+        PlainColumn("state", ColumnKind.WORD, letter.state),
         *(personal if is_personal else ()),
-        PlainColumn("constituency_code", ColumnKind.WORD, its.constituency_code),
+        PlainColumn("constituency_code", ColumnKind.WORD, letter.constituency_code),
         PlainColumn("constituency_name", ColumnKind.TEXT, _constituency.c.name),
-        PlainColumn("member_id", ColumnKind.NUMBER, its.member_id),
+        PlainColumn("member_id", ColumnKind.NUMBER, letter.member_id),
         PlainColumn("member", ColumnKind.TEXT, _member.c.name),
-        PlainColumn("motion_id", ColumnKind.NUMBER, its.motion_id),
-        PlainColumn("act", ColumnKind.WORD, its.act),
-        PlainColumn("variant", ColumnKind.TEXT, its.variant),
-        PlainColumn("locale", ColumnKind.WORD, its.locale),
-        PlainColumn("reason", ColumnKind.TEXT, its.reason),
-        *(PlainColumn(name, ColumnKind.MOMENT, its[name]) for name in _TIMES),
+        PlainColumn("motion_id", ColumnKind.NUMBER, letter.motion_id),
+        PlainColumn("act", ColumnKind.WORD, letter.act),
+        PlainColumn("variant", ColumnKind.TEXT, letter.variant),
+        PlainColumn("locale", ColumnKind.WORD, letter.locale),
+        PlainColumn("reason", ColumnKind.TEXT, letter.reason),
+        *(PlainColumn(name, ColumnKind.MOMENT, letter[name]) for name in _TIMES),
         *(words if has_words else ()),
     )
 
@@ -87,5 +91,5 @@ def _street_and_town(stored: str) -> str:
 
 
 def _postcode(stored: str) -> str:
-    found: str = json.loads(stored)["postcode"]
-    return found
+    postcode: str = json.loads(stored)["postcode"]
+    return postcode

@@ -1,4 +1,4 @@
-"""Letters by pages, as programs read them that keep a copy."""
+"""Pages of letters for API clients that synchronise a copy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +19,16 @@ _TIMES = any_after(
 
 @dataclass(frozen=True, slots=True)
 class LetterFilter:
-    """Of a campaign, a supporter, or both, which are the reader's own: the caller has made sure."""
+    """Selects letters of a campaign, a supporter, or both.
+
+    The caller has checked that both belong to the client's organisation.
+    """
 
     campaign_id: UUID | None = None
     supporter_id: UUID | None = None
 
     def has(self, letter: Letter) -> bool:
-        """Whether a letter is one of these."""
+        """True if the filter selects a letter."""
         return self.campaign_id in (None, letter.campaign_id) and self.supporter_id in (
             None,
             letter.supporter_id,
@@ -34,32 +37,36 @@ class LetterFilter:
 
 @dataclass(frozen=True, slots=True)
 class LetterView:
-    """A letter and to whom it is."""
+    """A letter and its recipient."""
 
     letter: Letter
     member: Member
 
 
 def page(
-    session: Session, whose: LetterFilter, where: PageRange, *, bounds: Sequence[TimeBound] = ()
+    session: Session,
+    letter_filter: LetterFilter,
+    where: PageRange,
+    *,
+    bounds: Sequence[TimeBound] = (),
 ) -> list[LetterView]:
-    """Oldest first, in whatever state."""
+    """Lists letters in any state, the oldest first."""
     statement = (
         select(Letter, Member)
         .join(Member, col(Member.id) == Letter.member_id)
         .where(*conditions(bounds, created=_letter.c.created_at, modified=_TIMES))
     )
-    if whose.campaign_id is not None:
-        statement = statement.where(Letter.campaign_id == whose.campaign_id)
-    if whose.supporter_id is not None:
-        statement = statement.where(Letter.supporter_id == whose.supporter_id)
+    if letter_filter.campaign_id is not None:
+        statement = statement.where(Letter.campaign_id == letter_filter.campaign_id)
+    if letter_filter.supporter_id is not None:
+        statement = statement.where(Letter.supporter_id == letter_filter.supporter_id)
     statement = statement.order_by(col(Letter.id)).offset(where.offset).limit(where.limit)
     return [LetterView(letter, member) for letter, member in session.exec(statement)]
 
 
-def get(session: Session, letter_id: UUID, whose: LetterFilter) -> LetterView:
-    """One of these, or NotFound."""
-    found = session.get(Letter, letter_id, populate_existing=True)
-    if found is None or not whose.has(found):
+def get(session: Session, letter_id: UUID, letter_filter: LetterFilter) -> LetterView:
+    """Returns a letter that the filter selects, or raises NotFound."""
+    letter = session.get(Letter, letter_id, populate_existing=True)
+    if letter is None or not letter_filter.has(letter):
         raise NotFound("outreach_unknown", "There is no such outreach.")
-    return LetterView(found, session.get_one(Member, found.member_id))
+    return LetterView(letter, session.get_one(Member, letter.member_id))

@@ -1,4 +1,4 @@
-"""The post of a campaign: what waits and went, pausing it, and what is settled by hand."""
+"""The letter queue of a campaign: what waits and was sent, pausing it, and settling by hand."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,17 +16,13 @@ from models import (
     Member,
     MessageKind,
     MessageState,
-    Organisation,
     OutboxMessage,
 )
 from models.base import table_of
 from services.errors import Conflict, NotFound
-from services.letters import copies
-from services.letters.drafting import sketches
+from services.letters import letter_states, send_times
 from services.mail import outbox, pacing
-from services.mail.pacing import AT_ONCE, WHILE_PAUSED, Pace
-from services.tallies import counts
-from services.webhooks import events
+from services.mail.pacing import WHILE_PAUSED, Pace
 
 _letter = table_of(Letter)
 _outbox = table_of(OutboxMessage)
@@ -39,8 +35,12 @@ _RETRIED = {
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """Letters by state; of those that wait, when the next and the last are to go, and since when
-    the oldest has waited. `bounced` are those of the refused ones that a relay had taken first."""
+    """Counts of letters by state, and times of the queued ones.
+
+    `deferred` counts the queued letters that a mail server deferred, `bounced` the rejected ones
+    that it had accepted first. `next_at` and `last_at` are when the first and the last queued
+    letter are due, None while the queue is paused; `waiting_since` is when the oldest was queued.
+    """
 
     paused_at: datetime | None
     counts: dict[LetterState, int]
@@ -53,29 +53,15 @@ class QueueView:
 
 @dataclass(frozen=True, slots=True)
 class QueuedLetter:
-    """A letter as an organiser sees it: never its words, nor who wrote it."""
+    """A letter as an organiser sees it: pages show neither its text nor its writer."""
 
     letter: Letter
     member: Member
     message: OutboxMessage | None
 
 
-def place_for(session: Session, letter: Letter, *, pace: Pace, now: datetime) -> datetime:
-    """When a letter that was just confirmed goes."""
-    return places(session, letter.campaign_id, [letter.member_id], pace=pace, now=now)[0]
-
-
-def places(
-    session: Session, campaign_id: UUID, member_ids: list[int], *, pace: Pace, now: datetime
-) -> list[datetime]:
-    """When letters of a campaign to these members go, in their order."""
-    campaign = session.get_one(Campaign, campaign_id)
-    kept = pace_of(session, campaign, pace)
-    return pacing.reserve(session, campaign, member_ids, pace=kept, now=now)
-
-
 def goes_at(session: Session, letter_id: UUID) -> datetime | None:
-    """When a letter is to go; None where it does not wait, or waits for a paused post."""
+    """Returns when a letter is due; None if it does not wait, or if its queue is paused."""
     statement = select(OutboxMessage.due_at).where(
         *_is_message_of(letter_id), col(OutboxMessage.state).in_(_WAITING)
     )
@@ -84,7 +70,7 @@ def goes_at(session: Session, letter_id: UUID) -> datetime | None:
 
 
 def pause(session: Session, campaign: Campaign, *, now: datetime) -> None:
-    """Let nothing of a campaign go until it is resumed; what is on its way right now still goes."""
+    """Pauses a campaign's letters. A letter that a worker has claimed is still sent."""
     if campaign.letters_paused_at is None:
         campaign.letters_paused_at = now
         session.flush()
@@ -93,24 +79,24 @@ def pause(session: Session, campaign: Campaign, *, now: datetime) -> None:
 
 
 def resume(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> None:
-    """Let the post go on: what has waited gets new places, in its old order, not all at once."""
+    """Resumes a campaign's letters: waiting ones get new times by the pace, in the same order."""
     if campaign.letters_paused_at is not None:
         campaign.letters_paused_at = None
         session.flush()
-        _plan_anew(session, campaign, _WAITING, pace=pace, now=now)
+        _reschedule(session, campaign, _WAITING, pace=pace, now=now)
 
 
 def replan(session: Session, campaign: Campaign, *, pace: Pace, now: datetime) -> None:
-    """The campaign's limits have changed: letters that wait get new places, in their old order.
+    """Gives queued letters new times in the same order, after the campaign's limits changed.
 
-    Those that a mail server put off keep their waits, which are not ours to shorten.
+    Letters that a mail server deferred keep their times: the server decides how long they wait.
     """
     if campaign.letters_paused_at is None:
-        _plan_anew(session, campaign, (MessageState.QUEUED,), pace=pace, now=now)
+        _reschedule(session, campaign, (MessageState.QUEUED,), pace=pace, now=now)
 
 
 def view(session: Session, campaign: Campaign) -> QueueView:
-    """How a campaign's post stands, in two statements."""
+    """Summarises a campaign's queue in two statements."""
     has_bounced = sa.case((col(Letter.bounced_at).is_not(None), 1))
     states = (
         select(Letter.state, func.count(), func.count(has_bounced))
@@ -118,7 +104,7 @@ def view(session: Session, campaign: Campaign) -> QueueView:
         .group_by(col(Letter.state))
     )
     rows = session.exec(states).all()
-    found = {state: count for state, count, _ in rows}
+    totals = {state: count for state, count, _ in rows}
     bounced = {state: count for state, _, count in rows}
     due = col(OutboxMessage.due_at)
     is_deferred = col(OutboxMessage.state) == MessageState.DEFERRED
@@ -130,13 +116,13 @@ def view(session: Session, campaign: Campaign) -> QueueView:
             func.count(sa.case((is_deferred, 1))),
         )
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign.id, *_waits())
+        .where(Letter.campaign_id == campaign.id, *_is_waiting())
     )
     next_at, last_at, since, deferred = session.exec(waits).one()
     is_paused = campaign.letters_paused_at is not None
     return QueueView(
         paused_at=campaign.letters_paused_at,
-        counts={state: found.get(state, 0) for state in LetterState},
+        counts={state: totals.get(state, 0) for state in LetterState},
         deferred=deferred,
         next_at=None if is_paused else next_at,
         last_at=None if is_paused else last_at,
@@ -154,7 +140,10 @@ def page(
     limit: int,
     only: tuple[Any, ...] = (),
 ) -> list[QueuedLetter]:
-    """A campaign's letters, the newest first, behind the id `after`; `only` has more conditions."""
+    """Lists a campaign's letters, the newest first. `after` is the last id already shown.
+
+    `only` has further conditions.
+    """
     statement = (
         select(Letter, Member, OutboxMessage)
         .join(Member, col(Member.id) == Letter.member_id)
@@ -165,26 +154,23 @@ def page(
         statement = statement.where(Letter.state == state)
     if after is not None:
         statement = statement.where(Letter.id < after)
-    found = session.exec(statement.order_by(col(Letter.id).desc()).limit(limit))
-    return [QueuedLetter(*row) for row in found]
+    rows = session.exec(statement.order_by(col(Letter.id).desc()).limit(limit))
+    return [QueuedLetter(*row) for row in rows]
 
 
 def retry(
     session: Session, letter_id: UUID, *, organisation_id: UUID, keyring: Keyring, now: datetime
 ) -> Letter:
-    """Send a letter again that was refused, or one that waits for another attempt right now.
+    """Sends a rejected letter again, or a deferred letter now.
 
-    NotFound for another organisation's; Conflict for every other state: what went, or may have
-    gone, is never sent again.
+    NotFound if it belongs to another organisation. Conflict in any other state: a letter that was
+    or may have been sent is not sent again.
     """
-    letter = _own(session, letter_id, organisation_id)
-    held = _RETRIED.get(letter.state)
-    if held is None or not _requeue(session, letter_id, held, now):
+    letter = _locked_letter(session, letter_id, organisation_id)
+    message_state = _RETRIED.get(letter.state)
+    if message_state is None or not _requeue(session, letter_id, message_state, now):
         raise Conflict("letter_not_refused", "Only a letter that was refused can be sent again.")
-    if letter.state is LetterState.REJECTED:
-        sketches.keep(session, letter, keyring=keyring, now=now)
-    letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
-    session.flush()
+    letter_states.requeue(session, letter, keyring=keyring, now=now)
     return letter
 
 
@@ -197,22 +183,23 @@ def settle(
     keyring: Keyring,
     now: datetime,
 ) -> Letter:
-    """Say what became of an uncertain letter: it went, and is counted; or it did not, and goes
-    again. NotFound for another organisation's, Conflict where it is not uncertain."""
-    letter = _own(session, letter_id, organisation_id)
+    """Settles an uncertain letter by an organiser's word: it was sent, or it is sent again.
+
+    NotFound if it belongs to another organisation. Conflict if it is not uncertain.
+    """
+    letter = _locked_letter(session, letter_id, organisation_id)
     if letter.state is not LetterState.UNCERTAIN:
         raise Conflict("letter_not_uncertain", "It is known what became of this letter.")
     if was_sent:
-        _note_sent(session, letter, now)
-        copies.queue(session, letter, keyring=keyring, now=now)
+        _mark_message_sent(session, letter, now)
+        letter_states.mark_sent(session, letter, keyring=keyring, now=now)
     else:
         _requeue(session, letter_id, MessageState.UNCERTAIN, now)
-        letter.state, letter.reason = LetterState.QUEUED, None
-    session.flush()
+        letter_states.requeue(session, letter, keyring=keyring, now=now)
     return letter
 
 
-def _plan_anew(
+def _reschedule(
     session: Session,
     campaign: Campaign,
     states: tuple[MessageState, ...],
@@ -220,18 +207,18 @@ def _plan_anew(
     pace: Pace,
     now: datetime,
 ) -> None:
-    """What went in this hour and on this day keeps its places; every other one is free again."""
+    """Plans the waiting letters again. Those sent in this hour and on this day keep their slots."""
     pacing.lock(session, campaign)
     waiting = _waiting(session, campaign.id, states)
     since = pacing.first_counted(now)
     pacing.keep_only(session, campaign, _attempted(session, campaign.id, since), now=now)
     members = [member_id for _, member_id in waiting]
-    due = places(session, campaign.id, members, pace=pace, now=now)
+    due = send_times.reserve(session, campaign.id, members, pace=pace, now=now)
     _set_due(session, [message_id for message_id, _ in waiting], due)
 
 
 def _attempted(session: Session, campaign_id: UUID, since: datetime) -> list[tuple[int, datetime]]:
-    """Letters whose last attempt began lately and that wait for no other: members, and when."""
+    """Returns the member and the time of recent attempts that are not to be repeated."""
     statement = (
         select(Letter.member_id, OutboxMessage.claimed_at)
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
@@ -242,21 +229,15 @@ def _attempted(session: Session, campaign_id: UUID, since: datetime) -> list[tup
             col(OutboxMessage.state).not_in((*_WAITING, MessageState.DROPPED)),
         )
     )
-    found = session.exec(statement)
-    return [(member_id, claimed_at) for member_id, claimed_at in found if claimed_at]
-
-
-def pace_of(session: Session, campaign: Campaign, pace: Pace) -> Pace:
-    """Who tries the demonstration by night wants to see its letters go."""
-    owner = session.get_one(Organisation, campaign.organisation_id)
-    return AT_ONCE if owner.is_demonstration else pace
+    rows = session.exec(statement)
+    return [(member_id, claimed_at) for member_id, claimed_at in rows if claimed_at]
 
 
 def _is_message_of(letter_id: UUID) -> tuple[Any, ...]:
     return (OutboxMessage.subject_id == letter_id, OutboxMessage.kind == MessageKind.LETTER)
 
 
-def _waits() -> tuple[Any, ...]:
+def _is_waiting() -> tuple[Any, ...]:
     return (
         OutboxMessage.kind == MessageKind.LETTER,
         col(OutboxMessage.state).in_(_WAITING),
@@ -267,18 +248,20 @@ def _waits() -> tuple[Any, ...]:
 def _waiting(
     session: Session, campaign_id: UUID, states: tuple[MessageState, ...] = _WAITING
 ) -> list[tuple[UUID, int]]:
-    """Messages of a campaign's letters that wait, oldest first, with their members' ids."""
+    """Returns the ids of a campaign's waiting messages and their members, the oldest first."""
     statement = (
         select(OutboxMessage.id, Letter.member_id)
         .join(Letter, col(Letter.id) == OutboxMessage.subject_id)
-        .where(Letter.campaign_id == campaign_id, *_waits(), col(OutboxMessage.state).in_(states))
+        .where(
+            Letter.campaign_id == campaign_id, *_is_waiting(), col(OutboxMessage.state).in_(states)
+        )
         .order_by(col(OutboxMessage.id))
     )
     return [(message_id, member_id) for message_id, member_id in session.exec(statement)]
 
 
 def _set_due(session: Session, message_ids: list[UUID], due: list[datetime]) -> None:
-    """Only where they still wait: one that was claimed meanwhile goes as it is."""
+    """Skips a message that a worker claimed in the meantime: it is sent now."""
     rows = [
         {"message": message_id, "at": moment}
         for message_id, moment in zip(message_ids, due, strict=True)
@@ -295,22 +278,22 @@ def _set_due(session: Session, message_ids: list[UUID], due: list[datetime]) -> 
         )
 
 
-def _requeue(session: Session, letter_id: UUID, held: MessageState, now: datetime) -> bool:
-    """A fresh start with a new attempt number; False where the message is in another state."""
+def _requeue(session: Session, letter_id: UUID, state: MessageState, now: datetime) -> bool:
+    """Requeues a letter's message for now; False if the message is not in this state."""
     changed = session.connection().execute(
         sa.update(_outbox)
         .where(
             _outbox.c.subject_id == letter_id,
             _outbox.c.kind == MessageKind.LETTER,
-            _outbox.c.state == held,
+            _outbox.c.state == state,
         )
-        .values(_fresh(now) | {"due_at": now})
+        .values(_requeued_values(now) | {"due_at": now})
     )
     return changed.rowcount == 1
 
 
-def _fresh(now: datetime) -> dict[str, Any]:
-    """As though it had just been queued, so that it has four days again."""
+def _requeued_values(now: datetime) -> dict[str, Any]:
+    """The new `created_at` gives the message four days again (`outbox.GIVE_UP_AFTER`)."""
     return {
         "state": MessageState.QUEUED,
         "due_at": sa.bindparam("at"),
@@ -323,24 +306,26 @@ def _fresh(now: datetime) -> dict[str, Any]:
 def requeue(
     session: Session, message_ids: list[UUID], due: list[datetime], *, now: datetime
 ) -> None:
-    """A fresh start at these moments, for messages that the caller has locked."""
+    """Requeues messages for these times. The caller has locked their letters."""
     rows = [
         {"message": message_id, "at": moment}
         for message_id, moment in zip(message_ids, due, strict=True)
     ]
     session.connection().execute(
-        sa.update(_outbox).where(_outbox.c.id == sa.bindparam("message")).values(_fresh(now)),
+        sa.update(_outbox)
+        .where(_outbox.c.id == sa.bindparam("message"))
+        .values(_requeued_values(now)),
         rows,
     )
 
 
 def is_message_of_letter() -> sa.ColumnElement[bool]:
-    """Joins a letter with its message."""
+    """Returns the condition that joins a letter with its outbox message."""
     return sa.and_(_outbox.c.subject_id == _letter.c.id, _outbox.c.kind == MessageKind.LETTER)
 
 
-def _own(session: Session, letter_id: UUID, organisation_id: UUID) -> Letter:
-    """Locked, so that of two who settle at once the second sees what the first did."""
+def _locked_letter(session: Session, letter_id: UUID, organisation_id: UUID) -> Letter:
+    """The lock lets the second of two concurrent calls see what the first did."""
     statement = (
         select(Letter)
         .join(Campaign, col(Campaign.id) == Letter.campaign_id)
@@ -348,19 +333,16 @@ def _own(session: Session, letter_id: UUID, organisation_id: UUID) -> Letter:
         .with_for_update(of=Letter)
         .execution_options(populate_existing=True)
     )
-    found = session.exec(statement).first()
-    if found is None:
+    letter = session.exec(statement).first()
+    if letter is None:
         raise NotFound("letter_unknown", "There is no such letter.")
-    return found
+    return letter
 
 
-def _note_sent(session: Session, letter: Letter, now: datetime) -> None:
+def _mark_message_sent(session: Session, letter: Letter, now: datetime) -> None:
     session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.subject_id == letter.id, _outbox.c.kind == MessageKind.LETTER)
-        # The server never said that it took the letter.
+        # The mail server never said that it accepted the letter.
         .values(state=MessageState.ACCEPTED, finished_at=now, detail=outbox.BY_HAND)
     )
-    letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
-    counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
-    events.letters_sent(session, [(events.letter_fact(letter), now)], now=now)

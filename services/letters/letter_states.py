@@ -1,8 +1,14 @@
-"""What becomes of a letter: confirmed, cancelled, held, sent, refused, uncertain.
+"""Changes the state of a letter: pending, queued, sent, held, cancelled, rejected or uncertain.
 
-Every step is a conditional update on the state held before: of two at once, one succeeds.
+Only this module writes `Letter.state` and the columns that belong to it (`reason`, `confirmed_at`,
+`sent_at`, `bounced_at`); other modules call its functions. `intake` inserts a letter as pending.
+
+A function that takes a letter's id updates it only in the state that it expects, so that one of two
+concurrent calls succeeds. A function that takes a `Letter` needs it locked and checked.
 """
 
+from collections import Counter
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,7 +19,7 @@ from models import Keyring, Letter, LetterState, MessageKind, MessageState, Outb
 from models.base import table_of
 from services.common import texts
 from services.errors import Conflict, NotFound
-from services.letters import copies, letter_queue
+from services.letters import copies, send_times
 from services.letters.drafting import sketches
 from services.mail import outbox
 from services.mail.pacing import AT_ONCE, Pace
@@ -23,7 +29,7 @@ from services.webhooks import events
 from services.webhooks.events import LetterFact
 
 _letter = table_of(Letter)
-# Put together once: for each letter that would cost more than to send them.
+# Built once: building these statements for each letter would cost more than running them.
 _IS_IT = _letter.c.id == sa.bindparam("letter")
 _COUNTED = (
     sa.select(
@@ -39,14 +45,25 @@ _COUNTED = (
 _SENT = (
     sa.update(_letter)
     .where(_IS_IT)
-    .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("now"))
+    .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("at"))
 )
 _NOT_SENT = (
     sa.update(_letter)
     .where(_IS_IT)
-    .values(state=sa.bindparam("ended"), reason=sa.bindparam("detail"))
+    .values(state=sa.bindparam("new_state"), reason=sa.bindparam("detail"))
 )
+_REQUEUED = sa.update(_letter).where(_IS_IT).values(state=LetterState.QUEUED, reason=None)
 _STATE = sa.select(_letter.c.state).where(_IS_IT).with_for_update()
+
+
+def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Letter:
+    """Reads one letter from the database, locked with `for_update`. NotFound if there is none."""
+    lock = True if for_update else None
+    letter = session.get(Letter, letter_id, populate_existing=True, with_for_update=lock)
+    if letter is None:
+        message = "This letter was replaced by a newer one. Please use the newest mail."
+        raise NotFound("letter_unknown", message)
+    return letter
 
 
 def confirm(
@@ -57,7 +74,10 @@ def confirm(
     now: datetime,
     pace: Pace = AT_ONCE,
 ) -> Letter:
-    """Send a letter on its way, once, when the pace lets it. Confirmed already: the same again."""
+    """Queues a pending letter for a time that its pace allows. Confirming again changes nothing.
+
+    Conflict if it was cancelled.
+    """
     changed = session.connection().execute(
         sa.update(_letter)
         .where(_letter.c.id == letter_id, _letter.c.state == LetterState.PENDING)
@@ -65,18 +85,18 @@ def confirm(
     )
     letter = get(session, letter_id)
     if changed.rowcount:
-        due_at = letter_queue.place_for(session, letter, pace=pace, now=now)
-        note = outbox.Note(MessageKind.LETTER, letter_id, None, due_at)
-        outbox.queue(session, [note], now=now)
+        due_at = send_times.reserve_one(session, letter, pace=pace, now=now)
+        message = outbox.NewMessage(MessageKind.LETTER, letter_id, None, due_at)
+        outbox.queue(session, [message], now=now)
         supporters.confirm_letter_answers(session, letter_id=letter_id, now=now)
-        sketches.keep(session, letter, keyring=keyring, now=now)
+        sketches.store(session, letter, keyring=keyring, now=now)
     if letter.state is LetterState.CANCELLED:
         raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
     return letter
 
 
 def cancel(session: Session, letter_id: UUID) -> Letter:
-    """Take a letter back before it goes. Conflict where it has gone or is going right now."""
+    """Cancels a letter before it is sent. Conflict if it was sent or is being sent now."""
     waiting = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
     session.connection().execute(
         sa.update(_letter)
@@ -84,17 +104,18 @@ def cancel(session: Session, letter_id: UUID) -> Letter:
         .values(state=LetterState.CANCELLED)
     )
     letter = get(session, letter_id)
-    # After the update, so that a worker that has committed to the dot is seen.
-    if letter.state is not LetterState.CANCELLED or _is_going(session, letter_id):
+    # After the update, so that it sees a worker that is about to send the final dot.
+    if letter.state is not LetterState.CANCELLED or _is_being_sent(session, letter_id):
         raise Conflict("letter_sent", "This letter has gone already, or is going right now.")
-    sketches.forget(session, letter_id)
+    sketches.delete(session, letter_id)
     return letter
 
 
 def want_copy(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetime) -> Letter:
-    """Have a copy mailed to the writer: at once where the letter has gone, or else when it goes.
+    """Emails the writer a copy: now if the letter was sent, otherwise once it is sent.
 
-    Again: the same, and one copy. Conflict where it was cancelled, or its writer wants no mail.
+    Asking again queues no second copy. Conflict if the letter was cancelled, or if its writer wants
+    no email.
     """
     letter = get(session, letter_id, for_update=True)
     if letter.state is LetterState.CANCELLED:
@@ -107,42 +128,29 @@ def want_copy(session: Session, letter_id: UUID, *, keyring: Keyring, now: datet
     return letter
 
 
-def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Letter:
-    """One letter as it stands now, or NotFound. `for_update`: nobody changes it meanwhile."""
-    lock = True if for_update else None
-    found = session.get(Letter, letter_id, populate_existing=True, with_for_update=lock)
-    if found is None:
-        message = "This letter was replaced by a newer one. Please use the newest mail."
-        raise NotFound("letter_unknown", message)
-    return found
-
-
 def hold(
     session: Session, letter_id: UUID, reason: str, *, keyring: Keyring, now: datetime
 ) -> None:
-    """Keep a queued letter back, and tell its writer."""
+    """Holds a queued letter back, and emails its writer the reason (a code)."""
     changed = session.connection().execute(
         sa.update(_letter)
         .where(_letter.c.id == letter_id, _letter.c.state == LetterState.QUEUED)
         .values(state=LetterState.HELD, reason=reason)
     )
     if changed.rowcount:
-        sketches.forget(session, letter_id)
-        supporter = session.get_one(Supporter, get(session, letter_id).supporter_id)
-        canonical = texts.canonical_email(supporter.email.text)
-        recipient = keyring.everywhere_index(canonical)
-        note = outbox.Note(MessageKind.LETTER_HELD, letter_id, recipient)
-        outbox.queue(session, [note], now=now)
+        sketches.delete(session, letter_id)
+        letter = get(session, letter_id)
+        _email_writer(session, MessageKind.LETTER_HELD, letter, keyring=keyring, now=now)
 
 
 def is_still_wanted(session: Session, letter_id: UUID) -> bool:
-    """Asked under a lock in the transaction that commits to the dot: not cancelled meanwhile."""
-    told = {"letter": letter_id}
-    state: LetterState | None = session.connection().execute(_STATE, told).scalar()
+    """Locks a letter before its final dot; False if it was cancelled since it was claimed."""
+    params = {"letter": letter_id}
+    state: LetterState | None = session.connection().execute(_STATE, params).scalar()
     return state is LetterState.QUEUED
 
 
-def delivered(
+def record_delivery(
     session: Session,
     letter_id: UUID,
     state: MessageState,
@@ -151,23 +159,26 @@ def delivered(
     keyring: Keyring,
     now: datetime,
 ) -> None:
-    """Write down how the delivery of a letter ended; a sent one is counted, and its copy queued."""
-    ended = {
+    """Records how a delivery ended. A letter that was sent is counted, and its copy is queued.
+
+    A message that was only deferred changes nothing.
+    """
+    new_state = {
         MessageState.ACCEPTED: LetterState.SENT,
         MessageState.REJECTED: LetterState.REJECTED,
         MessageState.UNCERTAIN: LetterState.UNCERTAIN,
     }.get(state)
-    if ended is None:
+    if new_state is None:
         return
-    # Under a lock: a copy that is asked for right now is queued here or there, never by neither.
-    # Without the words, which are sealed: how it ended is written down whether they open or not.
-    its = {"letter": letter_id}
-    *counted, member_id, wants_copy = session.connection().execute(_COUNTED, its).one()
-    is_sent = ended is LetterState.SENT
+    # The lock makes sure that a copy requested at this moment is queued here or by `want_copy`.
+    # The encrypted columns are left out: the outcome is recorded even if they cannot be decrypted.
+    params = {"letter": letter_id}
+    *counted, member_id, wants_copy = session.connection().execute(_COUNTED, params).one()
+    is_sent = new_state is LetterState.SENT
     if is_sent:
-        session.connection().execute(_SENT, its | {"now": now})
+        session.connection().execute(_SENT, params | {"at": now})
     else:
-        session.connection().execute(_NOT_SENT, its | {"ended": ended, "detail": detail})
+        session.connection().execute(_NOT_SENT, params | {"new_state": new_state, "detail": detail})
     if is_sent:
         counts.add_letter(session, *counted)
         campaign_id, motion_id, code = counted
@@ -175,15 +186,92 @@ def delivered(
         events.letters_sent(session, [(fact, now)], now=now)
     if is_sent and wants_copy:
         copies.queue(session, get(session, letter_id), keyring=keyring, now=now)
-    if ended is LetterState.REJECTED:
-        sketches.forget(session, letter_id)
+    if new_state is LetterState.REJECTED:
+        sketches.delete(session, letter_id)
 
 
-def _is_going(session: Session, letter_id: UUID) -> bool:
-    going = (MessageState.DOT_PENDING, MessageState.ACCEPTED, MessageState.UNCERTAIN)
+def mark_sent(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
+    """Records that an uncertain letter was sent after all: counts it and queues its copy."""
+    letter.state, letter.reason, letter.sent_at = LetterState.SENT, None, now
+    counts.add_letter(session, letter.campaign_id, letter.motion_id, letter.constituency_code)
+    events.letters_sent(session, [(events.letter_fact(letter), now)], now=now)
+    copies.queue(session, letter, keyring=keyring, now=now)
+    session.flush()
+
+
+def mark_many_sent(
+    session: Session,
+    sent: Sequence[tuple[LetterFact, datetime]],
+    *,
+    keyring: Keyring,
+    now: datetime,
+) -> None:
+    """Records that uncertain letters were sent at these times: counts them and queues copies.
+
+    The caller has locked them.
+    """
+    if not sent:
+        return
+    session.connection().execute(_SENT, [{"letter": fact.id, "at": at} for fact, at in sent])
+    letter_counts = Counter(
+        (fact.campaign_id, fact.motion_id, fact.constituency_code) for fact, _ in sent
+    )
+    counts.add_letters(session, letter_counts)
+    events.letters_sent(session, sent, now=now)
+    wanting = (
+        select(Letter)
+        .where(col(Letter.id).in_([fact.id for fact, _ in sent]), col(Letter.wants_copy))
+        .order_by(col(Letter.id))
+    )
+    for letter in list(session.exec(wanting)):
+        copies.queue(session, letter, keyring=keyring, now=now)
+
+
+def requeue(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
+    """Queues a rejected, deferred or uncertain letter again. The caller requeues its message."""
+    if letter.state is LetterState.REJECTED:
+        sketches.store(session, letter, keyring=keyring, now=now)
+    letter.state, letter.reason, letter.bounced_at = LetterState.QUEUED, None, None
+    session.flush()
+
+
+def requeue_many(session: Session, letter_ids: Collection[UUID]) -> None:
+    """Queues uncertain letters again. The caller has locked them and requeues their messages."""
+    if letter_ids:
+        rows = [{"letter": letter_id} for letter_id in letter_ids]
+        session.connection().execute(_REQUEUED, rows)
+
+
+def mark_bounced(
+    session: Session, letter: Letter, reason: str, *, keyring: Keyring, now: datetime
+) -> None:
+    """Records that a letter came back: it no longer counts as sent, and its writer gets an email.
+
+    `reason` is what the mail server said.
+    """
+    if letter.state is LetterState.SENT:
+        counts.remove_letter(
+            session, letter.campaign_id, letter.motion_id, letter.constituency_code
+        )
+    letter.state, letter.reason, letter.bounced_at = LetterState.REJECTED, reason, now
+    session.flush()
+    sketches.delete(session, letter.id)
+    _email_writer(session, MessageKind.LETTER_BOUNCED, letter, keyring=keyring, now=now)
+
+
+def _email_writer(
+    session: Session, kind: MessageKind, letter: Letter, *, keyring: Keyring, now: datetime
+) -> None:
+    writer = session.get_one(Supporter, letter.supporter_id)
+    recipient = keyring.everywhere_index(texts.canonical_email(writer.email.text))
+    outbox.queue(session, [outbox.NewMessage(kind, letter.id, recipient)], now=now)
+
+
+def _is_being_sent(session: Session, letter_id: UUID) -> bool:
+    states = (MessageState.DOT_PENDING, MessageState.ACCEPTED, MessageState.UNCERTAIN)
     statement = select(OutboxMessage.id).where(
         OutboxMessage.subject_id == letter_id,
         OutboxMessage.kind == MessageKind.LETTER,
-        col(OutboxMessage.state).in_(going),
+        col(OutboxMessage.state).in_(states),
     )
     return session.exec(statement).first() is not None

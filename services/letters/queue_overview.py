@@ -1,4 +1,8 @@
-"""A campaign's post as an organiser sees it on a page: whether it flows, and what lies where."""
+"""What an organiser sees of a campaign's letter queue: whether letters are sent, and their groups.
+
+The groups are finer than the states: `put_off` are queued letters that a mail server deferred, and
+`bounced` are rejected letters that a mail server had accepted first.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,19 +16,22 @@ from sqlmodel import Session, col, func, select
 
 from models import Campaign, Letter, LetterState, Member, MessageState, OutboxMessage
 from services.errors import NotFound
-from services.letters import letter_queue
+from services.letters import letter_queue, send_times
 from services.letters.letter_queue import QueuedLetter, QueueView
 from services.mail import relays
 from services.mail.pacing import WHILE_PAUSED, Pace
 from services.mail.relays import RelayView
 
-# A worker takes what is due within a second, unless it is busy.
+# A worker claims a letter within a second after it is due, unless the worker is busy.
 LATE_AFTER = timedelta(minutes=10)
 
 
 class QueueFlow(StrEnum):
-    """Whether post flows. `resting`: the mail server is left alone for a while. `late`: letters are
-    due, and nothing takes them."""
+    """Whether letters are being sent.
+
+    `quiet`: within the quiet hours. `resting`: the mail server failed and is not used for a while.
+    `late`: letters are due, and no worker claims them. `put_off`: the mail server deferred all.
+    """
 
     PAUSED = "paused"
     EMPTY = "empty"
@@ -35,8 +42,8 @@ class QueueFlow(StrEnum):
     FLOWING = "flowing"
 
 
-class LetterPile(StrEnum):
-    """Where a letter lies, for an organiser: `put_off` and `bounced` are no states of their own."""
+class LetterGroup(StrEnum):
+    """The groups in which an organiser sees letters."""
 
     UNCONFIRMED = "unconfirmed"
     WAITING = "waiting"
@@ -49,42 +56,45 @@ class LetterPile(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-_PILES = {
-    LetterState.PENDING: LetterPile.UNCONFIRMED,
-    LetterState.QUEUED: LetterPile.WAITING,
-    LetterState.SENT: LetterPile.SENT,
-    LetterState.HELD: LetterPile.HELD,
-    LetterState.CANCELLED: LetterPile.CANCELLED,
-    LetterState.REJECTED: LetterPile.REFUSED,
-    LetterState.UNCERTAIN: LetterPile.UNCERTAIN,
+_GROUPS = {
+    LetterState.PENDING: LetterGroup.UNCONFIRMED,
+    LetterState.QUEUED: LetterGroup.WAITING,
+    LetterState.SENT: LetterGroup.SENT,
+    LetterState.HELD: LetterGroup.HELD,
+    LetterState.CANCELLED: LetterGroup.CANCELLED,
+    LetterState.REJECTED: LetterGroup.REFUSED,
+    LetterState.UNCERTAIN: LetterGroup.UNCERTAIN,
 }
-_STATES = {pile: state for state, pile in _PILES.items()} | {
-    LetterPile.PUT_OFF: LetterState.QUEUED,
-    LetterPile.BOUNCED: LetterState.REJECTED,
+_STATES = {group: state for state, group in _GROUPS.items()} | {
+    LetterGroup.PUT_OFF: LetterState.QUEUED,
+    LetterGroup.BOUNCED: LetterState.REJECTED,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class QueueOverview:
-    """What to know within three seconds. `next_at` and `opens_at` (the end of the quiet hours) are
-    None where nothing waits, or the post is paused."""
+    """The state of a letter queue.
+
+    `next_at` and `opens_at` (the end of the quiet hours) are None if no letters wait or the queue
+    is paused.
+    """
 
     flow: QueueFlow
     view: QueueView
     relay: RelayView
-    piles: dict[LetterPile, int]
+    group_counts: dict[LetterGroup, int]
     next_at: datetime | None
     opens_at: datetime | None
 
     @property
     def waiting(self) -> int:
-        """All that wait, those that were put off too."""
+        """Counts the queued letters, deferred ones included."""
         return self.view.counts[LetterState.QUEUED]
 
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """Of one campaign, for the list of all."""
+    """The counts of one campaign, for the list of campaigns."""
 
     waiting: int = 0
     uncertain: int = 0
@@ -93,45 +103,45 @@ class QueueCounts:
     is_paused: bool = False
 
 
-def glance(
+def overview(
     session: Session, campaign: Campaign, *, relay: str, pace: Pace, now: datetime
 ) -> QueueOverview:
-    """How a campaign's post stands; `relay` is the name of the mail server that takes it."""
+    """Returns the state of a campaign's letter queue. `relay` names the mail server (`relays`)."""
     view = letter_queue.view(session, campaign)
     server = relays.view(session, relay, now=now)
-    kept = letter_queue.pace_of(session, campaign, pace)
-    opens_at = kept.quiet.next_open(now) if kept.is_quiet(now) and view.next_at else None
+    pace = send_times.pace_of(session, campaign, pace)
+    opens_at = pace.quiet.next_open(now) if pace.is_quiet(now) and view.next_at else None
     not_before = [moment for moment in (opens_at, server.resting_until) if moment]
     next_at = max([view.next_at, *not_before]) if view.next_at else None
-    piles = {pile: view.counts[state] for state, pile in _PILES.items()}
-    piles |= {LetterPile.PUT_OFF: view.deferred, LetterPile.BOUNCED: view.bounced}
-    piles[LetterPile.WAITING] -= view.deferred
-    piles[LetterPile.REFUSED] -= view.bounced
-    return QueueOverview(_flow(view, server, kept, now), view, server, piles, next_at, opens_at)
+    counts = {group: view.counts[state] for state, group in _GROUPS.items()}
+    counts |= {LetterGroup.PUT_OFF: view.deferred, LetterGroup.BOUNCED: view.bounced}
+    counts[LetterGroup.WAITING] -= view.deferred
+    counts[LetterGroup.REFUSED] -= view.bounced
+    return QueueOverview(_flow(view, server, pace, now), view, server, counts, next_at, opens_at)
 
 
-def figures(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, QueueCounts]:
-    """Of several campaigns, in one statement."""
+def counts_by_campaign(session: Session, campaigns: Sequence[Campaign]) -> dict[UUID, QueueCounts]:
+    """Counts the letters of several campaigns in one statement."""
     ids = [campaign.id for campaign in campaigns]
     statement = (
         select(Letter.campaign_id, Letter.state, func.count(), func.count(col(Letter.bounced_at)))
         .where(col(Letter.campaign_id).in_(ids))
         .group_by(col(Letter.campaign_id), col(Letter.state))
     )
-    found = {
+    by_state = {
         (campaign_id, LetterState(state)): (count, bounced)
         for campaign_id, state, count, bounced in session.exec(statement)
     }
-    return {campaign.id: _figures(campaign, found) for campaign in campaigns}
+    return {campaign.id: _counts_of(campaign, by_state) for campaign in campaigns}
 
 
-def _figures(
-    campaign: Campaign, found: dict[tuple[UUID, LetterState], tuple[int, int]]
+def _counts_of(
+    campaign: Campaign, by_state: dict[tuple[UUID, LetterState], tuple[int, int]]
 ) -> QueueCounts:
-    rejected, bounced = found.get((campaign.id, LetterState.REJECTED), (0, 0))
+    rejected, bounced = by_state.get((campaign.id, LetterState.REJECTED), (0, 0))
     return QueueCounts(
-        waiting=found.get((campaign.id, LetterState.QUEUED), (0, 0))[0],
-        uncertain=found.get((campaign.id, LetterState.UNCERTAIN), (0, 0))[0],
+        waiting=by_state.get((campaign.id, LetterState.QUEUED), (0, 0))[0],
+        uncertain=by_state.get((campaign.id, LetterState.UNCERTAIN), (0, 0))[0],
         refused=rejected - bounced,
         bounced=bounced,
         is_paused=campaign.letters_paused_at is not None,
@@ -139,23 +149,28 @@ def _figures(
 
 
 def page(
-    session: Session, campaign: Campaign, *, pile: LetterPile | None, after: UUID | None, limit: int
+    session: Session,
+    campaign: Campaign,
+    *,
+    group: LetterGroup | None,
+    after: UUID | None,
+    limit: int,
 ) -> list[QueuedLetter]:
-    """Letters of a pile, the newest first, behind the id `after`."""
+    """Lists letters of a group, or all, the newest first. `after` is the last id already shown."""
     return letter_queue.page(
         session,
         campaign,
-        state=_STATES[pile] if pile else None,
+        state=_STATES[group] if group else None,
         after=after,
         limit=limit,
-        only=_only(pile),
+        only=_conditions(group) if group else (),
     )
 
 
-def one(
+def campaign_and_letter(
     session: Session, letter_id: UUID, *, organisation_id: UUID
 ) -> tuple[Campaign, QueuedLetter]:
-    """One letter of an organisation's, with its campaign; another's is NotFound."""
+    """Returns a letter and its campaign. NotFound if it belongs to another organisation."""
     statement = (
         select(Campaign, Letter, Member, OutboxMessage)
         .join(Letter, col(Letter.campaign_id) == Campaign.id)
@@ -163,35 +178,35 @@ def one(
         .outerjoin(OutboxMessage, letter_queue.is_message_of_letter())
         .where(Letter.id == letter_id, Campaign.organisation_id == organisation_id)
     )
-    found = session.exec(statement).first()
-    if found is None:
+    row = session.exec(statement).first()
+    if row is None:
         raise NotFound("letter_unknown", "There is no such letter.")
-    campaign, letter, member, message = found
+    campaign, letter, member, message = row
     return campaign, QueuedLetter(letter, member, message)
 
 
-def pile_of(posted: QueuedLetter) -> LetterPile:
-    """Where a letter lies."""
-    letter, message = posted.letter, posted.message
+def group_of(queued: QueuedLetter) -> LetterGroup:
+    """Returns the group in which an organiser sees a letter."""
+    letter, message = queued.letter, queued.message
     if letter.state is LetterState.QUEUED and message and message.state is MessageState.DEFERRED:
-        return LetterPile.PUT_OFF
+        return LetterGroup.PUT_OFF
     if letter.state is LetterState.REJECTED and letter.bounced_at:
-        return LetterPile.BOUNCED
-    return _PILES[letter.state]
+        return LetterGroup.BOUNCED
+    return _GROUPS[letter.state]
 
 
-def goes_at(posted: QueuedLetter) -> datetime | None:
-    """When a letter that waits is to go; None while its post is paused."""
-    message = posted.message
-    waits = posted.letter.state is LetterState.QUEUED and message is not None
+def goes_at(queued: QueuedLetter) -> datetime | None:
+    """Returns when a queued letter is due; None if it is not queued, or its queue is paused."""
+    message = queued.message
+    waits = queued.letter.state is LetterState.QUEUED and message is not None
     return message.due_at if message and waits and message.due_at != WHILE_PAUSED else None
 
 
-def said(posted: QueuedLetter) -> str | None:
-    """What the mail server said last of a letter that did not go, or the code of why it is held."""
-    if pile_of(posted) is LetterPile.PUT_OFF and posted.message:
-        return posted.message.detail
-    return posted.letter.reason
+def reason_of(queued: QueuedLetter) -> str | None:
+    """Returns why a letter was not sent: the mail server's last answer, or a code if it is held."""
+    if group_of(queued) is LetterGroup.PUT_OFF and queued.message:
+        return queued.message.detail
+    return queued.letter.reason
 
 
 def _flow(view: QueueView, server: RelayView, pace: Pace, now: datetime) -> QueueFlow:
@@ -203,23 +218,20 @@ def _flow(view: QueueView, server: RelayView, pace: Pace, now: datetime) -> Queu
         return QueueFlow.QUIET
     if server.is_resting:
         return QueueFlow.RESTING
-    # What came due in the quiet hours is not late the moment they end.
+    # A letter that was due in the quiet hours is not late as soon as they end.
     if view.next_at < now - LATE_AFTER and not pace.is_quiet(now - LATE_AFTER):
         return QueueFlow.LATE
     is_all_put_off = view.deferred == view.counts[LetterState.QUEUED]
     return QueueFlow.PUT_OFF if is_all_put_off else QueueFlow.FLOWING
 
 
-def _only(pile: LetterPile | None) -> tuple[Any, ...]:
+def _conditions(group: LetterGroup) -> tuple[Any, ...]:
+    """What distinguishes a group from others of the same state."""
     is_put_off = col(OutboxMessage.state) == MessageState.DEFERRED
     bounced_at = col(Letter.bounced_at)
-    return (
-        {
-            LetterPile.WAITING: (sa.or_(~is_put_off, col(OutboxMessage.id).is_(None)),),
-            LetterPile.PUT_OFF: (is_put_off,),
-            LetterPile.REFUSED: (bounced_at.is_(None),),
-            LetterPile.BOUNCED: (bounced_at.is_not(None),),
-        }.get(pile, ())
-        if pile
-        else ()
-    )
+    return {
+        LetterGroup.WAITING: (sa.or_(~is_put_off, col(OutboxMessage.id).is_(None)),),
+        LetterGroup.PUT_OFF: (is_put_off,),
+        LetterGroup.REFUSED: (bounced_at.is_(None),),
+        LetterGroup.BOUNCED: (bounced_at.is_not(None),),
+    }.get(group, ())

@@ -1,11 +1,12 @@
-"""Settling uncertain letters by what their relay's log says, many at once.
+"""Settles uncertain letters from the log of their relay, many at once.
 
-A letter that the log shows as taken was sent. One that it does not show was not, if the log covers
-the whole of its attempt: only then it goes again. Whether a log is whole is held against the mails
-that the relay is known to have taken in the same time: if it lacks one of those, it may lack any.
+A letter that the log shows as accepted was sent. A letter that it does not show was not sent, if
+the log covers the whole attempt: only then the letter is sent again. To test that the log is
+complete, we look for the emails that the relay is known to have accepted in the same period: if it
+lacks one of those, it may lack any.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,38 +14,36 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from models import Keyring, Letter, LetterState, MessageState, OutboxMessage
 from models.base import table_of
 from services.errors import Invalid
-from services.letters import copies, letter_queue
+from services.letters import letter_queue, letter_states, send_times
 from services.mail import outbox
 from services.mail.pacing import Pace
 from services.mail.relay_logs import RelayLog
-from services.tallies import counts
-from services.webhooks import events
 from services.webhooks.events import LetterFact
 
-# A relay waits some five minutes for a client that is silent, and for a filter of its own; and its
-# clock may differ from ours.
+# A relay waits about five minutes for a silent client or for its own filter, and its clock may
+# differ from ours.
 MARGIN = timedelta(minutes=10)
-# Enough to find a hole, and no more than fits into memory.
-MOST_WITNESSES = 50_000
+# Enough to find a gap in a log, and few enough to fit into memory.
+MOST_KNOWN = 50_000
 _letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """The time that a log covers whole. An attempt lies in it if its margins do."""
+class LogPeriod:
+    """The period that a log covers completely. An attempt must lie in it with this margin."""
 
     since: datetime
     until: datetime
     margin: timedelta = MARGIN
 
     @classmethod
-    def checked(cls, since: datetime, until: datetime, *, now: datetime) -> "Span":
-        """Invalid where it is none, or not over yet: nobody has a log of what is to come."""
+    def checked(cls, since: datetime, until: datetime, *, now: datetime) -> "LogPeriod":
+        """Invalid if it ends before it begins, or lies in the future, which no log covers."""
         if since >= until:
             message = "The time that the log covers ends before it begins."
             raise Invalid.field("complete_until", "span_malformed", message)
@@ -53,8 +52,8 @@ class Span:
             raise Invalid.field("complete_until", "span_not_over", message)
         return cls(since, until)
 
-    def holds(self, began: datetime | None, ended: datetime | None) -> bool:
-        """Whether an attempt lies in it."""
+    def covers(self, began: datetime | None, ended: datetime | None) -> bool:
+        """True if an attempt lies in the period."""
         return (
             began is not None
             and ended is not None
@@ -64,24 +63,30 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """What to ask a log: which uncertain mails it knows, and whether it knows the `witnesses`, of
-    which we know that the relay took them while the log was kept."""
+class LogQuery:
+    """The ids to look for in a log.
 
-    span: Span | None
+    `uncertain` are those of uncertain letters. `known` are those of emails that the relay said it
+    accepted within the period: a complete log has them all.
+    """
+
+    period: LogPeriod | None
     uncertain: frozenset[UUID]
-    witnesses: frozenset[UUID]
+    known: frozenset[UUID]
 
     @property
     def wanted(self) -> frozenset[UUID]:
-        """All ids to look for."""
-        return self.uncertain | self.witnesses
+        """Returns all ids to look for."""
+        return self.uncertain | self.known
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
-    """What became of the uncertain letters. `missing`: witnesses that the log lacks; with one, or
-    where it knows no mail of ours at all, it is not whole, and nothing goes again."""
+class SettlementResult:
+    """How many letters were found to be sent, are sent again, or are still uncertain.
+
+    `missing` counts known emails that the log lacks. If there is one, or if the log has no email of
+    ours at all, the log is not complete (`is_whole`) and no letter is sent again.
+    """
 
     sent: int = 0
     again: int = 0
@@ -90,56 +95,64 @@ class Settled:
     is_whole: bool = True
 
 
-def question(session: Session, *, span: Span | None) -> Question:
-    """What to look for in a log. The ids are the outbox's, which stand in the Message-IDs."""
+def log_query(session: Session, *, period: LogPeriod | None) -> LogQuery:
+    """Returns what to look for in a log. The ids are of outbox rows: a Message-ID contains one.
+
+    Without a period no letter is sent again.
+    """
     uncertain = frozenset(row.message_id for row in _uncertain(session, for_update=False))
-    return Question(span, uncertain, _witnesses(session, span) if span else frozenset())
+    return LogQuery(period, uncertain, _known(session, period) if period else frozenset())
 
 
 def settle(
     session: Session,
-    asked: Question,
+    query: LogQuery,
     log: RelayLog,
     *,
     pace: Pace,
     keyring: Keyring,
     now: datetime,
     is_dry: bool = False,
-) -> Settled:
-    """Settle what the log lets us, for all organisations; with `is_dry` only tell what would be.
+) -> SettlementResult:
+    """Settles letters of all organisations as far as the log allows; `is_dry` changes nothing.
 
-    Invalid where it shows no mail that was taken: it is no log of a relay, and its silence would
-    say nothing. Again, or twice at once: nothing is counted or sent a second time.
+    Invalid if the log shows no accepted email: it is not the log of a relay, and the lack of a
+    letter in it proves nothing. Repeated or concurrent calls count and send no letter twice.
     """
     if not log.acceptances:
         message = "No line here says that a relay took a mail."
         raise Invalid.field("log", "log_unknown", message)
-    missing = len(asked.witnesses - log.taken)
+    missing = len(query.known - log.taken)
     rows = [
         row
         for row in _uncertain(session, for_update=not is_dry)
-        if row.message_id in asked.uncertain
+        if row.message_id in query.uncertain
     ]
     sent = [row for row in rows if row.message_id in log.taken]
     is_whole = log.knows_us and not missing
-    again = [row for row in rows if is_whole and _did_not_go(row, asked, log)]
+    again = [row for row in rows if is_whole and _was_not_sent(row, query, log)]
     if not is_dry:
-        _note_sent(session, sent, now)
-        _queue_copies(session, sent, keyring, now)
+        _mark_sent(session, sent, keyring, now)
         _send_again(session, again, pace, now)
-    return Settled(len(sent), len(again), len(rows) - len(sent) - len(again), missing, is_whole)
+    return SettlementResult(
+        sent=len(sent),
+        again=len(again),
+        uncertain=len(rows) - len(sent) - len(again),
+        missing=missing,
+        is_whole=is_whole,
+    )
 
 
-def _did_not_go(row: Any, asked: Question, log: RelayLog) -> bool:
+def _was_not_sent(row: Any, query: LogQuery, log: RelayLog) -> bool:
     return (
-        asked.span is not None
-        and asked.span.holds(row.claimed_at, row.finished_at)
+        query.period is not None
+        and query.period.covers(row.claimed_at, row.finished_at)
         and row.message_id not in log.taken | log.doubtful
     )
 
 
 def _uncertain(session: Session, *, for_update: bool) -> Sequence[Any]:
-    """Locked, so that of two who settle at once the second finds nothing left."""
+    """Reads the uncertain letters; the lock leaves none to a concurrent call."""
     statement = (
         sa.select(
             _letter.c.id.label("letter_id"),
@@ -160,42 +173,33 @@ def _uncertain(session: Session, *, for_update: bool) -> Sequence[Any]:
     return session.connection().execute(statement).all()
 
 
-def _witnesses(session: Session, span: Span) -> frozenset[UUID]:
-    """Mails of every kind that the relay took in the span, by its own answer; the newest ones."""
+def _known(session: Session, period: LogPeriod) -> frozenset[UUID]:
+    """Returns the newest emails of every kind that the relay said it accepted in the period."""
     statement = (
         sa.select(_outbox.c.id)
         .where(
             _outbox.c.state == MessageState.ACCEPTED,
-            _outbox.c.claimed_at >= span.since + span.margin,
-            _outbox.c.finished_at <= span.until - span.margin,
-            # Somebody's word, and no answer of the relay's.
+            _outbox.c.claimed_at >= period.since + period.margin,
+            _outbox.c.finished_at <= period.until - period.margin,
+            # An organiser said so, not the relay.
             sa.func.coalesce(_outbox.c.detail, "") != outbox.BY_HAND,
         )
         .order_by(_outbox.c.finished_at.desc())
-        .limit(MOST_WITNESSES)
+        .limit(MOST_KNOWN)
     )
     return frozenset(session.connection().execute(statement).scalars())
 
 
-def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
-    """They went when their attempts ended, and are counted."""
+def _mark_sent(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:
+    """The time of sending is the end of the attempt."""
     if not rows:
         return
-    connection = session.connection()
-    connection.execute(
+    session.connection().execute(
         sa.update(_outbox)
         .where(_outbox.c.id == sa.bindparam("message"))
         .values(state=MessageState.ACCEPTED, detail=outbox.BY_LOG),
         [{"message": row.message_id} for row in rows],
     )
-    connection.execute(
-        sa.update(_letter)
-        .where(_letter.c.id == sa.bindparam("letter"))
-        .values(state=LetterState.SENT, reason=None, sent_at=sa.bindparam("at")),
-        [{"letter": row.letter_id, "at": row.finished_at or now} for row in rows],
-    )
-    letter_counts = Counter((row.campaign_id, row.motion_id, row.constituency_code) for row in rows)
-    counts.add_letters(session, letter_counts)
     facts = [
         LetterFact(
             row.letter_id, row.campaign_id, row.motion_id, row.member_id, row.constituency_code
@@ -203,32 +207,17 @@ def _note_sent(session: Session, rows: Sequence[Any], now: datetime) -> None:
         for row in rows
     ]
     times = [row.finished_at or now for row in rows]
-    events.letters_sent(session, list(zip(facts, times, strict=True)), now=now)
-
-
-def _queue_copies(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> None:
-    wanting = (
-        select(Letter)
-        .where(col(Letter.id).in_([row.letter_id for row in rows]), col(Letter.wants_copy))
-        .order_by(col(Letter.id))
-    )
-    for letter in list(session.exec(wanting)) if rows else []:
-        copies.queue(session, letter, keyring=keyring, now=now)
+    sent = list(zip(facts, times, strict=True))
+    letter_states.mark_many_sent(session, sent, keyring=keyring, now=now)
 
 
 def _send_again(session: Session, rows: Sequence[Any], pace: Pace, now: datetime) -> None:
-    """Each with a place of its own: what a relay lost in an hour does not come back at once."""
+    """Each gets a new time by the campaign's pace, so that they are not all sent at once."""
     by_campaign: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:
         by_campaign[row.campaign_id].append(row)
-    for campaign_id, its_rows in sorted(by_campaign.items()):
-        members = [row.member_id for row in its_rows]
-        due = letter_queue.places(session, campaign_id, members, pace=pace, now=now)
-        letter_queue.requeue(session, [row.message_id for row in its_rows], due, now=now)
-    if rows:
-        session.connection().execute(
-            sa.update(_letter)
-            .where(_letter.c.id == sa.bindparam("letter"))
-            .values(state=LetterState.QUEUED, reason=None),
-            [{"letter": row.letter_id} for row in rows],
-        )
+    for campaign_id, letters in sorted(by_campaign.items()):
+        members = [row.member_id for row in letters]
+        due = send_times.reserve(session, campaign_id, members, pace=pace, now=now)
+        letter_queue.requeue(session, [row.message_id for row in letters], due, now=now)
+    letter_states.requeue_many(session, [row.letter_id for row in rows])

@@ -1,2 +1,1 @@
-"""The outbox and everything on the wire: building, DKIM, SMTP, reports of bounces, relays,
-pacing."""
+"""The outbox, and what sends email: building and signing, SMTP, bounces, relays and pacing."""

@@ -1,8 +1,8 @@
-"""Handing a message over: to an SMTP relay, or to a folder of .eml files.
+"""Delivers a message to an SMTP relay, or to a folder of .eml files.
 
-The final dot is where a mail changes hands. A courier sends everything else, asks `before_dot`
-(which commits to it), and only then sends the dot; without an answer after it the outcome is
-unknown, and is said to be.
+The final dot of SMTP's DATA command is where the relay takes responsibility for a message. A
+courier sends everything before it, calls `before_dot`, which records that the dot is about to be
+sent, and only then sends it. Without an answer to the dot, the outcome is uncertain.
 """
 
 import os
@@ -23,16 +23,17 @@ from services.mail import smtp_answers
 from services.mail.mail_builder import Envelope
 
 TIMEOUT = 60.0
-CLOSING = 421  # the server gives up the connection, whatever the message was (RFC 5321, 3.8)
+CLOSING = 421  # the server closes the connection; this is not about the message (RFC 5321, 3.8)
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 BeforeDot = Callable[[], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """How an attempt ended, and what the other side said. None: another attempt has taken over.
+    """How an attempt ended, and what the relay said.
 
-    `is_relay_trouble`: nothing is wrong with this message; any other would have met the same.
+    A `state` of None means that another attempt has the message now. `is_relay_trouble` means that
+    the relay is to blame, and any other message would have failed, too.
     """
 
     state: MessageState | None
@@ -44,21 +45,27 @@ TAKEN_OVER = Delivery(None, "another attempt has taken this message over")
 
 
 class Courier(Protocol):
-    """Whatever can hand over a message. Several threads may do so at once."""
+    """Delivers messages. It can be used by several threads at once."""
 
     @property
     def relay(self) -> str:
-        """What stands at the other side: a name to remember trouble by."""
+        """The name of the relay, by which `relays` remembers its failures."""
 
     def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
-        """Hand over one message. Never raises for what the other side or the network does."""
+        """Delivers one message. Does not raise for errors of the relay or the network.
+
+        `before_dot` returns False if another attempt has the message now: the dot is not sent.
+        """
 
     def close(self) -> None:
-        """Give back connections."""
+        """Closes connections."""
 
 
 def make_courier(url: str) -> Courier:
-    """A courier for `smtp://user:password@host:port`, `smtps://...` or `file:FOLDER`."""
+    """Makes a courier for `smtp://user:password@host:port`, `smtps://...` or `file:FOLDER`.
+
+    Invalid for any other URL.
+    """
     parts = urlsplit(url)
     if parts.scheme == "file":
         return FileCourier(Path(unquote(parts.path)))
@@ -74,18 +81,18 @@ def make_courier(url: str) -> Courier:
 
 
 class FileCourier:
-    """Writes each message as a file; the rename is its dot."""
+    """Writes each message to a file. Renaming the file is its final dot."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @property
     def relay(self) -> str:
-        """The folder."""
+        """The URL of the folder."""
         return f"file:{self.folder}"
 
     def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
-        """Write, sync, and rename to `ID.eml`."""
+        """Writes the file, syncs it to disk, and renames it to `ID.eml`."""
         name = envelope.message_id.strip("<>").partition("@")[0]
         target = self.folder / f"{name}.eml"
         draft = target.with_suffix(".part")
@@ -105,12 +112,15 @@ class FileCourier:
         return Delivery(MessageState.ACCEPTED, f"written to {target.name}")
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Does nothing: there are no connections."""
 
 
 class SmtpCourier:
-    """Hands over to a relay. A connection is kept after a message that went well, for the next one;
-    there are as many as threads that deliver at once."""
+    """Delivers to an SMTP relay.
+
+    A connection is reused after a message that was accepted. There are at most as many connections
+    as threads that deliver at once.
+    """
 
     def __init__(
         self, *, host: str, port: int, user: str = "", password: str = "", tls_first: bool = False
@@ -123,48 +133,50 @@ class SmtpCourier:
 
     @property
     def relay(self) -> str:
-        """Host and port."""
+        """The host and port of the relay."""
         return f"{self._place[0]}:{self._place[1]}"
 
     def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
-        """One attempt; a connection that failed is not used again."""
+        """Makes one attempt. A connection that failed is closed."""
         try:
             smtp = self._at_data(envelope)
         except smtplib.SMTPResponseException as error:
             return _refused(error.smtp_code, error.smtp_error)
         except (OSError, smtplib.SMTPException) as error:
             return _trouble(error)
-        is_kept = False
+        is_reusable = False
         try:
-            delivery, is_kept = _hand_over(smtp, envelope.content, before_dot)
-        finally:  # an error of the database's, in `before_dot`, leaves no connection half used
-            if is_kept:
+            delivery, is_reusable = _hand_over(smtp, envelope.content, before_dot)
+        finally:  # a database error in `before_dot` must not leave a connection in use
+            if is_reusable:
                 self._put_back(smtp)
             else:
                 smtp.close()
         return delivery
 
     def close(self) -> None:
-        """Drop the connections without a word: QUIT could wait for a server that is gone."""
+        """Closes the connections without QUIT, which could wait for a server that is gone."""
         with self._lock:
             for smtp in self._idle:
                 smtp.close()
             self._idle.clear()
 
     def _at_data(self, envelope: Envelope) -> smtplib.SMTP:
-        """A connection whose server waits for the message. One that was kept may be gone by now:
-        then nothing has been handed over yet, and a new one begins."""
-        while (kept := self._take()) is not None:
+        """Returns a connection whose server has accepted DATA and waits for the message.
+
+        An idle connection may be broken by now. No message was sent on it, so a new one is made.
+        """
+        while (idle := self._take()) is not None:
             try:
-                _announce(kept, envelope)
+                _announce(idle, envelope)
             except smtplib.SMTPResponseException as error:
-                kept.close()
+                idle.close()
                 if error.smtp_code != CLOSING:
                     raise
             except (OSError, smtplib.SMTPException):
-                kept.close()
+                idle.close()
             else:
-                return kept
+                return idle
         smtp = self._connect()
         try:
             _announce(smtp, envelope)
@@ -197,8 +209,8 @@ class SmtpCourier:
             if self._login[0]:
                 smtp.login(*self._login)
         except smtplib.SMTPResponseException as error:
-            smtp.close()  # it is the relay that refuses us, not a message
-            raise smtplib.SMTPException(_said(error.smtp_code, error.smtp_error)) from error
+            smtp.close()  # the relay refuses us, not a message
+            raise smtplib.SMTPException(_text_of(error.smtp_code, error.smtp_error)) from error
         except BaseException:
             smtp.close()
             raise
@@ -206,9 +218,9 @@ class SmtpCourier:
 
 
 def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
-    """MAIL, RCPT and DATA; raises SMTPResponseException where one is refused.
+    """Sends MAIL, RCPT and DATA; raises SMTPResponseException if one is refused.
 
-    A server that says it can gets all three at once and answers one after the other (RFC 2920).
+    A server that supports pipelining gets all three at once (RFC 2920).
     """
     commands = (f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>", "DATA")
     groups = [commands] if smtp.has_extn("pipelining") else [(command,) for command in commands]
@@ -217,13 +229,13 @@ def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
         replies = [smtp.getreply() for _ in group]
         for command, (code, reply) in zip(group, replies, strict=True):
             if code not in (250, 251, 354):
-                # An answer to MAIL says nothing of the recipient, whatever its status.
+                # An answer to MAIL is not about the recipient, even if its status says so.
                 about = b"to our sender: " if command.startswith("MAIL") else b""
                 raise smtplib.SMTPResponseException(code, about + reply)
 
 
 def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tuple[Delivery, bool]:
-    """The message and its dot; and whether the connection is good for another one."""
+    """Sends the message and its dot. The flag is True if the connection can be used again."""
     try:
         smtp.send(_stuffed(content))
     except OSError as error:
@@ -236,7 +248,7 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tup
     except (OSError, smtplib.SMTPException) as error:
         return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}"), False
     if 200 <= code < 300:
-        return Delivery(MessageState.ACCEPTED, _said(code, reply)), True
+        return Delivery(MessageState.ACCEPTED, _text_of(code, reply)), True
     if 400 <= code < 600:
         return _refused(code, reply), False
     detail = f"no clear answer after the dot: {reply!r}"
@@ -245,23 +257,26 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tup
 
 def _refused(code: int, reply: bytes | str) -> Delivery:
     state = MessageState.REJECTED if code >= 500 else MessageState.DEFERRED
-    return Delivery(state, _said(code, reply), is_relay_trouble=code == CLOSING)
+    return Delivery(state, _text_of(code, reply), is_relay_trouble=code == CLOSING)
 
 
 def _trouble(error: Exception) -> Delivery:
-    detail = smtp_answers.words(f"before the dot: {error}")
+    detail = smtp_answers.safe_text(f"before the dot: {error}")
     return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
 
 
 def _send_at_once(smtp: smtplib.SMTP) -> None:
-    """The dot is a packet of its own: without this it would wait for the other side's late
-    acknowledgement of the text, some 40 ms a letter (Nagle's algorithm and delayed ACK)."""
+    """Turns off Nagle's algorithm.
+
+    The dot is a small packet of its own. It would wait for the delayed acknowledgement of the text,
+    about 40 ms per message.
+    """
     if smtp.sock is not None:
         smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _stuffed(content: bytes) -> bytes:
-    """Content with CRLF line ends and doubled leading dots (RFC 5321, 4.5.2), but no dot."""
+    """Adds CRLF line ends and doubles leading dots (RFC 5321, 4.5.2), without the final dot."""
     lines = content
     if not content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
         lines = _LINE_END.sub(b"\r\n", content)
@@ -270,6 +285,6 @@ def _stuffed(content: bytes) -> bytes:
     return (b"\n" + lines).replace(b"\n.", b"\n..")[1:]
 
 
-def _said(code: int, reply: bytes | str) -> str:
+def _text_of(code: int, reply: bytes | str) -> str:
     text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return smtp_answers.words(f"{code} {text}")
+    return smtp_answers.safe_text(f"{code} {text}")

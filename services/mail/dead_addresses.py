@@ -1,6 +1,7 @@
-"""Addresses that a mail server said do not exist. Nothing is sent there until one is lifted.
+"""Dead addresses: a mail server said that they do not exist, so we send no email to them.
 
-They are known by an index of the address, so that a member's new address works at once.
+They are stored by a keyed hash of the address (a blind index), so that a member's new address works
+at once.
 """
 
 from collections.abc import Collection
@@ -30,13 +31,15 @@ from services.mail import smtp_answers
 REASON = "address_dead"
 _dead = table_of(DeadAddress)
 _AMONG = BulkLookup(
-    lambda among: sa.select(_dead.c.address_index).where(among(_dead.c.address_index, "indexes"))
+    lambda dead_indexes: sa.select(_dead.c.address_index).where(
+        dead_indexes(_dead.c.address_index, "indexes")
+    )
 )
 
 
 @dataclass(frozen=True, slots=True)
 class AddressToCheck:
-    """A member whose address is dead today, in the words of the server that said so."""
+    """A member whose current address is dead. `detail` is what the mail server said."""
 
     member: Member
     detail: str
@@ -44,14 +47,14 @@ class AddressToCheck:
 
 
 def index_of(email: str, keyring: Keyring) -> bytes:
-    """How an address is known."""
+    """Returns the blind index of an address."""
     return keyring.everywhere_index(texts.canonical_email(email))
 
 
 def note(
     session: Session, index: bytes, *, member_id: int | None, detail: str, now: datetime
 ) -> None:
-    """Remember a dead address. Again: it stays as it was found first."""
+    """Stores a dead address. If it is stored already, the first entry stays."""
     row = {"address_index": index, "member_id": member_id, "detail": detail, "found_at": now}
     insert_ignore(session, _dead, [row])
 
@@ -59,7 +62,7 @@ def note(
 def note_refused(
     session: Session, message: OutboxMessage, detail: str, *, keyring: Keyring, now: datetime
 ) -> None:
-    """Remember the address of a message that was refused at once, if the answer says it is dead."""
+    """Stores the address of a message that was rejected, if the answer says that it is dead."""
     if smtp_answers.refusal_in(detail) in smtp_answers.DEAD:
         note_of_message(session, message, detail, keyring=keyring, now=now)
 
@@ -73,10 +76,10 @@ def note_of_message(
     now: datetime,
     recipients: Collection[str] = (),
 ) -> None:
-    """Remember the address that a message went to.
+    """Stores the address of a message's recipient as dead.
 
-    A member's only where it is one of `recipients`, or none are known: their address may have
-    changed since, and a server may report one that it handed the letter on to.
+    A member's address is stored only if it is among `recipients`, or if these are empty: it may
+    have changed since, and a server may report an address to which it forwarded the letter.
     """
     member = _member_of(session, message) if message.kind is MessageKind.LETTER else None
     if member is not None and member.email is not None:
@@ -87,22 +90,22 @@ def note_of_message(
         note(session, message.recipient_index, member_id=None, detail=detail, now=now)
 
 
-def among(session: Session, indexes: Collection[bytes]) -> set[bytes]:
-    """Which of these are dead, in one statement."""
+def dead_indexes(session: Session, indexes: Collection[bytes]) -> set[bytes]:
+    """Returns the dead ones of some indexes, in one statement."""
     if not indexes:
         return set()
     return {bytes(index) for (index,) in _AMONG.rows(session, indexes=list(indexes))}
 
 
-def dead_among(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
-    """Those of some addresses that no mail goes to."""
+def dead_emails(session: Session, emails: Collection[str], *, keyring: Keyring) -> set[str]:
+    """Returns the dead ones of some addresses."""
     indexes = {email: index_of(email, keyring) for email in emails}
-    dead = among(session, list(indexes.values()))
+    dead = dead_indexes(session, list(indexes.values()))
     return {email for email, index in indexes.items() if index in dead}
 
 
 def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:
-    """Members whose address of today is dead, by name."""
+    """Returns the members whose current address is dead, by name."""
     statement = (
         select(Member, DeadAddress)
         .join(DeadAddress, col(DeadAddress.member_id) == Member.id)
@@ -115,25 +118,27 @@ def of_members(session: Session, *, keyring: Keyring) -> list[AddressToCheck]:
     ]
 
 
-def met_by(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
-    """Those members that a campaign's letters did not reach."""
+def of_campaign(session: Session, campaign: Campaign, *, keyring: Keyring) -> list[AddressToCheck]:
+    """Returns those of them that letters of a campaign did not reach."""
     stopped = sa.or_(
         col(Letter.state) == LetterState.REJECTED,
         sa.and_(col(Letter.state) == LetterState.HELD, col(Letter.reason) == REASON),
     )
     statement = select(Letter.member_id).where(Letter.campaign_id == campaign.id, stopped)
-    met = set(session.exec(statement.distinct()))
-    return [found for found in of_members(session, keyring=keyring) if found.member.id in met]
+    member_ids = set(session.exec(statement.distinct()))
+    return [
+        entry for entry in of_members(session, keyring=keyring) if entry.member.id in member_ids
+    ]
 
 
 def count_of_supporters(session: Session) -> int:
-    """Dead addresses that are nobody's whom we may name."""
+    """Counts the dead addresses of supporters, whose names nobody may see."""
     statement = sa.select(sa.func.count()).where(_dead.c.member_id.is_(None))
     return int(session.connection().execute(statement).scalar_one())
 
 
 def revive(session: Session, email: str, *, keyring: Keyring) -> None:
-    """Send to an address again. NotFound where it is not dead."""
+    """Allows email to an address again. NotFound if it is not dead."""
     index = index_of(texts.email_address(email), keyring)
     done = session.connection().execute(sa.delete(_dead).where(_dead.c.address_index == index))
     if not done.rowcount:

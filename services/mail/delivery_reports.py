@@ -1,7 +1,7 @@
-"""Reading what mail servers report of our messages: delivery status notifications (RFC 3464).
+"""Reads bounces: delivery status notifications of mail servers (RFC 3464).
 
-Anybody can write to the address where reports go, so nothing here raises, whatever comes: what
-cannot be read is `UNCLEAR`. Reports in other forms are recognised by flufl.bounce.
+Anybody can write to the address that receives them, so `read` never raises: what it cannot read is
+`UNCLEAR`. flufl.bounce recognises bounces in other formats.
 """
 
 import re
@@ -18,7 +18,7 @@ from flufl.bounce import all_failures
 from services.mail import smtp_answers
 from services.mail.bounce_addresses import BounceAddress
 
-MOST_BYTES = 300_000  # what is said comes first; our letter, returned behind it, is far shorter
+MOST_BYTES = 300_000  # the report comes first; the letter returned behind it is far shorter
 _MOST_PARTS = 50
 _MOST_RECIPIENTS = 20
 _LONGEST_TEXT = 20_000
@@ -26,11 +26,11 @@ _SENT_TO = ("Delivered-To", "X-Original-To", "Envelope-To", "To")
 _MESSAGE_ID = r"<(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@"
 _REFUSAL = re.compile(r"\b5[0-9][0-9][ -].*")
 _RETURNED = re.compile(r"^(?:Return-Path|Received|Message-ID|From|To|Subject):", re.I | re.M)
-_OF_ANSWERS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
+_AUTOREPLY_HEADERS = ("X-Autoreply", "X-Autorespond", "X-Auto-Response-Suppress")
 
 
 class ReportedOutcome(StrEnum):
-    """What a report says. `FAILED`: the server has given up, whatever its reason was."""
+    """What a report says. `FAILED`: the server has given up, for any reason."""
 
     FAILED = "failed"
     NO_FAILURE = "no_failure"
@@ -39,16 +39,17 @@ class ReportedOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What a mail server says of one of our messages.
+    """What a mail server reports about one of our messages.
 
-    `message_id` is the outbox's; None where the report names none of ours. `recipients` are the
-    addresses that it names, in lower case, which are never kept. `said` are its words, which are.
+    `message_id` is the id of the outbox message; None if the report names none of ours.
+    `recipients` are the addresses that it names, in lower case; they are never stored.
+    `server_text` is what the server said, without addresses; it is stored.
     """
 
     verdict: ReportedOutcome
     message_id: UUID | None = None
     status: str | None = None
-    said: str = ""
+    server_text: str = ""
     recipients: frozenset[str] = frozenset()
     is_dead: bool = False
 
@@ -58,135 +59,139 @@ _NO_FAILURE = DeliveryReport(ReportedOutcome.NO_FAILURE)
 
 
 def read(content: bytes, *, bounces: BounceAddress | None, domain: str) -> DeliveryReport:
-    """What a mail to the address for reports says. `domain` is that of our Message-IDs.
+    """Reads an email to the address for bounces. `domain` is the domain of our Message-IDs.
 
-    At most the first `MOST_BYTES` are looked at.
+    It reads at most the first `MOST_BYTES`.
     """
     try:
         message = message_from_bytes(content[:MOST_BYTES])
-        named = _message_of(message, bounces, domain)
-        return replace(_report(message, is_ours=named is not None), message_id=named)
-    except Exception:  # the parsers of mail raise much for what was made to confuse them
+        message_id = _message_of(message, bounces, domain)
+        return replace(_report(message, is_ours=message_id is not None), message_id=message_id)
+    except Exception:  # crafted email makes the parsers raise many kinds of errors
         return UNCLEAR
 
 
 def _report(message: Message, *, is_ours: bool) -> DeliveryReport:
     groups = list(_groups(message))
     if groups:
-        return _of_groups(groups)
+        return _report_of_groups(groups)
     temporary, permanent = _by_flufl(message)
     if permanent:
-        return _of_text(message, frozenset(map(_lower, permanent)))
-    if temporary or _is_answer(message):
+        return _report_of_text(message, frozenset(map(_lower, permanent)))
+    if temporary or _is_autoreply(message):
         return _NO_FAILURE
     return UNCLEAR if is_ours or _is_from_a_server(message) else _NO_FAILURE
 
 
 def _by_flufl(message: Message) -> tuple[Collection[bytes], Collection[bytes]]:
-    """Addresses that are put off, and that failed. One of its detectors raises without a From."""
+    """Returns deferred and failed addresses. A detector of flufl.bounce raises without a From."""
     try:
         return all_failures(message)
     except Exception:
         return (), ()
 
 
-# ---- which message
+# ---- which message a report is about
 
 
 def _message_of(message: Message, bounces: BounceAddress | None, domain: str) -> UUID | None:
-    """By the address that the report came to; else by what it returns of our message."""
+    """Uses the address that received the report, or else the parts of our message in it."""
     if bounces is not None:
         for name in _SENT_TO:
             for value in message.get_all(name, []):
-                if found := bounces.message_in(str(value)[:1000]):
-                    return found
+                if message_id := bounces.message_in(str(value)[:1000]):
+                    return message_id
     return _returned(message, domain)
 
 
 def _returned(message: Message, domain: str) -> UUID | None:
     pattern = re.compile(_MESSAGE_ID + re.escape(domain) + ">", re.IGNORECASE)
     for text in _returned_ids(message):
-        if found := pattern.search(text):
-            return UUID(found["id"])
+        if match := pattern.search(text):
+            return UUID(match["id"])
     return None
 
 
 def _returned_ids(message: Message) -> Iterator[str]:
-    """Message-IDs of what is returned: a message, its headers, or both within a text."""
+    """Yields Message-IDs of the returned message, of its headers, or within a text."""
     for part in _parts(message):
-        kind = part.get_content_type()
-        if kind == "message/rfc822":
+        content_type = part.get_content_type()
+        if content_type == "message/rfc822":
             inner = part.get_payload()
-            yield from (_header(each, "Message-ID") for each in inner if isinstance(each, Message))
-        elif kind in ("text/rfc822-headers", "text/plain"):
+            yield from (
+                _header(inner_part, "Message-ID")
+                for inner_part in inner
+                if isinstance(inner_part, Message)
+            )
+        elif content_type in ("text/rfc822-headers", "text/plain"):
             yield from re.findall(r"^Message-ID:\s*(\S{1,200})", _text(part), re.I | re.M)
 
 
-# ---- what it says
+# ---- what a report says
 
 
 def _groups(message: Message) -> Iterator[Message]:
-    """What is said of each recipient; the first group, of the message itself, names none."""
+    """Yields the header group of each recipient; the group of the message itself is left out."""
     for part in _parts(message):
         if part.get_content_type() == "message/delivery-status":
             payload = part.get_payload()
-            blocks = [each for each in payload if isinstance(each, Message)]
+            blocks = [block for block in payload if isinstance(block, Message)]
             yield from (
-                each for each in blocks[:_MOST_RECIPIENTS] if each["Action"] or each["Status"]
+                block for block in blocks[:_MOST_RECIPIENTS] if block["Action"] or block["Status"]
             )
 
 
-def _of_groups(groups: list[Message]) -> DeliveryReport:
+def _report_of_groups(groups: list[Message]) -> DeliveryReport:
     failed = [group for group in groups if _has_failed(group)]
     if not failed:
         return _NO_FAILURE
     diagnostic = _header(failed[0], "Diagnostic-Code")
     stated = smtp_answers.status_in(_header(failed[0], "Status"))
-    told = smtp_answers.status_in(diagnostic)
-    # Some servers state 5.0.0 and tell the rest in their words.
-    status = told if told and (stated is None or stated.endswith(".0.0")) else stated
-    named = frozenset(address for group in failed if (address := _recipient(group)))
-    return _failure(status, told, diagnostic.partition(";")[2] or diagnostic, named)
+    in_words = smtp_answers.status_in(diagnostic)
+    # Some servers state 5.0.0, and give the real status in the diagnostic text.
+    status = in_words if in_words and (stated is None or stated.endswith(".0.0")) else stated
+    addresses = frozenset(address for group in failed if (address := _recipient(group)))
+    return _failure(status, in_words, diagnostic.partition(";")[2] or diagnostic, addresses)
 
 
 def _has_failed(group: Message) -> bool:
-    """By what the server did. One that gave up after days may still state a class of 4."""
+    """Looks at the action first: a server that gave up after days may still state a status of 4."""
     action = _header(group, "Action").strip().lower()
     if action.startswith(("fail", "error")):
         return True
     return not action and _header(group, "Status").strip().startswith("5.")
 
 
-def _of_text(message: Message, named: frozenset[str]) -> DeliveryReport:
-    """A report in words: the line with the server's answer, if there is one."""
-    texts = (_text(part) for part in _parts(message) if part.get_content_type() == "text/plain")
-    # Behind it may stand what somebody wrote.
-    said = _RETURNED.split(next(texts, ""), maxsplit=1)[0]
-    found = _REFUSAL.search(said)
-    line = found.group() if found else ""
+def _report_of_text(message: Message, addresses: frozenset[str]) -> DeliveryReport:
+    """Reads a report in plain text: the line with the server's answer, if there is one."""
+    parts = (_text(part) for part in _parts(message) if part.get_content_type() == "text/plain")
+    # What follows may be the text of a letter.
+    text = _RETURNED.split(next(parts, ""), maxsplit=1)[0]
+    refusal = _REFUSAL.search(text)
+    line = refusal.group() if refusal else ""
     status = smtp_answers.status_in(line)
-    return _failure(status, status, line, named)
+    return _failure(status, status, line, addresses)
 
 
 def _failure(
-    status: str | None, told: str | None, words: str, named: frozenset[str]
+    status: str | None, in_words: str | None, server_text: str, addresses: frozenset[str]
 ) -> DeliveryReport:
-    """Dead where the status says so, and the server's words do not say something else."""
+    """The address is dead if the status says so and the server's text does not contradict it."""
     return DeliveryReport(
         verdict=ReportedOutcome.FAILED,
         status=status,
-        said=smtp_answers.words(words) or (status or "no reason was given"),
-        recipients=named,
-        is_dead=status in smtp_answers.DEAD and (told is None or told in smtp_answers.DEAD),
+        server_text=smtp_answers.safe_text(server_text) or (status or "no reason was given"),
+        recipients=addresses,
+        is_dead=status in smtp_answers.DEAD and (in_words is None or in_words in smtp_answers.DEAD),
     )
 
 
-def _is_answer(message: Message) -> bool:
-    """Away from the office, thanks for writing, or a read receipt: the mail has arrived."""
+def _is_autoreply(message: Message) -> bool:
+    """True for out-of-office replies, acknowledgements and read receipts: the email arrived."""
     if message.get_param("report-type") == "disposition-notification":
         return True
     is_automatic = _header(message, "Auto-Submitted").strip().lower().startswith("auto-")
-    is_automatic = is_automatic or any(name in message for name in _OF_ANSWERS)
+    is_automatic = is_automatic or any(name in message for name in _AUTOREPLY_HEADERS)
     return is_automatic and not _is_from_a_server(message)
 
 
@@ -199,7 +204,7 @@ def _is_from_a_server(message: Message) -> bool:
 
 
 def _parts(message: Message) -> Iterator[Message]:
-    """A message and its parts, but not those of a message within it."""
+    """Yields a message and its parts, but not the parts of a message within it."""
     waiting = [message]
     for _ in range(_MOST_PARTS):
         if not waiting:
@@ -208,7 +213,7 @@ def _parts(message: Message) -> Iterator[Message]:
         yield part
         if part.get_content_maintype() == "multipart":
             payload = part.get_payload()
-            waiting[:0] = [each for each in payload if isinstance(each, Message)]
+            waiting[:0] = [child for child in payload if isinstance(child, Message)]
 
 
 def _header(message: Message, name: str) -> str:
@@ -216,7 +221,7 @@ def _header(message: Message, name: str) -> str:
 
 
 def _recipient(group: Message) -> str:
-    """`rfc822;somebody@example.org`, with or without angles."""
+    """Reads `rfc822;somebody@example.org`, with or without angle brackets."""
     value = _header(group, "Final-Recipient").rpartition(";")[2].strip()
     return _lower(parseaddr(value)[1] or value)
 

@@ -1,7 +1,7 @@
-"""Signing mail for its domain (DKIM, RFC 6376), with RSA or Ed25519 (RFC 8463).
+"""Signs email with DKIM (RFC 6376), with an RSA or Ed25519 key (RFC 8463).
 
-dkimpy canonicalises and writes the header. The signature itself is left to `cryptography`: dkimpy
-would need one library more for Ed25519, and computes RSA in Python, ten times slower.
+dkimpy canonicalises the message and writes the header, and `cryptography` computes the signature:
+dkimpy would need another library for Ed25519, and computes RSA in Python, ten times slower.
 """
 
 import base64
@@ -29,7 +29,7 @@ from dkim.canonicalization import (  # type: ignore[import-untyped]  # dkimpy ha
 
 from services.errors import Invalid
 
-SHORTEST_RSA = 2048  # RFC 8301 wants it, and some receivers take nothing shorter for good
+SHORTEST_RSA = 2048  # RFC 8301 recommends it, and some receivers accept nothing shorter
 HEADERS = (
     *(b"from", b"reply-to", b"to", b"subject", b"date", b"message-id"),
     *(b"mime-version", b"content-type", b"content-transfer-encoding"),
@@ -41,26 +41,26 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
-class _Signature:
-    """As dkimpy wants it from an Ed25519 key."""
+class _DkimpySignature:
+    """The result of `_DkimpyKey.sign`, in the form that dkimpy expects."""
 
     signature: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class _Pen:
-    """A key with dkimpy's way of asking an Ed25519 key for a signature."""
+class _DkimpyKey:
+    """Adapts a key to the interface of the Ed25519 keys that dkimpy uses."""
 
     key: Key
 
-    def sign(self, digest: bytes) -> _Signature:
+    def sign(self, digest: bytes) -> _DkimpySignature:
         if isinstance(self.key, RSAPrivateKey):
-            return _Signature(self.key.sign(digest, PKCS1v15(), Prehashed(SHA256())))
-        return _Signature(self.key.sign(digest))
+            return _DkimpySignature(self.key.sign(digest, PKCS1v15(), Prehashed(SHA256())))
+        return _DkimpySignature(self.key.sign(digest))
 
 
 class DkimSigner:
-    """Signs for one domain with one key. Safe from any thread."""
+    """Signs for one domain with one key. It can be used by several threads at once."""
 
     def __init__(self, key: Key, *, selector: str, domain: str, clock: Clock) -> None:
         self.key, self.selector, self.domain = key, selector, domain
@@ -68,12 +68,12 @@ class DkimSigner:
 
     @property
     def kind(self) -> str:
-        """As the record in DNS names it."""
+        """The name of the algorithm in the DNS record."""
         return "rsa" if isinstance(self.key, RSAPrivateKey) else "ed25519"
 
     @property
     def public_key(self) -> bytes:
-        """What stands in the record's `p=`, in bytes."""
+        """The bytes of `p=` in the DNS record."""
         public = self.key.public_key()
         if self.kind == "rsa":
             return public.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -81,21 +81,21 @@ class DkimSigner:
 
     @property
     def record(self) -> str:
-        """The TXT record to publish at `SELECTOR._domainkey.DOMAIN`."""
+        """The text of the TXT record at `SELECTOR._domainkey.DOMAIN`."""
         return f"v=DKIM1; k={self.kind}; p={base64.b64encode(self.public_key).decode()}"
 
     def sign(self, content: bytes) -> bytes:
-        """The message, CRLF line ends, with its signature on top.
+        """Returns a message, which has CRLF line ends, with its signature on top.
 
-        `From` is signed once more than it is there, so that nobody can add a second one unseen.
+        `From` is signed once more than it occurs, so that adding another breaks the signature.
         """
-        # Of either kind: it is the one that makes dkimpy ask the key.
+        # For either kind of key: with this algorithm dkimpy calls `_DkimpyKey.sign`.
         message = dkim.DKIM(content, signature_algorithm=b"ed25519-sha256")
         message.hasher = hashlib.sha256
         policy = CanonicalizationPolicy.from_c_value(_CANONICAL)
         body = hashlib.sha256(policy.canonicalize_body(message.body)).digest()
-        there = {name.lower() for name, _ in message.headers}
-        signed = (*(name for name in HEADERS if name in there), b"from")
+        present = {name.lower() for name, _ in message.headers}
+        signed = (*(name for name in HEADERS if name in present), b"from")
         fields = [
             (b"v", b"1"),
             (b"a", f"{self.kind}-sha256".encode("ascii")),
@@ -105,14 +105,14 @@ class DkimSigner:
             (b"t", str(int(self._clock().timestamp())).encode("ascii")),
             (b"h", b" : ".join(signed)),
             (b"bh", base64.b64encode(body)),
-            (b"b", b"0" * 60),  # dkimpy folds by it, and puts the signature in its place
+            (b"b", b"0" * 60),  # a placeholder, by which dkimpy folds the header
         ]
-        value = message.gen_header(fields, signed, policy, b"DKIM-Signature", _Pen(self.key))
+        value = message.gen_header(fields, signed, policy, b"DKIM-Signature", _DkimpyKey(self.key))
         return b"DKIM-Signature: " + bytes(value) + content
 
 
 def load(file: Path, *, selector: str, domain: str, clock: Clock) -> DkimSigner:
-    """A signer with the key in a PEM file. Invalid, with a sentence, where it cannot be used."""
+    """Loads the key from a PEM file. Invalid, with a message for operators, if that fails."""
     try:
         key = load_pem_private_key(file.read_bytes(), password=None)
     except OSError as error:

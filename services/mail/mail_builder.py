@@ -1,4 +1,4 @@
-"""Building a mail, and proving that it has the headers that were meant and no others."""
+"""Builds an email, and checks that it has the intended headers and no others."""
 
 import quopri
 import re
@@ -18,8 +18,8 @@ LONGEST_LINE = 998  # RFC 5322, 2.1.1
 LONGEST_ENCODED_LINE = 76  # RFC 2045, 6.7
 _HEADER_LINE = re.compile(rb"([A-Za-z0-9-]+): [!-~][ -~]*|[ \t]+[!-~][ -~]*")
 _LINE_END = re.compile(r"\r\n|\r|\n")
-# The library encodes a space at a line's end behind 74 characters too, where 76 is the most that a
-# line may have (RFC 2045, 6.7).
+# The standard library also encodes a space at the end of a line after 74 characters, which makes
+# the line longer than the 76 that are allowed (RFC 2045, 6.7).
 _TOO_LONG = re.compile(rb"^(.{74})(=20|=09)\r$", re.MULTILINE)
 _MIME = {
     "Content-Type": 'text/plain; charset="utf-8"',
@@ -29,17 +29,17 @@ _MIME = {
 
 
 class MessageSigner(Protocol):
-    """Whatever proves that a message is its domain's."""
+    """Signs messages for their domain."""
 
     def sign(self, content: bytes) -> bytes:
-        """The message with its signature on top."""
+        """Returns the message with its signature on top."""
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A message ready to be handed over. `content` has CRLF line ends and no final dot.
+    """A message for a courier. `content` has CRLF line ends and no final dot.
 
-    `sender` is where a mail server reports to that cannot deliver it.
+    `sender` is the envelope sender, to which mail servers send bounces.
     """
 
     sender: str
@@ -50,10 +50,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail before it is built. `recipient` and `reply_to` are bare addresses.
+    """The parts of an email before it is built. `recipient` is an address without a name.
 
     `sender_name` replaces the display name of the service's own address, never the address.
-    `unsubscribe` is the link with which its recipient stops mails of this kind (RFC 8058).
+    `reply_to` is a name and an address. `unsubscribe` is a one-click link (RFC 8058).
     """
 
     recipient: str
@@ -68,8 +68,8 @@ class Mail:
 
 
 def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
-    """The message ready to be sealed. Invalid where a field could have become another header."""
-    own_name, own_address = _own(mail_from)
+    """Builds the message, unsigned. Invalid if a field would not arrive as it was meant."""
+    own_name, own_address = _parsed(mail_from)
     mailbox, text = mail_headers.mailbox, mail_headers.text
     if mail.is_automatic:
         mailbox, text = mail_headers.shared_mailbox, mail_headers.shared_text
@@ -98,7 +98,7 @@ def build(mail: Mail, *, mail_from: str, now: datetime) -> Envelope:
 def sealed(
     message: Envelope, *, sender: str | None = None, signer: MessageSigner | None = None
 ) -> Envelope:
-    """A built message, signed. Reports go to `sender`, or to the address that it is from."""
+    """Signs a built message. Bounces go to `sender`, or to the address in `From` without one."""
     return replace(
         message,
         sender=sender or message.sender,
@@ -107,7 +107,6 @@ def sealed(
 
 
 def _written(headers: Mapping[str, str], text: str) -> bytes:
-    """Headers as they stand, and the text."""
     body = _LINE_END.sub("\r\n", text)
     if not body.endswith("\r\n"):
         body += "\r\n"
@@ -123,19 +122,21 @@ def _quoted_printable(body: bytes) -> bytes:
 
 
 @lru_cache(maxsize=10)
-def _own(mail_from: str) -> tuple[str, str]:
+def _parsed(mail_from: str) -> tuple[str, str]:
     return parseaddr(mail_from)
 
 
 @lru_cache(maxsize=10)
 def domain_of(mail_from: str) -> str:
-    """The domain for Message-IDs: the service's own."""
+    """Returns the domain of the service's own address, which Message-IDs use."""
     return parseaddr(mail_from)[1].rpartition("@")[2] or "localhost"
 
 
 def _check_built(content: bytes, headers: Mapping[str, str], text: str) -> None:
-    """Read the bytes as a receiver will, and compare with what was meant: the names of headers and
-    their values, each of which `mail_headers` has read back, and the text."""
+    """Parses the bytes as a receiver does, and compares the headers and the text.
+
+    `mail_headers` has already decoded and compared the value of each header.
+    """
     head, _, body = content.partition(b"\r\n\r\n")
     parsed = BytesHeaderParser(policy=compat32).parsebytes(head)
     is_as_meant = (
@@ -151,9 +152,9 @@ def _check_built(content: bytes, headers: Mapping[str, str], text: str) -> None:
 
 
 def _names(head: bytes) -> list[str]:
-    """The names of headers, in order; empty where a line is neither a header nor its rest."""
-    lines = [_HEADER_LINE.fullmatch(line) for line in head.split(b"\r\n")]
-    return [found[1].decode() for found in lines if found and found[1]] if all(lines) else []
+    """Returns the names of headers, in order; empty if a line is not part of a header."""
+    matches = [_HEADER_LINE.fullmatch(line) for line in head.split(b"\r\n")]
+    return [match[1].decode() for match in matches if match and match[1]] if all(matches) else []
 
 
 def _text_of(body: bytes) -> str:

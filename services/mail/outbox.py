@@ -1,8 +1,8 @@
-"""Messages waiting for delivery, and what became of them.
+"""The outbox: messages that wait for delivery, and how their delivery ended.
 
-queued -> claimed -> dot_pending -> accepted | deferred | rejected | uncertain. Every step is a
-conditional update on the state and the attempt's number, so that of two workers, or of a worker
-that came back from the dead and its successor, only one goes on.
+States: queued -> claimed -> dot_pending -> accepted | deferred | rejected | uncertain. The final
+dot is the end of a message in SMTP (`couriers`). Every step is a conditional update on the state
+and the attempt number, so that only one of two workers goes on, even if one was taken for dead.
 """
 
 import random
@@ -44,18 +44,19 @@ _MAILS_SINCE = BulkLookup(
     )
 )
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
-# Why a message counts as accepted though no server said so.
+# The `detail` of messages that count as accepted although no server said so.
 BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
 WAITING = (*_DUE, *NOT_ENDED)
-"""What became of it is open."""
+"""States of messages whose outcome is open."""
 BEFORE_THE_DOT = (MessageState.CLAIMED,)
 
 
-class Note(NamedTuple):
-    """A message to be queued. `recipient_index` is None for letters to MPs.
+class NewMessage(NamedTuple):
+    """A message to queue.
 
-    Without `due_at` it goes as soon as it can.
+    `recipient_index` is the blind index of a supporter's address; None for letters to MPs. Without
+    `due_at` it is due at once.
     """
 
     kind: MessageKind
@@ -64,38 +65,41 @@ class Note(NamedTuple):
     due_at: datetime | None = None
 
 
-def queue(session: Session, notes: list[Note], *, now: datetime) -> None:
-    """Queue messages, at most five a day to one address, and none to one that is dead; the rest
-    are left out in silence.
+def queue(session: Session, messages: list[NewMessage], *, now: datetime) -> None:
+    """Queues messages, at most five per day and address, and none to a dead address.
 
-    In silence, since an error would tell a stranger that the address has been used here before.
+    The rest are dropped without an error, which would reveal to a stranger that the address has
+    been used here before.
     """
-    wanted = {note.recipient_index for note in notes if note.recipient_index is not None}
-    sent, dead = _sent_today(session, wanted, now), dead_addresses.among(session, wanted)
-    kept = []
-    for note in notes:
-        index = note.recipient_index
+    wanted = {
+        message.recipient_index for message in messages if message.recipient_index is not None
+    }
+    sent, dead = _sent_today(session, wanted, now), dead_addresses.dead_indexes(session, wanted)
+    allowed = []
+    for message in messages:
+        index = message.recipient_index
         if index is not None:
             if index in dead:
                 continue
             sent[index] = sent.get(index, 0) + 1
             if sent[index] > MAILS_A_DAY:
                 continue
-        kept.append(note)
-    _insert(session, kept, now)
+        allowed.append(message)
+    _insert(session, allowed, now)
 
 
 def claim(
     session: Session, *, now: datetime, limit: int, pace: Pace = AT_ONCE
 ) -> list[OutboxMessage]:
-    """Take messages that are due; each gets a new attempt number. Nobody else gets them.
+    """Claims messages that are due, and gives each a new attempt number.
 
-    Letters of campaigns that rest are left: also one that was deferred, or is sent again by hand.
+    It leaves all letters of paused campaigns, and in the quiet hours those of all campaigns, even
+    deferred ones and those that an organiser sends again.
     """
     due = (
         sa.select(_outbox.c.id)
         .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now)
-        .where(*_of_none_at_rest(session, pace, now))
+        .where(*_may_be_sent(session, pace, now))
         .order_by(_outbox.c.due_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -103,18 +107,18 @@ def claim(
     ids = list(session.connection().execute(due).scalars())
     if not ids:
         return []
-    taken = (
+    claimed = (
         sa.update(OutboxMessage)
         .where(_outbox.c.id.in_(ids), _outbox.c.state.in_(_DUE))
         .values(state=MessageState.CLAIMED, attempt=_outbox.c.attempt + 1, claimed_at=now)
         .returning(OutboxMessage)
     )
-    rows = session.scalars(taken, execution_options={"synchronize_session": False})
+    rows = session.scalars(claimed, execution_options={"synchronize_session": False})
     return sorted(rows, key=lambda message: (message.due_at, message.id))
 
 
 def before_dot(session: Session, message: OutboxMessage) -> bool:
-    """Commit to the final dot; False where another attempt has taken the message over."""
+    """Records that the final dot is about to be sent; False if another attempt has the message."""
     return _move(session, message, MessageState.CLAIMED, state=MessageState.DOT_PENDING)
 
 
@@ -125,12 +129,12 @@ def finish(
     *,
     now: datetime,
     detail: str | None,
-    held: tuple[MessageState, ...] = NOT_ENDED,
+    expected: tuple[MessageState, ...] = NOT_ENDED,
 ) -> MessageState | None:
-    """Write down how an attempt ended; the state that it got, None where it is another's by now.
+    """Records how an attempt ended. Returns the new state, or None if another attempt has it now.
 
-    A mail that may be repeated is not left uncertain, and a deferral after four days is final.
-    `held` are the states that it may be in now.
+    An uncertain email is deferred unless it is a letter, because it may be repeated. A deferred
+    message is rejected after four days. `expected` are the states that the message may have now.
     """
     is_letter = message.kind is MessageKind.LETTER
     if state is MessageState.UNCERTAIN and not is_letter:
@@ -140,55 +144,60 @@ def finish(
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
-    return state if _move(session, message, *held, **values) else None
+    return state if _move(session, message, *expected, **values) else None
 
 
-def accept(session: Session, taken: Sequence[tuple[OutboxMessage, str]], *, now: datetime) -> None:
-    """Write down that messages were accepted, each with what was said: for those of which nothing
-    follows. One that is another attempt's by now is left to it."""
-    if taken:
-        ended = {"state": MessageState.ACCEPTED, "finished_at": now}
-        rows = [_told(message, ended | {"detail": said}) for message, said in taken]
-        session.connection().execute(_moving(NOT_ENDED, (*ended, "detail")), rows)
+def accept_many(
+    session: Session, accepted: Sequence[tuple[OutboxMessage, str]], *, now: datetime
+) -> None:
+    """Records that messages were accepted, with what the server said, in one statement.
+
+    It is for emails to supporters, whose delivery has no further effects. It skips messages that
+    another attempt has now.
+    """
+    if accepted:
+        values = {"state": MessageState.ACCEPTED, "finished_at": now}
+        rows = [_params_of(message, values | {"detail": detail}) for message, detail in accepted]
+        session.connection().execute(_move_statement(NOT_ENDED, (*values, "detail")), rows)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
-    """Messages that were claimed and not attempted wait again, as though nothing had been."""
+    """Queues messages again that were claimed but not attempted, with their old attempt number."""
     for message in messages:
-        again = {"state": MessageState.QUEUED, "due_at": now, "attempt": message.attempt - 1}
-        _move(session, message, MessageState.CLAIMED, **again)
+        values = {"state": MessageState.QUEUED, "due_at": now, "attempt": message.attempt - 1}
+        _move(session, message, MessageState.CLAIMED, **values)
 
 
 def wait_after(
     attempt: int, *, detail: str | None = None, chance: Callable[[], float] = random.random
 ) -> timedelta:
-    """Doubling waits, from a minute to four hours, each up to a fifth longer by chance: what failed
-    together does not come back together.
+    """Returns an exponential backoff from a minute to four hours, plus up to a fifth at random.
 
-    A server that puts an unknown sender off for a while (greylisting) says so in its answer, the
-    `detail`, and often for how long: sooner would be in vain.
+    A server that defers unknown senders (greylisting) says so in its answer, the `detail`, and
+    often for how long: the wait is not shorter than that.
     """
     doublings: int = min(attempt - 1, 16)
     wait = min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
-    return max(wait, _told_wait(detail or "")) * (1 + chance() / 5)
+    return max(wait, _greylisting_wait(detail or "")) * (1 + chance() / 5)
 
 
-def _told_wait(detail: str) -> timedelta:
-    """What a greylisting server asks for, as far as it can be meant; nothing for other answers."""
+def _greylisting_wait(detail: str) -> timedelta:
+    """Returns how long a greylisting server asks us to wait; zero for other answers."""
     if not _GREYLISTED.search(detail):
         return timedelta(0)
-    told = _DURATION.search(detail)
-    if told is None:
+    duration = _DURATION.search(detail)
+    if duration is None:
         return GREYLISTED_WAIT
-    unit = timedelta(minutes=1) if told["unit"].startswith("m") else timedelta(seconds=1)
-    return min(int(told["number"]) * unit, LONGEST_WAIT)
+    unit = timedelta(minutes=1) if duration["unit"].startswith("m") else timedelta(seconds=1)
+    return min(int(duration["number"]) * unit, LONGEST_WAIT)
 
 
 def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
-    """Settle attempts whose worker died.
+    """Ends the attempts of workers that died.
 
-    Before the dot, the message goes again. After it, nobody knows: a confirmation may be repeated,
-    but a letter to an MP becomes `uncertain` and is returned, so that its row can say so.
+    A message is queued again if its dot was not sent. Otherwise its outcome is unknown: an email to
+    a supporter is repeated, but a letter to an MP becomes `uncertain`. These letters are returned,
+    so that the caller can record their new state.
     """
     stale = _outbox.c.claimed_at < now - LEASE
     pending = sa.and_(stale, _outbox.c.state == MessageState.DOT_PENDING)
@@ -214,7 +223,7 @@ def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
 
 
 def oldest_due(session: Session, *, now: datetime) -> timedelta:
-    """How long the message that has waited longest has been due; zero where none is."""
+    """Returns for how long the oldest due message has been due; zero if none is due."""
     statement = sa.select(sa.func.min(_outbox.c.due_at)).where(
         _outbox.c.state.in_(_DUE), _outbox.c.due_at <= now
     )
@@ -223,16 +232,16 @@ def oldest_due(session: Session, *, now: datetime) -> timedelta:
 
 
 def counts(session: Session) -> dict[str, int]:
-    """Messages by state, for metrics."""
+    """Counts messages by state, for metrics."""
     statement = sa.select(_outbox.c.state, sa.func.count()).group_by(_outbox.c.state)
     return {str(state): total for state, total in session.connection().execute(statement)}
 
 
-def _of_none_at_rest(
-    session: Session, pace: Pace, now: datetime
-) -> tuple[sa.ColumnElement[bool], ...]:
-    """Leaves out letters of campaigns whose post is paused, and in the quiet hours those of all,
-    but the demonstration's: who tries it by night wants to see its letters go."""
+def _may_be_sent(session: Session, pace: Pace, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Excludes letters of paused campaigns, and in the quiet hours those of all campaigns.
+
+    The demonstration has no quiet hours: an operator who tries it at night wants to see letters.
+    """
     campaign, letter, owner = table_of(Campaign), table_of(Letter), table_of(Organisation)
     rests: sa.ColumnElement[bool] = campaign.c.letters_paused_at.is_not(None)
     if pace.is_quiet(now):
@@ -240,24 +249,26 @@ def _of_none_at_rest(
             sa.select(owner.c.id).where(~owner.c.is_demonstration)
         )
         rests = sa.or_(rests, is_real)
-    at_rest = list(session.connection().execute(sa.select(campaign.c.id).where(rests)).scalars())
-    if not at_rest:
+    resting_ids = list(
+        session.connection().execute(sa.select(campaign.c.id).where(rests)).scalars()
+    )
+    if not resting_ids:
         return ()
     is_of_one = sa.exists().where(
-        letter.c.id == _outbox.c.subject_id, letter.c.campaign_id.in_(at_rest)
+        letter.c.id == _outbox.c.subject_id, letter.c.campaign_id.in_(resting_ids)
     )
     return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
-def _insert(session: Session, notes: list[Note], now: datetime) -> None:
-    if not notes:
+def _insert(session: Session, messages: list[NewMessage], now: datetime) -> None:
+    if not messages:
         return
     varying: dict[str, list[Any]] = {
-        "id": new_ids(len(notes)),
-        "kind": [note.kind for note in notes],
-        "subject_id": [note.subject_id for note in notes],
-        "recipient_index": [note.recipient_index for note in notes],
-        "due_at": [note.due_at or now for note in notes],
+        "id": new_ids(len(messages)),
+        "kind": [message.kind for message in messages],
+        "subject_id": [message.subject_id for message in messages],
+        "recipient_index": [message.recipient_index for message in messages],
+        "due_at": [message.due_at or now for message in messages],
     }
     shared = {"state": MessageState.QUEUED, "attempt": 0, "created_at": now}
     bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
@@ -266,31 +277,33 @@ def _insert(session: Session, notes: list[Note], now: datetime) -> None:
 def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[bytes, int]:
     if not wanted:
         return {}
-    found = _MAILS_SINCE.rows(session, indexes=list(wanted), since=now - timedelta(days=1))
-    return {bytes(index): total for index, total in found}
+    rows = _MAILS_SINCE.rows(session, indexes=list(wanted), since=now - timedelta(days=1))
+    return {bytes(index): total for index, total in rows}
 
 
-def _move(session: Session, message: OutboxMessage, *held: MessageState, **values: Any) -> bool:
-    """Compare and swap on the state and the attempt's number."""
-    told = _told(message, values)
-    return session.connection().execute(_moving(held, tuple(values)), told).rowcount == 1
+def _move(session: Session, message: OutboxMessage, *expected: MessageState, **values: Any) -> bool:
+    """Updates a message by compare-and-swap on its state and attempt number."""
+    params = _params_of(message, values)
+    return (
+        session.connection().execute(_move_statement(expected, tuple(values)), params).rowcount == 1
+    )
 
 
-def _told(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
-    """What `_moving` is sent with."""
-    told = {f"new_{name}": value for name, value in values.items()}
-    return told | {"message": message.id, "held_attempt": message.attempt}
+def _params_of(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
+    """Returns the parameters of `_move_statement`."""
+    params = {f"new_{name}": value for name, value in values.items()}
+    return params | {"message": message.id, "held_attempt": message.attempt}
 
 
 @lru_cache(maxsize=50)
-def _moving(held: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
-    """Put together once: that costs more than to send it."""
+def _move_statement(expected: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
+    """Caches the statement: building it costs more than running it."""
     return (
         sa.update(_outbox)
         .where(
             _outbox.c.id == sa.bindparam("message"),
             _outbox.c.attempt == sa.bindparam("held_attempt"),
-            sa.or_(*(_outbox.c.state == state for state in held)),
+            sa.or_(*(_outbox.c.state == state for state in expected)),
         )
         .values({name: sa.bindparam(f"new_{name}") for name in names})
     )

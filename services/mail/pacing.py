@@ -1,9 +1,10 @@
-"""When letters to MPs go: spread over hours and days, never in the quiet hours.
+"""Decides when letters to MPs are sent: spread over hours and days, never in the quiet hours.
 
-A campaign can say how many letters go in an hour, and how many to one member on a day (London's).
-Places are kept in `letter_pace`, so that one is found without counting letters. Within an hour or a
-day they lie evenly, each moved by chance within its own share, so that letters do not arrive in
-step. A place whose time has passed is taken at once: a lone letter waits for nothing.
+A campaign can limit the letters per hour, and per member and day (in London). The table
+`letter_pace` counts the reserved slots of each hour and day, so that a free slot is found without
+counting letters. Slots are spread evenly, each moved at random within its share, so that letters do
+not arrive in a regular rhythm. A letter whose slot has passed is due at once, so that a single
+letter does not wait.
 """
 
 import random
@@ -22,21 +23,21 @@ from models.letter import LetterPace
 from services.common.times import LONDON
 from services.database.engine import increment
 
-ALL = 0  # the member id of places that are for all members
+ALL = 0  # the member id of slots that count for all members: those of an hour
 HOUR = timedelta(hours=1)
-# Far enough to be never, and within what both databases can hold.
+# It stands for 'never', and both databases can store it.
 WHILE_PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
 _pace = table_of(LetterPace)
 
 Chance = Callable[[], float]
-"""A number from 0 up to, but not, 1."""
+"""Returns a random number from 0 up to, but not including, 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuietHours:
-    """From `begins` until `ends` by the clock in London nothing goes; the same twice: no such time.
+    """No letter is sent from `begins` until `ends`, in London time. Equal times mean no such hours.
 
-    They can go past midnight, as from 22:00 to 07:00.
+    They can include midnight, for example from 22:00 to 07:00.
     """
 
     begins: time
@@ -44,12 +45,12 @@ class QuietHours:
 
     @classmethod
     def from_text(cls, text: str) -> "QuietHours":
-        """From '22:00-07:00', or 'off' for none."""
+        """Reads '22:00-07:00', or 'off' for none."""
         begins, _, ends = (text if text != "off" else "00:00-00:00").partition("-")
         return cls(time.fromisoformat(begins), time.fromisoformat(ends))
 
     def next_open(self, moment: datetime) -> datetime:
-        """The moment itself, or the end of the quiet hours that it falls into."""
+        """Returns the moment itself, or the end of the quiet hours that it falls into."""
         local = moment.astimezone(LONDON)
         if not self._is_quiet(local.time()):
             return moment
@@ -57,11 +58,11 @@ class QuietHours:
         return datetime.combine(day, self.ends, LONDON).astimezone(UTC)
 
     def day_of(self, moment: datetime) -> tuple[datetime, datetime]:
-        """When letters can begin to go and must have gone on the London day of a moment."""
+        """Returns when sending begins and ends on the London day of a moment."""
         day = moment.astimezone(LONDON).date()
         first = datetime.combine(day, time(), LONDON).astimezone(UTC)
         last = datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC)
-        if self.begins > self.ends:  # past midnight: what is left is in between
+        if self.begins > self.ends:  # they include midnight: letters are sent in between
             return self.next_open(first), datetime.combine(day, self.begins, LONDON).astimezone(UTC)
         return self.next_open(first), last
 
@@ -73,13 +74,13 @@ class QuietHours:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """What a service keeps to, whatever a campaign says; `chance` moves letters apart."""
+    """The quiet hours of the service, which a campaign cannot change. `chance` varies the slots."""
 
     quiet: QuietHours
     chance: Chance = random.random
 
     def is_quiet(self, moment: datetime) -> bool:
-        """True where no letter may go at a moment."""
+        """True if no letter may be sent at a moment."""
         return self.quiet.next_open(moment) != moment
 
 
@@ -94,9 +95,10 @@ def reserve(
     pace: Pace,
     now: datetime,
 ) -> list[datetime]:
-    """When letters to these members go, in their order; `WHILE_PAUSED` while the post is paused.
+    """Reserves a slot for a letter to each of these members; returns when they are due, in order.
 
-    The campaign's row is locked, so that of two at once the second sees the first one's places.
+    They are `WHILE_PAUSED` if the campaign's letters are paused. The campaign's row is locked, so
+    that the second of two concurrent calls sees the slots of the first.
     """
     lock(session, campaign)
     if campaign.letters_paused_at is not None:
@@ -108,71 +110,73 @@ def reserve(
         now=now,
         taken=_taken(session, campaign.id, {ALL, *member_ids}, now),
     )
-    due = [plan.place(member_id) for member_id in member_ids]
+    due = [plan.reserve(member_id) for member_id in member_ids]
     _add(session, campaign.id, plan.added)
     return due
 
 
 def keep_only(
-    session: Session, campaign: Campaign, gone: list[tuple[int, datetime]], *, now: datetime
+    session: Session, campaign: Campaign, sent: list[tuple[int, datetime]], *, now: datetime
 ) -> None:
-    """Give back every place of this day and later, but those of letters that went: to which
-    members, and when. For one who has locked the campaign."""
+    """Frees every slot of this day and later, except those of letters that were `sent`.
+
+    `sent` has their members and times. The caller has locked the campaign.
+    """
     session.connection().execute(
         sa.delete(_pace).where(
             _pace.c.campaign_id == campaign.id, _pace.c.begins_at >= first_counted(now)
         )
     )
-    kept: Counter[_Place] = Counter()
+    slots: Counter[_Slot] = Counter()
     if campaign.letters_per_hour is not None:
-        kept.update((ALL, _hour_of(moment)) for _, moment in gone)
+        slots.update((ALL, _hour_of(moment)) for _, moment in sent)
     if campaign.letters_per_member_day is not None:
-        kept.update((member_id, _day_of(moment)) for member_id, moment in gone)
-    _add(session, campaign.id, kept)
+        slots.update((member_id, _day_of(moment)) for member_id, moment in sent)
+    _add(session, campaign.id, slots)
 
 
 def first_counted(now: datetime) -> datetime:
-    """Where the earliest place begins that still counts."""
+    """Returns the beginning of the earliest slot that still counts."""
     return min(_hour_of(now), _day_of(now))
 
 
 def lock(session: Session, campaign: Campaign) -> None:
-    """Of two who plan at once the second waits, and sees the limits that the first left."""
+    """Locks a campaign and reads its limits again, so that concurrent plans follow each other."""
     statement = select(Campaign).where(Campaign.id == campaign.id).with_for_update()
     session.exec(statement.execution_options(populate_existing=True)).one()
 
 
-_Place = tuple[int, datetime]
+_Slot = tuple[int, datetime]
 
 
 @dataclass
 class _LetterPlan:
-    """Finds places in memory: 20,000 letters are planned with a few statements."""
+    """Finds free slots in memory, so that 20,000 letters are planned with a few statements."""
 
     per_hour: int | None
     per_day: int | None
     pace: Pace
     now: datetime
-    taken: Counter[_Place]
-    added: Counter[_Place] = field(default_factory=Counter)
-    _first_room: datetime = field(init=False)  # every hour before it is full
+    taken: Counter[_Slot]
+    added: Counter[_Slot] = field(default_factory=Counter)
+    _first_free_hour: datetime = field(init=False)  # every hour before it is full
 
     def __post_init__(self) -> None:
-        self._first_room = self.pace.quiet.next_open(self.now)
+        self._first_free_hour = self.pace.quiet.next_open(self.now)
 
-    def place(self, member_id: int) -> datetime:
-        """The earliest moment that keeps both limits and the quiet hours; its place is taken."""
+    def reserve(self, member_id: int) -> datetime:
+        """Reserves and returns the earliest moment within both limits and outside quiet hours."""
         moment = self.pace.quiet.next_open(self.now)
         while True:
-            on_day = self._on_a_day_with_room(member_id, moment)
-            in_hour = self._in_an_hour_with_room(on_day)
+            on_day = self._on_free_day(member_id, moment)
+            in_hour = self._in_free_hour(on_day)
             moment = self.pace.quiet.next_open(in_hour)
             if moment == in_hour and _day_of(moment) == _day_of(on_day):
                 self._take(member_id, moment)
                 return moment
 
-    def _on_a_day_with_room(self, member_id: int, moment: datetime) -> datetime:
-        """The next free share of a day of the member's, not before the moment."""
+    def _on_free_day(self, member_id: int, moment: datetime) -> datetime:
+        """Returns the next free slot in the member's daily limit, not before the moment."""
         if self.per_day is None:
             return moment
         while self.taken[member_id, _day_of(moment)] >= self.per_day:
@@ -182,30 +186,30 @@ class _LetterPlan:
         share = (self.taken[member_id, _day_of(moment)] + self.pace.chance()) / self.per_day
         return max(moment, begins + (ends - begins) * share)
 
-    def _in_an_hour_with_room(self, moment: datetime) -> datetime:
-        """The next free share of an hour, not before the moment."""
+    def _in_free_hour(self, moment: datetime) -> datetime:
+        """Returns the next free slot in the hourly limit, not before the moment."""
         if self.per_hour is None:
             return moment
-        moment = max(moment, self._first_room)
-        begins_at_first = moment == self._first_room
+        moment = max(moment, self._first_free_hour)
+        begins_at_first = moment == self._first_free_hour
         while self.taken[ALL, _hour_of(moment)] >= self.per_hour:
             moment = self.pace.quiet.next_open(_hour_of(moment) + HOUR)
         if begins_at_first:
-            self._first_room = moment
+            self._first_free_hour = moment
         share = (self.taken[ALL, _hour_of(moment)] + self.pace.chance()) / self.per_hour
         return max(moment, _hour_of(moment) + HOUR * share)
 
     def _take(self, member_id: int, moment: datetime) -> None:
-        places = []
+        slots = []
         if self.per_hour is not None:
-            places.append((ALL, _hour_of(moment)))
+            slots.append((ALL, _hour_of(moment)))
         if self.per_day is not None:
-            places.append((member_id, _day_of(moment)))
-        self.taken.update(places)
-        self.added.update(places)
+            slots.append((member_id, _day_of(moment)))
+        self.taken.update(slots)
+        self.added.update(slots)
 
 
-def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
+def _add(session: Session, campaign_id: UUID, slots: Counter[_Slot]) -> None:
     rows = [
         {
             "campaign_id": campaign_id,
@@ -213,14 +217,14 @@ def _add(session: Session, campaign_id: UUID, places: Counter[_Place]) -> None:
             "begins_at": begins_at,
             "reserved": count,
         }
-        for (member_id, begins_at), count in sorted(places.items())
+        for (member_id, begins_at), count in sorted(slots.items())
     ]
     increment(session, _pace, rows, key=["campaign_id", "member_id", "begins_at"])
 
 
 def _taken(
     session: Session, campaign_id: UUID, member_ids: Collection[int], now: datetime
-) -> Counter[_Place]:
+) -> Counter[_Slot]:
     statement = sa.select(_pace.c.member_id, _pace.c.begins_at, _pace.c.reserved).where(
         _pace.c.campaign_id == campaign_id,
         _pace.c.member_id.in_(member_ids),
@@ -235,6 +239,6 @@ def _hour_of(moment: datetime) -> datetime:
 
 
 def _day_of(moment: datetime) -> datetime:
-    """The midnight in London at which the moment's day began."""
+    """Returns the midnight in London at which the moment's day began."""
     day = moment.astimezone(LONDON).date()
     return datetime.combine(day, time(), LONDON).astimezone(UTC)

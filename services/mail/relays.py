@@ -1,9 +1,9 @@
-"""Relays that give trouble are left alone for a while (a circuit breaker).
+"""A circuit breaker for relays: a relay that fails is not used for a while.
 
-Trouble is what any message would have met: no connection, one that broke, or 421. After several
-in a row nothing is claimed for the relay, so that no message uses up its attempts against a server
-that is down; then one message tries, and all go on once it got through. Kept in the database: every
-worker sees the same, and a restart forgets nothing.
+Failures are those that any message would have met: no connection, a broken one, or the status 421.
+After several in a row no message is claimed for the relay, so that none uses up its attempts
+against a server that is down. After a rest, one message is tried; if it succeeds, all continue. The
+state is in the database, so that all workers share it and it survives a restart.
 """
 
 from collections.abc import Sequence
@@ -25,28 +25,31 @@ _relay = table_of(Relay)
 
 @dataclass(frozen=True, slots=True)
 class RelayView:
-    """Until when a relay is left alone, and what it said; None where nothing is wrong."""
+    """Until when a relay rests, and its last error; None if nothing is wrong."""
 
     resting_until: datetime | None
     error: str | None
 
     @property
     def is_resting(self) -> bool:
-        """Nothing is handed over right now."""
+        """True if the relay is not used at the moment."""
         return self.resting_until is not None
 
 
-def room(session: Session, name: str, *, now: datetime, limit: int) -> int:
-    """How many messages may be handed to a relay now: none while it rests, one to try it again."""
+def capacity(session: Session, name: str, *, now: datetime, limit: int) -> int:
+    """Returns how many messages a relay may get: none while it rests, one to try it again."""
     relay = session.get(Relay, name)
     if relay is None or relay.failures < MOST_FAILURES:
         return limit
     return 0 if _is_resting(relay, now) else 1
 
 
-def may_go(session: Session, name: str, *, now: datetime) -> bool:
-    """Whether what was claimed may go: all of it while nothing is wrong; after a rest one message,
-    for which the rest begins again here. So another worker does not try beside this one."""
+def may_send(session: Session, name: str, *, now: datetime) -> bool:
+    """True if claimed messages may be sent.
+
+    For the single message after a rest, the rest begins again here, so that no other worker tries
+    the relay at the same time.
+    """
     relay = session.get(Relay, name)
     if relay is None or relay.failures < MOST_FAILURES:
         return True
@@ -62,9 +65,9 @@ def may_go(session: Session, name: str, *, now: datetime) -> bool:
 
 
 def note_trouble(session: Session, name: str, details: Sequence[str], *, now: datetime) -> None:
-    """Trouble came, so many times in a row."""
+    """Records failures in a row, with their details."""
     insert_ignore(session, _relay, [{"name": name, "failures": 0}])
-    # Locked: of two workers in trouble, both count.
+    # Locked, so that the failures of two workers add up.
     relay = session.get_one(Relay, name, with_for_update=True, populate_existing=True)
     relay.failures += len(details)
     relay.failed_at, relay.error = now, details[-1]
@@ -73,8 +76,8 @@ def note_trouble(session: Session, name: str, details: Sequence[str], *, now: da
     session.flush()
 
 
-def note_answered(session: Session, name: str, *, now: datetime) -> None:
-    """It works. Nothing is written where nothing was wrong."""
+def note_success(session: Session, name: str, *, now: datetime) -> None:
+    """Records that a relay works. It writes nothing if nothing was wrong."""
     session.connection().execute(
         sa.update(_relay)
         .where(_relay.c.name == name, _relay.c.failures > 0)
@@ -83,19 +86,19 @@ def note_answered(session: Session, name: str, *, now: datetime) -> None:
 
 
 def rest_after(failures: int) -> timedelta:
-    """From half a minute, doubled with each failed try, to a quarter of an hour."""
+    """Returns an exponential backoff from half a minute to a quarter of an hour."""
     doublings: int = min(failures - MOST_FAILURES, 10)
     return min(FIRST_REST * (1 << doublings), LONGEST_REST)
 
 
 def resting(session: Session, *, now: datetime) -> list[Relay]:
-    """Relays that are left alone right now, for `lobby check` and the metrics."""
-    found = session.exec(select(Relay).where(Relay.failures >= MOST_FAILURES))
-    return [relay for relay in found if _is_resting(relay, now)]
+    """Returns the relays that rest now, for `lobby check` and the metrics."""
+    failing = session.exec(select(Relay).where(Relay.failures >= MOST_FAILURES))
+    return [relay for relay in failing if _is_resting(relay, now)]
 
 
 def view(session: Session, name: str, *, now: datetime) -> RelayView:
-    """How a relay does; the error is the last one, where it is not over."""
+    """Returns the state of a relay, with its last error until it works again."""
     relay = session.get(Relay, name)
     if relay is None or relay.failures == 0:
         return RelayView(None, None)

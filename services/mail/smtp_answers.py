@@ -1,10 +1,10 @@
-"""What mail servers say of a message: their codes (RFC 3463), and their words without addresses."""
+"""Reads answers of mail servers: enhanced status codes (RFC 3463), and texts without addresses."""
 
 import re
 
 LONGEST = 300
-# The mailbox, its domain or the whole address does not exist, or was switched off. A mailbox that
-# is full (5.2.2) or refuses us by a rule (5.7) is not dead.
+# The mailbox or its domain does not exist, the address is malformed, or the mailbox is disabled. A
+# mailbox that is full (5.2.2) or refuses us by policy (5.7) is not dead.
 DEAD = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"})
 _CODE = r"[245]\.[0-9]{1,3}\.[0-9]{1,3}"
 _SOMEWHERE = re.compile(rf"(?<![0-9.]){_CODE}(?![0-9.])")
@@ -13,20 +13,24 @@ _ADDRESS = re.compile(r"(?:\"[^\"]{1,100}\"|[^\s<>()\[\],;:]{1,200})@[^\s<>()\[\
 
 
 def status_in(text: str) -> str | None:
-    """The first enhanced status in a text, such as 5.1.1."""
-    found = _SOMEWHERE.search(text)
-    return found.group() if found else None
+    """Returns the first enhanced status in a text, such as 5.1.1."""
+    match = _SOMEWHERE.search(text)
+    return match.group() if match else None
 
 
 def refusal_in(detail: str) -> str | None:
-    """The enhanced status of an answer such as '550 5.1.1 no such box'; None for others."""
-    found = _AT_ONCE.match(detail)
-    return found["code"] if found else None
+    """Returns the enhanced status of an answer such as '550 5.1.1 no such box', or None."""
+    match = _AT_ONCE.match(detail)
+    return match["code"] if match else None
 
 
-def words(text: str) -> str:
-    """A server's words on one line, at most 300 characters. Addresses are left out: whose mail came
-    back is told by rows, and these words are stored and shown as they are."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text[: 4 * LONGEST])
-    without = _ADDRESS.sub("[address]", " ".join(shown.split()))
-    return without[:LONGEST].strip()
+def safe_text(text: str) -> str:
+    """Returns a server's text on one line, with at most 300 characters and without addresses.
+
+    The text is stored unencrypted and shown to organisers, so that it must not name a recipient.
+    """
+    printable = "".join(
+        character if character.isprintable() else " " for character in text[: 4 * LONGEST]
+    )
+    anonymous = _ADDRESS.sub("[address]", " ".join(printable.split()))
+    return anonymous[:LONGEST].strip()

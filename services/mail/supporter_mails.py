@@ -1,4 +1,4 @@
-"""What every mail to a supporter has: its links, its last line, and who gets none."""
+"""What all emails to supporters share: their links, their last line, and who gets none."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,17 +13,17 @@ from services.mail import mail_builder, text_templates
 from services.mail.bounce_addresses import BounceAddress
 from services.mail.mail_builder import Mail, MessageSigner
 
-# Who wants no questions and notices does not get these.
+# Supporters can turn these off without turning off all email.
 NOTICES = (MessageKind.LETTER_QUESTION, MessageKind.SEAT_FILLED)
-_fit = lru_cache(maxsize=100)(texts.fit_for_header)  # organisers' words, which many mails share
+_fit = lru_cache(maxsize=100)(texts.fit_for_header)  # texts of organisers, which many emails share
 LAST_LINE = "To choose what {organisation} sends to this address, or to stop it: {link}"
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedMessage:
-    """A message that has no purpose any more. With `hold`, the letter is to be held for it.
+    """A message that is not sent, with the reason.
 
-    `is_trouble`: it was wanted, but cannot be made.
+    `hold`: its letter must be held. `is_trouble`: the message is still wanted, but cannot be made.
     """
 
     reason: str
@@ -33,7 +33,7 @@ class DroppedMessage:
 
 @dataclass(frozen=True, slots=True)
 class MailContext:
-    """What rendering needs to know of the service."""
+    """What making an email needs to know about the service."""
 
     tokens: Tokens
     base_url: str
@@ -43,21 +43,23 @@ class MailContext:
     signer: MessageSigner | None = None
 
     def link(self, path: str, purpose: Purpose, row_id: UUID) -> str:
-        """A link for a mail."""
+        """Returns a link with a signed token for a row."""
         return f"{self.base_url}/{path}/{self.tokens.issue(purpose, row_id)}"
 
     def message_id(self, row_id: UUID) -> str:
-        """Of the outbox's row: the same for every attempt, so that the relay's log can settle what
-        happened."""
+        """Returns the Message-ID of an outbox row.
+
+        Every attempt has the same, so that the relay's log shows whether the message was sent.
+        """
         return f"<{row_id}@{mail_builder.domain_of(self.mail_from)}>"
 
     def sender_of(self, row_id: UUID) -> str | None:
-        """Where a mail server reports to that cannot deliver the outbox's row; None: to `From`."""
+        """Returns the envelope sender of an outbox row; None means the address in `From`."""
         return self.bounces.sender_of(row_id) if self.bounces else None
 
 
 class Recipient(Protocol):
-    """What a mail has to know of its supporter; `models.Supporter` tells what each means."""
+    """The attributes of `models.Supporter` that an email needs."""
 
     @property
     def id(self) -> UUID: ...
@@ -81,10 +83,11 @@ def to_supporter(
     *,
     enclosed: str = "",
 ) -> Mail | DroppedMessage:
-    """The mail that the template of the message's kind makes of `values`, one of which is the
-    organisation's name. `campaign` is a title; `enclosed` stands below the text, as it is.
+    """Makes an email with the template of the message's kind, or drops it if it is unwanted.
 
-    A title or a name from before it was refused loses the mail nothing but what was unfit.
+    `values` must contain the name of the `organisation`. `campaign` is a title. `enclosed` is added
+    below the text, unchanged. Characters that do not fit into a header are removed from titles and
+    names: old ones were stored before they were refused.
     """
     if supporter.mail_off_at is not None:
         return DroppedMessage("the supporter wants no mail")

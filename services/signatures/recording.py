@@ -309,7 +309,7 @@ def _note_answers(session: Session, entries: list[SignatureEntry], now: datetime
     partner_consents.note(session, to_partners, now=now)
 
 
-def _notes(entries: list[SignatureEntry], keyring: Keyring) -> list[outbox.Note]:
+def _notes(entries: list[SignatureEntry], keyring: Keyring) -> list[outbox.NewMessage]:
     """Returns one email per signature, however often the batch repeats it.
 
     There is none for disowned signatures, and of imports only for new ones that need confirmation.
@@ -326,5 +326,5 @@ def _notes(entries: list[SignatureEntry], keyring: Keyring) -> list[outbox.Note]
             else MessageKind.CONFIRM_SIGNATURE
         )
         recipient = keyring.everywhere_index(entry.address.canonical)
-        notes[entry.signature_id] = outbox.Note(kind, entry.signature_id, recipient)
+        notes[entry.signature_id] = outbox.NewMessage(kind, entry.signature_id, recipient)
     return list(notes.values())

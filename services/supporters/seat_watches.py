@@ -27,7 +27,7 @@ from services.common import texts
 from services.database.engine import insert_ignore
 from services.errors import Conflict
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.parliament import seats
 from services.supporters import supporters
 
@@ -107,7 +107,7 @@ def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
     """
     due = _due(session, now)
     notes = [
-        Note(MessageKind.SEAT_FILLED, watch_id, _recipient(keyring, email))
+        NewMessage(MessageKind.SEAT_FILLED, watch_id, _recipient(keyring, email))
         for watch_id, email in due
     ]
     outbox.queue(session, notes, now=now)

@@ -246,17 +246,17 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
         _, (claimed,) = claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert deliver(lobby) == 0, "it is another's"
     clock.advance(minutes=4)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 0, "whose lease has not ended"
     clock.advance(minutes=2)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     with lobby.database.write() as session:
         endpoint, again = claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert endpoint is not None
     headers = endpoints.signed_headers(endpoint, again[0].id, again[0].payload, now=lobby.clock())
     assert lobby.webhooks.post(receiver.url, again[0].payload.encode(), headers).is_good
     clock.advance(minutes=6)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
     assert {taken.id for taken in receiver.taken} == {endpoints.message_id(claimed.id)}
     assert len(receiver.taken) == 2
@@ -272,7 +272,7 @@ def test_who_comes_back_from_the_dead_is_not_believed(
     with lobby.database.write() as session:
         _, claimed = claims.claim(session, UUID(made["id"]), now=clock(), limit=9)
     clock.advance(minutes=6)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert deliver(lobby) == 1
     late = [FinishedAttempt(claimed[0], Reply(status=500))]
     with lobby.database.write() as session:
@@ -383,7 +383,7 @@ def test_old_deliveries_are_forgotten(
     clock.advance(days=29)
     sign(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(days=1)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert [each.state for each in deliveries_held(lobby)] == [DeliveryState.QUEUED]
 
 
@@ -403,7 +403,7 @@ def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
     assert deliver(lobby) == 0
     sign(lobby, replace(ANNA, email="bertha@example.org"))
     assert len(deliveries_held(lobby)) == 1
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
     told = mine(client, another, made)
     assert (told["enabled"], told["disabled_reason"]) == (False, "key_ended")

@@ -162,7 +162,7 @@ def test_a_mail_that_was_never_queued_is_found(people: People) -> None:
 
 
 def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
-    note = outbox.Note(MessageKind.CONFIRM_SIGNATURE, people.ledger.rows()[CARA].id, None)
+    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, people.ledger.rows()[CARA].id, None)
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
     assert people.faults() == {"mails_too_many": 1}

@@ -125,7 +125,7 @@ class Year:
         stop = threading.Event()
         worker.sync_members_if_due(self.lobby, stop)
         worker.sync_if_due(self.lobby, stop)
-        worker.keep_house(self.lobby)
+        worker.clean_up(self.lobby)
 
     def tally(self) -> dict[str, Any]:
         answer = self.client.get("/v1/campaigns/a-year/tally")

@@ -18,7 +18,7 @@ from services.campaigns import campaigns
 from services.demonstration import awkward_letters, invented_campaign
 from services.letters import queue_overview
 from services.letters.drafting import sketches
-from services.letters.queue_overview import LetterPile
+from services.letters.queue_overview import LetterGroup
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
@@ -76,7 +76,7 @@ def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
     found, _ = take_back(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
-        sketches.forget(session, found.id)
+        sketches.delete(session, found.id)
     return found.id
 
 
@@ -165,9 +165,9 @@ def test_letters_are_counted_by_where_they_lie(
 
 
 def test_every_place_where_a_letter_can_lie_has_words() -> None:
-    assert set(words.PILES) == set(LetterPile)
-    assert set(queue_overview._STATES) == set(LetterPile)
-    assert {queue_overview._PILES[state] for state in LetterState} <= set(LetterPile)
+    assert set(words.LETTER_GROUPS) == set(LetterGroup)
+    assert set(queue_overview._STATES) == set(LetterGroup)
+    assert {queue_overview._GROUPS[state] for state in LetterState} <= set(LetterGroup)
 
 
 # ---- pausing
@@ -539,16 +539,16 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         relay, pace = lobby.courier.relay, lobby.pace
-        found = queue_overview.glance(session, campaign, relay=relay, pace=pace, now=clock.now)
-    seen = {pile: count for pile, count in found.piles.items() if count}
-    sent_ones = seen.pop(LetterPile.SENT)
+        found = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
+    seen = {pile: count for pile, count in found.group_counts.items() if count}
+    sent_ones = seen.pop(LetterGroup.SENT)
     assert seen == {
-        LetterPile.WAITING: 3,
-        LetterPile.PUT_OFF: 1,
-        LetterPile.HELD: 1,
-        LetterPile.REFUSED: 2,
-        LetterPile.BOUNCED: 1,
-        LetterPile.UNCERTAIN: 2,
+        LetterGroup.WAITING: 3,
+        LetterGroup.PUT_OFF: 1,
+        LetterGroup.HELD: 1,
+        LetterGroup.REFUSED: 2,
+        LetterGroup.BOUNCED: 1,
+        LetterGroup.UNCERTAIN: 2,
     }
     assert sent_ones == sent_in_tally(lobby)
     assert heading(desk.get(POST)) == "Post flows"

@@ -18,7 +18,7 @@ from models import (
 )
 from services.common import times
 from services.letters.drafting import situations
-from services.letters.queue_overview import LetterPile
+from services.letters.queue_overview import LetterGroup
 from services.parliament.standing import Eligibility, Role, Standing, StatedIntent
 from services.webhooks import warning_mails
 
@@ -85,16 +85,16 @@ LETTER_STATES = {
     LetterState.UNCERTAIN: "We cannot tell whether your letter arrived",
 }
 # Letters by state, for organisers.
-PILES = {
-    LetterPile.UNCONFIRMED: "Not confirmed",
-    LetterPile.WAITING: "Waiting",
-    LetterPile.PUT_OFF: "Put off",
-    LetterPile.SENT: "Sent",
-    LetterPile.HELD: "Held back",
-    LetterPile.CANCELLED: "Cancelled",
-    LetterPile.REFUSED: "Refused",
-    LetterPile.BOUNCED: "Came back",
-    LetterPile.UNCERTAIN: "Uncertain",
+LETTER_GROUPS = {
+    LetterGroup.UNCONFIRMED: "Not confirmed",
+    LetterGroup.WAITING: "Waiting",
+    LetterGroup.PUT_OFF: "Put off",
+    LetterGroup.SENT: "Sent",
+    LetterGroup.HELD: "Held back",
+    LetterGroup.CANCELLED: "Cancelled",
+    LetterGroup.REFUSED: "Refused",
+    LetterGroup.BOUNCED: "Came back",
+    LetterGroup.UNCERTAIN: "Uncertain",
 }
 HOLD_REASONS = {
     "member_changed": "The constituency has another MP now.",
@@ -224,7 +224,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "eligibility": ELIGIBILITIES.__getitem__,
     "campaign_status": CAMPAIGN_STATUSES.__getitem__,
     "letter_state": LETTER_STATES.__getitem__,
-    "pile": PILES.__getitem__,
+    "letter_group": LETTER_GROUPS.__getitem__,
     "hold_reason": hold_reason,
     "outcome_phrase": OUTCOME_PHRASES.__getitem__,
     "delivery_state": DELIVERIES.__getitem__,

@@ -19,7 +19,7 @@ from services.common import texts
 from services.errors import Invalid
 from services.letters import answers, campaign_changes, letter_queue, queue_overview
 from services.letters.letter_queue import QueuedLetter
-from services.letters.queue_overview import LetterPile
+from services.letters.queue_overview import LetterGroup
 from services.mail import dead_addresses
 from web.base import forms
 from web.base.dependencies import RequiredOrganiser
@@ -44,12 +44,12 @@ NOTICES = {
 }
 # Shown with a zero too.
 ALWAYS_SHOWN = (
-    LetterPile.WAITING,
-    LetterPile.PUT_OFF,
-    LetterPile.SENT,
-    LetterPile.REFUSED,
-    LetterPile.BOUNCED,
-    LetterPile.UNCERTAIN,
+    LetterGroup.WAITING,
+    LetterGroup.PUT_OFF,
+    LetterGroup.SENT,
+    LetterGroup.REFUSED,
+    LetterGroup.BOUNCED,
+    LetterGroup.UNCERTAIN,
 )
 router = APIRouter()
 
@@ -65,9 +65,9 @@ class SettingFields(BaseModel):
 
 
 class RetryFields(BaseModel):
-    """The pile that the list showed, to show it again."""
+    """The group that the list showed, to show it again."""
 
-    show: LetterPile | None = None
+    show: LetterGroup | None = None
 
 
 class OutcomeFields(BaseModel):
@@ -81,7 +81,7 @@ class LetterRow:
     """A letter in the list. `reason` is the mail server's text or, if held, a code."""
 
     queued: QueuedLetter
-    pile: LetterPile
+    group: LetterGroup
     reason: str | None
     message_id: str | None
     goes_at: datetime | None
@@ -89,7 +89,7 @@ class LetterRow:
     @property
     def can_retry(self) -> bool:
         """Returns whether a button can send it again: it was refused, or waits for a retry."""
-        return self.pile in (LetterPile.REFUSED, LetterPile.PUT_OFF)
+        return self.group in (LetterGroup.REFUSED, LetterGroup.PUT_OFF)
 
 
 @router.get("/organiser/campaigns/{slug}/post")
@@ -98,7 +98,7 @@ def show_queue(
     organiser: RequiredOrganiser,
     lobby: TheLobby,
     session: ReadSession,
-    show: LetterPile | None = None,
+    show: LetterGroup | None = None,
     cursor: Annotated[str | None, Query(max_length=40)] = None,
     done: Annotated[str, Query(max_length=20)] = "",
 ) -> Response:
@@ -176,7 +176,7 @@ def ask_outcome(
     letter_id: UUID, organiser: RequiredOrganiser, session: ReadSession, lobby: TheLobby
 ) -> Response:
     """Asks whether an uncertain letter was sent, and says what each answer does."""
-    campaign, queued = queue_overview.one(
+    campaign, queued = queue_overview.campaign_and_letter(
         session, letter_id, organisation_id=organiser.organisation_id
     )
     return page(
@@ -208,7 +208,7 @@ def settle(
         now=now,
     )
     campaign = campaigns.get(session, letter.campaign_id)
-    return _redirect_back(campaign.slug, "sent" if was_sent else "again", LetterPile.UNCERTAIN)
+    return _redirect_back(campaign.slug, "sent" if was_sent else "again", LetterGroup.UNCERTAIN)
 
 
 @router.get("/organiser/campaigns/{slug}/answers")
@@ -257,18 +257,18 @@ def _page(
     campaign: Campaign,
     form: forms.Form,
     *,
-    show: LetterPile | None = None,
+    show: LetterGroup | None = None,
     cursor: str | None = None,
     done: str = "",
     status: int = 200,
 ) -> Response:
     now, paging = lobby.clock(), Page(cursor, LETTERS_PER_PAGE)
-    overview = queue_overview.glance(
+    overview = queue_overview.overview(
         session, campaign, relay=lobby.courier.relay, pace=lobby.pace, now=now
     )
     # One more than is shown tells whether there is a next page.
     letters = queue_overview.page(
-        session, campaign, pile=show, after=paging.after, limit=paging.limit + 1
+        session, campaign, group=show, after=paging.after, limit=paging.limit + 1
     )
     return page(
         "organisers/letter_queue.html",
@@ -278,10 +278,12 @@ def _page(
         campaign=campaign,
         form=form,
         labels=LABELS,
-        LetterPile=LetterPile,
+        LetterGroup=LetterGroup,
         overview=overview,
-        dead_addresses=dead_addresses.met_by(session, campaign, keyring=lobby.keyring),
-        piles=[pile for pile in LetterPile if overview.piles[pile] or pile in ALWAYS_SHOWN],
+        dead_addresses=dead_addresses.of_campaign(session, campaign, keyring=lobby.keyring),
+        groups=[
+            group for group in LetterGroup if overview.group_counts[group] or group in ALWAYS_SHOWN
+        ],
         show=show,
         rows=[_row(queued, lobby) for queued in letters[: paging.limit]],
         next_cursor=paging.next_cursor([queued.letter.id for queued in letters]),
@@ -292,16 +294,16 @@ def _page(
 
 
 def _row(queued: QueuedLetter, lobby: Lobby) -> LetterRow:
-    message, pile = queued.message, queue_overview.pile_of(queued)
+    message, group = queued.message, queue_overview.group_of(queued)
     return LetterRow(
         queued=queued,
-        pile=pile,
-        reason=queue_overview.said(queued),
+        group=group,
+        reason=queue_overview.reason_of(queued),
         message_id=lobby.mail_context.message_id(message.id) if message else None,
         goes_at=queue_overview.goes_at(queued),
     )
 
 
-def _redirect_back(slug: str, done: str = "", show: LetterPile | None = None) -> Response:
+def _redirect_back(slug: str, done: str = "", show: LetterGroup | None = None) -> Response:
     query = urlencode({"show": show, "done": done} if show else {"done": done})
     return see_other(f"/organiser/campaigns/{slug}/post{f'?{query}' if done else ''}")

@@ -84,7 +84,7 @@ def dashboard(session: ReadSession, now: Now, organiser: OptionalOrganiser) -> R
         is_private=True,
         organisation=organisations.get(session, organiser.organisation_id),
         views=campaign_views.of_campaigns(session, own_campaigns, now=now),
-        queues=queue_overview.figures(session, own_campaigns),
+        queues=queue_overview.counts_by_campaign(session, own_campaigns),
         parliament=freshness.of_parliament(session, now=now),
     )
 

@@ -35,7 +35,7 @@ class AnswerFields(BaseModel):
 @router.get("/letters/answer/{token}")
 def ask(token: str, lobby: TheLobby, session: ReadSession) -> Response:
     """Shows the form, with what was reported before."""
-    recorded = answers.kept(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
+    recorded = answers.recorded(session, lobby.tokens.read(Purpose.LETTER_ANSWER, token))
     return _page(session, recorded, _prefilled(recorded))
 
 
@@ -54,10 +54,10 @@ def give(
         answer = _checked(form)
         # One connection at a time: `session` takes its own only after this.
         with lobby.database.write() as writing:
-            recorded = answers.give(writing, letter_id, answer, now=now)
+            recorded = answers.record(writing, letter_id, answer, now=now)
     except Invalid as error:
         form.note(error)
-        return _page(session, answers.kept(session, letter_id), form, status=422)
+        return _page(session, answers.recorded(session, letter_id), form, status=422)
     return _page(session, recorded, form, token=token)
 
 

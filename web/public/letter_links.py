@@ -11,9 +11,8 @@ from models import Keyring, Letter, LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.delivery.rendering import HELD_REASONS
 from services.errors import Conflict
-from services.letters import copies, intake, letter_queue, letter_states
+from services.letters import copies, intake, letter_mails, letter_queue, letter_states
 from services.letters.drafting import situations
 from services.parliament import constituencies, members
 from web.base.rendering import page, see_other
@@ -90,7 +89,7 @@ def _reason_to_hold(
 ) -> str | None:
     """Says why the letter is held, or would be held if it were sent now."""
     if letter.state is LetterState.HELD:
-        return HELD_REASONS.get(letter.reason or "")
+        return letter_mails.HELD_REASONS.get(letter.reason or "")
     if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
@@ -98,4 +97,4 @@ def _reason_to_hold(
         reason = situations.reason_to_hold(letter, situation)
     except Conflict as error:
         return error.message
-    return HELD_REASONS[reason] if reason else None
+    return letter_mails.HELD_REASONS[reason] if reason else None

@@ -1,1 +1,1 @@
-"""The words of a letter: from a situation to a text, and the rules for writers' own."""
+"""Drafts letters from the situation of a seat, and checks what writers change in them."""

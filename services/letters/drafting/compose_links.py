@@ -1,7 +1,7 @@
-"""Links that open a letter in its writer's own mail program, and the text for copying.
+"""Makes links that open a letter in its writer's own mail program, and the text to copy.
 
-`mailto` is of RFC 6068: spaces as %20 and line ends as %0D%0A. The others are those of the
-providers' own pages, which read the same encoding.
+`mailto` follows RFC 6068: spaces are %20 and line ends are %0D%0A. The other links are those of the
+providers' own pages, which use the same encoding.
 """
 
 from dataclasses import dataclass
@@ -9,11 +9,10 @@ from enum import StrEnum
 from urllib.parse import quote, urlencode
 
 from services.common import texts
-from services.mail.text_templates import Text
+from services.mail.text_templates import MailText
 
-# Windows hands an address on as a command line of 2,083 characters (INTERNET_MAX_URL_LENGTH), and
-# Chromium gives an address to another program up to 2,048; a little is left for what mail
-# programs add.
+# Windows passes a URL of up to 2,083 characters (INTERNET_MAX_URL_LENGTH) to another program,
+# Chromium up to 2,048; the rest is a margin for what mail programs add.
 LONGEST_MAILTO = 2_000
 # Web servers commonly refuse a request line of 8 KB and more: RFC 9110, 4.1 asks for 8,000.
 LONGEST_PAGE = 8_000
@@ -35,11 +34,11 @@ class Via(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Compose:
-    """The links, and the whole text for copying.
+class ComposeLinks:
+    """The links, and the whole text to copy.
 
-    In those named by `shortened`, a line that asks to paste the text stands for the body: it would
-    have made them longer than works.
+    In the links that `shortened` names, the body is only a line that asks to paste the text: with
+    the whole body they would be too long to work.
     """
 
     mailto: str
@@ -50,14 +49,14 @@ class Compose:
     shortened: tuple[Via, ...]
 
 
-def compose_links(recipient: str, text: Text) -> Compose:
-    """Invalid where the subject could smuggle a header."""
+def compose_links(recipient: str, text: MailText) -> ComposeLinks:
+    """Makes the links. Invalid if the subject could become another header."""
     subject = texts.line(text.subject, "subject", longest=_LONGEST_SUBJECT)
     links = {via: _link(via, recipient, subject, text.body) for via in _LONGEST}
     shortened = tuple(via for via, link in links.items() if len(link) > _LONGEST[via])
     for via in shortened:
         links[via] = _link(via, recipient, subject, PASTE)
-    return Compose(
+    return ComposeLinks(
         mailto=links[Via.MAILTO],
         gmail=links[Via.GMAIL],
         outlook=links[Via.OUTLOOK],
@@ -73,7 +72,7 @@ _LONGEST = {Via.MAILTO: LONGEST_MAILTO, Via.GMAIL: LONGEST_PAGE, Via.OUTLOOK: LO
 def _link(via: Via, recipient: str, subject: str, body: str) -> str:
     body = "\r\n".join(body.splitlines())
     if via is Via.MAILTO:
-        # '@' alone may stand as it is: '&', '?' and '%' in an address would begin a field.
+        # Only '@' is safe: '&', '?' and '%' in an address would begin a field.
         return f"mailto:{quote(recipient, safe='@')}?{_query(subject=subject, body=body)}"
     if via is Via.GMAIL:
         query = _query(view="cm", fs="1", to=recipient, su=subject, body=body)
@@ -83,5 +82,5 @@ def _link(via: Via, recipient: str, subject: str, body: str) -> str:
 
 
 def _query(**fields: str) -> str:
-    # '+' for a space is the web's own: mail programs show it as a plus.
+    # Mail programs would show '+', the web's encoding of a space, as a plus.
     return urlencode(fields, quote_via=quote, safe="")

@@ -1,26 +1,27 @@
-"""A whole letter, put together from the words of its kind and what its writer adds."""
+"""Composes a letter from the templates of its kind and from what its writer adds."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from services.letters.kinds import template_language
 from services.letters.kinds.template_language import EARLIER, NAMES
-from services.letters.kinds.variant_texts import Texts
-from services.mail.text_templates import Text, without_gaps
+from services.letters.kinds.variant_texts import VariantTexts
+from services.mail.text_templates import MailText, without_gaps
 
 LONGEST_SUBJECT = 200
 _GREETING = {"en": "Dear", "cy": "Annwyl"}
 _SIGN_OFF = {"en": "Yours sincerely,", "cy": "Yn gywir,"}
-# A draft is read before its writer has given a name.
+# Writers see a draft before they enter their name.
 _NO_NAME = {"en": "[your name]", "cy": "[eich enw]"}
 
 
 @dataclass(frozen=True, slots=True)
 class LetterFacts:
-    """Everything that a letter may say; `template_language.NAMES` and the writer's own.
+    """The values for the templates (`template_language.NAMES`), and what the writer adds.
 
-    `earlier_motion_number` is that of an earlier motion of the campaign that the member signed.
-    `signatures` of constituents are confirmed, `letters` were sent to the member about the motion.
+    `earlier_motion_number` is the number of an earlier motion of the campaign that the member
+    signed. `signatures` counts confirmed ones of constituents, `letters` those sent to the member
+    about the motion. `points`, `personal` and `name` are the writer's.
     """
 
     member: str
@@ -39,43 +40,43 @@ class LetterFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Worded:
-    """A kind of letter's words in the language that was found."""
+class LocaleTexts:
+    """The texts of a kind of letter in one language."""
 
     locale: str
-    texts: Texts
+    texts: VariantTexts
 
 
-def worded(by_locale: Mapping[str, Texts], locale: str) -> Worded:
-    """In the language asked for, or else in English."""
-    found = locale if locale in by_locale else "en"
-    return Worded(found, by_locale[found])
+def texts_in(by_locale: Mapping[str, VariantTexts], locale: str) -> LocaleTexts:
+    """Returns the texts in a language, or in English if there are none."""
+    locale = locale if locale in by_locale else "en"
+    return LocaleTexts(locale, by_locale[locale])
 
 
-def write(words: Worded, facts: LetterFacts) -> Text:
-    """The letter. Its writer's own sentence stands before the points, which keep their order."""
-    values = _values(facts, words.locale)
-    subject = template_language.fill(words.texts.subject, values)
+def write(wording: LocaleTexts, facts: LetterFacts) -> MailText:
+    """Returns the letter, with the writer's own sentence before the points."""
+    values = _values(facts, wording.locale)
+    subject = template_language.fill(wording.texts.subject, values)
     parts = [
-        f"{_GREETING[words.locale]} {facts.member},",
-        template_language.fill(words.texts.opening, values),
+        f"{_GREETING[wording.locale]} {facts.member},",
+        template_language.fill(wording.texts.opening, values),
         facts.personal,
         *facts.points,
-        template_language.fill(words.texts.closing, values),
-        f"{_SIGN_OFF[words.locale]}\n{facts.name}",
+        template_language.fill(wording.texts.closing, values),
+        f"{_SIGN_OFF[wording.locale]}\n{facts.name}",
     ]
-    return Text(_shortened(subject), without_gaps("\n\n".join(parts)))
+    return MailText(_shortened(subject), without_gaps("\n\n".join(parts)))
 
 
-def points(words: Worded, facts: LetterFacts) -> tuple[str, ...]:
-    """The sentences to choose from that the kind of letter brings along."""
-    values = _values(facts, words.locale)
-    filled = (template_language.fill(point, values) for point in words.texts.points)
+def points(wording: LocaleTexts, facts: LetterFacts) -> tuple[str, ...]:
+    """Returns the points of a kind of letter, each on one line, without empty ones."""
+    values = _values(facts, wording.locale)
+    filled = (template_language.fill(point, values) for point in wording.texts.points)
     return tuple(" ".join(point.split()) for point in filled if point.strip())
 
 
 def _shortened(subject: str) -> str:
-    """On one line, and no longer than a letter's subject may be when it is sent in."""
+    """Makes one line that is not longer than `intake` accepts."""
     line = " ".join(subject.split())
     return line if len(line) <= LONGEST_SUBJECT else f"{line[: LONGEST_SUBJECT - 1].rstrip()}…"
 
@@ -83,5 +84,5 @@ def _shortened(subject: str) -> str:
 def _values(facts: LetterFacts, locale: str) -> dict[str, str | int]:
     values = {name: getattr(facts, name) for name in NAMES}
     if facts.earlier_motion_number is None:
-        del values[EARLIER]  # 'is defined' is how a template asks
+        del values[EARLIER]  # templates test it with 'is defined'
     return values | {"name": facts.name or _NO_NAME[locale]}

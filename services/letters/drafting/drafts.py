@@ -1,4 +1,4 @@
-"""Drafts of letters: the words that suit a member today, and what may not stand in them."""
+"""Drafts the letter that suits a member today, and checks what its writer made of it."""
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -8,11 +8,12 @@ from sqlmodel import Session
 from models import Campaign, Keyring
 from services.errors import Conflict, NotFound
 from services.letters.drafting import composing, facts, rules, situations
-from services.letters.drafting.compose_links import Compose, compose_links
+from services.letters.drafting.compose_links import ComposeLinks, compose_links
 from services.letters.drafting.composing import LetterFacts
-from services.letters.drafting.rules import LetterProblem, Words, Writer
+from services.letters.drafting.rules import LetterProblem, Writer
 from services.letters.drafting.situations import Situation
 from services.letters.kinds import variant_texts
+from services.mail.text_templates import MailText
 from services.parliament import seats
 
 WALES, WELSH = "Wales", "cy"
@@ -20,96 +21,105 @@ WALES, WELSH = "Wales", "cy"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A letter to make one's own, and the points to choose from. With a `reason` it cannot be sent.
+    """A letter for its writer to change, and the points to choose from.
 
-    `locale` is that of the words found: English where there are none in the one asked for.
+    It cannot be sent if its situation has a `reason`. `locale` is the language of the text: English
+    if there is none in the requested one.
     """
 
     situation: Situation
     subject: str
     body: str
-    compose: Compose | None
+    compose: ComposeLinks | None
     locale: str = "en"
     points: tuple[str, ...] = ()
 
 
 def draft(
-    found: Situation,
+    situation: Situation,
     *,
     name: str = "",
     points: tuple[str, ...] = (),
     personal: str = "",
     locale: str = "en",
 ) -> Draft:
-    """The letter that suits. Where none does, an empty one with a reason."""
-    member, variant = found.seat.member, found.chosen
+    """Returns the letter that suits a situation, or an empty one if none does."""
+    member, variant = situation.seat.member, situation.chosen
     if member is None or variant is None:
-        return Draft(found, "", "", None)
-    words = composing.worded(variant.texts, locale)
-    letter_facts = replace(_facts(found, words.locale), points=points, personal=personal, name=name)
-    text = composing.write(words, letter_facts)
-    compose = compose_links(found.email, text) if found.email else None
-    offered = points_to_choose(found, locale=words.locale)
-    return Draft(found, text.subject, text.body, compose, words.locale, offered)
+        return Draft(situation, "", "", None)
+    wording = composing.texts_in(variant.texts, locale)
+    letter_facts = replace(
+        _facts(situation, wording.locale), points=points, personal=personal, name=name
+    )
+    text = composing.write(wording, letter_facts)
+    compose = compose_links(situation.email, text) if situation.email else None
+    offered = points_to_choose(situation, locale=wording.locale)
+    return Draft(situation, text.subject, text.body, compose, wording.locale, offered)
 
 
-def points_to_choose(found: Situation, *, locale: str = "en") -> tuple[str, ...]:
-    """Sentences that the letter offers: its own, or else the campaign's that suit what it asks."""
-    variant = found.chosen
+def points_to_choose(situation: Situation, *, locale: str = "en") -> tuple[str, ...]:
+    """Returns the points of the kind of letter, or the campaign's points that suit its act."""
+    variant = situation.chosen
     if variant is None:
         return ()
-    words = composing.worded(variant.texts, locale)
-    own = composing.points(words, _facts(found, words.locale))
+    wording = composing.texts_in(variant.texts, locale)
+    own = composing.points(wording, _facts(situation, wording.locale))
     return own or tuple(
         point
-        for point in found.campaign.letter_points
+        for point in situation.campaign.letter_points
         if not variant_texts.asks_to_sign(point, variant.act)
     )
 
 
-def given(found: Situation, *, name: str) -> Words:
-    """All that the organiser wrote for this member: the draft with every point, in each language,
-    with the writer's name and without one, as it may have been drafted."""
-    made, in_all = [], found.chosen.texts if found.chosen else {}
-    for locale in in_all:
-        words = composing.worded(in_all, locale)
-        points = points_to_choose(found, locale=locale)
-        letter_facts = replace(_facts(found, locale), points=points)
-        made += [composing.write(words, replace(letter_facts, name=each)) for each in {name, ""}]
-    return Words("\n".join(each.subject for each in made), "\n".join(each.body for each in made))
+def organiser_text(situation: Situation, *, name: str) -> MailText:
+    """Returns everything that the organiser wrote for this member, joined.
+
+    It is the draft with every point, in each language, with the writer's name and without: a writer
+    may have started from any of them.
+    """
+    texts, by_locale = [], situation.chosen.texts if situation.chosen else {}
+    for locale in by_locale:
+        wording = composing.texts_in(by_locale, locale)
+        points = points_to_choose(situation, locale=locale)
+        letter_facts = replace(_facts(situation, locale), points=points)
+        texts += [composing.write(wording, replace(letter_facts, name=n)) for n in {name, ""}]
+    subjects, bodies = (text.subject for text in texts), (text.body for text in texts)
+    return MailText("\n".join(subjects), "\n".join(bodies))
 
 
 def problems_of(
-    session: Session, found: Situation, words: Words, *, writer: Writer, today: date
+    session: Session, situation: Situation, letter: MailText, *, writer: Writer, today: date
 ) -> list[LetterProblem]:
-    """What is wrong with the words of a letter (`rules`)."""
-    own = found.member.id if found.member else 0
+    """Checks a letter against the rules (`rules.find`)."""
+    own_id = situation.member.id if situation.member else 0
     problems = rules.find(
-        words,
-        given(found, name=writer.name),
+        letter,
+        organiser_text(situation, name=writer.name),
         writer=writer,
         other_members=[
-            name for member_id, name in seats.members_today(session, today) if member_id != own
+            name for member_id, name in seats.members_today(session, today) if member_id != own_id
         ],
-        own_words_are_required=found.campaign.own_words_are_required,
+        own_words_are_required=situation.campaign.own_words_are_required,
     )
     return list(problems)
 
 
-def has_welsh(found: Situation) -> bool:
-    """Whether the letter that suits has words in Welsh, and its seat is in Wales."""
-    in_wales = found.seat.constituency.nation == WALES
-    return in_wales and found.chosen is not None and WELSH in found.chosen.texts
+def has_welsh(situation: Situation) -> bool:
+    """True if the seat is in Wales and its letter has a text in Welsh."""
+    in_wales = situation.seat.constituency.nation == WALES
+    return in_wales and situation.chosen is not None and WELSH in situation.chosen.texts
 
 
-def _facts(found: Situation, locale: str) -> LetterFacts:
-    return facts.facts_of(found.campaign, found.motion, found.seat, found.told, locale=locale)
+def _facts(situation: Situation, locale: str) -> LetterFacts:
+    return facts.facts_of(
+        situation.campaign, situation.motion, situation.seat, situation.background, locale=locale
+    )
 
 
 def draft_for_seat(
     session: Session, campaign: Campaign, code: str, *, name: str, keyring: Keyring, now: datetime
 ) -> Draft | None:
-    """The letter for somebody whose seat is known already; None where there is nothing to write."""
+    """Drafts a letter for a known seat; None if the campaign has no motion to write about."""
     try:
         return draft(
             situations.of_seat(session, campaign, code, keyring=keyring, now=now), name=name

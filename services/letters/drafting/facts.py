@@ -1,4 +1,4 @@
-"""What a letter to the member of a seat is chosen from, and what it may say of them."""
+"""Looks up what the choice of a letter depends on, and what the letter may say."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from models import (
     PetitionTally,
 )
 from services.letters.drafting.composing import LetterFacts
-from services.letters.kinds.conditions import Reader
+from services.letters.kinds.conditions import MemberProfile
 from services.parliament.seats import Seat
 from services.parliament.standing import Eligibility, Position
 
 
 @dataclass(frozen=True, slots=True)
 class Background:
-    """Of a seat: counts, who writes, and the earlier motion that its member signed."""
+    """What `profile_of` and `facts_of` need to know about a seat, beside its member."""
 
     organisation: str = ""
     earlier_motion_number: str | None = None
@@ -33,17 +33,17 @@ class Background:
 
 
 def background(session: Session, campaign: Campaign, motion: Motion, seat: Seat) -> Background:
-    """Of one seat."""
+    """Looks up the background of one seat."""
     return backgrounds(session, campaign, motion, [seat])[seat.constituency.code]
 
 
 def backgrounds(
-    session: Session, campaign: Campaign, motion: Motion, found: Sequence[Seat]
+    session: Session, campaign: Campaign, motion: Motion, seats: Sequence[Seat]
 ) -> dict[str, Background]:
-    """By the codes of seats, in a fixed handful of statements."""
-    codes = [seat.constituency.code for seat in found]
+    """Looks up several seats in a fixed number of statements; returns them by constituency code."""
+    codes = [seat.constituency.code for seat in seats]
     organisation = session.get_one(Organisation, campaign.organisation_id).name
-    earlier = _earlier(session, campaign.id, [seat.member.id for seat in found if seat.member])
+    earlier = _earlier(session, campaign.id, [seat.member.id for seat in seats if seat.member])
     signatures = _signatures(session, campaign.id, codes)
     letters = _letters(session, campaign.id, motion.id, codes)
     return {
@@ -53,27 +53,29 @@ def backgrounds(
             signatures=signatures.get(seat.constituency.code, 0),
             letters=letters.get(seat.constituency.code, 0),
         )
-        for seat in found
+        for seat in seats
     }
 
 
-def reader_of(seat: Seat, position: Position, eligibility: Eligibility, told: Background) -> Reader:
-    """As the conditions of variants see the member."""
-    return Reader(
+def profile_of(
+    seat: Seat, position: Position, eligibility: Eligibility, background: Background
+) -> MemberProfile:
+    """Returns what the conditions of variants compare."""
+    return MemberProfile(
         standing=position.standing,
         eligibility=eligibility,
         role=position.role,
         party=seat.member.party if seat.member else None,
         nation=seat.constituency.nation,
-        signed_earlier=told.earlier_motion_number is not None,
-        letters=told.letters,
+        signed_earlier=background.earlier_motion_number is not None,
+        letters=background.letters,
     )
 
 
 def facts_of(
-    campaign: Campaign, motion: Motion, seat: Seat, told: Background, *, locale: str
+    campaign: Campaign, motion: Motion, seat: Seat, background: Background, *, locale: str
 ) -> LetterFacts:
-    """As templates see the member; the writer's own words are left out. A vacant seat has none."""
+    """Returns the values for templates, without the writer's. Those of a vacant seat are empty."""
     member = seat.member
     welsh = seat.constituency.name_welsh if locale == "cy" else None
     return LetterFacts(
@@ -83,17 +85,17 @@ def facts_of(
         motion_number=motion.number,
         motion_title=motion.title,
         campaign=campaign.title,
-        organisation=told.organisation,
-        earlier_motion_number=told.earlier_motion_number,
-        signatures=told.signatures,
-        letters=told.letters,
+        organisation=background.organisation,
+        earlier_motion_number=background.earlier_motion_number,
+        signatures=background.signatures,
+        letters=background.letters,
     )
 
 
 def _earlier(
     session: Session, campaign_id: UUID, member_ids: Collection[int]
 ) -> dict[int, str | None]:
-    """By member, the number of the newest earlier motion of the campaign with their name."""
+    """Returns the number of the newest earlier motion of the campaign that each member signed."""
     statement = (
         select(MotionSignatory.member_id, Motion.number)
         .join(CampaignMotion, col(CampaignMotion.motion_id) == Motion.id)
@@ -107,7 +109,7 @@ def _earlier(
         )
         .order_by(col(Motion.tabled_on), col(Motion.id))
     )
-    return dict(session.exec(statement).all())  # the last stays
+    return dict(session.exec(statement).all())  # the last one of a member wins: the newest
 
 
 def _signatures(session: Session, campaign_id: UUID, codes: Collection[str]) -> dict[str, int]:

@@ -1,8 +1,8 @@
-"""How alike two letters are, in percent, told from hashes of their runs of words.
+"""Measures how alike two letters are, in percent, by comparing hashes of runs of words.
 
-What is compared is the whole body, the sentences that every letter of a campaign shares among
-it: an MP's office that gets the same words again passes over them, whoever wrote them first. The
-greeting, the sign-off and whatever stands below it (name and address) do not count.
+The whole body is compared, including sentences that all letters of a campaign share: an MP's office
+skips text that it has seen before, no matter who wrote it. The greeting, the sign-off, and the name
+and address below it do not count.
 """
 
 import re
@@ -14,13 +14,14 @@ from rapidfuzz import process
 from rapidfuzz.distance import Indel
 
 RUN = 3
-# A fair sample of a longer text. With many more, comparing with 10,000 letters takes longer than
-# the editor's 50 ms (bench/bench_likeness.py).
+# A fair sample of a longer text. With many more hashes, the comparison with 10,000 letters takes
+# longer than the 50 ms that the editor allows (bench/bench_likeness.py).
 MOST = 96
-# In percent. Anybody may ask: a finer answer would tell whether somebody wrote three given words.
+# In percent. The check is public: a finer result would reveal whether somebody wrote certain three
+# words.
 STEP = 5
-# Each hash is one character of the planes beyond the first, 20 bits: rapidfuzz compares texts
-# twice as fast as lists of numbers, and two different runs of words meet once in a million.
+# Each hash is one character beyond the first Unicode plane, 20 bits: rapidfuzz compares texts twice
+# as fast as lists of numbers, and two different runs of words collide once in a million.
 _FIRST, _COUNT = 0x10000, 0x100000
 _ENCODING = "utf-32-le"
 _GREETING = re.compile(r"(?:dear|to|hello|hi|good|annwyl)\b[^.!?]{0,80}", re.IGNORECASE)
@@ -35,73 +36,74 @@ _SENTENCE_END = re.compile(r"[.!?]\s|\n")
 _WORD = re.compile(r"[^\W_]+")
 
 Sketch = str
-"""Hashes without repeats, in ascending order, so that they tell nothing of the words' order."""
+"""Distinct hashes in ascending order, so that they reveal nothing about the order of the words."""
 
 
 def sketch(body: str, *, key: bytes) -> Sketch:
-    """At most `MOST` keyed hashes, the lowest, of three words each; empty where there is no word.
+    """Returns the `MOST` lowest keyed hashes of runs of three words; empty if there are no words.
 
-    Without the key (at most 64 bytes) nobody can look up which words a hash stands for, and
-    sketches of different keys have nothing in common.
+    Without the key (at most 64 bytes) nobody can look up the words of a hash. Sketches with
+    different keys have nothing in common.
     """
     return "".join(sorted(_runs(body, key))[:MOST])
 
 
-def highest(one: Sketch, others: Iterable[Sketch]) -> float | None:
-    """The likeness to the one most alike, 0 to 100 in steps; None where there are no others.
+def highest(hashes: Sketch, others: Iterable[Sketch]) -> float | None:
+    """Returns the likeness to the most similar sketch, 0 to 100 in steps; None without others.
 
-    Twice what two share, over what they have: of sorted hashes the longest common subsequence is
-    what they share, so moving sentences about changes nothing. It is rounded down: 100 is the
-    same text. Between a long text and a short one it is low, as most of the long one is new.
+    It is twice the number of shared hashes over the sum of both numbers. The longest common
+    subsequence of sorted hashes is the set that they share, so that the order of sentences does not
+    matter. It is rounded down, so that 100 means the same text. A long and a short text have a low
+    likeness, because most of the long one is new.
     """
-    found = process.extractOne(one, others, scorer=Indel.normalized_similarity)
+    best = process.extractOne(hashes, others, scorer=Indel.normalized_similarity)
     # Rounded first, since 0.85 times 100 is a little less than 85.
-    return None if found is None else round(100 * found[1], 6) // STEP * STEP
+    return None if best is None else round(100 * best[1], 6) // STEP * STEP
 
 
-def has_own_words(body: str, given: str, *, besides: str = "") -> bool:
-    """Whether a letter has a sentence that is not in the text given to its writer; one below the
-    sign-off, as a postscript, is one too, and a name or an address is none.
+def has_own_words(body: str, organiser_text: str, *, besides: str = "") -> bool:
+    """True if a letter has a sentence that is not in the organiser's text.
 
-    Numbers do not matter, since those in the text given change from day to day. A sentence of
-    nothing but words of `besides`, the writer's name and address, does not count.
+    A postscript below the sign-off counts. A sentence of words from `besides` only, the writer's
+    name and address, does not. Numbers are ignored, because those in the organiser's text change
+    from day to day.
     """
-    theirs = set(_numberless(_folded(besides)))
-    own = _sentences(body) - _sentences(given)
-    return any(not set(sentence.split()) <= theirs for sentence in own)
+    ignored = set(_without_numbers(_normalised_words(besides)))
+    added = _sentences(body) - _sentences(organiser_text)
+    return any(not set(sentence.split()) <= ignored for sentence in added)
 
 
 def pack(hashes: Sketch) -> bytes:
-    """As stored: four bytes each, the lowest first."""
+    """Encodes a sketch for the database: four bytes per hash, the lowest first."""
     return hashes.encode(_ENCODING)
 
 
 def unpack(stored: bytes) -> Sketch:
-    """The contrary of `pack`."""
+    """Decodes what `pack` encoded."""
     return stored.decode(_ENCODING)
 
 
 def words_of(body: str) -> list[str]:
-    """What counts of a letter: case, punctuation and spacing folded."""
-    return _folded(_middle(body))
+    """Returns the words that are compared, without case, punctuation and spacing."""
+    return _normalised_words(_compared_part(body))
 
 
-def _folded(text: str) -> list[str]:
+def _normalised_words(text: str) -> list[str]:
     text = unicodedata.normalize("NFKC", text).casefold()
     return _WORD.findall(text.replace("'", "").replace("’", ""))
 
 
 def _sentences(body: str) -> set[str]:
-    found = (_folded(part) for part in _SENTENCE_END.split(body))
-    return {" ".join(_numberless(words)) for words in found if len(words) >= SHORTEST_SENTENCE}
+    parts = (_normalised_words(part) for part in _SENTENCE_END.split(body))
+    return {" ".join(_without_numbers(words)) for words in parts if len(words) >= SHORTEST_SENTENCE}
 
 
-def _numberless(words: list[str]) -> list[str]:
+def _without_numbers(words: list[str]) -> list[str]:
     return ["0" if word.isdecimal() else word for word in words]
 
 
-def _middle(body: str) -> str:
-    """Without the greeting above and the sign-off, name and address below."""
+def _compared_part(body: str) -> str:
+    """Removes the greeting, and the sign-off with everything below it."""
     lines = [line.strip() for line in body.splitlines() if line.strip()]
     if lines and _GREETING.fullmatch(lines[0]):
         lines = lines[1:]

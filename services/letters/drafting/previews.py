@@ -1,4 +1,4 @@
-"""What each kind of member would read, before anybody writes to them."""
+"""Previews the letter that each kind of member would get."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,51 +11,53 @@ from services.campaigns import campaigns
 from services.errors import Conflict, NotFound
 from services.letters.drafting import composing, facts
 from services.letters.drafting.composing import LetterFacts
-from services.letters.kinds.conditions import Reader, Variant, choose, every_kind
+from services.letters.kinds.conditions import MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.variant_texts import LOCALES
 from services.letters.kinds.variants import built_in
-from services.mail.text_templates import Text
+from services.mail.text_templates import MailText
 from services.parliament import motions, seats
 from services.parliament.standing import Eligibility, Standing
 
 _EARLIER = "123"
-NO_TEXT = Text("", "")
+NO_TEXT = MailText("", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """A kind of member and what they would get; without a variant, no letter is written."""
+    """A kind of member and their letter; they get none if `variant` is None."""
 
-    reader: Reader
+    profile: MemberProfile
     variant: str | None = None
     act: LetterAct | None = None
     locale: str | None = None
-    text: Text = NO_TEXT
+    text: MailText = NO_TEXT
 
 
 def of_kinds(
     variants: Sequence[Variant], campaign: Campaign, motion: Motion | None, *, locale: str
 ) -> list[Preview]:
-    """For every standing, eligibility and role, and whoever else a condition singles out.
+    """Previews every standing, eligibility and role, and a sample for each variant not yet shown.
 
-    A kind that signed an earlier motion stands apart only where that changes its letter.
+    Members who signed an earlier motion are listed separately if their letter differs.
     """
-    found: list[Preview] = []
-    for reader in every_kind():
-        plain = of_reader(variants, reader, sample_facts(campaign, motion, reader), locale=locale)
-        found.append(plain)
-        returning = replace(reader, signed_earlier=True)
+    previews: list[Preview] = []
+    for profile in every_kind():
+        preview = of_profile(
+            variants, profile, sample_facts(campaign, motion, profile), locale=locale
+        )
+        previews.append(preview)
+        returning = replace(profile, signed_earlier=True)
         letter_facts = sample_facts(campaign, motion, returning)
-        other = of_reader(variants, returning, letter_facts, locale=locale)
-        if (other.variant, other.text) != (plain.variant, plain.text):
-            found.append(other)
-    seen = {preview.variant for preview in found}
+        other = of_profile(variants, returning, letter_facts, locale=locale)
+        if (other.variant, other.text) != (preview.variant, preview.text):
+            previews.append(other)
+    seen = {preview.variant for preview in previews}
     for variant in variants:
         sample = variant.sample()
         if variant.name not in seen and sample and choose(variants, sample) is variant:
             letter_facts = sample_facts(campaign, motion, sample)
-            found.append(of_reader(variants, sample, letter_facts, locale=locale))
-    return found
+            previews.append(of_profile(variants, sample, letter_facts, locale=locale))
+    return previews
 
 
 def of_member(
@@ -67,66 +69,66 @@ def of_member(
     locale: str,
     now: datetime,
 ) -> Preview:
-    """For a real one, as they stand today. NotFound where they hold no seat."""
+    """Previews the letter to a member, by today's data. NotFound if they hold no seat."""
     motion = campaigns.motion_of(session, campaign.id)
     if motion is None:
         raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
-    house = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
-    seat = next((seat for seat in house if seat.member and seat.member.id == member_id), None)
+    all_seats = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
+    seat = next((seat for seat in all_seats if seat.member and seat.member.id == member_id), None)
     if seat is None:
         raise NotFound("member_unknown", f"No member {member_id} holds a seat today.")
     position = motions.position_of_member(session, motion.id, member_id)
     eligibility = seats.seat_eligibility(seat, position.standing)
-    told = facts.background(session, campaign, motion, seat)
-    reader = facts.reader_of(seat, position, eligibility, told)
-    letter_facts = facts.facts_of(campaign, motion, seat, told, locale=locale)
-    return of_reader(variants, reader, letter_facts, locale=locale)
+    background = facts.background(session, campaign, motion, seat)
+    profile = facts.profile_of(seat, position, eligibility, background)
+    letter_facts = facts.facts_of(campaign, motion, seat, background, locale=locale)
+    return of_profile(variants, profile, letter_facts, locale=locale)
 
 
-def of_reader(
-    variants: Sequence[Variant], reader: Reader, letter_facts: LetterFacts, *, locale: str
+def of_profile(
+    variants: Sequence[Variant], profile: MemberProfile, letter_facts: LetterFacts, *, locale: str
 ) -> Preview:
-    """For one member."""
-    variant = choose(variants, reader)
+    """Previews the letter to one kind of member."""
+    variant = choose(variants, profile)
     if variant is None:
-        return Preview(reader)
-    words = composing.worded(variant.texts, locale)
-    text = composing.write(words, letter_facts)
-    return Preview(reader, variant.name, variant.act, words.locale, text)
+        return Preview(profile)
+    wording = composing.texts_in(variant.texts, locale)
+    text = composing.write(wording, letter_facts)
+    return Preview(profile, variant.name, variant.act, wording.locale, text)
 
 
 def unreached(variants: Sequence[Variant], previews: Sequence[Preview]) -> list[str]:
-    """Names of variants that earlier ones leave nobody for, as far as the previews tell."""
+    """Returns the names of variants that no preview shows: earlier variants come first."""
     seen = {preview.variant for preview in previews}
     return [variant.name for variant in variants if variant.name not in seen]
 
 
-def sample_facts(campaign: Campaign, motion: Motion | None, reader: Reader) -> LetterFacts:
-    """Made up, but for the campaign's own title and motion."""
+def sample_facts(campaign: Campaign, motion: Motion | None, profile: MemberProfile) -> LetterFacts:
+    """Returns invented values, with the campaign's own title and motion."""
     return LetterFacts(
         member="Alex Example",
         constituency="Exampleton North",
-        party=reader.party or "",
+        party=profile.party or "",
         motion_number=motion.number if motion else "1",
         motion_title=motion.title if motion else "A motion to be tabled",
         campaign=campaign.title,
         organisation="Our organisation",
-        earlier_motion_number=_EARLIER if reader.signed_earlier else None,
+        earlier_motion_number=_EARLIER if profile.signed_earlier else None,
         signatures=250,
-        letters=reader.letters,
+        letters=profile.letters,
     )
 
 
 def table() -> str:
-    """Every standing, eligibility and language with the built-in letter, in Markdown.
+    """Returns a Markdown table of the built-in letter by standing, eligibility and language.
 
-    `docs/guide/letters.md` holds it, and a test compares the two.
+    `docs/letters.md` contains it, and a test compares the two.
     """
     lines = ["| standing | eligibility | language | letter |", "|---|---|---|---|"]
     for standing in Standing:
         for eligibility in Eligibility:
             for locale in LOCALES:
-                variant = choose(built_in(), Reader(standing, eligibility))
+                variant = choose(built_in(), MemberProfile(standing, eligibility))
                 name = f"`{variant.name}`" if variant and locale in variant.texts else "none"
                 lines.append(f"| `{standing}` | `{eligibility}` | `{locale}` | {name} |")
     return "\n".join(lines)

@@ -1,9 +1,9 @@
-"""Whom a letter from a seat would go to today, which kind of letter suits, and what stands against.
+"""Finds to whom a letter from a seat goes today, which kind of letter suits, and why none can go.
 
-Resolved for many seats at once in a fixed handful of statements; for one it is the same.
+Many seats are looked up in the same fixed number of statements as one.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,7 +29,7 @@ from services.letters.kinds.conditions import Variant, choose
 from services.mail import dead_addresses
 from services.parliament import motions, seats
 from services.parliament.seats import Seat
-from services.parliament.standing import Eligibility, Standing
+from services.parliament.standing import Eligibility, Position, Standing
 
 REASONS = {
     "vacant": "This seat is vacant. After the by-election there will be somebody to write to.",
@@ -45,7 +45,10 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Whom a letter would go to today, which kind of letter suits, and what it may say."""
+    """To whom a letter goes today, which kind suits (`chosen`), and what it may say.
+
+    `reason` is a key of `REASONS`: why no letter can be sent; None if one can.
+    """
 
     campaign: Campaign
     motion: Motion
@@ -53,28 +56,28 @@ class Situation:
     standing: Standing
     eligibility: Eligibility
     chosen: Variant | None
-    told: Background
+    background: Background
     reason: str | None
 
     @property
     def member(self) -> Member | None:
-        """The recipient."""
+        """The recipient; None if the seat is vacant."""
         return self.seat.member
 
     @property
     def email(self) -> str | None:
-        """Where mail reaches the recipient; None where we know of no such address."""
+        """The recipient's email address; None if it is unknown or dead."""
         is_dead = self.reason == dead_addresses.REASON
         return self.member.email if self.member and not is_dead else None
 
     @property
     def act(self) -> LetterAct | None:
-        """What the letter asks."""
+        """What the letter asks for; None if no kind of letter suits."""
         return self.chosen.act if self.chosen else None
 
     @property
     def variant(self) -> str | None:
-        """The name of the kind of letter that suits."""
+        """The name of the kind of letter; None if none suits."""
         return self.chosen.name if self.chosen else None
 
 
@@ -86,7 +89,10 @@ def of_postcode(
     keyring: Keyring,
     now: datetime,
 ) -> Situation:
-    """Resolve a postcode to today's member and standing. NotFound where we cannot tell the seat."""
+    """Returns the situation of a postcode's seat. NotFound if we cannot tell the seat.
+
+    Invalid if the place has no MP in the UK Parliament.
+    """
     if answer.status is PostcodeStatus.NOT_IN_UK_PARLIAMENT:
         message = "This place has no MP in the UK Parliament."
         raise Invalid.field("postcode", "postcode_not_in_uk_parliament", message)
@@ -96,17 +102,17 @@ def of_postcode(
 def of_seat(
     session: Session, campaign: Campaign, code: str | None, *, keyring: Keyring, now: datetime
 ) -> Situation:
-    """Of one seat. NotFound where there is none with the code."""
+    """Returns the situation of one seat. NotFound if there is no seat with this code."""
     codes = [code] if code else []
-    found = of_seats(session, campaign, codes, keyring=keyring, now=now)
-    if not found:
+    by_code = of_seats(session, campaign, codes, keyring=keyring, now=now)
+    if not by_code:
         message = "We do not know this postcode. Please check it, or try that of a neighbour."
         raise NotFound("postcode_unknown", message)
-    return found[codes[0]]
+    return by_code[codes[0]]
 
 
 def of_letter(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> Situation:
-    """Whom a letter would go to now: resolved again at the moment of sending."""
+    """Returns the situation of a stored letter's seat, looked up again when it is sent."""
     campaign = session.get_one(Campaign, letter.campaign_id)
     return of_seat(session, campaign, letter.constituency_code, keyring=keyring, now=now)
 
@@ -119,45 +125,65 @@ def of_seats(
     keyring: Keyring,
     now: datetime,
 ) -> dict[str, Situation]:
-    """By the codes of those seats that we hold. Conflict where the campaign has no motion."""
+    """Returns situations by constituency code, of those codes that we know.
+
+    Conflict if the campaign has no motion.
+    """
     motion = campaigns.motion_of(session, campaign.id)
     if motion is None:
         raise Conflict("campaign_without_motion", "This campaign has no motion to write about yet.")
-    found = seats.all_seats(
+    seats_today = seats.all_seats(
         session, today=now.date(), organisation_id=campaign.organisation_id, codes=codes
     )
-    ids = [seat.member.id for seat in found if seat.member]
+    ids = [seat.member.id for seat in seats_today if seat.member]
     positions = motions.positions(session, motion.id, member_ids=ids)
-    told = facts.backgrounds(session, campaign, motion, found)
-    all_variants = variants.of_campaign(session, campaign.id).found
-    emails = [seat.member.email for seat in found if seat.member and seat.member.email]
-    dead = dead_addresses.dead_among(session, emails, keyring=keyring)
-    resolved = {}
-    for seat in found:
-        code = seat.constituency.code
-        position = seats.seat_position(seat, positions)
-        eligibility = seats.seat_eligibility(seat, position.standing)
-        reader = facts.reader_of(seat, position, eligibility, told[code])
-        chosen = choose(all_variants, reader)
-        reason = _reason_against(campaign, motion, seat, position.standing, chosen)
-        if reason is None and seat.member and seat.member.email in dead:
-            reason = dead_addresses.REASON
-        resolved[code] = Situation(
-            campaign, motion, seat, position.standing, eligibility, chosen, told[code], reason
+    backgrounds = facts.backgrounds(session, campaign, motion, seats_today)
+    all_variants = variants.of_campaign(session, campaign.id).in_order
+    emails = [seat.member.email for seat in seats_today if seat.member and seat.member.email]
+    dead = dead_addresses.dead_emails(session, emails, keyring=keyring)
+    return {
+        seat.constituency.code: _situation_of(
+            campaign,
+            motion,
+            seat,
+            seats.seat_position(seat, positions),
+            backgrounds[seat.constituency.code],
+            all_variants,
+            dead,
         )
-    return resolved
+        for seat in seats_today
+    }
 
 
-def reason_to_hold(letter: Letter, found: Situation) -> str | None:
-    """Why a letter must not go as it is; None where it may."""
-    member = found.seat.member
-    if found.reason is not None:
-        return "standing_changed" if found.reason == "no_variant" else found.reason
+def reason_to_hold(letter: Letter, situation: Situation) -> str | None:
+    """Returns why a stored letter no longer fits (a key of `HELD_REASONS`); None if it fits."""
+    member = situation.seat.member
+    if situation.reason is not None:
+        return "standing_changed" if situation.reason == "no_variant" else situation.reason
     if member is None or member.id != letter.member_id:
         return "member_changed"
-    if found.motion.id != letter.motion_id:
+    if situation.motion.id != letter.motion_id:
         return "motion_changed"
-    return None if found.act is letter.act else "standing_changed"
+    return None if situation.act is letter.act else "standing_changed"
+
+
+def _situation_of(
+    campaign: Campaign,
+    motion: Motion,
+    seat: Seat,
+    position: Position,
+    background: Background,
+    all_variants: Iterable[Variant],
+    dead_emails: Collection[str],
+) -> Situation:
+    standing = position.standing
+    eligibility = seats.seat_eligibility(seat, standing)
+    profile = facts.profile_of(seat, position, eligibility, background)
+    chosen = choose(all_variants, profile)
+    reason = _reason_against(campaign, motion, seat, standing, chosen)
+    if reason is None and seat.member and seat.member.email in dead_emails:
+        reason = dead_addresses.REASON
+    return Situation(campaign, motion, seat, standing, eligibility, chosen, background, reason)
 
 
 def _reason_against(

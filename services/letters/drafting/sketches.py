@@ -1,8 +1,8 @@
-"""What is kept of the letters that an MP got, to tell how alike a new one is.
+"""Stores sketches (hashes) of the letters to each MP, to measure how like them a new one is.
 
-A sketch is there while its letter is on its way or has gone: it is made when the letter is
-confirmed, and forgotten when the letter is held, refused or cancelled, for then the office never
-got it. So a letter written anew is not compared with itself.
+A letter has a sketch while it is queued or sent. It is stored when the letter is confirmed, and
+deleted when the letter is held, rejected or cancelled, because the office did not get it then. So a
+rewritten letter is not compared with its earlier version.
 """
 
 from dataclasses import dataclass
@@ -18,15 +18,15 @@ from services.errors import Invalid
 from services.letters.drafting import likeness
 
 _sketch = table_of(LetterSketch)
-# Newer ones tell what an office sees today, and the time that comparing takes stays bounded.
+# The newest show what an office receives now, and a limit bounds the time of a comparison.
 MOST_COMPARED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """How alike a text is to what its MP already got from the campaign.
+    """How similar a text is to the most similar earlier letter of the campaign to the same MP.
 
-    `percent` is None where nobody wrote yet, `limit` where the organiser set none.
+    `percent` is None if there is no earlier letter, `limit` if the organiser set none.
     """
 
     percent: float | None
@@ -35,17 +35,17 @@ class Likeness:
 
     @property
     def is_above(self) -> bool:
-        """More alike than the organiser wants letters to be."""
+        """True if the text is above the organiser's limit."""
         return self.percent is not None and self.limit is not None and self.percent > self.limit
 
     @property
     def is_refused(self) -> bool:
-        """Too alike to be taken in."""
+        """True if the text is above a limit that refuses letters."""
         return self.is_above and self.is_required
 
     @property
     def advice(self) -> str | None:
-        """What to do about it; None where nothing needs doing."""
+        """A sentence that tells the writer what to do; None if the text is not above the limit."""
         if not self.is_above:
             return None
         must = "Please change it" if self.is_required else "It will count for more if you change it"
@@ -59,7 +59,7 @@ class Likeness:
 def compare(
     session: Session, campaign: Campaign, member_id: int, body: str, *, keyring: Keyring
 ) -> Likeness:
-    """Compare a text with the earlier letters of a campaign to a member. Nothing is kept."""
+    """Compares a text with earlier letters of a campaign to a member. Nothing is stored."""
     key = _key(keyring, campaign.organisation_id, campaign.id, member_id)
     statement = (
         sa.select(_sketch.c.hashes)
@@ -76,16 +76,16 @@ def compare(
 def refuse_too_alike(
     session: Session, campaign: Campaign, member_id: int, body: str, *, keyring: Keyring
 ) -> None:
-    """Invalid where the organiser wants no letter so like the earlier ones."""
-    # Where nothing is refused, the earlier letters need not be read.
+    """Invalid if the text is above a limit that refuses letters."""
+    # Without such a limit the earlier letters need not be read.
     if campaign.likeness_is_required and campaign.likeness_limit is not None:
-        found = compare(session, campaign, member_id, body, keyring=keyring)
-        if found.is_refused:
-            raise Invalid.field("body", "letter_too_alike", found.advice or "")
+        result = compare(session, campaign, member_id, body, keyring=keyring)
+        if result.is_refused:
+            raise Invalid.field("body", "letter_too_alike", result.advice or "")
 
 
-def keep(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
-    """Make the sketch of a letter that goes on its way."""
+def store(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -> None:
+    """Stores the sketch of a letter that is queued."""
     organisation_id: UUID = letter.body.organisation_id
     key = _key(keyring, organisation_id, letter.campaign_id, letter.member_id)
     hashes = likeness.pack(likeness.sketch(letter.body.text, key=key))
@@ -100,11 +100,11 @@ def keep(session: Session, letter: Letter, *, keyring: Keyring, now: datetime) -
     )
 
 
-def forget(session: Session, letter_id: UUID) -> None:
-    """Delete the sketch of a letter that the office does not get, if there is one."""
+def delete(session: Session, letter_id: UUID) -> None:
+    """Deletes the sketch of a letter that the office does not get, if there is one."""
     session.connection().execute(sa.delete(_sketch).where(_sketch.c.letter_id == letter_id))
 
 
 def _key(keyring: Keyring, organisation_id: UUID, campaign_id: UUID, member_id: int) -> bytes:
-    """Of its own for each member and campaign: sketches do not show who wrote the same to two."""
+    """A key per member and campaign: sketches do not reveal who sent the same text to two."""
     return keyring.blind_index(organisation_id, f"likeness {campaign_id} {member_id}")

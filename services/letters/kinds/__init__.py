@@ -1,1 +1,1 @@
-"""Which letter suits whom: variants, their conditions, and the language of their words."""
+"""The kinds of letter (variants): their conditions, their texts and the language of templates."""

@@ -1,7 +1,7 @@
-"""Which letter a member gets: pure rules.
+"""Chooses which letter a member gets: pure rules, without a database.
 
-An act brings its own conditions (`holds`), so that no variant can ask somebody for what does not
-hold for them; what an organiser adds can only narrow it.
+Every act has conditions of its own (`holds`), so that no variant can, for example, thank a member
+who has not signed. An organiser's conditions can only narrow them.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,15 +9,16 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from models import LetterAct
-from services.letters.kinds.variant_texts import Texts
+from services.letters.kinds.variant_texts import VariantTexts
 from services.parliament.standing import Eligibility, Role, Standing
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
-    """A member, as far as letters tell them apart. `letters` were sent to them about the motion.
+class MemberProfile:
+    """What the conditions of variants compare of a member.
 
-    `party` is None where the seat is vacant.
+    `letters` counts those that were sent to them about the motion. `party` is None if the seat is
+    vacant.
     """
 
     standing: Standing
@@ -31,7 +32,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """All must hold; None, or an empty list, is no condition. Both bounds are inclusive."""
+    """An organiser's conditions, all of which must hold.
+
+    None or an empty tuple is no condition. Both bounds are inclusive.
+    """
 
     standing: tuple[Standing, ...] = ()
     role: tuple[Role, ...] = ()
@@ -43,89 +47,94 @@ class Conditions:
     letters_at_most: int | None = None
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Conditions":
-        """As `as_json` wrote them."""
-        kinds: dict[str, Any] = {"standing": Standing, "role": Role, "eligibility": Eligibility}
-        given: dict[str, Any] = {
-            name: tuple(kinds.get(name, str)(each) for each in value)
+    def from_json(cls, stored: dict[str, Any]) -> "Conditions":
+        """Reads what `as_json` wrote."""
+        types: dict[str, Any] = {"standing": Standing, "role": Role, "eligibility": Eligibility}
+        values: dict[str, Any] = {
+            name: tuple(types.get(name, str)(item) for item in value)
             if isinstance(value, list)
             else value
-            for name, value in kept.items()
+            for name, value in stored.items()
         }
-        return cls(**given)
+        return cls(**values)
 
     def as_json(self) -> dict[str, Any]:
-        """Only what is a condition."""
-        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        """Returns the conditions for a row, without those that are not set."""
+        values = {condition.name: getattr(self, condition.name) for condition in fields(self)}
         return {
             name: list(value) if isinstance(value, tuple) else value
-            for name, value in given.items()
+            for name, value in values.items()
             if value not in ((), None)
         }
 
     @property
     def is_empty(self) -> bool:
-        """True where everybody fits."""
+        """True if there are no conditions."""
         return self == Conditions()
 
-    def fit(self, reader: Reader) -> bool:
-        """True where all hold. Who took their name off fits only where that is named."""
-        least, most = self.letters_at_least, self.letters_at_most
-        is_named = reader.standing in self.standing
+    def met_by(self, member: MemberProfile) -> bool:
+        """True if all conditions hold.
+
+        A member who withdrew their name meets them only if `standing` names that explicitly.
+        """
+        lower, upper = self.letters_at_least, self.letters_at_most
+        is_named = member.standing in self.standing
         return (
-            (is_named or (not self.standing and reader.standing is not Standing.WITHDRAWN))
-            and _among(self.role, reader.role)
-            and _among(self.eligibility, reader.eligibility)
-            and _among_folded(self.party, reader.party)
-            and _among(self.nation, reader.nation)
-            and self.signed_earlier in (None, reader.signed_earlier)
-            and (least is None or reader.letters >= least)
-            and (most is None or reader.letters <= most)
+            (is_named or (not self.standing and member.standing is not Standing.WITHDRAWN))
+            and _allows(self.role, member.role)
+            and _allows(self.eligibility, member.eligibility)
+            and _allows_any_case(self.party, member.party)
+            and _allows(self.nation, member.nation)
+            and self.signed_earlier in (None, member.signed_earlier)
+            and (lower is None or member.letters >= lower)
+            and (upper is None or member.letters <= upper)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One kind of letter: for whom, what it asks, and its words by locale ('en' is there)."""
+    """One kind of letter: its conditions, its act, and its texts by locale ('en' is required)."""
 
     name: str
     act: LetterAct
     conditions: Conditions = Conditions()
-    texts: dict[str, Texts] = field(default_factory=dict)
+    texts: dict[str, VariantTexts] = field(default_factory=dict)
 
-    def fits(self, reader: Reader) -> bool:
-        """True where the act holds for the member and the organiser's conditions do."""
-        return holds(self.act, reader.standing, reader.eligibility) and self.conditions.fit(reader)
+    def fits(self, member: MemberProfile) -> bool:
+        """True if the act and the organiser's conditions hold for a member."""
+        return holds(self.act, member.standing, member.eligibility) and self.conditions.met_by(
+            member
+        )
 
     def suits_some(self) -> bool:
-        """False where no member can ever get it."""
+        """False if no member can ever get this letter."""
         return any(self.fits(self._sample(kind)) for kind in every_kind())
 
-    def sample(self) -> Reader | None:
-        """A member whom it fits."""
-        found = (self._sample(kind) for kind in every_kind())
-        return next((reader for reader in found if self.fits(reader)), None)
+    def sample(self) -> MemberProfile | None:
+        """Returns an invented member who would get this letter; None if nobody can."""
+        samples = (self._sample(kind) for kind in every_kind())
+        return next((member for member in samples if self.fits(member)), None)
 
-    def _sample(self, kind: Reader) -> Reader:
-        told = self.conditions
-        return Reader(
+    def _sample(self, kind: MemberProfile) -> MemberProfile:
+        conditions = self.conditions
+        return MemberProfile(
             kind.standing,
             kind.eligibility,
             kind.role,
-            party=next(iter(told.party), "Labour"),
-            nation=next(iter(told.nation), "England"),
-            signed_earlier=bool(told.signed_earlier),
-            letters=told.letters_at_least or 0,
+            party=next(iter(conditions.party), "Labour"),
+            nation=next(iter(conditions.nation), "England"),
+            signed_earlier=bool(conditions.signed_earlier),
+            letters=conditions.letters_at_least or 0,
         )
 
 
-def choose(variants: Iterable[Variant], reader: Reader) -> Variant | None:
-    """The first that fits; None where no letter is to be written."""
-    return next((variant for variant in variants if variant.fits(reader)), None)
+def choose(variants: Iterable[Variant], member: MemberProfile) -> Variant | None:
+    """Returns the first variant that fits; None if the member gets no letter."""
+    return next((variant for variant in variants if variant.fits(member)), None)
 
 
 def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
-    """Whether a member can be told this at all. Nobody writes to a vacant seat."""
+    """True if an act makes sense for a member. Nobody writes to a vacant seat."""
     if eligibility is Eligibility.VACANT:
         return False
     has_signed = standing is Standing.SIGNED
@@ -137,21 +146,21 @@ def holds(act: LetterAct, standing: Standing, eligibility: Eligibility) -> bool:
     }[act]
 
 
-def every_kind() -> list[Reader]:
-    """Every standing with every eligibility, and every role where the name stands."""
+def every_kind() -> list[MemberProfile]:
+    """Returns every standing with every eligibility, and with every role if they have signed."""
     roles: dict[Standing, Iterable[Role | None]] = {Standing.SIGNED: Role}
     return [
-        Reader(standing, eligibility, role, party="Labour", nation="England")
+        MemberProfile(standing, eligibility, role, party="Labour", nation="England")
         for standing in Standing
         for eligibility in Eligibility
         for role in roles.get(standing, (None,))
     ]
 
 
-def _among(wanted: Collection[str], value: str | None) -> bool:
+def _allows(wanted: Collection[str], value: str | None) -> bool:
     return not wanted or value in wanted
 
 
-def _among_folded(wanted: Iterable[str], value: str | None) -> bool:
-    names = {each.casefold() for each in wanted}
+def _allows_any_case(wanted: Iterable[str], value: str | None) -> bool:
+    names = {name.casefold() for name in wanted}
     return not names or (value is not None and value.casefold() in names)

@@ -1,8 +1,8 @@
-"""The small language in which organisers write letters: fixed names, and `if`.
+"""The template language of letters: fixed names, comparisons and `if`.
 
-Jinja2's sandbox runs it, but only what `NAMES`, comparisons and `if` can say gets there: without
-loops, calls, attributes and arithmetic no template can run long, grow, or look at anything else.
-What passes `check` can always be filled in.
+Jinja2's sandbox renders it, but only after `check` has refused everything else. Without loops,
+calls, attributes and arithmetic no template can run for long, grow large or read other data.
+Rendering a template that passed `check` cannot fail.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,7 +26,7 @@ TEXTS = frozenset(
 )
 NUMBERS = frozenset({"signatures", "letters"})
 NAMES = TEXTS | NUMBERS
-# There only where the member signed an earlier motion of the campaign.
+# Set only if the member signed an earlier motion of the campaign.
 EARLIER = "earlier_motion_number"
 _DEEPEST = 12
 _LARGEST = 10**9
@@ -37,7 +37,7 @@ _environment = ImmutableSandboxedEnvironment(
 
 
 class TemplateFault(Exception):
-    """What is wrong with a template, and on which of its lines (from 1)."""
+    """A mistake in a template, with its line, counted from 1."""
 
     def __init__(self, line: int, message: str) -> None:
         super().__init__(message)
@@ -46,30 +46,30 @@ class TemplateFault(Exception):
 
 
 def check(source: str, *, knows_earlier: bool) -> None:
-    """TemplateFault where filling the template in could fail, for any member.
+    """Raises TemplateFault if rendering the template could fail for any member.
 
-    `knows_earlier`: every reader of it has signed an earlier motion of the campaign.
+    `knows_earlier`: every member who gets it has signed an earlier motion of the campaign.
     """
     _walk(_parse(source), {EARLIER} if knows_earlier else set(), 0)
 
 
 def fill(source: str, values: Mapping[str, str | int]) -> str:
-    """The text, for one member; `values` has all `NAMES`, and `EARLIER` where it is known."""
+    """Renders a template. `values` has all `NAMES`, but `EARLIER` only if it is known."""
     return _compiled(source).render(values)
 
 
 def can_be_empty(source: str) -> bool:
-    """True where a template that passed `check` says nothing to some members."""
-    return not _speaks(_parse(source).body)
+    """True if a template that passed `check` renders to an empty text for some members."""
+    return not _always_has_text(_parse(source).body)
 
 
-def _speaks(body: Iterable[nodes.Node]) -> bool:
+def _always_has_text(body: Iterable[nodes.Node]) -> bool:
     for node in body:
         if isinstance(node, nodes.Output) and any(_is_text(child) for child in node.nodes):
             return True
         if isinstance(node, nodes.If) and node.else_:
-            others = (each.body for each in node.elif_)
-            if all(_speaks(branch) for branch in (node.body, *others, node.else_)):
+            branches = (branch.body for branch in node.elif_)
+            if all(_always_has_text(part) for part in (node.body, *branches, node.else_)):
                 return True
     return False
 
@@ -92,12 +92,12 @@ def _parse(source: str) -> nodes.Template:
         raise TemplateFault(1, "This is nested too deeply.") from error
 
 
-def _walk(node: nodes.Node, known: set[str], depth: int) -> None:
-    """`known` are the names that are sure to be there beside those that always are."""
+def _walk(node: nodes.Node, available: set[str], depth: int) -> None:
+    """`available` are the optional names that are certain to be set here."""
     if depth > _DEEPEST:
         raise TemplateFault(node.lineno, "This is nested too deeply.")
     if isinstance(node, nodes.If):
-        _walk_if(node, known, depth)
+        _walk_if(node, available, depth)
         return
     if isinstance(node, nodes.Test):
         _check_test(node)
@@ -107,13 +107,13 @@ def _walk(node: nodes.Node, known: set[str], depth: int) -> None:
     elif isinstance(node, nodes.Const):
         _check_constant(node)
     elif isinstance(node, nodes.Name):
-        _check_name(node, known)
+        _check_name(node, available)
     elif isinstance(node, nodes.Compare):
         _check_comparison(node)
     elif not isinstance(node, _ALLOWED):
         raise TemplateFault(node.lineno, _refusal(node))
     for child in node.iter_child_nodes():
-        _walk(child, known, depth + 1)
+        _walk(child, available, depth + 1)
 
 
 _ALLOWED = (
@@ -126,29 +126,29 @@ _ALLOWED = (
 )
 
 
-def _walk_if(node: nodes.If, known: set[str], depth: int) -> None:
-    _walk(node.test, known, depth + 1)
-    inside = known | ({EARLIER} if _asks_for_earlier(node.test) else set())
+def _walk_if(node: nodes.If, available: set[str], depth: int) -> None:
+    _walk(node.test, available, depth + 1)
+    in_branch = available | ({EARLIER} if _tests_earlier(node.test) else set())
     for child in node.body:
-        _walk(child, inside, depth + 1)
+        _walk(child, in_branch, depth + 1)
     for child in (*node.elif_, *node.else_):
-        _walk(child, known, depth + 1)
+        _walk(child, available, depth + 1)
 
 
-def _asks_for_earlier(test: nodes.Node) -> bool:
-    """True for '... is defined' by itself: the one way to be sure of the name."""
+def _tests_earlier(test: nodes.Node) -> bool:
+    """True if the whole condition is '... is defined', which makes the name certain."""
     return isinstance(test, nodes.Test)
 
 
 def _check_output(node: nodes.Output) -> None:
-    """Text and names: escapes in a quoted text could bring characters that no letter may have."""
+    """Allows text and names only: a quoted text could contain escaped control characters."""
     for child in node.nodes:
         if not isinstance(child, nodes.TemplateData | nodes.Name):
             raise TemplateFault(child.lineno, _refusal(child))
 
 
 def _check_constant(node: nodes.Const) -> None:
-    """Python writes no number of more than 4,300 digits."""
+    """Python cannot print a number of more than 4,300 digits."""
     value = node.value
     if isinstance(value, int) and abs(value) > _LARGEST:
         raise TemplateFault(node.lineno, f"Numbers go up to {_LARGEST}.")
@@ -161,11 +161,11 @@ def _check_test(node: nodes.Test) -> None:
         raise TemplateFault(node.lineno, message)
 
 
-def _check_name(node: nodes.Name, known: set[str]) -> None:
+def _check_name(node: nodes.Name, available: set[str]) -> None:
     if node.name not in NAMES:
         message = f"There is no name '{node.name}'. Use one of {', '.join(sorted(NAMES))}."
         raise TemplateFault(node.lineno, message)
-    if node.name == EARLIER and EARLIER not in known:
+    if node.name == EARLIER and EARLIER not in available:
         message = (
             f"Not every member has '{EARLIER}': put it between '{{% if {EARLIER} is defined %}}' "
             "and '{% endif %}', or give the variant the condition 'signed_earlier'."

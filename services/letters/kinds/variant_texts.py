@@ -1,7 +1,7 @@
-"""The words of a letter: their parts, the built-in ones, and what is refused in an organiser's.
+"""The texts of a kind of letter: their parts, the built-in ones, and checks of organisers' texts.
 
-A request to sign is refused in every letter but those that ask for it. That is a check of words,
-in English and Welsh: it stops mistakes, and cannot understand a sentence.
+Only letters with the act `ask` may ask a member to sign. The check looks for words in English and
+Welsh: it catches mistakes, but does not understand sentences.
 """
 
 import re
@@ -36,7 +36,7 @@ _REQUEST = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-# Who has signed may be thanked for it, and asked to speak of it to others.
+# A letter may thank members for signing, and ask them to tell others about it.
 _REQUEST_AGAIN = re.compile(
     r"""
     \b(?:please|you|you\s+to)\s+(?:now\s+|also\s+)?
@@ -51,11 +51,10 @@ _TAG = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
-    """The words of one letter in one language, as templates
-    (`services.letters.kinds.template_language`).
+class VariantTexts:
+    """The templates of one kind of letter in one language (`template_language`).
 
-    `points` are sentences for the writer to choose from; without any, they are the campaign's.
+    `points` are sentences for the writer to choose from. Without any, the campaign's are used.
     """
 
     subject: str
@@ -64,17 +63,17 @@ class Texts:
     points: tuple[str, ...] = ()
 
     @classmethod
-    def from_json(cls, kept: dict[str, Any]) -> "Texts":
-        """As `as_json` wrote them."""
-        return cls(**{**kept, "points": tuple(kept.get("points", ()))})
+    def from_json(cls, stored: dict[str, Any]) -> "VariantTexts":
+        """Reads what `as_json` wrote."""
+        return cls(**{**stored, "points": tuple(stored.get("points", ()))})
 
     def as_json(self) -> dict[str, Any]:
-        """For a row."""
+        """Returns the texts for a row."""
         parts = {name: getattr(self, name) for name in ("subject", "opening", "closing")}
         return {**parts, "points": list(self.points)}
 
     def parts(self) -> Iterator[tuple[str, str]]:
-        """Each template with the name of its field."""
+        """Yields the name of each field with its template."""
         yield "subject", self.subject
         yield "opening", self.opening
         yield "closing", self.closing
@@ -83,33 +82,35 @@ class Texts:
 
 
 @lru_cache(maxsize=1)
-def built_in() -> dict[LetterAct, dict[str, Texts]]:
-    """The texts that a campaign without its own uses, by act and locale."""
+def built_in() -> dict[LetterAct, dict[str, VariantTexts]]:
+    """Returns the built-in texts by act and locale."""
     return {act: {locale: _read(locale, act) for locale in LOCALES} for act in LetterAct}
 
 
-def cleaned(given: Texts) -> Texts:
-    """With line breaks and spaces put right; Invalid names each field that is too long or empty."""
+def cleaned(template_texts: VariantTexts) -> VariantTexts:
+    """Normalises line breaks and spaces. Invalid names each field that is too long or empty."""
     values: dict[str, str] = {}
     problems: list[Invalid] = []
-    for name, part in given.parts():
+    for name, part in template_texts.parts():
         try:
             values[name] = _clean(name, part)
         except Invalid as error:
             problems.append(error)
-    if len(given.points) > MOST_POINTS:
+    if len(template_texts.points) > MOST_POINTS:
         message = f"At most {MOST_POINTS} points, please."
         problems.append(Invalid.field("points", "too_long", message))
     if problems:
         raise texts.combined(problems)
-    points = tuple(values[f"points.{number}"] for number in range(len(given.points)))
-    return Texts(values["subject"], values["opening"], values["closing"], points)
+    points = tuple(values[f"points.{number}"] for number in range(len(template_texts.points)))
+    return VariantTexts(values["subject"], values["opening"], values["closing"], points)
 
 
-def faults(given: Texts, act: LetterAct, *, knows_earlier: bool) -> list[FieldError]:
-    """What is wrong with an organiser's texts, each with its field and its line."""
-    found = []
-    for name, part in given.parts():
+def faults(
+    template_texts: VariantTexts, act: LetterAct, *, knows_earlier: bool
+) -> list[FieldError]:
+    """Returns the mistakes in an organiser's texts, each with its field and line."""
+    errors = []
+    for name, part in template_texts.parts():
         try:
             template_language.check(part, knows_earlier=knows_earlier)
             _check_words(part, act)
@@ -117,31 +118,31 @@ def faults(given: Texts, act: LetterAct, *, knows_earlier: bool) -> list[FieldEr
                 raise TemplateFault(1, "Some members would read nothing here: add an 'else'.")
         except TemplateFault as fault:
             message = f"Line {fault.line}: {fault.message}"
-            code = "asks_to_sign" if isinstance(fault, AsksToSign) else "template_wrong"
-            found.append(FieldError(name, code, message))
-    return found
+            code = "asks_to_sign" if isinstance(fault, SignRequestFault) else "template_wrong"
+            errors.append(FieldError(name, code, message))
+    return errors
 
 
 def asks_to_sign(text: str, act: LetterAct) -> re.Match[str] | None:
-    """Where a text asks for what a letter with another act than `ask` must not ask for."""
+    """Finds a request to sign that a letter with this act must not contain."""
     if act is LetterAct.ASK:
         return None
     return (_REQUEST_AGAIN if act is LetterAct.THANK else _REQUEST).search(text)
 
 
-class AsksToSign(TemplateFault):
-    """A text asks a member to sign who is not to be asked."""
+class SignRequestFault(TemplateFault):
+    """A text asks members to sign, although its act is not `ask`."""
 
 
 def _check_words(source: str, act: LetterAct) -> None:
-    # Without tags, since '{# #}' in the middle of a word leaves no trace in the letter; their line
-    # breaks stay, so that lines can be told.
+    # Tags are removed, because '{# #}' within a word would hide it; their line breaks stay, so that
+    # the line number is right.
     plain = _TAG.sub(lambda tag: "\n" * tag.group().count("\n"), source).replace("\u00ad", "")
-    found = asks_to_sign(plain, act)
-    if found:
-        line = plain.count("\n", 0, found.start()) + 1
-        message = f"'{found.group()}' asks to sign, and a letter with the act '{act}' must not."
-        raise AsksToSign(line, message)
+    request = asks_to_sign(plain, act)
+    if request:
+        line = plain.count("\n", 0, request.start()) + 1
+        message = f"'{request.group()}' asks to sign, and a letter with the act '{act}' must not."
+        raise SignRequestFault(line, message)
 
 
 def _clean(name: str, part: str) -> str:
@@ -151,8 +152,8 @@ def _clean(name: str, part: str) -> str:
     return texts.line(part, name, longest=longest)
 
 
-def _read(locale: str, act: LetterAct) -> Texts:
+def _read(locale: str, act: LetterAct) -> VariantTexts:
     text = (_FOLDER / locale / f"{act}.txt").read_text(encoding="utf-8")
     subject, _, rest = text.partition("\n")
     opening, _, closing = rest.partition("\n---\n")
-    return Texts(subject, opening, closing.strip())
+    return VariantTexts(subject, opening, closing.strip())

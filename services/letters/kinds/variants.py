@@ -1,4 +1,4 @@
-"""A campaign's kinds of letter: its own, or else the built-in ones."""
+"""The kinds of letter of a campaign: its own, or the built-in ones if it has none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,8 +12,8 @@ from models import Campaign, CampaignMotion, LetterAct, LetterVariant
 from models.base import table_of
 from services.errors import Conflict, FieldError, Invalid
 from services.letters.kinds import variant_texts
-from services.letters.kinds.conditions import Conditions, Reader, Variant, choose
-from services.letters.kinds.variant_texts import Texts
+from services.letters.kinds.conditions import Conditions, MemberProfile, Variant, choose
+from services.letters.kinds.variant_texts import VariantTexts
 from services.parliament import motions, seats
 from services.parliament.seats import Seat
 from services.parliament.standing import Position, Standing, position_of
@@ -25,20 +25,20 @@ _variant = table_of(LetterVariant)
 
 @dataclass(frozen=True, slots=True)
 class Variants:
-    """In the order in which they are tried."""
+    """The kinds of letter of a campaign, in the order in which they are tried."""
 
-    found: tuple[Variant, ...]
+    in_order: tuple[Variant, ...]
     is_built_in: bool
 
 
 def built_in() -> tuple[Variant, ...]:
-    """What a campaign uses that has none of its own; named as their acts."""
+    """Returns the built-in kinds of letter, which are named like their acts."""
     order = (LetterAct.THANK, LetterAct.ASK, LetterAct.MINISTER, LetterAct.ANOTHER_WAY)
     return tuple(Variant(act.value, act, texts=variant_texts.built_in()[act]) for act in order)
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> Variants:
-    """A campaign's own, or else the built-in ones."""
+    """Returns a campaign's own kinds of letter, or the built-in ones if it has none."""
     statement = select(LetterVariant).where(LetterVariant.campaign_id == campaign_id)
     rows = session.exec(statement.order_by(col(LetterVariant.position))).all()
     if not rows:
@@ -49,49 +49,49 @@ def of_campaign(session: Session, campaign_id: UUID) -> Variants:
 def save(
     session: Session, campaign: Campaign, variants: Sequence[Variant], *, now: datetime
 ) -> Variants:
-    """Replace all of a campaign's own; with none, it goes back to the built-in ones.
+    """Replaces all of a campaign's kinds of letter. With none it uses the built-in ones again.
 
-    Invalid names every mistake with its line; Conflict where some member would get no letter.
+    Invalid names every mistake with its line. Conflict if some member would get no letter.
     """
-    given = checked(variants)
-    # Of two who save at once, the second waits here and replaces what the first wrote.
+    new = checked(variants)
+    # The second of two concurrent calls waits here, and then replaces what the first one wrote.
     session.exec(select(Campaign.id).where(Campaign.id == campaign.id).with_for_update()).one()
-    if given:
-        _require_complete(session, campaign, given, now)
+    if new:
+        _require_complete(session, campaign, new, now)
     session.connection().execute(sa.delete(_variant).where(_variant.c.campaign_id == campaign.id))
-    session.add_all(_row(campaign, number, each, now) for number, each in enumerate(given))
+    session.add_all(_row(campaign, number, variant, now) for number, variant in enumerate(new))
     session.flush()
     return of_campaign(session, campaign.id)
 
 
 def checked(variants: Sequence[Variant]) -> tuple[Variant, ...]:
-    """With line breaks and spaces put right. Invalid names every mistake; none at all are good."""
+    """Normalises line breaks and spaces. Invalid names every mistake; an empty list is valid."""
     clean: list[Variant] = []
-    wrong: list[FieldError] = []
+    all_errors: list[FieldError] = []
     for number, variant in enumerate(variants):
-        put_right, its_faults = _cleaned(variant)
-        clean.append(put_right)
-        faults = its_faults or _faults(put_right, {each.name for each in variants[:number]})
-        wrong += [replace(each, field=f"variants.{number}.{each.field}") for each in faults]
+        cleaned, text_errors = _cleaned(variant)
+        clean.append(cleaned)
+        errors = text_errors or _faults(cleaned, {other.name for other in variants[:number]})
+        all_errors += [replace(error, field=f"variants.{number}.{error.field}") for error in errors]
     if variants and not _ends_in_fallback(variants):
         message = "The last letter must be for everybody: no conditions, and the act another_way."
-        wrong.append(FieldError("variants", "fallback_missing", message))
-    if wrong:
-        raise Invalid("letters_wrong", "Some letters need another look.", tuple(wrong))
+        all_errors.append(FieldError("variants", "fallback_missing", message))
+    if all_errors:
+        raise Invalid("letters_wrong", "Some letters need another look.", tuple(all_errors))
     return tuple(clean)
 
 
 def require_complete(session: Session, campaign: Campaign, *, now: datetime) -> None:
-    """Conflict where a campaign's letters leave some member out. The built-in ones never do."""
+    """Raises Conflict if some member would get no letter. With the built-in ones all get one."""
     variants = of_campaign(session, campaign.id)
     if not variants.is_built_in:
-        _require_complete(session, campaign, variants.found, now)
+        _require_complete(session, campaign, variants.in_order, now)
 
 
 def _require_complete(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> None:
-    """The fallback is for all who have not signed, so what can be missing is a thank-you."""
+    """The fallback suits all who have not signed, so that only a thank-you can be missing."""
     if _thanks_everybody(variants) and _ends_in_fallback(variants):
         return
     left_out = _left_out(session, campaign, variants, now)
@@ -106,9 +106,11 @@ def _require_complete(
 
 
 def _thanks_everybody(variants: Sequence[Variant]) -> bool:
-    """Narrower ones that cover all of today's members would leave out one who signs tomorrow."""
+    """Narrower conditions may cover today's members, but not one who signs tomorrow."""
     everybody = (Conditions(), Conditions(standing=(Standing.SIGNED,)))
-    return any(each.act is LetterAct.THANK and each.conditions in everybody for each in variants)
+    return any(
+        variant.act is LetterAct.THANK and variant.conditions in everybody for variant in variants
+    )
 
 
 def _ends_in_fallback(variants: Sequence[Variant]) -> bool:
@@ -119,28 +121,28 @@ def _ends_in_fallback(variants: Sequence[Variant]) -> bool:
 def _left_out(
     session: Session, campaign: Campaign, variants: Sequence[Variant], now: datetime
 ) -> list[str]:
-    """Today's members without a letter, but those who took their name off, in order of seats."""
+    """Returns today's members without a letter by seat, except those who withdrew their names."""
     current = select(CampaignMotion.motion_id).where(
         CampaignMotion.campaign_id == campaign.id, col(CampaignMotion.is_current)
     )
     motion_id = session.exec(current).first()
     positions = motions.positions(session, motion_id) if motion_id else {}
     earlier = motions.signed_earlier(session, campaign.id)
-    house = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
-    found = []
-    for seat in house:
+    all_seats = seats.all_seats(session, today=now.date(), organisation_id=campaign.organisation_id)
+    left_out = []
+    for seat in all_seats:
         if seat.member is None:
             continue
         position = positions.get(seat.member.id, position_of(()))
-        reader = _reader(seat, position, signed_earlier=seat.member.id in earlier)
-        if position.standing is not Standing.WITHDRAWN and choose(variants, reader) is None:
-            found.append(f"{seat.member.name} ({seat.constituency.name})")
-    return found
+        profile = _profile(seat, position, signed_earlier=seat.member.id in earlier)
+        if position.standing is not Standing.WITHDRAWN and choose(variants, profile) is None:
+            left_out.append(f"{seat.member.name} ({seat.constituency.name})")
+    return left_out
 
 
-def _reader(seat: Seat, position: Position, *, signed_earlier: bool) -> Reader:
+def _profile(seat: Seat, position: Position, *, signed_earlier: bool) -> MemberProfile:
     party = seat.member.party if seat.member else None
-    return Reader(
+    return MemberProfile(
         position.standing,
         seats.seat_eligibility(seat, position.standing),
         position.role,
@@ -151,35 +153,35 @@ def _reader(seat: Seat, position: Position, *, signed_earlier: bool) -> Reader:
 
 
 def _cleaned(variant: Variant) -> tuple[Variant, list[FieldError]]:
-    clean: dict[str, Texts] = {}
+    clean: dict[str, VariantTexts] = {}
     wrong: list[FieldError] = []
-    for locale, given in variant.texts.items():
+    for locale, template_texts in variant.texts.items():
         try:
-            clean[locale] = variant_texts.cleaned(given)
+            clean[locale] = variant_texts.cleaned(template_texts)
         except Invalid as error:
             wrong += [replace(e, field=f"texts.{locale}.{e.field}") for e in error.fields]
     return replace(variant, texts=clean), wrong
 
 
 def _faults(variant: Variant, taken: set[str]) -> list[FieldError]:
-    found = []
+    errors = []
     if variant.name in taken:
-        found.append(FieldError("name", "name_taken", "Another letter has this name already."))
+        errors.append(FieldError("name", "name_taken", "Another letter has this name already."))
     if variant.name in set(LetterAct) and variant.name != variant.act:
         message = f"'{variant.name}' is the name of another act; choose another name."
-        found.append(FieldError("name", "name_of_another_act", message))
+        errors.append(FieldError("name", "name_of_another_act", message))
     if not variant.suits_some():
         message = f"No member can ever get this: '{variant.act}' does not go with these conditions."
-        found.append(FieldError("conditions", "conditions_never_hold", message))
+        errors.append(FieldError("conditions", "conditions_never_hold", message))
     knows_earlier = variant.conditions.signed_earlier is True
     for locale, texts in variant.texts.items():
-        faults = variant_texts.faults(texts, variant.act, knows_earlier=knows_earlier)
-        found += [replace(each, field=f"texts.{locale}.{each.field}") for each in faults]
-    return found
+        text_errors = variant_texts.faults(texts, variant.act, knows_earlier=knows_earlier)
+        errors += [replace(error, field=f"texts.{locale}.{error.field}") for error in text_errors]
+    return errors
 
 
 def _variant_of(row: LetterVariant) -> Variant:
-    texts = {locale: Texts.from_json(kept) for locale, kept in row.texts.items()}
+    texts = {locale: VariantTexts.from_json(stored) for locale, stored in row.texts.items()}
     return Variant(row.name, row.act, Conditions.from_json(row.conditions), texts)
 
 

@@ -282,7 +282,7 @@ def deliver(session: Session, lobby: Lobby) -> None:
     outbox.before_dot(session, first)
     outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
     taken = [(each, "250") for each in outbox.claim(session, now=now, limit=9)]
-    outbox.accept(session, taken, now=now)
+    outbox.accept_many(session, taken, now=now)
 
 
 def look_up_for_mails(session: Session, lobby: Lobby) -> None:
@@ -295,7 +295,7 @@ def release(session: Session, lobby: Lobby) -> None:
 
 
 def ask_writers(session: Session, lobby: Lobby) -> None:
-    answers.ask(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+    answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
 
 
 def tell_of_new_members(session: Session, lobby: Lobby) -> None:

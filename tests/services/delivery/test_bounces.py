@@ -36,7 +36,7 @@ from models import (
 from services.assembly import Lobby
 from services.database.engine import Database
 from services.delivery import bounces
-from services.delivery.bounces import Applied
+from services.delivery.bounces import ReportHandling
 from services.mail import dead_addresses, delivery_reports
 from services.mail.couriers import SmtpCourier
 from services.operations import checks
@@ -189,7 +189,7 @@ def files(lobby: Lobby) -> list[str]:
     return sorted(str(file.relative_to(folder)) for file in found if file.name != "maildirfolder")
 
 
-def apply(lobby: Lobby, content: bytes) -> Applied:
+def apply(lobby: Lobby, content: bytes) -> ReportHandling:
     report = delivery_reports.read(content, bounces=lobby.bounces, domain="lobby.example.org")
     with lobby.database.write() as session:
         return bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
@@ -294,7 +294,7 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
     send(client, deliver)
     message = newest(lobby)
     said = Said(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
-    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert apply(lobby, postfix(said)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
 
 
@@ -309,7 +309,7 @@ def test_an_uncertain_letter_that_came_back_was_never_counted(
         letter = session.get_one(Letter, message.subject_id)
         letter.state = LetterState.UNCERTAIN
         session.get_one(OutboxMessage, message.id).state = MessageState.UNCERTAIN
-    assert apply(lobby, postfix(about(lobby, message))) is Applied.DONE
+    assert apply(lobby, postfix(about(lobby, message))) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert tally_and_letters(lobby) == before
     assert [mail["To"] for mail in deliver()] == ["anna@example.org"]
@@ -325,7 +325,7 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
     send(client, deliver)
     message = newest(lobby)
     said = about(lobby, message, status=status, diagnostic=diagnostic)
-    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert apply(lobby, postfix(said)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert dead(lobby) == []
     deliver()
@@ -381,7 +381,7 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
     apply(lobby, content)
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     assert client.post(f"/v1/letters/{message.subject_id}/retry", headers=key).status_code == 200
-    assert apply(lobby, content) is Applied.DONE
+    assert apply(lobby, content) is ReportHandling.DONE
     again = letter_of(lobby, message)
     assert (again.state, again.bounced_at) == (LetterState.QUEUED, None)
     deliver()
@@ -391,7 +391,7 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
 def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> None:
     assert lobby.bounces is not None
     said = Said(to=lobby.bounces.sender_of(uuid4()))
-    assert apply(lobby, postfix(said)) is Applied.DONE
+    assert apply(lobby, postfix(said)) is ReportHandling.DONE
     assert dead(lobby) == []
 
 

@@ -28,8 +28,7 @@ from models import (
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns
-from services.delivery import rendering
-from services.letters import intake, letter_states
+from services.letters import intake, letter_mails, letter_states
 from services.letters.drafting import situations
 from services.letters.intake import NewLetter
 from services.mail import outbox
@@ -130,7 +129,7 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
         assert outbox.before_dot(session, message)
         deferred, held = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
         ended = outbox.finish(
-            session, message, deferred, now=clock.now, detail="cannot be made", held=held
+            session, message, deferred, now=clock.now, detail="cannot be made", expected=held
         )
         assert ended is None
     after = message_about(lobby, message.subject_id, MessageKind.LETTER)
@@ -175,7 +174,7 @@ def test_a_mail_that_cannot_be_handed_over_is_left_for_its_lease_and_the_others_
     assert entry["error"] == "KeyError"
     assert not any("person2" in str(entry) for entry in entries)
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert [mail["To"] for mail in deliver()] == ["person2@example.org"]
 
 
@@ -192,7 +191,7 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
     worker.deliver_due(replace(lobby, courier=stumbling))
     assert stumbling.attempts == ["morag.ferncastle@example.org"]
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     deliver()
     with lobby.database.read() as session:
         assert letter_states.get(session, letter_id).state is then
@@ -252,7 +251,7 @@ def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
         letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
     (told,) = deliver()
     assert told["To"] == "anna@example.org"
-    assert rendering.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
     with lobby.database.read() as session:
         letter = letter_states.get(session, letter_id)
         assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")

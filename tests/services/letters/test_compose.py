@@ -10,19 +10,19 @@ from services.letters.drafting.compose_links import (
     LONGEST_MAILTO,
     LONGEST_PAGE,
     PASTE,
-    Compose,
+    ComposeLinks,
     Via,
     compose_links,
 )
-from services.mail.text_templates import Text
+from services.mail.text_templates import MailText
 from tests.support.common import CAMPAIGN, CAN_SIGN
 
 TO = "morag.ferncastle@example.org"
-TEXT = Text("Motion 152 & more: 50% + 1?", "Dear Morag,\n\nOne & two = three + 100%.\nŵ – done")
+TEXT = MailText("Motion 152 & more: 50% + 1?", "Dear Morag,\n\nOne & two = three + 100%.\nŵ – done")
 
 
-def links(subject: str = TEXT.subject, body: str = TEXT.body, to: str = TO) -> Compose:
-    return compose_links(to, Text(subject, body))
+def links(subject: str = TEXT.subject, body: str = TEXT.body, to: str = TO) -> ComposeLinks:
+    return compose_links(to, MailText(subject, body))
 
 
 def fields(link: str) -> dict[str, str]:

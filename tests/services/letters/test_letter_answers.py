@@ -37,7 +37,7 @@ from services.common.tokens import Purpose
 from services.letters import answers, intake, letter_states
 from services.letters.drafting import drafts, situations
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.supporters import preferences
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, Clock, text_of, token_in
 from tests.support.keys import Headers, key_for, others_key
@@ -69,7 +69,7 @@ def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) 
 
 def ask(lobby: Lobby) -> int:
     with lobby.database.write() as session:
-        return answers.ask(session, keyring=lobby.keyring, now=lobby.clock())
+        return answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock())
 
 
 def letter_of(lobby: Lobby, letter_id: UUID) -> Letter:
@@ -122,11 +122,11 @@ def test_a_writer_is_asked_once_two_weeks_after_the_letter_went(
     lobby: Lobby, letter_id: UUID, deliver: Deliver, clock: Clock
 ) -> None:
     clock.advance(days=13, hours=23)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert deliver() == []
     clock.advance(hours=1)
     for _ in range(2):
-        worker.keep_house(lobby)
+        worker.clean_up(lobby)
     (mail,) = deliver()
     assert letter_of(lobby, letter_id).asked_at == clock.now
     assert mail["To"] == ANNA["email"]
@@ -135,7 +135,7 @@ def test_a_writer_is_asked_once_two_weeks_after_the_letter_went(
     assert "On 1 July 2026 your letter to Morag Ferncastle" in text
     assert lobby.tokens.read(Purpose.LETTER_ANSWER, token_in(mail, "letters/answer")) == letter_id
     clock.advance(days=30)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert deliver() == []
 
 
@@ -179,7 +179,7 @@ def fill_the_day(lobby: Lobby, email: str) -> None:
     """Five mails have gone to an address today."""
     recipient = lobby.keyring.everywhere_index(email)
     with lobby.database.write() as session:
-        note = Note(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
+        note = NewMessage(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=lobby.clock())
 
 
@@ -210,7 +210,7 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
                 seen.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            found = answers.ask(session, keyring=lobby.keyring, now=clock.now, limit=3)
+            found = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
             event.remove(engine, "before_cursor_execute", note)
         assert found == expected
         counted.append(len(seen))
@@ -222,7 +222,7 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
         send(lobby, email=f"writer{number}@example.org")
     clock.advance(days=14)
     with lobby.database.write() as first:
-        asked = answers.ask(first, keyring=lobby.keyring, now=clock.now)
+        asked = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
         if not lobby.database.is_sqlite:  # which has one writer: they take turns
             assert ask(lobby) == 0, "the second leaves out what the first holds"
     assert (asked, ask(lobby)) == (4, 0)

@@ -13,7 +13,8 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters.drafting import drafts, rules, situations
-from services.letters.drafting.rules import LetterProblem, Words, Writer
+from services.letters.drafting.rules import LetterProblem, Writer
+from services.mail.text_templates import MailText
 from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, token_in
 from tests.support.keys import key_for
 from tests.support.pages import (
@@ -30,7 +31,7 @@ from tests.support.pages import (
 
 LETTERS = f"/v1/campaigns/{CAMPAIGN}/letters"
 OWN = "I have lived beside this hospital for forty years. "
-GIVEN = Words(
+GIVEN = MailText(
     "Please sign EDM 152",
     "Dear Morag Ferncastle,\n\nSee https://example.org/nurses. We are 12 of SW1A 0AA, as Adaeze "
     "Hartwhistle says in <em>Hansard</em>.\n\nYours sincerely,\n",
@@ -45,7 +46,7 @@ def found(
     """What the rules say of a letter that is good but for what is added."""
     return list(
         rules.find(
-            Words(subject, f"{OWN}{body} {OWN}"),
+            MailText(subject, f"{OWN}{body} {OWN}"),
             GIVEN,
             writer=writer,
             other_members=OTHERS,
@@ -206,7 +207,7 @@ def test_what_the_organiser_wrote_is_never_held_against_the_writer() -> None:
 def test_a_letter_without_a_sentence_of_ones_own_is_none() -> None:
     def own(body: str) -> bool:
         problems = rules.find(
-            Words("A subject", body),
+            MailText("A subject", body),
             GIVEN,
             writer=ANNA,
             other_members=OTHERS,
@@ -412,7 +413,7 @@ def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
         found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
         engine = session.connection().engine
         event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
-        words = Words("The motion", BODY)
+        words = MailText("The motion", BODY)
         problems = drafts.problems_of(session, found, words, writer=ANNA, today=now.date())
     assert problems == []
     assert len(asked) == 1

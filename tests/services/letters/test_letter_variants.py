@@ -31,9 +31,9 @@ from services.campaigns import campaigns
 from services.errors import Invalid
 from services.letters.drafting import drafts, previews, situations
 from services.letters.kinds import template_language, variant_texts, variants
-from services.letters.kinds.conditions import Conditions, Reader, Variant, choose, every_kind
+from services.letters.kinds.conditions import Conditions, MemberProfile, Variant, choose, every_kind
 from services.letters.kinds.template_language import TemplateFault
-from services.letters.kinds.variant_texts import Texts
+from services.letters.kinds.variant_texts import VariantTexts
 from services.parliament.standing import Eligibility, Role, Standing
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, START
 from tests.support.keys import Headers, add_campaign, key_for, others_key
@@ -44,7 +44,7 @@ MORAG, WITHDREW = 900001, 900011
 CAN, CONVENTION = Eligibility.CAN_SIGN, Eligibility.CONVENTION
 NOT = Standing.NOT_SIGNED
 Told = dict[str, Any]
-PLAIN = Texts("A subject", "An opening about {{ motion_title }}.", "A closing.")
+PLAIN = VariantTexts("A subject", "An opening about {{ motion_title }}.", "A closing.")
 
 
 # Of who has not signed; whoever has is thanked, and whoever took their name off gets nothing.
@@ -77,8 +77,8 @@ def told(act: str, name: str = "", **changes: Any) -> Told:
 THANK, FALLBACK = told("thank"), told("another_way")
 
 
-def reader(standing: Standing = NOT, eligibility: Eligibility = CAN, **more: Any) -> Reader:
-    return Reader(standing, eligibility, **{"party": "Labour", "nation": "England", **more})
+def reader(standing: Standing = NOT, eligibility: Eligibility = CAN, **more: Any) -> MemberProfile:
+    return MemberProfile(standing, eligibility, **{"party": "Labour", "nation": "England", **more})
 
 
 # ---- choosing

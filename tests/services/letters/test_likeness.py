@@ -172,7 +172,7 @@ def test_a_letter_that_is_held_or_refused_no_longer_counts(
         session.flush()
         now, keyring = lobby.clock(), lobby.keyring
         letter_states.hold(session, held, "vacant", keyring=keyring, now=now)
-        letter_states.delivered(
+        letter_states.record_delivery(
             session, refused, MessageState.REJECTED, detail="no", keyring=keyring, now=now
         )
         assert session.exec(select(LetterSketch)).all() == []

@@ -89,7 +89,7 @@ def refuse(lobby: Lobby) -> UUID:
         (message,) = outbox.claim(session, now=lobby.clock(), limit=10)
         rejected = MessageState.REJECTED
         outbox.finish(session, message, rejected, now=lobby.clock(), detail="550")
-        letter_states.delivered(
+        letter_states.record_delivery(
             session,
             message.subject_id,
             rejected,

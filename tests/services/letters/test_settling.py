@@ -19,7 +19,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import Invalid
 from services.letters import letter_queue, uncertain
-from services.letters.uncertain import Settled, Span
+from services.letters.uncertain import LogPeriod, SettlementResult
 from services.mail import relay_logs
 from services.mail.pacing import AT_ONCE
 from services.mail.relay_logs import RelayLog
@@ -178,10 +178,12 @@ def test_the_parts_of_a_log_are_put_in_order_by_their_first_lines() -> None:
 # ---- what follows for letters
 
 
-def settle(lobby: Lobby, *ids: UUID, span: Span | None = None, is_dry: bool = False) -> Settled:
+def settle(
+    lobby: Lobby, *ids: UUID, span: LogPeriod | None = None, is_dry: bool = False
+) -> SettlementResult:
     """By a list of what the relay took, and a mail of somebody else's."""
     with lobby.database.read() as session:
-        asked = uncertain.question(session, span=span)
+        asked = uncertain.log_query(session, period=span)
     lines = [f"<{each}@lobby.example.org>" for each in ids]
     log = log_of("<other@example.org>", *lines, wanted=asked.wanted)
     with lobby.database.write() as session:
@@ -203,7 +205,7 @@ def gone(lobby: Lobby) -> list[UUID]:
     ]
 
 
-WHOLE = Span(NOON - timedelta(hours=2), EVENING)
+WHOLE = LogPeriod(NOON - timedelta(hours=2), EVENING)
 
 
 @pytest.fixture
@@ -218,12 +220,12 @@ def test_what_the_relay_took_was_sent_and_is_counted_once(
     before = sent_in_tally(lobby)
     letter, message = uncertain_letter(lobby, 0, NOON)
     uncertain_letter(lobby, 1, NOON)
-    assert settle(lobby, message.id) == Settled(sent=1, uncertain=1, is_whole=True)
+    assert settle(lobby, message.id) == SettlementResult(sent=1, uncertain=1, is_whole=True)
     letter, message = letters_of(lobby)[0]
     assert (letter.state, letter.reason, letter.sent_at) == (LetterState.SENT, None, NOON)
     assert message.state is MessageState.ACCEPTED
     assert sent_in_tally(lobby) == before - 1 == sent(lobby)
-    assert settle(lobby, message.id) == Settled(uncertain=1, is_whole=False)
+    assert settle(lobby, message.id) == SettlementResult(uncertain=1, is_whole=False)
     assert sent_in_tally(lobby) == before - 1
 
 
@@ -244,7 +246,7 @@ def test_what_a_whole_log_does_not_know_goes_again(
     _, kept = uncertain_letter(lobby, 0, NOON)
     _, lost = uncertain_letter(lobby, 1, NOON)
     found = settle(lobby, *gone(lobby), kept.id, span=WHOLE)
-    assert found == Settled(sent=1, again=1)
+    assert found == SettlementResult(sent=1, again=1)
     letter, message = letters_of(lobby)[1]
     assert (letter.state, letter.reason, message.state) == (
         LetterState.QUEUED,
@@ -255,7 +257,7 @@ def test_what_a_whole_log_does_not_know_goes_again(
     letter, message = letters_of(lobby)[1]
     assert (letter.state, message.attempt) == (LetterState.SENT, lost.attempt + 1)
     assert sent_in_tally(lobby) == before == sent(lobby)
-    assert settle(lobby, *gone(lobby), span=WHOLE) == Settled()
+    assert settle(lobby, *gone(lobby), span=WHOLE) == SettlementResult()
 
 
 @pytest.mark.parametrize("minutes", [-1, 1])
@@ -266,8 +268,8 @@ def test_an_attempt_at_the_edge_of_the_log_stays_uncertain(
     assert message.claimed_at is not None
     margin, second = uncertain.MARGIN, timedelta(seconds=minutes)
     for span in (
-        Span(message.claimed_at - margin - second, EVENING),
-        Span(NOON - timedelta(hours=2), NOON + margin + second),
+        LogPeriod(message.claimed_at - margin - second, EVENING),
+        LogPeriod(NOON - timedelta(hours=2), NOON + margin + second),
     ):
         found = settle(lobby, *gone(lobby), span=span, is_dry=True)
         assert (found.again, found.uncertain) == ((1, 0) if minutes > 0 else (0, 1))
@@ -277,13 +279,13 @@ def test_a_log_that_lacks_a_mail_that_went_is_not_whole(lobby: Lobby, evening: C
     _, kept = uncertain_letter(lobby, 0, NOON)
     uncertain_letter(lobby, 1, NOON)
     found = settle(lobby, *gone(lobby)[1:], kept.id, span=WHOLE)
-    assert found == Settled(sent=1, uncertain=1, missing=1, is_whole=False)
+    assert found == SettlementResult(sent=1, uncertain=1, missing=1, is_whole=False)
     assert letters_of(lobby)[1][0].state is LetterState.UNCERTAIN
 
 
 def test_a_log_that_knows_none_of_our_mails_is_another_relays(lobby: Lobby, evening: Clock) -> None:
     uncertain_letter(lobby, 0, NOON + timedelta(hours=3))
-    later = Span(NOON + timedelta(hours=2), EVENING)
+    later = LogPeriod(NOON + timedelta(hours=2), EVENING)
     found = settle(lobby, span=later)
     assert (found.again, found.uncertain, found.is_whole) == (0, 1, False)
 
@@ -303,13 +305,13 @@ def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
             keyring=lobby.keyring,
             now=NOON + timedelta(hours=1),
         )
-    assert settle(lobby, *others, span=WHOLE) == Settled(again=1)
+    assert settle(lobby, *others, span=WHOLE) == SettlementResult(again=1)
 
 
 def test_a_file_that_is_no_log_settles_nothing(lobby: Lobby, evening: Clock) -> None:
     uncertain_letter(lobby, 0, NOON)
     with lobby.database.read() as session:
-        asked = uncertain.question(session, span=WHOLE)
+        asked = uncertain.log_query(session, period=WHOLE)
     log = log_of("nothing of the kind", "", wanted=asked.wanted)
     with lobby.database.write() as session, pytest.raises(Invalid, match="No line here"):
         uncertain.settle(session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
@@ -319,7 +321,7 @@ def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
     lobby: Lobby, evening: Clock
 ) -> None:
     with lobby.database.read() as session:
-        asked = uncertain.question(session, span=WHOLE)
+        asked = uncertain.log_query(session, period=WHOLE)
     uncertain_letter(lobby, 0, NOON)
     log = log_of(*(f"<{each}@x.example>" for each in gone(lobby)), wanted=asked.wanted)
     with lobby.database.write() as session:
@@ -335,7 +337,7 @@ def test_a_dry_run_changes_nothing(lobby: Lobby, evening: Clock) -> None:
     uncertain_letter(lobby, 1, NOON)
     before = letters_of(lobby)
     found = settle(lobby, *gone(lobby), kept.id, span=WHOLE, is_dry=True)
-    assert found == Settled(sent=1, again=1)
+    assert found == SettlementResult(sent=1, again=1)
     assert letters_of(lobby) == before
 
 
@@ -360,9 +362,9 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
     before = sent_in_tally(lobby)
     ids = [uncertain_letter(lobby, place, NOON)[1].id for place in range(4)]
     with lobby.database.read() as session:
-        asked = uncertain.question(session, span=WHOLE)
+        asked = uncertain.log_query(session, period=WHOLE)
     log = log_of(*(f"<{each}@x.example>" for each in [*gone(lobby), *ids]), wanted=asked.wanted)
-    found: list[Settled] = []
+    found: list[SettlementResult] = []
     barrier = threading.Barrier(3)
 
     def run() -> None:
@@ -384,9 +386,9 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
 
 def test_a_span_is_refused_that_is_none_or_not_over() -> None:
     with pytest.raises(Invalid, match="ends before it begins"):
-        Span.checked(NOON, NOON, now=EVENING)
+        LogPeriod.checked(NOON, NOON, now=EVENING)
     with pytest.raises(Invalid, match="not over yet"):
-        Span.checked(NOON, EVENING + timedelta(seconds=1), now=EVENING)
+        LogPeriod.checked(NOON, EVENING + timedelta(seconds=1), now=EVENING)
 
 
 # ---- the command

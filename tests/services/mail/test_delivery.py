@@ -233,7 +233,7 @@ def test_a_letter_without_a_clear_answer_after_the_dot_is_uncertain_and_never_go
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
     for _ in range(5):
         clock.advance(days=1)
-        worker.keep_house(lobby)
+        worker.clean_up(lobby)
         deliver(lobby)
     assert len(sink.taken) == 1
     assert last(lobby, MessageKind.LETTER).state is MessageState.UNCERTAIN
@@ -277,7 +277,7 @@ def test_a_worker_that_dies_before_the_dot_is_followed_by_another(
     deliver(lobby)
     assert sink.taken == []
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     deliver(lobby)
     assert len(sink.taken) == 1
 
@@ -290,7 +290,7 @@ def test_a_worker_that_dies_after_committing_to_the_dot_leaves_a_letter_uncertai
         for message in outbox.claim(session, now=clock.now, limit=50):
             assert outbox.before_dot(session, message)
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     deliver(lobby)
     assert sink.messages() == []
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
@@ -303,7 +303,7 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
     with lobby.database.write() as session:
         (old,) = outbox.claim(session, now=clock.now, limit=50)[-1:]
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     with lobby.database.write() as session:
         outbox.claim(session, now=clock.now, limit=50)
         assert not outbox.before_dot(session, old)

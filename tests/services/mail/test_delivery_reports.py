@@ -87,7 +87,7 @@ def test_a_report_of_a_dead_address_is_understood(writer: Writer) -> None:
     assert (found.verdict, found.message_id) == (ReportedOutcome.FAILED, MESSAGE)
     assert (found.status, found.is_dead) == ("5.1.1", True)
     assert found.recipients == {MORAG}
-    assert found.said == "550 5.1.1 No mailbox of this name"
+    assert found.server_text == "550 5.1.1 No mailbox of this name"
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -172,9 +172,9 @@ def test_what_a_server_says_in_its_own_way_is_unclear() -> None:
 def test_words_are_kept_short_and_without_addresses(writer: Writer) -> None:
     words = f"550 5.1.1 <{MORAG}>:\x07 unknown, ask anna@example.org " + "x" * 999
     found = read(writer(TAGGED.but(diagnostic=words)))
-    assert found.said.startswith("550 5.1.1 <[address]>: unknown, ask [address] xxx")
-    assert len(found.said) <= 300
-    assert found.said.isprintable()
+    assert found.server_text.startswith("550 5.1.1 <[address]>: unknown, ask [address] xxx")
+    assert len(found.server_text) <= 300
+    assert found.server_text.isprintable()
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -182,7 +182,7 @@ def test_nothing_of_the_letter_gets_into_the_words(writer: Writer) -> None:
     found = read(writer(TAGGED.but(diagnostic="unknown")))
     assert found.verdict is ReportedOutcome.FAILED
     for private in ("secret", "reasons", "Dear", "Anna"):
-        assert private not in found.said
+        assert private not in found.server_text
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_nothing_of_the_letter_gets_into_the_words(writer: Writer) -> None:
     ],
 )
 def test_addresses_are_taken_out_of_words(text: str, shown: str) -> None:
-    assert smtp_answers.words(text) == shown
+    assert smtp_answers.safe_text(text) == shown
 
 
 # ---- what nobody foresaw
@@ -214,8 +214,8 @@ def test_no_change_to_a_report_raises(data: st.DataObject) -> None:
         patch = data.draw(st.binary(max_size=12))
         content[place : place + data.draw(st.integers(0, 40))] = patch
     found = read(bytes(content))
-    assert len(found.said) <= 300
-    assert found.said.isprintable()
+    assert len(found.server_text) <= 300
+    assert found.server_text.isprintable()
 
 
 @pytest.mark.parametrize(

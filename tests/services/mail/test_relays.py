@@ -270,10 +270,10 @@ def test_of_two_workers_at_once_one_tries_a_server_that_has_rested(
     clock.advance(minutes=5)
     name = lobby.courier.relay
     with lobby.database.write() as session:
-        assert relays.room(session, name, now=clock.now, limit=100) == 1
-        assert relays.may_go(session, name, now=clock.now)
+        assert relays.capacity(session, name, now=clock.now, limit=100) == 1
+        assert relays.may_send(session, name, now=clock.now)
     with lobby.database.write() as session:  # it had looked before the first one's commit
-        assert not relays.may_go(session, name, now=clock.now)
+        assert not relays.may_send(session, name, now=clock.now)
 
 
 def test_while_one_worker_tries_the_other_waits(lobby: Lobby, clock: Clock) -> None:
@@ -304,7 +304,7 @@ def test_a_try_whose_worker_dies_is_followed_by_another(lobby: Lobby, clock: Clo
     break_down(lobby)
     clock.advance(minutes=5)
     with lobby.database.write() as session:
-        assert relays.may_go(session, lobby.courier.relay, now=clock.now)
+        assert relays.may_send(session, lobby.courier.relay, now=clock.now)
         outbox.claim(session, now=clock.now, limit=1)
     assert worker.deliver_due(lobby) == 0
     clock.advance(seconds=REST.total_seconds())

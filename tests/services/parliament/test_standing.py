@@ -13,8 +13,8 @@ from models import LetterAct, MotionSignatory, OfficeKind
 from services.letters.drafting import composing
 from services.letters.drafting.composing import LetterFacts
 from services.letters.kinds import template_language, variant_texts, variants
-from services.letters.kinds.conditions import Reader, choose
-from services.mail.text_templates import Text
+from services.letters.kinds.conditions import MemberProfile, choose
+from services.mail.text_templates import MailText
 from services.parliament.standing import (
     Eligibility,
     Position,
@@ -152,7 +152,7 @@ ORDINARY_RULES = {
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
     """What the built-in letter asks; None where there is none."""
-    chosen = choose(variants.built_in(), Reader(standing, eligibility))
+    chosen = choose(variants.built_in(), MemberProfile(standing, eligibility))
     return chosen.act if chosen else None
 
 
@@ -203,9 +203,9 @@ def test_who_holds_a_post_is_never_asked_to_sign(kind: OfficeKind, standing: Sta
 GREETINGS = {"en": "Dear", "cy": "Annwyl"}
 
 
-def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> Text:
+def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
     """The built-in letter with an act."""
-    words = composing.worded(variant_texts.built_in()[act], locale)
+    words = composing.texts_in(variant_texts.built_in()[act], locale)
     assert words.locale == locale
     return composing.write(words, facts)
 

@@ -210,11 +210,11 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
 ) -> None:
     before = _tally(lobby)
     _end_session(lobby, clock.now.date() + timedelta(days=1))
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert status(lobby) is MotionStatus.PUBLISHED, "not before its last day"
     clock.advance(days=1)
     for _ in range(2):
-        worker.keep_house(lobby)
+        worker.clean_up(lobby)
     assert status(lobby) is MotionStatus.LAPSED
     assert _tally(lobby) == before
     with lobby.database.read() as session:
@@ -231,13 +231,13 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
 def test_a_motion_falls_when_a_later_session_has_begun(lobby: Lobby, clock: Clock) -> None:
     with lobby.database.write() as session:
         sessions.save(session, name="2027-28", starts_on=clock.now.date(), ends_on=None)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     assert status(lobby) is MotionStatus.LAPSED
 
 
 def test_a_lapsed_motion_is_not_asked_for_and_does_not_come_back(real: Lobby, clock: Clock) -> None:
     _end_session(real, clock.now.date())
-    worker.keep_house(real)
+    worker.clean_up(real)
     lobby, asked = serving(real, ok())
     assert run(lobby) == 0
     assert asked == []
@@ -249,7 +249,7 @@ def test_a_successor_is_linked_in_one_call_and_the_old_signatories_are_known(
     lobby: Lobby, clock: Clock
 ) -> None:
     _end_session(lobby, clock.now.date())
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     told = json.loads(ANSWER)
     told["Response"] |= {"Id": 900153, "UINWithAmendmentSuffix": "9", "Sponsors": []}
     told["Response"]["DateTabled"] = "2026-07-02T00:00:00"

@@ -18,7 +18,7 @@ from models.constituency import OVERSEAS, UNKNOWN
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.delivery import lookups, rendering
-from services.delivery.lookups import NOTHING
+from services.delivery.lookups import NOTHING_PREFETCHED
 from services.mail import mail_builder, mail_headers, outbox
 from services.mail.mail_builder import Envelope, Mail
 from services.mail.supporter_mails import DroppedMessage
@@ -112,10 +112,10 @@ def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]
 
 def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Made:
     now = lobby.clock()
-    gathered = lookups.gather(session, few, keyring=lobby.keyring, now=now)
+    gathered = lookups.prefetch(session, few, keyring=lobby.keyring, now=now)
     return {
         message.id: rendering.render(
-            session, message, lobby.mail_context, now=now, gathered=gathered
+            session, message, lobby.mail_context, now=now, prefetched=gathered
         )
         for message in few
     }
@@ -124,7 +124,7 @@ def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) 
 def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessage:
     with lobby.database.read() as session:
         return rendering.render(
-            session, message, lobby.mail_context, now=lobby.clock(), gathered=NOTHING
+            session, message, lobby.mail_context, now=lobby.clock(), prefetched=NOTHING_PREFETCHED
         )
 
 
@@ -261,7 +261,7 @@ def test_mails_accepted_together_are_each_written_down_with_their_own_answer(
     taken = claimed(lobby, 5)
     with lobby.database.write() as session:
         said = [(message, f"250 queued as {place}") for place, message in enumerate(taken)]
-        outbox.accept(session, said, now=clock.now)
+        outbox.accept_many(session, said, now=clock.now)
     with lobby.database.read() as session:
         for place, message in enumerate(taken):
             row = session.get_one(OutboxMessage, message.id)
@@ -275,11 +275,11 @@ def test_a_mail_that_another_attempt_has_taken_over_is_left_to_it(
     deliver()
     old = claimed(lobby, 3)
     clock.advance(minutes=11)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     with lobby.database.write() as session:
         (again,) = outbox.claim(session, now=clock.now, limit=1)
     with lobby.database.write() as session:
-        outbox.accept(session, [(message, "250 late") for message in old], now=clock.now)
+        outbox.accept_many(session, [(message, "250 late") for message in old], now=clock.now)
     waiting = {message.id: MessageState.QUEUED for message in old}
     assert waiting | {again.id: MessageState.CLAIMED} == {
         key: state for key, state in states(lobby).items() if key in waiting
@@ -295,7 +295,7 @@ def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
     broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
     with ledger.open():
         for message in (first, broken, third):
-            ledger.note(message, MessageState.ACCEPTED, "250 taken")
+            ledger.record(message, MessageState.ACCEPTED, "250 taken")
     found = states(lobby)
     assert found[first.id] is found[third.id] is MessageState.ACCEPTED
     assert found[second.id] is MessageState.CLAIMED, "the end of its lease settles it"

@@ -31,7 +31,7 @@ from services.common.tokens import Purpose
 from services.errors import Conflict
 from services.letters import letter_states
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import preferences, supporters, wordings
@@ -166,7 +166,7 @@ def mails_of_every_kind(
     with lobby.database.write() as session:
         watch = select(SeatWatch).where(SeatWatch.supporter_id == signature.supporter_id)
         fill_seat(session, session.exec(watch).one())
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     found += deliver()
     clock.advance(days=1)
     write_to_be_held(lobby)
@@ -356,7 +356,7 @@ def queue_question_and_notice(
             MessageKind.SEAT_FILLED: watch.id,
             MessageKind.LETTER_RECEIPT: letter.id,
         }
-        notes = [Note(kind, subject_id, recipient) for kind, subject_id in kinds.items()]
+        notes = [NewMessage(kind, subject_id, recipient) for kind, subject_id in kinds.items()]
         outbox.queue(session, notes, now=lobby.clock())
 
 
@@ -475,10 +475,10 @@ def test_an_address_gets_five_mails_a_day_across_kinds_and_organisations(
     with lobby.database.write() as session:
         letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
         letter.sent_at = clock.now.replace(month=6)
-    worker.keep_house(lobby)  # and the seventh
+    worker.clean_up(lobby)  # and the seventh
     assert deliver() == []
     clock.advance(days=1, minutes=1)
-    worker.keep_house(lobby)
+    worker.clean_up(lobby)
     (mail,) = deliver()
     assert "answer your letter" in mail["Subject"]
 

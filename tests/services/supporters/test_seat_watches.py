@@ -33,7 +33,7 @@ from services.common.tokens import Purpose
 from services.letters import intake, letter_states
 from services.letters.drafting import drafts, situations
 from services.mail import outbox
-from services.mail.outbox import Note
+from services.mail.outbox import NewMessage
 from services.parliament import members
 from services.parliament.members import MemberRow
 from services.signatures import recording, signature_states
@@ -417,7 +417,7 @@ def test_what_is_over_the_limit_of_mails_a_day_is_told_another_day(
     clock.advance(days=1)
     recipient = lobby.keyring.everywhere_index(ANNA["email"])
     with lobby.database.write() as session:
-        note = Note(MessageKind.ALREADY_SIGNED, waiting, recipient)
+        note = NewMessage(MessageKind.ALREADY_SIGNED, waiting, recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=clock.now)
     deliver()
     assert (tell(lobby), news(lobby)) == (0, [])

@@ -248,13 +248,13 @@ def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
     here = count(lobby)
     set_goal(lobby, here + 2)
     for number in range(4):
-        worker.keep_webhooks(lobby, GO_ON)
+        worker.clean_up_webhooks(lobby, GO_ON)
         sign(lobby, person(number))
     about = {"petition": PETITION, "campaign": CAMPAIGN}
     reached = about | {"goal": here + 2, "signature_count": here + 2}
     assert told(lobby) == [("petition.goal_reached", reached)]
     set_goal(lobby, here + 4)
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert told(lobby)[1:] == [
         ("petition.goal_reached", about | {"goal": here + 4, "signature_count": here + 4})
     ]
@@ -264,7 +264,7 @@ def test_a_goal_that_is_not_reached_or_not_there_is_not_told_of(lobby: Lobby) ->
     listen(lobby)
     for goal in (None, count(lobby) + 1):
         set_goal(lobby, goal)
-        worker.keep_webhooks(lobby, GO_ON)
+        worker.clean_up_webhooks(lobby, GO_ON)
     assert told(lobby) == []
     with lobby.database.read() as session:
         assert session.exec(select(Petition.goal_reached_at)).one() is None
@@ -292,7 +292,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
     letter, _ = take_back(lobby, 0, LetterState.QUEUED)
     with lobby.database.write() as session:
         for state in (MessageState.DEFERRED, MessageState.REJECTED, MessageState.ACCEPTED):
-            letter_states.delivered(
+            letter_states.record_delivery(
                 session, letter.id, state, detail="250", keyring=lobby.keyring, now=clock()
             )
     sent = of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}
@@ -322,7 +322,7 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     log = RelayLog({by_log.id})
     log.taken, log.acceptances = {by_log.id}, 1
     with lobby.database.write() as session:
-        asked = uncertain.question(session, span=None)
+        asked = uncertain.log_query(session, period=None)
         uncertain.settle(session, asked, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
     assert told(lobby) == [
         ("letter.sent", of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}),
@@ -338,7 +338,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     letter, _ = letters_of(lobby)[0]
     answer = NewAnswer(LetterOutcome.ANSWERED, said=ReplyKind.WILL_SIGN, text="Of course I will.")
     with lobby.database.write() as session:
-        answers.give(session, letter.id, answer, now=clock())
+        answers.record(session, letter.id, answer, now=clock())
     more = {"outcome": "answered", "said": "will_sign", "said_on": None}
     assert told(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
 

@@ -112,7 +112,7 @@ def end_key(lobby: Lobby, key: Headers) -> None:
         prefix = key["Authorization"].split("_")[1]
         its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
         its.revoked_at = lobby.clock()
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
 
 
 # ---- one that stops
@@ -197,7 +197,7 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     assert "The key that answered for it was revoked or has expired." in text
     assert "2 other webhooks of yours have stopped as well" in text
     assert "No delivery is held for it." in text
-    worker.keep_webhooks(lobby, GO_ON)
+    worker.clean_up_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
     end_key(lobby, other)
     (mail,) = mails()
