@@ -122,7 +122,7 @@ def sample_facts(campaign: Campaign, motion: Motion | None, profile: MemberProfi
 def table() -> str:
     """Returns a Markdown table of the built-in letter by standing, eligibility and language.
 
-    `docs/letters.md` contains it, and a test compares the two.
+    `docs/guide/letters.md` contains it, and a test compares the two.
     """
     lines = ["| standing | eligibility | language | letter |", "|---|---|---|---|"]
     for standing in Standing:
