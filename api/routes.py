@@ -12,10 +12,6 @@ from api.v1 import (
     exports,
     health,
     histories,
-    letter_answers,
-    letter_queue,
-    letter_variants,
-    letters,
     members,
     motions,
     partners,
@@ -27,10 +23,9 @@ from api.v1 import (
     tallies,
     tally_events,
     targets,
-    webhook_deliveries,
-    webhook_hooks,
-    webhooks,
 )
+from api.v1.letters import letter_answers, letter_queue, letter_variants, letters
+from api.v1.webhooks import rest_hooks, webhook_deliveries, webhooks
 
 router = APIRouter()
 for part in (
@@ -55,7 +50,7 @@ for part in (
     postcodes,
     webhooks,
     webhook_deliveries,
-    webhook_hooks,
+    rest_hooks,
     campaign_feeds,
     partners,
     api_keys,

@@ -19,7 +19,7 @@ from api.schemas.fields import (
     line,
     paragraphs,
 )
-from api.schemas.letter import LetterText
+from api.schemas.letters.letter import LetterText
 from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
 from services.postcodes import directory

@@ -19,7 +19,7 @@ from api.http.dependencies import (
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.schemas.fields import Moment
-from api.schemas.letter import letter_text
+from api.schemas.letters.letter import letter_text
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
     ConfirmedAnswer,

@@ -9,7 +9,7 @@ from api.action_network.places import Places, Veil, identifiers, when
 from api.action_network.schemas.person import PersonIn, split_name
 from api.action_network.schemas.reading import renamed
 from api.http import errors
-from api.schemas.letter import NewLetterBody
+from api.schemas.letters.letter import NewLetterBody
 from models import Member
 from services.errors import Invalid
 from services.letters.intake import NewLetter

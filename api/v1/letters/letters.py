@@ -5,7 +5,7 @@ from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from api.http.idempotency import Once, once_responses
-from api.schemas.letter import (
+from api.schemas.letters.letter import (
     CheckAnswer,
     CheckRequest,
     DraftAnswer,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.http.dependencies import CampaignsWriter, Now, ReadSession, Slug, WriteSession
-from api.schemas.letter_variant import (
+from api.schemas.letters.letter_variant import (
     PreviewRequest,
     PreviewsAnswer,
     VariantsAnswer,

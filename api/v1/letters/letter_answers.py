@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.http.csv_answers import AS_CSV, cacheable_csv, wants_csv
 from api.http.dependencies import LettersReader, Now, ReadSession, Slug, TheLobby, WriteSession
-from api.schemas.letter_answer import (
+from api.schemas.letters.letter_answer import (
     AnswersAnswer,
     LetterAnswerBody,
     LetterAnswered,

@@ -21,7 +21,7 @@ from api.http.dependencies import (
 )
 from api.http.idempotency import Once, once_responses
 from api.http.paging import ThePage
-from api.schemas.letter_queue import (
+from api.schemas.letters.letter_queue import (
     LetterQueueAnswer,
     QueuedLetterAnswer,
     SettledAnswer,

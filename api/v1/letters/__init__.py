@@ -1,0 +1,1 @@
+"""Routes of letters: writing them, their kinds, their queue and what came back."""

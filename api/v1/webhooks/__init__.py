@@ -1,0 +1,1 @@
+"""Routes of webhooks: endpoints, deliveries, and REST hooks for other services."""
