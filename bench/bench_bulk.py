@@ -32,7 +32,6 @@ from sqlalchemy import event
 from bench import servers
 from core import garbage, logs
 from core.settings import ROOT, Settings
-from drills.postgres import postgres
 from models import Scope
 from services.assembly import Lobby, open_lobby, utc_now
 from services.database import engine
@@ -42,6 +41,8 @@ from services.organisations import organisations
 from services.postcodes import ons_import
 from services.signatures import recording
 from services.signatures.recording import SignatureRequest
+from tools.databases import postgres
+from tools.processes import cpu_seconds
 
 SLUG = invented_campaign.about().petition
 SECRET = "the secret of a bench in which everybody is invented"
@@ -209,11 +210,11 @@ class Subject:
     def _post(self, headers: dict[str, str], content: bytes) -> Taken:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         named = {"Authorization": f"Bearer {self.key}", "Accept-Encoding": "gzip", **headers}
-        begun, used = time.perf_counter(), servers.cpu_seconds(self.pid)
+        begun, used = time.perf_counter(), cpu_seconds(self.pid)
         connection.request("POST", BULK, content, named)
         answer = connection.getresponse()
         body = answer.read()
-        taken = Taken(time.perf_counter() - begun, servers.cpu_seconds(self.pid) - used)
+        taken = Taken(time.perf_counter() - begun, cpu_seconds(self.pid) - used)
         connection.close()
         assert json.loads(gzip.decompress(body))["accepted"] == LARGEST, answer.status
         return taken

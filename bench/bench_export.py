@@ -27,8 +27,6 @@ from sqlmodel import Session
 from bench.filling import SERIES, WORDS
 from core import logs
 from core.settings import Settings
-from drills.filling import demonstrate
-from drills.postgres import fresh_database
 from models import Petition, Private, Signature
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
@@ -38,6 +36,8 @@ from services.files import exports
 from services.files.export_lines import FileFormat
 from services.signatures import signature_exports, signature_states
 from services.supporters import wordings
+from tools.databases import fresh_database
+from tools.sample_data import load_demonstration
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -76,7 +76,7 @@ def main() -> None:
     for backend, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         with fresh_database(backend) as (folder, url):
             lobby = open_lobby(settings_of(folder, url))
-            demonstrate(lobby)
+            load_demonstration(lobby)
             with lobby.database.write() as session:
                 fill(session, lobby, backend)
             analyse(lobby)

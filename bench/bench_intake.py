@@ -20,7 +20,8 @@ from uuid import uuid4
 
 from bench import load, servers
 from core.settings import ROOT
-from drills.postgres import postgres
+from tools.databases import postgres
+from tools.processes import cpu_seconds, memory_mb
 
 SLUG = "keep-nhs-professionals-public"
 SIGNATURES = f"/v1/petitions/{SLUG}/signatures"
@@ -78,7 +79,7 @@ def main() -> None:
         for what, path in READS.items():
             bench = Bench(folder, found, 64, told.requests, told.rounds)
             bench.table(f"Reading {what}, 64 at once", _reading(path))
-        held = ", ".join(f"{each.name} {servers.memory_mb(each.pid):.0f}" for each in found)
+        held = ", ".join(f"{each.name} {memory_mb(each.pid):.0f}" for each in found)
         print(f"\nMemory (RSS) of each process after all this, in MB: {held}.")
     _designs(told, 0)
     _designs(told, SLOW_DISK)
@@ -155,7 +156,7 @@ class Bench:
         file = self.folder / "requests"
         made = requests(server.name)
         load.write(file, (next(made) for _ in range(self.requests)))
-        before = servers.cpu_seconds(server.pid)
+        before = cpu_seconds(server.pid)
         command = [sys.executable, "-m", "bench.load"]
         numbers = map(str, (server.port, self.connections, self.requests))
         done = subprocess.run(
@@ -164,7 +165,7 @@ class Bench:
         told = json.loads(done.stdout)
         if set(told["statuses"]) - {"200", "201"}:
             raise RuntimeError(f"{server.name} answered {told['statuses']}")
-        cpu = (servers.cpu_seconds(server.pid) - before) / self.requests * 1e6
+        cpu = (cpu_seconds(server.pid) - before) / self.requests * 1e6
         return Figures(told["rate"], told["p50"], told["p99"], cpu)
 
 

@@ -19,15 +19,15 @@ import sqlalchemy as sa
 
 import worker
 from core import logs
-from drills import filling
-from drills.post_room import settings_of, sink
-from drills.postgres import postgres
 from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby, utc_now
 from services.mail import mail_builder
 from services.mail.couriers import make_courier
 from services.mail.mail_builder import Envelope, Mail
+from tools import sample_data, smtp_sink
+from tools.databases import postgres
+from tools.settings import throwaway_settings
 
 _letter, _outbox = table_of(Letter), table_of(OutboxMessage)
 ROUNDS = 7
@@ -39,16 +39,18 @@ def main() -> None:
     logs.configure(level="ERROR")
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
-        address = stack.enter_context(sink(folder / "sink.tsv", "--calm", "--unsynced"))
+        address = stack.enter_context(
+            smtp_sink.running(folder / "sink.tsv", "--calm", "--unsynced")
+        )
         one = stack.enter_context(opened(folder / "one", address, connections=1))
         four = stack.enter_context(opened(folder / "four", address, connections=4))
         asking = stack.enter_context(opened(folder / "asking", address, connections=4))
         url = stack.enter_context(postgres(folder / "pg"))
         asking_too = stack.enter_context(opened(folder / "too", address, connections=4, url=url))
-        filling.fill(one, MAILS * (ROUNDS + 1))
-        filling.fill(four, MAILS * (ROUNDS + 1))
-        filling.ask_to_confirm(asking, MAILS * (ROUNDS + 1))
-        filling.ask_to_confirm(asking_too, MAILS * (ROUNDS + 1))
+        sample_data.queue_letters(one, MAILS * (ROUNDS + 1))
+        sample_data.queue_letters(four, MAILS * (ROUNDS + 1))
+        sample_data.queue_confirmations(asking, MAILS * (ROUNDS + 1))
+        sample_data.queue_confirmations(asking_too, MAILS * (ROUNDS + 1))
         for lobby in (one, four):
             leave_only_letters(lobby)
         rates = measure(
@@ -68,7 +70,7 @@ def main() -> None:
 def opened(folder: Path, address: str, *, connections: int, url: str = "") -> Iterator[Lobby]:
     """A service of its own, with an empty database."""
     told = {"smtp_url": address, "smtp_connections": connections}
-    lobby = open_lobby(settings_of(folder, url).model_copy(update=told))
+    lobby = open_lobby(throwaway_settings(folder, url).model_copy(update=told))
     try:
         yield lobby
     finally:

@@ -31,6 +31,7 @@ from services.assembly import Lobby, open_lobby
 from services.signatures import recording
 from services.traffic import group_commit
 from services.views import seat_views
+from tools.processes import LOBBY
 
 
 def empty() -> FastAPI:
@@ -127,27 +128,16 @@ def serving(
 def demonstrate(folder: Path, settings: dict[str, str]) -> None:
     """Load the demonstration into the database of some settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", "from cli import main; main()", "demo"]
     environment = _environment(folder, settings)
-    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [*LOBBY, "demo"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True
+    )
 
 
 def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
     told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
     return others | {"LOBBY_DATA_DIR": str(folder)} | told
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used so far, of all its threads."""
-    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int) -> float:
-    """What a process holds in memory by itself and shared, in MB (VmRSS)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

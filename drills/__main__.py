@@ -9,8 +9,9 @@ import sys
 from dataclasses import fields
 
 from drills.ledger import Found
-from drills.post_room import MOST_KILLS, MOST_LETTERS, Drill, Outcome, run, settings_of
-from drills.postgres import fresh_database
+from drills.post_room import MOST_KILLS, MOST_LETTERS, Drill, Outcome, run
+from tools.databases import fresh_database
+from tools.settings import throwaway_settings
 
 CREWS = [("sqlite", 1), ("postgresql", 1), ("postgresql", 2), ("postgresql", 4)]
 HEAD = ("database", "workers", "killed at work", "letters a second")
@@ -58,7 +59,7 @@ def _table(title: str, drills: list[tuple[str, Drill]]) -> bool:
 
 def _run(backend: str, drill: Drill) -> Outcome:
     with fresh_database(backend) as (folder, url):
-        return run(drill, settings_of(folder, url))
+        return run(drill, throwaway_settings(folder, url))
 
 
 if __name__ == "__main__":

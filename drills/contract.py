@@ -12,16 +12,13 @@ of Markdown; `--help` tells how to run less.
 
 import argparse
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -34,20 +31,13 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 from schemathesis.core.failures import FailureGroup
-from sqlmodel import col, select
 
 from core import logs
-from drills import filling
-from drills.post_room import settings_of
-from drills.postgres import fresh_database
-from main import create_app
-from models import Letter, Scope, Signature
-from services.assembly import Lobby, open_lobby
-from services.campaigns import campaigns, petitions
-from services.common.tokens import Purpose
-from services.demonstration import invented_campaign
-from services.keys import api_keys
-from services.organisations import organisations, partners
+from services.assembly import open_lobby
+from tools import sample_data
+from tools.databases import fresh_database
+from tools.live_service import LiveService, serving
+from tools.settings import throwaway_settings
 
 CASES = 12_000  # some calls have no input that does not fit: it comes to a tenth less
 CHECKS = [
@@ -70,16 +60,6 @@ ORDER = ["get", "post", "put", "patch", "delete"]
 LONGEST_FINDING = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One that runs: its address, its document, a key for all of it, and what is real in it."""
-
-    url: str
-    document: dict[str, Any]
-    key: str
-    real: Mapping[str, Any]
-
-
 @dataclass
 class Found:
     """How many were asked and how they were answered; what was wrong, one of a kind a call."""
@@ -89,7 +69,7 @@ class Found:
     wrong: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def ask(service: Service, cases: int, *, number: int = 2017, is_telling: bool = False) -> Found:
+def ask(service: LiveService, cases: int, *, number: int = 2017, is_telling: bool = False) -> Found:
     """Ask about so many cases, evenly of all calls; `number` seeds what is made up."""
     found = Found()
     schema = schemathesis.openapi.from_dict(service.document)
@@ -110,7 +90,7 @@ def _modes_of(call: Any) -> list[GenerationMode]:
 
 
 def _ask_one(
-    call: Any, mode: GenerationMode, service: Service, cases: int, number: int, found: Found
+    call: Any, mode: GenerationMode, service: LiveService, cases: int, number: int, found: Found
 ) -> None:
     operation = call.definition.raw
     headers = {"Authorization": f"Bearer {service.key}"} if _needs_key(operation) else {}
@@ -181,81 +161,6 @@ def _wrong_with(case: Any, response: Any, name: str) -> Iterator[tuple[str, str]
                 yield check.__name__, str(failure)[:LONGEST_FINDING]
 
 
-# ---- a service to ask
-
-
-@contextmanager
-def serving(lobby: Lobby, port: int = 0) -> Iterator[Service]:
-    """The demonstration, on a port of loopback, without limits."""
-    limitless = {"posts_per_address": 0, "posts_per_key": 0}
-    app = create_app(lobby.settings.model_copy(update=limitless), lobby=lobby)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    bound = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        real = _real(lobby) | _partner(lobby)
-        yield Service(f"http://127.0.0.1:{bound}", app.openapi(), _key(lobby), real)
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def _key(lobby: Lobby) -> str:
-    with lobby.database.write() as session:
-        owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        return api_keys.create(session, organisation=owner, scopes=list(Scope), now=lobby.clock())
-
-
-def _partner(lobby: Lobby) -> dict[str, str]:
-    """The slug of a partner that there is, and the first digits of a key that can be ended."""
-    slug, now = "a-paper", lobby.clock()
-    with lobby.database.write() as session:
-        owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        partners.create(session, organisation=owner, name="A Paper", slug=slug, now=now)
-        scopes = [Scope.SIGNATURES_WRITE]
-        key = api_keys.create(
-            session, organisation=owner, scopes=scopes, partner_slug=slug, now=now
-        )
-    return {"slug partners": slug, "prefix": key.split("_")[1]}
-
-
-def _real(lobby: Lobby) -> dict[str, Any]:
-    about, tokens = invented_campaign.about(), lobby.tokens
-    with lobby.database.read() as session:
-        campaign = campaigns.by_slug(session, about.campaign)
-        motion = campaigns.motion_of(session, campaign.id)
-        petition = petitions.by_slug(session, about.petition)
-        signature = session.exec(select(Signature).order_by(col(Signature.id))).first()
-        letter = session.exec(select(Letter).order_by(col(Letter.id))).first()
-    if signature is None or letter is None:
-        raise RuntimeError("the demonstration has no signature or no letter")
-    confirm = tokens.issue(Purpose.CONFIRM, signature.id)
-    unsubscribe = tokens.issue(Purpose.UNSUBSCRIBE, signature.supporter_id)
-    letters = tokens.issue(Purpose.LETTER, letter.id)
-    return {
-        "slug campaigns": campaign.slug,
-        "slug petitions": petition.slug,
-        "number": petition.number,
-        "postcode": "EH1 1YZ",
-        "member_id": letter.member_id,
-        "motion_id": motion.id if motion else 1,
-        "letter_id": str(letter.id),
-        "token /v1/signatures/confirm": confirm,
-        "token /v1/signatures/watch": confirm,
-        "token /v1/signatures/withdraw": tokens.issue(Purpose.WITHDRAW, signature.id),
-        "token /v1/signatures/disown": tokens.issue(Purpose.DISOWN, signature.id),
-        "token /v1/preferences": unsubscribe,
-        "token /v1/preferences/read": unsubscribe,
-        "token /v1/letters/confirm": letters,
-        "token /v1/letters/cancel": letters,
-        "token /v1/letters/copy": letters,
-        "token /v1/letters/answer": tokens.issue(Purpose.LETTER_ANSWER, letter.id),
-    }
-
-
 def main() -> int:
     """0 where every answer was as the document says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -265,8 +170,8 @@ def main() -> int:
     told = parser.parse_args()
     logs.configure(level="CRITICAL")
     with fresh_database(told.backend) as (folder, url):
-        lobby = open_lobby(settings_of(folder, url))
-        filling.demonstrate(lobby)
+        lobby = open_lobby(throwaway_settings(folder, url))
+        sample_data.load_demonstration(lobby)
         with serving(lobby) as service:
             found = ask(service, told.cases, number=told.seed, is_telling=True)
         lobby.close()

@@ -14,14 +14,16 @@ from dataclasses import dataclass, fields
 import sqlalchemy as sa
 
 from core.settings import Settings
-from drills import filling, ledger, post_room
+from drills import ledger, post_room
 from drills.ledger import Dot
-from drills.post_room import Crew, Drill, settings_of, sink
-from drills.postgres import fresh_database
+from drills.post_room import Crew, Drill
 from models import MessageKind, MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
 from services.mail import mail_builder
+from tools import sample_data, smtp_sink
+from tools.databases import fresh_database
+from tools.settings import throwaway_settings
 
 MAILS, KILLS = 2000, 30
 _outbox = table_of(OutboxMessage)
@@ -69,8 +71,8 @@ def run(drill: Drill, settings: Settings) -> Outcome:
     options = ["--seed", str(drill.seed), *(["--calm"] if drill.is_calm else [])]
     lobby = open_lobby(settings)
     try:
-        filling.ask_to_confirm(lobby, drill.letters)
-        with sink(record, *options) as address:
+        sample_data.queue_confirmations(lobby, drill.letters)
+        with smtp_sink.running(record, *options) as address:
             crew = Crew(settings.model_copy(update={"smtp_url": address}), drill.workers)
             try:
                 killed_at_work = post_room.harass(lobby, crew, drill, record)
@@ -132,7 +134,7 @@ def main() -> None:
     for backend in [told.only] if told.only else ["sqlite", "postgresql"]:
         with fresh_database(backend) as (folder, url):
             drill = Drill(told.mails, told.kills, is_calm=told.calm)
-            outcome = run(drill, settings_of(folder, url))
+            outcome = run(drill, throwaway_settings(folder, url))
         is_good = is_good and not outcome.found.faults
         row = [backend, *(getattr(outcome.found, name) for name in names), outcome.killed_at_work]
         print(f"| {' | '.join(map(str, row))} | {outcome.rate:.0f} |", flush=True)

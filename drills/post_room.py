@@ -1,35 +1,32 @@
 """The post room under `kill -9`: nothing lost, nothing doubled. See docs/drills.md."""
 
-import contextlib
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import sqlalchemy as sa
-from pydantic import SecretStr
 
 from core.settings import ROOT, Settings
-from drills import filling, ledger
+from drills import ledger
+from drills.errors import DrillFailed
 from drills.ledger import Found
 from models import MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
 from services.letters.uncertain import Settled
 from services.mail import outbox
+from tools import sample_data, smtp_sink
+from tools.processes import LOBBY
+from tools.settings import environment
 
 MOST_LETTERS, MOST_KILLS = 12_000, 200
-SECRET = "the secret of a drill in which everybody is invented"
-WORKER = [sys.executable, "-c", "from cli import main; main()", "worker"]
-EVERYBODY = 10**9  # requests a minute, from one address and to one petition, as a drill has them
-NOWHERE = "http://127.0.0.1:9"  # Parliament is not asked in a drill
+WORKER = [*LOBBY, "worker"]
 UNDER_WAY = (
     MessageState.QUEUED,
     MessageState.CLAIMED,
@@ -39,10 +36,6 @@ UNDER_WAY = (
 LONGEST_LINGER = 0.03
 MOST_ROUNDS = 20
 _outbox = table_of(OutboxMessage)
-
-
-class DrillFailed(Exception):
-    """The drill did not come to its end, whatever the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,55 +125,14 @@ class _Counter:
         return self._lines > number
 
 
-def settings_of(folder: Path, database_url: str = "") -> Settings:
-    """Settings for a drill in a folder of its own; without an address, on SQLite there."""
-    return Settings(
-        data_dir=folder,
-        database_url=database_url,
-        secret_key=SecretStr(SECRET),
-        mail_from="Central Lobby <post@lobby.example.org>",
-        motions_api_url=NOWHERE,
-        members_api_url=NOWHERE,
-        worker="off",
-        sync_members="off",
-        posts_per_address=EVERYBODY,
-        posts_per_petition=EVERYBODY,
-    )
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """What a worker process is told: these settings and no others."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
-    told = settings.model_dump(mode="json") | {"secret_key": ",".join(settings.secrets())}
-    return others | {
-        f"LOBBY_{name.upper()}": str(value) for name, value in told.items() if value is not None
-    }
-
-
-@contextlib.contextmanager
-def sink(record: Path, *options: str) -> Iterator[str]:
-    """A sink in a process of its own; its address, as LOBBY_SMTP_URL wants it."""
-    record.touch()
-    command = [sys.executable, "-m", "drills.sink", str(record), *options]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            yield f"smtp://127.0.0.1:{int(process.stdout.readline())}"
-        finally:
-            process.stdin.close()
-
-
 def run(drill: Drill, settings: Settings) -> Outcome:
     """Fill the empty database of `settings`, deliver under fire, settle, and compare."""
     record = settings.data_dir / "sink.tsv"
     options = ["--seed", str(drill.seed), *(["--calm"] if drill.is_calm else [])]
     lobby = open_lobby(settings)
     try:
-        filling.fill(lobby, drill.letters)
-        with sink(record, *options) as address:
+        sample_data.queue_letters(lobby, drill.letters)
+        with smtp_sink.running(record, *options) as address:
             crew = Crew(settings.model_copy(update={"smtp_url": address}), drill.workers)
             try:
                 killed_at_work = harass(lobby, crew, drill, record)

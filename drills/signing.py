@@ -15,14 +15,15 @@ from dataclasses import dataclass, fields
 import uvloop
 
 from core.settings import Settings
-from drills import filling, signature_ledger
+from drills import signature_ledger
 from drills.crowd import MOST_CONNECTIONS, Crowd, Errand
-from drills.post_room import settings_of
-from drills.postgres import fresh_database
 from drills.signature_ledger import Found, Ledger
 from drills.storm import Course, Server, Storm, serving
 from services.assembly import Lobby, open_lobby
 from services.common.tokens import Purpose
+from tools import sample_data
+from tools.databases import fresh_database
+from tools.settings import throwaway_settings
 
 MOST_SIGNATURES, MOST_KILLS = 100_000, 50
 SLUG = "keep-nhs-professionals-public"
@@ -58,7 +59,7 @@ def run(drill: Drill, settings: Settings) -> Outcome:
     and compare."""
     lobby = open_lobby(settings)
     try:
-        filling.demonstrate(lobby)
+        sample_data.load_demonstration(lobby)
         with serving(settings) as server:
             return uvloop.run(_run(drill, lobby, server))
     finally:
@@ -176,7 +177,7 @@ def _arguments() -> argparse.Namespace:
 
 def _run_on(backend: str, drill: Drill) -> Outcome:
     with fresh_database(backend) as (folder, url):
-        return run(drill, settings_of(folder, url))
+        return run(drill, throwaway_settings(folder, url))
 
 
 if __name__ == "__main__":

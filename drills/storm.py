@@ -5,18 +5,18 @@ import random
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
-from bench.servers import memory_mb
 from core.settings import ROOT, Settings
 from drills.crowd import Crowd, Errand
-from drills.post_room import DrillFailed, environment
+from drills.errors import DrillFailed
+from tools.processes import LOBBY, memory_mb
+from tools.settings import environment
 
-SERVE = [sys.executable, "-c", "from cli import main; main()", "serve", "--port"]
+SERVE = [*LOBBY, "serve", "--port"]
 LONGEST_LINGER = 0.03
 # Below the ports that a connection gets for itself: it would otherwise now and then get the very
 # one that it wants to reach, find itself there, and keep the server from it.

@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import func, select
 
 from core.settings import ROOT
-from drills.contract import Service, serving
 from models import Signature
 from services.assembly import Lobby
+from tools.live_service import LiveService, serving
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 
@@ -26,7 +26,7 @@ def example(section: str, language: str) -> str:
 
 
 @pytest.fixture
-def service(lobby: Lobby) -> Iterator[Service]:
+def service(lobby: Lobby) -> Iterator[LiveService]:
     with serving(lobby) as service:
         yield service
 
@@ -52,7 +52,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
     ],
 )
 def test_the_examples_in_python_do_what_they_say(
-    service: Service, lobby: Lobby, section: str, told: str, signed: int
+    service: LiveService, lobby: Lobby, section: str, told: str, signed: int
 ) -> None:
     before = signatures(lobby)
     source = example(section, "python").replace("http://127.0.0.1:8000", service.url)

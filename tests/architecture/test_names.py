@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from core.settings import ROOT
-from tests.support.our_files import PACKAGES
+from tests.support.our_files import AROUND, PACKAGES
 
-NAMES = (*PACKAGES, "main")
+SERVICE = (*PACKAGES, "main")
+OURS = (*SERVICE, *AROUND)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 def test_a_root_package_is_ours(name: str) -> None:
     found = importlib.import_module(name).__file__
     assert found is not None
@@ -21,7 +22,7 @@ def test_a_root_package_is_ours(name: str) -> None:
     assert ".venv" not in Path(found).parts
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 def test_no_library_has_the_name_of_a_root_package(name: str) -> None:
     assert name not in sys.stdlib_module_names
     assert set(metadata.packages_distributions().get(name, [])) <= {"central-lobby"}
@@ -29,4 +30,4 @@ def test_no_library_has_the_name_of_a_root_package(name: str) -> None:
 
 def test_every_folder_of_code_at_the_root_is_known() -> None:
     folders = {file.parent.name for file in ROOT.glob("*/__init__.py")}
-    assert folders == {*PACKAGES, "bench", "tests"}
+    assert folders == {*PACKAGES, *AROUND}

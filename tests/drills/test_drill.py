@@ -10,13 +10,15 @@ import pytest
 import sqlalchemy as sa
 
 from core.settings import Settings
-from drills import filling, ledger, mails
+from drills import ledger, mails
 from drills.ledger import Dot
-from drills.post_room import Drill, run, settings_of, sink
+from drills.post_room import Drill, run
 from models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby
 from tests.support.common import Post
+from tools import sample_data, smtp_sink
+from tools.settings import throwaway_settings
 
 LETTERS, KILLS = 200, 4
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
@@ -24,7 +26,7 @@ _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(L
 
 @pytest.fixture
 def drill_settings(empty_lobby: Lobby) -> Settings:
-    return settings_of(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
+    return throwaway_settings(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
 
 
 def test_no_letter_is_lost_or_doubled_when_the_worker_is_killed(drill_settings: Settings) -> None:
@@ -66,7 +68,7 @@ def test_a_drill_is_bounded() -> None:
 
 
 def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> None:
-    filling.ask_to_confirm(empty_lobby, 4)
+    sample_data.queue_confirmations(empty_lobby, 4)
     accepted, rejected, waiting, good = mails.states(empty_lobby)
     for name, state in (
         (accepted, MessageState.ACCEPTED),
@@ -157,7 +159,7 @@ def test_a_record_with_a_hole_sends_nothing_again(lobby: Lobby) -> None:
 
 def test_the_sink_has_written_a_letter_down_before_it_answers(tmp_path: Path) -> None:
     record = tmp_path / "sink.tsv"
-    with sink(record, "--calm") as address, _client(address) as client:
+    with smtp_sink.running(record, "--calm") as address, _client(address) as client:
         client.sendmail("a@example.org", "b@example.org", b"Message-ID: <1@example.org>\n\nHello.")
         (dot,) = ledger.dots_in(record)
     assert (dot.fate, dot.message_id, dot.recipient) == (
@@ -169,7 +171,7 @@ def test_the_sink_has_written_a_letter_down_before_it_answers(tmp_path: Path) ->
 
 def test_the_sink_has_nothing_of_a_letter_without_its_dot(tmp_path: Path) -> None:
     record = tmp_path / "sink.tsv"
-    with sink(record, "--calm") as address:
+    with smtp_sink.running(record, "--calm") as address:
         client = _client(address)
         client.mail("a@example.org")
         client.rcpt("b@example.org")

@@ -13,7 +13,6 @@ from fastapi.testclient import TestClient
 from core.settings import Settings
 from drills import signature_ledger
 from drills.crowd import Crowd, Errand
-from drills.post_room import settings_of
 from drills.signature_ledger import Ledger
 from drills.signing import Drill, address_of, run
 from models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
@@ -25,6 +24,7 @@ from services.organisations import organisations
 from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
+from tools.settings import throwaway_settings
 
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
 ALICE, BEN, CARA = range(3)  # Cara has not confirmed
@@ -35,7 +35,7 @@ Value = TypeVar("Value")
 
 @pytest.fixture
 def drill_settings(empty_lobby: Lobby) -> Settings:
-    return settings_of(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
+    return throwaway_settings(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
 
 
 def test_nothing_is_lost_or_counted_twice_when_the_server_is_killed(

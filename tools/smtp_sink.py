@@ -1,7 +1,7 @@
 """An SMTP server that writes down what it takes, and answers as badly as it is told to.
 
-A process of its own: `python -m drills.sink RECORD [--seed N] [--calm] [--unsynced]`. It prints its
-port and ends when its standard input does. A line of the record is one final dot, with tabs:
+`python -m tools.smtp_sink RECORD [--seed N] [--calm] [--unsynced]` prints its port, and ends when
+its standard input does. A line of the record is one final dot, with tabs:
 
     taken | refused | deferred | lost_taken | lost    MESSAGE-ID    RECIPIENT    SECONDS
 
@@ -10,15 +10,20 @@ without an answer: `lost_taken` had been taken, `lost` had not. A line is on dis
 """
 
 import argparse
+import contextlib
 import os
 import random
 import socketserver
+import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from core.settings import ROOT
 
 ANSWERS = {
     "taken": b"250 2.0.0 taken\r\n",
@@ -118,6 +123,22 @@ class Conversation(socketserver.StreamRequestHandler):
             return False
         self.wfile.write(ANSWERS[fate])
         return True
+
+
+@contextlib.contextmanager
+def running(record: Path, *options: str) -> Iterator[str]:
+    """Yields the LOBBY_SMTP_URL of a sink in a process of its own."""
+    record.touch()
+    command = [sys.executable, "-m", "tools.smtp_sink", str(record), *options]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield f"smtp://127.0.0.1:{int(process.stdout.readline())}"
+        finally:
+            process.stdin.close()
 
 
 def main() -> None:
