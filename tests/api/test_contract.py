@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
 from api.openapi import EXAMPLES, SCHEME, TAGS, examples
-from tests.architecture.test_routes import ANY_KEY, api_routes
+from tests.support.routes import ANY_KEY, api_routes
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"

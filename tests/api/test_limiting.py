@@ -1,31 +1,20 @@
 """How much one sender may send: by address and by key, past the hot route and behind it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
-from fastapi.testclient import TestClient
 from sqlmodel import func, select
 
-from main import create_app
 from models import Scope, Signature
 from services.assembly import Lobby
 from services.traffic.rate_limits import network_of
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import key_for
 from tests.support.problems import assert_problem
+from tests.support.rate_limits import client_with_limits
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 BULK = f"{SIGN}/bulk"
-
-
-@contextmanager
-def shares(lobby: Lobby, *, address: int = 0, key: int = 0) -> Iterator[TestClient]:
-    told = {"posts_per_address": address, "posts_per_key": key}
-    app = create_app(lobby.settings.model_copy(update=told), lobby=lobby)
-    with TestClient(app, client=("192.0.2.1", 50000), follow_redirects=False) as client:
-        yield client
 
 
 def anna(number: int) -> dict[str, str]:
@@ -33,7 +22,7 @@ def anna(number: int) -> dict[str, str]:
 
 
 def test_an_address_that_sends_too_much_is_asked_to_wait(lobby: Lobby) -> None:
-    with shares(lobby, address=2) as client:
+    with client_with_limits(lobby, address=2) as client:
         taken = [client.post(SIGN, json=anna(number)) for number in range(2)]
         refused = client.post(SIGN, json=anna(3))
         read = client.get(f"/v1/petitions/{PETITION}")
@@ -56,7 +45,7 @@ def test_nothing_is_written_for_who_is_asked_to_wait(lobby: Lobby) -> None:
             return session.exec(select(func.count()).select_from(Signature)).one()
 
     before = signatures()
-    with shares(lobby, address=1) as client:
+    with client_with_limits(lobby, address=1) as client:
         for number in range(3):
             client.post(SIGN, json=anna(number))
     assert signatures() == before + 1
@@ -66,7 +55,7 @@ def test_nothing_is_written_for_who_is_asked_to_wait(lobby: Lobby) -> None:
 def test_the_next_minute_has_a_share_of_its_own(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with shares(lobby, address=1) as client:
+    with client_with_limits(lobby, address=1) as client:
         client.post(SIGN, json=anna(1))
         refused = client.post(SIGN, json=anna(2))
         later = time.time() + int(refused.headers["retry-after"])
@@ -77,7 +66,7 @@ def test_the_next_minute_has_a_share_of_its_own(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_people_on_pages_get_a_page(lobby: Lobby) -> None:
-    with shares(lobby, address=1) as client:
+    with client_with_limits(lobby, address=1) as client:
         client.post(f"/petitions/{PETITION}", data={})
         refused = client.post(f"/petitions/{PETITION}", data={})
     assert refused.status_code == 429
@@ -90,7 +79,7 @@ def test_people_on_pages_get_a_page(lobby: Lobby) -> None:
 def test_a_key_has_a_share_of_its_own_beside_the_address(lobby: Lobby) -> None:
     first = key_for(lobby, Scope.SIGNATURES_WRITE)
     second = key_for(lobby, Scope.SIGNATURES_WRITE)
-    with shares(lobby, address=1, key=2) as client:
+    with client_with_limits(lobby, address=1, key=2) as client:
         assert client.post(SIGN, json=anna(1)).status_code == 201
         answers = [client.post(BULK, json=[], headers=first) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -106,7 +95,7 @@ def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: 
     spelt = [f"Bearer {secret}", f"bearer {secret}", f"BEARER   {secret}"]
     sent = [(BULK, {"Authorization": each}) for each in spelt]
     sent.append(("/api/v2/tags", {"OSDI-API-Token": secret}))
-    with shares(lobby, key=1) as client:
+    with client_with_limits(lobby, key=1) as client:
         answers = [client.post(path, json=[], headers=headers) for path, headers in sent]
     assert [answer.status_code for answer in answers] == [200, 429, 429, 429]
 
@@ -115,7 +104,7 @@ def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: 
 def test_nobody_uses_up_the_share_of_a_key_by_its_prefix(lobby: Lobby) -> None:
     mine = key_for(lobby, Scope.SIGNATURES_WRITE)
     made_up = {"Authorization": mine["Authorization"][:-4] + "aaaa"}
-    with shares(lobby, address=1, key=1) as client:
+    with client_with_limits(lobby, address=1, key=1) as client:
         statuses = [client.post(BULK, json=[], headers=made_up).status_code for _ in range(2)]
         assert statuses == [401, 429]
         assert client.post(BULK, json=[], headers=mine).status_code == 200
@@ -129,7 +118,7 @@ def test_nobody_uses_up_the_share_of_a_key_by_its_prefix(lobby: Lobby) -> None:
 def test_keys_that_are_made_up_bring_no_share_of_their_own(
     lobby: Lobby, path: str, form: str
 ) -> None:
-    with shares(lobby, address=2, key=2) as client:
+    with client_with_limits(lobby, address=2, key=2) as client:
         answers = [
             client.post(path, headers={"Authorization": form.format(number)}) for number in range(3)
         ]

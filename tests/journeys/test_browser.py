@@ -13,10 +13,10 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
-from tests.api.test_worked_examples import example
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from tests.support.letters import uncertain_letter
+from tests.support.worked_examples import worked_example
 
 pytestmark = MARKS
 
@@ -317,7 +317,7 @@ def test_the_examples_for_pages_run_in_a_page_of_another_site(
     page.goto(elsewhere)
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))
-    source = example(section, "js").replace("http://127.0.0.1:8000", address)
+    source = worked_example(section, "js").replace("http://127.0.0.1:8000", address)
     page.evaluate(f"async () => {{ {source} }}")
     page.close()
     assert said[-1].endswith(told), said

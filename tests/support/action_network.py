@@ -2,10 +2,17 @@
 
 from typing import Any
 
+import httpx2
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from models import ApiKey, Campaign, Partner, Petition, Scope
+from models import (
+    ApiKey,
+    Campaign,
+    Partner,
+    Petition,
+    Scope,
+)
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.keys import api_keys
@@ -105,3 +112,11 @@ def every_page(client: TestClient, path: str, token: Headers, name: str) -> list
             return found
         found += page
     raise AssertionError("there is no end of pages")
+
+
+def assert_error(answer: httpx2.Response, status: int, *words: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert list(answer.json()) == ["error"]
+    for word in words:
+        assert word in answer.json()["error"]

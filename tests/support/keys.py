@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from sqlmodel import func, select
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from core import logs
-from models import CampaignStatus, Scope
+from models import (
+    ApiKey,
+    CampaignStatus,
+    Scope,
+)
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.demonstration import invented_campaign
@@ -70,3 +75,19 @@ def add_campaign(
             motion_id=motion_id,
             now=lobby.clock(),
         )
+
+
+def key_of(lobby: Lobby, key: Headers) -> ApiKey:
+    prefix = key["Authorization"].split("_")[1]
+    with lobby.database.read() as session:
+        return session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+
+
+def revoke(lobby: Lobby, key: str) -> None:
+    with lobby.database.write() as session:
+        api_keys.revoke(session, key, now=lobby.clock())
+
+
+def count_keys(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(select(func.count()).select_from(ApiKey)).one()

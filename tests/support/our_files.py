@@ -9,16 +9,18 @@ import pytest
 
 from core.settings import ROOT
 
+# The service, and what stands around it.
 PACKAGES = ("api", "cli", "core", "models", "services", "web", "worker")
 AROUND = ("tools", "bench", "drills", "tests")
 
 
 def modules(*parts: str) -> list[Path]:
-    """Our modules, or those of some parts."""
-    folders = (ROOT / package for package in PACKAGES)
-    found = sorted(file for folder in folders for file in folder.rglob("*.py"))
-    found.append(ROOT / "main.py")
-    return [file for file in found if not parts or part_of(file) in parts]
+    """Returns the modules of some folders at the root, or of the whole service without any."""
+    files = [ROOT / "main.py"]
+    for package in (*PACKAGES, *AROUND):
+        files += sorted((ROOT / package).rglob("*.py"))
+    wanted = parts or (*PACKAGES, "main")
+    return [file for file in files if part_of(file) in wanted]
 
 
 def part_of(file: Path) -> str:

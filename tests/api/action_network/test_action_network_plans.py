@@ -12,17 +12,22 @@ from services.signatures.signature_pages import SignatureFilter
 from services.supporters import introductions, supporter_pages, tags
 from services.supporters.introductions import PersonDetails
 from services.supporters.supporters import EmailAddress
-from tests.services.database.test_plans import (
+from tests.support.common import PETITION
+from tests.support.query_plans import (
     Act,
-    another,  # noqa: F401 - a fixture
+    add_second_petition_with_rows,
+    full_scans,
     pretend_to_be_large,
     record,
-    scans,
-    taken_down,
+    sent_statements,
 )
-from tests.support.common import PETITION
 
 PAGE = Slice(25, 26)
+
+
+@pytest.fixture
+def another(lobby: Lobby) -> None:
+    add_second_petition_with_rows(lobby)
 
 
 def some_supporter(session: Session, lobby: Lobby) -> Supporter:
@@ -72,10 +77,10 @@ def introduce(session: Session, lobby: Lobby) -> None:
 @pytest.mark.usefixtures("another")
 @pytest.mark.parametrize("act", [read_signatures, read_person, introduce])
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act) -> None:
-    with lobby.database.write() as session, taken_down() as sent:
+    with lobby.database.write() as session, sent_statements() as sent:
         act(session, lobby)
     assert len(sent) >= 20
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
-        found = {text: scans(session.connection(), (text, values)) for text, values in sent}
+        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
     assert {text: read for text, read in found.items() if read} == {}

@@ -8,38 +8,25 @@ would make it take any index at all. A walk through a whole index is a scan too:
 asked for something, which the plan shows as a condition.
 """
 
-import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
 from sqlmodel import Session, select
 
 from models import (
-    DeliveryState,
     MessageState,
-    Organisation,
     Partner,
-    Scope,
     Signature,
     SignatureState,
-    WebhookDelivery,
-    WebhookEvent,
 )
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
-from services.demonstration import invented_campaign
 from services.files import exports
 from services.files.export_lines import FileFormat
-from services.keys import api_keys
 from services.letters import answers
 from services.mail import outbox
 from services.signatures import (
@@ -50,156 +37,30 @@ from services.signatures import (
     signature_mails,
     signature_states,
 )
-from services.signatures.recording import Import, SignatureRequest
+from services.signatures.recording import Import
 from services.supporters import seat_watches
 from services.tallies import seat_table
 from services.traffic import idempotency
-from services.traffic.idempotency import Attempt, Keyed, StoredAnswer
+from services.traffic.idempotency import Keyed, StoredAnswer
 from services.views import campaign_views, seat_views
-from services.webhooks import claims, deliveries, endpoints, outcomes, stops, warning_mails
-from services.webhooks.endpoints import NewWebhook
+from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
-from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
-
-LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")
-Sent = tuple[str, Any]
-Act = Callable[[Session, Lobby], object]
-
-
-@contextmanager
-def taken_down() -> Iterator[list[Sent]]:
-    """Every statement that is sent meanwhile; of one for many rows, the first row's."""
-    sent: list[Sent] = []
-
-    def note(
-        _connection: Any, _cursor: Any, text: str, parameters: Any, _context: Any, is_many: bool
-    ) -> None:
-        sent.append((text, parameters[0] if is_many else parameters))
-
-    event.listen(sa.Engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(sa.Engine, "before_cursor_execute", note)
-
-
-def scans(connection: Connection, sent: Sent) -> list[str]:
-    """What of the large tables a statement reads from end to end."""
-    if connection.dialect.name == "sqlite":
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0]}", sent[1])
-        return [row[3] for row in plan if _is_scan(row[3])]
-    plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent[0]}", sent[1])
-    found = plan.scalar_one()
-    parsed = json.loads(found) if isinstance(found, str) else found
-    return list(_scans_in(parsed[0]["Plan"], ""))
-
-
-def pretend_to_be_large(lobby: Lobby) -> None:
-    """PostgreSQL takes the rows of a page from its catalogue, and the pages from the disk."""
-    if lobby.database.is_sqlite:
-        return
-    with lobby.database.write() as session:
-        connection = session.connection()
-        connection.exec_driver_sql("ANALYZE")
-        connection.execute(
-            sa.text(
-                "UPDATE pg_class SET relpages = 1, reltuples = 1000000 WHERE oid IN ("
-                "SELECT indexrelid FROM pg_index WHERE indrelid::regclass::text = ANY(:large) "
-                "UNION SELECT unnest(:large)::regclass)"
-            ),
-            {"large": list(LARGE)},
-        )
-
-
-def _is_scan(line: str) -> bool:
-    words = line.split()
-    return words[0] == "SCAN" and words[1] in LARGE
-
-
-def _scans_in(node: dict[str, Any], table: str) -> Iterator[str]:
-    kind, table = node["Node Type"], node.get("Relation Name", table)
-    reads_all = kind == "Seq Scan" or (
-        kind in ("Index Scan", "Index Only Scan", "Bitmap Index Scan") and "Index Cond" not in node
-    )
-    if reads_all and table in LARGE:
-        yield f"{kind} of {table} {node.get('Index Name', '')}"
-    for part in node.get("Plans", ()):
-        yield from _scans_in(part, table)
+from tests.support.common import CAMPAIGN, PETITION
+from tests.support.query_plans import (
+    Act,
+    add_second_petition_with_rows,
+    attempt_of,
+    full_scans,
+    pretend_to_be_large,
+    record,
+    requests,
+    sent_statements,
+)
 
 
 @pytest.fixture
 def another(lobby: Lobby) -> None:
-    """A second petition with as many signatures, so that one petition is not all of them."""
-    now = lobby.clock()
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
-        petitions.create(session, campaign=campaign, values=values, now=now)
-        crowd = [
-            SignatureRequest("second", "Anna", f"p{number}@example.org", CAN_SIGN)
-            for number in range(invented_campaign.SIGNATURES)
-        ]
-        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
-        _with_partners(session, campaign.organisation_id, lobby)
-        kept = [(attempt_of(lobby, request.email), StoredAnswer(201, b"{}")) for request in crowd]
-        idempotency.keep(session, kept, now=now)
-        add_a_listener(session, campaign.organisation_id, lobby)
-
-
-def add_a_listener(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
-    """An endpoint that wants everything and was told much already."""
-    owner = session.get_one(Organisation, organisation_id)
-    now, scopes = lobby.clock(), [Scope.WEBHOOKS_WRITE.value]
-    key = api_keys.create(session, organisation=owner, scopes=scopes, now=now)
-    caller = api_keys.caller_of(session, key, now=now)
-    new = NewWebhook("https://hooks.example.org/", endpoints.SUBSCRIBABLE)
-    made, _ = endpoints.create(session, new, caller, to_loopback=False, now=now)
-    its: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
-    old: dict[str, Any] = {
-        "state": DeliveryState.DELIVERED,
-        "created_at": now,
-        "due_at": now,
-        "payload": "{}",
-    }
-    session.add_all(WebhookDelivery(**its, **old) for _ in range(100))
-
-
-def _with_partners(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
-    """Of four signatures one came through each of three partners."""
-    made = [
-        Partner(
-            organisation_id=organisation_id,
-            slug=f"partner-{number}",
-            name=f"Partner {number}",
-            created_at=lobby.clock(),
-        )
-        for number in range(3)
-    ]
-    session.add_all(made)
-    session.flush()
-    for place, signature in enumerate(session.exec(select(Signature))):
-        signature.partner_id = made[place % 4].id if place % 4 < 3 else None
-
-
-def requests(*names: str) -> list[SignatureRequest]:
-    return [
-        SignatureRequest(PETITION, name, f"{name}@example.org", code, updates=True)
-        for name, code in zip(names, (CAN_SIGN, MINISTER), strict=True)
-    ]
-
-
-def record(session: Session, lobby: Lobby) -> list[UUID]:
-    """New ones, and again, which renews."""
-    for _ in range(2):
-        recorded = recording.record(
-            session,
-            requests("anna", "bertha"),
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-    return [outcome.signature_id for outcome in recorded if outcome.signature_id]
+    add_second_petition_with_rows(lobby)
 
 
 def record_with_keys(session: Session, lobby: Lobby) -> None:
@@ -213,12 +74,6 @@ def record_with_keys(session: Session, lobby: Lobby) -> None:
         now = lobby.clock() + timedelta(days=days)
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
         keyed.record(session, keyed_requests, postcodes=lookup, keyring=keyring, now=now)
-
-
-def attempt_of(lobby: Lobby, key: str) -> Attempt:
-    return idempotency.attempt(
-        lobby.keyring, key, key_id=None, method="POST", path="/", content=b""
-    )
 
 
 def forget_keys(session: Session, lobby: Lobby) -> None:
@@ -425,12 +280,12 @@ HOT: list[tuple[Act, int]] = [
 @pytest.mark.usefixtures("another")
 @pytest.mark.parametrize(("act", "least"), HOT, ids=[act.__name__ for act, _ in HOT])
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: int) -> None:
-    with lobby.database.write() as session, taken_down() as sent:
+    with lobby.database.write() as session, sent_statements() as sent:
         act(session, lobby)
     assert len(sent) >= least, "not all of it was taken down"
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
-        found = {text: scans(session.connection(), (text, values)) for text, values in sent}
+        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
     assert {text: read for text, read in found.items() if read} == {}
 
 
@@ -443,7 +298,7 @@ def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:
     ]
     pretend_to_be_large(lobby)
     for statement in statements:
-        with lobby.database.write() as session, taken_down() as sent:
+        with lobby.database.write() as session, sent_statements() as sent:
             session.connection().execute(statement)
         with lobby.database.write() as session:
-            assert scans(session.connection(), sent[-1]), statement
+            assert full_scans(session.connection(), sent[-1]), statement

@@ -31,7 +31,6 @@ from services.letters import intake
 from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
 from services.supporters import preferences
-from tests.services.database.test_plans import taken_down
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.exports import (
     EMPTY,
@@ -46,6 +45,7 @@ from tests.support.exports import (
     spoil,
 )
 from tests.support.letters import letters_of, take_back
+from tests.support.query_plans import sent_statements
 
 PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")
@@ -353,7 +353,7 @@ def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
     for make in makes:
         for state in (None, "pending"):
             export = make(lobby, is_personal=False, state=state, since=lobby.clock())
-            with taken_down() as sent:
+            with sent_statements() as sent:
                 parts_of(lobby, export)
             (asked,) = [each for each in sent if "LIMIT" in each[0] and "page" in each[0]]
             with lobby.database.read() as session:

@@ -4,15 +4,13 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
-from email.message import EmailMessage
+from dataclasses import dataclass, replace
 from email.parser import BytesParser
 from email.policy import default
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import SMTP, Envelope, Session
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlmodel import col, select
@@ -37,52 +35,12 @@ from services.mail import mail_builder, outbox
 from services.mail.couriers import Delivery, FileCourier, SmtpCourier, make_courier
 from services.mail.mail_builder import Envelope as OurEnvelope
 from services.mail.mail_builder import Mail
-from services.signatures import recording
-from services.signatures.recording import SignatureRequest
 from services.tallies import seat_table
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, START, Clock, text_of
+from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, START, Clock, text_of
+from tests.support.mail import LETTER_BODY, deliver_due, sign, write_letter
+from tests.support.smtp_server import Sink
 
 MakeLobby = Callable[..., Lobby]
-BODY = "Dear MP,\n\nPlease sign.\n.\n..dots\nand a very long line: " + "word " * 300
-
-
-@dataclass
-class Sink:
-    """An SMTP server that keeps what it takes, and answers as told."""
-
-    answers: list[str] = field(default_factory=list)
-    taken: list[Envelope] = field(default_factory=list)
-    refused_recipients: set[str] = field(default_factory=set)
-
-    async def handle_RCPT(  # noqa: N802 - the name that aiosmtpd calls
-        self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: Any
-    ) -> str:
-        if address in self.refused_recipients:
-            return "550 5.1.1 no such box"
-        envelope.rcpt_tos.append(address)
-        envelope.rcpt_options.extend(options)
-        return "250 OK"
-
-    async def handle_DATA(  # noqa: N802 - the name that aiosmtpd calls
-        self, server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
-        answer = self.answers.pop(0) if self.answers else "250 taken"
-        if answer == "garbled":
-            self.taken.append(envelope)
-            return "what was that?"
-        if answer == "drop":
-            self.taken.append(envelope)
-            assert server.transport is not None
-            server.transport.close()
-            return ""
-        if answer.startswith("2"):
-            self.taken.append(envelope)
-        return answer
-
-    def messages(self) -> list[EmailMessage]:
-        parser = BytesParser(policy=default)
-        contents = [envelope.content for envelope in self.taken]
-        return [parser.parsebytes(found) for found in contents if isinstance(found, bytes)]
 
 
 @pytest.fixture
@@ -104,27 +62,6 @@ def smtp(sink: Sink, unused_port: int) -> Iterator[SmtpCourier]:
 @pytest.fixture
 def lobby(make_lobby: MakeLobby, smtp: SmtpCourier) -> Lobby:
     return make_lobby(courier=smtp)
-
-
-def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
-    request = SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN)
-    with lobby.database.write() as session:
-        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        recording.record(session, [request], postcodes=lookup, keyring=keyring, now=lobby.clock())
-
-
-def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = BODY) -> Letter:
-    """A letter, confirmed and queued; the mail that asks to confirm it is not left to be sent."""
-    now = lobby.clock()
-    address = intake.PostalAddress("1 Example Street", "Anytown", postcode)
-    new = NewLetter("Anna Example", "anna@example.org", address, "A subject", body)
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(
-            session, campaign, lobby.postcodes.lookup(postcode), keyring=lobby.keyring, now=now
-        )
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
-        return letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
 
 
 def messages_of(lobby: Lobby, kind: MessageKind) -> list[OutboxMessage]:
@@ -153,16 +90,11 @@ def sent_letters(lobby: Lobby) -> int:
         return seat_table.of_campaign(session, campaign, now=lobby.clock()).letters_sent
 
 
-def deliver(lobby: Lobby) -> None:
-    while worker.deliver_due(lobby):
-        pass
-
-
 def test_a_mail_arrives_as_it_was_written(lobby: Lobby, sink: Sink) -> None:
     letter = write_letter(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     message = next(found for found in sink.messages() if "morag" in found["To"])
-    assert text_of(message).startswith(BODY.rstrip())
+    assert text_of(message).startswith(LETTER_BODY.rstrip())
     assert text_of(message).rstrip().endswith(CAN_SIGN)
     assert message["Subject"] == "A subject"
     assert message["X-Campaign"] == "Keep NHS Professionals public"
@@ -175,7 +107,7 @@ def test_a_letter_goes_once_however_often_it_is_confirmed(lobby: Lobby, sink: Si
     for _ in range(3):
         with lobby.database.write() as session:
             letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
-        deliver(lobby)
+        deliver_due(lobby)
     assert len([found for found in sink.messages() if "morag" in found["To"]]) == 1
     assert sent_letters(lobby) == before + 1
 
@@ -185,7 +117,7 @@ def test_a_deferred_mail_goes_again_later_and_counts_once(
 ) -> None:
     sink.answers = ["451 try later", "421 closing"]
     sign(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     message = last(lobby, MessageKind.CONFIRM_SIGNATURE)
     assert message.state is MessageState.DEFERRED
     soonest = clock.now + outbox.wait_after(1, chance=lambda: 0.0)
@@ -193,7 +125,7 @@ def test_a_deferred_mail_goes_again_later_and_counts_once(
     assert sink.taken == []
     for _ in range(2):
         clock.advance(hours=4)
-        deliver(lobby)
+        deliver_due(lobby)
     message = last(lobby, MessageKind.CONFIRM_SIGNATURE)
     assert (message.state, message.attempt) == (MessageState.ACCEPTED, 3)
     assert len(sink.taken) == 1
@@ -205,7 +137,7 @@ def test_a_mail_that_is_deferred_for_four_days_is_given_up(
     sink.answers = ["451 try later"] * 100
     sign(lobby)
     for _ in range(40):
-        deliver(lobby)
+        deliver_due(lobby)
         clock.advance(hours=4)
     assert last(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.REJECTED
 
@@ -214,7 +146,7 @@ def test_a_letter_that_is_refused_says_why_and_is_not_counted(lobby: Lobby, sink
     sink.refused_recipients = {"morag.ferncastle@example.org"}
     before = sent_letters(lobby)
     letter = write_letter(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     with lobby.database.read() as session:
         refused = letter_states.get(session, letter.id)
     assert refused.state is LetterState.REJECTED
@@ -229,12 +161,12 @@ def test_a_letter_without_a_clear_answer_after_the_dot_is_uncertain_and_never_go
     letter = write_letter(lobby)
     # First goes the question to its writer, which finds the letter confirmed and is dropped.
     sink.answers = [answer]
-    deliver(lobby)
+    deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
     for _ in range(5):
         clock.advance(days=1)
         worker.keep_house(lobby)
-        deliver(lobby)
+        deliver_due(lobby)
     assert len(sink.taken) == 1
     assert last(lobby, MessageKind.LETTER).state is MessageState.UNCERTAIN
 
@@ -244,9 +176,9 @@ def test_a_confirmation_without_an_answer_after_the_dot_is_sent_again(
 ) -> None:
     sink.answers = ["drop"]
     sign(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     clock.advance(hours=1)
-    deliver(lobby)
+    deliver_due(lobby)
     first, second = sink.messages()
     assert first["Message-ID"] == second["Message-ID"]
     assert last(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.ACCEPTED
@@ -260,10 +192,10 @@ def test_a_server_that_is_away_loses_nothing(
         nobody = SmtpCourier(host="127.0.0.1", port=probe.getsockname()[1])
         lobby = make_lobby(courier=nobody)
         sign(lobby)
-        deliver(lobby)
+        deliver_due(lobby)
     assert last(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.DEFERRED
     clock.advance(hours=1)
-    deliver(replace(lobby, courier=smtp))
+    deliver_due(replace(lobby, courier=smtp))
     assert len(sink.taken) == 1
 
 
@@ -274,11 +206,11 @@ def test_a_worker_that_dies_before_the_dot_is_followed_by_another(
     with lobby.database.write() as session:
         claimed = outbox.claim(session, now=clock.now, limit=50)
     assert claimed
-    deliver(lobby)
+    deliver_due(lobby)
     assert sink.taken == []
     clock.advance(minutes=11)
     worker.keep_house(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     assert len(sink.taken) == 1
 
 
@@ -291,7 +223,7 @@ def test_a_worker_that_dies_after_committing_to_the_dot_leaves_a_letter_uncertai
             assert outbox.before_dot(session, message)
     clock.advance(minutes=11)
     worker.keep_house(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     assert sink.messages() == []
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
 
@@ -317,7 +249,7 @@ def test_two_workers_at_once_send_every_mail_once(lobby: Lobby, sink: Sink) -> N
     host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's place
     couriers = [SmtpCourier(host=host, port=port) for _ in range(2)]
     threads = [
-        threading.Thread(target=deliver, args=(replace(lobby, courier=courier),))
+        threading.Thread(target=deliver_due, args=(replace(lobby, courier=courier),))
         for courier in couriers
     ]
     for thread in threads:
@@ -343,7 +275,7 @@ def test_a_member_who_signs_in_between_does_not_get_the_old_letter(
             first_seen_at=START,
         )
         session.add(name)
-    deliver(lobby)
+    deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.HELD
     (told,) = sink.messages()
     assert told["To"] == "anna@example.org"
@@ -355,7 +287,7 @@ def test_a_letter_to_a_member_who_lost_their_address_is_held(lobby: Lobby) -> No
     letter = write_letter(lobby)
     with lobby.database.write() as session:
         session.get_one(Member, letter.member_id).email = None
-    deliver(lobby)
+    deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.HELD
 
 
@@ -363,7 +295,7 @@ def test_a_cancelled_letter_does_not_go(lobby: Lobby, sink: Sink) -> None:
     letter = write_letter(lobby)
     with lobby.database.write() as session:
         assert letter_states.cancel(session, letter.id).state is LetterState.CANCELLED
-    deliver(lobby)
+    deliver_due(lobby)
     assert sink.taken == []
     with lobby.database.write() as session, pytest.raises(Conflict):
         letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
@@ -371,7 +303,7 @@ def test_a_cancelled_letter_does_not_go(lobby: Lobby, sink: Sink) -> None:
 
 def test_a_letter_that_went_cannot_be_cancelled(lobby: Lobby) -> None:
     letter = write_letter(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     with pytest.raises(Conflict), lobby.database.write() as session:
         letter_states.cancel(session, letter.id)
     assert state_of(lobby, letter) is LetterState.SENT
@@ -396,7 +328,7 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
         def close(self) -> None:
             """Nothing is held."""
 
-    deliver(replace(lobby, courier=Slow()))
+    deliver_due(replace(lobby, courier=Slow()))
     assert sink.taken == []
     assert state_of(lobby, letter) is LetterState.CANCELLED
 
@@ -405,10 +337,10 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     lobby: Lobby, sink: Sink
 ) -> None:
     first = write_letter(lobby)
-    deliver(lobby)
+    deliver_due(lobby)
     now = lobby.clock()
     address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-    new = NewLetter("Anna Example", "anna@example.org", address, "Again", BODY)
+    new = NewLetter("Anna Example", "anna@example.org", address, "Again", LETTER_BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         found = situations.of_postcode(
@@ -418,7 +350,7 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     assert again != first.id
     with lobby.database.read() as session:
         assert session.get(Letter, again) is None
-    deliver(lobby)
+    deliver_due(lobby)
     assert len(sink.taken) == 1
 
 
@@ -427,7 +359,9 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
     ids = []
     for subject in ("First", "Second"):
         address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-        new = NewLetter("Anna Example", "anna@example.org", address, subject, BODY, updates=True)
+        new = NewLetter(
+            "Anna Example", "anna@example.org", address, subject, LETTER_BODY, updates=True
+        )
         with lobby.database.write() as session:
             campaign = campaigns.public(session, CAMPAIGN)
             lookup = lobby.postcodes.lookup(CAN_SIGN)
@@ -443,7 +377,7 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
 def test_the_thank_you_goes_to_who_has_signed(lobby: Lobby, sink: Sink) -> None:
     letter = write_letter(lobby, postcode=SIGNED)
     assert letter.variant == "thank"
-    deliver(lobby)
+    deliver_due(lobby)
     assert sink.taken[-1].rcpt_tos == ["adaeze.hartwhistle@example.org"]
 
 
@@ -476,7 +410,7 @@ def test_no_text_becomes_a_header_or_a_recipient(name: str, subject: str, addres
 def test_mails_in_a_folder_are_whole_or_not_there(lobby: Lobby, tmp_path: Any) -> None:
     folder = FileCourier(tmp_path / "mail")
     write_letter(lobby)
-    deliver(replace(lobby, courier=folder))
+    deliver_due(replace(lobby, courier=folder))
     assert [file.suffix for file in folder.folder.iterdir()] == [".eml"]
 
 

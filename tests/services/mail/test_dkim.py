@@ -30,10 +30,11 @@ from services.errors import Invalid
 from services.mail import dkim_signer, mail_builder
 from services.mail.couriers import make_courier
 from services.mail.dkim_signer import HEADERS, DkimSigner
-from tests.services.mail.test_delivery import Sink, deliver, sign, write_letter
-from tests.services.mail.test_hostile_mail import Input, cases, letter, received
 from tests.support.cli import Cli
 from tests.support.common import START, Clock
+from tests.support.hostile_mail import HostileInput, content_received, hostile_inputs, letter_mail
+from tests.support.mail import deliver_due, sign, write_letter
+from tests.support.smtp_server import Sink
 
 MakeLobby = Callable[..., Lobby]
 DOMAIN = "lobby.example.org"
@@ -132,7 +133,7 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
 ) -> None:
     write_letter(lobby)
     sign(lobby, "bob@example.org")
-    deliver(lobby)
+    deliver_due(lobby)
     contents = taken(sink)
     assert len(contents) == 2
     for content in contents:
@@ -149,7 +150,7 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
 
 
 def a_letter(signer: DkimSigner) -> bytes:
-    given = Input(
+    given = HostileInput(
         "Siân O'Neill",
         "anna@example.org",
         "Please sign EDM 152",
@@ -159,7 +160,7 @@ def a_letter(signer: DkimSigner) -> bytes:
         "mp@example.org",
         "Act",
     )
-    built = mail_builder.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+    built = mail_builder.build(letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
     return mail_builder.sealed(built, signer=signer).content
 
 
@@ -204,13 +205,15 @@ def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
 def test_hostile_texts_are_signed_and_verified_too() -> None:
     signers = [signer_of(kind) for kind in KEYS]
     verified = 0
-    for number, given in cases():
+    for number, given in hostile_inputs():
         signer = signers[number % 2]
         try:
-            built = mail_builder.build(letter(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+            built = mail_builder.build(
+                letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START
+            )
         except Invalid:
             continue
-        content = received(mail_builder.sealed(built, signer=signer).content)
+        content = content_received(mail_builder.sealed(built, signer=signer).content)
         assert is_verified(content, signer)
         verified += 1
         if verified == 400:

@@ -28,7 +28,6 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.webhooks import warning_mails
-from tests.api.test_webhooks import ANNA, CONFIRMED, HOOKS, change, create, sign
 from tests.support.common import Clock, Post, text_of
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.pages import sign_in
@@ -39,6 +38,14 @@ from tests.support.webhook_receiver import (
     deliver,
     endpoint_of,
     to_loopback,
+)
+from tests.support.webhooks import (
+    ANNA,
+    CONFIRMED,
+    HOOKS,
+    change_webhook,
+    create_webhook,
+    sign_and_confirm,
 )
 
 Mails = Callable[[], list[EmailMessage]]
@@ -69,7 +76,7 @@ def mails(lobby: Lobby) -> Mails:
 @pytest.fixture
 def made(client: TestClient, key: Headers, receiver: Receiver) -> Any:
     """An endpoint with a secret in its address."""
-    return create(client, key, f"{receiver.url}/{SECRET}", description="Our CRM")
+    return create_webhook(client, key, f"{receiver.url}/{SECRET}", description="Our CRM")
 
 
 def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) -> None:
@@ -122,7 +129,7 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
     lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     add_organiser(lobby)
-    sign(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     gone(lobby, receiver)
     found = mails()
     assert {str(mail["To"]) for mail in found} == {invented_campaign.ORGANISER, SECOND}
@@ -144,7 +151,7 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
 def test_the_link_leads_to_the_page_that_enables_it(
     lobby: Lobby, client: TestClient, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
-    sign(lobby)
+    sign_and_confirm(lobby)
     gone(lobby, receiver)
     (mail,) = mails()
     (link,) = [line for line in text_of(mail).split() if line.startswith("http")]
@@ -158,7 +165,7 @@ def test_the_link_leads_to_the_page_that_enables_it(
 def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
-    sign(lobby)
+    sign_and_confirm(lobby)
     fail(lobby, receiver, clock)
     for _ in range(5):
         fail(lobby, receiver, clock, hours=4)
@@ -174,7 +181,7 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     for _ in range(2):
         fail(lobby, receiver, clock, hours=18)
     assert mails() == [], "one warning, as long as it fails"
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     fail(lobby, receiver, clock, hours=25)
     (stopped,) = mails()
     assert stopped["Subject"] == "Your webhook to 127.0.0.1 has stopped"
@@ -185,11 +192,11 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, mails: Mails
 ) -> None:
     for _ in range(3):
-        create(client, key, receiver.url)
+        create_webhook(client, key, receiver.url)
     other = key_for(lobby, Scope.WEBHOOKS_WRITE)
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
-    create(client, other, receiver.url)
-    create(client, theirs, receiver.url)
+    create_webhook(client, other, receiver.url)
+    create_webhook(client, theirs, receiver.url)
     end_key(lobby, key)
     end_key(lobby, theirs)
     (mail,) = mails()
@@ -207,7 +214,7 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
 def test_nobody_is_told_of_what_somebody_disabled(
     lobby: Lobby, client: TestClient, key: Headers, made: Any, mails: Mails
 ) -> None:
-    change(client, key, made, enabled=False)
+    change_webhook(client, key, made, enabled=False)
     assert (mails(), notes(lobby)) == ([], [])
 
 
@@ -216,7 +223,7 @@ def test_another_organisations_organisers_are_told_nothing(
 ) -> None:
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     add_organiser(lobby, "them@example.net", "others")
-    sign(lobby)
+    sign_and_confirm(lobby)
     gone(lobby, receiver)
     assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
@@ -236,12 +243,12 @@ def test_one_that_flaps_sends_a_mail_a_day_at_most(
     """Gone and enabled every hour, for two days and a half."""
     sent = []
     for number in range(60):
-        sign(lobby, replace(ANNA, email=f"p{number}@example.org"))
+        sign_and_confirm(lobby, replace(ANNA, email=f"p{number}@example.org"))
         gone(lobby, receiver)
         sent += [clock.now] * len(mails())
         clock.advance(minutes=30)
         sent += [clock.now] * len(mails())
-        change(client, key, made, enabled=True)
+        change_webhook(client, key, made, enabled=True)
         clock.advance(minutes=30)
         mails()
     assert len(sent) == 3
@@ -257,12 +264,12 @@ def test_more_stops_within_a_day_are_told_of_once_when_the_day_is_over(
     clock: Clock,
     mails: Mails,
 ) -> None:
-    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(3)))
+    sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(3)))
     gone(lobby, receiver)
     assert len(mails()) == 1
     for _ in range(2):
         clock.advance(hours=1)
-        change(client, key, made, enabled=True)
+        change_webhook(client, key, made, enabled=True)
         gone(lobby, receiver)
         assert mails() == []
     clock.advance(hours=22)
@@ -280,13 +287,13 @@ def test_a_mail_that_has_lost_its_purpose_does_not_go(
     mails: Mails,
     meanwhile: str,
 ) -> None:
-    sign(lobby)
+    sign_and_confirm(lobby)
     gone(lobby, receiver)
     if meanwhile == "enabled":
-        change(client, key, made, enabled=True)
+        change_webhook(client, key, made, enabled=True)
     if meanwhile == "disabled":
-        change(client, key, made, enabled=True)
-        change(client, key, made, enabled=False)
+        change_webhook(client, key, made, enabled=True)
+        change_webhook(client, key, made, enabled=False)
     if meanwhile == "deleted":
         client.delete(f"{HOOKS}/{made['id']}", headers=key)
     if meanwhile == "organiser":
@@ -299,7 +306,7 @@ def test_a_mail_that_has_lost_its_purpose_does_not_go(
 def test_a_warning_that_comes_too_late_does_not_go(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
-    sign(lobby)
+    sign_and_confirm(lobby)
     fail(lobby, receiver, clock)
     fail(lobby, receiver, clock, hours=25)
     (note,) = notes(lobby)
@@ -312,21 +319,21 @@ def test_a_warning_that_comes_too_late_does_not_go(
 def test_after_it_was_well_a_webhook_is_warned_of_anew(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
-    sign(lobby)
+    sign_and_confirm(lobby)
     for _ in range(2):
         fail(lobby, receiver, clock, hours=1)
         fail(lobby, receiver, clock, hours=25)
         assert len(mails()) == 1
         clock.advance(hours=20)
         assert deliver(lobby) == 1
-        sign(lobby, replace(ANNA, email=f"{clock.now:%d}@example.org"))
+        sign_and_confirm(lobby, replace(ANNA, email=f"{clock.now:%d}@example.org"))
 
 
 def test_a_mail_is_queued_in_the_transaction_that_disables(
     lobby: Lobby, made: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both are there, or neither."""
-    sign(lobby)
+    sign_and_confirm(lobby)
     receiver.answers[:] = [Answer(410)]
 
     class Broken(RuntimeError):
@@ -348,7 +355,7 @@ def test_no_mail_goes_to_an_organiser_whose_address_is_dead(
     with lobby.database.write() as session:
         index = session.exec(select(Organiser.email_index)).one()
         session.add(DeadAddress(address_index=index, detail="550 5.1.1", found_at=lobby.clock()))
-    sign(lobby)
+    sign_and_confirm(lobby)
     gone(lobby, receiver)
     assert (mails(), notes(lobby)) == ([], [])
 
@@ -359,7 +366,7 @@ def test_a_webhook_of_an_organiser_is_told_of_as_well(
     with lobby.database.write() as session:
         its = session.get_one(WebhookEndpoint, UUID(made["id"]))
         its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
-    sign(lobby)
+    sign_and_confirm(lobby)
     gone(lobby, receiver)
     assert len(mails()) == 1
     assert endpoint_of(lobby, made["id"]).disabled_reason is DisabledReason.GONE

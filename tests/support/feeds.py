@@ -1,0 +1,11 @@
+"""Reading Atom feeds."""
+
+from xml.etree import ElementTree as ET
+
+ATOM = "{http://www.w3.org/2005/Atom}"
+
+
+def text_in(element: ET.Element, name: str) -> str:
+    found = element.find(ATOM + name)
+    assert found is not None, f"no {name}"
+    return found.text or ""
