@@ -53,10 +53,10 @@ from tests.support.bounce_reports import (
 )
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.keys import add_campaign, key_for, others_key
+from tests.support.lobbies import MakeLobby
 from tests.support.pages import LETTER, confirmed_count, sign, visible, write
 from worker import bounces as reader
 
-MakeLobby = Callable[..., Lobby]
 Deliver = Callable[[], list[EmailMessage]]
 ADDRESS = "bounces@lobby.example.org"
 POST = f"/v1/campaigns/{CAMPAIGN}/post"

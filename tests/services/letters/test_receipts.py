@@ -22,9 +22,9 @@ from services.mail.couriers import make_courier
 from services.supporters import preferences
 from tests.support.common import CAMPAIGN, Clock, text_of, token_in
 from tests.support.keys import key_for
+from tests.support.lobbies import MakeLobby
 from tests.support.pages import ANNA, BODY, HOME, LETTERS, visible, write
 
-MakeLobby = Callable[..., Lobby]
 Deliver = Callable[[], list[EmailMessage]]
 COPY = "/v1/letters/copy"
 GAPPY = BODY.replace("\n\n", "\n\n\n\n") + "\n.\nA dot, and   spaces.\n"

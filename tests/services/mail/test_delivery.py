@@ -37,10 +37,9 @@ from services.mail.mail_builder import Envelope as OurEnvelope
 from services.mail.mail_builder import Mail
 from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, START, Clock, text_of
+from tests.support.lobbies import MakeLobby
 from tests.support.mail import LETTER_BODY, deliver_due, sign, write_letter
 from tests.support.smtp_server import Sink
-
-MakeLobby = Callable[..., Lobby]
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import base64
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from email.parser import BytesParser
 from email.policy import default
@@ -33,10 +33,10 @@ from services.mail.dkim_signer import HEADERS, DkimSigner
 from tests.support.cli import Cli
 from tests.support.common import START, Clock
 from tests.support.hostile_mail import HostileInput, content_received, hostile_inputs, letter_mail
+from tests.support.lobbies import MakeLobby
 from tests.support.mail import deliver_due, sign, write_letter
 from tests.support.smtp_server import Sink
 
-MakeLobby = Callable[..., Lobby]
 DOMAIN = "lobby.example.org"
 KEYS: dict[str, RSAPrivateKey | Ed25519PrivateKey] = {
     "rsa": generate_private_key(65537, 2048),

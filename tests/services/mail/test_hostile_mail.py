@@ -9,7 +9,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
@@ -48,9 +48,9 @@ from tests.support.hostile_mail import (
     letter_mail,
 )
 from tests.support.keys import key_for
+from tests.support.lobbies import MakeLobby
 from tests.support.smtp_server import Sink
 
-MakeLobby = Callable[..., Lobby]
 OWN = "post@lobby.example.org"
 OURS = {"From", "To", "Reply-To", "Subject", "Date", "Message-ID", "X-Campaign", "Auto-Submitted"}
 TO_SUPPORTERS = {"List-Unsubscribe", "List-Unsubscribe-Post"}
