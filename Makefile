@@ -63,8 +63,8 @@ bench: $(VENV)/.dev ## Compare designs side by side
 
 drill: $(VENV)/.dev ## Kill worker and server while letters go and people sign, on both databases
 	@$(BIN)/python -m drills
-	@$(BIN)/python -m drills.mails
-	@$(BIN)/python -m drills.signing
+	@$(BIN)/python -m drills.confirmation_mails
+	@$(BIN)/python -m drills.signatures
 	@$(BIN)/python -m drills.contract
 
 lock: ## Resolve the dependencies anew (needs uv)

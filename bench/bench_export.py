@@ -24,7 +24,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from bench.filling import SERIES, WORDS
+from bench.large_databases import SERIES, WORDS
 from core import logs
 from core.settings import Settings
 from models import Petition, Private, Signature

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from bench import load, servers
+from bench import http_load, servers
 from core.settings import ROOT
 from tools.databases import postgres
 from tools.processes import cpu_seconds, memory_mb
@@ -155,9 +155,9 @@ class Bench:
         """One run of the load in a process of its own; every answer must be a good one."""
         file = self.folder / "requests"
         made = requests(server.name)
-        load.write(file, (next(made) for _ in range(self.requests)))
+        http_load.write(file, (next(made) for _ in range(self.requests)))
         before = cpu_seconds(server.pid)
-        command = [sys.executable, "-m", "bench.load"]
+        command = [sys.executable, "-m", "bench.http_load"]
         numbers = map(str, (server.port, self.connections, self.requests))
         done = subprocess.run(
             [*command, *numbers, str(file)], cwd=ROOT, capture_output=True, text=True, check=True

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bench.filling import lobbies
+from bench.large_databases import lobbies
 from core import logs
 from services.assembly import utc_now
 from services.database.engine import Database

@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 from uuid import UUID
 
-from bench.filling import lobbies
+from bench.large_databases import lobbies
 from core import logs
 from models import Keyring
 from models.postcode import PostcodeResult, PostcodeStatus

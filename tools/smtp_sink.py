@@ -47,6 +47,21 @@ class Weather:
 CALM = Weather(0, 0, 0, 0, 0, 0)
 
 
+@dataclass(frozen=True, slots=True)
+class SinkEntry:
+    """A line of the sink's record: one message that was sent to its final dot."""
+
+    outcome: str
+    message_id: str
+    recipient: str
+    at: float
+
+    @property
+    def was_taken(self) -> bool:
+        """Whether the sink has the message; its answer may still have been lost."""
+        return self.outcome in ("taken", "lost_taken")
+
+
 class Sink(socketserver.ThreadingTCPServer):
     """A thread for each connection, so that one that waits keeps no other."""
 
@@ -123,6 +138,13 @@ class Conversation(socketserver.StreamRequestHandler):
             return False
         self.wfile.write(ANSWERS[fate])
         return True
+
+
+def entries_in(record: Path) -> list[SinkEntry]:
+    """Reads a record; leaves out a last line that is still being written."""
+    lines = record.read_text().splitlines(keepends=True)
+    parts = [line.split("\t") for line in lines if line.endswith("\n")]
+    return [SinkEntry(outcome, name, to, float(at)) for outcome, name, to, at in parts]
 
 
 @contextlib.contextmanager

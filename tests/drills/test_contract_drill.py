@@ -20,10 +20,10 @@ def service(lobby: Lobby) -> Iterator[LiveService]:
 
 @pytest.mark.filterwarnings("default")  # those of what schemathesis is made of are not ours
 def test_no_answer_is_a_500_or_other_than_the_document_says(service: LiveService) -> None:
-    found = ask(service, FEW)
-    assert found.cases >= FEW / 2
-    assert found.wrong == {}
-    assert {200, 404, 422} <= found.statuses.keys(), "it came past the door"
+    report = ask(service, FEW)
+    assert report.cases >= FEW / 2
+    assert report.wrong == {}
+    assert {200, 404, 422} <= report.statuses.keys(), "it came past the door"
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -42,8 +42,8 @@ def test_an_answer_that_is_other_than_the_document_says_is_found(service: LiveSe
     del postcode["responses"]["422"]
     schema = document["components"]["schemas"]["PetitionAnswer"]
     schema["properties"]["number"] = {"type": "string"}
-    found = ask(LiveService(service.url, document, service.key, service.real), 60)
-    assert found.wrong.keys() >= {
+    report = ask(LiveService(service.url, document, service.key, service.real), 60)
+    assert report.wrong.keys() >= {
         ("GET /livez", "status_code_conformance"),
         ("GET /v1/postcodes/{postcode}", "status_code_conformance"),
         ("GET /v1/petitions/{slug}", "response_schema_conformance"),

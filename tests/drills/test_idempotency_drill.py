@@ -15,7 +15,7 @@ import pytest
 from sqlmodel import col, func, select
 
 from core.settings import Settings
-from drills.storm import Server, serving
+from drills.killed_server import Server, serving
 from models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
 from services.assembly import Lobby
 from tests.support.common import CAN_SIGN, PETITION

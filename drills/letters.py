@@ -1,4 +1,7 @@
-"""The post room under `kill -9`: nothing lost, nothing doubled. See docs/drills.md."""
+"""Kills workers with `kill -9` while they send letters: none may be lost or sent twice.
+
+See docs/drills.md.
+"""
 
 import random
 import signal
@@ -13,9 +16,9 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from core.settings import ROOT, Settings
-from drills import ledger
+from drills import letter_audit
 from drills.errors import DrillFailed
-from drills.ledger import Found
+from drills.letter_audit import LetterReport
 from models import MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
@@ -40,7 +43,10 @@ _outbox = table_of(OutboxMessage)
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """What to do: `kills` workers are killed while `letters` letters go out through `workers`."""
+    """The size of a drill: `kills` workers are killed while `workers` workers send the letters.
+
+    `is_calm`: the sink accepts every message at once.
+    """
 
     letters: int = MOST_LETTERS
     kills: int = MOST_KILLS
@@ -55,15 +61,18 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found, how many workers were killed at work, and the rate in letters a second."""
+    """The result of a drill. `rate` is in letters per second.
 
-    found: Found
+    `killed_at_work` counts the workers that were killed while messages were under way.
+    """
+
+    report: LetterReport
     killed_at_work: int
     rate: float
 
 
-class Crew:
-    """Workers, each a real process of the `lobby` command."""
+class WorkerPool:
+    """Processes of `lobby worker`."""
 
     def __init__(self, settings: Settings, size: int) -> None:
         self._size = size
@@ -72,7 +81,7 @@ class Crew:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        """Start as many as are missing."""
+        """Starts the processes that are missing."""
         with self._log.open("ab") as log:
             while len(self._processes) < self._size:
                 self._processes.append(
@@ -82,7 +91,10 @@ class Crew:
                 )
 
     def kill(self, limit: int) -> int:
-        """SIGKILL for all, or for the first `limit`; how many died of it."""
+        """Sends SIGKILL to at most `limit` processes, and ends the others in order.
+
+        Returns how many died of SIGKILL.
+        """
         killed = 0
         for process in self._processes:
             if killed < limit:
@@ -92,7 +104,7 @@ class Crew:
         return killed
 
     def stop(self) -> None:
-        """Ask the rest to end, as a system does that shuts down; at last, make them."""
+        """Sends SIGTERM to the processes that are left, and SIGKILL after 20 seconds."""
         for process in self._processes:
             process.terminate()
         for process in self._processes:
@@ -105,18 +117,17 @@ class Crew:
 
     @property
     def is_whole(self) -> bool:
-        """Whether none has ended by itself."""
+        """Whether all processes are still running."""
         return all(process.poll() is None for process in self._processes)
 
 
-class _Counter:
-    """Counts the lines of a record as it grows, without reading any of them twice."""
+class _LineCounter:
+    """Counts the lines of a growing file, and reads each of them once."""
 
     def __init__(self, record: Path) -> None:
         self._record, self._read, self._lines = record, 0, 0
 
-    def are_more_than(self, number: int) -> bool:
-        """Whether the record has more lines by now."""
+    def has_more_than(self, number: int) -> bool:
         with self._record.open("rb") as file:
             file.seek(self._read)
             new = file.read()
@@ -126,41 +137,41 @@ class _Counter:
 
 
 def run(drill: Drill, settings: Settings) -> Outcome:
-    """Fill the empty database of `settings`, deliver under fire, settle, and compare."""
+    """Fills the empty database of `settings`, sends under kills, settles, and compares."""
     record = settings.data_dir / "sink.tsv"
     options = ["--seed", str(drill.seed), *(["--calm"] if drill.is_calm else [])]
     lobby = open_lobby(settings)
     try:
         sample_data.queue_letters(lobby, drill.letters)
         with smtp_sink.running(record, *options) as address:
-            crew = Crew(settings.model_copy(update={"smtp_url": address}), drill.workers)
+            workers = WorkerPool(settings.model_copy(update={"smtp_url": address}), drill.workers)
             try:
-                killed_at_work = harass(lobby, crew, drill, record)
-                finish(lobby, crew, drill)
-                rate = ledger.rate(ledger.dots_in(record))
-                settled = _settle(lobby, crew, drill, record)
+                killed_at_work = kill_workers(lobby, workers, drill, record)
+                drain(lobby, workers, drill)
+                rate = letter_audit.rate(smtp_sink.entries_in(record))
+                settled = _settle_all(lobby, workers, drill, record)
             finally:
-                crew.stop()
-        found = ledger.compare(lobby, ledger.dots_in(record), settled)
-        return Outcome(found, killed_at_work, rate)
+                workers.stop()
+        report = letter_audit.compare(lobby, smtp_sink.entries_in(record), settled)
+        return Outcome(report, killed_at_work, rate)
     finally:
         lobby.close()
 
 
 def let_time_pass(lobby: Lobby) -> None:
-    """As though a lease and every wait had just ended. Only while no worker lives."""
+    """Makes every lease and wait end now. No worker may be running."""
     now = lobby.clock()
-    held = (MessageState.CLAIMED, MessageState.DOT_PENDING)
+    claimed = (MessageState.CLAIMED, MessageState.DOT_PENDING)
     long_ago = now - outbox.LEASE - timedelta(seconds=1)
     with lobby.database.write() as session:
         session.connection().execute(
-            sa.update(_outbox).where(_outbox.c.state.in_(held)).values(claimed_at=long_ago)
+            sa.update(_outbox).where(_outbox.c.state.in_(claimed)).values(claimed_at=long_ago)
         )
     _end_waits(lobby)
 
 
 def _end_waits(lobby: Lobby) -> None:
-    """Letters that were deferred are due: the wait of a minute or more is not kept."""
+    """Makes deferred messages due: a drill cannot wait for the minutes that they would."""
     now = lobby.clock()
     with lobby.database.write() as session:
         session.connection().execute(
@@ -170,58 +181,67 @@ def _end_waits(lobby: Lobby) -> None:
         )
 
 
-def harass(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> int:
-    """Kill and start again, spread over the whole of the work; how many were killed at work."""
+def kill_workers(lobby: Lobby, workers: WorkerPool, drill: Drill, record: Path) -> int:
+    """Kills and restarts the workers at random moments, spread over all of the work.
+
+    Returns how many of them were killed while messages were under way.
+    """
     chance = random.Random(drill.seed)
     rounds = -(-drill.kills // drill.workers)
-    left, at_work, dots = drill.kills, 0, _Counter(record)
+    left, killed_at_work, entries = drill.kills, 0, _LineCounter(record)
     for number in range(rounds):
-        crew.start()
+        workers.start()
         spacing = drill.letters / (rounds + 1)
         target = int((number + chance.random()) * spacing)
-        _wait(partial(dots.are_more_than, target), crew, drill, lobby)
+        _wait(partial(entries.has_more_than, target), workers, drill, lobby)
         time.sleep(chance.uniform(0, LONGEST_LINGER))
         busy = _under_way(lobby) > 0
-        killed = crew.kill(left)
+        killed = workers.kill(left)
         left -= killed
-        at_work += killed * busy
+        killed_at_work += killed * busy
         let_time_pass(lobby)
-    return at_work
+    return killed_at_work
 
 
-def finish(lobby: Lobby, crew: Crew, drill: Drill) -> None:
-    """Let what is left go in peace."""
-    crew.start()
+def drain(lobby: Lobby, workers: WorkerPool, drill: Drill) -> None:
+    """Waits until everything is sent, without kills."""
+    workers.start()
 
     def is_done() -> bool:
         _end_waits(lobby)
         return _under_way(lobby) == 0
 
-    _wait(is_done, crew, drill, lobby, every=0.3)
-    crew.kill(drill.workers)  # nothing is under way; to end in order takes seconds
+    _wait(is_done, workers, drill, lobby, every=0.3)
+    workers.kill(drill.workers)  # nothing is under way, and an orderly end takes seconds
 
 
-def _settle(lobby: Lobby, crew: Crew, drill: Drill, record: Path) -> list[Settled]:
-    """Settle what is uncertain and let a last worker send again what did not go, until all is
-    settled: the sink fails still, so that a letter can be uncertain twice."""
+def _settle_all(lobby: Lobby, workers: WorkerPool, drill: Drill, record: Path) -> list[Settled]:
+    """Settles uncertain letters and sends again those that had not gone, until none is left.
+
+    The sink still fails now and then, so a letter can become uncertain twice.
+    """
     since = lobby.clock() - timedelta(days=1)
     rounds: list[Settled] = []
     while len(rounds) < MOST_ROUNDS:
-        settled = ledger.settle(lobby, ledger.dots_in(record), since=since)
+        settled = letter_audit.settle(lobby, smtp_sink.entries_in(record), since=since)
         rounds.append(settled)
         if not settled.again:
             break
-        finish(lobby, crew, drill)
+        drain(lobby, workers, drill)
     return rounds
 
 
 def _wait(
-    condition: Callable[[], bool], crew: Crew, drill: Drill, lobby: Lobby, every: float = 0.005
+    condition: Callable[[], bool],
+    workers: WorkerPool,
+    drill: Drill,
+    lobby: Lobby,
+    every: float = 0.005,
 ) -> None:
-    """Until it holds; DrillFailed where it takes far too long, or a worker ends by itself."""
+    """Waits for a condition. Raises DrillFailed when it takes too long or a worker has ended."""
     ends = time.monotonic() + 60 + drill.letters / 5
     while not condition():
-        if not crew.is_whole:
+        if not workers.is_whole:
             raise DrillFailed(f"a worker ended by itself; its log is in {lobby.settings.data_dir}")
         if time.monotonic() > ends:
             with lobby.database.read() as session:

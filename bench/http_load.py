@@ -1,8 +1,8 @@
 """A load on a server on this machine: so many requests over so many connections, one after another
 on each. Plain sockets, since a client that costs as much as the server would measure itself.
 
-A process of its own: `python -m bench.load PORT CONNECTIONS REQUESTS FILE`, where FILE holds whole
-HTTP requests, one after the other, each behind four bytes of its length. It prints a JSON object.
+`python -m bench.http_load PORT CONNECTIONS REQUESTS FILE` prints a JSON object. FILE holds whole
+HTTP requests, each behind its length in four bytes, big-endian.
 """
 
 import asyncio

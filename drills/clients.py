@@ -1,7 +1,7 @@
-"""Many people at once, each with a connection of their own that is kept, and what they remember.
+"""Many HTTP clients at once, each with a persistent connection, and a log of their answers.
 
-Whose connection breaks before the answer asks for the same again, or gives up: as people do. Plain
-sockets, since a client that costs as much as the server would measure itself.
+A client whose connection breaks before the answer sends the request again, or gives up, as people
+do. They use plain sockets: a client that costs as much as the server would measure itself.
 """
 
 import asyncio
@@ -13,24 +13,25 @@ from typing import cast
 
 MOST_CONNECTIONS = 512
 MOST_TRIES = 200  # of one request
-LONGEST_WAIT = 10.0  # seconds: a Retry-After beyond it is not kept
+LONGEST_WAIT = 10.0  # seconds: the most that is waited for a Retry-After
 END_OF_HEAD, LENGTH, RETRY = b"\r\n\r\n", b"content-length:", b"retry-after:"
-BUSY = {409, 503}  # their key is in use, or the server is busy
+BUSY = {409, 503}  # the Idempotency-Key is in use, or the server is busy
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The status of an answer, and for how many seconds it asks to wait."""
+class HttpAnswer:
+    """The status of an answer, and the seconds of its Retry-After (0 without one)."""
 
     status: int
     retry_after: float
 
 
 @dataclass(slots=True)
-class Errand:
-    """What people want, each known by a number, and what they remember of it.
+class Workload:
+    """The requests to send, one per number, and what came of them.
 
-    `sent` counts what went out whole, whatever became of it; `acknowledged`, the good answers.
+    `sent` counts by number the requests that were sent whole, answered or not; `acknowledged` the
+    answers with status `good`. `waits` are the seconds until each good answer.
     """
 
     request: Callable[[int], bytes]
@@ -45,7 +46,7 @@ class Errand:
 
     @property
     def answered(self) -> int:
-        """Good answers so far, repeated ones among them."""
+        """How many good answers there were so far, repeated ones included."""
         return len(self.waits)
 
 
@@ -54,16 +55,14 @@ class Connection(asyncio.Protocol):
 
     def __init__(self) -> None:
         self._buffer = b""
-        self._answer: asyncio.Future[Answer | None] | None = None
+        self._answer: asyncio.Future[HttpAnswer | None] | None = None
         self.is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
-        """Part of an answer, or all of it."""
         self._buffer += data
         end = self._buffer.find(END_OF_HEAD)
         if end < 0:
@@ -71,15 +70,14 @@ class Connection(asyncio.Protocol):
         head = self._buffer[:end].lower() + b"\r\n"
         if len(self._buffer) >= end + len(END_OF_HEAD) + _number_in(head, LENGTH):
             self._buffer = b""
-            self._settle(Answer(int(head[9:12]), _number_in(head, RETRY)))
+            self._resolve(HttpAnswer(int(head[9:12]), _number_in(head, RETRY)))
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """The server went."""
         self.is_open = False
-        self._settle(None)
+        self._resolve(None)
 
-    async def ask(self, request: bytes) -> Answer | None:
-        """The answer; None where the connection broke before all of it was here."""
+    async def ask(self, request: bytes) -> HttpAnswer | None:
+        """Returns the answer, or None when the connection broke before it was complete."""
         if not self.is_open:
             return None
         self._answer = asyncio.get_running_loop().create_future()
@@ -87,34 +85,40 @@ class Connection(asyncio.Protocol):
         return await self._answer
 
     def close(self) -> None:
-        """Hang up."""
         self._transport.close()
 
-    def _settle(self, answer: Answer | None) -> None:
+    def _resolve(self, answer: HttpAnswer | None) -> None:
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(answer)
 
 
-class Crowd:
-    """So many clients, who take turns with the numbers. `gate` is open while a server answers."""
+class ClientPool:
+    """Clients that share one sequence of numbers.
+
+    `is_serving` is set by the owner while a server answers; until then the clients wait.
+    """
 
     def __init__(self, port: int, connections: int) -> None:
         if not 1 <= connections <= MOST_CONNECTIONS:
             raise ValueError(f"at most {MOST_CONNECTIONS} connections")
         self._port, self._connections = port, connections
-        self.gate = asyncio.Event()
+        self.is_serving = asyncio.Event()
 
-    async def run(self, errand: Errand, numbers: Iterable[int], *, are_patient: bool) -> None:
-        """See everybody through. Of those who are not patient every second one gives up when their
-        connection breaks, and nobody tries more often than `MOST_TRIES`."""
-        left = iter(numbers)
-        clients = [Client(self, errand, left, are_patient) for _ in range(self._connections)]
+    async def run(self, workload: Workload, numbers: Iterable[int], *, are_patient: bool) -> None:
+        """Sends the request of every number until it gets a good answer, at most MOST_TRIES times.
+
+        Without `are_patient`, every second number is given up when its connection breaks.
+        """
+        numbers_left = iter(numbers)
+        clients = [
+            Client(self, workload, numbers_left, are_patient) for _ in range(self._connections)
+        ]
         await asyncio.gather(*(client.run() for client in clients))
 
     async def connect(self) -> Connection:
-        """A connection to a server that is there, however long that takes."""
+        """Connects to the server, and waits for it as long as that takes."""
         while True:
-            await self.gate.wait()
+            await self.is_serving.wait()
             loop = asyncio.get_running_loop()
             try:
                 return (await loop.create_connection(Connection, "127.0.0.1", self._port))[1]
@@ -123,55 +127,56 @@ class Crowd:
 
 
 class Client:
-    """One of a crowd."""
+    """One client of a pool."""
 
-    def __init__(self, crowd: Crowd, errand: Errand, left: Iterator[int], is_patient: bool) -> None:
-        self._crowd, self._errand, self._left = crowd, errand, left
+    def __init__(
+        self, pool: ClientPool, workload: Workload, numbers_left: Iterator[int], is_patient: bool
+    ) -> None:
+        self._pool, self._workload, self._numbers_left = pool, workload, numbers_left
         self._is_patient = is_patient
         self._connection: Connection | None = None
 
     async def run(self) -> None:
-        """Until no number is left."""
-        for number in self._left:
-            if not await self._see_through(number):
-                self._errand.gave_up.add(number)
+        for number in self._numbers_left:
+            if not await self._send_until_good(number):
+                self._workload.gave_up.add(number)
         if self._connection is not None:
             self._connection.close()
 
-    async def _see_through(self, number: int) -> bool:
-        """Whether this one got a good answer."""
-        content = self._errand.request(number)
+    async def _send_until_good(self, number: int) -> bool:
+        """Returns whether there was a good answer."""
+        content = self._workload.request(number)
         for _ in range(MOST_TRIES):
             answer = await self._ask(number, content)
             if answer is None:
                 if not self._is_patient and number % 2:
                     return False
-            elif answer.status == self._errand.good:
-                self._errand.acknowledged[number] += 1
+            elif answer.status == self._workload.good:
+                self._workload.acknowledged[number] += 1
                 return True
             elif answer.status in BUSY:
-                self._errand.busy += 1
+                self._workload.busy += 1
                 await asyncio.sleep(min(answer.retry_after, LONGEST_WAIT))
             else:
-                self._errand.wrong[answer.status] += 1
+                self._workload.wrong[answer.status] += 1
                 return False
         return False
 
-    async def _ask(self, number: int, content: bytes) -> Answer | None:
+    async def _ask(self, number: int, content: bytes) -> HttpAnswer | None:
         if self._connection is None or not self._connection.is_open:
-            self._connection = await self._crowd.connect()
-        errand = self._errand
-        errand.sent[number] += 1
-        errand.under_way += 1
-        begun = time.perf_counter()
+            self._connection = await self._pool.connect()
+        workload = self._workload
+        workload.sent[number] += 1
+        workload.under_way += 1
+        started_at = time.perf_counter()
         answer = await self._connection.ask(content)
-        errand.under_way -= 1
-        if answer is not None and answer.status == errand.good:
-            errand.waits.append(time.perf_counter() - begun)
+        workload.under_way -= 1
+        if answer is not None and answer.status == workload.good:
+            workload.waits.append(time.perf_counter() - started_at)
         return answer
 
 
 def _number_in(head: bytes, name: bytes) -> int:
-    """Of a header; 0 where there is none."""
+    """Returns the number in a header, or 0 without the header."""
     at = head.find(name)
     return int(head[at + len(name) : head.find(b"\r", at)]) if at >= 0 else 0

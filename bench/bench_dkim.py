@@ -1,6 +1,6 @@
 """What a mail costs before it goes: building it with its checks, and signing it, by kind of key.
 
-`python bench/bench_signing.py`; medians of processor time: others on the machine matter less.
+`python bench/bench_dkim.py`; medians of processor time: others on the machine matter less.
 """
 
 import statistics

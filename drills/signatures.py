@@ -1,7 +1,7 @@
-"""Signing under `kill -9`: acknowledged = rows = tally. See docs/drills.md.
+"""Kills the server with `kill -9` while people sign: acknowledged = rows = tally.
 
-`python -m drills.signing` prints its figures as tables of Markdown; `--help` tells how to
-run less.
+See docs/drills.md. `python -m drills.signatures` prints Markdown tables; `--help` shows how to run
+less.
 """
 
 import argparse
@@ -15,10 +15,10 @@ from dataclasses import dataclass, fields
 import uvloop
 
 from core.settings import Settings
-from drills import signature_ledger
-from drills.crowd import MOST_CONNECTIONS, Crowd, Errand
-from drills.signature_ledger import Found, Ledger
-from drills.storm import Course, Server, Storm, serving
+from drills import signature_audit
+from drills.clients import MOST_CONNECTIONS, ClientPool, Workload
+from drills.killed_server import FaultInjector, PhaseResult, Server, serving
+from drills.signature_audit import SignatureAudit, SignatureReport
 from services.assembly import Lobby, open_lobby
 from services.common.tokens import Purpose
 from tools import sample_data
@@ -32,7 +32,7 @@ POSTCODES = ("EH1 1YZ", "M1 1AE", "CF10 3NQ", "SW1A 0AA", "B1 1BB", "ZZ99 9ZZ")
 
 @dataclass(frozen=True, slots=True)
 class Drill:
-    """What to do: half of the kills while people sign, the others while they confirm."""
+    """The size of a drill. Half of the kills come while people sign, half while they confirm."""
 
     signatures: int = MOST_SIGNATURES
     connections: int = MOST_CONNECTIONS
@@ -46,17 +46,19 @@ class Drill:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was found, how many servers were killed at work, and how both halves went."""
+    """The result of a drill.
 
-    found: Found
+    `killed_at_work` counts the servers that were killed while requests were under way.
+    """
+
+    report: SignatureReport
     killed_at_work: int
-    signing: Course
-    confirming: Course
+    signature_phase: PhaseResult
+    confirmation_phase: PhaseResult
 
 
 def run(drill: Drill, settings: Settings) -> Outcome:
-    """Load the demonstration into the empty database of `settings`, sign and confirm under fire,
-    and compare."""
+    """Signs and confirms under kills, and compares. The database of `settings` must be empty."""
     lobby = open_lobby(settings)
     try:
         sample_data.load_demonstration(lobby)
@@ -68,34 +70,41 @@ def run(drill: Drill, settings: Settings) -> Outcome:
 
 async def _run(drill: Drill, lobby: Lobby, server: Server) -> Outcome:
     chance = random.Random(drill.seed)
-    had = signature_ledger.before(lobby, SLUG)
+    before = signature_audit.baseline(lobby, SLUG)
     addresses = {number: address_of(number) for number in range(drill.signatures)}
-    ledger = Ledger(lobby, SLUG, had, addresses, have_keys=frozenset(filter(has_key, addresses)))
-    storm = Storm(Crowd(server.port, drill.connections), server, chance)
-    await storm.opens()
+    audit = SignatureAudit(
+        lobby, SLUG, before, addresses, have_keys=frozenset(filter(has_key, addresses))
+    )
+    injector = FaultInjector(ClientPool(server.port, drill.connections), server, chance)
+    await injector.wait_until_serving()
 
-    signing, numbers = Errand(signature_request, 201), with_repeats(drill.signatures, chance)
-    signed = await storm.passes(signing, numbers, -(-drill.kills // 2), written=ledger.having_row)
-    tokens = {n: lobby.tokens.issue(Purpose.CONFIRM, row.id) for n, row in ledger.rows().items()}
-    confirming = Errand(lambda number: confirmation_request(tokens[number]), 200)
+    submissions, numbers = Workload(signature_request, 201), with_repeats(drill.signatures, chance)
+    signed = await injector.run_phase(
+        submissions, numbers, -(-drill.kills // 2), written=audit.having_row
+    )
+    tokens = {n: lobby.tokens.issue(Purpose.CONFIRM, row.id) for n, row in audit.rows().items()}
+    confirmations = Workload(lambda number: confirmation_request(tokens[number]), 200)
     numbers = [number for number in tokens for _ in range(1 if number % 10 else 2)]
-    confirmed = await storm.passes(
-        confirming, numbers, drill.kills // 2, written=ledger.having_confirmed
+    confirmed = await injector.run_phase(
+        confirmations, numbers, drill.kills // 2, written=audit.having_confirmed
     )
     await asyncio.sleep(1.1)  # what the public reads may be a second old
-    found = ledger.compare(
-        signing,
-        confirming,
+    report = audit.compare(
+        submissions,
+        confirmations,
         unacknowledged_rows=signed.unacknowledged,
         unacknowledged_confirmed=confirmed.unacknowledged,
-        told=signature_ledger.api(server.port),
+        get_json=signature_audit.api(server.port),
     )
-    return Outcome(found, storm.killed_at_work, signed, confirmed)
+    return Outcome(report, injector.killed_at_work, signed, confirmed)
 
 
 def with_repeats(signatures: int, chance: random.Random) -> list[int]:
-    """Everybody, in their order. One in ten signs twice at once, as who clicks twice; and one in a
-    hundred signs six times more in between, beyond what one address gets of mails a day."""
+    """Returns all numbers in order, some of them more than once.
+
+    One in ten comes twice in a row, like a double click. One in a hundred comes six times more in
+    between: more than the mails that one address gets in a day.
+    """
     numbers = [number for number in range(signatures) for _ in range(1 if number % 10 else 2)]
     for number in range(1, signatures, 100):
         for _ in range(6):
@@ -104,17 +113,16 @@ def with_repeats(signatures: int, chance: random.Random) -> list[int]:
 
 
 def address_of(number: int) -> str:
-    """Of one of the drill's people."""
-    return f"storm{number}@example.org"
+    return f"signer{number}@example.org"
 
 
 def has_key(number: int) -> bool:
-    """One in three sends an Idempotency-Key, the same however often they send."""
+    """Whether this number sends an Idempotency-Key: one in three does, always the same key."""
     return number % 3 == 0
 
 
 def signature_request(number: int) -> bytes:
-    """Half of them answer the question for news, and one in fifty lives abroad."""
+    """Half of them consent to updates, and one in fifty lives abroad."""
     body = {
         "name": f"Anna Example {number}",
         "email": address_of(number),
@@ -122,12 +130,12 @@ def signature_request(number: int) -> bytes:
         "country": "GB" if number % 50 else "FR",
         "consents": {"updates": True} if number % 2 else {},
     }
-    key = f"Idempotency-Key: storm {number}\r\n" if has_key(number) else ""
+    key = f"Idempotency-Key: signer {number}\r\n" if has_key(number) else ""
     return _request(f"/v1/petitions/{SLUG}/signatures", body, key)
 
 
 def confirmation_request(token: str) -> bytes:
-    """What the button of the page behind the link in the mail does."""
+    """The request of the button on the page that the link in the mail opens."""
     return _request("/v1/signatures/confirm", {"token": token})
 
 
@@ -138,36 +146,37 @@ def _request(path: str, body: object, more: str = "") -> bytes:
 
 
 def main() -> None:
-    """Run what is asked for; status 1 where a promise was broken."""
-    told = _arguments()
-    # Without it, the end of the drill would leave its server running.
+    """Exits with status 1 when there was a fault."""
+    arguments = _arguments()
+    # By default SIGTERM would end this process and leave the server running.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    drill = Drill(told.signatures, told.connections, told.kills)
-    done: dict[str, Outcome] = {}
-    names = [field.name for field in fields(Found)]
+    drill = Drill(arguments.signatures, arguments.connections, arguments.kills)
+    outcomes: dict[str, Outcome] = {}
+    names = [field.name for field in fields(SignatureReport)]
     _print("database", "connections", "killed at work", *names, is_head=True)
     for backend in ("sqlite", "postgresql"):
-        if told.only in (None, backend):
-            outcome = done[backend] = _run_on(backend, drill)
-            counts = [getattr(outcome.found, name) for name in names]
+        if arguments.only in (None, backend):
+            outcome = outcomes[backend] = _run_on(backend, drill)
+            counts = [getattr(outcome.report, name) for name in names]
             _print(backend, drill.connections, outcome.killed_at_work, *counts)
-    names = [field.name for field in fields(Course)][1:]
+    names = [field.name for field in fields(PhaseResult)][1:]
     _print("database", "", *names, is_head=True)
-    for backend, outcome in done.items():
-        for what, course in (("signing", outcome.signing), ("confirming", outcome.confirming)):
-            _print(backend, what, *(f"{getattr(course, name):.0f}" for name in names))
-    sys.exit(1 if any(outcome.found.faults for outcome in done.values()) else 0)
+    for backend, outcome in outcomes.items():
+        phases = {"signing": outcome.signature_phase, "confirming": outcome.confirmation_phase}
+        for phase, result in phases.items():
+            _print(backend, phase, *(f"{getattr(result, name):.0f}" for name in names))
+    sys.exit(1 if any(outcome.report.faults for outcome in outcomes.values()) else 0)
 
 
 def _print(*cells: object, is_head: bool = False) -> None:
-    """A row of a table of Markdown, or the head of another one."""
+    """Prints a row of a Markdown table, or the head of a new table."""
     texts = [str(cell).replace("_", " ") for cell in cells]
     row = f"| {' | '.join(texts)} |"
     print(f"\n{row}\n|{'---|' * len(cells)}" if is_head else row, flush=True)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="drills.signing", description=__doc__)
+    parser = argparse.ArgumentParser(prog="drills.signatures", description=__doc__)
     parser.add_argument("--signatures", type=int, default=MOST_SIGNATURES)
     parser.add_argument("--connections", type=int, default=MOST_CONNECTIONS)
     parser.add_argument("--kills", type=int, default=20, help="half of them while people confirm")
