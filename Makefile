@@ -6,7 +6,7 @@ PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench drill lock clean
+.PHONY: help setup run test quick check fix bench drill lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,13 +48,16 @@ run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:80
 test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
+quick: $(VENV)/.dev ## Run the fast tests only: SQLite, no browser, no drills
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --quick
+
 check: $(VENV)/.dev ## Lint, format, types, imports; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-fix: $(VENV)/.dev ## Mend what can be mended by itself
+fix: $(VENV)/.dev ## Fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 

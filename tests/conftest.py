@@ -21,7 +21,7 @@ from tests.support.common import Clock, postcode_lookup_file
 from tests.support.databases import ReusedDatabase
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
-pytest_plugins = ["tests.support.fixtures"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
 ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more
 logs.configure(level="ERROR")
 

@@ -17,6 +17,8 @@ from services.mail import dead_addresses
 from tests.support.cli import KEY, OF_IT, Cli, free_port, until
 from tests.support.common import SECRET
 
+pytestmark = pytest.mark.slow
+
 
 def commands() -> Iterator[list[str]]:
     def walk(command: Any, path: list[str]) -> Iterator[list[str]]:

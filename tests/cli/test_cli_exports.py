@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from sqlmodel import col, select
 
 from models import Signature, SignatureState
@@ -14,6 +15,8 @@ from services.tallies import seat_table
 from tests.support.cli import COMMAND, Cli
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.exports import csv_rows, file_of, its_letters, its_signatures, json_rows, spoil
+
+pytestmark = pytest.mark.slow
 
 
 def names_in(folder: Path) -> set[str]:

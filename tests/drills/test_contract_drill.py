@@ -9,6 +9,8 @@ from drills.contract import ask
 from services.assembly import Lobby
 from tools.live_service import LiveService, serving
 
+pytestmark = pytest.mark.slow
+
 FEW = 150  # cases: a second or two; `python -m drills.contract` asks thousands
 
 

@@ -22,6 +22,8 @@ from tests.support.common import CAN_SIGN, PETITION
 from tools import sample_data
 from tools.settings import throwaway_settings
 
+pytestmark = pytest.mark.slow
+
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 THREADS, RETRIES = 16, 1000
 PEOPLE, KILLS = 60, 2

@@ -17,6 +17,8 @@ from tools import sample_data
 from tools.settings import throwaway_settings
 from tools.smtp_sink import SinkEntry
 
+pytestmark = pytest.mark.slow
+
 LETTERS, KILLS = 200, 4
 _letter, _outbox, _tally = table_of(Letter), table_of(OutboxMessage), table_of(LetterTally)
 

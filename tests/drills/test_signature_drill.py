@@ -26,6 +26,8 @@ from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
 from tools.settings import throwaway_settings
 
+pytestmark = pytest.mark.slow
+
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
 ALICE, BEN, CARA = range(3)  # Cara has not confirmed
 _outbox, _signature = table_of(OutboxMessage), table_of(Signature)

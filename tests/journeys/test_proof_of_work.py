@@ -10,7 +10,7 @@ from services.assembly import Lobby
 from tests.support.browser import MARKS, PHONE, served
 from tests.support.common import CAN_SIGN, PETITION
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 FORMS = [f"/petitions/{PETITION}", f"/embed/{PETITION}"]
 
 

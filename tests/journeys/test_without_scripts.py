@@ -18,7 +18,7 @@ from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 from tests.support.letters import uncertain_letter
 from tests.support.worked_examples import worked_example
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 
 
 @pytest.fixture

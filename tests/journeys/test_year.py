@@ -31,6 +31,8 @@ from tests.support.common import Clock, Post, token_in
 from tests.support.members_api import Person, held, page_of
 from tests.support.motions_api import envelope, motion, sponsor, withdrawn
 
+pytestmark = pytest.mark.slow
+
 MORAG, ADAEZE, EMLYN, ANJALI, IMANI, BRANWEN = 900001, 900002, 900003, 900004, 900006, 900050
 CARDIFF, WESTMINSTER, MANCHESTER = "CF10 3NQ", "SW1A 0AA", "M1 1AE"
 CARDIFF_SEAT = "W07000091"

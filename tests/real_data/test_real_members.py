@@ -26,7 +26,7 @@ from services.tallies import seat_table
 from services.tallies.seat_table import Tally
 from tests.support.common import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_house
 
-pytestmark = [needs_real_data, pytest.mark.real_data]
+pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
 TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the day that the real file tells of
 POSTS = REAL_DATA / "parliament" / "government_posts_2026-06-19.json"

@@ -30,7 +30,7 @@ from services.tallies.seat_table import Tally, TallyRow
 from tests.support.common import REAL_DATA, Clock, needs_real_data, seat_the_real_house
 from tests.support.motions_api import Parliament, serving
 
-pytestmark = [needs_real_data, pytest.mark.real_data]
+pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 HISTORY = REAL_DATA / "edm" / "65938-history"
 MOTION = 65938
 A_SITTING_DAY = datetime(2026, 9, 3, 9, 0, tzinfo=UTC)

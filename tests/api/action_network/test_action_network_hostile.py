@@ -83,6 +83,7 @@ def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, st
     ]
 
 
+@pytest.mark.slow
 def test_no_body_is_too_much(
     client: TestClient, calls: tuple[Headers, list[tuple[str, str]]]
 ) -> None:

@@ -163,6 +163,7 @@ def ascii_of(address: str) -> str:
     return address if address.isascii() else texts.email_address(address)
 
 
+@pytest.mark.slow
 def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     ends: Counter[str] = Counter()
     for number, given in hostile_inputs():
@@ -183,6 +184,7 @@ def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     assert ends["rows built"] > 1000
 
 
+@pytest.mark.slow
 def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     good = {"name": "Anna", "email": "anna@example.org", "subject": "A subject"}
     good |= {"body": "Dear MP, please sign. " * 4, "title": "A title", "organisation": "Us"}
@@ -204,6 +206,7 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     assert ends["refused"] > 1500
 
 
+@pytest.mark.slow
 def test_a_text_that_the_rules_take_is_always_built() -> None:
     """What was taken from somebody must not be lost at delivery."""
     built = 0
@@ -291,6 +294,7 @@ def letter_of(given: HostileInput, number: int) -> dict[str, Any]:
     return {**person, "subject": given.subject, "body": given.body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
     service: Lobby, caller: TestClient, sink: Sink

@@ -636,6 +636,7 @@ class Command:
         )
 
 
+@pytest.mark.slow
 def test_the_command_takes_in_the_house_and_says_what_changed(
     house: Lobby, command: Command
 ) -> None:
@@ -659,6 +660,7 @@ def test_the_command_takes_in_the_house_and_says_what_changed(
     assert not [path for path in command.api.asked if path.endswith("Biography")]
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
     house: Lobby, command: Command
 ) -> None:

@@ -561,6 +561,7 @@ def command(lobby: Lobby, api: Parliament) -> Command:
     return Command(lobby, api)
 
 
+@pytest.mark.slow
 def test_the_command_brings_a_motion_and_says_what_changed(lobby: Lobby, command: Command) -> None:
     command.api.answers(answer(sponsor(1, 1), sponsor(2, 2), withdrawn(3)))
     done = command(MOTION)
@@ -569,6 +570,7 @@ def test_the_command_brings_a_motion_and_says_what_changed(lobby: Lobby, command
     assert live(lobby) == 2
 
 
+@pytest.mark.slow
 def test_the_command_asks_for_every_motion_that_is_followed(
     lobby: Lobby, command: Command, follow: Follow
 ) -> None:
@@ -579,6 +581,7 @@ def test_the_command_asks_for_every_motion_that_is_followed(
     assert command.api.asked == [f"/EarlyDayMotion/{MOTION}", f"/EarlyDayMotion/{KNOWN}"]
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_a_bad_answer_and_goes_on(lobby: Lobby, command: Command) -> None:
     before = held(lobby)
     command.api.answers(FAILURE, demonstration_with(Sponsors=[]), answer(sponsor(1, 1)))
@@ -593,6 +596,7 @@ def test_the_command_tells_of_a_bad_answer_and_goes_on(lobby: Lobby, command: Co
     assert "no names" in (motion_of(lobby, KNOWN).sync_error or "")
 
 
+@pytest.mark.slow
 def test_the_command_stops_asking_when_parliament_wants_it_to_wait(
     lobby: Lobby, command: Command
 ) -> None:
@@ -717,6 +721,7 @@ def test_the_real_error_is_a_failure_and_not_a_motion_without_names(
     assert live(lobby, KNOWN) == 4
 
 
+@pytest.mark.slow
 @needs_real_data
 @pytest.mark.real_data
 def test_the_command_takes_a_real_answer(lobby: Lobby, command: Command) -> None:

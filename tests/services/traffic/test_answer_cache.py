@@ -87,6 +87,7 @@ def test_a_change_while_it_was_being_built_builds_it_again(clock: Clock) -> None
     assert values.at_hand("a") == "a 2"
 
 
+@pytest.mark.slow
 def test_under_load_building_takes_its_share_and_what_is_in_hand(clock: Clock) -> None:
     source = Source(seconds=MOST_IN_HAND / 8)
     values = source.prebuilt(clock)

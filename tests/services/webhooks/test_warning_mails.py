@@ -231,6 +231,7 @@ def test_another_organisations_organisers_are_told_nothing(
 # ---- never a flood
 
 
+@pytest.mark.slow
 def test_one_that_flaps_sends_a_mail_a_day_at_most(
     lobby: Lobby,
     client: TestClient,
