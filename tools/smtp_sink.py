@@ -1,12 +1,14 @@
-"""An SMTP server that writes down what it takes, and answers as badly as it is told to.
+"""An SMTP server that records what it accepts, and fails as often as it is told to.
 
 `python -m tools.smtp_sink RECORD [--seed N] [--calm] [--unsynced]` prints its port, and ends when
-its standard input does. A line of the record is one final dot, with tabs:
+its standard input does. A line of the record is one message that was sent to its final dot, with
+tabs between the fields:
 
     taken | refused | deferred | lost_taken | lost    MESSAGE-ID    RECIPIENT    SECONDS
 
-`taken` got 250, `refused` 550, `deferred` 451. After the other two the connection was dropped
-without an answer: `lost_taken` had been taken, `lost` had not. A line is on disk before the answer.
+`taken` got 250, `refused` 550, `deferred` 451. In the other two cases the connection was dropped
+without an answer: `lost_taken` had been accepted, `lost` had not. A line is on disk before the
+answer goes out, unless `--unsynced`.
 """
 
 import argparse
@@ -33,8 +35,8 @@ ANSWERS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Weather:
-    """How likely each misfortune is, from 0 to 1; a delay is of up to `longest_delay` seconds."""
+class FailureRates:
+    """The probability of each failure, and the longest delay of an answer in seconds."""
 
     deferred: float = 0.04
     refused: float = 0.01
@@ -44,7 +46,7 @@ class Weather:
     longest_delay: float = 0.05
 
 
-CALM = Weather(0, 0, 0, 0, 0, 0)
+CALM = FailureRates(0, 0, 0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,60 +65,59 @@ class SinkEntry:
 
 
 class Sink(socketserver.ThreadingTCPServer):
-    """A thread for each connection, so that one that waits keeps no other."""
+    """The server: a thread for each connection, so that a delayed answer blocks no other."""
 
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, record: BinaryIO, weather: Weather, *, seed: int, synced: bool) -> None:
+    def __init__(self, record: BinaryIO, rates: FailureRates, *, seed: int, synced: bool) -> None:
         super().__init__(("127.0.0.1", 0), Conversation)
-        self._record, self._weather, self._synced = record, weather, synced
+        self._record, self._rates, self._synced = record, rates, synced
         self._chance = random.Random(seed)
         self._lock = threading.Lock()
 
     def take(self, message_id: str, recipient: str) -> str:
-        """Decide what becomes of a message, and write it down."""
+        """Decides what becomes of a message, records it and returns it."""
         with self._lock:
-            fate, delay = self._decide()
-            line = f"{fate}\t{message_id}\t{recipient}\t{time.monotonic():.6f}\n"
+            outcome, delay = self._decide()
+            line = f"{outcome}\t{message_id}\t{recipient}\t{time.monotonic():.6f}\n"
             self._record.write(line.encode())
             self._record.flush()
         if self._synced:
             os.fsync(self._record.fileno())
         if delay:
             time.sleep(delay)
-        return fate
+        return outcome
 
     def _decide(self) -> tuple[str, float]:
-        weather, delay = self._weather, 0.0
-        if self._chance.random() < weather.delayed:
-            delay = self._chance.uniform(0, weather.longest_delay)
+        rates, delay = self._rates, 0.0
+        if self._chance.random() < rates.delayed:
+            delay = self._chance.uniform(0, rates.longest_delay)
         drawn = self._chance.random()
-        for fate in ("deferred", "refused", "lost", "lost_taken"):
-            drawn -= getattr(weather, fate)
+        for outcome in ("deferred", "refused", "lost", "lost_taken"):
+            drawn -= getattr(rates, outcome)
             if drawn < 0:
-                return fate, delay
+                return outcome, delay
         return "taken", delay
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """One connection: as much of RFC 5321 as a client that behaves will use."""
+    """One connection. It knows as much of RFC 5321 as a correct client uses."""
 
     server: Sink
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer each command until the other side goes, or is dropped."""
         try:
             self.wfile.write(b"220 sink.example.org\r\n")
             while line := self.rfile.readline():
                 if not self._answer(line):
                     return
         except ConnectionError:
-            return  # a client that was killed
+            return  # the client was killed
 
     def _answer(self, line: bytes) -> bool:
-        """False where the connection is over."""
+        """Returns whether the connection goes on."""
         verb = line[:4].upper()
         if verb == b"DATA":
             return self._data()
@@ -130,13 +131,13 @@ class Conversation(socketserver.StreamRequestHandler):
         message_id = ""
         while (line := self.rfile.readline()) != b".\r\n":
             if not line:
-                return False  # it went before the dot: nothing was handed over
+                return False  # the client went before the dot: it handed over nothing
             if not message_id and line[:11].lower() == b"message-id:":
                 message_id = line[11:].strip().decode()
-        fate = self.server.take(message_id, self._recipient)
-        if fate not in ANSWERS:
+        outcome = self.server.take(message_id, self._recipient)
+        if outcome not in ANSWERS:
             return False
-        self.wfile.write(ANSWERS[fate])
+        self.wfile.write(ANSWERS[outcome])
         return True
 
 
@@ -164,17 +165,17 @@ def running(record: Path, *options: str) -> Iterator[str]:
 
 
 def main() -> None:
-    """Serve until standard input ends: a sink never outlives whoever started it."""
+    """Serves until standard input ends, so that a sink never outlives its parent."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("record", type=Path)
     parser.add_argument("--seed", type=int, default=2017)
-    parser.add_argument("--calm", action="store_true", help="take everything, at once")
+    parser.add_argument("--calm", action="store_true", help="accept every message at once")
     parser.add_argument("--unsynced", action="store_true", help="do not wait for the disk")
-    told = parser.parse_args()
-    weather = CALM if told.calm else Weather()
+    arguments = parser.parse_args()
+    rates = CALM if arguments.calm else FailureRates()
     with (
-        told.record.open("ab") as record,
-        Sink(record, weather, seed=told.seed, synced=not told.unsynced) as sink,
+        arguments.record.open("ab") as record,
+        Sink(record, rates, seed=arguments.seed, synced=not arguments.unsynced) as sink,
     ):
         threading.Thread(target=sink.serve_forever, daemon=True).start()
         print(sink.server_address[1], flush=True)

@@ -12,7 +12,7 @@ from drills.letters import Drill, run
 from models import Letter, LetterState, LetterTally, MessageState, OutboxMessage
 from models.base import table_of
 from services.assembly import Lobby
-from tests.support.common import Post
+from tests.support.common import Mailbox
 from tools import sample_data
 from tools.settings import throwaway_settings
 from tools.smtp_sink import SinkEntry
@@ -150,7 +150,7 @@ def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, ag
     since = lobby.clock() - timedelta(hours=1)
     settled = letter_audit.settle(lobby, entries if went else entries[1:], since=since)
     assert (settled.sent, settled.again, settled.uncertain) == (went, again, 0)
-    Post(lobby).deliver()
+    Mailbox(lobby).deliver()
     assert set(letter_audit.ends(lobby).values()) == {"sent"}
 
 

@@ -24,7 +24,7 @@ from services.parliament_sync import motion_sync
 from services.postcodes import ons_import
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally
-from tests.support.common import REAL_DATA, Clock, needs_real_data, rows_of, seat_the_real_house
+from tests.support.common import REAL_DATA, Clock, import_real_members, needs_real_data, rows_of
 
 pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
@@ -47,7 +47,7 @@ def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
     answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
     answer = motions_api.read_answer(answers[-1].read_bytes(), 65938)
     clock.now = now = TODAY
-    seat_the_real_house(empty_lobby)
+    import_real_members(empty_lobby)
     with empty_lobby.database.write() as session:
         motion_sync.apply_answer(session, answer, now=now)
         organisation = organisations.create(session, name="A union", slug="a-union", now=now)

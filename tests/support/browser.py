@@ -1,4 +1,4 @@
-"""The application behind a real server, and the system's Chromium in front of it."""
+"""The application behind a real HTTP server, and the system's Chromium."""
 
 import shutil
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from services.assembly import Lobby
 from tools.live_service import http_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Chromium would otherwise talk to its maker at every start.
+# Without these, Chromium sends requests to its maker at every start.
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -39,7 +39,7 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Yields a headless browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

@@ -18,7 +18,7 @@ Zone = Mapping[tuple[str, str], list[str]]
 
 @contextmanager
 def name_server(zone: Zone) -> Iterator[Resolver]:
-    """Answers for the zone alone; a resolver that asks nobody else."""
+    """Serves a zone, and yields a resolver that asks this server alone."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
         server.bind(("127.0.0.1", 0))
         server.settimeout(0.05)
@@ -33,7 +33,7 @@ def name_server(zone: Zone) -> Iterator[Resolver]:
 
 
 def resolver_at(port: int, *, lifetime: float = 3.0) -> Resolver:
-    """A resolver that asks one port of this machine."""
+    """Returns a resolver that asks one port of this machine."""
     resolver = Resolver(configure=False)
     resolver.nameservers = ["127.0.0.1"]
     resolver.port = port
@@ -58,6 +58,6 @@ def _answer(data: bytes, zone: Zone) -> bytes:
     answer.use_edns(0, payload=4096)
     if records := zone.get((name, RdataType.to_text(kind))):
         answer.answer.append(dns.rrset.from_text_list(question.name, 60, "IN", kind, records))
-    elif not any(known == name for known, _ in zone):
+    elif not any(owner == name for owner, _ in zone):
         answer.set_rcode(dns.rcode.NXDOMAIN)
     return answer.to_wire(max_size=65535)

@@ -6,6 +6,6 @@ ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def text_in(element: ET.Element, name: str) -> str:
-    found = element.find(ATOM + name)
-    assert found is not None, f"no {name}"
-    return found.text or ""
+    child = element.find(ATOM + name)
+    assert child is not None, f"no {name}"
+    return child.text or ""

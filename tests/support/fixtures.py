@@ -8,13 +8,13 @@ from email.message import EmailMessage
 import pytest
 
 from services.assembly import Lobby
-from tests.support.common import Post
+from tests.support.common import Mailbox
 from tests.support.webhook_receiver import Receiver, receiving
 
 
 @pytest.fixture
 def unused_port() -> int:
-    """A port that was free a moment ago."""
+    """A port that was free just now."""
     with closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -22,12 +22,12 @@ def unused_port() -> int:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Somebody on loopback who is told of events."""
+    """A receiver of webhooks on loopback."""
     with receiving() as receiver:
         yield receiver
 
 
 @pytest.fixture
 def deliver(lobby: Lobby) -> Callable[[], list[EmailMessage]]:
-    """Delivers what is due, and returns the mails that are new."""
-    return Post(lobby).deliver
+    """A function that delivers what is due, and returns the new mails."""
+    return Mailbox(lobby).deliver

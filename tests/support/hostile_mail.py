@@ -1,4 +1,4 @@
-"""Hostile input for mails, made by chance and always the same, and mail as a server reads it."""
+"""Hostile input for mails, random but always the same, and mail as a server reads it."""
 
 import random
 import re
@@ -13,7 +13,7 @@ INPUTS = 10_000
 SEED = 152
 SMUGGLED = "Bcc: victim@example.net"
 TRICKS: list[str] = [
-    # line ends, and what somebody takes for one
+    # line ends, and characters that some programs take for one
     *(f"{end}{SMUGGLED}" for end in ("\r\n", "\n", "\r", "\n\n", "\r\n\r\n", "\r\n ", "\n\t")),
     *(f"{end}{SMUGGLED}" for end in ("\x00", "\x0b", "\x0c", "\x1c", "\x1e", "\x85")),
     *(f"{end}{SMUGGLED}" for end in ("\u2028", "\u2029", "\u560a\u560d", "%0d%0a", "\\r\\n")),
@@ -122,7 +122,7 @@ PLAIN = ["Anna", "Please sign EDM 152", "the motion", "Save the NHS", "my ward",
 
 @dataclass(frozen=True)
 class HostileInput:
-    """Everything that a stranger, a supporter or an organiser can put into a mail."""
+    """Every text that a supporter, an organiser or Parliament's data can put into a mail."""
 
     name: str
     email: str
@@ -135,7 +135,7 @@ class HostileInput:
 
     @classmethod
     def by_chance(cls, chance: random.Random) -> "HostileInput":
-        """Most fields harmless, so that all kinds of hostile ones are reached."""
+        """Returns random input. Most fields are harmless, so that every hostile one is reached."""
 
         def text(good: str) -> str:
             if chance.random() < 0.6:
@@ -161,23 +161,25 @@ class HostileInput:
         )
 
 
-def letter_mail(given: HostileInput) -> Mail:
-    """As `delivery.rendering` makes a letter to an MP."""
+def letter_mail(hostile: HostileInput) -> Mail:
+    """Returns a letter to an MP as `delivery.rendering` makes it."""
     return Mail(
-        recipient=given.member,
-        sender_name=given.name,
-        reply_to=(given.name, given.email),
-        subject=given.subject,
-        body=given.body,
+        recipient=hostile.member,
+        sender_name=hostile.name,
+        reply_to=(hostile.name, hostile.email),
+        subject=hostile.subject,
+        body=hostile.body,
         message_id="<1@lobby.example.org>",
-        campaign=texts.fit_for_header(given.title),
+        campaign=texts.fit_for_header(hostile.title),
         is_automatic=False,
     )
 
 
 def content_received(content: bytes) -> bytes:
-    """What a server makes of the bytes of the courier: up to the first dot alone (RFC 5321, 4.5.2).
-    There must be one, at the very end."""
+    """Returns what a server reads of the bytes that a courier sends.
+
+    It reads up to the first line with a single dot (RFC 5321, 4.5.2), which must be the last line.
+    """
     wire = _stuffed(content) + b".\r\n"
     assert not re.search(rb"\r(?!\n)|(?<!\r)\n", wire), "a bare CR or LF"
     lines = wire.split(b"\r\n")

@@ -10,7 +10,7 @@ from core.settings import Settings
 from services.assembly import Lobby, open_lobby
 from services.database import engine
 from services.demonstration import invented_campaign
-from tests.support.common import SECRET, Clock, Post
+from tests.support.common import SECRET, Clock, Mailbox
 
 MakeLobby = Callable[..., Lobby]
 
@@ -37,5 +37,5 @@ def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool
         with lobby.database.write() as session:
             lookup, now = lobby.postcodes.lookup, lobby.clock()
             invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
-        Post(lobby).deliver()
+        Mailbox(lobby).deliver()
     lobby.close()

@@ -24,16 +24,16 @@ def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
 
 
 def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = LETTER_BODY) -> Letter:
-    """A letter, confirmed and queued; the mail that asks to confirm it is not left to be sent."""
+    """Writes and confirms a letter, so that it is queued; returns it."""
     now = lobby.clock()
     address = intake.PostalAddress("1 Example Street", "Anytown", postcode)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", body)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(
+        situation = situations.of_postcode(
             session, campaign, lobby.postcodes.lookup(postcode), keyring=lobby.keyring, now=now
         )
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
         return letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
 
 

@@ -1,4 +1,4 @@
-"""A small House of Commons, and Parliament's Members API on loopback that tells of it."""
+"""Parliament's Members API on loopback, with answers in the form of real ones."""
 
 import json
 import threading
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 PAGE = 20
 SEARCH = "/api/Members/Search"
 JSON = {"Content-Type": "application/json; charset=utf-8"}
-Told = dict[str, Any]
+Json = dict[str, Any]
 
 
 # ---- answers made by hand, in the form of real ones
@@ -22,8 +22,8 @@ def midnight(day: str | None) -> str | None:
     return f"{day}T00:00:00" if day else None
 
 
-def held(name: str, starts: str, ends: str | None = None, **changes: Any) -> Told:
-    """A post, a seat or a committee in a biography."""
+def dated_entry(name: str, starts: str, ends: str | None = None, **changes: Any) -> Json:
+    """Returns an office, a seat or a committee in a biography."""
     return {
         "house": 1,
         "name": name,
@@ -36,8 +36,8 @@ def held(name: str, starts: str, ends: str | None = None, **changes: Any) -> Tol
     }
 
 
-def office(kind: int, **changes: Any) -> Told:
-    """A way to reach a member; without `email` that key is absent, as in real answers."""
+def office(kind: int, **changes: Any) -> Json:
+    """Returns a way to reach a member. Without `email` the key is absent, as in real answers."""
     return {
         "type": "An office",
         "typeDescription": None,
@@ -55,7 +55,7 @@ WEBSITE = office(6, isWebAddress=True, line1="https://www.example.org/")
 
 @dataclass(frozen=True)
 class Person:
-    """A member, as the three calls tell of them."""
+    """A member, with the answers of the three calls."""
 
     id: int
     seat: str
@@ -64,20 +64,20 @@ class Person:
     since: str = "2024-07-04"
     until: str | None = None
     house: int = 1
-    offices: tuple[Told, ...] | None = None
-    government: tuple[Told, ...] = ()
-    opposition: tuple[Told, ...] = ()
-    other: tuple[Told, ...] = ()
-    committees: tuple[Told, ...] = ()
-    sat: tuple[Told, ...] = ()
+    offices: tuple[Json, ...] | None = None
+    government: tuple[Json, ...] = ()
+    opposition: tuple[Json, ...] = ()
+    other: tuple[Json, ...] = ()
+    committees: tuple[Json, ...] = ()
+    sat: tuple[Json, ...] = ()
 
     def but(self, **changes: Any) -> "Person":
-        """The same with changes."""
+        """Returns a copy with changes."""
         return replace(self, **changes)
 
     @property
-    def item(self) -> Told:
-        """As a row of the search."""
+    def item(self) -> Json:
+        """The member as a row of the search."""
         membership = {
             "membershipFrom": self.seat,
             "membershipFromId": 4105,
@@ -99,14 +99,14 @@ class Person:
         return {"value": value, "links": []}
 
     @property
-    def contact(self) -> Told:
-        found = self.offices
-        if found is None:
-            found = (office(1, email=f"member{self.id}@parliament.example"), WEBSITE)
-        return {"value": list(found), "links": []}
+    def contact(self) -> Json:
+        offices = self.offices
+        if offices is None:
+            offices = (office(1, email=f"member{self.id}@parliament.example"), WEBSITE)
+        return {"value": list(offices), "links": []}
 
     @property
-    def biography(self) -> Told:
+    def biography(self) -> Json:
         value = {
             "representations": list(self.sat),
             "electionsContested": [],
@@ -120,8 +120,8 @@ class Person:
         return {"value": value, "links": []}
 
 
-def page_of(people: list[Person], skip: int, **changes: Any) -> Told:
-    """One page of the search."""
+def page_of(people: list[Person], skip: int, **changes: Any) -> Json:
+    """Returns one page of the search."""
     items = [person.item for person in people[skip : skip + PAGE]]
     return {
         "items": items,
@@ -139,7 +139,7 @@ def page_of(people: list[Person], skip: int, **changes: Any) -> Told:
 
 @dataclass
 class Reply:
-    """What to answer. `breaks` closes the connection without a word, `hangs` says nothing."""
+    """An answer. `breaks` closes the connection without one, `hangs` sends none."""
 
     body: bytes = b""
     status: int = 200
@@ -148,14 +148,14 @@ class Reply:
     hangs: bool = False
 
 
-def told(value: Any, **changes: Any) -> Reply:
+def json_reply(value: Any, **changes: Any) -> Reply:
     return Reply(json.dumps(value).encode(), **changes)
 
 
 class MembersApi(ThreadingHTTPServer):
-    """Tells of its `people`, except where `instead` has another reply; remembers what was asked.
+    """Answers from its `people`, and keeps the paths of all requests in `asked`.
 
-    The keys of `instead` are paths: 'Search?skip=20', '12/Contact', '12/Biography'.
+    `instead` has other replies by path: 'Search?skip=20', '12/Contact', '12/Biography'.
     """
 
     daemon_threads = True
@@ -173,7 +173,6 @@ class MembersApi(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/api"
 
     def reply_to(self, target: str) -> Reply:
-        """What a request gets."""
         parts = urlsplit(target)
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
         name = parts.path.removeprefix("/api/Members/")
@@ -185,10 +184,10 @@ class MembersApi(ThreadingHTTPServer):
         if name in self.instead:
             return self.instead[name]
         if parts.path == SEARCH:
-            return told(page_of(self.people, int(query["skip"])))
-        number, _, what = name.partition("/")
+            return json_reply(page_of(self.people, int(query["skip"])))
+        number, _, call = name.partition("/")
         (person,) = [person for person in self.people if person.id == int(number)]
-        return told(person.contact if what == "Contact" else person.biography)
+        return json_reply(person.contact if call == "Contact" else person.biography)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that gave up is part of some tests."""
@@ -214,12 +213,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Quiet."""
+        """Prints nothing."""
 
 
 @contextmanager
 def serving(kind: type[MembersApi] = MembersApi) -> Iterator[MembersApi]:
-    """The API, answering until the end of the block."""
+    """Serves the API until the end of the block."""
     with kind() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -1,4 +1,4 @@
-"""Parliament's Motions API on loopback, and answers made by hand in the form of real ones."""
+"""Parliament's Motions API on loopback, with answers in the form of real ones."""
 
 import json
 import threading
@@ -20,7 +20,7 @@ JSON = {"Content-Type": "application/json; charset=utf-8"}
 
 @dataclass
 class Reply:
-    """What to answer. `breaks` closes the connection without a word, `hangs` says nothing."""
+    """An answer. `breaks` closes the connection without one, `hangs` sends none."""
 
     body: bytes = b""
     status: int = 200
@@ -30,9 +30,9 @@ class Reply:
 
 
 class Parliament(ThreadingHTTPServer):
-    """Gives its `replies` in turn, the last one again and again; remembers what was asked.
+    """Gives its `replies` in turn, and the last one from then on.
 
-    `asked` are paths with their queries, `headers` those of each request.
+    `asked` has the path and query of each request, `headers` its headers.
     """
 
     daemon_threads = True
@@ -50,7 +50,7 @@ class Parliament(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}"
 
     def answers(self, *replies: Reply | bytes) -> None:
-        """What comes next."""
+        """Adds replies; bytes become the body of a good one."""
         self.replies += [
             reply if isinstance(reply, Reply) else Reply(reply, headers=JSON) for reply in replies
         ]
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(reply.body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's name
-        """Quiet."""
+        """Prints nothing."""
 
 
 Kind = TypeVar("Kind", bound=Parliament)
@@ -92,7 +92,7 @@ Kind = TypeVar("Kind", bound=Parliament)
 
 @contextmanager
 def serving_as(kind: type[Kind]) -> Iterator[Kind]:
-    """One kind of the API, answering until the end of the block."""
+    """Serves a kind of the API until the end of the block."""
     with kind() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -103,7 +103,7 @@ def serving_as(kind: type[Kind]) -> Iterator[Kind]:
 
 
 def serving() -> AbstractContextManager[Parliament]:
-    """The API, answering until the end of the block."""
+    """Serves the API until the end of the block."""
     return serving_as(Parliament)
 
 
@@ -111,7 +111,7 @@ def serving() -> AbstractContextManager[Parliament]:
 
 
 def sponsor(number: int, order: int | None = None, **changes: Any) -> dict[str, Any]:
-    """One row of names. `number` is its id, and the member's unless `MemberId` says otherwise."""
+    """Returns a row of names. `number` is its id, and the member's without `MemberId`."""
     member_id = changes.get("MemberId", number)
     return {
         "Id": number,
@@ -126,13 +126,13 @@ def sponsor(number: int, order: int | None = None, **changes: Any) -> dict[str, 
 
 
 def withdrawn(number: int, when: str = "2026-06-20T09:00:00", **changes: Any) -> dict[str, Any]:
-    """A row whose name was taken off: no order, and CreatedWhen rewritten, as Parliament does."""
+    """Returns a withdrawn name: Parliament removes the order and rewrites CreatedWhen."""
     rewritten = {"CreatedWhen": when, "IsWithdrawn": True, "WithdrawnDate": when}
     return sponsor(number, None, **rewritten, **changes)
 
 
 def motion(*sponsors: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """The `Response` of a motion."""
+    """Returns the `Response` of a motion."""
     return {
         "Sponsors": list(sponsors),
         "Amendments": [],
@@ -166,6 +166,6 @@ DEMONSTRATION = (invented_campaign.FOLDER / "motion.json").read_bytes()
 
 
 def demonstration_with(**changes: Any) -> bytes:
-    told = json.loads(DEMONSTRATION)
-    told["Response"] |= changes
-    return json.dumps(told).encode()
+    parsed = json.loads(DEMONSTRATION)
+    parsed["Response"] |= changes
+    return json.dumps(parsed).encode()

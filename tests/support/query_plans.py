@@ -41,7 +41,7 @@ Act = Callable[[Session, Lobby], object]
 
 @contextmanager
 def sent_statements() -> Iterator[list[Statement]]:
-    """Every statement that is sent meanwhile; of one for many rows, the first row's."""
+    """Collects the statements that are sent, with the parameters of their first row."""
     sent: list[Statement] = []
 
     def note(
@@ -57,18 +57,21 @@ def sent_statements() -> Iterator[list[Statement]]:
 
 
 def full_scans(connection: Connection, sent: Statement) -> list[str]:
-    """What of the large tables a statement reads from end to end."""
+    """Returns the parts of a plan that read a large table from end to end."""
     if connection.dialect.name == "sqlite":
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sent[0]}", sent[1])
         return [row[3] for row in plan if _is_scan(row[3])]
     plan = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {sent[0]}", sent[1])
-    found = plan.scalar_one()
-    parsed = json.loads(found) if isinstance(found, str) else found
+    content = plan.scalar_one()
+    parsed = json.loads(content) if isinstance(content, str) else content
     return list(_scans_in(parsed[0]["Plan"], ""))
 
 
 def pretend_to_be_large(lobby: Lobby) -> None:
-    """PostgreSQL takes the rows of a page from its catalogue, and the pages from the disk."""
+    """Tells PostgreSQL that each page of the large tables holds a million rows.
+
+    Its planner takes the rows of a page from the catalogue, and the pages from the disk.
+    """
     if lobby.database.is_sqlite:
         return
     with lobby.database.write() as session:
@@ -110,38 +113,40 @@ def add_second_petition_with_rows(lobby: Lobby) -> None:
         campaign = campaigns.public(session, CAMPAIGN)
         values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
         petitions.create(session, campaign=campaign, values=values, now=now)
-        crowd = [
+        signatures = [
             SignatureRequest("second", "Anna", f"p{number}@example.org", CAN_SIGN)
             for number in range(invented_campaign.SIGNATURES)
         ]
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        recording.record(session, crowd, postcodes=lookup, keyring=keyring, now=now)
+        recording.record(session, signatures, postcodes=lookup, keyring=keyring, now=now)
         _with_partners(session, campaign.organisation_id, lobby)
-        kept = [(attempt_of(lobby, request.email), StoredAnswer(201, b"{}")) for request in crowd]
-        idempotency.keep(session, kept, now=now)
+        answers = [
+            (attempt_of(lobby, request.email), StoredAnswer(201, b"{}")) for request in signatures
+        ]
+        idempotency.keep(session, answers, now=now)
         add_a_listener(session, campaign.organisation_id, lobby)
 
 
 def add_a_listener(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
-    """An endpoint that wants everything and was told much already."""
+    """Adds a webhook endpoint for all events, with 100 deliveries."""
     owner = session.get_one(Organisation, organisation_id)
     now, scopes = lobby.clock(), [Scope.WEBHOOKS_WRITE.value]
     key = api_keys.create(session, organisation=owner, scopes=scopes, now=now)
     caller = api_keys.caller_of(session, key, now=now)
     new = NewWebhook("https://hooks.example.org/", endpoints.SUBSCRIBABLE)
     made, _ = endpoints.create(session, new, caller, to_loopback=False, now=now)
-    its: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
-    old: dict[str, Any] = {
+    endpoint: dict[str, Any] = {"endpoint_id": made.endpoint.id, "event": WebhookEvent.TEST}
+    delivered: dict[str, Any] = {
         "state": DeliveryState.DELIVERED,
         "created_at": now,
         "due_at": now,
         "payload": "{}",
     }
-    session.add_all(WebhookDelivery(**its, **old) for _ in range(100))
+    session.add_all(WebhookDelivery(**endpoint, **delivered) for _ in range(100))
 
 
 def _with_partners(session: Session, organisation_id: UUID, lobby: Lobby) -> None:
-    """Of four signatures one came through each of three partners."""
+    """Adds three partners, and assigns every fourth signature to each of them."""
     made = [
         Partner(
             organisation_id=organisation_id,
@@ -165,7 +170,7 @@ def requests(*names: str) -> list[SignatureRequest]:
 
 
 def record(session: Session, lobby: Lobby) -> list[UUID]:
-    """New ones, and again, which renews."""
+    """Records two signatures, and then the same again, which renews them."""
     for _ in range(2):
         recorded = recording.record(
             session,

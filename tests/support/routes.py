@@ -43,11 +43,11 @@ PUBLIC = {
     "POST /v1/signatures/watch",
     "POST /v1/signatures/withdraw",
 }
-ANY_KEY = {"DELETE /v1/keys/{prefix}"}  # which says by itself what each key may do
+ANY_KEY = {"DELETE /v1/keys/{prefix}"}  # it decides in the route what each key may do
 
 
 def scopes_in(dependant: Dependant) -> Set[Scope]:
-    """The scopes that a route's dependencies ask for."""
+    """Returns the scopes that a route's dependencies require."""
     found = {scope for part in dependant.dependencies for scope in scopes_in(part)}
     return found | {
         scope for scope in [getattr(dependant.call, "required_scope", None)] if scope is not None
@@ -55,7 +55,7 @@ def scopes_in(dependant: Dependant) -> Set[Scope]:
 
 
 def api_routes(app: FastAPI) -> dict[str, Set[Scope]]:
-    """Every call under /v1, with the scopes that it needs."""
+    """Returns every call under /v1 with the scopes that it requires."""
     calls = {}
     for route in iter_route_contexts(app.routes):
         path = route.path or ""

@@ -11,7 +11,10 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 @dataclass
 class Sink:
-    """An SMTP server that keeps what it takes, and answers as told."""
+    """A handler of aiosmtpd that gives its `answers` in turn, then 250.
+
+    The answers 'drop' and 'garbled' accept the message without a proper reply.
+    """
 
     answers: list[str] = field(default_factory=list)
     taken: list[Envelope] = field(default_factory=list)
@@ -45,4 +48,4 @@ class Sink:
     def messages(self) -> list[EmailMessage]:
         parser = BytesParser(policy=default)
         contents = [envelope.content for envelope in self.taken]
-        return [parser.parsebytes(found) for found in contents if isinstance(found, bytes)]
+        return [parser.parsebytes(content) for content in contents if isinstance(content, bytes)]

@@ -1,4 +1,4 @@
-"""A receiver of webhooks on loopback, and lobbies that may talk to it."""
+"""A receiver of webhooks on loopback, and deliveries to it."""
 
 import json
 import socket
@@ -17,12 +17,12 @@ from models import WebhookDelivery, WebhookEndpoint
 from services.assembly import Lobby
 from services.webhooks.sender import WebhookSender
 
-GO_ON = threading.Event()  # nobody tells the worker to stop
+GO_ON = threading.Event()  # never set: the worker is not told to stop
 
 
 @dataclass
 class Answer:
-    """How the receiver answers; `drips` sends its head a byte at a time until the test ends."""
+    """How the receiver answers. `drips`: it sends the head byte by byte until the test ends."""
 
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
@@ -32,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Taken:
-    """What came: `headers` as `standardwebhooks` wants them."""
+    """A request that came. `headers` are in lower case, as `standardwebhooks` wants them."""
 
     path: str
     headers: dict[str, str]
@@ -48,7 +48,7 @@ class Taken:
 
 
 class Receiver(ThreadingHTTPServer):
-    """Gives its `answers` in turn, and 204 once they are used up; remembers what came."""
+    """Gives its `answers` in turn, then 204, and keeps the requests in `taken`."""
 
     daemon_threads = True
 
@@ -90,11 +90,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name that is passed
-        """Nothing on the screen."""
+        """Prints nothing."""
 
 
 def _free_port() -> int:
-    """One that webhooks may go to on loopback."""
+    """Returns a free port that webhooks may use on loopback."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -121,10 +121,10 @@ def to_loopback(lobby: Lobby, **parts: Any) -> Lobby:
 
 
 def deliver(lobby: Lobby) -> int:
-    """Everything that is due; how many were attempted."""
+    """Delivers everything that is due; returns how many deliveries were attempted."""
     attempted = 0
-    while found := worker.deliver_webhooks(lobby, GO_ON):
-        attempted += found
+    while count := worker.deliver_webhooks(lobby, GO_ON):
+        attempted += count
     return attempted
 
 

@@ -25,16 +25,16 @@ def create_webhook(client: TestClient, key: Headers, url: str, **parts: Any) -> 
 
 
 def sign_and_confirm(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
-    """Signatures that are confirmed; their ids."""
+    """Records and confirms signatures; returns their ids."""
     with lobby.database.write() as session:
-        found = recording.record(
+        outcomes = recording.record(
             session,
             requests or (ANNA,),
             postcodes=lobby.postcodes.lookup,
             keyring=lobby.keyring,
             now=lobby.clock(),
         )
-        ids = [each.signature_id for each in found if each.signature_id]
+        ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
         signature_states.confirm_all(session, ids, now=lobby.clock())
     return ids
 

@@ -6,8 +6,8 @@ from core.settings import ROOT
 
 
 def worked_example(section: str, language: str) -> str:
-    """The example of a section in a language: each has one."""
+    """Returns the example of a section in a language."""
     text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
     (part,) = re.findall(rf"^### {re.escape(section)}\n(.+?)^#", text, re.MULTILINE | re.DOTALL)
-    (found,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
-    return str(found)
+    (source,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
+    return str(source)

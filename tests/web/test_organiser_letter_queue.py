@@ -22,7 +22,7 @@ from services.letters.queue_overview import LetterPile
 from services.organisations import organisations
 from tests.support.common import CAMPAIGN, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
-from tests.support.letters import letters_of, sent, sent_in_tally, take_back, uncertain_letter
+from tests.support.letters import letters_of, put_into_state, sent, sent_in_tally, uncertain_letter
 from tests.support.pages import sign_in, visible
 from web.base import words
 
@@ -64,17 +64,17 @@ def real(lobby: Lobby) -> Lobby:
 def waits(lobby: Lobby, place: int, due_at: datetime) -> UUID:
     """The letter at a place, waiting to go at a moment."""
     fresh = {"due_at": due_at, "attempt": 0, "claimed_at": None, "finished_at": None}
-    return take_back(lobby, place, LetterState.QUEUED, message=fresh)[0].id
+    return put_into_state(lobby, place, LetterState.QUEUED, message=fresh)[0].id
 
 
 def put_off(lobby: Lobby, place: int, due_at: datetime) -> UUID:
     values = {"due_at": due_at, "state": MessageState.DEFERRED, "detail": GREYLISTED}
-    return take_back(lobby, place, LetterState.QUEUED, message=values)[0].id
+    return put_into_state(lobby, place, LetterState.QUEUED, message=values)[0].id
 
 
 def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
-    found, _ = take_back(lobby, place, LetterState.REJECTED, letter=values)
+    found, _ = put_into_state(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
         sketches.forget(session, found.id)
     return found.id
@@ -153,7 +153,7 @@ def test_letters_are_counted_by_where_they_lie(
     refused(lobby, 2)
     refused(lobby, 3, bounced_at=clock.now)
     uncertain_letter(lobby, 4, clock.now)
-    take_back(lobby, 5, LetterState.HELD, letter={"reason": "standing_changed"})
+    put_into_state(lobby, 5, LetterState.HELD, letter={"reason": "standing_changed"})
     left = sent(lobby)
     told = visible(desk.get(POST))
     counts = f"Waiting 1 Put off 1 Sent {left} Held back 1 Refused 1 Came back 1 Uncertain 1"
@@ -316,7 +316,7 @@ def test_letters_are_listed_by_state_without_words_and_writers(
 ) -> None:
     refused(lobby, 0)
     put_off(lobby, 1, clock.now + timedelta(hours=1))
-    take_back(lobby, 2, LetterState.HELD, letter={"reason": "standing_changed"})
+    put_into_state(lobby, 2, LetterState.HELD, letter={"reason": "standing_changed"})
     (row,) = rows(desk.get(f"{POST}?show=refused"))
     message = letters_of(lobby)[0][1]
     for told in ("550 5.7.1 Not wanted", "1 attempt", f"&lt;{message.id}@lobby.example.org&gt;"):

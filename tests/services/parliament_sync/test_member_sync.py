@@ -28,7 +28,15 @@ from services.parliament.standing import Eligibility, Standing
 from services.parliament_sync import member_sync
 from services.parliament_sync.member_sync import MembersSync
 from tests.support.common import REAL_DATA, SECRET, START, Clock, needs_real_data
-from tests.support.members_api import MembersApi, Person, Reply, held, office, serving, told
+from tests.support.members_api import (
+    MembersApi,
+    Person,
+    Reply,
+    dated_entry,
+    json_reply,
+    office,
+    serving,
+)
 
 COMMAND = Path(sys.executable).with_name("lobby")
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
@@ -165,7 +173,7 @@ def test_members_take_their_seats(house: Lobby, sync: Sync) -> None:
 
 def test_the_same_answers_again_change_nothing(house: Lobby, sync: Sync) -> None:
     people = (
-        HOUSE[0].but(government=(MINISTER, held("Old post", "2024-07-08", "2025-09-05"))),
+        HOUSE[0].but(government=(MINISTER, dated_entry("Old post", "2024-07-08", "2025-09-05"))),
         HOUSE[4].but(party="Speaker"),
         HOUSE[5].but(until="2026-06-20"),
         Person(99, "Nowhere at All"),
@@ -276,11 +284,11 @@ def test_two_members_can_change_seats(house: Lobby, sync: Sync) -> None:
 
 def test_the_seat_itself_says_since_when(house: Lobby, sync: Sync) -> None:
     sat = (
-        held(NAMES[ANNA], "2024-07-04"),
-        held("Ashton", "2015-05-07", "2024-05-30"),
-        held("Life peer", "2026-01-01", house=2),
+        dated_entry(NAMES[ANNA], "2024-07-04"),
+        dated_entry("Ashton", "2015-05-07", "2024-05-30"),
+        dated_entry("Life peer", "2026-01-01", house=2),
     )
-    ended = HOUSE[1].but(sat=(held(HOUSE[1].seat, "2015-05-07", "2024-05-30"),))
+    ended = HOUSE[1].but(sat=(dated_entry(HOUSE[1].seat, "2015-05-07", "2024-05-30"),))
     sync(HOUSE[0].but(since="2015-05-07", sat=sat), ended, HOUSE[20].but(since="2015-05-07"))
     assert spans(house, ANNA) == [(1, ELECTED, None)]
     assert spans(house, "S14000002") == [(2, ELECTED, None)]
@@ -355,9 +363,9 @@ def test_of_one_name_the_newest_boundaries_count(house: Lobby, sync: Sync) -> No
 # ---- posts
 
 
-MINISTER = held("Minister of State (Home Office)", "2025-09-06")
-WHIP = held("Assistant Whip (HM Treasury)", "2025-09-08")
-PPS = held("Parliamentary Private Secretary (Home Office)", "2025-10-01")
+MINISTER = dated_entry("Minister of State (Home Office)", "2025-09-06")
+WHIP = dated_entry("Assistant Whip (HM Treasury)", "2025-09-08")
+PPS = dated_entry("Parliamentary Private Secretary (Home Office)", "2025-10-01")
 
 
 def test_posts_begin_on_their_own_day(house: Lobby, sync: Sync) -> None:
@@ -398,7 +406,7 @@ def test_a_post_that_will_end_is_held_until_then(house: Lobby, sync: Sync) -> No
 def test_one_post_follows_another(house: Lobby, sync: Sync) -> None:
     sync(HOUSE[0].but(government=(WHIP,)))
     ended = WHIP | {"endDate": "2026-06-28T00:00:00"}
-    promoted = held("Minister of State (Home Office)", "2026-06-28")
+    promoted = dated_entry("Minister of State (Home Office)", "2026-06-28")
     assert done(sync(HOUSE[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
     assert kinds(house, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
     assert kinds(house) == {OfficeKind.MINISTER}
@@ -481,14 +489,16 @@ OTHER = {
 
 @pytest.mark.parametrize("title", list(GOVERNMENT))
 def test_every_post_in_government_limits_its_holder(title: str, house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(held(title, "2026-01-01"),)))
+    sync(HOUSE[0].but(government=(dated_entry(title, "2026-01-01"),)))
     assert kinds(house) == {GOVERNMENT[title]}
 
 
 @pytest.mark.parametrize("part", ["other", "committees"])
 def test_of_other_posts_only_a_few_limit_their_holders(part: str, house: Lobby, sync: Sync) -> None:
     pairs = list(zip(HOUSE, OTHER.items(), strict=False))
-    changed = [person.but(**{part: (held(title, "2026-01-01"),)}) for person, (title, _) in pairs]
+    changed = [
+        person.but(**{part: (dated_entry(title, "2026-01-01"),)}) for person, (title, _) in pairs
+    ]
     sync(*changed)
     codes = list(NAMES)
     found = {title: kinds(house, codes[person.id - 1]) for person, (title, _) in pairs}
@@ -496,8 +506,8 @@ def test_of_other_posts_only_a_few_limit_their_holders(part: str, house: Lobby, 
 
 
 def test_posts_in_the_opposition_limit_nobody(house: Lobby, sync: Sync) -> None:
-    shadow = held("Shadow Minister (Home Office)", "2025-11-01")
-    whip = held("Opposition Whip (Commons)", "2025-11-01")
+    shadow = dated_entry("Shadow Minister (Home Office)", "2025-11-01")
+    whip = dated_entry("Opposition Whip (Commons)", "2025-11-01")
     assert done(sync(HOUSE[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
     assert kinds(house) == set()
 
@@ -514,7 +524,7 @@ def test_the_party_alone_tells_the_speaker(biographies: bool, house: Lobby, sync
 def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
     speaker = HOUSE[4].but(party="Speaker")
     sync(speaker)
-    chair = held(members.SPEAKER_TITLE, "2019-11-04")
+    chair = dated_entry(members.SPEAKER_TITLE, "2019-11-04")
     assert done(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
     expected = (members.SPEAKER_TITLE, OfficeKind.SPEAKER, date(2019, 11, 4), None)
     assert posts(house, 5) == [expected]
@@ -522,7 +532,7 @@ def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
 
 
 def test_the_speaker_has_one_post_however_it_is_called(house: Lobby, sync: Sync) -> None:
-    chair = held("Speaker", "2019-11-04")
+    chair = dated_entry("Speaker", "2019-11-04")
     sync(HOUSE[4].but(party="Speaker", other=(chair,)))
     assert posts(house, 5) == [("Speaker", OfficeKind.SPEAKER, date(2019, 11, 4), None)]
 
@@ -585,7 +595,7 @@ def test_two_members_for_one_seat_are_refused(name: str, house: Lobby, sync: Syn
 def test_a_search_that_was_cut_changes_nothing(house: Lobby, sync: Sync, api: MembersApi) -> None:
     sync()
     before = everything(house)
-    api.instead["Search?skip=20"] = told({"items": [], "totalResults": 21})
+    api.instead["Search?skip=20"] = json_reply({"items": [], "totalResults": 21})
     with pytest.raises(Unavailable, match="page 2"):
         sync(HOUSE[0].but(party="Independent"), Person(50, "Seat 21"))
     assert everything(house) == before

@@ -18,7 +18,7 @@ from services.organisations import partners
 from services.signatures import signature_states
 from services.supporters import preferences, supporters
 from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
-from tests.support.exports import csv_rows, file_of, its_signatures, json_rows
+from tests.support.exports import csv_rows, file_of, json_rows, signatures_export
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.pages import sign, visible
 from tests.support.partners import (
@@ -166,7 +166,7 @@ def test_a_yes_to_a_partner_is_none_to_news_nor_to_another_partner(lobby: Lobby)
     with lobby.database.read() as session:
         assert supporters.wants_updates(session, newest(lobby).supporter_id) is False
     signed(lobby, "ben@example.org", partner=RADIO, updates=True)
-    ben, anna = csv_rows(file_of(lobby, its_signatures(lobby)))[:-3:-1]
+    ben, anna = csv_rows(file_of(lobby, signatures_export(lobby)))[:-3:-1]
     assert (anna["updates"], anna["partner"], anna["partner_contact"]) == ("", PAPER, "yes")
     assert (ben["updates"], ben["partner"], ben["partner_contact"]) == ("yes", RADIO, "")
 
@@ -510,6 +510,6 @@ def test_the_organisations_file_keeps_all_that_it_has_and_tells_what_was_said_to
 ) -> None:
     signed(lobby, "anna@example.org", partner=PAPER, partner_contact=False)
     read: Any = csv_rows if form is FileFormat.CSV else json_rows
-    row = read(file_of(lobby, its_signatures(lobby), form))[-1]
+    row = read(file_of(lobby, signatures_export(lobby), form))[-1]
     assert row["partner_contact"] in ("no", False)
     assert row["email"] == "anna@example.org"

@@ -46,7 +46,7 @@ from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, Clock
 from tests.support.keys import OTHERS, add_campaign, key_for, others_key
-from tests.support.letters import letters_of, take_back, uncertain_letter
+from tests.support.letters import letters_of, put_into_state, uncertain_letter
 from tests.support.webhook_receiver import GO_ON, deliveries_held
 
 URL = "https://hooks.example.org/lobby"
@@ -289,7 +289,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
 ) -> None:
     listen(lobby, is_personal=True)
     clock.advance(days=1)
-    letter, _ = take_back(lobby, 0, LetterState.QUEUED)
+    letter, _ = put_into_state(lobby, 0, LetterState.QUEUED)
     with lobby.database.write() as session:
         for state in (MessageState.DEFERRED, MessageState.REJECTED, MessageState.ACCEPTED):
             letter_states.delivered(

@@ -28,7 +28,7 @@ from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.webhooks import warning_mails
-from tests.support.common import Clock, Post, text_of
+from tests.support.common import Clock, Mailbox, text_of
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.pages import sign_in
 from tests.support.webhook_receiver import (
@@ -68,7 +68,7 @@ def key(lobby: Lobby) -> Headers:
 @pytest.fixture
 def mails(lobby: Lobby) -> Mails:
     """Delivers what is due, and returns the new mails to organisers."""
-    deliver_all = Post(lobby).deliver
+    deliver_all = Mailbox(lobby).deliver
     deliver_all()
     return lambda: [mail for mail in deliver_all() if "webhook" in str(mail["Subject"])]
 

@@ -18,11 +18,11 @@ from tests.support.members_api import (
     MembersApi,
     Person,
     Reply,
-    held,
+    dated_entry,
+    json_reply,
     office,
     page_of,
     serving,
-    told,
 )
 
 RECORDED = REAL_DATA / "parliament" / "members-api"
@@ -73,7 +73,7 @@ def test_it_pauses_between_requests_and_tells_how_far_it_is(fetch: Fetch, api: M
 
 def test_a_member_is_read_as_told(fetch: Fetch, api: MembersApi) -> None:
     person = ANNA.but(party="Labour (Co-op)", since="2026-06-18", until="2026-07-30")
-    post = held("Minister of State  (Home Office) ", "2026-06-20")
+    post = dated_entry("Minister of State  (Home Office) ", "2026-06-20")
     api.people = [person.but(government=(post,))]
     (member,) = fetch()
     assert (member.id, member.name, member.party) == (1, "Anna Ask", "Labour (Co-op)")
@@ -124,7 +124,7 @@ def test_the_address_is_that_of_an_office(case: str, fetch: Fetch, api: MembersA
 
 
 def test_keys_of_a_contact_can_be_absent(fetch: Fetch, api: MembersApi) -> None:
-    api.instead["1/Contact"] = told({"value": [{"typeId": 1}, {"typeId": 4, "email": B}]})
+    api.instead["1/Contact"] = json_reply({"value": [{"typeId": 1}, {"typeId": 4, "email": B}]})
     assert fetch()[0].email == B
 
 
@@ -133,17 +133,17 @@ def test_keys_of_a_contact_can_be_absent(fetch: Fetch, api: MembersApi) -> None:
 
 def test_a_page_that_counts_otherwise_is_refused(fetch: Fetch, api: MembersApi) -> None:
     for total in (44, 46):
-        api.instead["Search?skip=20"] = told(page_of(api.people, 20, totalResults=total))
+        api.instead["Search?skip=20"] = json_reply(page_of(api.people, 20, totalResults=total))
         with pytest.raises(Unavailable, match=rf"page 2 of the search: it counts {total}"):
             fetch()
     assert "1/Contact" not in api.asked
 
 
 def test_a_page_that_repeats_a_member_is_refused(fetch: Fetch, api: MembersApi) -> None:
-    api.instead["Search?skip=20"] = told(page_of(api.people, 19))
+    api.instead["Search?skip=20"] = json_reply(page_of(api.people, 19))
     with pytest.raises(Unavailable, match=r"page 2 of the search: it repeats member 20"):
         fetch()
-    api.instead["Search?skip=20"] = told(page_of(api.people, 0))
+    api.instead["Search?skip=20"] = json_reply(page_of(api.people, 0))
     with pytest.raises(Unavailable, match=r"page 2 of the search: it repeats member 1"):
         fetch()
 
@@ -159,13 +159,13 @@ def test_a_page_of_another_length_is_refused(fetch: Fetch, api: MembersApi) -> N
     more = page_of(api.people, 40)["items"]
     shorter: list[Any] = []
     for items in (shorter, whole[:-1], whole + more[:1]):
-        api.instead["Search?skip=20"] = told(page_of(api.people, 20, items=items))
+        api.instead["Search?skip=20"] = json_reply(page_of(api.people, 20, items=items))
         with pytest.raises(Unavailable, match=rf"page 2 of the search: it holds {len(items)} of"):
             fetch()
 
 
 def test_a_first_page_without_members_is_refused(fetch: Fetch, api: MembersApi) -> None:
-    api.instead["Search?skip=0"] = told(page_of(api.people, 0, items=[]))
+    api.instead["Search?skip=0"] = json_reply(page_of(api.people, 0, items=[]))
     with pytest.raises(Unavailable, match=r"page 1 of the search: it holds 0 of 45 members"):
         fetch()
 
@@ -190,7 +190,7 @@ def without(part: dict[str, Any], *path: str) -> dict[str, Any]:
 
 
 def search_with(item: dict[str, Any]) -> Reply:
-    return told({"items": [item], "totalResults": 1})
+    return json_reply({"items": [item], "totalResults": 1})
 
 
 def membership_with(**changes: Any) -> Reply:
@@ -204,7 +204,7 @@ def member_with(**changes: Any) -> Reply:
 
 
 def biography_with(**changes: Any) -> Reply:
-    return told({"value": ANNA.biography["value"] | changes})
+    return json_reply({"value": ANNA.biography["value"] | changes})
 
 
 MEMBERSHIP = ("value", "latestHouseMembership")
@@ -216,18 +216,18 @@ FAILURES: dict[str, Reply] = {
     "not JSON": Reply(b"<html>Maintenance</html>", 200, {"Content-Type": "text/html"}),
     "empty": Reply(b""),
     "cut": Reply(json.dumps(ANNA.biography).encode()[:-20]),
-    "a list": told([]),
-    "null": told(None),
-    "without a value": told({"links": []}),
-    "a value of null": told({"value": None, "items": None, "totalResults": 1}),
+    "a list": json_reply([]),
+    "null": json_reply(None),
+    "without a value": json_reply({"links": []}),
+    "a value of null": json_reply({"value": None, "items": None, "totalResults": 1}),
     "not UTF-8": Reply(b'{"value": "\xe9"}'),
     "the connection broke": Reply(breaks=True),
 }
 SEARCH_FAILURES: dict[str, Reply] = {
     **FAILURES,
-    "no total": told({"items": [ANNA.item]}),
-    "a total that is text": told({"items": [ANNA.item], "totalResults": "1"}),
-    "a total below none": told({"items": [], "totalResults": -1}),
+    "no total": json_reply({"items": [ANNA.item]}),
+    "a total that is text": json_reply({"items": [ANNA.item], "totalResults": "1"}),
+    "a total below none": json_reply({"items": [], "totalResults": -1}),
     **{f"no {key}": search_with(without(ANNA.item, "value", key)) for key in ("id", "latestParty")},
     **{
         f"no {key}": search_with(without(ANNA.item, *MEMBERSHIP, key))
@@ -247,20 +247,20 @@ SEARCH_FAILURES: dict[str, Reply] = {
 }
 CONTACT_FAILURES: dict[str, Reply] = {
     **FAILURES,
-    "an office that is text": told({"value": ["House of Commons"]}),
-    "an office without its kind": told({"value": [{"email": A}]}),
-    "an e-mail that is a number": told({"value": [{"typeId": 1, "email": 5}]}),
+    "an office that is text": json_reply({"value": ["House of Commons"]}),
+    "an office without its kind": json_reply({"value": [{"email": A}]}),
+    "an e-mail that is a number": json_reply({"value": [{"typeId": 1, "email": 5}]}),
 }
 BIOGRAPHY_FAILURES: dict[str, Reply] = {
     **FAILURES,
-    **{f"no {part}": told(without(ANNA.biography, "value", part)) for part in PARTS},
+    **{f"no {part}": json_reply(without(ANNA.biography, "value", part)) for part in PARTS},
     **{f"null for {part}": biography_with(**{part: None}) for part in PARTS},
-    "a post without a name": biography_with(governmentPosts=[held("", "2026-01-01")]),
+    "a post without a name": biography_with(governmentPosts=[dated_entry("", "2026-01-01")]),
     "a post without a start": biography_with(
-        governmentPosts=[without(held("Whip", "2026-01-01"), "startDate")]
+        governmentPosts=[without(dated_entry("Whip", "2026-01-01"), "startDate")]
     ),
     "a post that does not say whether it ended": biography_with(
-        otherPosts=[without(held("Whip", "2026-01-01"), "endDate")]
+        otherPosts=[without(dated_entry("Whip", "2026-01-01"), "endDate")]
     ),
 }
 
@@ -361,9 +361,9 @@ def test_real_answers_are_read(fetch: Fetch, api: MembersApi) -> None:
     search = recorded("search")
     search |= {"items": search["items"][:1], "totalResults": 1}  # the others are peers
     api.instead = {
-        "Search?skip=0": told(search),
-        f"{STARMER}/Contact": told(recorded("contact")),
-        f"{STARMER}/Biography": told(recorded("biography")),
+        "Search?skip=0": json_reply(search),
+        f"{STARMER}/Contact": json_reply(recorded("contact")),
+        f"{STARMER}/Biography": json_reply(recorded("biography")),
     }
     (member,) = fetch()
     assert (member.id, member.name, member.party) == (STARMER, "Sir Keir Starmer", "Labour")
@@ -385,7 +385,7 @@ def test_real_answers_are_read(fetch: Fetch, api: MembersApi) -> None:
 @pytest.mark.real_data
 def test_a_real_biography_can_hold_nothing(fetch: Fetch, api: MembersApi) -> None:
     api.people = [ANNA]
-    api.instead["1/Biography"] = told(recorded("empty_biography"))
+    api.instead["1/Biography"] = json_reply(recorded("empty_biography"))
     (member,) = fetch()
     assert member.biography is not None
     assert member.biography.model_dump() == {
@@ -399,5 +399,5 @@ def test_a_real_biography_can_hold_nothing(fetch: Fetch, api: MembersApi) -> Non
 @needs_real_data
 @pytest.mark.real_data
 def test_a_real_answer_with_peers_in_it_is_refused(fetch: Fetch, api: MembersApi) -> None:
-    api.instead["Search?skip=0"] = told(recorded("search"))
+    api.instead["Search?skip=0"] = json_reply(recorded("search"))
     refuses(fetch, "page 1 of the search")
