@@ -1,6 +1,6 @@
-"""What a mail costs before it goes: building it with its checks, and signing it, by kind of key.
+"""The processor time to build a mail with its checks, and to sign it with DKIM, by kind of key.
 
-`python bench/bench_dkim.py`; medians of processor time: others on the machine matter less.
+`python -m bench.bench_dkim` prints medians of processor time, which other load affects least.
 """
 
 import statistics
@@ -35,7 +35,7 @@ LETTER = Mail(
 
 
 def main() -> None:
-    """Print the table of docs/mail-domain.md."""
+    """Prints a Markdown table."""
     content = build().content
     print("| step | milliseconds a mail |\n|---|---|")
     print(f"| building and checking | {milliseconds(build):.2f} |")
@@ -46,21 +46,20 @@ def main() -> None:
 
 
 def build() -> Envelope:
-    """One letter."""
     return mail_builder.build(
         LETTER, mail_from="Central Lobby <post@lobby.example.org>", now=utc_now()
     )
 
 
 def milliseconds(call: Callable[[], object]) -> float:
-    """Of one mail, the median of the rounds."""
-    found = []
+    """Returns the processor time per mail, the median of the rounds."""
+    rounds = []
     for _ in range(ROUNDS):
         start = time.process_time()
         for _ in range(MAILS):
             call()
-        found.append((time.process_time() - start) / MAILS * 1000)
-    return statistics.median(found)
+        rounds.append((time.process_time() - start) / MAILS * 1000)
+    return statistics.median(rounds)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Mails a second to a sink that answers at once: smtplib alone, our courier, and the worker.
 
-All hand over mails of the same form on loopback, in turns, so that what else the machine does falls
-on all of them. The worker is the loop of `lobby worker` with a database on disk: it claims, makes,
-commits to each letter's dot and records each answer; with letters on one connection and on four,
-and with mails that ask to confirm a signature, which need no commit to a dot.
+All send mails of the same form on loopback, in turns, so that other load on the machine affects all
+of them. The worker is the loop of `lobby worker` with a database on disk: it claims and builds
+mails, commits before the final dot of each letter, and records each answer. It sends letters over
+one connection and over four, and mails that ask to confirm a signature, which need no commit before
+the dot.
 """
 
 import smtplib
@@ -35,7 +36,7 @@ MAILS = 400  # a round, for each loop; a multiple of the worker's batch
 
 
 def main() -> None:
-    """Print a table of Markdown: medians, each as a share of smtplib alone."""
+    """Prints a Markdown table of medians, each as a share of smtplib alone."""
     logs.configure(level="ERROR")
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
@@ -63,14 +64,14 @@ def main() -> None:
                 "the worker, mails to confirm, PostgreSQL": lambda: whole_worker(asking_too),
             }
         )
-    tell(rates)
+    print_table(rates)
 
 
 @contextmanager
 def opened(folder: Path, address: str, *, connections: int, url: str = "") -> Iterator[Lobby]:
-    """A service of its own, with an empty database."""
-    told = {"smtp_url": address, "smtp_connections": connections}
-    lobby = open_lobby(throwaway_settings(folder, url).model_copy(update=told))
+    """Opens a lobby of its own with an empty database."""
+    changes = {"smtp_url": address, "smtp_connections": connections}
+    lobby = open_lobby(throwaway_settings(folder, url).model_copy(update=changes))
     try:
         yield lobby
     finally:
@@ -78,9 +79,9 @@ def opened(folder: Path, address: str, *, connections: int, url: str = "") -> It
 
 
 def leave_only_letters(lobby: Lobby) -> None:
-    """Drop what the demonstration left of other kinds, and letters that would not go."""
-    going = sa.select(_letter.c.id).where(_letter.c.state == LetterState.QUEUED)
-    wanted = sa.and_(_outbox.c.kind == MessageKind.LETTER, _outbox.c.subject_id.in_(going))
+    """Drops the demonstration's other messages, and letters that would not be sent."""
+    queued = sa.select(_letter.c.id).where(_letter.c.state == LetterState.QUEUED)
+    wanted = sa.and_(_outbox.c.kind == MessageKind.LETTER, _outbox.c.subject_id.in_(queued))
     with lobby.database.write() as session:
         session.connection().execute(
             sa.update(_outbox).where(~wanted).values(state=MessageState.DROPPED)
@@ -88,16 +89,16 @@ def leave_only_letters(lobby: Lobby) -> None:
 
 
 def measure(loops: dict[str, Callable[[], float]]) -> dict[str, list[float]]:
-    """Mails a second of every loop in every round; the first round is not counted."""
+    """Returns the mails per second of every loop and round, without the first round."""
     rates: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(ROUNDS + 1):
         for name, loop in loops.items():
             rates[name].append(loop())
-    return {name: found[1:] for name, found in rates.items()}
+    return {name: rounds[1:] for name, rounds in rates.items()}
 
 
 def smtplib_alone(address: str) -> float:
-    """`sendmail` in a loop, with no reason to look up from it."""
+    """Calls `sendmail` in a loop."""
     message = letter()
     place = urlsplit(address)
     with smtplib.SMTP(place.hostname or "", place.port or 0) as smtp:
@@ -109,7 +110,7 @@ def smtplib_alone(address: str) -> float:
 
 
 def courier_alone(address: str) -> float:
-    """The courier, which holds the dot back, with nothing to do before it."""
+    """Calls the courier in a loop, with nothing to do before the dot."""
     message, courier = letter(), make_courier(address)
     courier.deliver(message, lambda: True)  # the connection
     start = time.perf_counter()
@@ -121,17 +122,17 @@ def courier_alone(address: str) -> float:
 
 
 def whole_worker(lobby: Lobby) -> float:
-    """The worker, until it has delivered as many."""
+    """Runs the worker until it has delivered MAILS messages."""
     start, delivered = time.perf_counter(), 0
     while delivered < MAILS:
         claimed = worker.deliver_due(lobby)
-        assert claimed, "nothing is due: something holds the letters back"
+        assert claimed, "nothing is due, but letters are left"
         delivered += claimed
     return delivered / (time.perf_counter() - start)
 
 
 def letter() -> Envelope:
-    """A letter as the demonstration writes them."""
+    """Builds a letter like those of the demonstration."""
     body = "Dear Example,\n\n" + "Please look at this motion, and sign it if you can.\n" * 20
     return mail_builder.build(
         Mail(
@@ -149,13 +150,13 @@ def letter() -> Envelope:
     )
 
 
-def tell(rates: dict[str, list[float]]) -> None:
-    """The median share is that of the rounds' own shares, not of the medians."""
+def print_table(rates: dict[str, list[float]]) -> None:
+    """Prints medians. A share is the median of the share in each round, not of the medians."""
     alone = rates["smtplib alone"]
     print("| loop | mails a second | as a share |\n|---|---|---|")
-    for name, found in rates.items():
-        share = statistics.median(a / b for a, b in zip(found, alone, strict=True))
-        print(f"| {name} | {statistics.median(found):,.0f} | {share:.0%} |")
+    for name, measured in rates.items():
+        share = statistics.median(a / b for a, b in zip(measured, alone, strict=True))
+        print(f"| {name} | {statistics.median(measured):,.0f} | {share:.0%} |")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A load on a server on this machine: so many requests over so many connections, one after another
-on each. Plain sockets, since a client that costs as much as the server would measure itself.
+"""Sends requests to a server on this machine over several connections, one at a time on each.
+
+It uses plain sockets: a client that costs as much as the server would measure itself.
 
 `python -m bench.http_load PORT CONNECTIONS REQUESTS FILE` prints a JSON object. FILE holds whole
 HTTP requests, each behind its length in four bytes, big-endian.
@@ -22,7 +23,7 @@ END_OF_HEAD, LENGTH = b"\r\n\r\n", b"content-length:"
 
 
 class Client(asyncio.Protocol):
-    """One connection. Sends the next request as soon as the answer to the last one is whole."""
+    """A connection that sends the next request as soon as it has the whole answer to the last."""
 
     def __init__(
         self, requests: Iterator[bytes], times: list[float], statuses: list[bytes]
@@ -32,12 +33,10 @@ class Client(asyncio.Protocol):
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is none by its class
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        """Part of an answer, or all of it."""
         self._buffer += data
         head = self._buffer.find(END_OF_HEAD)
         if head < 0:
@@ -52,7 +51,6 @@ class Client(asyncio.Protocol):
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's name
-        """The server went, or we are done."""
         if not self.done.done():
             self.done.set_result(None)
 
@@ -60,7 +58,9 @@ class Client(asyncio.Protocol):
         request = next(self._requests, None)
         if request is None:
             self._transport.close()
-            if not self.done.done():  # a transport that is closed at once does not always tell
+            if (
+                not self.done.done()
+            ):  # connection_lost is not always called on a transport closed at once
                 self.done.set_result(None)
             return
         self._sent_at = time.perf_counter()
@@ -68,7 +68,7 @@ class Client(asyncio.Protocol):
 
 
 async def run(port: int, connections: int, requests: list[bytes]) -> dict[str, object]:
-    """Rate a second, latencies in milliseconds, and how often each status came."""
+    """Returns answers per second, latencies in milliseconds, and the count of each status."""
     times: list[float] = []
     statuses: list[bytes] = []
     left = iter(requests)
@@ -93,7 +93,7 @@ async def run(port: int, connections: int, requests: list[bytes]) -> dict[str, o
 
 
 def read(file: Path, most: int) -> list[bytes]:
-    """The first requests of a file."""
+    """Reads at most `most` requests from a file."""
     content, at = file.read_bytes(), 0
     requests: list[bytes] = []
     while at < len(content) and len(requests) < most:
@@ -104,19 +104,18 @@ def read(file: Path, most: int) -> list[bytes]:
 
 
 def write(file: Path, requests: Iterator[bytes]) -> None:
-    """Requests in the form that `read` takes."""
+    """Writes requests in the form that `read` takes."""
     with file.open("wb") as stream:
         for request in requests:
             stream.write(struct.pack(">I", len(request)) + request)
 
 
 def main() -> None:
-    """One run."""
     port, connections, most = (int(part) for part in sys.argv[1:4])
     if connections > MOST_CONNECTIONS or most > MOST_REQUESTS:
         sys.exit("that is more load than this is for")
-    found = uvloop.run(run(port, connections, read(Path(sys.argv[4]), most)))
-    print(json.dumps(found))
+    result = uvloop.run(run(port, connections, read(Path(sys.argv[4]), most)))
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

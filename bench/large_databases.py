@@ -1,7 +1,7 @@
-"""A lobby with the demonstration and millions of signatures more, on each database in turn.
+"""A lobby with the demonstration and millions of further signatures, on each database in turn.
 
-The rows are made by the databases themselves, with texts as long as sealed ones, which nobody can
-open, over 650 seats and a year; some of the people also wrote a letter.
+The databases generate the rows themselves, spread over 650 seats and a year. Their texts are as
+long as encrypted ones but cannot be decrypted. LETTERS of the people also wrote a letter.
 """
 
 import warnings
@@ -27,7 +27,7 @@ SERIES = {
     "WHERE n < {size}) ",
     "postgresql": "WITH series(n) AS (SELECT generate_series(1, {size})) ",
 }
-# An id, a sealed text and a moment for the row n, as each database writes them.
+# SQL expressions for the id, an encrypted text and a time of row n.
 WORDS: dict[str, dict[str, str]] = {
     "sqlite": {
         "id": "'0197{kind}' || substr('00000000000000000000000000' || n, -26)",
@@ -43,17 +43,17 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def lobbies(folder: Path, *, signatures: int) -> Iterator[tuple[str, Lobby]]:
-    """On SQLite, then on PostgreSQL, by the name of the database."""
+    """Yields a filled lobby on SQLite, then on PostgreSQL, with the name of the database."""
     url = f"sqlite:///{folder}/sqlite/lobby.db"
-    with _filled("sqlite", folder / "sqlite", url, signatures) as found:
-        yield "SQLite", found
+    with _filled("sqlite", folder / "sqlite", url, signatures) as lobby:
+        yield "SQLite", lobby
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         server = get_server(folder / "pg", cleanup_mode="delete")
     try:
         url = server.get_uri()
-        with _filled("postgresql", folder / "data", url, signatures) as found:
-            yield "PostgreSQL", found
+        with _filled("postgresql", folder / "data", url, signatures) as lobby:
+            yield "PostgreSQL", lobby
     finally:
         server.cleanup()
 
@@ -83,7 +83,7 @@ def _filled(kind: str, folder: Path, url: str, signatures: int) -> Iterator[Lobb
 
 
 def _fill(session: Session, kind: str, signatures: int) -> None:
-    """Supporters, signatures, letters and messages, and the tallies that go with them."""
+    """Inserts supporters, signatures, letters and messages, and their tallies."""
     connection = session.connection()
     petition = petitions.public(session, invented_campaign.about().petition)
     owner, petition_id, campaign = (
@@ -168,10 +168,10 @@ def _letters(
     campaign: str,
 ) -> str:
     head = SERIES[kind].format(size=LETTERS)
-    given = f"'{campaign}'" + ("::uuid" if kind == "postgresql" else "")
+    campaign_id = f"'{campaign}'" + ("::uuid" if kind == "postgresql" else "")
     false = "0" if kind == "sqlite" else "false"
     return (
-        f"{head}SELECT {row_id('d')}, {given}, (SELECT min(id) FROM motion), "
+        f"{head}SELECT {row_id('d')}, {campaign_id}, (SELECT min(id) FROM motion), "
         f"(SELECT min(id) FROM member), {row_id('a')}, (SELECT min(code) FROM constituency), "
         f"'sent', 'ask', 'ask', 'en', {sealed(60)}, {sealed(80)}, {sealed(80)}, {sealed(80)}, "
         f"{moment}, {moment}, {false} FROM series"
@@ -179,7 +179,7 @@ def _letters(
 
 
 def _count(connection: sa.Connection) -> None:
-    """Tallies and hours as they would have grown."""
+    """Counts tallies and hours from the rows, as the service would have."""
     for statement in (
         "DELETE FROM petition_tally",
         "DELETE FROM petition_hour",
