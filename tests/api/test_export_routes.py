@@ -357,6 +357,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
     assert 0 < entry["rows"] < invented_campaign.SIGNATURES + MANY
 
 
+@pytest.mark.slow
 def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port: int) -> None:
     multiply(lobby, 5 * MANY)
     pool: Any = lobby.database._reader.pool
@@ -370,6 +371,7 @@ def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port:
     assert entry["rows"] < invented_campaign.SIGNATURES + 5 * MANY
 
 
+@pytest.mark.slow
 def test_others_are_served_while_a_file_goes_out(
     lobby: Lobby, key: Headers, unused_port: int
 ) -> None:

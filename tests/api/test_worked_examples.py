@@ -33,6 +33,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
     assert "http://127.0.0.1:8000" in worked_example(section, language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("section", "told", "signed"),

@@ -31,6 +31,7 @@ def test_no_library_has_the_name_of_a_root_package(name: str) -> None:
     assert set(metadata.packages_distributions().get(name, [])) <= {"central-lobby"}
 
 
+@pytest.mark.slow
 def test_the_service_is_imported_from_any_folder(tmp_path: Path) -> None:
     """As `uvicorn main:app` and the `lobby` command import it: from the checkout, installed."""
     program = "import sys; from importlib import import_module as module\n"
@@ -51,6 +52,7 @@ def test_the_service_is_imported_from_any_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_the_command_works_in_any_folder(tmp_path: Path) -> None:
     done = subprocess.run(
         [COMMAND, "--help"],
@@ -66,6 +68,7 @@ def test_the_command_works_in_any_folder(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_uvicorn_serves_the_application_in_any_folder(tmp_path: Path) -> None:
     data = tmp_path / "data"
     program = "import asyncio, uvicorn; config = uvicorn.Config('main:app'); config.load(); "

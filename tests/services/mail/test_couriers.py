@@ -130,6 +130,7 @@ def test_a_deferred_mail_goes_again_later_and_counts_once(
     assert len(sink.taken) == 1
 
 
+@pytest.mark.slow
 def test_a_mail_that_is_deferred_for_four_days_is_given_up(
     lobby: Lobby, sink: Sink, clock: Clock
 ) -> None:

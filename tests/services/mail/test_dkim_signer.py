@@ -202,6 +202,7 @@ def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
     assert is_verified(content.replace(b"Subject: ", b"subject:   "), signer)
 
 
+@pytest.mark.slow
 def test_hostile_texts_are_signed_and_verified_too() -> None:
     signers = [signer_of(kind) for kind in KEYS]
     verified = 0
@@ -285,6 +286,7 @@ def test_a_key_that_cannot_sign_is_told_at_the_start(tmp_path: Path, name: str) 
     assert refused.value.message.endswith(said) or said in refused.value.message
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_a_key_that_is_not_there(tmp_path: Path) -> None:
     file = tmp_path / "none.pem"
     told = Cli(tmp_path / "data").refused(

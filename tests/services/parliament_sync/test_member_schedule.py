@@ -246,6 +246,7 @@ def test_seats_that_fell_vacant_and_names_that_are_unknown_are_logged(
 # ---- beside the rest
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: MembersApi) -> None:
     api.instead["1/Contact"] = Reply(hangs=True)
     stop = threading.Event()
