@@ -43,22 +43,22 @@ def main() -> None:
         address = stack.enter_context(
             smtp_sink.running(folder / "sink.tsv", "--calm", "--unsynced")
         )
-        one = stack.enter_context(opened(folder / "one", address, connections=1))
+        single = stack.enter_context(opened(folder / "one", address, connections=1))
         four = stack.enter_context(opened(folder / "four", address, connections=4))
         asking = stack.enter_context(opened(folder / "asking", address, connections=4))
         url = stack.enter_context(postgres(folder / "pg"))
         asking_too = stack.enter_context(opened(folder / "too", address, connections=4, url=url))
-        sample_data.queue_letters(one, MAILS * (ROUNDS + 1))
+        sample_data.queue_letters(single, MAILS * (ROUNDS + 1))
         sample_data.queue_letters(four, MAILS * (ROUNDS + 1))
         sample_data.queue_confirmations(asking, MAILS * (ROUNDS + 1))
         sample_data.queue_confirmations(asking_too, MAILS * (ROUNDS + 1))
-        for lobby in (one, four):
+        for lobby in (single, four):
             leave_only_letters(lobby)
         rates = measure(
             {
                 "smtplib alone": lambda: smtplib_alone(address),
                 "the courier alone": lambda: courier_alone(address),
-                "the worker, letters, one connection": lambda: whole_worker(one),
+                "the worker, letters, one connection": lambda: whole_worker(single),
                 "the worker, letters, four connections": lambda: whole_worker(four),
                 "the worker, mails to confirm": lambda: whole_worker(asking),
                 "the worker, mails to confirm, PostgreSQL": lambda: whole_worker(asking_too),

@@ -48,7 +48,7 @@ def measure(name: str, database: Database) -> None:
         "`/metrics`: messages by state": outbox.counts,
         "what expires": expire,
     }
-    taken: dict[str, list[float]] = {what: [] for what in checks}
+    taken: dict[str, list[float]] = {name_of_check: [] for name_of_check in checks}
     for _ in range(ROUNDS):
         for name_of_check, check in checks.items():
             with database.write() as session:
@@ -56,9 +56,9 @@ def measure(name: str, database: Database) -> None:
                 check(session)
                 taken[name_of_check].append(time.perf_counter() - started_at)
     plainest = statistics.median(taken["the plainest count"])
-    for what, times in taken.items():
+    for name_of_check, times in taken.items():
         seconds = statistics.median(times)
-        print(f"| {name} | {what} | {seconds:.3f} | {seconds / plainest:.2f} |")
+        print(f"| {name} | {name_of_check} | {seconds:.3f} | {seconds / plainest:.2f} |")
 
 
 def expire(session: Session) -> None:

@@ -72,7 +72,7 @@ def tally_of(lobby: Lobby) -> Tally:
         return seat_table.of_campaign(session, campaign, now=lobby.clock())
 
 
-def posts_in_the_commons() -> list[dict[str, Any]]:
+def offices_in_the_commons() -> list[dict[str, Any]]:
     """The posts of the Institute for Government's list whose holders are MPs."""
     told = json.loads(POSTS.read_bytes())["posts"]
     return [post for post in told if post["is_current_mp"]]
@@ -117,7 +117,7 @@ def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lob
 
 def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) -> None:
     """Two sources of one day: the column of the members' file, and the list of posts itself."""
-    told = posts_in_the_commons()
+    told = offices_in_the_commons()
     holders = {post["member_id"] for post in told}
     whips = {post["member_id"] for post in told if "Government Whips" in post["organisation"]}
     with real_lobby.database.read() as session:
@@ -141,7 +141,7 @@ def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lob
         campaign = campaigns.public(session, "without-motion")
         tally = seat_table.of_campaign(session, campaign, now=real_lobby.clock())
     found = {row.member.id: row.eligibility for row in tally.rows if row.member}
-    holders = {post["member_id"] for post in posts_in_the_commons()}
+    holders = {post["member_id"] for post in offices_in_the_commons()}
     sinn_fein = {int(row["member_id"]) for row in real_members() if row["party"] == "Sinn Féin"}
     (speaker,) = [int(row["member_id"]) for row in real_members() if row["party"] == "Speaker"]
     assert len(sinn_fein) == 7
