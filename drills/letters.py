@@ -242,7 +242,7 @@ def _wait(
     ends = time.monotonic() + 60 + drill.letters / 5
     while not condition():
         if not workers.is_whole:
-            raise DrillFailed(f"a worker ended by itself; its log is in {lobby.settings.data_dir}")
+            raise DrillFailed(f"a worker has ended; its log is in {lobby.settings.data_dir}")
         if time.monotonic() > ends:
             with lobby.database.read() as session:
                 raise DrillFailed(f"no end in sight: {outbox.counts(session)}")
