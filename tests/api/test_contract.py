@@ -18,9 +18,15 @@ PROBLEM = "application/problem+json"
 JSON = "application/json"
 
 
+_documents: dict[str, Any] = {}
+
+
 @pytest.fixture
 def document(client: TestClient) -> Any:
-    return client.get("/openapi.json").json()
+    """The document, which takes a second to make and is the same in every application."""
+    if "json" not in _documents:
+        _documents["json"] = client.get("/openapi.json").json()
+    return _documents["json"]
 
 
 def operations(document: Any) -> Iterator[tuple[str, Any]]:

@@ -61,5 +61,6 @@ def pytest_terminal_summary(
     if not config.getoption("quick"):
         return
     counts = config.stash[LEFT_OUT]
-    parts = ", ".join(f"{reason} {count:,}" for reason, count in sorted(counts.items()))
-    terminalreporter.write_line(f"--quick left out {counts.total():,} tests ({parts})")
+    parts = [f"{reason} {count:,}" for reason, count in sorted(counts.items())]
+    total = f"--quick left out {counts.total():,} tests"
+    terminalreporter.write_line(f"{total}: {', '.join(parts)}" if parts else total)
