@@ -6,7 +6,7 @@ PORT ?= 8000
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fix bench drill lock clean
+.PHONY: help setup run test quick check fix bench drill lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV) || \
 		{ echo "Python could not make a virtual environment (on Debian: apt install python3-venv)." >&2; rm -rf $(VENV); exit 1; }
 
-# Two stamps: serving needs less than testing does.
+# Two stamps: the service needs less than the tests.
 $(VENV)/.run: $(BIN)/python locks/run.txt pyproject.toml
 	@echo "Installing what the service needs ..."
 	@$(PIP_INSTALL) -r locks/run.txt
@@ -29,7 +29,8 @@ $(VENV)/.dev: $(VENV)/.run locks/dev.txt
 	@$(PIP_INSTALL) -r locks/dev.txt
 	@touch $@
 
-# Clients of Action Network's API: apart, so that what they need cannot change what we serve with.
+# Clients of Action Network's API, in an environment of their own: their dependencies must not change
+# the versions that the service runs with.
 $(VENV)/.clients: $(BIN)/python locks/clients.txt locks/clients-build.txt
 	@echo "Installing the clients that the tests run ..."
 	@$(BIN)/python -m venv $(VENV)/clients
@@ -48,26 +49,29 @@ run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:80
 test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
+quick: $(VENV)/.dev ## Run the fast tests only: SQLite, no browser, no drills
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --quick
+
 check: $(VENV)/.dev ## Lint, format, types, imports; changes nothing
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-fix: $(VENV)/.dev ## Mend what can be mended by itself
+fix: $(VENV)/.dev ## Fix what ruff can fix
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## Compare designs side by side
 	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
 
-drill: $(VENV)/.dev ## Kill worker and server while letters go and people sign, on both databases
+drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, and look for lost or doubled rows
 	@$(BIN)/python -m drills
-	@$(BIN)/python -m drills.mails
-	@$(BIN)/python -m drills.signing
+	@$(BIN)/python -m drills.confirmation_mails
+	@$(BIN)/python -m drills.signatures
 	@$(BIN)/python -m drills.contract
 
-lock: ## Resolve the dependencies anew (needs uv)
+lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --no-emit-index-url --upgrade --quiet --output-file locks/run.txt
 	uv pip compile pyproject.toml --group build --group dev --universal --python-version 3.11 --generate-hashes \

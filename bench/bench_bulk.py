@@ -1,10 +1,10 @@
 """Signatures in bulk: recording alone, the bulk endpoint over HTTP, and the import of a file.
 
-The yardstick is the database alone: the rows that `record` had put together, sent again with
-nothing else, in one transaction. Every round asks all in turn, so that what else the machine does
-falls on each; figures are medians of the rounds, shares medians of each round's own. Half of the
-people answer the question for news, so that a signature is 3.5 rows. Processor time is that of the
-process that records; PostgreSQL's own is not in it. `--quick` is a shorter run.
+The baseline is the database alone: the same INSERT statements as `record` sends, in one
+transaction. Every round measures all ways in turn, so that other load on the machine affects all of
+them. Figures are medians of the rounds, shares are medians of the share in each round. Half of the
+people answer the question about updates, which makes a signature 3.5 rows. Processor time is that
+of the recording process, without PostgreSQL's. `--quick` is a shorter run.
 """
 
 import argparse
@@ -32,7 +32,6 @@ from sqlalchemy import event
 from bench import servers
 from core import garbage, logs
 from core.settings import ROOT, Settings
-from drills.postgres import postgres
 from models import Scope
 from services.assembly import Lobby, open_lobby, utc_now
 from services.database import engine
@@ -42,6 +41,8 @@ from services.organisations import organisations
 from services.postcodes import ons_import
 from services.signatures import recording
 from services.signatures.recording import SignatureRequest
+from tools.databases import postgres
+from tools.processes import cpu_seconds
 
 SLUG = invented_campaign.about().petition
 SECRET = "the secret of a bench in which everybody is invented"
@@ -49,12 +50,12 @@ BULK = f"/v1/petitions/{SLUG}/signatures/bulk"
 LARGEST = 5000
 SIZES = (64, 1000, LARGEST)
 PAPER = "paper, an invented stall"
-# The command, which says in the end what it has used: seconds and kB.
+# The command, which at its end prints its processor seconds and its peak memory in kB.
 COMMAND = """
 import atexit, pathlib, sys, time
 def tell():
-    held = pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
-    print(time.process_time(), held, file=sys.stderr)
+    peak = pathlib.Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]
+    print(time.process_time(), peak, file=sys.stderr)
 atexit.register(tell)
 from cli import main
 main()
@@ -64,22 +65,22 @@ Sent = list[tuple[str, Any]]
 
 
 def main() -> None:
-    """Print tables of Markdown."""
-    told = _arguments()
+    """Prints Markdown tables."""
+    arguments = _arguments()
     logs.configure(level="ERROR")
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         url = stack.enter_context(postgres(folder / "pg"))
-        found = [_subject(stack, folder / kind, kind, address) for kind, address in _kinds(url)]
+        subjects = [_subject(stack, folder / kind, kind, address) for kind, address in _kinds(url)]
         garbage.calm()
-        for subject in found:
+        for subject in subjects:
             subject.serve(stack)
-        for _ in range(told.rounds):
-            for subject in found:
-                subject.round(told.rows)
-        for subject in found:
+        for _ in range(arguments.rounds):
+            for subject in subjects:
+                subject.round(arguments.rows)
+        for subject in subjects:
             subject.tell()
-        for subject in found:
+        for subject in subjects:
             print(f"\n{subject.name}, peak memory in MB: {subject.memory()}.")
 
 
@@ -88,10 +89,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--rows", type=int, default=20_000, help="of the imported file")
     parser.add_argument("--quick", action="store_true")
-    told = parser.parse_args()
-    if told.quick:
-        told.rounds, told.rows = 2, 6000
-    return told
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.rows = 2, 6000
+    return arguments
 
 
 def _kinds(url: str) -> Iterator[tuple[str, str]]:
@@ -99,8 +100,8 @@ def _kinds(url: str) -> Iterator[tuple[str, str]]:
     yield "PostgreSQL", url
 
 
-class Taken(NamedTuple):
-    """Seconds by the clock and of the processor, a row."""
+class Times(NamedTuple):
+    """Seconds per row: wall clock, and processor time."""
 
     clock: float
     cpu: float
@@ -108,7 +109,7 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True)
 class Subject:
-    """One database, in this process, behind a server, and under the command."""
+    """A database, used by this process, by a server and by the command."""
 
     name: str
     lobby: Lobby
@@ -117,11 +118,11 @@ class Subject:
     port: int = 0
     pid: int = 0
     before: float = 0.0
-    taken: dict[str, list[Taken]] = field(default_factory=lambda: defaultdict(list))
+    taken: dict[str, list[Times]] = field(default_factory=lambda: defaultdict(list))
     import_memory: float = 0.0
 
     def serve(self, stack: ExitStack) -> None:
-        """Begin to."""
+        """Starts the server."""
         folder = self.lobby.settings.data_dir
         settings = {**self.settings, "worker": "off", "sync_members": "off"}
         serving = servers.serving("lobby", folder, fsync=0, **settings)
@@ -129,61 +130,61 @@ class Subject:
         self.before = _peak_mb(self.pid)
 
     def round(self, rows: int) -> None:
-        """Each way once."""
+        """Measures each way once."""
         for size in SIZES:
             times = max(1, 2000 // size)
-            for what, act in (("the database alone", self._alone), ("`record`", self._record)):
+            for way, act in (("the database alone", self._alone), ("`record`", self._record)):
                 taken = [act(size) for _ in range(times)]
-                self._note(f"{what}, {size:,} at once", taken, times * size)
-        for what, (headers, packed) in FORMS.items():
+                self._note(f"{way}, {size:,} at once", taken, times * size)
+        for way, (headers, packed) in FORMS.items():
             taken = [self._post(headers, packed(_people(LARGEST)))]
-            self._note(f"the endpoint, {what}", taken, LARGEST)
+            self._note(f"the endpoint, {way}", taken, LARGEST)
         start = self._import(0, [])
         self.taken["(the command without a row, in all)"].append(start)
-        for what, options in {"": [], " --pending": ["--pending"]}.items():
+        for way, options in {"": [], " --pending": ["--pending"]}.items():
             whole = self._import(rows, options)
-            net = Taken(whole.clock - start.clock, whole.cpu - start.cpu)
-            self._note(f"`lobby import signatures{what}`", [net], rows)
+            net = Times(whole.clock - start.clock, whole.cpu - start.cpu)
+            self._note(f"`lobby import signatures{way}`", [net], rows)
 
-    def _note(self, what: str, taken: list[Taken], rows: int) -> None:
-        clock, cpu = (sum(each) / rows for each in zip(*taken, strict=True))
-        self.taken[what].append(Taken(clock, cpu))
+    def _note(self, way: str, taken: list[Times], rows: int) -> None:
+        clock, cpu = (sum(values) / rows for values in zip(*taken, strict=True))
+        self.taken[way].append(Times(clock, cpu))
 
     def tell(self) -> None:
-        """A table; shares are of the database alone with the largest batch."""
+        """Prints a table. Shares compare with the database alone, with the largest batch."""
         print(f"\n{self.name}:\n\n| what | rows a second | us a row | us of processor | share |")
         print("|---|---|---|---|---|")
-        yardstick = self.taken[f"the database alone, {LARGEST:,} at once"]
-        for what, taken in self.taken.items():
+        baseline = self.taken[f"the database alone, {LARGEST:,} at once"]
+        for way, taken in self.taken.items():
             clock, cpu = map(statistics.median, zip(*taken, strict=True))
-            pairs = zip(yardstick, taken, strict=True)
-            share = statistics.median(best.clock / each.clock for best, each in pairs)
+            pairs = zip(baseline, taken, strict=True)
+            share = statistics.median(base.clock / times.clock for base, times in pairs)
             rate = f"{1 / clock:,.0f} | {clock * 1e6:.1f} | {cpu * 1e6:.1f}"
-            print(f"| {what} | {rate} | {share:.2f} |", flush=True)
+            print(f"| {way} | {rate} | {share:.2f} |", flush=True)
 
     def memory(self) -> str:
-        """Of the server before and after all posts, and of an import."""
+        """Returns the peak memory of the server before and after all requests, and of an import."""
         after = _peak_mb(self.pid)
         served = f"server {self.before:.0f}, after the posts {after:.0f}"
         return f"{served}; import {self.import_memory:.0f}"
 
-    def _record(self, size: int) -> Taken:
+    def _record(self, size: int) -> Times:
         requests = [_request(row) for row in _people(size)]
-        begun, used = time.perf_counter(), time.process_time()
+        started_at, used = time.perf_counter(), time.process_time()
         with self.lobby.database.write() as session:
             self._into(session, requests)
-        return Taken(time.perf_counter() - begun, time.process_time() - used)
+        return Times(time.perf_counter() - started_at, time.process_time() - used)
 
-    def _alone(self, size: int) -> Taken:
-        """The rows of a batch that was put together and taken back."""
-        sent = self._put_together([_request(row) for row in _people(size)])
-        begun, used = time.perf_counter(), time.process_time()
+    def _alone(self, size: int) -> Times:
+        """Sends only the statements of a batch that was recorded and rolled back."""
+        sent = self._statements_of([_request(row) for row in _people(size)])
+        started_at, used = time.perf_counter(), time.process_time()
         with self.lobby.database.connection() as connection:
             for text, values in sent:
                 connection.exec_driver_sql(text, values)
-        return Taken(time.perf_counter() - begun, time.process_time() - used)
+        return Times(time.perf_counter() - started_at, time.process_time() - used)
 
-    def _put_together(self, requests: list[SignatureRequest]) -> Sent:
+    def _statements_of(self, requests: list[SignatureRequest]) -> Sent:
         sent: Sent = []
 
         def note(_connection: Any, _cursor: Any, text: str, values: Any, *_others: Any) -> None:
@@ -201,39 +202,44 @@ class Subject:
 
     def _into(self, session: Any, requests: list[SignatureRequest]) -> None:
         lookup, keyring = self.lobby.postcodes.lookup, self.lobby.keyring
-        told = recording.record(
+        outcomes = recording.record(
             session, requests, postcodes=lookup, keyring=keyring, now=self.lobby.clock()
         )
-        assert all(outcome.is_new for outcome in told)
+        assert all(outcome.is_new for outcome in outcomes)
 
-    def _post(self, headers: dict[str, str], content: bytes) -> Taken:
+    def _post(self, headers: dict[str, str], content: bytes) -> Times:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         named = {"Authorization": f"Bearer {self.key}", "Accept-Encoding": "gzip", **headers}
-        begun, used = time.perf_counter(), servers.cpu_seconds(self.pid)
+        started_at, used = time.perf_counter(), cpu_seconds(self.pid)
         connection.request("POST", BULK, content, named)
         answer = connection.getresponse()
         body = answer.read()
-        taken = Taken(time.perf_counter() - begun, servers.cpu_seconds(self.pid) - used)
+        taken = Times(time.perf_counter() - started_at, cpu_seconds(self.pid) - used)
         connection.close()
         assert json.loads(gzip.decompress(body))["accepted"] == LARGEST, answer.status
         return taken
 
-    def _import(self, rows: int, options: list[str]) -> Taken:
-        """The whole command, from its start."""
+    def _import(self, rows: int, options: list[str]) -> Times:
+        """Runs the whole command; the time includes its start."""
         file = self.lobby.settings.data_dir / "people.csv"
         _write(file, rows)
         command = [sys.executable, "-c", COMMAND, "import", "signatures", str(file)]
         command += ["--petition", SLUG, "--provenance", PAPER, *options]
-        told = {f"LOBBY_{name.upper()}": value for name, value in self.settings.items()}
-        told |= {"LOBBY_DATA_DIR": str(self.lobby.settings.data_dir)}
-        begun = time.perf_counter()
+        variables = {f"LOBBY_{name.upper()}": value for name, value in self.settings.items()}
+        variables |= {"LOBBY_DATA_DIR": str(self.lobby.settings.data_dir)}
+        started_at = time.perf_counter()
         done = subprocess.run(
-            command, cwd=ROOT, env=os.environ | told, capture_output=True, text=True, check=True
+            command,
+            cwd=ROOT,
+            env=os.environ | variables,
+            capture_output=True,
+            text=True,
+            check=True,
         )
-        taken = time.perf_counter() - begun
-        used, held = map(float, done.stderr.splitlines()[-1].split())
-        self.import_memory = max(self.import_memory, held / 1024)
-        return Taken(taken, used)
+        taken = time.perf_counter() - started_at
+        used, peak_kb = map(float, done.stderr.splitlines()[-1].split())
+        self.import_memory = max(self.import_memory, peak_kb / 1024)
+        return Times(taken, used)
 
 
 def _subject(stack: ExitStack, folder: Path, name: str, url: str) -> Subject:
@@ -265,7 +271,7 @@ POSTCODES = _postcodes()
 
 
 def _people(count: int) -> list[Row]:
-    """Everybody somebody else."""
+    """Returns people with different email addresses."""
     tag = uuid4().hex[:10]
     return [
         {
@@ -288,8 +294,8 @@ def _write(file: Path, rows: int) -> None:
         writer = csv.writer(stream)
         writer.writerow(["Name", "Email", "Postcode", "Updates"])
         for row in _people(rows):
-            said = "yes" if row["consents"] else ""
-            writer.writerow([row["name"], row["email"], row["postcode"], said])
+            updates = "yes" if row["consents"] else ""
+            writer.writerow([row["name"], row["email"], row["postcode"], updates])
 
 
 def _array(rows: list[Row]) -> bytes:
@@ -313,7 +319,7 @@ FORMS: dict[str, tuple[dict[str, str], Callable[[list[Row]], bytes]]] = {
 
 
 def _peak_mb(pid: int) -> float:
-    """The most that a process has held so far (VmHWM)."""
+    """Returns the peak memory of a process in MB (VmHWM)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 

@@ -1,12 +1,11 @@
-"""How fast signatures come out as files, and how much memory that takes.
+"""How fast signatures are exported to files, and how much memory that takes.
 
-A million signatures over 650 seats, with sealed texts that really open, a source or none, and
-what two of three signers said about news. Each way reads the same rows in turns, beside the
-plainest statement that reads their plain columns and does nothing with them, and beside what is
-written first: rows of the ORM, and the library's CSV writer. Figures are medians of the rounds.
-CPU is ours and the database's, and tells more than the clock where a machine has other things to
-do. Memory is that of a process of its own for each file.
-Run it as it is: `.venv/bin/python -m bench.bench_export`.
+A million signatures over 650 seats, with texts that can be decrypted, with and without a source,
+two of three with a consent. All ways read the same rows in turns. They are compared with a plain
+SELECT that does nothing with its rows, and with the obvious implementation: rows of the ORM and the
+library's CSV writer. Figures are medians of the rounds. CPU time includes the database's, and says
+more than the clock on a busy machine. Memory is measured in a process of its own for each file.
+`python -m bench.bench_export` runs it.
 """
 
 import argparse
@@ -24,11 +23,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from bench.filling import SERIES, WORDS
+from bench.large_databases import SERIES, WORDS
 from core import logs
 from core.settings import Settings
-from drills.filling import demonstrate
-from drills.postgres import fresh_database
 from models import Petition, Private, Signature
 from models.base import table_of
 from services.assembly import Lobby, open_lobby
@@ -38,6 +35,8 @@ from services.files import exports
 from services.files.export_lines import FileFormat
 from services.signatures import signature_exports, signature_states
 from services.supporters import wordings
+from tools.databases import fresh_database
+from tools.sample_data import load_demonstration
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
@@ -63,20 +62,20 @@ _PLAINEST = [
 
 
 def main() -> None:
-    """Print two tables of Markdown."""
+    """Prints two Markdown tables."""
     logs.configure(level="ERROR")
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--memory", nargs=4, metavar=("FOLDER", "URL", "WAY", "ROWS"))
-    asked = parser.parse_args().memory
-    if asked:
-        folder, url, way, rows = asked
+    arguments = parser.parse_args().memory
+    if arguments:
+        folder, url, way, rows = arguments
         print(growth(open_lobby(settings_of(Path(folder), url)), WAYS[way], int(rows)))
         return
     rates, memory = [], []
     for backend, name in (("sqlite", "SQLite"), ("postgresql", "PostgreSQL")):
         with fresh_database(backend) as (folder, url):
             lobby = open_lobby(settings_of(folder, url))
-            demonstrate(lobby)
+            load_demonstration(lobby)
             with lobby.database.write() as session:
                 fill(session, lobby, backend)
             analyse(lobby)
@@ -91,36 +90,39 @@ def main() -> None:
 
 
 def settings_of(folder: Path, url: str) -> Settings:
-    """Of a throw-away lobby."""
-    found = {"data_dir": folder, "secret_key": SECRET}
-    return Settings.model_validate(found | ({"database_url": url} if url else {}))
+    values = {"data_dir": folder, "secret_key": SECRET}
+    return Settings.model_validate(values | ({"database_url": url} if url else {}))
 
 
 # ---- the ways
 
 
 def plainest(lobby: Lobby, petition: Petition, rows: int) -> int:
-    """Plain columns of one table, page by page, and nothing done with them."""
-    its = table_of(Signature)
+    """Reads the plain columns of one table page by page, and does nothing with them."""
+    table = table_of(Signature)
     after, done = UUID(int=0), 0
     statement = sa.select(*(sa.type_coerce(column, sa.Text) for column in _PLAINEST))
-    statement = statement.where(its.c.petition_id == petition.id, its.c.id > sa.bindparam("after"))
-    # In so many words, as the exports have it: see there.
-    statement = statement.order_by(its.c.id).limit(sa.literal_column(str(exports.PLAIN_PAGE_SIZE)))
+    statement = statement.where(
+        table.c.petition_id == petition.id, table.c.id > sa.bindparam("after")
+    )
+    # A literal LIMIT, as in the exports: see there.
+    statement = statement.order_by(table.c.id).limit(
+        sa.literal_column(str(exports.PLAIN_PAGE_SIZE))
+    )
     while done < rows:
         with lobby.database.read() as session:
-            found = session.connection().execute(statement, {"after": after}).all()
-        done += len(found)
-        after = UUID(str(found[-1][0]))
+            rows_read = session.connection().execute(statement, {"after": after}).all()
+        done += len(rows_read)
+        after = UUID(str(rows_read[-1][0]))
     return done
 
 
 def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
-    """What is written first."""
+    """The obvious implementation."""
     after, done = UUID(int=0), 0
     while done < rows:
         with lobby.database.read() as session:
-            found = signature_states.page(
+            rows_read = signature_states.page(
                 session,
                 petition.id,
                 state=None,
@@ -142,15 +144,15 @@ def through_the_orm(lobby: Lobby, petition: Petition, rows: int) -> int:
                 signature.signed_at.isoformat(),
                 signature.confirmed_at and signature.confirmed_at.isoformat(),
             )
-            for signature, supporter in found
+            for signature, supporter in rows_read
         )
-        done += len(found)
-        after = found[-1][0].id
+        done += len(rows_read)
+        after = rows_read[-1][0].id
     return done
 
 
 def ours(form: FileFormat, *, is_personal: bool) -> Way:
-    """The real thing."""
+    """Returns the service's own export."""
 
     def write(lobby: Lobby, petition: Petition, rows: int) -> int:
         export = signature_exports.of_petition(petition, is_personal=is_personal)
@@ -172,7 +174,7 @@ WAYS: dict[str, Way] = {
     "JSON lines, decrypted": ours(FileFormat.JSONL, is_personal=True),
     "decrypted through the ORM": through_the_orm,
 }
-# Of so many rows it gets through one in the same time, more or less.
+# These ways get fewer rows, so that all take about the same time: the rows are divided by this.
 SLOWER = {"CSV, decrypted": 2, "JSON lines, decrypted": 2, "decrypted through the ORM": 10}
 FILES = [way for way in WAYS if "personal" in way or "," in way]
 
@@ -181,43 +183,43 @@ FILES = [way for way in WAYS if "personal" in way or "," in way]
 
 
 def rates_of(lobby: Lobby) -> list[str]:
-    """All ways in turns, so that what else the machine does falls on each."""
+    """Measures all ways in turns, so that other load on the machine affects all of them."""
     petition = petition_of(lobby)
     taken: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
     for _ in range(ROUNDS):
         for name, way in WAYS.items():
             taken[name].append(times_a_row(lobby, petition, way, FEW // SLOWER.get(name, 1)))
-    yardstick = [seconds for seconds, _ in taken["the plainest"]]
+    baseline = [seconds for seconds, _ in taken["the plainest"]]
     lines = []
-    for name, found in taken.items():
-        seconds = [each for each, _ in found]
-        shares = [its / mine for mine, its in zip(seconds, yardstick, strict=True)]
+    for name, times in taken.items():
+        seconds = [clock for clock, _ in times]
+        shares = [base / own for own, base in zip(seconds, baseline, strict=True)]
         rate, share = 1 / statistics.median(seconds), statistics.median(shares)
-        cpu = statistics.median(each for _, each in found) * 1e6
+        cpu = statistics.median(cpu_time for _, cpu_time in times) * 1e6
         lines.append(f"| {name} | {rate:,.0f} | {share:.2f} | {cpu:.1f} |")
     return lines
 
 
 def times_a_row(lobby: Lobby, petition: Petition, way: Way, rows: int) -> tuple[float, float]:
-    """Seconds by the clock, and of CPU."""
-    begun, cpu = time.perf_counter(), cpu_of(lobby)
+    """Returns seconds per row: wall clock, and CPU time."""
+    started_at, cpu = time.perf_counter(), cpu_of(lobby)
     done = way(lobby, petition, rows)
-    return (time.perf_counter() - begun) / done, (cpu_of(lobby) - cpu) / done
+    return (time.perf_counter() - started_at) / done, (cpu_of(lobby) - cpu) / done
 
 
 def cpu_of(lobby: Lobby) -> float:
-    """Seconds of CPU of this process so far, and of the process of PostgreSQL that serves it."""
+    """Returns the CPU seconds of this process so far, with those of its PostgreSQL backend."""
     own = time.process_time()
     if lobby.database.is_sqlite:
         return own
-    with lobby.database.read() as session:  # the pool has one connection as long as we are one
+    with lobby.database.read() as session:  # a single thread gets the same connection from the pool
         pid = session.connection().exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return own + sum(int(field) for field in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(folder: Path, url: str) -> list[str]:
-    """A process for each file, since memory that was used once stays with its process."""
+    """Measures each file in a process of its own: a process keeps memory that it once used."""
     lines = []
     for way in FILES:
         grown = [in_a_process(folder, url, way, rows) for rows in (FEW, SIGNATURES)]
@@ -234,7 +236,7 @@ def in_a_process(folder: Path, url: str, way: str, rows: int) -> str:
 
 
 def growth(lobby: Lobby, way: Way, rows: int) -> str:
-    """By how many MB this process grew at its largest, while it wrote so many rows."""
+    """Returns by how many MB the peak memory of this process grew while it wrote the rows."""
     petition = petition_of(lobby)
     before = largest()
     way(lobby, petition, rows)
@@ -242,7 +244,7 @@ def growth(lobby: Lobby, way: Way, rows: int) -> str:
 
 
 def largest() -> int:
-    """The most memory that this process ever had, in kB."""
+    """Returns the peak memory of this process in kB."""
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1])
@@ -258,7 +260,7 @@ def petition_of(lobby: Lobby) -> Petition:
 
 
 def analyse(lobby: Lobby) -> None:
-    """PostgreSQL would do it by itself after a minute."""
+    """Does what autovacuum would do after a minute."""
     if not lobby.database.is_sqlite:
         with lobby.database._writer.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
@@ -267,7 +269,7 @@ def analyse(lobby: Lobby) -> None:
 
 
 def fill(session: Session, lobby: Lobby, kind: str) -> None:
-    """Made by the database; texts come from a pool, since sealing a million takes long."""
+    """Makes the rows in the database. Their texts come from a pool: to encrypt millions is slow."""
     connection = session.connection()
     petition = petitions.public(session, invented_campaign.about().petition)
     owner = petition.organisation_id
@@ -277,7 +279,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
     word, moment = WORDS[kind], WORDS[kind]["moment"]
     supporter, signature, consent = (word["id"].format(kind=kind * 2) for kind in "abc")
 
-    def given(value: UUID) -> str:
+    def id_literal(value: UUID) -> str:
         return f"'{value.hex}'" if kind == "sqlite" else f"'{value}'::uuid"
 
     def add(table: str, where: str, **values: str) -> None:
@@ -292,7 +294,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
         "supporter",
         "true",
         id=supporter,
-        organisation_id=given(owner),
+        organisation_id=id_literal(owner),
         email="email",
         email_index="randomblob(32)" if kind == "sqlite" else "sha256(n::text::bytea)",
         locale="'en'",
@@ -303,7 +305,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
         "signature",
         "true",
         id=signature,
-        petition_id=given(petition.id),
+        petition_id=id_literal(petition.id),
         supporter_id=supporter,
         state="CASE WHEN n - n / 10 * 10 = 0 THEN 'expired' ELSE 'confirmed' END",
         constituency_code=f"(SELECT code FROM seats WHERE seats.k = n - n / {SEATS} * {SEATS})",
@@ -321,7 +323,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
         f"{third} > 0",
         id=consent,
         supporter_id=supporter,
-        wording_id=given(wording),
+        wording_id=id_literal(wording),
         kind=f"'{wordings.UPDATES}'",
         granted="true",
         given_at=moment,
@@ -331,7 +333,7 @@ def fill(session: Session, lobby: Lobby, kind: str) -> None:
 
 
 def add_pool(connection: sa.Connection, lobby: Lobby, owner: UUID) -> None:
-    """Sealed texts of which a fifth has a comment."""
+    """Adds a table of encrypted texts; a fifth of its rows has a comment."""
 
     def sealed(purpose: str, text: str) -> bytes:
         return lobby.keyring.seal(Private(owner, text), purpose)
@@ -360,7 +362,7 @@ def add_pool(connection: sa.Connection, lobby: Lobby, owner: UUID) -> None:
 
 
 def add_seats(connection: sa.Connection) -> None:
-    """As many as there are, and a list of their codes to spread signatures over."""
+    """Fills up to 650 constituencies, and adds a table of their codes."""
     codes = list(connection.exec_driver_sql("SELECT code FROM constituency").scalars())
     made = [f"E14{number:06}" for number in range(SEATS - len(codes))]
     for code in made:

@@ -1,9 +1,10 @@
 """Signing and reading over HTTP, side by side with an empty endpoint on the same machine.
 
-E is FastAPI with the body and the response model of signing and nothing behind them; reads are
-compared with an empty GET. Every round asks each server in turn, so that what else the machine does
-falls on all. Figures are medians of the rounds; shares are medians of each round's own. The load
-comes from a process of its own on the same cores. `--quick` is a shorter run.
+E is a FastAPI endpoint with the request and response models of a signature and nothing behind them;
+reads are compared with an empty GET. Every round measures all servers in turn, so that other load
+on the machine affects all of them. Figures are medians of the rounds; shares are medians of the
+share in each round. The load comes from a process of its own on the same cores. `--quick` is a
+shorter run.
 """
 
 import argparse
@@ -18,15 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from bench import load, servers
+from bench import http_load, servers
 from core.settings import ROOT
-from drills.postgres import postgres
+from tools.databases import postgres
+from tools.processes import cpu_seconds, memory_mb
 
 SLUG = "keep-nhs-professionals-public"
 SIGNATURES = f"/v1/petitions/{SLUG}/signatures"
 POSTCODES = ("EH1 1YZ", "M1 1AE", "CF10 3NQ", "SW1A 0AA")
 SECRET = "the secret of a bench in which everybody is invented"
-# Counted as for everybody, but all come from one address.
+# Requests are counted as usual, but all of them come from one address.
 LIMITS = {"posts_per_address": "1000000000", "posts_per_petition": "1000000000"}
 READS = {
     "a petition": f"/v1/petitions/{SLUG}",
@@ -40,7 +42,7 @@ E = "E"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """One to be measured."""
+    """A server to measure."""
 
     name: str
     port: int
@@ -49,7 +51,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of one run: requests a second, milliseconds, microseconds of processor time a request."""
+    """One run: requests per second, milliseconds, and processor microseconds per request."""
 
     rate: float
     p50: float
@@ -58,30 +60,30 @@ class Figures:
 
 
 Load = Callable[[str], Iterator[bytes]]
-"""Makes the requests for the server with a name."""
+"""Makes the requests for the server of this name."""
 
 
 def main() -> None:
-    """Print tables of Markdown."""
-    told = _arguments()
+    """Prints Markdown tables."""
+    arguments = _arguments()
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         url = stack.enter_context(postgres(folder / "pg"))
         kinds = {E: ("empty", ""), "SQLite": ("lobby", ""), "PostgreSQL": ("lobby", url)}
-        found = [_start(stack, folder, name, *told_of) for name, told_of in kinds.items()]
+        measured = [_start(stack, folder, name, *kind) for name, kind in kinds.items()]
         for connections in (1, 64, 512):
-            requests = max(500, told.requests // (5 if connections == 1 else 1))
-            bench = Bench(folder, found, connections, requests, told.rounds)
-            bench.table(f"Signing, {connections} at once", _signing)
-        bench = Bench(folder, found, 64, told.requests, told.rounds)
-        bench.table("Signing with an Idempotency-Key, 64 at once", _signing_with_keys)
-        for what, path in READS.items():
-            bench = Bench(folder, found, 64, told.requests, told.rounds)
-            bench.table(f"Reading {what}, 64 at once", _reading(path))
-        held = ", ".join(f"{each.name} {servers.memory_mb(each.pid):.0f}" for each in found)
-        print(f"\nMemory (RSS) of each process after all this, in MB: {held}.")
-    _designs(told, 0)
-    _designs(told, SLOW_DISK)
+            requests = max(500, arguments.requests // (5 if connections == 1 else 1))
+            bench = Bench(folder, measured, connections, requests, arguments.rounds)
+            bench.table(f"Signing, {connections} at once", _signatures)
+        bench = Bench(folder, measured, 64, arguments.requests, arguments.rounds)
+        bench.table("Signing with an Idempotency-Key, 64 at once", _signatures_with_keys)
+        for resource, path in READS.items():
+            bench = Bench(folder, measured, 64, arguments.requests, arguments.rounds)
+            bench.table(f"Reading {resource}, 64 at once", _reads(path))
+        memory = ", ".join(f"{server.name} {memory_mb(server.pid):.0f}" for server in measured)
+        print(f"\nMemory (RSS) of each process after all this, in MB: {memory}.")
+    _designs(arguments, 0)
+    _designs(arguments, SLOW_DISK)
 
 
 def _arguments() -> argparse.Namespace:
@@ -89,36 +91,38 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--requests", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true")
-    told = parser.parse_args()
-    if told.quick:
-        told.requests, told.rounds = 2000, 2
-    return told
+    arguments = parser.parse_args()
+    if arguments.quick:
+        arguments.requests, arguments.rounds = 2000, 2
+    return arguments
 
 
-def _designs(told: argparse.Namespace, fsync: float) -> None:
-    """Ways to commit, on SQLite: what the group is worth, most of all on a slow disk."""
+def _designs(arguments: argparse.Namespace, fsync: float) -> None:
+    """Compares ways to commit on SQLite, `fsync` in seconds. Group commit pays on a slow disk."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name, ExitStack() as stack:
         folder = Path(name)
         kinds = {E: "empty", "in groups": "lobby", "one by one": "single", "a session": "session"}
-        found = [_start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()]
-        bench = Bench(folder, found, 64, max(500, told.requests // 10), told.rounds)
+        measured = [
+            _start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()
+        ]
+        bench = Bench(folder, measured, 64, max(500, arguments.requests // 10), arguments.rounds)
         disk = f"a disk of {fsync * 1000:.0f} ms" if fsync else "the machine's own disk"
-        bench.table(f"Designs on SQLite, 64 at once, {disk}", _signing)
+        bench.table(f"Designs on SQLite, 64 at once, {disk}", _signatures)
 
 
 def _start(
     stack: ExitStack, folder: Path, name: str, kind: str, url: str, *, fsync: float = 0
 ) -> Server:
-    """A server with the demonstration, warmed up."""
-    its = folder / name.replace(" ", "-")
+    """Starts a server with the demonstration, and warms it up."""
+    server_folder = folder / name.replace(" ", "-")
     settings = {"worker": "off", "sync_members": "off", "secret_key": SECRET} | LIMITS
     if url:
         settings["database_url"] = url
     if kind != "empty":
-        servers.demonstrate(its, settings)
-    port, pid = stack.enter_context(servers.serving(kind, its, fsync=fsync, **settings))
+        servers.demonstrate(server_folder, settings)
+    port, pid = stack.enter_context(servers.serving(kind, server_folder, fsync=fsync, **settings))
     server = Server(name, port, pid)
-    Bench(folder, [server], 8, 300, 1).run(server, _signing)
+    Bench(folder, [server], 8, 300, 1).run(server, _signatures)
     return server
 
 
@@ -133,16 +137,16 @@ class Bench:
     rounds: int
 
     def table(self, title: str, requests: Load) -> None:
-        """Measure, and print a row for each server."""
-        found: dict[str, list[Figures]] = {each.name: [] for each in self.servers}
+        """Measures, and prints a row for each server."""
+        figures: dict[str, list[Figures]] = {server.name: [] for server in self.servers}
         for _ in range(self.rounds):
             for server in self.servers:
-                found[server.name].append(self.run(server, requests))
+                figures[server.name].append(self.run(server, requests))
         print(f"\n{title}:\n\n| server | a second | of E | p50 ms | p99 ms | CPU us a request |")
         print("|---|---|---|---|---|---|", flush=True)
-        for name, runs in found.items():
+        for name, runs in figures.items():
             share = statistics.median(
-                run.rate / empty.rate for run, empty in zip(runs, found[E], strict=True)
+                run.rate / empty.rate for run, empty in zip(runs, figures[E], strict=True)
             )
             rate, p50, p99, cpu = (
                 statistics.median(getattr(run, part) for run in runs)
@@ -151,25 +155,25 @@ class Bench:
             print(f"| {name} | {rate:,.0f} | {share:.2f} | {p50:.1f} | {p99:.1f} | {cpu:.0f} |")
 
     def run(self, server: Server, requests: Load) -> Figures:
-        """One run of the load in a process of its own; every answer must be a good one."""
+        """Runs the load once, in a process of its own. Raises if an answer is not a good one."""
         file = self.folder / "requests"
         made = requests(server.name)
-        load.write(file, (next(made) for _ in range(self.requests)))
-        before = servers.cpu_seconds(server.pid)
-        command = [sys.executable, "-m", "bench.load"]
+        http_load.write(file, (next(made) for _ in range(self.requests)))
+        before = cpu_seconds(server.pid)
+        command = [sys.executable, "-m", "bench.http_load"]
         numbers = map(str, (server.port, self.connections, self.requests))
         done = subprocess.run(
             [*command, *numbers, str(file)], cwd=ROOT, capture_output=True, text=True, check=True
         )
-        told = json.loads(done.stdout)
-        if set(told["statuses"]) - {"200", "201"}:
-            raise RuntimeError(f"{server.name} answered {told['statuses']}")
-        cpu = (servers.cpu_seconds(server.pid) - before) / self.requests * 1e6
-        return Figures(told["rate"], told["p50"], told["p99"], cpu)
+        result = json.loads(done.stdout)
+        if set(result["statuses"]) - {"200", "201"}:
+            raise RuntimeError(f"{server.name} answered {result['statuses']}")
+        cpu = (cpu_seconds(server.pid) - before) / self.requests * 1e6
+        return Figures(result["rate"], result["p50"], result["p99"], cpu)
 
 
-def _signing(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
-    """Every signature by somebody else, half of them with an answer to the question for news."""
+def _signatures(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
+    """Yields signatures of different people, half of them with consent to updates."""
     tag, number, key = uuid4().hex[:10], 0, ""
     while True:
         number += 1
@@ -184,11 +188,11 @@ def _signing(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
         yield _request("POST", SIGNATURES, json.dumps(body).encode(), key)
 
 
-def _signing_with_keys(name: str) -> Iterator[bytes]:
-    return _signing(name, has_keys=True)
+def _signatures_with_keys(name: str) -> Iterator[bytes]:
+    return _signatures(name, has_keys=True)
 
 
-def _reading(path: str) -> Load:
+def _reads(path: str) -> Load:
     def requests(name: str) -> Iterator[bytes]:
         while True:
             yield _request("GET", "/empty" if name == E else path)

@@ -1,7 +1,7 @@
-"""Structures for the postcode directory, side by side: size, build, load, look-up, memory.
+"""Data structures for the postcode directory, side by side: size, build, load, look-up, memory.
 
-Uses ../shared/data/postcodes/onspd_gb.csv.gz where it is, else a made-up directory of the same
-size. Run it as it is: `.venv/bin/python bench/bench_postcodes.py`.
+It reads ../shared/data/postcodes/onspd_gb.csv.gz if that exists, and else generates a directory of
+the same size. `python -m bench.bench_postcodes` runs it.
 """
 
 import marshal
@@ -43,7 +43,7 @@ class Structure(Protocol):
 
 
 class Grid:
-    """The service's own: 400 cells a sector, found through a dict of sectors."""
+    """400 cells per sector, found through a dict of sectors: the service's own structure."""
 
     def __init__(self, path: Path) -> None:
         contents = file_format.read(path)
@@ -66,7 +66,7 @@ class Grid:
 class SortedKeys:
     """Sorted 32-bit keys with 16-bit cells beside them, found by bisection.
 
-    A key is the sector's number and the unit: in its favour, since packing letters costs more.
+    A key is the number of the sector and the unit, which costs less than packing the letters.
     """
 
     def __init__(self, path: Path) -> None:
@@ -99,7 +99,7 @@ class SortedKeys:
 
 
 class Bitmaps:
-    """400 bits a sector say which postcodes there are; their cells lie packed, found by rank."""
+    """400 bits per sector for the postcodes that exist, and their cells packed, found by rank."""
 
     BYTES = PER_SECTOR // 8
 
@@ -115,15 +115,15 @@ class Bitmaps:
     @classmethod
     def build(cls, path: Path, pairs: Pairs) -> None:
         names = sector_names(pairs)
-        found: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
+        units_by_sector: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
         for postcode, cell in pairs:
-            found[postcode[:-2]].append((UNITS[postcode[-2:]], cell))
+            units_by_sector[postcode[:-2]].append((UNITS[postcode[-2:]], cell))
         bitmaps, starts, cells = bytearray(), array("I"), array("H")
         for name in names:
             starts.append(len(cells))
-            bits = sum(1 << unit for unit, _ in found[name])
+            bits = sum(1 << unit for unit, _ in units_by_sector[name])
             bitmaps += bits.to_bytes(cls.BYTES, "little")
-            cells.extend(cell for _, cell in sorted(found[name]))
+            cells.extend(cell for _, cell in sorted(units_by_sector[name]))
         head = array("I", [len(names), len(cells)]).tobytes()
         body = bitmaps + starts.tobytes() + cells.tobytes()
         path.write_bytes(head + body + ",".join(names).encode())
@@ -140,7 +140,7 @@ class Bitmaps:
 
 
 class Dict:
-    """A plain dict, marshalled."""
+    """A plain dict, stored with marshal."""
 
     def __init__(self, path: Path) -> None:
         self.cells: dict[str, int] = marshal.loads(path.read_bytes())
@@ -154,7 +154,7 @@ class Dict:
 
 
 class Sqlite:
-    """A table without row ids, asked through one open cursor."""
+    """A table WITHOUT ROWID, queried through one open cursor."""
 
     def __init__(self, path: Path) -> None:
         self.cursor = sqlite3.connect(path).cursor()
@@ -168,8 +168,8 @@ class Sqlite:
         connection.close()
 
     def find(self, postcode: str) -> int:
-        asked = self.cursor.execute("SELECT cell FROM p WHERE code = ?", (postcode,)).fetchone()
-        return asked[0] if asked else 0
+        row = self.cursor.execute("SELECT cell FROM p WHERE code = ?", (postcode,)).fetchone()
+        return row[0] if row else 0
 
 
 STRUCTURES: dict[str, type[Structure]] = {
@@ -195,11 +195,11 @@ def sectors_of(data: memoryview) -> dict[str, int]:
     return dict(zip(names, range(len(names)), strict=True))
 
 
-# ---- what is asked
+# ---- the postcodes to look up
 
 
 def made_up_file(path: Path) -> None:
-    """As many sectors and postcodes as Great Britain has."""
+    """Writes a directory with as many sectors and postcodes as Great Britain has."""
     chance = random.Random(650)
     outwards = [f"{a}{b}{n}" for a in "ABCDEFGH" for b in "ABDEFGHKLN" for n in range(1, 28)]
     sectors = [f"{outward} {digit}" for outward in outwards for digit in range(5)]
@@ -221,14 +221,14 @@ def all_pairs(path: Path) -> Iterator[tuple[str, int]]:
 
 
 def questions(pairs: Pairs) -> list[str]:
-    """Half of them in the directory, half not, as somebody's typing error is not."""
+    """Returns postcodes to look up: half of them exist, half do not, like typing errors."""
     chance = random.Random(2017)
-    known = {postcode for postcode, _ in pairs}
+    existing = {postcode for postcode, _ in pairs}
     hits = [postcode for postcode, _ in chance.sample(pairs, QUESTIONS // 2)]
     misses: list[str] = []
     while len(misses) < QUESTIONS // 2:
         postcode = chance.choice(pairs)[0][:-2] + "".join(chance.choices(list("ABDEFGHJ"), k=2))
-        if postcode not in known:
+        if postcode not in existing:
             misses.append(postcode)
     mixed = hits + misses
     chance.shuffle(mixed)
@@ -244,35 +244,35 @@ def seconds(work: Callable[..., object], *arguments: object) -> float:
     return time.perf_counter() - start
 
 
-def ask_all(find: Callable[[str], object], asked: Iterable[str]) -> None:
-    for postcode in asked:
+def ask_all(find: Callable[[str], object], postcodes: Iterable[str]) -> None:
+    for postcode in postcodes:
         find(postcode)
 
 
 def nanoseconds(
-    finders: dict[str, Callable[[str], object]], asked: dict[str, list[str]]
+    finders: dict[str, Callable[[str], object]], postcodes: dict[str, list[str]]
 ) -> dict[str, float]:
-    """Median over rounds that take turns, so that a busy moment hits all alike."""
+    """Returns medians over rounds in turns, so that other load affects all structures."""
     taken: dict[str, list[float]] = {name: [] for name in finders}
     for _ in range(ROUNDS):
         for name, find in finders.items():
-            elapsed = seconds(ask_all, find, asked[name])
-            taken[name].append(elapsed / len(asked[name]) * 1e9)
+            elapsed = seconds(ask_all, find, postcodes[name])
+            taken[name].append(elapsed / len(postcodes[name]) * 1e9)
     return {name: statistics.median(times) for name, times in taken.items()}
 
 
 def private_kilobytes() -> int:
-    """Memory that is this process's alone, without pages shared with the file (Linux)."""
+    """Returns the private memory of this process, without pages shared with a file (Linux)."""
     try:
         rollup = Path("/proc/self/smaps_rollup").read_text(encoding="ascii")
     except OSError:
         return 0
-    found = re.search(r"Private_Dirty:\s+(\d+)", rollup)
-    return int(found[1]) if found else 0
+    match = re.search(r"Private_Dirty:\s+(\d+)", rollup)
+    return int(match[1]) if match else 0
 
 
 def report_memory(name: str, path: str) -> None:
-    """In a process of its own: what loading a structure and asking it adds."""
+    """Prints what a structure adds to the memory of this process, which must be a new one."""
     before = private_kilobytes()
     structure = STRUCTURES[name](Path(path))
     ask_all(structure.find, ["EH1 1YZ", "M1 1AE", "ZZ9 9ZZ"] * 1000)
@@ -285,7 +285,7 @@ def private_megabytes(name: str, path: Path) -> float:
     return int(done.stdout) / 1000
 
 
-def compare(folder: Path, pairs: Pairs, asked: list[str]) -> None:
+def compare(folder: Path, pairs: Pairs, postcodes: list[str]) -> None:
     loaded: dict[str, Structure] = {}
     figures: dict[str, list[float]] = {}
     right = dict(pairs)
@@ -294,13 +294,13 @@ def compare(folder: Path, pairs: Pairs, asked: list[str]) -> None:
         build = seconds(structure.build, path, pairs)
         load = min(seconds(structure, path) for _ in range(3))
         loaded[name] = structure(path)
-        if any(loaded[name].find(postcode) != right.get(postcode, 0) for postcode in asked):
+        if any(loaded[name].find(postcode) != right.get(postcode, 0) for postcode in postcodes):
             sys.exit(f"{name} answers wrongly")
         memory = private_megabytes(name, path)
         figures[name] = [path.stat().st_size / 1e6, build, load * 1e3, memory]
     times = nanoseconds(
         {name: structure.find for name, structure in loaded.items()},
-        dict.fromkeys(loaded, asked),
+        dict.fromkeys(loaded, postcodes),
     )
     base = times["grid (ours)"]
     print("| structure | MB | build s | load ms | private MB | ns a look-up | ratio |")
@@ -312,10 +312,10 @@ def compare(folder: Path, pairs: Pairs, asked: list[str]) -> None:
         )
 
 
-def whole_lookup(path: Path, asked: list[str]) -> None:
-    """The service's look-up with normal form and answer, on top of the bare structure."""
+def whole_lookup(path: Path, postcodes: list[str]) -> None:
+    """Measures the service's look-up with normalising and the answer, on top of the structure."""
     directory, current = PostcodeDirectory.open(path), CurrentDirectory(path)
-    typed = [postcode.replace(" ", "").lower() for postcode in asked]
+    typed = [postcode.replace(" ", "").lower() for postcode in postcodes]
     finders: dict[str, Callable[[str], object]] = {
         "PostcodeDirectory, in normal form": directory.lookup,
         "PostcodeDirectory, as typed": directory.lookup,
@@ -323,7 +323,7 @@ def whole_lookup(path: Path, asked: list[str]) -> None:
         "CurrentDirectory, as typed": current.lookup,
     }
     times = nanoseconds(
-        finders, {name: typed if name.endswith("typed") else asked for name in finders}
+        finders, {name: typed if name.endswith("typed") else postcodes for name in finders}
     )
     base = min(times.values())
     print("\n| whole look-up | ns | ratio |\n|---|---|---|")
@@ -342,9 +342,9 @@ def main() -> None:
             print("A made-up directory", end="")
         pairs = list(all_pairs(path))
         print(f": {len(pairs):,} postcodes; {QUESTIONS:,} questions, half of them misses\n")
-        asked = questions(pairs)
-        compare(Path(name), pairs, asked)
-        whole_lookup(path, asked)
+        postcodes = questions(pairs)
+        compare(Path(name), pairs, postcodes)
+        whole_lookup(path, postcodes)
 
 
 if __name__ == "__main__":

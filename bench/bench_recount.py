@@ -1,8 +1,8 @@
 """How long `lobby check` and `lobby check --recount` take over a million signatures.
 
-Each figure is the median of some runs on warm
-caches, beside the plainest statement that reads the same rows, since what a machine does in a
-second says little. Run it as it is: `.venv/bin/python -m bench.bench_recount`.
+Each figure is the median of some runs on warm caches. It is compared with the plainest statement
+that reads the same rows, since seconds depend on the machine. `python -m bench.bench_recount` runs
+it.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from bench.filling import lobbies
+from bench.large_databases import lobbies
 from core import logs
 from services.assembly import utc_now
 from services.database.engine import Database
@@ -29,7 +29,7 @@ PLAINEST = "SELECT count(*) FROM signature WHERE state = 'confirmed' AND country
 
 
 def main() -> None:
-    """Print a table of Markdown."""
+    """Prints a Markdown table."""
     logs.configure(level="ERROR")
     print("| database | what | seconds | against the plainest |")
     print("|---|---|---|---|")
@@ -39,8 +39,8 @@ def main() -> None:
 
 
 def measure(name: str, database: Database) -> None:
-    """All of it in turns, so that what else the machine does falls on each."""
-    looks: dict[str, Callable[[Session], Any]] = {
+    """Measures all in turns, so that other load on the machine affects all of them."""
+    checks: dict[str, Callable[[Session], Any]] = {
         "the plainest count": lambda session: session.connection().exec_driver_sql(PLAINEST).all(),
         "`lobby check`: sums of seats and hours": recounts.compare_sums,
         "`--recount`: signatures": recounts.wrong_signatures,
@@ -48,21 +48,21 @@ def measure(name: str, database: Database) -> None:
         "`/metrics`: messages by state": outbox.counts,
         "what expires": expire,
     }
-    taken: dict[str, list[float]] = {what: [] for what in looks}
+    taken: dict[str, list[float]] = {name_of_check: [] for name_of_check in checks}
     for _ in range(ROUNDS):
-        for what, look in looks.items():
+        for name_of_check, check in checks.items():
             with database.write() as session:
-                begun = time.perf_counter()
-                look(session)
-                taken[what].append(time.perf_counter() - begun)
+                started_at = time.perf_counter()
+                check(session)
+                taken[name_of_check].append(time.perf_counter() - started_at)
     plainest = statistics.median(taken["the plainest count"])
-    for what, times in taken.items():
+    for name_of_check, times in taken.items():
         seconds = statistics.median(times)
-        print(f"| {name} | {what} | {seconds:.3f} | {seconds / plainest:.2f} |")
+        print(f"| {name} | {name_of_check} | {seconds:.3f} | {seconds / plainest:.2f} |")
 
 
 def expire(session: Session) -> None:
-    """With none to be found: it runs every minute."""
+    """Expires nothing. The worker calls this every minute."""
     signature_states.expire(session, now=utc_now())
 
 

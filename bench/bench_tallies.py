@@ -1,6 +1,6 @@
-"""What counters cost and give: reading the tally of millions, and confirming with and without them.
+"""What the counters of tallies gain when reading, and cost when confirming.
 
-`python -m bench.bench_tallies`; BENCH_SIGNATURES says how many (six million unless told). Reading:
+`python -m bench.bench_tallies` uses BENCH_SIGNATURES signatures, six million by default. Reading:
 the statement that sums up the counters of a campaign's 650 seats, beside the same sums from the
 signatures themselves. Confirming: batches of 64 over all seats, in turns with and without counting.
 """
@@ -17,7 +17,7 @@ from pathlib import Path
 from unittest import mock
 from uuid import UUID
 
-from bench.filling import lobbies
+from bench.large_databases import lobbies
 from core import logs
 from models import Keyring
 from models.postcode import PostcodeResult, PostcodeStatus
@@ -39,7 +39,7 @@ LIVE = (
 
 
 def main() -> None:
-    """Print two tables of Markdown."""
+    """Prints two Markdown tables."""
     logs.configure(level="ERROR")
     reading, confirming = [], []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def read(kind: str, database: Database) -> str:
-    """A row of the first table."""
+    """Returns a row of the first table."""
     slug = invented_campaign.about().campaign
     with database.read() as session:
         campaign = campaigns.public(session, slug)
@@ -70,19 +70,19 @@ def read(kind: str, database: Database) -> str:
 
 
 def median(way: Callable[[], object], rounds: int) -> float:
-    """Milliseconds."""
+    """Returns the median time of some calls in milliseconds."""
     return statistics.median(milliseconds(way) for _ in range(rounds))
 
 
 def milliseconds(way: Callable[[], object]) -> float:
-    """Of one call."""
-    begun = time.perf_counter()
+    """Returns the time of one call in milliseconds."""
+    started_at = time.perf_counter()
     way()
-    return (time.perf_counter() - begun) * 1000
+    return (time.perf_counter() - started_at) * 1000
 
 
 def confirm(kind: str, database: Database, keyring: Keyring) -> str:
-    """A row of the second table."""
+    """Returns a row of the second table."""
     taken: dict[bool, list[float]] = {True: [], False: []}
     ways = itertools.cycle(taken)
     ids = pending(database, keyring)
@@ -96,13 +96,13 @@ def confirm(kind: str, database: Database, keyring: Keyring) -> str:
 
 
 def confirmed(database: Database, ids: Sequence[UUID]) -> None:
-    """A batch, on disk."""
+    """Confirms a batch in one transaction."""
     with database.write() as session:
         signature_states.confirm_all(session, ids, now=utc_now())
 
 
 def pending(database: Database, keyring: Keyring) -> list[UUID]:
-    """Signatures that wait to be confirmed, spread over all seats."""
+    """Adds unconfirmed signatures, spread over all seats; returns their ids."""
     slug = invented_campaign.about().petition
     codes = itertools.cycle(f"E14{number:06}" for number in range(650))
 
@@ -117,7 +117,7 @@ def pending(database: Database, keyring: Keyring) -> list[UUID]:
         outcomes = recording.record(
             session, requests, postcodes=anywhere, keyring=keyring, now=utc_now()
         )
-    return [found.signature_id for found in outcomes if found.signature_id]
+    return [outcome.signature_id for outcome in outcomes if outcome.signature_id]
 
 
 if __name__ == "__main__":

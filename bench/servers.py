@@ -1,10 +1,14 @@
 """Servers to measure, each in a process of its own on a free port of loopback.
 
-`python -m bench.servers KIND PORT` serves: `empty`, the yardstick E, which is FastAPI with the body
-and the response model of signing and nothing behind them; `lobby`, the whole service, with what
-LOBBY_ variables say; `session`, FastAPI with a session and a commit a request, through the same
-services; `single`, the whole service with batches of one. BENCH_FSYNC=0.002 makes every commit
-of SQLite last that long at least.
+`python -m bench.servers KIND PORT` serves one of these:
+
+- `empty`: the baseline E, FastAPI with the request and response models of a signature and nothing
+  behind them;
+- `lobby`: the whole service, with the settings of the LOBBY_ variables;
+- `single`: the whole service, whose group commit takes one request at a time;
+- `session`: FastAPI with the same services, and a session and a commit per request.
+
+BENCH_FSYNC=0.002 makes every commit of SQLite take at least that many seconds.
 """
 
 import contextlib
@@ -31,10 +35,11 @@ from services.assembly import Lobby, open_lobby
 from services.signatures import recording
 from services.traffic import group_commit
 from services.views import seat_views
+from tools.processes import LOBBY
 
 
 def empty() -> FastAPI:
-    """E."""
+    """Returns E."""
     app = FastAPI(docs_url=None, redoc_url=None)
 
     @app.post("/v1/petitions/{slug}/signatures", status_code=201)
@@ -50,30 +55,30 @@ def empty() -> FastAPI:
 
 
 def lobby() -> FastAPI:
-    """The service, its log as in service but for where it goes."""
+    """Returns the service, which logs as in production."""
     logs.configure()
     settings = Settings()
     return create_app(settings, lobby=lobby_of(settings))
 
 
 def lobby_of(settings: Settings) -> Lobby:
-    """With a slower disk, where BENCH_FSYNC says so."""
-    found = open_lobby(settings)
+    """Opens a lobby, with slower commits if BENCH_FSYNC is set."""
+    opened = open_lobby(settings)
     seconds = float(os.environ.get("BENCH_FSYNC", "0"))
-    if seconds and found.database.is_sqlite:
-        engine: Any = found.database._writer
+    if seconds and opened.database.is_sqlite:
+        engine: Any = opened.database._writer
         sa.event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
-    return found
+    return opened
 
 
 def single() -> FastAPI:
-    """What group commit would be without the group."""
+    """Returns the service with batches of one request."""
     group_commit.LARGEST_BATCH = 1
     return lobby()
 
 
 def session() -> FastAPI:
-    """What is written first: one session, one commit, one answer through the model."""
+    """Returns the obvious implementation: a session and a commit per request, and pydantic."""
     the_lobby = lobby_of(Settings())
     app = FastAPI(docs_url=None, redoc_url=None)
 
@@ -103,7 +108,7 @@ def session() -> FastAPI:
 def serving(
     kind: str, folder: Path, *, fsync: float = 0, **settings: str
 ) -> Iterator[tuple[int, int]]:
-    """Port and process id of a server that answers; ended at the end. `fsync` in seconds."""
+    """Starts a server; yields its port and process id once it answers. `fsync` is in seconds."""
     with contextlib.closing(socket.socket()) as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -125,29 +130,18 @@ def serving(
 
 
 def demonstrate(folder: Path, settings: dict[str, str]) -> None:
-    """Load the demonstration into the database of some settings."""
+    """Loads the demonstration into the database of some settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-c", "from cli import main; main()", "demo"]
     environment = _environment(folder, settings)
-    subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True)
+    subprocess.run(
+        [*LOBBY, "demo"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True
+    )
 
 
 def _environment(folder: Path, settings: dict[str, str]) -> dict[str, str]:
     others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
-    told = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
-    return others | {"LOBBY_DATA_DIR": str(folder)} | told
-
-
-def cpu_seconds(pid: int) -> float:
-    """What a process has used so far, of all its threads."""
-    parts = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(parts[11]) + int(parts[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def memory_mb(pid: int) -> float:
-    """What a process holds in memory by itself and shared, in MB (VmRSS)."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmRSS")) / 1024
+    variables = {f"LOBBY_{name.upper()}": value for name, value in settings.items()}
+    return others | {"LOBBY_DATA_DIR": str(folder)} | variables
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
@@ -162,7 +156,6 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 def main() -> None:
-    """Serve until told to end."""
     kinds = {"empty": empty, "lobby": lobby, "single": single, "session": session}
     app = kinds[sys.argv[1]]()
     uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")

@@ -1,27 +1,24 @@
-"""Every call of the OpenAPI document, asked with input that fits it and with input that does not.
+"""Sends valid and invalid input to every call of the OpenAPI document, and checks the answers.
 
-schemathesis makes the input and holds each answer against the document: its status, headers, media
-type and schema. No answer may be a 500, and a 503 only where Parliament has to be asked, for which
-nobody answers here. In three of four cases the parts of a path are real ones, and half of the
-fitting bodies are the document's example with one thing made up, so that calls get past the first
-questions. See docs/operators/drills.md.
+schemathesis generates the input and compares each answer with the document: its status, headers,
+media type and schema. No answer may be a 500, and a 503 only where the call asks Parliament, which
+cannot be reached here. Generated ids and texts would seldom pass the first checks: so in three of
+four cases the path parameters are real ones, and half of the valid bodies are the document's
+example with one generated field. See docs/operators/drills.md.
 
-`python -m drills.contract` serves the demonstration on loopback and prints what it found as tables
-of Markdown; `--help` tells how to run less.
+`python -m drills.contract` serves the demonstration on loopback and prints Markdown tables;
+`--help` shows how to run less.
 """
 
 import argparse
 import sys
-import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Unsatisfiable
@@ -34,29 +31,22 @@ from schemathesis.checks import (
     status_code_conformance,
 )
 from schemathesis.core.failures import FailureGroup
-from sqlmodel import col, select
 
 from core import logs
-from drills import filling
-from drills.post_room import settings_of
-from drills.postgres import fresh_database
-from main import create_app
-from models import Letter, Scope, Signature
-from services.assembly import Lobby, open_lobby
-from services.campaigns import campaigns, petitions
-from services.common.tokens import Purpose
-from services.demonstration import invented_campaign
-from services.keys import api_keys
-from services.organisations import organisations, partners
+from services.assembly import open_lobby
+from tools import sample_data
+from tools.databases import fresh_database
+from tools.live_service import LiveService, serving
+from tools.settings import throwaway_settings
 
-CASES = 12_000  # some calls have no input that does not fit: it comes to a tenth less
+CASES = 12_000  # about a tenth less is sent: some calls have no invalid input
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
 ]
-# These ask Parliament for motions that are not known here.
+# They ask Parliament for motions that are not in the database.
 MAY_BE_AWAY = {
     "campaigns_change_campaign",
     "campaigns_create_campaign",
@@ -64,53 +54,50 @@ MAY_BE_AWAY = {
     "motions_search",
 }
 MEANT = {(503, name) for name in MAY_BE_AWAY}
-MEANT.add((501, "petitions_read_oembed"))  # oEmbed 1.0, 2.3.3: for a format that is not had
-# What reads comes first and what takes away last: so the others find something.
+MEANT.add((501, "petitions_read_oembed"))  # oEmbed 1.0, 2.3.3: the format is not supported
+# Calls that delete come last, so that the others find something.
 ORDER = ["get", "post", "put", "patch", "delete"]
 LONGEST_FINDING = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One that runs: its address, its document, a key for all of it, and what is real in it."""
-
-    url: str
-    document: dict[str, Any]
-    key: str
-    real: Mapping[str, Any]
-
-
 @dataclass
-class Found:
-    """How many were asked and how they were answered; what was wrong, one of a kind a call."""
+class ContractReport:
+    """The number of cases, the statuses of the answers, and one fault per call and kind."""
 
     cases: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
     wrong: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
-def ask(service: Service, cases: int, *, number: int = 2017, is_telling: bool = False) -> Found:
-    """Ask about so many cases, evenly of all calls; `number` seeds what is made up."""
-    found = Found()
+def ask(
+    service: LiveService, cases: int, *, number: int = 2017, shows_progress: bool = False
+) -> ContractReport:
+    """Sends about `cases` requests, spread evenly over all calls. `number` is the random seed."""
+    report = ContractReport()
     schema = schemathesis.openapi.from_dict(service.document)
-    every: Any = schema.get_all_operations()  # or why there is none, which `ok` would raise
-    calls = [result.ok() for result in every]
+    operations: Any = schema.get_all_operations()  # `ok` raises for an unreadable one
+    calls = [result.ok() for result in operations]
     calls.sort(key=lambda call: (ORDER.index(call.method), call.path))
-    each = max(1, cases // (2 * len(calls)))
-    for call in track(calls, "Asking", disable=not is_telling):
+    cases_per_mode = max(1, cases // (2 * len(calls)))
+    for call in track(calls, "Asking", disable=not shows_progress):
         for mode in _modes_of(call):
-            _ask_one(call, mode, service, each, number, found)
-    return found
+            _ask_one(call, mode, service, cases_per_mode, number, report)
+    return report
 
 
 def _modes_of(call: Any) -> list[GenerationMode]:
-    """No input is unfit for a call that takes none."""
+    """A call without parameters and body has no invalid input."""
     takes_some = bool(call.definition.raw.get("parameters") or "requestBody" in call.definition.raw)
     return [GenerationMode.POSITIVE, *([GenerationMode.NEGATIVE] if takes_some else [])]
 
 
 def _ask_one(
-    call: Any, mode: GenerationMode, service: Service, cases: int, number: int, found: Found
+    call: Any,
+    mode: GenerationMode,
+    service: LiveService,
+    cases: int,
+    number: int,
+    report: ContractReport,
 ) -> None:
     operation = call.definition.raw
     headers = {"Authorization": f"Bearer {service.key}"} if _needs_key(operation) else {}
@@ -121,13 +108,13 @@ def _ask_one(
         if chance:
             _make_real(case, call.path, service.real)
         response = case.call(base_url=service.url, headers=headers)
-        found.cases += 1
-        found.statuses[response.status_code] += 1
-        for kind, what in _wrong_with(case, response, operation["operationId"]):
-            found.wrong.setdefault((f"{call.method.upper()} {call.path}", kind), what)
+        report.cases += 1
+        report.statuses[response.status_code] += 1
+        for kind, detail in _wrong_with(case, response, operation["operationId"]):
+            report.wrong.setdefault((f"{call.method.upper()} {call.path}", kind), detail)
 
     cases_of = given(case=call.as_strategy(generation_mode=mode), chance=st.integers(0, 3))
-    # Where every text fits, such as a slug, there is no input that does not.
+    # A call has no invalid input where every text is valid, such as a slug.
     tolerated = [Unsatisfiable] if mode is GenerationMode.NEGATIVE else []
     with suppress(*tolerated):
         seed(number)(_few(cases)(cases_of(ask)))()
@@ -149,8 +136,10 @@ def _needs_key(operation: dict[str, Any]) -> bool:
 
 
 def _take_from(case: Any, operation: dict[str, Any], chance: int) -> None:
-    """The example of a body but for one thing of it: few made-up names and addresses pass the rules
-    that a schema cannot tell."""
+    """Replaces a body by the document's example with one generated field.
+
+    Few generated names and addresses pass the rules that a schema cannot express.
+    """
     content = operation.get("requestBody", {}).get("content", {})
     example = content.get("application/json", {}).get("example")
     if isinstance(example, dict) and isinstance(case.body, dict):
@@ -159,7 +148,7 @@ def _take_from(case: Any, operation: dict[str, Any], chance: int) -> None:
 
 
 def _make_real(case: Any, path: str, real: Mapping[str, Any]) -> None:
-    """Slugs are of a petition or of a campaign, and tokens of a purpose: both go by the path."""
+    """Replaces path parameters and tokens by real ones; see `LiveService.real`."""
     for name in case.path_parameters or {}:
         value = real.get(f"{name} {path.split('/')[2]}", real.get(name))
         if value is not None:
@@ -181,102 +170,27 @@ def _wrong_with(case: Any, response: Any, name: str) -> Iterator[tuple[str, str]
                 yield check.__name__, str(failure)[:LONGEST_FINDING]
 
 
-# ---- a service to ask
-
-
-@contextmanager
-def serving(lobby: Lobby, port: int = 0) -> Iterator[Service]:
-    """The demonstration, on a port of loopback, without limits."""
-    limitless = {"posts_per_address": 0, "posts_per_key": 0}
-    app = create_app(lobby.settings.model_copy(update=limitless), lobby=lobby)
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="critical", access_log=False))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    bound = server.servers[0].sockets[0].getsockname()[1]
-    try:
-        real = _real(lobby) | _partner(lobby)
-        yield Service(f"http://127.0.0.1:{bound}", app.openapi(), _key(lobby), real)
-    finally:
-        server.should_exit = True
-        thread.join()
-
-
-def _key(lobby: Lobby) -> str:
-    with lobby.database.write() as session:
-        owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        return api_keys.create(session, organisation=owner, scopes=list(Scope), now=lobby.clock())
-
-
-def _partner(lobby: Lobby) -> dict[str, str]:
-    """The slug of a partner that there is, and the first digits of a key that can be ended."""
-    slug, now = "a-paper", lobby.clock()
-    with lobby.database.write() as session:
-        owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        partners.create(session, organisation=owner, name="A Paper", slug=slug, now=now)
-        scopes = [Scope.SIGNATURES_WRITE]
-        key = api_keys.create(
-            session, organisation=owner, scopes=scopes, partner_slug=slug, now=now
-        )
-    return {"slug partners": slug, "prefix": key.split("_")[1]}
-
-
-def _real(lobby: Lobby) -> dict[str, Any]:
-    about, tokens = invented_campaign.about(), lobby.tokens
-    with lobby.database.read() as session:
-        campaign = campaigns.by_slug(session, about.campaign)
-        motion = campaigns.motion_of(session, campaign.id)
-        petition = petitions.by_slug(session, about.petition)
-        signature = session.exec(select(Signature).order_by(col(Signature.id))).first()
-        letter = session.exec(select(Letter).order_by(col(Letter.id))).first()
-    if signature is None or letter is None:
-        raise RuntimeError("the demonstration has no signature or no letter")
-    confirm = tokens.issue(Purpose.CONFIRM, signature.id)
-    unsubscribe = tokens.issue(Purpose.UNSUBSCRIBE, signature.supporter_id)
-    letters = tokens.issue(Purpose.LETTER, letter.id)
-    return {
-        "slug campaigns": campaign.slug,
-        "slug petitions": petition.slug,
-        "number": petition.number,
-        "postcode": "EH1 1YZ",
-        "member_id": letter.member_id,
-        "motion_id": motion.id if motion else 1,
-        "letter_id": str(letter.id),
-        "token /v1/signatures/confirm": confirm,
-        "token /v1/signatures/watch": confirm,
-        "token /v1/signatures/withdraw": tokens.issue(Purpose.WITHDRAW, signature.id),
-        "token /v1/signatures/disown": tokens.issue(Purpose.DISOWN, signature.id),
-        "token /v1/preferences": unsubscribe,
-        "token /v1/preferences/read": unsubscribe,
-        "token /v1/letters/confirm": letters,
-        "token /v1/letters/cancel": letters,
-        "token /v1/letters/copy": letters,
-        "token /v1/letters/answer": tokens.issue(Purpose.LETTER_ANSWER, letter.id),
-    }
-
-
 def main() -> int:
-    """0 where every answer was as the document says."""
+    """Returns 1 when an answer was not as the document says."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--seed", type=int, default=2017)
     parser.add_argument("--backend", choices=["sqlite", "postgresql"], default="sqlite")
-    told = parser.parse_args()
+    arguments = parser.parse_args()
     logs.configure(level="CRITICAL")
-    with fresh_database(told.backend) as (folder, url):
-        lobby = open_lobby(settings_of(folder, url))
-        filling.demonstrate(lobby)
+    with fresh_database(arguments.backend) as (folder, url):
+        lobby = open_lobby(throwaway_settings(folder, url))
+        sample_data.load_demonstration(lobby)
         with serving(lobby) as service:
-            found = ask(service, told.cases, number=told.seed, is_telling=True)
+            report = ask(service, arguments.cases, number=arguments.seed, shows_progress=True)
         lobby.close()
     print("| status | answers |\n|---|---|")
-    for status, count in sorted(found.statuses.items()):
+    for status, count in sorted(report.statuses.items()):
         print(f"| {status} | {count:,} |")
-    print(f"\n{found.cases:,} cases, {len(found.wrong)} kinds of wrong answer")
-    for (call, kind), what in found.wrong.items():
-        print(f"\n{call}: {kind}\n{what}")
-    return 1 if found.wrong else 0
+    print(f"\n{report.cases:,} cases, {len(report.wrong)} kinds of wrong answer")
+    for (call, kind), detail in report.wrong.items():
+        print(f"\n{call}: {kind}\n{detail}")
+    return 1 if report.wrong else 0
 
 
 if __name__ == "__main__":

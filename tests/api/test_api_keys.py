@@ -16,12 +16,12 @@ from models import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Petition, Scope, Sign
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.errors import Conflict, Invalid, LobbyError, NotFound
-from services.keys import api_keys, key_views
+from services.keys import key_views
 from services.keys.key_uses import KeyUses
 from services.keys.key_views import KeyState
 from services.organisations import organisations
 from tests.support.common import CAN_SIGN, PETITION, Clock
-from tests.support.keys import Headers, key_for, others_key
+from tests.support.keys import Headers, count_keys, key_for, key_of, others_key, revoke
 from tests.support.partners import (
     PAPER,
     ROUTE,
@@ -36,22 +36,6 @@ from tests.support.problems import assert_problem
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
 NAME = "the form of our site"
-
-
-def key_of(lobby: Lobby, key: Headers) -> ApiKey:
-    prefix = key["Authorization"].split("_")[1]
-    with lobby.database.read() as session:
-        return session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
-
-
-def revoke(lobby: Lobby, key: str) -> None:
-    with lobby.database.write() as session:
-        api_keys.revoke(session, key, now=lobby.clock())
-
-
-def keys(lobby: Lobby) -> int:
-    with lobby.database.read() as session:
-        return session.exec(select(func.count()).select_from(ApiKey)).one()
 
 
 # ---- an end
@@ -81,11 +65,11 @@ def test_only_who_has_the_whole_key_is_told_that_it_has_expired(
 
 
 def test_a_key_that_ends_before_it_begins_is_not_made(lobby: Lobby) -> None:
-    before = keys(lobby)
+    before = count_keys(lobby)
     with pytest.raises(Invalid) as refused:
         secret(lobby, Scope.SIGNATURES_READ, expires_at=lobby.clock())
     assert [each.field for each in refused.value.fields] == ["expires"]
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 def test_a_revoked_key_is_refused_by_every_process_from_the_next_request_on(
@@ -254,11 +238,11 @@ def test_a_partners_key_cannot_have_what_is_the_organisations_own(
     lobby: Lobby, scope: Scope
 ) -> None:
     add_partner(lobby)
-    before = keys(lobby)
+    before = count_keys(lobby)
     with pytest.raises(Invalid) as refused:
         secret(lobby, Scope.SIGNATURES_WRITE, scope, partner_slug=PAPER)
     assert (refused.value.code, scope in refused.value.message) == ("scope_not_for_partners", True)
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 def test_a_partners_key_from_before_the_rule_has_lost_what_it_may_not_have(

@@ -272,6 +272,7 @@ def test_ids_are_for_keys_that_may_read(
     assert names == ["Anna", "Anna"]
 
 
+@pytest.mark.slow
 def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Headers) -> None:
     before = signatures(lobby)
     rows = [ANNA | {"email": f"p{n}@example.org"} for n in range(5000)]

@@ -16,8 +16,8 @@ from models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.operations import checks
-from tests.services.tallies.test_tally_events import ATOM, words_in
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
+from tests.support.feeds import ATOM, text_in
 
 NEWS, DATES = f"/v1/campaigns/{CAMPAIGN}/news.atom", f"/v1/campaigns/{CAMPAIGN}/events.ics"
 PAGE = f"/campaigns/{CAMPAIGN}"
@@ -65,12 +65,12 @@ def test_news_is_told_newest_first(client: TestClient, lobby: Lobby) -> None:
     answer = client.get(NEWS)
     assert answer.headers["content-type"] == "application/atom+xml"
     feed = ET.fromstring(answer.content)
-    titles = [words_in(entry, "title") for entry in feed.iter(f"{ATOM}entry")]
+    titles = [text_in(entry, "title") for entry in feed.iter(f"{ATOM}entry")]
     assert titles[0] == "<Now> & ", "nothing from the future, and nothing that XML cannot hold"
     assert len(titles) == 4
-    moments = [words_in(entry, "updated") for entry in feed.iter(f"{ATOM}entry")]
+    moments = [text_in(entry, "updated") for entry in feed.iter(f"{ATOM}entry")]
     assert moments == sorted(moments, reverse=True)
-    assert words_in(feed, "updated") == moments[0] == "2026-07-01T12:00:00Z"
+    assert text_in(feed, "updated") == moments[0] == "2026-07-01T12:00:00Z"
     links = {link.get("rel"): link.get("href") for link in feed.findall(f"{ATOM}link")}
     assert links == {"self": f"http://testserver{NEWS}", "alternate": ADDRESS}
     again = client.get(NEWS, headers={"If-None-Match": answer.headers["etag"]})

@@ -13,10 +13,10 @@ from api.front import cross_origin
 from api.front.rate_limiting import PROOF
 from models import Scope
 from services.assembly import Lobby
-from tests.api.test_limiting import shares
-from tests.architecture.test_routes import PUBLIC
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import key_for
+from tests.support.rate_limits import client_with_limits
+from tests.support.routes import PUBLIC
 
 THEIRS = {"Origin": "https://partner.example"}
 SIGN = f"/v1/petitions/{PETITION}/signatures"
@@ -157,7 +157,7 @@ def test_other_sites_can_read_what_went_wrong(client: TestClient, lobby: Lobby) 
     assert (unknown.status_code, unknown.headers[ALLOWED]) == (404, "*")
     wrong = client.post(SIGN, json={}, headers=THEIRS)
     assert (wrong.status_code, wrong.headers[ALLOWED]) == (422, "*")
-    with shares(lobby, address=1) as limited:
+    with client_with_limits(lobby, address=1) as limited:
         limited.post(SIGN, json=ANNA)
         refused = limited.post(SIGN, json=ANNA, headers=THEIRS)
         assert (refused.status_code, refused.headers[ALLOWED]) == (429, "*")

@@ -27,13 +27,13 @@ from tests.support.exports import (
     add_petition,
     csv_rows,
     file_of,
-    its_letters,
-    its_signatures,
     json_rows,
+    letters_export,
     log_of_exports,
+    make_undecryptable,
     multiply,
     sign,
-    spoil,
+    signatures_export,
 )
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 from tests.support.letters import letters_of
@@ -71,7 +71,7 @@ def test_a_file_comes_with_its_name_and_is_kept_by_nobody(
     of, name = ("signatures", PETITION) if path == SIGNATURES else ("letters", CAMPAIGN)
     disposition = f'attachment; filename="{name}-{of}.{form}"'
     assert answer.headers["Content-Disposition"] == disposition
-    export = its_signatures(lobby) if path == SIGNATURES else its_letters(lobby)
+    export = signatures_export(lobby) if path == SIGNATURES else letters_export(lobby)
     assert answer.content == file_of(lobby, export, form)
 
 
@@ -79,14 +79,14 @@ def test_what_is_asked_for_is_what_comes(client: TestClient, lobby: Lobby, key: 
     anna = sign(lobby, "anna@example.org")
     query: dict[str, Any] = {"state": "pending", "personal": "false"}
     answer = client.get(f"{SIGNATURES}.csv", headers=key, params=query)
-    wanted = its_signatures(lobby, state=SignatureState.PENDING, is_personal=False)
+    wanted = signatures_export(lobby, state=SignatureState.PENDING, is_personal=False)
     assert answer.content == file_of(lobby, wanted)
     assert [row["id"] for row in csv_rows(answer.content)] == [str(anna.id)]
     query = {"since": (lobby.clock() + timedelta(days=1)).isoformat()}
     assert csv_rows(client.get(f"{SIGNATURES}.csv", headers=key, params=query).content) == []
     query = {"state": "sent", "bodies": "true"}
     answer = client.get(f"{LETTERS}.jsonl", headers=key, params=query)
-    wanted = its_letters(lobby, state=LetterState.SENT, has_words=True)
+    wanted = letters_export(lobby, state=LetterState.SENT, has_words=True)
     assert answer.content == file_of(lobby, wanted, FileFormat.JSONL)
     assert [row["body"] for row in json_rows(answer.content)] == [
         letter.body.text for letter, _ in letters_of(lobby) if letter.state is LetterState.SENT
@@ -174,7 +174,7 @@ def test_who_may_read_how_letters_go_reads_not_whose_they_are(
     assert client.get(f"{LETTERS}.csv", headers=how).status_code == 403
     assert client.get(f"{LETTERS}.csv?bodies=true", headers=how).status_code == 403
     answer = client.get(f"{LETTERS}.csv?personal=false", headers=how)
-    assert answer.content == file_of(lobby, its_letters(lobby, is_personal=False))
+    assert answer.content == file_of(lobby, letters_export(lobby, is_personal=False))
 
 
 @pytest.mark.parametrize(("path", "form"), EACH)
@@ -242,7 +242,7 @@ def test_what_is_wrong_with_the_first_page_is_no_file(
 ) -> None:
     with lobby.database.read() as session:
         first = session.exec(select(Signature.id).order_by(col(Signature.id))).first()
-    spoil(lobby, first)
+    make_undecryptable(lobby, first)
     answer = client.get(f"{SIGNATURES}.csv", headers=key)
     assert (answer.status_code, answer.json()["code"]) == (503, "personal_data_sealed")
 
@@ -279,7 +279,7 @@ def test_an_organiser_finds_and_takes_the_signatures(client: TestClient, lobby: 
     assert f'href="{path}"' in client.get("/organiser").text
     with log_of_exports() as noted:
         answer = client.get(path)
-    assert answer.content == file_of(lobby, its_signatures(lobby))
+    assert answer.content == file_of(lobby, signatures_export(lobby))
     assert answer.headers["Cache-Control"] == "no-store"
     assert "attachment" in answer.headers["Content-Disposition"]
     with lobby.database.read() as session:
@@ -342,7 +342,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
     multiply(lobby, MANY)
     with lobby.database.read() as session:
         last = session.exec(select(Signature.id).order_by(col(Signature.id).desc())).first()
-    spoil(lobby, last)
+    make_undecryptable(lobby, last)
     with log_of_exports() as noted, served(lobby, unused_port) as client:
         headers = key | {"Accept-Encoding": packing}
         with client.stream("GET", f"{SIGNATURES}.csv", headers=headers) as answer:
@@ -357,6 +357,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
     assert 0 < entry["rows"] < invented_campaign.SIGNATURES + MANY
 
 
+@pytest.mark.slow
 def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port: int) -> None:
     multiply(lobby, 5 * MANY)
     pool: Any = lobby.database._reader.pool
@@ -370,6 +371,7 @@ def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port:
     assert entry["rows"] < invented_campaign.SIGNATURES + 5 * MANY
 
 
+@pytest.mark.slow
 def test_others_are_served_while_a_file_goes_out(
     lobby: Lobby, key: Headers, unused_port: int
 ) -> None:

@@ -45,7 +45,7 @@ from services.traffic import idempotency
 from services.traffic.idempotency import Attempt, RequestsInFlight, StoredAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, token_in
 from tests.support.keys import key_for
-from tests.support.letters import take_back
+from tests.support.letters import put_into_state
 from worker.idempotency import AT_ONCE
 
 HEADER, REPLAYED = "Idempotency-Key", "Idempotency-Replayed"
@@ -310,7 +310,7 @@ def test_a_refused_letter_that_is_retried_goes_again_once(client: TestClient, lo
 
 def refused_letter(lobby: Lobby) -> Letter:
     """The first one, which leaves nothing for later ones to be compared with."""
-    letter, _ = take_back(lobby, 0, LetterState.REJECTED)
+    letter, _ = put_into_state(lobby, 0, LetterState.REJECTED)
     with lobby.database.write() as session:
         if sketch := session.get(LetterSketch, letter.id):
             session.delete(sketch)
@@ -318,7 +318,7 @@ def refused_letter(lobby: Lobby) -> Letter:
 
 
 def test_an_uncertain_letter_is_settled_once(client: TestClient, lobby: Lobby) -> None:
-    letter, _ = take_back(lobby, 0, LetterState.UNCERTAIN)
+    letter, _ = put_into_state(lobby, 0, LetterState.UNCERTAIN)
     caller = key_for(lobby, Scope.CAMPAIGNS_WRITE) | {HEADER: "k"}
     path, body = f"/v1/letters/{letter.id}/settle", {"outcome": "sent"}
     first = client.post(path, json=body, headers=caller)

@@ -9,12 +9,20 @@ from fastapi.testclient import TestClient
 
 from models import Scope
 from services.assembly import Lobby
-from tests.api.test_api_keys import key_of, keys, revoke
-from tests.architecture.test_routes import api_routes
 from tests.support.common import PETITION, Clock
-from tests.support.keys import Headers, key_for, logged, others_key, secret_of
+from tests.support.keys import (
+    Headers,
+    count_keys,
+    key_for,
+    key_of,
+    logged,
+    others_key,
+    revoke,
+    secret_of,
+)
 from tests.support.partners import PAPER, ROUTE, add_partner, bearer, partner_key, secret
 from tests.support.problems import assert_problem
+from tests.support.routes import api_routes
 
 KEYS = "/v1/keys"
 
@@ -155,7 +163,7 @@ def test_no_call_makes_a_key(client: TestClient, lobby: Lobby) -> None:
     assert isinstance(client.app, FastAPI)
     calls = {call for call in api_routes(client.app) if "/keys" in call}
     assert calls == {"GET /v1/keys", "DELETE /v1/keys/{prefix}"}
-    before, key = keys(lobby) + 1, key_for(lobby, *Scope)
+    before, key = count_keys(lobby) + 1, key_for(lobby, *Scope)
     body: dict[str, Any] = {"name": "another", "scopes": ["campaigns:write"]}
     assert client.post(KEYS, json=body, headers=key).status_code == 405
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before

@@ -18,21 +18,18 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 import worker
 from core.settings import Settings
-from models import ApiKey, DeliveryState, Organiser, Scope, WebhookEndpoint, WebhookEvent
+from models import ApiKey, DeliveryState, Organiser, Scope, WebhookEndpoint
 from models.base import table_of
 from services.assembly import Lobby
 from services.database import engine
 from services.operations import checks
 from services.signatures import recording, signature_states
-from services.signatures.recording import SignatureRequest
 from services.webhooks import claims, endpoints, outcomes, retry_times
 from services.webhooks.outcomes import FinishedAttempt
 from services.webhooks.sender import Reply
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
-from tests.support.partners import SECOND, add_second_petition, bearer
-from tests.support.partners import secret as secret_of
-from tests.support.webhook_receiver import (
+from tests.support.outside.webhook_receiver import (
     GO_ON,
     Answer,
     Receiver,
@@ -41,12 +38,19 @@ from tests.support.webhook_receiver import (
     endpoint_of,
     to_loopback,
 )
+from tests.support.partners import SECOND, add_second_petition, bearer
+from tests.support.partners import secret as secret_of
+from tests.support.webhooks import (
+    ANNA,
+    CONFIRMED,
+    HOOKS,
+    change_webhook,
+    create_webhook,
+    sign_and_confirm,
+)
 
-HOOKS = "/v1/webhooks"
 EVERY_EVENT = [event.value for event in endpoints.SUBSCRIBABLE]
-CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 URL = "https://hooks.example.org/lobby"
-ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN, updates=True)
 
 
 @pytest.fixture
@@ -60,28 +64,6 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
 
 
-def create(client: TestClient, key: Headers, url: str, **parts: Any) -> Any:
-    body = {"url": url, "events": [CONFIRMED]} | parts
-    answer = client.post(HOOKS, json=body, headers=key)
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
-    """Signatures that are confirmed; their ids."""
-    with lobby.database.write() as session:
-        found = recording.record(
-            session,
-            requests or (ANNA,),
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-        ids = [each.signature_id for each in found if each.signature_id]
-        signature_states.confirm_all(session, ids, now=lobby.clock())
-    return ids
-
-
 def mine(client: TestClient, key: Headers, made: Any) -> Any:
     return client.get(f"{HOOKS}/{made['id']}", headers=key).json()
 
@@ -90,10 +72,6 @@ def log_of(client: TestClient, key: Headers, made: Any, **query: str) -> Any:
     answer = client.get(f"{HOOKS}/{made['id']}/deliveries", params=query, headers=key)
     assert answer.status_code == 200, answer.text
     return answer.json()
-
-
-def change(client: TestClient, key: Headers, made: Any, **values: Any) -> Any:
-    return client.patch(f"{HOOKS}/{made['id']}", json=values, headers=key)
 
 
 @pytest.fixture
@@ -110,8 +88,8 @@ def now(clock: Clock) -> Clock:
 def test_the_library_of_the_standard_verifies_what_comes(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    (signature_id,) = sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    (signature_id,) = sign_and_confirm(lobby)
     assert deliver(lobby) == 1
     (taken,) = receiver.taken
     told = Webhook(made["secret"]).verify(taken.content, taken.headers)
@@ -132,8 +110,8 @@ def test_the_library_of_the_standard_verifies_what_comes(
 def test_a_delivery_that_was_tampered_with_is_refused(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, header: str
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     deliver(lobby)
     (taken,) = receiver.taken
     good = Webhook(made["secret"])
@@ -150,14 +128,14 @@ def test_a_delivery_that_was_tampered_with_is_refused(
 def test_for_a_day_after_a_new_secret_both_sign(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    made = create(client, key, receiver.url)
+    made = create_webhook(client, key, receiver.url)
     answer = client.post(f"{HOOKS}/{made['id']}/secret", headers=key)
     old, new = made["secret"], answer.json()["secret"]
     assert old != new
     assert answer.json()["former_secret_until"] is not None
     again = client.post(f"{HOOKS}/{made['id']}/secret", headers=key)
     assert (again.status_code, again.json()["code"]) == (409, "secret_rotated")
-    sign(lobby)
+    sign_and_confirm(lobby)
     deliver(lobby)
     (taken,) = receiver.taken
     assert len(taken.headers["webhook-signature"].split(" ")) == 2
@@ -177,8 +155,8 @@ def test_for_a_day_after_a_new_secret_both_sign(
 def test_whose_signature_it_is_comes_where_it_is_wanted_and_allowed(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    create(client, key, receiver.url, personal_data=True)
-    sign(lobby, replace(ANNA, comment="It matters", source="leaflet"))
+    create_webhook(client, key, receiver.url, personal_data=True)
+    sign_and_confirm(lobby, replace(ANNA, comment="It matters", source="leaflet"))
     deliver(lobby)
     assert receiver.taken[0].told["data"]["person"] == {
         "name": "Anna Example",
@@ -196,8 +174,8 @@ def test_whose_signature_it_is_comes_where_it_is_wanted_and_allowed(
 def test_who_has_withdrawn_meanwhile_is_not_told_of(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    create(client, key, receiver.url, personal_data=True)
-    (signature_id,) = sign(lobby)
+    create_webhook(client, key, receiver.url, personal_data=True)
+    (signature_id,) = sign_and_confirm(lobby)
     with lobby.database.write() as session:
         signature_states.withdraw(session, signature_id, now=lobby.clock())
     deliver(lobby)
@@ -208,8 +186,8 @@ def test_who_has_withdrawn_meanwhile_is_not_told_of(
 def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url, events=EVERY_EVENT)
-    (signature_id,) = sign(lobby)
+    made = create_webhook(client, key, receiver.url, events=EVERY_EVENT)
+    (signature_id,) = sign_and_confirm(lobby)
     with lobby.database.write() as session:
         signature_states.disown(session, signature_id, now=lobby.clock())
     assert deliver(lobby) == 2
@@ -223,7 +201,7 @@ def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
 def test_secret_and_address_are_sealed_at_rest(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
-    made = create(client, key, URL)
+    made = create_webhook(client, key, URL)
     table = table_of(WebhookEndpoint)
     with lobby.database.connection() as connection:
         row = connection.exec_driver_sql(f"SELECT * FROM {table.name}").one()
@@ -240,8 +218,8 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
     """Once before it talked, and once after."""
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     with lobby.database.write() as session:
         _, (claimed,) = claims.claim(session, UUID(made["id"]), now=lobby.clock(), limit=9)
     assert deliver(lobby) == 0, "it is another's"
@@ -267,8 +245,8 @@ def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
 def test_who_comes_back_from_the_dead_is_not_believed(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     with lobby.database.write() as session:
         _, claimed = claims.claim(session, UUID(made["id"]), now=clock(), limit=9)
     clock.advance(minutes=6)
@@ -284,8 +262,8 @@ def test_who_comes_back_from_the_dead_is_not_believed(
 def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     answers = (500, 404, 302, 200 + 199, 503, 418, 401, 500, 500, 500)
     receiver.answers += [Answer(status) for status in answers]
     begun, waits = clock(), []
@@ -313,8 +291,8 @@ def _rest(lobby: Lobby, made: Any) -> datetime | None:
 def test_a_good_answer_ends_the_trouble(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     receiver.answers.append(Answer(500))
     deliver(lobby)
     assert mine(client, key, made)["failing_since"] is not None
@@ -327,12 +305,12 @@ def test_a_good_answer_ends_the_trouble(
 def test_what_a_receiver_asks_us_to_wait_is_obeyed_up_to_a_day(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    create(client, key, receiver.url)
-    sign(lobby)
+    create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     receiver.answers.append(Answer(429, {"Retry-After": "3600"}))
     receiver.answers.append(Answer(503, {"Retry-After": "99999999"}))
     deliver(lobby)
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(seconds=3599)
     assert deliver(lobby) == 0, "nor does another delivery go there meanwhile"
     clock.advance(seconds=1)
@@ -344,26 +322,26 @@ def test_what_a_receiver_asks_us_to_wait_is_obeyed_up_to_a_day(
 def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_is_held(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     receiver.answers.append(Answer(410))
     assert deliver(lobby) == 1
     told = mine(client, key, made)
     assert (told["enabled"], told["disabled_reason"]) == (False, "gone")
     assert [each["state"] for each in log_of(client, key, made)] == ["held", "failed"]
-    sign(lobby, replace(ANNA, email="cara@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="cara@example.org"))
     assert len(deliveries_held(lobby)) == 2, "nothing is written for who is not told"
     refused = client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert (refused.status_code, refused.json()["code"]) == (409, "webhook_disabled")
-    assert change(client, key, made, enabled=True).json()["disabled_reason"] is None
+    assert change_webhook(client, key, made, enabled=True).json()["disabled_reason"] is None
     assert deliver(lobby) == 1
 
 
 def test_an_endpoint_in_trouble_is_left_alone_and_then_tried_with_one(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    create(client, key, receiver.url)
-    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(9)))
+    create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(9)))
     receiver.answers += [Answer(500)] * 6
     assert deliver(lobby) == 5, "each failure ends the turn"
     assert deliver(lobby) == 0
@@ -377,11 +355,11 @@ def test_an_endpoint_in_trouble_is_left_alone_and_then_tried_with_one(
 def test_old_deliveries_are_forgotten(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    create(client, key, receiver.url)
-    sign(lobby)
+    create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     deliver(lobby)
     clock.advance(days=29)
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(days=1)
     worker.clean_up_webhooks(lobby, GO_ON)
     assert [each.state for each in deliveries_held(lobby)] == [DeliveryState.QUEUED]
@@ -394,20 +372,20 @@ def test_old_deliveries_are_forgotten(
 def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, ended: str
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
         its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
         setattr(its, ended, lobby.clock())
     assert deliver(lobby) == 0
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert len(deliveries_held(lobby)) == 1
     worker.clean_up_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
     told = mine(client, another, made)
     assert (told["enabled"], told["disabled_reason"]) == (False, "key_ended")
-    taken_over = change(client, another, made, enabled=True).json()
+    taken_over = change_webhook(client, another, made, enabled=True).json()
     assert taken_over["key"] == another["Authorization"].split("_")[1]
     assert deliver(lobby) == 1
 
@@ -418,12 +396,14 @@ def test_personal_data_needs_a_key_that_may_read_it(
     other = key_for(lobby, Scope.WEBHOOKS_WRITE)
     body = {"url": URL, "events": [CONFIRMED], "personal_data": True}
     refused = [client.post(HOOKS, json=body, headers=other)]
-    made = create(client, key, URL, personal_data=True)
-    refused.append(change(client, other, made, url="https://elsewhere.example.org/"))
-    refused.append(change(client, other, create(client, other, URL), personal_data=True))
+    made = create_webhook(client, key, URL, personal_data=True)
+    refused.append(change_webhook(client, other, made, url="https://elsewhere.example.org/"))
+    refused.append(
+        change_webhook(client, other, create_webhook(client, other, URL), personal_data=True)
+    )
     assert {(each.status_code, each.json()["code"]) for each in refused} == {(403, "scope_missing")}
     assert mine(client, key, made)["url"] == URL
-    assert change(client, other, made, personal_data=False).status_code == 200
+    assert change_webhook(client, other, made, personal_data=False).status_code == 200
 
 
 def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: TestClient) -> None:
@@ -438,10 +418,12 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
         client.post(HOOKS, json=body | {"campaign": CAMPAIGN}, headers=narrow),
         client.post("/v1/hooks", json=hook, headers=narrow),
     ]
-    made = create(client, narrow, URL, petition=SECOND, personal_data=True)
-    refused += [change(client, narrow, made, petition=other) for other in (None, PETITION)]
-    told_of_all = create(client, key_for(lobby, *scopes), URL, personal_data=True)
-    refused.append(change(client, narrow, told_of_all, url="https://elsewhere.example.org/"))
+    made = create_webhook(client, narrow, URL, petition=SECOND, personal_data=True)
+    refused += [change_webhook(client, narrow, made, petition=other) for other in (None, PETITION)]
+    told_of_all = create_webhook(client, key_for(lobby, *scopes), URL, personal_data=True)
+    refused.append(
+        change_webhook(client, narrow, told_of_all, url="https://elsewhere.example.org/")
+    )
     codes = {(each.status_code, each.json()["code"]) for each in refused}
     assert codes == {(403, "petition_not_allowed")}
     assert mine(client, narrow, made)["petition"] == SECOND
@@ -451,8 +433,8 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
 def test_an_endpoint_of_another_organisation_is_a_404(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     (delivery,) = deliveries_held(lobby)
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
     one = f"{HOOKS}/{made['id']}"
@@ -470,7 +452,7 @@ def test_an_endpoint_of_another_organisation_is_a_404(
         answer = client.request(method, path, json=body, headers=theirs)
         assert (answer.status_code, answer.json()["code"]) == (404, "webhook_unknown"), path
     assert client.get(HOOKS, headers=theirs).json() == []
-    own = create(client, theirs, URL)
+    own = create_webhook(client, theirs, URL)
     path = f"{HOOKS}/{own['id']}/deliveries/{delivery.id}/resend"
     answer = client.post(path, headers=theirs)
     assert (answer.status_code, answer.json()["code"]) == (404, "delivery_unknown")
@@ -528,9 +510,9 @@ def test_what_is_wrong_is_named_and_nothing_is_made(
 def test_a_wrong_change_changes_nothing(
     client: TestClient, key: Headers, values: dict[str, Any], field: str
 ) -> None:
-    made = create(client, key, URL, campaign=CAMPAIGN)
+    made = create_webhook(client, key, URL, campaign=CAMPAIGN)
     before = mine(client, key, made)
-    answer = change(client, key, made, **values, description="new")
+    answer = change_webhook(client, key, made, **values, description="new")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
     assert mine(client, key, made) == before
 
@@ -538,14 +520,14 @@ def test_a_wrong_change_changes_nothing(
 def test_an_endpoint_is_made_read_changed_and_deleted(
     lobby: Lobby, client: TestClient, key: Headers, clock: Clock
 ) -> None:
-    made = create(client, key, URL, events=[CONFIRMED, "letter.sent"], description="CRM")
+    made = create_webhook(client, key, URL, events=[CONFIRMED, "letter.sent"], description="CRM")
     assert made["secret"].startswith("whsec_")
     assert mine(client, key, made) == {k: v for k, v in made.items() if k != "secret"}
     clock.advance(minutes=1)
-    changed = change(client, key, made, events=["letter.sent"], campaign=CAMPAIGN).json()
+    changed = change_webhook(client, key, made, events=["letter.sent"], campaign=CAMPAIGN).json()
     assert (changed["events"], changed["campaign"]) == (["letter.sent"], CAMPAIGN)
     assert changed["updated_at"] > changed["created_at"]
-    assert change(client, key, made, campaign=None).json()["campaign"] is None
+    assert change_webhook(client, key, made, campaign=None).json()["campaign"] is None
     assert client.get(HOOKS, headers=key).json() == [mine(client, key, made)]
     client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert client.delete(f"{HOOKS}/{made['id']}", headers=key).status_code == 204
@@ -562,7 +544,7 @@ def test_a_key_without_the_scope_may_not(client: TestClient, lobby: Lobby) -> No
 def test_there_are_not_endpoints_without_end(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
-    made = create(client, key, URL)
+    made = create_webhook(client, key, URL)
     with lobby.database.write() as session:
         first = session.get_one(WebhookEndpoint, UUID(made["id"]))
         names = WebhookEndpoint.model_fields.keys() - {"id"}
@@ -585,7 +567,7 @@ def test_a_repeated_creation_makes_one_and_tells_its_secret_again(
 def test_a_test_goes_at_once_whatever_the_endpoint_wants(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
+    made = create_webhook(client, key, receiver.url)
     answer = client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert (answer.status_code, answer.json()["state"]) == (202, "queued")
     assert deliver(lobby) == 1
@@ -602,8 +584,8 @@ def test_a_test_goes_at_once_whatever_the_endpoint_wants(
 def test_a_delivery_is_sent_again_under_its_id(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby)
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     (logged,) = log_of(client, key, made)
     path = f"{HOOKS}/{made['id']}/deliveries/{logged['id']}/resend"
     waits = client.post(path, headers=key)
@@ -618,8 +600,8 @@ def test_a_delivery_is_sent_again_under_its_id(
 def test_the_log_comes_in_pages_and_by_state(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(5)))
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(5)))
     receiver.answers += [Answer(204), Answer(204), Answer(500)]
     worker.deliver_webhooks(lobby, GO_ON)
     assert len(log_of(client, key, made, state="delivered")) == 2
@@ -641,12 +623,12 @@ def test_a_hook_is_subscribed_told_and_unsubscribed(
     made = client.post("/v1/hooks", json=body, headers=key)
     assert made.status_code == 201
     assert made.json()["target_url"] == receiver.url
-    sign(lobby)
+    sign_and_confirm(lobby)
     deliver(lobby)
     sample = client.get(f"/v1/hooks/samples/{CONFIRMED}", headers=key).json()
     assert [form_of(each) for each in sample] == [form_of(receiver.taken[0].told)]
     assert client.delete(f"/v1/hooks/{made.json()['id']}", headers=key).status_code == 204
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert deliver(lobby) == 0
 
 
@@ -682,8 +664,8 @@ def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
     """Where only keys answered for endpoints: what organisers made cannot be kept there."""
-    kept, lost = (create(client, key, URL, description=name) for name in ("kept", "lost"))
-    sign(lobby)
+    kept, lost = (create_webhook(client, key, URL, description=name) for name in ("kept", "lost"))
+    sign_and_confirm(lobby)
     with lobby.database.write() as session:
         its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
         its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
@@ -708,8 +690,8 @@ def test_webhooks_to_this_machine_are_refused_where_others_are_served(tmp_path: 
 def test_the_check_tells_what_waits_and_who_is_disabled(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    made = create(client, key, receiver.url)
-    sign(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
+    made = create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     assert "2 deliveries of webhooks are queued." in found(lobby)
     assert 'lobby_webhook_deliveries{state="queued"} 2.0' in client.get("/metrics").text
     receiver.answers.append(Answer(410))
@@ -729,8 +711,8 @@ def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
     """The receiver answers only once a mail has gone."""
-    create(client, key, receiver.url)
-    sign(lobby)
+    create_webhook(client, key, receiver.url)
+    sign_and_confirm(lobby)
     receiver.answers.append(Answer(drips=True))
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring

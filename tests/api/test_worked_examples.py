@@ -1,7 +1,6 @@
 """The worked examples of docs/guide/api.md, run against a live server at its own address."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,24 +8,16 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import func, select
 
-from core.settings import ROOT
-from drills.contract import Service, serving
 from models import Signature
 from services.assembly import Lobby
+from tests.support.worked_examples import worked_example
+from tools.live_service import LiveService, serving
 
 SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 
 
-def example(section: str, language: str) -> str:
-    """The example of a section in a language: each has one."""
-    text = (ROOT / "docs" / "guide" / "api.md").read_text(encoding="utf-8")
-    (part,) = re.findall(rf"^### {re.escape(section)}\n(.+?)^#", text, re.MULTILINE | re.DOTALL)
-    (found,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
-    return str(found)
-
-
 @pytest.fixture
-def service(lobby: Lobby) -> Iterator[Service]:
+def service(lobby: Lobby) -> Iterator[LiveService]:
     with serving(lobby) as service:
         yield service
 
@@ -39,9 +30,10 @@ def signatures(lobby: Lobby) -> int:
 @pytest.mark.parametrize("section", SECTIONS)
 @pytest.mark.parametrize("language", ["sh", "python", "js"])
 def test_each_kind_of_user_has_an_example_in_each_language(section: str, language: str) -> None:
-    assert "http://127.0.0.1:8000" in example(section, language)
+    assert "http://127.0.0.1:8000" in worked_example(section, language)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("section", "told", "signed"),
@@ -52,10 +44,10 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
     ],
 )
 def test_the_examples_in_python_do_what_they_say(
-    service: Service, lobby: Lobby, section: str, told: str, signed: int
+    service: LiveService, lobby: Lobby, section: str, told: str, signed: int
 ) -> None:
     before = signatures(lobby)
-    source = example(section, "python").replace("http://127.0.0.1:8000", service.url)
+    source = worked_example(section, "python").replace("http://127.0.0.1:8000", service.url)
     ran = subprocess.run(
         [sys.executable, "-c", source],
         env=os.environ | {"KEY": service.key},

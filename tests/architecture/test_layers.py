@@ -75,7 +75,7 @@ def test_no_module_is_long() -> None:
 def test_every_module_says_what_it_is_for() -> None:
     silent = [
         our_files.name_of(file)
-        for file in our_files.modules()
+        for file in [*our_files.modules(), *our_files.modules(*our_files.AROUND)]
         if not ast.get_docstring(our_files.tree_of(file))
     ]
     assert silent == []
@@ -88,5 +88,16 @@ def test_nothing_imports_the_application() -> None:
         for file in our_files.modules(*our_files.PACKAGES)
         for name in our_files.imports_of(file)
         if name.split(".")[0] == "main"
+    ]
+    assert wrong == []
+
+
+def test_no_test_imports_another() -> None:
+    """What tests share is in tests/support."""
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in our_files.modules("tests")
+        for name in our_files.imports_of(file)
+        if name.startswith("tests.") and ".test_" in name
     ]
     assert wrong == []

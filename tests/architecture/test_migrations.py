@@ -5,6 +5,7 @@ from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -250,6 +251,7 @@ def add_a_tag(session: Session, now: datetime) -> None:
     session.add(Tagging(tag_id=tag.id, supporter_id=supporter.id, created_at=now))
 
 
+@pytest.mark.slow
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         add_a_partners_key(session, lobby.clock())

@@ -34,6 +34,7 @@ def test_every_command_explains_itself(path: list[str]) -> None:
     assert "Usage: " in result.stdout
 
 
+@pytest.mark.slow
 def test_help_needs_no_settings_and_makes_no_files(cli: Cli) -> None:
     done = cli("key", "create", "--help", LOBBY_BASE_URL="nonsense")
     assert (done.returncode, done.stderr) == (0, "")
@@ -41,6 +42,7 @@ def test_help_needs_no_settings_and_makes_no_files(cli: Cli) -> None:
     assert not cli.data.exists()
 
 
+@pytest.mark.slow
 def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
     before, secret = demo.counts(), (demo.data / "secret_key").read_text()
     done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
@@ -56,12 +58,14 @@ def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
     assert before["signature"] == invented_campaign.SIGNATURES
 
 
+@pytest.mark.slow
 def test_the_check_finds_no_trouble_in_the_demonstration(demo: Cli) -> None:
     done = demo("check")
     assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
     assert "Tallies were not recounted: --recount" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_recount_finds_no_trouble_in_the_demonstration_and_says_what_it_counts(demo: Cli) -> None:
     done = demo("check", "--recount")
     assert (done.returncode, done.stdout) == (0, "No trouble found.\n")
@@ -70,6 +74,7 @@ def test_a_recount_finds_no_trouble_in_the_demonstration_and_says_what_it_counts
     assert "not recounted" not in done.stderr
 
 
+@pytest.mark.slow
 def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
     demo.sql(
         "UPDATE petition_tally SET confirmed = confirmed + 1 WHERE constituency_code = 'S14000078'"
@@ -82,6 +87,7 @@ def test_the_check_finds_a_tally_that_is_not_the_count(demo: Cli) -> None:
     assert "S14000078: the tally says" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_recount_finds_what_the_check_says_that_it_does_not_look_at(demo: Cli) -> None:
     demo.sql("UPDATE signature SET state = 'withdrawn' WHERE constituency_code = 'S14000078'")
     done = demo("check")
@@ -92,6 +98,7 @@ def test_a_recount_finds_what_the_check_says_that_it_does_not_look_at(demo: Cli)
     assert "the signatures 0" in done.stderr
 
 
+@pytest.mark.slow
 def test_the_check_misses_the_postcodes(cli: Cli) -> None:
     done = cli("check")
     assert (done.returncode, done.stdout) == (1, "")
@@ -99,6 +106,7 @@ def test_the_check_misses_the_postcodes(cli: Cli) -> None:
     assert "Run `lobby import postcodes`." in done.stderr
 
 
+@pytest.mark.slow
 def test_the_schema_goes_down_to_nothing_and_up_again(demo: Cli) -> None:
     assert demo("migrate", "base").returncode == 0
     assert demo.counts() == {"alembic_version": 0}
@@ -106,18 +114,21 @@ def test_the_schema_goes_down_to_nothing_and_up_again(demo: Cli) -> None:
     assert set(demo.counts().values()) == {0, 1}, "a version, and nothing else"
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_exist_is_refused(demo: Cli) -> None:
     before = demo.counts()
     assert "9999" in demo.refused("migrate", "9999")
     assert demo.counts() == before
 
 
+@pytest.mark.slow
 def test_a_database_of_another_version_is_not_worked_on(demo: Cli) -> None:
     demo.sql("UPDATE alembic_version SET version_num = '0000'")
     sentence = demo.refused("check")
     assert "run `lobby migrate`" in sentence
 
 
+@pytest.mark.slow
 def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
     mails = demo.data / "mail"
     with demo.running("worker") as worker:
@@ -128,6 +139,7 @@ def test_the_worker_delivers_what_is_due_and_stops_when_told(demo: Cli) -> None:
         assert "Traceback" not in worker.stderr.read()
 
 
+@pytest.mark.slow
 def test_dead_addresses_are_listed_without_supporters_and_lifted(demo: Cli) -> None:
     morag = "morag.ferncastle@example.org"
     with demo.lobby() as lobby, lobby.database.write() as session:
@@ -147,6 +159,7 @@ def test_dead_addresses_are_listed_without_supporters_and_lifted(demo: Cli) -> N
     assert (done.stdout, done.stderr.strip()) == ("", "Members: 0. Supporters: 0.")
 
 
+@pytest.mark.slow
 def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:
     done = on_postgres("demo")
     assert (done.returncode, done.stderr) == (0, "")
@@ -157,6 +170,7 @@ def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> No
     assert not (on_postgres.data / "lobby.db").exists()
 
 
+@pytest.mark.slow
 def test_a_postgresql_that_does_not_answer_is_told(cli: Cli) -> None:
     url = f"postgresql://127.0.0.1:{free_port()}/lobby"
     told = cli.refused("check", LOBBY_DATABASE_URL=url, LOBBY_SECRET_KEY=SECRET)

@@ -11,6 +11,8 @@ import pytest
 from services.demonstration import invented_campaign
 from tests.support.cli import Cli, free_port, until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def copy(demonstration_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+import pytest
 from sqlmodel import col, select
 
 from models import Signature, SignatureState
@@ -13,7 +14,16 @@ from services.files.export_lines import FileFormat
 from services.tallies import seat_table
 from tests.support.cli import COMMAND, Cli
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.exports import csv_rows, file_of, its_letters, its_signatures, json_rows, spoil
+from tests.support.exports import (
+    csv_rows,
+    file_of,
+    json_rows,
+    letters_export,
+    make_undecryptable,
+    signatures_export,
+)
+
+pytestmark = pytest.mark.slow
 
 
 def names_in(folder: Path) -> set[str]:
@@ -26,7 +36,7 @@ def test_signatures_go_into_a_file_that_only_its_owner_reads(demo: Cli, tmp_path
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
     assert file.stat().st_mode & 0o777 == 0o600
     with demo.lobby() as lobby:
-        assert file.read_bytes() == file_of(lobby, its_signatures(lobby))
+        assert file.read_bytes() == file_of(lobby, signatures_export(lobby))
     assert done.stderr.strip().endswith(f"{invented_campaign.SIGNATURES} rows.")
     noted = next(line for line in done.stderr.splitlines() if line.startswith("{"))
     entry = json.loads(noted)
@@ -40,7 +50,7 @@ def test_standard_output_is_the_file_and_nothing_else(demo: Cli) -> None:
     done = demo("export", "signatures", PETITION, "-", *wanted, "--since", "2020-01-01T00:00")
     assert done.returncode == 0, done.stderr
     with demo.lobby() as lobby:
-        export = its_signatures(lobby, state=SignatureState.CONFIRMED, is_personal=False)
+        export = signatures_export(lobby, state=SignatureState.CONFIRMED, is_personal=False)
         assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
     done = demo("export", "signatures", PETITION, "-", "--since", "2120-01-01T00:00Z")
     assert csv_rows(done.stdout.encode()) == []
@@ -51,7 +61,7 @@ def test_letters_are_exported_with_their_words_only_on_request(demo: Cli) -> Non
         done = demo("export", "letters", CAMPAIGN, "-", "--format", "jsonl", *options)
         assert done.returncode == 0, done.stderr
         with demo.lobby() as lobby:
-            export = its_letters(lobby, has_words=has_words)
+            export = letters_export(lobby, has_words=has_words)
             assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
     told = demo.refused("export", "letters", CAMPAIGN, "-", "--bodies", "--without-personal-data")
     assert told == "What a letter says is personal data: leave out one of the two."
@@ -102,7 +112,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_one_before_it(demo: Cli, tmp_
     with demo.lobby() as lobby:
         with lobby.database.read() as session:
             last = session.exec(select(Signature.id).order_by(col(Signature.id).desc())).first()
-        spoil(lobby, last)
+        make_undecryptable(lobby, last)
     done = demo("export", "signatures", PETITION, file)
     assert (done.returncode, done.stdout) == (1, "")
     told = done.stderr.splitlines()[-1]

@@ -12,6 +12,8 @@ from services.demonstration import invented_campaign
 from tests.support.cli import Cli, until
 from tests.support.common import PETITION
 
+pytestmark = pytest.mark.slow
+
 PAPER = ("--petition", PETITION, "--provenance", "paper, Leeds stall, 3 May 2020")
 
 

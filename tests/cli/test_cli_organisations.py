@@ -10,6 +10,8 @@ from tests.support.cli import KEY, OF_IT, ORGANISATION, Cli
 from tests.support.common import PETITION
 from tests.support.keys import secret_of
 
+pytestmark = pytest.mark.slow
+
 REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
     "a slug that is taken": (
         ("organisation", "create", "Again", "--slug", ORGANISATION),

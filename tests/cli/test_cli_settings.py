@@ -6,6 +6,8 @@ import pytest
 
 from tests.support.cli import Cli
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_secret_that_is_made_is_the_operators_alone(demo: Cli) -> None:
     file = demo.data / "secret_key"

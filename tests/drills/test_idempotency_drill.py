@@ -15,12 +15,14 @@ import pytest
 from sqlmodel import col, func, select
 
 from core.settings import Settings
-from drills import filling
-from drills.post_room import settings_of
-from drills.storm import Server, serving
+from drills.killed_server import Server, serving
 from models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
 from services.assembly import Lobby
 from tests.support.common import CAN_SIGN, PETITION
+from tools import sample_data
+from tools.settings import throwaway_settings
+
+pytestmark = pytest.mark.slow
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 THREADS, RETRIES = 16, 1000
@@ -76,8 +78,8 @@ class Client:
 
 @pytest.fixture
 def drill_settings(empty_lobby: Lobby) -> Settings:
-    filling.demonstrate(empty_lobby)
-    return settings_of(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
+    sample_data.load_demonstration(empty_lobby)
+    return throwaway_settings(empty_lobby.settings.data_dir, empty_lobby.settings.database_url)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from tests.support.common import CAN_SIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature
 from tests.support.pages import close_campaign, confirmed_count
 
-pytestmark = MARKS
+pytestmark = [*MARKS, pytest.mark.slow]
 # What a page with a strict policy has to allow, and nothing more.
 STRICT = (
     "default-src 'none'; script-src {0} 'sha256-{1}'; frame-src {0}; "

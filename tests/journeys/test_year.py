@@ -27,9 +27,11 @@ from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations
 from services.parliament_sync import sessions
-from tests.support.common import Clock, Post, token_in
-from tests.support.members_api import Person, held, page_of
-from tests.support.motions_api import envelope, motion, sponsor, withdrawn
+from tests.support.common import Clock, Mailbox, token_in
+from tests.support.outside.members_api import Person, dated_entry, page_of
+from tests.support.outside.motions_api import envelope, motion, sponsor, withdrawn
+
+pytestmark = pytest.mark.slow
 
 MORAG, ADAEZE, EMLYN, ANJALI, IMANI, BRANWEN = 900001, 900002, 900003, 900004, 900006, 900050
 CARDIFF, WESTMINSTER, MANCHESTER = "CF10 3NQ", "SW1A 0AA", "M1 1AE"
@@ -97,7 +99,7 @@ def demonstrations_members() -> dict[int, Person]:
 
 
 def _person(row: dict[str, str]) -> Person:
-    posts = (held(row["government_post"], "2025-09-06"),) if row["government_post"] else ()
+    posts = (dated_entry(row["government_post"], "2025-09-06"),) if row["government_post"] else ()
     return Person(
         int(row["member_id"]),
         row["constituency"],
@@ -116,7 +118,7 @@ class Year:
     client: TestClient
     parliament: Parliament
     clock: Clock
-    post: Post
+    post: Mailbox
     key: dict[str, str]
 
     def on(self, moment: datetime) -> None:
@@ -182,7 +184,7 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
         app = create_app(settings, lobby=lobby)
         with TestClient(app) as client:
             headers = {"Authorization": f"Bearer {key}"}
-            yield Year(lobby, client, told, clock, Post(lobby), headers)
+            yield Year(lobby, client, told, clock, Mailbox(lobby), headers)
 
 
 def sign_and_write(year: Year) -> EmailMessage:
@@ -233,7 +235,7 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     # A minister resigns: she can sign now, and the letter asks her to.
     assert year.draft(WESTMINSTER)["variant"] == "minister"
     minister = parliament.people[ANJALI]
-    left = held(minister.government[0]["name"], "2025-09-06", "2026-07-13")
+    left = dated_entry(minister.government[0]["name"], "2025-09-06", "2026-07-13")
     parliament.people[ANJALI] = minister.but(government=(left,))
     year.on(at(7, 14))
     assert year.figures() == (4, 0, 8, 13)

@@ -27,10 +27,10 @@ from services.parliament.standing import Role, Standing
 from services.parliament_sync import leases
 from services.tallies import seat_table
 from services.tallies.seat_table import Tally, TallyRow
-from tests.support.common import REAL_DATA, Clock, needs_real_data, seat_the_real_house
-from tests.support.motions_api import Parliament, serving
+from tests.support.common import REAL_DATA, Clock, import_real_members, needs_real_data
+from tests.support.outside.motions_api import Parliament, serving
 
-pytestmark = [needs_real_data, pytest.mark.real_data]
+pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 HISTORY = REAL_DATA / "edm" / "65938-history"
 MOTION = 65938
 A_SITTING_DAY = datetime(2026, 9, 3, 9, 0, tzinfo=UTC)
@@ -59,7 +59,7 @@ def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
     clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
     with http.make_client(api.url) as client:
         lobby: Lobby = make_lobby("empty", motions_api=client)
-        seat_the_real_house(lobby)
+        import_real_members(lobby)
         api.answers(recordings()[0].read_bytes())
         worker.sync_motion(lobby, MOTION)
         with lobby.database.write() as session:

@@ -1,11 +1,18 @@
-"""What the tests of the Action Network dialect share: keys, people, and where things are."""
+"""Keys, people, paths and pages for tests of the Action Network dialect."""
 
 from typing import Any
 
+import httpx2
 from fastapi.testclient import TestClient
 from sqlmodel import select
 
-from models import ApiKey, Campaign, Partner, Petition, Scope
+from models import (
+    ApiKey,
+    Campaign,
+    Partner,
+    Petition,
+    Scope,
+)
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.keys import api_keys
@@ -22,7 +29,7 @@ READS = (Scope.ACTION_NETWORK, Scope.SIGNATURES_READ)
 def token_for(
     lobby: Lobby, *scopes: Scope, organisation: str | None = None, partner: str | None = None
 ) -> Headers:
-    """A new key in the dialect's header; without scopes one that may only post."""
+    """Creates a key and returns the dialect's header; without scopes it may only post."""
     with lobby.database.write() as session:
         slug = organisation or invented_campaign.about().organisation
         owner = organisations.by_slug(session, slug)
@@ -41,7 +48,7 @@ def token_for(
 
 
 def others_token(lobby: Lobby, *scopes: Scope) -> Headers:
-    """A key of a second organisation, which this adds."""
+    """Adds a second organisation and returns the header of a key of its own."""
     with lobby.database.write() as session:
         organisations.create(session, name="Others", slug="others", now=lobby.clock())
     return token_for(lobby, *scopes, organisation="others")
@@ -65,12 +72,12 @@ def campaign_id(lobby: Lobby) -> str:
 
 
 def signatures_of(lobby: Lobby) -> str:
-    """The path of the demonstration's signatures."""
+    """Returns the path of the demonstration's signatures."""
     return f"{V2}/petitions/{petition_id(lobby)}/signatures"
 
 
 def person(email: str = "anna@example.org", **parts: Any) -> Json:
-    """A person as integrations send them; the address that counts is not the first one."""
+    """Returns a person as integrations send them; the primary addresses are not the first ones."""
     return {
         "given_name": "Anna",
         "family_name": "Example",
@@ -88,20 +95,28 @@ def person(email: str = "anna@example.org", **parts: Any) -> Json:
 
 
 def id_of(answer: Json) -> str:
-    """As clients take it: from the first identifier."""
-    system, _, found = answer["identifiers"][0].partition(":")
+    """Returns the id in the first identifier, which is the one that clients use."""
+    system, _, row_id = answer["identifiers"][0].partition(":")
     assert system == "action_network"
-    return str(found)
+    return str(row_id)
 
 
 def every_page(client: TestClient, path: str, token: Headers, name: str) -> list[Json]:
-    """Page by page until one is empty, as parsons reads."""
-    found: list[Json] = []
+    """Reads page by page until one is empty, as parsons does."""
+    rows: list[Json] = []
     for number in range(1, 100):
         answer = client.get(path, headers=token, params={"page": number})
         assert answer.status_code == 200, answer.text
         page = answer.json()["_embedded"][f"osdi:{name}"]
         if not page:
-            return found
-        found += page
+            return rows
+        rows += page
     raise AssertionError("there is no end of pages")
+
+
+def assert_error(answer: httpx2.Response, status: int, *words: str) -> None:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    assert list(answer.json()) == ["error"]
+    for word in words:
+        assert word in answer.json()["error"]

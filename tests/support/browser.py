@@ -1,20 +1,18 @@
-"""The application behind a real server, and the system's Chromium in front of it."""
+"""The application behind a real HTTP server, and the system's Chromium."""
 
 import shutil
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, ViewportSize, sync_playwright
 
 from main import create_app
 from services.assembly import Lobby
+from tools.live_service import http_server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-# Chromium would otherwise talk to its maker at every start.
+# Without these, Chromium sends requests to its maker at every start.
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -33,22 +31,15 @@ MARKS = [
 
 @contextmanager
 def served(lobby: Lobby, port: int) -> Iterator[str]:
-    """The address under which the application answers meanwhile."""
+    """Yields the URL of the application."""
     app = create_app(lobby.settings, lobby=lobby)
-    config = uvicorn.Config(app, port=port, log_level="error", access_log=False)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
+    with http_server(app, port, log_level="error") as url:
+        yield url
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a window."""
+    """Yields a headless browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         yield browser

@@ -1,4 +1,4 @@
-"""The `lobby` command, as an operator runs it: a process of its own over a data folder."""
+"""The `lobby` command as an operator runs it: in a process of its own, with a data folder."""
 
 import os
 import re
@@ -27,15 +27,15 @@ OF_IT = ("--organisation", ORGANISATION)
 
 @dataclass
 class Cli:
-    """The command over one data folder, with settings of its own and nobody else's."""
+    """Runs the command with one data folder, and with no settings but these."""
 
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
     def environment(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
-        return kept | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
+        others = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        return others | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
 
     def __call__(self, *arguments: str | Path, **settings: str) -> Done:
         return subprocess.run(
@@ -48,7 +48,7 @@ class Cli:
         )
 
     def refused(self, *arguments: str | Path, **settings: str) -> str:
-        """The sentence with which a command refuses."""
+        """Runs a command that must fail, and returns the one line that it prints as the reason."""
         done = self(*arguments, **settings)
         assert done.returncode == 1, done
         assert done.stdout == ""
@@ -58,13 +58,13 @@ class Cli:
 
     @contextmanager
     def running(self, *arguments: str) -> "Iterator[subprocess.Popen[str]]":
-        """A command that runs until it is told to stop."""
-        # In the background a shell has its programs, and theirs, ignore interrupts.
-        heeded = signal.signal(signal.SIGINT, signal.default_int_handler)
+        """Starts a command, and kills it at the end of the block."""
+        # A shell lets the programs that it starts in the background ignore interrupts.
+        previous = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
             [COMMAND, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
         )
-        signal.signal(signal.SIGINT, heeded)
+        signal.signal(signal.SIGINT, previous)
         try:
             yield process
         finally:
@@ -80,20 +80,20 @@ class Cli:
             return connection.execute(statement).fetchall()
 
     def counts(self) -> dict[str, int]:
-        """Rows of every table."""
+        """Returns the number of rows of every table."""
         names = [name for (name,) in self.sql("SELECT name FROM sqlite_master WHERE type='table'")]
         return {name: self.sql(f'SELECT count(*) FROM "{name}"')[0][0] for name in names}
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A connection that waits for nobody."""
+        """Yields a connection that does not wait for locks."""
         with closing(sqlite3.connect(self.database, timeout=0)) as connection:
             connection.isolation_level = None
             yield connection
 
     @contextmanager
     def lobby(self) -> Iterator[Lobby]:
-        """The same data, in this process."""
+        """Opens the data folder in this process."""
         lobby = open_lobby(Settings(data_dir=self.data))
         yield lobby
         lobby.close()
@@ -102,7 +102,7 @@ class Cli:
 def until(
     condition: Callable[[], bool], process: "subprocess.Popen[str]", *, pause: float = 0.02
 ) -> None:
-    """Wait for something that a running command is about to do."""
+    """Waits up to 30 seconds for something that a running command is about to do."""
     end = time.monotonic() + 30
     while not condition():
         assert process.poll() is None, process.communicate()

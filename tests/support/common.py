@@ -1,4 +1,4 @@
-"""What tests share: a clock to set, mails to read, and the demonstration's names."""
+"""A clock to set, mails to read, and names of the demonstration."""
 
 import re
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SECRET = "a secret of the tests that is long enough to be one"
 START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 CAMPAIGN = "nhs-professionals"
 PETITION = "keep-nhs-professionals-public"
-# Seats of the demonstration: one of every standing and eligibility.
+# Postcodes of the demonstration's seats.
 CAN_SIGN = "EH1 1YZ"  # Edinburgh East and Musselburgh: has not signed
 SIGNED = "M1 1AE"  # Manchester Central: primary sponsor
 MINISTER = "SW1A 0AA"  # Cities of London and Westminster
@@ -34,7 +34,7 @@ needs_real_data = pytest.mark.skipif(
 
 @dataclass
 class Clock:
-    """The time, as the tests say."""
+    """A clock that stands still until a test moves it."""
 
     now: datetime = START
 
@@ -42,19 +42,18 @@ class Clock:
         return self.now
 
     def advance(self, **parts: float) -> None:
-        """Let time pass."""
         self.now += timedelta(**parts)
 
 
 @dataclass
-class Post:
-    """Delivers what is due and remembers which mails were read already."""
+class Mailbox:
+    """Delivers what is due, and knows which mails a test has already read."""
 
     lobby: Lobby
     _seen: set[str] = field(default_factory=set)
 
     def deliver(self) -> list[EmailMessage]:
-        """Everything that is due; the mails that are new since the last call, oldest first."""
+        """Delivers everything that is due; returns the mails since the last call, oldest first."""
         while worker.deliver_due(self.lobby):
             pass
         folder = self.lobby.mail_folder
@@ -71,7 +70,7 @@ def _message(parser: "BytesParser[EmailMessage]", file: Path) -> EmailMessage:
 
 
 def rows_of(lobby: Lobby, tables: Sequence[type[SQLModel]]) -> dict[str, list[dict[str, Any]]]:
-    """Everything in some tables, in an order of its own."""
+    """Returns all rows of some tables, each table in a stable order."""
     with lobby.database.read() as session:
         return {
             table.__name__: sorted(
@@ -81,8 +80,8 @@ def rows_of(lobby: Lobby, tables: Sequence[type[SQLModel]]) -> dict[str, list[di
         }
 
 
-def seat_the_real_house(lobby: Lobby) -> None:
-    """All 650 seats with their members, from the real files."""
+def import_real_members(lobby: Lobby) -> None:
+    """Imports the 650 seats and their members from the real files."""
     today = lobby.clock().date()
     with lobby.database.write() as session:
         constituencies.import_csv(session, REAL_DATA / "parliament" / "constituencies.csv")
@@ -90,21 +89,21 @@ def seat_the_real_house(lobby: Lobby) -> None:
 
 
 def text_of(message: EmailMessage) -> str:
-    """The text of a mail, with newlines."""
+    """Returns the plain text of a mail, with \n as its line ends."""
     body = message.get_body(("plain",))
     assert body is not None
     return str(body.get_content()).replace("\r\n", "\n")
 
 
 def token_in(message: EmailMessage, path: str) -> str:
-    """The token of the link to `path` in a mail."""
-    found = re.search(rf"/{path}/(\S+)", text_of(message))
-    assert found, f"no link to {path} in:\n{text_of(message)}"
-    return found.group(1)
+    """Returns the token of the link to `path` in a mail."""
+    match = re.search(rf"/{path}/(\S+)", text_of(message))
+    assert match, f"no link to {path} in:\n{text_of(message)}"
+    return match.group(1)
 
 
 def postcode_lookup_file(folder: Path) -> Path:
-    """The demonstration's postcode directory, built once a run."""
+    """Builds the demonstration's postcode directory."""
     from services.postcodes.ons_import import import_postcodes
 
     target = folder / "postcodes.bin"

@@ -1,5 +1,7 @@
-"""Databases of tests, whose engines are used again: to compile the same statements anew for every
-test takes a third of its time."""
+"""Databases whose SQLAlchemy engines are used again by later tests.
+
+A new engine has an empty cache of compiled statements, which costs a test a third of its time.
+"""
 
 from collections import defaultdict
 from typing import Any
@@ -8,19 +10,19 @@ import sqlalchemy as sa
 
 from services.database.engine import Database
 
-_resting: dict[str, list["ReusedDatabase"]] = defaultdict(list)
+_idle: dict[str, list["ReusedDatabase"]] = defaultdict(list)
 
 
 class ReusedDatabase(Database):
-    """As a new `Database` in all but its engines, which one that was closed has handed on."""
+    """A `Database` that takes over the engines of one that a test has closed."""
 
     _place: list[str]
     _is_open = True
 
     def __init__(self, url: str) -> None:
-        resting = _resting[_kind(url)]
-        if resting:
-            vars(self).update(vars(resting.pop()), url=url, _is_open=True)
+        idle = _idle[_kind(url)]
+        if idle:
+            vars(self).update(vars(idle.pop()), url=url, _is_open=True)
             self._version = self._version_but_counts = 0
             self._place[0] = url
         else:
@@ -32,16 +34,16 @@ class ReusedDatabase(Database):
     def _redirect(
         self, dialect: sa.Dialect, _record: object, args: list[Any], options: dict[str, Any]
     ) -> None:
-        """Of what was said when the engine was made, only where to connect changes."""
+        """Connects to the current database; the engine was made for another one."""
         args[:], place = dialect.create_connect_args(sa.make_url(self._place[0]))
         options.update(place)
 
     def close(self) -> None:
-        """Give back every connection. The engines wait for another database, once."""
+        """Closes all connections, and keeps the engines for the next database."""
         super().close()
         if self._is_open:
             self._is_open = False
-            _resting[_kind(self.url)].append(self)
+            _idle[_kind(self.url)].append(self)
 
 
 def _kind(url: str) -> str:

@@ -1,4 +1,4 @@
-"""What the tests of forms in other sites share: partners, and whose sites they are."""
+"""Partners with sites of their own, for tests of forms in other sites."""
 
 from uuid import UUID
 
@@ -16,7 +16,7 @@ EMBED = f"/embed/{PETITION}"
 
 
 def add_partner(lobby: Lobby, *origins: str, slug: str = PARTNER) -> UUID:
-    """A partner of the petition's organisation, with these sites; its id."""
+    """Adds a partner of the petition's organisation that has these sites; returns its id."""
     partner_id = new_id()
     with lobby.database.write() as session:
         partner = Partner(
@@ -32,6 +32,6 @@ def add_partner(lobby: Lobby, *origins: str, slug: str = PARTNER) -> UUID:
 
 
 def newest_signature(lobby: Lobby) -> Signature:
-    """The last that was given: ids grow with time."""
+    """Returns the signature with the highest id: ids grow with time."""
     with lobby.database.read() as session:
         return session.exec(select(Signature).order_by(col(Signature.id).desc()).limit(1)).one()

@@ -1,4 +1,4 @@
-"""What the tests of exports share: many signatures at once, files taken apart, and the log."""
+"""Exports and what is in their files, many signatures at once, and the log of exports."""
 
 import csv
 import io
@@ -35,11 +35,11 @@ def petition_of(lobby: Lobby) -> Petition:
         return petitions.public(session, PETITION)
 
 
-def its_signatures(lobby: Lobby, **wanted: Any) -> Export:
+def signatures_export(lobby: Lobby, **wanted: Any) -> Export:
     return signature_exports.of_petition(petition_of(lobby), **wanted)
 
 
-def its_letters(lobby: Lobby, **wanted: Any) -> Export:
+def letters_export(lobby: Lobby, **wanted: Any) -> Export:
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
     return letter_exports.of_campaign(campaign, **wanted)
@@ -64,7 +64,7 @@ def file_of(
 
 
 def csv_rows(content: bytes) -> list[dict[str, str]]:
-    """With the line ends within cells as they are."""
+    """Parses CSV, and leaves line ends within cells as they are."""
     return list(csv.DictReader(io.StringIO(content.decode(), newline="")))
 
 
@@ -74,7 +74,7 @@ def json_rows(content: bytes) -> list[Row]:
 
 
 def sign(lobby: Lobby, email: str, **values: Any) -> Signature:
-    """Anna signs, and has not confirmed it yet."""
+    """Records a signature that is not confirmed yet."""
     request = SignatureRequest(
         **({"petition_slug": PETITION, "name": "Anna", "postcode": CAN_SIGN} | values), email=email
     )
@@ -98,7 +98,7 @@ def add_petition(lobby: Lobby, slug: str = EMPTY) -> None:
 
 
 def multiply(lobby: Lobby, count: int) -> None:
-    """So many signatures more, each by a supporter of its own, past everything that counts them."""
+    """Adds `count` signatures, each of a supporter of its own, without counting them in tallies."""
     with lobby.database.write() as session:
         pattern = session.exec(select(Signature)).first()
         assert pattern is not None
@@ -121,26 +121,28 @@ def _person(session: Session, pattern: Signature, owner: Any, number: int) -> Ro
     }
 
 
-def spoil(lobby: Lobby, signature_id: Any) -> None:
-    """A stored name that no key opens."""
+def make_undecryptable(lobby: Lobby, signature_id: Any) -> None:
+    """Changes the encrypted name of a signature so that no key can decrypt it."""
     table = table_of(Signature)
     sealed = sa.type_coerce(table.c.name, sa.LargeBinary)
     with lobby.database.write() as session:
         connection = session.connection()
-        kept = connection.execute(sa.select(sealed).where(table.c.id == signature_id)).scalar_one()
-        broken = bytes(kept[:-1]) + bytes([kept[-1] ^ 1])
+        encrypted = connection.execute(
+            sa.select(sealed).where(table.c.id == signature_id)
+        ).scalar_one()
+        broken = bytes(encrypted[:-1]) + bytes([encrypted[-1] ^ 1])
         values = {"name": sa.literal(broken, sa.LargeBinary)}
         connection.execute(sa.update(table).where(table.c.id == signature_id).values(values))
 
 
 @contextmanager
 def log_of_exports() -> Iterator[list[EventDict]]:
-    """What is written down of exports; the other tests keep the log to errors."""
+    """Collects the log entries of exports. By default tests log errors only."""
     logs.configure(level="INFO")
-    found: list[EventDict] = []
+    exports_logged: list[EventDict] = []
     try:
         with capture_logs() as entries:
-            yield found
-        found += [entry for entry in entries if entry["event"] == "export"]
+            yield exports_logged
+        exports_logged += [entry for entry in entries if entry["event"] == "export"]
     finally:
         logs.configure(level="ERROR")

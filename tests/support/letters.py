@@ -1,4 +1,4 @@
-"""Letters in states that are hard to come by: the demonstration's, which have all gone, changed."""
+"""Letters of the demonstration, which are all sent, put into states that are hard to reach."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ ENDS = {
 
 
 def letters_of(lobby: Lobby) -> list[tuple[Letter, OutboxMessage]]:
-    """All letters with their messages, the oldest first."""
+    """Returns all letters with their messages, the oldest first."""
     statement = (
         select(Letter, OutboxMessage)
         .join(OutboxMessage, col(OutboxMessage.subject_id) == Letter.id)
@@ -28,37 +28,39 @@ def letters_of(lobby: Lobby) -> list[tuple[Letter, OutboxMessage]]:
         return [(letter, message) for letter, message in session.exec(statement)]
 
 
-def take_back(
+def put_into_state(
     lobby: Lobby, place: int, state: LetterState, *, letter: Any = None, message: Any = None
 ) -> tuple[Letter, OutboxMessage]:
-    """The letter at a place, as though it had never been counted and had met this end; with these
-    values beside its state and its message's."""
-    found = letters_of(lobby)[place]
+    """Puts the letter at a place into a state, as if it had never been sent and counted.
+
+    `letter` and `message` are further values of its row and of its message's row.
+    """
+    before, message_before = letters_of(lobby)[place]
     detail = "no answer" if state is LetterState.UNCERTAIN else None
     with lobby.database.write() as session:
-        its = session.get_one(Letter, found[0].id)
-        ended = session.get_one(OutboxMessage, found[1].id)
-        if its.state is LetterState.SENT:
-            key = (its.campaign_id, its.motion_id, its.constituency_code)
+        row = session.get_one(Letter, before.id)
+        message_row = session.get_one(OutboxMessage, message_before.id)
+        if row.state is LetterState.SENT:
+            key = (row.campaign_id, row.motion_id, row.constituency_code)
             session.get_one(LetterTally, key).sent -= 1
         values = {"state": state, "sent_at": None, "reason": detail}
-        its.sqlmodel_update(values | (letter or {}))
-        ended.sqlmodel_update({"state": ENDS[state], "detail": detail} | (message or {}))
+        row.sqlmodel_update(values | (letter or {}))
+        message_row.sqlmodel_update({"state": ENDS[state], "detail": detail} | (message or {}))
     return letters_of(lobby)[place]
 
 
 def uncertain_letter(lobby: Lobby, place: int, at: datetime) -> tuple[Letter, OutboxMessage]:
-    """The letter at a place, uncertain since an attempt that ended at a moment, after a minute."""
+    """Makes the letter at a place uncertain after an attempt of one minute that ended at `at`."""
     attempt = {"claimed_at": at - timedelta(minutes=1), "finished_at": at}
-    return take_back(lobby, place, LetterState.UNCERTAIN, message=attempt)
+    return put_into_state(lobby, place, LetterState.UNCERTAIN, message=attempt)
 
 
 def sent_in_tally(lobby: Lobby) -> int:
-    """What is counted."""
+    """Returns the letters that the tallies count as sent."""
     with lobby.database.read() as session:
         return sum(row.sent for row in session.exec(select(LetterTally)))
 
 
 def sent(lobby: Lobby) -> int:
-    """Letters that are sent, by their own state."""
+    """Returns the letters whose own state is sent."""
     return sum(letter.state is LetterState.SENT for letter, _ in letters_of(lobby))

@@ -1,4 +1,4 @@
-"""Our own files, for tests of what holds for all of them."""
+"""The files of this repository, for tests of rules that hold for all of them."""
 
 import ast
 import subprocess
@@ -9,15 +9,18 @@ import pytest
 
 from core.settings import ROOT
 
+# The service, and the folders around it.
 PACKAGES = ("api", "cli", "core", "models", "services", "web", "worker")
+AROUND = ("tools", "bench", "drills", "tests")
 
 
 def modules(*parts: str) -> list[Path]:
-    """Our modules, or those of some parts."""
-    folders = (ROOT / package for package in PACKAGES)
-    found = sorted(file for folder in folders for file in folder.rglob("*.py"))
-    found.append(ROOT / "main.py")
-    return [file for file in found if not parts or part_of(file) in parts]
+    """Returns the modules of some folders at the root, or of the whole service without any."""
+    files = [ROOT / "main.py"]
+    for package in (*PACKAGES, *AROUND):
+        files += sorted((ROOT / package).rglob("*.py"))
+    wanted = parts or (*PACKAGES, "main")
+    return [file for file in files if part_of(file) in wanted]
 
 
 def part_of(file: Path) -> str:
@@ -29,7 +32,7 @@ def tree_of(file: Path) -> ast.Module:
 
 
 def imports_of(file: Path) -> Iterator[str]:
-    """Dotted names: `from a.b import c` gives `a.b.c`."""
+    """Yields dotted names: `from a.b import c` gives `a.b.c`."""
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -43,7 +46,7 @@ def name_of(file: Path) -> str:
 
 
 def calls_in(file: Path) -> Iterator[tuple[str, int]]:
-    """Names of methods that are called, with their lines."""
+    """Yields the names of methods that a file calls, with their lines."""
     for node in ast.walk(tree_of(file)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             owner = node.func.value
@@ -52,7 +55,7 @@ def calls_in(file: Path) -> Iterator[tuple[str, int]]:
 
 
 def tracked() -> list[Path]:
-    """Every file that is or would be committed."""
+    """Returns every file that is or would be committed."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a git checkout")
     listed = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the tests of pages share: filling in forms, and reading what came back."""
+"""Filling in the forms of pages, and reading the pages that come back."""
 
 import re
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from services.demonstration import invented_campaign
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
 
 Deliver = Callable[[], list[EmailMessage]]
-Page = Any  # which library the test client answers with is its own affair
+Page = Any  # a response of the test client; its library does not matter here
 SIGN = f"/petitions/{PETITION}/sign"
 LETTER = f"/campaigns/{CAMPAIGN}/letter"
 LETTERS = f"/campaigns/{CAMPAIGN}/letters"
@@ -37,7 +37,7 @@ def write(client: TestClient, **changes: str) -> Page:
 
 
 def signed_token(client: TestClient, deliver: Deliver, path: str = "confirm") -> str:
-    """Anna signs; the token of a link in her mail."""
+    """Signs, and returns the token of the link to `path` in the mail."""
     deliver()
     assert sign(client).status_code == 303
     (mail,) = deliver()
@@ -45,7 +45,7 @@ def signed_token(client: TestClient, deliver: Deliver, path: str = "confirm") ->
 
 
 def letter_path(client: TestClient, deliver: Deliver) -> str:
-    """Anna writes; the path of the link in her mail."""
+    """Writes a letter, and returns the path of the link in the mail that asks to confirm it."""
     deliver()
     assert write(client).status_code == 303
     (mail,) = deliver()
@@ -53,21 +53,21 @@ def letter_path(client: TestClient, deliver: Deliver) -> str:
 
 
 def visible(page: Page) -> str:
-    """The text of a page, without marks, in one line."""
+    """Returns the text of the main part of a page in one line, without tags."""
     main = page.text.partition("<main")[2].partition("</main>")[0]
     return " ".join(re.sub(r"<[^>]+>", " ", main).split())
 
 
 def value_of(page: Page, name: str) -> str:
-    found = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', page.text)
-    assert found, f"no field {name}"
-    return found.group(1)
+    match = re.search(rf'<input id="{name}"[^>]* value="([^"]*)"', page.text)
+    assert match, f"no field {name}"
+    return match.group(1)
 
 
 def body_of(page: Page) -> str:
-    found = re.search(r'<textarea id="body"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
-    assert found, "no letter"
-    return unescape(found.group(1))
+    match = re.search(r'<textarea id="body"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
+    assert match, "no letter"
+    return unescape(match.group(1))
 
 
 def confirmed_count(lobby: Lobby) -> int:

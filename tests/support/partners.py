@@ -1,4 +1,4 @@
-"""What the tests of partners share: partners, their keys, and signatures that came through them."""
+"""Partners, their keys, and signatures that came through them."""
 
 from typing import Any
 from uuid import UUID
@@ -33,7 +33,7 @@ def add_partner(lobby: Lobby, slug: str = PAPER, *, organisation: str | None = N
 
 
 def secret(lobby: Lobby, *scopes: Scope, organisation: str | None = None, **parts: Any) -> str:
-    """A new key of the demonstration's organisation, or of another."""
+    """Creates a key of the demonstration's organisation, or of another; returns it."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(
             session, organisation or invented_campaign.about().organisation
@@ -48,12 +48,11 @@ def bearer(key: str) -> Headers:
 
 
 def partner_key(lobby: Lobby, slug: str = PAPER, *scopes: Scope, **parts: Any) -> Headers:
-    """A key of a partner that is there, which writes and reads unless it is told."""
+    """Creates a key of an existing partner; without scopes it may write and read signatures."""
     return bearer(secret(lobby, *(scopes or WRITE_AND_READ), partner_slug=slug, **parts))
 
 
 def add_second_petition(lobby: Lobby) -> None:
-    """Another one of the same organisation."""
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
         values = {"slug": SECOND, "action": "A second one", "addressed_to": "Them"}
@@ -61,7 +60,7 @@ def add_second_petition(lobby: Lobby) -> None:
 
 
 def record(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> Outcome:
-    """Anna signs, and has not confirmed it yet."""
+    """Records a signature that is not confirmed yet."""
     request = SignatureRequest(slug, "Anna Example", email, CAN_SIGN, **values)
     with lobby.database.write() as session:
         (outcome,) = recording.record(
@@ -81,7 +80,7 @@ def confirm(lobby: Lobby, signature_id: UUID | None) -> None:
 
 
 def signed(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> UUID:
-    """Anna signs and confirms."""
+    """Records and confirms a signature; returns its id."""
     outcome = record(lobby, email, slug, **values)
     assert outcome.error is None
     assert outcome.signature_id is not None
@@ -91,4 +90,4 @@ def signed(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> UUI
 
 def newest(lobby: Lobby) -> Signature:
     with lobby.database.read() as session:
-        return max(session.exec(select(Signature)), key=lambda each: each.id)
+        return max(session.exec(select(Signature)), key=lambda signature: signature.id)

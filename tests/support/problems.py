@@ -1,4 +1,4 @@
-"""What every refusal of the JSON API looks like."""
+"""The form of all errors of the JSON API (RFC 9457)."""
 
 from typing import Any
 

@@ -22,9 +22,9 @@ from services.organisations import organisations
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
 from services.views.embeds import EmbedPlace
-from tests.conftest import MakeLobby
 from tests.support.common import CAMPAIGN, PETITION, token_in
 from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner, newest_signature
+from tests.support.lobbies import MakeLobby
 from tests.support.pages import (
     ANNA,
     Deliver,

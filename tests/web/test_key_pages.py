@@ -21,9 +21,8 @@ from services.demonstration import invented_campaign
 from services.errors import Conflict
 from services.keys import key_views
 from services.organisations import organisations
-from tests.api.test_api_keys import key_of, keys
 from tests.support.common import PETITION, Clock
-from tests.support.keys import OTHERS, key_for, logged, others_key, secret_of
+from tests.support.keys import OTHERS, count_keys, key_for, key_of, logged, others_key, secret_of
 from tests.support.pages import sign_in, visible
 from tests.support.partners import (
     PAPER,
@@ -117,7 +116,7 @@ def test_a_key_is_made_only_by_who_knows_the_password(
     assert said in visible(page)
     assert 'value="kept"' in page.text
     assert "demonstratio" not in page.text.replace(invented_campaign.PASSWORD, "")
-    assert keys(lobby) == 0
+    assert count_keys(lobby) == 0
     key_in(send(desk))
 
 
@@ -232,7 +231,7 @@ def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
 ) -> None:
     form = form_of(desk)
     first = key_in(desk.post(NEW, data={**form, **TYPED}))
-    before = keys(lobby)
+    before = count_keys(lobby)
     for typed in (TYPED, TYPED | {"name": "another name"}):
         again = desk.post(NEW, data={**form, **typed})
         assert again.status_code == 409
@@ -241,14 +240,14 @@ def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
         assert "No second key was made, and the first cannot be shown again." in told
         assert f"our screen, {first.split('_')[1]}" in told.replace(" ,", ",")
         assert not KEY.search(again.text)
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
     assert key_in(send(desk)) != first, "a form that is opened anew makes another"
 
 
 def test_of_one_form_sent_many_times_at_once_one_key_is_made(
     desk: TestClient, lobby: Lobby
 ) -> None:
-    key_id, before = new_id(), keys(lobby)
+    key_id, before = new_id(), count_keys(lobby)
     barrier, became = threading.Barrier(4), []
 
     def make() -> None:
@@ -265,7 +264,7 @@ def test_of_one_form_sent_many_times_at_once_one_key_is_made(
     for thread in threads:
         thread.join()
     assert sorted(became) == ["key_made_already"] * 3 + ["made"]
-    assert keys(lobby) == before + 1
+    assert count_keys(lobby) == before + 1
 
 
 @pytest.mark.parametrize("kind", ["old", "none", "nonsense", "of another purpose"])
@@ -281,17 +280,17 @@ def test_a_form_without_a_good_token_makes_nothing_loses_nothing_and_can_be_sent
     if kind == "old":
         clock.advance(hours=13)
         sign_in(desk)
-    before = keys(lobby)
+    before = count_keys(lobby)
     page = desk.post(NEW, data={**TYPED, "form": token})
     assert page.status_code == 422
     assert "This form was open for too long." in visible(page)
     assert 'value="our screen"' in page.text
     assert 'value="signatures:read" checked' in page.text
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
     fresh = re.search(r'name="form" value="([^"]+)"', page.text)
     assert fresh
     key_in(desk.post(NEW, data={**TYPED, "form": fresh[1]}))
-    assert keys(lobby) == before + 1
+    assert count_keys(lobby) == before + 1
 
 
 def test_a_token_of_another_organisations_form_tells_nothing_of_its_key(
@@ -324,7 +323,7 @@ def test_a_token_of_another_organisations_form_tells_nothing_of_its_key(
 def test_what_is_wrong_is_named_and_nothing_typed_is_lost(
     desk: TestClient, lobby: Lobby, typed: dict[str, Any], fields: list[str]
 ) -> None:
-    before = keys(lobby)
+    before = count_keys(lobby)
     given = {**TYPED, "petition": [PETITION], "expires": "2027-01-31", **typed}
     page = send(desk, **given)
     assert page.status_code == 422
@@ -335,7 +334,7 @@ def test_what_is_wrong_is_named_and_nothing_typed_is_lost(
     assert f'value="{given["expires"]}"' in page.text
     assert f'value="{PETITION}" checked' in page.text
     assert ('value="signatures:read" checked' in page.text) == ("signatures:read" in given["scope"])
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 def test_a_third_live_key_of_a_name_is_refused_beside_the_name(
@@ -343,11 +342,11 @@ def test_a_third_live_key_of_a_name_is_refused_beside_the_name(
 ) -> None:
     for _ in range(2):
         key_in(send(desk))
-    before = keys(lobby)
+    before = count_keys(lobby)
     page = send(desk)
     assert page.status_code == 422
     assert '<a href="#name">There are 2 live keys named' in page.text
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 @pytest.mark.parametrize("scope", sorted(set(Scope) - PARTNER_SCOPES))
@@ -355,11 +354,11 @@ def test_a_partners_key_cannot_be_given_more_by_who_writes_the_form_themselves(
     desk: TestClient, lobby: Lobby, scope: Scope
 ) -> None:
     add_partner(lobby)
-    before = keys(lobby)
+    before = count_keys(lobby)
     page = send(desk, PAPER, scope=["signatures:write", scope.value])
     assert page.status_code == 422
     assert 'id="scope-error"' in page.text
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
@@ -367,7 +366,7 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
 ) -> None:
     others_key(lobby, Scope.SIGNATURES_READ)
     add_partner(lobby, RADIO, organisation=OTHERS)
-    before = keys(lobby)
+    before = count_keys(lobby)
     for partner in (RADIO, "nobody", "NOBODY", "%00"):
         assert desk.get(f"{NEW}?partner={partner}").status_code == 404
     wrongs: list[dict[str, Any]] = [
@@ -379,7 +378,7 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
     for wrong in wrongs:
         page = desk.post(NEW, data={**form_of(desk), **TYPED, **wrong})
         assert page.status_code == 404, wrong
-    assert keys(lobby) == before
+    assert count_keys(lobby) == before
 
 
 # ---- revoking

@@ -7,7 +7,7 @@ from models import LetterAnswer, LetterOutcome, LetterState, Member
 from services.assembly import Lobby
 from services.mail import dead_addresses, relays
 from tests.support.common import CAMPAIGN
-from tests.support.letters import letters_of, take_back
+from tests.support.letters import letters_of, put_into_state
 from tests.support.pages import sign_in, visible
 
 POST = f"/organiser/campaigns/{CAMPAIGN}/post"
@@ -25,7 +25,7 @@ def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(
     desk: TestClient, lobby: Lobby
 ) -> None:
     assert "Addresses to check" not in visible(desk.get(POST))
-    held = take_back(lobby, 0, LetterState.REJECTED)
+    held = put_into_state(lobby, 0, LetterState.REJECTED)
     member_id = held[0].member_id
     with lobby.database.write() as session:
         member = session.get_one(Member, member_id)
@@ -40,7 +40,7 @@ def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(
 
 def test_a_mail_server_that_is_down_is_said_to_be(desk: TestClient, lobby: Lobby) -> None:
     fresh = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
-    take_back(lobby, 0, LetterState.QUEUED, message=fresh)
+    put_into_state(lobby, 0, LetterState.QUEUED, message=fresh)
     assert "Post flows" in visible(desk.get(POST))
     with lobby.database.write() as session:
         relay, trouble = lobby.courier.relay, ["no route"] * relays.MOST_FAILURES

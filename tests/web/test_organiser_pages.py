@@ -19,7 +19,7 @@ from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.parliament.standing import StatedIntent
 from services.parliament_sync import sessions
-from tests.support.common import CAMPAIGN, PETITION, Clock, Post
+from tests.support.common import CAMPAIGN, PETITION, Clock, Mailbox
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
 from web.base import words
 
@@ -262,7 +262,7 @@ def test_the_demonstrations_mail_is_readable_on_this_machine(
     near: TestClient, lobby: Lobby
 ) -> None:
     sign(near)
-    Post(lobby).deliver()
+    Mailbox(lobby).deliver()
     page = near.get("/dev/mail")
     newest = re.search(r'href="(/dev/mail/[^"]+\.eml)"', page.text)
     assert newest

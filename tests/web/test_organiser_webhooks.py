@@ -28,11 +28,9 @@ from models import (
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.webhooks import deliveries, endpoints, warning_mails
-from tests.api.test_webhooks import ANNA, sign
 from tests.support.common import CAMPAIGN, PETITION, Clock
 from tests.support.keys import OTHERS, Headers, add_campaign, key_for, others_key
-from tests.support.pages import sign_in, value_of, visible
-from tests.support.webhook_receiver import (
+from tests.support.outside.webhook_receiver import (
     Answer,
     Receiver,
     deliver,
@@ -40,6 +38,8 @@ from tests.support.webhook_receiver import (
     endpoint_of,
     to_loopback,
 )
+from tests.support.pages import sign_in, value_of, visible
+from tests.support.webhooks import ANNA, sign_and_confirm
 from web.base import words
 from web.organisers import webhook_forms
 
@@ -126,7 +126,7 @@ def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
     for later in (desk.get(path), desk.get(HOOKS)):
         assert "whsec_" not in later.text
         assert later.headers["Cache-Control"] == "no-store"
-    sign(lobby)
+    sign_and_confirm(lobby)
     deliver(lobby)
     (taken,) = receiver.taken
     assert Webhook(secret).verify(taken.content, taken.headers)["type"] == CONFIRMED
@@ -313,7 +313,7 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
 ) -> None:
     body = {"url": receiver.url, "events": [CONFIRMED], "personal_data": True}
     one = client.post("/v1/webhooks", json=body, headers=key).json()
-    sign(lobby)
+    sign_and_confirm(lobby)
     with lobby.database.write() as session:
         its = session.exec(select(ApiKey).where(ApiKey.prefix == one["key"])).one()
         its.revoked_at = lobby.clock()
@@ -326,7 +326,7 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
     desk.post(f"{path}/enable")
     assert deliver(lobby) == 1
     assert receiver.taken[0].told["data"]["person"]["name"] == "Anna Example"
-    sign(lobby, replace(ANNA, email="bertha@example.org"))
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert deliver(lobby) == 1, "an organiser's listens as a key's does"
 
 
@@ -343,7 +343,7 @@ def test_the_list_shows_hosts_and_how_each_does_but_no_address(
         session.exec(
             select(WebhookEndpoint).where(WebhookEndpoint.description == "Our CRM")
         ).one().resting_until = clock.now + timedelta(hours=1)
-    sign(lobby)
+    sign_and_confirm(lobby)
     deliver(lobby)
     page = desk.get(HOOKS)
     told = visible(page)
@@ -448,7 +448,9 @@ def test_the_log_is_shown_by_state_and_one_is_sent_again(
     desk: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:
     path = made(desk, receiver.url)
-    sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(30)))
+    sign_and_confirm(
+        lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(30))
+    )
     receiver.answers += [Answer()] * 29 + [Answer(410)]
     deliver(lobby)
     failed = desk.get(f"{path}?show=failed")
@@ -475,7 +477,7 @@ def test_nothing_is_told_while_it_is_disabled_and_what_was_held_goes_then(
     desk: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:
     path = made(desk, receiver.url)
-    sign(lobby)
+    sign_and_confirm(lobby)
     assert desk.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
     assert deliver(lobby) == 0
     told = visible(desk.get(path))
@@ -508,7 +510,7 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
     desk: TestClient, lobby: Lobby
 ) -> None:
     path = made(desk, description="Our CRM")
-    sign(lobby)
+    sign_and_confirm(lobby)
     page = desk.get(f"{path}/delete")
     assert "Our CRM" in visible(page)
     assert "Waiting 1" in visible(page)

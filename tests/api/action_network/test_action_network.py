@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID, uuid4
 
-import httpx2
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
@@ -20,12 +19,12 @@ from core import logs
 from main import create_app
 from models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
 from services.assembly import Lobby
-from tests.architecture.test_routes import scopes_in
 from tests.support.action_network import (
     READS,
     TOKEN,
     V2,
     Headers,
+    assert_error,
     every_page,
     id_of,
     others_token,
@@ -36,6 +35,7 @@ from tests.support.action_network import (
     token_for,
 )
 from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
+from tests.support.routes import scopes_in
 
 Deliver = Callable[[], list[EmailMessage]]
 PRIVATE = ("people", "petitions", "tags", "advocacy_campaigns")
@@ -56,14 +56,6 @@ def poster(lobby: Lobby) -> Headers:
 @pytest.fixture
 def signatures(lobby: Lobby) -> str:
     return signatures_of(lobby)
-
-
-def assert_error(answer: httpx2.Response, status: int, *words: str) -> None:
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/json"
-    assert list(answer.json()) == ["error"]
-    for word in words:
-        assert word in answer.json()["error"]
 
 
 def rows(lobby: Lobby) -> int:

@@ -22,6 +22,8 @@ from services.assembly import Lobby
 from tests.support.action_network import TOKEN, V2, campaign_id, petition_id, token_for
 from tests.support.common import CAN_SIGN, SIGNED
 
+pytestmark = pytest.mark.slow
+
 CLIENTS = Path(sys.prefix) / "clients" / "bin" / "python"
 SCRIPTS = Path(__file__).parent / "clients"
 EVERYTHING = (

@@ -83,6 +83,7 @@ def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, st
     ]
 
 
+@pytest.mark.slow
 def test_no_body_is_too_much(
     client: TestClient, calls: tuple[Headers, list[tuple[str, str]]]
 ) -> None:
@@ -100,6 +101,7 @@ def test_no_body_is_too_much(
     send()
 
 
+@pytest.mark.slow
 def test_no_filter_and_no_id_is_too_much(
     client: TestClient, calls: tuple[Headers, list[tuple[str, str]]]
 ) -> None:

@@ -29,13 +29,13 @@ from models import (
 )
 from services.assembly import Lobby
 from services.keys import api_keys
-from tests.api.action_network.test_action_network import assert_error
 from tests.support.action_network import (
     READS,
     TOKEN,
     V2,
     Headers,
     Json,
+    assert_error,
     campaign_id,
     id_of,
     person,

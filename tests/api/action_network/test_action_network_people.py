@@ -13,13 +13,13 @@ from sqlmodel import col, func, select
 from models import Consent, Constituency, Keyring, Partner, Scope, Signature, Supporter, Tagging
 from models.base import new_id
 from services.assembly import Lobby
-from tests.api.action_network.test_action_network import assert_error
 from tests.support.action_network import (
     READS,
     TOKEN,
     V2,
     Headers,
     Json,
+    assert_error,
     campaign_id,
     every_page,
     id_of,

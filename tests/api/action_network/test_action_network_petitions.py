@@ -12,8 +12,16 @@ from models import Campaign, CampaignStatus, Petition, PetitionState, Scope
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
-from tests.api.action_network.test_action_network import assert_error
-from tests.support.action_network import V2, Headers, Json, id_of, others_token, person, token_for
+from tests.support.action_network import (
+    V2,
+    Headers,
+    Json,
+    assert_error,
+    id_of,
+    others_token,
+    person,
+    token_for,
+)
 from tests.support.common import CAMPAIGN
 from tests.support.keys import key_for
 

@@ -118,6 +118,7 @@ def test_an_address_is_taken_as_the_library_takes_it_whole(local: str, domain: s
     assert taken == by_the_library(text)
 
 
+@pytest.mark.slow
 def test_what_is_unfit_is_what_unicode_says() -> None:
     turning = {"LRE", "RLE", "PDF", "LRO", "RLO", "LRI", "RLI", "FSI", "PDI"}
     for letter in map(chr, range(0x110000)):

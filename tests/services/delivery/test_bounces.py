@@ -41,9 +41,12 @@ from services.mail import dead_addresses, delivery_reports
 from services.mail.couriers import SmtpCourier
 from services.operations import checks
 from services.signatures import recording
-from tests.support.bounce_reports import (
+from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.keys import add_campaign, key_for, others_key
+from tests.support.lobbies import MakeLobby
+from tests.support.outside.bounce_reports import (
     MORAG,
-    Said,
+    Failure,
     by_hand,
     exchange,
     exim,
@@ -51,12 +54,9 @@ from tests.support.bounce_reports import (
     strange,
     vacation,
 )
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
-from tests.support.keys import add_campaign, key_for, others_key
 from tests.support.pages import LETTER, confirmed_count, sign, visible, write
 from worker import bounces as reader
 
-MakeLobby = Callable[..., Lobby]
 Deliver = Callable[[], list[EmailMessage]]
 ADDRESS = "bounces@lobby.example.org"
 POST = f"/v1/campaigns/{CAMPAIGN}/post"
@@ -165,10 +165,10 @@ def dead(lobby: Lobby) -> list[DeadAddress]:
         return list(session.exec(select(DeadAddress)))
 
 
-def about(lobby: Lobby, message: OutboxMessage, **changes: str) -> Said:
+def about(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
     """What a server says of a message that we sent."""
     assert lobby.bounces is not None
-    return Said(to=lobby.bounces.sender_of(message.id)).but(**changes)
+    return Failure(to=lobby.bounces.sender_of(message.id)).but(**changes)
 
 
 def come_back(
@@ -257,7 +257,7 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     deliver: Deliver,
     lobby: Lobby,
     clock: Clock,
-    writer: Callable[[Said], bytes],
+    writer: Callable[[Failure], bytes],
 ) -> None:
     before = tally_and_letters(lobby)
     send(client, deliver)
@@ -293,7 +293,7 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = Said(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
+    said = Failure(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
     assert apply(lobby, postfix(said)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
 
@@ -342,7 +342,7 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
     ],
 )
 def test_delays_deliveries_and_answers_change_nothing(
-    client: TestClient, deliver: Deliver, lobby: Lobby, content: Callable[[Said], bytes]
+    client: TestClient, deliver: Deliver, lobby: Lobby, content: Callable[[Failure], bytes]
 ) -> None:
     send(client, deliver)
     message, counted = newest(lobby), tally_and_letters(lobby)
@@ -390,7 +390,7 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
 
 def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> None:
     assert lobby.bounces is not None
-    said = Said(to=lobby.bounces.sender_of(uuid4()))
+    said = Failure(to=lobby.bounces.sender_of(uuid4()))
     assert apply(lobby, postfix(said)) is ReportHandling.DONE
     assert dead(lobby) == []
 
@@ -609,9 +609,9 @@ def test_mail_that_is_no_report_is_deleted_and_what_nobody_understands_is_kept(
 ) -> None:
     send(client, deliver)
     said = about(lobby, newest(lobby))
-    assert come_back(lobby, by_hand(Said()), "1.person") == 1
+    assert come_back(lobby, by_hand(Failure()), "1.person") == 1
     assert files(lobby) == []
-    for number, content in enumerate((strange(said), by_hand(said), postfix(Said()))):
+    for number, content in enumerate((strange(said), by_hand(said), postfix(Failure()))):
         assert come_back(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
     assert files(lobby) == [f".Unknown/new/{number}.unknown" for number in range(3)]
     assert worker.read_bounces(lobby, GO_ON) == 0
@@ -639,7 +639,7 @@ def test_of_two_workers_one_reads_a_file(
 ) -> None:
     send(client, deliver)
     for number in range(40):
-        (folder / "new" / f"{number:02}.relay").write_bytes(by_hand(Said()))
+        (folder / "new" / f"{number:02}.relay").write_bytes(by_hand(Failure()))
     (folder / "new" / "99.relay").write_bytes(postfix(about(lobby, newest(lobby))))
     done: list[int] = []
     threads = [
@@ -730,7 +730,7 @@ def test_a_file_that_fails_stays_and_stops_no_other(
 
 
 def test_a_stopped_worker_reads_no_more(lobby: Lobby, folder: Path) -> None:
-    (folder / "new" / "1.relay").write_bytes(by_hand(Said()))
+    (folder / "new" / "1.relay").write_bytes(by_hand(Failure()))
     stopped = threading.Event()
     stopped.set()
     assert worker.read_bounces(lobby, stopped) == 0

@@ -31,21 +31,21 @@ from services.letters import intake
 from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
 from services.supporters import preferences
-from tests.services.database.test_plans import taken_down
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.exports import (
     EMPTY,
     add_petition,
     csv_rows,
     file_of,
-    its_letters,
-    its_signatures,
     json_rows,
+    letters_export,
+    make_undecryptable,
     parts_of,
     sign,
-    spoil,
+    signatures_export,
 )
-from tests.support.letters import letters_of, take_back
+from tests.support.letters import letters_of, put_into_state
+from tests.support.query_plans import sent_statements
 
 PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")
@@ -71,7 +71,7 @@ def all_signatures(lobby: Lobby) -> list[tuple[Signature, Supporter]]:
 
 def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here')
-    told = json_rows(file_of(lobby, its_signatures(lobby), FileFormat.JSONL))
+    told = json_rows(file_of(lobby, signatures_export(lobby), FileFormat.JSONL))
     kept = all_signatures(lobby)
     assert len(told) == len(kept) == invented_campaign.SIGNATURES + 1
     for row, (signature, supporter) in zip(told, kept, strict=True):
@@ -95,7 +95,7 @@ def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> N
 @pytest.mark.parametrize("is_personal", [True, False])
 def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here', country="FR")
-    export = its_signatures(lobby, is_personal=is_personal)
+    export = signatures_export(lobby, is_personal=is_personal)
     words = {None: "", True: "yes", False: "no"}
     told = [
         {name: words.get(value, value) for name, value in row.items()}
@@ -111,8 +111,8 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
 def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: FileFormat) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='=a "source"', locale="cy")
     read = csv_rows if form is FileFormat.CSV else json_rows
-    whole: Any = read(file_of(lobby, its_signatures(lobby), form))
-    rest: Any = read(file_of(lobby, its_signatures(lobby, is_personal=False), form))
+    whole: Any = read(file_of(lobby, signatures_export(lobby), form))
+    rest: Any = read(file_of(lobby, signatures_export(lobby, is_personal=False), form))
     assert whole[0].keys() > PERSONAL
     assert not PERSONAL & rest[0].keys()
     left = [{name: row[name] for name in row if name not in PERSONAL} for row in whole]
@@ -120,7 +120,7 @@ def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: FileForm
 
 
 def test_lines_of_csv_end_as_they_should(lobby: Lobby) -> None:
-    content = file_of(lobby, its_signatures(lobby))
+    content = file_of(lobby, signatures_export(lobby))
     assert content.count(b"\r\n") == content.count(b"\n") == invented_campaign.SIGNATURES + 1
 
 
@@ -130,7 +130,7 @@ def test_times_are_in_utc_to_the_second(lobby: Lobby) -> None:
         moment = datetime(2026, 3, 29, 0, 59, 59, 999_999, tzinfo=UTC)
         session.get_one(Signature, signature.id).signed_at = moment
     for is_personal in (True, False):
-        rows = csv_rows(file_of(lobby, its_signatures(lobby, is_personal=is_personal)))
+        rows = csv_rows(file_of(lobby, signatures_export(lobby, is_personal=is_personal)))
         assert rows[-1]["signed_at"] == "2026-03-29T00:59:59Z"
         assert rows[-1]["confirmed_at"] == ""
         told = {row[name] for row in rows for name in TIMES} - {""}
@@ -146,14 +146,14 @@ def test_the_partner_is_named_whose_site_it_came_from(lobby: Lobby) -> None:
         )
         session.get_one(Signature, signature.id).partner_id = partner.id
     for is_personal in (True, False):
-        export = its_signatures(lobby, is_personal=is_personal)
+        export = signatures_export(lobby, is_personal=is_personal)
         assert csv_rows(file_of(lobby, export))[-1]["partner"] == "them"
         assert json_rows(file_of(lobby, export, FileFormat.JSONL))[0]["partner"] is None
 
 
 def test_a_seat_that_no_import_has_brought_has_no_name(lobby: Lobby) -> None:
     sign(lobby, "anna@example.org", country="FR", postcode="")
-    last = json_rows(file_of(lobby, its_signatures(lobby), FileFormat.JSONL))[-1]
+    last = json_rows(file_of(lobby, signatures_export(lobby), FileFormat.JSONL))[-1]
     assert (last["constituency_code"], last["constituency_name"]) == ("overseas", None)
 
 
@@ -187,7 +187,7 @@ def test_no_cell_can_be_taken_for_a_formula(lobby: Lobby) -> None:
             row.source = text
             row.name = row.comment = Private(row.name.organisation_id, text)
     for is_personal in (True, False):
-        export = its_signatures(lobby, is_personal=is_personal)
+        export = signatures_export(lobby, is_personal=is_personal)
         rows = csv_rows(file_of(lobby, export))[-len(texts) :]
         for name in ("source", "name", "comment") if is_personal else ("source",):
             assert [row[name] for row in rows] == [f"'{text}" for text in texts.values()]
@@ -205,7 +205,7 @@ def test_all_files_have_one_rule_for_formulas(lobby: Lobby) -> None:
         signature = sign(lobby, f"anna{number}@example.org")
         with lobby.database.write() as session:
             session.get_one(Signature, signature.id).source = text
-    written = csv_rows(file_of(lobby, its_signatures(lobby, is_personal=False)))[-len(texts) :]
+    written = csv_rows(file_of(lobby, signatures_export(lobby, is_personal=False)))[-len(texts) :]
     assert ours == [row["name"] for row in small] == [row["source"] for row in written]
     assert ours == [
         f"'{text}" if start in FORMULA_STARTS else text
@@ -218,7 +218,7 @@ def test_all_files_have_one_rule_for_formulas(lobby: Lobby) -> None:
 
 def test_only_the_state_that_is_asked_for_is_in_the_file(lobby: Lobby) -> None:
     signature = sign(lobby, "anna@example.org")
-    export = its_signatures(lobby, state=SignatureState.PENDING)
+    export = signatures_export(lobby, state=SignatureState.PENDING)
     pending = [
         str(signature.id)
         for signature, _ in all_signatures(lobby)
@@ -236,9 +236,9 @@ def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby:
             value = since + timedelta(days=place)
             setattr(session.get_one(Signature, signature_id), name, value)
     for is_personal in (True, False):
-        export = its_signatures(lobby, since=since, is_personal=is_personal)
+        export = signatures_export(lobby, since=since, is_personal=is_personal)
         assert [row["id"] for row in csv_rows(file_of(lobby, export))] == list(map(str, earlier))
-    export = its_signatures(lobby, since=since + timedelta(seconds=1))
+    export = signatures_export(lobby, since=since + timedelta(seconds=1))
     assert len(csv_rows(file_of(lobby, export))) == 2
     with lobby.database.read() as session:
         assert exports.count(session, export) == 2
@@ -272,7 +272,7 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
         (FileFormat.JSONL, (True, False, None)),
     ):
         read: Any = csv_rows if form is FileFormat.CSV else json_rows
-        rows = read(file_of(lobby, its_signatures(lobby), form))
+        rows = read(file_of(lobby, signatures_export(lobby), form))
         told = {row["email"].partition("@")[0]: row["updates"] for row in rows if row["id"] in ids}
         assert told == {
             "yes": words[0],
@@ -289,7 +289,7 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
 
 @pytest.mark.parametrize("form", FileFormat)
 def test_without_personal_data_no_key_is_needed(lobby: Lobby, form: FileFormat) -> None:
-    for make in (its_signatures, its_letters):
+    for make in (signatures_export, letters_export):
         export = make(lobby, is_personal=False)
         assert file_of(lobby, export, form, keyring=WRONG) == file_of(lobby, export, form)
         with pytest.raises(Unavailable):
@@ -298,9 +298,9 @@ def test_without_personal_data_no_key_is_needed(lobby: Lobby, form: FileFormat) 
 
 def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
     *_, (last, _) = all_signatures(lobby)
-    spoil(lobby, last.id)
+    make_undecryptable(lobby, last.id)
     parts = exports.chunks(
-        lobby.database, its_signatures(lobby), FileFormat.CSV, keyring=lobby.keyring, size=100
+        lobby.database, signatures_export(lobby), FileFormat.CSV, keyring=lobby.keyring, size=100
     )
     assert [next(parts).rows for _ in range(invented_campaign.SIGNATURES // 100)] == [100, 100, 100]
     with pytest.raises(Unavailable) as refusal:
@@ -316,7 +316,7 @@ def test_a_value_that_does_not_open_ends_the_file(lobby: Lobby) -> None:
 def test_pages_of_any_size_make_the_same_file(
     lobby: Lobby, form: FileFormat, is_personal: bool
 ) -> None:
-    export = its_signatures(lobby, is_personal=is_personal)
+    export = signatures_export(lobby, is_personal=is_personal)
     whole = file_of(lobby, export, form)
     for size in (1, 7, 90, invented_campaign.SIGNATURES, 1000):
         parts = parts_of(lobby, export, form, size=size)
@@ -329,7 +329,7 @@ def test_pages_of_any_size_make_the_same_file(
 @pytest.mark.parametrize("is_personal", [True, False])
 def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_personal: bool) -> None:
     """Who signs in between is in the file, and nobody has to wait for it to end."""
-    export = its_signatures(lobby, is_personal=is_personal)
+    export = signatures_export(lobby, is_personal=is_personal)
     parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     first = next(parts)
     signature = sign(lobby, "anna@example.org")
@@ -340,7 +340,7 @@ def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_perso
 
 def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
     pool: Any = lobby.database._reader.pool
-    export = its_signatures(lobby)
+    export = signatures_export(lobby)
     parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     for _ in parts:
         assert pool.checkedout() == 0
@@ -349,11 +349,11 @@ def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
     """It would do so anew for every page. PostgreSQL weighs what it costs."""
-    makes: list[Any] = [its_signatures, its_letters]
+    makes: list[Any] = [signatures_export, letters_export]
     for make in makes:
         for state in (None, "pending"):
             export = make(lobby, is_personal=False, state=state, since=lobby.clock())
-            with taken_down() as sent:
+            with sent_statements() as sent:
                 parts_of(lobby, export)
             (asked,) = [each for each in sent if "LIMIT" in each[0] and "page" in each[0]]
             with lobby.database.read() as session:
@@ -369,8 +369,8 @@ def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
 
 
 def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
-    take_back(lobby, 0, LetterState.REJECTED, letter={"reason": '550 "no", such box'})
-    export = its_letters(lobby)
+    put_into_state(lobby, 0, LetterState.REJECTED, letter={"reason": '550 "no", such box'})
+    export = letters_export(lobby)
     told = json_rows(file_of(lobby, export, FileFormat.JSONL))
     kept = [letter for letter, _ in letters_of(lobby)]
     with lobby.database.read() as session:
@@ -397,38 +397,38 @@ def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
 def test_the_words_of_letters_are_in_the_file_where_they_are_asked_for(lobby: Lobby) -> None:
     kept = [letter for letter, _ in letters_of(lobby)]
     for form, read in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
-        rows: Any = read(file_of(lobby, its_letters(lobby, has_words=True), form, size=2))
+        rows: Any = read(file_of(lobby, letters_export(lobby, has_words=True), form, size=2))
         assert [(row["subject"], row["body"]) for row in rows] == [
             (letter.subject.text, letter.body.text) for letter in kept
         ]
     with pytest.raises(Invalid) as refusal:
-        its_letters(lobby, has_words=True, is_personal=False)
+        letters_export(lobby, has_words=True, is_personal=False)
     assert refusal.value.fields[0].field == "bodies"
 
 
 def test_letters_without_personal_data_tell_of_members_alone(lobby: Lobby) -> None:
-    rows = csv_rows(file_of(lobby, its_letters(lobby, is_personal=False)))
+    rows = csv_rows(file_of(lobby, letters_export(lobby, is_personal=False)))
     assert len(rows) == len(letters_of(lobby))
     assert not {"name", "email", "address", "postcode", "updates"} & rows[0].keys()
     assert all(row["member"] for row in rows)
 
 
 def test_letters_in_a_state_and_since_a_time_are_picked_out(lobby: Lobby) -> None:
-    held, _ = take_back(lobby, 1, LetterState.HELD)
-    rows = csv_rows(file_of(lobby, its_letters(lobby, state=LetterState.HELD)))
+    held, _ = put_into_state(lobby, 1, LetterState.HELD)
+    rows = csv_rows(file_of(lobby, letters_export(lobby, state=LetterState.HELD)))
     assert [row["id"] for row in rows] == [str(held.id)]
     since = lobby.clock() + timedelta(days=1)
-    assert csv_rows(file_of(lobby, its_letters(lobby, since=since))) == []
-    take_back(lobby, 2, LetterState.REJECTED, letter={"bounced_at": since})
-    assert len(csv_rows(file_of(lobby, its_letters(lobby, since=since)))) == 1
+    assert csv_rows(file_of(lobby, letters_export(lobby, since=since))) == []
+    put_into_state(lobby, 2, LetterState.REJECTED, letter={"bounced_at": since})
+    assert len(csv_rows(file_of(lobby, letters_export(lobby, since=since)))) == 1
 
 
 def test_a_writer_who_lives_at_two_lines_has_both(lobby: Lobby) -> None:
     letter, _ = letters_of(lobby)[0]
     home = '{"line1": "Flat 2", "line2": "=1 Side Street", "town": "Here", "postcode": "EH1 1YZ"}'
     private = Private(letter.name.organisation_id, home)
-    take_back(lobby, 0, LetterState.QUEUED, letter={"address": private})
-    row = csv_rows(file_of(lobby, its_letters(lobby)))[0]
+    put_into_state(lobby, 0, LetterState.QUEUED, letter={"address": private})
+    row = csv_rows(file_of(lobby, letters_export(lobby)))[0]
     assert (row["address"], row["postcode"]) == ("Flat 2, =1 Side Street, Here", CAN_SIGN)
 
 
@@ -436,7 +436,7 @@ def test_a_writer_who_lives_at_two_lines_has_both(lobby: Lobby) -> None:
 
 
 def test_ids_rise_from_page_to_page(lobby: Lobby) -> None:
-    rows = csv_rows(file_of(lobby, its_signatures(lobby, is_personal=False), size=10))
+    rows = csv_rows(file_of(lobby, signatures_export(lobby, is_personal=False), size=10))
     ids = [row["id"] for row in rows]
     assert ids == sorted(set(ids))
     with lobby.database.read() as session:

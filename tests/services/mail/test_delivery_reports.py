@@ -11,10 +11,11 @@ from models import Keyring
 from services.mail import delivery_reports, smtp_answers
 from services.mail.bounce_addresses import BounceAddress
 from services.mail.delivery_reports import DeliveryReport, ReportedOutcome
-from tests.support.bounce_reports import (
+from tests.support.common import SECRET
+from tests.support.outside.bounce_reports import (
     MORAG,
     OURS,
-    Said,
+    Failure,
     by_hand,
     exchange,
     exim,
@@ -23,15 +24,14 @@ from tests.support.bounce_reports import (
     strange,
     vacation,
 )
-from tests.support.common import SECRET
 
 ADDRESS = f"bounces@{OURS}"
 BOUNCES = BounceAddress(ADDRESS, Keyring([SECRET]))
 OTHER = "another secret that is quite long enough to be one"
 MESSAGE = UUID("0197c3a1-0000-7000-8000-000000000001")
-TAGGED = Said(to=BOUNCES.sender_of(MESSAGE))
+TAGGED = Failure(to=BOUNCES.sender_of(MESSAGE))
 WRITERS = [postfix, exchange, exim]
-Writer = Callable[[Said], bytes]
+Writer = Callable[[Failure], bytes]
 
 
 def read(content: bytes) -> DeliveryReport:
@@ -92,7 +92,7 @@ def test_a_report_of_a_dead_address_is_understood(writer: Writer) -> None:
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_without_a_tag_the_message_that_is_returned_names_itself(writer: Writer) -> None:
-    said = Said(returned_id=f"<{MESSAGE}@{OURS}>")
+    said = Failure(returned_id=f"<{MESSAGE}@{OURS}>")
     assert read(writer(said)).message_id == MESSAGE
     for other in (f"<{MESSAGE}@other.example.org>", f"<x{MESSAGE}@{OURS}>"):
         assert read(writer(said.but(returned_id=other))).message_id is None
@@ -100,7 +100,7 @@ def test_without_a_tag_the_message_that_is_returned_names_itself(writer: Writer)
 
 @pytest.mark.parametrize("name", ["Delivered-To", "X-Original-To", "Envelope-To"])
 def test_the_tag_is_looked_for_where_a_mail_server_writes_it_down(name: str) -> None:
-    said = Said(to="undisclosed-recipients:;", headers={name: BOUNCES.sender_of(MESSAGE)})
+    said = Failure(to="undisclosed-recipients:;", headers={name: BOUNCES.sender_of(MESSAGE)})
     assert read(postfix(said)).message_id == MESSAGE
 
 
@@ -154,17 +154,17 @@ def test_delays_and_deliveries_are_no_failures(writer: Writer, action: str, stat
 
 @pytest.mark.parametrize("writer", [vacation, read_receipt])
 def test_answers_of_machines_are_no_failures(writer: Writer) -> None:
-    for said in (TAGGED, Said(returned_id=f"<{MESSAGE}@{OURS}>")):
+    for said in (TAGGED, Failure(returned_id=f"<{MESSAGE}@{OURS}>")):
         assert read(writer(said)).verdict is ReportedOutcome.NO_FAILURE
 
 
 def test_mail_of_people_is_no_failure_unless_it_answers_one_of_our_messages() -> None:
-    assert read(by_hand(Said())).verdict is ReportedOutcome.NO_FAILURE
+    assert read(by_hand(Failure())).verdict is ReportedOutcome.NO_FAILURE
     assert read(by_hand(TAGGED)).verdict is ReportedOutcome.UNCLEAR
 
 
 def test_what_a_server_says_in_its_own_way_is_unclear() -> None:
-    for said in (Said(), TAGGED):
+    for said in (Failure(), TAGGED):
         assert read(strange(said)).verdict is ReportedOutcome.UNCLEAR
 
 

@@ -9,8 +9,7 @@ import json
 import random
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from email.header import decode_header, make_header
 from email.message import Message
 from email.parser import BytesParser
@@ -35,173 +34,32 @@ from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Invalid
 from services.mail import mail_builder, text_templates
-from services.mail.couriers import _stuffed, make_courier
+from services.mail.couriers import make_courier
 from services.mail.mail_builder import Envelope, Mail
 from services.organisations import organisations
-from tests.services.mail.test_delivery import Sink
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START
 from tests.support.keys import key_for
+from tests.support.lobbies import MakeLobby
+from tests.support.outside.hostile_mail import (
+    INPUTS,
+    SEED,
+    TRICKS,
+    HostileInput,
+    content_received,
+    hostile_inputs,
+    letter_mail,
+)
+from tests.support.outside.smtp_server import Sink
 
-MakeLobby = Callable[..., Lobby]
-INPUTS = 10_000
 OWN = "post@lobby.example.org"
-SEED = 152
 OURS = {"From", "To", "Reply-To", "Subject", "Date", "Message-ID", "X-Campaign", "Auto-Submitted"}
 TO_SUPPORTERS = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 MIME = {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
-SMUGGLED = "Bcc: victim@example.net"
-TRICKS: list[str] = [
-    # line ends, and what somebody takes for one
-    *(f"{end}{SMUGGLED}" for end in ("\r\n", "\n", "\r", "\n\n", "\r\n\r\n", "\r\n ", "\n\t")),
-    *(f"{end}{SMUGGLED}" for end in ("\x00", "\x0b", "\x0c", "\x1c", "\x1e", "\x85")),
-    *(f"{end}{SMUGGLED}" for end in ("\u2028", "\u2029", "\u560a\u560d", "%0d%0a", "\\r\\n")),
-    "\r\n.\r\n",
-    "\n.\n",
-    "\r\n.\r\nMAIL FROM:<evil@example.net>\r\n",
-    "\n..\n...",
-    ".",
-    "\r",
-    "\n",
-    "\t",
-    "\x7f",
-    "\x1b[31m",
-    "\x08",
-    # encoded words: whole, split, folded, nested, with other charsets, in other letters
-    f"=?utf-8?q?=0D=0A{SMUGGLED.replace(' ', '_')}?=",
-    "=?utf-8?b?DQpCY2M6IHZpY3RpbUBleGFtcGxlLm5ldA==?=",
-    "=?utf-8?q?=0D=0ABcc:?= =?utf-8?q?_victim@example.net?=",
-    "=?utf-8?q?=0D=0A\r\n Bcc:?=",
-    "=?iso-2022-jp?b?GyRC?=",
-    "=?x-unknown?q?a?=",
-    "=? utf-8?q?a? =",
-    "= ?utf-8?q?a?=",
-    "=\u200b?utf-8?q?=0D=0ABcc:x?=",
-    "\uff1d\uff1futf-8\uff1fq\uff1f=0D=0ABcc:x\uff1f\uff1d",
-    "\ufe66\ufe56utf-8?q?a?=",
-    "=",
-    "?=",
-    # addresses: several, groups, comments, quotes, routes, percent, domains of all kinds
-    "a@example.net, b@example.net",
-    "a@example.net; b@example.net",
-    "victims: a@example.net, b@example.net;",
-    "a:b@c;",
-    "(comment) a@example.net (another)",
-    '"a b"@example.net',
-    '"a@example.net"@example.org',
-    "@relay.example.net:a@example.org",
-    "a%example.net@example.org",
-    "a!b@example.org",
-    "a@[127.0.0.1]",
-    "a@example.org\x00@example.net",
-    "a@example.org>\r\nRCPT TO:<victim@example.net",
-    "a@example.org> ORCPT=rfc822;victim@example.net",
-    "<a@example.net>",
-    "Anna <a@example.net>",
-    "anna@münchen.example.org",
-    "anna@xn--mnchen-3ya.example.org",
-    "anna@例え.jp",
-    "änna@example.org",
-    "a@example.org.",
-    "a@-example.org",
-    "a..b@example.org",
-    "a=?b@example.org",
-    ".a@example.org",
-    # signs that headers and mail programs have a use for
-    *'",;:<>()[]\\@',
-    '"',
-    '\\"',
-    '" <evil@example.net>, "',
-    "\\",
-    "''",
-    "Bcc:",
-    SMUGGLED,
-    "From: evil@example.net",
-    "Content-Type: text/html",
-    "--===============123==\r\nContent-Type: text/html\r\n\r\n<b>",
-    "--\r\n",
-    "-- \n",
-    "From evil@example.net Thu Jan  1 00:00:00 1970\n",
-    "begin 644 evil.exe\n",
-    # letters that break, turn, join or hide
-    "\ud800",
-    "\udcff",
-    "\u202eevil",
-    "\u2066evil\u2069",
-    "\u200f",
-    "\u200b",
-    "\u200d",
-    "\ufeff",
-    "\xad",
-    "\xa0",
-    "\u3000",
-    "\u0301",
-    "\u0345" * 20,
-    "\ufffe",
-    "\U000e0041",
-    "\U0001f469\u200d\u2695\ufe0f",
-    "李小龙",
-    "Siân",
-    "é\xff",
-    "=E9=0D=0A",
-    "\ufdfa",
-    # length
-    "x" * 77,
-    "x" * 998,
-    "x " * 499,
-    "y" * 10_000,
-    "é" * 300,
-    '"' * 90,
-    "a, " * 40,
-    "\U0001f469" * 60,
-    " " * 80,
-]
-PLAIN = ["Anna", "Please sign EDM 152", "the motion", "Save the NHS", "my ward", " ", " "]
 
 
-@dataclass(frozen=True)
-class Input:
-    """Everything that a stranger, a supporter or an organiser can put into a mail."""
-
-    name: str
-    email: str
-    subject: str
-    body: str
-    title: str
-    organisation: str
-    member: str
-    action: str
-
-    @classmethod
-    def by_chance(cls, chance: random.Random) -> "Input":
-        """Most fields harmless, so that all kinds of hostile ones are reached."""
-
-        def text(good: str) -> str:
-            if chance.random() < 0.6:
-                return good
-            parts = [chance.choice(TRICKS if chance.random() < 0.5 else PLAIN) for _ in range(4)]
-            return "".join(parts[: chance.randint(1, 4)])
-
-        def address(good: str) -> str:
-            kind = chance.random()
-            if kind < 0.8:
-                return good
-            return chance.choice(TRICKS) if kind < 0.9 else good + chance.choice(TRICKS)
-
-        return cls(
-            name=text("Anna Example"),
-            email=address("anna@example.org"),
-            subject=text("Please sign EDM 152"),
-            body=text("Dear MP,\n\nPlease sign.\n") + " My ward depends on it, and I with it. " * 2,
-            title=text("Keep NHS Professionals public"),
-            organisation=text("NHS Professionals campaign"),
-            member=address("mp@example.org"),
-            action=text("Keep NHS Professionals public"),
-        )
-
-
-def by_the_rules(given: Input) -> Input:
+def by_the_rules(given: HostileInput) -> HostileInput:
     """As forms, the API and commands take it."""
-    return Input(
+    return HostileInput(
         name=texts.person_name(given.name),
         email=texts.email_address(given.email),
         subject=texts.line(given.subject, "subject", longest=200),
@@ -213,21 +71,7 @@ def by_the_rules(given: Input) -> Input:
     )
 
 
-def letter(given: Input) -> Mail:
-    """As `delivery.rendering` makes a letter to an MP."""
-    return Mail(
-        recipient=given.member,
-        sender_name=given.name,
-        reply_to=(given.name, given.email),
-        subject=given.subject,
-        body=given.body,
-        message_id="<1@lobby.example.org>",
-        campaign=texts.fit_for_header(given.title),
-        is_automatic=False,
-    )
-
-
-def confirmation(given: Input) -> Mail:
+def confirmation(given: HostileInput) -> Mail:
     """As `delivery.rendering` asks to confirm a signature, with the petition's action in its
     subject."""
     values = {"name": given.name, "action": given.action, "organisation": given.organisation}
@@ -246,17 +90,6 @@ def confirmation(given: Input) -> Mail:
 
 def sent(wanted: Mail) -> Envelope:
     return mail_builder.sealed(mail_builder.build(wanted, mail_from=f"Lobby <{OWN}>", now=START))
-
-
-def received(content: bytes) -> bytes:
-    """What a server makes of the bytes of the courier: up to the first dot alone (RFC 5321, 4.5.2).
-    There must be one, at the very end."""
-    wire = _stuffed(content) + b".\r\n"
-    assert not re.search(rb"\r(?!\n)|(?<!\r)\n", wire), "a bare CR or LF"
-    lines = wire.split(b"\r\n")
-    assert max(map(len, lines)) <= 998
-    assert lines.index(b".") == len(lines) - 2
-    return b"\r\n".join(line[1:] if line[:1] == b"." else line for line in lines[:-2]) + b"\r\n"
 
 
 def headers_by_hand(head: bytes) -> list[tuple[str, str]]:
@@ -293,7 +126,7 @@ def check(wanted: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
     assert envelope.sender == OWN
     for command in (f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>"):
         assert re.fullmatch(r"[A-Z]+ [A-Z]+:<[!-;=?-~]+>", command), command
-    content = received(envelope.content)
+    content = content_received(envelope.content)
     head, _, body = content.partition(b"\r\n\r\n")
     by_hand = headers_by_hand(head)
     by_python: Message = BytesParser(policy=compat32).parsebytes(content)
@@ -330,19 +163,14 @@ def ascii_of(address: str) -> str:
     return address if address.isascii() else texts.email_address(address)
 
 
-def cases() -> Iterator[tuple[int, Input]]:
-    chance = random.Random(SEED)
-    for number in range(INPUTS):
-        yield number, Input.by_chance(chance)
-
-
+@pytest.mark.slow
 def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     ends: Counter[str] = Counter()
-    for number, given in cases():
+    for number, given in hostile_inputs():
         kind = "rules" if number % 2 else "rows"  # rows from before a rule meet none
         try:
             taken = by_the_rules(given) if kind == "rules" else given
-            wanted = letter(taken) if number % 4 < 2 else confirmation(taken)
+            wanted = letter_mail(taken) if number % 4 < 2 else confirmation(taken)
             envelope = sent(wanted)
         except Invalid:
             ends[f"{kind} refused"] += 1
@@ -356,6 +184,7 @@ def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     assert ends["rows built"] > 1000
 
 
+@pytest.mark.slow
 def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     good = {"name": "Anna", "email": "anna@example.org", "subject": "A subject"}
     good |= {"body": "Dear MP, please sign. " * 4, "title": "A title", "organisation": "Us"}
@@ -364,8 +193,8 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     for field in good:
         for trick in TRICKS:
             for text in (trick, good[field] + trick, trick + good[field]):
-                given = Input(**{**good, field: text})
-                for make in (letter, confirmation):
+                given = HostileInput(**{**good, field: text})
+                for make in (letter_mail, confirmation):
                     for look in (by_the_rules, lambda found: found):
                         try:
                             wanted = make(look(given))
@@ -377,15 +206,16 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     assert ends["refused"] > 1500
 
 
+@pytest.mark.slow
 def test_a_text_that_the_rules_take_is_always_built() -> None:
     """What was taken from somebody must not be lost at delivery."""
     built = 0
-    for number, given in cases():
+    for number, given in hostile_inputs():
         try:
             taken = by_the_rules(given)
         except Invalid:
             continue
-        sent(letter(taken))
+        sent(letter_mail(taken))
         sent(confirmation(taken))
         built += 1
         if number > INPUTS / 2:
@@ -399,16 +229,16 @@ def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> No
         taken = texts.email_address(address)
     except Invalid:
         return
-    good = Input("Anna", taken, "S", "Body", "Title", "Us", taken, "Act")
-    assert sent(letter(good)).recipient == taken
+    good = HostileInput("Anna", taken, "S", "Body", "Title", "Us", taken, "Act")
+    assert sent(letter_mail(good)).recipient == taken
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
 @pytest.mark.parametrize("length", range(60, 80))
 def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space: str) -> None:
     body = f"{'é' + 'x' * length}{space}\nDear MP,\n"
-    given = Input("Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act")
-    check(letter(given), sent(letter(given)))
+    given = HostileInput("Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act")
+    check(letter_mail(given), sent(letter_mail(given)))
 
 
 @pytest.mark.parametrize(
@@ -423,8 +253,8 @@ def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space
     ],
 )
 def test_a_campaigns_title_arrives_whatever_its_letters(title: str) -> None:
-    given = Input("Anna", "a@example.org", "S", "Body", title, "Us", "mp@example.org", "Act")
-    message = BytesParser(policy=default).parsebytes(sent(letter(given)).content)
+    given = HostileInput("Anna", "a@example.org", "S", "Body", title, "Us", "mp@example.org", "Act")
+    message = BytesParser(policy=default).parsebytes(sent(letter_mail(given)).content)
     assert " ".join(str(message["X-Campaign"]).split()) == " ".join(title.split())
 
 
@@ -452,18 +282,19 @@ def caller(service: Lobby) -> Iterator[TestClient]:
         yield client
 
 
-def signature_of(given: Input, number: int) -> dict[str, Any]:
+def signature_of(given: HostileInput, number: int) -> dict[str, Any]:
     email = given.email.replace("anna@", f"anna{number}@", 1)
     return {"name": given.name, "email": email, "postcode": CAN_SIGN}
 
 
-def letter_of(given: Input, number: int) -> dict[str, Any]:
+def letter_of(given: HostileInput, number: int) -> dict[str, Any]:
     email = given.email.replace("anna@", f"anna{number}@", 1)
     home = {"line1": given.action[:90], "line2": "", "town": "Edinburgh", "postcode": CAN_SIGN}
     person = {"name": given.name, "email": email, "address": home}
     return {**person, "subject": given.subject, "body": given.body}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
     service: Lobby, caller: TestClient, sink: Sink
@@ -475,7 +306,7 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
     chance = random.Random(SEED)
     answers: Counter[int] = Counter()
     for number in range(240):
-        given = Input.by_chance(chance)
+        given = HostileInput.by_chance(chance)
         calls = [
             ("PATCH", f"/v1/campaigns/{CAMPAIGN}", {"title": given.title}),
             ("PATCH", f"/v1/petitions/{PETITION}", {"action": given.action}),

@@ -22,8 +22,8 @@ from services.operations import checks
 from services.signatures import recording
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
 from tests.support.keys import key_for
+from tests.support.lobbies import MakeLobby
 
-MakeLobby = Callable[..., Lobby]
 ENOUGH = relays.MOST_FAILURES
 REST = relays.FIRST_REST
 

@@ -15,7 +15,7 @@ from services.mail.dkim_signer import DkimSigner
 from services.operations import checks, mail_domain
 from services.operations.findings import Finding
 from tests.support.common import Clock
-from tests.support.dns_server import Zone, name_server, resolver_at
+from tests.support.outside.dns_server import Zone, name_server, resolver_at
 
 DOMAIN = "post.campaign-house.org.uk"
 RELAY = "smtp://user:password@relay.campaign-house.org.uk:587"

@@ -96,7 +96,7 @@ ImportMembers = Callable[..., MembersImport]
 
 
 @pytest.fixture
-def house(empty_lobby: Lobby, write: Write) -> Lobby:
+def with_seats(empty_lobby: Lobby, write: Write) -> Lobby:
     """A lobby with four seats and nobody in them."""
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code) for code in SEATS]))
@@ -104,11 +104,11 @@ def house(empty_lobby: Lobby, write: Write) -> Lobby:
 
 
 @pytest.fixture
-def take_in(house: Lobby, write: Write) -> ImportMembers:
+def take_in(with_seats: Lobby, write: Write) -> ImportMembers:
     """Imports members from rows, on a day."""
 
     def take_in(*rows: Row, today: date = TODAY) -> MembersImport:
-        with house.database.write() as session:
+        with with_seats.database.write() as session:
             return members.import_csv(session, write(list(rows)), today=today)
 
     return take_in
@@ -142,7 +142,7 @@ def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
     return sorted(rows, key=lambda row: (row[1], row[2] or date.max))
 
 
-def posts(lobby: Lobby, member_id: int) -> list[tuple[str, OfficeKind, date, date | None]]:
+def offices_held(lobby: Lobby, member_id: int) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
         statement = select(Office).where(Office.member_id == member_id)
         rows = [
@@ -193,19 +193,19 @@ def test_a_code_tells_the_nation_and_the_nation_stands_in_for_a_region(
     assert (found.nation, found.region) == (nation, nation)
 
 
-def test_importing_constituencies_again_changes_nothing(house: Lobby, write: Write) -> None:
-    before = rows_of(house, TABLES)
-    with house.database.write() as session:
+def test_importing_constituencies_again_changes_nothing(with_seats: Lobby, write: Write) -> None:
+    before = rows_of(with_seats, TABLES)
+    with with_seats.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code) for code in SEATS]))
-    assert rows_of(house, TABLES) == before
+    assert rows_of(with_seats, TABLES) == before
 
 
 def test_a_later_file_mends_a_constituency_and_leaves_the_others(
-    house: Lobby, write: Write
+    with_seats: Lobby, write: Write
 ) -> None:
-    with house.database.write() as session:
+    with with_seats.database.write() as session:
         constituencies.import_csv(session, write([seat_row(NORWICH, name="Norwich West")]))
-    with house.database.read() as session:
+    with with_seats.database.read() as session:
         names = {code: row.name for code, row in constituencies.by_code(session).items()}
     assert names == {**SEATS, NORWICH: "Norwich West"}
 
@@ -221,107 +221,120 @@ def test_what_a_file_does_not_tell_is_not_known(empty_lobby: Lobby, write: Write
 # ---- members
 
 
-def test_members_take_their_seats(house: Lobby, take_in: ImportMembers) -> None:
+def test_members_take_their_seats(with_seats: Lobby, take_in: ImportMembers) -> None:
     done = take_in(ANNA | {"email": ""}, BEN, CERI, member_row(NORWICH))
     assert done == MembersImport(read=4, vacant=1, begun=3, ended=0, without_email=1)
-    assert [holder(house, code) for code in SEATS] == [
+    assert [holder(with_seats, code) for code in SEATS] == [
         "Anna Ask",
         "Ben Boothroyd",
         None,
         "Ceri Castle",
     ]
-    assert spans(house, EDINBURGH) == [(1, date(2024, 7, 4), None)]
-    with house.database.read() as session:
+    assert spans(with_seats, EDINBURGH) == [(1, date(2024, 7, 4), None)]
+    with with_seats.database.read() as session:
         assert members.count_filled_seats(session, today=TODAY) == 3
 
 
-def test_importing_members_again_changes_nothing(house: Lobby, take_in: ImportMembers) -> None:
+def test_importing_members_again_changes_nothing(with_seats: Lobby, take_in: ImportMembers) -> None:
     rows = [ANNA | MINISTER, BEN | WHIP, CERI | {"party": "Speaker"}, member_row(NORWICH)]
     take_in(*rows)
-    before = rows_of(house, TABLES)
+    before = rows_of(with_seats, TABLES)
     done = take_in(*rows, today=date(2026, 9, 1))
     assert (done.begun, done.ended) == (0, 0)
-    assert rows_of(house, TABLES) == before
+    assert rows_of(with_seats, TABLES) == before
 
 
-def test_a_change_of_party_and_address_is_taken_in(house: Lobby, take_in: ImportMembers) -> None:
+def test_a_change_of_party_and_address_is_taken_in(
+    with_seats: Lobby, take_in: ImportMembers
+) -> None:
     take_in(*HOUSE)
     done = take_in(ANNA | {"party": "Independent", "email": "anna@example.org"})
     assert (done.begun, done.ended) == (0, 0)
-    member = seat(house, EDINBURGH).member
+    member = seat(with_seats, EDINBURGH).member
     assert member is not None
     assert (member.party, member.email) == ("Independent", "anna@example.org")
 
 
 def test_seats_that_a_file_does_not_name_stay_as_they_are(
-    house: Lobby, take_in: ImportMembers
+    with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(*HOUSE)
     done = take_in(ANNA)
     assert (done.begun, done.ended) == (0, 0)
-    assert holder(house, MANCHESTER) == "Ben Boothroyd"
+    assert holder(with_seats, MANCHESTER) == "Ben Boothroyd"
 
 
-def test_a_seat_without_a_member_falls_vacant_today(house: Lobby, take_in: ImportMembers) -> None:
+def test_a_seat_without_a_member_falls_vacant_today(
+    with_seats: Lobby, take_in: ImportMembers
+) -> None:
     take_in(*HOUSE)
     done = take_in(member_row(EDINBURGH))
     assert (done.vacant, done.begun, done.ended) == (1, 0, 1)
-    assert holder(house, EDINBURGH) is None
-    assert spans(house, EDINBURGH) == [(1, date(2024, 7, 4), TODAY)]
+    assert holder(with_seats, EDINBURGH) is None
+    assert spans(with_seats, EDINBURGH) == [(1, date(2024, 7, 4), TODAY)]
     assert take_in(member_row(EDINBURGH), today=date(2026, 8, 1)).ended == 0
 
 
-def test_a_by_election_fills_a_vacant_seat(house: Lobby, take_in: ImportMembers) -> None:
+def test_a_by_election_fills_a_vacant_seat(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(*HOUSE)
     dora = member_row(NORWICH, "4", "Dora Dale", elected="2026-06-25")
     done = take_in(dora)
     assert (done.begun, done.ended) == (1, 0)
-    assert holder(house, NORWICH, date(2026, 6, 24)) is None
-    assert holder(house, NORWICH, date(2026, 6, 25)) == "Dora Dale"
+    assert holder(with_seats, NORWICH, date(2026, 6, 24)) is None
+    assert holder(with_seats, NORWICH, date(2026, 6, 25)) == "Dora Dale"
 
 
 def test_a_seat_changes_hands_on_the_day_of_the_by_election(
-    house: Lobby, take_in: ImportMembers
+    with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(*HOUSE)
     elected = date(2026, 6, 18)
     done = take_in(member_row(EDINBURGH, "4", "Dora Dale", elected="2026-06-18"))
     assert (done.begun, done.ended) == (1, 1)
-    assert spans(house, EDINBURGH) == [(1, date(2024, 7, 4), elected), (4, elected, None)]
-    assert holder(house, EDINBURGH, date(2026, 6, 17)) == "Anna Ask"
-    assert holder(house, EDINBURGH, elected) == "Dora Dale"
-    assert holder(house, EDINBURGH) == "Dora Dale"
+    assert spans(with_seats, EDINBURGH) == [
+        (1, date(2024, 7, 4), elected),
+        (4, elected, None),
+    ]
+    assert holder(with_seats, EDINBURGH, date(2026, 6, 17)) == "Anna Ask"
+    assert holder(with_seats, EDINBURGH, elected) == "Dora Dale"
+    assert holder(with_seats, EDINBURGH) == "Dora Dale"
 
 
-def test_who_comes_back_holds_the_seat_anew(house: Lobby, take_in: ImportMembers) -> None:
+def test_who_comes_back_holds_the_seat_anew(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(*HOUSE)
     take_in(member_row(EDINBURGH))
     back = ANNA | {"elected": "2026-07-30"}
     assert take_in(back, today=date(2026, 7, 31)).begun == 1
-    assert spans(house, EDINBURGH) == [
+    assert spans(with_seats, EDINBURGH) == [
         (1, date(2024, 7, 4), TODAY),
         (1, date(2026, 7, 30), None),
     ]
-    assert holder(house, EDINBURGH, date(2026, 7, 15)) is None
+    assert holder(with_seats, EDINBURGH, date(2026, 7, 15)) is None
 
 
-def test_a_member_can_move_to_another_seat(house: Lobby, take_in: ImportMembers) -> None:
+def test_a_member_can_move_to_another_seat(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(*HOUSE)
     moved = member_row(NORWICH, "1", "Anna Ask", elected="2026-06-18")
     done = take_in(moved, member_row(EDINBURGH))
     assert (done.begun, done.ended) == (1, 1)
-    assert (holder(house, EDINBURGH), holder(house, NORWICH)) == (None, "Anna Ask")
+    assert (holder(with_seats, EDINBURGH), holder(with_seats, NORWICH)) == (
+        None,
+        "Anna Ask",
+    )
 
 
 def test_a_member_who_moves_leaves_a_seat_that_the_file_does_not_name(
-    house: Lobby, take_in: ImportMembers
+    with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(*HOUSE)
     take_in(member_row(NORWICH, "1", "Anna Ask", elected="2026-06-18"))
-    assert (holder(house, EDINBURGH), holder(house, NORWICH)) == (None, "Anna Ask")
+    assert (holder(with_seats, EDINBURGH), holder(with_seats, NORWICH)) == (
+        None,
+        "Anna Ask",
+    )
 
 
-def test_two_members_can_change_seats(house: Lobby, take_in: ImportMembers) -> None:
+def test_two_members_can_change_seats(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(*HOUSE)
     elected = {"elected": "2026-06-18"}
     done = take_in(
@@ -329,65 +342,74 @@ def test_two_members_can_change_seats(house: Lobby, take_in: ImportMembers) -> N
         member_row(MANCHESTER, "1", "Anna Ask", **elected),
     )
     assert (done.begun, done.ended) == (2, 2)
-    assert (holder(house, EDINBURGH), holder(house, MANCHESTER)) == ("Ben Boothroyd", "Anna Ask")
+    assert (holder(with_seats, EDINBURGH), holder(with_seats, MANCHESTER)) == (
+        "Ben Boothroyd",
+        "Anna Ask",
+    )
 
 
 def test_a_correction_backwards_never_ends_a_membership_before_it_began(
-    house: Lobby, take_in: ImportMembers
+    with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(ANNA | {"elected": "2026-06-18"})
     take_in(member_row(EDINBURGH, "4", "Dora Dale", elected="2024-07-04"))
-    assert holder(house, EDINBURGH) == "Dora Dale"
-    assert (1, date(2026, 6, 18), date(2026, 6, 18)) in spans(house, EDINBURGH)
+    assert holder(with_seats, EDINBURGH) == "Dora Dale"
+    assert (1, date(2026, 6, 18), date(2026, 6, 18)) in spans(with_seats, EDINBURGH)
 
 
 # ---- posts
 
 
-def test_posts_begin_and_end(house: Lobby, take_in: ImportMembers) -> None:
+def test_posts_begin_and_end(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(ANNA)
-    assert seat(house, EDINBURGH).offices == frozenset()
+    assert seat(with_seats, EDINBURGH).offices == frozenset()
     take_in(ANNA | MINISTER)
-    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
+    assert seat(with_seats, EDINBURGH).offices == {OfficeKind.MINISTER}
     august = date(2026, 8, 1)
     take_in(ANNA, today=august)
-    assert seat(house, EDINBURGH, date(2026, 7, 31)).offices == {OfficeKind.MINISTER}
-    assert seat(house, EDINBURGH, august).offices == frozenset()
-    assert posts(house, 1) == [("Minister of State (DHSC)", OfficeKind.MINISTER, TODAY, august)]
+    assert seat(with_seats, EDINBURGH, date(2026, 7, 31)).offices == {OfficeKind.MINISTER}
+    assert seat(with_seats, EDINBURGH, august).offices == frozenset()
+    assert offices_held(with_seats, 1) == [
+        ("Minister of State (DHSC)", OfficeKind.MINISTER, TODAY, august)
+    ]
 
 
-def test_a_post_can_end_and_begin_again_on_one_day(house: Lobby, take_in: ImportMembers) -> None:
+def test_a_post_can_end_and_begin_again_on_one_day(
+    with_seats: Lobby, take_in: ImportMembers
+) -> None:
     for row in (ANNA | MINISTER, ANNA, ANNA | MINISTER, ANNA, ANNA | MINISTER):
         take_in(row)
-    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
-    ends = [ends_on for *_, ends_on in posts(house, 1)]
+    assert seat(with_seats, EDINBURGH).offices == {OfficeKind.MINISTER}
+    ends = [ends_on for *_, ends_on in offices_held(with_seats, 1)]
     assert ends == [TODAY, TODAY, None]
 
 
-def test_one_post_can_follow_another(house: Lobby, take_in: ImportMembers) -> None:
+def test_one_post_can_follow_another(with_seats: Lobby, take_in: ImportMembers) -> None:
     take_in(ANNA | WHIP)
     take_in(ANNA | MINISTER, today=date(2026, 8, 1))
-    assert seat(house, EDINBURGH).offices == {OfficeKind.WHIP}
-    assert seat(house, EDINBURGH, date(2026, 8, 1)).offices == {OfficeKind.MINISTER}
+    assert seat(with_seats, EDINBURGH).offices == {OfficeKind.WHIP}
+    assert seat(with_seats, EDINBURGH, date(2026, 8, 1)).offices == {OfficeKind.MINISTER}
 
 
 def test_a_post_stays_with_its_holder_whose_seat_is_not_in_the_file(
-    house: Lobby, take_in: ImportMembers
+    with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(ANNA | MINISTER, BEN | WHIP)
     take_in(BEN)
-    assert seat(house, EDINBURGH).offices == {OfficeKind.MINISTER}
-    assert seat(house, MANCHESTER).offices == frozenset()
+    assert seat(with_seats, EDINBURGH).offices == {OfficeKind.MINISTER}
+    assert seat(with_seats, MANCHESTER).offices == frozenset()
 
 
-def test_the_speaker_holds_a_post_and_is_not_asked(house: Lobby, take_in: ImportMembers) -> None:
+def test_the_speaker_holds_a_post_and_is_not_asked(
+    with_seats: Lobby, take_in: ImportMembers
+) -> None:
     take_in(BEN | {"party": "Speaker"})
-    found = seat(house, MANCHESTER)
+    found = seat(with_seats, MANCHESTER)
     assert found.offices == {OfficeKind.SPEAKER}
     eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
     take_in(BEN, today=date(2026, 8, 1))
-    assert seat(house, MANCHESTER, date(2026, 8, 1)).offices == frozenset()
+    assert seat(with_seats, MANCHESTER, date(2026, 8, 1)).offices == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -551,7 +573,7 @@ BAD_MEMBERS: dict[str, tuple[str | bytes, str]] = {
 
 @pytest.mark.parametrize("case", list(BAD_MEMBERS))
 def test_a_bad_file_of_members_is_refused_whole(
-    case: str, house: Lobby, take_in: ImportMembers, tmp_path: Path
+    case: str, with_seats: Lobby, take_in: ImportMembers, tmp_path: Path
 ) -> None:
     take_in(CERI | MINISTER, BEN)
 
@@ -559,7 +581,7 @@ def test_a_bad_file_of_members_is_refused_whole(
         return members.import_csv(session, file, today=TODAY)
 
     content, complaint = BAD_MEMBERS[case]
-    refuses_file(house, tmp_path, content, complaint, import_them)
+    refuses_file(with_seats, tmp_path, content, complaint, import_them)
 
 
 def refuses_file(
@@ -581,8 +603,8 @@ def refuses_file(
     assert rows_of(lobby, TABLES) == before
 
 
-def test_a_missing_file_and_a_folder_are_refused(house: Lobby, tmp_path: Path) -> None:
-    with house.database.write() as session:
+def test_a_missing_file_and_a_folder_are_refused(with_seats: Lobby, tmp_path: Path) -> None:
+    with with_seats.database.write() as session:
         with pytest.raises(Invalid, match=r"There is no file nowhere\.csv\."):
             constituencies.import_csv(session, tmp_path / "nowhere.csv")
         with pytest.raises(Invalid, match=r"There is no file nowhere\.csv\."):
@@ -601,7 +623,7 @@ def test_a_file_with_a_byte_order_mark_and_windows_line_ends_is_read(
 
 
 def test_a_cell_may_hold_a_line_break_and_the_lines_are_still_right(
-    house: Lobby, tmp_path: Path
+    with_seats: Lobby, tmp_path: Path
 ) -> None:
     file = tmp_path / "file.csv"
     header = HEAD.replace("email\n", "email,note\n")
@@ -609,6 +631,6 @@ def test_a_cell_may_hold_a_line_break_and_the_lines_are_still_right(
     file.write_text(header + good + f"{MANCHESTER},MP2,Ben,Labour,2024-07-04,,\n", encoding="utf-8")
     with (
         pytest.raises(Invalid, match=r"^file\.csv, line 4: member_id"),
-        house.database.write() as session,
+        with_seats.database.write() as session,
     ):
         members.import_csv(session, file, today=TODAY)

@@ -28,7 +28,7 @@ from services.parliament import motions
 from services.parliament.official import http
 from services.parliament_sync.motion_sync import MotionSync
 from tests.support.common import CAMPAIGN, SECRET, START, Clock, rows_of
-from tests.support.motions_api import (
+from tests.support.outside.motions_api import (
     FAILURE,
     JSON,
     KNOWN,

@@ -19,7 +19,7 @@ from services.parliament import constituencies, seats
 from services.parliament.official import backoff, http
 from services.parliament_sync import leases, schedules
 from tests.support.common import START, Clock
-from tests.support.members_api import JSON, MembersApi, Person, Reply, serving
+from tests.support.outside.members_api import JSON, MembersApi, Person, Reply, serving
 
 SEATS = {f"E140000{number:02}": f"Seat {number}" for number in range(1, 13)}
 FIRST = "E14000001"
@@ -246,6 +246,7 @@ def test_seats_that_fell_vacant_and_names_that_are_unknown_are_logged(
 # ---- beside the rest
 
 
+@pytest.mark.slow
 def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: MembersApi) -> None:
     api.instead["1/Contact"] = Reply(hangs=True)
     stop = threading.Event()

@@ -28,7 +28,15 @@ from services.parliament.standing import Eligibility, Standing
 from services.parliament_sync import member_sync
 from services.parliament_sync.member_sync import MembersSync
 from tests.support.common import REAL_DATA, SECRET, START, Clock, needs_real_data
-from tests.support.members_api import MembersApi, Person, Reply, held, office, serving, told
+from tests.support.outside.members_api import (
+    MembersApi,
+    Person,
+    Reply,
+    dated_entry,
+    json_reply,
+    office,
+    serving,
+)
 
 COMMAND = Path(sys.executable).with_name("lobby")
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
@@ -45,7 +53,7 @@ NAMES = {
 }
 WELSH = {"W07000004": "De Caerdydd a Phenarth"}
 ANNA, LAST = "E14000001", "E14000021"
-HOUSE = [
+ALL_MEMBERS = [
     Person(number, name, name=f"Member {number}") for number, name in enumerate(NAMES.values(), 1)
 ]
 
@@ -60,7 +68,7 @@ def api() -> Iterator[MembersApi]:
 
 
 @pytest.fixture
-def house(empty_lobby: Lobby) -> Lobby:
+def with_seats(empty_lobby: Lobby) -> Lobby:
     """A lobby with 21 seats and nobody in them."""
     rows = [
         Constituency(
@@ -77,17 +85,17 @@ Sync = Callable[..., MembersSync]
 
 
 @pytest.fixture
-def sync(house: Lobby, api: MembersApi) -> Iterator[Sync]:
+def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
     """Syncs with a House in which `changed` stand for those of the same number, on a day."""
     with http.make_client(api.url) as client:
 
         def sync(
             *changed: Person, today: date = TODAY, without: tuple[int, ...] = (), **options: Any
         ) -> MembersSync:
-            everybody = {person.id: person for person in [*HOUSE, *changed]}
+            everybody = {person.id: person for person in [*ALL_MEMBERS, *changed]}
             api.people = [person for person in everybody.values() if person.id not in without]
             found = fetch_members(client, **options)
-            with house.database.write() as session:
+            with with_seats.database.write() as session:
                 return member_sync.apply_answers(session, found, today=today)
 
         yield sync
@@ -128,7 +136,9 @@ def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
     return sorted(rows, key=lambda row: (row[1], row[2] or date.max))
 
 
-def posts(lobby: Lobby, member_id: int = 1) -> list[tuple[str, OfficeKind, date, date | None]]:
+def offices_held(
+    lobby: Lobby, member_id: int = 1
+) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
         rows = session.exec(select(Office).where(Office.member_id == member_id))
         found = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
@@ -148,12 +158,12 @@ def import_rows(lobby: Lobby, *rows: MemberRow, today: date) -> None:
 # ---- seats
 
 
-def test_members_take_their_seats(house: Lobby, sync: Sync) -> None:
+def test_members_take_their_seats(with_seats: Lobby, sync: Sync) -> None:
     first = sync()
     assert first == MembersSync(21, 21, 0, 0, 0, 0, (), ())
-    assert [holder(house, code) for code in NAMES] == list(range(1, 22))
-    assert spans(house, ANNA) == [(1, ELECTED, None)]
-    found = seat(house, ANNA).member
+    assert [holder(with_seats, code) for code in NAMES] == list(range(1, 22))
+    assert spans(with_seats, ANNA) == [(1, ELECTED, None)]
+    found = seat(with_seats, ANNA).member
     assert found is not None
     assert found.model_dump() == {
         "id": 1,
@@ -163,27 +173,29 @@ def test_members_take_their_seats(house: Lobby, sync: Sync) -> None:
     }
 
 
-def test_the_same_answers_again_change_nothing(house: Lobby, sync: Sync) -> None:
+def test_the_same_answers_again_change_nothing(with_seats: Lobby, sync: Sync) -> None:
     people = (
-        HOUSE[0].but(government=(MINISTER, held("Old post", "2024-07-08", "2025-09-05"))),
-        HOUSE[4].but(party="Speaker"),
-        HOUSE[5].but(until="2026-06-20"),
+        ALL_MEMBERS[0].but(
+            government=(MINISTER, dated_entry("Old post", "2024-07-08", "2025-09-05"))
+        ),
+        ALL_MEMBERS[4].but(party="Speaker"),
+        ALL_MEMBERS[5].but(until="2026-06-20"),
         Person(99, "Nowhere at All"),
     )
     assert done(sync(*people)) == (20, 0, 2, 0)
-    before = everything(house)
+    before = everything(with_seats)
     for _ in range(2):
         assert done(sync(*people, today=AUGUST)) == (0, 0, 0, 0)
-        assert everything(house) == before
+        assert everything(with_seats) == before
 
 
-def test_a_change_of_name_party_and_address_is_taken_in(house: Lobby, sync: Sync) -> None:
+def test_a_change_of_name_party_and_address_is_taken_in(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    changed = HOUSE[0].but(
+    changed = ALL_MEMBERS[0].but(
         name="Dame Anna", party="Independent", offices=(office(1, email="dame@house.example"),)
     )
     assert done(sync(changed)) == (0, 0, 0, 0)
-    member = seat(house, ANNA).member
+    member = seat(with_seats, ANNA).member
     assert member is not None
     assert (member.name, member.party, member.email) == (
         "Dame Anna",
@@ -192,110 +204,119 @@ def test_a_change_of_name_party_and_address_is_taken_in(house: Lobby, sync: Sync
     )
 
 
-def test_a_member_without_an_office_has_no_address(house: Lobby, sync: Sync) -> None:
+def test_a_member_without_an_office_has_no_address(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    assert sync(HOUSE[0].but(offices=()), HOUSE[1].but(offices=())).without_email == 2
-    member = seat(house, ANNA).member
+    assert sync(ALL_MEMBERS[0].but(offices=()), ALL_MEMBERS[1].but(offices=())).without_email == 2
+    member = seat(with_seats, ANNA).member
     assert member is not None
     assert member.email is None
 
 
-def test_a_by_election_changes_hands_on_its_day(house: Lobby, sync: Sync) -> None:
+def test_a_by_election_changes_hands_on_its_day(with_seats: Lobby, sync: Sync) -> None:
     sync()
     winner = Person(50, NAMES[ANNA], since="2026-06-18")
     assert done(sync(winner, without=(1,))) == (1, 1, 0, 0)
     day = date(2026, 6, 18)
-    assert spans(house, ANNA) == [(1, ELECTED, day), (50, day, None)]
+    assert spans(with_seats, ANNA) == [(1, ELECTED, day), (50, day, None)]
 
 
-def test_a_seat_whose_member_resigned_is_vacant(house: Lobby, sync: Sync) -> None:
+def test_a_seat_whose_member_resigned_is_vacant(with_seats: Lobby, sync: Sync) -> None:
     sync()
     change = sync(without=(1,), today=AUGUST)
     assert (done(change), change.vacated) == ((0, 1, 0, 0), ("Ashton & Brook",))
-    assert spans(house, ANNA) == [(1, ELECTED, AUGUST)]
-    assert (holder(house, ANNA, TODAY), holder(house, ANNA, AUGUST)) == (1, None)
+    assert spans(with_seats, ANNA) == [(1, ELECTED, AUGUST)]
+    assert (holder(with_seats, ANNA, TODAY), holder(with_seats, ANNA, AUGUST)) == (
+        1,
+        None,
+    )
     again = sync(without=(1,), today=date(2026, 9, 1))
     assert (done(again), again.vacated) == ((0, 0, 0, 0), ())
 
 
-def test_a_by_election_fills_the_vacant_seat(house: Lobby, sync: Sync) -> None:
+def test_a_by_election_fills_the_vacant_seat(with_seats: Lobby, sync: Sync) -> None:
     sync()
     sync(without=(1,))
     sync(Person(50, NAMES[ANNA], since="2026-07-30"), without=(1,), today=AUGUST)
-    assert spans(house, ANNA) == [(1, ELECTED, TODAY), (50, date(2026, 7, 30), None)]
+    assert spans(with_seats, ANNA) == [(1, ELECTED, TODAY), (50, date(2026, 7, 30), None)]
 
 
-def test_a_membership_ends_on_the_day_that_is_told(house: Lobby, sync: Sync) -> None:
+def test_a_membership_ends_on_the_day_that_is_told(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    change = sync(HOUSE[0].but(until="2026-06-20"))
+    change = sync(ALL_MEMBERS[0].but(until="2026-06-20"))
     assert (change.ended, change.filled, change.vacated) == (1, 20, ("Ashton & Brook",))
-    assert spans(house, ANNA) == [(1, ELECTED, date(2026, 6, 20))]
+    assert spans(with_seats, ANNA) == [(1, ELECTED, date(2026, 6, 20))]
 
 
-def test_who_was_told_to_have_left_ends_before_the_by_election(house: Lobby, sync: Sync) -> None:
+def test_who_was_told_to_have_left_ends_before_the_by_election(
+    with_seats: Lobby, sync: Sync
+) -> None:
     sync()
-    sync(HOUSE[0].but(until="2026-05-01"), Person(50, NAMES[ANNA], since="2026-06-18"))
-    assert spans(house, ANNA) == [
+    sync(ALL_MEMBERS[0].but(until="2026-05-01"), Person(50, NAMES[ANNA], since="2026-06-18"))
+    assert spans(with_seats, ANNA) == [
         (1, ELECTED, date(2026, 5, 1)),
         (50, date(2026, 6, 18), None),
     ]
 
 
-def test_a_member_who_will_leave_is_still_there(house: Lobby, sync: Sync) -> None:
+def test_a_member_who_will_leave_is_still_there(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    leaving = HOUSE[0].but(until="2026-07-20")
+    leaving = ALL_MEMBERS[0].but(until="2026-07-20")
     assert done(sync(leaving)) == (0, 0, 0, 0)
     assert done(sync(leaving, today=AUGUST)) == (0, 1, 0, 0)
-    assert spans(house, ANNA) == [(1, ELECTED, date(2026, 7, 20))]
+    assert spans(with_seats, ANNA) == [(1, ELECTED, date(2026, 7, 20))]
 
 
-def test_who_was_missing_by_mistake_was_not_elected_twice(house: Lobby, sync: Sync) -> None:
+def test_who_was_missing_by_mistake_was_not_elected_twice(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    before = everything(house)
+    before = everything(with_seats)
     sync(without=(1,), today=date(2026, 7, 2))
     assert done(sync(today=AUGUST)) == (1, 0, 0, 0)
-    assert everything(house) == before
+    assert everything(with_seats) == before
 
 
-def test_who_comes_back_in_a_by_election_holds_the_seat_anew(house: Lobby, sync: Sync) -> None:
+def test_who_comes_back_in_a_by_election_holds_the_seat_anew(with_seats: Lobby, sync: Sync) -> None:
     sync()
     sync(without=(1,))
-    sync(HOUSE[0].but(since="2026-07-30"), today=AUGUST)
-    assert spans(house, ANNA) == [(1, ELECTED, TODAY), (1, date(2026, 7, 30), None)]
+    sync(ALL_MEMBERS[0].but(since="2026-07-30"), today=AUGUST)
+    assert spans(with_seats, ANNA) == [(1, ELECTED, TODAY), (1, date(2026, 7, 30), None)]
 
 
-def test_two_members_can_change_seats(house: Lobby, sync: Sync) -> None:
+def test_two_members_can_change_seats(with_seats: Lobby, sync: Sync) -> None:
     sync()
     swapped = [
-        HOUSE[0].but(seat=HOUSE[20].seat, since="2026-06-18"),
-        HOUSE[20].but(seat=HOUSE[0].seat, since="2026-06-18"),
+        ALL_MEMBERS[0].but(seat=ALL_MEMBERS[20].seat, since="2026-06-18"),
+        ALL_MEMBERS[20].but(seat=ALL_MEMBERS[0].seat, since="2026-06-18"),
     ]
     assert done(sync(*swapped)) == (2, 2, 0, 0)
-    assert (holder(house, ANNA), holder(house, LAST)) == (21, 1)
+    assert (holder(with_seats, ANNA), holder(with_seats, LAST)) == (21, 1)
 
 
-def test_the_seat_itself_says_since_when(house: Lobby, sync: Sync) -> None:
+def test_the_seat_itself_says_since_when(with_seats: Lobby, sync: Sync) -> None:
     sat = (
-        held(NAMES[ANNA], "2024-07-04"),
-        held("Ashton", "2015-05-07", "2024-05-30"),
-        held("Life peer", "2026-01-01", house=2),
+        dated_entry(NAMES[ANNA], "2024-07-04"),
+        dated_entry("Ashton", "2015-05-07", "2024-05-30"),
+        dated_entry("Life peer", "2026-01-01", house=2),
     )
-    ended = HOUSE[1].but(sat=(held(HOUSE[1].seat, "2015-05-07", "2024-05-30"),))
-    sync(HOUSE[0].but(since="2015-05-07", sat=sat), ended, HOUSE[20].but(since="2015-05-07"))
-    assert spans(house, ANNA) == [(1, ELECTED, None)]
-    assert spans(house, "S14000002") == [(2, ELECTED, None)]
-    assert spans(house, LAST) == [(21, date(2015, 5, 7), None)], "where no seat is told"
+    ended = ALL_MEMBERS[1].but(sat=(dated_entry(ALL_MEMBERS[1].seat, "2015-05-07", "2024-05-30"),))
+    sync(
+        ALL_MEMBERS[0].but(since="2015-05-07", sat=sat),
+        ended,
+        ALL_MEMBERS[20].but(since="2015-05-07"),
+    )
+    assert spans(with_seats, ANNA) == [(1, ELECTED, None)]
+    assert spans(with_seats, "S14000002") == [(2, ELECTED, None)]
+    assert spans(with_seats, LAST) == [(21, date(2015, 5, 7), None)], "where no seat is told"
 
 
-def test_what_a_file_told_of_memberships_stays(house: Lobby, sync: Sync) -> None:
+def test_what_a_file_told_of_memberships_stays(with_seats: Lobby, sync: Sync) -> None:
     rows = [
         MemberRow(code, Member(id=number, name="From a file", party="Labour"), ELECTED)
         for number, code in enumerate(NAMES, 1)
     ]
-    import_rows(house, *rows, today=date(2026, 6, 1))
-    before = everything(house)
+    import_rows(with_seats, *rows, today=date(2026, 6, 1))
+    before = everything(with_seats)
     assert done(sync()) == (0, 0, 0, 0)
-    assert everything(house)["Membership"] == before["Membership"]
+    assert everything(with_seats)["Membership"] == before["Membership"]
 
 
 # ---- names of seats
@@ -317,139 +338,147 @@ def test_what_a_file_told_of_memberships_stays(house: Lobby, sync: Sync) -> None
     ],
 )
 def test_a_seat_is_known_however_its_name_is_spelt(
-    number: int, spelling: str, house: Lobby, sync: Sync
+    number: int, spelling: str, with_seats: Lobby, sync: Sync
 ) -> None:
-    change = sync(HOUSE[number - 1].but(seat=spelling))
+    change = sync(ALL_MEMBERS[number - 1].but(seat=spelling))
     assert (change.filled, change.unmatched) == (21, ())
-    assert holder(house, list(NAMES)[number - 1]) == number
+    assert holder(with_seats, list(NAMES)[number - 1]) == number
 
 
-def test_a_seat_that_we_do_not_have_is_told_and_left_alone(house: Lobby, sync: Sync) -> None:
+def test_a_seat_that_we_do_not_have_is_told_and_left_alone(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    before = everything(house)
+    before = everything(with_seats)
     stranger = Person(99, "Old Sarum", name="Will Pitt")
     change = sync(stranger)
     assert change.unmatched == ("Will Pitt (99): Old Sarum",)
-    assert everything(house) == before
+    assert everything(with_seats) == before
 
 
-def test_a_member_whose_seat_is_called_otherwise_keeps_it(house: Lobby, sync: Sync) -> None:
+def test_a_member_whose_seat_is_called_otherwise_keeps_it(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    before = everything(house)
-    change = sync(HOUSE[0].but(seat="Ashton-under-Brook", party="Independent"))
+    before = everything(with_seats)
+    change = sync(ALL_MEMBERS[0].but(seat="Ashton-under-Brook", party="Independent"))
     assert (change.filled, change.vacated, change.ended) == (20, (), 0)
     assert change.unmatched == ("Member 1 (1): Ashton-under-Brook",)
-    assert everything(house) == before
+    assert everything(with_seats) == before
 
 
-def test_of_one_name_the_newest_boundaries_count(house: Lobby, sync: Sync) -> None:
+def test_of_one_name_the_newest_boundaries_count(with_seats: Lobby, sync: Sync) -> None:
     old = Constituency(
         code="W07000099", name="Ashton & Brook", nation="England", region="A", boundary_set="2010"
     )
-    with house.database.write() as session:
+    with with_seats.database.write() as session:
         constituencies.save(session, [old])
     sync()
-    assert (holder(house, ANNA), holder(house, "W07000099")) == (1, None)
+    assert (holder(with_seats, ANNA), holder(with_seats, "W07000099")) == (1, None)
 
 
 # ---- posts
 
 
-MINISTER = held("Minister of State (Home Office)", "2025-09-06")
-WHIP = held("Assistant Whip (HM Treasury)", "2025-09-08")
-PPS = held("Parliamentary Private Secretary (Home Office)", "2025-10-01")
+MINISTER = dated_entry("Minister of State (Home Office)", "2025-09-06")
+WHIP = dated_entry("Assistant Whip (HM Treasury)", "2025-09-08")
+PPS = dated_entry("Parliamentary Private Secretary (Home Office)", "2025-10-01")
 
 
-def test_posts_begin_on_their_own_day(house: Lobby, sync: Sync) -> None:
-    assert done(sync(HOUSE[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
-    assert posts(house) == [
+def test_posts_begin_on_their_own_day(with_seats: Lobby, sync: Sync) -> None:
+    assert done(sync(ALL_MEMBERS[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
+    assert offices_held(with_seats) == [
         ("Minister of State (Home Office)", OfficeKind.MINISTER, date(2025, 9, 6), None)
     ]
-    found = seat(house, ANNA)
+    found = seat(with_seats, ANNA)
     eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
 
 
-def test_a_minister_who_resigns_is_free_from_that_day_on(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(MINISTER,)))
+def test_a_minister_who_resigns_is_free_from_that_day_on(with_seats: Lobby, sync: Sync) -> None:
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     resigned = MINISTER | {"endDate": "2026-06-28T00:00:00"}
-    assert done(sync(HOUSE[0].but(government=(resigned,)))) == (0, 0, 0, 1)
+    assert done(sync(ALL_MEMBERS[0].but(government=(resigned,)))) == (0, 0, 0, 1)
     day = date(2026, 6, 28)
-    assert posts(house) == [(MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), day)]
-    assert kinds(house, today=date(2026, 6, 27)) == {OfficeKind.MINISTER}
-    assert kinds(house, today=day) == set()
+    assert offices_held(with_seats) == [
+        (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), day)
+    ]
+    assert kinds(with_seats, today=date(2026, 6, 27)) == {OfficeKind.MINISTER}
+    assert kinds(with_seats, today=day) == set()
 
 
-def test_a_post_that_is_not_told_any_more_ends_on_the_day_seen(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(MINISTER,)))
+def test_a_post_that_is_not_told_any_more_ends_on_the_day_seen(
+    with_seats: Lobby, sync: Sync
+) -> None:
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     assert done(sync(today=AUGUST)) == (0, 0, 0, 1)
-    assert posts(house) == [(MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), AUGUST)]
+    assert offices_held(with_seats) == [
+        (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), AUGUST)
+    ]
     assert done(sync(today=AUGUST)) == (0, 0, 0, 0)
 
 
-def test_a_post_that_will_end_is_held_until_then(house: Lobby, sync: Sync) -> None:
-    leaving = HOUSE[0].but(government=(MINISTER | {"endDate": "2026-07-20T00:00:00"},))
+def test_a_post_that_will_end_is_held_until_then(with_seats: Lobby, sync: Sync) -> None:
+    leaving = ALL_MEMBERS[0].but(government=(MINISTER | {"endDate": "2026-07-20T00:00:00"},))
     assert done(sync(leaving)) == (21, 0, 1, 0)
-    assert kinds(house) == {OfficeKind.MINISTER}
+    assert kinds(with_seats) == {OfficeKind.MINISTER}
     assert done(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
-    assert kinds(house, today=date(2026, 7, 20)) == set()
+    assert kinds(with_seats, today=date(2026, 7, 20)) == set()
 
 
-def test_one_post_follows_another(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(WHIP,)))
+def test_one_post_follows_another(with_seats: Lobby, sync: Sync) -> None:
+    sync(ALL_MEMBERS[0].but(government=(WHIP,)))
     ended = WHIP | {"endDate": "2026-06-28T00:00:00"}
-    promoted = held("Minister of State (Home Office)", "2026-06-28")
-    assert done(sync(HOUSE[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
-    assert kinds(house, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
-    assert kinds(house) == {OfficeKind.MINISTER}
+    promoted = dated_entry("Minister of State (Home Office)", "2026-06-28")
+    assert done(sync(ALL_MEMBERS[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
+    assert kinds(with_seats, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
+    assert kinds(with_seats) == {OfficeKind.MINISTER}
 
 
-def test_a_post_taken_up_again_leaves_a_gap(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(MINISTER,)))
+def test_a_post_taken_up_again_leaves_a_gap(with_seats: Lobby, sync: Sync) -> None:
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     ended = MINISTER | {"endDate": "2026-06-10T00:00:00"}
     again = MINISTER | {"startDate": "2026-06-20T00:00:00"}
-    assert done(sync(HOUSE[0].but(government=(again, ended)))) == (0, 0, 1, 1)
-    assert [(starts, ends) for _, _, starts, ends in posts(house)] == [
+    assert done(sync(ALL_MEMBERS[0].but(government=(again, ended)))) == (0, 0, 1, 1)
+    assert [(starts, ends) for _, _, starts, ends in offices_held(with_seats)] == [
         (date(2025, 9, 6), date(2026, 6, 10)),
         (date(2026, 6, 20), None),
     ]
-    assert kinds(house, today=date(2026, 6, 15)) == set()
+    assert kinds(with_seats, today=date(2026, 6, 15)) == set()
 
 
-def test_a_post_taken_up_again_ends_what_was_held_before(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(MINISTER,)))
-    sync(HOUSE[0].but(government=(MINISTER | {"startDate": "2026-06-20T00:00:00"},)))
+def test_a_post_taken_up_again_ends_what_was_held_before(with_seats: Lobby, sync: Sync) -> None:
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
+    sync(ALL_MEMBERS[0].but(government=(MINISTER | {"startDate": "2026-06-20T00:00:00"},)))
     day = date(2026, 6, 20)
-    assert [(starts, ends) for _, _, starts, ends in posts(house)] == [
+    assert [(starts, ends) for _, _, starts, ends in offices_held(with_seats)] == [
         (date(2025, 9, 6), day),
         (day, None),
     ]
 
 
-def test_a_post_is_held_once_though_it_is_told_twice(house: Lobby, sync: Sync) -> None:
+def test_a_post_is_held_once_though_it_is_told_twice(with_seats: Lobby, sync: Sync) -> None:
     later = MINISTER | {"startDate": "2026-01-10T00:00:00"}
     for told_posts in ((MINISTER, later), (later, MINISTER)):
-        sync(HOUSE[0].but(government=told_posts))
-        assert [(starts, ends) for _, _, starts, ends in posts(house)] == [(date(2025, 9, 6), None)]
+        sync(ALL_MEMBERS[0].but(government=told_posts))
+        assert [(starts, ends) for _, _, starts, ends in offices_held(with_seats)] == [
+            (date(2025, 9, 6), None)
+        ]
 
 
-def test_the_real_day_of_a_post_replaces_the_day_of_a_file(house: Lobby, sync: Sync) -> None:
+def test_the_real_day_of_a_post_replaces_the_day_of_a_file(with_seats: Lobby, sync: Sync) -> None:
     anna = Member(id=1, name="Member 1", party="Labour")
     known = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
     other = OfficeRow(OfficeKind.MINISTER, "Minister of State (HO)")
     day = date(2026, 6, 1)
-    import_rows(house, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
-    sync(HOUSE[0].but(government=(MINISTER,)))
-    assert posts(house) == [
+    import_rows(with_seats, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
+    assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), None),
         ("Minister of State (HO)", OfficeKind.MINISTER, day, TODAY),
     ]
 
 
-def test_a_biography_without_posts_means_none(house: Lobby, sync: Sync) -> None:
+def test_a_biography_without_posts_means_none(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    assert kinds(house) == set()
-    with house.database.read() as session:
+    assert kinds(with_seats) == set()
+    with with_seats.database.read() as session:
         assert session.exec(select(Office)).all() == []
 
 
@@ -480,92 +509,100 @@ OTHER = {
 
 
 @pytest.mark.parametrize("title", list(GOVERNMENT))
-def test_every_post_in_government_limits_its_holder(title: str, house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(held(title, "2026-01-01"),)))
-    assert kinds(house) == {GOVERNMENT[title]}
+def test_every_post_in_government_limits_its_holder(
+    title: str, with_seats: Lobby, sync: Sync
+) -> None:
+    sync(ALL_MEMBERS[0].but(government=(dated_entry(title, "2026-01-01"),)))
+    assert kinds(with_seats) == {GOVERNMENT[title]}
 
 
 @pytest.mark.parametrize("part", ["other", "committees"])
-def test_of_other_posts_only_a_few_limit_their_holders(part: str, house: Lobby, sync: Sync) -> None:
-    pairs = list(zip(HOUSE, OTHER.items(), strict=False))
-    changed = [person.but(**{part: (held(title, "2026-01-01"),)}) for person, (title, _) in pairs]
+def test_of_other_posts_only_a_few_limit_their_holders(
+    part: str, with_seats: Lobby, sync: Sync
+) -> None:
+    pairs = list(zip(ALL_MEMBERS, OTHER.items(), strict=False))
+    changed = [
+        person.but(**{part: (dated_entry(title, "2026-01-01"),)}) for person, (title, _) in pairs
+    ]
     sync(*changed)
     codes = list(NAMES)
-    found = {title: kinds(house, codes[person.id - 1]) for person, (title, _) in pairs}
+    found = {title: kinds(with_seats, codes[person.id - 1]) for person, (title, _) in pairs}
     assert found == {title: {kind} if kind else set() for title, kind in OTHER.items()}
 
 
-def test_posts_in_the_opposition_limit_nobody(house: Lobby, sync: Sync) -> None:
-    shadow = held("Shadow Minister (Home Office)", "2025-11-01")
-    whip = held("Opposition Whip (Commons)", "2025-11-01")
-    assert done(sync(HOUSE[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
-    assert kinds(house) == set()
+def test_posts_in_the_opposition_limit_nobody(with_seats: Lobby, sync: Sync) -> None:
+    shadow = dated_entry("Shadow Minister (Home Office)", "2025-11-01")
+    whip = dated_entry("Opposition Whip (Commons)", "2025-11-01")
+    assert done(sync(ALL_MEMBERS[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
+    assert kinds(with_seats) == set()
 
 
 @pytest.mark.parametrize("biographies", [True, False])
-def test_the_party_alone_tells_the_speaker(biographies: bool, house: Lobby, sync: Sync) -> None:
-    speaker = HOUSE[4].but(party="Speaker")
+def test_the_party_alone_tells_the_speaker(
+    biographies: bool, with_seats: Lobby, sync: Sync
+) -> None:
+    speaker = ALL_MEMBERS[4].but(party="Speaker")
     for _ in range(2):
         sync(speaker, biographies=biographies)
-    assert posts(house, 5) == [(members.SPEAKER_TITLE, OfficeKind.SPEAKER, TODAY, None)]
-    assert kinds(house, "E14000005") == {OfficeKind.SPEAKER}
+    assert offices_held(with_seats, 5) == [(members.SPEAKER_TITLE, OfficeKind.SPEAKER, TODAY, None)]
+    assert kinds(with_seats, "E14000005") == {OfficeKind.SPEAKER}
 
 
-def test_the_speakers_post_tells_since_when(house: Lobby, sync: Sync) -> None:
-    speaker = HOUSE[4].but(party="Speaker")
+def test_the_speakers_post_tells_since_when(with_seats: Lobby, sync: Sync) -> None:
+    speaker = ALL_MEMBERS[4].but(party="Speaker")
     sync(speaker)
-    chair = held(members.SPEAKER_TITLE, "2019-11-04")
+    chair = dated_entry(members.SPEAKER_TITLE, "2019-11-04")
     assert done(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
     expected = (members.SPEAKER_TITLE, OfficeKind.SPEAKER, date(2019, 11, 4), None)
-    assert posts(house, 5) == [expected]
-    assert done(sync(HOUSE[4], today=AUGUST)) == (0, 0, 0, 1)
+    assert offices_held(with_seats, 5) == [expected]
+    assert done(sync(ALL_MEMBERS[4], today=AUGUST)) == (0, 0, 0, 1)
 
 
-def test_the_speaker_has_one_post_however_it_is_called(house: Lobby, sync: Sync) -> None:
-    chair = held("Speaker", "2019-11-04")
-    sync(HOUSE[4].but(party="Speaker", other=(chair,)))
-    assert posts(house, 5) == [("Speaker", OfficeKind.SPEAKER, date(2019, 11, 4), None)]
+def test_the_speaker_has_one_post_however_it_is_called(with_seats: Lobby, sync: Sync) -> None:
+    chair = dated_entry("Speaker", "2019-11-04")
+    sync(ALL_MEMBERS[4].but(party="Speaker", other=(chair,)))
+    assert offices_held(with_seats, 5) == [("Speaker", OfficeKind.SPEAKER, date(2019, 11, 4), None)]
 
 
-def test_without_biographies_posts_go_on(house: Lobby, sync: Sync) -> None:
-    sync(HOUSE[0].but(government=(MINISTER,), other=(PPS,)))
-    before = everything(house)
+def test_without_biographies_posts_go_on(with_seats: Lobby, sync: Sync) -> None:
+    sync(ALL_MEMBERS[0].but(government=(MINISTER,), other=(PPS,)))
+    before = everything(with_seats)
     assert done(sync(biographies=False, today=AUGUST)) == (0, 0, 0, 0)
-    assert everything(house) == before
+    assert everything(with_seats) == before
 
 
 # ---- answers that are refused
 
 
-def refuses(house: Lobby, sync: Callable[[], object], complaint: str) -> None:
-    before = everything(house)
+def refuses(with_seats: Lobby, sync: Callable[[], object], complaint: str) -> None:
+    before = everything(with_seats)
     with pytest.raises(Conflict, match=complaint):
         sync()
-    assert everything(house) == before
+    assert everything(with_seats) == before
 
 
-def test_up_to_a_tenth_of_the_seats_can_fall_vacant_at_once(house: Lobby, sync: Sync) -> None:
+def test_up_to_a_tenth_of_the_seats_can_fall_vacant_at_once(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    refuses(house, lambda: sync(without=(1, 2, 3)), "3 of 21 seats without a member")
+    refuses(with_seats, lambda: sync(without=(1, 2, 3)), "3 of 21 seats without a member")
     assert sync(without=(1, 2)).ended == 2
     assert sync(without=(1, 2, 3)).ended == 1, "what is vacant already does not count"
 
 
-def test_an_empty_house_is_refused(house: Lobby, sync: Sync) -> None:
+def test_an_empty_house_is_refused(with_seats: Lobby, sync: Sync) -> None:
     nobody = tuple(range(1, 22))
-    refuses(house, lambda: sync(without=nobody), "import constituencies")
+    refuses(with_seats, lambda: sync(without=nobody), "import constituencies")
     sync()
-    refuses(house, lambda: sync(without=nobody), "21 of 21 seats without a member")
+    refuses(with_seats, lambda: sync(without=nobody), "21 of 21 seats without a member")
 
 
-def test_a_house_that_has_all_left_is_refused(house: Lobby, sync: Sync) -> None:
+def test_a_house_that_has_all_left_is_refused(with_seats: Lobby, sync: Sync) -> None:
     sync()
-    left = [person.but(until="2026-06-30") for person in HOUSE]
-    refuses(house, lambda: sync(*left), "21 of 21 seats without a member")
+    left = [person.but(until="2026-06-30") for person in ALL_MEMBERS]
+    refuses(with_seats, lambda: sync(*left), "21 of 21 seats without a member")
 
 
 def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> None:
-    api.people = HOUSE
+    api.people = ALL_MEMBERS
     with http.make_client(api.url) as client:
         found = fetch_members(client)
     with (
@@ -576,38 +613,40 @@ def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> No
 
 
 @pytest.mark.parametrize("name", [NAMES["W07000004"], "De Caerdydd a Phenarth"])
-def test_two_members_for_one_seat_are_refused(name: str, house: Lobby, sync: Sync) -> None:
+def test_two_members_for_one_seat_are_refused(name: str, with_seats: Lobby, sync: Sync) -> None:
     sync()
     rival = Person(50, name, since="2026-06-18")
-    refuses(house, lambda: sync(rival), "to two members: 4 and 50")
+    refuses(with_seats, lambda: sync(rival), "to two members: 4 and 50")
 
 
-def test_a_search_that_was_cut_changes_nothing(house: Lobby, sync: Sync, api: MembersApi) -> None:
+def test_a_search_that_was_cut_changes_nothing(
+    with_seats: Lobby, sync: Sync, api: MembersApi
+) -> None:
     sync()
-    before = everything(house)
-    api.instead["Search?skip=20"] = told({"items": [], "totalResults": 21})
+    before = everything(with_seats)
+    api.instead["Search?skip=20"] = json_reply({"items": [], "totalResults": 21})
     with pytest.raises(Unavailable, match="page 2"):
-        sync(HOUSE[0].but(party="Independent"), Person(50, "Seat 21"))
-    assert everything(house) == before
+        sync(ALL_MEMBERS[0].but(party="Independent"), Person(50, "Seat 21"))
+    assert everything(with_seats) == before
 
 
 def test_one_bad_answer_among_all_changes_nothing(
-    house: Lobby, sync: Sync, api: MembersApi
+    with_seats: Lobby, sync: Sync, api: MembersApi
 ) -> None:
     sync()
-    before = everything(house)
+    before = everything(with_seats)
     api.instead["21/Biography"] = Reply(b"<html>Maintenance</html>")
     with pytest.raises(Unavailable, match="member 21"):
-        sync(HOUSE[0].but(party="Independent"), without=(2,))
-    assert everything(house) == before
+        sync(ALL_MEMBERS[0].but(party="Independent"), without=(2,))
+    assert everything(with_seats) == before
 
 
 # ---- the command
 
 
 @pytest.fixture
-def command(house: Lobby, api: MembersApi) -> "Command":
-    return Command(house, api)
+def command(with_seats: Lobby, api: MembersApi) -> "Command":
+    return Command(with_seats, api)
 
 
 class Command:
@@ -615,7 +654,7 @@ class Command:
 
     def __init__(self, lobby: Lobby, api: MembersApi) -> None:
         self.lobby, self.api = lobby, api
-        api.people = list(HOUSE)
+        api.people = list(ALL_MEMBERS)
 
     def __call__(self, *options: str) -> "subprocess.CompletedProcess[str]":
         settings = self.lobby.settings
@@ -636,8 +675,9 @@ class Command:
         )
 
 
+@pytest.mark.slow
 def test_the_command_takes_in_the_house_and_says_what_changed(
-    house: Lobby, command: Command
+    with_seats: Lobby, command: Command
 ) -> None:
     command.api.people += [Person(99, "Old Sarum", name="Will Pitt")]
     began = time.monotonic()
@@ -649,9 +689,9 @@ def test_the_command_takes_in_the_house_and_says_what_changed(
         "Posts begun: 0, ended: 0. Members without e-mail: 0.\n"
     )
     assert "Will Pitt (99): Old Sarum" in first.stderr
-    assert holder(house, ANNA) == 1
+    assert holder(with_seats, ANNA) == 1
 
-    command.api.people = HOUSE[1:]
+    command.api.people = ALL_MEMBERS[1:]
     command.api.asked.clear()
     second = command("--no-biographies")
     assert "1 fell vacant. Memberships begun: 0, ended: 1." in second.stdout
@@ -659,16 +699,17 @@ def test_the_command_takes_in_the_house_and_says_what_changed(
     assert not [path for path in command.api.asked if path.endswith("Biography")]
 
 
+@pytest.mark.slow
 def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
-    house: Lobby, command: Command
+    with_seats: Lobby, command: Command
 ) -> None:
-    before = everything(house)
+    before = everything(with_seats)
     command.api.instead["7/Contact"] = Reply(b"", 429, {"Retry-After": "3100"})
     refused = command()
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "429, for member 7" in refused.stderr
     assert "Traceback" not in refused.stderr
-    assert everything(house) == before
+    assert everything(with_seats) == before
     command.api.asked.clear()
     assert command().returncode == 1
     assert command.api.asked == [], "what it was asked to wait for is not over"

@@ -169,6 +169,7 @@ def test_a_malformed_postcode_is_refused_by_a_lookup(directory_file: Path, typed
         PostcodeDirectory.open(directory_file).lookup(typed)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
     rows=st.dictionaries(
@@ -335,6 +336,7 @@ def test_the_old_directory_serves_on_when_the_new_one_is_damaged_or_gone(
     assert current.problem is None
 
 
+@pytest.mark.slow
 def test_no_lookup_fails_while_imports_replace_the_directory(directory_file: Path) -> None:
     ticks = itertools.count()
     current = CurrentDirectory(directory_file, clock=lambda: float(next(ticks)))

@@ -105,6 +105,7 @@ def test_a_bad_span_names_the_field(client: TestClient, query: dict[str, str], f
     assert [error["field"] for error in response.json()["errors"]] == [field]
 
 
+@pytest.mark.slow
 def test_the_migration_counts_what_was_confirmed_before_it(lobby: Lobby) -> None:
     def hours() -> dict[Any, int]:
         with lobby.database.read() as session:

@@ -29,13 +29,13 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.tallies.tally_events import TallyEvent, TallyEventKind
 from tests.support.common import CAMPAIGN, START, Clock
+from tests.support.feeds import ATOM, text_in
 
 EVENTS = f"/v1/campaigns/{CAMPAIGN}/tally/events"
 FEED = f"{EVENTS}.atom"
 HISTORY = f"/v1/campaigns/{CAMPAIGN}/tally/history"
 CURRENT, EARLIER, AMENDMENT, FOREIGN = 900152, 900900, 900901, 900902
 REFUSES = "Peregrine Saltmarsh"
-ATOM = "{http://www.w3.org/2005/Atom}"
 
 
 def read(client: TestClient, path: str = EVENTS, **query: Any) -> Any:
@@ -61,14 +61,8 @@ def feed(client: TestClient) -> ET.Element:
     return ET.fromstring(answer.content)
 
 
-def words_in(element: ET.Element, name: str) -> str:
-    found = element.find(ATOM + name)
-    assert found is not None, f"no {name}"
-    return found.text or ""
-
-
 def titles(client: TestClient) -> list[str]:
-    return [words_in(entry, "title") for entry in feed(client).iter(f"{ATOM}entry")]
+    return [text_in(entry, "title") for entry in feed(client).iter(f"{ATOM}entry")]
 
 
 def add_motion(session: Session, number: int, **changes: Any) -> None:
@@ -277,22 +271,22 @@ def test_a_page_takes_a_fixed_number_of_statements(client: TestClient, busy: Lob
 def test_the_feed_is_atom_with_all_that_readers_ask_for(client: TestClient) -> None:
     root = feed(client)
     assert root.tag == f"{ATOM}feed"
-    assert words_in(root, "title") == "Who has signed: Keep NHS Professionals public"
-    assert words_in(root, "updated") == "2026-07-01T12:00:00Z"
+    assert text_in(root, "title") == "Who has signed: Keep NHS Professionals public"
+    assert text_in(root, "updated") == "2026-07-01T12:00:00Z"
     author = root.find(f"{ATOM}author")
     assert author is not None
-    assert words_in(author, "name") == "Public Health Alliance (demonstration)"
+    assert text_in(author, "name") == "Public Health Alliance (demonstration)"
     links = {found.get("rel"): found.get("href") for found in root.findall(f"{ATOM}link")}
     assert links == {
         "self": f"http://testserver{FEED}",
         "alternate": f"http://testserver/campaigns/{CAMPAIGN}/tally",
     }
     entries = root.findall(f"{ATOM}entry")
-    ids = [words_in(root, "id"), *(words_in(entry, "id") for entry in entries)]
+    ids = [text_in(root, "id"), *(text_in(entry, "id") for entry in entries)]
     assert len(ids) == len(set(ids)) == 1 + 7
     assert all(UUID(found.removeprefix("urn:uuid:")).urn == found for found in ids)
     for entry in entries:
-        assert words_in(entry, "updated").endswith("Z")
+        assert text_in(entry, "updated").endswith("Z")
         alternate = entry.find(f"{ATOM}link[@rel='alternate']")
         assert alternate is not None
         assert alternate.get("href") == links["alternate"]
@@ -329,7 +323,7 @@ def test_a_note_leads_to_where_it_can_be_checked(client: TestClient) -> None:
 
 
 def test_the_feed_has_the_newest_fifty(client: TestClient, busy: Lobby) -> None:
-    ids = [words_in(entry, "id") for entry in feed(client).iter(f"{ATOM}entry")]
+    ids = [text_in(entry, "id") for entry in feed(client).iter(f"{ATOM}entry")]
     newest = [UUID(event["id"]).urn for event in read(client, limit=50)]
     assert ids == newest
     assert len(ids) == 50
@@ -342,7 +336,7 @@ def test_no_name_can_break_the_feed(client: TestClient, lobby: Lobby) -> None:
         the_note_member.name = name
         campaigns.public(session, CAMPAIGN).title = name
     told = '<b>&amp; ]]> "Anna" 🦉'
-    assert words_in(feed(client), "title") == f"Who has signed: {told}"
+    assert text_in(feed(client), "title") == f"Who has signed: {told}"
     assert any(title.startswith(told) for title in titles(client))
 
 
@@ -376,4 +370,4 @@ def test_a_campaign_to_which_nothing_happened_has_an_empty_feed(
     assert client.get("/v1/campaigns/quiet/tally/events").json() == []
     root = ET.fromstring(client.get("/v1/campaigns/quiet/tally/events.atom").content)
     assert not root.findall(f"{ATOM}entry")
-    assert words_in(root, "updated") == "2026-07-01T12:00:00Z"
+    assert text_in(root, "updated") == "2026-07-01T12:00:00Z"

@@ -385,7 +385,7 @@ def end_membership(session: Session, _: Campaign) -> None:
     session.exec(statement).one().ends_on = START.date()
 
 
-def give_post(session: Session, _: Campaign) -> None:
+def give_office(session: Session, _: Campaign) -> None:
     session.add(Office(member_id=MORAG, kind=OfficeKind.PPS, title="PPS", starts_on=START.date()))
 
 
@@ -408,7 +408,7 @@ def join_sinn_fein(session: Session, _: Campaign) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", [add_name, end_membership, give_post, note_refusal, join_sinn_fein]
+    "what", [add_name, end_membership, give_office, note_refusal, join_sinn_fein]
 )
 def test_who_signs_leaves_takes_a_post_or_refuses_is_a_target_no_more(
     lobby: Lobby, what: Change

@@ -1,0 +1,15 @@
+"""The browser of the journeys."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import chromium
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, shared by the tests of a file."""
+    with chromium() as browser:
+        yield browser

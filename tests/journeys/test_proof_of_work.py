@@ -1,0 +1,63 @@
+"""Signing in a real browser where very many do: with a proof of work, or a moment later."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from services.assembly import Lobby
+from tests.support.browser import MARKS, PHONE, served
+from tests.support.common import CAN_SIGN, PETITION
+
+pytestmark = [*MARKS, pytest.mark.slow]
+FORMS = [f"/petitions/{PETITION}", f"/embed/{PETITION}"]
+
+
+@pytest.fixture
+def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
+    """Where one signature a minute is taken without a proof."""
+    crowded = lobby.settings.model_copy(update={"posts_per_petition": 1})
+    with served(replace(lobby, settings=crowded), unused_port) as address:
+        yield address
+
+
+def page_of(browser: Browser, *, scripts: bool) -> Page:
+    return browser.new_context(java_script_enabled=scripts, viewport=PHONE).new_page()
+
+
+def sign(page: Page, address: str, name: str) -> None:
+    page.goto(address)
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label("Your e-mail address").fill(f"{name.lower()}@example.org")
+    page.get_by_label("Your postcode").fill(CAN_SIGN)
+    page.get_by_role("button", name="Sign").click()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_browser_proves_its_work_by_itself(browser: Browser, address: str, form: str) -> None:
+    page = page_of(browser, scripts=True)
+    troubles: list[str] = []
+    page.on("console", lambda told: troubles.append(told.text) if "Policy" in told.text else None)
+    page.on("pageerror", lambda error: troubles.append(str(error)))
+    sign(page, f"{address}{form}", "First")
+    expect(page).to_have_url(f"{address}{form}/check-your-mail")
+    sign(page, f"{address}{form}", "Second")
+    expect(page).to_have_url(f"{address}{form}/check-your-mail", timeout=60_000)
+    assert troubles == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_without_scripts_the_form_comes_back_as_it_was(
+    browser: Browser, address: str, form: str
+) -> None:
+    page = page_of(browser, scripts=False)
+    sign(page, f"{address}{form}", "First")
+    assert page.url == f"{address}{form}/check-your-mail"
+    sign(page, f"{address}{form}", "Second")
+    assert page.get_by_text("Very many people are signing right now").first.is_visible()
+    assert page.get_by_label("Your name").input_value() == "Second"
+    assert not page.get_by_text("Your browser is doing a little work").is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    page.context.close()

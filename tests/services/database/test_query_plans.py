@@ -1,0 +1,304 @@
+"""How the databases find what the busiest calls ask for: by an index, however much there is.
+
+The statements are those that were really sent, taken down by a listener. SQLite's plan says SCAN
+where it reads a table from end to end. PostgreSQL would rightly read a small table so, and large
+ones take too long to make: it is told, in its own catalogue, that each page holds a million rows,
+which are spread as the demonstration's are. So it weighs real costs, where `enable_seqscan = off`
+would make it take any index at all. A walk through a whole index is a scan too: an index must be
+asked for something, which the plan shows as a condition.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import Session, select
+
+from models import (
+    MessageState,
+    Partner,
+    Signature,
+    SignatureState,
+)
+from models.base import table_of
+from services.assembly import Lobby
+from services.campaigns import campaigns, petitions
+from services.files import exports
+from services.files.export_lines import FileFormat
+from services.letters import answers
+from services.mail import outbox
+from services.signatures import (
+    by_partner,
+    keyed,
+    recording,
+    signature_exports,
+    signature_mails,
+    signature_states,
+)
+from services.signatures.recording import ImportOrigin
+from services.supporters import seat_watches
+from services.tallies import seat_table
+from services.traffic import idempotency
+from services.traffic.idempotency import KeyedRequest, StoredAnswer
+from services.views import campaign_views, seat_views
+from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
+from services.webhooks.sender import Reply
+from tests.support.common import CAMPAIGN, PETITION
+from tests.support.query_plans import (
+    Act,
+    add_second_petition_with_rows,
+    attempt_of,
+    full_scans,
+    pretend_to_be_large,
+    record,
+    requests,
+    sent_statements,
+)
+
+
+@pytest.fixture
+def another(lobby: Lobby) -> None:
+    add_second_petition_with_rows(lobby)
+
+
+def record_with_keys(session: Session, lobby: Lobby) -> None:
+    """New ones, known ones, and known ones that are too old."""
+    told = StoredAnswer(201, b"{}")
+    keyed_requests = [
+        replace(request, keyed=KeyedRequest(attempt_of(lobby, request.name), lambda _: told))
+        for request in requests("anna", "bertha")
+    ]
+    for days in (0, 0, 1):
+        now = lobby.clock() + timedelta(days=days)
+        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+        keyed.record(session, keyed_requests, postcodes=lookup, keyring=keyring, now=now)
+
+
+def forget_keys(session: Session, lobby: Lobby) -> None:
+    idempotency.delete_expired(session, now=lobby.clock(), limit=1000)
+
+
+def confirm(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+
+
+def bring_in(session: Session, lobby: Lobby) -> None:
+    """One who was asked and has not answered, and one who is new."""
+    record(session, lobby)
+    paper = ImportOrigin("paper, Leeds stall, 3 May 2026")
+    recording.record(
+        session,
+        [replace(each, imported=paper) for each in requests("anna", "cara")],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
+def take_back(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_states.confirm_all(session, ids, now=lobby.clock())
+    signature_states.withdraw(session, ids[0], now=lobby.clock())
+    signature_states.disown(session, ids[1], now=lobby.clock())
+
+
+def expire(session: Session, lobby: Lobby) -> None:
+    signature_states.expire(session, now=lobby.clock())
+
+
+def read_tally(session: Session, lobby: Lobby) -> None:
+    seat_table.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
+
+
+def read_board(session: Session, lobby: Lobby) -> None:
+    seat_views.board_of_petition(session, PETITION, now=lobby.clock())
+
+
+def read_campaign(session: Session, lobby: Lobby) -> None:
+    campaign = campaigns.public(session, CAMPAIGN)
+    campaign_views.of_campaign(session, campaign, now=lobby.clock())
+
+
+def read_petition(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    campaign_views.of_petition(session, petition, now=lobby.clock())
+    petitions.count(session, petition.id)
+
+
+def deliver(session: Session, lobby: Lobby) -> None:
+    """Claimed, put off, given back, claimed again, and one after the other ended."""
+    record(session, lobby)
+    now = lobby.clock()
+    first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
+    outbox.give_back(session, [second], now=now)
+    outbox.before_dot(session, first)
+    outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
+    taken = [(each, "250") for each in outbox.claim(session, now=now, limit=9)]
+    outbox.accept_many(session, taken, now=now)
+
+
+def look_up_for_mails(session: Session, lobby: Lobby) -> None:
+    ids = record(session, lobby)
+    signature_mails.gather(session, ids, today=lobby.clock().date())
+
+
+def release(session: Session, lobby: Lobby) -> None:
+    outbox.release_stale(session, now=lobby.clock())
+
+
+def ask_writers(session: Session, lobby: Lobby) -> None:
+    answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock() + timedelta(days=60))
+
+
+def tell_of_new_members(session: Session, lobby: Lobby) -> None:
+    seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
+
+
+def tell_others(session: Session, lobby: Lobby) -> None:
+    """Queued, claimed, written down, given back, held and released, looked at, told of, and
+    forgotten."""
+    now = lobby.clock()
+    take_back(session, lobby)
+    for endpoint_id in claims.due_endpoints(session, now=now, limit=9):
+        endpoint, claimed = claims.claim(session, endpoint_id, now=now, limit=9)
+        assert endpoint is not None
+        ended = [outcomes.FinishedAttempt(each, Reply(status=410)) for each in claimed[:1]]
+        outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
+        stops.release(session, endpoint_id)
+        deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
+        deliveries.counts(session, [endpoint_id])
+        warning_mails.queue_failing(session, endpoint, now=now)
+    claims.release_stale(session, now=now)
+    stops.disable_keyless(session, now=now)
+    deliveries.count_unfinished(session)
+    deliveries.delete_old(session, now=now, limit=1000)
+
+
+def readiness(session: Session, lobby: Lobby) -> None:
+    outbox.oldest_due(session, now=lobby.clock())
+
+
+def page(session: Session, lobby: Lobby) -> None:
+    """All, and with every filter."""
+    petition = petitions.public(session, PETITION)
+    for state in (None, SignatureState.CONFIRMED):
+        for since in (None, lobby.clock()):
+            for after in (None, UUID(int=0)):
+                signature_states.page(
+                    session, petition.id, state=state, since=since, after=after, limit=101
+                )
+
+
+def page_of_partner(session: Session, lobby: Lobby) -> None:
+    """What one of several partners sees, and how many there are."""
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for state in (None, SignatureState.CONFIRMED):
+        for after in (None, UUID(int=0)):
+            by_partner.page(
+                session,
+                petition.id,
+                partner_id=partner.id,
+                state=state,
+                since=None,
+                after=after,
+                limit=101,
+            )
+    by_partner.count_by_partner(session, partner.organisation_id)
+    for is_own in (True, False):
+        by_partner.of_partner(session, partner, is_own=is_own, days=30, now=lobby.clock())
+
+
+def export_for_partner(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(
+            petition, is_personal=is_personal, partner_id=partner.id
+        )
+        for _ in exports.chunks(
+            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
+            pass
+
+
+def record_for_partners(session: Session, lobby: Lobby) -> None:
+    recording.record(
+        session,
+        [
+            replace(each, partner="partner-1", partner_contact=True)
+            for each in requests("anna", "bertha")
+        ],
+        postcodes=lobby.postcodes.lookup,
+        keyring=lobby.keyring,
+        now=lobby.clock(),
+    )
+
+
+def export(_session: Session, lobby: Lobby) -> None:
+    """Through sessions of its own, with and without what only we can read."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+    for is_personal in (True, False):
+        made = signature_exports.of_petition(petition, is_personal=is_personal)
+        for _ in exports.chunks(
+            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
+            pass
+
+
+HOT: list[tuple[Act, int]] = [
+    (record, 19),
+    (record_with_keys, 24),
+    (forget_keys, 1),
+    (confirm, 26),
+    (bring_in, 34),
+    (take_back, 30),
+    (expire, 1),
+    (read_tally, 6),
+    (read_board, 5),
+    (read_campaign, 6),
+    (read_petition, 2),
+    (deliver, 24),
+    (look_up_for_mails, 22),
+    (release, 2),
+    (ask_writers, 1),
+    (tell_of_new_members, 1),
+    (readiness, 1),
+    (tell_others, 45),
+    (page, 9),
+    (export, 72),
+    (page_of_partner, 13),
+    (export_for_partner, 4),
+    (record_for_partners, 9),
+]
+
+
+@pytest.mark.usefixtures("another")
+@pytest.mark.parametrize(("act", "least"), HOT, ids=[act.__name__ for act, _ in HOT])
+def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: int) -> None:
+    with lobby.database.write() as session, sent_statements() as sent:
+        act(session, lobby)
+    assert len(sent) >= least, "not all of it was taken down"
+    pretend_to_be_large(lobby)
+    with lobby.database.write() as session:
+        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: read for text, read in found.items() if read} == {}
+
+
+def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:
+    row = table_of(Signature)
+    statements: list[sa.Executable] = [
+        sa.select(sa.func.count()).select_from(row).where(row.c.country == "FR"),
+        sa.select(row.c.id).order_by(row.c.supporter_id),
+        sa.update(row).where(row.c.source.is_(None)).values(country="FR"),
+    ]
+    pretend_to_be_large(lobby)
+    for statement in statements:
+        with lobby.database.write() as session, sent_statements() as sent:
+            session.connection().execute(statement)
+        with lobby.database.write() as session:
+            assert full_scans(session.connection(), sent[-1]), statement

@@ -1,0 +1,69 @@
+"""Changing a campaign: it opens only with letters for every member."""
+
+import pytest
+from sqlmodel import Session, select
+
+from models import Campaign, CampaignStatus, LetterAct, LetterVariant
+from services.assembly import Lobby
+from services.errors import Conflict
+from services.letters import campaign_changes
+from services.letters.kinds import variants
+from tests.support.keys import add_campaign
+
+SLUG = "new"
+
+
+@pytest.fixture
+def draft(lobby: Lobby) -> Lobby:
+    """A lobby with a campaign that is a draft, and whose only letter leaves out who has signed."""
+    add_campaign(lobby, SLUG, status=CampaignStatus.DRAFT)
+    with lobby.database.write() as session:
+        row = LetterVariant(
+            campaign_id=campaign_of(session).id,
+            position=0,
+            name="only",
+            act=LetterAct.ASK,
+            updated_at=lobby.clock(),
+        )
+        session.add(row)
+    return lobby
+
+
+def campaign_of(session: Session) -> Campaign:
+    return session.exec(select(Campaign).where(Campaign.slug == SLUG)).one()
+
+
+def change(lobby: Lobby, **values: object) -> None:
+    with lobby.database.write() as session:
+        campaign_changes.change(
+            session, campaign_of(session), values=values, pace=lobby.pace, now=lobby.clock()
+        )
+
+
+def status(lobby: Lobby) -> CampaignStatus:
+    with lobby.database.read() as session:
+        return campaign_of(session).status
+
+
+def test_a_campaign_whose_letters_leave_members_out_is_not_opened(draft: Lobby) -> None:
+    with pytest.raises(Conflict) as refusal:
+        change(draft, status=CampaignStatus.OPEN)
+    assert refusal.value.code == "letters_incomplete"
+    assert status(draft) is CampaignStatus.DRAFT
+
+
+def test_it_is_opened_once_its_letters_leave_nobody_out(draft: Lobby) -> None:
+    with draft.database.write() as session:
+        variants.save(session, campaign_of(session), [], now=draft.clock())
+    change(draft, status=CampaignStatus.OPEN)
+    assert status(draft) is CampaignStatus.OPEN
+
+
+def test_a_change_that_does_not_open_it_does_not_ask_for_its_letters(draft: Lobby) -> None:
+    change(draft, title="Another title", status=CampaignStatus.DRAFT)
+    with draft.database.write() as session:
+        assert campaign_of(session).title == "Another title"
+        campaign_of(session).status = CampaignStatus.OPEN
+    change(draft, summary="Another summary", status=CampaignStatus.OPEN)
+    with draft.database.read() as session:
+        assert campaign_of(session).summary == "Another summary"

@@ -1,0 +1,374 @@
+"""Mails to organisers when a webhook stops by itself, or has failed for a day."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from email.message import EmailMessage
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+import pytest
+from fastapi.testclient import TestClient
+from sqlmodel import col, select
+
+import worker
+from models import (
+    ApiKey,
+    DeadAddress,
+    DisabledReason,
+    MessageKind,
+    MessageState,
+    Organiser,
+    OutboxMessage,
+    Scope,
+    WebhookEndpoint,
+)
+from services.assembly import Lobby
+from services.demonstration import invented_campaign
+from services.organisations import organisations
+from services.webhooks import warning_mails
+from tests.support.common import Clock, Mailbox, text_of
+from tests.support.keys import Headers, key_for, others_key
+from tests.support.outside.webhook_receiver import (
+    GO_ON,
+    Answer,
+    Receiver,
+    deliver,
+    endpoint_of,
+    to_loopback,
+)
+from tests.support.pages import sign_in
+from tests.support.webhooks import (
+    ANNA,
+    CONFIRMED,
+    HOOKS,
+    change_webhook,
+    create_webhook,
+    sign_and_confirm,
+)
+
+Mails = Callable[[], list[EmailMessage]]
+SECRET = "5ecre7"
+SECOND = "bertha@campaign.example.org"
+BAD = Answer(500)
+
+
+@pytest.fixture
+def lobby(lobby: Lobby) -> Lobby:
+    """One that may talk to a receiver on loopback."""
+    return to_loopback(lobby)
+
+
+@pytest.fixture
+def key(lobby: Lobby) -> Headers:
+    return key_for(lobby, Scope.WEBHOOKS_WRITE)
+
+
+@pytest.fixture
+def mails(lobby: Lobby) -> Mails:
+    """Delivers what is due, and returns the new mails to organisers."""
+    deliver_all = Mailbox(lobby).deliver
+    deliver_all()
+    return lambda: [mail for mail in deliver_all() if "webhook" in str(mail["Subject"])]
+
+
+@pytest.fixture
+def made(client: TestClient, key: Headers, receiver: Receiver) -> Any:
+    """An endpoint with a secret in its address."""
+    return create_webhook(client, key, f"{receiver.url}/{SECRET}", description="Our CRM")
+
+
+def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) -> None:
+    with lobby.database.write() as session:
+        owner = organisations.by_slug(session, slug or invented_campaign.about().organisation)
+        organisations.create_organiser(
+            session,
+            lobby.keyring,
+            organisation=owner,
+            email=email,
+            password="a long password",
+            now=lobby.clock(),
+        )
+
+
+def fail(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
+    """Time passes, and what is due fails."""
+    clock.advance(**after)
+    receiver.answers[:] = [BAD]
+    worker.deliver_webhooks(lobby, GO_ON)
+    receiver.answers.clear()
+
+
+def gone(lobby: Lobby, receiver: Receiver) -> None:
+    receiver.answers[:] = [Answer(410)]
+    assert deliver(lobby) == 1
+
+
+def notes(lobby: Lobby) -> list[OutboxMessage]:
+    """Everything that was queued about webhooks."""
+    with lobby.database.read() as session:
+        about = col(OutboxMessage.kind).in_(warning_mails.KINDS)
+        return list(
+            session.exec(select(OutboxMessage).where(about).order_by(col(OutboxMessage.id)))
+        )
+
+
+def end_key(lobby: Lobby, key: Headers) -> None:
+    with lobby.database.write() as session:
+        prefix = key["Authorization"].split("_")[1]
+        its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+        its.revoked_at = lobby.clock()
+    worker.clean_up_webhooks(lobby, GO_ON)
+
+
+# ---- one that stops
+
+
+def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    add_organiser(lobby)
+    sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
+    gone(lobby, receiver)
+    found = mails()
+    assert {str(mail["To"]) for mail in found} == {invented_campaign.ORGANISER, SECOND}
+    for mail in found:
+        assert mail["Subject"] == "Your webhook to 127.0.0.1 has stopped"
+        assert mail["Auto-Submitted"] == "auto-generated"
+        assert mail["List-Unsubscribe"] is None
+        text = " ".join(text_of(mail).split())
+        assert "stopped on 1 July 2026, 13:00. It is told nothing any more." in text
+        assert 'to 127.0.0.1 ("Our CRM") stopped' in text
+        assert "Why: It answered that it is gone for good (410)." in text
+        assert "1 delivery is held for it, to go when it is enabled." in text
+        assert "as well" not in text
+        assert "What to do: Ask whoever runs the receiving side" in text
+        assert f"http://testserver/organiser/webhooks/{made['id']}" in text
+        assert SECRET not in mail.as_string()
+
+
+def test_the_link_leads_to_the_page_that_enables_it(
+    lobby: Lobby, client: TestClient, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    sign_and_confirm(lobby)
+    gone(lobby, receiver)
+    (mail,) = mails()
+    (link,) = [line for line in text_of(mail).split() if line.startswith("http")]
+    sign_in(client)
+    path = link.removeprefix("http://testserver")
+    assert client.get(path).status_code == 200
+    assert client.post(f"{path}/enable").status_code == 303
+    assert endpoint_of(lobby, made["id"]).disabled_at is None
+
+
+def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
+    lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
+) -> None:
+    sign_and_confirm(lobby)
+    fail(lobby, receiver, clock)
+    for _ in range(5):
+        fail(lobby, receiver, clock, hours=4)
+    assert mails() == []
+    fail(lobby, receiver, clock, hours=12)
+    (warning,) = mails()
+    assert warning["Subject"] == "Your webhook to 127.0.0.1 is failing"
+    text = " ".join(text_of(warning).split())
+    assert "has been failing since 1 July 2026, 13:00: no delivery" in text
+    assert "1 delivery waits for it now." in text
+    assert f"/organiser/webhooks/{made['id']}" in text
+    assert SECRET not in warning.as_string()
+    for _ in range(2):
+        fail(lobby, receiver, clock, hours=18)
+    assert mails() == [], "one warning, as long as it fails"
+    sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
+    fail(lobby, receiver, clock, hours=25)
+    (stopped,) = mails()
+    assert stopped["Subject"] == "Your webhook to 127.0.0.1 has stopped"
+    assert "For three days no delivery got a good answer." in " ".join(text_of(stopped).split())
+
+
+def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
+    lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, mails: Mails
+) -> None:
+    for _ in range(3):
+        create_webhook(client, key, receiver.url)
+    other = key_for(lobby, Scope.WEBHOOKS_WRITE)
+    theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
+    create_webhook(client, other, receiver.url)
+    create_webhook(client, theirs, receiver.url)
+    end_key(lobby, key)
+    end_key(lobby, theirs)
+    (mail,) = mails()
+    text = " ".join(text_of(mail).split())
+    assert "The key that answered for it was revoked or has expired." in text
+    assert "2 other webhooks of yours have stopped as well" in text
+    assert "No delivery is held for it." in text
+    worker.clean_up_webhooks(lobby, GO_ON)
+    assert mails() == [], "once"
+    end_key(lobby, other)
+    (mail,) = mails()
+    assert "3 other webhooks of yours have stopped as well" in text_of(mail)
+
+
+def test_nobody_is_told_of_what_somebody_disabled(
+    lobby: Lobby, client: TestClient, key: Headers, made: Any, mails: Mails
+) -> None:
+    change_webhook(client, key, made, enabled=False)
+    assert (mails(), notes(lobby)) == ([], [])
+
+
+def test_another_organisations_organisers_are_told_nothing(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    others_key(lobby, Scope.WEBHOOKS_WRITE)
+    add_organiser(lobby, "them@example.net", "others")
+    sign_and_confirm(lobby)
+    gone(lobby, receiver)
+    assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
+
+
+# ---- never a flood
+
+
+@pytest.mark.slow
+def test_one_that_flaps_sends_a_mail_a_day_at_most(
+    lobby: Lobby,
+    client: TestClient,
+    key: Headers,
+    made: Any,
+    receiver: Receiver,
+    clock: Clock,
+    mails: Mails,
+) -> None:
+    """Gone and enabled every hour, for two days and a half."""
+    sent = []
+    for number in range(60):
+        sign_and_confirm(lobby, replace(ANNA, email=f"p{number}@example.org"))
+        gone(lobby, receiver)
+        sent += [clock.now] * len(mails())
+        clock.advance(minutes=30)
+        sent += [clock.now] * len(mails())
+        change_webhook(client, key, made, enabled=True)
+        clock.advance(minutes=30)
+        mails()
+    assert len(sent) == 3
+    assert all(later - earlier >= timedelta(days=1) for earlier, later in pairwise(sent))
+
+
+def test_more_stops_within_a_day_are_told_of_once_when_the_day_is_over(
+    lobby: Lobby,
+    client: TestClient,
+    key: Headers,
+    made: Any,
+    receiver: Receiver,
+    clock: Clock,
+    mails: Mails,
+) -> None:
+    sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(3)))
+    gone(lobby, receiver)
+    assert len(mails()) == 1
+    for _ in range(2):
+        clock.advance(hours=1)
+        change_webhook(client, key, made, enabled=True)
+        gone(lobby, receiver)
+        assert mails() == []
+    clock.advance(hours=22)
+    (mail,) = mails()
+    assert "stopped on 1 July 2026, 15:00" in text_of(mail)
+
+
+@pytest.mark.parametrize("meanwhile", ["enabled", "disabled", "deleted", "organiser"])
+def test_a_mail_that_has_lost_its_purpose_does_not_go(
+    lobby: Lobby,
+    client: TestClient,
+    key: Headers,
+    made: Any,
+    receiver: Receiver,
+    mails: Mails,
+    meanwhile: str,
+) -> None:
+    sign_and_confirm(lobby)
+    gone(lobby, receiver)
+    if meanwhile == "enabled":
+        change_webhook(client, key, made, enabled=True)
+    if meanwhile == "disabled":
+        change_webhook(client, key, made, enabled=True)
+        change_webhook(client, key, made, enabled=False)
+    if meanwhile == "deleted":
+        client.delete(f"{HOOKS}/{made['id']}", headers=key)
+    if meanwhile == "organiser":
+        with lobby.database.write() as session:
+            session.delete(session.exec(select(Organiser)).one())
+    assert mails() == []
+    assert [note.state for note in notes(lobby)] == [MessageState.DROPPED]
+
+
+def test_a_warning_that_comes_too_late_does_not_go(
+    lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
+) -> None:
+    sign_and_confirm(lobby)
+    fail(lobby, receiver, clock)
+    fail(lobby, receiver, clock, hours=25)
+    (note,) = notes(lobby)
+    assert note.kind is MessageKind.WEBHOOK_FAILING
+    clock.advance(minutes=45)
+    assert deliver(lobby) == 1
+    assert mails() == []
+
+
+def test_after_it_was_well_a_webhook_is_warned_of_anew(
+    lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
+) -> None:
+    sign_and_confirm(lobby)
+    for _ in range(2):
+        fail(lobby, receiver, clock, hours=1)
+        fail(lobby, receiver, clock, hours=25)
+        assert len(mails()) == 1
+        clock.advance(hours=20)
+        assert deliver(lobby) == 1
+        sign_and_confirm(lobby, replace(ANNA, email=f"{clock.now:%d}@example.org"))
+
+
+def test_a_mail_is_queued_in_the_transaction_that_disables(
+    lobby: Lobby, made: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are there, or neither."""
+    sign_and_confirm(lobby)
+    receiver.answers[:] = [Answer(410)]
+
+    class Broken(RuntimeError):
+        pass
+
+    def break_down(*_: Any, **__: Any) -> None:
+        raise Broken
+
+    with monkeypatch.context() as patched:
+        patched.setattr("services.webhooks.stops.hold", break_down)
+        worker.deliver_webhooks(lobby, GO_ON)
+    assert endpoint_of(lobby, made["id"]).disabled_at is None
+    assert notes(lobby) == []
+
+
+def test_no_mail_goes_to_an_organiser_whose_address_is_dead(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    with lobby.database.write() as session:
+        index = session.exec(select(Organiser.email_index)).one()
+        session.add(DeadAddress(address_index=index, detail="550 5.1.1", found_at=lobby.clock()))
+    sign_and_confirm(lobby)
+    gone(lobby, receiver)
+    assert (mails(), notes(lobby)) == ([], [])
+
+
+def test_a_webhook_of_an_organiser_is_told_of_as_well(
+    lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
+) -> None:
+    with lobby.database.write() as session:
+        its = session.get_one(WebhookEndpoint, UUID(made["id"]))
+        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
+    sign_and_confirm(lobby)
+    gone(lobby, receiver)
+    assert len(mails()) == 1
+    assert endpoint_of(lobby, made["id"]).disabled_reason is DisabledReason.GONE
+    assert CONFIRMED in made["events"]

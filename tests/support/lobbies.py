@@ -1,0 +1,41 @@
+"""Settings and data of the services that tests open."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from core.settings import Settings
+from services.assembly import Lobby, open_lobby
+from services.database import engine
+from services.demonstration import invented_campaign
+from tests.support.common import SECRET, Clock, Mailbox
+
+MakeLobby = Callable[..., Lobby]
+
+
+def settings_for(url: str, folder: Path) -> Settings:
+    return Settings(
+        data_dir=folder,
+        database_url=url,
+        secret_key=SecretStr(SECRET),
+        base_url="http://testserver",
+        mail_from="Central Lobby <post@lobby.example.org>",
+        worker="off",
+        sync_members="off",
+    )
+
+
+def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool) -> None:
+    """Migrates an empty database, and loads the demonstration, whose mails it delivers."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    shutil.copy(postcode_file, settings.postcode_file)
+    lobby = open_lobby(settings, clock=Clock())
+    engine.migrate(lobby.database)
+    if with_demonstration:
+        with lobby.database.write() as session:
+            lookup, now = lobby.postcodes.lookup, lobby.clock()
+            invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+        Mailbox(lobby).deliver()
+    lobby.close()

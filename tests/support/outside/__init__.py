@@ -1,0 +1,1 @@
+"""Stand-ins for outside systems: DNS, Parliament, mail servers and webhook receivers."""
