@@ -192,7 +192,7 @@ class Settings(BaseSettings):
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether the database is the embedded one."""
+        """Returns whether the database is the embedded one."""
         return self.database_url.startswith("sqlite")
 
     @property
@@ -207,7 +207,7 @@ class Settings(BaseSettings):
 
     @property
     def is_on_loopback(self) -> bool:
-        """Whether the public address is this machine's own."""
+        """Returns whether the public address is this machine's own."""
         return is_loopback(self.base_url)
 
     def _check_bounces(self) -> None:
@@ -228,12 +228,12 @@ class Settings(BaseSettings):
 
 
 def is_origin(text: str) -> bool:
-    """Whether a text is an origin as browsers write it: scheme, host, and possibly a port."""
+    """Returns whether a text is an origin as browsers write it: scheme, host, optional port."""
     return _ORIGIN.fullmatch(text) is not None
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of a URL is this machine."""
+    """Returns whether the host of a URL is this machine."""
     return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
 
 

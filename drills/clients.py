@@ -46,7 +46,7 @@ class Workload:
 
     @property
     def answered(self) -> int:
-        """How many good answers there were so far, repeated ones included."""
+        """Returns how many good answers there were so far, repeated ones included."""
         return len(self.waits)
 
 

@@ -117,7 +117,7 @@ class WorkerPool:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all processes are still running."""
+        """Returns whether all processes are still running."""
         return all(process.poll() is None for process in self._processes)
 
 

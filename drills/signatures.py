@@ -117,7 +117,7 @@ def address_of(number: int) -> str:
 
 
 def has_key(number: int) -> bool:
-    """Whether this number sends an Idempotency-Key: one in three does, always the same key."""
+    """Returns whether this number sends an Idempotency-Key, which one in three does."""
     return number % 3 == 0
 
 

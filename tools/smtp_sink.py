@@ -60,7 +60,7 @@ class SinkEntry:
 
     @property
     def was_taken(self) -> bool:
-        """Whether the sink has the message; its answer may still have been lost."""
+        """Returns whether the sink has the message; its answer may still have been lost."""
         return self.outcome in ("taken", "lost_taken")
 
 

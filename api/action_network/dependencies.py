@@ -81,7 +81,7 @@ def require_own(caller: Caller) -> None:
 
 
 def may_read_people(caller: Caller) -> bool:
-    """Whether a key may read people. A key for some petitions may not: people belong to all."""
+    """Returns whether a key may read people, who belong to all petitions of the organisation."""
     return caller.may_know_signers and not caller.petition_ids
 
 

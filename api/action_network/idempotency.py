@@ -17,7 +17,7 @@ class HalOnce(OnceOnly):
     """A call that creates something, with its idempotency key, if it has one."""
 
     def hal(self, work: Callable[[Session], HalAnswer], *, is_public: bool = True) -> Response:
-        """As `answer`, for work that answers in HAL."""
+        """Works like `answer`, for work that answers in HAL."""
         stored = self.stored(
             lambda session: bytes(work(session).body), status=200, is_public=is_public
         )

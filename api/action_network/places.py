@@ -20,7 +20,7 @@ _CURIES = "https://actionnetwork.org/docs/v2/{rel}"
 
 
 def is_dialect(path: str) -> bool:
-    """Whether a path belongs to the dialect."""
+    """Returns whether a path belongs to the dialect."""
     return path == PREFIX or path.startswith(f"{PREFIX}/")
 
 

@@ -23,7 +23,7 @@ def cacheable(request: Request, answer: BaseModel, *, without: set[str] | None =
 def cacheable_bytes(
     request: Request, content: bytes, *, etag_source: bytes, media_type: str, **headers: Any
 ) -> Response:
-    """As `cacheable`, for any content. The ETag is made from `etag_source`."""
+    """Works like `cacheable`, for any content. The ETag is made from `etag_source`."""
     tag = etag_of(etag_source)
     all_headers = etag_headers(tag) | headers
     if client_has(request, tag):
@@ -42,7 +42,7 @@ def etag_headers(tag: str) -> dict[str, str]:
 
 
 def client_has(request: Request, tag: str) -> bool:
-    """Whether the request says, in `If-None-Match`, that the client has this ETag."""
+    """Returns whether the request says, in `If-None-Match`, that the client has this ETag."""
     items = request.headers.get("If-None-Match", "").split(",")
     tags = [item.strip().removeprefix("W/") for item in items]
     return tag in tags or "*" in tags

@@ -11,7 +11,7 @@ AS_CSV: dict[int | str, dict[str, Any]] = {200: {"content": {CSV: {"schema": {"t
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether the header `Accept` names CSV."""
+    """Returns whether the header `Accept` names CSV."""
     return CSV in request.headers.get("Accept", "")
 
 

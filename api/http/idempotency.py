@@ -89,7 +89,7 @@ class OnceOnly:
         is_public: bool = True,
         is_count: bool = False,
     ) -> StoredAnswer:
-        """As `answer`, for a caller that makes its own response of the answer."""
+        """Works like `answer`, for a caller that makes its own response of the answer."""
         state, attempt = state_of(self._request), self.attempt
         write = partial(state.lobby.database.write, is_public=is_public, is_count=is_count)
         if attempt is None:
@@ -103,7 +103,7 @@ class OnceOnly:
 
     @property
     def attempt(self) -> Attempt | None:
-        """What identifies this request and its repetitions, or None without a key."""
+        """Returns what identifies this request and its repetitions, or None without a key."""
         if self._key is None:
             return None
         return attempt_of(self._request.scope, self._key, self._content, self._caller)

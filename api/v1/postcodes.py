@@ -26,7 +26,7 @@ async def look_up(postcode: str, request: Request) -> PostcodeAnswer:
 
 
 def cached(state: AppState, postcode: str) -> PostcodeAnswer | None:
-    """As `look_up`, but None where that takes work or is an error."""
+    """Works like `look_up`, but returns None where that takes work or is an error."""
     seats = state.public_answers.seats.cached("")
     if seats is None:
         return None

@@ -42,7 +42,7 @@ class LinkedMotion:
 
 
 def of_campaign(session: Session, campaign_id: UUID) -> tuple[LinkedMotion, ...]:
-    """As `of_campaigns`, for one campaign."""
+    """Returns the motions of one campaign: see `of_campaigns`."""
     return of_campaigns(session, [campaign_id])[campaign_id]
 
 

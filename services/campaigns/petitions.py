@@ -31,7 +31,7 @@ class Closable(Protocol):
 
     @property
     def closes_at(self) -> datetime | None:
-        """When it closes; None if it has no closing date."""
+        """Returns when it closes; None if it has no closing date."""
 
 
 def create(
@@ -70,7 +70,7 @@ def _create(
 def create_titled(
     session: Session, *, campaign: Campaign, values: dict[str, Any], now: datetime
 ) -> Petition:
-    """As `create`, with a slug made from the `action`, with a number appended if it is taken."""
+    """Works like `create`, with a slug made from the `action`, and a number if that is taken."""
     wanted = texts.as_slug(values["action"], longest=LONGEST_MADE_SLUG) or "petition"
     for _ in range(_ATTEMPTS):
         slug = _free_slug(session, wanted)
@@ -192,7 +192,7 @@ def count(session: Session, petition_id: UUID) -> int:
 
 
 def is_open(petition: Closable, *, campaign_status: CampaignStatus, now: datetime) -> bool:
-    """Whether signatures are taken: petition and campaign are open, and it has not closed yet."""
+    """Returns whether the petition takes signatures: it and its campaign are open, and in time."""
     in_time = petition.closes_at is None or now < petition.closes_at
     both_open = petition.state is PetitionState.OPEN and campaign_status is CampaignStatus.OPEN
     return both_open and in_time

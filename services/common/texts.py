@@ -59,7 +59,7 @@ def line(text: str, field: str, *, longest: int, shortest: int = 1) -> str:
 
 
 def is_fit_for_header(text: str) -> bool:
-    """Whether a text is one line, is displayed in its own order, and is not an encoded word."""
+    """Returns whether a text is one line, in its own order, and no encoded word."""
     return not _UNFIT_FOR_HEADER.search(text) and not _is_encoded_word(text)
 
 

@@ -31,12 +31,12 @@ class FileFormat(StrEnum):
 
     @property
     def begin(self) -> str:
-        """What each line begins with."""
+        """Returns what each line begins with."""
         return "" if self is FileFormat.CSV else "{"
 
     @property
     def end(self) -> str:
-        """What each line ends with. CSV has CRLF (RFC 4180)."""
+        """Returns what each line ends with. CSV has CRLF (RFC 4180)."""
         return "\r\n" if self is FileFormat.CSV else "}\n"
 
 

@@ -54,7 +54,7 @@ class Export:
 
     @property
     def is_personal(self) -> bool:
-        """Whether any column has to be decrypted."""
+        """Returns whether any column has to be decrypted."""
         return any(isinstance(column, EncryptedColumn) for column in self.columns)
 
 

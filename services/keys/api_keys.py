@@ -54,7 +54,7 @@ class Caller:
 
     @property
     def may_know_signers(self) -> bool:
-        """Whether answers may say that somebody has signed before.
+        """Returns whether answers may say that somebody has signed before.
 
         Never with a partner's key, not even for the partner's own signatures: some people signed on
         its page without giving it their details, and it could find out who by posting its address

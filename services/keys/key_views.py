@@ -73,7 +73,7 @@ def own(session: Session, prefix: str, *, organisation_id: UUID) -> KeyView:
 
 
 def by_id(session: Session, key_id: UUID, *, organisation_id: UUID) -> KeyView:
-    """As `own`, by the key's id."""
+    """Works like `own`, but finds the key by its id."""
     views = _views(session, _key.c.organisation_id == organisation_id, _key.c.id == key_id)
     if not views:
         raise NotFound("key_unknown", "There is no such key.")

@@ -226,7 +226,7 @@ def _flow(view: QueueView, server: RelayView, pace: Pace, now: datetime) -> Queu
 
 
 def _conditions(group: LetterGroup) -> tuple[Any, ...]:
-    """What distinguishes a group from others of the same state."""
+    """Returns what distinguishes a group from others of the same state."""
     is_put_off = col(OutboxMessage.state) == MessageState.DEFERRED
     bounced_at = col(Letter.bounced_at)
     return {

@@ -43,7 +43,7 @@ class LogPeriod:
 
     @classmethod
     def checked(cls, since: datetime, until: datetime, *, now: datetime) -> "LogPeriod":
-        """Invalid if it ends before it begins, or lies in the future, which no log covers."""
+        """Raises Invalid if it ends before it begins, or in the future, which no log covers."""
         if since >= until:
             message = "The time that the log covers ends before it begins."
             raise Invalid.field("complete_until", "span_malformed", message)

@@ -91,7 +91,7 @@ class _DnsLookup:
         return [record.exchange.to_text() for record in records if isinstance(record, MX)]
 
     def has_address(self, name: str) -> bool:
-        """Whether there is an A or AAAA record."""
+        """Returns whether there is an A or AAAA record."""
         return any(self._records(name, kind) for kind in (RdataType.A, RdataType.AAAA))
 
     def _records(self, name: str, kind: RdataType) -> list[object]:

@@ -56,7 +56,7 @@ def by_slug(session: Session, slug: str) -> Organisation:
 
 
 def has_demonstration(session: Session) -> bool:
-    """Whether `lobby demo` has been run."""
+    """Returns whether `lobby demo` has been run."""
     statement = select(Organisation.id).where(col(Organisation.is_demonstration))
     return session.exec(statement).first() is not None
 

@@ -37,7 +37,7 @@ class OfficeRow:
     ends_on: date | None = None
 
     def is_held(self, today: date) -> bool:
-        """Whether the office has not ended by `today`."""
+        """Returns whether the office has not ended by `today`."""
         return self.ends_on is None or self.ends_on > today
 
 

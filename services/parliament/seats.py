@@ -55,7 +55,7 @@ class Seat:
 
     @property
     def refuses(self) -> bool:
-        """Whether an organiser recorded that the member signs no motions at all."""
+        """Returns whether an organiser recorded that the member signs no motions at all."""
         return any(note.kind is OverrideKind.REFUSES for note in self.notes)
 
 

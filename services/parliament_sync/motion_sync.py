@@ -139,7 +139,7 @@ def _note_success(motion: Motion, now: datetime) -> None:
 
 
 def _is_recently_missing(row: MotionSignatory) -> bool:
-    """Whether answers leave the row out, but not for long enough to count as withdrawn."""
+    """Returns whether answers leave the row out, but not for long enough to count as withdrawn."""
     return row.missing_since is not None and not row.is_withdrawn
 
 

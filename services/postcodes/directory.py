@@ -150,12 +150,12 @@ class CurrentDirectory:
 
     @property
     def available(self) -> bool:
-        """Whether there is a directory with postcodes."""
+        """Returns whether there is a directory with postcodes."""
         return len(self._current()) > 0
 
     @property
     def problem(self) -> str | None:
-        """Why the present file is not in use, as a message for operators; None if it is."""
+        """Returns why the present file is not in use, as a message for operators; None if it is."""
         self._current()
         return self._problem
 

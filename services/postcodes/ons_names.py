@@ -40,12 +40,12 @@ class Names:
 
 
 def is_constituency(code: str) -> bool:
-    """Whether a GSS code has the form of a constituency's code."""
+    """Returns whether a GSS code has the form of a constituency's code."""
     return _REAL_CODE.fullmatch(code) is not None
 
 
 def is_pseudo_code(code: str) -> bool:
-    """Whether a GSS code means 'no constituency': E99999999, L99999999 (Channel Islands) ..."""
+    """Returns whether a GSS code means 'no constituency', such as E99999999."""
     return _PSEUDO_CODE.fullmatch(code) is not None
 
 

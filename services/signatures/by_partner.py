@@ -84,7 +84,7 @@ def page(
     after: UUID | None,
     limit: int,
 ) -> list[PartnerSignature]:
-    """As `signature_states.page`, for the signatures that a partner may see."""
+    """Works like `signature_states.page`, for the signatures that a partner may see."""
     contact = partner_consents.may_contact().label("contact")
     statement = (
         select(Signature, Supporter, contact)

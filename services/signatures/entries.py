@@ -157,7 +157,7 @@ class SignatureEntry:
 
     @property
     def is_to_count(self) -> bool:
-        """Whether it is an import that counts without confirmation by its signer."""
+        """Returns whether it is an import that counts without confirmation by its signer."""
         imported = self.request.imported
         return imported is not None and imported.is_confirmed
 

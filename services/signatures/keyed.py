@@ -21,7 +21,7 @@ def record(
     keyring: Keyring,
     now: datetime,
 ) -> list[Outcome]:
-    """As `recording.record`, but a request with an idempotency key is recorded only once.
+    """Works like `recording.record`, but a request with an idempotency key is recorded only once.
 
     Its outcome has the stored `answer`. Keys cost two more statements per batch, three on
     PostgreSQL; a batch without keys costs none.

@@ -153,7 +153,7 @@ def constituency_of(request: SignatureRequest, postcodes: Lookup) -> str:
 
 
 def constituency_at(country: str, postcode: str, postcodes: Lookup) -> str:
-    """As `constituency_of`, for a country and a postcode."""
+    """Works like `constituency_of`, for a country and a postcode."""
     if country != HOME:
         return OVERSEAS
     result = postcodes(postcode)

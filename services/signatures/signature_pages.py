@@ -24,7 +24,7 @@ class SignatureFilter:
     supporter_id: UUID | None = None
 
     def has(self, signature: Signature) -> bool:
-        """Whether a signature matches."""
+        """Returns whether a signature matches."""
         return self.petition_id in (None, signature.petition_id) and self.supporter_id in (
             None,
             signature.supporter_id,

@@ -42,7 +42,7 @@ _supporter = table_of(Supporter)
 
 
 def can_watch(campaign: Campaign, constituency: Constituency | None, member: Member | None) -> bool:
-    """Whether a seat can be watched: it is known and vacant, and the campaign is open."""
+    """Returns whether a seat can be watched: it is known and vacant, and the campaign is open."""
     is_vacant = constituency is not None and member is None
     return is_vacant and campaign.status is CampaignStatus.OPEN
 
@@ -73,7 +73,7 @@ def add(session: Session, signature: Signature, *, now: datetime) -> Constituenc
 
 
 def is_waiting(session: Session, signature: Signature) -> bool:
-    """Whether the signer watches this seat and has not been emailed yet."""
+    """Returns whether the signer watches this seat and has not been emailed yet."""
     statement = sa.select(_watch.c.id).where(
         *_open_watches_of(signature), _watch.c.constituency_code == signature.constituency_code
     )

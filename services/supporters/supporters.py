@@ -282,13 +282,13 @@ def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) 
 def confirm_signature_answers(
     session: Session, signature_ids: Sequence[UUID], *, now: datetime
 ) -> None:
-    """As `confirm_letter_answers`, for signatures that were confirmed together."""
+    """Works like `confirm_letter_answers`, for signatures that were confirmed together."""
     params = {"signatures": list(signature_ids), "now": now}
     session.connection().execute(_CONFIRM_ANSWERS, params)
 
 
 def wants_updates(session: Session, supporter_id: UUID) -> bool:
-    """Whether a supporter's latest effective answer is that they want news."""
+    """Returns whether a supporter's latest effective answer is that they want news."""
     return last_answer(session, supporter_id, is_effective=True) is True
 
 

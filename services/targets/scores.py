@@ -56,18 +56,18 @@ class MemberFacts:
 
     @property
     def has_signed(self) -> bool:
-        """Whether the member's name is on the motion now."""
+        """Returns whether the member's name is on the motion now."""
         return self.standing is Standing.SIGNED
 
     @property
     def is_target(self) -> bool:
-        """Whether to ask the member: not one who withdrew or said that they will not sign."""
+        """Returns whether to ask the member. One who withdrew or refused is not asked."""
         can_be_asked = self.can_sign and self.standing is Standing.NOT_SIGNED
         return can_be_asked and self.said is not StatedIntent.WILL_NOT
 
     @property
     def is_promise(self) -> bool:
-        """Whether the member said that they will sign."""
+        """Returns whether the member said that they will sign."""
         return self.said is StatedIntent.WILL_SIGN
 
 

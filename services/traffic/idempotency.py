@@ -64,7 +64,7 @@ class KeyedRequest(Generic[OutcomeT]):
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether a key has 1 to 255 characters, all of them printable ASCII."""
+    """Returns whether a key has 1 to 255 characters, all of them printable ASCII."""
     return 1 <= len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()
 
 

@@ -61,7 +61,7 @@ class ProofOfWork:
         }
 
     async def accept(self, proof: str) -> bool:
-        """Whether a proof solves a challenge of ours, is in time, and has not been used before.
+        """Returns whether a proof solves one of our challenges, is in time, and is not used yet.
 
         `proof` is JSON in Base64: the values of the challenge, with `number` in place of
         `maxnumber`.

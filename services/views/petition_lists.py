@@ -57,7 +57,7 @@ class PublicPetition:
 
     @property
     def closed_at(self) -> datetime | None:
-        """When the petition closed; None while it is open.
+        """Returns when the petition closed; None while it is open.
 
         No time is stored when somebody closes a petition by hand. Then this is the last change to
         the petition or to its campaign, which cannot be earlier.

@@ -51,7 +51,7 @@ _NOT_PUBLIC_6 = tuple(
 
 
 def is_public(text: str) -> bool:
-    """Whether a text is a public IP address.
+    """Returns whether a text is a public IP address.
 
     False for loopback, private, carrier NAT, reserved and multicast addresses, for IPv6 addresses
     that embed IPv4 ones, and for anything that is not an IP address.

@@ -46,12 +46,12 @@ class Reply:
 
     @property
     def is_good(self) -> bool:
-        """Whether the receiver accepted the delivery, with any 2xx."""
+        """Returns whether the receiver accepted the delivery, with any 2xx."""
         return self.status is not None and 200 <= self.status < 300
 
     @property
     def is_gone(self) -> bool:
-        """Whether the receiver wants no more deliveries."""
+        """Returns whether the receiver wants no more deliveries."""
         return self.status == 410  # RFC 9110, 15.5.11
 
 

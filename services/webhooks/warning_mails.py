@@ -128,14 +128,14 @@ def _recipient(
 
 
 def _failing_values(endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Empty if it no longer fails, or is disabled, for which there is another email."""
+    """Returns nothing if it works again, or is disabled, for which there is another email."""
     if endpoint.failing_since is None or endpoint.disabled_at is not None:
         return {}
     return {"since": times.moment(endpoint.failing_since)}
 
 
 def _stopped_values(session: Session, endpoint: WebhookEndpoint) -> dict[str, Any]:
-    """Empty if it is enabled again, or somebody has disabled it deliberately."""
+    """Returns nothing if it is enabled again, or if somebody disabled it deliberately."""
     reason, since = endpoint.disabled_reason, endpoint.disabled_at
     if reason is None or since is None or reason is DisabledReason.BY_HAND:
         return {}

@@ -68,7 +68,7 @@ class PersonIn(Part):
 
     @property
     def name(self) -> str:
-        """Given and family name as one text."""
+        """Returns the given and the family name as one text."""
         parts = (self.given_name or "", self.family_name or "")
         return " ".join(part.strip() for part in parts if part.strip())
 
@@ -79,7 +79,7 @@ class PersonIn(Part):
 
     @property
     def wants_updates(self) -> bool | None:
-        """Whether they want news, or None if they were not asked."""
+        """Returns whether they want news, or None if they were not asked."""
         return {SUBSCRIBED: True, UNSUBSCRIBED: False}.get(self._email.status or "")
 
     @property

@@ -72,7 +72,7 @@ class Situation:
 
     @property
     def act(self) -> LetterAct | None:
-        """What the letter asks for; None if no kind of letter suits."""
+        """Returns what the letter asks for; None if no kind of letter suits."""
         return self.chosen.act if self.chosen else None
 
     @property

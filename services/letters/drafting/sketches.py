@@ -76,7 +76,7 @@ def compare(
 def refuse_too_alike(
     session: Session, campaign: Campaign, member_id: int, body: str, *, keyring: Keyring
 ) -> None:
-    """Invalid if the text is above a limit that refuses letters."""
+    """Raises Invalid if the text is above a limit that refuses letters."""
     # Without such a limit the earlier letters need not be read.
     if campaign.likeness_is_required and campaign.likeness_limit is not None:
         result = compare(session, campaign, member_id, body, keyring=keyring)

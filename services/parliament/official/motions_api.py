@@ -72,7 +72,7 @@ class PublishedMotion(BaseModel):
 
     @property
     def is_withdrawn(self) -> bool:
-        """Whether the motion itself was withdrawn."""
+        """Returns whether the motion itself was withdrawn."""
         return self.status == WITHDRAWN_STATUS
 
 
