@@ -1,4 +1,4 @@
-"""What people may write into a form."""
+"""Tests the validation of texts that people write into forms."""
 
 import unicodedata
 

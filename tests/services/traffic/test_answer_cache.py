@@ -1,4 +1,4 @@
-"""Answers built once for many: how old they may be, and what building them may cost."""
+"""Tests the cache of responses: how old values may be, and how much time building may take."""
 
 import threading
 import time
@@ -11,12 +11,12 @@ import pytest
 from services.traffic.answer_cache import BUILD_SHARE, MAX_AGE, MOST_BUILD_SECONDS, AnswerCache
 from tests.support.common import Clock
 
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 @dataclass
 class Source:
-    """Builds values that say how often it was asked; takes time, or fails, as told."""
+    """Builds values that contain the number of calls so far. It can be slow, or raise an error."""
 
     seconds: float = 0
     version: int = 0
@@ -128,7 +128,7 @@ def test_an_error_leaves_no_older_value_behind_it(clock: Clock) -> None:
 def test_of_many_who_wait_one_builds(clock: Clock) -> None:
     source = Source(seconds=0.2)
     values = source.prebuilt(clock)
-    assert _at_once(20, lambda _: values.get("a")) == ["a 1"] * 20
+    assert _run_at_once(20, lambda _: values.get("a")) == ["a 1"] * 20
     assert source.asked == ["a"]
 
 
@@ -147,7 +147,7 @@ def test_an_error_of_the_builder_is_not_the_others(clock: Clock) -> None:
         except LookupError:
             return "away"
 
-    assert sorted(_at_once(8, ask)) == ["a 2"] * 7 + ["away"]
+    assert sorted(_run_at_once(8, ask)) == ["a 2"] * 7 + ["away"]
 
 
 def test_no_more_keys_are_kept_than_allowed_and_the_oldest_goes(clock: Clock) -> None:
@@ -157,7 +157,7 @@ def test_no_more_keys_are_kept_than_allowed_and_the_oldest_goes(clock: Clock) ->
         values.get(key)
     assert [values.cached(key) for key in "abcd"] == [None, "b 2", "c 3", "d 4"]
     source.version += 1
-    values.get("b")  # built anew, so it is the newest now
+    values.get("b")  # built again, so it is the newest key now
     values.get("e")
     source.version -= 1
     assert values.cached("c") is None
@@ -174,26 +174,26 @@ def test_threads_see_only_whole_values_of_their_own_key(clock: Clock) -> None:
             source.version += turn % 3 == 0
             if not values.get(key).startswith(key):
                 return False
-            found = values.cached(key)
-            if found is not None and not found.startswith(key):
+            cached = values.cached(key)
+            if cached is not None and not cached.startswith(key):
                 return False
         return True
 
-    assert _at_once(8, ask) == [True] * 8
+    assert _run_at_once(8, ask) == [True] * 8
     assert sum(values.cached(key) is not None for key in "abcdefgh") <= 4
 
 
-def _at_once(number: int, act: Callable[[int], Found]) -> list[Found]:
-    """What some threads find that begin together."""
-    start, found = threading.Barrier(number), []
+def _run_at_once(number: int, act: Callable[[int], Result]) -> list[Result]:
+    """Calls `act` in several threads that start together, and returns the results."""
+    start, results = threading.Barrier(number), []
 
     def run(place: int) -> None:
         start.wait(5)
-        found.append(act(place))
+        results.append(act(place))
 
     threads = [threading.Thread(target=run, args=(place,)) for place in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(30)
-    return found
+    return results

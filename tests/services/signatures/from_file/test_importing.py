@@ -1,4 +1,4 @@
-"""Signatures from somebody's file, as an operator brings them in: each row once, or a reason."""
+"""Tests the import of signatures from a file: each row is recorded or rejected with a reason."""
 
 import csv
 import stat
@@ -62,7 +62,7 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
 
 @pytest.fixture
 def run(lobby: Lobby, tmp_path: Path) -> Run:
-    """The command over the data of `lobby`; a text is put into a file first."""
+    """Runs the import command on the database of `lobby`. Text is written to a file first."""
 
     def imported(
         content: str | bytes | Path, *options: str | Path, petition: str = PETITION
@@ -84,7 +84,7 @@ def run(lobby: Lobby, tmp_path: Path) -> Run:
 
 
 def written(lobby: Lobby) -> dict[str, list[Any]]:
-    """All that an import writes to, byte by byte."""
+    """Returns all rows of every table that an import writes to."""
     with lobby.database.read() as session:
         return {
             table: [
@@ -107,20 +107,20 @@ def text(*rows: str, header: str = HEADER) -> str:
 
 
 def numbers(result: Result) -> dict[str, int]:
-    """The summary: what of it is not zero."""
+    """Returns the counts of the printed summary that are not zero."""
     pairs = (line.rsplit(maxsplit=1) for line in result.stdout.splitlines())
-    found = {name.strip(): int(count.replace(",", "")) for name, count in pairs}
-    return {name: count for name, count in found.items() if count}
+    counts = {name.strip(): int(count.replace(",", "")) for name, count in pairs}
+    return {name: count for name, count in counts.items() if count}
 
 
 def refused(result: Result) -> str:
-    """The sentence with which a file is refused as a whole."""
+    """Returns the message of the error that refused the whole file."""
     assert isinstance(result.exception, LobbyError), result.output
     return result.exception.message
 
 
 def totals(lobby: Lobby) -> tuple[int, int, int]:
-    """What counts, how many signatures there are, and how many mails."""
+    """Returns the petition's count, the number of signatures and the number of mails."""
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
         return (
@@ -190,8 +190,8 @@ def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
     counted, rows, mails = totals(lobby)
     content = text(*people(4100), *people(100, first=50), *people(1, first=4099))
     result = run(content)
-    told = {"rows read": 4201, "recorded as confirmed": 4100, "twice in the file": 101}
-    assert numbers(result) == told
+    expected = {"rows read": 4201, "recorded as confirmed": 4100, "twice in the file": 101}
+    assert numbers(result) == expected
     assert totals(lobby) == (counted + 4100, rows + 4100, mails)
 
 
@@ -258,11 +258,13 @@ def test_every_column_that_we_know_is_taken(lobby: Lobby, run: Run) -> None:
     assert anna.source == "stall"
     assert (ben.name.text, ben.country, ben.constituency_code) == ("Ben", "FR", "overseas")
     with lobby.database.read() as session:
-        said = [supporters.wants_updates(session, each.supporter_id) for each in (anna, ben)]
+        wishes = [
+            supporters.wants_updates(session, signature.supporter_id) for signature in (anna, ben)
+        ]
         wording = session.exec(
             select(Wording).join(Consent).where(Consent.signature_id == anna.id)
         ).one()
-    assert said == [True, False]
+    assert wishes == [True, False]
     assert STALL in wording.text
 
 
@@ -310,11 +312,11 @@ def test_a_broken_row_never_stops_the_others_and_every_fault_is_told(
         "rejected": len(faults),
     }
     with report.open(encoding="utf-8-sig", newline="") as stream:
-        found = list(csv.reader(stream))
-    assert found[0] == ["line", "field", "reason", *header.split(",")]
-    assert [int(row[0]) for row in found[1:]] == list(range(2, 2 + 2 * len(faults), 2))
-    assert [row[1] for row in found[1:]] == list(faults.values())
-    assert all(row[2] for row in found[1:])
+        report_rows = list(csv.reader(stream))
+    assert report_rows[0] == ["line", "field", "reason", *header.split(",")]
+    assert [int(row[0]) for row in report_rows[1:]] == list(range(2, 2 + 2 * len(faults), 2))
+    assert [row[1] for row in report_rows[1:]] == list(faults.values())
+    assert all(row[2] for row in report_rows[1:])
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
@@ -445,7 +447,7 @@ def test_where_they_were_signed_must_be_said(lobby: Lobby, run: Run, provenance:
     before = written(lobby)
     result = run(text(*people(3)), "--provenance", provenance)
     assert isinstance(result.exception, Invalid)
-    assert [each.field for each in result.exception.fields] == ["provenance"]
+    assert [problem.field for problem in result.exception.fields] == ["provenance"]
     assert written(lobby) == before
 
 
@@ -456,14 +458,14 @@ def test_columns_can_be_named_and_left_out(lobby: Lobby, run: Run) -> None:
     header = "Name,Who,Contact,Email,Where,Date"
     row = "x,Anna Example,anna@example.org,old@example.org,M1 1AE,not a day"
     named = ["name=Who", "email = contact", "postcode=Where", "signed_at="]
-    options = [option for each in named for option in ("--column", each)]
+    options = [option for column in named for option in ("--column", column)]
     result = run(text(row, header=header), *options)
     assert numbers(result) == {"rows read": 1, "recorded as confirmed": 1}
     assert signature_of(lobby, "anna@example.org").name.text == "Anna Example"
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("column", "complaint"),
     [
         ("name", "A column is FIELD=HEADER"),
         ("nonsense=Name", "FIELD is one of name, first_name,"),
@@ -471,8 +473,8 @@ def test_columns_can_be_named_and_left_out(lobby: Lobby, run: Run) -> None:
         ("email=", "No column for email."),
     ],
 )
-def test_a_column_that_cannot_be_is_told(run: Run, told: str, complaint: str) -> None:
-    assert complaint in refused(run(text(*people(1)), "--column", told))
+def test_a_column_that_cannot_be_is_told(run: Run, column: str, complaint: str) -> None:
+    assert complaint in refused(run(text(*people(1)), "--column", column))
 
 
 # ---- what people write
