@@ -100,19 +100,18 @@ def test_the_list_tells_of_every_motion_what_parliament_does(
         ).first()
         assert name
         row = name.model_dump(exclude={"id", "motion_id"})
-        session.add(
-            MotionSignatory(id=1, motion_id=KNOWN, **row)
-        )  # a second row for the same member
+        # A second row for the same member, which is counted once.
+        session.add(MotionSignatory(id=1, motion_id=KNOWN, **row))
         positions = motions.positions(session, KNOWN).values()
-        off = sum(position.signed_on is None for position in positions)
-    (only,) = client.get(MOTIONS).json()
+        withdrawn = sum(position.signed_on is None for position in positions)
+    (listed_motion,) = client.get(MOTIONS).json()
     motion = client.get(f"/v1/campaigns/{CAMPAIGN}").json()["motion"]
     shared = {"id", "number", "title", "status", "tabled_on", "signatories", "synced_at"}
-    assert {name: only[name] for name in shared} == {name: motion[name] for name in shared}
-    assert only["withdrawn"] == off > 0
-    assert (only["role"], only["parliament_session"]) == ("current", "2026-27")
-    assert (only["amends_id"], only["sync_failed"]) == (None, False)
-    assert set(only) == shared | {
+    assert {name: listed_motion[name] for name in shared} == {name: motion[name] for name in shared}
+    assert listed_motion["withdrawn"] == withdrawn > 0
+    assert (listed_motion["role"], listed_motion["parliament_session"]) == ("current", "2026-27")
+    assert (listed_motion["amends_id"], listed_motion["sync_failed"]) == (None, False)
+    assert set(listed_motion) == shared | {
         *("parliament_session", "role", "amends_id", "withdrawn", "sync_failed", "linked_at")
     }
 
@@ -387,8 +386,8 @@ def test_a_link_made_by_mistake_is_taken_back(
 ) -> None:
     store_motion(lobby, OLD, "3")
     put(client, key, OLD, role)
-    gone = client.delete(f"{MOTIONS}/{OLD}", headers=key)
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = client.delete(f"{MOTIONS}/{OLD}", headers=key)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert listed(client) == [(KNOWN, "current")]
     again = client.delete(f"{MOTIONS}/{OLD}", headers=key)
     assert_refused(again, 404, "motion_not_linked")
@@ -426,8 +425,8 @@ def test_another_organisations_campaign_is_a_404(client: TestClient, lobby: Lobb
         organisations.create(session, name="Others", slug="others", now=lobby.clock())
     others = key_for(lobby, Scope.CAMPAIGNS_WRITE, slug="others")
     assert_refused(put(client, others, STRANGE, "current"), 404, "campaign_unknown")
-    gone = client.delete(f"{MOTIONS}/{KNOWN}", headers=others)
-    assert_refused(gone, 404, "campaign_unknown")
+    deleted = client.delete(f"{MOTIONS}/{KNOWN}", headers=others)
+    assert_refused(deleted, 404, "campaign_unknown")
     assert listed(client) == [(KNOWN, "current")]
 
 

@@ -210,14 +210,14 @@ def test_a_filter_that_is_none_names_the_field(
 def test_pages_lead_through_all_of_them_and_keep_the_filter(
     client: TestClient, key: Headers
 ) -> None:
-    wanted = [create_reply(client, key)["id"] for _ in range(5)][::-1]
+    reply_ids = [create_reply(client, key)["id"] for _ in range(5)][::-1]
     seen, url = [], f"{URL}?member_id={WRENFIELD}&limit=2"
     for size in (2, 2, 1):
         response = client.get(url, headers=key)
         assert len(response.json()) == size
         seen += [reply["id"] for reply in response.json()]
         url = response.links.get("next", {}).get("url", "")
-    assert (seen, url) == (wanted, "")
+    assert (seen, url) == (reply_ids, "")
 
 
 def test_replies_to_other_campaigns_are_not_among_them(
@@ -280,8 +280,8 @@ def test_a_deleted_reply_is_gone(client: TestClient, lobby: Lobby, key: Headers)
     before = listed(client, key)
     reply = create_reply(client, key)
     url = f"/v1/replies/{reply['id']}"
-    gone = client.delete(url, headers=key)
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = client.delete(url, headers=key)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert (listed(client, key), row_of(client)["reply"]) == (before, None)
     with lobby.database.read() as session:
         ids = [str(row.id) for row in session.exec(select(MemberReply))]
@@ -297,8 +297,8 @@ def test_another_organisations_replies_are_not_there(
 ) -> None:
     reply = create_reply(client, key)
     foreign = others_key(lobby, Scope.CAMPAIGNS_WRITE, Scope.TALLIES_READ)
-    for wanted in (reply["id"], UNKNOWN_ID):
-        url = f"/v1/replies/{wanted}"
+    for reply_id in (reply["id"], UNKNOWN_ID):
+        url = f"/v1/replies/{reply_id}"
         for response in (
             client.patch(url, headers=foreign, json={"kind": "other"}),
             client.delete(url, headers=foreign),

@@ -138,8 +138,8 @@ def deliver(session: Session, lobby: Lobby) -> None:
     outbox.give_back(session, [second], now=now)
     outbox.before_dot(session, first)
     outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
-    taken = [(message, "250") for message in outbox.claim(session, now=now, limit=9)]
-    outbox.accept_many(session, taken, now=now)
+    accepted = [(message, "250") for message in outbox.claim(session, now=now, limit=9)]
+    outbox.accept_many(session, accepted, now=now)
 
 
 def look_up_for_mails(session: Session, lobby: Lobby) -> None:
@@ -287,7 +287,7 @@ def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: in
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
         scans = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
-    assert {text: read for text, read in scans.items() if read} == {}
+    assert {text: tables for text, tables in scans.items() if tables} == {}
 
 
 def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:

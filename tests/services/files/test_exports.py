@@ -110,13 +110,13 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
 @pytest.mark.parametrize("form", FileFormat)
 def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: FileFormat) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='=a "source"', locale="cy")
-    read = csv_rows if form is FileFormat.CSV else json_rows
-    whole: Any = read(file_of(lobby, signatures_export(lobby), form))
-    rest: Any = read(file_of(lobby, signatures_export(lobby, is_personal=False), form))
+    parse = csv_rows if form is FileFormat.CSV else json_rows
+    whole: Any = parse(file_of(lobby, signatures_export(lobby), form))
+    impersonal: Any = parse(file_of(lobby, signatures_export(lobby, is_personal=False), form))
     assert whole[0].keys() > PERSONAL
-    assert not PERSONAL & rest[0].keys()
-    left = [{name: row[name] for name in row if name not in PERSONAL} for row in whole]
-    assert rest == left
+    assert not PERSONAL & impersonal[0].keys()
+    expected = [{name: row[name] for name in row if name not in PERSONAL} for row in whole]
+    assert impersonal == expected
 
 
 def test_lines_of_csv_end_as_they_should(lobby: Lobby) -> None:
@@ -166,10 +166,10 @@ def test_a_petition_that_nobody_signed_makes_a_file_all_the_same(
     with lobby.database.read() as session:
         petition = petitions.public(session, EMPTY)
     export = signature_exports.of_petition(petition, is_personal=is_personal)
-    (only,) = parts_of(lobby, export, form)
-    assert only.rows == 0
+    (part,) = parts_of(lobby, export, form)
+    assert part.rows == 0
     header = csv_text(export.names, ())
-    assert only.content.decode() == (header if form is FileFormat.CSV else "")
+    assert part.content.decode() == (header if form is FileFormat.CSV else "")
 
 
 # ---- formulas
@@ -248,7 +248,7 @@ def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby:
 
 
 def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> None:
-    yes, no, unasked, unconfirmed, unsubscribed, off = (
+    yes, no, unasked, unconfirmed, unsubscribed, without_mail = (
         sign(lobby, f"{name}@example.org", updates=updates)
         for name, updates in [
             ("yes", True),
@@ -261,18 +261,21 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
     )
     now = lobby.clock()
     with lobby.database.write() as session:
-        confirmed = [signature.id for signature in (yes, no, unasked, unsubscribed, off)]
+        confirmed = [signature.id for signature in (yes, no, unasked, unsubscribed, without_mail)]
         signature_states.confirm_all(session, confirmed, now=now)
         later = now + timedelta(minutes=1)
         preferences.unsubscribe(session, unsubscribed.supporter_id, now=later)
-        preferences.change(session, off.supporter_id, mail=False, now=later)
-    ids = {str(signature.id) for signature in (yes, no, unasked, unconfirmed, unsubscribed, off)}
+        preferences.change(session, without_mail.supporter_id, mail=False, now=later)
+    ids = {
+        str(signature.id)
+        for signature in (yes, no, unasked, unconfirmed, unsubscribed, without_mail)
+    }
     for form, words in (
         (FileFormat.CSV, ("yes", "no", "")),
         (FileFormat.JSONL, (True, False, None)),
     ):
-        read: Any = csv_rows if form is FileFormat.CSV else json_rows
-        rows = read(file_of(lobby, signatures_export(lobby), form))
+        parse: Any = csv_rows if form is FileFormat.CSV else json_rows
+        rows = parse(file_of(lobby, signatures_export(lobby), form))
         updates_by_name = {
             row["email"].partition("@")[0]: row["updates"] for row in rows if row["id"] in ids
         }
@@ -335,9 +338,9 @@ def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_perso
     parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     first = next(parts)
     signature = sign(lobby, "anna@example.org")
-    rest = list(parts)
+    later_parts = list(parts)
     assert str(signature.id) not in first.content.decode()
-    assert str(signature.id) in rest[-1].content.decode()
+    assert str(signature.id) in later_parts[-1].content.decode()
 
 
 def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
@@ -404,8 +407,8 @@ def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
 
 def test_the_words_of_letters_are_in_the_file_where_they_are_asked_for(lobby: Lobby) -> None:
     stored = [letter for letter, _ in letters_of(lobby)]
-    for form, read in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
-        rows: Any = read(file_of(lobby, letters_export(lobby, has_words=True), form, size=2))
+    for form, parse in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
+        rows: Any = parse(file_of(lobby, letters_export(lobby, has_words=True), form, size=2))
         assert [(row["subject"], row["body"]) for row in rows] == [
             (letter.subject.text, letter.body.text) for letter in stored
         ]
@@ -422,9 +425,9 @@ def test_letters_without_personal_data_tell_of_members_alone(lobby: Lobby) -> No
 
 
 def test_letters_in_a_state_and_since_a_time_are_picked_out(lobby: Lobby) -> None:
-    held, _ = put_into_state(lobby, 1, LetterState.HELD)
+    held_letter, _ = put_into_state(lobby, 1, LetterState.HELD)
     rows = csv_rows(file_of(lobby, letters_export(lobby, state=LetterState.HELD)))
-    assert [row["id"] for row in rows] == [str(held.id)]
+    assert [row["id"] for row in rows] == [str(held_letter.id)]
     since = lobby.clock() + timedelta(days=1)
     assert csv_rows(file_of(lobby, letters_export(lobby, since=since))) == []
     put_into_state(lobby, 2, LetterState.REJECTED, letter={"bounced_at": since})

@@ -132,8 +132,10 @@ def test_what_people_do_keeps_a_glance_quiet(
     ]
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        done = recording.record(session, batch, postcodes=lookup, keyring=keyring, now=clock.now)
-        ids = [outcome.signature_id for outcome in done if outcome.signature_id]
+        outcomes = recording.record(
+            session, batch, postcodes=lookup, keyring=keyring, now=clock.now
+        )
+        ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
         signature_states.confirm_all(session, ids, now=clock.now)
     clock.advance(hours=3)
     with lobby.database.write() as session:

@@ -327,7 +327,8 @@ def test_every_state_is_met_in_one_batch(lobby: Lobby, clock: Clock) -> None:
         assert signature_states.expire(session, now=clock.now) == 2
     before = count(lobby)
     again = [person(n, name="Later") for n in range(5)]
-    with assert_rows_added(lobby, people=0, names=0, mails=4):  # no mail for the disowned signature
+    # No mail is queued for the disowned signature.
+    with assert_rows_added(lobby, people=0, names=0, mails=4):
         assert sign(lobby, *again) == ids
     with lobby.database.read() as session:
         signatures = [session.get_one(Signature, signature_id) for signature_id in ids]
@@ -415,9 +416,8 @@ def test_known_and_new_keys_and_none_keep_their_places_in_a_batch(lobby: Lobby) 
     new = [with_key(lobby, f"k{n}", person(n)) for n in range(3, 6)]
     plain = [person(n) for n in (0, 6, 7)]
     mixed = [request for three in zip(stored, new, plain, strict=True) for request in three]
-    with assert_rows_added(
-        lobby, people=5, names=5, mails=6
-    ):  # signing again without a key queues a mail
+    # Signing again without a key queues a mail.
+    with assert_rows_added(lobby, people=5, names=5, mails=6):
         outcomes = record_keyed(lobby, *mixed)
     assert contents(outcomes[::3]) == contents(first)
     assert replayed(outcomes) == [True, False, None] * 3
@@ -559,13 +559,13 @@ def test_each_confirmation_of_a_mixed_batch_ends_as_it_would_alone(
     clock.advance(days=31)
     with lobby.database.write() as session:
         assert signature_states.expire(session, now=clock.now) == 1
-    new, done, withdrawn, disowned = sign(lobby, *(person(n) for n in range(1, 5)))
-    confirm(lobby, done, withdrawn)
+    new, confirmed, withdrawn, disowned = sign(lobby, *(person(n) for n in range(1, 5)))
+    confirm(lobby, confirmed, withdrawn)
     with lobby.database.write() as session:
         signature_states.withdraw(session, withdrawn, now=clock.now)
         signature_states.disown(session, disowned, now=clock.now)
     before = count(lobby)
-    batch = [new_id(), expired, new, disowned, done, withdrawn, new_id(), new]
+    batch = [new_id(), expired, new, disowned, confirmed, withdrawn, new_id(), new]
     expected = [NotFound, Gone, Signature, Conflict, Signature, Conflict, NotFound, Signature]
     assert result_types(confirm(lobby, *batch)) == expected
     assert count(lobby) == before + 1
@@ -855,11 +855,11 @@ def test_recording_takes_as_many_statements_whatever_the_size(lobby: Lobby, othe
     assert few == many
     assert many.total() <= 8
     assert again.total() == many.total() + 3, "two find who is there already, one renews"
-    rest = count_statements(
+    largest = count_statements(
         lobby, lambda session: record_in_session(session, lobby, batch(5033, 1000))
     )
-    assert rest.keys() == many.keys()
-    assert rest.total() <= many.total() + 4, "SQLite takes what fills no block by itself"
+    assert largest.keys() == many.keys()
+    assert largest.total() <= many.total() + 4, "SQLite takes what fills no block by itself"
 
 
 def test_keys_take_as_many_statements_more_whatever_the_size(lobby: Lobby) -> None:

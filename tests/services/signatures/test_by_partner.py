@@ -103,8 +103,8 @@ def test_a_partner_that_is_not_the_organisations_is_told_by_its_field(
     others_key(lobby, Scope.SIGNATURES_READ)
     add_partner(lobby, RADIO, organisation="others")
     before = newest(lobby).id
-    named = RADIO if slug == "theirs" else slug
-    assert_problem(post_signature(client, partner=named), 422, "partner_unknown", "partner")
+    partner_slug = RADIO if slug == "theirs" else slug
+    assert_problem(post_signature(client, partner=partner_slug), 422, "partner_unknown", "partner")
     assert newest(lobby).id == before
 
 
@@ -349,13 +349,13 @@ def test_a_yes_ends_with_the_signature_with_a_later_no_and_where_no_mail_is_want
     yes: dict[str, Any] = {"partner": PAPER, "partner_contact": True}
     withdrawn = signed(lobby, "a@example.org", **yes)
     signed(lobby, "b@example.org", **yes)
-    off = newest(lobby).supporter_id
+    without_mail = newest(lobby).supporter_id
     signed(lobby, "c@example.org", **yes)
     assert [row["contact"] for row in rows_of(client, key)] == [True, True, True]
     clock.advance(minutes=1)
     with lobby.database.write() as session:
         signature_states.withdraw(session, withdrawn, now=clock.now)
-        preferences.change(session, off, mail=False, now=clock.now)
+        preferences.change(session, without_mail, mail=False, now=clock.now)
     rows = rows_of(client, key)
     assert [row["contact"] for row in rows] == [False, False, True]
     assert [row["email"] for row in rows] == [None, None, "c@example.org"]
@@ -432,8 +432,8 @@ def test_a_partner_reads_page_by_page_and_what_is_new(
     ids.append(str(signed(lobby, "later@example.org", partner=PAPER)))
     key = partner_key(lobby)
     first = client.get(f"{ROUTE}?limit=3", headers=key)
-    rest = client.get(first.links["next"]["url"], headers=key)
-    assert [row["id"] for row in first.json() + rest.json()] == ids
+    second = client.get(first.links["next"]["url"], headers=key)
+    assert [row["id"] for row in first.json() + second.json()] == ids
     since = f"?since={clock.now:%Y-%m-%dT%H:%M:%SZ}"
     assert [row["id"] for row in rows_of(client, key, since)] == ids[3:]
 
@@ -516,7 +516,7 @@ def test_the_organisations_file_keeps_all_that_it_has_and_tells_what_was_said_to
     lobby: Lobby, form: FileFormat
 ) -> None:
     signed(lobby, "anna@example.org", partner=PAPER, partner_contact=False)
-    read: Any = csv_rows if form is FileFormat.CSV else json_rows
-    row = read(file_of(lobby, signatures_export(lobby), form))[-1]
+    parse: Any = csv_rows if form is FileFormat.CSV else json_rows
+    row = parse(file_of(lobby, signatures_export(lobby), form))[-1]
     assert row["partner_contact"] in ("no", False)
     assert row["email"] == "anna@example.org"

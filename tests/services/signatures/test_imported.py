@@ -211,8 +211,8 @@ def test_news_said_elsewhere_holds_unless_something_was_said_here(lobby: Lobby) 
     assert (answer.given_at, answer.effective_at) == (THEN, lobby.clock())
     with lobby.database.read() as session:
         in_force = wordings.updates_texts(session, [supporter_of(lobby, new).organisation_id])
-        read = session.get_one(Wording, answer.wording_id).text
-    assert STALL in read
+        wording_text = session.get_one(Wording, answer.wording_id).text
+    assert STALL in wording_text
     assert STALL not in "".join(in_force.values()), "nobody else is asked in those words"
 
 

@@ -151,7 +151,9 @@ def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone
         together = render_together(session, lobby, waiting)
     assert len(together) == 90
     assert together == {message.id: render_alone(lobby, message) for message in waiting}
-    dropped = [made.reason for made in together.values() if isinstance(made, DroppedMessage)]
+    dropped = [
+        rendered.reason for rendered in together.values() if isinstance(rendered, DroppedMessage)
+    ]
     assert "the signature was erased" in dropped
     assert "the signature is withdrawn" in dropped
     assert "the supporter wants no mail" in dropped
@@ -163,12 +165,12 @@ def test_what_leaves_in_a_round_is_what_each_mail_would_be_alone(
 ) -> None:
     alone = {message.id: render_alone(lobby, message) for message in waiting}
     sent = deliver()
-    meant = {key: made for key, made in alone.items() if isinstance(made, Envelope)}
+    envelopes = {key: rendered for key, rendered in alone.items() if isinstance(rendered, Envelope)}
     folder = lobby.mail_folder
     assert folder is not None
-    written = {key: (folder.folder / f"{key}.eml").read_bytes() for key in meant}
-    assert written == {key: made.content for key, made in meant.items()}
-    assert len(sent) == len(meant) == 57
+    written = {key: (folder.folder / f"{key}.eml").read_bytes() for key in envelopes}
+    assert written == {key: rendered.content for key, rendered in envelopes.items()}
+    assert len(sent) == len(envelopes) == 57
 
 
 def test_each_mail_names_its_own_signer_petition_and_seat(
@@ -222,9 +224,9 @@ def test_seats_that_are_vacant_are_those_without_a_member(
     vacate(lobby, SIGNED)
     day = clock.now.date() + timedelta(days=days)
     with lobby.database.read() as session:
-        every = seats.all_seats(session, today=day, organisation_id=None)
-        codes = {seat.constituency.code for seat in every}
-        vacant = {seat.constituency.code for seat in every if seat.member is None}
+        seat_rows = seats.all_seats(session, today=day, organisation_id=None)
+        codes = {seat.constituency.code for seat in seat_rows}
+        vacant = {seat.constituency.code for seat in seat_rows if seat.member is None}
         candidates = codes | {UNKNOWN, OVERSEAS, "E99999999"}
         assert seats.vacant_among(session, candidates, today=day) == vacant
     assert vacant
@@ -235,8 +237,10 @@ def test_seats_that_are_vacant_are_those_without_a_member(
 
 def states(lobby: Lobby) -> dict[UUID, MessageState]:
     with lobby.database.read() as session:
-        wanted = OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE
-        return {row.id: row.state for row in session.exec(select(OutboxMessage).where(wanted))}
+        is_confirmation = OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE
+        return {
+            row.id: row.state for row in session.exec(select(OutboxMessage).where(is_confirmation))
+        }
 
 
 def claim_mails(lobby: Lobby, count: int) -> list[OutboxMessage]:
@@ -249,21 +253,21 @@ def test_what_is_claimed_comes_in_the_order_in_which_it_was_queued(
     lobby: Lobby, deliver: Deliver
 ) -> None:
     deliver()
-    taken = claim_mails(lobby, 30)
-    assert [message.id for message in taken] == sorted(message.id for message in taken)
-    assert {(message.state, message.attempt) for message in taken} == {(MessageState.CLAIMED, 1)}
+    claimed = claim_mails(lobby, 30)
+    assert [message.id for message in claimed] == sorted(message.id for message in claimed)
+    assert {(message.state, message.attempt) for message in claimed} == {(MessageState.CLAIMED, 1)}
 
 
 def test_mails_accepted_together_are_each_written_down_with_their_own_answer(
     lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
     deliver()
-    taken = claim_mails(lobby, 5)
+    claimed = claim_mails(lobby, 5)
     with lobby.database.write() as session:
-        accepted = [(message, f"250 queued as {place}") for place, message in enumerate(taken)]
+        accepted = [(message, f"250 queued as {place}") for place, message in enumerate(claimed)]
         outbox.accept_many(session, accepted, now=clock.now)
     with lobby.database.read() as session:
-        for place, message in enumerate(taken):
+        for place, message in enumerate(claimed):
             row = session.get_one(OutboxMessage, message.id)
             assert (row.state, row.detail) == (MessageState.ACCEPTED, f"250 queued as {place}")
             assert row.finished_at == clock.now
@@ -313,7 +317,7 @@ def test_mails_to_supporters_make_no_answer_to_the_public_old(
 
 def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
     def build(name: str) -> None:
-        wanted = Mail(
+        mail = Mail(
             recipient="mp@example.org",
             sender_name=name,
             reply_to=(name, "anna@example.org"),
@@ -323,7 +327,7 @@ def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
             campaign="A campaign",
             is_automatic=False,
         )
-        mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+        mail_builder.build(mail, mail_from="Lobby <post@lobby.example.org>", now=START)
 
     build("Anna")
     caches = (mail_headers.shared_mailbox, mail_headers.shared_text)

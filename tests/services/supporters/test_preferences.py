@@ -193,7 +193,7 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
 ) -> None:
     deliver()
     mails = mails_of_every_kind(client, lobby, deliver, clock)
-    # LETTER_BOUNCED needs a delivery report, which this test does not have.
+    # No letter bounces in this test.
     to_supporters = set(MessageKind) - set(warning_mails.KINDS)
     assert mails.keys() | {MessageKind.LETTER_BOUNCED} == to_supporters
     for kind, mail in mails.items():

@@ -131,8 +131,8 @@ def test_who_has_not_signed_comes_last_whichever_way_the_days_are_sorted(
 
 
 def test_signed_since_keeps_names_that_stand_from_that_day_on(client: TestClient) -> None:
-    every = read(client, standing="signed")["rows"]
-    days = sorted(row["signed_on"] for row in every)
+    signed_rows = read(client, standing="signed")["rows"]
+    days = sorted(row["signed_on"] for row in signed_rows)
     filtered = read(client, signed_since=days[2])
     assert sorted(row["signed_on"] for row in filtered["rows"]) == days[2:]
     assert {row["standing"] for row in filtered["rows"]} == {"signed"}
@@ -197,7 +197,7 @@ def assert_sums_are_those_of_the_tally(client: TestClient) -> None:
     tally, body = read(client), read(client, "/summary")
     assert (body["members"], body["signatures"]) == (tally["members"], tally["signatures"])
     members, signatures = tally["members"], tally["signatures"]
-    apart = signatures["unknown"] + signatures["overseas"]
+    without_seat = signatures["unknown"] + signatures["overseas"]
     electors = sum(row["electorate"] for row in tally["rows"])
     for by in GROUPINGS:
         assert add_up(body, by, "seats") == members["total"]
@@ -206,7 +206,7 @@ def assert_sums_are_those_of_the_tally(client: TestClient) -> None:
         for standing in ("signed", "withdrawn"):
             in_seats = add_up(body, by, standing)
             assert in_seats + body["without_seat"][standing] == members[standing]
-        assert add_up(body, by, "signatures") + apart == signatures["confirmed"]
+        assert add_up(body, by, "signatures") + without_seat == signatures["confirmed"]
         assert add_up(body, by, "letters_sent") == tally["letters"]["sent"]
         assert add_up(body, by, "electorate") == electors
 

@@ -65,7 +65,7 @@ def order(members: list[MemberFacts], *motions: OtherMotion) -> list[int]:
 
 
 def filler(count: int = 100) -> list[MemberFacts]:
-    """Adds members of a party that has signed nothing, which lowers the average of all parties."""
+    """Makes members of a party that has signed nothing, so that other parties are above average."""
     return [facts(1000 + number, "Conservative") for number in range(count)]
 
 
@@ -714,10 +714,10 @@ def test_the_targets_of_a_day_are_those_of_that_day(
     client: TestClient, lobby: Lobby, key: Mapping[str, str], clock: Clock
 ) -> None:
     change(lobby, note_refusal)
-    gone = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    today_ids = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
     clock.now = START.replace(day=START.day, month=6)  # before the refusal
-    back = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
-    assert set(back) - set(gone) == {MORAG}
+    earlier_ids = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    assert set(earlier_ids) - set(today_ids) == {MORAG}
 
 
 # ---- precision on a real motion

@@ -138,7 +138,7 @@ class FailingRecorder:
     def __init__(self, *bad: int, error: type[Exception] = ValueError) -> None:
         self.bad, self.error = set(bad), error
         self.calls: list[int] = []
-        self.kept: list[int] = []
+        self.recorded: list[int] = []
         self.may_go = threading.Event()
 
     def __call__(self, requests: Sequence[int]) -> list[int]:
@@ -146,7 +146,7 @@ class FailingRecorder:
         self.calls.append(len(requests))
         if self.bad & set(requests):
             raise self.error("bad")
-        self.kept += requests
+        self.recorded += requests
         return [-request for request in requests]
 
 
@@ -177,7 +177,7 @@ def test_few_calls_find_what_spoils_a_batch_and_the_others_are_recorded_once(
     outcomes = _outcomes(recorder, numbers)
     for number, outcome in zip(numbers, outcomes, strict=True):
         assert isinstance(outcome, ValueError) if number in recorder.bad else outcome == -number
-    assert sorted(recorder.kept) == [number for number in numbers if number not in recorder.bad]
+    assert sorted(recorder.recorded) == [number for number in numbers if number not in recorder.bad]
     # Halving 64 takes at most 13 calls for each bad request; two more for the first request alone.
     assert len(recorder.calls) <= 13 * len(bad) + 2
 
@@ -185,7 +185,7 @@ def test_few_calls_find_what_spoils_a_batch_and_the_others_are_recorded_once(
 def test_more_than_the_largest_batch_is_recorded_in_their_order() -> None:
     recorder, numbers = FailingRecorder(), range(1, 2 * LARGEST_BATCH + 101)
     assert _outcomes(recorder, numbers) == [-number for number in numbers]
-    assert recorder.kept == list(numbers)
+    assert recorder.recorded == list(numbers)
     assert max(recorder.calls) == LARGEST_BATCH
 
 
