@@ -1,6 +1,6 @@
 """Tests batches of signatures and of confirmations: each has the outcome that it would have alone.
 
-Every test runs on both databases. Afterwards a fixture checks that the tallies match the rows.
+After each test a fixture checks that the tallies match the rows.
 """
 
 import threading
@@ -485,7 +485,7 @@ def test_a_key_is_forgotten_after_a_day(lobby: Lobby, clock: Clock) -> None:
 
 
 class Crash(Exception):
-    """The process ends here."""
+    """Ends a transaction as a crash of the process would."""
 
 
 def test_a_batch_that_is_cut_off_leaves_neither_signatures_nor_keys(lobby: Lobby) -> None:

@@ -296,7 +296,7 @@ def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
     deliver()
     first, second, third = claim_mails(lobby, 3)
     journal, broken = MailJournal(lobby), second.model_copy()
-    broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
+    broken.attempt = "no number"  # type: ignore[assignment] # not an integer
     with journal.open():
         for message in (first, broken, third):
             journal.record(message, MessageState.ACCEPTED, "250 taken")

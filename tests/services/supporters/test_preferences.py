@@ -92,7 +92,7 @@ def wants_news(lobby: Lobby, supporter_id: UUID) -> bool:
         return supporters.wants_updates(session, supporter_id)
 
 
-def wait_for_an_mp(lobby: Lobby) -> Signature:
+def watch_vacant_seat(lobby: Lobby) -> Signature:
     """Signs as Anna and adds a watch on a vacant seat in which she does not live."""
     signature, vacant = sign(lobby), lobby.postcodes.lookup(VACANT).constituency_code
     assert vacant
@@ -153,7 +153,7 @@ def mails_of_every_kind(
     mails: list[EmailMessage] = []
     sign(lobby, confirms=False)
     mails += deliver()
-    signature = wait_for_an_mp(lobby)
+    signature = watch_vacant_seat(lobby)
     sign(lobby)
     mails += deliver()
     write_letter(client)
@@ -230,7 +230,7 @@ def test_the_link_travels_on_one_line_and_unencoded(lobby: Lobby, deliver: Deliv
 def test_one_click_ends_news_questions_and_waiting_and_leaves_the_rest(
     client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
 ) -> None:
-    wait_for_an_mp(lobby)
+    watch_vacant_seat(lobby)
     deliver()
     client.cookies.clear()
     assert len(watches_of(lobby, anna.id)) == 1
@@ -337,7 +337,7 @@ def queue_question_and_notice(
     lobby: Lobby, client: TestClient, deliver: Deliver, clock: Clock
 ) -> None:
     """Queues a question, a notice and a receipt for Anna at the same time."""
-    wait_for_an_mp(lobby)
+    watch_vacant_seat(lobby)
     write_letter(client)
     (mail,) = [mail for mail in deliver() if "letters/confirm" in text_of(mail)]
     client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
