@@ -1,4 +1,4 @@
-"""The motions of a campaign: current, earlier and amendments; read, linked and unlinked."""
+"""Tests reading, linking and unlinking a campaign's motions: current, earlier and amendments."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -55,16 +55,18 @@ def key(lobby: Lobby) -> Key:
     return key_for(lobby, Scope.CAMPAIGNS_WRITE)
 
 
-def told(motion_id: int, number: str, **changes: Any) -> bytes:
-    """Parliament's answer for a motion without names."""
+def parliament_answer(motion_id: int, number: str, **changes: Any) -> bytes:
+    """Returns the response of Parliament's API for a motion without signatories."""
     response = ANSWER["Response"] | {"Id": motion_id, "UINWithAmendmentSuffix": number}
     return json.dumps(ANSWER | {"Response": response | {"Sponsors": []} | changes}).encode()
 
 
-def hold(lobby: Lobby, motion_id: int, number: str, amends_id: int | None = None) -> None:
-    """A motion that we know already, tabled on a day that follows from its id."""
+def store_motion(lobby: Lobby, motion_id: int, number: str, amends_id: int | None = None) -> None:
+    """Stores a motion. The day on which it was tabled depends on its id."""
     tabled = f"2026-06-{motion_id % 28 + 1:02}T00:00:00"
-    answer = motions_api.read_answer(told(motion_id, number, DateTabled=tabled), motion_id)
+    answer = motions_api.read_answer(
+        parliament_answer(motion_id, number, DateTabled=tabled), motion_id
+    )
     with lobby.database.write() as session:
         motion_sync.apply_answer(session, answer, now=lobby.clock())
         session.get_one(Motion, motion_id).amends_id = amends_id
@@ -75,7 +77,7 @@ def put(client: TestClient, key: Key, motion_id: int, role: str) -> Any:
 
 
 def listed(client: TestClient) -> list[tuple[int, str]]:
-    return [(each["id"], each["role"]) for each in client.get(MOTIONS).json()]
+    return [(motion["id"], motion["role"]) for motion in client.get(MOTIONS).json()]
 
 
 def assert_refused(answer: Any, status: int, code: str, *fields: str) -> None:
@@ -98,17 +100,18 @@ def test_the_list_tells_of_every_motion_what_parliament_does(
         ).first()
         assert name
         row = name.model_dump(exclude={"id", "motion_id"})
-        session.add(MotionSignatory(id=1, motion_id=KNOWN, **row))  # a member who stands twice
+        # A second row for the same member, which is counted once.
+        session.add(MotionSignatory(id=1, motion_id=KNOWN, **row))
         positions = motions.positions(session, KNOWN).values()
-        off = sum(found.signed_on is None for found in positions)
-    (only,) = client.get(MOTIONS).json()
+        withdrawn = sum(position.signed_on is None for position in positions)
+    (listed_motion,) = client.get(MOTIONS).json()
     motion = client.get(f"/v1/campaigns/{CAMPAIGN}").json()["motion"]
     shared = {"id", "number", "title", "status", "tabled_on", "signatories", "synced_at"}
-    assert {name: only[name] for name in shared} == {name: motion[name] for name in shared}
-    assert only["withdrawn"] == off > 0
-    assert (only["role"], only["parliament_session"]) == ("current", "2026-27")
-    assert (only["amends_id"], only["sync_failed"]) == (None, False)
-    assert set(only) == shared | {
+    assert {name: listed_motion[name] for name in shared} == {name: motion[name] for name in shared}
+    assert listed_motion["withdrawn"] == withdrawn > 0
+    assert (listed_motion["role"], listed_motion["parliament_session"]) == ("current", "2026-27")
+    assert (listed_motion["amends_id"], listed_motion["sync_failed"]) == (None, False)
+    assert set(listed_motion) == shared | {
         *("parliament_session", "role", "amends_id", "withdrawn", "sync_failed", "linked_at")
     }
 
@@ -117,7 +120,7 @@ def test_the_current_one_comes_first_then_amendments_then_earlier_ones_newest_fi
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
     for motion_id in (OLD, OLD + 1, OLD + 2, AMENDMENT, AMENDMENT + 1):
-        hold(lobby, motion_id, str(motion_id % 1000))
+        store_motion(lobby, motion_id, str(motion_id % 1000))
     for motion_id in (OLD + 1, OLD + 2, OLD):
         put(client, key, motion_id, "earlier")
     for motion_id in (AMENDMENT, AMENDMENT + 1):
@@ -140,9 +143,9 @@ def test_the_list_is_a_304_until_something_changes(
 ) -> None:
     tag = client.get(MOTIONS).headers["ETag"]
     clock.advance(hours=1)
-    kept = client.get(MOTIONS, headers={"If-None-Match": tag})
-    assert (kept.status_code, kept.content) == (304, b"")
-    hold(lobby, OLD, "3")
+    not_modified = client.get(MOTIONS, headers={"If-None-Match": tag})
+    assert (not_modified.status_code, not_modified.content) == (304, b"")
+    store_motion(lobby, OLD, "3")
     put(client, key, OLD, "earlier")
     assert client.get(MOTIONS, headers={"If-None-Match": tag}).status_code == 200
 
@@ -169,27 +172,27 @@ def test_the_number_of_statements_is_the_same_however_many_motions_there_are(
 ) -> None:
     few = statements(lobby)
     for number in range(20):
-        hold(lobby, OLD + number, str(number))
+        store_motion(lobby, OLD + number, str(number))
         put(client, key, OLD + number, "earlier")
     assert len(listed(client)) == 21
     assert statements(lobby) == few
 
 
 def statements(lobby: Lobby) -> tuple[int, int]:
-    """For the motions of a campaign, and for a page of campaigns."""
+    """Counts the statements for a campaign's motions, and for a page of campaigns."""
     motion_reads: list[int] = []
     page_reads: list[int] = []
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        with counted(session, motion_reads):
+        with counting_statements(session, motion_reads):
             campaign_motions.of_campaign(session, campaign.id)
-        with counted(session, page_reads):
+        with counting_statements(session, page_reads):
             campaign_views.of_campaigns(session, [campaign], now=lobby.clock())
     return len(motion_reads), len(page_reads)
 
 
 @contextmanager
-def counted(session: Session, seen: list[int]) -> Iterator[None]:
+def counting_statements(session: Session, seen: list[int]) -> Iterator[None]:
     def note(*_: object) -> None:
         seen.append(1)
 
@@ -205,7 +208,7 @@ def counted(session: Session, seen: list[int]) -> Iterator[None]:
 def test_a_successor_takes_one_call_and_the_former_one_becomes_earlier(
     client: TestClient, lobby: Lobby, clock: Clock, key: Key
 ) -> None:
-    hold(lobby, SUCCESSOR, "9")
+    store_motion(lobby, SUCCESSOR, "9")
     clock.advance(hours=1)
     for _ in range(2):
         answer = put(client, key, SUCCESSOR, "current")
@@ -220,7 +223,7 @@ def test_a_successor_takes_one_call_and_the_former_one_becomes_earlier(
 def test_changing_the_campaigns_motion_keeps_working_and_agrees(
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
-    hold(lobby, SUCCESSOR, "9")
+    store_motion(lobby, SUCCESSOR, "9")
     path = f"/v1/campaigns/{CAMPAIGN}"
     changed = client.patch(path, json={"motion_id": SUCCESSOR}, headers=key)
     assert changed.json()["motion"]["id"] == SUCCESSOR
@@ -232,7 +235,7 @@ def test_changing_the_campaigns_motion_keeps_working_and_agrees(
 def test_roles_change_and_an_amendment_linked_by_mistake_can_become_current(
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
-    hold(lobby, OLD, "3")
+    store_motion(lobby, OLD, "3")
     for role in ("earlier", "amendment", "earlier", "amendment", "current"):
         assert put(client, key, OLD, role).json()["role"] == role
     assert listed(client) == [(OLD, "current"), (KNOWN, "earlier")]
@@ -252,8 +255,8 @@ def test_the_current_motion_keeps_its_role_until_another_one_takes_it(
 def test_an_amendment_follows_one_of_the_campaigns_motions(
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
-    hold(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
-    hold(lobby, STRANGE, "77A1", amends_id=STRANGE - 1)
+    store_motion(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
+    store_motion(lobby, STRANGE, "77A1", amends_id=STRANGE - 1)
     answer = put(client, key, AMENDMENT, "amendment")
     assert (answer.status_code, answer.json()["amends_id"]) == (200, KNOWN)
     refused = put(client, key, STRANGE, "amendment")
@@ -264,7 +267,7 @@ def test_an_amendment_follows_one_of_the_campaigns_motions(
 def test_what_is_known_to_be_an_amendment_is_never_current_or_earlier(
     client: TestClient, lobby: Lobby, key: Key
 ) -> None:
-    hold(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
+    store_motion(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
     refused = [
         put(client, key, AMENDMENT, "current"),
         put(client, key, AMENDMENT, "earlier"),
@@ -280,7 +283,7 @@ def test_names_under_an_amendment_are_not_those_of_an_earlier_motion(
 ) -> None:
     with lobby.database.write() as session:
         campaign_id = campaigns.public(session, CAMPAIGN).id
-    hold(lobby, SUCCESSOR, "9")
+    store_motion(lobby, SUCCESSOR, "9")
     put(client, key, SUCCESSOR, "current")
     with lobby.database.read() as session:
         assert motions.signed_earlier(session, campaign_id)
@@ -290,32 +293,32 @@ def test_names_under_an_amendment_are_not_those_of_an_earlier_motion(
 
 
 @contextmanager
-def asking(
+def client_with_parliament(
     lobby: Lobby, answer: Callable[[httpx2.Request], httpx2.Response]
 ) -> Iterator[TestClient]:
-    """The application, with a Parliament that answers so."""
+    """Starts the application with a Parliament API that gives this response."""
     parliament_client = httpx2.Client(
         transport=httpx2.MockTransport(answer), base_url="http://127.0.0.1"
     )
-    asked = replace(lobby, motions_api=parliament_client)
-    with TestClient(create_app(lobby.settings, lobby=asked)) as client:
+    lobby_with_parliament = replace(lobby, motions_api=parliament_client)
+    with TestClient(create_app(lobby.settings, lobby=lobby_with_parliament)) as client:
         yield client
 
 
 def test_an_unknown_motion_is_fetched_with_no_transaction_open(lobby: Lobby, key: Key) -> None:
-    asked = []
+    paths = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request.url.path)
+        paths.append(request.url.path)
         with lobby.database.write() as session:  # SQLite has one writer: this would hang
             campaigns.public(session, CAMPAIGN)
-        return httpx2.Response(200, content=told(SUCCESSOR, "9"))
+        return httpx2.Response(200, content=parliament_answer(SUCCESSOR, "9"))
 
-    with asking(lobby, handle) as client:
+    with client_with_parliament(lobby, handle) as client:
         for _ in range(2):
             answer = put(client, key, SUCCESSOR, "current")
             assert (answer.status_code, answer.json()["number"]) == (200, "9")
-    assert asked == [f"/EarlyDayMotion/{SUCCESSOR}"]
+    assert paths == [f"/EarlyDayMotion/{SUCCESSOR}"]
 
 
 @pytest.mark.parametrize(
@@ -325,7 +328,7 @@ def test_an_unknown_motion_is_fetched_with_no_transaction_open(lobby: Lobby, key
 def test_a_motion_that_parliament_does_not_give_is_not_linked(
     lobby: Lobby, key: Key, status: int, answered: int, code: str, fields: list[str]
 ) -> None:
-    with asking(lobby, lambda _: httpx2.Response(status)) as client:
+    with client_with_parliament(lobby, lambda _: httpx2.Response(status)) as client:
         assert_refused(put(client, key, STRANGE, "earlier"), answered, code, *fields)
         assert listed(client) == [(KNOWN, "current")]
 
@@ -350,7 +353,7 @@ def test_bad_input_names_its_field(
 
 def test_of_two_new_current_motions_at_once_one_ends_up_current(lobby: Lobby) -> None:
     for motion_id in (SUCCESSOR, SUCCESSOR + 1):
-        hold(lobby, motion_id, str(motion_id))
+        store_motion(lobby, motion_id, str(motion_id))
 
     def link(motion_id: int) -> None:
         with lobby.database.write() as session:
@@ -362,12 +365,12 @@ def test_of_two_new_current_motions_at_once_one_ends_up_current(lobby: Lobby) ->
         campaign_motions.link(session, campaign, SUCCESSOR, now=lobby.clock())
         second = pool.submit(link, SUCCESSOR + 1)
         with pytest.raises(TimeoutError):
-            second.result(timeout=0.3)  # it waits for the first one to end
+            second.result(timeout=0.3)  # it waits for the first transaction
         session.commit()
         second.result(timeout=10)
     with lobby.database.read() as session:
-        found = campaign_motions.of_campaign(session, campaigns.public(session, CAMPAIGN).id)
-    assert [(each.motion.id, each.role) for each in found] == [
+        linked = campaign_motions.of_campaign(session, campaigns.public(session, CAMPAIGN).id)
+    assert [(row.motion.id, row.role) for row in linked] == [
         (SUCCESSOR + 1, MotionRole.CURRENT),
         (SUCCESSOR, MotionRole.EARLIER),
         (KNOWN, MotionRole.EARLIER),
@@ -381,10 +384,10 @@ def test_of_two_new_current_motions_at_once_one_ends_up_current(lobby: Lobby) ->
 def test_a_link_made_by_mistake_is_taken_back(
     client: TestClient, lobby: Lobby, key: Key, role: str
 ) -> None:
-    hold(lobby, OLD, "3")
+    store_motion(lobby, OLD, "3")
     put(client, key, OLD, role)
-    gone = client.delete(f"{MOTIONS}/{OLD}", headers=key)
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = client.delete(f"{MOTIONS}/{OLD}", headers=key)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert listed(client) == [(KNOWN, "current")]
     again = client.delete(f"{MOTIONS}/{OLD}", headers=key)
     assert_refused(again, 404, "motion_not_linked")
@@ -401,7 +404,7 @@ def test_letters_keep_their_motion(client: TestClient, lobby: Lobby, key: Key) -
     sent = client.get(f"/v1/campaigns/{CAMPAIGN}").json()["totals"]["letters_sent"]
     assert before
     assert sent > 0
-    hold(lobby, SUCCESSOR, "9")
+    store_motion(lobby, SUCCESSOR, "9")
     put(client, key, SUCCESSOR, "current")
     assert client.delete(f"{MOTIONS}/{KNOWN}", headers=key).status_code == 204
     assert letters_by_motion(lobby) == before
@@ -414,7 +417,7 @@ def letters_by_motion(lobby: Lobby) -> list[int]:
         return list(session.exec(select(Letter.motion_id)))
 
 
-# ---- who may
+# ---- permissions
 
 
 def test_another_organisations_campaign_is_a_404(client: TestClient, lobby: Lobby) -> None:
@@ -422,8 +425,8 @@ def test_another_organisations_campaign_is_a_404(client: TestClient, lobby: Lobb
         organisations.create(session, name="Others", slug="others", now=lobby.clock())
     others = key_for(lobby, Scope.CAMPAIGNS_WRITE, slug="others")
     assert_refused(put(client, others, STRANGE, "current"), 404, "campaign_unknown")
-    gone = client.delete(f"{MOTIONS}/{KNOWN}", headers=others)
-    assert_refused(gone, 404, "campaign_unknown")
+    deleted = client.delete(f"{MOTIONS}/{KNOWN}", headers=others)
+    assert_refused(deleted, 404, "campaign_unknown")
     assert listed(client) == [(KNOWN, "current")]
 
 
@@ -442,8 +445,8 @@ def test_the_campaigns_page_tells_of_amendments_and_earlier_motions_in_a_line_ea
     page = visible(client.get(f"/campaigns/{CAMPAIGN}"))
     assert "Amendment:" not in page
     assert "Earlier:" not in page
-    hold(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
-    hold(lobby, SUCCESSOR, "9")
+    store_motion(lobby, AMENDMENT, "152A1", amends_id=KNOWN)
+    store_motion(lobby, SUCCESSOR, "9")
     put(client, key, AMENDMENT, "amendment")
     put(client, key, SUCCESSOR, "current")
     with lobby.database.write() as session:

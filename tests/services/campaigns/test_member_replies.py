@@ -1,4 +1,4 @@
-"""The ledger of what members answered: who writes it, who reads it, and what is sealed."""
+"""Tests members' replies: permissions, validation, publication and encryption."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ REPLY = {
     "link": "https://example.org/replies/9",
     "verified_by": "Olive Organiser",
 }
-NOBODYS = "0199f8a0-0000-7000-8000-000000000000"
+UNKNOWN_ID = "0199f8a0-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.CAMPAIGNS_WRITE, Scope.TALLIES_READ)
 
 
-def recorded(client: TestClient, key: Headers, **changes: Any) -> dict[str, Any]:
+def create_reply(client: TestClient, key: Headers, **changes: Any) -> dict[str, Any]:
     response = client.post(URL, headers=key, json={**REPLY, **changes})
     assert response.status_code == 201, response.text
     answer: dict[str, Any] = response.json()
@@ -47,7 +47,7 @@ def listed(client: TestClient, key: Headers, query: str = "") -> list[dict[str, 
 
 
 def row_of(client: TestClient, member_id: int = WRENFIELD) -> dict[str, Any]:
-    """A member's row in the public tally."""
+    """Returns a member's row in the public tally."""
     rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
     return next(row for row in rows if row["member"] and row["member"]["id"] == member_id)
 
@@ -58,14 +58,14 @@ def refused(response: Any) -> tuple[int, list[tuple[str, str]]]:
 
 
 def test_a_reply_is_kept_whole_for_its_organisation(client: TestClient, key: Headers) -> None:
-    answer = recorded(client, key)
-    given = {name: value for name, value in REPLY.items() if name != "member_id"}
+    answer = create_reply(client, key)
+    sent = {name: value for name, value in REPLY.items() if name != "member_id"}
     assert answer == {
         "id": answer["id"],
         "campaign": CAMPAIGN,
         "motion_id": MOTION,
         "member": {"id": WRENFIELD, "name": "Tomasz Wrenfield", "party": "Labour"},
-        **given,
+        **sent,
         "is_from_constituent": False,
         "recorded_at": "2026-07-01T12:00:00Z",
         "updated_at": "2026-07-01T12:00:00Z",
@@ -76,7 +76,7 @@ def test_a_reply_is_kept_whole_for_its_organisation(client: TestClient, key: Hea
 def test_the_public_sees_kind_day_and_link_once_it_is_verified(
     client: TestClient, key: Headers
 ) -> None:
-    reply = recorded(client, key, verified_by=None)
+    reply = create_reply(client, key, verified_by=None)
     assert (row_of(client)["reply"], row_of(client)["said"]) == (None, None)
     url = f"/v1/replies/{reply['id']}"
     client.patch(url, headers=key, json={"verified_by": "Olive Organiser"})
@@ -87,7 +87,7 @@ def test_the_public_sees_kind_day_and_link_once_it_is_verified(
 def test_what_a_reply_says_and_who_verified_it_are_sealed(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     changed = {"text": f"{SECRET} Again.", "verified_by": "Other Organiser"}
     for values in ({}, changed):
         client.patch(f"/v1/replies/{reply['id']}", headers=key, json=values)
@@ -141,7 +141,7 @@ def test_a_reply_needs_neither_text_nor_link_nor_verification(
 
 def test_a_long_reply_of_several_lines_is_taken(client: TestClient, key: Headers) -> None:
     text = "Dear all,\n\n" + "x" * 9_989
-    assert recorded(client, key, text=text)["text"] == text
+    assert create_reply(client, key, text=text)["text"] == text
 
 
 def test_a_member_may_answer_before_the_motion_was_tabled(
@@ -149,20 +149,20 @@ def test_a_member_may_answer_before_the_motion_was_tabled(
 ) -> None:
     with lobby.database.read() as session:
         assert session.get_one(Motion, MOTION).tabled_on.isoformat() > "2026-01-01"
-    assert recorded(client, key, said_on="2026-01-01")["said_on"] == "2026-01-01"
+    assert create_reply(client, key, said_on="2026-01-01")["said_on"] == "2026-01-01"
 
 
 def test_a_reply_keeps_the_motion_of_its_day(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
-    first = recorded(client, key)
+    first = create_reply(client, key)
     with lobby.database.write() as session:
         day = lobby.clock().date()
         session.add(Motion(id=7, number="7", title="Again", text="", tabled_on=day))
         session.flush()
         campaign = campaigns.public(session, CAMPAIGN)
         campaigns.update(session, campaign, values={}, motion_id=7, now=lobby.clock())
-    second = recorded(client, key)
+    second = create_reply(client, key)
     changed = client.patch(f"/v1/replies/{first['id']}", headers=key, json={"kind": "other"})
     assert (changed.json()["motion_id"], second["motion_id"]) == (MOTION, 7)
 
@@ -180,19 +180,19 @@ def test_a_campaign_without_a_motion_takes_replies(
 
 def test_filters_choose_by_member_kind_and_verification(client: TestClient, key: Headers) -> None:
     demonstration = listed(client, key)[0]["id"]
-    told = recorded(client, key)["id"]
-    unverified = recorded(client, key, kind="will_not", verified_by=None)["id"]
-    other = recorded(client, key, member_id=SALTMARSH, kind="will_not")["id"]
+    verified = create_reply(client, key)["id"]
+    unverified = create_reply(client, key, kind="will_not", verified_by=None)["id"]
+    other = create_reply(client, key, member_id=SALTMARSH, kind="will_not")["id"]
 
     def ids(query: str) -> list[str]:
         return [reply["id"] for reply in listed(client, key, query)]
 
-    assert ids("") == [other, unverified, told, demonstration]
-    assert ids(f"?member_id={WRENFIELD}") == [unverified, told]
+    assert ids("") == [other, unverified, verified, demonstration]
+    assert ids(f"?member_id={WRENFIELD}") == [unverified, verified]
     assert ids("?kind=will_not") == [other, unverified]
-    assert ids("?verified=true") == [other, told, demonstration]
+    assert ids("?verified=true") == [other, verified, demonstration]
     assert ids("?verified=false") == [unverified]
-    assert ids(f"?verified=true&member_id={WRENFIELD}&kind=will_sign") == [told]
+    assert ids(f"?verified=true&member_id={WRENFIELD}&kind=will_sign") == [verified]
     assert ids("?member_id=1") == []
 
 
@@ -210,14 +210,14 @@ def test_a_filter_that_is_none_names_the_field(
 def test_pages_lead_through_all_of_them_and_keep_the_filter(
     client: TestClient, key: Headers
 ) -> None:
-    wanted = [recorded(client, key)["id"] for _ in range(5)][::-1]
+    reply_ids = [create_reply(client, key)["id"] for _ in range(5)][::-1]
     seen, url = [], f"{URL}?member_id={WRENFIELD}&limit=2"
     for size in (2, 2, 1):
         response = client.get(url, headers=key)
         assert len(response.json()) == size
         seen += [reply["id"] for reply in response.json()]
         url = response.links.get("next", {}).get("url", "")
-    assert (seen, url) == (wanted, "")
+    assert (seen, url) == (reply_ids, "")
 
 
 def test_replies_to_other_campaigns_are_not_among_them(
@@ -233,7 +233,7 @@ def test_replies_to_other_campaigns_are_not_among_them(
 
 
 def test_only_what_is_given_changes(client: TestClient, key: Headers, clock: Clock) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     clock.advance(hours=1)
     values = {"kind": "will_not", "said_on": "2026-07-01"}
     response = client.patch(f"/v1/replies/{reply['id']}", headers=key, json=values)
@@ -243,7 +243,7 @@ def test_only_what_is_given_changes(client: TestClient, key: Headers, clock: Clo
 
 
 def test_null_takes_text_link_and_verification_away(client: TestClient, key: Headers) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     nothing = {"text": None, "link": None, "verified_by": None}
     response = client.patch(f"/v1/replies/{reply['id']}", headers=key, json=nothing)
     assert response.json() == reply | nothing
@@ -263,14 +263,14 @@ def test_null_takes_text_link_and_verification_away(client: TestClient, key: Hea
 def test_a_change_that_does_not_fit_names_the_field(
     client: TestClient, key: Headers, values: dict[str, Any], wrong: tuple[str, str]
 ) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     response = client.patch(f"/v1/replies/{reply['id']}", headers=key, json=values)
     assert refused(response) == (422, [wrong])
     assert listed(client, key)[0] == reply
 
 
 def test_a_day_cannot_be_cleared(client: TestClient, key: Headers) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     response = client.patch(f"/v1/replies/{reply['id']}", headers=key, json={"said_on": None})
     assert response.status_code == 422
     assert [error["field"] for error in response.json()["errors"]] == ["said_on"]
@@ -278,10 +278,10 @@ def test_a_day_cannot_be_cleared(client: TestClient, key: Headers) -> None:
 
 def test_a_deleted_reply_is_gone(client: TestClient, lobby: Lobby, key: Headers) -> None:
     before = listed(client, key)
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     url = f"/v1/replies/{reply['id']}"
-    gone = client.delete(url, headers=key)
-    assert (gone.status_code, gone.content) == (204, b"")
+    deleted = client.delete(url, headers=key)
+    assert (deleted.status_code, deleted.content) == (204, b"")
     assert (listed(client, key), row_of(client)["reply"]) == (before, None)
     with lobby.database.read() as session:
         ids = [str(row.id) for row in session.exec(select(MemberReply))]
@@ -289,16 +289,16 @@ def test_a_deleted_reply_is_gone(client: TestClient, lobby: Lobby, key: Headers)
     assert client.delete(url, headers=key).status_code == 404
 
 
-# ---- whose they are
+# ---- permissions
 
 
 def test_another_organisations_replies_are_not_there(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
-    reply = recorded(client, key)
+    reply = create_reply(client, key)
     foreign = others_key(lobby, Scope.CAMPAIGNS_WRITE, Scope.TALLIES_READ)
-    for wanted in (reply["id"], NOBODYS):
-        url = f"/v1/replies/{wanted}"
+    for reply_id in (reply["id"], UNKNOWN_ID):
+        url = f"/v1/replies/{reply_id}"
         for response in (
             client.patch(url, headers=foreign, json={"kind": "other"}),
             client.delete(url, headers=foreign),
@@ -317,7 +317,7 @@ def test_replies_are_written_with_one_scope_and_read_with_another(
     client: TestClient, lobby: Lobby, scope: Scope
 ) -> None:
     key, writer = key_for(lobby, scope), key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    reply = recorded(client, writer)
+    reply = create_reply(client, writer)
     url = f"/v1/replies/{reply['id']}"
     for response in (
         client.post(URL, headers=key, json=REPLY),

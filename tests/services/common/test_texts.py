@@ -1,4 +1,4 @@
-"""What people may write into a form."""
+"""Tests the validation of texts that people write into forms."""
 
 import unicodedata
 
@@ -18,24 +18,24 @@ LOCAL = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9._-]{0,20}[a-zA-Z0-9]", fullmatch=T
 @given(st.text(max_size=150))
 def test_a_line_that_is_taken_is_safe_in_a_header(text: str) -> None:
     try:
-        taken = texts.line(text, "field", longest=100)
+        accepted = texts.line(text, "field", longest=100)
     except Invalid:
         return
-    assert taken == taken.strip()
-    assert "=?" not in taken
-    assert len(taken) <= 100
-    assert not any(unicodedata.category(letter) == "Cc" for letter in taken)
-    assert texts.line(taken, "field", longest=100) == taken, "taking it twice changes nothing"
+    assert accepted == accepted.strip()
+    assert "=?" not in accepted
+    assert len(accepted) <= 100
+    assert not any(unicodedata.category(letter) == "Cc" for letter in accepted)
+    assert texts.line(accepted, "field", longest=100) == accepted, "taking it twice changes nothing"
 
 
 @given(st.text(max_size=300))
 def test_paragraphs_that_are_taken_have_newlines_and_no_other_controls(text: str) -> None:
     try:
-        taken = texts.paragraphs(text, "field", longest=200)
+        accepted = texts.paragraphs(text, "field", longest=200)
     except Invalid:
         return
-    assert "\r" not in taken
-    assert texts.paragraphs(taken, "field", longest=200) == taken
+    assert "\r" not in accepted
+    assert texts.paragraphs(accepted, "field", longest=200) == accepted
 
 
 @pytest.mark.parametrize(
@@ -80,10 +80,10 @@ def test_dots_and_tags_do_not_matter_at_gmail_only(local: str, tag: str) -> None
 @given(st.emails())
 def test_an_address_that_is_taken_has_a_canonical_form_that_is_stable(address: str) -> None:
     try:
-        taken = texts.email_address(address)
+        accepted = texts.email_address(address)
     except Invalid:
         return
-    once = texts.canonical_email(taken)
+    once = texts.canonical_email(accepted)
     assert texts.canonical_email(once) == once
 
 
@@ -112,10 +112,10 @@ def by_the_library(text: str) -> str | None:
 def test_an_address_is_taken_as_the_library_takes_it_whole(local: str, domain: str) -> None:
     text = f"{local}@{domain}"
     try:
-        taken = texts.email_address(text)
+        accepted = texts.email_address(text)
     except Invalid:
-        taken = None
-    assert taken == by_the_library(text)
+        accepted = None
+    assert accepted == by_the_library(text)
 
 
 @pytest.mark.slow
@@ -160,10 +160,10 @@ def test_any_text_can_be_made_fit_for_a_header(text: str) -> None:
 @given(st.text(max_size=80))
 def test_a_line_that_is_taken_is_fit_for_a_header(text: str) -> None:
     try:
-        taken = texts.line(text, "field", longest=100)
+        accepted = texts.line(text, "field", longest=100)
     except Invalid:
         return
-    assert texts.is_fit_for_header(taken)
+    assert texts.is_fit_for_header(accepted)
 
 
 @pytest.mark.parametrize(

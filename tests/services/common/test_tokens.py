@@ -1,4 +1,4 @@
-"""Signed tokens: good for one purpose, and for a time."""
+"""Tests signed tokens: each is valid for one purpose and for a limited time."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -42,7 +42,7 @@ def test_no_text_is_a_token_by_chance(text: str) -> None:
 
 @pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.ORGANISER])
 def test_a_token_from_a_clock_ahead_of_ours_is_good(purpose: Purpose) -> None:
-    """Of another machine, or of this one before its clock was put right."""
+    """The clock of another machine may be ahead, or this clock may have been corrected."""
     ahead, row = Clock(), uuid4()
     ahead.advance(minutes=5)
     token = Tokens(RING, ahead).issue(purpose, row)

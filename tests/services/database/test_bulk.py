@@ -1,4 +1,4 @@
-"""Many rows in one statement: what is written is what SQLAlchemy would have written."""
+"""Tests bulk inserts and lookups: the stored values equal those that SQLAlchemy writes."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -90,15 +90,15 @@ def stored(lobby: Lobby) -> list[dict[str, Any]]:
 
 
 def raw(lobby: Lobby, name: str) -> list[Any]:
-    """As the database holds it."""
+    """Returns the stored values of a column without type conversion."""
     with lobby.database.read() as session:
-        found = session.connection().exec_driver_sql(f"SELECT {name} FROM every_kind")
-        return [bytes(value) if isinstance(value, memoryview) else value for (value,) in found]
+        rows = session.connection().exec_driver_sql(f"SELECT {name} FROM every_kind")
+        return [bytes(value) if isinstance(value, memoryview) else value for (value,) in rows]
 
 
 def test_the_table_has_every_kind_of_column_that_ours_have() -> None:
     here = {type(column.type) for column in TABLE.columns}
-    ours = {type(column.type) for each in SQLModel.metadata.tables.values() for column in each.c}
+    ours = {type(column.type) for table in SQLModel.metadata.tables.values() for column in table.c}
     assert {kind for kind in ours if not any(issubclass(kind, other) for other in here)} == set()
 
 
@@ -109,12 +109,12 @@ def test_what_is_written_comes_back_as_through_sqlalchemy(
     with lobby.database.write() as session:
         insert(session, TABLE, rows)
     ours = stored(lobby)
-    held = {name: raw(lobby, name) for name in FULL if name not in ("sealed", "id")}
+    stored_values = {name: raw(lobby, name) for name in FULL if name not in ("sealed", "id")}
     with lobby.database.write() as session:
         session.connection().execute(sa.delete(TABLE))
         session.connection().execute(sa.insert(TABLE), rows)
     assert ours == stored(lobby)
-    assert held == {name: raw(lobby, name) for name in held}
+    assert stored_values == {name: raw(lobby, name) for name in stored_values}
     assert {row["given"] for row in ours} == {"by the database"}
 
 
@@ -188,7 +188,7 @@ SIZES = [1, ROWS_PER_BLOCK - 1, ROWS_PER_BLOCK, ROWS_PER_BLOCK + 1, 3 * ROWS_PER
 
 
 def columns(size: int) -> dict[str, list[Any]]:
-    """With a column in which all are alike, one in which almost all are, and sealed ones."""
+    """Makes columns with distinct, equal, almost equal and encrypted values."""
     return {
         "id": [uuid4() for _ in range(size)],
         "number": list(range(size)),
@@ -229,7 +229,7 @@ def test_ids_may_come_as_hex_digits_or_not_at_all(lobby: Lobby) -> None:
     assert ids == sorted(set(ids))
     with lobby.database.write() as session:
         insert_columns(session, TABLE, {"id": ids, "number": [1, 2, 3]}, {}, skip_existing=False)
-    assert [row["id"] for row in stored(lobby)] == [UUID(each) for each in ids]
+    assert [row["id"] for row in stored(lobby)] == [UUID(hex_id) for hex_id in ids]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -240,10 +240,10 @@ def test_a_block_is_one_that_sqlite_can_take(lobby: Lobby) -> None:
         assert places <= driver.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
 
 
-# ---- looking many up
+# ---- bulk lookups
 
-OF_THE_TEXT = BulkLookup(lambda among: sa.select(TABLE.c.number).where(among(TABLE.c.text, "it")))
-OF_THE_ID = BulkLookup(
+BY_TEXT = BulkLookup(lambda among: sa.select(TABLE.c.number).where(among(TABLE.c.text, "it")))
+BY_IDS = BulkLookup(
     lambda among: sa.select(TABLE.c.number).where(
         among(TABLE.c.id, "ids"), among(TABLE.c.bytes, "bytes")
     )
@@ -262,12 +262,10 @@ def test_what_is_looked_for_is_found_whatever_it_is_called(lobby: Lobby) -> None
     with lobby.database.write() as session:
         insert_columns(session, TABLE, varying, {}, skip_existing=False)
 
-        def found(lookup: BulkLookup, **values: Any) -> list[int]:
+        def matches(lookup: BulkLookup, **values: Any) -> list[int]:
             return sorted(number for (number,) in lookup.rows(session, **values))
 
-        assert [found(OF_THE_TEXT, it=[text, "nowhere"]) for text in TEXTS] == [
-            [n] for n in range(5)
-        ]
-        assert found(OF_THE_TEXT, it=TEXTS) == [0, 1, 2, 3, 4]
-        assert found(OF_THE_TEXT, it=[]) == []
-        assert found(OF_THE_ID, ids=ids[:4], bytes=[b"\\x", b"a"]) == [0, 2, 3]
+        assert [matches(BY_TEXT, it=[text, "nowhere"]) for text in TEXTS] == [[n] for n in range(5)]
+        assert matches(BY_TEXT, it=TEXTS) == [0, 1, 2, 3, 4]
+        assert matches(BY_TEXT, it=[]) == []
+        assert matches(BY_IDS, ids=ids[:4], bytes=[b"\\x", b"a"]) == [0, 2, 3]

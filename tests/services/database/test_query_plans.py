@@ -1,11 +1,11 @@
-"""How the databases find what the busiest calls ask for: by an index, however much there is.
+"""Tests that the statements of the busiest calls use an index and never scan a large table.
 
-The statements are those that were really sent, taken down by a listener. SQLite's plan says SCAN
-where it reads a table from end to end. PostgreSQL would rightly read a small table so, and large
-ones take too long to make: it is told, in its own catalogue, that each page holds a million rows,
-which are spread as the demonstration's are. So it weighs real costs, where `enable_seqscan = off`
-would make it take any index at all. A walk through a whole index is a scan too: an index must be
-asked for something, which the plan shows as a condition.
+A listener records the statements that are really sent. SQLite's plan says SCAN where it reads a
+whole table. PostgreSQL would rightly scan a small table, and large ones take too long to make, so
+the tests set the statistics in its catalogue: each page holds a million rows, distributed as in
+the demonstration. PostgreSQL then compares realistic costs, while `enable_seqscan = off` would
+make it accept any index. Reading a whole index is a scan too: the plan must show a condition on
+the index.
 """
 
 from dataclasses import replace
@@ -64,10 +64,12 @@ def another(lobby: Lobby) -> None:
 
 
 def record_with_keys(session: Session, lobby: Lobby) -> None:
-    """New ones, known ones, and known ones that are too old."""
-    told = StoredAnswer(201, b"{}")
+    """Records new keys, known keys, and known keys that have expired."""
+    stored_answer = StoredAnswer(201, b"{}")
     keyed_requests = [
-        replace(request, keyed=KeyedRequest(attempt_of(lobby, request.name), lambda _: told))
+        replace(
+            request, keyed=KeyedRequest(attempt_of(lobby, request.name), lambda _: stored_answer)
+        )
         for request in requests("anna", "bertha")
     ]
     for days in (0, 0, 1):
@@ -86,12 +88,12 @@ def confirm(session: Session, lobby: Lobby) -> None:
 
 
 def bring_in(session: Session, lobby: Lobby) -> None:
-    """One who was asked and has not answered, and one who is new."""
+    """Imports a pending signature and a new one."""
     record(session, lobby)
     paper = ImportOrigin("paper, Leeds stall, 3 May 2026")
     recording.record(
         session,
-        [replace(each, imported=paper) for each in requests("anna", "cara")],
+        [replace(request, imported=paper) for request in requests("anna", "cara")],
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
         now=lobby.clock(),
@@ -129,15 +131,15 @@ def read_petition(session: Session, lobby: Lobby) -> None:
 
 
 def deliver(session: Session, lobby: Lobby) -> None:
-    """Claimed, put off, given back, claimed again, and one after the other ended."""
+    """Claims mails, gives one back, claims it again, and finishes all of them."""
     record(session, lobby)
     now = lobby.clock()
     first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
     outbox.give_back(session, [second], now=now)
     outbox.before_dot(session, first)
     outbox.finish(session, first, MessageState.ACCEPTED, now=now, detail="250")
-    taken = [(each, "250") for each in outbox.claim(session, now=now, limit=9)]
-    outbox.accept_many(session, taken, now=now)
+    accepted = [(message, "250") for message in outbox.claim(session, now=now, limit=9)]
+    outbox.accept_many(session, accepted, now=now)
 
 
 def look_up_for_mails(session: Session, lobby: Lobby) -> None:
@@ -158,14 +160,13 @@ def tell_of_new_members(session: Session, lobby: Lobby) -> None:
 
 
 def tell_others(session: Session, lobby: Lobby) -> None:
-    """Queued, claimed, written down, given back, held and released, looked at, told of, and
-    forgotten."""
+    """Runs all queries of webhook deliveries, from queueing to deleting old ones."""
     now = lobby.clock()
     take_back(session, lobby)
     for endpoint_id in claims.due_endpoints(session, now=now, limit=9):
         endpoint, claimed = claims.claim(session, endpoint_id, now=now, limit=9)
         assert endpoint is not None
-        ended = [outcomes.FinishedAttempt(each, Reply(status=410)) for each in claimed[:1]]
+        ended = [outcomes.FinishedAttempt(delivery, Reply(status=410)) for delivery in claimed[:1]]
         outcomes.record(session, endpoint_id, ended, claimed[1:], now=now)
         stops.release(session, endpoint_id)
         deliveries.page(session, endpoint, state=None, after=UUID(int=1), limit=9)
@@ -182,7 +183,7 @@ def readiness(session: Session, lobby: Lobby) -> None:
 
 
 def page(session: Session, lobby: Lobby) -> None:
-    """All, and with every filter."""
+    """Reads pages with every combination of filters."""
     petition = petitions.public(session, PETITION)
     for state in (None, SignatureState.CONFIRMED):
         for since in (None, lobby.clock()):
@@ -193,7 +194,7 @@ def page(session: Session, lobby: Lobby) -> None:
 
 
 def page_of_partner(session: Session, lobby: Lobby) -> None:
-    """What one of several partners sees, and how many there are."""
+    """Reads one partner's signatures and the counts of all partners."""
     petition = petitions.public(session, PETITION)
     partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
     for state in (None, SignatureState.CONFIRMED):
@@ -216,11 +217,11 @@ def export_for_partner(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     partner = session.exec(select(Partner).where(Partner.slug == "partner-1")).one()
     for is_personal in (True, False):
-        made = signature_exports.of_petition(
+        partner_export = signature_exports.of_petition(
             petition, is_personal=is_personal, partner_id=partner.id
         )
         for _ in exports.chunks(
-            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+            lobby.database, partner_export, FileFormat.CSV, keyring=lobby.keyring, size=10
         ):
             pass
 
@@ -229,8 +230,8 @@ def record_for_partners(session: Session, lobby: Lobby) -> None:
     recording.record(
         session,
         [
-            replace(each, partner="partner-1", partner_contact=True)
-            for each in requests("anna", "bertha")
+            replace(request, partner="partner-1", partner_contact=True)
+            for request in requests("anna", "bertha")
         ],
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
@@ -239,13 +240,13 @@ def record_for_partners(session: Session, lobby: Lobby) -> None:
 
 
 def export(_session: Session, lobby: Lobby) -> None:
-    """Through sessions of its own, with and without what only we can read."""
+    """Exports with and without personal data, in sessions of its own."""
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
     for is_personal in (True, False):
-        made = signature_exports.of_petition(petition, is_personal=is_personal)
+        petition_export = signature_exports.of_petition(petition, is_personal=is_personal)
         for _ in exports.chunks(
-            lobby.database, made, FileFormat.CSV, keyring=lobby.keyring, size=10
+            lobby.database, petition_export, FileFormat.CSV, keyring=lobby.keyring, size=10
         ):
             pass
 
@@ -285,8 +286,8 @@ def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: in
     assert len(sent) >= least, "not all of it was taken down"
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
-        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
-    assert {text: read for text, read in found.items() if read} == {}
+        scans = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: tables for text, tables in scans.items() if tables} == {}
 
 
 def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:

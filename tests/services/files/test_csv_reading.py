@@ -1,4 +1,4 @@
-"""Files from anywhere: every record is found, and one that is broken costs no other."""
+"""Tests reading CSV files: every record is read, and a broken record affects no other."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -17,17 +17,17 @@ HEADER = "name,email,postcode\n"
 
 @pytest.fixture
 def read(tmp_path: Path) -> Read:
-    def found(content: str | bytes, **told: str) -> list[CsvRecord]:
+    def read_records(content: str | bytes, **options: str) -> list[CsvRecord]:
         file = tmp_path / "people.csv"
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with csv_reading.open_records(file, **told) as records:
+        with csv_reading.open_records(file, **options) as records:
             return list(records)
 
-    return found
+    return read_records
 
 
-def told(records: list[CsvRecord]) -> list[tuple[int, bool]]:
-    """The line of each, and whether it is a good one."""
+def lines_and_validity(records: list[CsvRecord]) -> list[tuple[int, bool]]:
+    """Returns the line of each record and whether it is valid."""
     return [(record.line, record.problem is None) for record in records]
 
 
@@ -43,9 +43,9 @@ def test_files_of_every_make_are_read(read: Read, delimiter: str, end: str, mark
 
 def test_a_cell_may_go_on_in_the_next_lines(read: Read) -> None:
     text = HEADER + 'Anna,a,"one\n\ntwo, ""three"""\nBen,b,x\n'
-    found = read(text)
-    assert found[0].cells == ("Anna", "a", 'one\n\ntwo, "three"')
-    assert told(found) == [(2, True), (5, True)]
+    records = read(text)
+    assert records[0].cells == ("Anna", "a", 'one\n\ntwo, "three"')
+    assert lines_and_validity(records) == [(2, True), (5, True)]
 
 
 def test_a_header_may_be_quoted_and_go_on(read: Read) -> None:
@@ -70,14 +70,17 @@ def test_a_header_may_be_quoted_and_go_on(read: Read) -> None:
 def test_a_broken_record_costs_no_other(read: Read, broken: str) -> None:
     good = [f"Person {n},p{n}@example.org,EH1 1YZ" for n in range(2 * MOST_LINES)]
     text = HEADER + "\n".join([*good[:3], broken, *good[3:], broken, 'Last,"z",x'])
-    found = read(text)
-    assert [record.line for record in found if record.problem] == [5, 2 * MOST_LINES + 3]
-    assert len([record for record in found if record.problem is None]) == 2 * MOST_LINES + 1
-    assert found[-1].cells == ("Last", "z", "x")
+    records = read(text)
+    assert [record.line for record in records if record.problem] == [5, 2 * MOST_LINES + 3]
+    assert len([record for record in records if record.problem is None]) == 2 * MOST_LINES + 1
+    assert records[-1].cells == ("Last", "z", "x")
 
 
 def test_empty_cells_behind_the_last_column_are_a_spreadsheets_and_no_mistake(read: Read) -> None:
-    assert told(read(HEADER + "Anna,a,x,,,\nBen,b,,\n,,,,\n")) == [(2, True), (3, True)]
+    assert lines_and_validity(read(HEADER + "Anna,a,x,,,\nBen,b,,\n,,,,\n")) == [
+        (2, True),
+        (3, True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,8 +111,8 @@ def test_what_is_wrong_far_behind_is_found_before_the_first_record(read: Read) -
 
 @pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-8"])
 def test_another_encoding_may_be_named(read: Read, encoding: str) -> None:
-    found = read("name,email\nSiân,a\n".encode(encoding), encoding=encoding)
-    assert found[0].cells == ("Siân", "a")
+    records = read("name,email\nSiân,a\n".encode(encoding), encoding=encoding)
+    assert records[0].cells == ("Siân", "a")
 
 
 @pytest.mark.parametrize("encoding", ["nonsense", "", "base64", "rot13"])
@@ -130,8 +133,8 @@ def test_a_file_that_is_not_there_and_a_folder_are_told(tmp_path: Path) -> None:
 @given(st.text(alphabet='",;\n\r\tab\u00e9 ', max_size=200))
 def test_any_text_is_read_to_its_end(read: Read, text: str) -> None:
     try:
-        found = read(text)
+        records = read(text)
     except Invalid:
         return
-    lines = [record.line for record in found]
+    lines = [record.line for record in records]
     assert lines == sorted(set(lines)), "one after the other, and none twice"

@@ -1,4 +1,4 @@
-"""Signatures and letters as files: every row once, and decrypted only where it has to be."""
+"""Tests exports of signatures and letters: every row once, decrypted only if necessary."""
 
 import csv
 import re
@@ -71,10 +71,10 @@ def all_signatures(lobby: Lobby) -> list[tuple[Signature, Supporter]]:
 
 def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here')
-    told = json_rows(file_of(lobby, signatures_export(lobby), FileFormat.JSONL))
-    kept = all_signatures(lobby)
-    assert len(told) == len(kept) == invented_campaign.SIGNATURES + 1
-    for row, (signature, supporter) in zip(told, kept, strict=True):
+    rows = json_rows(file_of(lobby, signatures_export(lobby), FileFormat.JSONL))
+    stored = all_signatures(lobby)
+    assert len(rows) == len(stored) == invented_campaign.SIGNATURES + 1
+    for row, (signature, supporter) in zip(rows, stored, strict=True):
         assert row["id"] == str(signature.id)
         assert row["state"] == signature.state.value
         assert row["name"] == signature.name.text
@@ -88,8 +88,8 @@ def test_a_file_tells_of_every_signature_what_is_stored_of_it(lobby: Lobby) -> N
         assert [row[name] for name in TIMES] == [
             in_words(getattr(signature, name)) for name in TIMES
         ]
-    assert told[-1]["comment"] == STRANGE
-    assert told[-1]["constituency_name"] == "Edinburgh East and Musselburgh"
+    assert rows[-1]["comment"] == STRANGE
+    assert rows[-1]["constituency_name"] == "Edinburgh East and Musselburgh"
 
 
 @pytest.mark.parametrize("is_personal", [True, False])
@@ -97,12 +97,12 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
     sign(lobby, "anna@example.org", comment=STRANGE, source='a "source", here', country="FR")
     export = signatures_export(lobby, is_personal=is_personal)
     words = {None: "", True: "yes", False: "no"}
-    told = [
+    json_as_csv = [
         {name: words.get(value, value) for name, value in row.items()}
         for row in json_rows(file_of(lobby, export, FileFormat.JSONL))
     ]
     rows = csv_rows(file_of(lobby, export))
-    assert rows == told
+    assert rows == json_as_csv
     assert tuple(rows[0]) == export.names
     assert len(rows) > invented_campaign.SIGNATURES
 
@@ -110,13 +110,13 @@ def test_csv_and_json_lines_tell_the_same(lobby: Lobby, is_personal: bool) -> No
 @pytest.mark.parametrize("form", FileFormat)
 def test_without_personal_data_the_rest_is_the_same(lobby: Lobby, form: FileFormat) -> None:
     sign(lobby, "anna@example.org", comment=STRANGE, source='=a "source"', locale="cy")
-    read = csv_rows if form is FileFormat.CSV else json_rows
-    whole: Any = read(file_of(lobby, signatures_export(lobby), form))
-    rest: Any = read(file_of(lobby, signatures_export(lobby, is_personal=False), form))
+    parse = csv_rows if form is FileFormat.CSV else json_rows
+    whole: Any = parse(file_of(lobby, signatures_export(lobby), form))
+    impersonal: Any = parse(file_of(lobby, signatures_export(lobby, is_personal=False), form))
     assert whole[0].keys() > PERSONAL
-    assert not PERSONAL & rest[0].keys()
-    left = [{name: row[name] for name in row if name not in PERSONAL} for row in whole]
-    assert rest == left
+    assert not PERSONAL & impersonal[0].keys()
+    expected = [{name: row[name] for name in row if name not in PERSONAL} for row in whole]
+    assert impersonal == expected
 
 
 def test_lines_of_csv_end_as_they_should(lobby: Lobby) -> None:
@@ -133,8 +133,8 @@ def test_times_are_in_utc_to_the_second(lobby: Lobby) -> None:
         rows = csv_rows(file_of(lobby, signatures_export(lobby, is_personal=is_personal)))
         assert rows[-1]["signed_at"] == "2026-03-29T00:59:59Z"
         assert rows[-1]["confirmed_at"] == ""
-        told = {row[name] for row in rows for name in TIMES} - {""}
-        assert all(MOMENT.fullmatch(moment) for moment in told)
+        times = {row[name] for row in rows for name in TIMES} - {""}
+        assert all(MOMENT.fullmatch(moment) for moment in times)
 
 
 def test_the_partner_is_named_whose_site_it_came_from(lobby: Lobby) -> None:
@@ -166,17 +166,17 @@ def test_a_petition_that_nobody_signed_makes_a_file_all_the_same(
     with lobby.database.read() as session:
         petition = petitions.public(session, EMPTY)
     export = signature_exports.of_petition(petition, is_personal=is_personal)
-    (only,) = parts_of(lobby, export, form)
-    assert only.rows == 0
+    (part,) = parts_of(lobby, export, form)
+    assert part.rows == 0
     header = csv_text(export.names, ())
-    assert only.content.decode() == (header if form is FileFormat.CSV else "")
+    assert part.content.decode() == (header if form is FileFormat.CSV else "")
 
 
 # ---- formulas
 
 
 def test_no_cell_can_be_taken_for_a_formula(lobby: Lobby) -> None:
-    """Also in rows from before such a text was refused."""
+    """This also covers rows from before such texts were refused."""
     texts = {
         sign(lobby, f"anna{number}@example.org").id: f'{start}HYPERLINK("x")'
         for number, start in enumerate(FORMULA_STARTS)
@@ -196,7 +196,7 @@ def test_no_cell_can_be_taken_for_a_formula(lobby: Lobby) -> None:
 
 
 def test_all_files_have_one_rule_for_formulas(lobby: Lobby) -> None:
-    """What we write by ourselves, what the database writes, and the small files."""
+    """Cells escaped in Python, by the database and in small files are the same."""
     starts = (*FORMULA_STARTS, "a", "'", '"', ",", "＝", "é", "")
     texts = [f"{start}1+1" for start in starts]
     ours = [next(csv.reader([csv_cell(text)]))[0] for text in texts]
@@ -244,13 +244,13 @@ def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby:
         assert exports.count(session, export) == 2
 
 
-# ---- who may be sent news
+# ---- consent to news
 
 
 def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> None:
-    yes, no, unasked, unconfirmed, unsubscribed, off = (
-        sign(lobby, f"{name}@example.org", updates=said)
-        for name, said in [
+    yes, no, unasked, unconfirmed, unsubscribed, without_mail = (
+        sign(lobby, f"{name}@example.org", updates=updates)
+        for name, updates in [
             ("yes", True),
             ("no", False),
             ("unasked", None),
@@ -261,20 +261,25 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
     )
     now = lobby.clock()
     with lobby.database.write() as session:
-        confirmed = [each.id for each in (yes, no, unasked, unsubscribed, off)]
+        confirmed = [signature.id for signature in (yes, no, unasked, unsubscribed, without_mail)]
         signature_states.confirm_all(session, confirmed, now=now)
         later = now + timedelta(minutes=1)
         preferences.unsubscribe(session, unsubscribed.supporter_id, now=later)
-        preferences.change(session, off.supporter_id, mail=False, now=later)
-    ids = {str(each.id) for each in (yes, no, unasked, unconfirmed, unsubscribed, off)}
+        preferences.change(session, without_mail.supporter_id, mail=False, now=later)
+    ids = {
+        str(signature.id)
+        for signature in (yes, no, unasked, unconfirmed, unsubscribed, without_mail)
+    }
     for form, words in (
         (FileFormat.CSV, ("yes", "no", "")),
         (FileFormat.JSONL, (True, False, None)),
     ):
-        read: Any = csv_rows if form is FileFormat.CSV else json_rows
-        rows = read(file_of(lobby, signatures_export(lobby), form))
-        told = {row["email"].partition("@")[0]: row["updates"] for row in rows if row["id"] in ids}
-        assert told == {
+        parse: Any = csv_rows if form is FileFormat.CSV else json_rows
+        rows = parse(file_of(lobby, signatures_export(lobby), form))
+        updates_by_name = {
+            row["email"].partition("@")[0]: row["updates"] for row in rows if row["id"] in ids
+        }
+        assert updates_by_name == {
             "yes": words[0],
             "no": words[1],
             "unasked": words[2],
@@ -284,7 +289,7 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
         }
 
 
-# ---- nothing is decrypted that need not be
+# ---- decryption
 
 
 @pytest.mark.parametrize("form", FileFormat)
@@ -328,14 +333,14 @@ def test_pages_of_any_size_make_the_same_file(
 
 @pytest.mark.parametrize("is_personal", [True, False])
 def test_the_first_part_comes_before_the_last_row_is_read(lobby: Lobby, is_personal: bool) -> None:
-    """Who signs in between is in the file, and nobody has to wait for it to end."""
+    """A signature given during the export is in the file, and the download starts at once."""
     export = signatures_export(lobby, is_personal=is_personal)
     parts = exports.chunks(lobby.database, export, FileFormat.CSV, keyring=lobby.keyring, size=100)
     first = next(parts)
     signature = sign(lobby, "anna@example.org")
-    rest = list(parts)
+    later_parts = list(parts)
     assert str(signature.id) not in first.content.decode()
-    assert str(signature.id) in rest[-1].content.decode()
+    assert str(signature.id) in later_parts[-1].content.decode()
 
 
 def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
@@ -348,21 +353,25 @@ def test_no_connection_is_held_between_two_parts(lobby: Lobby) -> None:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
-    """It would do so anew for every page. PostgreSQL weighs what it costs."""
+    """SQLite would sort again for every page. PostgreSQL chooses its plan by cost."""
     makes: list[Any] = [signatures_export, letters_export]
     for make in makes:
         for state in (None, "pending"):
             export = make(lobby, is_personal=False, state=state, since=lobby.clock())
             with sent_statements() as sent:
                 parts_of(lobby, export)
-            (asked,) = [each for each in sent if "LIMIT" in each[0] and "page" in each[0]]
+            (page_statement,) = [
+                statement
+                for statement in sent
+                if "LIMIT" in statement[0] and "page" in statement[0]
+            ]
             with lobby.database.read() as session:
                 plan = session.connection().exec_driver_sql(
-                    f"EXPLAIN QUERY PLAN {asked[0]}", asked[1]
+                    f"EXPLAIN QUERY PLAN {page_statement[0]}", page_statement[1]
                 )
-                told = [row[3] for row in plan]
-            assert not [step for step in told if "TEMP B-TREE" in step], told
-            assert [step for step in told if "id>?" in step], told
+                steps = [row[3] for row in plan]
+            assert not [step for step in steps if "TEMP B-TREE" in step], steps
+            assert [step for step in steps if "id>?" in step], steps
 
 
 # ---- letters
@@ -371,13 +380,15 @@ def test_sqlite_sorts_nothing_to_find_the_next_page(lobby: Lobby) -> None:
 def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
     put_into_state(lobby, 0, LetterState.REJECTED, letter={"reason": '550 "no", such box'})
     export = letters_export(lobby)
-    told = json_rows(file_of(lobby, export, FileFormat.JSONL))
-    kept = [letter for letter, _ in letters_of(lobby)]
+    rows = json_rows(file_of(lobby, export, FileFormat.JSONL))
+    stored = [letter for letter, _ in letters_of(lobby)]
     with lobby.database.read() as session:
         members = {member.id: member.name for member in session.exec(select(Member))}
-        emails = {each.id: each.email.text for each in session.exec(select(Supporter))}
-    assert len(told) == len(kept) > 2
-    for row, letter in zip(told, kept, strict=True):
+        emails = {
+            supporter.id: supporter.email.text for supporter in session.exec(select(Supporter))
+        }
+    assert len(rows) == len(stored) > 2
+    for row, letter in zip(rows, stored, strict=True):
         home = intake.address_of(letter)
         assert (row["id"], row["state"]) == (str(letter.id), letter.state.value)
         assert (row["name"], row["email"]) == (letter.name.text, emails[letter.supporter_id])
@@ -387,19 +398,19 @@ def test_a_file_tells_of_every_letter_but_its_words(lobby: Lobby) -> None:
         assert (row["variant"], row["reason"]) == (letter.variant, letter.reason)
         assert row["constituency_code"] == letter.constituency_code
         assert [row[name] for name in ("created_at", "sent_at", "bounced_at")] == [
-            in_words(each) for each in (letter.created_at, letter.sent_at, letter.bounced_at)
+            in_words(moment) for moment in (letter.created_at, letter.sent_at, letter.bounced_at)
         ]
-    assert told[0]["reason"] == '550 "no", such box'
-    assert not {"subject", "body"} & told[0].keys()
+    assert rows[0]["reason"] == '550 "no", such box'
+    assert not {"subject", "body"} & rows[0].keys()
     assert csv_rows(file_of(lobby, export))[0]["reason"] == '550 "no", such box'
 
 
 def test_the_words_of_letters_are_in_the_file_where_they_are_asked_for(lobby: Lobby) -> None:
-    kept = [letter for letter, _ in letters_of(lobby)]
-    for form, read in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
-        rows: Any = read(file_of(lobby, letters_export(lobby, has_words=True), form, size=2))
+    stored = [letter for letter, _ in letters_of(lobby)]
+    for form, parse in ((FileFormat.CSV, csv_rows), (FileFormat.JSONL, json_rows)):
+        rows: Any = parse(file_of(lobby, letters_export(lobby, has_words=True), form, size=2))
         assert [(row["subject"], row["body"]) for row in rows] == [
-            (letter.subject.text, letter.body.text) for letter in kept
+            (letter.subject.text, letter.body.text) for letter in stored
         ]
     with pytest.raises(Invalid) as refusal:
         letters_export(lobby, has_words=True, is_personal=False)
@@ -414,9 +425,9 @@ def test_letters_without_personal_data_tell_of_members_alone(lobby: Lobby) -> No
 
 
 def test_letters_in_a_state_and_since_a_time_are_picked_out(lobby: Lobby) -> None:
-    held, _ = put_into_state(lobby, 1, LetterState.HELD)
+    held_letter, _ = put_into_state(lobby, 1, LetterState.HELD)
     rows = csv_rows(file_of(lobby, letters_export(lobby, state=LetterState.HELD)))
-    assert [row["id"] for row in rows] == [str(held.id)]
+    assert [row["id"] for row in rows] == [str(held_letter.id)]
     since = lobby.clock() + timedelta(days=1)
     assert csv_rows(file_of(lobby, letters_export(lobby, since=since))) == []
     put_into_state(lobby, 2, LetterState.REJECTED, letter={"bounced_at": since})
@@ -432,7 +443,7 @@ def test_a_writer_who_lives_at_two_lines_has_both(lobby: Lobby) -> None:
     assert (row["address"], row["postcode"]) == ("Flat 2, =1 Side Street, Here", CAN_SIGN)
 
 
-# ---- the index that pages follow
+# ---- order
 
 
 def test_ids_rise_from_page_to_page(lobby: Lobby) -> None:

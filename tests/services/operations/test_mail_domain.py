@@ -1,4 +1,4 @@
-"""What `lobby check` says of the domain that mail comes from, asked of a real DNS server."""
+"""Tests the checks of the mail domain in `lobby check`, with a real DNS server."""
 
 import base64
 from dataclasses import replace
@@ -25,7 +25,7 @@ KEY_AT = f"lobby1._domainkey.{DOMAIN}"
 
 
 def quoted(text: str) -> str:
-    """As a zone file writes it: in pieces of at most 255."""
+    """Quotes a text as in a zone file, where a string has at most 255 characters."""
     return " ".join(f'"{text[start : start + 200]}"' for start in range(0, len(text), 200))
 
 
@@ -37,21 +37,22 @@ GOOD: dict[tuple[str, str], list[str]] = {
 }
 
 
-def look(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> list[Finding]:
+def check_zone(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> list[Finding]:
     with name_server(zone) as resolver:
         return mail_domain.check(DOMAIN, smtp_url=RELAY, signer=signer, resolver=resolver)
 
 
 def trouble(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> str:
-    """The one thing that is wrong."""
-    (found,) = [found.text for found in look(zone, signer=signer) if found.is_trouble]
-    return found
+    """Returns the text of the only finding that is trouble."""
+    findings = check_zone(zone, signer=signer)
+    (text,) = [finding.text for finding in findings if finding.is_trouble]
+    return text
 
 
 def hints(zone: Zone, *, signer: DkimSigner | None = SIGNER) -> list[str]:
-    found = look(zone, signer=signer)
-    assert not any(each.is_trouble for each in found), found
-    return [each.text for each in found]
+    findings = check_zone(zone, signer=signer)
+    assert not any(finding.is_trouble for finding in findings), findings
+    return [finding.text for finding in findings]
 
 
 def without(name: str, kind: str) -> Zone:
@@ -63,8 +64,8 @@ def with_text(name: str, *texts: str) -> Zone:
 
 
 def test_a_domain_with_all_its_records_is_in_no_trouble() -> None:
-    (told,) = hints(GOOD)
-    assert "p=reject" in told
+    (hint,) = hints(GOOD)
+    assert "p=reject" in hint
 
 
 @pytest.mark.parametrize("ending", ["-all", "~all"])
@@ -74,7 +75,7 @@ def test_an_spf_record_that_ends_well_is_good(ending: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (["other"], "no SPF record"),
         (["v=spf10 -all"], "no SPF record"),
@@ -83,8 +84,10 @@ def test_an_spf_record_that_ends_well_is_good(ending: str) -> None:
         (["v=spf1 mx all"], "lets anybody send"),
     ],
 )
-def test_an_spf_record_that_is_none_or_lets_all_in_is_trouble(texts: list[str], said: str) -> None:
-    assert said in trouble(with_text(DOMAIN, *texts))
+def test_an_spf_record_that_is_none_or_lets_all_in_is_trouble(
+    texts: list[str], message: str
+) -> None:
+    assert message in trouble(with_text(DOMAIN, *texts))
 
 
 def test_an_spf_record_without_an_end_is_a_hint() -> None:
@@ -118,12 +121,12 @@ def test_the_key_in_dns_may_have_either_form_and_spaces() -> None:
 
 
 def test_without_a_key_of_our_own_the_relay_has_to_sign() -> None:
-    told = hints(without(KEY_AT, "TXT"), signer=None)
-    assert any("LOBBY_DKIM_KEY is not set" in text and f"d={DOMAIN}" in text for text in told)
+    all_hints = hints(without(KEY_AT, "TXT"), signer=None)
+    assert any("LOBBY_DKIM_KEY is not set" in text and f"d={DOMAIN}" in text for text in all_hints)
 
 
 @pytest.mark.parametrize(
-    ("texts", "said"),
+    ("texts", "message"),
     [
         (["other"], "no DMARC record"),
         (["v=DMARC1; p=none", "v=DMARC1; p=reject"], "2 DMARC records"),
@@ -131,8 +134,8 @@ def test_without_a_key_of_our_own_the_relay_has_to_sign() -> None:
         (["v=DMARC1; p=maybe"], "has no policy"),
     ],
 )
-def test_a_dmarc_record_that_is_none_is_trouble(texts: list[str], said: str) -> None:
-    assert said in trouble(with_text(f"_dmarc.{DOMAIN}", *texts))
+def test_a_dmarc_record_that_is_none_is_trouble(texts: list[str], message: str) -> None:
+    assert message in trouble(with_text(f"_dmarc.{DOMAIN}", *texts))
 
 
 def test_a_policy_that_lets_forged_mail_through_is_a_hint() -> None:
@@ -143,8 +146,8 @@ def test_the_policy_of_the_domain_above_counts_where_there_is_none() -> None:
     above = {**without(f"_dmarc.{DOMAIN}", "TXT")}
     place = ("_dmarc.campaign-house.org.uk", "TXT")
     assert "p=reject" in " ".join(hints({**above, place: ['"v=DMARC1; p=reject"']}))
-    told = hints({**above, place: ['"v=DMARC1; p=reject; sp=quarantine"']})
-    assert "p=quarantine" in " ".join(told)
+    all_hints = hints({**above, place: ['"v=DMARC1; p=reject; sp=quarantine"']})
+    assert "p=quarantine" in " ".join(all_hints)
 
 
 def test_a_domain_that_takes_no_mail_loses_what_bounces() -> None:
@@ -160,34 +163,36 @@ def test_a_domain_that_takes_no_mail_loses_what_bounces() -> None:
 )
 def test_a_domain_that_is_nobodys_is_trouble_without_asking(domain: str, unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.check(domain, smtp_url=RELAY, signer=None, resolver=nobody)
-    assert found.is_trouble
-    assert domain in found.text
+    (finding,) = mail_domain.check(domain, smtp_url=RELAY, signer=None, resolver=nobody)
+    assert finding.is_trouble
+    assert domain in finding.text
 
 
 def test_a_server_that_does_not_answer_is_one_hint(unused_port: int) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=nobody)
-    assert not found.is_trouble
-    assert "did not answer" in found.text
+    (finding,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=nobody)
+    assert not finding.is_trouble
+    assert "did not answer" in finding.text
 
 
 def test_a_machine_without_a_resolver_is_one_hint() -> None:
     empty = Resolver(configure=False)
     empty.nameservers = []
-    (found,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=empty)
-    assert not found.is_trouble
+    (finding,) = mail_domain.check(DOMAIN, smtp_url=RELAY, signer=SIGNER, resolver=empty)
+    assert not finding.is_trouble
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [("file:/var/mail", "folder"), ("smtp://127.0.0.1:25", "this machine")],
 )
-def test_where_mail_does_not_leave_nothing_is_asked(url: str, said: str, unused_port: int) -> None:
+def test_where_mail_does_not_leave_nothing_is_asked(
+    url: str, message: str, unused_port: int
+) -> None:
     nobody = resolver_at(unused_port, lifetime=0.2)
-    (found,) = mail_domain.check(DOMAIN, smtp_url=url, signer=None, resolver=nobody)
-    assert not found.is_trouble
-    assert said in found.text
+    (finding,) = mail_domain.check(DOMAIN, smtp_url=url, signer=None, resolver=nobody)
+    assert not finding.is_trouble
+    assert message in finding.text
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -195,7 +200,7 @@ def test_the_whole_check_tells_of_the_domain(lobby: Lobby, tmp_path: Path) -> No
     change = {"smtp_url": RELAY, "mail_from": f"Lobby <post@{DOMAIN}>"}
     settings = lobby.settings.model_copy(update=change)
     with name_server(without(f"_dmarc.{DOMAIN}", "TXT")) as resolver:
-        found = checks.run(replace(lobby, settings=settings), resolver=resolver)
-    assert [each.text for each in found if each.is_trouble] == [
+        findings = checks.run(replace(lobby, settings=settings), resolver=resolver)
+    assert [finding.text for finding in findings if finding.is_trouble] == [
         f"{DOMAIN} has no DMARC record; it must have one, at _dmarc.{DOMAIN}."
     ]

@@ -1,4 +1,4 @@
-"""Tallies against what they count: every difference is told, and a glance says what it can."""
+"""Tests recounts: tallies compared with the rows that they count, and sums with each other."""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -32,23 +32,23 @@ def read(lobby: Lobby, look: Callable[[Session], list[Any]]) -> list[Any]:
         return look(session)
 
 
-def glance(lobby: Lobby) -> list[str]:
+def sum_findings(lobby: Lobby) -> list[str]:
     return [finding.text for finding in read(lobby, recounts.compare_sums)]
 
 
-def recount(lobby: Lobby) -> list[str]:
-    found = checks.run(lobby, recounting=lambda _text: None)
-    return [finding.text for finding in found if "the tally says" in finding.text]
+def recount_findings(lobby: Lobby) -> list[str]:
+    findings = checks.run(lobby, recounting=lambda _text: None)
+    return [finding.text for finding in findings if "the tally says" in finding.text]
 
 
 def test_the_demonstration_adds_up(lobby: Lobby) -> None:
     assert read(lobby, recounts.wrong_signatures) == []
     assert read(lobby, recounts.wrong_letters) == []
-    assert glance(lobby) == recount(lobby) == []
+    assert sum_findings(lobby) == recount_findings(lobby) == []
 
 
 def test_what_was_never_counted_adds_up(empty_lobby: Lobby) -> None:
-    assert glance(empty_lobby) == recount(empty_lobby) == []
+    assert sum_findings(empty_lobby) == recount_findings(empty_lobby) == []
 
 
 def test_every_difference_is_told_with_both_counts(lobby: Lobby) -> None:
@@ -62,16 +62,19 @@ def test_every_difference_is_told_with_both_counts(lobby: Lobby) -> None:
         _petition_tally.c.constituency_code.not_in([EDINBURGH, NOWHERE, "unknown", "overseas"])
     )
     seats = change(lobby, missing)
-    found = read(lobby, recounts.wrong_signatures)
-    assert len(found) == seats + 2
-    assert found == sorted(found)
-    by_code = {code: (kept, real) for _, code, kept, real in found}
+    differences = read(lobby, recounts.wrong_signatures)
+    assert len(differences) == seats + 2
+    assert differences == sorted(differences)
+    by_code = {code: (tallied, real) for _, code, tallied, real in differences}
     assert by_code.pop(NOWHERE) == (1, 0)
-    kept, real = by_code.pop(EDINBURGH)
-    assert kept == real + 2
-    assert all(kept == 0 < real for kept, real in by_code.values())
-    assert {each[0] for each in found} == {petition}
-    assert f"Petition {petition}, {NOWHERE}: the tally says 1, the signatures 0." in recount(lobby)
+    tallied, real = by_code.pop(EDINBURGH)
+    assert tallied == real + 2
+    assert all(tallied == 0 < real for tallied, real in by_code.values())
+    assert {difference[0] for difference in differences} == {petition}
+    assert (
+        f"Petition {petition}, {NOWHERE}: the tally says 1, the signatures 0."
+        in recount_findings(lobby)
+    )
 
 
 def test_signatures_that_were_changed_by_hand_are_found_by_a_recount_only(lobby: Lobby) -> None:
@@ -80,10 +83,10 @@ def test_signatures_that_were_changed_by_hand_are_found_by_a_recount_only(lobby:
         _signature.c.state == SignatureState.CONFIRMED,
     )
     changed = change(lobby, statement.values(state=SignatureState.WITHDRAWN))
-    ((_, code, kept, real),) = read(lobby, recounts.wrong_signatures)
-    assert (code, kept, real) == (EDINBURGH, changed, 0)
-    assert glance(lobby) == []
-    assert len(recount(lobby)) == 1
+    ((_, code, tallied, real),) = read(lobby, recounts.wrong_signatures)
+    assert (code, tallied, real) == (EDINBURGH, changed, 0)
+    assert sum_findings(lobby) == []
+    assert len(recount_findings(lobby)) == 1
 
 
 def test_a_letter_too_many_and_one_too_few_are_told(lobby: Lobby) -> None:
@@ -96,12 +99,12 @@ def test_a_letter_too_many_and_one_too_few_are_told(lobby: Lobby) -> None:
     for code, by in ((first, 1), (second, -1)):
         statement = sa.update(_letter_tally).where(_letter_tally.c.constituency_code == code)
         change(lobby, statement.values(sent=_letter_tally.c.sent + by))
-    found = read(lobby, recounts.wrong_letters)
-    assert [(each[0], each[2], each[3] - each[4]) for each in found] == [
+    differences = read(lobby, recounts.wrong_letters)
+    assert [(row[0], row[2], row[3] - row[4]) for row in differences] == [
         (campaign, first, 1),
         (campaign, second, -1),
     ]
-    assert len(recount(lobby)) == 2
+    assert len(recount_findings(lobby)) == 2
 
 
 def test_letters_that_were_opened_elsewhere_are_no_difference(lobby: Lobby) -> None:
@@ -112,9 +115,11 @@ def test_letters_that_were_opened_elsewhere_are_no_difference(lobby: Lobby) -> N
 @pytest.mark.parametrize("table", [_petition_tally, _hour], ids=["seats", "hours"])
 def test_a_glance_finds_what_changed_on_one_side(lobby: Lobby, table: sa.Table) -> None:
     column = table.c.confirmed if table is _petition_tally else table.c.change
-    by_key = [each == sa.select(sa.func.min(each)).scalar_subquery() for each in table.primary_key]
+    by_key = [
+        column == sa.select(sa.func.min(column)).scalar_subquery() for column in table.primary_key
+    ]
     assert change(lobby, sa.update(table).where(*by_key[1:]).values({column: column + 1})) == 1
-    (text,) = glance(lobby)
+    (text,) = sum_findings(lobby)
     assert "its seats sum up to" in text
 
 
@@ -127,12 +132,14 @@ def test_what_people_do_keeps_a_glance_quiet(
     ]
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        done = recording.record(session, batch, postcodes=lookup, keyring=keyring, now=clock.now)
-        ids = [each.signature_id for each in done if each.signature_id]
+        outcomes = recording.record(
+            session, batch, postcodes=lookup, keyring=keyring, now=clock.now
+        )
+        ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
         signature_states.confirm_all(session, ids, now=clock.now)
     clock.advance(hours=3)
     with lobby.database.write() as session:
         signature_states.withdraw(session, ids[0], now=clock.now)
         signature_states.disown(session, ids[1], now=clock.now)
     deliver()
-    assert glance(lobby) == recount(lobby) == []
+    assert sum_findings(lobby) == recount_findings(lobby) == []

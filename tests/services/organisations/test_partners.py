@@ -1,4 +1,4 @@
-"""Partners: what is known of one, and which sites may show our form as theirs."""
+"""Tests partners: adding and changing them, and the origins that may embed their forms."""
 
 import pytest
 from sqlmodel import select
@@ -28,9 +28,9 @@ def test_a_partner_is_added_with_its_site_and_its_origins(lobby: Lobby) -> None:
             now=lobby.clock(),
         )
     with lobby.database.read() as session:
-        found = partners.own(session, PAPER, organisation_id=owner.id)
-    assert (found.name, found.website) == ("A Paper", f"{SITE}/about")
-    assert found.allowed_origins == [SITE]
+        partner = partners.own(session, PAPER, organisation_id=owner.id)
+    assert (partner.name, partner.website) == ("A Paper", f"{SITE}/about")
+    assert partner.allowed_origins == [SITE]
 
 
 def test_all_that_is_wrong_with_a_partner_is_told_at_once(lobby: Lobby) -> None:
@@ -46,7 +46,7 @@ def test_all_that_is_wrong_with_a_partner_is_told_at_once(lobby: Lobby) -> None:
                 allowed_origins=[SITE, "*", "http://paper.example.org"],
                 now=lobby.clock(),
             )
-        assert [each.field for each in refused.value.fields] == [
+        assert [problem.field for problem in refused.value.fields] == [
             "name",
             "website",
             "allowed_origins.1",
@@ -56,8 +56,8 @@ def test_all_that_is_wrong_with_a_partner_is_told_at_once(lobby: Lobby) -> None:
 
 
 def test_a_change_changes_what_is_given_and_nothing_else(lobby: Lobby) -> None:
-    made = add_partner(lobby)
-    for given, kept in (
+    added = add_partner(lobby)
+    for changes, expected in (
         ({"website": SITE}, ("A Paper", SITE, [])),
         ({"allowed_origins": [SITE]}, ("A Paper", SITE, [SITE])),
         ({"name": "The Paper"}, ("The Paper", SITE, [SITE])),
@@ -65,20 +65,20 @@ def test_a_change_changes_what_is_given_and_nothing_else(lobby: Lobby) -> None:
         ({"allowed_origins": []}, ("The Paper", None, [])),
     ):
         with lobby.database.write() as session:
-            partners.change(session, session.get_one(Partner, made.id), **given)
+            partners.change(session, session.get_one(Partner, added.id), **changes)
         with lobby.database.read() as session:
-            found = session.get_one(Partner, made.id)
-        assert (found.name, found.website, found.allowed_origins) == kept
+            partner = session.get_one(Partner, added.id)
+        assert (partner.name, partner.website, partner.allowed_origins) == expected
 
 
 def test_a_wrong_change_changes_nothing(lobby: Lobby) -> None:
-    made = add_partner(lobby)
+    added = add_partner(lobby)
     with lobby.database.write() as session:
-        partner = session.get_one(Partner, made.id)
+        partner = session.get_one(Partner, added.id)
         with pytest.raises(Invalid):
             partners.change(session, partner, name="The Paper", allowed_origins=["*"])
     with lobby.database.read() as session:
-        assert session.get_one(Partner, made.id).name == "A Paper"
+        assert session.get_one(Partner, added.id).name == "A Paper"
 
 
 def test_partners_are_each_organisations_own(lobby: Lobby) -> None:
@@ -88,14 +88,14 @@ def test_partners_are_each_organisations_own(lobby: Lobby) -> None:
     with pytest.raises(Conflict):
         add_partner(lobby)
     with lobby.database.read() as session:
-        found = partners.of_organisation(session, ours.organisation_id)
-        assert [each.slug for each in found] == [PAPER, RADIO]
+        own_partners = partners.of_organisation(session, ours.organisation_id)
+        assert [partner.slug for partner in own_partners] == [PAPER, RADIO]
         with pytest.raises(NotFound):
             partners.own(session, RADIO, organisation_id=theirs.organisation_id)
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("origin", "stored"),
     [
         ("https://example.org", "https://example.org"),
         (" https://Example.ORG:443 ", "https://example.org"),
@@ -108,8 +108,8 @@ def test_partners_are_each_organisations_own(lobby: Lobby) -> None:
         ("https://localhost", "https://localhost"),
     ],
 )
-def test_an_origin_is_kept_as_browsers_tell_it(given: str, kept: str) -> None:
-    assert urls.checked_origins([given], "field") == [kept]
+def test_an_origin_is_kept_as_browsers_tell_it(origin: str, stored: str) -> None:
+    assert urls.checked_origins([origin], "field") == [stored]
 
 
 @pytest.mark.parametrize(

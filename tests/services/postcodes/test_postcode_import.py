@@ -1,4 +1,4 @@
-"""The import of the postcodes, from small files of every kind and from the real ones."""
+"""Tests the import of postcodes, from small files of every kind and from the real ones."""
 
 import csv
 import gzip
@@ -68,7 +68,7 @@ def as_zip(path: Path, members: dict[str, str | bytes]) -> Path:
 
 
 def published(path: Path, year: str = "24", encoding: str = "utf-8-sig") -> Path:
-    """A zip with the folders and the names of the ONS."""
+    """Writes a zip with the folders and file names that the ONS uses."""
     names = f"PCON{year}CD,PCON{year}NM\r\n" + "".join(
         f'{code},"{name}"\r\n' for code, name in SEATS.items()
     )
@@ -103,7 +103,7 @@ def target(tmp_path: Path) -> Path:
     return tmp_path / "var" / "postcodes.dat"
 
 
-# ---- what becomes of each row
+# ---- rows
 
 
 def test_every_row_is_accounted_for(source: Path, target: Path) -> None:
@@ -126,7 +126,7 @@ def test_each_postcode_answers_as_its_row_says(source: Path, target: Path) -> No
     directory = PostcodeDirectory.open(target)
     answers = {
         postcode: (answer.status.value, answer.constituency_code)
-        for postcode in [one[2] for one in ROWS]
+        for postcode in [cells[2] for cells in ROWS]
         for answer in [directory.lookup(postcode)]
     }
     assert answers == {
@@ -154,9 +154,9 @@ def test_columns_are_told_by_their_stems(source: Path, target: Path, header: str
     assert import_postcodes(source, target).found == 3
 
 
-@pytest.mark.parametrize("kept", ["pcds", "pcd8", "pcd7"])
-def test_any_column_of_postcodes_will_do(source: Path, target: Path, kept: str) -> None:
-    columns = NOV_2025.replace("pcd", "other").replace(kept.replace("pcd", "other"), kept)
+@pytest.mark.parametrize("column", ["pcds", "pcd8", "pcd7"])
+def test_any_column_of_postcodes_will_do(source: Path, target: Path, column: str) -> None:
+    columns = NOV_2025.replace("pcd", "other").replace(column.replace("pcd", "other"), column)
     source.write_text(as_csv(columns), encoding="utf-8", newline="")
     assert import_postcodes(source, target).found == 3
     assert PostcodeDirectory.open(target).lookup("CF10 3NQ").status == PostcodeStatus.FOUND
@@ -214,15 +214,15 @@ def test_progress_runs_up_to_the_whole(source: Path, target: Path) -> None:
     rows = [row(f"BN{n} {m}{a}{b}", BRIGHTON) for n in range(1, 9) for m in range(10)
             for a in "ABDEFGHJLNPQRSTUWXYZ" for b in "ABDEFGHJLNPQRSTUWXYZ"]  # fmt: skip
     source.with_suffix(".gz").write_bytes(gzip.compress(as_csv(rows=rows).encode()))
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     import_postcodes(
-        source.with_suffix(".gz"), target, progress=lambda done, total: told.append((done, total))
+        source.with_suffix(".gz"), target, progress=lambda done, total: steps.append((done, total))
     )
     size = source.with_suffix(".gz").stat().st_size
-    assert len(told) >= 2
-    assert told == sorted(told)
-    assert {total for _, total in told} == {size}
-    assert told[-1] == (size, size)
+    assert len(steps) >= 2
+    assert steps == sorted(steps)
+    assert {total for _, total in steps} == {size}
+    assert steps[-1] == (size, size)
 
 
 # ---- the zip

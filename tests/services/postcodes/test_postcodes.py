@@ -1,4 +1,4 @@
-"""Postcodes as they are typed, and the directory that answers for them."""
+"""Tests normalising postcodes and looking them up in the directory file."""
 
 import itertools
 import struct
@@ -23,7 +23,7 @@ ORKNEY = "S14000051"
 
 
 def postcodes(unit_letters: str = file_format.UNIT_LETTERS) -> st.SearchStrategy[str]:
-    """Well-formed postcodes of Great Britain's shapes, in normal form."""
+    """Generates well-formed postcodes of Great Britain in normal form."""
     outward = st.from_regex(r"[A-HK-Z][A-Z]?[0-9][A-Z0-9]?", fullmatch=True)
     unit = st.text(unit_letters, min_size=2, max_size=2)
     pairs = st.tuples(outward, st.sampled_from("0123456789"), unit)
@@ -32,7 +32,7 @@ def postcodes(unit_letters: str = file_format.UNIT_LETTERS) -> st.SearchStrategy
 
 
 def build(path: Path, rows: Mapping[str, tuple[str, str]]) -> Path:
-    """A directory of postcode -> (constituency, day of termination)."""
+    """Writes a directory from rows of postcode -> (constituency, day of termination)."""
     grid = PostcodeGrid(northern_ireland=False)
     for postcode, (code, terminated) in rows.items():
         grid.add(postcode, code, terminated)
@@ -247,11 +247,11 @@ def test_a_damaged_directory_is_refused(
     assert str(directory_file) in refusal.value.message
 
 
-# ---- the directory that the service holds
+# ---- the current directory of the service
 
 
 class Clock:
-    """Stands still until told otherwise. In seconds."""
+    """A clock in seconds that only moves when a test sets `now`."""
 
     now = 100.0
 
@@ -322,7 +322,7 @@ def test_the_old_directory_serves_on_when_the_new_one_is_damaged_or_gone(
     clock = Clock()
     current = CurrentDirectory(directory_file, clock=clock)
     assert current.lookup("EC1A 1BB").constituency_code == WESTMINSTER
-    # Replaced, never written over: the old one is mapped.
+    # The old file is mapped into memory: replace it, never overwrite it.
     directory_file.rename(tmp_path / "old.dat")
     directory_file.touch()
     spoil(directory_file)

@@ -1,4 +1,4 @@
-"""What came through a partner: what its signers said to it, and what the partner gets to see."""
+"""Tests signatures that came through a partner: their consents, and what the partner can read."""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -43,7 +43,7 @@ from tests.support.problems import assert_problem
 ANNA: dict[str, Any] = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"name": "Ben Example", "email": "ben@example.org"}
 PERSONAL = ("name", "email", "postcode", "comment")
-ASKED = (
+CONSENT_TEXT = (
     "Yes, A Paper may contact me. For that it gets my name, e-mail address, postcode and comment."
 )
 Deliver = Callable[[], list[EmailMessage]]
@@ -59,12 +59,12 @@ def radio(lobby: Lobby) -> Partner:
     return add_partner(lobby, RADIO)
 
 
-def post(client: TestClient, key: Headers | None = None, **changes: Any) -> Any:
+def post_signature(client: TestClient, key: Headers | None = None, **changes: Any) -> Any:
     return client.post(ROUTE, json=ANNA | changes, headers=key)
 
 
-def said_of(lobby: Lobby, signature_id: UUID) -> list[tuple[str, bool, bool, str]]:
-    """Kind, answer, whether it is in effect, and the words."""
+def consents_of(lobby: Lobby, signature_id: UUID) -> list[tuple[str, bool, bool, str]]:
+    """Returns the kind, the answer, whether it is in effect, and the wording of each consent."""
     with lobby.database.read() as session:
         statement = (
             select(Consent, Wording.text)
@@ -73,8 +73,8 @@ def said_of(lobby: Lobby, signature_id: UUID) -> list[tuple[str, bool, bool, str
             .order_by(col(Consent.kind))
         )
         return [
-            (each.kind, each.granted, each.effective_at is not None, text)
-            for each, text in session.exec(statement)
+            (consent.kind, consent.granted, consent.effective_at is not None, text)
+            for consent, text in session.exec(statement)
         ]
 
 
@@ -84,15 +84,15 @@ def rows_of(client: TestClient, key: Headers, path: str = "") -> list[dict[str, 
     return json_rows(answer.content) if path.startswith(".") else answer.json()
 
 
-# ---- where it came from
+# ---- partner and source of a signature
 
 
 def test_a_signature_carries_the_partner_that_it_names_and_its_tracking_code(
     client: TestClient, lobby: Lobby, paper: Partner
 ) -> None:
-    assert post(client, partner=PAPER, source="front-page").status_code == 201
-    found = newest(lobby)
-    assert (found.partner_id, found.source) == (paper.id, "front-page")
+    assert post_signature(client, partner=PAPER, source="front-page").status_code == 201
+    signature = newest(lobby)
+    assert (signature.partner_id, signature.source) == (paper.id, "front-page")
 
 
 @pytest.mark.usefixtures("paper")
@@ -103,8 +103,8 @@ def test_a_partner_that_is_not_the_organisations_is_told_by_its_field(
     others_key(lobby, Scope.SIGNATURES_READ)
     add_partner(lobby, RADIO, organisation="others")
     before = newest(lobby).id
-    named = RADIO if slug == "theirs" else slug
-    assert_problem(post(client, partner=named), 422, "partner_unknown", "partner")
+    partner_slug = RADIO if slug == "theirs" else slug
+    assert_problem(post_signature(client, partner=partner_slug), 422, "partner_unknown", "partner")
     assert newest(lobby).id == before
 
 
@@ -113,20 +113,20 @@ def test_who_speaks_with_a_partners_key_is_that_partner_and_no_other(
     client: TestClient, lobby: Lobby, paper: Partner
 ) -> None:
     key = partner_key(lobby)
-    assert_problem(post(client, key, partner=RADIO), 422, "partner_unknown", "partner")
-    assert post(client, key, partner=PAPER).status_code == 201
+    assert_problem(post_signature(client, key, partner=RADIO), 422, "partner_unknown", "partner")
+    assert post_signature(client, key, partner=PAPER).status_code == 201
     assert newest(lobby).partner_id == paper.id
 
 
 @pytest.mark.usefixtures("paper")
 def test_an_answer_to_nobody_is_told_by_its_field(client: TestClient, lobby: Lobby) -> None:
     answer: dict[str, Any] = {"consents": {"partner": True}}
-    assert_problem(post(client, **answer), 422, "partner_missing", "consents.partner")
+    assert_problem(post_signature(client, **answer), 422, "partner_missing", "consents.partner")
     key = key_for(lobby, Scope.SIGNATURES_WRITE)
     rows = [ANNA | answer, BEN | answer | {"partner": PAPER}]
-    told = client.post(f"{ROUTE}/bulk", json=rows, headers=key).json()
-    assert [each["status"] for each in told["results"]] == ["rejected", "accepted"]
-    assert [each["field"] for each in told["results"][0]["errors"]] == ["consents.partner"]
+    report = client.post(f"{ROUTE}/bulk", json=rows, headers=key).json()
+    assert [result["status"] for result in report["results"]] == ["rejected", "accepted"]
+    assert [error["field"] for error in report["results"][0]["errors"]] == ["consents.partner"]
 
 
 @pytest.mark.usefixtures("paper")
@@ -135,14 +135,14 @@ def test_what_was_said_to_a_partner_elsewhere_is_not_imported(
 ) -> None:
     key = key_for(lobby, Scope.SIGNATURES_WRITE, Scope.SIGNATURES_IMPORT)
     row = ANNA | {"provenance": "paper", "partner": PAPER}
-    told = client.post(
+    report = client.post(
         f"{ROUTE}/bulk", json=[row | {"consents": {"partner": True}}, row], headers=key
     ).json()
-    assert [each["status"] for each in told["results"]] == ["rejected", "accepted"]
-    assert told["results"][0]["errors"][0]["field"] == "consents.partner"
+    assert [result["status"] for result in report["results"]] == ["rejected", "accepted"]
+    assert report["results"][0]["errors"][0]["field"] == "consents.partner"
 
 
-# ---- what was said to it
+# ---- consents to the partner
 
 
 @pytest.mark.usefixtures("paper")
@@ -152,11 +152,11 @@ def test_a_partners_question_is_kept_in_its_own_words_and_holds_from_the_confirm
     outcome = record(lobby, "anna@example.org", partner=PAPER, partner_contact=True, updates=False)
     assert outcome.signature_id is not None
     kind = f"partner:{PAPER}"
-    ours, theirs = sorted(said_of(lobby, outcome.signature_id), reverse=True)
-    assert theirs == (kind, True, False, ASKED)
+    ours, theirs = sorted(consents_of(lobby, outcome.signature_id), reverse=True)
+    assert theirs == (kind, True, False, CONSENT_TEXT)
     assert ours[:3] == ("updates", False, False)
     confirm(lobby, outcome.signature_id)
-    assert [each[2] for each in said_of(lobby, outcome.signature_id)] == [True, True]
+    assert [consent[2] for consent in consents_of(lobby, outcome.signature_id)] == [True, True]
 
 
 @pytest.mark.usefixtures("paper")
@@ -175,12 +175,12 @@ def test_a_partner_with_a_new_name_asks_in_new_words_and_old_answers_keep_theirs
     lobby: Lobby, paper: Partner
 ) -> None:
     first = signed(lobby, "anna@example.org", partner=PAPER, partner_contact=True)
-    for name in ("The Times", NAMES[PAPER]):  # and back again
+    for name in ("The Times", NAMES[PAPER]):  # the last one is the old name
         with lobby.database.write() as session:
             partners.change(session, session.get_one(Partner, paper.id), name=name)
         second = signed(lobby, f"{len(name)}@example.org", partner=PAPER, partner_contact=True)
-        assert said_of(lobby, second)[0][3].startswith(f"Yes, {name} may contact me.")
-    assert said_of(lobby, first)[0][3] == ASKED
+        assert consents_of(lobby, second)[0][3].startswith(f"Yes, {name} may contact me.")
+    assert consents_of(lobby, first)[0][3] == CONSENT_TEXT
 
 
 @pytest.mark.usefixtures("paper")
@@ -215,10 +215,12 @@ def test_a_yes_to_a_partner_is_taken_back_with_the_link_in_every_mail(
         clock.advance(minutes=1)
     signed(lobby, "anna@example.org", partner=PAPER)
     token = lobby.tokens.issue(Purpose.UNSUBSCRIBE, newest(lobby).supporter_id)
-    told = client.post("/v1/preferences/read", json={"token": token}).json()
-    assert told["partners"] == [{"slug": each.slug, "name": each.name} for each in (paper, radio)]
+    current = client.post("/v1/preferences/read", json={"token": token}).json()
+    assert current["partners"] == [
+        {"slug": partner.slug, "name": partner.name} for partner in (paper, radio)
+    ]
     key = partner_key(lobby)
-    assert [each["contact"] for each in rows_of(client, key)] == [True]
+    assert [row["contact"] for row in rows_of(client, key)] == [True]
     clock.advance(minutes=1)
     if way == "page":
         page = client.get(f"/unsubscribe/{token}")
@@ -227,11 +229,13 @@ def test_a_yes_to_a_partner_is_taken_back_with_the_link_in_every_mail(
         assert client.post(f"/unsubscribe/{token}", data=data).status_code == 200
     else:
         body = {"token": token, "partners": [RADIO, "nobody"]}
-        told = client.post("/v1/preferences", json=body).json()
-        assert [each["slug"] for each in told["partners"]] == [RADIO]
-    assert [each["contact"] for each in rows_of(client, key)] == [False]
+        current = client.post("/v1/preferences", json=body).json()
+        assert [partner["slug"] for partner in current["partners"]] == [RADIO]
+    assert [row["contact"] for row in rows_of(client, key)] == [False]
     again = client.post("/v1/preferences", json={"token": token, "partners": [PAPER, RADIO]})
-    assert [each["slug"] for each in again.json()["partners"]] == [RADIO], "nobody is let in here"
+    assert [partner["slug"] for partner in again.json()["partners"]] == [RADIO], (
+        "nobody is let in here"
+    )
 
 
 # ---- the page
@@ -242,22 +246,22 @@ def test_the_page_asks_for_the_partner_in_a_box_of_its_own_that_is_not_ticked(
 ) -> None:
     deliver()
     page = client.get(f"/petitions/{PETITION}?partner={PAPER}&source=front-page")
-    assert ASKED in visible(page)
+    assert CONSENT_TEXT in visible(page)
     boxes = page.text.split("<input ")
-    (box,) = [each for each in boxes if 'name="partner_contact"' in each]
+    (box,) = [tag for tag in boxes if 'name="partner_contact"' in tag]
     assert "checked" not in box.split(">")[0]
     for name, value in (("partner", PAPER), ("source", "front-page")):
         assert f'type="hidden" name="{name}" value="{value}"' in page.text
     hidden = {"partner": PAPER, "source": "front-page"}
     assert sign(client, **hidden, partner_contact="yes").status_code == 303
-    found = newest(lobby)
-    assert (found.partner_id, found.source) == (paper.id, "front-page")
+    signature = newest(lobby)
+    assert (signature.partner_id, signature.source) == (paper.id, "front-page")
     (mail,) = deliver()
-    asked = client.get(f"/confirm/{token_in(mail, 'confirm')}")
-    assert ASKED in visible(asked), "who confirms sees what they agree to"
+    confirm_page = client.get(f"/confirm/{token_in(mail, 'confirm')}")
+    assert CONSENT_TEXT in visible(confirm_page), "who confirms sees what they agree to"
     client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    by_kind = {kind: told for kind, *told in said_of(lobby, found.id)}
-    assert by_kind[f"partner:{PAPER}"] == [True, True, ASKED]
+    by_kind = {kind: consent for kind, *consent in consents_of(lobby, signature.id)}
+    assert by_kind[f"partner:{PAPER}"] == [True, True, CONSENT_TEXT]
 
 
 @pytest.mark.usefixtures("paper")
@@ -269,10 +273,10 @@ def test_a_box_that_is_left_empty_is_a_no_and_a_form_with_a_mistake_keeps_it_all
     assert again.status_code == 422
     assert f'name="partner" value="{PAPER}"' in again.text
     assert 'name="source" value="front-page"' in again.text
-    (box,) = [each for each in again.text.split("<input ") if 'name="partner_contact"' in each]
+    (box,) = [tag for tag in again.text.split("<input ") if 'name="partner_contact"' in tag]
     assert "checked" in box.split(">")[0]
     assert sign(client, **hidden).status_code == 303
-    by_kind = {kind: told[0] for kind, *told in said_of(lobby, newest(lobby).id)}
+    by_kind = {kind: consent[0] for kind, *consent in consents_of(lobby, newest(lobby).id)}
     assert by_kind[f"partner:{PAPER}"] is False
 
 
@@ -302,24 +306,24 @@ def test_a_partner_sees_what_came_through_it_and_whose_it_is_only_after_a_yes(
     client: TestClient, lobby: Lobby, paper: Partner
 ) -> None:
     ids = {
-        said: signed(
+        agrees: signed(
             lobby,
-            f"{said}@example.org",
+            f"{agrees}@example.org",
             partner=PAPER,
-            partner_contact=said,
+            partner_contact=agrees,
             comment="Mine",
             source="front-page",
         )
-        for said in (True, False, None)
+        for agrees in (True, False, None)
     }
     signed(lobby, "radio@example.org", partner=RADIO, partner_contact=True)
     signed(lobby, "nobody@example.org")
     key = partner_key(lobby)
     listed = rows_of(client, key)
-    assert [UUID(each["id"]) for each in listed] == list(ids.values())
-    assert [each["contact"] for each in listed] == [True, False, None]
+    assert [UUID(row["id"]) for row in listed] == list(ids.values())
+    assert [row["contact"] for row in listed] == [True, False, None]
     for rows in (listed, rows_of(client, key, ".jsonl")):
-        assert [each["contact"] for each in rows] == [True, False, None]
+        assert [row["contact"] for row in rows] == [True, False, None]
         assert [rows[0][name] for name in PERSONAL] == [
             "Anna Example",
             "True@example.org",
@@ -330,10 +334,10 @@ def test_a_partner_sees_what_came_through_it_and_whose_it_is_only_after_a_yes(
             assert [row[name] for name in PERSONAL] == [None] * 4
             assert (row["state"], row["source"]) == ("confirmed", "front-page")
     content = client.get(f"{ROUTE}.csv", headers=key).content
-    assert [each["contact"] for each in csv_rows(content)] == ["yes", "no", ""]
-    assert [each["email"] for each in csv_rows(content)] == ["True@example.org", "", ""]
+    assert [row["contact"] for row in csv_rows(content)] == ["yes", "no", ""]
+    assert [row["email"] for row in csv_rows(content)] == ["True@example.org", "", ""]
     plain = rows_of(client, key, ".jsonl?personal=false")
-    assert [each["id"] for each in plain] == [each["id"] for each in listed]
+    assert [row["id"] for row in plain] == [row["id"] for row in listed]
     assert not set(PERSONAL) & plain[0].keys()
 
 
@@ -345,17 +349,17 @@ def test_a_yes_ends_with_the_signature_with_a_later_no_and_where_no_mail_is_want
     yes: dict[str, Any] = {"partner": PAPER, "partner_contact": True}
     withdrawn = signed(lobby, "a@example.org", **yes)
     signed(lobby, "b@example.org", **yes)
-    off = newest(lobby).supporter_id
+    without_mail = newest(lobby).supporter_id
     signed(lobby, "c@example.org", **yes)
-    assert [each["contact"] for each in rows_of(client, key)] == [True, True, True]
+    assert [row["contact"] for row in rows_of(client, key)] == [True, True, True]
     clock.advance(minutes=1)
     with lobby.database.write() as session:
         signature_states.withdraw(session, withdrawn, now=clock.now)
-        preferences.change(session, off, mail=False, now=clock.now)
-    found = rows_of(client, key)
-    assert [each["contact"] for each in found] == [False, False, True]
-    assert [each["email"] for each in found] == [None, None, "c@example.org"]
-    assert [each["state"] for each in found] == ["withdrawn", "confirmed", "confirmed"]
+        preferences.change(session, without_mail, mail=False, now=clock.now)
+    rows = rows_of(client, key)
+    assert [row["contact"] for row in rows] == [False, False, True]
+    assert [row["email"] for row in rows] == [None, None, "c@example.org"]
+    assert [row["state"] for row in rows] == ["withdrawn", "confirmed", "confirmed"]
 
 
 @pytest.mark.usefixtures("paper")
@@ -363,8 +367,7 @@ def test_a_yes_ends_with_the_signature_with_a_later_no_and_where_no_mail_is_want
 def test_a_partner_cannot_find_out_who_is_here_already(
     client: TestClient, lobby: Lobby, clock: Clock, before: str
 ) -> None:
-    """Whatever it sends, and wherever it looks afterwards, it is told what it would be of somebody
-    who is new."""
+    """Every response equals the response for an address that has never signed."""
     if before != "nothing":
         earlier = record(lobby, ANNA["email"]).signature_id
         assert earlier is not None
@@ -378,7 +381,7 @@ def test_a_partner_cannot_find_out_who_is_here_already(
     clock.advance(minutes=1)
     key = partner_key(lobby)
     yes = {"consents": {"partner": True}}
-    single = post(client, key, **yes)
+    single = post_signature(client, key, **yes)
     assert (single.status_code, single.json()["id"]) == (201, None)
     bulk = client.post(f"{ROUTE}/bulk", json=[ANNA | yes], headers=key).json()
     nothing = {"id": None, "errors": None}
@@ -399,17 +402,21 @@ def test_duplicates_are_told_a_partner_within_its_own_rows_alone(
 ) -> None:
     signed(lobby, ANNA["email"], partner=PAPER, partner_contact=False)
     key = partner_key(lobby)
-    told = client.post(f"{ROUTE}/bulk", json=[ANNA, BEN, BEN], headers=key).json()
-    assert [each["status"] for each in told["results"]] == ["accepted", "accepted", "duplicate"]
-    assert {each["id"] for each in told["results"]} == {None}
+    report = client.post(f"{ROUTE}/bulk", json=[ANNA, BEN, BEN], headers=key).json()
+    assert [result["status"] for result in report["results"]] == [
+        "accepted",
+        "accepted",
+        "duplicate",
+    ]
+    assert {result["id"] for result in report["results"]} == {None}
 
 
 @pytest.mark.usefixtures("paper")
 def test_a_draft_is_not_there_for_a_partner(client: TestClient, lobby: Lobby) -> None:
     body = {"slug": "new", "action": "Do it", "addressed_to": "Them", "state": "draft"}
     ours = key_for(lobby, Scope.CAMPAIGNS_WRITE, Scope.SIGNATURES_READ)
-    made = client.post("/v1/campaigns/nhs-professionals/petitions", json=body, headers=ours)
-    assert made.status_code == 201
+    response = client.post("/v1/campaigns/nhs-professionals/petitions", json=body, headers=ours)
+    assert response.status_code == 201
     assert client.get("/v1/petitions/new/signatures", headers=ours).status_code == 200
     for path in ("", "/signatures", "/signatures.csv"):
         answer = client.get(f"/v1/petitions/new{path}", headers=partner_key(lobby))
@@ -425,10 +432,10 @@ def test_a_partner_reads_page_by_page_and_what_is_new(
     ids.append(str(signed(lobby, "later@example.org", partner=PAPER)))
     key = partner_key(lobby)
     first = client.get(f"{ROUTE}?limit=3", headers=key)
-    rest = client.get(first.links["next"]["url"], headers=key)
-    assert [each["id"] for each in first.json() + rest.json()] == ids
+    second = client.get(first.links["next"]["url"], headers=key)
+    assert [row["id"] for row in first.json() + second.json()] == ids
     since = f"?since={clock.now:%Y-%m-%dT%H:%M:%SZ}"
-    assert [each["id"] for each in rows_of(client, key, since)] == ids[3:]
+    assert [row["id"] for row in rows_of(client, key, since)] == ids[3:]
 
 
 # ---- numbers
@@ -469,10 +476,10 @@ def test_what_a_summary_tells_is_bounded(client: TestClient, lobby: Lobby) -> No
     signed(lobby, "again@example.org", partner=PAPER, source="s51")
     path = f"/v1/partners/{PAPER}/summary"
     key = key_for(lobby, Scope.SIGNATURES_READ)
-    (found,) = client.get(path, headers=key).json()["petitions"]
-    assert len(found["sources"]) == 50
-    assert found["sources"][0] == {"source": "s51", "confirmed": 2}
-    assert found["other_sources"] == 2
+    (summary,) = client.get(path, headers=key).json()["petitions"]
+    assert len(summary["sources"]) == 50
+    assert summary["sources"][0] == {"source": "s51", "confirmed": 2}
+    assert summary["other_sources"] == 2
     for days in (0, 367):
         assert client.get(f"{path}?days={days}", headers=key).status_code == 422
 
@@ -496,11 +503,11 @@ def test_a_key_for_one_petition_sums_up_no_other(client: TestClient, lobby: Lobb
         signed(lobby, "anna@example.org", slug, partner=PAPER)
     key = bearer(secret(lobby, Scope.SIGNATURES_READ, partner_slug=PAPER, petition_slugs=[SECOND]))
     path = f"/v1/partners/{PAPER}/summary"
-    told = client.get(path, headers=key).json()["petitions"]
-    assert [each["petition"] for each in told] == [SECOND]
+    rows = client.get(path, headers=key).json()["petitions"]
+    assert [row["petition"] for row in rows] == [SECOND]
     ours = key_for(lobby, Scope.SIGNATURES_READ)
-    told = client.get(path, headers=ours).json()["petitions"]
-    assert [each["petition"] for each in told] == [PETITION, SECOND]
+    rows = client.get(path, headers=ours).json()["petitions"]
+    assert [row["petition"] for row in rows] == [PETITION, SECOND]
 
 
 @pytest.mark.usefixtures("paper")
@@ -509,7 +516,7 @@ def test_the_organisations_file_keeps_all_that_it_has_and_tells_what_was_said_to
     lobby: Lobby, form: FileFormat
 ) -> None:
     signed(lobby, "anna@example.org", partner=PAPER, partner_contact=False)
-    read: Any = csv_rows if form is FileFormat.CSV else json_rows
-    row = read(file_of(lobby, signatures_export(lobby), form))[-1]
+    parse: Any = csv_rows if form is FileFormat.CSV else json_rows
+    row = parse(file_of(lobby, signatures_export(lobby), form))[-1]
     assert row["partner_contact"] in ("no", False)
     assert row["email"] == "anna@example.org"

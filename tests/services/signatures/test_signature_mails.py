@@ -1,4 +1,4 @@
-"""Mails about signatures that are made together are those that each would be on its own."""
+"""Tests that mails about signatures rendered as a batch equal those rendered one by one."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ from tests.support.pages import VACANT
 from worker.mail_journal import MailJournal
 
 Deliver = Callable[[], list[EmailMessage]]
-Made = dict[UUID, Envelope | DroppedMessage]
+Rendered = dict[UUID, Envelope | DroppedMessage]
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 THEIRS = "achub-y-gig"
 PLACES = (CAN_SIGN, SIGNED, MINISTER, VACANT, "ZZ1 1ZZ", "JE2 3AB")
@@ -43,7 +43,7 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     with lobby.database.write() as session:
         lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
         outcomes = recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
-    return [each.signature_id for each in outcomes if each.signature_id is not None]
+    return [outcome.signature_id for outcome in outcomes if outcome.signature_id is not None]
 
 
 def confirm(lobby: Lobby, ids: Sequence[UUID]) -> None:
@@ -51,8 +51,8 @@ def confirm(lobby: Lobby, ids: Sequence[UUID]) -> None:
         signature_states.confirm_all(session, ids, now=lobby.clock())
 
 
-def add_theirs(lobby: Lobby) -> None:
-    """A petition of another organisation, with words beyond ASCII."""
+def add_foreign_petition(lobby: Lobby) -> None:
+    """Adds a petition of another organisation whose texts are not ASCII."""
     now = lobby.clock()
     with lobby.database.write() as session:
         owner = organisations.create(session, name="Cyfeillion, y GIG", slug="theirs", now=now)
@@ -64,7 +64,7 @@ def add_theirs(lobby: Lobby) -> None:
 
 
 def people() -> list[SignatureRequest]:
-    """Of every name, place, petition and language."""
+    """Makes 60 requests that cover all names, places, petitions and languages."""
     return [
         SignatureRequest(
             petition_slug=(PETITION, THEIRS)[number % 2],
@@ -84,8 +84,8 @@ def vacate(lobby: Lobby, postcode: str) -> None:
         members.apply_rows(session, [MemberRow(code, None, today)], today=today)
 
 
-def spoil(lobby: Lobby, ids: Sequence[UUID]) -> None:
-    """One has been erased meanwhile, one taken back, and one wants no mail."""
+def end_three_signatures(lobby: Lobby, ids: Sequence[UUID]) -> None:
+    """Erases the first signature, withdraws the second, and turns mail off for the third."""
     with lobby.database.write() as session:
         session.delete(session.get_one(Signature, ids[0]))
         signature_states.withdraw(session, ids[1], now=lobby.clock())
@@ -95,14 +95,14 @@ def spoil(lobby: Lobby, ids: Sequence[UUID]) -> None:
 
 @pytest.fixture
 def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]:
-    """Mails of both kinds, about two petitions; a seat has fallen vacant since they were queued."""
+    """Queues mails of both kinds about two petitions. A seat falls vacant after that."""
     deliver()
-    add_theirs(lobby)
-    everybody = people()
-    ids = sign(lobby, *everybody)
+    add_foreign_petition(lobby)
+    requests = people()
+    ids = sign(lobby, *requests)
     confirm(lobby, ids[30:])
-    sign(lobby, *everybody[30:])
-    spoil(lobby, ids)
+    sign(lobby, *requests[30:])
+    end_three_signatures(lobby, ids)
     clock.advance(days=1)
     vacate(lobby, SIGNED)
     with lobby.database.read() as session:
@@ -110,7 +110,7 @@ def waiting(lobby: Lobby, deliver: Deliver, clock: Clock) -> list[OutboxMessage]
         return list(session.exec(statement.order_by(col(OutboxMessage.id))))
 
 
-def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Made:
+def render_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) -> Rendered:
     now = lobby.clock()
     gathered = lookups.prefetch(session, few, keyring=lobby.keyring, now=now)
     return {
@@ -121,7 +121,7 @@ def made_together(session: Session, lobby: Lobby, few: Sequence[OutboxMessage]) 
     }
 
 
-def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessage:
+def render_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessage:
     with lobby.database.read() as session:
         return rendering.render(
             session, message, lobby.mail_context, now=lobby.clock(), prefetched=NOTHING_PREFETCHED
@@ -129,8 +129,8 @@ def made_alone(lobby: Lobby, message: OutboxMessage) -> Envelope | DroppedMessag
 
 
 @contextmanager
-def counted() -> Iterator[list[str]]:
-    """Every statement that is sent meanwhile."""
+def recorded_statements() -> Iterator[list[str]]:
+    """Collects every statement that the block sends."""
     sent: list[str] = []
 
     def note(_connection: object, _cursor: object, text: str, *_more: object) -> None:
@@ -148,10 +148,12 @@ def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone
     lobby: Lobby, waiting: list[OutboxMessage]
 ) -> None:
     with lobby.database.read() as session:
-        together = made_together(session, lobby, waiting)
+        together = render_together(session, lobby, waiting)
     assert len(together) == 90
-    assert together == {message.id: made_alone(lobby, message) for message in waiting}
-    dropped = [made.reason for made in together.values() if isinstance(made, DroppedMessage)]
+    assert together == {message.id: render_alone(lobby, message) for message in waiting}
+    dropped = [
+        rendered.reason for rendered in together.values() if isinstance(rendered, DroppedMessage)
+    ]
     assert "the signature was erased" in dropped
     assert "the signature is withdrawn" in dropped
     assert "the supporter wants no mail" in dropped
@@ -161,29 +163,29 @@ def test_mails_of_two_petitions_and_languages_made_together_are_those_made_alone
 def test_what_leaves_in_a_round_is_what_each_mail_would_be_alone(
     lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
 ) -> None:
-    alone = {message.id: made_alone(lobby, message) for message in waiting}
+    alone = {message.id: render_alone(lobby, message) for message in waiting}
     sent = deliver()
-    meant = {key: made for key, made in alone.items() if isinstance(made, Envelope)}
+    envelopes = {key: rendered for key, rendered in alone.items() if isinstance(rendered, Envelope)}
     folder = lobby.mail_folder
     assert folder is not None
-    written = {key: (folder.folder / f"{key}.eml").read_bytes() for key in meant}
-    assert written == {key: made.content for key, made in meant.items()}
-    assert len(sent) == len(meant) == 57
+    written = {key: (folder.folder / f"{key}.eml").read_bytes() for key in envelopes}
+    assert written == {key: rendered.content for key, rendered in envelopes.items()}
+    assert len(sent) == len(envelopes) == 57
 
 
 def test_each_mail_names_its_own_signer_petition_and_seat(
     lobby: Lobby, deliver: Deliver, waiting: list[OutboxMessage]
 ) -> None:
-    by_address = {found["To"]: found for found in deliver()}
+    by_address = {mail["To"]: mail for mail in deliver()}
     for number, request in enumerate(people()):
         if number < 3:
-            continue  # spoilt
-        found, is_theirs = by_address[request.email], number % 2 == 1
-        text = text_of(found)
+            continue  # ended by end_three_signatures
+        mail, is_theirs = by_address[request.email], number % 2 == 1
+        text = text_of(mail)
         assert text.startswith(f"Dear {request.name},\n")
         owner = "Cyfeillion, y GIG" if is_theirs else "Public Health Alliance (demonstration)"
-        assert found["From"].addresses[0].display_name == owner
-        assert ("Achub y GIG" in found["Subject"]) is is_theirs
+        assert mail["From"].addresses[0].display_name == owner
+        assert ("Achub y GIG" in mail["Subject"]) is is_theirs
         assert ("dŵr, iechyd" in text) is is_theirs
         if number >= 30:
             is_vacant = request.postcode in (VACANT, SIGNED)
@@ -193,12 +195,12 @@ def test_each_mail_names_its_own_signer_petition_and_seat(
 def test_what_many_mails_need_is_looked_up_in_as_many_statements_as_for_one(
     lobby: Lobby, waiting: list[OutboxMessage]
 ) -> None:
-    told = []
+    statement_counts = []
     for few in (waiting[3:4], waiting[3:]):
-        with lobby.database.read() as session, counted() as sent:
-            made_together(session, lobby, few)
-        told.append(len(sent))
-    assert told == [3, 3]
+        with lobby.database.read() as session, recorded_statements() as sent:
+            render_together(session, lobby, few)
+        statement_counts.append(len(sent))
+    assert statement_counts == [3, 3]
 
 
 def test_a_name_that_does_not_open_spoils_no_other_mail_that_is_made_with_it(
@@ -210,7 +212,7 @@ def test_a_name_that_does_not_open_spoils_no_other_mail_that_is_made_with_it(
         broken = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
         statement = sa.update(Signature).where(col(Signature.id) == ids[7]).values(name=broken)
         session.connection().execute(statement)
-    assert {found["To"] for found in deliver()} == {
+    assert {mail["To"] for mail in deliver()} == {
         f"p{number}@example.org" for number in range(20) if number != 7
     }
 
@@ -222,24 +224,26 @@ def test_seats_that_are_vacant_are_those_without_a_member(
     vacate(lobby, SIGNED)
     day = clock.now.date() + timedelta(days=days)
     with lobby.database.read() as session:
-        every = seats.all_seats(session, today=day, organisation_id=None)
-        codes = {seat.constituency.code for seat in every}
-        vacant = {seat.constituency.code for seat in every if seat.member is None}
-        asked = codes | {UNKNOWN, OVERSEAS, "E99999999"}
-        assert seats.vacant_among(session, asked, today=day) == vacant
+        seat_rows = seats.all_seats(session, today=day, organisation_id=None)
+        codes = {seat.constituency.code for seat in seat_rows}
+        vacant = {seat.constituency.code for seat in seat_rows if seat.member is None}
+        candidates = codes | {UNKNOWN, OVERSEAS, "E99999999"}
+        assert seats.vacant_among(session, candidates, today=day) == vacant
     assert vacant
 
 
-# ---- writing down
+# ---- recording results
 
 
 def states(lobby: Lobby) -> dict[UUID, MessageState]:
     with lobby.database.read() as session:
-        wanted = OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE
-        return {row.id: row.state for row in session.exec(select(OutboxMessage).where(wanted))}
+        is_confirmation = OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE
+        return {
+            row.id: row.state for row in session.exec(select(OutboxMessage).where(is_confirmation))
+        }
 
 
-def claimed(lobby: Lobby, count: int) -> list[OutboxMessage]:
+def claim_mails(lobby: Lobby, count: int) -> list[OutboxMessage]:
     sign(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(count)))
     with lobby.database.write() as session:
         return outbox.claim(session, now=lobby.clock(), limit=100)
@@ -249,21 +253,21 @@ def test_what_is_claimed_comes_in_the_order_in_which_it_was_queued(
     lobby: Lobby, deliver: Deliver
 ) -> None:
     deliver()
-    taken = claimed(lobby, 30)
-    assert [message.id for message in taken] == sorted(message.id for message in taken)
-    assert {(message.state, message.attempt) for message in taken} == {(MessageState.CLAIMED, 1)}
+    claimed = claim_mails(lobby, 30)
+    assert [message.id for message in claimed] == sorted(message.id for message in claimed)
+    assert {(message.state, message.attempt) for message in claimed} == {(MessageState.CLAIMED, 1)}
 
 
 def test_mails_accepted_together_are_each_written_down_with_their_own_answer(
     lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
     deliver()
-    taken = claimed(lobby, 5)
+    claimed = claim_mails(lobby, 5)
     with lobby.database.write() as session:
-        said = [(message, f"250 queued as {place}") for place, message in enumerate(taken)]
-        outbox.accept_many(session, said, now=clock.now)
+        accepted = [(message, f"250 queued as {place}") for place, message in enumerate(claimed)]
+        outbox.accept_many(session, accepted, now=clock.now)
     with lobby.database.read() as session:
-        for place, message in enumerate(taken):
+        for place, message in enumerate(claimed):
             row = session.get_one(OutboxMessage, message.id)
             assert (row.state, row.detail) == (MessageState.ACCEPTED, f"250 queued as {place}")
             assert row.finished_at == clock.now
@@ -273,7 +277,7 @@ def test_a_mail_that_another_attempt_has_taken_over_is_left_to_it(
     lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
     deliver()
-    old = claimed(lobby, 3)
+    old = claim_mails(lobby, 3)
     clock.advance(minutes=11)
     worker.clean_up(lobby)
     with lobby.database.write() as session:
@@ -290,15 +294,15 @@ def test_one_that_cannot_be_written_down_spoils_it_for_no_other(
     lobby: Lobby, deliver: Deliver
 ) -> None:
     deliver()
-    first, second, third = claimed(lobby, 3)
-    ledger, broken = MailJournal(lobby), second.model_copy()
-    broken.attempt = "no number"  # type: ignore[assignment] # what no database takes
-    with ledger.open():
+    first, second, third = claim_mails(lobby, 3)
+    journal, broken = MailJournal(lobby), second.model_copy()
+    broken.attempt = "no number"  # type: ignore[assignment] # not an integer
+    with journal.open():
         for message in (first, broken, third):
-            ledger.record(message, MessageState.ACCEPTED, "250 taken")
-    found = states(lobby)
-    assert found[first.id] is found[third.id] is MessageState.ACCEPTED
-    assert found[second.id] is MessageState.CLAIMED, "the end of its lease settles it"
+            journal.record(message, MessageState.ACCEPTED, "250 taken")
+    state_by_id = states(lobby)
+    assert state_by_id[first.id] is state_by_id[third.id] is MessageState.ACCEPTED
+    assert state_by_id[second.id] is MessageState.CLAIMED, "the end of its lease settles it"
 
 
 def test_mails_to_supporters_make_no_answer_to_the_public_old(
@@ -313,7 +317,7 @@ def test_mails_to_supporters_make_no_answer_to_the_public_old(
 
 def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
     def build(name: str) -> None:
-        wanted = Mail(
+        mail = Mail(
             recipient="mp@example.org",
             sender_name=name,
             reply_to=(name, "anna@example.org"),
@@ -323,7 +327,7 @@ def test_the_words_of_a_supporter_are_not_kept_for_other_mails() -> None:
             campaign="A campaign",
             is_automatic=False,
         )
-        mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+        mail_builder.build(mail, mail_from="Lobby <post@lobby.example.org>", now=START)
 
     build("Anna")
     caches = (mail_headers.shared_mailbox, mail_headers.shared_text)

@@ -1,4 +1,4 @@
-"""Signing, confirming, withdrawing and disowning, through the one way in."""
+"""Tests signing, confirming, withdrawing and disowning."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,7 +63,7 @@ def count(lobby: Lobby) -> int:
         return petitions.count(session, petition.id)
 
 
-def rows_of(session: Session, model: type) -> int:
+def row_count(session: Session, model: type) -> int:
     return session.exec(select(func.count()).select_from(model)).one()
 
 
@@ -154,10 +154,10 @@ def test_a_bad_row_never_spoils_the_others(lobby: Lobby) -> None:
 
 def test_an_empty_batch_writes_nothing(lobby: Lobby) -> None:
     with lobby.database.read() as session:
-        before = rows_of(session, Supporter)
+        before = row_count(session, Supporter)
     assert record(lobby) == []
     with lobby.database.read() as session:
-        assert rows_of(session, Supporter) == before
+        assert row_count(session, Supporter) == before
 
 
 def test_a_closed_petition_takes_no_signature(lobby: Lobby) -> None:
@@ -310,8 +310,8 @@ def test_personal_data_is_not_readable_in_the_database(lobby: Lobby, backend: st
         emails = session.connection().exec_driver_sql("SELECT email FROM supporter").scalars()
         stored = row + b"".join(bytes(value) for value in emails)
     assert b"EH1" not in row
-    # In the tens of thousands of random bytes of all addresses, three letters are found by chance
-    # every few hundred runs, and were: there the whole postcode.
+    # Three letters appear by chance in the random bytes of all addresses every few hundred runs, so
+    # the addresses are searched for the whole postcode.
     for secret in (b"Anna", CAN_SIGN.encode(), b"mother", b"anna@example"):
         assert secret not in stored
 
@@ -321,7 +321,7 @@ def test_an_error_of_the_database_does_not_show_whom_it_was_about(lobby: Lobby) 
     rows = [{"id": signature.id, "name": signature.name, "source": "a source"}]
     with pytest.raises(SQLAlchemyError) as failed, lobby.database.write() as session:
         session.connection().execute(insert(table_of(Signature)), rows)
-    # PostgreSQL itself quotes the row, where personal data is sealed.
+    # PostgreSQL quotes the row in its error, with personal data still encrypted.
     assert "SQL parameters hidden" in str(failed.value)
     assert "Anna" not in str(failed.value)
 
@@ -369,14 +369,14 @@ def test_whatever_happens_the_tally_is_the_count_of_confirmed_signatures(
 def test_recording_takes_the_same_number_of_statements_for_one_and_for_a_hundred(
     lobby: Lobby,
 ) -> None:
-    few = _statements(lobby, [replace(ANNA, email="one@example.org")])
-    many = _statements(lobby, [replace(ANNA, email=f"n{n}@example.org") for n in range(100)])
-    again = _statements(lobby, [replace(ANNA, email="one@example.org")])
+    few = _count_statements(lobby, [replace(ANNA, email="one@example.org")])
+    many = _count_statements(lobby, [replace(ANNA, email=f"n{n}@example.org") for n in range(100)])
+    again = _count_statements(lobby, [replace(ANNA, email="one@example.org")])
     assert few == many == 6
     assert again == many + 3, "two find who is there already, one renews"
 
 
-def _statements(lobby: Lobby, requests: list[SignatureRequest]) -> int:
+def _count_statements(lobby: Lobby, requests: list[SignatureRequest]) -> int:
     from sqlalchemy import event
 
     seen = []

@@ -1,4 +1,4 @@
-"""What supporters may be sent: the link at the end of every mail, and what it turns off and on."""
+"""Tests mail preferences: the unsubscribe link in every mail, its page and its API."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -51,7 +51,6 @@ EDINBURGH = "S14000078"
 def sign(
     lobby: Lobby, *, petition: str = PETITION, confirms: bool = True, **changes: Any
 ) -> Signature:
-    """Anna signs."""
     values = {**ANNA, "updates": None, **changes}
     request = SignatureRequest(petition_slug=petition, **values)
     with lobby.database.write() as session:
@@ -65,7 +64,7 @@ def sign(
         return signature_states.get(session, outcome.signature_id)
 
 
-def write(client: TestClient) -> None:
+def write_letter(client: TestClient) -> None:
     letter = {
         "name": ANNA["name"],
         "email": ANNA["email"],
@@ -93,8 +92,8 @@ def wants_news(lobby: Lobby, supporter_id: UUID) -> bool:
         return supporters.wants_updates(session, supporter_id)
 
 
-def wait_for_an_mp(lobby: Lobby) -> Signature:
-    """Anna has signed, and waits for a seat, as though she had lived there when it fell vacant."""
+def watch_vacant_seat(lobby: Lobby) -> Signature:
+    """Signs as Anna and adds a watch on a vacant seat in which she does not live."""
     signature, vacant = sign(lobby), lobby.postcodes.lookup(VACANT).constituency_code
     assert vacant
     with lobby.database.write() as session:
@@ -116,7 +115,7 @@ def watches_of(lobby: Lobby, supporter_id: UUID) -> list[SeatWatch]:
 
 @dataclass
 class Anna:
-    """Anna, who has signed and wants news, and what she holds."""
+    """The id of Anna's supporter, and her unsubscribe token."""
 
     id: UUID
     token: str
@@ -138,11 +137,11 @@ def anna(lobby: Lobby, deliver: Deliver, clock: Clock) -> Anna:
     return Anna(supporter_id, lobby.tokens.issue(Purpose.UNSUBSCRIBE, supporter_id))
 
 
-# ---- every mail to a supporter says how to stop it
+# ---- the unsubscribe link in every mail
 
 
 def fill_seat(session: Session, watch: SeatWatch) -> None:
-    """As though the watched seat were one that has a member."""
+    """Moves the watch to a seat that has a member."""
     watch.constituency_code = EDINBURGH
     session.flush()
 
@@ -150,37 +149,37 @@ def fill_seat(session: Session, watch: SeatWatch) -> None:
 def mails_of_every_kind(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> dict[MessageKind, EmailMessage]:
-    """One mail of each kind that there is for supporters, as it was delivered."""
-    found: list[EmailMessage] = []
+    """Causes one mail of each kind for supporters, delivers it, and returns it by its kind."""
+    mails: list[EmailMessage] = []
     sign(lobby, confirms=False)
-    found += deliver()
-    signature = wait_for_an_mp(lobby)
+    mails += deliver()
+    signature = watch_vacant_seat(lobby)
     sign(lobby)
-    found += deliver()
-    write(client)
+    mails += deliver()
+    write_letter(client)
     (mail,) = deliver()
-    found.append(mail)
+    mails.append(mail)
     client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
-    found += deliver()
+    mails += deliver()
     clock.advance(days=14)
     with lobby.database.write() as session:
         watch = select(SeatWatch).where(SeatWatch.supporter_id == signature.supporter_id)
         fill_seat(session, session.exec(watch).one())
     worker.clean_up(lobby)
-    found += deliver()
+    mails += deliver()
     clock.advance(days=1)
-    write_to_be_held(lobby)
-    found += deliver()
+    hold_newest_letter(lobby)
+    mails += deliver()
     with lobby.database.read() as session:
         kinds = {
             lobby.mail_context.message_id(row.id): row.kind
             for row in session.exec(select(OutboxMessage))
         }
-    return {kinds[str(mail["Message-ID"])]: mail for mail in found}
+    return {kinds[str(mail["Message-ID"])]: mail for mail in mails}
 
 
-def write_to_be_held(lobby: Lobby) -> None:
-    """Anna's letter, as though it had not gone yet, is kept back."""
+def hold_newest_letter(lobby: Lobby) -> None:
+    """Queues the newest letter again and holds it."""
     with lobby.database.write() as session:
         letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
         letter.state = LetterState.QUEUED
@@ -194,7 +193,7 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
 ) -> None:
     deliver()
     mails = mails_of_every_kind(client, lobby, deliver, clock)
-    # A letter that comes back has a mail of its own once the post room can read it.
+    # No letter bounces in this test.
     to_supporters = set(MessageKind) - set(warning_mails.KINDS)
     assert mails.keys() | {MessageKind.LETTER_BOUNCED} == to_supporters
     for kind, mail in mails.items():
@@ -225,21 +224,21 @@ def test_the_link_travels_on_one_line_and_unencoded(lobby: Lobby, deliver: Deliv
     assert f"\r\n{link}\r\n".encode() in raw
 
 
-# ---- one click in a mail program
+# ---- one-click unsubscribe
 
 
 def test_one_click_ends_news_questions_and_waiting_and_leaves_the_rest(
     client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
 ) -> None:
-    wait_for_an_mp(lobby)
+    watch_vacant_seat(lobby)
     deliver()
     client.cookies.clear()
     assert len(watches_of(lobby, anna.id)) == 1
     answer = client.post(anna.path, content=ONE_CLICK, headers=FORM)
     assert answer.status_code == 200
-    told = client.post(READ, json=anna.body).json()
-    assert told.pop("wording").startswith("Yes, please e-mail me news")
-    assert told == {
+    current = client.post(READ, json=anna.body).json()
+    assert current.pop("wording").startswith("Yes, please e-mail me news")
+    assert current == {
         "organisation": "Public Health Alliance (demonstration)",
         "address": "a…@example.org",
         "updates": False,
@@ -281,7 +280,7 @@ def test_opening_the_link_changes_nothing(client: TestClient, lobby: Lobby, anna
     assert len(consents(lobby, anna.id)) == 1
 
 
-# ---- news: consents, never deleted
+# ---- news, as consents that are never deleted
 
 
 def test_turning_news_off_and_on_is_a_consent_each_with_its_wording(
@@ -297,14 +296,14 @@ def test_turning_news_off_and_on_is_a_consent_each_with_its_wording(
     shown = client.get(anna.path)
     assert "New words." in visible(shown)
     assert client.post(CHANGE, json={**anna.body, "updates": True}).json()["updates"] is True
-    given = consents(lobby, anna.id)
-    assert [consent.granted for consent in given] == [True, False, True]
-    assert [consent.effective_at for consent in given[1:]] == [
-        consent.given_at for consent in given[1:]
+    answers = consents(lobby, anna.id)
+    assert [consent.granted for consent in answers] == [True, False, True]
+    assert [consent.effective_at for consent in answers[1:]] == [
+        consent.given_at for consent in answers[1:]
     ]
     with lobby.database.read() as session:
-        assert session.get_one(Wording, given[2].wording_id).text == "New words."
-        assert session.get_one(Wording, given[0].wording_id).text != "New words."
+        assert session.get_one(Wording, answers[2].wording_id).text == "New words."
+        assert session.get_one(Wording, answers[0].wording_id).text != "New words."
 
 
 def test_saying_the_same_again_writes_nothing(client: TestClient, lobby: Lobby, anna: Anna) -> None:
@@ -337,13 +336,13 @@ def test_a_no_outlives_an_earlier_yes_that_is_confirmed_after_it(
 def queue_question_and_notice(
     lobby: Lobby, client: TestClient, deliver: Deliver, clock: Clock
 ) -> None:
-    """Both wait for Anna at the same time, and a receipt beside them."""
-    wait_for_an_mp(lobby)
-    write(client)
+    """Queues a question, a notice and a receipt for Anna at the same time."""
+    watch_vacant_seat(lobby)
+    write_letter(client)
     (mail,) = [mail for mail in deliver() if "letters/confirm" in text_of(mail)]
     client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
     deliver()
-    clock.advance(days=1, minutes=1)  # for the limit of a day
+    clock.advance(days=1, minutes=1)  # past the daily limit of mails
     with lobby.database.write() as session:
         letter = max(session.exec(select(Letter)), key=lambda letter: letter.id)
         watch = session.exec(
@@ -404,25 +403,25 @@ def test_whoever_wants_no_mail_gets_none_until_they_lift_it(
     body = {"name": "Anna", "email": ANNA["email"], "postcode": CAN_SIGN}
     other = {**body, "email": "somebody.else@example.org"}
     answers = [
-        client.post(f"/v1/petitions/{PETITION}/signatures", json=each) for each in (body, other)
+        client.post(f"/v1/petitions/{PETITION}/signatures", json=signer) for signer in (body, other)
     ]
     assert answers[0].status_code == answers[1].status_code == 201
     assert answers[0].json() == answers[1].json(), "a stranger learns nothing"
-    write(client)
+    write_letter(client)
     assert [mail["To"] for mail in deliver()] == ["somebody.else@example.org"]
     reason = "the supporter wants no mail"
     assert (MessageKind.ALREADY_SIGNED, reason) in dropped(lobby)
     assert (MessageKind.CONFIRM_LETTER, reason) in dropped(lobby)
     clock.advance(days=1, minutes=1)
     assert client.post(CHANGE, json={**anna.body, "mail": True}).json()["mail"] is True
-    write(client)
+    write_letter(client)
     assert [mail["To"] for mail in deliver()] == [ANNA["email"]]
 
 
 def test_a_letter_that_was_confirmed_still_goes_to_its_mp(
     client: TestClient, lobby: Lobby, anna: Anna, deliver: Deliver
 ) -> None:
-    write(client)
+    write_letter(client)
     (mail,) = deliver()
     client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
     change(lobby, anna.id, mail=False)
@@ -451,7 +450,7 @@ def add_petition(lobby: Lobby, slug: str) -> None:
         petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
 
 
-# ---- five mails a day, of whatever kind and from whomever
+# ---- the limit of five mails a day
 
 
 def test_an_address_gets_five_mails_a_day_across_kinds_and_organisations(
@@ -462,7 +461,7 @@ def test_an_address_gets_five_mails_a_day_across_kinds_and_organisations(
     for number in range(3):
         add_campaign(lobby, f"theirs-{number}", organisation=OTHERS)
         add_petition(lobby, f"theirs-{number}")
-    write(client)  # ours: the letter's confirmation
+    write_letter(client)  # ours: the letter's confirmation
     (mail,) = deliver()
     client.post("/v1/letters/confirm", json={"token": token_in(mail, "letters/confirm")})
     kinds = [mail["Subject"] for mail in deliver() if mail["To"] == ANNA["email"]]
@@ -514,8 +513,8 @@ def test_the_form_of_the_page_keeps_what_is_ticked(
     assert 'name="questions" value="yes" checked>' in page.text
     page = client.post(anna.path, data={"shown": "yes", "no_mail": "yes", "updates": "yes"})
     assert "sends nothing more to this address" in visible(page)
-    told = client.post(READ, json=anna.body).json()
-    assert (told["updates"], told["questions"], told["mail"]) == (True, False, False)
+    current = client.post(READ, json=anna.body).json()
+    assert (current["updates"], current["questions"], current["mail"]) == (True, False, False)
     page = client.post(anna.path, data={"shown": "yes"})
     assert "You get no news, questions or notices any more." in visible(page)
     assert client.post(READ, json=anna.body).json()["mail"] is True

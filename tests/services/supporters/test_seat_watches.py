@@ -1,4 +1,4 @@
-"""By-elections: seats that fall vacant and are filled, and who is told of it."""
+"""Tests seat watches: supporters of a vacant seat get a mail when it has a member again."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ WATCH = "/v1/signatures/watch"
 Deliver = Callable[[], list[EmailMessage]]
 
 
-# ---- what happens to seats and to supporters
+# ---- helpers: seats and supporters
 
 
 def fall_vacant(lobby: Lobby, code: str = EDINBURGH) -> None:
@@ -72,7 +72,7 @@ def elect(
 
 
 def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
-    """Somebody signs; their signature's id."""
+    """Signs, confirms unless told otherwise, and returns the id of the signature."""
     with lobby.database.write() as session:
         (outcome,) = recording.record(
             session,
@@ -93,12 +93,12 @@ def watch(lobby: Lobby, signature_id: UUID) -> None:
         seat_watches.add(session, signature, now=lobby.clock())
 
 
-def tell(lobby: Lobby) -> int:
+def queue_mails(lobby: Lobby) -> int:
     with lobby.database.write() as session:
         return seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
 
 
-def end(lobby: Lobby, signature_id: UUID) -> None:
+def withdraw(lobby: Lobby, signature_id: UUID) -> None:
     with lobby.database.write() as session:
         signature_states.withdraw(session, signature_id, now=lobby.clock())
 
@@ -109,7 +109,7 @@ def watches(lobby: Lobby, code: str = EDINBURGH) -> list[SeatWatch]:
         return list(session.exec(statement.order_by(col(SeatWatch.id))))
 
 
-def news(lobby: Lobby) -> list[OutboxMessage]:
+def seat_filled_messages(lobby: Lobby) -> list[OutboxMessage]:
     statement = select(OutboxMessage).where(OutboxMessage.kind == MessageKind.SEAT_FILLED)
     with lobby.database.read() as session:
         return list(session.exec(statement.order_by(col(OutboxMessage.id))))
@@ -129,7 +129,7 @@ def token_of(
 
 @pytest.fixture
 def waiting(lobby: Lobby, deliver: Deliver) -> UUID:
-    """Anna has signed in a seat that is vacant, and waits; her signature's id. All mail is read."""
+    """Returns Anna's signature in a vacant seat that she watches. All mail is delivered."""
     fall_vacant(lobby)
     signature_id = sign(lobby)
     watch(lobby, signature_id)
@@ -153,10 +153,10 @@ def test_whoever_asked_is_told_once_when_the_by_election_brings_a_member(
         answer = client.post(WATCH, json=token)
         assert (answer.status_code, answer.json()["status"]) == (200, "watching")
         assert answer.json()["constituency"]["code"] == EDINBURGH
-    assert (len(watches(lobby)), tell(lobby), deliver()) == (1, 0, [])
+    assert (len(watches(lobby)), queue_mails(lobby), deliver()) == (1, 0, [])
     clock.advance(days=40)
     elect(lobby)
-    assert (tell(lobby), tell(lobby)) == (1, 0)
+    assert (queue_mails(lobby), queue_mails(lobby)) == (1, 0)
     (mail,) = deliver()
     assert mail["To"] == ANNA["email"]
     assert mail["Subject"] == "Edinburgh East and Musselburgh has an MP again: Catriona Wester"
@@ -171,7 +171,7 @@ def test_whoever_asked_is_told_once_when_the_by_election_brings_a_member(
         "/v1/signatures/withdraw", json={"token": token_in(mail, "withdraw")}
     ).json()
     assert taken_back == {"status": "withdrawn"}
-    assert (tell(lobby), deliver()) == (0, [])
+    assert (queue_mails(lobby), deliver()) == (0, [])
 
 
 def test_signatures_stay_with_the_seat_whoever_holds_it(lobby: Lobby, client: TestClient) -> None:
@@ -181,8 +181,8 @@ def test_signatures_stay_with_the_seat_whoever_holds_it(lobby: Lobby, client: Te
     steps: tuple[Callable[[Lobby], None], ...] = (lambda _: None, fall_vacant, elect)
     for step in steps:
         step(lobby)
-        told = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()
-        (row,) = [row for row in told["rows"] if row["constituency"]["code"] == EDINBURGH]
+        tally = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()
+        (row,) = [row for row in tally["rows"] if row["constituency"]["code"] == EDINBURGH]
         rows.append((row["member"] and row["member"]["id"], row["eligibility"], row["signatures"]))
     assert rows == [
         (MORAG, "can_sign", before),
@@ -197,27 +197,29 @@ def test_a_letter_that_was_sent_stays_with_the_member_it_went_to(
     letter_id = write(lobby)
     send(lobby, letter_id)
     deliver()
-    before = letter_as_kept(lobby, letter_id)
+    before = letter_fields(lobby, letter_id)
     assert (before["member_id"], before["state"]) == (MORAG, LetterState.SENT)
     sent = letters_sent(lobby)
     fall_vacant(lobby)
     clock.advance(days=40)
     elect(lobby)
     assert deliver() == []
-    assert letter_as_kept(lobby, letter_id) == before
+    assert letter_fields(lobby, letter_id) == before
     assert letters_sent(lobby) == sent
 
 
 def write(lobby: Lobby) -> UUID:
-    """Anna writes to her MP and has not confirmed it yet; the letter's id."""
+    """Takes in a letter of Anna to her MP, not confirmed yet, and returns its id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(CAN_SIGN)
     address = intake.PostalAddress("1 Princes Street", "Edinburgh", CAN_SIGN)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-        draft = drafts.draft(found, name=ANNA["name"])
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        draft = drafts.draft(situation, name=ANNA["name"])
         new = intake.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
-        return intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        return intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
 
 
 def send(lobby: Lobby, letter_id: UUID) -> None:
@@ -225,7 +227,7 @@ def send(lobby: Lobby, letter_id: UUID) -> None:
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=lobby.clock())
 
 
-def letter_as_kept(lobby: Lobby, letter_id: UUID) -> dict[str, Any]:
+def letter_fields(lobby: Lobby, letter_id: UUID) -> dict[str, Any]:
     with lobby.database.read() as session:
         return letter_states.get(session, letter_id).model_dump(exclude={"name", "address"})
 
@@ -252,15 +254,15 @@ def test_a_letter_that_was_not_sent_yet_is_held_and_its_writer_told(
     assert (letter.member_id, letter.state) == (MORAG, LetterState.HELD)
 
 
-# ---- asking
+# ---- adding a watch
 
 
 @dataclass(frozen=True)
 class Refused:
-    """Who asks for a watch, and why they do not get one."""
+    """A signature that cannot have a watch, with the code and detail of the refusal."""
 
     code: str
-    said: str
+    detail: str
     postcode: str = VACANT
     country: str = "GB"
     confirms: bool = True
@@ -287,7 +289,7 @@ def test_what_nobody_can_be_told_of_is_refused_with_its_reason(
     before = len(watches(lobby, NORWICH))
     answer = client.post(WATCH, json=token_of(lobby, signature_id))
     assert (answer.status_code, answer.json()["code"]) == (409, refused.code)
-    assert refused.said in answer.json()["detail"]
+    assert refused.detail in answer.json()["detail"]
     assert len(watches(lobby, NORWICH)) == before
 
 
@@ -328,7 +330,7 @@ def test_taking_the_signature_back_ends_the_watch(
     client.post(f"/v1/signatures/{purpose}", json=token_of(lobby, waiting, purpose))
     assert watches(lobby) == []
     elect(lobby)
-    assert (tell(lobby), deliver()) == (0, [])
+    assert (queue_mails(lobby), deliver()) == (0, [])
 
 
 def test_the_watch_stays_with_another_signature_of_the_campaign(
@@ -340,10 +342,10 @@ def test_the_watch_stays_with_another_signature_of_the_campaign(
         petitions.create(session, campaign=campaign, values=values, now=clock.now)
     second = sign(lobby, petition_slug="second")
     deliver()
-    end(lobby, waiting)
+    withdraw(lobby, waiting)
     assert len(watches(lobby)) == 1
     elect(lobby)
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
     (mail,) = deliver()
     assert 'Your signature under "A second one" stands' in text_of(mail)
     assert lobby.tokens.read(Purpose.WITHDRAW, token_in(mail, "withdraw")) == second
@@ -361,11 +363,11 @@ def test_a_signature_elsewhere_does_not_keep_a_watch(
         values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
         petitions.create(session, campaign=campaign, values=values, now=clock.now)
     sign(lobby, petition_slug="second")
-    end(lobby, waiting)
+    withdraw(lobby, waiting)
     assert watches(lobby) == []
 
 
-# ---- telling
+# ---- queueing the mails
 
 
 def test_whether_the_new_member_has_signed_is_said(
@@ -374,7 +376,7 @@ def test_whether_the_new_member_has_signed_is_said(
     with lobby.database.read() as session:
         signatory = session.get_one(Member, SIGNATORY)
     elect(lobby, signatory)
-    tell(lobby)
+    queue_mails(lobby)
     (mail,) = deliver()
     assert f"{signatory.name} has signed Early Day Motion 152" in text_of(mail)
 
@@ -383,7 +385,7 @@ def test_a_member_without_an_address_yet_can_be_written_to_by_post(
     lobby: Lobby, deliver: Deliver, waiting: UUID
 ) -> None:
     elect(lobby, Member(**CATRIONA.model_dump(exclude={"email"})))
-    tell(lobby)
+    queue_mails(lobby)
     (mail,) = deliver()
     assert "We have no e-mail address for this MP." in text_of(mail)
     assert f"/campaigns/{CAMPAIGN}/letter" in text_of(mail)
@@ -393,9 +395,9 @@ def test_nobody_is_told_before_the_day_on_which_the_member_is_elected(
     lobby: Lobby, clock: Clock, deliver: Deliver, waiting: UUID
 ) -> None:
     elect(lobby, since=clock.now.date() + timedelta(days=1))
-    assert tell(lobby) == 0
+    assert queue_mails(lobby) == 0
     clock.advance(days=1)
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
 
 
 def test_two_at_once_queue_one_mail(lobby: Lobby, waiting: UUID) -> None:
@@ -403,11 +405,11 @@ def test_two_at_once_queue_one_mail(lobby: Lobby, waiting: UUID) -> None:
     with ThreadPoolExecutor(1) as pool:
         with lobby.database.write() as session:
             first = seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
-            second = pool.submit(tell, lobby)
+            second = pool.submit(queue_mails, lobby)
             if not lobby.database.is_sqlite:
-                second.result(timeout=10)  # it passes by what the first one holds
+                second.result(timeout=10)  # it skips the rows that the first one has locked
         assert (first, second.result(timeout=10)) == (1, 0)
-    assert len(news(lobby)) == 1
+    assert len(seat_filled_messages(lobby)) == 1
 
 
 def test_what_is_over_the_limit_of_mails_a_day_is_told_another_day(
@@ -420,10 +422,10 @@ def test_what_is_over_the_limit_of_mails_a_day_is_told_another_day(
         note = NewMessage(MessageKind.ALREADY_SIGNED, waiting, recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=clock.now)
     deliver()
-    assert (tell(lobby), news(lobby)) == (0, [])
+    assert (queue_mails(lobby), seat_filled_messages(lobby)) == (0, [])
     assert watches(lobby)[0].told_at is None
     clock.advance(days=1)
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
     assert len(deliver()) == 1
 
 
@@ -432,41 +434,41 @@ def test_the_watches_of_a_campaign_that_is_over_wait(
 ) -> None:
     elect(lobby)
     close_campaign(lobby, CampaignStatus.CLOSED)
-    assert tell(lobby) == 0
+    assert queue_mails(lobby) == 0
     close_campaign(lobby, CampaignStatus.OPEN)
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
 
 
 def all_of_norwich_watch(lobby: Lobby) -> int:
-    """Every supporter of the demonstration's vacant seat waits; how many they are."""
+    """Adds a watch for each supporter of the demonstration's vacant seat; returns their number."""
     with lobby.database.write() as session:
         statement = select(Signature).where(
             Signature.constituency_code == NORWICH, Signature.state == SignatureState.CONFIRMED
         )
-        found = list(session.exec(statement))
-        for signature in found:
+        signatures = list(session.exec(statement))
+        for signature in signatures:
             seat_watches.add(session, signature, now=lobby.clock())
-    return len(found)
+    return len(signatures)
 
 
 def test_telling_takes_the_same_number_of_statements_for_one_and_for_many(
     lobby: Lobby, waiting: UUID
 ) -> None:
     elect(lobby)
-    told, few = counted_tell(lobby)
-    assert told == 1
+    queued, few = queue_mails_counted(lobby)
+    assert queued == 1
     many = all_of_norwich_watch(lobby)
     assert many > 10
     elect(lobby, Member(**CATRIONA.model_dump() | {"id": NEWCOMER + 1}), NORWICH)
-    assert counted_tell(lobby) == (many, few)
+    assert queue_mails_counted(lobby) == (many, few)
     assert {row.told_at is None for row in watches(lobby, NORWICH)} == {False}
-    assert {row.subject_id for row in news(lobby)} == {
+    assert {row.subject_id for row in seat_filled_messages(lobby)} == {
         row.id for row in watches(lobby) + watches(lobby, NORWICH)
     }
 
 
-def counted_tell(lobby: Lobby) -> tuple[int, int]:
-    """How many were told, in how many statements."""
+def queue_mails_counted(lobby: Lobby) -> tuple[int, int]:
+    """Returns the number of queued mails and of statements."""
     seen: list[str] = []
     with lobby.database.write() as session:
         connection = session.connection()
@@ -475,16 +477,16 @@ def counted_tell(lobby: Lobby) -> tuple[int, int]:
             seen.append(parts[2])
 
         event.listen(connection, "before_cursor_execute", note)
-        told = seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
+        queued = seat_watches.queue_mails(session, keyring=lobby.keyring, now=lobby.clock())
         event.remove(connection, "before_cursor_execute", note)
-    return told, len(seen)
+    return queued, len(seen)
 
 
 # ---- between the queue and the mail
 
 
 def taken_back(lobby: Lobby, signature_id: UUID) -> None:
-    end(lobby, signature_id)
+    withdraw(lobby, signature_id)
 
 
 def over(lobby: Lobby, _signature_id: UUID) -> None:
@@ -511,10 +513,10 @@ def test_a_mail_that_has_lost_its_purpose_is_dropped(
     reason: str,
 ) -> None:
     elect(lobby)
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
     happens(lobby, waiting)
     assert deliver() == []
-    (message,) = news(lobby)
+    (message,) = seat_filled_messages(lobby)
     assert (message.state, message.detail) == (MessageState.DROPPED, reason)
 
 
@@ -522,15 +524,15 @@ def test_a_seat_that_falls_vacant_again_can_be_watched_anew(
     lobby: Lobby, clock: Clock, deliver: Deliver, waiting: UUID
 ) -> None:
     elect(lobby)
-    tell(lobby)
+    queue_mails(lobby)
     assert len(deliver()) == 1
     clock.advance(days=60)
     fall_vacant(lobby)
     watch(lobby, waiting)
-    assert (len(watches(lobby)), tell(lobby)) == (2, 0)
+    assert (len(watches(lobby)), queue_mails(lobby)) == (2, 0)
     clock.advance(days=60)
     elect(lobby, Member(**CATRIONA.model_dump() | {"id": NEWCOMER + 1, "name": "Euan Leith"}))
-    assert tell(lobby) == 1
+    assert queue_mails(lobby) == 1
     (mail,) = deliver()
     assert mail["Subject"].endswith("has an MP again: Euan Leith")
 
@@ -538,7 +540,7 @@ def test_a_seat_that_falls_vacant_again_can_be_watched_anew(
 def test_who_signed_before_the_seat_fell_vacant_can_ask_after_signing_again(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
-    """Their first link has expired: the mail of the second attempt brings a new one."""
+    """The first link has expired, and signing again sends a new one."""
     sign(lobby)
     fall_vacant(lobby)
     clock.advance(days=30)

@@ -1,4 +1,4 @@
-"""How a campaign grew."""
+"""Tests the history of a campaign's tally: points, events, CSV and caching."""
 
 import csv
 from datetime import UTC, date, datetime, timedelta

@@ -1,4 +1,4 @@
-"""What happened on the way to a tally: by pages, and as a feed."""
+"""Tests the events of a tally: the paged list and the Atom feed."""
 
 import base64
 from collections import Counter
@@ -45,7 +45,7 @@ def read(client: TestClient, path: str = EVENTS, **query: Any) -> Any:
 
 
 def pages(client: TestClient, limit: int) -> Iterator[list[Any]]:
-    """Every page, as `Link` leads from one to the next."""
+    """Yields every page, following the `Link` headers."""
     url: str | None = f"{EVENTS}?limit={limit}"
     while url:
         answer = client.get(url)
@@ -98,13 +98,13 @@ def add_event(
 
 
 def the_note(session: Session) -> MemberOverride:
-    """That of the demonstration: one member signs no motions."""
+    """Returns the demonstration's only note: a member signs no motions."""
     return session.exec(select(MemberOverride)).one()
 
 
 @pytest.fixture
 def busy(lobby: Lobby) -> Lobby:
-    """Three motions, and dozens of events of which many were seen at one moment."""
+    """Adds three motions and 60 events, many of them with the same `seen_at`."""
     with lobby.database.write() as session:
         add_motion(session, EARLIER)
         add_motion(session, AMENDMENT, amends_id=CURRENT)
@@ -118,16 +118,16 @@ def busy(lobby: Lobby) -> Lobby:
     return lobby
 
 
-# ---- what is told
+# ---- which events are listed
 
 
 def test_events_of_every_linked_motion_are_told_and_no_others(
     client: TestClient, busy: Lobby
 ) -> None:
-    told = read(client, limit=200)
-    motions = Counter(event["motion"]["id"] for event in told if event["motion"])
+    events = read(client, limit=200)
+    motions = Counter(event["motion"]["id"] for event in events if event["motion"])
     assert motions == {CURRENT: 6 + 15, EARLIER: 15, AMENDMENT: 15}
-    numbers = {event["motion"]["number"] for event in told if event["motion"]}
+    numbers = {event["motion"]["number"] for event in events if event["motion"]}
     assert numbers == {"152", "900900A1", "900901A1"}
 
 
@@ -201,9 +201,9 @@ def test_pages_neither_skip_nor_repeat_though_many_were_seen_at_one_moment(
     order = [(event["seen_at"], event["id"]) for event in whole]
     assert order == sorted(order, reverse=True)
     assert len({seen_at for seen_at, _ in order}) < len(order) == len(set(order)) == 6 + 45 + 1
-    told = list(pages(client, limit))
-    assert [event for page in told for event in page] == whole
-    assert all(len(page) == limit for page in told[:-1])
+    page_list = list(pages(client, limit))
+    assert [event for page in page_list for event in page] == whole
+    assert all(len(page) == limit for page in page_list[:-1])
 
 
 def test_a_page_goes_on_behind_an_organisers_note_that_ended(
@@ -211,7 +211,7 @@ def test_a_page_goes_on_behind_an_organisers_note_that_ended(
 ) -> None:
     with busy.database.write() as session:
         note = the_note(session)
-        # In the middle of others that were seen at the very same time.
+        # Both times equal the `seen_at` of other events.
         note.recorded_at = START - timedelta(days=3)
         note.ends_on, note.ended_at = date(2026, 6, 20), START - timedelta(days=2)
     whole = read(client, limit=200)
@@ -276,7 +276,7 @@ def test_the_feed_is_atom_with_all_that_readers_ask_for(client: TestClient) -> N
     author = root.find(f"{ATOM}author")
     assert author is not None
     assert text_in(author, "name") == "Public Health Alliance (demonstration)"
-    links = {found.get("rel"): found.get("href") for found in root.findall(f"{ATOM}link")}
+    links = {element.get("rel"): element.get("href") for element in root.findall(f"{ATOM}link")}
     assert links == {
         "self": f"http://testserver{FEED}",
         "alternate": f"http://testserver/campaigns/{CAMPAIGN}/tally",
@@ -284,7 +284,7 @@ def test_the_feed_is_atom_with_all_that_readers_ask_for(client: TestClient) -> N
     entries = root.findall(f"{ATOM}entry")
     ids = [text_in(root, "id"), *(text_in(entry, "id") for entry in entries)]
     assert len(ids) == len(set(ids)) == 1 + 7
-    assert all(UUID(found.removeprefix("urn:uuid:")).urn == found for found in ids)
+    assert all(UUID(urn.removeprefix("urn:uuid:")).urn == urn for urn in ids)
     for entry in entries:
         assert text_in(entry, "updated").endswith("Z")
         alternate = entry.find(f"{ATOM}link[@rel='alternate']")
@@ -293,11 +293,11 @@ def test_the_feed_is_atom_with_all_that_readers_ask_for(client: TestClient) -> N
 
 
 def test_titles_are_in_words(client: TestClient) -> None:
-    told = titles(client)
-    assert "Harpreet Sandhollow (Labour) signed EDM 152" in told
-    assert "Yusra Pembrey (Liberal Democrat) took their name off EDM 152" in told
-    assert "EDM 152 was tabled" in told
-    assert f"{REFUSES} (Conservative) signs no motions, as the campaign noted" in told
+    entry_titles = titles(client)
+    assert "Harpreet Sandhollow (Labour) signed EDM 152" in entry_titles
+    assert "Yusra Pembrey (Liberal Democrat) took their name off EDM 152" in entry_titles
+    assert "EDM 152 was tabled" in entry_titles
+    assert f"{REFUSES} (Conservative) signs no motions, as the campaign noted" in entry_titles
 
 
 @pytest.mark.parametrize("kind", list(TallyEventKind))
@@ -308,16 +308,16 @@ def test_every_kind_of_event_has_words(kind: TallyEventKind) -> None:
     values: dict[str, Any] = {"number": "152", "title": "t", "text": "t"}
     motion = Motion(id=1, tabled_on=date(2026, 5, 1), **values)
     event = TallyEvent(UUID(int=1), kind, date(2026, 5, 3), START, member, motion)
-    told = event_words(event)
-    assert "Morag Ferncastle (Labour)" in told or "EDM 152" in told
-    assert "_" not in told
+    words = event_words(event)
+    assert "Morag Ferncastle (Labour)" in words or "EDM 152" in words
+    assert "_" not in words
 
 
 def test_a_note_leads_to_where_it_can_be_checked(client: TestClient) -> None:
     related = [
-        found.get("href")
-        for found in feed(client).iter(f"{ATOM}link")
-        if found.get("rel") == "related"
+        element.get("href")
+        for element in feed(client).iter(f"{ATOM}link")
+        if element.get("rel") == "related"
     ]
     assert related == ["https://example.org/replies/1"]
 
@@ -335,9 +335,9 @@ def test_no_name_can_break_the_feed(client: TestClient, lobby: Lobby) -> None:
         the_note_member = session.get_one(Member, the_note(session).member_id)
         the_note_member.name = name
         campaigns.public(session, CAMPAIGN).title = name
-    told = '<b>&amp; ]]> "Anna" 🦉'
-    assert text_in(feed(client), "title") == f"Who has signed: {told}"
-    assert any(title.startswith(told) for title in titles(client))
+    cleaned = '<b>&amp; ]]> "Anna" 🦉'
+    assert text_in(feed(client), "title") == f"Who has signed: {cleaned}"
+    assert any(title.startswith(cleaned) for title in titles(client))
 
 
 def test_a_link_with_marks_stays_one_address() -> None:
@@ -345,7 +345,7 @@ def test_a_link_with_marks_stays_one_address() -> None:
     entry = atom.FeedEntry(UUID(int=2), "t", "s", START, page, related=page)
     document = atom.atom(atom.Feed(UUID(int=1), "t", "a", START, page, page, [entry]))
     root = ET.fromstring(document)
-    assert {found.get("href") for found in root.iter(f"{ATOM}link")} == {page}
+    assert {element.get("href") for element in root.iter(f"{ATOM}link")} == {page}
 
 
 def test_a_reader_that_has_the_feed_gets_304_until_something_happens(

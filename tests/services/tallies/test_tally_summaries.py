@@ -1,4 +1,4 @@
-"""The tally by seat and in sums: for every 1,000 electors, by party, by nation and by region."""
+"""Tests the tally by seat, its sums by party, nation and region, and rates per 1,000 electors."""
 
 import csv
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def member_in(session: Session, code: str) -> int:
 
 
 def note(lobby: Lobby, code: str, kind: OverrideKind, day: date) -> None:
-    """An organiser's note on the member of a seat, with its link."""
+    """Adds an organiser's note about the member of a seat."""
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         session.add(
@@ -80,7 +80,7 @@ def note(lobby: Lobby, code: str, kind: OverrideKind, day: date) -> None:
 
 @contextmanager
 def statements(lobby: Lobby) -> Iterator[list[str]]:
-    """What is asked of the database for reading."""
+    """Collects the statements that the reading engine sends."""
     seen: list[str] = []
 
     def note_it(_c: Any, _u: Any, statement: str, *_: Any) -> None:
@@ -92,7 +92,7 @@ def statements(lobby: Lobby) -> Iterator[list[str]]:
     sa.event.remove(engine, "before_cursor_execute", note_it)
 
 
-# ---- for every 1,000 electors
+# ---- rates per 1,000 electors
 
 
 def test_a_row_tells_its_electorate_and_signatures_for_every_1000_electors(
@@ -131,12 +131,12 @@ def test_who_has_not_signed_comes_last_whichever_way_the_days_are_sorted(
 
 
 def test_signed_since_keeps_names_that_stand_from_that_day_on(client: TestClient) -> None:
-    every = read(client, standing="signed")["rows"]
-    days = sorted(row["signed_on"] for row in every)
-    kept = read(client, signed_since=days[2])
-    assert sorted(row["signed_on"] for row in kept["rows"]) == days[2:]
-    assert {row["standing"] for row in kept["rows"]} == {"signed"}
-    assert kept["members"]["signed"] == 4, "sums are of all seats"
+    signed_rows = read(client, standing="signed")["rows"]
+    days = sorted(row["signed_on"] for row in signed_rows)
+    filtered = read(client, signed_since=days[2])
+    assert sorted(row["signed_on"] for row in filtered["rows"]) == days[2:]
+    assert {row["standing"] for row in filtered["rows"]} == {"signed"}
+    assert filtered["members"]["signed"] == 4, "sums are of all seats"
     assert read(client, signed_since="2026-07-02")["rows"] == []
 
 
@@ -165,12 +165,12 @@ def test_said_keeps_members_by_what_they_said_last(client: TestClient, lobby: Lo
 def test_the_csv_tells_what_the_json_tells(client: TestClient, lobby: Lobby) -> None:
     note(lobby, EDINBURGH, OverrideKind.SAYS_WILL_SIGN, date(2026, 6, 29))
     rows = {row["constituency_code"]: row for row in table(client, ".csv")}
-    for told in read(client)["rows"]:
-        row = rows[told["constituency"]["code"]]
-        assert row["electorate"] == str(told["electorate"])
-        assert row["signatures_per_1000"] == f"{told['signatures_per_1000']:.2f}"
-        assert row["said"] == (told["said"] or "")
-        reply = told["reply"] or {"kind": "", "said_on": ""}
+    for seat in read(client)["rows"]:
+        row = rows[seat["constituency"]["code"]]
+        assert row["electorate"] == str(seat["electorate"])
+        assert row["signatures_per_1000"] == f"{seat['signatures_per_1000']:.2f}"
+        assert row["said"] == (seat["said"] or "")
+        reply = seat["reply"] or {"kind": "", "said_on": ""}
         assert (row["reply"], row["reply_on"]) == (reply["kind"], reply["said_on"])
     assert rows[EDINBURGH]["said"] == "will_sign"
     assert (rows[EDINBURGH]["reply"], rows[EDINBURGH]["reply_on"]) == ("undecided", "2026-06-27")
@@ -197,7 +197,7 @@ def assert_sums_are_those_of_the_tally(client: TestClient) -> None:
     tally, body = read(client), read(client, "/summary")
     assert (body["members"], body["signatures"]) == (tally["members"], tally["signatures"])
     members, signatures = tally["members"], tally["signatures"]
-    apart = signatures["unknown"] + signatures["overseas"]
+    without_seat = signatures["unknown"] + signatures["overseas"]
     electors = sum(row["electorate"] for row in tally["rows"])
     for by in GROUPINGS:
         assert add_up(body, by, "seats") == members["total"]
@@ -206,7 +206,7 @@ def assert_sums_are_those_of_the_tally(client: TestClient) -> None:
         for standing in ("signed", "withdrawn"):
             in_seats = add_up(body, by, standing)
             assert in_seats + body["without_seat"][standing] == members[standing]
-        assert add_up(body, by, "signatures") + apart == signatures["confirmed"]
+        assert add_up(body, by, "signatures") + without_seat == signatures["confirmed"]
         assert add_up(body, by, "letters_sent") == tally["letters"]["sent"]
         assert add_up(body, by, "electorate") == electors
 
@@ -220,8 +220,8 @@ def test_a_name_of_a_member_who_lost_their_seat_stands_apart(
     client: TestClient, lobby: Lobby
 ) -> None:
     with lobby.database.write() as session:
-        held = select(Membership).where(Membership.constituency_code == MANCHESTER)
-        session.exec(held).one().ends_on = lobby.clock().date()
+        membership = select(Membership).where(Membership.constituency_code == MANCHESTER)
+        session.exec(membership).one().ends_on = lobby.clock().date()
     assert_sums_are_those_of_the_tally(client)
     body = read(client, "/summary")
     assert body["without_seat"] == {"signed": 1, "withdrawn": 0}
@@ -234,7 +234,7 @@ def test_signatures_from_a_seat_that_was_never_imported_count_as_unknown(
 ) -> None:
     with lobby.database.write() as session:
         moved = "UPDATE petition_tally SET constituency_code = 'E14999999' WHERE "
-        where = f"constituency_code = '{NORWICH}'"  # vacant, so that nothing else is about it
+        where = f"constituency_code = '{NORWICH}'"  # vacant, so that no other row refers to it
         session.connection().execute(sa.text(moved + where))
     assert read(client)["signatures"]["unknown"] > 0
     assert_sums_are_those_of_the_tally(client)
@@ -281,9 +281,9 @@ def test_a_group_with_an_unknown_electorate_has_no_rate(client: TestClient, lobb
 @pytest.mark.parametrize("by", ["party", "nation", "region"])
 def test_a_grouping_comes_as_csv(client: TestClient, by: str) -> None:
     rows = table(client, "/summary.csv", by=by)
-    told = read(client, "/summary")[f"by_{by}"]
-    assert [row["name"] for row in rows] == [row["name"] for row in told]
-    for row, expected in zip(rows, told, strict=True):
+    groups = read(client, "/summary")[f"by_{by}"]
+    assert [row["name"] for row in rows] == [row["name"] for row in groups]
+    for row, expected in zip(rows, groups, strict=True):
         assert list(row) == list(expected)
         assert int(row["signed"]) == expected["signed"]
         share = expected["signed_of_can_sign"]

@@ -1,4 +1,4 @@
-"""Targets: the arithmetic, the words, the database, the call, and how good they are."""
+"""Tests targets: scores, reasons, the query, the API, and precision on a real motion."""
 
 import runpy
 from collections.abc import Callable, Iterator, Mapping
@@ -51,7 +51,7 @@ URL = f"/v1/campaigns/{CAMPAIGN}/targets"
 NOT, SIGNED, WITHDRAWN = Standing.NOT_SIGNED, Standing.SIGNED, Standing.WITHDRAWN
 
 
-# ---- the arithmetic
+# ---- scores
 
 
 def facts(
@@ -60,17 +60,17 @@ def facts(
     return MemberFacts(member_id, party, standing, **{"can_sign": True, **more})
 
 
-def order(house: list[MemberFacts], *motions: OtherMotion) -> list[int]:
-    return [target.facts.member_id for target in rank(house, motions)]
+def order(members: list[MemberFacts], *motions: OtherMotion) -> list[int]:
+    return [target.facts.member_id for target in rank(members, motions)]
 
 
 def filler(count: int = 100) -> list[MemberFacts]:
-    """A House in which one party has signed nothing, so that the others stand out."""
+    """Makes members of a party that has signed nothing, so that other parties are above average."""
     return [facts(1000 + number, "Conservative") for number in range(count)]
 
 
-def first(house: list[MemberFacts], *motions: OtherMotion) -> Target:
-    return rank(house, motions)[0]
+def first(members: list[MemberFacts], *motions: OtherMotion) -> Target:
+    return rank(members, motions)[0]
 
 
 @pytest.mark.parametrize(
@@ -99,54 +99,54 @@ def test_a_promise_makes_no_target_of_who_is_none(left_out: MemberFacts) -> None
 
 
 def test_whoever_promised_to_sign_comes_first_whatever_the_score() -> None:
-    house = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
-    house += [facts(1, "Labour", signatures=99), facts(2, "Labour")]
-    house += [facts(n, "Conservative", said=StatedIntent.WILL_SIGN, letters=n) for n in (5, 3)]
-    found = rank(house, [])
-    assert [target.facts.member_id for target in found] == [3, 5, 1, 2]
-    assert found[0].score < found[-1].score
+    members = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
+    members += [facts(1, "Labour", signatures=99), facts(2, "Labour")]
+    members += [facts(n, "Conservative", said=StatedIntent.WILL_SIGN, letters=n) for n in (5, 3)]
+    ranking = rank(members, [])
+    assert [target.facts.member_id for target in ranking] == [3, 5, 1, 2]
+    assert ranking[0].score < ranking[-1].score
 
 
 def test_a_promise_changes_no_score() -> None:
-    told = rank([facts(1), facts(2, said=StatedIntent.WILL_SIGN), facts(3, signatures=4)], [])
+    promised = rank([facts(1), facts(2, said=StatedIntent.WILL_SIGN), facts(3, signatures=4)], [])
     silent = rank([facts(1), facts(2), facts(3, signatures=4)], [])
-    assert {target.facts.member_id: target.score for target in told} == {
+    assert {target.facts.member_id: target.score for target in promised} == {
         target.facts.member_id: target.score for target in silent
     }
 
 
 def test_a_party_that_signs_comes_before_one_that_does_not() -> None:
-    house = [facts(n, "Labour", SIGNED) for n in (1, 2, 3)]
-    assert order([*house, facts(4, "Conservative"), facts(5, "Labour")]) == [5, 4]
+    members = [facts(n, "Labour", SIGNED) for n in (1, 2, 3)]
+    assert order([*members, facts(4, "Conservative"), facts(5, "Labour")]) == [5, 4]
 
 
 def test_a_few_signatories_of_a_small_party_say_less_than_many_of_a_large_one() -> None:
     small = [facts(1, "Alliance", SIGNED), facts(2, "Alliance")]
     large = [facts(n, "Labour", SIGNED) for n in range(10, 20)]
     large += [facts(n, "Labour") for n in range(20, 30)]
-    found = order([*small, *large, *filler()])
-    assert found[0] == 20, "both parties have signed by half"
-    assert found.index(2) == 10
+    member_ids = order([*small, *large, *filler()])
+    assert member_ids[0] == 20, "both parties have signed by half"
+    assert member_ids.index(2) == 10
 
 
 def test_independents_are_not_judged_by_each_other() -> None:
-    house = [facts(n, "Independent", SIGNED) for n in (1, 2, 3)]
-    target = first([*house, facts(4, "Independent"), *filler()])
+    members = [facts(n, "Independent", SIGNED) for n in (1, 2, 3)]
+    target = first([*members, facts(4, "Independent"), *filler()])
     assert (target.facts.member_id, target.score) == (4, 1)
     assert (target.colleagues, target.colleagues_signed) == (0, 0)
 
 
 def test_signing_with_those_who_signed_this_one_counts() -> None:
-    house = [facts(n, standing=SIGNED) for n in range(1, 31)]
-    house += [facts(n) for n in range(31, 91)]
+    members = [facts(n, standing=SIGNED) for n in range(1, 31)]
+    members += [facts(n) for n in range(31, 91)]
     like = OtherMotion("7", {*range(1, 31), 31})
     unlike = OtherMotion("8", set(range(32, 82)))
-    house += filler()
-    found = {target.facts.member_id: target for target in rank(house, [like, unlike])}
-    assert found[31].likeness > 1 > found[32].likeness
-    assert found[90].likeness == 1
-    assert order(house, like, unlike)[0] == 31
-    assert found[31].score > found[90].score > found[32].score
+    members += filler()
+    by_member = {target.facts.member_id: target for target in rank(members, [like, unlike])}
+    assert by_member[31].likeness > 1 > by_member[32].likeness
+    assert by_member[90].likeness == 1
+    assert order(members, like, unlike)[0] == 31
+    assert by_member[31].score > by_member[90].score > by_member[32].score
 
 
 def test_who_signs_motions_at_all_comes_first_while_this_one_has_no_names() -> None:
@@ -156,15 +156,15 @@ def test_who_signs_motions_at_all_comes_first_while_this_one_has_no_names() -> N
 
 def test_the_campaigns_earlier_motion_counts_more_than_any_other() -> None:
     other, earlier = OtherMotion("7", {1}), OtherMotion("12", {2}, is_earlier=True)
-    found = rank([facts(1), facts(2)], [other, earlier])
-    assert [target.facts.member_id for target in found] == [2, 1]
-    assert [target.earlier for target in found] == [("12",), ()]
+    ranking = rank([facts(1), facts(2)], [other, earlier])
+    assert [target.facts.member_id for target in ranking] == [2, 1]
+    assert [target.earlier for target in ranking] == [("12",), ()]
 
 
 def test_many_motions_with_the_same_names_say_less_than_their_product() -> None:
-    one = first([facts(1)], OtherMotion("1", {1}))
+    one_motion = first([facts(1)], OtherMotion("1", {1}))
     nine = first([facts(1)], *(OtherMotion(str(n), {1}) for n in range(9)))
-    assert one.likeness == pytest.approx(2)
+    assert one_motion.likeness == pytest.approx(2)
     assert nine.likeness == pytest.approx(2**3)
 
 
@@ -179,9 +179,13 @@ def test_sixteen_times_the_letters_halve_a_score() -> None:
 
 
 def test_without_any_evidence_everybody_is_average_and_in_order_of_the_id() -> None:
-    house = [facts(3, "Labour"), facts(1, "Alliance"), facts(2, "Independent")]
-    found = rank(house, [])
-    assert [(target.facts.member_id, target.score) for target in found] == [(1, 1), (2, 1), (3, 1)]
+    members = [facts(3, "Labour"), facts(1, "Alliance"), facts(2, "Independent")]
+    ranking = rank(members, [])
+    assert [(target.facts.member_id, target.score) for target in ranking] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+    ]
 
 
 def test_an_empty_house_has_no_targets() -> None:
@@ -190,26 +194,28 @@ def test_an_empty_house_has_no_targets() -> None:
 
 
 def test_the_order_of_what_comes_in_changes_nothing() -> None:
-    house = [
+    members = [
         facts(n, party, SIGNED if n % 3 == 0 else NOT, signatures=n % 7, letters=n % 4)
         for n, party in enumerate(["Labour", "Alliance", "Independent", "Conservative"] * 20)
     ]
     motions = [OtherMotion("7", set(range(0, 80, 5))), OtherMotion("8", {1, 2, 3})]
-    assert rank(house, motions) == rank(house, motions)
-    turned = rank(house[::-1], motions)
-    assert [target.facts for target in turned] == [target.facts for target in rank(house, motions)]
+    assert rank(members, motions) == rank(members, motions)
+    turned = rank(members[::-1], motions)
+    assert [target.facts for target in turned] == [
+        target.facts for target in rank(members, motions)
+    ]
 
 
 def test_a_weight_of_nothing_leaves_a_factor_out() -> None:
     weights = Weights(signatures=0, letters=0)
-    found = rank([facts(1, signatures=9), facts(2, letters=9)], [], weights)
-    assert {target.score for target in found} == {1.0}
+    ranking = rank([facts(1, signatures=9), facts(2, letters=9)], [], weights)
+    assert {target.score for target in ranking} == {1.0}
 
 
-# ---- the words
+# ---- reasons
 
 
-def texts(target: Target) -> dict[ReasonCode, str]:
+def reason_texts(target: Target) -> dict[ReasonCode, str]:
     return {reason.code: reason.text for reason in reasons_of(target)}
 
 
@@ -223,8 +229,8 @@ def texts(target: Target) -> dict[ReasonCode, str]:
     ],
 )
 def test_few_letters_are_a_reason(letters: int, text: str | None) -> None:
-    found = texts(first([facts(1, letters=letters)]))
-    assert found.get(ReasonCode.FEW_LETTERS) == text
+    reasons = reason_texts(first([facts(1, letters=letters)]))
+    assert reasons.get(ReasonCode.FEW_LETTERS) == text
 
 
 @pytest.mark.parametrize(
@@ -236,8 +242,8 @@ def test_few_letters_are_a_reason(letters: int, text: str | None) -> None:
     ],
 )
 def test_signatures_are_a_reason(signatures: int, text: str | None) -> None:
-    found = texts(first([facts(1, signatures=signatures)]))
-    assert found.get(ReasonCode.SIGNATURES) == text
+    reasons = reason_texts(first([facts(1, signatures=signatures)]))
+    assert reasons.get(ReasonCode.SIGNATURES) == text
 
 
 @pytest.mark.parametrize(
@@ -250,49 +256,49 @@ def test_signatures_are_a_reason(signatures: int, text: str | None) -> None:
     ],
 )
 def test_colleagues_who_signed_are_a_reason(signed: int, others: int, text: str | None) -> None:
-    """The target is no colleague of their own."""
-    house = [facts(10 + n, standing=SIGNED) for n in range(signed)]
-    house += [facts(100 + n) for n in range(others)]
-    house += [facts(50, can_sign=False), facts(1)]
-    (target,) = [found for found in rank(house, []) if found.facts.member_id == 1]
-    assert texts(target).get(ReasonCode.COLLEAGUES) == text
+    """Members are not their own colleagues."""
+    members = [facts(10 + n, standing=SIGNED) for n in range(signed)]
+    members += [facts(100 + n) for n in range(others)]
+    members += [facts(50, can_sign=False), facts(1)]
+    (target,) = [ranked for ranked in rank(members, []) if ranked.facts.member_id == 1]
+    assert reason_texts(target).get(ReasonCode.COLLEAGUES) == text
 
 
 def test_other_motions_are_a_reason_where_they_speak_for_asking() -> None:
     one, two, three = OtherMotion("1", {1}), OtherMotion("2", {1}), OtherMotion("3", {9})
-    both = texts(first([facts(1)], one, two, three))
+    both = reason_texts(first([facts(1)], one, two, three))
     assert both[ReasonCode.OTHER_MOTIONS] == "Signed 2 of the 3 other motions that we know of"
-    only = texts(first([facts(1)], one))
+    only = reason_texts(first([facts(1)], one))
     assert only[ReasonCode.OTHER_MOTIONS] == "Signed the one other motion that we know of"
-    assert ReasonCode.OTHER_MOTIONS not in texts(first([facts(1)], three))
+    assert ReasonCode.OTHER_MOTIONS not in reason_texts(first([facts(1)], three))
 
 
 def test_other_motions_of_the_other_side_are_no_reason() -> None:
-    house = [facts(n, standing=SIGNED) for n in range(1, 51)]
-    house += [facts(n) for n in range(51, 101)]
+    members = [facts(n, standing=SIGNED) for n in range(1, 51)]
+    members += [facts(n) for n in range(51, 101)]
     against = OtherMotion("7", set(range(51, 101)))
-    assert ReasonCode.OTHER_MOTIONS not in texts(first(house, against))
+    assert ReasonCode.OTHER_MOTIONS not in reason_texts(first(members, against))
 
 
 def test_the_earlier_motion_is_a_reason_by_its_number() -> None:
-    found = texts(first([facts(1)], OtherMotion("12", {1}, is_earlier=True)))
+    reasons = reason_texts(first([facts(1)], OtherMotion("12", {1}, is_earlier=True)))
     text = "Signed EDM 12, which this campaign was about before"
-    assert found[ReasonCode.EARLIER_MOTION] == text
+    assert reasons[ReasonCode.EARLIER_MOTION] == text
 
 
 @pytest.mark.parametrize(
-    ("told", "text"),
+    ("intent", "text"),
     [(None, None), (StatedIntent.WILL_SIGN, "Said that they will sign, and has not yet")],
 )
-def test_a_promise_is_a_reason(told: StatedIntent | None, text: str | None) -> None:
-    assert texts(first([facts(1, said=told)])).get(ReasonCode.SAID_WILL_SIGN) == text
+def test_a_promise_is_a_reason(intent: StatedIntent | None, text: str | None) -> None:
+    assert reason_texts(first([facts(1, said=intent)])).get(ReasonCode.SAID_WILL_SIGN) == text
 
 
 def test_reasons_come_in_one_order_and_begin_with_the_first_condition() -> None:
-    house = [facts(1, signatures=3, said=StatedIntent.WILL_SIGN), facts(2, standing=SIGNED)]
-    found = reasons_of(first(house, OtherMotion("12", {1}, is_earlier=True)))
-    assert [reason.code for reason in found] == list(ReasonCode)
-    assert found[0].text == "Can sign and has not yet"
+    members = [facts(1, signatures=3, said=StatedIntent.WILL_SIGN), facts(2, standing=SIGNED)]
+    reasons = reasons_of(first(members, OtherMotion("12", {1}, is_earlier=True)))
+    assert [reason.code for reason in reasons] == list(ReasonCode)
+    assert reasons[0].text == "Can sign and has not yet"
 
 
 # ---- from the database
@@ -309,11 +315,11 @@ def ids(lobby: Lobby) -> list[int]:
 
 
 def target_of(lobby: Lobby, member_id: int = MORAG) -> RankedTarget:
-    (found,) = [target for target in targets_of(lobby) if target.member.id == member_id]
-    return found
+    (match,) = [target for target in targets_of(lobby) if target.member.id == member_id]
+    return match
 
 
-def said(target: RankedTarget) -> dict[ReasonCode, str]:
+def ranked_reason_texts(target: RankedTarget) -> dict[ReasonCode, str]:
     return {reason.code: reason.text for reason in target.reasons}
 
 
@@ -326,7 +332,7 @@ def change(lobby: Lobby, work: Change) -> None:
 
 
 def add_motion(number: int, *members: int, withdrawn: int = 0, linked: bool = False) -> Change:
-    """Another motion with names; `linked`: the campaign was about it before."""
+    """Adds another motion with signatories. If `linked`, it is an earlier one of the campaign."""
 
     def add(session: Session, campaign: Campaign) -> None:
         day = date(2025, 3, 1)
@@ -374,10 +380,10 @@ def test_the_targets_are_those_who_can_sign_and_have_not(lobby: Lobby) -> None:
         for row in rows
         if row.member and row.eligibility is Eligibility.CAN_SIGN and row.standing is NOT
     }
-    found = ids(lobby)
-    assert len(found) == len(set(found)) == len(expected)
-    assert set(found) == expected >= {MORAG}
-    assert not {HARPREET, YUSRA} & set(found)
+    member_ids = ids(lobby)
+    assert len(member_ids) == len(set(member_ids)) == len(expected)
+    assert set(member_ids) == expected >= {MORAG}
+    assert not {HARPREET, YUSRA} & set(member_ids)
 
 
 def end_membership(session: Session, _: Campaign) -> None:
@@ -408,18 +414,18 @@ def join_sinn_fein(session: Session, _: Campaign) -> None:
 
 
 @pytest.mark.parametrize(
-    "what", [add_name, end_membership, give_office, note_refusal, join_sinn_fein]
+    "edit", [add_name, end_membership, give_office, note_refusal, join_sinn_fein]
 )
 def test_who_signs_leaves_takes_a_post_or_refuses_is_a_target_no_more(
-    lobby: Lobby, what: Change
+    lobby: Lobby, edit: Change
 ) -> None:
     assert MORAG in ids(lobby)
-    change(lobby, what)
+    change(lobby, edit)
     assert MORAG not in ids(lobby)
 
 
-def say(kind: OverrideKind) -> Change:
-    """An organiser notes what Morag said."""
+def note_override(kind: OverrideKind) -> Change:
+    """Adds an organiser's note about Morag."""
 
     def add(session: Session, campaign: Campaign) -> None:
         session.add(
@@ -438,8 +444,8 @@ def say(kind: OverrideKind) -> Change:
     return add
 
 
-def reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
-    """Morag answers."""
+def add_reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
+    """Adds a reply by Morag."""
 
     def add(session: Session, campaign: Campaign) -> None:
         someone = Private(campaign.organisation_id, "Olive Organiser")
@@ -458,21 +464,25 @@ def reply(kind: ReplyKind, *, is_verified: bool = True) -> Change:
     return add
 
 
-@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_NOT), reply(ReplyKind.WILL_NOT)])
-def test_who_said_that_they_will_not_is_a_target_no_more(lobby: Lobby, what: Change) -> None:
+@pytest.mark.parametrize(
+    "edit", [note_override(OverrideKind.SAYS_WILL_NOT), add_reply(ReplyKind.WILL_NOT)]
+)
+def test_who_said_that_they_will_not_is_a_target_no_more(lobby: Lobby, edit: Change) -> None:
     assert MORAG in ids(lobby)
-    change(lobby, what)
+    change(lobby, edit)
     assert MORAG not in ids(lobby)
 
 
-@pytest.mark.parametrize("what", [say(OverrideKind.SAYS_WILL_SIGN), reply(ReplyKind.WILL_SIGN)])
+@pytest.mark.parametrize(
+    "edit", [note_override(OverrideKind.SAYS_WILL_SIGN), add_reply(ReplyKind.WILL_SIGN)]
+)
 def test_who_said_that_they_will_is_the_first_target_with_a_reason(
-    lobby: Lobby, what: Change
+    lobby: Lobby, edit: Change
 ) -> None:
     change(lobby, add_motion(501, HARPREET))
     before = target_of(lobby)
     assert before.rank > 1
-    change(lobby, what)
+    change(lobby, edit)
     after = target_of(lobby)
     assert (after.rank, after.score) == (1, before.score)
     assert after.reasons[1].text == "Said that they will sign, and has not yet"
@@ -481,29 +491,29 @@ def test_who_said_that_they_will_is_the_first_target_with_a_reason(
 
 
 @pytest.mark.parametrize(
-    "what",
+    "edit",
     [
-        reply(ReplyKind.WILL_NOT, is_verified=False),
-        reply(ReplyKind.WILL_SIGN, is_verified=False),
-        reply(ReplyKind.UNDECIDED),
-        reply(ReplyKind.MEETING),
+        add_reply(ReplyKind.WILL_NOT, is_verified=False),
+        add_reply(ReplyKind.WILL_SIGN, is_verified=False),
+        add_reply(ReplyKind.UNDECIDED),
+        add_reply(ReplyKind.MEETING),
     ],
 )
 def test_what_nobody_verified_or_decides_nothing_changes_no_target(
-    lobby: Lobby, what: Change
+    lobby: Lobby, edit: Change
 ) -> None:
     before = targets_of(lobby)
-    change(lobby, what)
+    change(lobby, edit)
     assert targets_of(lobby) == before
 
 
 def test_ranks_count_from_one_and_scores_never_rise(lobby: Lobby) -> None:
-    found = targets_of(lobby)
-    assert [target.rank for target in found] == list(range(1, len(found) + 1))
-    scores = [target.score for target in found]
+    ranking = targets_of(lobby)
+    assert [target.rank for target in ranking] == list(range(1, len(ranking) + 1))
+    scores = [target.score for target in ranking]
     assert scores == sorted(scores, reverse=True)
-    assert targets_of(lobby) == found
-    assert targets_of(lobby, limit=2) == found[:2]
+    assert targets_of(lobby) == ranking
+    assert targets_of(lobby, limit=2) == ranking[:2]
 
 
 def test_counts_and_reasons_are_those_of_the_seat(lobby: Lobby) -> None:
@@ -514,19 +524,19 @@ def test_counts_and_reasons_are_those_of_the_seat(lobby: Lobby) -> None:
         (row,) = [row for row in rows if row.constituency == target.constituency]
         assert row.member == target.member
         assert (row.signatures, row.letters_sent) == (target.signatures, target.letters_sent)
-        assert said(target)[ReasonCode.CAN_SIGN] == "Can sign and has not yet"
+        assert ranked_reason_texts(target)[ReasonCode.CAN_SIGN] == "Can sign and has not yet"
 
 
 def test_another_motion_of_the_database_is_evidence(lobby: Lobby) -> None:
     before = target_of(lobby)
-    assert ReasonCode.OTHER_MOTIONS not in said(before)
+    assert ReasonCode.OTHER_MOTIONS not in ranked_reason_texts(before)
     change(lobby, add_motion(501, MORAG, HARPREET))
     change(lobby, add_motion(502, HARPREET))
     after = target_of(lobby)
     assert after.score > before.score
     text = "Signed 1 of the 2 other motions that we know of"
-    assert said(after)[ReasonCode.OTHER_MOTIONS] == text
-    assert ReasonCode.EARLIER_MOTION not in said(after)
+    assert ranked_reason_texts(after)[ReasonCode.OTHER_MOTIONS] == text
+    assert ReasonCode.EARLIER_MOTION not in ranked_reason_texts(after)
 
 
 def test_a_name_taken_off_another_motion_is_none(lobby: Lobby) -> None:
@@ -538,13 +548,13 @@ def test_a_name_taken_off_another_motion_is_none(lobby: Lobby) -> None:
 def test_a_member_twice_under_another_motion_is_one_name(lobby: Lobby) -> None:
     change(lobby, add_motion(501, MORAG, MORAG))
     text = "Signed the one other motion that we know of"
-    assert said(target_of(lobby))[ReasonCode.OTHER_MOTIONS] == text
+    assert ranked_reason_texts(target_of(lobby))[ReasonCode.OTHER_MOTIONS] == text
 
 
 def test_the_motion_that_the_campaign_was_about_before_is_named(lobby: Lobby) -> None:
     change(lobby, add_motion(501, MORAG, linked=True))
     text = "Signed EDM 501, which this campaign was about before"
-    assert said(target_of(lobby))[ReasonCode.EARLIER_MOTION] == text
+    assert ranked_reason_texts(target_of(lobby))[ReasonCode.EARLIER_MOTION] == text
 
 
 def test_a_campaign_without_signatures_letters_and_names_has_targets(lobby: Lobby) -> None:
@@ -556,11 +566,13 @@ def test_a_campaign_without_signatures_letters_and_names_has_targets(lobby: Lobb
             session.delete(name)
 
     change(lobby, empty)
-    found = targets_of(lobby)
-    assert found
-    assert {target.score for target in found} == {1.0}
-    assert [target.member.id for target in found] == sorted(target.member.id for target in found)
-    codes = {reason.code for target in found for reason in target.reasons}
+    ranking = targets_of(lobby)
+    assert ranking
+    assert {target.score for target in ranking} == {1.0}
+    assert [target.member.id for target in ranking] == sorted(
+        target.member.id for target in ranking
+    )
+    codes = {reason.code for target in ranking for reason in target.reasons}
     assert codes == {ReasonCode.CAN_SIGN, ReasonCode.FEW_LETTERS}
 
 
@@ -578,11 +590,11 @@ def lapse(session: Session, _: Campaign) -> None:
 REFUSALS = [(without_motion, "campaign_without_motion"), (lapse, "motion_ended")]
 
 
-@pytest.mark.parametrize(("what", "code"), REFUSALS)
+@pytest.mark.parametrize(("edit", "code"), REFUSALS)
 def test_without_a_motion_that_takes_names_there_is_nobody_to_ask(
-    lobby: Lobby, what: Change, code: str
+    lobby: Lobby, edit: Change, code: str
 ) -> None:
-    change(lobby, what)
+    change(lobby, edit)
     with pytest.raises(Conflict) as refusal:
         targets_of(lobby)
     assert refusal.value.code == code
@@ -597,14 +609,14 @@ def test_the_number_of_statements_is_the_same_however_much_there_is(lobby: Lobby
 
 def statements(lobby: Lobby) -> int:
     seen: list[int] = []
-    with lobby.database.read() as session, counted(session, seen):
+    with lobby.database.read() as session, counting_statements(session, seen):
         campaign = campaigns.public(session, CAMPAIGN)
         targets.of_campaign(session, campaign, limit=650, now=lobby.clock())
     return len(seen)
 
 
 @contextmanager
-def counted(session: Session, seen: list[int]) -> Iterator[None]:
+def counting_statements(session: Session, seen: list[int]) -> Iterator[None]:
     def note(*_: object) -> None:
         seen.append(1)
 
@@ -614,7 +626,7 @@ def counted(session: Session, seen: list[int]) -> Iterator[None]:
     event.remove(connection, "before_cursor_execute", note)
 
 
-# ---- the call
+# ---- the API
 
 
 def key_for(lobby: Lobby, scope: Scope, organisation: str | None = None) -> dict[str, str]:
@@ -638,9 +650,9 @@ def test_a_key_reads_the_targets_of_its_campaign(
     body = response.json()
     assert [row["member"]["id"] for row in body] == ids(lobby)
     row = next(row for row in body if row["member"]["id"] == MORAG)
-    held = target_of(lobby)
+    target = target_of(lobby)
     assert row == {
-        "rank": held.rank,
+        "rank": target.rank,
         "constituency": {
             "code": "S14000078",
             "name": "Edinburgh East and Musselburgh",
@@ -654,10 +666,10 @@ def test_a_key_reads_the_targets_of_its_campaign(
             "constituency": "Edinburgh East and Musselburgh",
         },
         "party": "Scottish National Party",
-        "score": round(held.score, 3),
-        "signatures": held.signatures,
-        "letters_sent": held.letters_sent,
-        "reasons": [{"code": reason.code, "text": reason.text} for reason in held.reasons],
+        "score": round(target.score, 3),
+        "signatures": target.signatures,
+        "letters_sent": target.letters_sent,
+        "reasons": [{"code": reason.code, "text": reason.text} for reason in target.reasons],
     }
 
 
@@ -689,11 +701,11 @@ def test_another_organisations_campaign_is_not_there(client: TestClient, lobby: 
     assert (response.status_code, response.json()["code"]) == (404, "campaign_unknown")
 
 
-@pytest.mark.parametrize(("what", "code"), REFUSALS)
+@pytest.mark.parametrize(("edit", "code"), REFUSALS)
 def test_a_campaign_without_a_motion_is_a_409(
-    client: TestClient, lobby: Lobby, key: Mapping[str, str], what: Change, code: str
+    client: TestClient, lobby: Lobby, key: Mapping[str, str], edit: Change, code: str
 ) -> None:
-    change(lobby, what)
+    change(lobby, edit)
     response = client.get(URL, headers=key)
     assert (response.status_code, response.json()["code"]) == (409, code)
 
@@ -702,13 +714,13 @@ def test_the_targets_of_a_day_are_those_of_that_day(
     client: TestClient, lobby: Lobby, key: Mapping[str, str], clock: Clock
 ) -> None:
     change(lobby, note_refusal)
-    gone = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    today_ids = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
     clock.now = START.replace(day=START.day, month=6)  # before the refusal
-    back = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
-    assert set(back) - set(gone) == {MORAG}
+    earlier_ids = [row["member"]["id"] for row in client.get(URL, headers=key).json()]
+    assert set(earlier_ids) - set(today_ids) == {MORAG}
 
 
-# ---- how good it is, on a real motion
+# ---- precision on a real motion
 
 
 @pytest.fixture(scope="module")

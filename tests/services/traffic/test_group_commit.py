@@ -1,4 +1,4 @@
-"""Requests that arrive together share a transaction, and each is answered after its commit."""
+"""Tests group commit: concurrent requests share a transaction and get answers after its commit."""
 
 import asyncio
 import threading
@@ -21,7 +21,7 @@ ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
 
 
 class Recorder:
-    """Notes the batches, and waits or fails as told."""
+    """Notes the sizes of batches. It waits for `may_go`, and fails for a request named "poison"."""
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -53,7 +53,7 @@ def test_what_arrives_during_a_commit_shares_the_next_one() -> None:
 
     outcomes = asyncio.run(crowd())
     intake.stop()
-    assert [found.constituency_code for found in outcomes] == [
+    assert [outcome.constituency_code for outcome in outcomes] == [
         f"{number}@example.org" for number in range(20)
     ]
     assert sum(recorder.batches) == 20
@@ -81,7 +81,7 @@ def test_a_poisoned_request_fails_alone() -> None:
 
 
 def test_a_full_queue_is_told_and_not_waited_for() -> None:
-    intake = GroupCommit(Recorder(), longest_queue=2)  # not started: nothing leaves the queue
+    intake = GroupCommit(Recorder(), longest_queue=2)  # not started, so the queue never empties
 
     async def crowd() -> None:
         for _ in range(2):
@@ -132,13 +132,13 @@ def test_stopping_commits_what_waits() -> None:
     assert len(asyncio.run(crowd())) == 5
 
 
-class Kept:
-    """Keeps what it records; a batch with something bad in it fails as a whole."""
+class FailingRecorder:
+    """Keeps the requests that it records. A batch that contains a bad request fails as a whole."""
 
     def __init__(self, *bad: int, error: type[Exception] = ValueError) -> None:
         self.bad, self.error = set(bad), error
         self.calls: list[int] = []
-        self.kept: list[int] = []
+        self.recorded: list[int] = []
         self.may_go = threading.Event()
 
     def __call__(self, requests: Sequence[int]) -> list[int]:
@@ -146,25 +146,25 @@ class Kept:
         self.calls.append(len(requests))
         if self.bad & set(requests):
             raise self.error("bad")
-        self.kept += requests
+        self.recorded += requests
         return [-request for request in requests]
 
 
-async def _crowd(
-    intake: "GroupCommit[int, int]", numbers: Sequence[int], kept: Kept
+async def _record_all(
+    intake: "GroupCommit[int, int]", numbers: Sequence[int], recorder: FailingRecorder
 ) -> list[int | BaseException]:
-    """All wait before the first is recorded."""
+    """Queues all requests before the recorder may start."""
     waiting = [asyncio.create_task(intake.record(number)) for number in numbers]
     await asyncio.sleep(0.05)
-    kept.may_go.set()
+    recorder.may_go.set()
     return await asyncio.gather(*waiting, return_exceptions=True)
 
 
-def _outcomes(kept: Kept, numbers: Sequence[int]) -> list[int | BaseException]:
-    intake: GroupCommit[int, int] = GroupCommit(kept)
+def _outcomes(recorder: FailingRecorder, numbers: Sequence[int]) -> list[int | BaseException]:
+    intake: GroupCommit[int, int] = GroupCommit(recorder)
     intake.start()
     try:
-        return asyncio.run(asyncio.wait_for(_crowd(intake, numbers, kept), 20))
+        return asyncio.run(asyncio.wait_for(_record_all(intake, numbers, recorder), 20))
     finally:
         intake.stop()
 
@@ -173,38 +173,38 @@ def _outcomes(kept: Kept, numbers: Sequence[int]) -> list[int | BaseException]:
 def test_few_calls_find_what_spoils_a_batch_and_the_others_are_recorded_once(
     bad: tuple[int, ...],
 ) -> None:
-    kept, numbers = Kept(*(number + 1 for number in bad)), range(1, 65)
-    found = _outcomes(kept, numbers)
-    for number, outcome in zip(numbers, found, strict=True):
-        assert isinstance(outcome, ValueError) if number in kept.bad else outcome == -number
-    assert sorted(kept.kept) == [number for number in numbers if number not in kept.bad]
-    # Twice a halving of 64 for each, and two for the lone request that came first.
-    assert len(kept.calls) <= 13 * len(bad) + 2
+    recorder, numbers = FailingRecorder(*(number + 1 for number in bad)), range(1, 65)
+    outcomes = _outcomes(recorder, numbers)
+    for number, outcome in zip(numbers, outcomes, strict=True):
+        assert isinstance(outcome, ValueError) if number in recorder.bad else outcome == -number
+    assert sorted(recorder.recorded) == [number for number in numbers if number not in recorder.bad]
+    # Halving 64 takes at most 13 calls for each bad request; two more for the first request alone.
+    assert len(recorder.calls) <= 13 * len(bad) + 2
 
 
 def test_more_than_the_largest_batch_is_recorded_in_their_order() -> None:
-    kept, numbers = Kept(), range(1, 2 * LARGEST_BATCH + 101)
-    assert _outcomes(kept, numbers) == [-number for number in numbers]
-    assert kept.kept == list(numbers)
-    assert max(kept.calls) == LARGEST_BATCH
+    recorder, numbers = FailingRecorder(), range(1, 2 * LARGEST_BATCH + 101)
+    assert _outcomes(recorder, numbers) == [-number for number in numbers]
+    assert recorder.recorded == list(numbers)
+    assert max(recorder.calls) == LARGEST_BATCH
 
 
 def test_a_database_that_is_away_is_not_asked_again_for_each() -> None:
-    kept = Kept(5, error=PoolTimeout)
-    found = _outcomes(kept, range(2, 102))
-    assert all(isinstance(outcome, PoolTimeout) for outcome in found[1:])
-    assert len(kept.calls) <= 2
+    recorder = FailingRecorder(5, error=PoolTimeout)
+    outcomes = _outcomes(recorder, range(2, 102))
+    assert all(isinstance(outcome, PoolTimeout) for outcome in outcomes[1:])
+    assert len(recorder.calls) <= 2
 
 
 def test_two_event_loops_are_each_told_in_their_own() -> None:
-    kept = Kept(7)
-    intake: GroupCommit[int, int] = GroupCommit(kept)
+    recorder = FailingRecorder(7)
+    intake: GroupCommit[int, int] = GroupCommit(recorder)
     intake.start()
-    found: dict[int, list[int | BaseException]] = {}
+    outcomes: dict[int, list[int | BaseException]] = {}
 
     def loop(start: int) -> None:
         numbers = range(start, start + 10)
-        found[start] = asyncio.run(asyncio.wait_for(_crowd(intake, numbers, kept), 10))
+        outcomes[start] = asyncio.run(asyncio.wait_for(_record_all(intake, numbers, recorder), 10))
 
     threads = [threading.Thread(target=loop, args=(start,)) for start in (1, 101, 201)]
     for thread in threads:
@@ -212,15 +212,17 @@ def test_two_event_loops_are_each_told_in_their_own() -> None:
     for thread in threads:
         thread.join(20)
     intake.stop()
-    assert found.keys() == {1, 101, 201}
-    assert found[101] == [-number for number in range(101, 111)]
-    assert [number for number, each in enumerate(found[1], 1) if not isinstance(each, int)] == [7]
-    assert len(kept.calls) < 20, "they shared batches"
+    assert outcomes.keys() == {1, 101, 201}
+    assert outcomes[101] == [-number for number in range(101, 111)]
+    assert [
+        number for number, outcome in enumerate(outcomes[1], 1) if not isinstance(outcome, int)
+    ] == [7]
+    assert len(recorder.calls) < 20, "they shared batches"
 
 
 def test_a_loop_that_has_closed_stops_nobody_else() -> None:
-    kept = Kept()
-    intake: GroupCommit[int, int] = GroupCommit(kept)
+    recorder = FailingRecorder()
+    intake: GroupCommit[int, int] = GroupCommit(recorder)
     intake.start()
 
     async def leave() -> None:
@@ -230,7 +232,7 @@ def test_a_loop_that_has_closed_stops_nobody_else() -> None:
     loop = asyncio.new_event_loop()
     loop.run_until_complete(leave())
     loop.close()
-    assert asyncio.run(asyncio.wait_for(_crowd(intake, [2], kept), 10)) == [-2]
+    assert asyncio.run(asyncio.wait_for(_record_all(intake, [2], recorder), 10)) == [-2]
     intake.stop()
 
 

@@ -1,4 +1,4 @@
-"""Limits that several processes count together, in a real Redis."""
+"""Tests rate limits that several processes share in a real Redis."""
 
 import asyncio
 import shutil
@@ -31,15 +31,15 @@ needs_redis = pytest.mark.skipif(SERVER is None, reason="no Redis server is inst
 
 
 def free_port() -> int:
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
         return port
 
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Redis on loopback that keeps nothing."""
+    """Starts a Redis on loopback that saves nothing to disk."""
     assert SERVER is not None
     port, folder = free_port(), tmp_path_factory.mktemp("redis")
     command = [
@@ -66,15 +66,15 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def emptied(redis_url: str) -> str:
+def empty_redis_url(redis_url: str) -> str:
     with closing(redis.Redis.from_url(redis_url)) as client:
         client.flushall()
     return redis_url
 
 
 def client_of(lobby: Lobby, url: str, *, address: int = 0, key: int = 0) -> TestClient:
-    told = {"posts_per_address": address, "posts_per_key": key, "rate_limit_url": url}
-    app = create_app(lobby.settings.model_copy(update=told), lobby=lobby)
+    limits = {"posts_per_address": address, "posts_per_key": key, "rate_limit_url": url}
+    app = create_app(lobby.settings.model_copy(update=limits), lobby=lobby)
     return TestClient(app, client=("192.0.2.1", 50000))
 
 
@@ -84,40 +84,42 @@ def anna(number: int) -> dict[str, str]:
 
 @needs_redis
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_two_processes_have_one_share(lobby: Lobby, emptied: str) -> None:
-    with client_of(lobby, emptied, address=2) as one:
-        first = one.post(SIGN, json=anna(1))
-    with client_of(lobby, emptied, address=2) as other:
+def test_two_processes_have_one_share(lobby: Lobby, empty_redis_url: str) -> None:
+    with client_of(lobby, empty_redis_url, address=2) as first_client:
+        first = first_client.post(SIGN, json=anna(1))
+    with client_of(lobby, empty_redis_url, address=2) as other:
         answers = [other.post(SIGN, json=anna(number)) for number in (2, 3)]
-    assert [first.status_code, *(each.status_code for each in answers)] == [201, 201, 429]
+    assert [first.status_code, *(answer.status_code for answer in answers)] == [201, 201, 429]
     assert answers[0].headers["ratelimit"].startswith('"address";r=0')
     assert 1 <= int(answers[1].headers["retry-after"]) <= 60
 
 
 @needs_redis
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-def test_redis_is_told_neither_an_address_nor_a_key(lobby: Lobby, emptied: str) -> None:
+def test_redis_is_told_neither_an_address_nor_a_key(lobby: Lobby, empty_redis_url: str) -> None:
     key = key_for(lobby, Scope.SIGNATURES_WRITE)
-    with client_of(lobby, emptied, address=9, key=9) as client:
+    with client_of(lobby, empty_redis_url, address=9, key=9) as client:
         client.post(SIGN, json=anna(1))
         client.post(f"{SIGN}/bulk", json=[], headers=key)
-    with closing(redis.Redis.from_url(emptied)) as found:
-        kept = {name: (found.get(name), found.ttl(name)) for name in found.scan_iter()}
-    told = repr(kept)
-    assert len(kept) == 3, "an address, a key, and a petition"
-    assert "192.0.2.1" not in told
+    with closing(redis.Redis.from_url(empty_redis_url)) as connection:
+        entries = {
+            name: (connection.get(name), connection.ttl(name)) for name in connection.scan_iter()
+        }
+    entries_text = repr(entries)
+    assert len(entries) == 3, "an address, a key, and a petition"
+    assert "192.0.2.1" not in entries_text
     prefix_and_secret = key["Authorization"].split("_", 2)[1:]
-    assert all(part not in told for part in prefix_and_secret)
-    assert all(0 < seconds <= 60 for _, seconds in kept.values())
+    assert all(part not in entries_text for part in prefix_and_secret)
+    assert all(0 < seconds <= 60 for _, seconds in entries.values())
 
 
 def test_where_redis_does_not_answer_each_process_counts_by_itself() -> None:
     limit = RateLimit("address", 2, utc_now, url=f"redis://127.0.0.1:{free_port()}/0")
 
     async def three() -> list[RateLimitResult]:
-        found = [await limit.hit("somebody") for _ in range(3)]
+        results = [await limit.hit("somebody") for _ in range(3)]
         await limit.close()
-        return found
+        return results
 
     logs.configure(level="WARNING")
     try:
@@ -138,7 +140,7 @@ def test_a_redis_that_is_back_is_asked_again(
     limit = RateLimit("address", 2, utc_now, url=f"redis://127.0.0.1:{port}/0")
 
     async def around_an_outage(folder: Path) -> list[bool]:
-        found = [(await limit.hit("somebody")).is_allowed for _ in range(3)]
+        verdicts = [(await limit.hit("somebody")).is_allowed for _ in range(3)]
         command = [str(SERVER), "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
         with subprocess.Popen(
             [*command, "--dir", str(folder)], stdout=subprocess.DEVNULL
@@ -147,10 +149,10 @@ def test_a_redis_that_is_back_is_asked_again(
                 if (await limit.hit("somebody")).is_allowed:
                     break
                 await asyncio.sleep(0.05)
-            found += [(await limit.hit("somebody")).is_allowed for _ in range(2)]
+            verdicts += [(await limit.hit("somebody")).is_allowed for _ in range(2)]
             await limit.close()
             server.terminate()
-        return found
+        return verdicts
 
     assert asyncio.run(around_an_outage(tmp_path)) == [True, True, False, True, False]
 

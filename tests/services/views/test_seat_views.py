@@ -1,4 +1,4 @@
-"""What everybody who confirms learns is made once for all, and anew as soon as it changes."""
+"""Tests the precomputed data shown after confirming: built once, and again after a change."""
 
 from typing import Any
 
@@ -20,8 +20,10 @@ from tests.support.common import CAN_SIGN, PETITION
 _member = table_of(Member)
 
 
-def confirmed(lobby: Lobby, client: TestClient, number: int, postcode: str = CAN_SIGN) -> Any:
-    """The answer to somebody who signs and confirms."""
+def sign_and_confirm(
+    lobby: Lobby, client: TestClient, number: int, postcode: str = CAN_SIGN
+) -> Any:
+    """Signs and confirms, and returns the response to the confirmation."""
     request = SignatureRequest(PETITION, f"Anna {number}", f"a{number}@example.org", postcode)
     with lobby.database.write(is_public=False) as session:
         (outcome,) = recording.record(
@@ -38,7 +40,7 @@ def confirmed(lobby: Lobby, client: TestClient, number: int, postcode: str = CAN
     return answer.json()
 
 
-def board(lobby: Lobby, client: TestClient) -> Any:
+def cached_board(lobby: Lobby, client: TestClient) -> Any:
     assert isinstance(client.app, FastAPI)
     with lobby.database.read() as session:
         petition_id = petitions.public(session, PETITION).id
@@ -46,11 +48,11 @@ def board(lobby: Lobby, client: TestClient) -> Any:
 
 
 def test_who_confirms_leaves_the_board_for_the_next(lobby: Lobby, client: TestClient) -> None:
-    first = confirmed(lobby, client, 1)
-    made = board(lobby, client)
-    second = confirmed(lobby, client, 2)
-    assert made is not None
-    assert board(lobby, client) is made
+    first = sign_and_confirm(lobby, client, 1)
+    first_board = cached_board(lobby, client)
+    second = sign_and_confirm(lobby, client, 2)
+    assert first_board is not None
+    assert cached_board(lobby, client) is first_board
     count = first["petition"]["signature_count"]
     assert second["petition"]["signature_count"] == count + 1, "the count is never an old one"
     assert "Anna 2" in second["letter"]["body"]
@@ -58,26 +60,26 @@ def test_who_confirms_leaves_the_board_for_the_next(lobby: Lobby, client: TestCl
 
 
 def test_who_confirms_after_a_change_learns_of_it(lobby: Lobby, client: TestClient) -> None:
-    member_id = confirmed(lobby, client, 1)["member"]["id"]
+    member_id = sign_and_confirm(lobby, client, 1)["member"]["id"]
     with lobby.database.write() as session:
         changed = sa.update(_member).where(_member.c.id == member_id).values(name="Newly Named")
         session.connection().execute(changed)
-    answer = confirmed(lobby, client, 2)
+    answer = sign_and_confirm(lobby, client, 2)
     assert answer["member"]["name"] == "Newly Named"
     assert "Newly Named" in answer["letter"]["body"]
 
 
 @pytest.mark.parametrize("postcode", ["ZZ99 9ZZ", "JE2 3AB"])
 def test_who_has_no_seat_gets_no_letter(lobby: Lobby, client: TestClient, postcode: str) -> None:
-    answer = confirmed(lobby, client, 1, postcode)
+    answer = sign_and_confirm(lobby, client, 1, postcode)
     assert [answer[name] for name in ("constituency", "member", "letter")] == [None] * 3
     assert answer["can_watch"] is False
 
 
 def test_counts_alone_leave_what_has_none(lobby: Lobby, client: TestClient) -> None:
-    confirmed(lobby, client, 1)
+    sign_and_confirm(lobby, client, 1)
     before = lobby.database.read_version(), lobby.database.read_version_but_counts()
-    confirmed(lobby, client, 2)
+    sign_and_confirm(lobby, client, 2)
     after = lobby.database.read_version(), lobby.database.read_version_but_counts()
     assert after[0] > before[0]
     assert after[1] == before[1]

@@ -1,4 +1,4 @@
-"""Signatures from somebody's file, as an operator brings them in: each row once, or a reason."""
+"""Tests the import of signatures from a file: each row is recorded or rejected with a reason."""
 
 import csv
 import stat
@@ -40,7 +40,7 @@ from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
 
 STALL = "paper, Leeds stall, 3 May 2020"
 HEADER = "Name,Email,Postcode"
-WRITTEN = [
+TABLES = [
     "signature",
     "supporter",
     "consent",
@@ -62,7 +62,7 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
 
 @pytest.fixture
 def run(lobby: Lobby, tmp_path: Path) -> Run:
-    """The command over the data of `lobby`; a text is put into a file first."""
+    """Runs the import command on the database of `lobby`. Text is written to a file first."""
 
     def imported(
         content: str | bytes | Path, *options: str | Path, petition: str = PETITION
@@ -83,8 +83,8 @@ def run(lobby: Lobby, tmp_path: Path) -> Run:
     return imported
 
 
-def written(lobby: Lobby) -> dict[str, list[Any]]:
-    """All that an import writes to, byte by byte."""
+def stored_rows(lobby: Lobby) -> dict[str, list[Any]]:
+    """Returns all rows of every table that an import writes to."""
     with lobby.database.read() as session:
         return {
             table: [
@@ -93,7 +93,7 @@ def written(lobby: Lobby) -> dict[str, list[Any]]:
                     f"SELECT * FROM {table} ORDER BY 1, 2"
                 )
             ]
-            for table in WRITTEN
+            for table in TABLES
         }
 
 
@@ -106,21 +106,21 @@ def text(*rows: str, header: str = HEADER) -> str:
     return "\n".join([header, *rows, ""])
 
 
-def numbers(result: Result) -> dict[str, int]:
-    """The summary: what of it is not zero."""
+def summary_counts(result: Result) -> dict[str, int]:
+    """Returns the counts of the printed summary that are not zero."""
     pairs = (line.rsplit(maxsplit=1) for line in result.stdout.splitlines())
-    found = {name.strip(): int(count.replace(",", "")) for name, count in pairs}
-    return {name: count for name, count in found.items() if count}
+    counts = {name.strip(): int(count.replace(",", "")) for name, count in pairs}
+    return {name: count for name, count in counts.items() if count}
 
 
 def refused(result: Result) -> str:
-    """The sentence with which a file is refused as a whole."""
+    """Returns the message of the error that refused the whole file."""
     assert isinstance(result.exception, LobbyError), result.output
     return result.exception.message
 
 
 def totals(lobby: Lobby) -> tuple[int, int, int]:
-    """What counts, how many signatures there are, and how many mails."""
+    """Returns the petition's count, the number of signatures and the number of mails."""
     with lobby.database.read() as session:
         petition = petitions.public(session, PETITION)
         return (
@@ -165,7 +165,7 @@ def test_rows_count_at_once_with_where_they_were_signed_and_without_a_mail(
     )
     result = run(content)
     assert (result.exit_code, result.exception) == (0, None), result.output
-    assert numbers(result) == {"rows read": 2, "recorded as confirmed": 2}
+    assert summary_counts(result) == {"rows read": 2, "recorded as confirmed": 2}
     assert totals(lobby) == (counted + 2, rows + 2, mails)
     anna = signature_of(lobby, "anna@example.org")
     assert (anna.state, anna.provenance) == (SignatureState.CONFIRMED, STALL)
@@ -177,11 +177,11 @@ def test_rows_count_at_once_with_where_they_were_signed_and_without_a_mail(
 def test_the_same_again_adds_nothing_and_says_so(lobby: Lobby, run: Run) -> None:
     content = text(*people(40), header=HEADER)
     run(content)
-    before = written(lobby)
+    before = stored_rows(lobby)
     result = run(content)
     assert result.exit_code == 0
-    assert numbers(result) == {"rows read": 40, "here already": 40}
-    assert written(lobby) == before
+    assert summary_counts(result) == {"rows read": 40, "here already": 40}
+    assert stored_rows(lobby) == before
 
 
 def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
@@ -190,8 +190,8 @@ def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
     counted, rows, mails = totals(lobby)
     content = text(*people(4100), *people(100, first=50), *people(1, first=4099))
     result = run(content)
-    told = {"rows read": 4201, "recorded as confirmed": 4100, "twice in the file": 101}
-    assert numbers(result) == told
+    expected = {"rows read": 4201, "recorded as confirmed": 4100, "twice in the file": 101}
+    assert summary_counts(result) == expected
     assert totals(lobby) == (counted + 4100, rows + 4100, mails)
 
 
@@ -200,14 +200,14 @@ def test_a_rehearsal_tells_the_same_and_writes_nothing(lobby: Lobby, run: Run) -
     with lobby.database.write() as session:
         signature_states.withdraw(session, sign(lobby, "n4@example.org"), now=lobby.clock())
     content = text(*people(2100), *people(10), "Ben,bad,M1 1AE", header=HEADER)
-    before = written(lobby)
+    before = stored_rows(lobby)
     rehearsed = run(content, "--dry-run")
-    assert written(lobby) == before
+    assert stored_rows(lobby) == before
     assert "nothing has changed" in rehearsed.stderr
-    done = run(content)
-    assert numbers(rehearsed) == numbers(done)
-    assert rehearsed.exit_code == done.exit_code == SOME_REJECTED
-    assert numbers(done) == {
+    imported = run(content)
+    assert summary_counts(rehearsed) == summary_counts(imported)
+    assert rehearsed.exit_code == imported.exit_code == SOME_REJECTED
+    assert summary_counts(imported) == {
         "rows read": 2111,
         "recorded as confirmed": 2099,
         "twice in the file": 10,
@@ -222,23 +222,27 @@ def test_a_persons_own_word_is_left_and_told(lobby: Lobby, run: Run) -> None:
         signature_states.confirm(session, ids[0], now=lobby.clock())
         signature_states.withdraw(session, ids[1], now=lobby.clock())
         signature_states.disown(session, ids[2], now=lobby.clock())
-    before = written(lobby)
+    before = stored_rows(lobby)
     result = run(text(*people(3)))
-    assert numbers(result) == {"rows read": 3, "here already": 1, "taken back by their signers": 2}
-    assert written(lobby) == before
+    assert summary_counts(result) == {
+        "rows read": 3,
+        "here already": 1,
+        "taken back by their signers": 2,
+    }
+    assert stored_rows(lobby) == before
 
 
 def test_people_may_be_asked_by_mail_instead_and_are_asked_once(lobby: Lobby, run: Run) -> None:
     counted, rows, mails = totals(lobby)
     result = run(text(*people(30)), "--pending")
-    assert numbers(result) == {"rows read": 30, "to be asked by mail": 30}
+    assert summary_counts(result) == {"rows read": 30, "to be asked by mail": 30}
     assert totals(lobby) == (counted, rows + 30, mails + 30)
     assert signature_of(lobby, "n1@example.org").provenance == STALL
     again = run(text(*people(30)), "--pending")
-    assert numbers(again) == {"rows read": 30, "here already": 30}
+    assert summary_counts(again) == {"rows read": 30, "here already": 30}
     assert totals(lobby) == (counted, rows + 30, mails + 30)
     on_paper = run(text(*people(30)))
-    assert numbers(on_paper) == {"rows read": 30, "recorded as confirmed": 30}
+    assert summary_counts(on_paper) == {"rows read": 30, "recorded as confirmed": 30}
     assert totals(lobby) == (counted + 30, rows + 30, mails + 30)
 
 
@@ -251,18 +255,20 @@ def test_every_column_that_we_know_is_taken(lobby: Lobby, run: Run) -> None:
             header=header,
         )
     )
-    assert numbers(result) == {"rows read": 2, "recorded as confirmed": 2}
+    assert summary_counts(result) == {"rows read": 2, "recorded as confirmed": 2}
     anna, ben = (signature_of(lobby, f"{name}@example.org") for name in ("anna", "ben"))
     assert (anna.name.text, anna.country, anna.locale) == ("Anna Example", "GB", "cy")
     assert anna.comment.text == "Two\nlines"
     assert anna.source == "stall"
     assert (ben.name.text, ben.country, ben.constituency_code) == ("Ben", "FR", "overseas")
     with lobby.database.read() as session:
-        said = [supporters.wants_updates(session, each.supporter_id) for each in (anna, ben)]
+        wishes = [
+            supporters.wants_updates(session, signature.supporter_id) for signature in (anna, ben)
+        ]
         wording = session.exec(
             select(Wording).join(Consent).where(Consent.signature_id == anna.id)
         ).one()
-    assert said == [True, False]
+    assert wishes == [True, False]
     assert STALL in wording.text
 
 
@@ -304,17 +310,17 @@ def test_a_broken_row_never_stops_the_others_and_every_fault_is_told(
     result = run(text(*mixed, header=header), "--report", report)
     assert result.exit_code == SOME_REJECTED
     assert totals(lobby) == (counted + len(faults), rows + len(faults), mails)
-    assert numbers(result) == {
+    assert summary_counts(result) == {
         "rows read": 2 * len(faults),
         "recorded as confirmed": len(faults),
         "rejected": len(faults),
     }
     with report.open(encoding="utf-8-sig", newline="") as stream:
-        found = list(csv.reader(stream))
-    assert found[0] == ["line", "field", "reason", *header.split(",")]
-    assert [int(row[0]) for row in found[1:]] == list(range(2, 2 + 2 * len(faults), 2))
-    assert [row[1] for row in found[1:]] == list(faults.values())
-    assert all(row[2] for row in found[1:])
+        report_rows = list(csv.reader(stream))
+    assert report_rows[0] == ["line", "field", "reason", *header.split(",")]
+    assert [int(row[0]) for row in report_rows[1:]] == list(range(2, 2 + 2 * len(faults), 2))
+    assert [row[1] for row in report_rows[1:]] == list(faults.values())
+    assert all(row[2] for row in report_rows[1:])
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
@@ -325,7 +331,7 @@ def test_a_mended_report_can_be_brought_in_as_it_is(lobby: Lobby, run: Run, tmp_
     run(content, "--report", report)
     mended = report.read_text(encoding="utf-8-sig").replace("sian@example", "sian@example.org")
     result = run(mended.replace('""S"" ', ""))
-    assert numbers(result) == {"rows read": 1, "recorded as confirmed": 1}
+    assert summary_counts(result) == {"rows read": 1, "recorded as confirmed": 1}
     assert "Leaving out line, field, reason." in result.stderr
     assert totals(lobby) == (counted + 4, rows + 4, mails)
     assert signature_of(lobby, "sian@example.org").name.text == "Siân Example"
@@ -341,7 +347,7 @@ def test_a_spreadsheet_takes_nothing_of_a_report_for_a_formula_and_nothing_is_lo
         row = list(csv.reader(stream))[1]
     assert row[3:] == ["'=1+1", "'@ben", "M1 1AE", "'- stop it"]
     mended = report.read_text(encoding="utf-8-sig").replace("'@ben", "ben@example.org")
-    assert numbers(run(mended.replace("'=1+1", "Ben")))["recorded as confirmed"] == 1
+    assert summary_counts(run(mended.replace("'=1+1", "Ben")))["recorded as confirmed"] == 1
     assert signature_of(lobby, "ben@example.org").comment.text == "- stop it"
 
 
@@ -360,12 +366,12 @@ def test_who_stops_before_a_batch_is_counted_is_told_that_it_may_be_written(
 def test_a_report_never_writes_over_a_file_and_is_refused_before_anything_is_written(
     lobby: Lobby, run: Run, tmp_path: Path
 ) -> None:
-    before = written(lobby)
+    before = stored_rows(lobby)
     (tmp_path / "mine.csv").write_text("precious")
     result = run(text(*people(3)), "--report", tmp_path / "mine.csv")
     assert refused(result) == "mine.csv exists already."
     assert (tmp_path / "mine.csv").read_text() == "precious"
-    assert written(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 def test_without_rejected_rows_a_report_has_a_header_alone(run: Run, tmp_path: Path) -> None:
@@ -394,9 +400,9 @@ def test_without_rejected_rows_a_report_has_a_header_alone(run: Run, tmp_path: P
 def test_a_file_that_cannot_be_read_is_refused_and_nothing_is_written(
     lobby: Lobby, run: Run, content: str | bytes, complaint: str
 ) -> None:
-    before = written(lobby)
+    before = stored_rows(lobby)
     assert complaint in refused(run(content))
-    assert written(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 def test_a_file_of_an_older_spreadsheet_is_taken_when_that_is_said(lobby: Lobby, run: Run) -> None:
@@ -407,7 +413,7 @@ def test_a_file_of_an_older_spreadsheet_is_taken_when_that_is_said(lobby: Lobby,
 
 def test_a_file_with_a_header_alone_has_no_rows(run: Run) -> None:
     result = run(HEADER)
-    assert (result.exit_code, numbers(result)) == (0, {})
+    assert (result.exit_code, summary_counts(result)) == (0, {})
 
 
 @pytest.mark.parametrize(
@@ -430,23 +436,25 @@ def test_a_petition_that_takes_no_signatures_is_told_at_once(
     if state is not None:
         with lobby.database.write() as session:
             owner = petitions.public(session, PETITION).organisation_id
-            named = {"slug": "other", "title": "Other", "summary": "", "status": status}
+            campaign_values = {"slug": "other", "title": "Other", "summary": "", "status": status}
             now = lobby.clock()
-            campaign = campaigns.create(session, organisation_id=owner, values=named, now=now)
+            campaign = campaigns.create(
+                session, organisation_id=owner, values=campaign_values, now=now
+            )
             values = {"slug": "other", "action": "Other", "addressed_to": "Them", "state": state}
             petitions.create(session, campaign=campaign, values=values, now=now)
-    before = written(lobby)
+    before = stored_rows(lobby)
     assert complaint in refused(run(text(*people(3)), petition="other"))
-    assert written(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 @pytest.mark.parametrize("provenance", ["", " ", "x" * 201, "two\nlines"])
 def test_where_they_were_signed_must_be_said(lobby: Lobby, run: Run, provenance: str) -> None:
-    before = written(lobby)
+    before = stored_rows(lobby)
     result = run(text(*people(3)), "--provenance", provenance)
     assert isinstance(result.exception, Invalid)
-    assert [each.field for each in result.exception.fields] == ["provenance"]
-    assert written(lobby) == before
+    assert [problem.field for problem in result.exception.fields] == ["provenance"]
+    assert stored_rows(lobby) == before
 
 
 # ---- columns
@@ -455,15 +463,15 @@ def test_where_they_were_signed_must_be_said(lobby: Lobby, run: Run, provenance:
 def test_columns_can_be_named_and_left_out(lobby: Lobby, run: Run) -> None:
     header = "Name,Who,Contact,Email,Where,Date"
     row = "x,Anna Example,anna@example.org,old@example.org,M1 1AE,not a day"
-    named = ["name=Who", "email = contact", "postcode=Where", "signed_at="]
-    options = [option for each in named for option in ("--column", each)]
+    columns = ["name=Who", "email = contact", "postcode=Where", "signed_at="]
+    options = [option for column in columns for option in ("--column", column)]
     result = run(text(row, header=header), *options)
-    assert numbers(result) == {"rows read": 1, "recorded as confirmed": 1}
+    assert summary_counts(result) == {"rows read": 1, "recorded as confirmed": 1}
     assert signature_of(lobby, "anna@example.org").name.text == "Anna Example"
 
 
 @pytest.mark.parametrize(
-    ("told", "complaint"),
+    ("column", "complaint"),
     [
         ("name", "A column is FIELD=HEADER"),
         ("nonsense=Name", "FIELD is one of name, first_name,"),
@@ -471,8 +479,8 @@ def test_columns_can_be_named_and_left_out(lobby: Lobby, run: Run) -> None:
         ("email=", "No column for email."),
     ],
 )
-def test_a_column_that_cannot_be_is_told(run: Run, told: str, complaint: str) -> None:
-    assert complaint in refused(run(text(*people(1)), "--column", told))
+def test_a_column_that_cannot_be_is_told(run: Run, column: str, complaint: str) -> None:
+    assert complaint in refused(run(text(*people(1)), "--column", column))
 
 
 # ---- what people write
