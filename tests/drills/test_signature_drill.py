@@ -139,13 +139,13 @@ def test_an_address_with_two_signatures_is_found(people: People) -> None:
     index = people.audit.rows()[CARA].index
     with people.lobby.database.write() as session:
         other = organisations.create(session, name="Other", slug="other", now=people.lobby.clock())
-        found = session.connection().execute(_copy_of("supporter", "email_index", index))
-        supporter = dict(found.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
+        result = session.connection().execute(_copy_of("supporter", "email_index", index))
+        supporter = dict(result.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
         session.connection().execute(sa.insert(_table("supporter")), supporter)
-        found = session.connection().execute(
+        result = session.connection().execute(
             _copy_of("signature", "id", people.audit.rows()[CARA].id)
         )
-        row = dict(found.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
+        row = dict(result.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
         session.connection().execute(sa.insert(_signature), row)
     assert people.faults()["doubled"] == 1
 
@@ -200,14 +200,14 @@ def test_a_count_that_is_wrong_is_found(
     key = list(table.primary_key.columns)[1]
     row_id = people.audit.rows()[ALICE].id
     of_alice = sa.select(_signature.c.petition_id).where(_signature.c.id == row_id)
-    one = (
+    last_key = (
         sa.select(sa.func.max(key))
         .where(table.c.petition_id == of_alice.scalar_subquery())
         .scalar_subquery()
     )
     people.execute(
         sa.update(table)
-        .where(table.c.petition_id == of_alice.scalar_subquery(), key == one)
+        .where(table.c.petition_id == of_alice.scalar_subquery(), key == last_key)
         .values({column: table.c[column] + 1})
     )
     assert people.faults() == {"miscounted": error}

@@ -74,8 +74,8 @@ def tally_of(lobby: Lobby) -> Tally:
 
 def offices_in_the_commons() -> list[dict[str, Any]]:
     """The posts of the Institute for Government's list whose holders are MPs."""
-    told = json.loads(POSTS.read_bytes())["posts"]
-    return [post for post in told if post["is_current_mp"]]
+    offices = json.loads(POSTS.read_bytes())["posts"]
+    return [office for office in offices if office["is_current_mp"]]
 
 
 def test_all_650_seats_are_filled(real_lobby: Lobby) -> None:
@@ -117,9 +117,11 @@ def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lob
 
 def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) -> None:
     """Two sources of one day: the column of the members' file, and the list of posts itself."""
-    told = offices_in_the_commons()
-    holders = {post["member_id"] for post in told}
-    whips = {post["member_id"] for post in told if "Government Whips" in post["organisation"]}
+    offices = offices_in_the_commons()
+    holders = {office["member_id"] for office in offices}
+    whips = {
+        office["member_id"] for office in offices if "Government Whips" in office["organisation"]
+    }
     with real_lobby.database.read() as session:
         every = seats.all_seats(session, today=TODAY.date(), organisation_id=None)
     kinds = {seat.member.id: seat.offices for seat in every if seat.member and seat.offices}
@@ -140,20 +142,20 @@ def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lob
         )
         campaign = campaigns.public(session, "without-motion")
         tally = seat_table.of_campaign(session, campaign, now=real_lobby.clock())
-    found = {row.member.id: row.eligibility for row in tally.rows if row.member}
-    holders = {post["member_id"] for post in offices_in_the_commons()}
+    eligibilities = {row.member.id: row.eligibility for row in tally.rows if row.member}
+    holders = {office["member_id"] for office in offices_in_the_commons()}
     sinn_fein = {int(row["member_id"]) for row in real_members() if row["party"] == "Sinn Féin"}
     (speaker,) = [int(row["member_id"]) for row in real_members() if row["party"] == "Speaker"]
     assert len(sinn_fein) == 7
-    assert found == {
+    assert eligibilities == {
         member: Eligibility.CANNOT
         if member in sinn_fein
         else Eligibility.CONVENTION
         if member in holders or member == speaker
         else Eligibility.CAN_SIGN
-        for member in found
+        for member in eligibilities
     }
-    assert Counter(found.values()) == {
+    assert Counter(eligibilities.values()) == {
         Eligibility.CAN_SIGN: 549,
         Eligibility.CONVENTION: 94,
         Eligibility.CANNOT: 7,
@@ -207,12 +209,12 @@ def test_a_real_postcode_finds_its_real_member(
     answer = real_lobby.postcodes.lookup(postcode)
     assert (answer.status, answer.postcode) == (PostcodeStatus.FOUND, postcode)
     with real_lobby.database.read() as session:
-        found = seats.seat_of(session, answer.constituency_code, today=TODAY.date())
-    assert found is not None
+        seat = seats.seat_of(session, answer.constituency_code, today=TODAY.date())
+    assert seat is not None
     (row,) = [row for row in real_members() if row["constituency"] == constituency]
-    assert found.constituency.name == constituency
-    assert found.member is not None
-    assert (str(found.member.id), found.member.name, found.member.party) == (
+    assert seat.constituency.name == constituency
+    assert seat.member is not None
+    assert (str(seat.member.id), seat.member.name, seat.member.party) == (
         row["member_id"],
         row["name"],
         row["party"],

@@ -165,13 +165,13 @@ def dead(lobby: Lobby) -> list[DeadAddress]:
         return list(session.exec(select(DeadAddress)))
 
 
-def about(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
+def failure_of(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
     """What a server says of a message that we sent."""
     assert lobby.bounces is not None
     return Failure(to=lobby.bounces.sender_of(message.id)).but(**changes)
 
 
-def come_back(
+def receive_bounce(
     lobby: Lobby, content: bytes, name: str = "1751371200.M1P1.relay", part: str = "new"
 ) -> int:
     """A mail arrives in the folder and is read; how many were dealt with."""
@@ -185,8 +185,10 @@ def files(lobby: Lobby) -> list[str]:
     """What lies in the folder, and in those within it."""
     folder = lobby.settings.bounce_folder
     assert folder is not None
-    found = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
-    return sorted(str(file.relative_to(folder)) for file in found if file.name != "maildirfolder")
+    mail_files = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
+    return sorted(
+        str(file.relative_to(folder)) for file in mail_files if file.name != "maildirfolder"
+    )
 
 
 def apply(lobby: Lobby, content: bytes) -> ReportHandling:
@@ -263,8 +265,8 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     send(client, deliver)
     message = newest(lobby)
     clock.advance(hours=1)
-    content = writer(about(lobby, message))
-    assert come_back(lobby, content) == 1
+    content = writer(failure_of(lobby, message))
+    assert receive_bounce(lobby, content) == 1
     letter = letter_of(lobby, message)
     assert (letter.state, letter.bounced_at) == (LetterState.REJECTED, clock.now)
     assert letter.reason == newest(lobby).detail == DEAD
@@ -272,16 +274,16 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     assert tally_and_letters(lobby) == before
     with lobby.database.read() as session:
         assert session.get(LetterSketch, letter.id) is None
-    (told,) = deliver()
-    assert (told["To"], told["Subject"]) == (
+    (mail,) = deliver()
+    assert (mail["To"], mail["Subject"]) == (
         "anna@example.org",
         "Your letter to Morag Ferncastle did not arrive",
     )
-    assert "House of Commons, London SW1A 0AA" in text_of(told)
-    assert f"http://testserver{LETTER}" in text_of(told)
+    assert "House of Commons, London SW1A 0AA" in text_of(mail)
+    assert f"http://testserver{LETTER}" in text_of(mail)
     # The same again, and one of another server.
-    assert come_back(lobby, content) == 1
-    assert come_back(lobby, postfix(about(lobby, message, status="5.7.1"))) == 1
+    assert receive_bounce(lobby, content) == 1
+    assert receive_bounce(lobby, postfix(failure_of(lobby, message, status="5.7.1"))) == 1
     assert deliver() == []
     assert tally_and_letters(lobby) == before
     assert letter_of(lobby, message).reason == DEAD
@@ -293,8 +295,8 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = Failure(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
+    failure = Failure(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
 
 
@@ -309,7 +311,7 @@ def test_an_uncertain_letter_that_came_back_was_never_counted(
         letter = session.get_one(Letter, message.subject_id)
         letter.state = LetterState.UNCERTAIN
         session.get_one(OutboxMessage, message.id).state = MessageState.UNCERTAIN
-    assert apply(lobby, postfix(about(lobby, message))) is ReportHandling.DONE
+    assert apply(lobby, postfix(failure_of(lobby, message))) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert tally_and_letters(lobby) == before
     assert [mail["To"] for mail in deliver()] == ["anna@example.org"]
@@ -324,8 +326,8 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = about(lobby, message, status=status, diagnostic=diagnostic)
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
+    failure = failure_of(lobby, message, status=status, diagnostic=diagnostic)
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert dead(lobby) == []
     deliver()
@@ -335,9 +337,9 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
 @pytest.mark.parametrize(
     "content",
     [
-        lambda said: postfix(said.but(action="delayed", status="4.4.1")),
-        lambda said: postfix(said.but(action="relayed", status="2.1.9")),
-        lambda said: exchange(said.but(action="delivered", status="2.1.5")),
+        lambda failure: postfix(failure.but(action="delayed", status="4.4.1")),
+        lambda failure: postfix(failure.but(action="relayed", status="2.1.9")),
+        lambda failure: exchange(failure.but(action="delivered", status="2.1.5")),
         vacation,
     ],
 )
@@ -346,7 +348,7 @@ def test_delays_deliveries_and_answers_change_nothing(
 ) -> None:
     send(client, deliver)
     message, counted = newest(lobby), tally_and_letters(lobby)
-    assert come_back(lobby, content(about(lobby, message))) == 1
+    assert receive_bounce(lobby, content(failure_of(lobby, message))) == 1
     assert letter_of(lobby, message).state is LetterState.SENT
     assert newest(lobby) == message
     assert tally_and_letters(lobby) == counted
@@ -359,10 +361,10 @@ def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
     """A relay on the same machine can be faster than our own disk."""
     send(client, deliver)
     message = newest(lobby)
-    content = postfix(about(lobby, message))
+    content = postfix(failure_of(lobby, message))
     for state in (MessageState.CLAIMED, MessageState.DOT_PENDING):
         set_state(lobby, message, state)
-        assert come_back(lobby, content) == 1
+        assert receive_bounce(lobby, content) == 1
         assert files(lobby) == ["new/1751371200.M1P1.relay"]
         assert dead(lobby) == []
     set_state(lobby, message, MessageState.ACCEPTED)
@@ -377,7 +379,7 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
     """An organiser had it sent again before a second report of the first time came."""
     send(client, deliver)
     message = newest(lobby)
-    content = postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
+    content = postfix(failure_of(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
     apply(lobby, content)
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     assert client.post(f"/v1/letters/{message.subject_id}/retry", headers=key).status_code == 200
@@ -390,8 +392,8 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
 
 def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> None:
     assert lobby.bounces is not None
-    said = Failure(to=lobby.bounces.sender_of(uuid4()))
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
+    failure = Failure(to=lobby.bounces.sender_of(uuid4()))
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert dead(lobby) == []
 
 
@@ -400,7 +402,7 @@ def test_a_writer_whose_letter_came_back_can_write_another(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    apply(lobby, postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no")))
+    apply(lobby, postfix(failure_of(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no")))
     send(client, deliver, subject="Once more")
     assert letter_of(lobby, newest(lobby)).subject.text == "Once more"
 
@@ -415,15 +417,15 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
     first = newest(lobby)
     confirm(client, deliver, email="second@example.org")  # on its way already
     message = newest(lobby)
-    apply(lobby, postfix(about(lobby, first)))
-    (found,) = dead(lobby)
-    assert (found.member_id, found.detail) == (letter_of(lobby, first).member_id, DEAD)
-    told = {mail["To"]: text_of(mail) for mail in deliver()}
-    assert MORAG not in told
-    assert "did not arrive" not in told["second@example.org"]
-    assert "House of Commons, London SW1A 0AA" in told["second@example.org"]
-    held = letter_of(lobby, message)
-    assert (held.state, held.reason) == (LetterState.HELD, "address_dead")
+    apply(lobby, postfix(failure_of(lobby, first)))
+    (address,) = dead(lobby)
+    assert (address.member_id, address.detail) == (letter_of(lobby, first).member_id, DEAD)
+    mail_texts = {mail["To"]: text_of(mail) for mail in deliver()}
+    assert MORAG not in mail_texts
+    assert "did not arrive" not in mail_texts["second@example.org"]
+    assert "House of Commons, London SW1A 0AA" in mail_texts["second@example.org"]
+    held_letter = letter_of(lobby, message)
+    assert (held_letter.state, held_letter.reason) == (LetterState.HELD, "address_dead")
 
 
 def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
@@ -435,17 +437,17 @@ def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
     assert "Dear Morag Ferncastle" in draft["body"]
     refused = write(client)
     assert refused.status_code == 409
-    told = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
-    assert "Mail to this MP’s address comes back" in told.replace("&#39;", "’")
-    assert "House of Commons, London SW1A 0AA" in told
-    assert "Dear Morag Ferncastle" in told
+    page_text = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
+    assert "Mail to this MP’s address comes back" in page_text.replace("&#39;", "’")
+    assert "House of Commons, London SW1A 0AA" in page_text
+    assert "Dear Morag Ferncastle" in page_text
 
 
 def test_a_new_address_of_the_member_works_at_once(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     key = key_for(lobby, Scope.LETTERS_READ)
     assert len(client.get(POST, headers=key).json()["addresses_to_check"]) == 1
     with lobby.database.write() as session:
@@ -463,7 +465,7 @@ def test_a_report_that_names_another_address_does_not_kill_the_members(
     """An office hands its mail on to several people, or the member has a new address by now."""
     send(client, deliver)
     message = newest(lobby)
-    apply(lobby, exchange(about(lobby, message, recipient=named)))
+    apply(lobby, exchange(failure_of(lobby, message, recipient=named)))
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert dead(lobby) == []
 
@@ -475,10 +477,13 @@ def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
     sign(client)
     assert len(deliver()) == 1
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
-    assert come_back(lobby, postfix(about(lobby, message, recipient="anna@example.org"))) == 1
+    assert (
+        receive_bounce(lobby, postfix(failure_of(lobby, message, recipient="anna@example.org")))
+        == 1
+    )
     assert newest(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.REJECTED
-    (found,) = dead(lobby)
-    assert found.member_id is None
+    (address,) = dead(lobby)
+    assert address.member_id is None
     count = confirmed_count(lobby)
     body = {"name": "Anna Example", "email": "ANNA@example.org", "postcode": CAN_SIGN}
     path = f"/v1/petitions/{PETITION}/signatures"
@@ -501,7 +506,9 @@ def test_whoever_has_a_dead_address_is_not_known_from_the_tables(
     deliver()
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
     words = "550 5.1.1 <anna@example.org>: unknown"
-    apply(lobby, postfix(about(lobby, message, recipient="anna@example.org", diagnostic=words)))
+    apply(
+        lobby, postfix(failure_of(lobby, message, recipient="anna@example.org", diagnostic=words))
+    )
     with lobby.database.read() as session:
         for table in ("dead_address", "outbox_message"):
             rows = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()
@@ -513,12 +520,12 @@ def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signat
 ) -> None:
     kill(lobby, "person3@example.org")
     for people in (1, 40):
-        asked: list[str] = []
+        queries: list[str] = []
         with lobby.database.write() as session:
             engine = session.connection().engine
 
-            def note(*parts: Any, asked: list[str] = asked) -> None:
-                asked.append(str(parts[2]))
+            def note(*parts: Any, queries: list[str] = queries) -> None:
+                queries.append(str(parts[2]))
 
             sa.event.listen(engine, "before_cursor_execute", note)
             requests = [
@@ -535,7 +542,7 @@ def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signat
                 now=lobby.clock(),
             )
             sa.event.remove(engine, "before_cursor_execute", note)
-        assert len([text for text in asked if "dead_address" in text]) == 1
+        assert len([text for text in queries if "dead_address" in text]) == 1
     with lobby.database.read() as session:
         statement = select(OutboxMessage.id).where(
             OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
@@ -554,9 +561,11 @@ def test_an_address_that_is_refused_at_once_is_dead_too(sink: tuple[Sink, Lobby]
         sign(client)
         while worker.deliver_due(lobby):
             pass
-    (found,) = dead(lobby)
-    assert bytes(found.address_index) == dead_addresses.index_of("anna@example.org", lobby.keyring)
-    assert found.detail == "550 5.1.1 no such box"
+    (address,) = dead(lobby)
+    assert bytes(address.address_index) == dead_addresses.index_of(
+        "anna@example.org", lobby.keyring
+    )
+    assert address.detail == "550 5.1.1 no such box"
 
 
 @pytest.mark.parametrize(
@@ -581,11 +590,11 @@ def test_a_member_that_is_refused_at_once_is_to_be_checked(
         while worker.deliver_due(lobby):
             pass
         key = key_for(lobby, Scope.LETTERS_READ)
-        told = client.get(POST, headers=key).json()
-    assert [row["member"]["name"] for row in told["addresses_to_check"]] == (
+        summary = client.get(POST, headers=key).json()
+    assert [row["member"]["name"] for row in summary["addresses_to_check"]] == (
         ["Morag Ferncastle"] * count
     )
-    assert told["bounced"] == 0, "it never got as far"
+    assert summary["bounced"] == 0, "it never got as far"
 
 
 def test_a_server_that_refuses_us_kills_nobodys_address(sink: tuple[Sink, Lobby]) -> None:
@@ -608,25 +617,25 @@ def test_mail_that_is_no_report_is_deleted_and_what_nobody_understands_is_kept(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    said = about(lobby, newest(lobby))
-    assert come_back(lobby, by_hand(Failure()), "1.person") == 1
+    failure = failure_of(lobby, newest(lobby))
+    assert receive_bounce(lobby, by_hand(Failure()), "1.person") == 1
     assert files(lobby) == []
-    for number, content in enumerate((strange(said), by_hand(said), postfix(Failure()))):
-        assert come_back(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
+    for number, content in enumerate((strange(failure), by_hand(failure), postfix(Failure()))):
+        assert receive_bounce(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
     assert files(lobby) == [f".Unknown/new/{number}.unknown" for number in range(3)]
     assert worker.read_bounces(lobby, GO_ON) == 0
-    (found,) = [found for found in checks.run(lobby) if "nobody understood" in found.text]
-    assert found.text.startswith("3 mails")
-    assert not found.is_trouble
+    (finding,) = [finding for finding in checks.run(lobby) if "nobody understood" in finding.text]
+    assert finding.text.startswith("3 mails")
+    assert not finding.is_trouble
 
 
 def test_a_folder_that_is_not_there_is_trouble(lobby: Lobby, folder: Path) -> None:
-    def told() -> list[str]:
-        return [found.text for found in checks.run(lobby) if "Maildir" in found.text]
+    def folder_findings() -> list[str]:
+        return [finding.text for finding in checks.run(lobby) if "Maildir" in finding.text]
 
-    assert told() == []
+    assert folder_findings() == []
     (folder / "new").rmdir()
-    assert len(told()) == 1
+    assert len(folder_findings()) == 1
     assert worker.read_bounces(lobby, GO_ON) == 0
 
 
@@ -640,7 +649,7 @@ def test_of_two_workers_one_reads_a_file(
     send(client, deliver)
     for number in range(40):
         (folder / "new" / f"{number:02}.relay").write_bytes(by_hand(Failure()))
-    (folder / "new" / "99.relay").write_bytes(postfix(about(lobby, newest(lobby))))
+    (folder / "new" / "99.relay").write_bytes(postfix(failure_of(lobby, newest(lobby))))
     done: list[int] = []
     threads = [
         threading.Thread(target=lambda: done.append(worker.read_bounces(lobby, GO_ON)))
@@ -660,7 +669,7 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
     send(client, deliver)
     message = newest(lobby)
     file = folder / "new" / "1.relay"
-    file.write_bytes(postfix(about(lobby, message)))
+    file.write_bytes(postfix(failure_of(lobby, message)))
     claimed = reader._claim(file, clock.now)
     assert claimed is not None
     assert reader._claim(file, clock.now) is None
@@ -704,7 +713,7 @@ def test_a_kill_loses_no_report_and_counts_none_twice(
     before = tally_and_letters(lobby)
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    (folder / "new" / "1.relay").write_bytes(postfix(failure_of(lobby, message)))
     dying: Any = Dying(lobby.database, is_after)
     with pytest.raises(Killed):
         worker.read_bounces(replace(lobby, database=dying), GO_ON)
@@ -724,7 +733,7 @@ def test_a_file_that_fails_stays_and_stops_no_other(
     message = newest(lobby)
     (folder / "new" / "1.relay").mkdir()  # nothing that can be read
     (folder / "new" / ".hidden").write_bytes(b"")
-    assert come_back(lobby, postfix(about(lobby, message)), "2.relay") == 1
+    assert receive_bounce(lobby, postfix(failure_of(lobby, message)), "2.relay") == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert files(lobby) == ["new/.hidden"]
 
@@ -742,7 +751,7 @@ def test_the_worker_reads_the_folder_by_itself(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    (folder / "new" / "1.relay").write_bytes(postfix(failure_of(lobby, message)))
     stop, has_written = threading.Event(), threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.1})
     thread.start()
@@ -768,10 +777,10 @@ def test_organisers_see_what_came_back_and_whose_address_to_check(
     send(client, deliver)
     message = newest(lobby)
     clock.advance(minutes=3)
-    apply(lobby, postfix(about(lobby, message)))
-    told = client.get(POST, headers=key).json()
-    assert (told["bounced"], told["rejected"], told["sent"]) == (1, 1, before["sent"])
-    (row,) = told["addresses_to_check"]
+    apply(lobby, postfix(failure_of(lobby, message)))
+    summary = client.get(POST, headers=key).json()
+    assert (summary["bounced"], summary["rejected"], summary["sent"]) == (1, 1, before["sent"])
+    (row,) = summary["addresses_to_check"]
     member = row["member"]
     assert (member["name"], set(member)) == ("Morag Ferncastle", {"id", "name", "party"})
     assert (row["detail"], row["since"]) == (DEAD, "2026-07-01T12:03:00Z")
@@ -784,20 +793,20 @@ def test_other_campaigns_are_not_told_of_addresses_that_they_did_not_meet(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     other = others_key(lobby, Scope.LETTERS_READ)
     add_campaign(lobby, "another", organisation="others")
     assert client.get(POST, headers=other).status_code == 404
-    told = client.get("/v1/campaigns/another/post", headers=other).json()
-    assert (told["bounced"], told["addresses_to_check"]) == (0, [])
+    summary = client.get("/v1/campaigns/another/post", headers=other).json()
+    assert (summary["bounced"], summary["addresses_to_check"]) == (0, [])
 
 
 def test_the_check_names_members_whose_mail_comes_back(lobby: Lobby) -> None:
     kill_morag(lobby)
     kill(lobby, "anna@example.org")
-    (found,) = [found for found in checks.run(lobby) if "comes back" in found.text]
-    assert "Morag Ferncastle" in found.text
-    assert not found.is_trouble
+    (finding,) = [finding for finding in checks.run(lobby) if "comes back" in finding.text]
+    assert "Morag Ferncastle" in finding.text
+    assert not finding.is_trouble
 
 
 def test_the_page_of_a_letter_that_came_back_says_so(
@@ -809,7 +818,7 @@ def test_the_page_of_a_letter_that_came_back_says_so(
     path = f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
     client.post(path)
     deliver()
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     assert "Your letter could not be delivered" in visible(client.get(path))
 
 
@@ -832,7 +841,7 @@ def test_settings_that_could_lose_mail_are_refused(tmp_path: Path, wrong: dict[s
 
 
 def test_settings_that_fit_are_taken(tmp_path: Path) -> None:
-    found = Settings(
+    settings = Settings(
         data_dir=tmp_path, bounce_address=f"{'b' * 23}@lobby.example.org", bounce_folder=tmp_path
     )
-    assert found.bounce_folder == tmp_path
+    assert settings.bounce_folder == tmp_path

@@ -58,8 +58,10 @@ def write(lobby: Lobby) -> UUID:
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     return letter_id
 
@@ -74,8 +76,8 @@ def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMe
 
 def newest(session: Session, model: type[Signature] | type[Letter]) -> UUID:
     rows: list[Any] = [*session.exec(select(model).order_by(col(model.id).desc()))]
-    found: UUID = rows[0].id
-    return found
+    newest_id: UUID = rows[0].id
+    return newest_id
 
 
 def break_newest_name(lobby: Lobby, model: type[Signature] | type[Letter]) -> UUID:
@@ -125,11 +127,16 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
     write(lobby)
     with lobby.database.write() as session:
         claimed = outbox.claim(session, now=clock.now, limit=50)
-        (message,) = [each for each in claimed if each.kind is MessageKind.LETTER]
+        (message,) = [candidate for candidate in claimed if candidate.kind is MessageKind.LETTER]
         assert outbox.before_dot(session, message)
-        deferred, held = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
+        deferred, state_before = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
         ended = outbox.finish(
-            session, message, deferred, now=clock.now, detail="cannot be made", expected=held
+            session,
+            message,
+            deferred,
+            now=clock.now,
+            detail="cannot be made",
+            expected=state_before,
         )
         assert ended is None
     after = message_about(lobby, message.subject_id, MessageKind.LETTER)
@@ -229,11 +236,11 @@ def test_an_unfit_title_from_before_loses_no_mail(
     sign(lobby, "anna@example.org")
     letter_id = write(lobby)
     spoil(lobby, title)
-    asked, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
-    assert asked["To"] == "anna@example.org"
-    assert "/confirm/" in text_of(asked)
+    confirmation, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
+    assert confirmation["To"] == "anna@example.org"
+    assert "/confirm/" in text_of(confirmation)
     assert letter["To"] == "morag.ferncastle@example.org"
-    for mail in (asked, letter):
+    for mail in (confirmation, letter):
         assert mail["X-Campaign"]
         assert mail["Bcc"] is None
         assert "=?" not in mail["X-Campaign"]
@@ -249,9 +256,9 @@ def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
     with lobby.database.write() as session:
         letter = letter_states.get(session, letter_id)
         letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
-    (told,) = deliver()
-    assert told["To"] == "anna@example.org"
-    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    (mail,) = deliver()
+    assert mail["To"] == "anna@example.org"
+    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(mail).split())
     with lobby.database.read() as session:
         letter = letter_states.get(session, letter_id)
         assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")

@@ -57,10 +57,12 @@ def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) 
     address = intake.PostalAddress("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-        draft = drafts.draft(found, name=ANNA["name"])
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        draft = drafts.draft(situation, name=ANNA["name"])
         new = intake.NewLetter(ANNA["name"], email, address, draft.subject, draft.body)
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     while worker.deliver_due(lobby):
         pass
@@ -84,8 +86,8 @@ def replies(lobby: Lobby, letter_id: UUID) -> list[MemberReply]:
 
 def outcome_of(lobby: Lobby, letter_id: UUID) -> LetterOutcome | None:
     with lobby.database.read() as session:
-        found = session.get(LetterAnswer, letter_id)
-        return found.outcome if found else None
+        row = session.get(LetterAnswer, letter_id)
+        return row.outcome if row else None
 
 
 @pytest.fixture(autouse=True)
@@ -99,9 +101,9 @@ def nobody_else_wrote(lobby: Lobby, deliver: Deliver) -> None:
 @pytest.fixture
 def letter_id(lobby: Lobby, deliver: Deliver) -> UUID:
     """Anna's letter, sent just now. All mail is read."""
-    found = send(lobby)
+    sent_id = send(lobby)
     deliver()
-    return found
+    return sent_id
 
 
 @pytest.fixture
@@ -111,8 +113,8 @@ def token(lobby: Lobby, letter_id: UUID, clock: Clock) -> str:
     return lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id)
 
 
-def give(client: TestClient, token: str, outcome: str, **said: Any) -> Any:
-    return client.post(ANSWER, json={"token": token, "outcome": outcome, **said})
+def give(client: TestClient, token: str, outcome: str, **fields: Any) -> Any:
+    return client.post(ANSWER, json={"token": token, "outcome": outcome, **fields})
 
 
 # ---- asking
@@ -203,17 +205,17 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
     counted = []
     for expected in (3, 2, 0):
         with lobby.database.write() as session:
-            seen: list[str] = []
+            queries: list[str] = []
             engine = session.connection().engine
 
-            def note(*args: Any, seen: list[str] = seen) -> None:
-                seen.append(args[2])
+            def note(*args: Any, queries: list[str] = queries) -> None:
+                queries.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            found = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
+            queued = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
             event.remove(engine, "before_cursor_execute", note)
-        assert found == expected
-        counted.append(len(seen))
+        assert queued == expected
+        counted.append(len(queries))
     assert counted[0] == counted[1] <= 6  # one of them for addresses that are dead
 
 
@@ -222,10 +224,10 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
         send(lobby, email=f"writer{number}@example.org")
     clock.advance(days=14)
     with lobby.database.write() as first:
-        asked = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
+        queued = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
         if not lobby.database.is_sqlite:  # which has one writer: they take turns
             assert ask(lobby) == 0, "the second leaves out what the first holds"
-    assert (asked, ask(lobby)) == (4, 0)
+    assert (queued, ask(lobby)) == (4, 0)
 
 
 # ---- answering
@@ -253,8 +255,8 @@ def test_organisers_see_that_a_reply_is_from_a_constituent_and_the_public_sees_n
     before = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
     give(client, token, "answered", said="will_sign", text=SECRET)
     key = key_for(lobby, Scope.TALLIES_READ)
-    found = client.get(f"/v1/campaigns/{CAMPAIGN}/replies", headers=key).json()
-    assert [(each["text"], each["is_from_constituent"]) for each in found] == [
+    rows = client.get(f"/v1/campaigns/{CAMPAIGN}/replies", headers=key).json()
+    assert [(row["text"], row["is_from_constituent"]) for row in rows] == [
         (SECRET, True),
         ("I shall read the motion and think about it.", False),
     ]
@@ -295,10 +297,10 @@ def test_what_an_organiser_has_verified_stays_as_it_is(
     give(client, token, "answered", said="will_sign", text=SECRET)
     (before,) = replies(lobby, letter_id)
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    seen = client.patch(f"/v1/replies/{before.id}", json={"verified_by": "Olive"}, headers=key)
-    assert seen.json()["is_from_constituent"] is True
-    said = {"said": "will_not"} if again["outcome"] == "answered" else {}
-    assert client.post(ANSWER, json={"token": token, **again, **said}).status_code == 200
+    response = client.patch(f"/v1/replies/{before.id}", json={"verified_by": "Olive"}, headers=key)
+    assert response.json()["is_from_constituent"] is True
+    changes = {"said": "will_not"} if again["outcome"] == "answered" else {}
+    assert client.post(ANSWER, json={"token": token, **again, **changes}).status_code == 200
     (after,) = replies(lobby, letter_id)
     assert (after.kind, after.text.text) == (ReplyKind.WILL_SIGN, SECRET)
     assert outcome_of(lobby, letter_id) == again["outcome"]
@@ -393,7 +395,7 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
 
 
 @pytest.mark.parametrize(
-    ("fields", "field", "said"),
+    ("fields", "field", "message"),
     [
         ({}, "outcome", "Choose what came back."),
         ({"outcome": "nonsense"}, "outcome", "Choose one of these."),
@@ -409,13 +411,13 @@ def test_a_mistake_on_the_page_is_told_beside_its_field_and_everything_is_kept(
     token: str,
     fields: dict[str, str],
     field: str,
-    said: str,
+    message: str,
 ) -> None:
     page = client.post(f"/letters/answer/{token}", data={"text": SECRET, **fields})
     assert page.status_code == 422
     assert f'<a href="#{field}">' in page.text
     assert f'id="{field}-error"' in page.text
-    assert said in visible(page)
+    assert message in visible(page)
     assert fields.get("text", SECRET) in page.text
     assert outcome_of(lobby, letter_id) is None
 
@@ -466,7 +468,7 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
     deliver()
     for letter_id, outcome in zip(ids, ("answered", "acknowledged", "not_answered"), strict=False):
         give(client, lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id), outcome)
-    found = client.get(ANSWERS, headers=key)
+    response = client.get(ANSWERS, headers=key)
     assert sent_to(client, key, "Morag Ferncastle") == {
         "member": {"id": MORAG, "name": "Morag Ferncastle", "party": "Scottish National Party"},
         "sent": 4,
@@ -477,7 +479,7 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
         "no_word": 1,
         "rate": 0.3333,
     }
-    assert found.json()["totals"] == {
+    assert response.json()["totals"] == {
         "sent": before["totals"]["sent"] + 4,
         "asked": 4,
         "answered": 1,
@@ -486,10 +488,10 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
         "no_word": before["totals"]["sent"] + 1,
         "rate": 0.3333,
     }
-    rows = found.json()["rows"]
+    rows = response.json()["rows"]
     assert rows == sorted(rows, key=lambda row: (-row["sent"], row["member"]["name"]))
-    assert "writer" not in found.text
-    assert "Anna" not in found.text
+    assert "writer" not in response.text
+    assert "Anna" not in response.text
 
 
 def test_a_question_that_was_dropped_counts_as_not_asked(
@@ -515,16 +517,16 @@ def test_the_answers_are_summed_up_in_one_statement_however_many_there_are(
     def statements() -> int:
         with lobby.database.read() as session:
             campaign = campaigns.public(session, CAMPAIGN)
-            seen: list[str] = []
+            queries: list[str] = []
             engine = session.get_bind()
 
             def note(*args: Any) -> None:
-                seen.append(args[2])
+                queries.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
             answers.of_campaign(session, campaign)
             event.remove(engine, "before_cursor_execute", note)
-        return len(seen)
+        return len(queries)
 
     assert statements() == 1
     send(lobby)

@@ -237,10 +237,10 @@ def send_letter(lobby: Lobby, client: TestClient) -> UUID:
 
 def texts_to_anna(sink: Sink) -> list[str]:
     """As they travelled, without the soft line breaks of quoted-printable."""
-    contents = [found.content for found in sink.taken if found.rcpt_tos == [ANNA["email"]]]
-    found = [content.decode() for content in contents if isinstance(content, bytes)]
-    assert len(found) == len(contents)
-    return [text.replace("=\r\n", "") for text in found]
+    contents = [mail.content for mail in sink.taken if mail.rcpt_tos == [ANNA["email"]]]
+    texts = [content.decode() for content in contents if isinstance(content, bytes)]
+    assert len(texts) == len(contents)
+    return [text.replace("=\r\n", "") for text in texts]
 
 
 def test_the_copy_tells_what_the_mail_server_answered(relayed: Lobby, sink: Sink) -> None:

@@ -74,12 +74,14 @@ def the_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
     return letter, message
 
 
-def become(lobby: Lobby, state: LetterState, held: MessageState) -> UUID:
+def become(lobby: Lobby, state: LetterState, message_state: MessageState) -> UUID:
     """The newest letter as though its delivery had ended so."""
     letter, message = the_letter(lobby)
     with lobby.database.write() as session:
         session.add(session.get_one(Letter, letter.id).sqlmodel_update({"state": state}))
-        session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": held}))
+        session.add(
+            session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": message_state})
+        )
     return letter.id
 
 
@@ -331,7 +333,7 @@ def test_a_deferred_letter_can_be_tried_right_now(
 
 
 @pytest.mark.parametrize(
-    ("state", "held"),
+    ("state", "message_state"),
     [
         (LetterState.SENT, MessageState.ACCEPTED),
         (LetterState.UNCERTAIN, MessageState.UNCERTAIN),
@@ -346,10 +348,10 @@ def test_what_went_or_may_have_gone_is_never_sent_again(
     lobby: Lobby,
     key: Key,
     state: LetterState,
-    held: MessageState,
+    message_state: MessageState,
 ) -> None:
     confirm(client, deliver)
-    letter_id = become(lobby, state, held)
+    letter_id = become(lobby, state, message_state)
     assert client.post(f"/v1/letters/{letter_id}/retry", headers=key).status_code == 409
     assert deliver() == []
 

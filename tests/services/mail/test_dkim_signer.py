@@ -129,7 +129,7 @@ def lobby(
 
 
 def taken(sink: Sink) -> list[bytes]:
-    return [found.content for found in sink.taken if isinstance(found.content, bytes)]
+    return [envelope.content for envelope in sink.taken if isinstance(envelope.content, bytes)]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -151,11 +151,11 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
         there = {name.lower() for name in message} - {"dkim-signature"}
         assert {name.strip() for name in signed} == there <= {name.decode() for name in HEADERS}
         assert [name.strip() for name in signed].count("from") == 2
-    assert b"Reply-To" in next(each for each in contents if b"To: morag" in each)
+    assert b"Reply-To" in next(mail for mail in contents if b"To: morag" in mail)
 
 
 def a_letter(signer: DkimSigner) -> bytes:
-    given = HostileInput(
+    letter_input = HostileInput(
         "Siân O'Neill",
         "anna@example.org",
         "Please sign EDM 152",
@@ -165,7 +165,9 @@ def a_letter(signer: DkimSigner) -> bytes:
         "mp@example.org",
         "Act",
     )
-    built = mail_builder.build(letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+    built = mail_builder.build(
+        letter_mail(letter_input), mail_from=f"Lobby <post@{DOMAIN}>", now=START
+    )
     return mail_builder.sealed(built, signer=signer).content
 
 
@@ -211,11 +213,11 @@ def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
 def test_hostile_texts_are_signed_and_verified_too() -> None:
     signers = [signer_of(kind) for kind in KEYS]
     verified = 0
-    for number, given in hostile_inputs():
+    for number, hostile_input in hostile_inputs():
         signer = signers[number % 2]
         try:
             built = mail_builder.build(
-                letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START
+                letter_mail(hostile_input), mail_from=f"Lobby <post@{DOMAIN}>", now=START
             )
         except Invalid:
             continue
@@ -281,20 +283,20 @@ def bad_keys() -> dict[str, tuple[bytes | None, str]]:
 
 @pytest.mark.parametrize("name", bad_keys())
 def test_a_key_that_cannot_sign_is_told_at_the_start(tmp_path: Path, name: str) -> None:
-    content, said = bad_keys()[name]
+    content, complaint = bad_keys()[name]
     file = tmp_path / "dkim.pem"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(Invalid) as refused:
         dkim_signer.load(file, selector="lobby1", domain=DOMAIN, clock=Clock())
     assert refused.value.message.startswith(f"LOBBY_DKIM_KEY: {file}")
-    assert refused.value.message.endswith(said) or said in refused.value.message
+    assert refused.value.message.endswith(complaint) or complaint in refused.value.message
 
 
 @pytest.mark.slow
 def test_the_command_tells_of_a_key_that_is_not_there(tmp_path: Path) -> None:
     file = tmp_path / "none.pem"
-    told = Cli(tmp_path / "data").refused(
+    error_text = Cli(tmp_path / "data").refused(
         "check", LOBBY_DKIM_KEY=str(file), LOBBY_DKIM_SELECTOR="lobby1"
     )
-    assert told == f"LOBBY_DKIM_KEY: {file} cannot be read: No such file or directory."
+    assert error_text == f"LOBBY_DKIM_KEY: {file} cannot be read: No such file or directory."

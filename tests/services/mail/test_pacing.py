@@ -66,8 +66,8 @@ def local(moment: datetime) -> time:
     ],
 )
 def test_quiet_hours_are_those_of_the_clock_in_london(moment: str, opens: str) -> None:
-    found = NIGHT.next_open(datetime.fromisoformat(moment))
-    assert found == datetime.fromisoformat(opens)
+    next_opening = NIGHT.next_open(datetime.fromisoformat(moment))
+    assert next_opening == datetime.fromisoformat(opens)
 
 
 def test_quiet_hours_can_lie_within_a_day() -> None:
@@ -134,11 +134,11 @@ def test_both_limits_hold_together(lobby: Lobby) -> None:
     members = [MORAG + number % 7 for number in range(900)]
     due = plan(lobby, *members)
     assert max(hours(due).values()) <= 30
-    each = Counter(
+    letters_per_day = Counter(
         (member, moment.astimezone(LONDON).date())
         for member, moment in zip(members, due, strict=True)
     )
-    assert max(each.values()) == 20
+    assert max(letters_per_day.values()) == 20
     assert not [moment for moment in due if not time(7) <= local(moment) < time(22)]
 
 
@@ -175,8 +175,12 @@ def test_letters_that_went_keep_their_places(lobby: Lobby) -> None:
     plan(lobby, *[MORAG] * 8)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        gone = [(MORAG, EVENING), (MORAG, EVENING - timedelta(hours=4)), (MORAG + 1, EVENING)]
-        pacing.keep_only(session, campaign, gone, now=EVENING)
+        sent_before = [
+            (MORAG, EVENING),
+            (MORAG, EVENING - timedelta(hours=4)),
+            (MORAG + 1, EVENING),
+        ]
+        pacing.keep_only(session, campaign, sent_before, now=EVENING)
     due = plan(lobby, *[MORAG] * 7)
     assert list(days(due).values()) == [6, 1]
     others = plan(lobby, *[MORAG + number for number in range(2, 30)])
@@ -188,8 +192,8 @@ def test_confirmations_at_once_overfill_no_hour(lobby: Lobby) -> None:
     with ThreadPoolExecutor(8) as pool:
         due = [
             moment
-            for found in pool.map(lambda _: plan(lobby, MORAG), range(40))
-            for moment in found
+            for due_times in pool.map(lambda _: plan(lobby, MORAG), range(40))
+            for moment in due_times
         ]
     assert sorted(hours(due).values()) == [10, 10, 10, 10]
     with lobby.database.read() as session:

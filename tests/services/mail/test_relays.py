@@ -259,8 +259,8 @@ def test_two_workers_share_what_they_know(lobby: Lobby, server: Server, clock: C
         clock.advance(minutes=5)
         assert worker.deliver_due(lobby) == 1
         assert worker.deliver_due(other) > 1
-        for each in (lobby, other):
-            each.courier.close()
+        for service in (lobby, other):
+            service.courier.close()
 
 
 def test_of_two_workers_at_once_one_tries_a_server_that_has_rested(
@@ -336,9 +336,9 @@ def test_organisers_see_that_mail_waits_for_a_server(
             "error": None,
         }
         break_down(lobby)
-        told = client.get(path, headers=key).json()["relay"]
-        assert (told["is_resting"], told["resting_until"]) == (True, "2026-07-01T12:00:30Z")
-        assert "refused" in told["error"]
+        relay = client.get(path, headers=key).json()["relay"]
+        assert (relay["is_resting"], relay["resting_until"]) == (True, "2026-07-01T12:00:30Z")
+        assert "refused" in relay["error"]
         assert "lobby_relays_resting 1.0" in client.get("/metrics").text
         clock.advance(minutes=5)
         with server.up():
@@ -349,11 +349,11 @@ def test_organisers_see_that_mail_waits_for_a_server(
 
 
 def test_the_check_tells_of_a_server_that_is_left_alone(lobby: Lobby) -> None:
-    assert not [found for found in checks.run(lobby) if "left alone" in found.text]
+    assert not [finding for finding in checks.run(lobby) if "left alone" in finding.text]
     break_down(lobby)
-    (found,) = [found for found in checks.run(lobby) if "left alone" in found.text]
-    assert lobby.courier.relay in found.text
-    assert not found.is_trouble
+    (finding,) = [finding for finding in checks.run(lobby) if "left alone" in finding.text]
+    assert lobby.courier.relay in finding.text
+    assert not finding.is_trouble
 
 
 def test_an_error_that_is_shown_has_no_address_of_anybody(lobby: Lobby, server: Server) -> None:

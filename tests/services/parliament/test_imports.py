@@ -124,9 +124,9 @@ def counts(lobby: Lobby) -> dict[str, int]:
 
 def seat(lobby: Lobby, code: str, today: date = TODAY) -> Seat:
     with lobby.database.read() as session:
-        found = seats.seat_of(session, code, today=today)
-    assert found is not None
-    return found
+        current_seat = seats.seat_of(session, code, today=today)
+    assert current_seat is not None
+    return current_seat
 
 
 def holder(lobby: Lobby, code: str, today: date = TODAY) -> str | None:
@@ -158,8 +158,8 @@ def test_constituencies_come_with_their_facts(empty_lobby: Lobby, write: Write) 
     welsh = seat_row(CARDIFF, name_cy="De Caerdydd a Phenarth", region="Wales")
     with empty_lobby.database.write() as session:
         assert constituencies.import_csv(session, write([welsh, seat_row(EDINBURGH)])) == 2
-    found = seat(empty_lobby, CARDIFF).constituency
-    assert found.model_dump() == {
+    constituency = seat(empty_lobby, CARDIFF).constituency
+    assert constituency.model_dump() == {
         "code": CARDIFF,
         "name": "Cardiff South and Penarth",
         "name_welsh": "De Caerdydd a Phenarth",
@@ -189,8 +189,8 @@ def test_a_code_tells_the_nation_and_the_nation_stands_in_for_a_region(
 ) -> None:
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code, region="")]))
-    found = seat(empty_lobby, code).constituency
-    assert (found.nation, found.region) == (nation, nation)
+    constituency = seat(empty_lobby, code).constituency
+    assert (constituency.nation, constituency.region) == (nation, nation)
 
 
 def test_importing_constituencies_again_changes_nothing(with_seats: Lobby, write: Write) -> None:
@@ -214,8 +214,12 @@ def test_what_a_file_does_not_tell_is_not_known(empty_lobby: Lobby, write: Write
     row = {"gss": EDINBURGH, "name": "Edinburgh East", "region": "Scotland"}
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([row]))
-    found = seat(empty_lobby, EDINBURGH).constituency
-    assert (found.electorate, found.latitude, found.easting) == (None, None, None)
+    constituency = seat(empty_lobby, EDINBURGH).constituency
+    assert (constituency.electorate, constituency.latitude, constituency.easting) == (
+        None,
+        None,
+        None,
+    )
 
 
 # ---- members
@@ -404,9 +408,9 @@ def test_the_speaker_holds_a_post_and_is_not_asked(
     with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(BEN | {"party": "Speaker"})
-    found = seat(with_seats, MANCHESTER)
-    assert found.offices == {OfficeKind.SPEAKER}
-    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
+    speakers_seat = seat(with_seats, MANCHESTER)
+    assert speakers_seat.offices == {OfficeKind.SPEAKER}
+    eligibility = seats.seat_eligibility(speakers_seat, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
     take_in(BEN, today=date(2026, 8, 1))
     assert seat(with_seats, MANCHESTER, date(2026, 8, 1)).offices == frozenset()

@@ -93,8 +93,8 @@ def test_a_name_withdrawn_twice_is_withdrawn() -> None:
 
 def test_a_name_withdrawn_and_given_again_stands_since_it_was_given_again() -> None:
     rows = [name(1, None, JUNE, withdrawn=True), name(2, 40, JULY)]
-    for given in (rows, rows[::-1]):
-        assert position_of(given) == Position(Standing.SIGNED, Role.SUPPORTER, JULY)
+    for ordered_rows in (rows, rows[::-1]):
+        assert position_of(ordered_rows) == Position(Standing.SIGNED, Role.SUPPORTER, JULY)
 
 
 def test_a_name_given_twice_and_withdrawn_once_still_stands() -> None:
@@ -116,8 +116,8 @@ def test_a_repeated_member_has_the_highest_role_and_the_first_day(
     orders: tuple[int | None, int | None], role: Role
 ) -> None:
     rows = [name(1, orders[0], JULY), name(2, orders[1], JUNE)]
-    for given in (rows, rows[::-1]):
-        assert position_of(given) == Position(Standing.SIGNED, role, JUNE)
+    for ordered_rows in (rows, rows[::-1]):
+        assert position_of(ordered_rows) == Position(Standing.SIGNED, role, JUNE)
 
 
 def test_without_a_primary_sponsor_nobody_is_moved_up() -> None:
@@ -177,8 +177,8 @@ def test_eligibility_and_letter_follow_from_standing_party_posts_and_refusal(
 ) -> None:
     for posts in POSTS:
         eligibility = eligibility_of(party=party, offices=posts, refuses=refuses, standing=standing)
-        found = (eligibility, act_of(standing, eligibility))
-        assert found == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
+        outcome = (eligibility, act_of(standing, eligibility))
+        assert outcome == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
 
 
 def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter() -> None:
@@ -278,12 +278,14 @@ def test_the_built_in_letters_pass_what_organisers_letters_must(
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None:
     texts = variant_texts.built_in()[variant]["en"]
-    known = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
-    used = {name for name in known if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())}
+    all_values = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
+    used = {
+        name for name in all_values if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())
+    }
     assert {"constituency", "motion_number", "motion_title"} <= used
     whole = "".join(part for _, part in texts.parts())
     for left_out in used - {"earlier_motion_number"}:
-        values = {key: value for key, value in known.items() if key != left_out}
+        values = {key: value for key, value in all_values.items() if key != left_out}
         with pytest.raises(UndefinedError, match=left_out):
             template_language.fill(whole, values)
 

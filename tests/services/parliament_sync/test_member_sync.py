@@ -94,9 +94,9 @@ def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
         ) -> MembersSync:
             everybody = {person.id: person for person in [*ALL_MEMBERS, *changed]}
             api.people = [person for person in everybody.values() if person.id not in without]
-            found = fetch_members(client, **options)
+            answers = fetch_members(client, **options)
             with with_seats.database.write() as session:
-                return member_sync.apply_answers(session, found, today=today)
+                return member_sync.apply_answers(session, answers, today=today)
 
         yield sync
 
@@ -118,9 +118,9 @@ def everything(lobby: Lobby) -> dict[str, list[dict[str, Any]]]:
 
 def seat(lobby: Lobby, code: str, today: date = TODAY) -> Seat:
     with lobby.database.read() as session:
-        found = seats.seat_of(session, code, today=today)
-    assert found is not None
-    return found
+        current_seat = seats.seat_of(session, code, today=today)
+    assert current_seat is not None
+    return current_seat
 
 
 def holder(lobby: Lobby, code: str, today: date = TODAY) -> int | None:
@@ -141,8 +141,8 @@ def offices_held(
 ) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
         rows = session.exec(select(Office).where(Office.member_id == member_id))
-        found = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
-    return sorted(found, key=lambda row: (row[2], row[3] or date.max))
+        offices = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
+    return sorted(offices, key=lambda row: (row[2], row[3] or date.max))
 
 
 def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind]:
@@ -163,9 +163,9 @@ def test_members_take_their_seats(with_seats: Lobby, sync: Sync) -> None:
     assert first == MembersSync(21, 21, 0, 0, 0, 0, (), ())
     assert [holder(with_seats, code) for code in NAMES] == list(range(1, 22))
     assert spans(with_seats, ANNA) == [(1, ELECTED, None)]
-    found = seat(with_seats, ANNA).member
-    assert found is not None
-    assert found.model_dump() == {
+    member = seat(with_seats, ANNA).member
+    assert member is not None
+    assert member.model_dump() == {
         "id": 1,
         "name": "Member 1",
         "party": "Labour",
@@ -386,8 +386,8 @@ def test_posts_begin_on_their_own_day(with_seats: Lobby, sync: Sync) -> None:
     assert offices_held(with_seats) == [
         ("Minister of State (Home Office)", OfficeKind.MINISTER, date(2025, 9, 6), None)
     ]
-    found = seat(with_seats, ANNA)
-    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
+    annas_seat = seat(with_seats, ANNA)
+    eligibility = seats.seat_eligibility(annas_seat, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
 
 
@@ -464,10 +464,10 @@ def test_a_post_is_held_once_though_it_is_told_twice(with_seats: Lobby, sync: Sy
 
 def test_the_real_day_of_a_post_replaces_the_day_of_a_file(with_seats: Lobby, sync: Sync) -> None:
     anna = Member(id=1, name="Member 1", party="Labour")
-    known = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
+    known_office = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
     other = OfficeRow(OfficeKind.MINISTER, "Minister of State (HO)")
     day = date(2026, 6, 1)
-    import_rows(with_seats, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
+    import_rows(with_seats, MemberRow(ANNA, anna, ELECTED, (known_office, other)), today=day)
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), None),
@@ -526,8 +526,10 @@ def test_of_other_posts_only_a_few_limit_their_holders(
     ]
     sync(*changed)
     codes = list(NAMES)
-    found = {title: kinds(with_seats, codes[person.id - 1]) for person, (title, _) in pairs}
-    assert found == {title: {kind} if kind else set() for title, kind in OTHER.items()}
+    kinds_by_title = {
+        title: kinds(with_seats, codes[person.id - 1]) for person, (title, _) in pairs
+    }
+    assert kinds_by_title == {title: {kind} if kind else set() for title, kind in OTHER.items()}
 
 
 def test_posts_in_the_opposition_limit_nobody(with_seats: Lobby, sync: Sync) -> None:
@@ -604,12 +606,12 @@ def test_a_house_that_has_all_left_is_refused(with_seats: Lobby, sync: Sync) -> 
 def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> None:
     api.people = ALL_MEMBERS
     with http.make_client(api.url) as client:
-        found = fetch_members(client)
+        answers = fetch_members(client)
     with (
         pytest.raises(Conflict, match="run `lobby import constituencies`"),
         empty_lobby.database.write() as session,
     ):
-        member_sync.apply_answers(session, found, today=TODAY)
+        member_sync.apply_answers(session, answers, today=TODAY)
 
 
 @pytest.mark.parametrize("name", [NAMES["W07000004"], "De Caerdydd a Phenarth"])
@@ -658,7 +660,9 @@ class Command:
 
     def __call__(self, *options: str) -> "subprocess.CompletedProcess[str]":
         settings = self.lobby.settings
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        environment = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
+        }
         ours = {
             "LOBBY_DATA_DIR": str(settings.data_dir),
             "LOBBY_DATABASE_URL": settings.database_url,
@@ -667,7 +671,7 @@ class Command:
         }
         return subprocess.run(
             [COMMAND, "sync", "members", *options],
-            env=kept | ours,
+            env=environment | ours,
             capture_output=True,
             text=True,
             timeout=60,
@@ -742,8 +746,8 @@ def test_the_real_house_finds_all_its_seats_by_name(
             for row in csv.DictReader(stream)
         ]
     with http.make_client(api.url) as client:
-        found = fetch_members(client, biographies=False)
+        answers = fetch_members(client, biographies=False)
     with empty_lobby.database.write() as session:
-        change = member_sync.apply_answers(session, found, today=today)
+        change = member_sync.apply_answers(session, answers, today=today)
     assert change == MembersSync(650, 0, 0, 0, 0, change.without_email, (), ())
     assert everything(empty_lobby) == before

@@ -117,11 +117,11 @@ def test_an_address_in_the_open_internet_is_public(address: str) -> None:
 
 @given(st.ip_addresses())
 def test_what_python_takes_for_private_is_never_public(address: object) -> None:
-    known = getattr(address, "is_private", None) or getattr(address, "is_multicast", None)
-    assert not (known and addresses.is_public(str(address)))
+    is_special = getattr(address, "is_private", None) or getattr(address, "is_multicast", None)
+    assert not (is_special and addresses.is_public(str(address)))
 
 
-@pytest.mark.parametrize("address", [each for each in NOT_PUBLIC if each])
+@pytest.mark.parametrize("address", [address for address in NOT_PUBLIC if address])
 def test_a_name_that_stands_for_another_address_is_not_connected_to(address: str) -> None:
     line = Line()
     reply = post(WebhookSender(resolve=Names([address]), connect=line))
@@ -172,8 +172,8 @@ def test_an_address_that_became_wrong_is_not_asked_for() -> None:
 
 def test_names_are_asked_of_dns_alone() -> None:
     with name_server({(HOST, "A"): ["192.0.2.7"], (HOST, "AAAA"): ["2001:db8::7"]}) as resolver:
-        found = sender.look_up(HOST, resolver=resolver)
-        assert set(found) == {"192.0.2.7", "2001:db8::7"}
+        resolved = sender.look_up(HOST, resolver=resolver)
+        assert set(resolved) == {"192.0.2.7", "2001:db8::7"}
         for unknown in ("unknown.example.org", "localhost"):
             assert sender.look_up(unknown, resolver=resolver) == ()
 

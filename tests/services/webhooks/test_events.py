@@ -72,12 +72,12 @@ def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
         return made.endpoint.id
 
 
-def told(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]:
+def queued_events(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]:
     """What was written down so far, for all or for one."""
     return [
-        (each.event.value, json.loads(each.payload)["data"])
-        for each in deliveries_held(lobby)
-        if endpoint_id in (None, each.endpoint_id)
+        (delivery.event.value, json.loads(delivery.payload)["data"])
+        for delivery in deliveries_held(lobby)
+        if endpoint_id in (None, delivery.endpoint_id)
     ]
 
 
@@ -86,14 +86,14 @@ def person(number: int, **parts: Any) -> SignatureRequest:
 
 
 def record(session: Session, lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
-    found = recording.record(
+    results = recording.record(
         session,
         requests,
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
         now=lobby.clock(),
     )
-    return [each.signature_id for each in found if each.signature_id]
+    return [result.signature_id for result in results if result.signature_id]
 
 
 def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
@@ -105,15 +105,15 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
 
 def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
     """What is sent: a statement for many rows at once counts once."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
 
     def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
-        seen[text.split("(", maxsplit=1)[0].strip()[:60]] += 1
+        counts[text.split("(", maxsplit=1)[0].strip()[:60]] += 1
 
     with lobby.database.write() as session:
         sa_event.listen(session.connection(), "before_cursor_execute", note)
         act(session)
-    return seen
+    return counts
 
 
 # ---- signatures
@@ -136,7 +136,7 @@ def test_a_signature_is_told_of_once_when_it_counts_and_when_it_does_no_more(
         "constituency": EDINBURGH,
         "signed_at": "2026-07-01T12:00:00Z",
     }
-    assert told(lobby) == [
+    assert queued_events(lobby) == [
         ("signature.confirmed", about | {"confirmed_at": "2026-07-01T12:00:00Z"}),
         ("signature.withdrawn", about | {"reason": "withdrawn"}),
     ]
@@ -147,9 +147,9 @@ def test_who_was_told_that_it_counts_is_told_that_it_was_disowned(lobby: Lobby) 
     with lobby.database.write() as session:
         ids = record(session, lobby, person(1), person(2))
         signature_states.confirm(session, ids[0], now=lobby.clock())
-        for each in ids:
-            signature_states.disown(session, each, now=lobby.clock())
-    kinds = [(event, data.get("reason")) for event, data in told(lobby)]
+        for signature_id in ids:
+            signature_states.disown(session, signature_id, now=lobby.clock())
+    kinds = [(event, data.get("reason")) for event, data in queued_events(lobby)]
     assert kinds == [("signature.confirmed", None), ("signature.withdrawn", "disowned")]
 
 
@@ -161,7 +161,7 @@ def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -
         signature_states.confirm(session, signature_id, now=lobby.clock())
         assert session.exec(select(WebhookDelivery)).first() is not None
         raise _PowerFails
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
 
 
 class _PowerFails(Exception):
@@ -176,8 +176,10 @@ def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
         batch = [person(number, imported=paper) for number in (1, 2)]
         record(session, lobby, *batch)
         record(session, lobby, *batch)
-    found = [data["signed_at"] for event, data in told(lobby) if event == "signature.confirmed"]
-    assert found == ["2026-06-01T12:00:00Z"] * 2
+    signed_at = [
+        data["signed_at"] for event, data in queued_events(lobby) if event == "signature.confirmed"
+    ]
+    assert signed_at == ["2026-06-01T12:00:00Z"] * 2
 
 
 @pytest.mark.parametrize("listeners", [0, 1, 3])
@@ -222,11 +224,11 @@ def test_nothing_is_written_for_who_wants_something_else(lobby: Lobby) -> None:
         listen(lobby, caller, petition=PETITION),
     ]
     sign(lobby, ANNA)
-    assert [len(told(lobby, each)) for each in silent] == [0] * 4
-    assert [len(told(lobby, each)) for each in hearing] == [1] * 3
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in silent] == [0] * 4
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in hearing] == [1] * 3
     sign(lobby, replace(ANNA, petition_slug="second"))
-    assert [len(told(lobby, each)) for each in hearing] == [2, 2, 1]
-    assert len(told(lobby, silent[1])) == 1
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in hearing] == [2, 2, 1]
+    assert len(queued_events(lobby, silent[1])) == 1
 
 
 # ---- goals
@@ -252,10 +254,10 @@ def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
         sign(lobby, person(number))
     about = {"petition": PETITION, "campaign": CAMPAIGN}
     reached = about | {"goal": here + 2, "signature_count": here + 2}
-    assert told(lobby) == [("petition.goal_reached", reached)]
+    assert queued_events(lobby) == [("petition.goal_reached", reached)]
     set_goal(lobby, here + 4)
     worker.clean_up_webhooks(lobby, GO_ON)
-    assert told(lobby)[1:] == [
+    assert queued_events(lobby)[1:] == [
         ("petition.goal_reached", about | {"goal": here + 4, "signature_count": here + 4})
     ]
 
@@ -265,7 +267,7 @@ def test_a_goal_that_is_not_reached_or_not_there_is_not_told_of(lobby: Lobby) ->
     for goal in (None, count(lobby) + 1):
         set_goal(lobby, goal)
         worker.clean_up_webhooks(lobby, GO_ON)
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
     with lobby.database.read() as session:
         assert session.exec(select(Petition.goal_reached_at)).one() is None
 
@@ -296,7 +298,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
                 session, letter.id, state, detail="250", keyring=lobby.keyring, now=clock()
             )
     sent = of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}
-    assert told(lobby) == [("letter.sent", sent)]
+    assert queued_events(lobby) == [("letter.sent", sent)]
     (delivery,) = deliveries_held(lobby)
     assert letter.name.text not in delivery.payload
 
@@ -322,9 +324,9 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     log = RelayLog({by_log.id})
     log.taken, log.acceptances = {by_log.id}, 1
     with lobby.database.write() as session:
-        asked = uncertain.log_query(session, period=None)
-        uncertain.settle(session, asked, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
-    assert told(lobby) == [
+        query = uncertain.log_query(session, period=None)
+        uncertain.settle(session, query, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
+    assert queued_events(lobby) == [
         ("letter.sent", of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}),
         ("letter.sent", of_letter(lobby, 1) | {"sent_at": "2026-07-01T12:00:00Z"}),
     ]
@@ -340,7 +342,7 @@ def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     with lobby.database.write() as session:
         answers.record(session, letter.id, answer, now=clock())
     more = {"outcome": "answered", "said": "will_sign", "said_on": None}
-    assert told(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
+    assert queued_events(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
 
 
 # ---- motions
@@ -361,8 +363,8 @@ def answer() -> dict[str, Any]:
 
 
 def names_in(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer["Response"]["Sponsors"]
-    return found
+    sponsors: list[dict[str, Any]] = answer["Response"]["Sponsors"]
+    return sponsors
 
 
 def test_a_name_that_comes_or_goes_is_told_of_with_its_seat(
@@ -371,20 +373,23 @@ def test_a_name_that_comes_or_goes_is_told_of_with_its_seat(
     listen(lobby)
     listen(lobby, petition=PETITION)
     apply(lobby, answer)
-    assert told(lobby) == [], "nothing is new"
+    assert queued_events(lobby) == [], "nothing is new"
     stands = next(name for name in names_in(answer) if not name["IsWithdrawn"])
     stands["IsWithdrawn"], stands["WithdrawnDate"] = True, "2026-07-01T00:00:00"
     apply(lobby, answer)
     stands["IsWithdrawn"], stands["WithdrawnDate"] = False, None
     apply(lobby, answer)
-    (gone, went), (came, back) = told(lobby)
-    assert (gone, came) == ("motion.withdrawn", "motion.signed")
-    assert back["signed"] == went["signed"] + 1
-    assert went["member"]["id"] == stands["MemberId"]
-    assert set(went["member"]) == {"id", "name", "party", "constituency"}
-    assert went["member"]["constituency"]
-    assert went["campaigns"] == [CAMPAIGN]
-    assert (went["happened_on"], went["motion"]["id"]) == ("2026-07-01", ANSWER["Response"]["Id"])
+    (left_event, left_data), (back_event, back_data) = queued_events(lobby)
+    assert (left_event, back_event) == ("motion.withdrawn", "motion.signed")
+    assert back_data["signed"] == left_data["signed"] + 1
+    assert left_data["member"]["id"] == stands["MemberId"]
+    assert set(left_data["member"]) == {"id", "name", "party", "constituency"}
+    assert left_data["member"]["constituency"]
+    assert left_data["campaigns"] == [CAMPAIGN]
+    assert (left_data["happened_on"], left_data["motion"]["id"]) == (
+        "2026-07-01",
+        ANSWER["Response"]["Id"],
+    )
 
 
 @pytest.mark.parametrize("status", [CampaignStatus.OPEN, CampaignStatus.CLOSED])
@@ -404,9 +409,9 @@ def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
         sessions.save(session, name=name, starts_on=starts_on, ends_on=end)
     with lobby.database.write() as session:
         assert sessions.lapse_motions(session, now=lobby.clock()) == [motion.id]
-    found = [(event, data["member"], data["campaigns"]) for event, data in told(lobby)]
+    queued = [(event, data["member"], data["campaigns"]) for event, data in queued_events(lobby)]
     expected = ("motion.lapsed", None, [CAMPAIGN])
-    assert found == ([expected] if status is CampaignStatus.OPEN else [])
+    assert queued == ([expected] if status is CampaignStatus.OPEN else [])
 
 
 # ---- endpoints that end
@@ -424,7 +429,7 @@ def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None
         else:
             key.sqlmodel_update({"revoked_at" if cause == "revoked" else "expires_at": now})
     sign(lobby, ANNA)
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
 
 
 def test_the_states_of_deliveries_begin_with_queued(lobby: Lobby) -> None:

@@ -100,7 +100,7 @@ def fail(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None
     receiver.answers.clear()
 
 
-def gone(lobby: Lobby, receiver: Receiver) -> None:
+def stop_endpoint(lobby: Lobby, receiver: Receiver) -> None:
     receiver.answers[:] = [Answer(410)]
     assert deliver(lobby) == 1
 
@@ -117,8 +117,8 @@ def notes(lobby: Lobby) -> list[OutboxMessage]:
 def end_key(lobby: Lobby, key: Headers) -> None:
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
-        its.revoked_at = lobby.clock()
+        api_key = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+        api_key.revoked_at = lobby.clock()
     worker.clean_up_webhooks(lobby, GO_ON)
 
 
@@ -130,10 +130,10 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
 ) -> None:
     add_organiser(lobby)
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
-    gone(lobby, receiver)
-    found = mails()
-    assert {str(mail["To"]) for mail in found} == {invented_campaign.ORGANISER, SECOND}
-    for mail in found:
+    stop_endpoint(lobby, receiver)
+    new_mails = mails()
+    assert {str(mail["To"]) for mail in new_mails} == {invented_campaign.ORGANISER, SECOND}
+    for mail in new_mails:
         assert mail["Subject"] == "Your webhook to 127.0.0.1 has stopped"
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["List-Unsubscribe"] is None
@@ -152,7 +152,7 @@ def test_the_link_leads_to_the_page_that_enables_it(
     lobby: Lobby, client: TestClient, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     (mail,) = mails()
     (link,) = [line for line in text_of(mail).split() if line.startswith("http")]
     sign_in(client)
@@ -224,7 +224,7 @@ def test_another_organisations_organisers_are_told_nothing(
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     add_organiser(lobby, "them@example.net", "others")
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
 
@@ -245,7 +245,7 @@ def test_one_that_flaps_sends_a_mail_a_day_at_most(
     sent = []
     for number in range(60):
         sign_and_confirm(lobby, replace(ANNA, email=f"p{number}@example.org"))
-        gone(lobby, receiver)
+        stop_endpoint(lobby, receiver)
         sent += [clock.now] * len(mails())
         clock.advance(minutes=30)
         sent += [clock.now] * len(mails())
@@ -266,12 +266,12 @@ def test_more_stops_within_a_day_are_told_of_once_when_the_day_is_over(
     mails: Mails,
 ) -> None:
     sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(3)))
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert len(mails()) == 1
     for _ in range(2):
         clock.advance(hours=1)
         change_webhook(client, key, made, enabled=True)
-        gone(lobby, receiver)
+        stop_endpoint(lobby, receiver)
         assert mails() == []
     clock.advance(hours=22)
     (mail,) = mails()
@@ -289,7 +289,7 @@ def test_a_mail_that_has_lost_its_purpose_does_not_go(
     meanwhile: str,
 ) -> None:
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     if meanwhile == "enabled":
         change_webhook(client, key, made, enabled=True)
     if meanwhile == "disabled":
@@ -357,7 +357,7 @@ def test_no_mail_goes_to_an_organiser_whose_address_is_dead(
         index = session.exec(select(Organiser.email_index)).one()
         session.add(DeadAddress(address_index=index, detail="550 5.1.1", found_at=lobby.clock()))
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert (mails(), notes(lobby)) == ([], [])
 
 
@@ -365,10 +365,10 @@ def test_a_webhook_of_an_organiser_is_told_of_as_well(
     lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(made["id"]))
-        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
+        endpoint = session.get_one(WebhookEndpoint, UUID(made["id"]))
+        endpoint.api_key_id, endpoint.organiser_id = None, session.exec(select(Organiser.id)).one()
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert len(mails()) == 1
     assert endpoint_of(lobby, made["id"]).disabled_reason is DisabledReason.GONE
     assert CONFIRMED in made["events"]

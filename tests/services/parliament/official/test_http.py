@@ -22,15 +22,17 @@ DATE = "Wed, 01 Jul 2026 12:00:00 GMT"
 OK = httpx2.Response(200, content=b"{}")
 
 
-def answers(*given: httpx2.Response | type[httpx2.TransportError]) -> Behaviour:
+def answers(*responses: httpx2.Response | type[httpx2.TransportError]) -> Behaviour:
     """Each in its turn, the last one again and again."""
-    left = list(given)
+    left = list(responses)
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        found = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(found, type):
-            raise found("as the test wants it", request=request)
-        return httpx2.Response(found.status_code, headers=found.headers, content=found.content)
+        response = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(response, type):
+            raise response("as the test wants it", request=request)
+        return httpx2.Response(
+            response.status_code, headers=response.headers, content=response.content
+        )
 
     return handle
 
@@ -217,14 +219,14 @@ def test_a_dropped_connection_does_not_end_a_sync_of_members() -> None:
 
     class Shaky(MembersApi):
         def reply_to(self, target: str) -> Reply:
-            found = super().reply_to(target)
-            return Reply(breaks=True) if "Contact" in target and next(broken, False) else found
+            reply = super().reply_to(target)
+            return Reply(breaks=True) if "Contact" in target and next(broken, False) else reply
 
     with serving_members(Shaky) as api:
         api.people = [Person(number, f"Seat {number}") for number in range(1, 4)]
         with http.make_client(api.url) as client:
-            found = members_api.fetch_members(client)
-    assert [member.email for member in found] == [
+            members = members_api.fetch_members(client)
+    assert [member.email for member in members] == [
         f"member{number}@parliament.example" for number in (1, 2, 3)
     ]
     assert api.asked.count("1/Contact") == 2

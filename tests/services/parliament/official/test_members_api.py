@@ -50,31 +50,36 @@ def fetch(api: MembersApi) -> Iterator[Fetch]:
 
 
 def test_it_asks_for_all_pages_and_then_for_each_member(fetch: Fetch, api: MembersApi) -> None:
-    found = fetch()
-    assert [member.id for member in found] == list(range(1, 46))
+    members = fetch()
+    assert [member.id for member in members] == list(range(1, 46))
     assert api.asked[:3] == ["Search?skip=0", "Search?skip=20", "Search?skip=40"]
     assert api.asked[3:7] == ["1/Contact", "1/Biography", "2/Contact", "2/Biography"]
     assert len(api.asked) == 3 + 45 * 2
 
 
 def test_without_biographies_it_asks_half_as_much(fetch: Fetch, api: MembersApi) -> None:
-    found = fetch(biographies=False)
-    assert {member.biography for member in found} == {None}
+    members = fetch(biographies=False)
+    assert {member.biography for member in members} == {None}
     assert len(api.asked) == 3 + 45
 
 
 def test_it_pauses_between_requests_and_tells_how_far_it_is(fetch: Fetch, api: MembersApi) -> None:
     pauses: list[int] = []
-    seen: list[tuple[int, int]] = []
-    fetch(pause=lambda: pauses.append(len(api.asked)), progress=lambda *far: seen.append(far))
+    progress_reports: list[tuple[int, int]] = []
+    fetch(
+        pause=lambda: pauses.append(len(api.asked)),
+        progress=lambda *far: progress_reports.append(far),
+    )
     assert pauses == list(range(1, 93)), "one before every request but the first"
-    assert seen == [(done, 93) for done in range(2, 94)], "of how many, the first page says"
+    assert progress_reports == [(done, 93) for done in range(2, 94)], (
+        "of how many, the first page says"
+    )
 
 
 def test_a_member_is_read_as_told(fetch: Fetch, api: MembersApi) -> None:
     person = ANNA.but(party="Labour (Co-op)", since="2026-06-18", until="2026-07-30")
-    post = dated_entry("Minister of State  (Home Office) ", "2026-06-20")
-    api.people = [person.but(government=(post,))]
+    held_office = dated_entry("Minister of State  (Home Office) ", "2026-06-20")
+    api.people = [person.but(government=(held_office,))]
     (member,) = fetch()
     assert (member.id, member.name, member.party) == (1, "Anna Ask", "Labour (Co-op)")
     assert (member.seat, member.email) == ("Anywhere", "member1@parliament.example")
@@ -372,9 +377,10 @@ def test_real_answers_are_read(fetch: Fetch, api: MembersApi) -> None:
     assert member.starts_on == date(2015, 5, 7)
     told_of = member.biography
     assert told_of is not None
-    assert [(post.name, post.starts_on, post.ends_on) for post in told_of.government_posts] == [
-        ("Prime Minister and First Lord of the Treasury", date(2024, 7, 5), None)
-    ]
+    assert [
+        (held_office.name, held_office.starts_on, held_office.ends_on)
+        for held_office in told_of.government_posts
+    ] == [("Prime Minister and First Lord of the Treasury", date(2024, 7, 5), None)]
     assert [seat.starts_on for seat in told_of.representations] == [
         date(2024, 7, 4),
         date(2015, 5, 7),

@@ -62,8 +62,10 @@ class Archive(Parliament):
     @property
     def queries(self) -> list[dict[str, str]]:
         """Those of the pages that were asked for."""
-        found = [urlsplit(path).query for path in self.asked if path.startswith(LIST)]
-        return [{name: one for name, (one,) in parse_qs(query).items()} for query in found]
+        query_strings = [urlsplit(path).query for path in self.asked if path.startswith(LIST)]
+        return [
+            {name: value for name, (value,) in parse_qs(query).items()} for query in query_strings
+        ]
 
 
 def motion(motion_id: int) -> bytes:
@@ -83,8 +85,8 @@ def page(ids: list[int], skip: int, **changes: Any) -> Reply:
         for motion_id in ids[skip : skip + 100]
     ]
     paging = {"Skip": skip, "Take": 100, "Total": len(ids), "GlobalTotal": 70_000}
-    told = {"PagingInfo": paging, **changes}
-    return Reply(envelope(told.pop("Response", rows), **told), headers=JSON)
+    fields = {"PagingInfo": paging, **changes}
+    return Reply(envelope(fields.pop("Response", rows), **fields), headers=JSON)
 
 
 @pytest.fixture
