@@ -1,4 +1,4 @@
-"""A running server, a crowd with one key, and `kill -9`."""
+"""Tests idempotency keys on a running server: concurrent retries and `kill -9`."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ GOOD, IN_USE = 201, 409
 
 @dataclass
 class ReceivedAnswers:
-    """What people were told: statuses, and the answers that each key got."""
+    """Collects the status codes, and the distinct 201 responses per idempotency key."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     answers: dict[str, set[bytes]] = field(default_factory=dict)
@@ -48,14 +48,14 @@ class ReceivedAnswers:
 
 
 class Client:
-    """One person at a time, on a connection that is kept."""
+    """Sends one request at a time on a kept-alive connection."""
 
     def __init__(self, port: int, received: ReceivedAnswers) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
         self._received = received
 
     def sign(self, number: int) -> int:
-        """The status; 0 where the connection broke."""
+        """Returns the HTTP status, or 0 if the connection broke."""
         body = {"name": "Anna", "email": f"anna{number}@example.org", "postcode": CAN_SIGN}
         key = f"key {number}"
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
@@ -84,7 +84,7 @@ def drill_settings(empty_lobby: Lobby) -> Settings:
 
 @pytest.fixture
 def servers(drill_settings: Settings, backend: str) -> Iterator[list[Server]]:
-    """One, or two that share a database where it is made for that; they answer."""
+    """One server on SQLite, two sharing the database on PostgreSQL; all are ready."""
     with ExitStack() as stack:
         number = 1 if backend == "sqlite" else 2
         running = [stack.enter_context(serving(drill_settings)) for _ in range(number)]
@@ -98,15 +98,14 @@ def answers(server: Server) -> None:
 
 
 def run_in_threads(work: Callable[[int], object]) -> None:
-    """In 16 threads; what goes wrong in one is raised."""
+    """Runs `work` in 16 threads and raises the first exception."""
     with ThreadPoolExecutor(THREADS) as pool:
         for done in [pool.submit(work, place) for place in range(THREADS)]:
             done.result(timeout=120)
 
 
 def row_counts(lobby: Lobby, first: int) -> tuple[int, int, int]:
-    """Signatures beyond those of the demonstration, mails that ask to confirm one of them, and
-    keys."""
+    """Returns the numbers of new signatures, confirmation emails and idempotency keys."""
     with lobby.database.read() as session:
         of_petition = select(Petition.id).where(Petition.slug == PETITION)
         signed = select(Signature.id).where(col(Signature.petition_id).in_(of_petition))
@@ -146,7 +145,7 @@ def test_a_server_that_is_killed_leaves_a_signature_with_its_key_or_neither(
     received, left, is_over = ReceivedAnswers(), list(range(PEOPLE)) * 4, threading.Event()
 
     def insist(place: int) -> None:
-        """Everybody four times, each time until it is answered."""
+        """Sends every request four times, each until it gets a response."""
         client = Client(servers[place % len(servers)].port, received)
         while True:
             with suppress(IndexError):

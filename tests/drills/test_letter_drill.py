@@ -1,4 +1,4 @@
-"""The letter drill in short (`make drill` is the long form), and that it can fail."""
+"""Runs a short letter drill and checks that it detects faults; `make drill` runs it in full."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -35,7 +35,7 @@ def test_no_letter_is_lost_or_doubled_when_the_worker_is_killed(drill_settings: 
     assert outcome.killed_at_work == KILLS
     assert report.letters == LETTERS == report.sent + report.rejected
     assert report.uncertain == report.uncertain_went + report.uncertain_stayed
-    assert report.deferrals  # the sink was as bad as it should be
+    assert report.deferrals  # the sink did misbehave as configured
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -51,7 +51,7 @@ def test_no_mail_to_confirm_is_lost_when_the_worker_is_killed(drill_settings: Se
     assert report.faults == {}
     assert outcome.killed_at_work == KILLS
     assert report.mails == LETTERS == report.accepted + report.rejected
-    assert report.deferrals  # the sink was as bad as it should be
+    assert report.deferrals  # the sink did misbehave as configured
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -89,7 +89,7 @@ def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> No
 
 
 def all_taken(lobby: Lobby) -> list[SinkEntry]:
-    """Returns the record of a sink that took all letters of the demonstration once."""
+    """Returns the record of a sink that accepted every demonstration letter once."""
     ends = letter_audit.ends(lobby)
     assert set(ends.values()) == {"sent"}
     return [SinkEntry("taken", name, "member@example.org", 0.0) for name in ends]
@@ -139,7 +139,7 @@ def test_states_that_disagree_with_the_record_are_found(
     is_certain = letter is not LetterState.UNCERTAIN
     extra_faults = {"taken_but_not_told": 1} if is_certain else {}
     report = letter_audit.compare(lobby, entries)
-    # One sent letter fewer than the tally counts, whatever else.
+    # In every case there is one sent letter fewer than the tally counts.
     assert report.faults == {**faults, **extra_faults, "miscounted": 1}
 
 

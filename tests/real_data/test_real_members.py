@@ -1,4 +1,4 @@
-"""The real House of Commons: 650 seats, their members, the government and a real motion."""
+"""Tests imports and eligibility with the real House of Commons: 650 seats and their members."""
 
 import csv
 import json
@@ -28,14 +28,14 @@ from tests.support.common import REAL_DATA, Clock, import_real_members, needs_re
 
 pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
-TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the day that the real file tells of
+TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the date of the real file
 POSTS = REAL_DATA / "parliament" / "government_posts_2026-06-19.json"
 Row = dict[str, str]
 
 
 @pytest.fixture(scope="session")
 def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of Great Britain's postcodes, built once a run."""
+    """Builds the directory of Great Britain's postcodes once per test run."""
     target = tmp_path_factory.mktemp("real") / "postcodes.bin"
     ons_import.import_postcodes(REAL_DATA / "postcodes" / "onspd_gb.csv.gz", target)
     return target
@@ -43,7 +43,7 @@ def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
-    """All 650 seats with their members, and a campaign about a real motion."""
+    """A lobby with all 650 seats, their members and a campaign about a real motion."""
     answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
     answer = motions_api.read_answer(answers[-1].read_bytes(), 65938)
     clock.now = now = TODAY
@@ -73,7 +73,7 @@ def tally_of(lobby: Lobby) -> Tally:
 
 
 def offices_in_the_commons() -> list[dict[str, Any]]:
-    """The posts of the Institute for Government's list whose holders are MPs."""
+    """Returns the offices in the Institute for Government's list that MPs hold."""
     offices = json.loads(POSTS.read_bytes())["posts"]
     return [office for office in offices if office["is_current_mp"]]
 
@@ -116,7 +116,7 @@ def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lob
 
 
 def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) -> None:
-    """Two sources of one day: the column of the members' file, and the list of posts itself."""
+    """Compares two sources of the same date: the members' file and the list of offices."""
     offices = offices_in_the_commons()
     holders = {office["member_id"] for office in offices}
     whips = {
@@ -131,7 +131,7 @@ def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) 
 
 
 def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lobby) -> None:
-    """Before anybody signed: only the convention and the abstention count."""
+    """Nobody has signed yet, so only convention and abstention decide."""
     with real_lobby.database.write() as session:
         organisation = organisations.by_slug(session, "a-union")
         campaigns.create(

@@ -1,7 +1,7 @@
-"""The recorded answers of a real motion, replayed through the running worker.
+"""Replays the recorded API responses of a real motion through the running worker.
 
-A server on loopback gives them in their order; the clock stands at the time at which each was
-recorded. The worker asks when its schedule says so, and nobody calls it.
+A server on loopback sends them in order, with the clock set to the time of each recording. The
+worker asks on its own schedule.
 """
 
 import json
@@ -42,7 +42,7 @@ def recordings() -> list[Path]:
 
 
 def recorded_at(file: Path) -> datetime:
-    """The time in the file's name: local, with its offset."""
+    """Returns the time in the file's name, which is local and has a UTC offset."""
     moment = file.name.partition("_")[0]
     return datetime.strptime(f"{moment[:-4]}+{moment[-4:]}", "%Y-%m-%dT%H%M%S%z").astimezone(UTC)
 
@@ -55,7 +55,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
-    """The real House before the first recording, and a campaign about the motion."""
+    """A lobby with the real members before the first recording and a campaign on the motion."""
     clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
     with http.make_client(api.url) as client:
         lobby: Lobby = make_lobby("empty", motions_api=client)
@@ -76,7 +76,7 @@ def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
 
 @contextmanager
 def running(lobby: Lobby) -> Iterator[None]:
-    """A worker that looks for what is due all the time."""
+    """Runs a worker that checks for due work continuously."""
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.01})
     thread.start()
@@ -96,7 +96,7 @@ def next_due(lobby: Lobby) -> datetime:
 
 
 def wait_for_a_sync(lobby: Lobby, moment: datetime) -> None:
-    """Until the worker has finished a sync at this time of the clock."""
+    """Waits until the worker has finished a sync at this clock time."""
     patience = time.monotonic() + PATIENCE
     while (sync_job := job(lobby)) is None or sync_job.finished_at != moment:
         assert time.monotonic() < patience, "the worker did not ask"
@@ -108,7 +108,7 @@ def is_good(body: bytes) -> bool:
 
 
 def replay(lobby: Lobby, api: Parliament, clock: Clock, *, begins: datetime) -> list[Tally]:
-    """Every recording in its order, at its own time or else when the next sync is due."""
+    """Replays the recordings in order, each at its own time or when the next sync is due."""
     tallies = []
     for file in recordings():
         body = file.read_bytes()
@@ -141,7 +141,7 @@ def names(lobby: Lobby) -> list[dict[str, Any]]:
 
 
 def last_answer() -> dict[int, dict[str, Any]]:
-    """The rows of names of the last good answer, by member."""
+    """Returns the sponsors in the last recorded response by member id."""
     sponsors = json.loads(recordings()[-1].read_bytes())["Response"]["Sponsors"]
     by_member = {row["MemberId"]: row for row in sponsors}
     assert len(by_member) == len(sponsors) == 169
@@ -149,7 +149,7 @@ def last_answer() -> dict[int, dict[str, Any]]:
 
 
 def expected(row: dict[str, Any] | None) -> tuple[Standing, Role | None, date | None]:
-    """What Parliament's own row says of a member's standing; None: there is no row."""
+    """Returns the standing that Parliament's own row implies; `row` is None for non-signatories."""
     if row is None:
         return (Standing.NOT_SIGNED, None, None)
     if row["IsWithdrawn"]:
@@ -170,7 +170,7 @@ def test_the_recorded_answers_replay_through_the_running_worker(
         tallies = replay(lobby, api, clock, begins=clock.now)
         once, names_before = events(lobby), names(lobby)
 
-        # Again, within a day: older answers leave later names out, which must not take them off.
+        # Replays them within a day: older responses lack later names and must not remove them.
         replay(lobby, api, clock, begins=A_SITTING_DAY)
         assert events(lobby) == once, "a second replay doubles nothing"
         assert names(lobby) == names_before

@@ -1,4 +1,4 @@
-"""Mail that came back: what follows for letters, tallies, writers and addresses."""
+"""Tests what bounced emails change for letters, tallies, writers and addresses."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -66,7 +66,6 @@ GO_ON = threading.Event()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A Maildir."""
     for part in ("new", "cur", "tmp"):
         (tmp_path / "returned" / part).mkdir(parents=True)
     return tmp_path / "returned"
@@ -84,7 +83,7 @@ def lobby(make_lobby: MakeLobby, folder: Path) -> Lobby:
 
 @dataclass
 class Sink:
-    """Takes everything, but for addresses that it does not know."""
+    """SMTP handler that accepts everything except mail to unknown addresses."""
 
     unknown: set[str] = field(default_factory=set)
     answer: str = "550 5.1.1 no such box"
@@ -116,7 +115,7 @@ class Sink:
 
 @pytest.fixture
 def sink(unused_port: int, lobby: Lobby) -> Iterator[tuple[Sink, Lobby]]:
-    """A server, and the lobby that hands its mail to it."""
+    """Starts an SMTP server and points the lobby at it."""
     handler = Sink()
     controller = Controller(handler, hostname="127.0.0.1", port=unused_port)
     controller.start()
@@ -127,7 +126,7 @@ def sink(unused_port: int, lobby: Lobby) -> Iterator[tuple[Sink, Lobby]]:
 
 
 def confirm(client: TestClient, deliver: Deliver, **changes: str) -> None:
-    """Somebody writes to Morag Ferncastle and confirms."""
+    """Writes a letter to Morag Ferncastle and confirms it."""
     deliver()
     assert write(client, **changes).status_code == 303
     (mail,) = deliver()
@@ -136,7 +135,7 @@ def confirm(client: TestClient, deliver: Deliver, **changes: str) -> None:
 
 
 def send(client: TestClient, deliver: Deliver, **changes: str) -> None:
-    """As `confirm`, and the letter goes."""
+    """Confirms a letter and delivers it."""
     confirm(client, deliver, **changes)
     assert [mail["To"] for mail in deliver()] == [MORAG]
 
@@ -153,7 +152,7 @@ def letter_of(lobby: Lobby, message: OutboxMessage) -> Letter:
 
 
 def tally_and_letters(lobby: Lobby) -> tuple[int, int]:
-    """Letters that the tally counts as sent, and letters that are: they must be equal."""
+    """Returns the sent letters by the tally and by their states; the two must be equal."""
     with lobby.database.read() as session:
         counted = sum(row.sent for row in session.exec(select(LetterTally)))
         real = session.exec(select(Letter.id).where(Letter.state == LetterState.SENT))
@@ -166,7 +165,7 @@ def dead(lobby: Lobby) -> list[DeadAddress]:
 
 
 def failure_of(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
-    """What a server says of a message that we sent."""
+    """Builds the failure report of a message that we sent."""
     assert lobby.bounces is not None
     return Failure(to=lobby.bounces.sender_of(message.id)).but(**changes)
 
@@ -174,7 +173,7 @@ def failure_of(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
 def receive_bounce(
     lobby: Lobby, content: bytes, name: str = "1751371200.M1P1.relay", part: str = "new"
 ) -> int:
-    """A mail arrives in the folder and is read; how many were dealt with."""
+    """Puts an email into the folder and reads it; returns the number of emails handled."""
     folder = lobby.settings.bounce_folder
     assert folder is not None
     (folder / part / name).write_bytes(content)
@@ -182,7 +181,7 @@ def receive_bounce(
 
 
 def files(lobby: Lobby) -> list[str]:
-    """What lies in the folder, and in those within it."""
+    """Lists the files in the subfolders of the Maildir."""
     folder = lobby.settings.bounce_folder
     assert folder is not None
     mail_files = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
@@ -281,7 +280,7 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     )
     assert "House of Commons, London SW1A 0AA" in text_of(mail)
     assert f"http://testserver{LETTER}" in text_of(mail)
-    # The same again, and one of another server.
+    # The same report again, and one from another server.
     assert receive_bounce(lobby, content) == 1
     assert receive_bounce(lobby, postfix(failure_of(lobby, message, status="5.7.1"))) == 1
     assert deliver() == []
@@ -303,7 +302,7 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
 def test_an_uncertain_letter_that_came_back_was_never_counted(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    send(client, deliver, email="first@example.org")  # which the seat's tally counts
+    send(client, deliver, email="first@example.org")  # counted in the seat's tally
     confirm(client, deliver)
     before = tally_and_letters(lobby)
     message = newest(lobby)
@@ -358,7 +357,7 @@ def test_delays_deliveries_and_answers_change_nothing(
 def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    """A relay on the same machine can be faster than our own disk."""
+    """A relay on the same machine can report before our own write is committed."""
     send(client, deliver)
     message = newest(lobby)
     content = postfix(failure_of(lobby, message))
@@ -376,7 +375,7 @@ def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
 def test_a_letter_that_waits_to_go_again_is_left_to_go(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    """An organiser had it sent again before a second report of the first time came."""
+    """An organiser resent it before a second report about the first attempt arrived."""
     send(client, deliver)
     message = newest(lobby)
     content = postfix(failure_of(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
@@ -415,7 +414,7 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
 ) -> None:
     send(client, deliver)
     first = newest(lobby)
-    confirm(client, deliver, email="second@example.org")  # on its way already
+    confirm(client, deliver, email="second@example.org")  # already being sent
     message = newest(lobby)
     apply(lobby, postfix(failure_of(lobby, first)))
     (address,) = dead(lobby)
@@ -462,7 +461,7 @@ def test_a_new_address_of_the_member_works_at_once(
 def test_a_report_that_names_another_address_does_not_kill_the_members(
     client: TestClient, deliver: Deliver, lobby: Lobby, named: str
 ) -> None:
-    """An office hands its mail on to several people, or the member has a new address by now."""
+    """An office may forward its mail, or the member may have a new address since."""
     send(client, deliver)
     message = newest(lobby)
     apply(lobby, exchange(failure_of(lobby, message, recipient=named)))
@@ -673,7 +672,7 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
     claimed = reader._claim(file, clock.now)
     assert claimed is not None
     assert reader._claim(file, clock.now) is None
-    # It died before the commit, or after it and before it could delete the file.
+    # The process died before the commit, or after it but before it deleted the file.
     assert worker.read_bounces(lobby, GO_ON) == 0
     clock.advance(minutes=11)
     assert worker.read_bounces(lobby, GO_ON) == 1
@@ -682,7 +681,7 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
 
 
 class Killed(BaseException):
-    """What nobody catches: as though the process had ended here."""
+    """Stands for a killed process; no handler catches it."""
 
 
 @dataclass
@@ -731,7 +730,7 @@ def test_a_file_that_fails_stays_and_stops_no_other(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").mkdir()  # nothing that can be read
+    (folder / "new" / "1.relay").mkdir()  # unreadable
     (folder / "new" / ".hidden").write_bytes(b"")
     assert receive_bounce(lobby, postfix(failure_of(lobby, message)), "2.relay") == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
@@ -765,7 +764,7 @@ def test_the_worker_reads_the_folder_by_itself(
     assert has_written.is_set()
 
 
-# ---- who sees it
+# ---- who sees bounces
 
 
 def test_organisers_see_what_came_back_and_whose_address_to_check(
@@ -831,13 +830,13 @@ def test_the_page_of_a_letter_that_came_back_says_so(
         {"bounce_address": "no address"},
         {"bounce_address": f"{'b' * 24}@lobby.example.org"},
         {"bounce_address": "boun+ces@lobby.example.org"},
-        {"bounce_address": "lobby@localhost.localdomain"},  # that of people
+        {"bounce_address": "lobby@localhost.localdomain"},  # an address for people
         {"bounce_folder": "/srv/returned"},
     ],
 )
 def test_settings_that_could_lose_mail_are_refused(tmp_path: Path, wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Settings(data_dir=tmp_path, **wrong)  # type: ignore[arg-type] # texts, as they come
+        Settings(data_dir=tmp_path, **wrong)  # type: ignore[arg-type] # raw texts
 
 
 def test_settings_that_fit_are_taken(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""One message that cannot be made or handed over spoils it for no other."""
+"""Tests that a message that cannot be rendered or delivered does not block the others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -51,7 +51,7 @@ def sign(lobby: Lobby, *emails: str) -> None:
 
 
 def write(lobby: Lobby) -> UUID:
-    """A confirmed letter."""
+    """Creates a confirmed letter and returns its id."""
     now = lobby.clock()
     address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
@@ -81,7 +81,7 @@ def newest(session: Session, model: type[Signature] | type[Letter]) -> UUID:
 
 
 def break_newest_name(lobby: Lobby, model: type[Signature] | type[Letter]) -> UUID:
-    """A sealed name that no key opens: what a lost secret or a broken disk leaves."""
+    """Makes the stored name undecryptable, as after a lost secret or a disk fault."""
     table = table_of(model)
     with lobby.database.write() as session:
         broken = newest(session, model)
@@ -145,7 +145,7 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
 
 @dataclass
 class Stumbling:
-    """A courier that fails as nobody foresaw, before or after the dot, for some mails."""
+    """A courier that raises an unexpected error for some emails, before or after the final dot."""
 
     courier: Any
     after_the_dot: bool = False
@@ -162,7 +162,7 @@ class Stumbling:
         return done
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Has nothing to close."""
 
 
 @pytest.mark.parametrize("connections", [1, 4])
@@ -208,7 +208,7 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
 
 
 def spoil(lobby: Lobby, title: str) -> None:
-    """As though the organiser's names had been set before anybody looked at them."""
+    """Stores names and titles that today's validation would refuse."""
     with lobby.database.write() as session:
         for organisation in session.exec(select(Organisation)):
             organisation.name = title
@@ -231,7 +231,7 @@ def test_an_unfit_title_from_before_loses_no_mail(
     lobby: Lobby, deliver: Deliver, title: str, backend: str
 ) -> None:
     if backend == "postgresql" and "\x00" in title:
-        title = title.replace("\x00", "\x01")  # which PostgreSQL never takes
+        title = title.replace("\x00", "\x01")  # PostgreSQL cannot store it
     deliver()
     sign(lobby, "anna@example.org")
     letter_id = write(lobby)

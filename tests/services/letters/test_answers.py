@@ -1,4 +1,4 @@
-"""What came back of letters: who is asked, what they say, and what organisers see of it."""
+"""Tests the follow-up question to letter writers, their answers and what organisers see."""
 
 import csv
 import io
@@ -52,7 +52,7 @@ SECRET = "Dear Anna, I know Princes Street well, and shall sign."
 
 
 def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) -> UUID:
-    """Somebody writes and confirms, and their letter goes; its id."""
+    """Writes, confirms and sends a letter; returns its id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(postcode)
     address = intake.PostalAddress("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
@@ -92,7 +92,7 @@ def outcome_of(lobby: Lobby, letter_id: UUID) -> LetterOutcome | None:
 
 @pytest.fixture(autouse=True)
 def nobody_else_wrote(lobby: Lobby, deliver: Deliver) -> None:
-    """The demonstration's writers have been asked already."""
+    """Marks the demonstration's writers as asked, so that only the tests' own are due."""
     deliver()
     with lobby.database.write() as session:
         session.connection().execute(sa.text("UPDATE letter SET asked_at = sent_at"))
@@ -100,7 +100,7 @@ def nobody_else_wrote(lobby: Lobby, deliver: Deliver) -> None:
 
 @pytest.fixture
 def letter_id(lobby: Lobby, deliver: Deliver) -> UUID:
-    """Anna's letter, sent just now. All mail is read."""
+    """Sends Anna's letter and discards the emails; returns the letter's id."""
     sent_id = send(lobby)
     deliver()
     return sent_id
@@ -108,7 +108,7 @@ def letter_id(lobby: Lobby, deliver: Deliver) -> UUID:
 
 @pytest.fixture
 def token(lobby: Lobby, letter_id: UUID, clock: Clock) -> str:
-    """Of the question, a fortnight later."""
+    """Issues the token of the question that Anna gets a fortnight later."""
     clock.advance(days=14)
     return lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id)
 
@@ -178,7 +178,7 @@ def test_nobody_is_asked_about_a_letter_that_did_not_arrive(
 
 
 def fill_the_day(lobby: Lobby, email: str) -> None:
-    """Five mails have gone to an address today."""
+    """Uses up the five emails that an address may get today."""
     recipient = lobby.keyring.everywhere_index(email)
     with lobby.database.write() as session:
         note = NewMessage(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
@@ -216,7 +216,7 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
             event.remove(engine, "before_cursor_execute", note)
         assert queued == expected
         counted.append(len(queries))
-    assert counted[0] == counted[1] <= 6  # one of them for addresses that are dead
+    assert counted[0] == counted[1] <= 6  # one of them for dead addresses
 
 
 def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Clock) -> None:
@@ -225,7 +225,7 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
     clock.advance(days=14)
     with lobby.database.write() as first:
         queued = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
-        if not lobby.database.is_sqlite:  # which has one writer: they take turns
+        if not lobby.database.is_sqlite:  # SQLite allows one writer, so they take turns
             assert ask(lobby) == 0, "the second leaves out what the first holds"
     assert (queued, ask(lobby)) == (4, 0)
 

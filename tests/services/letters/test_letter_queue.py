@@ -1,4 +1,4 @@
-"""A campaign's post: its pace, a pause, and what an organiser sees and settles."""
+"""Tests a campaign's letter queue: pace, pause, and what an organiser sees and settles."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def key(lobby: Lobby) -> Key:
 
 @pytest.fixture
 def real(lobby: Lobby) -> Lobby:
-    """The demonstration's letters keep no quiet hours; those of a real organisation do."""
+    """Makes the organisation real: the demonstration's letters keep no quiet hours."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         session.add(owner.sqlmodel_update({"is_demonstration": False}))
@@ -51,7 +51,7 @@ def real(lobby: Lobby) -> Lobby:
 
 
 def confirm(client: TestClient, deliver: Deliver, **changes: str) -> dict[str, Any]:
-    """Somebody writes and confirms; the answer."""
+    """Writes and confirms a letter; returns the response to the confirmation."""
     deliver()
     assert write(client, **changes).status_code == 303, LETTERS
     (mail,) = deliver()
@@ -62,7 +62,7 @@ def confirm(client: TestClient, deliver: Deliver, **changes: str) -> dict[str, A
 
 
 def the_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
-    """The newest letter, and its message."""
+    """Returns the newest letter and its message."""
     with lobby.database.read() as session:
         statement = (
             select(Letter, OutboxMessage)
@@ -75,7 +75,7 @@ def the_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
 
 
 def become(lobby: Lobby, state: LetterState, message_state: MessageState) -> UUID:
-    """The newest letter as though its delivery had ended so."""
+    """Sets the states of the newest letter and its message; returns the letter's id."""
     letter, message = the_letter(lobby)
     with lobby.database.write() as session:
         session.add(session.get_one(Letter, letter.id).sqlmodel_update({"state": state}))
@@ -86,7 +86,7 @@ def become(lobby: Lobby, state: LetterState, message_state: MessageState) -> UUI
 
 
 def refuse(lobby: Lobby) -> UUID:
-    """The newest letter, refused by its relay."""
+    """Marks the newest letter as refused by the relay; returns its id."""
     with lobby.database.write() as session:
         (message,) = outbox.claim(session, now=lobby.clock(), limit=10)
         rejected = MessageState.REJECTED
@@ -220,7 +220,7 @@ def test_nothing_goes_while_the_post_is_paused(
 def test_a_letter_that_was_deferred_meanwhile_waits_too(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key, clock: Clock
 ) -> None:
-    """It was on its way when the pause came: its next attempt has to wait."""
+    """It was being sent when the pause began, so its next attempt has to wait."""
     confirm(client, deliver)
     with lobby.database.write() as session:
         (claimed,) = outbox.claim(session, now=clock.now, limit=10)
@@ -236,7 +236,7 @@ def test_a_letter_that_was_deferred_meanwhile_waits_too(
 def test_what_waited_gets_places_and_does_not_go_all_at_once(
     client: TestClient, deliver: Deliver, real: Lobby, key: Key, clock: Clock
 ) -> None:
-    clock.advance(hours=1)  # the demonstration's letters went in the one before
+    clock.advance(hours=1)  # the demonstration's letters were sent in the hour before
     client.post(f"{POST}/pause", headers=key)
     for number in range(3):
         confirm(client, deliver, email=f"writer{number}@example.org")

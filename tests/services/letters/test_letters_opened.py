@@ -1,4 +1,4 @@
-"""Letters that their writers opened in their own mail programs."""
+"""Tests the count of letters that writers opened in their own email programs."""
 
 import pytest
 from fastapi.testclient import TestClient

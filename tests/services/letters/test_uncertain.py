@@ -1,4 +1,4 @@
-"""Uncertain letters are settled by the log of the relay that they were handed to."""
+"""Tests that the relay's log settles letters whose delivery is uncertain."""
 
 import gzip
 import io
@@ -189,7 +189,7 @@ def test_the_parts_of_a_log_are_put_in_order_by_their_first_lines() -> None:
 def settle(
     lobby: Lobby, *ids: UUID, span: LogPeriod | None = None, is_dry: bool = False
 ) -> SettlementResult:
-    """By a list of what the relay took, and a mail of somebody else's."""
+    """Settles with a log of these accepted messages and one email of another sender."""
     with lobby.database.read() as session:
         query = uncertain.log_query(session, period=span)
     lines = [f"<{message_id}@lobby.example.org>" for message_id in ids]
@@ -207,7 +207,7 @@ def settle(
 
 
 def sent_message_ids(lobby: Lobby) -> list[UUID]:
-    """Message ids of the letters that the relay took."""
+    """Returns the message ids of the letters that the relay accepted."""
     return [
         message.id for _, message in letters_of(lobby) if message.state is MessageState.ACCEPTED
     ]
@@ -410,7 +410,7 @@ def test_a_span_is_refused_that_is_none_or_not_over() -> None:
 
 @pytest.fixture
 def mail_settle(lobby: Lobby) -> Callable[..., Result]:
-    """`lobby mail settle` over the same data, by the real clock."""
+    """Runs `lobby mail settle` on the same data with the real clock."""
     settings = {
         "LOBBY_DATABASE_URL": lobby.settings.database_url,
         "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
@@ -425,19 +425,19 @@ def mail_settle(lobby: Lobby) -> Callable[..., Result]:
 
 
 def counts(result: Result) -> list[int]:
-    """Settled as sent, sent again, still uncertain."""
+    """Returns the letters settled as sent, sent again and still uncertain."""
     assert result.exit_code == 0, (result.stderr, result.exception)
     return [int(line.split()[-1].replace(",", "")) for line in result.stdout.splitlines()]
 
 
 @pytest.fixture
 def lately() -> datetime:
-    """Three hours ago, to the second."""
+    """Returns the time three hours ago, in whole seconds."""
     return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
 
 
 def whole_log_options(moment: datetime) -> tuple[str, ...]:
-    """The options of a log that is whole an hour around a moment."""
+    """Returns the options for a log that is complete for an hour either side of a moment."""
     since, until = moment - timedelta(hours=1), moment + timedelta(hours=1)
     return ("--complete-since", since.isoformat(), "--complete-until", until.isoformat())
 
@@ -445,7 +445,7 @@ def whole_log_options(moment: datetime) -> tuple[str, ...]:
 def test_the_command_reads_parts_of_a_log_in_any_order(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
-    """The mail came at the end of the older part, and was taken at the head of the newer one."""
+    """The email arrives at the end of the older part and is accepted in the newer one."""
     _, message = uncertain_letter(lobby, 0, lately)
     uncertain_letter(lobby, 1, lately)
     queue_id, tag = "4bSx7k2Qz9z6tQw", "relay1 postfix"

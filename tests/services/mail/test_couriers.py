@@ -1,4 +1,4 @@
-"""Mail over a real SMTP server on loopback: every mail once, whatever happens on the way."""
+"""Tests delivery to a real SMTP server on loopback: each email once, despite faults."""
 
 import socket
 import threading
@@ -69,7 +69,7 @@ def messages_of(lobby: Lobby, kind: MessageKind) -> list[OutboxMessage]:
             session.exec(
                 select(OutboxMessage)
                 .where(OutboxMessage.kind == kind)
-                .order_by(col(OutboxMessage.id))  # made in the order of time
+                .order_by(col(OutboxMessage.id))  # ids are time-ordered
             )
         )
 
@@ -159,7 +159,7 @@ def test_a_letter_without_a_clear_answer_after_the_dot_is_uncertain_and_never_go
     lobby: Lobby, sink: Sink, clock: Clock, answer: str
 ) -> None:
     letter = write_letter(lobby)
-    # First goes the question to its writer, which finds the letter confirmed and is dropped.
+    # The confirmation email comes first; it is dropped because the letter is confirmed.
     sink.answers = [answer]
     deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
@@ -246,7 +246,7 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
 def test_two_workers_at_once_send_every_mail_once(lobby: Lobby, sink: Sink) -> None:
     for number in range(30):
         sign(lobby, f"person{number}@example.org")
-    host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's place
+    host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's address
     couriers = [SmtpCourier(host=host, port=port) for _ in range(2)]
     threads = [
         threading.Thread(target=deliver_due, args=(replace(lobby, courier=courier),))
@@ -316,7 +316,7 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
 
     @dataclass
     class Slow:
-        """Its writer changes their mind while the body is on its way."""
+        """Cancels the letter just before its body is sent."""
 
         relay = smtp.relay
 
@@ -326,7 +326,7 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
             return smtp.deliver(envelope, before_dot)
 
         def close(self) -> None:
-            """Nothing is held."""
+            """Has nothing to close."""
 
     deliver_due(replace(lobby, courier=Slow()))
     assert sink.taken == []

@@ -1,4 +1,4 @@
-"""Reading reports of mail servers, in several forms: pure rules, and nothing that raises."""
+"""Tests the parsing of delivery reports in several formats; parsing never raises."""
 
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -82,7 +82,7 @@ def test_a_sender_outlives_a_new_secret_but_not_the_loss_of_its_own() -> None:
     assert BounceAddress(ADDRESS, Keyring([OTHER])).message_in(sender) is None
 
 
-# ---- what is said
+# ---- outcomes
 
 
 @pytest.mark.parametrize("writer", WRITERS)
@@ -123,14 +123,14 @@ def test_the_tag_comes_before_what_a_report_returns() -> None:
         ("5.1.6", "550 5.1.6 moved", True),
         ("5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", True),
         ("5.2.1", "550 5.2.1 switched off", True),
-        ("5.0.0", "550 5.1.1 unknown", True),  # Exim states no more than that
+        ("5.0.0", "550 5.1.1 unknown", True),  # Exim gives only this status
         ("5.2.2", "552 5.2.2 mailbox full", False),
         ("5.7.1", "550 5.7.1 refused by a rule", False),
         ("5.7.26", "550 5.7.26 not authenticated", False),
-        ("5.1.1", "550 5.7.1 we do not like you", False),  # it says two things
+        ("5.1.1", "550 5.7.1 we do not like you", False),  # the two codes disagree
         ("5.0.0", "550 no", False),
         ("5.1.11", "550 5.1.11 something else", False),
-        ("4.4.7", "message expired after five days", False),  # it has given up all the same
+        ("4.4.7", "message expired after five days", False),  # the server has given up
     ],
 )
 def test_only_some_failures_say_that_an_address_is_dead(
@@ -202,7 +202,7 @@ def test_addresses_are_taken_out_of_words(text: str, shown: str) -> None:
     assert smtp_answers.safe_text(text) == shown
 
 
-# ---- what nobody foresaw
+# ---- malformed reports
 
 
 @given(st.binary(max_size=3000))

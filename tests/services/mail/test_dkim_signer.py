@@ -1,4 +1,4 @@
-"""Mail that is signed for its domain, as a receiver verifies it."""
+"""Tests that a receiver can verify our DKIM signatures."""
 
 import base64
 import logging
@@ -61,8 +61,10 @@ def pem(key: Any, password: bytes | None = None) -> bytes:
 
 @dataclass
 class PublicKey:
-    """dkimpy reads an Ed25519 key with a library that is not here; this is all that it asks of it.
-    That the signature is wrong, it would learn from that library's own error."""
+    """Replaces the key class of dkimpy's Ed25519 library, which is not installed.
+
+    A bad signature raises that library's own error, so this class records the result instead.
+    """
 
     key: Ed25519PublicKey
     is_right: bool = False
@@ -76,7 +78,7 @@ class PublicKey:
 
 
 class Verifier(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
-    """dkimpy's own, for both kinds of keys."""
+    """dkimpy's verifier, with support for both kinds of keys."""
 
     def verify_sig(self, sig: Any, include_headers: Any, sig_header: Any, dnsfunc: Any) -> bool:
         if sig[b"a"] != b"ed25519-sha256":
@@ -92,7 +94,7 @@ class Verifier(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
 
 
 def is_verified(content: bytes, signer: DkimSigner) -> bool:
-    """As a receiver sees it, whose DNS has our record alone."""
+    """Verifies as a receiver whose DNS has only our record."""
 
     def ask(name: bytes, timeout: int = 5) -> bytes | None:
         assert timeout
@@ -103,7 +105,7 @@ def is_verified(content: bytes, signer: DkimSigner) -> bool:
     quiet.disabled = True
     try:
         return bool(Verifier(content, logger=quiet).verify(dnsfunc=ask))
-    except dkim.ValidationError:  # another body
+    except dkim.ValidationError:  # a changed body
         return False
 
 

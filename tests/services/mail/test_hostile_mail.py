@@ -1,8 +1,8 @@
-"""Ten thousand hostile inputs on their way into a mail: whatever is built is what was meant.
+"""Tests with ten thousand hostile inputs that an email contains exactly what was meant.
 
-Each is put together by chance, always the same, from tricks that have worked on some mail program
-or server. It goes the way of a real one as far as it gets: the rules for forms, the building of the
-mail, and the bytes that the courier sends; and is then read as the other side reads it.
+The inputs combine, at random with a fixed seed, tricks that have worked on some mail program or
+server. Each goes through the rules for forms, the building of the email and the bytes that the
+courier sends. The result is parsed as a receiver would parse it.
 """
 
 import json
@@ -58,7 +58,7 @@ MIME = {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
 
 
 def by_the_rules(hostile_input: HostileInput) -> HostileInput:
-    """As forms, the API and commands take it."""
+    """Applies the validation of forms, the API and commands."""
     return HostileInput(
         name=texts.person_name(hostile_input.name),
         email=texts.email_address(hostile_input.email),
@@ -72,8 +72,9 @@ def by_the_rules(hostile_input: HostileInput) -> HostileInput:
 
 
 def confirmation(hostile_input: HostileInput) -> Mail:
-    """As `delivery.rendering` asks to confirm a signature, with the petition's action in its
-    subject."""
+    """Builds the email that asks to confirm a signature, with the petition's action in its
+    subject.
+    """
     values = {
         "name": hostile_input.name,
         "action": hostile_input.action,
@@ -97,7 +98,7 @@ def sent(mail: Mail) -> Envelope:
 
 
 def headers_by_hand(head: bytes) -> list[tuple[str, str]]:
-    """Strictly: a name, a colon and a space; a line that begins with a space goes on."""
+    """Parses strictly: name, colon, space; a line that begins with a space is a continuation."""
     headers: list[tuple[str, str]] = []
     for line in head.decode("ascii").split("\r\n"):
         if line[:1] in (" ", "\t"):
@@ -124,7 +125,7 @@ def address_in(value: str) -> str:
 
 
 def check(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
-    """The other side sees what was meant, and nothing else."""
+    """Checks that a receiver sees what was meant and nothing else."""
     recipient = ascii_of(mail.recipient)
     assert envelope.recipient == recipient
     assert envelope.sender == OWN
@@ -171,7 +172,7 @@ def ascii_of(address: str) -> str:
 def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     ends: Counter[str] = Counter()
     for number, hostile_input in hostile_inputs():
-        kind = "rules" if number % 2 else "rows"  # rows from before a rule meet none
+        kind = "rules" if number % 2 else "rows"  # rows older than a rule were never validated
         try:
             accepted = by_the_rules(hostile_input) if kind == "rules" else hostile_input
             mail = letter_mail(accepted) if number % 4 < 2 else confirmation(accepted)
@@ -212,7 +213,7 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
 
 @pytest.mark.slow
 def test_a_text_that_the_rules_take_is_always_built() -> None:
-    """What was taken from somebody must not be lost at delivery."""
+    """Accepted input must not be lost at delivery."""
     built = 0
     for number, hostile_input in hostile_inputs():
         try:
@@ -327,7 +328,7 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
             ("POST", f"/v1/campaigns/{CAMPAIGN}/letters", letter_of(hostile_input, number)),
         ]
         for method, path, body in calls:
-            # With backslash escapes: the client's own JSON refuses letters that are broken.
+            # Sent with backslash escapes: the client's own JSON encoder refuses lone surrogates.
             content = json.dumps(body).encode("ascii")
             sent_as = {"Content-Type": "application/json"}
             sent_as |= headers if method == "PATCH" else {}
@@ -346,7 +347,7 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
 
 
 def confirm(service: Lobby, caller: TestClient, letter_id: str) -> None:
-    """Where the letter was kept: one that has gone already is not."""
+    """Confirms the letter if it was stored; an already sent letter is not stored again."""
     with service.database.read() as session:
         for letter in session.exec(select(Letter).where(Letter.id == UUID(letter_id))):
             token = service.tokens.issue(Purpose.LETTER, letter.id)

@@ -1,4 +1,4 @@
-"""How long a mail waits for its next attempt: pure rules."""
+"""Tests how long an email waits for its next attempt."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Letters keep their pace: so many an hour, so many a day to one member, none at night."""
+"""Tests the pace of letters: limits per hour and per member and day, and quiet hours."""
 
 import random
 from collections import Counter
@@ -62,7 +62,7 @@ def local(moment: datetime) -> time:
         ("2026-07-02T06:00:00+00:00", "2026-07-02T06:00:00+00:00"),
         ("2026-12-01T22:30:00+00:00", "2026-12-02T07:00:00+00:00"),
         ("2026-10-24T22:00:00+00:00", "2026-10-25T07:00:00+00:00"),  # the clocks go back
-        ("2027-03-27T23:00:00+00:00", "2027-03-28T06:00:00+00:00"),  # and forward
+        ("2027-03-27T23:00:00+00:00", "2027-03-28T06:00:00+00:00"),  # the clocks go forward
     ],
 )
 def test_quiet_hours_are_those_of_the_clock_in_london(moment: str, opens: str) -> None:
@@ -83,7 +83,7 @@ def test_the_same_time_twice_means_no_quiet_hours() -> None:
         assert NEVER.next_open(moment) == moment
 
 
-# ---- places
+# ---- slots
 
 
 def test_without_limits_a_letter_goes_at_once_and_by_night_in_the_morning(lobby: Lobby) -> None:
@@ -107,7 +107,7 @@ def test_twenty_thousand_letters_of_an_evening_are_spread_as_told(lobby: Lobby) 
     assert max(by_hour.values()) == 500
     assert len(by_hour) == 40, "no hour is left half empty"
     assert not [moment for moment in due if not time(7) <= local(moment) < time(22)]
-    # Three hours are left of the first evening, then fifteen a day.
+    # Three open hours are left on the first evening, then fifteen a day.
     assert list(days(due).values()) == [1500, 7500, 7500, 3500]
 
 

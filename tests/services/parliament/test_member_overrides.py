@@ -1,4 +1,4 @@
-"""What organisers note about members: recording, replacing, ending, and who sees it."""
+"""Tests organisers' overrides for members: recording, replacing, ending and visibility."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -37,7 +37,7 @@ def key(lobby: Lobby) -> Headers:
 def add_override(
     client: TestClient, key: Headers, body: dict[str, Any], **changes: Any
 ) -> dict[str, Any]:
-    """Record an override of Morag's."""
+    """Records an override for Morag."""
     response = client.post(URL, headers=key, json={**body, **changes})
     assert response.status_code == 201, response.text
     answer: dict[str, Any] = response.json()
@@ -54,7 +54,7 @@ def list_overrides(
 
 
 def row_of(client: TestClient, member_id: int = MORAG) -> dict[str, Any]:
-    """A member's row in the public tally."""
+    """Returns the member's row in the public tally."""
     rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
     return next(row for row in rows if row["member"] and row["member"]["id"] == member_id)
 
@@ -180,7 +180,7 @@ def test_a_member_without_a_seat_cannot_be_noted(
     assert list_overrides(client, key, 1) == []
 
 
-# ---- one matter
+# ---- one override per subject
 
 
 def test_noting_again_ends_the_earlier_note_the_same_day(

@@ -1,4 +1,4 @@
-"""How a seat stands towards a motion, whether its member can sign, and which letter suits."""
+"""Tests the standing of seats, the eligibility of members and the choice of letter."""
 
 import re
 from dataclasses import fields, replace
@@ -45,7 +45,7 @@ A_REQUEST_TO_SIGN = re.compile(
 def name(
     number: int = 1, order: int | None = 20, day: date = JUNE, *, withdrawn: bool = False
 ) -> MotionSignatory:
-    """One row of a member's name."""
+    """Builds one signatory row of a member."""
     return MotionSignatory(
         id=number,
         motion_id=1,
@@ -121,7 +121,7 @@ def test_a_repeated_member_has_the_highest_role_and_the_first_day(
 
 
 def test_without_a_primary_sponsor_nobody_is_moved_up() -> None:
-    orders = (2, 4, 6, 9)  # with gaps, as names are withdrawn
+    orders = (2, 4, 6, 9)  # with gaps, because names are withdrawn
     roles = [position_of([name(order=order)]).role for order in orders]
     assert roles == [Role.SPONSOR, Role.SPONSOR, Role.SPONSOR, Role.SUPPORTER]
 
@@ -141,7 +141,7 @@ POSTS: tuple[frozenset[OfficeKind], ...] = (
     *(frozenset({kind}) for kind in OfficeKind),
     frozenset({OfficeKind.MINISTER, OfficeKind.WHIP}),
 )
-# (has a post, refuses) -> what a member of an ordinary party is, who has not signed.
+# (has an office, refuses) -> eligibility of a non-signatory of an ordinary party.
 ORDINARY_RULES = {
     (False, False): (Eligibility.CAN_SIGN, LetterAct.ASK),
     (True, False): (Eligibility.CONVENTION, LetterAct.MINISTER),
@@ -151,7 +151,7 @@ ORDINARY_RULES = {
 
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
-    """What the built-in letter asks; None where there is none."""
+    """Returns the act of the built-in letter, or None if there is no letter."""
     chosen = choose(variants.built_in(), MemberProfile(standing, eligibility))
     return chosen.act if chosen else None
 
@@ -161,7 +161,7 @@ def expected(
 ) -> tuple[Eligibility, LetterAct | None]:
     if party is VACANT:
         return Eligibility.VACANT, None
-    if standing is Standing.SIGNED:  # whoever has signed could
+    if standing is Standing.SIGNED:  # signing shows that the member can
         return Eligibility.CAN_SIGN, LetterAct.THANK
     rule = ORDINARY_RULES[has_post, refuses]
     if party == ABSTENTIONIST:
@@ -204,7 +204,7 @@ GREETINGS = {"en": "Dear", "cy": "Annwyl"}
 
 
 def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
-    """The built-in letter with an act."""
+    """Renders the built-in letter of an act."""
     words = composing.texts_in(variant_texts.built_in()[act], locale)
     assert words.locale == locale
     return composing.write(words, facts)

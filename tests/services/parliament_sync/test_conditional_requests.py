@@ -1,4 +1,4 @@
-"""Asking Parliament only for what has changed, where it says how to ask."""
+"""Tests conditional requests to Parliament with `ETag` and `Last-Modified` validators."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -55,7 +55,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def asking(lobby: Lobby, api: Parliament) -> Iterator[Lobby]:
-    """The lobby, whose Parliament is on loopback."""
+    """A lobby whose Motions API is a server on loopback."""
     with http.make_client(api.url) as client:
         yield replace(lobby, motions_api=client)
 
@@ -65,7 +65,7 @@ Sync = Callable[..., MotionSync]
 
 @pytest.fixture
 def sync(asking: Lobby, api: Parliament) -> Sync:
-    """Serves one reply to a sync of the motion."""
+    """Returns a function that syncs the motion against one reply."""
 
     def sync(reply: Reply | bytes, *, again: bool = False) -> MotionSync:
         api.answers(reply)
@@ -75,7 +75,7 @@ def sync(asking: Lobby, api: Parliament) -> Sync:
 
 
 def good_reply(*names: int, **headers: str) -> Reply:
-    """A good answer with the names of some members, and with headers of its own."""
+    """Builds a good reply with the names of some members and optional headers."""
     own_headers = {name.replace("_", "-"): value for name, value in headers.items()}
     return Reply(
         answer(*(sponsor(name, name) for name in names)), headers=JSON | (own_headers or BOTH)
@@ -83,18 +83,18 @@ def good_reply(*names: int, **headers: str) -> Reply:
 
 
 def conditions(api: Parliament) -> dict[str, str]:
-    """Those of the last request."""
+    """Returns the conditional headers of the last request."""
     names = ("If-None-Match", "If-Modified-Since")
     return {name: api.headers[-1][name] for name in names if name in api.headers[-1]}
 
 
-def sync_row(lobby: Lobby) -> Motion:
+def motion_row(lobby: Lobby) -> Motion:
     with lobby.database.read() as session:
         return session.get_one(Motion, MOTION)
 
 
 def validators(lobby: Lobby) -> tuple[str | None, str | None]:
-    row = sync_row(lobby)
+    row = motion_row(lobby)
     return row.etag, row.last_modified
 
 
@@ -138,10 +138,10 @@ def test_unchanged_is_as_good_as_another_answer_and_changes_nothing_else(
     before = rows_of(lobby, TABLES)
     with pytest.raises(Unavailable):
         sync(FAILURE)
-    assert sync_row(lobby).sync_failed_at == START
+    assert motion_row(lobby).sync_failed_at == START
     clock.advance(hours=1)
     assert sync(UNCHANGED) == MotionSync(MOTION, signed=0, withdrawn=0, restored=0, live=2)
-    after = sync_row(lobby)
+    after = motion_row(lobby)
     assert (after.synced_at, after.sync_failed_at, after.sync_error) == (clock.now, None, None)
     (row,) = [row for row in before["Motion"] if row["id"] == MOTION]
     row["synced_at"] = after.model_dump(mode="json")["synced_at"]
@@ -153,17 +153,17 @@ def test_a_lapsed_motion_that_is_unchanged_stays_lapsed(sync: Sync, lobby: Lobby
     with lobby.database.write() as session:
         session.get_one(Motion, MOTION).status = MotionStatus.LAPSED
     sync(UNCHANGED)
-    assert sync_row(lobby).status is MotionStatus.LAPSED
+    assert motion_row(lobby).status is MotionStatus.LAPSED
 
 
 def test_unchanged_to_a_request_without_a_condition_is_a_fault(sync: Sync, lobby: Lobby) -> None:
     sync(answer(sponsor(1, 1)))
     with pytest.raises(Unavailable, match="304"):
         sync(UNCHANGED)
-    assert sync_row(lobby).sync_failed_at is not None
+    assert motion_row(lobby).sync_failed_at is not None
 
 
-# ---- what is kept
+# ---- stored validators
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_an_answer_from_a_file_is_not_compared_with_an_earlier_one(
     assert validators(lobby) == (None, None)
 
 
-# ---- not asked in this way
+# ---- unconditional requests
 
 
 def test_a_row_that_is_missing_for_less_than_a_day_has_to_be_read(
@@ -251,11 +251,11 @@ def test_the_command_reads_again_what_is_unchanged(
 
 def test_which_motion_an_amendment_amends_is_read(sync: Sync, lobby: Lobby) -> None:
     sync(answer(sponsor(1, 1), AmendmentToMotionId=KNOWN))
-    assert sync_row(lobby).amends_id == KNOWN
+    assert motion_row(lobby).amends_id == KNOWN
     sync(answer(sponsor(1, 1), AmendmentToMotionId=None))
-    assert sync_row(lobby).amends_id is None
+    assert motion_row(lobby).amends_id is None
     sync(answer(sponsor(1, 1)))
-    assert sync_row(lobby).amends_id is None, "the key may be absent"
+    assert motion_row(lobby).amends_id is None, "the key may be absent"
 
 
 def test_an_id_that_no_motion_has_is_refused(sync: Sync) -> None:

@@ -1,4 +1,4 @@
-"""An organiser and an operator see how old what we know of Parliament is."""
+"""Tests that organisers and operators see the age of Parliament's data."""
 
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def check_texts(lobby: Lobby) -> list[str]:
 
 
 def follow(lobby: Lobby) -> None:
-    """The demonstration as though it were real, so that its motion is followed."""
+    """Makes the demonstration real, so that its motion is synced."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         session.add(owner.sqlmodel_update({"is_demonstration": False}))

@@ -1,4 +1,4 @@
-"""Members brought in line by the worker itself: where that is wanted, on time, one at a time."""
+"""Tests the worker's member sync: only where enabled, on time, one run at a time."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ def api() -> Iterator[MembersApi]:
 
 @pytest.fixture
 def real(empty_lobby: Lobby, api: MembersApi) -> Iterator[Lobby]:
-    """A service with seats and an organisation, and with leave to ask for members."""
+    """A lobby with seats and an organisation, and with the member sync enabled."""
     with empty_lobby.database.write() as session:
         rows = [
             Constituency(code=code, name=name, nation="England", region="A region")
@@ -53,7 +53,7 @@ Logged = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def logged() -> Iterator[Logged]:
-    """What goes to the log, of every level that an operator sees."""
+    """Captures the log entries of every level that an operator sees."""
     logs.configure()
     with capture_logs() as entries:
         yield entries
@@ -66,7 +66,7 @@ def daily(lobby: Lobby, **changes: Any) -> Lobby:
 
 
 def run(lobby: Lobby) -> bool:
-    """One look by the worker; whether members were brought in line."""
+    """Runs the worker once; returns whether members were synced."""
     return worker.sync_members_if_due(lobby, threading.Event()) is not None
 
 
@@ -146,7 +146,7 @@ def test_nothing_is_asked_before_there_is_an_organisation_and_a_seat(
     assert api.asked == []
 
 
-# ---- one at a time, and not for ever
+# ---- one at a time, with a time limit
 
 
 def test_of_several_workers_one_asks(real: Lobby, api: MembersApi) -> None:
@@ -243,7 +243,7 @@ def test_seats_that_fell_vacant_and_names_that_are_unknown_are_logged(
     assert events["seat_unmatched"]["member"] == "Nora New (50): Nowhere"
 
 
-# ---- beside the rest
+# ---- beside other work
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: M
     working.join(10)
     assert not working.is_alive()
     assert time.monotonic() - began < 5
-    api.closing.set()  # what the service leaves to the end of its process, a test has to wait for
+    api.closing.set()  # the service leaves these threads to process exit; wait for them
     for thread in threading.enumerate():
         if thread.name in ("members", "motions"):
             thread.join()

@@ -1,6 +1,6 @@
-"""Members kept in line with Parliament's Members API, through a real HTTP server on loopback.
+"""Tests the sync of members with Parliament's Members API, on a real HTTP server on loopback.
 
-What it tells is made by hand in the form of real answers: a House of 21 seats, two pages of it.
+The responses are hand-made in the form of real ones: 21 seats on two pages.
 """
 
 import csv
@@ -58,7 +58,7 @@ ALL_MEMBERS = [
 ]
 
 
-# ---- the way from an answer to what is held
+# ---- fixtures and helpers
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def api() -> Iterator[MembersApi]:
 
 @pytest.fixture
 def with_seats(empty_lobby: Lobby) -> Lobby:
-    """A lobby with 21 seats and nobody in them."""
+    """A lobby with 21 vacant seats."""
     rows = [
         Constituency(
             code=code, name=name, name_welsh=WELSH.get(code), nation="England", region="A region"
@@ -86,7 +86,7 @@ Sync = Callable[..., MembersSync]
 
 @pytest.fixture
 def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
-    """Syncs with a House in which `changed` stand for those of the same number, on a day."""
+    """Returns a function that syncs on a date; `changed` replace the members with their ids."""
     with http.make_client(api.url) as client:
 
         def sync(
@@ -102,7 +102,7 @@ def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
 
 
 def done(sync: MembersSync) -> tuple[int, int, int, int]:
-    """Memberships begun and ended, posts begun and ended."""
+    """Returns the memberships begun and ended, and the offices begun and ended."""
     return (sync.begun, sync.ended, sync.offices_begun, sync.offices_ended)
 
 
@@ -129,7 +129,7 @@ def holder(lobby: Lobby, code: str, today: date = TODAY) -> int | None:
 
 
 def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
-    """Who held a seat, from when to when."""
+    """Returns the holders of a seat with their first and last days."""
     with lobby.database.read() as session:
         statement = select(Membership).where(Membership.constituency_code == code)
         rows = [(row.member_id, row.starts_on, row.ends_on) for row in session.exec(statement)]
@@ -150,7 +150,7 @@ def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind
 
 
 def import_rows(lobby: Lobby, *rows: MemberRow, today: date) -> None:
-    """What an import of a file would have done earlier."""
+    """Imports the rows as an earlier import of a file would have."""
     with lobby.database.write() as session:
         members.apply_rows(session, list(rows), today=today)
 
@@ -373,7 +373,7 @@ def test_of_one_name_the_newest_boundaries_count(with_seats: Lobby, sync: Sync) 
     assert (holder(with_seats, ANNA), holder(with_seats, "W07000099")) == (1, None)
 
 
-# ---- posts
+# ---- offices
 
 
 MINISTER = dated_entry("Minister of State (Home Office)", "2025-09-06")
@@ -573,7 +573,7 @@ def test_without_biographies_posts_go_on(with_seats: Lobby, sync: Sync) -> None:
     assert everything(with_seats) == before
 
 
-# ---- answers that are refused
+# ---- refused responses
 
 
 def refuses(with_seats: Lobby, sync: Callable[[], object], complaint: str) -> None:
@@ -652,7 +652,7 @@ def command(with_seats: Lobby, api: MembersApi) -> "Command":
 
 
 class Command:
-    """`lobby sync members` beside a running service, asking the API on loopback."""
+    """Runs `lobby sync members` beside a running service, with the API on loopback."""
 
     def __init__(self, lobby: Lobby, api: MembersApi) -> None:
         self.lobby, self.api = lobby, api
@@ -719,7 +719,7 @@ def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
     assert command.api.asked == [], "what it was asked to wait for is not over"
 
 
-# ---- the real House
+# ---- real members
 
 
 @needs_real_data
@@ -727,7 +727,7 @@ def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
 def test_the_real_house_finds_all_its_seats_by_name(
     empty_lobby: Lobby, api: MembersApi, clock: Clock
 ) -> None:
-    today = date(2026, 8, 20)  # the day that the real file tells of
+    today = date(2026, 8, 20)  # the date of the real file
     folder = REAL_DATA / "parliament"
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, folder / "constituencies.csv")

@@ -1,4 +1,4 @@
-"""Asking Parliament by itself: on time, one at a time, politely; and motions that fall."""
+"""Tests the worker's motion sync: on time, one at a time, within rate limits; lapsed motions."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ ANSWER = (invented_campaign.FOLDER / "motion.json").read_bytes()
 
 @pytest.fixture
 def real(lobby: Lobby) -> Lobby:
-    """The demonstration's campaign as though it were a real organisation's."""
+    """Makes the organisation of the demonstration's campaign a real one."""
     with lobby.database.write() as session:
         slug = invented_campaign.about().organisation
         session.add(organisations.by_slug(session, slug).sqlmodel_update(_REAL))
@@ -43,7 +43,9 @@ _REAL = {"is_demonstration": False}
 
 
 def serving(lobby: Lobby, *answers: httpx2.Response) -> tuple[Lobby, list[str]]:
-    """A lobby whose Parliament answers so, the last one again and again; and what was asked."""
+    """Returns a lobby whose Motions API sends these responses, repeating the last, and a list
+    that collects the requested paths.
+    """
     paths: list[str] = []
     left = list(answers)
 

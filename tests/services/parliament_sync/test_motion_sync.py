@@ -1,7 +1,7 @@
-"""Motions kept in line with Parliament's Motions API, through a real HTTP server on loopback.
+"""Tests the sync of motions with Parliament's Motions API, on a real HTTP server on loopback.
 
-What it serves is made by hand in the form of real answers; the recorded ones are replayed where
-they are at hand.
+The responses are hand-made in the form of real ones. Recorded responses are replayed if they are
+available.
 """
 
 import json
@@ -70,7 +70,7 @@ Follow = Callable[..., MotionSync]
 
 @pytest.fixture
 def follow(lobby: Lobby, api: Parliament, parliament_client: httpx2.Client) -> Follow:
-    """Serves a reply, asks for a motion and takes the answer in; raises what was refused."""
+    """Returns a function that serves a reply and syncs a motion; a refusal is raised."""
 
     def follow(reply: Reply | bytes, motion_id: int = MOTION) -> MotionSync:
         api.answers(reply)
@@ -80,7 +80,7 @@ def follow(lobby: Lobby, api: Parliament, parliament_client: httpx2.Client) -> F
 
 
 def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
-    """What `lobby sync motions` does with one motion."""
+    """Syncs one motion as `lobby sync motions` does."""
     now = lobby.clock()
     try:
         fetched = motions_api.fetch_motion(client, motion_id)
@@ -92,7 +92,7 @@ def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
         raise
 
 
-# ---- what is held
+# ---- stored rows
 
 
 def rows_of(lobby: Lobby, model: type[SQLModel]) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def rows_of(lobby: Lobby, model: type[SQLModel]) -> list[dict[str, Any]]:
 
 
 def stored_rows(lobby: Lobby, *, with_sync: bool = False) -> dict[str, Any]:
-    """Everything that an answer could change; when and how the sync went only if asked for."""
+    """Returns all rows that a response could change; sync times and errors only on request."""
     motion_rows = rows_of(lobby, Motion)
     if not with_sync:
         for row in motion_rows:
@@ -378,7 +378,7 @@ def test_the_tally_of_a_campaign_follows(lobby: Lobby, follow: Follow) -> None:
     assert (row.standing, row.role, row.signed_on) == (Standing.WITHDRAWN, None, None)
 
 
-# ---- bad answers: nothing changes, and it is told
+# ---- bad responses: nothing changes, and the error is reported
 
 LOST_ALL = "no names where some are known"
 BAD: dict[str, Reply] = {
@@ -539,7 +539,7 @@ def test_we_tell_parliament_who_asks(api: Parliament, parliament_client: httpx2.
 
 @dataclass
 class Command:
-    """`lobby sync motions` beside a running service, asking the API on loopback."""
+    """Runs `lobby sync motions` beside a running service, with the API on loopback."""
 
     lobby: Lobby
     api: Parliament
@@ -617,7 +617,7 @@ def test_the_command_stops_asking_when_parliament_wants_it_to_wait(
     assert "Traceback" not in done.stderr
 
 
-# ---- real answers
+# ---- recorded responses
 
 
 def recorded() -> list[bytes]:
@@ -715,7 +715,7 @@ def test_replaying_the_real_history_twice_ends_the_same(lobby: Lobby, follow: Fo
         return stored_rows(lobby)
 
     once = replay()
-    # Names that the first answers do not have yet are missing for moments: they leave no trace.
+    # Names that are missing from the first responses only briefly leave no event.
     assert replay() == once
     assert live(lobby, REAL_MOTION) == 167
 

@@ -1,4 +1,4 @@
-"""Where webhooks may go: nothing but the open internet, whatever a name says a moment later."""
+"""Tests that webhooks reach only public addresses, also if a name changes its address."""
 
 import datetime
 import socket
@@ -76,7 +76,7 @@ NOT_PUBLIC = [
 
 
 class Line:
-    """Takes down where a connection would have gone."""
+    """Records the addresses of attempted connections."""
 
     def __init__(self) -> None:
         self.addresses: list[tuple[str, int]] = []
@@ -87,7 +87,7 @@ class Line:
 
 
 class Names:
-    """A resolver that gives its answers in turn, the last one again and again."""
+    """A resolver that returns its answers in turn and repeats the last one."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -137,7 +137,7 @@ def test_a_name_with_one_private_address_among_public_ones_is_not_connected_to()
 
 
 def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
-    """A name that is public when it is asked for, and this machine at every later look."""
+    """The name resolves to a public address first and to loopback on every later lookup."""
     names, line = Names([PUBLIC], ["127.0.0.1"]), Line()
     webhook_sender = WebhookSender(resolve=names, connect=line)
     assert post(webhook_sender) == Reply(error="no connection")
@@ -162,7 +162,7 @@ def test_a_name_that_nobody_knows_is_no_connection() -> None:
 
 
 def test_an_address_that_became_wrong_is_not_asked_for() -> None:
-    """Such as one on loopback, since the setting was taken back."""
+    """For example a loopback address after the setting that allowed it was removed."""
     names, line = Names([PUBLIC]), Line()
     webhook_sender = WebhookSender(resolve=names, connect=line)
     for url in ("http://127.0.0.1:8080/", "https://localhost/", f"http://{HOST}/"):
@@ -178,7 +178,7 @@ def test_names_are_asked_of_dns_alone() -> None:
             assert sender.look_up(unknown, resolver=resolver) == ()
 
 
-# ---- what an address in the web may be
+# ---- valid URLs
 
 BAD_URLS = {
     "": "url_malformed",
@@ -265,7 +265,7 @@ def test_the_setting_opens_no_other_port_nor_network(url: str) -> None:
         addresses.url(url, to_loopback=True)
 
 
-# ---- on the line
+# ---- the connection
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
@@ -309,11 +309,11 @@ def test_what_a_receiver_asks_us_to_wait_is_understood(text: str, seconds: float
     assert sender._reply(response) == Reply(status=503, retry_after=seconds)
 
 
-# ---- TLS: the name's certificate, at the address that was looked at
+# ---- TLS: the name's certificate at the resolved address
 
 
 def certificate(folder: Path, name: str) -> Path:
-    """A key and a certificate of its own for a name, in one file."""
+    """Writes a key and a self-signed certificate for a name into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -340,7 +340,7 @@ def certificate(folder: Path, name: str) -> Path:
 
 @contextmanager
 def tls_server(certificate: Path) -> Iterator[tuple[int, list[str]]]:
-    """Its port, and the names that it was asked for by."""
+    """Yields the port of the server and the SNI names that it received."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     names: list[str] = []
@@ -357,7 +357,7 @@ def _answer_once(server: socket.socket, context: ssl.SSLContext) -> None:
     try:
         with context.wrap_socket(connection, server_side=True) as secure:
             request = b""
-            while not request.endswith(CONTENT):  # who closes too early loses the answer
+            while not request.endswith(CONTENT):  # closing too early would lose the response
                 request += secure.recv(65536)
             secure.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
     except ssl.SSLError:

@@ -1,4 +1,4 @@
-"""What webhooks tell of: each event lands with what causes it, for those who want it."""
+"""Tests that each event is queued for its subscribers in the transaction that causes it."""
 
 import json
 from collections import Counter
@@ -64,7 +64,7 @@ def caller_for(lobby: Lobby, *, organisation: str | None = None) -> Caller:
 
 
 def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
-    """An endpoint that wants everything, but for what is said otherwise; its id."""
+    """Creates an endpoint, by default subscribed to every event; returns its id."""
     new = NewWebhook(**{"url": URL, "events": endpoints.SUBSCRIBABLE, **parts})
     by = caller or caller_for(lobby)
     with lobby.database.write() as session:
@@ -73,7 +73,7 @@ def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
 
 
 def queued_events(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]:
-    """What was written down so far, for all or for one."""
+    """Returns the events queued so far, for all endpoints or for one."""
     return [
         (delivery.event.value, json.loads(delivery.payload)["data"])
         for delivery in deliveries_held(lobby)
@@ -104,7 +104,7 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
 
 
 def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
-    """What is sent: a statement for many rows at once counts once."""
+    """Counts the statements sent; one statement for many rows counts once."""
     counts: Counter[str] = Counter()
 
     def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
@@ -165,7 +165,7 @@ def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -
 
 
 class _PowerFails(Exception):
-    """In the middle of a transaction."""
+    """Simulates a power failure in the middle of a transaction."""
 
 
 def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
@@ -357,7 +357,7 @@ def apply(lobby: Lobby, answer: dict[str, Any]) -> None:
 
 @pytest.fixture
 def answer() -> dict[str, Any]:
-    """The demonstration's motion, to be changed."""
+    """A changeable copy of the response for the demonstration's motion."""
     copied: dict[str, Any] = json.loads(json.dumps(ANSWER))
     return copied
 

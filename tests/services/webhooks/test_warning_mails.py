@@ -1,4 +1,4 @@
-"""Mails to organisers when a webhook stops by itself, or has failed for a day."""
+"""Tests emails to organisers about webhooks that were disabled or have failed for a day."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +56,7 @@ BAD = Answer(500)
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """A lobby that may send webhooks to a receiver on loopback."""
     return to_loopback(lobby)
 
 
@@ -67,7 +67,7 @@ def key(lobby: Lobby) -> Headers:
 
 @pytest.fixture
 def mails(lobby: Lobby) -> Mails:
-    """Delivers what is due, and returns the new mails to organisers."""
+    """Returns a function that delivers due emails and returns the new ones to organisers."""
     deliver_all = Mailbox(lobby).deliver
     deliver_all()
     return lambda: [mail for mail in deliver_all() if "webhook" in str(mail["Subject"])]
@@ -75,7 +75,7 @@ def mails(lobby: Lobby) -> Mails:
 
 @pytest.fixture
 def made(client: TestClient, key: Headers, receiver: Receiver) -> Any:
-    """An endpoint with a secret in its address."""
+    """An endpoint with a secret in its URL."""
     return create_webhook(client, key, f"{receiver.url}/{SECRET}", description="Our CRM")
 
 
@@ -93,7 +93,7 @@ def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) ->
 
 
 def fail(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
-    """Time passes, and what is due fails."""
+    """Advances the clock and makes the due deliveries fail."""
     clock.advance(**after)
     receiver.answers[:] = [BAD]
     worker.deliver_webhooks(lobby, GO_ON)
@@ -106,7 +106,7 @@ def stop_endpoint(lobby: Lobby, receiver: Receiver) -> None:
 
 
 def notes(lobby: Lobby) -> list[OutboxMessage]:
-    """Everything that was queued about webhooks."""
+    """Returns all queued emails about webhooks."""
     with lobby.database.read() as session:
         about = col(OutboxMessage.kind).in_(warning_mails.KINDS)
         return list(
@@ -122,7 +122,7 @@ def end_key(lobby: Lobby, key: Headers) -> None:
     worker.clean_up_webhooks(lobby, GO_ON)
 
 
-# ---- one that stops
+# ---- disabled endpoints
 
 
 def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
@@ -228,7 +228,7 @@ def test_another_organisations_organisers_are_told_nothing(
     assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
 
-# ---- never a flood
+# ---- limits on emails
 
 
 @pytest.mark.slow
@@ -241,7 +241,7 @@ def test_one_that_flaps_sends_a_mail_a_day_at_most(
     clock: Clock,
     mails: Mails,
 ) -> None:
-    """Gone and enabled every hour, for two days and a half."""
+    """The endpoint is disabled and enabled again every hour for two and a half days."""
     sent = []
     for number in range(60):
         sign_and_confirm(lobby, replace(ANNA, email=f"p{number}@example.org"))
@@ -333,7 +333,7 @@ def test_after_it_was_well_a_webhook_is_warned_of_anew(
 def test_a_mail_is_queued_in_the_transaction_that_disables(
     lobby: Lobby, made: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are there, or neither."""
+    """Either both are committed or neither is."""
     sign_and_confirm(lobby)
     receiver.answers[:] = [Answer(410)]
 

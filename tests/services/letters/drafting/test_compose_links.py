@@ -1,4 +1,4 @@
-"""Links that open a letter in its writer's own mail program."""
+"""Tests the links that open a letter in the writer's own email program."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 

@@ -1,4 +1,4 @@
-"""How like a letter is to what its MP already got."""
+"""Tests how similar a letter is to the letters that its MP already received."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -42,7 +42,7 @@ def letter(body: str = BODY, email: str = "anna@example.org", postcode: str = CA
 def confirmed(
     client: TestClient, deliver: Deliver, email: str = "anna@example.org", body: str = BODY
 ) -> str:
-    """The token of a letter that is on its way."""
+    """Writes and confirms a letter; returns its confirmation token."""
     deliver()
     assert client.post(LETTERS, json=letter(body, email)).status_code == 201
     (mail,) = deliver()
@@ -71,7 +71,7 @@ def limit(client: TestClient, lobby: Lobby, percent: int | None, *, required: bo
 
 @pytest.fixture
 def nobody_wrote(lobby: Lobby) -> None:
-    """The demonstration's letters are forgotten."""
+    """Deletes the sketches of the demonstration's letters."""
     with lobby.database.write() as session:
         for row in session.exec(select(LetterSketch)):
             session.delete(row)
@@ -168,7 +168,7 @@ def test_a_letter_that_is_held_or_refused_no_longer_counts(
     confirmed(client, deliver)
     confirmed(client, deliver, "bob@example.org")
     with lobby.database.write() as session:
-        # A delivery of this test's own may have sent the first one already.
+        # The second call of `confirmed` may have sent the first letter already.
         held_id, refused_id = [row.letter_id for row in session.exec(select(LetterSketch))]
         letter_states.get(session, held_id).state = LetterState.QUEUED
         session.flush()

@@ -1,4 +1,4 @@
-"""What may not stand in a letter: refused with its field, and nothing is kept and no mail goes."""
+"""Tests the rules for letters: a refusal names the field, stores nothing and sends no email."""
 
 from time import process_time
 from typing import Any
@@ -43,7 +43,7 @@ ANNA = Writer("EH1 1YZ", "Anna Example", ("1 Princes Street", "", "Edinburgh"))
 def problems_with(
     body: str = "", subject: str = "A subject", *, writer: Writer = ANNA
 ) -> list[LetterProblem]:
-    """What the rules say of a letter that is good but for what is added."""
+    """Returns the problems of a valid letter with the given text added."""
     return list(
         rules.find(
             MailText(subject, f"{OWN}{body} {OWN}"),
@@ -74,14 +74,14 @@ def check_letter(client: TestClient, **changes: str) -> dict[str, Any]:
 
 
 def stored_counts(lobby: Lobby) -> tuple[int, int]:
-    """Letters and messages."""
+    """Returns the numbers of stored letters and messages."""
     with lobby.database.read() as session:
         counts = [session.exec(select(func.count()).select_from(t)).one() for t in (Letter,)]
         counts += [session.exec(select(func.count()).select_from(OutboxMessage)).one()]
     return counts[0], counts[1]
 
 
-# ---- the rules by themselves
+# ---- the rules as functions
 
 
 @pytest.mark.parametrize(
@@ -247,7 +247,7 @@ def test_no_text_takes_the_rules_long(text: str, benchmark_seconds: Any) -> None
 
 @pytest.fixture
 def benchmark_seconds() -> Any:
-    """The shortest of three runs: others use this machine too."""
+    """Returns the shortest of three runs, because other processes use the machine."""
 
     def measure(call: Any) -> float:
         durations = []
@@ -300,7 +300,7 @@ def test_a_letter_with_bad_input_is_refused_and_nothing_is_kept(
     assert answer.status_code == 422
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
     page = write(client, **{field: text})
-    # A form field that a browser sends never has a broken line; the page says what is wrong.
+    # Browsers send no line breaks in single-line fields, but the page reports them as well.
     assert page.status_code == 422
     assert f'id="{field}-error"' in page.text
     assert stored_counts(lobby) == before
@@ -387,7 +387,7 @@ def test_a_condition_of_own_words_is_yes_or_no(client: TestClient, lobby: Lobby)
 def test_the_letter_as_drafted_is_always_taken(
     client: TestClient, lobby: Lobby, postcode: str, locale: str
 ) -> None:
-    """With all its points, whatever an organiser put into them, in either language."""
+    """The draft contains all points that an organiser can set, in either language."""
     points = ["See https://example.org/a?b=c of <b>nurses</b>.", "Ask Adaeze Hartwhistle, M1 1AE."]
     points.append("Ask Morag Ferncastle, EH1 1YZ.")
     with lobby.database.write() as session:

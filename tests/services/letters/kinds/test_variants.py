@@ -1,4 +1,4 @@
-"""Each campaign's own letters: who gets which, what may be said, and what is refused at saving."""
+"""Tests a campaign's letter variants: selection, template language and validation on save."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -47,7 +47,7 @@ Json = dict[str, Any]
 PLAIN = VariantTexts("A subject", "An opening about {{ motion_title }}.", "A closing.")
 
 
-# Of who has not signed; whoever has is thanked, and whoever took their name off gets nothing.
+# For members who have not signed. Signatories are thanked; withdrawn members get no letter.
 BUILT_IN = {
     Eligibility.CAN_SIGN: LetterAct.ASK,
     Eligibility.CONVENTION: LetterAct.MINISTER,
@@ -58,7 +58,7 @@ BUILT_IN = {
 
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
-    """The built-in act, told once more."""
+    """Restates independently which act the built-in letters choose."""
     if eligibility is Eligibility.VACANT or standing is Standing.WITHDRAWN:
         return None
     return LetterAct.THANK if standing is Standing.SIGNED else BUILT_IN[eligibility]
@@ -69,7 +69,7 @@ def variant(act: LetterAct, name: str = "", /, **conditions: Any) -> Variant:
 
 
 def variant_json(act: str, name: str = "", **changes: Any) -> Json:
-    """A letter as the API takes it."""
+    """Builds a letter variant in the format of the API."""
     words = {"subject": "A subject", "opening": "An opening.", "closing": "A closing."}
     return {"name": name or act, "act": act, "texts": {"en": words}, **changes}
 
@@ -238,7 +238,7 @@ def test_whatever_could_fail_or_look_around_is_refused_with_its_line(
     assert refused.value.line == 3 or "nested" in complaint
 
 
-# ---- what may be said
+# ---- allowed values in templates
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ def key(lobby: Lobby) -> Headers:
 
 @pytest.fixture
 def put(client: TestClient, key: Headers) -> Write:
-    """Replaces the demonstration's letters."""
+    """Returns a function that replaces the demonstration's letters."""
 
     def write(*all_variants: Json) -> Response:
         return client.put(URL, json={"variants": list(all_variants)}, headers=key)
@@ -620,7 +620,7 @@ def seat_of(session: Session) -> str:
 
 
 def sign_earlier(session: Session) -> None:
-    """Morag signed a motion that the campaign was about before."""
+    """Makes Morag a signatory of an earlier motion of the campaign."""
     campaign = _campaign(session, CAMPAIGN)
     session.add(Motion(id=7, number="77", title="x", text="x", tabled_on=START.date()))
     session.flush()

@@ -1,4 +1,4 @@
-"""Asking an official API: what is tried again, what is not, and how long we wait."""
+"""Tests requests to an official API: what is retried, what is not, and the waits between."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -23,7 +23,7 @@ OK = httpx2.Response(200, content=b"{}")
 
 
 def answers(*responses: httpx2.Response | type[httpx2.TransportError]) -> Behaviour:
-    """Each in its turn, the last one again and again."""
+    """Returns a handler that sends the responses in turn and repeats the last one."""
     left = list(responses)
 
     def handle(request: httpx2.Request) -> httpx2.Response:
@@ -38,7 +38,7 @@ def answers(*responses: httpx2.Response | type[httpx2.TransportError]) -> Behavi
 
 
 class Asking:
-    """Asks an API that behaves so; counts the requests, and keeps what was waited in between."""
+    """Asks an API with this behaviour; records the requests and the waits between them."""
 
     def __init__(self, behaviour: Behaviour, base_url: str = REMOTE) -> None:
         self.requests: list[httpx2.Request] = []
@@ -62,7 +62,7 @@ class Asking:
         return refusal.value
 
 
-# ---- tried again
+# ---- retried
 
 PASSING: dict[str, httpx2.Response | type[httpx2.TransportError]] = {
     "nobody listens": httpx2.ConnectError,
@@ -126,7 +126,7 @@ def test_a_sleep_that_raises_ends_the_asking() -> None:
         http.get(client, "/thing", api="motions", about="a thing", sleep=sleep)
 
 
-# ---- not tried again
+# ---- not retried
 
 FINAL: dict[str, httpx2.Response] = {
     "HTTP 404": httpx2.Response(404),
@@ -211,7 +211,7 @@ def test_a_wait_into_the_far_future_is_still_a_time() -> None:
     assert datetime(2026, 7, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
-# ---- both APIs ask in this way
+# ---- both APIs use it
 
 
 def test_a_dropped_connection_does_not_end_a_sync_of_members() -> None:

@@ -1,4 +1,4 @@
-"""Asking Parliament's Members API: good answers, bad ones, and manners."""
+"""Tests the client of Parliament's Members API: good and bad responses, and rate limits."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -133,7 +133,7 @@ def test_keys_of_a_contact_can_be_absent(fetch: Fetch, api: MembersApi) -> None:
     assert fetch()[0].email == B
 
 
-# ---- a search that does not hold together
+# ---- inconsistent pages of a search
 
 
 def test_a_page_that_counts_otherwise_is_refused(fetch: Fetch, api: MembersApi) -> None:
@@ -185,7 +185,7 @@ def test_a_search_that_answers_with_peers_is_refused(fetch: Fetch, api: MembersA
 
 
 def without(part: dict[str, Any], *path: str) -> dict[str, Any]:
-    """A copy of an answer that lacks what stands at a path."""
+    """Returns a copy of a response without the value at a path."""
     copy: dict[str, Any] = json.loads(json.dumps(part))
     place = copy
     for step in path[:-1]:
@@ -375,13 +375,13 @@ def test_real_answers_are_read(fetch: Fetch, api: MembersApi) -> None:
     assert member.seat == "Holborn and St Pancras"
     assert member.email == "keir.starmer.mp@parliament.uk"
     assert member.starts_on == date(2015, 5, 7)
-    told_of = member.biography
-    assert told_of is not None
+    biography = member.biography
+    assert biography is not None
     assert [
         (held_office.name, held_office.starts_on, held_office.ends_on)
-        for held_office in told_of.government_posts
+        for held_office in biography.government_posts
     ] == [("Prime Minister and First Lord of the Treasury", date(2024, 7, 5), None)]
-    assert [seat.starts_on for seat in told_of.representations] == [
+    assert [seat.starts_on for seat in biography.representations] == [
         date(2024, 7, 4),
         date(2015, 5, 7),
     ]

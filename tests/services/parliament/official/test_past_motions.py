@@ -1,4 +1,4 @@
-"""Loading past motions: the official list, page by page, and then each motion by itself."""
+"""Tests loading past motions: the pages of the official list, then each motion."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -35,9 +35,9 @@ LIST = "/EarlyDayMotions/list"
 
 
 class Archive(Parliament):
-    """The official list and the motions in it: `ids` are those that it has, oldest first.
+    """Serves the official list and its motions; `ids` are the motion ids, oldest first.
 
-    `instead` has other replies, by the motion's id or by how many the page skips ('skip 100').
+    `instead` overrides replies, by motion id or by the page's offset ('skip 100').
     """
 
     def __init__(self) -> None:
@@ -55,13 +55,13 @@ class Archive(Parliament):
 
     @property
     def asked_motions(self) -> list[int]:
-        """The motions that were asked for, in order."""
+        """Returns the ids of the requested motions, in order."""
         paths = [path for path in self.asked if not path.startswith(LIST)]
         return [int(path.rpartition("/")[2]) for path in paths]
 
     @property
     def queries(self) -> list[dict[str, str]]:
-        """Those of the pages that were asked for."""
+        """Returns the query parameters of the requested pages."""
         query_strings = [urlsplit(path).query for path in self.asked if path.startswith(LIST)]
         return [
             {name: value for name, (value,) in parse_qs(query).items()} for query in query_strings
@@ -74,7 +74,7 @@ def motion(motion_id: int) -> bytes:
 
 
 def page(ids: list[int], skip: int, **changes: Any) -> Reply:
-    """A page of the list, a hundred at most."""
+    """Builds a page of the list, with a hundred motions at most."""
     rows = [
         {
             "Id": motion_id,
@@ -98,7 +98,7 @@ def api() -> Iterator[Archive]:
 
 @dataclass
 class Load:
-    """Loads past motions; keeps the complaints, what was waited, and how far it was."""
+    """Loads past motions; records the complaints, the waits and the progress."""
 
     lobby: Lobby
     complaints: list[str] = field(default_factory=list)
@@ -124,7 +124,7 @@ def load(lobby: Lobby, api: Archive) -> Iterator[Load]:
 
 
 def held(lobby: Lobby) -> list[int]:
-    """The motions that we hold, without the demonstration's."""
+    """Returns the stored motions without the demonstration's."""
     with lobby.database.read() as session:
         return [
             motion_id for motion_id in range(60_000, 61_000) if motions.is_known(session, motion_id)
@@ -170,7 +170,7 @@ def test_an_empty_list_is_told_as_it_is(load: Load, api: Archive) -> None:
     assert load() == PastMotionsLoad(loaded=0, already_known=0, failed=0, remaining=0)
 
 
-# ---- going on
+# ---- resuming
 
 
 def test_what_is_held_from_a_good_answer_is_not_asked_for_again(load: Load, api: Archive) -> None:
@@ -263,7 +263,7 @@ def test_a_page_that_is_bad_or_does_not_continue_the_others_is_refused(
 
 @pytest.fixture
 def command(lobby: Lobby, api: Archive) -> Any:
-    """`lobby sync motions` on the same data."""
+    """Runs `lobby sync motions` on the same data."""
     ours = {
         "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
         "LOBBY_DATABASE_URL": lobby.settings.database_url,
