@@ -89,11 +89,11 @@ def servers(drill_settings: Settings, backend: str) -> Iterator[list[Server]]:
         number = 1 if backend == "sqlite" else 2
         running = [stack.enter_context(serving(drill_settings)) for _ in range(number)]
         for server in running:
-            answers(server)
+            wait_until_ready(server)
         yield running
 
 
-def answers(server: Server) -> None:
+def wait_until_ready(server: Server) -> None:
     asyncio.run(server.answers())
 
 

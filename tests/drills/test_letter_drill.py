@@ -88,7 +88,7 @@ def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> No
     assert confirmation_mails.states(empty_lobby)[waiting] is MessageState.QUEUED
 
 
-def all_taken(lobby: Lobby) -> list[SinkEntry]:
+def accept_all(lobby: Lobby) -> list[SinkEntry]:
     """Returns the record of a sink that accepted every demonstration letter once."""
     ends = letter_audit.ends(lobby)
     assert set(ends.values()) == {"sent"}
@@ -109,17 +109,17 @@ def change_first(
 
 
 def test_a_record_that_agrees_shows_no_fault(lobby: Lobby) -> None:
-    assert letter_audit.compare(lobby, all_taken(lobby)).faults == {}
+    assert letter_audit.compare(lobby, accept_all(lobby)).faults == {}
 
 
 def test_a_letter_that_was_taken_twice_is_found(lobby: Lobby) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     again = SinkEntry("lost_taken", entries[0].message_id, entries[0].recipient, 1.0)
     assert letter_audit.compare(lobby, [*entries, again]).faults == {"doubled": 1}
 
 
 def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
-    assert letter_audit.compare(lobby, all_taken(lobby)[1:]).faults == {"lost": 1}
+    assert letter_audit.compare(lobby, accept_all(lobby)[1:]).faults == {"lost": 1}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
 def test_states_that_disagree_with_the_record_are_found(
     lobby: Lobby, message: MessageState, letter: LetterState, faults: dict[str, int]
 ) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, message, letter)
     is_certain = letter is not LetterState.UNCERTAIN
     extra_faults = {"taken_but_not_told": 1} if is_certain else {}
@@ -145,7 +145,7 @@ def test_states_that_disagree_with_the_record_are_found(
 
 @pytest.mark.parametrize(("went", "again"), [(1, 0), (0, 1)])
 def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, again: int) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
     since = lobby.clock() - timedelta(hours=1)
     settled = letter_audit.settle(lobby, entries if went else entries[1:], since=since)
@@ -155,7 +155,7 @@ def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, ag
 
 
 def test_a_record_with_a_hole_sends_nothing_again(lobby: Lobby) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
     settled = letter_audit.settle(lobby, entries[2:], since=lobby.clock() - timedelta(hours=1))
     assert (settled.again, settled.uncertain, settled.missing) == (0, 1, 1)

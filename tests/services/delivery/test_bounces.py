@@ -159,7 +159,7 @@ def tally_and_letters(lobby: Lobby) -> tuple[int, int]:
         return counted, len(real.all())
 
 
-def dead(lobby: Lobby) -> list[DeadAddress]:
+def stored_dead_addresses(lobby: Lobby) -> list[DeadAddress]:
     with lobby.database.read() as session:
         return list(session.exec(select(DeadAddress)))
 
@@ -201,7 +201,7 @@ def set_state(lobby: Lobby, message: OutboxMessage, state: MessageState) -> None
         session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": state}))
 
 
-def kill_morag(lobby: Lobby) -> None:
+def mark_morag_dead(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         member = session.exec(select(Member).where(Member.email == MORAG)).one()
         index = dead_addresses.index_of(MORAG, lobby.keyring)
@@ -209,7 +209,7 @@ def kill_morag(lobby: Lobby) -> None:
         dead_addresses.note(session, index, member_id=member.id, detail=DEAD, now=now)
 
 
-def kill(lobby: Lobby, email: str) -> None:
+def mark_dead(lobby: Lobby, email: str) -> None:
     with lobby.database.write() as session:
         index = dead_addresses.index_of(email, lobby.keyring)
         dead_addresses.note(session, index, member_id=None, detail=DEAD, now=lobby.clock())
@@ -328,7 +328,7 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
     failure = failure_of(lobby, message, status=status, diagnostic=diagnostic)
     assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
     deliver()
     send(client, deliver, email="second@example.org")
 
@@ -351,7 +351,7 @@ def test_delays_deliveries_and_answers_change_nothing(
     assert letter_of(lobby, message).state is LetterState.SENT
     assert newest(lobby) == message
     assert tally_and_letters(lobby) == counted
-    assert (deliver(), dead(lobby), files(lobby)) == ([], [], [])
+    assert (deliver(), stored_dead_addresses(lobby), files(lobby)) == ([], [], [])
 
 
 def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
@@ -365,7 +365,7 @@ def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
         set_state(lobby, message, state)
         assert receive_bounce(lobby, content) == 1
         assert files(lobby) == ["new/1751371200.M1P1.relay"]
-        assert dead(lobby) == []
+        assert stored_dead_addresses(lobby) == []
     set_state(lobby, message, MessageState.ACCEPTED)
     assert worker.read_bounces(lobby, GO_ON) == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
@@ -393,7 +393,7 @@ def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> Non
     assert lobby.bounces is not None
     failure = Failure(to=lobby.bounces.sender_of(uuid4()))
     assert apply(lobby, postfix(failure)) is ReportHandling.DONE
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
 
 
 def test_a_writer_whose_letter_came_back_can_write_another(
@@ -417,7 +417,7 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
     confirm(client, deliver, email="second@example.org")  # already being sent
     message = newest(lobby)
     apply(lobby, postfix(failure_of(lobby, first)))
-    (address,) = dead(lobby)
+    (address,) = stored_dead_addresses(lobby)
     assert (address.member_id, address.detail) == (letter_of(lobby, first).member_id, DEAD)
     mail_texts = {mail["To"]: text_of(mail) for mail in deliver()}
     assert MORAG not in mail_texts
@@ -430,7 +430,7 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
 def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
     client: TestClient, lobby: Lobby
 ) -> None:
-    kill_morag(lobby)
+    mark_morag_dead(lobby)
     draft = client.post(f"/v1{LETTER}s/draft", json={"postcode": CAN_SIGN}).json()
     assert (draft["can_send"], draft["reason"], draft["compose"]) == (False, "address_dead", None)
     assert "Dear Morag Ferncastle" in draft["body"]
@@ -466,7 +466,7 @@ def test_a_report_that_names_another_address_does_not_kill_the_members(
     message = newest(lobby)
     apply(lobby, exchange(failure_of(lobby, message, recipient=named)))
     assert letter_of(lobby, message).state is LetterState.REJECTED
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
 
 
 def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
@@ -481,7 +481,7 @@ def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
         == 1
     )
     assert newest(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.REJECTED
-    (address,) = dead(lobby)
+    (address,) = stored_dead_addresses(lobby)
     assert address.member_id is None
     count = confirmed_count(lobby)
     body = {"name": "Anna Example", "email": "ANNA@example.org", "postcode": CAN_SIGN}
@@ -517,7 +517,7 @@ def test_whoever_has_a_dead_address_is_not_known_from_the_tables(
 def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signatures(
     lobby: Lobby,
 ) -> None:
-    kill(lobby, "person3@example.org")
+    mark_dead(lobby, "person3@example.org")
     for people in (1, 40):
         queries: list[str] = []
         with lobby.database.write() as session:
@@ -560,7 +560,7 @@ def test_an_address_that_is_refused_at_once_is_dead_too(sink: tuple[Sink, Lobby]
         sign(client)
         while worker.deliver_due(lobby):
             pass
-    (address,) = dead(lobby)
+    (address,) = stored_dead_addresses(lobby)
     assert bytes(address.address_index) == dead_addresses.index_of(
         "anna@example.org", lobby.keyring
     )
@@ -606,7 +606,7 @@ def test_a_server_that_refuses_us_kills_nobodys_address(sink: tuple[Sink, Lobby]
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
     assert message.state is MessageState.REJECTED
     assert message.detail == "550 to our sender: 5.1.2 we do not know your domain"
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
 
 
 # ---- the folder
@@ -685,7 +685,7 @@ class Killed(BaseException):
 
 
 @dataclass
-class Dying:
+class DyingDatabase:
     """A database whose process is killed around a commit."""
 
     real: Database
@@ -713,7 +713,7 @@ def test_a_kill_loses_no_report_and_counts_none_twice(
     send(client, deliver)
     message = newest(lobby)
     (folder / "new" / "1.relay").write_bytes(postfix(failure_of(lobby, message)))
-    dying: Any = Dying(lobby.database, is_after)
+    dying: Any = DyingDatabase(lobby.database, is_after)
     with pytest.raises(Killed):
         worker.read_bounces(replace(lobby, database=dying), GO_ON)
     assert (letter_of(lobby, message).state is LetterState.REJECTED) == is_after
@@ -764,7 +764,7 @@ def test_the_worker_reads_the_folder_by_itself(
     assert has_written.is_set()
 
 
-# ---- who sees bounces
+# ---- how bounces are shown
 
 
 def test_organisers_see_what_came_back_and_whose_address_to_check(
@@ -801,8 +801,8 @@ def test_other_campaigns_are_not_told_of_addresses_that_they_did_not_meet(
 
 
 def test_the_check_names_members_whose_mail_comes_back(lobby: Lobby) -> None:
-    kill_morag(lobby)
-    kill(lobby, "anna@example.org")
+    mark_morag_dead(lobby)
+    mark_dead(lobby, "anna@example.org")
     (finding,) = [finding for finding in checks.run(lobby) if "comes back" in finding.text]
     assert "Morag Ferncastle" in finding.text
     assert not finding.is_trouble

@@ -144,7 +144,7 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
 
 
 @dataclass
-class Stumbling:
+class FailingCourier:
     """A courier that raises an unexpected error for some emails, before or after the final dot."""
 
     courier: Any
@@ -172,7 +172,7 @@ def test_a_mail_that_cannot_be_handed_over_is_left_for_its_lease_and_the_others_
     deliver()
     sign(lobby, *PEOPLE)
     settings = lobby.settings.model_copy(update={"smtp_connections": connections})
-    stumbling = replace(lobby, courier=Stumbling(lobby.courier), settings=settings)
+    stumbling = replace(lobby, courier=FailingCourier(lobby.courier), settings=settings)
     with capture_logs() as entries:
         assert worker.deliver_due(stumbling) == len(PEOPLE)
         assert worker.deliver_due(stumbling) == 0, "nobody takes it before its lease ends"
@@ -194,7 +194,7 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
 ) -> None:
     deliver()
     letter_id = write(lobby)
-    stumbling = Stumbling(lobby.courier, after_the_dot)
+    stumbling = FailingCourier(lobby.courier, after_the_dot)
     worker.deliver_due(replace(lobby, courier=stumbling))
     assert stumbling.attempts == ["morag.ferncastle@example.org"]
     clock.advance(minutes=11)
@@ -204,10 +204,10 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
         assert letter_states.get(session, letter_id).state is then
 
 
-# ---- rows from before a rule
+# ---- rows stored before a rule existed
 
 
-def spoil(lobby: Lobby, title: str) -> None:
+def set_titles(lobby: Lobby, title: str) -> None:
     """Stores names and titles that today's validation would refuse."""
     with lobby.database.write() as session:
         for organisation in session.exec(select(Organisation)):
@@ -235,7 +235,7 @@ def test_an_unfit_title_from_before_loses_no_mail(
     deliver()
     sign(lobby, "anna@example.org")
     letter_id = write(lobby)
-    spoil(lobby, title)
+    set_titles(lobby, title)
     confirmation, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
     assert confirmation["To"] == "anna@example.org"
     assert "/confirm/" in text_of(confirmation)

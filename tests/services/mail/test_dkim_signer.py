@@ -130,7 +130,7 @@ def lobby(
     controller.stop()
 
 
-def taken(sink: Sink) -> list[bytes]:
+def sent_contents(sink: Sink) -> list[bytes]:
     return [envelope.content for envelope in sink.taken if isinstance(envelope.content, bytes)]
 
 
@@ -141,7 +141,7 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
     write_letter(lobby)
     sign(lobby, "bob@example.org")
     deliver_due(lobby)
-    contents = taken(sink)
+    contents = sent_contents(sink)
     assert len(contents) == 2
     for content in contents:
         assert is_verified(content, signer)
@@ -156,7 +156,7 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
     assert b"Reply-To" in next(mail for mail in contents if b"To: morag" in mail)
 
 
-def a_letter(signer: DkimSigner) -> bytes:
+def signed_letter(signer: DkimSigner) -> bytes:
     letter_input = HostileInput(
         "Siân O'Neill",
         "anna@example.org",
@@ -190,7 +190,7 @@ def a_letter(signer: DkimSigner) -> bytes:
 def test_whatever_is_changed_on_the_way_is_noticed(
     signer: DkimSigner, old: bytes, new: bytes
 ) -> None:
-    content = a_letter(signer)
+    content = signed_letter(signer)
     assert is_verified(content, signer)
     assert old in content
     assert not is_verified(content.replace(old, new, 1), signer)
@@ -199,7 +199,7 @@ def test_whatever_is_changed_on_the_way_is_noticed(
 def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
     signer: DkimSigner,
 ) -> None:
-    content = a_letter(signer)
+    content = signed_letter(signer)
     other = (
         Ed25519PrivateKey.generate()
         if signer.kind == "ed25519"
@@ -246,7 +246,7 @@ def test_the_key_and_the_selector_of_the_settings_sign(tmp_path: Path, signer: D
     assert lobby.mail_context.signer is lobby.signer
     assert lobby.signer is not None
     assert lobby.signer.record == signer.record
-    assert is_verified(a_letter(lobby.signer), signer)
+    assert is_verified(signed_letter(lobby.signer), signer)
     lobby.close()
     lobby = open_lobby(settings(tmp_path))
     assert lobby.mail_context.signer is None

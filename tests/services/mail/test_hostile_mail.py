@@ -57,7 +57,7 @@ TO_SUPPORTERS = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 MIME = {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
 
 
-def by_the_rules(hostile_input: HostileInput) -> HostileInput:
+def validated(hostile_input: HostileInput) -> HostileInput:
     """Applies the validation of forms, the API and commands."""
     return HostileInput(
         name=texts.person_name(hostile_input.name),
@@ -93,11 +93,11 @@ def confirmation(hostile_input: HostileInput) -> Mail:
     )
 
 
-def sent(mail: Mail) -> Envelope:
+def seal(mail: Mail) -> Envelope:
     return mail_builder.sealed(mail_builder.build(mail, mail_from=f"Lobby <{OWN}>", now=START))
 
 
-def headers_by_hand(head: bytes) -> list[tuple[str, str]]:
+def parse_headers(head: bytes) -> list[tuple[str, str]]:
     """Parses strictly: name, colon, space; a line that begins with a space is a continuation."""
     headers: list[tuple[str, str]] = []
     for line in head.decode("ascii").split("\r\n"):
@@ -124,7 +124,7 @@ def address_in(value: str) -> str:
     return str(addresses[0][1])
 
 
-def check(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
+def check_received(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
     """Checks that a receiver sees what was meant and nothing else."""
     recipient = ascii_of(mail.recipient)
     assert envelope.recipient == recipient
@@ -133,7 +133,7 @@ def check(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
         assert re.fullmatch(r"[A-Z]+ [A-Z]+:<[!-;=?-~]+>", command), command
     content = content_received(envelope.content)
     head, _, body = content.partition(b"\r\n\r\n")
-    by_hand = headers_by_hand(head)
+    by_hand = parse_headers(head)
     by_python: Message = BytesParser(policy=compat32).parsebytes(content)
     names = [name for name, _ in by_hand]
     assert names == by_python.keys()
@@ -174,13 +174,13 @@ def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     for number, hostile_input in hostile_inputs():
         kind = "rules" if number % 2 else "rows"  # rows older than a rule were never validated
         try:
-            accepted = by_the_rules(hostile_input) if kind == "rules" else hostile_input
+            accepted = validated(hostile_input) if kind == "rules" else hostile_input
             mail = letter_mail(accepted) if number % 4 < 2 else confirmation(accepted)
-            envelope = sent(mail)
+            envelope = seal(mail)
         except Invalid:
             ends[f"{kind} refused"] += 1
             continue
-        check(mail, envelope, deeply=number % 8 < 2)
+        check_received(mail, envelope, deeply=number % 8 < 2)
         ends[f"{kind} built"] += 1
     assert sum(ends.values()) == INPUTS
     assert ends["rules refused"] > 2000
@@ -200,10 +200,10 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
             for text in (trick, good[field] + trick, trick + good[field]):
                 hostile_input = HostileInput(**{**good, field: text})
                 for make in (letter_mail, confirmation):
-                    for look in (by_the_rules, lambda unchanged: unchanged):
+                    for look in (validated, lambda unchanged: unchanged):
                         try:
                             mail = make(look(hostile_input))
-                            check(mail, sent(mail))
+                            check_received(mail, seal(mail))
                             ends["built"] += 1
                         except Invalid:
                             ends["refused"] += 1
@@ -217,11 +217,11 @@ def test_a_text_that_the_rules_take_is_always_built() -> None:
     built = 0
     for number, hostile_input in hostile_inputs():
         try:
-            accepted = by_the_rules(hostile_input)
+            accepted = validated(hostile_input)
         except Invalid:
             continue
-        sent(letter_mail(accepted))
-        sent(confirmation(accepted))
+        seal(letter_mail(accepted))
+        seal(confirmation(accepted))
         built += 1
         if number > INPUTS / 2:
             break
@@ -235,7 +235,7 @@ def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> No
     except Invalid:
         return
     good = HostileInput("Anna", accepted, "S", "Body", "Title", "Us", accepted, "Act")
-    assert sent(letter_mail(good)).recipient == accepted
+    assert seal(letter_mail(good)).recipient == accepted
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
@@ -245,7 +245,7 @@ def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space
     hostile_input = HostileInput(
         "Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act"
     )
-    check(letter_mail(hostile_input), sent(letter_mail(hostile_input)))
+    check_received(letter_mail(hostile_input), seal(letter_mail(hostile_input)))
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_a_campaigns_title_arrives_whatever_its_letters(title: str) -> None:
     hostile_input = HostileInput(
         "Anna", "a@example.org", "S", "Body", title, "Us", "mp@example.org", "Act"
     )
-    message = BytesParser(policy=default).parsebytes(sent(letter_mail(hostile_input)).content)
+    message = BytesParser(policy=default).parsebytes(seal(letter_mail(hostile_input)).content)
     assert " ".join(str(message["X-Campaign"]).split()) == " ".join(title.split())
 
 
@@ -343,7 +343,7 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
             pass
     assert answers[201] > 100
     assert answers[422] > 100
-    check_taken(service, sink)
+    check_sink(service, sink)
 
 
 def confirm(service: Lobby, caller: TestClient, letter_id: str) -> None:
@@ -355,14 +355,14 @@ def confirm(service: Lobby, caller: TestClient, letter_id: str) -> None:
             assert answer.status_code == 200
 
 
-def check_taken(service: Lobby, sink: Sink) -> None:
+def check_sink(service: Lobby, sink: Sink) -> None:
     with service.database.read() as session:
         members = {member.email for member in session.exec(select(Member))}
     to_members = 0
     for envelope in sink.taken:
         assert isinstance(envelope.content, bytes)
         head, _, _ = envelope.content.partition(b"\r\n\r\n")
-        headers = headers_by_hand(head)
+        headers = parse_headers(head)
         names = [name for name, _ in headers]
         assert set(names) <= OURS | MIME | TO_SUPPORTERS
         assert len(names) == len(set(names))

@@ -323,7 +323,7 @@ def test_a_rest_without_mail_delays_nothing(lobby: Lobby, server: Server, clock:
         lobby.courier.close()
 
 
-# ---- who sees a resting server
+# ---- how a resting server is shown
 
 
 def test_organisers_see_that_mail_waits_for_a_server(

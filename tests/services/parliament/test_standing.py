@@ -203,7 +203,7 @@ def test_who_holds_a_post_is_never_asked_to_sign(kind: OfficeKind, standing: Sta
 GREETINGS = {"en": "Dear", "cy": "Annwyl"}
 
 
-def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
+def render(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
     """Renders the built-in letter of an act."""
     words = composing.texts_in(variant_texts.built_in()[act], locale)
     assert words.locale == locale
@@ -213,23 +213,23 @@ def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> M
 @pytest.mark.parametrize("variant", [LetterAct.MINISTER, LetterAct.ANOTHER_WAY])
 @pytest.mark.parametrize("facts", [FACTS, replace(FACTS, points=(), personal="")])
 def test_who_cannot_sign_reads_no_request_to_sign(variant: LetterAct, facts: LetterFacts) -> None:
-    text = written(variant, facts)
+    text = render(variant, facts)
     assert not A_REQUEST_TO_SIGN.search(f"{text.subject}\n{text.body}")
 
 
 def test_a_minister_is_asked_to_raise_it_with_the_secretary_of_state() -> None:
-    assert "Secretary of State" in written(LetterAct.MINISTER).body
-    assert "Ysgrifennydd Gwladol" in written(LetterAct.MINISTER, locale="cy").body
+    assert "Secretary of State" in render(LetterAct.MINISTER).body
+    assert "Ysgrifennydd Gwladol" in render(LetterAct.MINISTER, locale="cy").body
 
 
 def test_who_can_sign_is_asked_to() -> None:
-    text = written(LetterAct.ASK)
+    text = render(LetterAct.ASK)
     assert A_REQUEST_TO_SIGN.search(text.subject)
     assert A_REQUEST_TO_SIGN.search(text.body)
 
 
 def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
-    text = written(LetterAct.THANK)
+    text = render(LetterAct.THANK)
     assert "Thank you" in text.subject
     assert not re.search(r"\b(please|will you) sign\b", text.body, re.IGNORECASE)
 
@@ -237,7 +237,7 @@ def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
 @pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, locale: str) -> None:
-    text = written(variant, locale=locale)
+    text = render(variant, locale=locale)
     assert "\n" not in text.subject
     assert text.body.startswith(f"{GREETINGS[locale]} {FACTS.member},\n")
     assert text.body.endswith(FACTS.name)
@@ -250,7 +250,7 @@ def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, loc
 @pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, locale: str) -> None:
-    body = written(variant, replace(FACTS, points=(), personal=""), locale).body
+    body = render(variant, replace(FACTS, points=(), personal=""), locale).body
     assert "\n\n\n" not in body
     assert "None" not in body
 
@@ -258,10 +258,8 @@ def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, lo
 @pytest.mark.parametrize("locale", list(GREETINGS))
 def test_who_signed_an_earlier_motion_is_thanked_for_it_and_nobody_else(locale: str) -> None:
     earlier = "EDM 12,"
-    assert (
-        earlier in written(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
-    )
-    assert earlier not in written(LetterAct.ASK, locale=locale).body
+    assert earlier in render(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
+    assert earlier not in render(LetterAct.ASK, locale=locale).body
 
 
 @pytest.mark.parametrize("locale", list(GREETINGS))
@@ -271,7 +269,7 @@ def test_the_built_in_letters_pass_what_organisers_letters_must(
 ) -> None:
     texts = variant_texts.built_in()[variant][locale]
     assert variant_texts.faults(texts, variant, knows_earlier=False) == []
-    text = written(variant, locale=locale)
+    text = render(variant, locale=locale)
     assert not variant_texts.asks_to_sign(f"{text.subject}\n{text.body}", variant)
 
 

@@ -16,7 +16,7 @@ from tests.support.common import Clock
 from tests.support.pages import sign_in, visible
 
 
-def fails(lobby: Lobby, name: str, code: str = "failed", seconds: int = 60) -> None:
+def record_failures(lobby: Lobby, name: str, code: str = "failed", seconds: int = 60) -> None:
     with pytest.raises(Unavailable), lobby.parliament_request(name):
         raise Unavailable(f"{name}_api_{code}", "Half an answer.", seconds)
 
@@ -40,7 +40,7 @@ def test_the_dashboard_tells_of_a_failure_and_of_the_last_good_answer(
     with lobby.parliament_request("members"):
         pass
     clock.advance(hours=2)
-    fails(lobby, "members")
+    record_failures(lobby, "members")
     page = visible(client.get("/organiser"))
     assert "Members: last good answer 1 July 2026, 13:00" in page
     assert "it failed on 1 July 2026, 15:00: Half an answer." in page
@@ -50,7 +50,7 @@ def test_the_dashboard_tells_until_when_parliament_wants_us_to_wait(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     sign_in(client)
-    fails(lobby, "motions", "limited", 3100)
+    record_failures(lobby, "motions", "limited", 3100)
     assert "asked to wait until 1 July 2026, 13:51" in visible(client.get("/organiser"))
     clock.advance(hours=1)
     assert "asked to wait" not in visible(client.get("/organiser"))

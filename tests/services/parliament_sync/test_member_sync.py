@@ -101,7 +101,7 @@ def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
         yield sync
 
 
-def done(sync: MembersSync) -> tuple[int, int, int, int]:
+def change_counts(sync: MembersSync) -> tuple[int, int, int, int]:
     """Returns the memberships begun and ended, and the offices begun and ended."""
     return (sync.begun, sync.ended, sync.offices_begun, sync.offices_ended)
 
@@ -182,10 +182,10 @@ def test_the_same_answers_again_change_nothing(with_seats: Lobby, sync: Sync) ->
         ALL_MEMBERS[5].but(until="2026-06-20"),
         Person(99, "Nowhere at All"),
     )
-    assert done(sync(*people)) == (20, 0, 2, 0)
+    assert change_counts(sync(*people)) == (20, 0, 2, 0)
     before = everything(with_seats)
     for _ in range(2):
-        assert done(sync(*people, today=AUGUST)) == (0, 0, 0, 0)
+        assert change_counts(sync(*people, today=AUGUST)) == (0, 0, 0, 0)
         assert everything(with_seats) == before
 
 
@@ -194,7 +194,7 @@ def test_a_change_of_name_party_and_address_is_taken_in(with_seats: Lobby, sync:
     changed = ALL_MEMBERS[0].but(
         name="Dame Anna", party="Independent", offices=(office(1, email="dame@house.example"),)
     )
-    assert done(sync(changed)) == (0, 0, 0, 0)
+    assert change_counts(sync(changed)) == (0, 0, 0, 0)
     member = seat(with_seats, ANNA).member
     assert member is not None
     assert (member.name, member.party, member.email) == (
@@ -215,7 +215,7 @@ def test_a_member_without_an_office_has_no_address(with_seats: Lobby, sync: Sync
 def test_a_by_election_changes_hands_on_its_day(with_seats: Lobby, sync: Sync) -> None:
     sync()
     winner = Person(50, NAMES[ANNA], since="2026-06-18")
-    assert done(sync(winner, without=(1,))) == (1, 1, 0, 0)
+    assert change_counts(sync(winner, without=(1,))) == (1, 1, 0, 0)
     day = date(2026, 6, 18)
     assert spans(with_seats, ANNA) == [(1, ELECTED, day), (50, day, None)]
 
@@ -223,14 +223,14 @@ def test_a_by_election_changes_hands_on_its_day(with_seats: Lobby, sync: Sync) -
 def test_a_seat_whose_member_resigned_is_vacant(with_seats: Lobby, sync: Sync) -> None:
     sync()
     change = sync(without=(1,), today=AUGUST)
-    assert (done(change), change.vacated) == ((0, 1, 0, 0), ("Ashton & Brook",))
+    assert (change_counts(change), change.vacated) == ((0, 1, 0, 0), ("Ashton & Brook",))
     assert spans(with_seats, ANNA) == [(1, ELECTED, AUGUST)]
     assert (holder(with_seats, ANNA, TODAY), holder(with_seats, ANNA, AUGUST)) == (
         1,
         None,
     )
     again = sync(without=(1,), today=date(2026, 9, 1))
-    assert (done(again), again.vacated) == ((0, 0, 0, 0), ())
+    assert (change_counts(again), again.vacated) == ((0, 0, 0, 0), ())
 
 
 def test_a_by_election_fills_the_vacant_seat(with_seats: Lobby, sync: Sync) -> None:
@@ -261,8 +261,8 @@ def test_who_was_told_to_have_left_ends_before_the_by_election(
 def test_a_member_who_will_leave_is_still_there(with_seats: Lobby, sync: Sync) -> None:
     sync()
     leaving = ALL_MEMBERS[0].but(until="2026-07-20")
-    assert done(sync(leaving)) == (0, 0, 0, 0)
-    assert done(sync(leaving, today=AUGUST)) == (0, 1, 0, 0)
+    assert change_counts(sync(leaving)) == (0, 0, 0, 0)
+    assert change_counts(sync(leaving, today=AUGUST)) == (0, 1, 0, 0)
     assert spans(with_seats, ANNA) == [(1, ELECTED, date(2026, 7, 20))]
 
 
@@ -270,7 +270,7 @@ def test_who_was_missing_by_mistake_was_not_elected_twice(with_seats: Lobby, syn
     sync()
     before = everything(with_seats)
     sync(without=(1,), today=date(2026, 7, 2))
-    assert done(sync(today=AUGUST)) == (1, 0, 0, 0)
+    assert change_counts(sync(today=AUGUST)) == (1, 0, 0, 0)
     assert everything(with_seats) == before
 
 
@@ -287,7 +287,7 @@ def test_two_members_can_change_seats(with_seats: Lobby, sync: Sync) -> None:
         ALL_MEMBERS[0].but(seat=ALL_MEMBERS[20].seat, since="2026-06-18"),
         ALL_MEMBERS[20].but(seat=ALL_MEMBERS[0].seat, since="2026-06-18"),
     ]
-    assert done(sync(*swapped)) == (2, 2, 0, 0)
+    assert change_counts(sync(*swapped)) == (2, 2, 0, 0)
     assert (holder(with_seats, ANNA), holder(with_seats, LAST)) == (21, 1)
 
 
@@ -315,7 +315,7 @@ def test_what_a_file_told_of_memberships_stays(with_seats: Lobby, sync: Sync) ->
     ]
     import_rows(with_seats, *rows, today=date(2026, 6, 1))
     before = everything(with_seats)
-    assert done(sync()) == (0, 0, 0, 0)
+    assert change_counts(sync()) == (0, 0, 0, 0)
     assert everything(with_seats)["Membership"] == before["Membership"]
 
 
@@ -382,7 +382,7 @@ PPS = dated_entry("Parliamentary Private Secretary (Home Office)", "2025-10-01")
 
 
 def test_posts_begin_on_their_own_day(with_seats: Lobby, sync: Sync) -> None:
-    assert done(sync(ALL_MEMBERS[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
     assert offices_held(with_seats) == [
         ("Minister of State (Home Office)", OfficeKind.MINISTER, date(2025, 9, 6), None)
     ]
@@ -394,7 +394,7 @@ def test_posts_begin_on_their_own_day(with_seats: Lobby, sync: Sync) -> None:
 def test_a_minister_who_resigns_is_free_from_that_day_on(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     resigned = MINISTER | {"endDate": "2026-06-28T00:00:00"}
-    assert done(sync(ALL_MEMBERS[0].but(government=(resigned,)))) == (0, 0, 0, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(resigned,)))) == (0, 0, 0, 1)
     day = date(2026, 6, 28)
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), day)
@@ -407,18 +407,18 @@ def test_a_post_that_is_not_told_any_more_ends_on_the_day_seen(
     with_seats: Lobby, sync: Sync
 ) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
-    assert done(sync(today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(today=AUGUST)) == (0, 0, 0, 1)
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), AUGUST)
     ]
-    assert done(sync(today=AUGUST)) == (0, 0, 0, 0)
+    assert change_counts(sync(today=AUGUST)) == (0, 0, 0, 0)
 
 
 def test_a_post_that_will_end_is_held_until_then(with_seats: Lobby, sync: Sync) -> None:
     leaving = ALL_MEMBERS[0].but(government=(MINISTER | {"endDate": "2026-07-20T00:00:00"},))
-    assert done(sync(leaving)) == (21, 0, 1, 0)
+    assert change_counts(sync(leaving)) == (21, 0, 1, 0)
     assert kinds(with_seats) == {OfficeKind.MINISTER}
-    assert done(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
     assert kinds(with_seats, today=date(2026, 7, 20)) == set()
 
 
@@ -426,7 +426,7 @@ def test_one_post_follows_another(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(WHIP,)))
     ended = WHIP | {"endDate": "2026-06-28T00:00:00"}
     promoted = dated_entry("Minister of State (Home Office)", "2026-06-28")
-    assert done(sync(ALL_MEMBERS[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
     assert kinds(with_seats, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
     assert kinds(with_seats) == {OfficeKind.MINISTER}
 
@@ -435,7 +435,7 @@ def test_a_post_taken_up_again_leaves_a_gap(with_seats: Lobby, sync: Sync) -> No
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     ended = MINISTER | {"endDate": "2026-06-10T00:00:00"}
     again = MINISTER | {"startDate": "2026-06-20T00:00:00"}
-    assert done(sync(ALL_MEMBERS[0].but(government=(again, ended)))) == (0, 0, 1, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(again, ended)))) == (0, 0, 1, 1)
     assert [(starts, ends) for _, _, starts, ends in offices_held(with_seats)] == [
         (date(2025, 9, 6), date(2026, 6, 10)),
         (date(2026, 6, 20), None),
@@ -535,7 +535,7 @@ def test_of_other_posts_only_a_few_limit_their_holders(
 def test_posts_in_the_opposition_limit_nobody(with_seats: Lobby, sync: Sync) -> None:
     shadow = dated_entry("Shadow Minister (Home Office)", "2025-11-01")
     whip = dated_entry("Opposition Whip (Commons)", "2025-11-01")
-    assert done(sync(ALL_MEMBERS[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
+    assert change_counts(sync(ALL_MEMBERS[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
     assert kinds(with_seats) == set()
 
 
@@ -554,10 +554,10 @@ def test_the_speakers_post_tells_since_when(with_seats: Lobby, sync: Sync) -> No
     speaker = ALL_MEMBERS[4].but(party="Speaker")
     sync(speaker)
     chair = dated_entry(members.SPEAKER_TITLE, "2019-11-04")
-    assert done(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
+    assert change_counts(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
     expected = (members.SPEAKER_TITLE, OfficeKind.SPEAKER, date(2019, 11, 4), None)
     assert offices_held(with_seats, 5) == [expected]
-    assert done(sync(ALL_MEMBERS[4], today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(ALL_MEMBERS[4], today=AUGUST)) == (0, 0, 0, 1)
 
 
 def test_the_speaker_has_one_post_however_it_is_called(with_seats: Lobby, sync: Sync) -> None:
@@ -569,7 +569,7 @@ def test_the_speaker_has_one_post_however_it_is_called(with_seats: Lobby, sync: 
 def test_without_biographies_posts_go_on(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,), other=(PPS,)))
     before = everything(with_seats)
-    assert done(sync(biographies=False, today=AUGUST)) == (0, 0, 0, 0)
+    assert change_counts(sync(biographies=False, today=AUGUST)) == (0, 0, 0, 0)
     assert everything(with_seats) == before
 
 

@@ -124,7 +124,7 @@ def names_of(lobby: Lobby, motion_id: int = MOTION) -> dict[int, MotionSignatory
         return {row.id: row for row in motions.signatories(session, motion_id)}
 
 
-def live(lobby: Lobby, motion_id: int = MOTION) -> int:
+def live_count(lobby: Lobby, motion_id: int = MOTION) -> int:
     with lobby.database.read() as session:
         return motions.live_count(motions.signatories(session, motion_id))
 
@@ -193,7 +193,7 @@ def test_a_motion_that_is_withdrawn_keeps_its_names(lobby: Lobby, follow: Follow
     follow(answer(sponsor(1, 1)))
     follow(answer(sponsor(1, 1), Status=1))
     assert motion_of(lobby).status is MotionStatus.WITHDRAWN
-    assert live(lobby) == 1
+    assert live_count(lobby) == 1
 
 
 def test_a_lapsed_motion_stays_lapsed(lobby: Lobby, follow: Follow) -> None:
@@ -470,7 +470,7 @@ def test_no_names_at_all_are_believed_only_of_a_new_motion(lobby: Lobby, follow:
     with pytest.raises(Conflict) as refusal:
         follow(answer())
     assert refusal.value.code == "motion_lost_all_names"
-    assert live(lobby) == 1
+    assert live_count(lobby) == 1
 
 
 def test_a_failure_names_parliaments_own_words(follow: Follow) -> None:
@@ -576,7 +576,7 @@ def test_the_command_brings_a_motion_and_says_what_changed(lobby: Lobby, command
     done = command(MOTION)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (f"Motion {MOTION}: 2 names stand; new: 2, withdrawn: 0, restored: 0.\n")
-    assert live(lobby) == 2
+    assert live_count(lobby) == 2
 
 
 @pytest.mark.slow
@@ -640,7 +640,7 @@ def test_the_real_history_of_a_motion_replays(lobby: Lobby, follow: Follow, cloc
             continue
         after = motion_of(lobby, REAL_MOTION)
         assert (after.synced_at, after.sync_failed_at, after.sync_error) == (clock.now, None, None)
-        now_live = live(lobby, REAL_MOTION)
+        now_live = live_count(lobby, REAL_MOTION)
         assert done.live == now_live
         assert now_live == (counts[-1] if counts else 0) + done.signed - done.withdrawn
         counts.append(now_live)
@@ -717,7 +717,7 @@ def test_replaying_the_real_history_twice_ends_the_same(lobby: Lobby, follow: Fo
     once = replay()
     # Names that are missing from the first responses only briefly leave no event.
     assert replay() == once
-    assert live(lobby, REAL_MOTION) == 167
+    assert live_count(lobby, REAL_MOTION) == 167
 
 
 @needs_real_data
@@ -727,7 +727,7 @@ def test_the_real_error_is_a_failure_and_not_a_motion_without_names(
 ) -> None:
     with pytest.raises(Unavailable, match="Object reference not set"):
         follow((REAL_DATA / "edm" / "error-envelope-http200.json").read_bytes(), KNOWN)
-    assert live(lobby, KNOWN) == 4
+    assert live_count(lobby, KNOWN) == 4
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ NOT_PUBLIC = [
 ]
 
 
-class Line:
+class FakeConnector:
     """Records the addresses of attempted connections."""
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Line:
         raise httpcore2.ConnectError("nobody is there")
 
 
-class Names:
+class FakeResolver:
     """A resolver that returns its answers in turn and repeats the last one."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
@@ -123,51 +123,53 @@ def test_what_python_takes_for_private_is_never_public(address: object) -> None:
 
 @pytest.mark.parametrize("address", [address for address in NOT_PUBLIC if address])
 def test_a_name_that_stands_for_another_address_is_not_connected_to(address: str) -> None:
-    line = Line()
-    reply = post(WebhookSender(resolve=Names([address]), connect=line))
+    connector = FakeConnector()
+    reply = post(WebhookSender(resolve=FakeResolver([address]), connect=connector))
     assert reply == Reply(error="the name stands for an address that is not public")
-    assert line.addresses == []
+    assert connector.addresses == []
 
 
 def test_a_name_with_one_private_address_among_public_ones_is_not_connected_to() -> None:
-    line = Line()
+    connector = FakeConnector()
     for mixed in ([PUBLIC, "10.0.0.1"], ["::1", PUBLIC_6]):
-        assert post(WebhookSender(resolve=Names(mixed), connect=line)).error
-    assert line.addresses == []
+        assert post(WebhookSender(resolve=FakeResolver(mixed), connect=connector)).error
+    assert connector.addresses == []
 
 
 def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
     """The name resolves to a public address first and to loopback on every later lookup."""
-    names, line = Names([PUBLIC], ["127.0.0.1"]), Line()
-    webhook_sender = WebhookSender(resolve=names, connect=line)
+    resolver, connector = FakeResolver([PUBLIC], ["127.0.0.1"]), FakeConnector()
+    webhook_sender = WebhookSender(resolve=resolver, connect=connector)
     assert post(webhook_sender) == Reply(error="no connection")
-    assert names.asked == [HOST]
-    assert line.addresses == [(PUBLIC, 443)]
+    assert resolver.asked == [HOST]
+    assert connector.addresses == [(PUBLIC, 443)]
     assert post(webhook_sender).error == "the name stands for an address that is not public"
-    assert names.asked == [HOST, HOST]
-    assert line.addresses == [(PUBLIC, 443)]
+    assert resolver.asked == [HOST, HOST]
+    assert connector.addresses == [(PUBLIC, 443)]
 
 
 def test_every_address_of_a_name_is_tried_up_to_a_bound() -> None:
-    line = Line()
+    connector = FakeConnector()
     many = [f"93.184.216.{number}" for number in range(9)]
-    post(WebhookSender(resolve=Names(many), connect=line))
-    assert line.addresses == [(address, 443) for address in many[: sender.MOST_ADDRESSES]]
+    post(WebhookSender(resolve=FakeResolver(many), connect=connector))
+    assert connector.addresses == [(address, 443) for address in many[: sender.MOST_ADDRESSES]]
 
 
 def test_a_name_that_nobody_knows_is_no_connection() -> None:
-    line = Line()
-    assert post(WebhookSender(resolve=Names([]), connect=line)) == Reply(error="no connection")
-    assert line.addresses == []
+    connector = FakeConnector()
+    assert post(WebhookSender(resolve=FakeResolver([]), connect=connector)) == Reply(
+        error="no connection"
+    )
+    assert connector.addresses == []
 
 
 def test_an_address_that_became_wrong_is_not_asked_for() -> None:
     """For example a loopback address after the setting that allowed it was removed."""
-    names, line = Names([PUBLIC]), Line()
-    webhook_sender = WebhookSender(resolve=names, connect=line)
+    resolver, connector = FakeResolver([PUBLIC]), FakeConnector()
+    webhook_sender = WebhookSender(resolve=resolver, connect=connector)
     for url in ("http://127.0.0.1:8080/", "https://localhost/", f"http://{HOST}/"):
         assert post(webhook_sender, url) == Reply(error="this address is not allowed")
-    assert (names.asked, line.addresses) == ([], [])
+    assert (resolver.asked, connector.addresses) == ([], [])
 
 
 def test_names_are_asked_of_dns_alone() -> None:
@@ -383,7 +385,7 @@ def test_the_certificate_must_be_the_names_though_the_connection_is_to_an_addres
             return plain.connect_tcp("127.0.0.1", port, timeout=rest["timeout"])
 
         webhook_sender = WebhookSender(
-            resolve=Names([PUBLIC]),
+            resolve=FakeResolver([PUBLIC]),
             connect=connect,
             tls=ssl.create_default_context(cafile=str(file)),
         )

@@ -63,7 +63,7 @@ def caller_for(lobby: Lobby, *, organisation: str | None = None) -> Caller:
         return api_keys.caller_of(session, key.removeprefix("Bearer "), now=lobby.clock())
 
 
-def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
+def add_endpoint(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
     """Creates an endpoint, by default subscribed to every event; returns its id."""
     new = NewWebhook(**{"url": URL, "events": endpoints.SUBSCRIBABLE, **parts})
     by = caller or caller_for(lobby)
@@ -103,7 +103,7 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     return ids
 
 
-def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
+def count_statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
     """Counts the statements sent; one statement for many rows counts once."""
     counts: Counter[str] = Counter()
 
@@ -122,7 +122,7 @@ def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
 def test_a_signature_is_told_of_once_when_it_counts_and_when_it_does_no_more(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     (signature_id,) = sign(lobby, ANNA)
     sign(lobby, ANNA)
     clock.advance(minutes=1)
@@ -143,7 +143,7 @@ def test_a_signature_is_told_of_once_when_it_counts_and_when_it_does_no_more(
 
 
 def test_who_was_told_that_it_counts_is_told_that_it_was_disowned(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     with lobby.database.write() as session:
         ids = record(session, lobby, person(1), person(2))
         signature_states.confirm(session, ids[0], now=lobby.clock())
@@ -154,7 +154,7 @@ def test_who_was_told_that_it_counts_is_told_that_it_was_disowned(lobby: Lobby) 
 
 
 def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     with lobby.database.write() as session:
         (signature_id,) = record(session, lobby, ANNA)
     with suppress(_PowerFails), lobby.database.write() as session:
@@ -169,7 +169,7 @@ class _PowerFails(Exception):
 
 
 def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     paper = ImportOrigin("paper, Leeds stall, 3 May 2026", lobby.clock() - timedelta(days=30))
     with lobby.database.write() as session:
         record(session, lobby, person(1))
@@ -186,12 +186,12 @@ def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
 def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, listeners: int) -> None:
     caller = caller_for(lobby)
     for _ in range(listeners):
-        listen(lobby, caller)
+        add_endpoint(lobby, caller)
 
     def act(*requests: SignatureRequest) -> Counter[str]:
         with lobby.database.write() as session:
             ids = record(session, lobby, *requests)
-        return statements(
+        return count_statements(
             lobby, lambda session: signature_states.confirm_all(session, ids, now=lobby.clock())
         )
 
@@ -213,15 +213,15 @@ def test_nothing_is_written_for_who_wants_something_else(lobby: Lobby) -> None:
     add_campaign(lobby, "elsewhere")
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     silent = [
-        listen(lobby, caller, events=[WebhookEvent.LETTER_SENT]),
-        listen(lobby, caller, petition="second"),
-        listen(lobby, caller, campaign="elsewhere"),
-        listen(lobby, caller_for(lobby, organisation=OTHERS)),
+        add_endpoint(lobby, caller, events=[WebhookEvent.LETTER_SENT]),
+        add_endpoint(lobby, caller, petition="second"),
+        add_endpoint(lobby, caller, campaign="elsewhere"),
+        add_endpoint(lobby, caller_for(lobby, organisation=OTHERS)),
     ]
     hearing = [
-        listen(lobby, caller),
-        listen(lobby, caller, campaign=CAMPAIGN),
-        listen(lobby, caller, petition=PETITION),
+        add_endpoint(lobby, caller),
+        add_endpoint(lobby, caller, campaign=CAMPAIGN),
+        add_endpoint(lobby, caller, petition=PETITION),
     ]
     sign(lobby, ANNA)
     assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in silent] == [0] * 4
@@ -246,7 +246,7 @@ def count(lobby: Lobby) -> int:
 
 
 def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
-    listen(lobby, events=[WebhookEvent.PETITION_GOAL_REACHED])
+    add_endpoint(lobby, events=[WebhookEvent.PETITION_GOAL_REACHED])
     here = count(lobby)
     set_goal(lobby, here + 2)
     for number in range(4):
@@ -263,7 +263,7 @@ def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
 
 
 def test_a_goal_that_is_not_reached_or_not_there_is_not_told_of(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     for goal in (None, count(lobby) + 1):
         set_goal(lobby, goal)
         worker.clean_up_webhooks(lobby, GO_ON)
@@ -289,7 +289,7 @@ def of_letter(lobby: Lobby, place: int) -> dict[str, Any]:
 def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby, is_personal=True)
+    add_endpoint(lobby, is_personal=True)
     clock.advance(days=1)
     letter, _ = put_into_state(lobby, 0, LetterState.QUEUED)
     with lobby.database.write() as session:
@@ -306,7 +306,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
 def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby, campaign=CAMPAIGN)
+    add_endpoint(lobby, campaign=CAMPAIGN)
     attempted = clock()
     clock.advance(days=1)
     by_hand, _ = uncertain_letter(lobby, 0, attempted)
@@ -335,7 +335,7 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
 def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     clock.advance(days=15)
     letter, _ = letters_of(lobby)[0]
     answer = NewAnswer(LetterOutcome.ANSWERED, said=ReplyKind.WILL_SIGN, text="Of course I will.")
@@ -370,8 +370,8 @@ def names_in(answer: dict[str, Any]) -> list[dict[str, Any]]:
 def test_a_name_that_comes_or_goes_is_told_of_with_its_seat(
     lobby: Lobby, answer: dict[str, Any]
 ) -> None:
-    listen(lobby)
-    listen(lobby, petition=PETITION)
+    add_endpoint(lobby)
+    add_endpoint(lobby, petition=PETITION)
     apply(lobby, answer)
     assert queued_events(lobby) == [], "nothing is new"
     stands = next(name for name in names_in(answer) if not name["IsWithdrawn"])
@@ -396,7 +396,7 @@ def test_a_name_that_comes_or_goes_is_told_of_with_its_seat(
 def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
     lobby: Lobby, status: CampaignStatus
 ) -> None:
-    listen(lobby, campaign=CAMPAIGN)
+    add_endpoint(lobby, campaign=CAMPAIGN)
     end = lobby.clock().date()
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
@@ -419,7 +419,7 @@ def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
 
 @pytest.mark.parametrize("cause", ["disabled", "revoked", "expired"])
 def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None:
-    endpoint_id = listen(lobby)
+    endpoint_id = add_endpoint(lobby)
     now = lobby.clock()
     with lobby.database.write() as session:
         endpoint = session.get_one(WebhookEndpoint, endpoint_id)
@@ -433,7 +433,7 @@ def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None
 
 
 def test_the_states_of_deliveries_begin_with_queued(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     sign(lobby, ANNA)
     (delivery,) = deliveries_held(lobby)
     assert (delivery.state, delivery.attempt) == (DeliveryState.QUEUED, 0)

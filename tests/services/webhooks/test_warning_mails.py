@@ -92,7 +92,7 @@ def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) ->
         )
 
 
-def fail(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
+def fail_deliveries(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
     """Advances the clock and makes the due deliveries fail."""
     clock.advance(**after)
     receiver.answers[:] = [BAD]
@@ -114,7 +114,7 @@ def notes(lobby: Lobby) -> list[OutboxMessage]:
         )
 
 
-def end_key(lobby: Lobby, key: Headers) -> None:
+def revoke_key(lobby: Lobby, key: Headers) -> None:
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
         api_key = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
@@ -166,11 +166,11 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    fail(lobby, receiver, clock)
+    fail_deliveries(lobby, receiver, clock)
     for _ in range(5):
-        fail(lobby, receiver, clock, hours=4)
+        fail_deliveries(lobby, receiver, clock, hours=4)
     assert mails() == []
-    fail(lobby, receiver, clock, hours=12)
+    fail_deliveries(lobby, receiver, clock, hours=12)
     (warning,) = mails()
     assert warning["Subject"] == "Your webhook to 127.0.0.1 is failing"
     text = " ".join(text_of(warning).split())
@@ -179,10 +179,10 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     assert f"/organiser/webhooks/{made['id']}" in text
     assert SECRET not in warning.as_string()
     for _ in range(2):
-        fail(lobby, receiver, clock, hours=18)
+        fail_deliveries(lobby, receiver, clock, hours=18)
     assert mails() == [], "one warning, as long as it fails"
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
-    fail(lobby, receiver, clock, hours=25)
+    fail_deliveries(lobby, receiver, clock, hours=25)
     (stopped,) = mails()
     assert stopped["Subject"] == "Your webhook to 127.0.0.1 has stopped"
     assert "For three days no delivery got a good answer." in " ".join(text_of(stopped).split())
@@ -197,8 +197,8 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
     create_webhook(client, other, receiver.url)
     create_webhook(client, theirs, receiver.url)
-    end_key(lobby, key)
-    end_key(lobby, theirs)
+    revoke_key(lobby, key)
+    revoke_key(lobby, theirs)
     (mail,) = mails()
     text = " ".join(text_of(mail).split())
     assert "The key that answered for it was revoked or has expired." in text
@@ -206,7 +206,7 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     assert "No delivery is held for it." in text
     worker.clean_up_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
-    end_key(lobby, other)
+    revoke_key(lobby, other)
     (mail,) = mails()
     assert "3 other webhooks of yours have stopped as well" in text_of(mail)
 
@@ -308,8 +308,8 @@ def test_a_warning_that_comes_too_late_does_not_go(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    fail(lobby, receiver, clock)
-    fail(lobby, receiver, clock, hours=25)
+    fail_deliveries(lobby, receiver, clock)
+    fail_deliveries(lobby, receiver, clock, hours=25)
     (note,) = notes(lobby)
     assert note.kind is MessageKind.WEBHOOK_FAILING
     clock.advance(minutes=45)
@@ -322,8 +322,8 @@ def test_after_it_was_well_a_webhook_is_warned_of_anew(
 ) -> None:
     sign_and_confirm(lobby)
     for _ in range(2):
-        fail(lobby, receiver, clock, hours=1)
-        fail(lobby, receiver, clock, hours=25)
+        fail_deliveries(lobby, receiver, clock, hours=1)
+        fail_deliveries(lobby, receiver, clock, hours=25)
         assert len(mails()) == 1
         clock.advance(hours=20)
         assert deliver(lobby) == 1

@@ -39,7 +39,7 @@ def letter(body: str = BODY, email: str = "anna@example.org", postcode: str = CA
     return {**person, "subject": "The motion", "body": body}
 
 
-def confirmed(
+def confirm_letter(
     client: TestClient, deliver: Deliver, email: str = "anna@example.org", body: str = BODY
 ) -> str:
     """Writes and confirms a letter; returns its confirmation token."""
@@ -165,8 +165,8 @@ def test_a_letter_counts_once_it_is_confirmed_and_until_it_is_cancelled(
 def test_a_letter_that_is_held_or_refused_no_longer_counts(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
-    confirmed(client, deliver, "bob@example.org")
+    confirm_letter(client, deliver)
+    confirm_letter(client, deliver, "bob@example.org")
     with lobby.database.write() as session:
         # The second call of `confirmed` may have sent the first letter already.
         held_id, refused_id = [row.letter_id for row in session.exec(select(LetterSketch))]
@@ -184,7 +184,7 @@ def test_a_letter_that_is_held_or_refused_no_longer_counts(
 def test_letters_to_one_member_say_nothing_of_those_to_another(
     client: TestClient, deliver: Deliver
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     assert check_letter(client, postcode=SIGNED)["similarity"] is None
     assert check_letter(client, postcode=MINISTER)["similarity"] is None
 
@@ -203,7 +203,7 @@ def test_the_demonstration_shows_a_likeness(client: TestClient, lobby: Lobby) ->
 def test_above_the_limit_the_writer_is_advised_and_the_letter_is_taken(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=False)
     result = check_letter(client)
     assert result["can_send"] is True
@@ -215,7 +215,7 @@ def test_above_the_limit_the_writer_is_advised_and_the_letter_is_taken(
 def test_above_the_limit_that_is_required_a_letter_is_refused(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=True)
     answer = client.post(LETTERS, json=letter(email="bob@example.org"))
     assert (answer.status_code, answer.json()["code"]) == (422, "letter_too_alike")
@@ -230,7 +230,7 @@ def test_above_the_limit_that_is_required_a_letter_is_refused(
 def test_the_limit_itself_is_not_above_it(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 100, required=True)
     assert check_letter(client)["can_send"] is True
 
@@ -238,7 +238,7 @@ def test_the_limit_itself_is_not_above_it(
 def test_a_refusal_does_not_tell_who_wrote(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=True)
     bodies = [letter(email=email) for email in ("anna@example.org", "bob@example.org")]
     answers = [client.post(LETTERS, json=body) for body in bodies]
@@ -331,7 +331,7 @@ def test_a_check_for_a_vacant_seat_says_why(client: TestClient) -> None:
 def test_the_page_says_how_like_a_letter_is_and_what_to_do(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     form = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY}
     page = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data=form)
     assert "This letter is 100% like one that your MP has already got." in visible(page)

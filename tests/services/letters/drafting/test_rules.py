@@ -437,7 +437,7 @@ def test_a_vacant_seat_comes_before_all_rules(client: TestClient) -> None:
 # ---- tokens
 
 
-def confirm(client: TestClient, token: str) -> Page:
+def confirm_letter(client: TestClient, token: str) -> Page:
     return client.post("/v1/letters/confirm", json={"token": token})
 
 
@@ -445,7 +445,7 @@ def test_a_letters_token_confirms_it_once_and_cancels_it(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     token = letter_path(client, deliver).rpartition("/")[2]
-    first, second = confirm(client, token), confirm(client, token)
+    first, second = confirm_letter(client, token), confirm_letter(client, token)
     assert first.status_code == second.status_code == 200
     assert first.json() == second.json()
     assert len(deliver()) == 1, "one letter, however often it is confirmed"
@@ -458,7 +458,7 @@ def test_a_cancelled_letter_is_confirmed_no_more(client: TestClient, deliver: De
     for _ in range(2):
         cancelled = client.post("/v1/letters/cancel", json={"token": token})
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
-    refused = confirm(client, token)
+    refused = confirm_letter(client, token)
     assert (refused.status_code, refused.json()["code"]) == (409, "letter_cancelled")
     assert deliver() == []
 
@@ -490,7 +490,7 @@ def test_the_token_of_a_replaced_letter_leads_nowhere(
     (first,) = deliver()
     write(client, subject="Newer")
     deliver()
-    refused = confirm(client, token_in(first, "letters/confirm"))
+    refused = confirm_letter(client, token_in(first, "letters/confirm"))
     assert (refused.status_code, refused.json()["code"]) == (404, "letter_unknown")
 
 
@@ -500,5 +500,5 @@ def test_a_changed_or_foreign_token_is_refused(
     token = letter_path(client, deliver).rpartition("/")[2]
     other = lobby.tokens.issue(Purpose.ORGANISER, lobby.tokens.read(Purpose.LETTER, token))
     for wrong in (token[:-1], token[1:], token.swapcase(), other, "x", "é" * 20):
-        assert confirm(client, wrong).status_code == 422
-    assert confirm(client, token).status_code == 200
+        assert confirm_letter(client, wrong).status_code == 422
+    assert confirm_letter(client, token).status_code == 200

@@ -707,13 +707,13 @@ def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_
 def test_a_draft_takes_the_same_statements_however_many_letters_there_are(
     client: TestClient, lobby: Lobby, put: Write
 ) -> None:
-    few = statements(client, lobby)
+    few = count_statements(client, lobby)
     more = [variant_json("ask", f"own-{number}") for number in range(20)]
     assert put(*more, THANK, FALLBACK).status_code == 200
-    assert statements(client, lobby) == few <= 16
+    assert count_statements(client, lobby) == few <= 16
 
 
-def statements(client: TestClient, lobby: Lobby) -> int:
+def count_statements(client: TestClient, lobby: Lobby) -> int:
     with lobby.database.read() as session:
         engine = session.get_bind()
         answer = lobby.postcodes.lookup(SIGNED)

@@ -37,7 +37,7 @@ def answers(*responses: httpx2.Response | type[httpx2.TransportError]) -> Behavi
     return handle
 
 
-class Asking:
+class ApiCaller:
     """Asks an API with this behaviour; records the requests and the waits between them."""
 
     def __init__(self, behaviour: Behaviour, base_url: str = REMOTE) -> None:
@@ -78,17 +78,17 @@ PASSING: dict[str, httpx2.Response | type[httpx2.TransportError]] = {
 
 @pytest.mark.parametrize("case", list(PASSING))
 def test_a_fault_that_passes_is_met_by_asking_again(case: str) -> None:
-    asking = Asking(answers(PASSING[case], PASSING[case], OK))
-    assert asking().status_code == 200
-    assert len(asking.requests) == 3
-    assert len({str(request.url) for request in asking.requests}) == 1
+    api_caller = ApiCaller(answers(PASSING[case], PASSING[case], OK))
+    assert api_caller().status_code == 200
+    assert len(api_caller.requests) == 3
+    assert len({str(request.url) for request in api_caller.requests}) == 1
 
 
 @pytest.mark.parametrize("case", list(PASSING))
 def test_a_fault_that_stays_is_told_after_three_attempts(case: str) -> None:
-    asking = Asking(answers(PASSING[case]))
-    refusal = asking.refused()
-    assert len(asking.requests) == 3
+    api_caller = ApiCaller(answers(PASSING[case]))
+    refusal = api_caller.refused()
+    assert len(api_caller.requests) == 3
     assert refusal.code == "motions_api_failed"
     assert refusal.message.startswith("Parliament's Motions API gave no good answer for a thing: ")
 
@@ -96,19 +96,19 @@ def test_a_fault_that_stays_is_told_after_three_attempts(case: str) -> None:
 def test_waits_grow_and_differ_and_are_never_shorter_than_a_second() -> None:
     waits = []
     for _ in range(50):
-        asking = Asking(answers(httpx2.ConnectError))
-        asking.refused()
-        assert len(asking.waits) == 2
-        waits.append(asking.waits)
+        api_caller = ApiCaller(answers(httpx2.ConnectError))
+        api_caller.refused()
+        assert len(api_caller.waits) == 2
+        waits.append(api_caller.waits)
     assert all(1 <= first <= 2 and 1 <= second <= 4 for first, second in waits)
     assert len({first for first, _ in waits}) > 40, "who failed together does not return together"
     assert max(second for _, second in waits) > 2
 
 
 def test_nobody_waits_for_a_stub_on_loopback() -> None:
-    asking = Asking(answers(httpx2.ConnectError), LOOPBACK)
-    asking.refused()
-    assert asking.waits == [0, 0]
+    api_caller = ApiCaller(answers(httpx2.ConnectError), LOOPBACK)
+    api_caller.refused()
+    assert api_caller.waits == [0, 0]
     with http.make_client(LOOPBACK) as stub, http.make_client(REMOTE) as real:
         pauses = [http.pause_between(client) for client in (stub, real)]
     assert pauses == [0, 1]
@@ -145,21 +145,21 @@ LIMITS: dict[str, httpx2.Response] = {
 
 @pytest.mark.parametrize("case", list(FINAL))
 def test_an_answer_that_tells_something_is_final(case: str) -> None:
-    asking = Asking(answers(FINAL[case], OK))
-    assert asking.refused().code == "motions_api_failed"
-    assert (len(asking.requests), asking.waits) == (1, [])
+    api_caller = ApiCaller(answers(FINAL[case], OK))
+    assert api_caller.refused().code == "motions_api_failed"
+    assert (len(api_caller.requests), api_caller.waits) == (1, [])
 
 
 @pytest.mark.parametrize("case", list(LIMITS))
 def test_a_request_to_wait_is_carried_and_nothing_is_asked_after_it(case: str) -> None:
-    asking = Asking(answers(LIMITS[case], OK))
-    refusal = asking.refused()
+    api_caller = ApiCaller(answers(LIMITS[case], OK))
+    refusal = api_caller.refused()
     assert (refusal.code, refusal.retry_after) == ("motions_api_limited", 3100)
-    assert (len(asking.requests), asking.waits) == (1, [])
+    assert (len(api_caller.requests), api_caller.waits) == (1, [])
 
 
 def test_a_limit_without_a_time_is_a_minute() -> None:
-    refusal = Asking(answers(httpx2.Response(429))).refused()
+    refusal = ApiCaller(answers(httpx2.Response(429))).refused()
     assert (refusal.code, refusal.retry_after) == ("motions_api_limited", 60)
 
 
@@ -169,15 +169,15 @@ def test_a_body_that_cannot_be_read_is_final() -> None:
     def handle(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, headers=odd.headers, stream=httpx2.ByteStream(b"not gzip"))
 
-    asking = Asking(handle)
-    assert "DecodingError" in asking.refused().message
-    assert len(asking.requests) == 1
+    api_caller = ApiCaller(handle)
+    assert "DecodingError" in api_caller.refused().message
+    assert len(api_caller.requests) == 1
 
 
 # ---- how long
 
 
-def wait_told(text: str, date: str = DATE) -> int:
+def wait_for_header(text: str, date: str = DATE) -> int:
     response = httpx2.Response(429, headers={"Retry-After": text, "Date": date})
     return http.retry_after(response)
 
@@ -198,7 +198,7 @@ def wait_told(text: str, date: str = DATE) -> int:
     ],
 )
 def test_a_wait_is_seconds_or_a_time_of_the_apis_clock(text: str, seconds: int) -> None:
-    assert wait_told(text) == seconds
+    assert wait_for_header(text) == seconds
 
 
 def test_a_wait_in_an_answer_without_its_own_time_is_a_minute() -> None:
@@ -207,7 +207,7 @@ def test_a_wait_in_an_answer_without_its_own_time_is_a_minute() -> None:
 
 
 def test_a_wait_into_the_far_future_is_still_a_time() -> None:
-    seconds = wait_told("Fri, 31 Dec 9999 23:59:59 GMT")
+    seconds = wait_for_header("Fri, 31 Dec 9999 23:59:59 GMT")
     assert datetime(2026, 7, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 

@@ -323,7 +323,7 @@ def limited(**headers: str) -> Reply:
     return Reply(b"", 429, JSON | {name.replace("_", "-"): text for name, text in headers.items()})
 
 
-def wait_asked_for(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
+def wait_after(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
     api.instead["2/Contact"] = reply
     with pytest.raises(Unavailable) as refusal:
         fetch()
@@ -334,23 +334,23 @@ def wait_asked_for(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
 
 
 def test_a_limit_in_seconds_is_carried(fetch: Fetch, api: MembersApi) -> None:
-    assert wait_asked_for(fetch, api, limited(Retry_After="3417")) == 3417
+    assert wait_after(fetch, api, limited(Retry_After="3417")) == 3417
 
 
 def test_a_limit_as_a_time_is_carried_in_seconds(fetch: Fetch, api: MembersApi) -> None:
     until = datetime.now(UTC) + timedelta(minutes=57)
     reply = limited(Retry_After=format_datetime(until, usegmt=True))
-    assert wait_asked_for(fetch, api, reply) == pytest.approx(57 * 60, abs=30)
+    assert wait_after(fetch, api, reply) == pytest.approx(57 * 60, abs=30)
 
 
 def test_a_limit_that_is_over_already_asks_for_nothing(fetch: Fetch, api: MembersApi) -> None:
     reply = limited(Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")
-    assert wait_asked_for(fetch, api, reply) == 0
+    assert wait_after(fetch, api, reply) == 0
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1.5", "9" * 5000, "2026-07-01"])
 def test_a_limit_that_cannot_be_read_is_a_minute(text: str, fetch: Fetch, api: MembersApi) -> None:
-    assert wait_asked_for(fetch, api, limited(Retry_After=text)) == 60
+    assert wait_after(fetch, api, limited(Retry_After=text)) == 60
 
 
 # ---- recorded answers

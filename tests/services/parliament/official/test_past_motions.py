@@ -123,7 +123,7 @@ def load(lobby: Lobby, api: Archive) -> Iterator[Load]:
         yield Load(replace(lobby, motions_api=client))
 
 
-def held(lobby: Lobby) -> list[int]:
+def stored_motions(lobby: Lobby) -> list[int]:
     """Returns the stored motions without the demonstration's."""
     with lobby.database.read() as session:
         return [
@@ -138,7 +138,7 @@ def test_every_motion_of_the_list_comes_with_its_names(
     load: Load, api: Archive, lobby: Lobby
 ) -> None:
     assert load() == PastMotionsLoad(loaded=3, already_known=0, failed=0, remaining=0)
-    assert held(lobby) == api.ids == api.asked_motions
+    assert stored_motions(lobby) == api.ids == api.asked_motions
     with lobby.database.read() as session:
         assert motions.live_count(motions.signatories(session, 60_002)) == 2
     assert load.seen == [(1, 3), (2, 3), (3, 3)]
@@ -195,7 +195,7 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
             report_failure=load.complaints.append,
             report_progress=interrupt,
         )
-    assert held(lobby) == [60_001]
+    assert stored_motions(lobby) == [60_001]
     assert load() == PastMotionsLoad(loaded=2, already_known=1, failed=0, remaining=0)
     assert api.asked_motions == api.ids
 
@@ -213,7 +213,7 @@ def test_a_bad_motion_is_named_and_the_run_goes_on(
     assert load() == PastMotionsLoad(loaded=2, already_known=0, failed=1, remaining=0)
     (complaint,) = load.complaints
     assert "60002" in complaint
-    assert held(lobby) == [60_001, 60_003]
+    assert stored_motions(lobby) == [60_001, 60_003]
     api.instead.clear()
     assert load() == PastMotionsLoad(loaded=1, already_known=2, failed=0, remaining=0)
 
@@ -225,7 +225,7 @@ def test_a_request_to_wait_ends_the_run_with_what_was_done(
     assert load() == PastMotionsLoad(
         loaded=1, already_known=0, failed=0, remaining=2, is_limited=True
     )
-    assert held(lobby) == [60_001]
+    assert stored_motions(lobby) == [60_001]
     assert api.asked_motions == [60_001, 60_002]
     with pytest.raises(Unavailable, match="asked us to wait"):
         load()
