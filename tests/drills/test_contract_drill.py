@@ -1,4 +1,4 @@
-"""The contract drill in short (`make drill` is the long form), and that it can fail."""
+"""Runs a short contract drill and checks that it detects faults; `make drill` runs it in full."""
 
 import copy
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tools.live_service import LiveService, serving
 
 pytestmark = pytest.mark.slow
 
-FEW = 150  # cases: a second or two; `python -m drills.contract` asks thousands
+FEW = 150  # cases; takes a second or two. `python -m drills.contract` runs thousands.
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def service(lobby: Lobby) -> Iterator[LiveService]:
         yield service
 
 
-@pytest.mark.filterwarnings("default")  # those of what schemathesis is made of are not ours
+@pytest.mark.filterwarnings("default")  # warnings of schemathesis's own dependencies
 def test_no_answer_is_a_500_or_other_than_the_document_says(service: LiveService) -> None:
     report = ask(service, FEW)
     assert report.cases >= FEW / 2

@@ -1,4 +1,4 @@
-"""A running server, a crowd with one key, and `kill -9`."""
+"""Tests idempotency keys on a running server: concurrent retries and `kill -9`."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ GOOD, IN_USE = 201, 409
 
 
 @dataclass
-class Told:
-    """What people were told: statuses, and the answers that each key got."""
+class ReceivedAnswers:
+    """Collects the status codes, and the distinct 201 responses per idempotency key."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     answers: dict[str, set[bytes]] = field(default_factory=dict)
@@ -48,14 +48,14 @@ class Told:
 
 
 class Client:
-    """One person at a time, on a connection that is kept."""
+    """Sends one request at a time on a kept-alive connection."""
 
-    def __init__(self, port: int, told: Told) -> None:
+    def __init__(self, port: int, received: ReceivedAnswers) -> None:
         self._connection = HTTPConnection("127.0.0.1", port, timeout=30)
-        self._told = told
+        self._received = received
 
     def sign(self, number: int) -> int:
-        """The status; 0 where the connection broke."""
+        """Returns the HTTP status, or 0 if the connection broke."""
         body = {"name": "Anna", "email": f"anna{number}@example.org", "postcode": CAN_SIGN}
         key = f"key {number}"
         headers = {"Content-Type": "application/json", "Idempotency-Key": key}
@@ -69,7 +69,7 @@ class Client:
         is_replay = answer.headers.get("Idempotency-Replayed") == "true"
         if answer.status == IN_USE:
             assert int(answer.headers["Retry-After"]) > 0
-        self._told.note(key, answer.status, content, is_replay)
+        self._received.note(key, answer.status, content, is_replay)
         return answer.status
 
     def close(self) -> None:
@@ -84,29 +84,28 @@ def drill_settings(empty_lobby: Lobby) -> Settings:
 
 @pytest.fixture
 def servers(drill_settings: Settings, backend: str) -> Iterator[list[Server]]:
-    """One, or two that share a database where it is made for that; they answer."""
+    """One server on SQLite, two sharing the database on PostgreSQL; all are ready."""
     with ExitStack() as stack:
         number = 1 if backend == "sqlite" else 2
-        found = [stack.enter_context(serving(drill_settings)) for _ in range(number)]
-        for server in found:
-            answers(server)
-        yield found
+        running = [stack.enter_context(serving(drill_settings)) for _ in range(number)]
+        for server in running:
+            wait_until_ready(server)
+        yield running
 
 
-def answers(server: Server) -> None:
+def wait_until_ready(server: Server) -> None:
     asyncio.run(server.answers())
 
 
-def at_once(work: Callable[[int], object]) -> None:
-    """In 16 threads; what goes wrong in one is raised."""
+def run_in_threads(work: Callable[[int], object]) -> None:
+    """Runs `work` in 16 threads and raises the first exception."""
     with ThreadPoolExecutor(THREADS) as pool:
         for done in [pool.submit(work, place) for place in range(THREADS)]:
             done.result(timeout=120)
 
 
-def written(lobby: Lobby, first: int) -> tuple[int, int, int]:
-    """Signatures beyond those of the demonstration, mails that ask to confirm one of them, and
-    keys."""
+def row_counts(lobby: Lobby, first: int) -> tuple[int, int, int]:
+    """Returns the numbers of new signatures, confirmation emails and idempotency keys."""
     with lobby.database.read() as session:
         of_petition = select(Petition.id).where(Petition.slug == PETITION)
         signed = select(Signature.id).where(col(Signature.petition_id).in_(of_petition))
@@ -122,32 +121,32 @@ def written(lobby: Lobby, first: int) -> tuple[int, int, int]:
 def test_a_thousand_retries_with_one_key_are_one_signature_and_one_mail(
     servers: list[Server], empty_lobby: Lobby
 ) -> None:
-    first, mails, _ = written(empty_lobby, 0)
-    told, turns = Told(), count()
+    first, mails, _ = row_counts(empty_lobby, 0)
+    received, turns = ReceivedAnswers(), count()
 
     def retry(place: int) -> None:
-        client = Client(servers[place % len(servers)].port, told)
+        client = Client(servers[place % len(servers)].port, received)
         while next(turns) < RETRIES:
             client.sign(1)
         client.close()
 
-    at_once(retry)
-    assert set(told.statuses) <= {GOOD, IN_USE}
-    assert told.statuses.total() == RETRIES
-    assert [len(contents) for contents in told.answers.values()] == [1]
-    assert told.replays == told.statuses[GOOD] - 1
-    assert written(empty_lobby, first) == (1, mails + 1, 1)
+    run_in_threads(retry)
+    assert set(received.statuses) <= {GOOD, IN_USE}
+    assert received.statuses.total() == RETRIES
+    assert [len(contents) for contents in received.answers.values()] == [1]
+    assert received.replays == received.statuses[GOOD] - 1
+    assert row_counts(empty_lobby, first) == (1, mails + 1, 1)
 
 
 def test_a_server_that_is_killed_leaves_a_signature_with_its_key_or_neither(
     servers: list[Server], empty_lobby: Lobby
 ) -> None:
-    first, mails, _ = written(empty_lobby, 0)
-    told, left, is_over = Told(), list(range(PEOPLE)) * 4, threading.Event()
+    first, mails, _ = row_counts(empty_lobby, 0)
+    received, left, is_over = ReceivedAnswers(), list(range(PEOPLE)) * 4, threading.Event()
 
     def insist(place: int) -> None:
-        """Everybody four times, each time until it is answered."""
-        client = Client(servers[place % len(servers)].port, told)
+        """Sends every request four times, each until it gets a response."""
+        client = Client(servers[place % len(servers)].port, received)
         while True:
             with suppress(IndexError):
                 number = left.pop()
@@ -160,8 +159,8 @@ def test_a_server_that_is_killed_leaves_a_signature_with_its_key_or_neither(
     def kill() -> None:
         for _ in range(KILLS):
             for server in servers:
-                target = told.statuses[GOOD] + 15
-                while told.statuses[GOOD] < target and left:
+                target = received.statuses[GOOD] + 15
+                while received.statuses[GOOD] < target and left:
                     is_over.wait(0.001)
                 server.kill()
                 server.start()
@@ -169,10 +168,10 @@ def test_a_server_that_is_killed_leaves_a_signature_with_its_key_or_neither(
     killer = threading.Thread(target=kill)
     killer.start()
     try:
-        at_once(insist)
+        run_in_threads(insist)
     finally:
         killer.join(60)
         is_over.set()
-    assert set(told.statuses) <= {GOOD, IN_USE}
-    assert {len(contents) for contents in told.answers.values()} == {1}
-    assert written(empty_lobby, first) == (PEOPLE, mails + PEOPLE, PEOPLE)
+    assert set(received.statuses) <= {GOOD, IN_USE}
+    assert {len(contents) for contents in received.answers.values()} == {1}
+    assert row_counts(empty_lobby, first) == (PEOPLE, mails + PEOPLE, PEOPLE)

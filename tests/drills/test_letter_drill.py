@@ -1,4 +1,4 @@
-"""The letter drill in short (`make drill` is the long form), and that it can fail."""
+"""Runs a short letter drill and checks that it detects faults; `make drill` runs it in full."""
 
 from datetime import timedelta
 from uuid import UUID
@@ -35,7 +35,7 @@ def test_no_letter_is_lost_or_doubled_when_the_worker_is_killed(drill_settings: 
     assert outcome.killed_at_work == KILLS
     assert report.letters == LETTERS == report.sent + report.rejected
     assert report.uncertain == report.uncertain_went + report.uncertain_stayed
-    assert report.deferrals  # the sink was as bad as it should be
+    assert report.deferrals  # the sink did misbehave as configured
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -51,7 +51,7 @@ def test_no_mail_to_confirm_is_lost_when_the_worker_is_killed(drill_settings: Se
     assert report.faults == {}
     assert outcome.killed_at_work == KILLS
     assert report.mails == LETTERS == report.accepted + report.rejected
-    assert report.deferrals  # the sink was as bad as it should be
+    assert report.deferrals  # the sink did misbehave as configured
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
@@ -88,8 +88,8 @@ def test_mails_that_disagree_with_the_record_are_found(empty_lobby: Lobby) -> No
     assert confirmation_mails.states(empty_lobby)[waiting] is MessageState.QUEUED
 
 
-def all_taken(lobby: Lobby) -> list[SinkEntry]:
-    """Returns the record of a sink that took all letters of the demonstration once."""
+def accept_all(lobby: Lobby) -> list[SinkEntry]:
+    """Returns the record of a sink that accepted every demonstration letter once."""
     ends = letter_audit.ends(lobby)
     assert set(ends.values()) == {"sent"}
     return [SinkEntry("taken", name, "member@example.org", 0.0) for name in ends]
@@ -109,17 +109,17 @@ def change_first(
 
 
 def test_a_record_that_agrees_shows_no_fault(lobby: Lobby) -> None:
-    assert letter_audit.compare(lobby, all_taken(lobby)).faults == {}
+    assert letter_audit.compare(lobby, accept_all(lobby)).faults == {}
 
 
 def test_a_letter_that_was_taken_twice_is_found(lobby: Lobby) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     again = SinkEntry("lost_taken", entries[0].message_id, entries[0].recipient, 1.0)
     assert letter_audit.compare(lobby, [*entries, again]).faults == {"doubled": 1}
 
 
 def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
-    assert letter_audit.compare(lobby, all_taken(lobby)[1:]).faults == {"lost": 1}
+    assert letter_audit.compare(lobby, accept_all(lobby)[1:]).faults == {"lost": 1}
 
 
 @pytest.mark.parametrize(
@@ -134,18 +134,18 @@ def test_a_letter_that_was_never_taken_is_found(lobby: Lobby) -> None:
 def test_states_that_disagree_with_the_record_are_found(
     lobby: Lobby, message: MessageState, letter: LetterState, faults: dict[str, int]
 ) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, message, letter)
     is_certain = letter is not LetterState.UNCERTAIN
-    taken = {"taken_but_not_told": 1} if is_certain else {}
+    extra_faults = {"taken_but_not_told": 1} if is_certain else {}
     report = letter_audit.compare(lobby, entries)
-    # One sent letter fewer than the tally counts, whatever else.
-    assert report.faults == {**faults, **taken, "miscounted": 1}
+    # In every case there is one sent letter fewer than the tally counts.
+    assert report.faults == {**faults, **extra_faults, "miscounted": 1}
 
 
 @pytest.mark.parametrize(("went", "again"), [(1, 0), (0, 1)])
 def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, again: int) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
     since = lobby.clock() - timedelta(hours=1)
     settled = letter_audit.settle(lobby, entries if went else entries[1:], since=since)
@@ -155,7 +155,7 @@ def test_uncertain_letters_are_settled_by_the_record(lobby: Lobby, went: int, ag
 
 
 def test_a_record_with_a_hole_sends_nothing_again(lobby: Lobby) -> None:
-    entries = all_taken(lobby)
+    entries = accept_all(lobby)
     change_first(lobby, entries, MessageState.UNCERTAIN, LetterState.UNCERTAIN)
     settled = letter_audit.settle(lobby, entries[2:], since=lobby.clock() - timedelta(hours=1))
     assert (settled.again, settled.uncertain, settled.missing) == (0, 1, 1)

@@ -1,4 +1,4 @@
-"""The signature drill in short (`make drill` is the long form), and that it can fail."""
+"""Runs a short signature drill and checks that it detects faults; `make drill` runs it in full."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -63,7 +63,7 @@ def test_a_drill_is_bounded() -> None:
 
 @dataclass(frozen=True, slots=True)
 class People:
-    """Three people who signed, two of whom confirmed, without any fault."""
+    """Three consistent signatures, two of them confirmed."""
 
     lobby: Lobby
     audit: SignatureAudit
@@ -135,17 +135,17 @@ def test_a_signature_that_nobody_sent_is_found(people: People) -> None:
 
 
 def test_an_address_with_two_signatures_is_found(people: People) -> None:
-    """No database allows two of one organisation: so the second belongs to another one."""
+    """A unique index forbids two in one organisation, so the second belongs to another one."""
     index = people.audit.rows()[CARA].index
     with people.lobby.database.write() as session:
         other = organisations.create(session, name="Other", slug="other", now=people.lobby.clock())
-        found = session.connection().execute(_copy_of("supporter", "email_index", index))
-        supporter = dict(found.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
+        result = session.connection().execute(_copy_of("supporter", "email_index", index))
+        supporter = dict(result.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
         session.connection().execute(sa.insert(_table("supporter")), supporter)
-        found = session.connection().execute(
+        result = session.connection().execute(
             _copy_of("signature", "id", people.audit.rows()[CARA].id)
         )
-        row = dict(found.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
+        row = dict(result.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
         session.connection().execute(sa.insert(_signature), row)
     assert people.faults()["doubled"] == 1
 
@@ -170,7 +170,8 @@ def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
     assert people.faults() == {"mails_too_many": 1}
-    people.submissions.sent[CARA] += 1  # who asks twice may get two, but not with a key
+    # A repeated request may sign twice, but not with an idempotency key.
+    people.submissions.sent[CARA] += 1
     assert people.faults() == {}
     people.audit._have_keys = {CARA}
     assert people.faults() == {"mails_too_many": 1}
@@ -182,7 +183,7 @@ def test_a_confirmation_that_is_gone_is_found(people: People) -> None:
         .where(_signature.c.id == people.audit.rows()[BEN].id)
         .values(state=State.PENDING)
     )
-    # The tally is one too high in its seat and in sum, and so are the hours.
+    # The tally is one too high for its seat and in total, and so are the hourly counts.
     assert people.faults() == {"not_counted": 1, "miscounted": 3}
 
 
@@ -200,14 +201,14 @@ def test_a_count_that_is_wrong_is_found(
     key = list(table.primary_key.columns)[1]
     row_id = people.audit.rows()[ALICE].id
     of_alice = sa.select(_signature.c.petition_id).where(_signature.c.id == row_id)
-    one = (
+    last_key = (
         sa.select(sa.func.max(key))
         .where(table.c.petition_id == of_alice.scalar_subquery())
         .scalar_subquery()
     )
     people.execute(
         sa.update(table)
-        .where(table.c.petition_id == of_alice.scalar_subquery(), key == one)
+        .where(table.c.petition_id == of_alice.scalar_subquery(), key == last_key)
         .values({column: table.c[column] + 1})
     )
     assert people.faults() == {"miscounted": error}
@@ -224,7 +225,7 @@ def test_an_api_that_tells_otherwise_is_found(people: People, client: TestClient
     assert people.faults(get_json) == {}
     people.confirmations.sent[CARA] += 1
     confirm(people, CARA)
-    # Its petition, its campaign, the tally's sum and its seat are one behind.
+    # The counts of its petition, campaign and seat and the tally's total are one too low.
     assert people.faults(get_json) == {"told_otherwise": 4}
 
 
@@ -246,9 +247,9 @@ HALF = TAKEN[:-1]
 def client_against(
     answers: list[bytes], numbers: list[int], *, are_patient: bool
 ) -> tuple[Workload, float]:
-    """Runs one client against a server that gives these answers, and closes after a broken one.
+    """Runs one client against a server that sends these responses and closes after a broken one.
 
-    Returns the workload, and the seconds it took.
+    Returns the workload and the seconds that it took.
     """
     workload = Workload(lambda number: f"{number}\r\n".encode(), 201)
 

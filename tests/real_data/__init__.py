@@ -1,1 +1,1 @@
-"""What is true of Parliament's real data."""
+"""Tests on Parliament's real data."""

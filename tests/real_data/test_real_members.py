@@ -1,4 +1,4 @@
-"""The real House of Commons: 650 seats, their members, the government and a real motion."""
+"""Tests imports and eligibility with the real House of Commons: 650 seats and their members."""
 
 import csv
 import json
@@ -28,14 +28,14 @@ from tests.support.common import REAL_DATA, Clock, import_real_members, needs_re
 
 pytestmark = [needs_real_data, pytest.mark.real_data, pytest.mark.slow]
 TABLES: tuple[type[SQLModel], ...] = (Constituency, Member, Membership, Office)
-TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the day that the real file tells of
+TODAY = datetime(2026, 8, 20, 12, 0, tzinfo=UTC)  # the date of the real file
 POSTS = REAL_DATA / "parliament" / "government_posts_2026-06-19.json"
 Row = dict[str, str]
 
 
 @pytest.fixture(scope="session")
 def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The directory of Great Britain's postcodes, built once a run."""
+    """Builds the directory of Great Britain's postcodes once per test run."""
     target = tmp_path_factory.mktemp("real") / "postcodes.bin"
     ons_import.import_postcodes(REAL_DATA / "postcodes" / "onspd_gb.csv.gz", target)
     return target
@@ -43,7 +43,7 @@ def real_postcodes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def real_lobby(empty_lobby: Lobby, clock: Clock) -> Lobby:
-    """All 650 seats with their members, and a campaign about a real motion."""
+    """A lobby with all 650 seats, their members and a campaign about a real motion."""
     answers = sorted((REAL_DATA / "edm" / "65938-history").glob("*.json"))
     answer = motions_api.read_answer(answers[-1].read_bytes(), 65938)
     clock.now = now = TODAY
@@ -73,9 +73,9 @@ def tally_of(lobby: Lobby) -> Tally:
 
 
 def offices_in_the_commons() -> list[dict[str, Any]]:
-    """The posts of the Institute for Government's list whose holders are MPs."""
-    told = json.loads(POSTS.read_bytes())["posts"]
-    return [post for post in told if post["is_current_mp"]]
+    """Returns the offices in the Institute for Government's list that MPs hold."""
+    offices = json.loads(POSTS.read_bytes())["posts"]
+    return [office for office in offices if office["is_current_mp"]]
 
 
 def test_all_650_seats_are_filled(real_lobby: Lobby) -> None:
@@ -116,10 +116,12 @@ def test_the_real_government_the_speaker_and_sinn_fein_are_known(real_lobby: Lob
 
 
 def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) -> None:
-    """Two sources of one day: the column of the members' file, and the list of posts itself."""
-    told = offices_in_the_commons()
-    holders = {post["member_id"] for post in told}
-    whips = {post["member_id"] for post in told if "Government Whips" in post["organisation"]}
+    """Compares two sources of the same date: the members' file and the list of offices."""
+    offices = offices_in_the_commons()
+    holders = {office["member_id"] for office in offices}
+    whips = {
+        office["member_id"] for office in offices if "Government Whips" in office["organisation"]
+    }
     with real_lobby.database.read() as session:
         every = seats.all_seats(session, today=TODAY.date(), organisation_id=None)
     kinds = {seat.member.id: seat.offices for seat in every if seat.member and seat.offices}
@@ -129,7 +131,7 @@ def test_the_holders_of_posts_are_those_of_the_list_of_posts(real_lobby: Lobby) 
 
 
 def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lobby) -> None:
-    """Before anybody signed: only the convention and the abstention count."""
+    """Nobody has signed yet, so only convention and abstention decide."""
     with real_lobby.database.write() as session:
         organisation = organisations.by_slug(session, "a-union")
         campaigns.create(
@@ -140,20 +142,20 @@ def test_eligibility_of_the_real_house_is_right_member_by_member(real_lobby: Lob
         )
         campaign = campaigns.public(session, "without-motion")
         tally = seat_table.of_campaign(session, campaign, now=real_lobby.clock())
-    found = {row.member.id: row.eligibility for row in tally.rows if row.member}
-    holders = {post["member_id"] for post in offices_in_the_commons()}
+    eligibilities = {row.member.id: row.eligibility for row in tally.rows if row.member}
+    holders = {office["member_id"] for office in offices_in_the_commons()}
     sinn_fein = {int(row["member_id"]) for row in real_members() if row["party"] == "Sinn Féin"}
     (speaker,) = [int(row["member_id"]) for row in real_members() if row["party"] == "Speaker"]
     assert len(sinn_fein) == 7
-    assert found == {
+    assert eligibilities == {
         member: Eligibility.CANNOT
         if member in sinn_fein
         else Eligibility.CONVENTION
         if member in holders or member == speaker
         else Eligibility.CAN_SIGN
-        for member in found
+        for member in eligibilities
     }
-    assert Counter(found.values()) == {
+    assert Counter(eligibilities.values()) == {
         Eligibility.CAN_SIGN: 549,
         Eligibility.CONVENTION: 94,
         Eligibility.CANNOT: 7,
@@ -207,12 +209,12 @@ def test_a_real_postcode_finds_its_real_member(
     answer = real_lobby.postcodes.lookup(postcode)
     assert (answer.status, answer.postcode) == (PostcodeStatus.FOUND, postcode)
     with real_lobby.database.read() as session:
-        found = seats.seat_of(session, answer.constituency_code, today=TODAY.date())
-    assert found is not None
+        seat = seats.seat_of(session, answer.constituency_code, today=TODAY.date())
+    assert seat is not None
     (row,) = [row for row in real_members() if row["constituency"] == constituency]
-    assert found.constituency.name == constituency
-    assert found.member is not None
-    assert (str(found.member.id), found.member.name, found.member.party) == (
+    assert seat.constituency.name == constituency
+    assert seat.member is not None
+    assert (str(seat.member.id), seat.member.name, seat.member.party) == (
         row["member_id"],
         row["name"],
         row["party"],

@@ -1,7 +1,7 @@
-"""The recorded answers of a real motion, replayed through the running worker.
+"""Replays the recorded API responses of a real motion through the running worker.
 
-A server on loopback gives them in their order; the clock stands at the time at which each was
-recorded. The worker asks when its schedule says so, and nobody calls it.
+A server on loopback sends them in order, with the clock set to the time of each recording. The
+worker asks on its own schedule.
 """
 
 import json
@@ -42,7 +42,7 @@ def recordings() -> list[Path]:
 
 
 def recorded_at(file: Path) -> datetime:
-    """The time in the file's name: local, with its offset."""
+    """Returns the time in the file's name, which is local and has a UTC offset."""
     moment = file.name.partition("_")[0]
     return datetime.strptime(f"{moment[:-4]}+{moment[-4:]}", "%Y-%m-%dT%H%M%S%z").astimezone(UTC)
 
@@ -55,7 +55,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
-    """The real House before the first recording, and a campaign about the motion."""
+    """A lobby with the real members before the first recording and a campaign on the motion."""
     clock.now = recorded_at(recordings()[0]) - timedelta(days=1)
     with http.make_client(api.url) as client:
         lobby: Lobby = make_lobby("empty", motions_api=client)
@@ -76,7 +76,7 @@ def lobby(make_lobby: Any, api: Parliament, clock: Clock) -> Iterator[Lobby]:
 
 @contextmanager
 def running(lobby: Lobby) -> Iterator[None]:
-    """A worker that looks for what is due all the time."""
+    """Runs a worker that checks for due work continuously."""
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.01})
     thread.start()
@@ -91,14 +91,14 @@ def job(lobby: Lobby) -> Job | None:
 
 
 def next_due(lobby: Lobby) -> datetime:
-    found = job(lobby)
-    return found.due_at if found else lobby.clock()
+    sync_job = job(lobby)
+    return sync_job.due_at if sync_job else lobby.clock()
 
 
 def wait_for_a_sync(lobby: Lobby, moment: datetime) -> None:
-    """Until the worker has finished a sync at this time of the clock."""
+    """Waits until the worker has finished a sync at this clock time."""
     patience = time.monotonic() + PATIENCE
-    while (found := job(lobby)) is None or found.finished_at != moment:
+    while (sync_job := job(lobby)) is None or sync_job.finished_at != moment:
         assert time.monotonic() < patience, "the worker did not ask"
         time.sleep(0.01)
 
@@ -108,18 +108,18 @@ def is_good(body: bytes) -> bool:
 
 
 def replay(lobby: Lobby, api: Parliament, clock: Clock, *, begins: datetime) -> list[Tally]:
-    """Every recording in its order, at its own time or else when the next sync is due."""
-    seen = []
+    """Replays the recordings in order, each at its own time or when the next sync is due."""
+    tallies = []
     for file in recordings():
         body = file.read_bytes()
         api.answers(body)
         clock.now = moment = max(begins, recorded_at(file), next_due(lobby))
         wait_for_a_sync(lobby, moment)
-        seen.append(tally(lobby))
-        motion = seen[-1].motion
+        tallies.append(tally(lobby))
+        motion = tallies[-1].motion
         assert motion is not None
         assert (motion.sync_failed_at is None) == is_good(body)
-    return seen
+    return tallies
 
 
 def tally(lobby: Lobby) -> Tally:
@@ -130,26 +130,26 @@ def tally(lobby: Lobby) -> Tally:
 
 def events(lobby: Lobby) -> list[tuple[str, int | None, date]]:
     with lobby.database.read() as session:
-        found = session.exec(select(MotionEvent).where(MotionEvent.motion_id == MOTION))
-        return sorted((one.kind.value, one.member_id, one.happened_on) for one in found)
+        rows = session.exec(select(MotionEvent).where(MotionEvent.motion_id == MOTION))
+        return sorted((row.kind.value, row.member_id, row.happened_on) for row in rows)
 
 
 def names(lobby: Lobby) -> list[dict[str, Any]]:
     with lobby.database.read() as session:
-        found = session.exec(select(MotionSignatory).order_by(MotionSignatory.id))  # type: ignore[arg-type] # a column
-        return [row.model_dump() for row in found]
+        rows = session.exec(select(MotionSignatory).order_by(MotionSignatory.id))  # type: ignore[arg-type] # a column
+        return [row.model_dump() for row in rows]
 
 
 def last_answer() -> dict[int, dict[str, Any]]:
-    """The rows of names of the last good answer, by member."""
-    told = json.loads(recordings()[-1].read_bytes())["Response"]["Sponsors"]
-    by_member = {row["MemberId"]: row for row in told}
-    assert len(by_member) == len(told) == 169
+    """Returns the sponsors in the last recorded response by member id."""
+    sponsors = json.loads(recordings()[-1].read_bytes())["Response"]["Sponsors"]
+    by_member = {row["MemberId"]: row for row in sponsors}
+    assert len(by_member) == len(sponsors) == 169
     return by_member
 
 
 def expected(row: dict[str, Any] | None) -> tuple[Standing, Role | None, date | None]:
-    """What Parliament's own row says of a member's standing; None: there is no row."""
+    """Returns the standing that Parliament's own row implies; `row` is None for non-signatories."""
     if row is None:
         return (Standing.NOT_SIGNED, None, None)
     if row["IsWithdrawn"]:
@@ -167,36 +167,38 @@ def test_the_recorded_answers_replay_through_the_running_worker(
     lobby: Lobby, api: Parliament, clock: Clock
 ) -> None:
     with running(lobby):
-        seen = replay(lobby, api, clock, begins=clock.now)
-        once, kept = events(lobby), names(lobby)
+        tallies = replay(lobby, api, clock, begins=clock.now)
+        once, names_before = events(lobby), names(lobby)
 
-        # Again, within a day: older answers leave later names out, which must not take them off.
+        # Replays them within a day: older responses lack later names and must not remove them.
         replay(lobby, api, clock, begins=A_SITTING_DAY)
         assert events(lobby) == once, "a second replay doubles nothing"
-        assert names(lobby) == kept
+        assert names(lobby) == names_before
 
-    assert len(seen) == 29
+    assert len(tallies) == 29
     assert [place for place, body in enumerate(recordings()) if not is_good(body.read_bytes())] == [
         25,
         27,
     ]
-    counts = [found.signed for found in seen]
+    counts = [step.signed for step in tallies]
     assert (counts[0], counts[-1]) == (132, 167)
     assert (counts[25], counts[27]) == (counts[24], counts[26]), "a failure changes no tally"
     for bad in (25, 27):
-        assert [position(row) for row in seen[bad].rows] == [
-            position(row) for row in seen[bad - 1].rows
+        assert [position(row) for row in tallies[bad].rows] == [
+            position(row) for row in tallies[bad - 1].rows
         ]
 
-    told = last_answer()
+    sponsors = last_answer()
     rows = [row for row in tally(lobby).rows if row.member]
     assert len(rows) == 650
     assert {row.member.id: position(row) for row in rows if row.member} == {
-        row.member.id: expected(told.get(row.member.id)) for row in rows if row.member
+        row.member.id: expected(sponsors.get(row.member.id)) for row in rows if row.member
     }
     assert Counter(kind for kind, _, _ in once) == {"tabled": 1, "signed": 167, "withdrawn": 2}
     days = {
-        (kind, member): told[member]["WithdrawnDate" if kind == "withdrawn" else "CreatedWhen"][:10]
+        (kind, member): sponsors[member]["WithdrawnDate" if kind == "withdrawn" else "CreatedWhen"][
+            :10
+        ]
         for kind, member, _ in once
         if member is not None
     }

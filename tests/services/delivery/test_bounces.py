@@ -1,4 +1,4 @@
-"""Mail that came back: what follows for letters, tallies, writers and addresses."""
+"""Tests what bounced emails change for letters, tallies, writers and addresses."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -66,7 +66,6 @@ GO_ON = threading.Event()
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A Maildir."""
     for part in ("new", "cur", "tmp"):
         (tmp_path / "returned" / part).mkdir(parents=True)
     return tmp_path / "returned"
@@ -84,7 +83,7 @@ def lobby(make_lobby: MakeLobby, folder: Path) -> Lobby:
 
 @dataclass
 class Sink:
-    """Takes everything, but for addresses that it does not know."""
+    """SMTP handler that accepts everything except mail to unknown addresses."""
 
     unknown: set[str] = field(default_factory=set)
     answer: str = "550 5.1.1 no such box"
@@ -116,7 +115,7 @@ class Sink:
 
 @pytest.fixture
 def sink(unused_port: int, lobby: Lobby) -> Iterator[tuple[Sink, Lobby]]:
-    """A server, and the lobby that hands its mail to it."""
+    """Starts an SMTP server and points the lobby at it."""
     handler = Sink()
     controller = Controller(handler, hostname="127.0.0.1", port=unused_port)
     controller.start()
@@ -127,7 +126,7 @@ def sink(unused_port: int, lobby: Lobby) -> Iterator[tuple[Sink, Lobby]]:
 
 
 def confirm(client: TestClient, deliver: Deliver, **changes: str) -> None:
-    """Somebody writes to Morag Ferncastle and confirms."""
+    """Writes a letter to Morag Ferncastle and confirms it."""
     deliver()
     assert write(client, **changes).status_code == 303
     (mail,) = deliver()
@@ -136,7 +135,7 @@ def confirm(client: TestClient, deliver: Deliver, **changes: str) -> None:
 
 
 def send(client: TestClient, deliver: Deliver, **changes: str) -> None:
-    """As `confirm`, and the letter goes."""
+    """Confirms a letter and delivers it."""
     confirm(client, deliver, **changes)
     assert [mail["To"] for mail in deliver()] == [MORAG]
 
@@ -153,28 +152,28 @@ def letter_of(lobby: Lobby, message: OutboxMessage) -> Letter:
 
 
 def tally_and_letters(lobby: Lobby) -> tuple[int, int]:
-    """Letters that the tally counts as sent, and letters that are: they must be equal."""
+    """Returns the sent letters by the tally and by their states; the two must be equal."""
     with lobby.database.read() as session:
         counted = sum(row.sent for row in session.exec(select(LetterTally)))
         real = session.exec(select(Letter.id).where(Letter.state == LetterState.SENT))
         return counted, len(real.all())
 
 
-def dead(lobby: Lobby) -> list[DeadAddress]:
+def stored_dead_addresses(lobby: Lobby) -> list[DeadAddress]:
     with lobby.database.read() as session:
         return list(session.exec(select(DeadAddress)))
 
 
-def about(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
-    """What a server says of a message that we sent."""
+def failure_of(lobby: Lobby, message: OutboxMessage, **changes: str) -> Failure:
+    """Builds the failure report of a message that we sent."""
     assert lobby.bounces is not None
     return Failure(to=lobby.bounces.sender_of(message.id)).but(**changes)
 
 
-def come_back(
+def receive_bounce(
     lobby: Lobby, content: bytes, name: str = "1751371200.M1P1.relay", part: str = "new"
 ) -> int:
-    """A mail arrives in the folder and is read; how many were dealt with."""
+    """Puts an email into the folder and reads it; returns the number of emails handled."""
     folder = lobby.settings.bounce_folder
     assert folder is not None
     (folder / part / name).write_bytes(content)
@@ -182,11 +181,13 @@ def come_back(
 
 
 def files(lobby: Lobby) -> list[str]:
-    """What lies in the folder, and in those within it."""
+    """Lists the files in the subfolders of the Maildir."""
     folder = lobby.settings.bounce_folder
     assert folder is not None
-    found = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
-    return sorted(str(file.relative_to(folder)) for file in found if file.name != "maildirfolder")
+    mail_files = (file for file in folder.rglob("*") if file.is_file() and file.parent != folder)
+    return sorted(
+        str(file.relative_to(folder)) for file in mail_files if file.name != "maildirfolder"
+    )
 
 
 def apply(lobby: Lobby, content: bytes) -> ReportHandling:
@@ -200,7 +201,7 @@ def set_state(lobby: Lobby, message: OutboxMessage, state: MessageState) -> None
         session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": state}))
 
 
-def kill_morag(lobby: Lobby) -> None:
+def mark_morag_dead(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         member = session.exec(select(Member).where(Member.email == MORAG)).one()
         index = dead_addresses.index_of(MORAG, lobby.keyring)
@@ -208,7 +209,7 @@ def kill_morag(lobby: Lobby) -> None:
         dead_addresses.note(session, index, member_id=member.id, detail=DEAD, now=now)
 
 
-def kill(lobby: Lobby, email: str) -> None:
+def mark_dead(lobby: Lobby, email: str) -> None:
     with lobby.database.write() as session:
         index = dead_addresses.index_of(email, lobby.keyring)
         dead_addresses.note(session, index, member_id=None, detail=DEAD, now=lobby.clock())
@@ -263,8 +264,8 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     send(client, deliver)
     message = newest(lobby)
     clock.advance(hours=1)
-    content = writer(about(lobby, message))
-    assert come_back(lobby, content) == 1
+    content = writer(failure_of(lobby, message))
+    assert receive_bounce(lobby, content) == 1
     letter = letter_of(lobby, message)
     assert (letter.state, letter.bounced_at) == (LetterState.REJECTED, clock.now)
     assert letter.reason == newest(lobby).detail == DEAD
@@ -272,16 +273,16 @@ def test_a_letter_that_came_back_counts_no_more_and_its_writer_is_told_once(
     assert tally_and_letters(lobby) == before
     with lobby.database.read() as session:
         assert session.get(LetterSketch, letter.id) is None
-    (told,) = deliver()
-    assert (told["To"], told["Subject"]) == (
+    (mail,) = deliver()
+    assert (mail["To"], mail["Subject"]) == (
         "anna@example.org",
         "Your letter to Morag Ferncastle did not arrive",
     )
-    assert "House of Commons, London SW1A 0AA" in text_of(told)
-    assert f"http://testserver{LETTER}" in text_of(told)
-    # The same again, and one of another server.
-    assert come_back(lobby, content) == 1
-    assert come_back(lobby, postfix(about(lobby, message, status="5.7.1"))) == 1
+    assert "House of Commons, London SW1A 0AA" in text_of(mail)
+    assert f"http://testserver{LETTER}" in text_of(mail)
+    # The same report again, and one from another server.
+    assert receive_bounce(lobby, content) == 1
+    assert receive_bounce(lobby, postfix(failure_of(lobby, message, status="5.7.1"))) == 1
     assert deliver() == []
     assert tally_and_letters(lobby) == before
     assert letter_of(lobby, message).reason == DEAD
@@ -293,15 +294,15 @@ def test_a_letter_is_found_by_its_message_id_where_the_tag_was_lost(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = Failure(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
+    failure = Failure(to=ADDRESS, returned_id=lobby.mail_context.message_id(message.id))
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
 
 
 def test_an_uncertain_letter_that_came_back_was_never_counted(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    send(client, deliver, email="first@example.org")  # which the seat's tally counts
+    send(client, deliver, email="first@example.org")  # counted in the seat's tally
     confirm(client, deliver)
     before = tally_and_letters(lobby)
     message = newest(lobby)
@@ -309,7 +310,7 @@ def test_an_uncertain_letter_that_came_back_was_never_counted(
         letter = session.get_one(Letter, message.subject_id)
         letter.state = LetterState.UNCERTAIN
         session.get_one(OutboxMessage, message.id).state = MessageState.UNCERTAIN
-    assert apply(lobby, postfix(about(lobby, message))) is ReportHandling.DONE
+    assert apply(lobby, postfix(failure_of(lobby, message))) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert tally_and_letters(lobby) == before
     assert [mail["To"] for mail in deliver()] == ["anna@example.org"]
@@ -324,10 +325,10 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    said = about(lobby, message, status=status, diagnostic=diagnostic)
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
+    failure = failure_of(lobby, message, status=status, diagnostic=diagnostic)
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
     assert letter_of(lobby, message).state is LetterState.REJECTED
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
     deliver()
     send(client, deliver, email="second@example.org")
 
@@ -335,9 +336,9 @@ def test_a_full_box_or_a_rule_returns_a_letter_but_the_address_lives(
 @pytest.mark.parametrize(
     "content",
     [
-        lambda said: postfix(said.but(action="delayed", status="4.4.1")),
-        lambda said: postfix(said.but(action="relayed", status="2.1.9")),
-        lambda said: exchange(said.but(action="delivered", status="2.1.5")),
+        lambda failure: postfix(failure.but(action="delayed", status="4.4.1")),
+        lambda failure: postfix(failure.but(action="relayed", status="2.1.9")),
+        lambda failure: exchange(failure.but(action="delivered", status="2.1.5")),
         vacation,
     ],
 )
@@ -346,25 +347,25 @@ def test_delays_deliveries_and_answers_change_nothing(
 ) -> None:
     send(client, deliver)
     message, counted = newest(lobby), tally_and_letters(lobby)
-    assert come_back(lobby, content(about(lobby, message))) == 1
+    assert receive_bounce(lobby, content(failure_of(lobby, message))) == 1
     assert letter_of(lobby, message).state is LetterState.SENT
     assert newest(lobby) == message
     assert tally_and_letters(lobby) == counted
-    assert (deliver(), dead(lobby), files(lobby)) == ([], [], [])
+    assert (deliver(), stored_dead_addresses(lobby), files(lobby)) == ([], [], [])
 
 
 def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    """A relay on the same machine can be faster than our own disk."""
+    """A relay on the same machine can report before our own write is committed."""
     send(client, deliver)
     message = newest(lobby)
-    content = postfix(about(lobby, message))
+    content = postfix(failure_of(lobby, message))
     for state in (MessageState.CLAIMED, MessageState.DOT_PENDING):
         set_state(lobby, message, state)
-        assert come_back(lobby, content) == 1
+        assert receive_bounce(lobby, content) == 1
         assert files(lobby) == ["new/1751371200.M1P1.relay"]
-        assert dead(lobby) == []
+        assert stored_dead_addresses(lobby) == []
     set_state(lobby, message, MessageState.ACCEPTED)
     assert worker.read_bounces(lobby, GO_ON) == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
@@ -374,10 +375,10 @@ def test_a_report_that_comes_before_the_outcome_is_written_down_waits(
 def test_a_letter_that_waits_to_go_again_is_left_to_go(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    """An organiser had it sent again before a second report of the first time came."""
+    """An organiser resent it before a second report about the first attempt arrived."""
     send(client, deliver)
     message = newest(lobby)
-    content = postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
+    content = postfix(failure_of(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no"))
     apply(lobby, content)
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     assert client.post(f"/v1/letters/{message.subject_id}/retry", headers=key).status_code == 200
@@ -390,9 +391,9 @@ def test_a_letter_that_waits_to_go_again_is_left_to_go(
 
 def test_a_report_of_a_message_that_is_gone_changes_nothing(lobby: Lobby) -> None:
     assert lobby.bounces is not None
-    said = Failure(to=lobby.bounces.sender_of(uuid4()))
-    assert apply(lobby, postfix(said)) is ReportHandling.DONE
-    assert dead(lobby) == []
+    failure = Failure(to=lobby.bounces.sender_of(uuid4()))
+    assert apply(lobby, postfix(failure)) is ReportHandling.DONE
+    assert stored_dead_addresses(lobby) == []
 
 
 def test_a_writer_whose_letter_came_back_can_write_another(
@@ -400,7 +401,7 @@ def test_a_writer_whose_letter_came_back_can_write_another(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    apply(lobby, postfix(about(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no")))
+    apply(lobby, postfix(failure_of(lobby, message, status="5.7.1", diagnostic="550 5.7.1 no")))
     send(client, deliver, subject="Once more")
     assert letter_of(lobby, newest(lobby)).subject.text == "Once more"
 
@@ -413,39 +414,39 @@ def test_a_members_dead_address_is_found_and_no_letter_goes_there(
 ) -> None:
     send(client, deliver)
     first = newest(lobby)
-    confirm(client, deliver, email="second@example.org")  # on its way already
+    confirm(client, deliver, email="second@example.org")  # already being sent
     message = newest(lobby)
-    apply(lobby, postfix(about(lobby, first)))
-    (found,) = dead(lobby)
-    assert (found.member_id, found.detail) == (letter_of(lobby, first).member_id, DEAD)
-    told = {mail["To"]: text_of(mail) for mail in deliver()}
-    assert MORAG not in told
-    assert "did not arrive" not in told["second@example.org"]
-    assert "House of Commons, London SW1A 0AA" in told["second@example.org"]
-    held = letter_of(lobby, message)
-    assert (held.state, held.reason) == (LetterState.HELD, "address_dead")
+    apply(lobby, postfix(failure_of(lobby, first)))
+    (address,) = stored_dead_addresses(lobby)
+    assert (address.member_id, address.detail) == (letter_of(lobby, first).member_id, DEAD)
+    mail_texts = {mail["To"]: text_of(mail) for mail in deliver()}
+    assert MORAG not in mail_texts
+    assert "did not arrive" not in mail_texts["second@example.org"]
+    assert "House of Commons, London SW1A 0AA" in mail_texts["second@example.org"]
+    held_letter = letter_of(lobby, message)
+    assert (held_letter.state, held_letter.reason) == (LetterState.HELD, "address_dead")
 
 
 def test_drafts_and_forms_say_beforehand_that_an_address_is_dead(
     client: TestClient, lobby: Lobby
 ) -> None:
-    kill_morag(lobby)
+    mark_morag_dead(lobby)
     draft = client.post(f"/v1{LETTER}s/draft", json={"postcode": CAN_SIGN}).json()
     assert (draft["can_send"], draft["reason"], draft["compose"]) == (False, "address_dead", None)
     assert "Dear Morag Ferncastle" in draft["body"]
     refused = write(client)
     assert refused.status_code == 409
-    told = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
-    assert "Mail to this MP’s address comes back" in told.replace("&#39;", "’")
-    assert "House of Commons, London SW1A 0AA" in told
-    assert "Dear Morag Ferncastle" in told
+    page_text = visible(client.post(LETTER, data={"postcode": CAN_SIGN}))
+    assert "Mail to this MP’s address comes back" in page_text.replace("&#39;", "’")
+    assert "House of Commons, London SW1A 0AA" in page_text
+    assert "Dear Morag Ferncastle" in page_text
 
 
 def test_a_new_address_of_the_member_works_at_once(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     key = key_for(lobby, Scope.LETTERS_READ)
     assert len(client.get(POST, headers=key).json()["addresses_to_check"]) == 1
     with lobby.database.write() as session:
@@ -460,12 +461,12 @@ def test_a_new_address_of_the_member_works_at_once(
 def test_a_report_that_names_another_address_does_not_kill_the_members(
     client: TestClient, deliver: Deliver, lobby: Lobby, named: str
 ) -> None:
-    """An office hands its mail on to several people, or the member has a new address by now."""
+    """An office may forward its mail, or the member may have a new address since."""
     send(client, deliver)
     message = newest(lobby)
-    apply(lobby, exchange(about(lobby, message, recipient=named)))
+    apply(lobby, exchange(failure_of(lobby, message, recipient=named)))
     assert letter_of(lobby, message).state is LetterState.REJECTED
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
 
 
 def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
@@ -475,10 +476,13 @@ def test_a_supporters_dead_address_gets_no_mail_and_the_answer_does_not_tell(
     sign(client)
     assert len(deliver()) == 1
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
-    assert come_back(lobby, postfix(about(lobby, message, recipient="anna@example.org"))) == 1
+    assert (
+        receive_bounce(lobby, postfix(failure_of(lobby, message, recipient="anna@example.org")))
+        == 1
+    )
     assert newest(lobby, MessageKind.CONFIRM_SIGNATURE).state is MessageState.REJECTED
-    (found,) = dead(lobby)
-    assert found.member_id is None
+    (address,) = stored_dead_addresses(lobby)
+    assert address.member_id is None
     count = confirmed_count(lobby)
     body = {"name": "Anna Example", "email": "ANNA@example.org", "postcode": CAN_SIGN}
     path = f"/v1/petitions/{PETITION}/signatures"
@@ -501,7 +505,9 @@ def test_whoever_has_a_dead_address_is_not_known_from_the_tables(
     deliver()
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
     words = "550 5.1.1 <anna@example.org>: unknown"
-    apply(lobby, postfix(about(lobby, message, recipient="anna@example.org", diagnostic=words)))
+    apply(
+        lobby, postfix(failure_of(lobby, message, recipient="anna@example.org", diagnostic=words))
+    )
     with lobby.database.read() as session:
         for table in ("dead_address", "outbox_message"):
             rows = session.connection().exec_driver_sql(f"SELECT * FROM {table}").all()
@@ -511,14 +517,14 @@ def test_whoever_has_a_dead_address_is_not_known_from_the_tables(
 def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signatures(
     lobby: Lobby,
 ) -> None:
-    kill(lobby, "person3@example.org")
+    mark_dead(lobby, "person3@example.org")
     for people in (1, 40):
-        asked: list[str] = []
+        queries: list[str] = []
         with lobby.database.write() as session:
             engine = session.connection().engine
 
-            def note(*parts: Any, asked: list[str] = asked) -> None:
-                asked.append(str(parts[2]))
+            def note(*parts: Any, queries: list[str] = queries) -> None:
+                queries.append(str(parts[2]))
 
             sa.event.listen(engine, "before_cursor_execute", note)
             requests = [
@@ -535,7 +541,7 @@ def test_looking_for_dead_addresses_takes_one_statement_for_any_number_of_signat
                 now=lobby.clock(),
             )
             sa.event.remove(engine, "before_cursor_execute", note)
-        assert len([text for text in asked if "dead_address" in text]) == 1
+        assert len([text for text in queries if "dead_address" in text]) == 1
     with lobby.database.read() as session:
         statement = select(OutboxMessage.id).where(
             OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
@@ -554,9 +560,11 @@ def test_an_address_that_is_refused_at_once_is_dead_too(sink: tuple[Sink, Lobby]
         sign(client)
         while worker.deliver_due(lobby):
             pass
-    (found,) = dead(lobby)
-    assert bytes(found.address_index) == dead_addresses.index_of("anna@example.org", lobby.keyring)
-    assert found.detail == "550 5.1.1 no such box"
+    (address,) = stored_dead_addresses(lobby)
+    assert bytes(address.address_index) == dead_addresses.index_of(
+        "anna@example.org", lobby.keyring
+    )
+    assert address.detail == "550 5.1.1 no such box"
 
 
 @pytest.mark.parametrize(
@@ -581,11 +589,11 @@ def test_a_member_that_is_refused_at_once_is_to_be_checked(
         while worker.deliver_due(lobby):
             pass
         key = key_for(lobby, Scope.LETTERS_READ)
-        told = client.get(POST, headers=key).json()
-    assert [row["member"]["name"] for row in told["addresses_to_check"]] == (
+        summary = client.get(POST, headers=key).json()
+    assert [row["member"]["name"] for row in summary["addresses_to_check"]] == (
         ["Morag Ferncastle"] * count
     )
-    assert told["bounced"] == 0, "it never got as far"
+    assert summary["bounced"] == 0, "it never got as far"
 
 
 def test_a_server_that_refuses_us_kills_nobodys_address(sink: tuple[Sink, Lobby]) -> None:
@@ -598,7 +606,7 @@ def test_a_server_that_refuses_us_kills_nobodys_address(sink: tuple[Sink, Lobby]
     message = newest(lobby, MessageKind.CONFIRM_SIGNATURE)
     assert message.state is MessageState.REJECTED
     assert message.detail == "550 to our sender: 5.1.2 we do not know your domain"
-    assert dead(lobby) == []
+    assert stored_dead_addresses(lobby) == []
 
 
 # ---- the folder
@@ -608,25 +616,25 @@ def test_mail_that_is_no_report_is_deleted_and_what_nobody_understands_is_kept(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    said = about(lobby, newest(lobby))
-    assert come_back(lobby, by_hand(Failure()), "1.person") == 1
+    failure = failure_of(lobby, newest(lobby))
+    assert receive_bounce(lobby, by_hand(Failure()), "1.person") == 1
     assert files(lobby) == []
-    for number, content in enumerate((strange(said), by_hand(said), postfix(Failure()))):
-        assert come_back(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
+    for number, content in enumerate((strange(failure), by_hand(failure), postfix(Failure()))):
+        assert receive_bounce(lobby, content, f"{number}.unknown:2,S", part="cur") == 1
     assert files(lobby) == [f".Unknown/new/{number}.unknown" for number in range(3)]
     assert worker.read_bounces(lobby, GO_ON) == 0
-    (found,) = [found for found in checks.run(lobby) if "nobody understood" in found.text]
-    assert found.text.startswith("3 mails")
-    assert not found.is_trouble
+    (finding,) = [finding for finding in checks.run(lobby) if "nobody understood" in finding.text]
+    assert finding.text.startswith("3 mails")
+    assert not finding.is_trouble
 
 
 def test_a_folder_that_is_not_there_is_trouble(lobby: Lobby, folder: Path) -> None:
-    def told() -> list[str]:
-        return [found.text for found in checks.run(lobby) if "Maildir" in found.text]
+    def folder_findings() -> list[str]:
+        return [finding.text for finding in checks.run(lobby) if "Maildir" in finding.text]
 
-    assert told() == []
+    assert folder_findings() == []
     (folder / "new").rmdir()
-    assert len(told()) == 1
+    assert len(folder_findings()) == 1
     assert worker.read_bounces(lobby, GO_ON) == 0
 
 
@@ -640,7 +648,7 @@ def test_of_two_workers_one_reads_a_file(
     send(client, deliver)
     for number in range(40):
         (folder / "new" / f"{number:02}.relay").write_bytes(by_hand(Failure()))
-    (folder / "new" / "99.relay").write_bytes(postfix(about(lobby, newest(lobby))))
+    (folder / "new" / "99.relay").write_bytes(postfix(failure_of(lobby, newest(lobby))))
     done: list[int] = []
     threads = [
         threading.Thread(target=lambda: done.append(worker.read_bounces(lobby, GO_ON)))
@@ -660,11 +668,11 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
     send(client, deliver)
     message = newest(lobby)
     file = folder / "new" / "1.relay"
-    file.write_bytes(postfix(about(lobby, message)))
+    file.write_bytes(postfix(failure_of(lobby, message)))
     claimed = reader._claim(file, clock.now)
     assert claimed is not None
     assert reader._claim(file, clock.now) is None
-    # It died before the commit, or after it and before it could delete the file.
+    # The process died before the commit, or after it but before it deleted the file.
     assert worker.read_bounces(lobby, GO_ON) == 0
     clock.advance(minutes=11)
     assert worker.read_bounces(lobby, GO_ON) == 1
@@ -673,11 +681,11 @@ def test_what_a_worker_that_died_had_claimed_is_read_again(
 
 
 class Killed(BaseException):
-    """What nobody catches: as though the process had ended here."""
+    """Stands for a killed process; no handler catches it."""
 
 
 @dataclass
-class Dying:
+class DyingDatabase:
     """A database whose process is killed around a commit."""
 
     real: Database
@@ -704,8 +712,8 @@ def test_a_kill_loses_no_report_and_counts_none_twice(
     before = tally_and_letters(lobby)
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
-    dying: Any = Dying(lobby.database, is_after)
+    (folder / "new" / "1.relay").write_bytes(postfix(failure_of(lobby, message)))
+    dying: Any = DyingDatabase(lobby.database, is_after)
     with pytest.raises(Killed):
         worker.read_bounces(replace(lobby, database=dying), GO_ON)
     assert (letter_of(lobby, message).state is LetterState.REJECTED) == is_after
@@ -722,9 +730,9 @@ def test_a_file_that_fails_stays_and_stops_no_other(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").mkdir()  # nothing that can be read
+    (folder / "new" / "1.relay").mkdir()  # unreadable
     (folder / "new" / ".hidden").write_bytes(b"")
-    assert come_back(lobby, postfix(about(lobby, message)), "2.relay") == 1
+    assert receive_bounce(lobby, postfix(failure_of(lobby, message)), "2.relay") == 1
     assert letter_of(lobby, message).state is LetterState.REJECTED
     assert files(lobby) == ["new/.hidden"]
 
@@ -742,7 +750,7 @@ def test_the_worker_reads_the_folder_by_itself(
 ) -> None:
     send(client, deliver)
     message = newest(lobby)
-    (folder / "new" / "1.relay").write_bytes(postfix(about(lobby, message)))
+    (folder / "new" / "1.relay").write_bytes(postfix(failure_of(lobby, message)))
     stop, has_written = threading.Event(), threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), kwargs={"look_every": 0.1})
     thread.start()
@@ -756,7 +764,7 @@ def test_the_worker_reads_the_folder_by_itself(
     assert has_written.is_set()
 
 
-# ---- who sees it
+# ---- how bounces are shown
 
 
 def test_organisers_see_what_came_back_and_whose_address_to_check(
@@ -768,10 +776,10 @@ def test_organisers_see_what_came_back_and_whose_address_to_check(
     send(client, deliver)
     message = newest(lobby)
     clock.advance(minutes=3)
-    apply(lobby, postfix(about(lobby, message)))
-    told = client.get(POST, headers=key).json()
-    assert (told["bounced"], told["rejected"], told["sent"]) == (1, 1, before["sent"])
-    (row,) = told["addresses_to_check"]
+    apply(lobby, postfix(failure_of(lobby, message)))
+    summary = client.get(POST, headers=key).json()
+    assert (summary["bounced"], summary["rejected"], summary["sent"]) == (1, 1, before["sent"])
+    (row,) = summary["addresses_to_check"]
     member = row["member"]
     assert (member["name"], set(member)) == ("Morag Ferncastle", {"id", "name", "party"})
     assert (row["detail"], row["since"]) == (DEAD, "2026-07-01T12:03:00Z")
@@ -784,20 +792,20 @@ def test_other_campaigns_are_not_told_of_addresses_that_they_did_not_meet(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     send(client, deliver)
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     other = others_key(lobby, Scope.LETTERS_READ)
     add_campaign(lobby, "another", organisation="others")
     assert client.get(POST, headers=other).status_code == 404
-    told = client.get("/v1/campaigns/another/post", headers=other).json()
-    assert (told["bounced"], told["addresses_to_check"]) == (0, [])
+    summary = client.get("/v1/campaigns/another/post", headers=other).json()
+    assert (summary["bounced"], summary["addresses_to_check"]) == (0, [])
 
 
 def test_the_check_names_members_whose_mail_comes_back(lobby: Lobby) -> None:
-    kill_morag(lobby)
-    kill(lobby, "anna@example.org")
-    (found,) = [found for found in checks.run(lobby) if "comes back" in found.text]
-    assert "Morag Ferncastle" in found.text
-    assert not found.is_trouble
+    mark_morag_dead(lobby)
+    mark_dead(lobby, "anna@example.org")
+    (finding,) = [finding for finding in checks.run(lobby) if "comes back" in finding.text]
+    assert "Morag Ferncastle" in finding.text
+    assert not finding.is_trouble
 
 
 def test_the_page_of_a_letter_that_came_back_says_so(
@@ -809,7 +817,7 @@ def test_the_page_of_a_letter_that_came_back_says_so(
     path = f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
     client.post(path)
     deliver()
-    apply(lobby, postfix(about(lobby, newest(lobby))))
+    apply(lobby, postfix(failure_of(lobby, newest(lobby))))
     assert "Your letter could not be delivered" in visible(client.get(path))
 
 
@@ -822,17 +830,17 @@ def test_the_page_of_a_letter_that_came_back_says_so(
         {"bounce_address": "no address"},
         {"bounce_address": f"{'b' * 24}@lobby.example.org"},
         {"bounce_address": "boun+ces@lobby.example.org"},
-        {"bounce_address": "lobby@localhost.localdomain"},  # that of people
+        {"bounce_address": "lobby@localhost.localdomain"},  # an address for people
         {"bounce_folder": "/srv/returned"},
     ],
 )
 def test_settings_that_could_lose_mail_are_refused(tmp_path: Path, wrong: dict[str, str]) -> None:
     with pytest.raises(ValidationError):
-        Settings(data_dir=tmp_path, **wrong)  # type: ignore[arg-type] # texts, as they come
+        Settings(data_dir=tmp_path, **wrong)  # type: ignore[arg-type] # raw texts
 
 
 def test_settings_that_fit_are_taken(tmp_path: Path) -> None:
-    found = Settings(
+    settings = Settings(
         data_dir=tmp_path, bounce_address=f"{'b' * 23}@lobby.example.org", bounce_folder=tmp_path
     )
-    assert found.bounce_folder == tmp_path
+    assert settings.bounce_folder == tmp_path

@@ -1,4 +1,4 @@
-"""One message that cannot be made or handed over spoils it for no other."""
+"""Tests that a message that cannot be rendered or delivered does not block the others."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -51,15 +51,17 @@ def sign(lobby: Lobby, *emails: str) -> None:
 
 
 def write(lobby: Lobby) -> UUID:
-    """A confirmed letter."""
+    """Creates a confirmed letter and returns its id."""
     now = lobby.clock()
     address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
     new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     return letter_id
 
@@ -74,12 +76,12 @@ def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMe
 
 def newest(session: Session, model: type[Signature] | type[Letter]) -> UUID:
     rows: list[Any] = [*session.exec(select(model).order_by(col(model.id).desc()))]
-    found: UUID = rows[0].id
-    return found
+    newest_id: UUID = rows[0].id
+    return newest_id
 
 
 def break_newest_name(lobby: Lobby, model: type[Signature] | type[Letter]) -> UUID:
-    """A sealed name that no key opens: what a lost secret or a broken disk leaves."""
+    """Makes the stored name undecryptable, as after a lost secret or a disk fault."""
     table = table_of(model)
     with lobby.database.write() as session:
         broken = newest(session, model)
@@ -125,11 +127,16 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
     write(lobby)
     with lobby.database.write() as session:
         claimed = outbox.claim(session, now=clock.now, limit=50)
-        (message,) = [each for each in claimed if each.kind is MessageKind.LETTER]
+        (message,) = [candidate for candidate in claimed if candidate.kind is MessageKind.LETTER]
         assert outbox.before_dot(session, message)
-        deferred, held = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
+        deferred, state_before = MessageState.DEFERRED, outbox.BEFORE_THE_DOT
         ended = outbox.finish(
-            session, message, deferred, now=clock.now, detail="cannot be made", expected=held
+            session,
+            message,
+            deferred,
+            now=clock.now,
+            detail="cannot be made",
+            expected=state_before,
         )
         assert ended is None
     after = message_about(lobby, message.subject_id, MessageKind.LETTER)
@@ -137,8 +144,8 @@ def test_nothing_past_the_dot_is_deferred(lobby: Lobby, clock: Clock) -> None:
 
 
 @dataclass
-class Stumbling:
-    """A courier that fails as nobody foresaw, before or after the dot, for some mails."""
+class FailingCourier:
+    """A courier that raises an unexpected error for some emails, before or after the final dot."""
 
     courier: Any
     after_the_dot: bool = False
@@ -155,7 +162,7 @@ class Stumbling:
         return done
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Has nothing to close."""
 
 
 @pytest.mark.parametrize("connections", [1, 4])
@@ -165,7 +172,7 @@ def test_a_mail_that_cannot_be_handed_over_is_left_for_its_lease_and_the_others_
     deliver()
     sign(lobby, *PEOPLE)
     settings = lobby.settings.model_copy(update={"smtp_connections": connections})
-    stumbling = replace(lobby, courier=Stumbling(lobby.courier), settings=settings)
+    stumbling = replace(lobby, courier=FailingCourier(lobby.courier), settings=settings)
     with capture_logs() as entries:
         assert worker.deliver_due(stumbling) == len(PEOPLE)
         assert worker.deliver_due(stumbling) == 0, "nobody takes it before its lease ends"
@@ -187,7 +194,7 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
 ) -> None:
     deliver()
     letter_id = write(lobby)
-    stumbling = Stumbling(lobby.courier, after_the_dot)
+    stumbling = FailingCourier(lobby.courier, after_the_dot)
     worker.deliver_due(replace(lobby, courier=stumbling))
     assert stumbling.attempts == ["morag.ferncastle@example.org"]
     clock.advance(minutes=11)
@@ -197,11 +204,11 @@ def test_a_letter_that_failed_in_the_hand_goes_again_only_from_before_the_dot(
         assert letter_states.get(session, letter_id).state is then
 
 
-# ---- rows from before a rule
+# ---- rows stored before a rule existed
 
 
-def spoil(lobby: Lobby, title: str) -> None:
-    """As though the organiser's names had been set before anybody looked at them."""
+def set_titles(lobby: Lobby, title: str) -> None:
+    """Stores names and titles that today's validation would refuse."""
     with lobby.database.write() as session:
         for organisation in session.exec(select(Organisation)):
             organisation.name = title
@@ -224,16 +231,16 @@ def test_an_unfit_title_from_before_loses_no_mail(
     lobby: Lobby, deliver: Deliver, title: str, backend: str
 ) -> None:
     if backend == "postgresql" and "\x00" in title:
-        title = title.replace("\x00", "\x01")  # which PostgreSQL never takes
+        title = title.replace("\x00", "\x01")  # PostgreSQL cannot store it
     deliver()
     sign(lobby, "anna@example.org")
     letter_id = write(lobby)
-    spoil(lobby, title)
-    asked, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
-    assert asked["To"] == "anna@example.org"
-    assert "/confirm/" in text_of(asked)
+    set_titles(lobby, title)
+    confirmation, letter = sorted(deliver(), key=lambda mail: "morag" in mail["To"])
+    assert confirmation["To"] == "anna@example.org"
+    assert "/confirm/" in text_of(confirmation)
     assert letter["To"] == "morag.ferncastle@example.org"
-    for mail in (asked, letter):
+    for mail in (confirmation, letter):
         assert mail["X-Campaign"]
         assert mail["Bcc"] is None
         assert "=?" not in mail["X-Campaign"]
@@ -249,9 +256,9 @@ def test_an_unfit_letter_from_before_is_held_and_its_writer_told(
     with lobby.database.write() as session:
         letter = letter_states.get(session, letter_id)
         letter.subject = Private(letter.subject.organisation_id, "A subject\r\nBcc: x@example.org")
-    (told,) = deliver()
-    assert told["To"] == "anna@example.org"
-    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(told).split())
+    (mail,) = deliver()
+    assert mail["To"] == "anna@example.org"
+    assert letter_mails.HELD_REASONS["unsendable"] in " ".join(text_of(mail).split())
     with lobby.database.read() as session:
         letter = letter_states.get(session, letter_id)
         assert (letter.state, letter.reason) == (LetterState.HELD, "unsendable")

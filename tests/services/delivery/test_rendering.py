@@ -1,4 +1,4 @@
-"""Which function makes the email of a queued message."""
+"""Tests which function renders the email of a queued message."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""What came back of letters: who is asked, what they say, and what organisers see of it."""
+"""Tests the follow-up question to letter writers, their answers and what organisers see."""
 
 import csv
 import io
@@ -52,22 +52,24 @@ SECRET = "Dear Anna, I know Princes Street well, and shall sign."
 
 
 def send(lobby: Lobby, *, email: str = ANNA["email"], postcode: str = CAN_SIGN) -> UUID:
-    """Somebody writes and confirms, and their letter goes; its id."""
+    """Writes, confirms and sends a letter; returns its id."""
     now, answer = lobby.clock(), lobby.postcodes.lookup(postcode)
     address = intake.PostalAddress("1 Princes Street", "Edinburgh", postcode)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
-        draft = drafts.draft(found, name=ANNA["name"])
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
+        draft = drafts.draft(situation, name=ANNA["name"])
         new = intake.NewLetter(ANNA["name"], email, address, draft.subject, draft.body)
-        letter_id = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
         letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
     while worker.deliver_due(lobby):
         pass
     return letter_id
 
 
-def ask(lobby: Lobby) -> int:
+def queue_questions(lobby: Lobby) -> int:
     with lobby.database.write() as session:
         return answers.queue_questions(session, keyring=lobby.keyring, now=lobby.clock())
 
@@ -84,13 +86,13 @@ def replies(lobby: Lobby, letter_id: UUID) -> list[MemberReply]:
 
 def outcome_of(lobby: Lobby, letter_id: UUID) -> LetterOutcome | None:
     with lobby.database.read() as session:
-        found = session.get(LetterAnswer, letter_id)
-        return found.outcome if found else None
+        row = session.get(LetterAnswer, letter_id)
+        return row.outcome if row else None
 
 
 @pytest.fixture(autouse=True)
 def nobody_else_wrote(lobby: Lobby, deliver: Deliver) -> None:
-    """The demonstration's writers have been asked already."""
+    """Marks the demonstration's writers as asked, so that only the tests' own are due."""
     deliver()
     with lobby.database.write() as session:
         session.connection().execute(sa.text("UPDATE letter SET asked_at = sent_at"))
@@ -98,21 +100,21 @@ def nobody_else_wrote(lobby: Lobby, deliver: Deliver) -> None:
 
 @pytest.fixture
 def letter_id(lobby: Lobby, deliver: Deliver) -> UUID:
-    """Anna's letter, sent just now. All mail is read."""
-    found = send(lobby)
+    """Sends Anna's letter and discards the emails; returns the letter's id."""
+    sent_id = send(lobby)
     deliver()
-    return found
+    return sent_id
 
 
 @pytest.fixture
 def token(lobby: Lobby, letter_id: UUID, clock: Clock) -> str:
-    """Of the question, a fortnight later."""
+    """Issues the token of the question that Anna gets a fortnight later."""
     clock.advance(days=14)
     return lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id)
 
 
-def give(client: TestClient, token: str, outcome: str, **said: Any) -> Any:
-    return client.post(ANSWER, json={"token": token, "outcome": outcome, **said})
+def submit_answer(client: TestClient, token: str, outcome: str, **fields: Any) -> Any:
+    return client.post(ANSWER, json={"token": token, "outcome": outcome, **fields})
 
 
 # ---- asking
@@ -144,7 +146,7 @@ def test_writers_of_a_campaign_that_has_ended_are_asked_too(
 ) -> None:
     close_campaign(lobby, CampaignStatus.CLOSED)
     clock.advance(days=14)
-    assert ask(lobby) == 1
+    assert queue_questions(lobby) == 1
     assert len(deliver()) == 1
 
 
@@ -156,11 +158,11 @@ def test_whoever_wants_no_questions_is_not_asked_and_not_looked_at_again(
     supporter_id = letter_of(lobby, letter_id).supporter_id
     with lobby.database.write() as session:
         preferences.change(session, supporter_id, **wish, now=clock.now)
-    assert ask(lobby) == 0
+    assert queue_questions(lobby) == 0
     assert letter_of(lobby, letter_id).asked_at == clock.now
     with lobby.database.write() as session:
         preferences.change(session, supporter_id, questions=True, mail=True, now=clock.now)
-    assert ask(lobby) == 0
+    assert queue_questions(lobby) == 0
     assert deliver() == []
 
 
@@ -171,12 +173,12 @@ def test_nobody_is_asked_about_a_letter_that_did_not_arrive(
     with lobby.database.write() as session:
         session.get_one(Letter, letter_id).state = state
     clock.advance(days=20)
-    assert ask(lobby) == 0
+    assert queue_questions(lobby) == 0
     assert letter_of(lobby, letter_id).asked_at is None
 
 
 def fill_the_day(lobby: Lobby, email: str) -> None:
-    """Five mails have gone to an address today."""
+    """Uses up the five emails that an address may get today."""
     recipient = lobby.keyring.everywhere_index(email)
     with lobby.database.write() as session:
         note = NewMessage(MessageKind.ALREADY_SIGNED, UUID(int=0), recipient)
@@ -188,11 +190,11 @@ def test_a_question_over_the_limit_of_the_day_waits_for_the_next(
 ) -> None:
     clock.advance(days=14)
     fill_the_day(lobby, ANNA["email"])
-    assert ask(lobby) == 0
+    assert queue_questions(lobby) == 0
     assert letter_of(lobby, letter_id).asked_at is None
     deliver()
     clock.advance(days=1, minutes=1)
-    assert ask(lobby) == 1
+    assert queue_questions(lobby) == 1
     assert len(deliver()) == 1
 
 
@@ -203,18 +205,18 @@ def test_many_are_asked_in_batches_with_the_same_few_statements(lobby: Lobby, cl
     counted = []
     for expected in (3, 2, 0):
         with lobby.database.write() as session:
-            seen: list[str] = []
+            queries: list[str] = []
             engine = session.connection().engine
 
-            def note(*args: Any, seen: list[str] = seen) -> None:
-                seen.append(args[2])
+            def note(*args: Any, queries: list[str] = queries) -> None:
+                queries.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
-            found = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
+            queued = answers.queue_questions(session, keyring=lobby.keyring, now=clock.now, limit=3)
             event.remove(engine, "before_cursor_execute", note)
-        assert found == expected
-        counted.append(len(seen))
-    assert counted[0] == counted[1] <= 6  # one of them for addresses that are dead
+        assert queued == expected
+        counted.append(len(queries))
+    assert counted[0] == counted[1] <= 6  # one of them for dead addresses
 
 
 def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Clock) -> None:
@@ -222,10 +224,10 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
         send(lobby, email=f"writer{number}@example.org")
     clock.advance(days=14)
     with lobby.database.write() as first:
-        asked = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
-        if not lobby.database.is_sqlite:  # which has one writer: they take turns
-            assert ask(lobby) == 0, "the second leaves out what the first holds"
-    assert (asked, ask(lobby)) == (4, 0)
+        queued = answers.queue_questions(first, keyring=lobby.keyring, now=clock.now)
+        if not lobby.database.is_sqlite:  # SQLite allows one writer, so they take turns
+            assert queue_questions(lobby) == 0, "the second leaves out what the first holds"
+    assert (queued, queue_questions(lobby)) == (4, 0)
 
 
 # ---- answering
@@ -234,7 +236,7 @@ def test_two_workers_that_ask_at_once_ask_everybody_once(lobby: Lobby, clock: Cl
 def test_an_answer_is_kept_and_feeds_the_replies_unverified_and_sealed(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str
 ) -> None:
-    answer = give(client, token, "answered", said="will_sign", text=SECRET)
+    answer = submit_answer(client, token, "answered", said="will_sign", text=SECRET)
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "answered"
     assert answer.json()["member"]["name"] == "Morag Ferncastle"
@@ -251,10 +253,10 @@ def test_organisers_see_that_a_reply_is_from_a_constituent_and_the_public_sees_n
     client: TestClient, lobby: Lobby, token: str
 ) -> None:
     before = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
-    give(client, token, "answered", said="will_sign", text=SECRET)
+    submit_answer(client, token, "answered", said="will_sign", text=SECRET)
     key = key_for(lobby, Scope.TALLIES_READ)
-    found = client.get(f"/v1/campaigns/{CAMPAIGN}/replies", headers=key).json()
-    assert [(each["text"], each["is_from_constituent"]) for each in found] == [
+    rows = client.get(f"/v1/campaigns/{CAMPAIGN}/replies", headers=key).json()
+    assert [(row["text"], row["is_from_constituent"]) for row in rows] == [
         (SECRET, True),
         ("I shall read the motion and think about it.", False),
     ]
@@ -265,25 +267,25 @@ def test_organisers_see_that_a_reply_is_from_a_constituent_and_the_public_sees_n
 def test_answering_again_replaces_what_was_said(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str, clock: Clock
 ) -> None:
-    give(client, token, "acknowledged")
+    submit_answer(client, token, "acknowledged")
     assert (outcome_of(lobby, letter_id), replies(lobby, letter_id)) == ("acknowledged", [])
-    give(client, token, "answered", said="undecided", said_on="2026-07-10")
+    submit_answer(client, token, "answered", said="undecided", said_on="2026-07-10")
     clock.advance(days=3)
-    give(client, token, "answered", said="undecided", text=SECRET)
+    submit_answer(client, token, "answered", said="undecided", text=SECRET)
     (reply,) = replies(lobby, letter_id)
     assert (reply.kind, reply.text.text) == (ReplyKind.UNDECIDED, SECRET)
     assert reply.said_on == date(2026, 7, 10), "the same thing was not said again today"
-    give(client, token, "answered", said="will_not")
+    submit_answer(client, token, "answered", said="will_not")
     (reply,) = replies(lobby, letter_id)
     assert (reply.kind, reply.text, reply.said_on) == ("will_not", None, date(2026, 7, 18))
-    give(client, token, "not_answered")
+    submit_answer(client, token, "not_answered")
     assert (outcome_of(lobby, letter_id), replies(lobby, letter_id)) == ("not_answered", [])
 
 
 def test_words_without_a_kind_are_a_reply_of_another_kind(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str
 ) -> None:
-    give(client, token, "acknowledged", text="A card with a picture.")
+    submit_answer(client, token, "acknowledged", text="A card with a picture.")
     (reply,) = replies(lobby, letter_id)
     assert reply.kind is ReplyKind.OTHER
 
@@ -292,13 +294,13 @@ def test_words_without_a_kind_are_a_reply_of_another_kind(
 def test_what_an_organiser_has_verified_stays_as_it_is(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str, again: dict[str, str]
 ) -> None:
-    give(client, token, "answered", said="will_sign", text=SECRET)
+    submit_answer(client, token, "answered", said="will_sign", text=SECRET)
     (before,) = replies(lobby, letter_id)
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    seen = client.patch(f"/v1/replies/{before.id}", json={"verified_by": "Olive"}, headers=key)
-    assert seen.json()["is_from_constituent"] is True
-    said = {"said": "will_not"} if again["outcome"] == "answered" else {}
-    assert client.post(ANSWER, json={"token": token, **again, **said}).status_code == 200
+    response = client.patch(f"/v1/replies/{before.id}", json={"verified_by": "Olive"}, headers=key)
+    assert response.json()["is_from_constituent"] is True
+    changes = {"said": "will_not"} if again["outcome"] == "answered" else {}
+    assert client.post(ANSWER, json={"token": token, **again, **changes}).status_code == 200
     (after,) = replies(lobby, letter_id)
     assert (after.kind, after.text.text) == (ReplyKind.WILL_SIGN, SECRET)
     assert outcome_of(lobby, letter_id) == again["outcome"]
@@ -329,7 +331,7 @@ def test_a_wrong_answer_is_refused_with_its_field_and_nothing_is_kept(
     said: dict[str, Any],
     field: str,
 ) -> None:
-    answer = give(client, token, outcome, **said)
+    answer = submit_answer(client, token, outcome, **said)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert outcome_of(lobby, letter_id) is None
@@ -340,7 +342,7 @@ def test_an_answer_of_tonight_is_of_the_day_it_is_in_london(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str, clock: Clock
 ) -> None:
     clock.advance(hours=11, minutes=30)  # 00:30 on the 16th in London
-    assert give(client, token, "answered", said="meeting").status_code == 200
+    assert submit_answer(client, token, "answered", said="meeting").status_code == 200
     assert replies(lobby, letter_id)[0].said_on == date(2026, 7, 16)
 
 
@@ -348,12 +350,12 @@ def test_another_links_token_and_an_old_one_answer_nothing(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str, clock: Clock
 ) -> None:
     other = lobby.tokens.issue(Purpose.LETTER, letter_id)
-    assert give(client, other, "answered").status_code == 422
+    assert submit_answer(client, other, "answered").status_code == 422
     assert client.get(f"/letters/answer/{other}").status_code == 422
     clock.advance(days=119)
-    assert give(client, token, "answered").status_code == 200
+    assert submit_answer(client, token, "answered").status_code == 200
     clock.advance(days=2)
-    assert give(client, token, "answered").status_code == 410
+    assert submit_answer(client, token, "answered").status_code == 410
     assert client.get(f"/letters/answer/{token}").status_code == 410
 
 
@@ -362,7 +364,7 @@ def test_a_letter_that_came_back_can_have_no_answer(
 ) -> None:
     with lobby.database.write() as session:
         session.get_one(Letter, letter_id).state = LetterState.REJECTED
-    assert give(client, token, "answered").json()["code"] == "letter_not_sent"
+    assert submit_answer(client, token, "answered").json()["code"] == "letter_not_sent"
     assert client.get(f"/letters/answer/{token}").status_code == 409
 
 
@@ -393,7 +395,7 @@ def test_the_page_of_the_question_changes_nothing_and_its_button_keeps_the_answe
 
 
 @pytest.mark.parametrize(
-    ("fields", "field", "said"),
+    ("fields", "field", "message"),
     [
         ({}, "outcome", "Choose what came back."),
         ({"outcome": "nonsense"}, "outcome", "Choose one of these."),
@@ -409,13 +411,13 @@ def test_a_mistake_on_the_page_is_told_beside_its_field_and_everything_is_kept(
     token: str,
     fields: dict[str, str],
     field: str,
-    said: str,
+    message: str,
 ) -> None:
     page = client.post(f"/letters/answer/{token}", data={"text": SECRET, **fields})
     assert page.status_code == 422
     assert f'<a href="#{field}">' in page.text
     assert f'id="{field}-error"' in page.text
-    assert said in visible(page)
+    assert message in visible(page)
     assert fields.get("text", SECRET) in page.text
     assert outcome_of(lobby, letter_id) is None
 
@@ -423,7 +425,7 @@ def test_a_mistake_on_the_page_is_told_beside_its_field_and_everything_is_kept(
 def test_the_page_says_when_the_organisers_have_taken_the_reply_over(
     client: TestClient, lobby: Lobby, letter_id: UUID, token: str
 ) -> None:
-    give(client, token, "answered", said="will_sign", text=SECRET)
+    submit_answer(client, token, "answered", said="will_sign", text=SECRET)
     with lobby.database.write() as session:
         reply = session.exec(select(MemberReply).where(MemberReply.letter_id == letter_id)).one()
         reply.verified_by = Private(reply.text.organisation_id, "Olive Organiser")
@@ -462,11 +464,11 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
     assert before["totals"]["sent"] == sum(row["sent"] for row in before["rows"]) > 0
     ids = [send(lobby, email=f"writer{number}@example.org") for number in range(4)]
     clock.advance(days=14)
-    assert ask(lobby) == 4
+    assert queue_questions(lobby) == 4
     deliver()
     for letter_id, outcome in zip(ids, ("answered", "acknowledged", "not_answered"), strict=False):
-        give(client, lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id), outcome)
-    found = client.get(ANSWERS, headers=key)
+        submit_answer(client, lobby.tokens.issue(Purpose.LETTER_ANSWER, letter_id), outcome)
+    response = client.get(ANSWERS, headers=key)
     assert sent_to(client, key, "Morag Ferncastle") == {
         "member": {"id": MORAG, "name": "Morag Ferncastle", "party": "Scottish National Party"},
         "sent": 4,
@@ -477,7 +479,7 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
         "no_word": 1,
         "rate": 0.3333,
     }
-    assert found.json()["totals"] == {
+    assert response.json()["totals"] == {
         "sent": before["totals"]["sent"] + 4,
         "asked": 4,
         "answered": 1,
@@ -486,17 +488,17 @@ def test_organisers_see_by_member_what_came_back_and_never_from_whom(
         "no_word": before["totals"]["sent"] + 1,
         "rate": 0.3333,
     }
-    rows = found.json()["rows"]
+    rows = response.json()["rows"]
     assert rows == sorted(rows, key=lambda row: (-row["sent"], row["member"]["name"]))
-    assert "writer" not in found.text
-    assert "Anna" not in found.text
+    assert "writer" not in response.text
+    assert "Anna" not in response.text
 
 
 def test_a_question_that_was_dropped_counts_as_not_asked(
     client: TestClient, lobby: Lobby, key: Headers, clock: Clock, letter_id: UUID, deliver: Deliver
 ) -> None:
     clock.advance(days=14)
-    assert ask(lobby) == 1
+    assert queue_questions(lobby) == 1
     with lobby.database.write() as session:
         supporter_id = session.get_one(Letter, letter_id).supporter_id
         preferences.change(session, supporter_id, questions=False, now=clock.now)
@@ -512,24 +514,24 @@ def test_a_question_that_was_dropped_counts_as_not_asked(
 def test_the_answers_are_summed_up_in_one_statement_however_many_there_are(
     lobby: Lobby, clock: Clock
 ) -> None:
-    def statements() -> int:
+    def count_statements() -> int:
         with lobby.database.read() as session:
             campaign = campaigns.public(session, CAMPAIGN)
-            seen: list[str] = []
+            queries: list[str] = []
             engine = session.get_bind()
 
             def note(*args: Any) -> None:
-                seen.append(args[2])
+                queries.append(args[2])
 
             event.listen(engine, "before_cursor_execute", note)
             answers.of_campaign(session, campaign)
             event.remove(engine, "before_cursor_execute", note)
-        return len(seen)
+        return len(queries)
 
-    assert statements() == 1
+    assert count_statements() == 1
     send(lobby)
     send(lobby, postcode=MINISTER)
-    assert statements() == 1
+    assert count_statements() == 1
 
 
 def test_the_answers_as_csv_do_no_harm_to_a_spreadsheet(

@@ -1,4 +1,4 @@
-"""Changing a campaign: it opens only with letters for every member."""
+"""Tests that a campaign opens only if it has a letter for every member."""
 
 import pytest
 from sqlmodel import Session, select
@@ -15,7 +15,7 @@ SLUG = "new"
 
 @pytest.fixture
 def draft(lobby: Lobby) -> Lobby:
-    """A lobby with a campaign that is a draft, and whose only letter leaves out who has signed."""
+    """A lobby with a draft campaign whose only letter does not cover signatories."""
     add_campaign(lobby, SLUG, status=CampaignStatus.DRAFT)
     with lobby.database.write() as session:
         row = LetterVariant(

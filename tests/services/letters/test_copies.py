@@ -1,4 +1,4 @@
-"""Copies of letters that have gone: who gets one, what stands in it, and that there is one."""
+"""Tests copies of sent letters: who gets one, what it contains, and that only one is sent."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -45,7 +45,7 @@ def write_by_api(client: TestClient, **changes: Any) -> dict[str, Any]:
 
 
 def confirmed_token(client: TestClient, deliver: Deliver, **changes: Any) -> dict[str, str]:
-    """Anna writes and confirms; the token of her link. Her letter waits to be delivered."""
+    """Writes and confirms Anna's letter without delivering it; returns the token of her link."""
     deliver()
     write_by_api(client, **changes)
     (mail,) = deliver()
@@ -189,12 +189,12 @@ def test_a_letter_link_dies_after_two_weeks_for_copies_too(
     assert client.post(COPY, json=token).status_code == 410
 
 
-# ---- over SMTP: what the server said, and what it did not
+# ---- over SMTP
 
 
 @dataclass
 class Sink:
-    """An SMTP server that keeps what it takes; it may drop the connection after a letter."""
+    """SMTP handler that stores emails and can drop the connection after a letter."""
 
     drops_letters: bool = False
     taken: list[Envelope] = field(default_factory=list)
@@ -217,7 +217,7 @@ def sink() -> Sink:
 
 @pytest.fixture
 def relayed(make_lobby: MakeLobby, sink: Sink, unused_port: int) -> Iterator[Lobby]:
-    """A lobby whose mails go to the sink."""
+    """A lobby that sends its emails to the sink."""
     controller = Controller(sink, hostname="127.0.0.1", port=unused_port)
     controller.start()
     yield make_lobby(courier=make_courier(f"smtp://127.0.0.1:{unused_port}"))
@@ -225,7 +225,7 @@ def relayed(make_lobby: MakeLobby, sink: Sink, unused_port: int) -> Iterator[Lob
 
 
 def send_letter(lobby: Lobby, client: TestClient) -> UUID:
-    """Anna writes and wants a copy, confirms, and the worker does what it can; the letter's id."""
+    """Writes Anna's letter with a copy, confirms and delivers it; returns the letter's id."""
     write_by_api(client, copy=True)
     letter_id = annas_letter(lobby).id
     with lobby.database.write() as session:
@@ -236,11 +236,11 @@ def send_letter(lobby: Lobby, client: TestClient) -> UUID:
 
 
 def texts_to_anna(sink: Sink) -> list[str]:
-    """As they travelled, without the soft line breaks of quoted-printable."""
-    contents = [found.content for found in sink.taken if found.rcpt_tos == [ANNA["email"]]]
-    found = [content.decode() for content in contents if isinstance(content, bytes)]
-    assert len(found) == len(contents)
-    return [text.replace("=\r\n", "") for text in found]
+    """Returns the emails to Anna as sent, without quoted-printable soft line breaks."""
+    contents = [mail.content for mail in sink.taken if mail.rcpt_tos == [ANNA["email"]]]
+    texts = [content.decode() for content in contents if isinstance(content, bytes)]
+    assert len(texts) == len(contents)
+    return [text.replace("=\r\n", "") for text in texts]
 
 
 def test_the_copy_tells_what_the_mail_server_answered(relayed: Lobby, sink: Sink) -> None:

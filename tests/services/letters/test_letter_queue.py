@@ -1,4 +1,4 @@
-"""A campaign's post: its pace, a pause, and what an organiser sees and settles."""
+"""Tests a campaign's letter queue: pace, pause, and what an organiser sees and settles."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -43,7 +43,7 @@ def key(lobby: Lobby) -> Key:
 
 @pytest.fixture
 def real(lobby: Lobby) -> Lobby:
-    """The demonstration's letters keep no quiet hours; those of a real organisation do."""
+    """Makes the organisation real: the demonstration's letters keep no quiet hours."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         session.add(owner.sqlmodel_update({"is_demonstration": False}))
@@ -51,7 +51,7 @@ def real(lobby: Lobby) -> Lobby:
 
 
 def confirm(client: TestClient, deliver: Deliver, **changes: str) -> dict[str, Any]:
-    """Somebody writes and confirms; the answer."""
+    """Writes and confirms a letter; returns the response to the confirmation."""
     deliver()
     assert write(client, **changes).status_code == 303, LETTERS
     (mail,) = deliver()
@@ -61,8 +61,8 @@ def confirm(client: TestClient, deliver: Deliver, **changes: str) -> dict[str, A
     return dict(answer.json())
 
 
-def the_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
-    """The newest letter, and its message."""
+def newest_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
+    """Returns the newest letter and its message."""
     with lobby.database.read() as session:
         statement = (
             select(Letter, OutboxMessage)
@@ -74,17 +74,19 @@ def the_letter(lobby: Lobby) -> tuple[Letter, OutboxMessage]:
     return letter, message
 
 
-def become(lobby: Lobby, state: LetterState, held: MessageState) -> UUID:
-    """The newest letter as though its delivery had ended so."""
-    letter, message = the_letter(lobby)
+def set_states(lobby: Lobby, state: LetterState, message_state: MessageState) -> UUID:
+    """Sets the states of the newest letter and its message; returns the letter's id."""
+    letter, message = newest_letter(lobby)
     with lobby.database.write() as session:
         session.add(session.get_one(Letter, letter.id).sqlmodel_update({"state": state}))
-        session.add(session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": held}))
+        session.add(
+            session.get_one(OutboxMessage, message.id).sqlmodel_update({"state": message_state})
+        )
     return letter.id
 
 
-def refuse(lobby: Lobby) -> UUID:
-    """The newest letter, refused by its relay."""
+def reject_newest(lobby: Lobby) -> UUID:
+    """Marks the newest letter as refused by the relay; returns its id."""
     with lobby.database.write() as session:
         (message,) = outbox.claim(session, now=lobby.clock(), limit=10)
         rejected = MessageState.REJECTED
@@ -119,7 +121,7 @@ def test_a_letter_that_is_confirmed_by_day_goes_at_once(
     answer = confirm(client, deliver)
     assert answer["goes_at"] == "2026-07-01T12:00:00Z"
     assert len(deliver()) == 1
-    assert the_letter(real)[0].state is LetterState.SENT
+    assert newest_letter(real)[0].state is LetterState.SENT
 
 
 def test_a_letter_that_is_confirmed_by_night_goes_in_the_morning(
@@ -131,7 +133,7 @@ def test_a_letter_that_is_confirmed_by_night_goes_in_the_morning(
     assert deliver() == []
     clock.now = datetime(2026, 7, 2, 6, 0, tzinfo=UTC)
     assert [mail["Subject"] for mail in deliver()] == ["Please sign EDM 152"]
-    assert the_letter(real)[0].state is LetterState.SENT
+    assert newest_letter(real)[0].state is LetterState.SENT
 
 
 def test_the_demonstrations_letters_go_by_night_too(
@@ -212,13 +214,13 @@ def test_nothing_goes_while_the_post_is_paused(
     answer = client.post(f"{POST}/resume", headers=key).json()
     assert (answer["is_paused"], answer["queued"]) == (False, 2)
     assert len(deliver()) == 2
-    assert the_letter(lobby)[0].state is LetterState.SENT
+    assert newest_letter(lobby)[0].state is LetterState.SENT
 
 
 def test_a_letter_that_was_deferred_meanwhile_waits_too(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key, clock: Clock
 ) -> None:
-    """It was on its way when the pause came: its next attempt has to wait."""
+    """It was being sent when the pause began, so its next attempt has to wait."""
     confirm(client, deliver)
     with lobby.database.write() as session:
         (claimed,) = outbox.claim(session, now=clock.now, limit=10)
@@ -234,7 +236,7 @@ def test_a_letter_that_was_deferred_meanwhile_waits_too(
 def test_what_waited_gets_places_and_does_not_go_all_at_once(
     client: TestClient, deliver: Deliver, real: Lobby, key: Key, clock: Clock
 ) -> None:
-    clock.advance(hours=1)  # the demonstration's letters went in the one before
+    clock.advance(hours=1)  # the demonstration's letters were sent in the hour before
     client.post(f"{POST}/pause", headers=key)
     for number in range(3):
         confirm(client, deliver, email=f"writer{number}@example.org")
@@ -291,7 +293,7 @@ def test_another_organisations_post_is_not_there(
 ) -> None:
     confirm(client, deliver)
     other = others_key(lobby, Scope.CAMPAIGNS_WRITE, Scope.LETTERS_READ)
-    letter_id = become(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
+    letter_id = set_states(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
     assert client.get(POST, headers=other).status_code == 404
     assert client.post(f"{POST}/pause", headers=other).status_code == 404
     for path, body in (("retry", None), ("settle", {"outcome": "sent"})):
@@ -306,7 +308,7 @@ def test_a_letter_that_was_refused_can_be_sent_again(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key
 ) -> None:
     confirm(client, deliver)
-    letter_id = refuse(lobby)
+    letter_id = reject_newest(lobby)
     assert deliver() == []
     assert not sketches(lobby, letter_id), "the office did not get it"
     answer = client.post(f"/v1/letters/{letter_id}/retry", headers=key)
@@ -321,9 +323,9 @@ def test_a_deferred_letter_can_be_tried_right_now(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key, clock: Clock
 ) -> None:
     confirm(client, deliver)
-    letter_id = become(lobby, LetterState.QUEUED, MessageState.DEFERRED)
+    letter_id = set_states(lobby, LetterState.QUEUED, MessageState.DEFERRED)
     with lobby.database.write() as session:
-        message = session.get_one(OutboxMessage, the_letter(lobby)[1].id)
+        message = session.get_one(OutboxMessage, newest_letter(lobby)[1].id)
         session.add(message.sqlmodel_update({"due_at": clock.now + timedelta(hours=4)}))
     assert deliver() == []
     assert client.post(f"/v1/letters/{letter_id}/retry", headers=key).status_code == 200
@@ -331,7 +333,7 @@ def test_a_deferred_letter_can_be_tried_right_now(
 
 
 @pytest.mark.parametrize(
-    ("state", "held"),
+    ("state", "message_state"),
     [
         (LetterState.SENT, MessageState.ACCEPTED),
         (LetterState.UNCERTAIN, MessageState.UNCERTAIN),
@@ -346,10 +348,10 @@ def test_what_went_or_may_have_gone_is_never_sent_again(
     lobby: Lobby,
     key: Key,
     state: LetterState,
-    held: MessageState,
+    message_state: MessageState,
 ) -> None:
     confirm(client, deliver)
-    letter_id = become(lobby, state, held)
+    letter_id = set_states(lobby, state, message_state)
     assert client.post(f"/v1/letters/{letter_id}/retry", headers=key).status_code == 409
     assert deliver() == []
 
@@ -359,7 +361,7 @@ def test_an_uncertain_letter_that_went_is_counted_once(
 ) -> None:
     confirm(client, deliver)
     before = sent_in_tally(lobby)
-    letter_id = become(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
+    letter_id = set_states(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
     path = f"/v1/letters/{letter_id}/settle"
     answer = client.post(path, json={"outcome": "sent"}, headers=key)
     assert answer.json()["status"] == "sent"
@@ -373,7 +375,7 @@ def test_an_uncertain_letter_that_did_not_go_goes_now(
     client: TestClient, deliver: Deliver, lobby: Lobby, key: Key
 ) -> None:
     confirm(client, deliver)
-    letter_id = become(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
+    letter_id = set_states(lobby, LetterState.UNCERTAIN, MessageState.UNCERTAIN)
     answer = client.post(
         f"/v1/letters/{letter_id}/settle", json={"outcome": "not_sent"}, headers=key
     )

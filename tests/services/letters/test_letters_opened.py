@@ -1,4 +1,4 @@
-"""Letters that their writers opened in their own mail programs."""
+"""Tests the count of letters that writers opened in their own email programs."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -31,8 +31,8 @@ def counts(lobby: Lobby) -> list[int]:
 
 def row(client: TestClient) -> dict[str, int]:
     rows = client.get(f"/v1{TALLY}").json()["rows"]
-    found: dict[str, int] = next(row for row in rows if row["constituency"]["name"] == SEAT)
-    return found
+    tally_row: dict[str, int] = next(row for row in rows if row["constituency"]["name"] == SEAT)
+    return tally_row
 
 
 @pytest.mark.parametrize("via", ["mailto", "gmail", "outlook", "copy"])

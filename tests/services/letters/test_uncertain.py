@@ -1,4 +1,4 @@
-"""Uncertain letters are settled by the log of the relay that they were handed to."""
+"""Tests that the relay's log settles letters whose delivery is uncertain."""
 
 import gzip
 import io
@@ -33,13 +33,13 @@ EVENING = NOON + timedelta(hours=6)
 TAG = "Jul  1 13:00:02 relay1"
 
 
-def arrives(queue_id: str, message_id: str, tag: str = f"{TAG} postfix") -> str:
+def arrival_line(queue_id: str, message_id: str, tag: str = f"{TAG} postfix") -> str:
     return f"{tag}/cleanup[4711]: {queue_id}: message-id={message_id}"
 
 
-def active(queue_id: str, tag: str = f"{TAG} postfix") -> str:
-    told = "from=<post@lobby.example.org>, size=2311, nrcpt=1 (queue active)"
-    return f"{tag}/qmgr[77]: {queue_id}: {told}"
+def active_line(queue_id: str, tag: str = f"{TAG} postfix") -> str:
+    details = "from=<post@lobby.example.org>, size=2311, nrcpt=1 (queue active)"
+    return f"{tag}/qmgr[77]: {queue_id}: {details}"
 
 
 def log_of(*lines: str, wanted: Iterable[UUID] = (OURS,)) -> RelayLog:
@@ -63,34 +63,42 @@ def log_of(*lines: str, wanted: Iterable[UUID] = (OURS,)) -> RelayLog:
     ],
 )
 def test_what_postfix_puts_into_its_queue_was_taken(queue_id: str, tag: str) -> None:
-    log = log_of(arrives(queue_id, f"<{OURS}@lobby.example.org>", tag), active(queue_id, tag))
+    log = log_of(
+        arrival_line(queue_id, f"<{OURS}@lobby.example.org>", tag), active_line(queue_id, tag)
+    )
     assert log.taken == {OURS}
     assert log.acceptances == 1
 
 
 def test_headers_that_arrived_prove_nothing() -> None:
-    log = log_of(arrives("3F2A91C04B", f"<{OURS}@lobby.example.org>"))
+    log = log_of(arrival_line("3F2A91C04B", f"<{OURS}@lobby.example.org>"))
     assert (log.taken, log.doubtful, log.acceptances) == (set(), set(), 0)
     assert log.knows_us
 
 
 def test_a_queue_id_that_is_used_again_is_another_mails() -> None:
     log = log_of(
-        arrives("3F2A91C04B", f"<{OURS}@lobby.example.org>"),
-        arrives("3F2A91C04B", "<another@example.org>"),
-        active("3F2A91C04B"),
+        arrival_line("3F2A91C04B", f"<{OURS}@lobby.example.org>"),
+        arrival_line("3F2A91C04B", "<another@example.org>"),
+        active_line("3F2A91C04B"),
     )
     assert log.taken == set()
 
 
 def test_another_mails_queue_id_says_nothing_of_ours() -> None:
-    log = log_of(arrives("3F2A91C04B", f"<{OURS}@lobby.example.org>"), active("3F2A91C04C"))
+    log = log_of(
+        arrival_line("3F2A91C04B", f"<{OURS}@lobby.example.org>"), active_line("3F2A91C04C")
+    )
     assert log.taken == set()
 
 
 def test_a_relay_that_keeps_mails_back_leaves_doubt() -> None:
-    held = f"{TAG} postfix/cleanup[4711]: 3F2A91C04B: hold: header Subject: EDM from localhost"
-    log = log_of(held, arrives("3F2A91C04B", f"<{OURS}@lobby.example.org>"), active("9A9A9A9A9A"))
+    hold_line = f"{TAG} postfix/cleanup[4711]: 3F2A91C04B: hold: header Subject: EDM from localhost"
+    log = log_of(
+        hold_line,
+        arrival_line("3F2A91C04B", f"<{OURS}@lobby.example.org>"),
+        active_line("9A9A9A9A9A"),
+    )
     assert (log.taken, log.doubtful) == (set(), {OURS})
 
 
@@ -117,7 +125,7 @@ def test_a_subject_proves_nothing() -> None:
     refused = f"2026-07-01 13:00:02 1tAbCd-0001Xy-2B rejected after DATA: {message_id}"
     assert log_of(refused).taken == set()
     warning = f"{TAG} postfix/cleanup[4711]: 3F2A: warning: header Subject: message-id=<{OURS}@x>"
-    assert log_of(warning, active("3F2A")).taken == set()
+    assert log_of(warning, active_line("3F2A")).taken == set()
 
 
 @pytest.mark.parametrize("form", ["<{}@lobby.example.org>", "{}@lobby.example.org", "  <{}@x>\r"])
@@ -130,7 +138,7 @@ def test_ids_of_others_are_not_kept() -> None:
     lines = []
     for _ in range(500):
         other = f"<{uuid4()}@example.org>"
-        lines += [arrives(uuid4().hex[:10].upper(), other), other]
+        lines += [arrival_line(uuid4().hex[:10].upper(), other), other]
     log = log_of(*lines)
     assert (log.taken, log.acceptances) == (set(), 500)
     assert log._arriving == {}
@@ -181,15 +189,15 @@ def test_the_parts_of_a_log_are_put_in_order_by_their_first_lines() -> None:
 def settle(
     lobby: Lobby, *ids: UUID, span: LogPeriod | None = None, is_dry: bool = False
 ) -> SettlementResult:
-    """By a list of what the relay took, and a mail of somebody else's."""
+    """Settles with a log of these accepted messages and one email of another sender."""
     with lobby.database.read() as session:
-        asked = uncertain.log_query(session, period=span)
-    lines = [f"<{each}@lobby.example.org>" for each in ids]
-    log = log_of("<other@example.org>", *lines, wanted=asked.wanted)
+        query = uncertain.log_query(session, period=span)
+    lines = [f"<{message_id}@lobby.example.org>" for message_id in ids]
+    log = log_of("<other@example.org>", *lines, wanted=query.wanted)
     with lobby.database.write() as session:
         return uncertain.settle(
             session,
-            asked,
+            query,
             log,
             pace=lobby.pace,
             keyring=lobby.keyring,
@@ -198,8 +206,8 @@ def settle(
         )
 
 
-def gone(lobby: Lobby) -> list[UUID]:
-    """Message ids of the letters that the relay took."""
+def sent_message_ids(lobby: Lobby) -> list[UUID]:
+    """Returns the message ids of the letters that the relay accepted."""
     return [
         message.id for _, message in letters_of(lobby) if message.state is MessageState.ACCEPTED
     ]
@@ -234,7 +242,7 @@ def test_without_a_whole_log_nothing_goes_again(
 ) -> None:
     deliver()
     uncertain_letter(lobby, 0, NOON)
-    assert settle(lobby, *gone(lobby)).uncertain == 1
+    assert settle(lobby, *sent_message_ids(lobby)).uncertain == 1
     assert deliver() == []
 
 
@@ -243,10 +251,10 @@ def test_what_a_whole_log_does_not_know_goes_again(
 ) -> None:
     deliver()
     before = sent_in_tally(lobby)
-    _, kept = uncertain_letter(lobby, 0, NOON)
+    _, missing_message = uncertain_letter(lobby, 0, NOON)
     _, lost = uncertain_letter(lobby, 1, NOON)
-    found = settle(lobby, *gone(lobby), kept.id, span=WHOLE)
-    assert found == SettlementResult(sent=1, again=1)
+    result = settle(lobby, *sent_message_ids(lobby), missing_message.id, span=WHOLE)
+    assert result == SettlementResult(sent=1, again=1)
     letter, message = letters_of(lobby)[1]
     assert (letter.state, letter.reason, message.state) == (
         LetterState.QUEUED,
@@ -257,7 +265,7 @@ def test_what_a_whole_log_does_not_know_goes_again(
     letter, message = letters_of(lobby)[1]
     assert (letter.state, message.attempt) == (LetterState.SENT, lost.attempt + 1)
     assert sent_in_tally(lobby) == before == sent(lobby)
-    assert settle(lobby, *gone(lobby), span=WHOLE) == SettlementResult()
+    assert settle(lobby, *sent_message_ids(lobby), span=WHOLE) == SettlementResult()
 
 
 @pytest.mark.parametrize("minutes", [-1, 1])
@@ -271,35 +279,35 @@ def test_an_attempt_at_the_edge_of_the_log_stays_uncertain(
         LogPeriod(message.claimed_at - margin - second, EVENING),
         LogPeriod(NOON - timedelta(hours=2), NOON + margin + second),
     ):
-        found = settle(lobby, *gone(lobby), span=span, is_dry=True)
-        assert (found.again, found.uncertain) == ((1, 0) if minutes > 0 else (0, 1))
+        result = settle(lobby, *sent_message_ids(lobby), span=span, is_dry=True)
+        assert (result.again, result.uncertain) == ((1, 0) if minutes > 0 else (0, 1))
 
 
 def test_a_log_that_lacks_a_mail_that_went_is_not_whole(lobby: Lobby, evening: Clock) -> None:
-    _, kept = uncertain_letter(lobby, 0, NOON)
+    _, message = uncertain_letter(lobby, 0, NOON)
     uncertain_letter(lobby, 1, NOON)
-    found = settle(lobby, *gone(lobby)[1:], kept.id, span=WHOLE)
-    assert found == SettlementResult(sent=1, uncertain=1, missing=1, is_whole=False)
+    result = settle(lobby, *sent_message_ids(lobby)[1:], message.id, span=WHOLE)
+    assert result == SettlementResult(sent=1, uncertain=1, missing=1, is_whole=False)
     assert letters_of(lobby)[1][0].state is LetterState.UNCERTAIN
 
 
 def test_a_log_that_knows_none_of_our_mails_is_another_relays(lobby: Lobby, evening: Clock) -> None:
     uncertain_letter(lobby, 0, NOON + timedelta(hours=3))
     later = LogPeriod(NOON + timedelta(hours=2), EVENING)
-    found = settle(lobby, span=later)
-    assert (found.again, found.uncertain, found.is_whole) == (0, 1, False)
+    result = settle(lobby, span=later)
+    assert (result.again, result.uncertain, result.is_whole) == (0, 1, False)
 
 
 def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
     lobby: Lobby, evening: Clock, deliver: Deliver
 ) -> None:
-    told, _ = uncertain_letter(lobby, 0, NOON)
+    letter, _ = uncertain_letter(lobby, 0, NOON)
     uncertain_letter(lobby, 1, NOON)
-    others = gone(lobby)
+    others = sent_message_ids(lobby)
     with lobby.database.write() as session:
         letter_queue.settle(
             session,
-            told.id,
+            letter.id,
             organisation_id=campaigns.public(session, CAMPAIGN).organisation_id,
             was_sent=True,
             keyring=lobby.keyring,
@@ -311,33 +319,36 @@ def test_a_letter_that_somebody_said_was_sent_does_not_stand_against_a_log(
 def test_a_file_that_is_no_log_settles_nothing(lobby: Lobby, evening: Clock) -> None:
     uncertain_letter(lobby, 0, NOON)
     with lobby.database.read() as session:
-        asked = uncertain.log_query(session, period=WHOLE)
-    log = log_of("nothing of the kind", "", wanted=asked.wanted)
+        query = uncertain.log_query(session, period=WHOLE)
+    log = log_of("nothing of the kind", "", wanted=query.wanted)
     with lobby.database.write() as session, pytest.raises(Invalid, match="No line here"):
-        uncertain.settle(session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
+        uncertain.settle(session, query, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING)
 
 
 def test_a_letter_that_became_uncertain_while_the_log_was_read_is_left(
     lobby: Lobby, evening: Clock
 ) -> None:
     with lobby.database.read() as session:
-        asked = uncertain.log_query(session, period=WHOLE)
+        query = uncertain.log_query(session, period=WHOLE)
     uncertain_letter(lobby, 0, NOON)
-    log = log_of(*(f"<{each}@x.example>" for each in gone(lobby)), wanted=asked.wanted)
+    log = log_of(
+        *(f"<{message_id}@x.example>" for message_id in sent_message_ids(lobby)),
+        wanted=query.wanted,
+    )
     with lobby.database.write() as session:
-        found = uncertain.settle(
-            session, asked, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING
+        result = uncertain.settle(
+            session, query, log, pace=AT_ONCE, keyring=lobby.keyring, now=EVENING
         )
-    assert (found.sent, found.again) == (0, 0)
+    assert (result.sent, result.again) == (0, 0)
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
 
 
 def test_a_dry_run_changes_nothing(lobby: Lobby, evening: Clock) -> None:
-    _, kept = uncertain_letter(lobby, 0, NOON)
+    _, message = uncertain_letter(lobby, 0, NOON)
     uncertain_letter(lobby, 1, NOON)
     before = letters_of(lobby)
-    found = settle(lobby, *gone(lobby), kept.id, span=WHOLE, is_dry=True)
-    assert found == SettlementResult(sent=1, again=1)
+    result = settle(lobby, *sent_message_ids(lobby), message.id, span=WHOLE, is_dry=True)
+    assert result == SettlementResult(sent=1, again=1)
     assert letters_of(lobby) == before
 
 
@@ -349,7 +360,7 @@ def test_what_goes_again_keeps_its_campaigns_pace_and_pause(
         uncertain_letter(lobby, place, NOON)
     with lobby.database.write() as session:
         campaigns.public(session, CAMPAIGN).letters_per_hour = 2
-    assert settle(lobby, *gone(lobby), span=WHOLE).again == 6
+    assert settle(lobby, *sent_message_ids(lobby), span=WHOLE).again == 6
     due = [message.due_at for _, message in letters_of(lobby)[:6]]
     assert [sum(moment.hour == EVENING.hour + hour for moment in due) for hour in range(3)] == [
         2,
@@ -362,17 +373,20 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
     before = sent_in_tally(lobby)
     ids = [uncertain_letter(lobby, place, NOON)[1].id for place in range(4)]
     with lobby.database.read() as session:
-        asked = uncertain.log_query(session, period=WHOLE)
-    log = log_of(*(f"<{each}@x.example>" for each in [*gone(lobby), *ids]), wanted=asked.wanted)
-    found: list[SettlementResult] = []
+        query = uncertain.log_query(session, period=WHOLE)
+    log = log_of(
+        *(f"<{message_id}@x.example>" for message_id in [*sent_message_ids(lobby), *ids]),
+        wanted=query.wanted,
+    )
+    results: list[SettlementResult] = []
     barrier = threading.Barrier(3)
 
     def run() -> None:
         barrier.wait()
         with lobby.database.write() as session:
             now, keyring = lobby.clock(), lobby.keyring
-            found.append(
-                uncertain.settle(session, asked, log, pace=lobby.pace, keyring=keyring, now=now)
+            results.append(
+                uncertain.settle(session, query, log, pace=lobby.pace, keyring=keyring, now=now)
             )
 
     threads = [threading.Thread(target=run) for _ in range(3)]
@@ -380,7 +394,7 @@ def test_two_runs_at_once_settle_once(lobby: Lobby, evening: Clock) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(each.sent for each in found) == [0, 0, 4]
+    assert sorted(result.sent for result in results) == [0, 0, 4]
     assert sent_in_tally(lobby) == before == sent(lobby)
 
 
@@ -396,7 +410,7 @@ def test_a_span_is_refused_that_is_none_or_not_over() -> None:
 
 @pytest.fixture
 def mail_settle(lobby: Lobby) -> Callable[..., Result]:
-    """`lobby mail settle` over the same data, by the real clock."""
+    """Runs `lobby mail settle` on the same data with the real clock."""
     settings = {
         "LOBBY_DATABASE_URL": lobby.settings.database_url,
         "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
@@ -404,26 +418,26 @@ def mail_settle(lobby: Lobby) -> Callable[..., Result]:
     }
 
     def run(*arguments: str | Path, piped: bytes = b"") -> Result:
-        told = ["mail", "settle", *map(str, arguments)]
-        return CliRunner().invoke(app, told, env=settings, input=piped)
+        command_line = ["mail", "settle", *map(str, arguments)]
+        return CliRunner().invoke(app, command_line, env=settings, input=piped)
 
     return run
 
 
 def counts(result: Result) -> list[int]:
-    """Settled as sent, sent again, still uncertain."""
+    """Returns the letters settled as sent, sent again and still uncertain."""
     assert result.exit_code == 0, (result.stderr, result.exception)
     return [int(line.split()[-1].replace(",", "")) for line in result.stdout.splitlines()]
 
 
 @pytest.fixture
 def lately() -> datetime:
-    """Three hours ago, to the second."""
+    """Returns the time three hours ago, in whole seconds."""
     return datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
 
 
-def whole(moment: datetime) -> tuple[str, ...]:
-    """The options of a log that is whole an hour around a moment."""
+def whole_log_options(moment: datetime) -> tuple[str, ...]:
+    """Returns the options for a log that is complete for an hour either side of a moment."""
     since, until = moment - timedelta(hours=1), moment + timedelta(hours=1)
     return ("--complete-since", since.isoformat(), "--complete-until", until.isoformat())
 
@@ -431,16 +445,18 @@ def whole(moment: datetime) -> tuple[str, ...]:
 def test_the_command_reads_parts_of_a_log_in_any_order(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
-    """The mail came at the end of the older part, and was taken at the head of the newer one."""
+    """The email arrives at the end of the older part and is accepted in the newer one."""
     _, message = uncertain_letter(lobby, 0, lately)
     uncertain_letter(lobby, 1, lately)
     queue_id, tag = "4bSx7k2Qz9z6tQw", "relay1 postfix"
     older, newer = tmp_path / "mail.log.1.gz", tmp_path / "mail.log"
-    came = arrives(queue_id, f"<{message.id}@lobby.example.org>", f"{lately.isoformat()} {tag}")
-    older.write_bytes(gzip.compress(f"{came}\n".encode()))
+    arrival = arrival_line(
+        queue_id, f"<{message.id}@lobby.example.org>", f"{lately.isoformat()} {tag}"
+    )
+    older.write_bytes(gzip.compress(f"{arrival}\n".encode()))
     later = (lately + timedelta(seconds=1)).isoformat()
-    newer.write_text(f"{active(queue_id, f'{later} {tag}')}\n")
-    options = whole(lately)
+    newer.write_text(f"{active_line(queue_id, f'{later} {tag}')}\n")
+    options = whole_log_options(lately)
     assert counts(mail_settle(newer, older, *options, "--dry-run")) == [1, 1, 0]
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
     assert counts(mail_settle(newer, older, *options)) == [1, 1, 0]
@@ -476,7 +492,7 @@ def test_the_command_says_what_is_wrong(
     ):
         assert sentence in str(mail_settle(*arguments).exception)
     assert isinstance(mail_settle(tmp_path / "none").exception, FileNotFoundError)
-    strange = mail_settle(log, *whole(lately))
+    strange = mail_settle(log, *whole_log_options(lately))
     assert strange.exit_code == 1
     assert "know no mail of ours" in strange.stderr
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
@@ -485,14 +501,14 @@ def test_the_command_says_what_is_wrong(
 def test_a_log_with_a_hole_is_told_and_ends_badly(
     lobby: Lobby, mail_settle: Callable[..., Result], tmp_path: Path, lately: datetime
 ) -> None:
-    _, kept = uncertain_letter(lobby, 0, lately)
+    _, message = uncertain_letter(lobby, 0, lately)
     _, went = uncertain_letter(lobby, 1, lately)
     uncertain_letter(lobby, 2, lately)
     with lobby.database.write() as session:
         session.add(went.sqlmodel_update({"state": MessageState.ACCEPTED, "detail": "250 ok"}))
     log = tmp_path / "log"
-    log.write_text(f"<{kept.id}@x.example>\n")
-    result = mail_settle(log, *whole(lately))
+    log.write_text(f"<{message.id}@x.example>\n")
+    result = mail_settle(log, *whole_log_options(lately))
     assert result.exit_code == 1
     assert "lack 1 mail" in result.stderr
     assert letters_of(lobby)[2][0].state is LetterState.UNCERTAIN

@@ -1,4 +1,4 @@
-"""Mail over a real SMTP server on loopback: every mail once, whatever happens on the way."""
+"""Tests delivery to a real SMTP server on loopback: each email once, despite faults."""
 
 import socket
 import threading
@@ -69,7 +69,7 @@ def messages_of(lobby: Lobby, kind: MessageKind) -> list[OutboxMessage]:
             session.exec(
                 select(OutboxMessage)
                 .where(OutboxMessage.kind == kind)
-                .order_by(col(OutboxMessage.id))  # made in the order of time
+                .order_by(col(OutboxMessage.id))  # ids are time-ordered
             )
         )
 
@@ -92,7 +92,7 @@ def sent_letters(lobby: Lobby) -> int:
 def test_a_mail_arrives_as_it_was_written(lobby: Lobby, sink: Sink) -> None:
     letter = write_letter(lobby)
     deliver_due(lobby)
-    message = next(found for found in sink.messages() if "morag" in found["To"])
+    message = next(mail for mail in sink.messages() if "morag" in mail["To"])
     assert text_of(message).startswith(LETTER_BODY.rstrip())
     assert text_of(message).rstrip().endswith(CAN_SIGN)
     assert message["Subject"] == "A subject"
@@ -107,7 +107,7 @@ def test_a_letter_goes_once_however_often_it_is_confirmed(lobby: Lobby, sink: Si
         with lobby.database.write() as session:
             letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
         deliver_due(lobby)
-    assert len([found for found in sink.messages() if "morag" in found["To"]]) == 1
+    assert len([mail for mail in sink.messages() if "morag" in mail["To"]]) == 1
     assert sent_letters(lobby) == before + 1
 
 
@@ -159,7 +159,7 @@ def test_a_letter_without_a_clear_answer_after_the_dot_is_uncertain_and_never_go
     lobby: Lobby, sink: Sink, clock: Clock, answer: str
 ) -> None:
     letter = write_letter(lobby)
-    # First goes the question to its writer, which finds the letter confirmed and is dropped.
+    # The confirmation email comes first; it is dropped because the letter is confirmed.
     sink.answers = [answer]
     deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.UNCERTAIN
@@ -246,7 +246,7 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
 def test_two_workers_at_once_send_every_mail_once(lobby: Lobby, sink: Sink) -> None:
     for number in range(30):
         sign(lobby, f"person{number}@example.org")
-    host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's place
+    host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's address
     couriers = [SmtpCourier(host=host, port=port) for _ in range(2)]
     threads = [
         threading.Thread(target=deliver_due, args=(replace(lobby, courier=courier),))
@@ -277,10 +277,10 @@ def test_a_member_who_signs_in_between_does_not_get_the_old_letter(
         session.add(name)
     deliver_due(lobby)
     assert state_of(lobby, letter) is LetterState.HELD
-    (told,) = sink.messages()
-    assert told["To"] == "anna@example.org"
-    assert "has not been sent" in told["Subject"]
-    assert "/letter" in text_of(told)
+    (mail,) = sink.messages()
+    assert mail["To"] == "anna@example.org"
+    assert "has not been sent" in mail["Subject"]
+    assert "/letter" in text_of(mail)
 
 
 def test_a_letter_to_a_member_who_lost_their_address_is_held(lobby: Lobby) -> None:
@@ -316,7 +316,7 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
 
     @dataclass
     class Slow:
-        """Its writer changes their mind while the body is on its way."""
+        """Cancels the letter just before its body is sent."""
 
         relay = smtp.relay
 
@@ -326,7 +326,7 @@ def test_a_letter_cancelled_while_it_travels_stops_before_the_dot(
             return smtp.deliver(envelope, before_dot)
 
         def close(self) -> None:
-            """Nothing is held."""
+            """Has nothing to close."""
 
     deliver_due(replace(lobby, courier=Slow()))
     assert sink.taken == []
@@ -343,10 +343,10 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
     new = NewLetter("Anna Example", "anna@example.org", address, "Again", LETTER_BODY)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = situations.of_postcode(
+        situation = situations.of_postcode(
             session, campaign, lobby.postcodes.lookup(CAN_SIGN), keyring=lobby.keyring, now=now
         )
-        again = intake.take_in(session, found, new, keyring=lobby.keyring, now=now)
+        again = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
     assert again != first.id
     with lobby.database.read() as session:
         assert session.get(Letter, again) is None
@@ -365,10 +365,10 @@ def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> N
         with lobby.database.write() as session:
             campaign = campaigns.public(session, CAMPAIGN)
             lookup = lobby.postcodes.lookup(CAN_SIGN)
-            found = situations.of_postcode(
+            situation = situations.of_postcode(
                 session, campaign, lookup, keyring=lobby.keyring, now=now
             )
-            ids.append(intake.take_in(session, found, new, keyring=lobby.keyring, now=now))
+            ids.append(intake.take_in(session, situation, new, keyring=lobby.keyring, now=now))
     with lobby.database.read() as session:
         assert session.get(Letter, ids[0]) is None
         assert session.get_one(Letter, ids[1]).subject.text == "Second"
@@ -387,7 +387,7 @@ def test_the_thank_you_goes_to_who_has_signed(lobby: Lobby, sink: Sink) -> None:
     address=st.sampled_from(["mp@example.org", "mp@example.org\r\nBcc: x@example.org"]),
 )
 def test_no_text_becomes_a_header_or_a_recipient(name: str, subject: str, address: str) -> None:
-    wanted = Mail(
+    mail = Mail(
         recipient=address,
         sender_name=name,
         reply_to=(name, "anna@example.org"),
@@ -396,15 +396,17 @@ def test_no_text_becomes_a_header_or_a_recipient(name: str, subject: str, addres
         message_id="<1@lobby.example.org>",
     )
     try:
-        message = mail_builder.build(wanted, mail_from="Lobby <post@lobby.example.org>", now=START)
+        message = mail_builder.build(mail, mail_from="Lobby <post@lobby.example.org>", now=START)
     except (Invalid, ValueError):
         return
     parsed = BytesParser(policy=default).parsebytes(message.content)
     allowed = {"From", "To", "Reply-To", "Subject", "Date", "Message-ID", "Auto-Submitted"}
     allowed |= {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
     assert set(parsed.keys()) <= allowed
-    assert [found.addr_spec for found in parsed["To"].addresses] == ["mp@example.org"]
-    assert [found.addr_spec for found in parsed["From"].addresses] == ["post@lobby.example.org"]
+    assert [recipient.addr_spec for recipient in parsed["To"].addresses] == ["mp@example.org"]
+    assert [recipient.addr_spec for recipient in parsed["From"].addresses] == [
+        "post@lobby.example.org"
+    ]
 
 
 def test_mails_in_a_folder_are_whole_or_not_there(lobby: Lobby, tmp_path: Any) -> None:

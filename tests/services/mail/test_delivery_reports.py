@@ -1,4 +1,4 @@
-"""Reading reports of mail servers, in several forms: pure rules, and nothing that raises."""
+"""Tests the parsing of delivery reports in several formats; parsing never raises."""
 
 from collections.abc import Callable
 from uuid import UUID, uuid4
@@ -48,8 +48,12 @@ def test_a_sender_names_its_message_in_any_case_and_is_short_enough(message_id: 
         sender = bounces.sender_of(message_id)
         assert len(sender.partition("@")[0]) <= 64
         assert sender == sender.lower()
-        for seen in (sender, sender.upper(), f"  Somebody <{sender.title()}>, x@example.org"):
-            assert bounces.message_in(seen) == message_id
+        for written_sender in (
+            sender,
+            sender.upper(),
+            f"  Somebody <{sender.title()}>, x@example.org",
+        ):
+            assert bounces.message_in(written_sender) == message_id
 
 
 def test_a_tag_that_was_not_made_by_us_names_nothing() -> None:
@@ -78,35 +82,35 @@ def test_a_sender_outlives_a_new_secret_but_not_the_loss_of_its_own() -> None:
     assert BounceAddress(ADDRESS, Keyring([OTHER])).message_in(sender) is None
 
 
-# ---- what is said
+# ---- outcomes
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_a_report_of_a_dead_address_is_understood(writer: Writer) -> None:
-    found = read(writer(TAGGED))
-    assert (found.verdict, found.message_id) == (ReportedOutcome.FAILED, MESSAGE)
-    assert (found.status, found.is_dead) == ("5.1.1", True)
-    assert found.recipients == {MORAG}
-    assert found.server_text == "550 5.1.1 No mailbox of this name"
+    report = read(writer(TAGGED))
+    assert (report.verdict, report.message_id) == (ReportedOutcome.FAILED, MESSAGE)
+    assert (report.status, report.is_dead) == ("5.1.1", True)
+    assert report.recipients == {MORAG}
+    assert report.server_text == "550 5.1.1 No mailbox of this name"
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_without_a_tag_the_message_that_is_returned_names_itself(writer: Writer) -> None:
-    said = Failure(returned_id=f"<{MESSAGE}@{OURS}>")
-    assert read(writer(said)).message_id == MESSAGE
+    failure = Failure(returned_id=f"<{MESSAGE}@{OURS}>")
+    assert read(writer(failure)).message_id == MESSAGE
     for other in (f"<{MESSAGE}@other.example.org>", f"<x{MESSAGE}@{OURS}>"):
-        assert read(writer(said.but(returned_id=other))).message_id is None
+        assert read(writer(failure.but(returned_id=other))).message_id is None
 
 
 @pytest.mark.parametrize("name", ["Delivered-To", "X-Original-To", "Envelope-To"])
 def test_the_tag_is_looked_for_where_a_mail_server_writes_it_down(name: str) -> None:
-    said = Failure(to="undisclosed-recipients:;", headers={name: BOUNCES.sender_of(MESSAGE)})
-    assert read(postfix(said)).message_id == MESSAGE
+    failure = Failure(to="undisclosed-recipients:;", headers={name: BOUNCES.sender_of(MESSAGE)})
+    assert read(postfix(failure)).message_id == MESSAGE
 
 
 def test_the_tag_comes_before_what_a_report_returns() -> None:
-    said = TAGGED.but(returned_id=f"<{uuid4()}@{OURS}>")
-    assert read(postfix(said)).message_id == MESSAGE
+    failure = TAGGED.but(returned_id=f"<{uuid4()}@{OURS}>")
+    assert read(postfix(failure)).message_id == MESSAGE
 
 
 @pytest.mark.parametrize("writer", [postfix, exchange])
@@ -119,21 +123,21 @@ def test_the_tag_comes_before_what_a_report_returns() -> None:
         ("5.1.6", "550 5.1.6 moved", True),
         ("5.1.10", "550 5.1.10 RESOLVER.ADR.RecipientNotFound", True),
         ("5.2.1", "550 5.2.1 switched off", True),
-        ("5.0.0", "550 5.1.1 unknown", True),  # Exim states no more than that
+        ("5.0.0", "550 5.1.1 unknown", True),  # Exim gives only this status
         ("5.2.2", "552 5.2.2 mailbox full", False),
         ("5.7.1", "550 5.7.1 refused by a rule", False),
         ("5.7.26", "550 5.7.26 not authenticated", False),
-        ("5.1.1", "550 5.7.1 we do not like you", False),  # it says two things
+        ("5.1.1", "550 5.7.1 we do not like you", False),  # the two codes disagree
         ("5.0.0", "550 no", False),
         ("5.1.11", "550 5.1.11 something else", False),
-        ("4.4.7", "message expired after five days", False),  # it has given up all the same
+        ("4.4.7", "message expired after five days", False),  # the server has given up
     ],
 )
 def test_only_some_failures_say_that_an_address_is_dead(
     writer: Writer, status: str, diagnostic: str, is_dead: bool
 ) -> None:
-    found = read(writer(TAGGED.but(status=status, diagnostic=diagnostic)))
-    assert (found.verdict, found.is_dead) == (ReportedOutcome.FAILED, is_dead)
+    report = read(writer(TAGGED.but(status=status, diagnostic=diagnostic)))
+    assert (report.verdict, report.is_dead) == (ReportedOutcome.FAILED, is_dead)
 
 
 @pytest.mark.parametrize("writer", [postfix, exchange])
@@ -148,14 +152,14 @@ def test_only_some_failures_say_that_an_address_is_dead(
     ],
 )
 def test_delays_and_deliveries_are_no_failures(writer: Writer, action: str, status: str) -> None:
-    said = TAGGED.but(action=action, status=status, diagnostic=f"450 {status} wait")
-    assert read(writer(said)).verdict is ReportedOutcome.NO_FAILURE
+    failure = TAGGED.but(action=action, status=status, diagnostic=f"450 {status} wait")
+    assert read(writer(failure)).verdict is ReportedOutcome.NO_FAILURE
 
 
 @pytest.mark.parametrize("writer", [vacation, read_receipt])
 def test_answers_of_machines_are_no_failures(writer: Writer) -> None:
-    for said in (TAGGED, Failure(returned_id=f"<{MESSAGE}@{OURS}>")):
-        assert read(writer(said)).verdict is ReportedOutcome.NO_FAILURE
+    for failure in (TAGGED, Failure(returned_id=f"<{MESSAGE}@{OURS}>")):
+        assert read(writer(failure)).verdict is ReportedOutcome.NO_FAILURE
 
 
 def test_mail_of_people_is_no_failure_unless_it_answers_one_of_our_messages() -> None:
@@ -164,25 +168,25 @@ def test_mail_of_people_is_no_failure_unless_it_answers_one_of_our_messages() ->
 
 
 def test_what_a_server_says_in_its_own_way_is_unclear() -> None:
-    for said in (Failure(), TAGGED):
-        assert read(strange(said)).verdict is ReportedOutcome.UNCLEAR
+    for failure in (Failure(), TAGGED):
+        assert read(strange(failure)).verdict is ReportedOutcome.UNCLEAR
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_words_are_kept_short_and_without_addresses(writer: Writer) -> None:
     words = f"550 5.1.1 <{MORAG}>:\x07 unknown, ask anna@example.org " + "x" * 999
-    found = read(writer(TAGGED.but(diagnostic=words)))
-    assert found.server_text.startswith("550 5.1.1 <[address]>: unknown, ask [address] xxx")
-    assert len(found.server_text) <= 300
-    assert found.server_text.isprintable()
+    report = read(writer(TAGGED.but(diagnostic=words)))
+    assert report.server_text.startswith("550 5.1.1 <[address]>: unknown, ask [address] xxx")
+    assert len(report.server_text) <= 300
+    assert report.server_text.isprintable()
 
 
 @pytest.mark.parametrize("writer", WRITERS)
 def test_nothing_of_the_letter_gets_into_the_words(writer: Writer) -> None:
-    found = read(writer(TAGGED.but(diagnostic="unknown")))
-    assert found.verdict is ReportedOutcome.FAILED
+    report = read(writer(TAGGED.but(diagnostic="unknown")))
+    assert report.verdict is ReportedOutcome.FAILED
     for private in ("secret", "reasons", "Dear", "Anna"):
-        assert private not in found.server_text
+        assert private not in report.server_text
 
 
 @pytest.mark.parametrize(
@@ -198,7 +202,7 @@ def test_addresses_are_taken_out_of_words(text: str, shown: str) -> None:
     assert smtp_answers.safe_text(text) == shown
 
 
-# ---- what nobody foresaw
+# ---- malformed reports
 
 
 @given(st.binary(max_size=3000))
@@ -213,9 +217,9 @@ def test_no_change_to_a_report_raises(data: st.DataObject) -> None:
         place = data.draw(st.integers(0, len(content) - 1))
         patch = data.draw(st.binary(max_size=12))
         content[place : place + data.draw(st.integers(0, 40))] = patch
-    found = read(bytes(content))
-    assert len(found.server_text) <= 300
-    assert found.server_text.isprintable()
+    report = read(bytes(content))
+    assert len(report.server_text) <= 300
+    assert report.server_text.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Mail that is signed for its domain, as a receiver verifies it."""
+"""Tests that a receiver can verify our DKIM signatures."""
 
 import base64
 import logging
@@ -61,8 +61,10 @@ def pem(key: Any, password: bytes | None = None) -> bytes:
 
 @dataclass
 class PublicKey:
-    """dkimpy reads an Ed25519 key with a library that is not here; this is all that it asks of it.
-    That the signature is wrong, it would learn from that library's own error."""
+    """Replaces the key class of dkimpy's Ed25519 library, which is not installed.
+
+    A bad signature raises that library's own error, so this class records the result instead.
+    """
 
     key: Ed25519PublicKey
     is_right: bool = False
@@ -76,7 +78,7 @@ class PublicKey:
 
 
 class Verifier(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
-    """dkimpy's own, for both kinds of keys."""
+    """dkimpy's verifier, with support for both kinds of keys."""
 
     def verify_sig(self, sig: Any, include_headers: Any, sig_header: Any, dnsfunc: Any) -> bool:
         if sig[b"a"] != b"ed25519-sha256":
@@ -92,7 +94,7 @@ class Verifier(dkim.DKIM):  # type: ignore[misc]  # dkimpy has no types
 
 
 def is_verified(content: bytes, signer: DkimSigner) -> bool:
-    """As a receiver sees it, whose DNS has our record alone."""
+    """Verifies as a receiver whose DNS has only our record."""
 
     def ask(name: bytes, timeout: int = 5) -> bytes | None:
         assert timeout
@@ -103,7 +105,7 @@ def is_verified(content: bytes, signer: DkimSigner) -> bool:
     quiet.disabled = True
     try:
         return bool(Verifier(content, logger=quiet).verify(dnsfunc=ask))
-    except dkim.ValidationError:  # another body
+    except dkim.ValidationError:  # a changed body
         return False
 
 
@@ -128,8 +130,8 @@ def lobby(
     controller.stop()
 
 
-def taken(sink: Sink) -> list[bytes]:
-    return [found.content for found in sink.taken if isinstance(found.content, bytes)]
+def sent_contents(sink: Sink) -> list[bytes]:
+    return [envelope.content for envelope in sink.taken if isinstance(envelope.content, bytes)]
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -139,7 +141,7 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
     write_letter(lobby)
     sign(lobby, "bob@example.org")
     deliver_due(lobby)
-    contents = taken(sink)
+    contents = sent_contents(sink)
     assert len(contents) == 2
     for content in contents:
         assert is_verified(content, signer)
@@ -151,11 +153,11 @@ def test_a_receiver_verifies_what_went_through_a_real_server(
         there = {name.lower() for name in message} - {"dkim-signature"}
         assert {name.strip() for name in signed} == there <= {name.decode() for name in HEADERS}
         assert [name.strip() for name in signed].count("from") == 2
-    assert b"Reply-To" in next(each for each in contents if b"To: morag" in each)
+    assert b"Reply-To" in next(mail for mail in contents if b"To: morag" in mail)
 
 
-def a_letter(signer: DkimSigner) -> bytes:
-    given = HostileInput(
+def signed_letter(signer: DkimSigner) -> bytes:
+    letter_input = HostileInput(
         "Siân O'Neill",
         "anna@example.org",
         "Please sign EDM 152",
@@ -165,7 +167,9 @@ def a_letter(signer: DkimSigner) -> bytes:
         "mp@example.org",
         "Act",
     )
-    built = mail_builder.build(letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START)
+    built = mail_builder.build(
+        letter_mail(letter_input), mail_from=f"Lobby <post@{DOMAIN}>", now=START
+    )
     return mail_builder.sealed(built, signer=signer).content
 
 
@@ -186,7 +190,7 @@ def a_letter(signer: DkimSigner) -> bytes:
 def test_whatever_is_changed_on_the_way_is_noticed(
     signer: DkimSigner, old: bytes, new: bytes
 ) -> None:
-    content = a_letter(signer)
+    content = signed_letter(signer)
     assert is_verified(content, signer)
     assert old in content
     assert not is_verified(content.replace(old, new, 1), signer)
@@ -195,7 +199,7 @@ def test_whatever_is_changed_on_the_way_is_noticed(
 def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
     signer: DkimSigner,
 ) -> None:
-    content = a_letter(signer)
+    content = signed_letter(signer)
     other = (
         Ed25519PrivateKey.generate()
         if signer.kind == "ed25519"
@@ -211,11 +215,11 @@ def test_another_key_does_not_verify_and_spaces_at_the_ends_do_not_matter(
 def test_hostile_texts_are_signed_and_verified_too() -> None:
     signers = [signer_of(kind) for kind in KEYS]
     verified = 0
-    for number, given in hostile_inputs():
+    for number, hostile_input in hostile_inputs():
         signer = signers[number % 2]
         try:
             built = mail_builder.build(
-                letter_mail(given), mail_from=f"Lobby <post@{DOMAIN}>", now=START
+                letter_mail(hostile_input), mail_from=f"Lobby <post@{DOMAIN}>", now=START
             )
         except Invalid:
             continue
@@ -242,7 +246,7 @@ def test_the_key_and_the_selector_of_the_settings_sign(tmp_path: Path, signer: D
     assert lobby.mail_context.signer is lobby.signer
     assert lobby.signer is not None
     assert lobby.signer.record == signer.record
-    assert is_verified(a_letter(lobby.signer), signer)
+    assert is_verified(signed_letter(lobby.signer), signer)
     lobby.close()
     lobby = open_lobby(settings(tmp_path))
     assert lobby.mail_context.signer is None
@@ -281,20 +285,20 @@ def bad_keys() -> dict[str, tuple[bytes | None, str]]:
 
 @pytest.mark.parametrize("name", bad_keys())
 def test_a_key_that_cannot_sign_is_told_at_the_start(tmp_path: Path, name: str) -> None:
-    content, said = bad_keys()[name]
+    content, complaint = bad_keys()[name]
     file = tmp_path / "dkim.pem"
     if content is not None:
         file.write_bytes(content)
     with pytest.raises(Invalid) as refused:
         dkim_signer.load(file, selector="lobby1", domain=DOMAIN, clock=Clock())
     assert refused.value.message.startswith(f"LOBBY_DKIM_KEY: {file}")
-    assert refused.value.message.endswith(said) or said in refused.value.message
+    assert refused.value.message.endswith(complaint) or complaint in refused.value.message
 
 
 @pytest.mark.slow
 def test_the_command_tells_of_a_key_that_is_not_there(tmp_path: Path) -> None:
     file = tmp_path / "none.pem"
-    told = Cli(tmp_path / "data").refused(
+    error_text = Cli(tmp_path / "data").refused(
         "check", LOBBY_DKIM_KEY=str(file), LOBBY_DKIM_SELECTOR="lobby1"
     )
-    assert told == f"LOBBY_DKIM_KEY: {file} cannot be read: No such file or directory."
+    assert error_text == f"LOBBY_DKIM_KEY: {file} cannot be read: No such file or directory."

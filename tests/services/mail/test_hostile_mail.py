@@ -1,8 +1,8 @@
-"""Ten thousand hostile inputs on their way into a mail: whatever is built is what was meant.
+"""Tests with ten thousand hostile inputs that an email contains exactly what was meant.
 
-Each is put together by chance, always the same, from tricks that have worked on some mail program
-or server. It goes the way of a real one as far as it gets: the rules for forms, the building of the
-mail, and the bytes that the courier sends; and is then read as the other side reads it.
+The inputs combine, at random with a fixed seed, tricks that have worked on some mail program or
+server. Each goes through the rules for forms, the building of the email and the bytes that the
+courier sends. The result is parsed as a receiver would parse it.
 """
 
 import json
@@ -57,55 +57,60 @@ TO_SUPPORTERS = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 MIME = {"MIME-Version", "Content-Type", "Content-Transfer-Encoding"}
 
 
-def by_the_rules(given: HostileInput) -> HostileInput:
-    """As forms, the API and commands take it."""
+def validated(hostile_input: HostileInput) -> HostileInput:
+    """Applies the validation of forms, the API and commands."""
     return HostileInput(
-        name=texts.person_name(given.name),
-        email=texts.email_address(given.email),
-        subject=texts.line(given.subject, "subject", longest=200),
-        body=texts.paragraphs(given.body, "body", longest=10_000, shortest=50),
-        title=texts.line(given.title, "title", longest=200),
-        organisation=texts.line(given.organisation, "name", longest=120),
-        member=texts.email_address(given.member),
-        action=texts.line(given.action, "action", longest=200),
+        name=texts.person_name(hostile_input.name),
+        email=texts.email_address(hostile_input.email),
+        subject=texts.line(hostile_input.subject, "subject", longest=200),
+        body=texts.paragraphs(hostile_input.body, "body", longest=10_000, shortest=50),
+        title=texts.line(hostile_input.title, "title", longest=200),
+        organisation=texts.line(hostile_input.organisation, "name", longest=120),
+        member=texts.email_address(hostile_input.member),
+        action=texts.line(hostile_input.action, "action", longest=200),
     )
 
 
-def confirmation(given: HostileInput) -> Mail:
-    """As `delivery.rendering` asks to confirm a signature, with the petition's action in its
-    subject."""
-    values = {"name": given.name, "action": given.action, "organisation": given.organisation}
+def confirmation(hostile_input: HostileInput) -> Mail:
+    """Builds the email that asks to confirm a signature, with the petition's action in its
+    subject.
+    """
+    values = {
+        "name": hostile_input.name,
+        "action": hostile_input.action,
+        "organisation": hostile_input.organisation,
+    }
     links = {"confirm_link": "x", "disown_link": "y", "withdraw_link": "z"}
     links |= {"has_vacant_seat": "", "letter_link": "z"}
     text = text_templates.render("confirm_signature.txt", values | links)
     return Mail(
-        recipient=given.email,
-        sender_name=texts.fit_for_header(given.organisation),
+        recipient=hostile_input.email,
+        sender_name=texts.fit_for_header(hostile_input.organisation),
         subject=texts.fit_for_header(text.subject),
         body=text.body,
         message_id="<1@lobby.example.org>",
-        campaign=texts.fit_for_header(given.title),
+        campaign=texts.fit_for_header(hostile_input.title),
     )
 
 
-def sent(wanted: Mail) -> Envelope:
-    return mail_builder.sealed(mail_builder.build(wanted, mail_from=f"Lobby <{OWN}>", now=START))
+def seal(mail: Mail) -> Envelope:
+    return mail_builder.sealed(mail_builder.build(mail, mail_from=f"Lobby <{OWN}>", now=START))
 
 
-def headers_by_hand(head: bytes) -> list[tuple[str, str]]:
-    """Strictly: a name, a colon and a space; a line that begins with a space goes on."""
-    found: list[tuple[str, str]] = []
+def parse_headers(head: bytes) -> list[tuple[str, str]]:
+    """Parses strictly: name, colon, space; a line that begins with a space is a continuation."""
+    headers: list[tuple[str, str]] = []
     for line in head.decode("ascii").split("\r\n"):
         if line[:1] in (" ", "\t"):
             assert line.strip(), "a line of spaces ends the headers for some"
-            name, value = found.pop()
-            found.append((name, value + line))
+            name, value = headers.pop()
+            headers.append((name, value + line))
         else:
             name, colon, value = line.partition(": ")
             assert colon, line
             assert re.fullmatch(r"[A-Za-z][A-Za-z-]*", name), line
-            found.append((name, value))
-    return found
+            headers.append((name, value))
+    return headers
 
 
 def decoded(value: str) -> str:
@@ -114,48 +119,48 @@ def decoded(value: str) -> str:
 
 
 def address_in(value: str) -> str:
-    found = getaddresses([value])
-    assert len(found) == 1, value
-    return str(found[0][1])
+    addresses = getaddresses([value])
+    assert len(addresses) == 1, value
+    return str(addresses[0][1])
 
 
-def check(wanted: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
-    """The other side sees what was meant, and nothing else."""
-    recipient = ascii_of(wanted.recipient)
+def check_received(mail: Mail, envelope: Envelope, *, deeply: bool = False) -> None:
+    """Checks that a receiver sees what was meant and nothing else."""
+    recipient = ascii_of(mail.recipient)
     assert envelope.recipient == recipient
     assert envelope.sender == OWN
     for command in (f"MAIL FROM:<{envelope.sender}>", f"RCPT TO:<{envelope.recipient}>"):
         assert re.fullmatch(r"[A-Z]+ [A-Z]+:<[!-;=?-~]+>", command), command
     content = content_received(envelope.content)
     head, _, body = content.partition(b"\r\n\r\n")
-    by_hand = headers_by_hand(head)
+    by_hand = parse_headers(head)
     by_python: Message = BytesParser(policy=compat32).parsebytes(content)
     names = [name for name, _ in by_hand]
     assert names == by_python.keys()
     meant = {"From", "To", "Subject", "Date", "Message-ID", *MIME}
-    meant |= {"Reply-To"} if wanted.reply_to else set()
-    meant |= {"X-Campaign"} if wanted.campaign else set()
-    meant |= {"Auto-Submitted"} if wanted.is_automatic else set()
+    meant |= {"Reply-To"} if mail.reply_to else set()
+    meant |= {"X-Campaign"} if mail.campaign else set()
+    meant |= {"Auto-Submitted"} if mail.is_automatic else set()
     assert set(names) == meant
     assert len(names) == len(meant), "each header once"
-    told = dict(by_hand)
-    assert told["To"] == recipient
-    assert address_in(told["From"]) == OWN
-    if wanted.reply_to:
-        assert address_in(told["Reply-To"]) == ascii_of(wanted.reply_to[1])
-    for name, text in (("Subject", wanted.subject), ("X-Campaign", wanted.campaign)):
+    header_values = dict(by_hand)
+    assert header_values["To"] == recipient
+    assert address_in(header_values["From"]) == OWN
+    if mail.reply_to:
+        assert address_in(header_values["Reply-To"]) == ascii_of(mail.reply_to[1])
+    for name, text in (("Subject", mail.subject), ("X-Campaign", mail.campaign)):
         if text:
-            assert decoded(told[name]) == " ".join(text.split())
-            assert "\r" not in decoded(told[name])
-    as_written = re.sub(r"\r\n|\r", "\n", wanted.body).rstrip("\n")
+            assert decoded(header_values[name]) == " ".join(text.split())
+            assert "\r" not in decoded(header_values[name])
+    as_written = re.sub(r"\r\n|\r", "\n", mail.body).rstrip("\n")
     assert decodestring(body).decode().replace("\r\n", "\n").rstrip("\n") == as_written
     assert max(map(len, body.split(b"\r\n"))) <= 76, "RFC 2045, 6.7"
     assert not by_python.is_multipart()
     assert by_python.get_content_type() == "text/plain"
     if deeply:
         modern = BytesParser(policy=default).parsebytes(content)
-        assert [found.addr_spec for found in modern["To"].addresses] == [recipient]
-        assert [found.addr_spec for found in modern["From"].addresses] == [OWN]
+        assert [address.addr_spec for address in modern["To"].addresses] == [recipient]
+        assert [address.addr_spec for address in modern["From"].addresses] == [OWN]
         assert not any(modern[name] for name in ("Bcc", "Cc", "Sender"))
 
 
@@ -166,16 +171,16 @@ def ascii_of(address: str) -> str:
 @pytest.mark.slow
 def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
     ends: Counter[str] = Counter()
-    for number, given in hostile_inputs():
-        kind = "rules" if number % 2 else "rows"  # rows from before a rule meet none
+    for number, hostile_input in hostile_inputs():
+        kind = "rules" if number % 2 else "rows"  # rows older than a rule were never validated
         try:
-            taken = by_the_rules(given) if kind == "rules" else given
-            wanted = letter_mail(taken) if number % 4 < 2 else confirmation(taken)
-            envelope = sent(wanted)
+            accepted = validated(hostile_input) if kind == "rules" else hostile_input
+            mail = letter_mail(accepted) if number % 4 < 2 else confirmation(accepted)
+            envelope = seal(mail)
         except Invalid:
             ends[f"{kind} refused"] += 1
             continue
-        check(wanted, envelope, deeply=number % 8 < 2)
+        check_received(mail, envelope, deeply=number % 8 < 2)
         ends[f"{kind} built"] += 1
     assert sum(ends.values()) == INPUTS
     assert ends["rules refused"] > 2000
@@ -193,12 +198,12 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
     for field in good:
         for trick in TRICKS:
             for text in (trick, good[field] + trick, trick + good[field]):
-                given = HostileInput(**{**good, field: text})
+                hostile_input = HostileInput(**{**good, field: text})
                 for make in (letter_mail, confirmation):
-                    for look in (by_the_rules, lambda found: found):
+                    for look in (validated, lambda unchanged: unchanged):
                         try:
-                            wanted = make(look(given))
-                            check(wanted, sent(wanted))
+                            mail = make(look(hostile_input))
+                            check_received(mail, seal(mail))
                             ends["built"] += 1
                         except Invalid:
                             ends["refused"] += 1
@@ -208,15 +213,15 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
 
 @pytest.mark.slow
 def test_a_text_that_the_rules_take_is_always_built() -> None:
-    """What was taken from somebody must not be lost at delivery."""
+    """Accepted input must not be lost at delivery."""
     built = 0
-    for number, given in hostile_inputs():
+    for number, hostile_input in hostile_inputs():
         try:
-            taken = by_the_rules(given)
+            accepted = validated(hostile_input)
         except Invalid:
             continue
-        sent(letter_mail(taken))
-        sent(confirmation(taken))
+        seal(letter_mail(accepted))
+        seal(confirmation(accepted))
         built += 1
         if number > INPUTS / 2:
             break
@@ -226,19 +231,21 @@ def test_a_text_that_the_rules_take_is_always_built() -> None:
 @hypothesis.given(st.emails())
 def test_an_address_that_the_rules_take_is_always_written_to(address: str) -> None:
     try:
-        taken = texts.email_address(address)
+        accepted = texts.email_address(address)
     except Invalid:
         return
-    good = HostileInput("Anna", taken, "S", "Body", "Title", "Us", taken, "Act")
-    assert sent(letter_mail(good)).recipient == taken
+    good = HostileInput("Anna", accepted, "S", "Body", "Title", "Us", accepted, "Act")
+    assert seal(letter_mail(good)).recipient == accepted
 
 
 @pytest.mark.parametrize("space", [" ", "\t", "  ", ""])
 @pytest.mark.parametrize("length", range(60, 80))
 def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space: str) -> None:
     body = f"{'é' + 'x' * length}{space}\nDear MP,\n"
-    given = HostileInput("Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act")
-    check(letter_mail(given), sent(letter_mail(given)))
+    hostile_input = HostileInput(
+        "Anna", "a@example.org", "S", body, "Title", "Us", "mp@example.org", "Act"
+    )
+    check_received(letter_mail(hostile_input), seal(letter_mail(hostile_input)))
 
 
 @pytest.mark.parametrize(
@@ -253,8 +260,10 @@ def test_a_line_that_ends_in_a_space_is_no_longer_than_others(length: int, space
     ],
 )
 def test_a_campaigns_title_arrives_whatever_its_letters(title: str) -> None:
-    given = HostileInput("Anna", "a@example.org", "S", "Body", title, "Us", "mp@example.org", "Act")
-    message = BytesParser(policy=default).parsebytes(sent(letter_mail(given)).content)
+    hostile_input = HostileInput(
+        "Anna", "a@example.org", "S", "Body", title, "Us", "mp@example.org", "Act"
+    )
+    message = BytesParser(policy=default).parsebytes(seal(letter_mail(hostile_input)).content)
     assert " ".join(str(message["X-Campaign"]).split()) == " ".join(title.split())
 
 
@@ -282,16 +291,21 @@ def caller(service: Lobby) -> Iterator[TestClient]:
         yield client
 
 
-def signature_of(given: HostileInput, number: int) -> dict[str, Any]:
-    email = given.email.replace("anna@", f"anna{number}@", 1)
-    return {"name": given.name, "email": email, "postcode": CAN_SIGN}
+def signature_of(hostile_input: HostileInput, number: int) -> dict[str, Any]:
+    email = hostile_input.email.replace("anna@", f"anna{number}@", 1)
+    return {"name": hostile_input.name, "email": email, "postcode": CAN_SIGN}
 
 
-def letter_of(given: HostileInput, number: int) -> dict[str, Any]:
-    email = given.email.replace("anna@", f"anna{number}@", 1)
-    home = {"line1": given.action[:90], "line2": "", "town": "Edinburgh", "postcode": CAN_SIGN}
-    person = {"name": given.name, "email": email, "address": home}
-    return {**person, "subject": given.subject, "body": given.body}
+def letter_of(hostile_input: HostileInput, number: int) -> dict[str, Any]:
+    email = hostile_input.email.replace("anna@", f"anna{number}@", 1)
+    home = {
+        "line1": hostile_input.action[:90],
+        "line2": "",
+        "town": "Edinburgh",
+        "postcode": CAN_SIGN,
+    }
+    person = {"name": hostile_input.name, "email": email, "address": home}
+    return {**person, "subject": hostile_input.subject, "body": hostile_input.body}
 
 
 @pytest.mark.slow
@@ -306,15 +320,15 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
     chance = random.Random(SEED)
     answers: Counter[int] = Counter()
     for number in range(240):
-        given = HostileInput.by_chance(chance)
+        hostile_input = HostileInput.by_chance(chance)
         calls = [
-            ("PATCH", f"/v1/campaigns/{CAMPAIGN}", {"title": given.title}),
-            ("PATCH", f"/v1/petitions/{PETITION}", {"action": given.action}),
-            ("POST", f"/v1/petitions/{PETITION}/signatures", signature_of(given, number)),
-            ("POST", f"/v1/campaigns/{CAMPAIGN}/letters", letter_of(given, number)),
+            ("PATCH", f"/v1/campaigns/{CAMPAIGN}", {"title": hostile_input.title}),
+            ("PATCH", f"/v1/petitions/{PETITION}", {"action": hostile_input.action}),
+            ("POST", f"/v1/petitions/{PETITION}/signatures", signature_of(hostile_input, number)),
+            ("POST", f"/v1/campaigns/{CAMPAIGN}/letters", letter_of(hostile_input, number)),
         ]
         for method, path, body in calls:
-            # With backslash escapes: the client's own JSON refuses letters that are broken.
+            # Sent with backslash escapes: the client's own JSON encoder refuses lone surrogates.
             content = json.dumps(body).encode("ascii")
             sent_as = {"Content-Type": "application/json"}
             sent_as |= headers if method == "PATCH" else {}
@@ -329,35 +343,37 @@ def test_hostile_input_through_the_api_brings_no_error_and_no_strange_mail(
             pass
     assert answers[201] > 100
     assert answers[422] > 100
-    check_taken(service, sink)
+    check_sink(service, sink)
 
 
 def confirm(service: Lobby, caller: TestClient, letter_id: str) -> None:
-    """Where the letter was kept: one that has gone already is not."""
+    """Confirms the letter if it was stored; an already sent letter is not stored again."""
     with service.database.read() as session:
-        for found in session.exec(select(Letter).where(Letter.id == UUID(letter_id))):
-            token = service.tokens.issue(Purpose.LETTER, found.id)
+        for letter in session.exec(select(Letter).where(Letter.id == UUID(letter_id))):
+            token = service.tokens.issue(Purpose.LETTER, letter.id)
             answer = caller.post("/v1/letters/confirm", json={"token": token})
             assert answer.status_code == 200
 
 
-def check_taken(service: Lobby, sink: Sink) -> None:
+def check_sink(service: Lobby, sink: Sink) -> None:
     with service.database.read() as session:
         members = {member.email for member in session.exec(select(Member))}
     to_members = 0
-    for taken in sink.taken:
-        assert isinstance(taken.content, bytes)
-        head, _, _ = taken.content.partition(b"\r\n\r\n")
-        headers = headers_by_hand(head)
+    for envelope in sink.taken:
+        assert isinstance(envelope.content, bytes)
+        head, _, _ = envelope.content.partition(b"\r\n\r\n")
+        headers = parse_headers(head)
         names = [name for name, _ in headers]
         assert set(names) <= OURS | MIME | TO_SUPPORTERS
         assert len(names) == len(set(names))
-        told = dict(headers)
-        assert taken.rcpt_tos == [told["To"]]
-        assert taken.mail_from == OWN
-        assert address_in(told["From"]) == OWN
-        to_members += told["To"] in members
-        assert told["To"] in members or re.fullmatch(r"anna\d+@\S+|\S+@example\.org", told["To"])
+        header_values = dict(headers)
+        assert envelope.rcpt_tos == [header_values["To"]]
+        assert envelope.mail_from == OWN
+        assert address_in(header_values["From"]) == OWN
+        to_members += header_values["To"] in members
+        assert header_values["To"] in members or re.fullmatch(
+            r"anna\d+@\S+|\S+@example\.org", header_values["To"]
+        )
     assert to_members > 20
     assert len(sink.taken) - to_members > 50
 

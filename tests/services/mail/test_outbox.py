@@ -1,4 +1,4 @@
-"""How long a mail waits for its next attempt: pure rules."""
+"""Tests how long an email waits for its next attempt."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def test_what_failed_together_does_not_come_back_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("detail", "told"),
+    ("detail", "seconds"),
     [
         ("450 4.2.0 Greylisted, see http://postgrey.example/ for 300 seconds", 300),
         ("451 4.7.1 Greylisting in action, please come back in 10 minutes", 600),
@@ -32,8 +32,8 @@ def test_what_failed_together_does_not_come_back_together() -> None:
         ("450 Greylisted for 99999 minutes", 4 * 3600),
     ],
 )
-def test_a_greylisting_server_is_asked_again_when_it_says(detail: str, told: int) -> None:
-    assert wait(1, detail) == timedelta(seconds=told)
+def test_a_greylisting_server_is_asked_again_when_it_says(detail: str, seconds: int) -> None:
+    assert wait(1, detail) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("detail", ["451 busy for 300 seconds", "421 too many connections", ""])

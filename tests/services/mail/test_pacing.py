@@ -1,4 +1,4 @@
-"""Letters keep their pace: so many an hour, so many a day to one member, none at night."""
+"""Tests the pace of letters: limits per hour and per member and day, and quiet hours."""
 
 import random
 from collections import Counter
@@ -62,12 +62,12 @@ def local(moment: datetime) -> time:
         ("2026-07-02T06:00:00+00:00", "2026-07-02T06:00:00+00:00"),
         ("2026-12-01T22:30:00+00:00", "2026-12-02T07:00:00+00:00"),
         ("2026-10-24T22:00:00+00:00", "2026-10-25T07:00:00+00:00"),  # the clocks go back
-        ("2027-03-27T23:00:00+00:00", "2027-03-28T06:00:00+00:00"),  # and forward
+        ("2027-03-27T23:00:00+00:00", "2027-03-28T06:00:00+00:00"),  # the clocks go forward
     ],
 )
 def test_quiet_hours_are_those_of_the_clock_in_london(moment: str, opens: str) -> None:
-    found = NIGHT.next_open(datetime.fromisoformat(moment))
-    assert found == datetime.fromisoformat(opens)
+    next_opening = NIGHT.next_open(datetime.fromisoformat(moment))
+    assert next_opening == datetime.fromisoformat(opens)
 
 
 def test_quiet_hours_can_lie_within_a_day() -> None:
@@ -83,7 +83,7 @@ def test_the_same_time_twice_means_no_quiet_hours() -> None:
         assert NEVER.next_open(moment) == moment
 
 
-# ---- places
+# ---- slots
 
 
 def test_without_limits_a_letter_goes_at_once_and_by_night_in_the_morning(lobby: Lobby) -> None:
@@ -107,7 +107,7 @@ def test_twenty_thousand_letters_of_an_evening_are_spread_as_told(lobby: Lobby) 
     assert max(by_hour.values()) == 500
     assert len(by_hour) == 40, "no hour is left half empty"
     assert not [moment for moment in due if not time(7) <= local(moment) < time(22)]
-    # Three hours are left of the first evening, then fifteen a day.
+    # Three open hours are left on the first evening, then fifteen a day.
     assert list(days(due).values()) == [1500, 7500, 7500, 3500]
 
 
@@ -134,11 +134,11 @@ def test_both_limits_hold_together(lobby: Lobby) -> None:
     members = [MORAG + number % 7 for number in range(900)]
     due = plan(lobby, *members)
     assert max(hours(due).values()) <= 30
-    each = Counter(
+    letters_per_day = Counter(
         (member, moment.astimezone(LONDON).date())
         for member, moment in zip(members, due, strict=True)
     )
-    assert max(each.values()) == 20
+    assert max(letters_per_day.values()) == 20
     assert not [moment for moment in due if not time(7) <= local(moment) < time(22)]
 
 
@@ -175,8 +175,12 @@ def test_letters_that_went_keep_their_places(lobby: Lobby) -> None:
     plan(lobby, *[MORAG] * 8)
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        gone = [(MORAG, EVENING), (MORAG, EVENING - timedelta(hours=4)), (MORAG + 1, EVENING)]
-        pacing.keep_only(session, campaign, gone, now=EVENING)
+        sent_before = [
+            (MORAG, EVENING),
+            (MORAG, EVENING - timedelta(hours=4)),
+            (MORAG + 1, EVENING),
+        ]
+        pacing.keep_only(session, campaign, sent_before, now=EVENING)
     due = plan(lobby, *[MORAG] * 7)
     assert list(days(due).values()) == [6, 1]
     others = plan(lobby, *[MORAG + number for number in range(2, 30)])
@@ -188,8 +192,8 @@ def test_confirmations_at_once_overfill_no_hour(lobby: Lobby) -> None:
     with ThreadPoolExecutor(8) as pool:
         due = [
             moment
-            for found in pool.map(lambda _: plan(lobby, MORAG), range(40))
-            for moment in found
+            for due_times in pool.map(lambda _: plan(lobby, MORAG), range(40))
+            for moment in due_times
         ]
     assert sorted(hours(due).values()) == [10, 10, 10, 10]
     with lobby.database.read() as session:

@@ -1,4 +1,4 @@
-"""A mail server that gives trouble is left alone for a while, and no message suffers from it."""
+"""Tests that a failing mail server is rested for a while and that no message is lost."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +30,7 @@ REST = relays.FIRST_REST
 
 @dataclass
 class Server:
-    """Takes mail once it is up. `answers` to recipients are used up before it says yes."""
+    """Accepts mail once it is up. Recipients get `answers` first, then '250 OK'."""
 
     port: int
     answers: list[str] = field(default_factory=list)
@@ -67,7 +67,7 @@ def server(unused_port: int) -> Server:
 
 @pytest.fixture
 def lobby(make_lobby: MakeLobby, server: Server) -> Lobby:
-    """With a server that is down, and nothing to send yet."""
+    """A lobby with an empty queue and a mail server that is down."""
     return with_connections(make_lobby(courier=courier_to(server)), 1)
 
 
@@ -81,7 +81,7 @@ def with_connections(lobby: Lobby, connections: int) -> Lobby:
 
 
 def sign(lobby: Lobby, people: int) -> None:
-    """Each gets a mail to confirm."""
+    """Records signatures, each of which queues a confirmation email."""
     requests = [
         recording.SignatureRequest(PETITION, "Anna Example", f"anna{number}@example.org", CAN_SIGN)
         for number in range(people)
@@ -97,7 +97,7 @@ def sign(lobby: Lobby, people: int) -> None:
 
 
 def waiting(lobby: Lobby) -> list[OutboxMessage]:
-    """Messages that are not settled, oldest first."""
+    """Returns the unsettled messages, oldest first."""
     open_states = (MessageState.QUEUED, MessageState.DEFERRED, MessageState.CLAIMED)
     with lobby.database.read() as session:
         statement = select(OutboxMessage).where(col(OutboxMessage.state).in_(open_states))
@@ -114,7 +114,7 @@ def relay_of(lobby: Lobby) -> Relay:
 
 
 def break_down(lobby: Lobby, people: int = 12) -> None:
-    """Mail for a server that is down, until it is left alone."""
+    """Sends to a server that is down until the relay is rested."""
     sign(lobby, people)
     assert worker.deliver_due(lobby) == ENOUGH
 
@@ -229,7 +229,7 @@ def test_troubles_with_answers_in_between_are_not_in_a_row(lobby: Lobby, server:
     with server.up():
         assert worker.deliver_due(lobby) == 12
         lobby.courier.close()
-    # A kept connection that closes is no trouble yet: a new one is tried first.
+    # A kept-alive connection that closes is no failure yet: a new one is tried first.
     assert len(server.taken) == 5
     with lobby.database.read() as session:
         assert session.get(Relay, lobby.courier.relay) is None
@@ -238,7 +238,7 @@ def test_troubles_with_answers_in_between_are_not_in_a_row(lobby: Lobby, server:
 def test_a_message_that_is_dropped_does_not_say_that_the_server_is_back(
     lobby: Lobby, clock: Clock
 ) -> None:
-    """It never got there: its signature was withdrawn meanwhile."""
+    """It never reached the server: its signature was withdrawn meanwhile."""
     break_down(lobby)
     with lobby.database.write() as session:
         for signature in session.exec(select(Signature)):
@@ -259,8 +259,8 @@ def test_two_workers_share_what_they_know(lobby: Lobby, server: Server, clock: C
         clock.advance(minutes=5)
         assert worker.deliver_due(lobby) == 1
         assert worker.deliver_due(other) > 1
-        for each in (lobby, other):
-            each.courier.close()
+        for service in (lobby, other):
+            service.courier.close()
 
 
 def test_of_two_workers_at_once_one_tries_a_server_that_has_rested(
@@ -272,7 +272,8 @@ def test_of_two_workers_at_once_one_tries_a_server_that_has_rested(
     with lobby.database.write() as session:
         assert relays.capacity(session, name, now=clock.now, limit=100) == 1
         assert relays.may_send(session, name, now=clock.now)
-    with lobby.database.write() as session:  # it had looked before the first one's commit
+    # The second worker had read the queue before the first one's commit.
+    with lobby.database.write() as session:
         assert not relays.may_send(session, name, now=clock.now)
 
 
@@ -283,7 +284,7 @@ def test_while_one_worker_tries_the_other_waits(lobby: Lobby, clock: Clock) -> N
 
     @dataclass
     class Slow:
-        """While this one is at it, the other worker looks for something to do."""
+        """Lets the other worker look for work while this one is delivering."""
 
         relay = lobby.courier.relay
 
@@ -292,7 +293,7 @@ def test_while_one_worker_tries_the_other_waits(lobby: Lobby, clock: Clock) -> N
             return lobby.courier.deliver(envelope, before_dot)
 
         def close(self) -> None:
-            """Nothing is held."""
+            """Has nothing to close."""
 
     before = sum(attempts(lobby))
     assert worker.deliver_due(replace(lobby, courier=Slow())) == 1
@@ -312,7 +313,7 @@ def test_a_try_whose_worker_dies_is_followed_by_another(lobby: Lobby, clock: Clo
 
 
 def test_a_rest_without_mail_delays_nothing(lobby: Lobby, server: Server, clock: Clock) -> None:
-    """Looking for mail, where there is none, does not begin the rest again."""
+    """Checking an empty queue does not restart the rest."""
     break_down(lobby, people=ENOUGH)
     clock.advance(seconds=REST.total_seconds())
     assert worker.deliver_due(lobby) == 0, "all are put off for a minute"
@@ -322,7 +323,7 @@ def test_a_rest_without_mail_delays_nothing(lobby: Lobby, server: Server, clock:
         lobby.courier.close()
 
 
-# ---- who sees it
+# ---- how a resting server is shown
 
 
 def test_organisers_see_that_mail_waits_for_a_server(
@@ -336,9 +337,9 @@ def test_organisers_see_that_mail_waits_for_a_server(
             "error": None,
         }
         break_down(lobby)
-        told = client.get(path, headers=key).json()["relay"]
-        assert (told["is_resting"], told["resting_until"]) == (True, "2026-07-01T12:00:30Z")
-        assert "refused" in told["error"]
+        relay = client.get(path, headers=key).json()["relay"]
+        assert (relay["is_resting"], relay["resting_until"]) == (True, "2026-07-01T12:00:30Z")
+        assert "refused" in relay["error"]
         assert "lobby_relays_resting 1.0" in client.get("/metrics").text
         clock.advance(minutes=5)
         with server.up():
@@ -349,11 +350,11 @@ def test_organisers_see_that_mail_waits_for_a_server(
 
 
 def test_the_check_tells_of_a_server_that_is_left_alone(lobby: Lobby) -> None:
-    assert not [found for found in checks.run(lobby) if "left alone" in found.text]
+    assert not [finding for finding in checks.run(lobby) if "left alone" in finding.text]
     break_down(lobby)
-    (found,) = [found for found in checks.run(lobby) if "left alone" in found.text]
-    assert lobby.courier.relay in found.text
-    assert not found.is_trouble
+    (finding,) = [finding for finding in checks.run(lobby) if "left alone" in finding.text]
+    assert lobby.courier.relay in finding.text
+    assert not finding.is_trouble
 
 
 def test_an_error_that_is_shown_has_no_address_of_anybody(lobby: Lobby, server: Server) -> None:

@@ -1,4 +1,4 @@
-"""Importing constituencies and members: good files and bad files."""
+"""Tests importing constituencies and members from good and bad files."""
 
 import csv
 from collections.abc import Callable
@@ -53,7 +53,7 @@ def seat_row(code: str, **changes: str) -> Row:
 
 
 def member_row(code: str, number: str = "", name: str = "", **changes: str) -> Row:
-    """A seat and its member; without a number it is vacant."""
+    """Builds the row of a seat and its member; without a number the seat is vacant."""
     row = {
         "constituency_gss": code,
         "member_id": number,
@@ -79,7 +79,7 @@ Write = Callable[[list[Row]], Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Writes rows as a CSV, under the columns of the first."""
+    """Writes rows as CSV; the first row gives the columns."""
 
     def write(rows: list[Row]) -> Path:
         file = tmp_path / "file.csv"
@@ -97,7 +97,7 @@ ImportMembers = Callable[..., MembersImport]
 
 @pytest.fixture
 def with_seats(empty_lobby: Lobby, write: Write) -> Lobby:
-    """A lobby with four seats and nobody in them."""
+    """A lobby with four vacant seats."""
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code) for code in SEATS]))
     return empty_lobby
@@ -105,7 +105,7 @@ def with_seats(empty_lobby: Lobby, write: Write) -> Lobby:
 
 @pytest.fixture
 def take_in(with_seats: Lobby, write: Write) -> ImportMembers:
-    """Imports members from rows, on a day."""
+    """Returns a function that imports members from rows on a given date."""
 
     def take_in(*rows: Row, today: date = TODAY) -> MembersImport:
         with with_seats.database.write() as session:
@@ -124,9 +124,9 @@ def counts(lobby: Lobby) -> dict[str, int]:
 
 def seat(lobby: Lobby, code: str, today: date = TODAY) -> Seat:
     with lobby.database.read() as session:
-        found = seats.seat_of(session, code, today=today)
-    assert found is not None
-    return found
+        current_seat = seats.seat_of(session, code, today=today)
+    assert current_seat is not None
+    return current_seat
 
 
 def holder(lobby: Lobby, code: str, today: date = TODAY) -> str | None:
@@ -135,7 +135,7 @@ def holder(lobby: Lobby, code: str, today: date = TODAY) -> str | None:
 
 
 def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
-    """Who held a seat, from when to when."""
+    """Returns the holders of a seat with their first and last days."""
     with lobby.database.read() as session:
         statement = select(Membership).where(Membership.constituency_code == code)
         rows = [(row.member_id, row.starts_on, row.ends_on) for row in session.exec(statement)]
@@ -158,8 +158,8 @@ def test_constituencies_come_with_their_facts(empty_lobby: Lobby, write: Write) 
     welsh = seat_row(CARDIFF, name_cy="De Caerdydd a Phenarth", region="Wales")
     with empty_lobby.database.write() as session:
         assert constituencies.import_csv(session, write([welsh, seat_row(EDINBURGH)])) == 2
-    found = seat(empty_lobby, CARDIFF).constituency
-    assert found.model_dump() == {
+    constituency = seat(empty_lobby, CARDIFF).constituency
+    assert constituency.model_dump() == {
         "code": CARDIFF,
         "name": "Cardiff South and Penarth",
         "name_welsh": "De Caerdydd a Phenarth",
@@ -189,8 +189,8 @@ def test_a_code_tells_the_nation_and_the_nation_stands_in_for_a_region(
 ) -> None:
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([seat_row(code, region="")]))
-    found = seat(empty_lobby, code).constituency
-    assert (found.nation, found.region) == (nation, nation)
+    constituency = seat(empty_lobby, code).constituency
+    assert (constituency.nation, constituency.region) == (nation, nation)
 
 
 def test_importing_constituencies_again_changes_nothing(with_seats: Lobby, write: Write) -> None:
@@ -214,8 +214,12 @@ def test_what_a_file_does_not_tell_is_not_known(empty_lobby: Lobby, write: Write
     row = {"gss": EDINBURGH, "name": "Edinburgh East", "region": "Scotland"}
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, write([row]))
-    found = seat(empty_lobby, EDINBURGH).constituency
-    assert (found.electorate, found.latitude, found.easting) == (None, None, None)
+    constituency = seat(empty_lobby, EDINBURGH).constituency
+    assert (constituency.electorate, constituency.latitude, constituency.easting) == (
+        None,
+        None,
+        None,
+    )
 
 
 # ---- members
@@ -357,7 +361,7 @@ def test_a_correction_backwards_never_ends_a_membership_before_it_began(
     assert (1, date(2026, 6, 18), date(2026, 6, 18)) in spans(with_seats, EDINBURGH)
 
 
-# ---- posts
+# ---- offices
 
 
 def test_posts_begin_and_end(with_seats: Lobby, take_in: ImportMembers) -> None:
@@ -404,9 +408,9 @@ def test_the_speaker_holds_a_post_and_is_not_asked(
     with_seats: Lobby, take_in: ImportMembers
 ) -> None:
     take_in(BEN | {"party": "Speaker"})
-    found = seat(with_seats, MANCHESTER)
-    assert found.offices == {OfficeKind.SPEAKER}
-    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
+    speakers_seat = seat(with_seats, MANCHESTER)
+    assert speakers_seat.offices == {OfficeKind.SPEAKER}
+    eligibility = seats.seat_eligibility(speakers_seat, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
     take_in(BEN, today=date(2026, 8, 1))
     assert seat(with_seats, MANCHESTER, date(2026, 8, 1)).offices == frozenset()
@@ -427,7 +431,7 @@ def test_a_title_tells_the_kind_of_post(title: str, rank: str, kind: OfficeKind)
     assert members.office_kind(title, rank) is kind
 
 
-# ---- the seat, its supporters and its member are three things
+# ---- changing members keeps the seat and its signatures
 
 
 def demonstration_members() -> list[Row]:
@@ -468,7 +472,7 @@ def test_signatures_stay_with_the_seat_and_names_with_the_member(
     assert (after.confirmed, after.signed) == (before.confirmed, before.signed)
 
 
-# ---- bad files: refused with file and line, and nothing half taken in
+# ---- bad files: refused with file and line; nothing is imported in part
 
 
 SEAT_HEAD = "gss,name,region\n"

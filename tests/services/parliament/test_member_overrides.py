@@ -1,4 +1,4 @@
-"""What organisers note about members: recording, replacing, ending, and who sees it."""
+"""Tests organisers' overrides for members: recording, replacing, ending and visibility."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -34,15 +34,19 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.CAMPAIGNS_WRITE, Scope.TALLIES_READ)
 
 
-def noted(client: TestClient, key: Headers, body: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Record an override of Morag's."""
+def add_override(
+    client: TestClient, key: Headers, body: dict[str, Any], **changes: Any
+) -> dict[str, Any]:
+    """Records an override for Morag."""
     response = client.post(URL, headers=key, json={**body, **changes})
     assert response.status_code == 201, response.text
     answer: dict[str, Any] = response.json()
     return answer
 
 
-def listed(client: TestClient, key: Headers, member_id: int = MORAG) -> list[dict[str, Any]]:
+def list_overrides(
+    client: TestClient, key: Headers, member_id: int = MORAG
+) -> list[dict[str, Any]]:
     response = client.get(f"/v1/members/{member_id}/overrides", headers=key)
     assert response.status_code == 200, response.text
     answer: list[dict[str, Any]] = response.json()
@@ -50,7 +54,7 @@ def listed(client: TestClient, key: Headers, member_id: int = MORAG) -> list[dic
 
 
 def row_of(client: TestClient, member_id: int = MORAG) -> dict[str, Any]:
-    """A member's row in the public tally."""
+    """Returns the member's row in the public tally."""
     rows = client.get(f"/v1/campaigns/{CAMPAIGN}/tally").json()["rows"]
     return next(row for row in rows if row["member"] and row["member"]["id"] == member_id)
 
@@ -73,7 +77,7 @@ def history(lobby: Lobby) -> list[OverrideEvent]:
 
 def test_a_refusal_holds_from_today_in_every_campaign(client: TestClient, key: Headers) -> None:
     assert row_of(client)["eligibility"] == "can_sign"
-    answer = noted(client, key, REFUSES)
+    answer = add_override(client, key, REFUSES)
     assert answer == {
         "id": answer["id"],
         "member_id": MORAG,
@@ -86,11 +90,11 @@ def test_a_refusal_holds_from_today_in_every_campaign(client: TestClient, key: H
         "ended_at": None,
     }
     assert row_of(client)["eligibility"] == "refuses"
-    assert listed(client, key) == [answer]
+    assert list_overrides(client, key) == [answer]
 
 
 def test_a_pps_is_asked_as_a_minister_is(client: TestClient, key: Headers) -> None:
-    noted(client, key, REFUSES, kind="pps")
+    add_override(client, key, REFUSES, kind="pps")
     assert row_of(client)["eligibility"] == "convention"
 
 
@@ -98,7 +102,7 @@ def test_what_a_member_said_is_of_one_campaign(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
     add_campaign(lobby, "another", motion_id=900152)
-    assert noted(client, key, WILL_SIGN)["campaign"] == CAMPAIGN
+    assert add_override(client, key, WILL_SIGN)["campaign"] == CAMPAIGN
     assert row_of(client)["said"] == "will_sign"
     rows = client.get("/v1/campaigns/another/tally").json()["rows"]
     assert {row["said"] for row in rows} == {None}
@@ -131,12 +135,12 @@ def test_a_note_that_does_not_fit_names_the_field(
 ) -> None:
     response = client.post(URL, headers=key, json={**REFUSES, **changes})
     assert refused(response) == (422, [wrong])
-    assert listed(client, key) == []
+    assert list_overrides(client, key) == []
 
 
 def test_the_longest_reason_and_link_are_taken(client: TestClient, key: Headers) -> None:
     link = "https://example.org/" + "x" * 480
-    answer = noted(client, key, REFUSES, reason="x" * 500, link=link)
+    answer = add_override(client, key, REFUSES, reason="x" * 500, link=link)
     assert (len(answer["reason"]), len(answer["link"])) == (500, 500)
 
 
@@ -173,19 +177,19 @@ def test_a_member_without_a_seat_cannot_be_noted(
         session.add(Member(id=1, name="Nigel Formerly", party="Labour"))
     response = client.post("/v1/members/1/overrides", headers=key, json=REFUSES)
     assert (response.status_code, response.json()["code"]) == (409, "member_without_seat")
-    assert listed(client, key, 1) == []
+    assert list_overrides(client, key, 1) == []
 
 
-# ---- one matter
+# ---- one override per subject
 
 
 def test_noting_again_ends_the_earlier_note_the_same_day(
     client: TestClient, key: Headers, clock: Clock
 ) -> None:
-    noted(client, key, REFUSES)
+    add_override(client, key, REFUSES)
     clock.advance(days=3)
-    noted(client, key, REFUSES, reason="Said so again.")
-    new, old = listed(client, key)
+    add_override(client, key, REFUSES, reason="Said so again.")
+    new, old = list_overrides(client, key)
     assert (new["reason"], new["is_in_force"], new["ends_on"]) == ("Said so again.", True, None)
     assert (old["is_in_force"], old["ends_on"]) == (False, "2026-07-04")
     assert old["ended_at"] == new["recorded_at"] == "2026-07-04T12:00:00Z"
@@ -194,9 +198,9 @@ def test_noting_again_ends_the_earlier_note_the_same_day(
 def test_will_not_ends_will_sign_and_does_not_let_it_come_back(
     client: TestClient, key: Headers, clock: Clock
 ) -> None:
-    noted(client, key, WILL_SIGN)
+    add_override(client, key, WILL_SIGN)
     clock.advance(days=1)
-    will_not = noted(client, key, WILL_NOT)
+    will_not = add_override(client, key, WILL_NOT)
     assert row_of(client)["said"] == "will_not"
     client.patch(f"/v1/overrides/{will_not['id']}", headers=key, json={"ends_on": "2026-07-02"})
     assert row_of(client)["said"] is None
@@ -205,10 +209,10 @@ def test_will_not_ends_will_sign_and_does_not_let_it_come_back(
 def test_what_is_noted_late_ends_where_something_newer_holds(
     client: TestClient, key: Headers
 ) -> None:
-    newer = noted(client, key, WILL_NOT, starts_on="2026-06-20")
-    late = noted(client, key, WILL_SIGN, starts_on="2026-06-01")
+    newer = add_override(client, key, WILL_NOT, starts_on="2026-06-20")
+    late = add_override(client, key, WILL_SIGN, starts_on="2026-06-01")
     assert (late["ends_on"], late["is_in_force"]) == ("2026-06-20", False)
-    assert listed(client, key) == [late, newer]
+    assert list_overrides(client, key) == [late, newer]
     assert row_of(client)["said"] == "will_not"
 
 
@@ -218,17 +222,17 @@ def test_other_matters_members_and_campaigns_go_on(
     add_campaign(lobby, "another")
     bodies = [REFUSES, {**REFUSES, "kind": "pps"}, WILL_SIGN, {**WILL_NOT, "campaign": "another"}]
     for body in bodies:
-        noted(client, key, body)
+        add_override(client, key, body)
     client.post(f"/v1/members/{WRENFIELD}/overrides", headers=key, json=WILL_NOT)
-    found = listed(client, key)
-    assert [row["kind"] for row in found] == [body["kind"] for body in reversed(bodies)]
-    assert all(row["is_in_force"] for row in found)
+    overrides = list_overrides(client, key)
+    assert [row["kind"] for row in overrides] == [body["kind"] for body in reversed(bodies)]
+    assert all(row["is_in_force"] for row in overrides)
 
 
 def test_another_organisations_note_goes_on(client: TestClient, lobby: Lobby, key: Headers) -> None:
-    noted(client, key, REFUSES)
-    noted(client, others_key(lobby, Scope.CAMPAIGNS_WRITE), REFUSES)
-    (mine,) = listed(client, key)
+    add_override(client, key, REFUSES)
+    add_override(client, others_key(lobby, Scope.CAMPAIGNS_WRITE), REFUSES)
+    (mine,) = list_overrides(client, key)
     assert mine["is_in_force"]
 
 
@@ -237,35 +241,35 @@ def test_another_organisations_note_goes_on(client: TestClient, lobby: Lobby, ke
 
 @pytest.mark.parametrize("day", ["2026-06-01", "2026-06-15", TODAY])
 def test_an_ended_note_stays_and_holds_no_more(client: TestClient, key: Headers, day: str) -> None:
-    override = noted(client, key, REFUSES, starts_on="2026-06-01")
+    override = add_override(client, key, REFUSES, starts_on="2026-06-01")
     response = client.patch(f"/v1/overrides/{override['id']}", headers=key, json={"ends_on": day})
     changed = {"ends_on": day, "is_in_force": False, "ended_at": "2026-07-01T12:00:00Z"}
     assert (response.status_code, response.json()) == (200, override | changed)
-    assert listed(client, key) == [override | changed]
+    assert list_overrides(client, key) == [override | changed]
     assert row_of(client)["eligibility"] == "can_sign"
 
 
 def test_a_note_can_end_on_a_day_to_come(client: TestClient, key: Headers, clock: Clock) -> None:
-    override = noted(client, key, REFUSES, ends_on="2026-07-05")
+    override = add_override(client, key, REFUSES, ends_on="2026-07-05")
     url = f"/v1/overrides/{override['id']}"
     moved = client.patch(url, headers=key, json={"ends_on": "2026-07-03"}).json()
     assert (moved["is_in_force"], moved["ends_on"]) == (True, "2026-07-03")
     clock.advance(days=2)
-    assert [row["is_in_force"] for row in listed(client, key)] == [False]
+    assert [row["is_in_force"] for row in list_overrides(client, key)] == [False]
 
 
 def test_a_note_cannot_end_before_it_began(client: TestClient, key: Headers) -> None:
-    override = noted(client, key, REFUSES)
+    override = add_override(client, key, REFUSES)
     url = f"/v1/overrides/{override['id']}"
     response = client.patch(url, headers=key, json={"ends_on": "2026-06-30"})
     assert refused(response) == (422, [("ends_on", "too_early")])
     nothing = client.patch(url, headers=key, json={"ends_on": None})
     assert refused(nothing) == (422, [("ends_on", "day_malformed")])
-    assert listed(client, key) == [override]
+    assert list_overrides(client, key) == [override]
 
 
 def test_an_end_is_history_and_does_not_move(client: TestClient, key: Headers) -> None:
-    override = noted(client, key, REFUSES, starts_on="2026-06-01")
+    override = add_override(client, key, REFUSES, starts_on="2026-06-01")
     url = f"/v1/overrides/{override['id']}"
     first = client.patch(url, headers=key, json={"ends_on": "2026-06-15"})
     again = client.patch(url, headers=key, json={"ends_on": "2026-06-15"})
@@ -277,36 +281,38 @@ def test_an_end_is_history_and_does_not_move(client: TestClient, key: Headers) -
 def test_another_organisations_notes_are_not_there(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
-    override = noted(client, key, REFUSES)
+    override = add_override(client, key, REFUSES)
     foreign = others_key(lobby, Scope.CAMPAIGNS_WRITE, Scope.TALLIES_READ)
-    assert listed(client, foreign) == []
-    for wanted in (override["id"], "0199f8a0-0000-7000-8000-000000000000"):
-        url = f"/v1/overrides/{wanted}"
+    assert list_overrides(client, foreign) == []
+    for override_id in (override["id"], "0199f8a0-0000-7000-8000-000000000000"):
+        url = f"/v1/overrides/{override_id}"
         response = client.patch(url, headers=foreign, json={"ends_on": TODAY})
         assert (response.status_code, response.json()["code"]) == (404, "override_unknown")
-    assert listed(client, key) == [override]
+    assert list_overrides(client, key) == [override]
 
 
 def test_a_note_ends_with_the_membership_in_which_it_began(
     client: TestClient, lobby: Lobby, key: Headers, clock: Clock
 ) -> None:
-    noted(client, key, REFUSES)
+    add_override(client, key, REFUSES)
     clock.advance(days=10)
     with lobby.database.write() as session:
         statement = select(Membership).where(Membership.member_id == MORAG)
-        held = session.exec(statement).one()
-        held.ends_on = date(2026, 7, 5)
+        membership = session.exec(statement).one()
+        membership.ends_on = date(2026, 7, 5)
         again = Membership(
             member_id=MORAG,
-            constituency_code=held.constituency_code,
+            constituency_code=membership.constituency_code,
             starts_on=date(2026, 7, 8),
         )
         session.flush()
         session.add(again)
-    (old,) = listed(client, key)
+    (old,) = list_overrides(client, key)
     assert (old["is_in_force"], old["ends_on"]) == (False, None)
-    noted(client, key, REFUSES)
-    assert [row["ends_on"] for row in listed(client, key)] == [None, None], "it had ended already"
+    add_override(client, key, REFUSES)
+    assert [row["ends_on"] for row in list_overrides(client, key)] == [None, None], (
+        "it had ended already"
+    )
 
 
 @pytest.mark.parametrize("scope", [Scope.TALLIES_READ, Scope.SIGNATURES_READ])
@@ -317,7 +323,7 @@ def test_notes_are_written_with_one_scope_and_read_with_another(
     wrote = client.post(URL, headers=key, json=REFUSES)
     assert (wrote.status_code, wrote.json()["code"]) == (403, "scope_missing")
     writer = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    override = noted(client, writer, REFUSES)
+    override = add_override(client, writer, REFUSES)
     ended = client.patch(f"/v1/overrides/{override['id']}", headers=key, json={"ends_on": TODAY})
     assert ended.status_code == 403
     assert client.get(URL, headers=writer).status_code == 403
@@ -330,18 +336,18 @@ def test_every_beginning_and_ending_is_in_the_history(
     client: TestClient, lobby: Lobby, key: Headers, clock: Clock
 ) -> None:
     add_campaign(lobby, "another")
-    noted(client, key, {**WILL_SIGN, "campaign": "another"})
-    override = noted(client, key, WILL_SIGN, starts_on="2026-06-20")
+    add_override(client, key, {**WILL_SIGN, "campaign": "another"})
+    override = add_override(client, key, WILL_SIGN, starts_on="2026-06-20")
     clock.advance(days=2)
     url = f"/v1/overrides/{override['id']}"
     client.patch(url, headers=key, json={"ends_on": "2026-07-02"})
-    told = [
+    entries = [
         (event.kind, event.has_ended, event.happened_on, event.seen_at, event.member.id, event.link)
         for event in history(lobby)
     ]
     refusal = (OverrideKind.REFUSES, False, date(2026, 6, 1), START, SALTMARSH)
     says, link = OverrideKind.SAYS_WILL_SIGN, REFUSES["link"]
-    assert told == [
+    assert entries == [
         (*refusal, "https://example.org/replies/1"),
         (says, False, date(2026, 6, 20), START, MORAG, link),
         (says, True, date(2026, 7, 2), clock.now, MORAG, link),
@@ -351,7 +357,7 @@ def test_every_beginning_and_ending_is_in_the_history(
 def test_an_end_that_was_told_ahead_is_seen_on_its_day(
     client: TestClient, lobby: Lobby, key: Headers
 ) -> None:
-    noted(client, key, REFUSES, ends_on="2026-07-09")
+    add_override(client, key, REFUSES, ends_on="2026-07-09")
     begun, ended = history(lobby)[-2:]
     assert (begun.has_ended, begun.seen_at) == (False, START)
     assert (ended.has_ended, ended.seen_at) == (True, datetime(2026, 7, 9, tzinfo=UTC))
@@ -361,7 +367,7 @@ def test_another_organisations_notes_are_not_in_the_history(
     client: TestClient, lobby: Lobby
 ) -> None:
     before = len(history(lobby))
-    noted(client, others_key(lobby, Scope.CAMPAIGNS_WRITE), REFUSES)
+    add_override(client, others_key(lobby, Scope.CAMPAIGNS_WRITE), REFUSES)
     assert len(history(lobby)) == before == 1
 
 

@@ -1,4 +1,4 @@
-"""How a seat stands towards a motion, whether its member can sign, and which letter suits."""
+"""Tests the standing of seats, the eligibility of members and the choice of letter."""
 
 import re
 from dataclasses import fields, replace
@@ -45,7 +45,7 @@ A_REQUEST_TO_SIGN = re.compile(
 def name(
     number: int = 1, order: int | None = 20, day: date = JUNE, *, withdrawn: bool = False
 ) -> MotionSignatory:
-    """One row of a member's name."""
+    """Builds one signatory row of a member."""
     return MotionSignatory(
         id=number,
         motion_id=1,
@@ -93,8 +93,8 @@ def test_a_name_withdrawn_twice_is_withdrawn() -> None:
 
 def test_a_name_withdrawn_and_given_again_stands_since_it_was_given_again() -> None:
     rows = [name(1, None, JUNE, withdrawn=True), name(2, 40, JULY)]
-    for given in (rows, rows[::-1]):
-        assert position_of(given) == Position(Standing.SIGNED, Role.SUPPORTER, JULY)
+    for ordered_rows in (rows, rows[::-1]):
+        assert position_of(ordered_rows) == Position(Standing.SIGNED, Role.SUPPORTER, JULY)
 
 
 def test_a_name_given_twice_and_withdrawn_once_still_stands() -> None:
@@ -116,12 +116,12 @@ def test_a_repeated_member_has_the_highest_role_and_the_first_day(
     orders: tuple[int | None, int | None], role: Role
 ) -> None:
     rows = [name(1, orders[0], JULY), name(2, orders[1], JUNE)]
-    for given in (rows, rows[::-1]):
-        assert position_of(given) == Position(Standing.SIGNED, role, JUNE)
+    for ordered_rows in (rows, rows[::-1]):
+        assert position_of(ordered_rows) == Position(Standing.SIGNED, role, JUNE)
 
 
 def test_without_a_primary_sponsor_nobody_is_moved_up() -> None:
-    orders = (2, 4, 6, 9)  # with gaps, as names are withdrawn
+    orders = (2, 4, 6, 9)  # with gaps, because names are withdrawn
     roles = [position_of([name(order=order)]).role for order in orders]
     assert roles == [Role.SPONSOR, Role.SPONSOR, Role.SPONSOR, Role.SUPPORTER]
 
@@ -141,7 +141,7 @@ POSTS: tuple[frozenset[OfficeKind], ...] = (
     *(frozenset({kind}) for kind in OfficeKind),
     frozenset({OfficeKind.MINISTER, OfficeKind.WHIP}),
 )
-# (has a post, refuses) -> what a member of an ordinary party is, who has not signed.
+# (has an office, refuses) -> eligibility of a non-signatory of an ordinary party.
 ORDINARY_RULES = {
     (False, False): (Eligibility.CAN_SIGN, LetterAct.ASK),
     (True, False): (Eligibility.CONVENTION, LetterAct.MINISTER),
@@ -151,7 +151,7 @@ ORDINARY_RULES = {
 
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
-    """What the built-in letter asks; None where there is none."""
+    """Returns the act of the built-in letter, or None if there is no letter."""
     chosen = choose(variants.built_in(), MemberProfile(standing, eligibility))
     return chosen.act if chosen else None
 
@@ -161,7 +161,7 @@ def expected(
 ) -> tuple[Eligibility, LetterAct | None]:
     if party is VACANT:
         return Eligibility.VACANT, None
-    if standing is Standing.SIGNED:  # whoever has signed could
+    if standing is Standing.SIGNED:  # signing shows that the member can
         return Eligibility.CAN_SIGN, LetterAct.THANK
     rule = ORDINARY_RULES[has_post, refuses]
     if party == ABSTENTIONIST:
@@ -177,8 +177,8 @@ def test_eligibility_and_letter_follow_from_standing_party_posts_and_refusal(
 ) -> None:
     for posts in POSTS:
         eligibility = eligibility_of(party=party, offices=posts, refuses=refuses, standing=standing)
-        found = (eligibility, act_of(standing, eligibility))
-        assert found == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
+        outcome = (eligibility, act_of(standing, eligibility))
+        assert outcome == expected(standing, party, has_post=bool(posts), refuses=refuses), posts
 
 
 def test_every_pair_of_standing_and_eligibility_has_an_answer_about_its_letter() -> None:
@@ -203,8 +203,8 @@ def test_who_holds_a_post_is_never_asked_to_sign(kind: OfficeKind, standing: Sta
 GREETINGS = {"en": "Dear", "cy": "Annwyl"}
 
 
-def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
-    """The built-in letter with an act."""
+def render(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> MailText:
+    """Renders the built-in letter of an act."""
     words = composing.texts_in(variant_texts.built_in()[act], locale)
     assert words.locale == locale
     return composing.write(words, facts)
@@ -213,23 +213,23 @@ def written(act: LetterAct, facts: LetterFacts = FACTS, locale: str = "en") -> M
 @pytest.mark.parametrize("variant", [LetterAct.MINISTER, LetterAct.ANOTHER_WAY])
 @pytest.mark.parametrize("facts", [FACTS, replace(FACTS, points=(), personal="")])
 def test_who_cannot_sign_reads_no_request_to_sign(variant: LetterAct, facts: LetterFacts) -> None:
-    text = written(variant, facts)
+    text = render(variant, facts)
     assert not A_REQUEST_TO_SIGN.search(f"{text.subject}\n{text.body}")
 
 
 def test_a_minister_is_asked_to_raise_it_with_the_secretary_of_state() -> None:
-    assert "Secretary of State" in written(LetterAct.MINISTER).body
-    assert "Ysgrifennydd Gwladol" in written(LetterAct.MINISTER, locale="cy").body
+    assert "Secretary of State" in render(LetterAct.MINISTER).body
+    assert "Ysgrifennydd Gwladol" in render(LetterAct.MINISTER, locale="cy").body
 
 
 def test_who_can_sign_is_asked_to() -> None:
-    text = written(LetterAct.ASK)
+    text = render(LetterAct.ASK)
     assert A_REQUEST_TO_SIGN.search(text.subject)
     assert A_REQUEST_TO_SIGN.search(text.body)
 
 
 def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
-    text = written(LetterAct.THANK)
+    text = render(LetterAct.THANK)
     assert "Thank you" in text.subject
     assert not re.search(r"\b(please|will you) sign\b", text.body, re.IGNORECASE)
 
@@ -237,7 +237,7 @@ def test_who_has_signed_is_thanked_and_not_asked_again() -> None:
 @pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, locale: str) -> None:
-    text = written(variant, locale=locale)
+    text = render(variant, locale=locale)
     assert "\n" not in text.subject
     assert text.body.startswith(f"{GREETINGS[locale]} {FACTS.member},\n")
     assert text.body.endswith(FACTS.name)
@@ -250,7 +250,7 @@ def test_every_letter_says_who_writes_to_whom_about_what(variant: LetterAct, loc
 @pytest.mark.parametrize("locale", list(GREETINGS))
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, locale: str) -> None:
-    body = written(variant, replace(FACTS, points=(), personal=""), locale).body
+    body = render(variant, replace(FACTS, points=(), personal=""), locale).body
     assert "\n\n\n" not in body
     assert "None" not in body
 
@@ -258,10 +258,8 @@ def test_a_letter_without_points_or_own_words_has_no_gaps(variant: LetterAct, lo
 @pytest.mark.parametrize("locale", list(GREETINGS))
 def test_who_signed_an_earlier_motion_is_thanked_for_it_and_nobody_else(locale: str) -> None:
     earlier = "EDM 12,"
-    assert (
-        earlier in written(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
-    )
-    assert earlier not in written(LetterAct.ASK, locale=locale).body
+    assert earlier in render(LetterAct.ASK, replace(FACTS, earlier_motion_number="12"), locale).body
+    assert earlier not in render(LetterAct.ASK, locale=locale).body
 
 
 @pytest.mark.parametrize("locale", list(GREETINGS))
@@ -271,19 +269,21 @@ def test_the_built_in_letters_pass_what_organisers_letters_must(
 ) -> None:
     texts = variant_texts.built_in()[variant][locale]
     assert variant_texts.faults(texts, variant, knows_earlier=False) == []
-    text = written(variant, locale=locale)
+    text = render(variant, locale=locale)
     assert not variant_texts.asks_to_sign(f"{text.subject}\n{text.body}", variant)
 
 
 @pytest.mark.parametrize("variant", list(LetterAct))
 def test_a_letter_is_never_written_with_a_hole_in_it(variant: LetterAct) -> None:
     texts = variant_texts.built_in()[variant]["en"]
-    known = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
-    used = {name for name in known if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())}
+    all_values = {field.name: getattr(FACTS, field.name) for field in fields(FACTS)}
+    used = {
+        name for name in all_values if any(f"{{{{ {name} }}}}" in part for _, part in texts.parts())
+    }
     assert {"constituency", "motion_number", "motion_title"} <= used
     whole = "".join(part for _, part in texts.parts())
     for left_out in used - {"earlier_motion_number"}:
-        values = {key: value for key, value in known.items() if key != left_out}
+        values = {key: value for key, value in all_values.items() if key != left_out}
         with pytest.raises(UndefinedError, match=left_out):
             template_language.fill(whole, values)
 

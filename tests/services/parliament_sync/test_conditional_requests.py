@@ -1,4 +1,4 @@
-"""Asking Parliament only for what has changed, where it says how to ask."""
+"""Tests conditional requests to Parliament with `ETag` and `Last-Modified` validators."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -55,7 +55,7 @@ def api() -> Iterator[Parliament]:
 
 @pytest.fixture
 def asking(lobby: Lobby, api: Parliament) -> Iterator[Lobby]:
-    """The lobby, whose Parliament is on loopback."""
+    """A lobby whose Motions API is a server on loopback."""
     with http.make_client(api.url) as client:
         yield replace(lobby, motions_api=client)
 
@@ -65,7 +65,7 @@ Sync = Callable[..., MotionSync]
 
 @pytest.fixture
 def sync(asking: Lobby, api: Parliament) -> Sync:
-    """Serves one reply to a sync of the motion."""
+    """Returns a function that syncs the motion against one reply."""
 
     def sync(reply: Reply | bytes, *, again: bool = False) -> MotionSync:
         api.answers(reply)
@@ -74,26 +74,28 @@ def sync(asking: Lobby, api: Parliament) -> Sync:
     return sync
 
 
-def good(*names: int, **headers: str) -> Reply:
-    """A good answer with the names of some members, and with headers of its own."""
-    told = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(answer(*(sponsor(name, name) for name in names)), headers=JSON | (told or BOTH))
+def good_reply(*names: int, **headers: str) -> Reply:
+    """Builds a good reply with the names of some members and optional headers."""
+    own_headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(
+        answer(*(sponsor(name, name) for name in names)), headers=JSON | (own_headers or BOTH)
+    )
 
 
 def conditions(api: Parliament) -> dict[str, str]:
-    """Those of the last request."""
+    """Returns the conditional headers of the last request."""
     names = ("If-None-Match", "If-Modified-Since")
     return {name: api.headers[-1][name] for name in names if name in api.headers[-1]}
 
 
-def kept(lobby: Lobby) -> Motion:
+def motion_row(lobby: Lobby) -> Motion:
     with lobby.database.read() as session:
         return session.get_one(Motion, MOTION)
 
 
 def validators(lobby: Lobby) -> tuple[str | None, str | None]:
-    found = kept(lobby)
-    return found.etag, found.last_modified
+    row = motion_row(lobby)
+    return row.etag, row.last_modified
 
 
 # ---- asking
@@ -102,27 +104,27 @@ def validators(lobby: Lobby) -> tuple[str | None, str | None]:
 def test_the_first_request_has_no_condition_and_the_next_has_what_came_with_it(
     sync: Sync, api: Parliament
 ) -> None:
-    sync(good(1))
+    sync(good_reply(1))
     assert conditions(api) == {}
-    sync(good(1))
+    sync(good_reply(1))
     assert conditions(api) == {"If-None-Match": ETAG, "If-Modified-Since": MODIFIED}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_only_what_was_given_is_sent(sync: Sync, api: Parliament) -> None:
-    sync(good(1, ETag=ETAG))
-    sync(good(1, Last_Modified=MODIFIED))
+    sync(good_reply(1, ETag=ETAG))
+    sync(good_reply(1, Last_Modified=MODIFIED))
     assert conditions(api) == {"If-None-Match": ETAG}
     sync(answer(sponsor(1, 1)))
     assert conditions(api) == {"If-Modified-Since": MODIFIED}
-    sync(good(1))
+    sync(good_reply(1))
     assert conditions(api) == {}, "the last answer came without any"
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("odd", ['"caf\xe9"', '"' + "a" * 300 + '"'], ids=["accents", "long"])
 def test_what_could_not_be_sent_back_is_not_kept(odd: str, sync: Sync, lobby: Lobby) -> None:
-    sync(good(1, ETag=odd))
+    sync(good_reply(1, ETag=odd))
     assert validators(lobby) == (None, None)
 
 
@@ -132,14 +134,14 @@ def test_what_could_not_be_sent_back_is_not_kept(odd: str, sync: Sync, lobby: Lo
 def test_unchanged_is_as_good_as_another_answer_and_changes_nothing_else(
     sync: Sync, lobby: Lobby, clock: Clock
 ) -> None:
-    sync(good(1, 2))
+    sync(good_reply(1, 2))
     before = rows_of(lobby, TABLES)
     with pytest.raises(Unavailable):
         sync(FAILURE)
-    assert kept(lobby).sync_failed_at == START
+    assert motion_row(lobby).sync_failed_at == START
     clock.advance(hours=1)
     assert sync(UNCHANGED) == MotionSync(MOTION, signed=0, withdrawn=0, restored=0, live=2)
-    after = kept(lobby)
+    after = motion_row(lobby)
     assert (after.synced_at, after.sync_failed_at, after.sync_error) == (clock.now, None, None)
     (row,) = [row for row in before["Motion"] if row["id"] == MOTION]
     row["synced_at"] = after.model_dump(mode="json")["synced_at"]
@@ -147,21 +149,21 @@ def test_unchanged_is_as_good_as_another_answer_and_changes_nothing_else(
 
 
 def test_a_lapsed_motion_that_is_unchanged_stays_lapsed(sync: Sync, lobby: Lobby) -> None:
-    sync(good(1))
+    sync(good_reply(1))
     with lobby.database.write() as session:
         session.get_one(Motion, MOTION).status = MotionStatus.LAPSED
     sync(UNCHANGED)
-    assert kept(lobby).status is MotionStatus.LAPSED
+    assert motion_row(lobby).status is MotionStatus.LAPSED
 
 
 def test_unchanged_to_a_request_without_a_condition_is_a_fault(sync: Sync, lobby: Lobby) -> None:
     sync(answer(sponsor(1, 1)))
     with pytest.raises(Unavailable, match="304"):
         sync(UNCHANGED)
-    assert kept(lobby).sync_failed_at is not None
+    assert motion_row(lobby).sync_failed_at is not None
 
 
-# ---- what is kept
+# ---- stored validators
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_unchanged_to_a_request_without_a_condition_is_a_fault(sync: Sync, lobby
     ids=["a failure", "no names", "cut", "HTTP 500"],
 )
 def test_what_comes_with_a_bad_answer_is_not_kept(bad: Reply, sync: Sync, lobby: Lobby) -> None:
-    sync(good(1))
+    sync(good_reply(1))
     with pytest.raises(LobbyError):
         sync(bad)
     assert validators(lobby) == (ETAG, MODIFIED)
@@ -184,43 +186,43 @@ def test_what_comes_with_a_bad_answer_is_not_kept(bad: Reply, sync: Sync, lobby:
 def test_an_answer_from_a_file_is_not_compared_with_an_earlier_one(
     sync: Sync, lobby: Lobby, tmp_path: Path
 ) -> None:
-    sync(good(1))
+    sync(good_reply(1))
     saved = tmp_path / "saved.json"
     saved.write_bytes(answer(sponsor(1, 1), sponsor(2, 2)))
     worker.sync_saved_motion(lobby, saved)
     assert validators(lobby) == (None, None)
 
 
-# ---- not asked in this way
+# ---- unconditional requests
 
 
 def test_a_row_that_is_missing_for_less_than_a_day_has_to_be_read(
     sync: Sync, lobby: Lobby, api: Parliament, clock: Clock
 ) -> None:
-    sync(good(1, 2))
-    sync(good(1))
+    sync(good_reply(1, 2))
+    sync(good_reply(1))
     clock.advance(hours=12)
-    sync(good(1))
+    sync(good_reply(1))
     assert conditions(api) == {}, "whether the second name is back has to be seen"
     clock.advance(hours=12)
-    assert sync(good(1)).withdrawn == 1
+    assert sync(good_reply(1)).withdrawn == 1
     assert conditions(api) == {}
     sync(UNCHANGED)
     assert conditions(api) == {"If-None-Match": ETAG, "If-Modified-Since": MODIFIED}
 
 
 def test_a_row_that_came_back_is_in_doubt_no_more(sync: Sync, api: Parliament) -> None:
-    sync(good(1, 2))
-    sync(good(1))
-    sync(good(1, 2))
+    sync(good_reply(1, 2))
+    sync(good_reply(1))
+    sync(good_reply(1, 2))
     assert conditions(api) == {}
     sync(UNCHANGED)
     assert conditions(api) != {}
 
 
 def test_a_motion_can_be_read_again_though_it_is_unchanged(sync: Sync, api: Parliament) -> None:
-    sync(good(1))
-    assert sync(good(1, 2), again=True).live == 2
+    sync(good_reply(1))
+    assert sync(good_reply(1, 2), again=True).live == 2
     assert conditions(api) == {}
 
 
@@ -228,7 +230,7 @@ def test_a_motion_can_be_read_again_though_it_is_unchanged(sync: Sync, api: Parl
 def test_the_command_reads_again_what_is_unchanged(
     sync: Sync, lobby: Lobby, api: Parliament
 ) -> None:
-    sync(good(1))
+    sync(good_reply(1))
     settings = lobby.settings
     ours = {
         "LOBBY_DATA_DIR": str(settings.data_dir),
@@ -236,11 +238,11 @@ def test_the_command_reads_again_what_is_unchanged(
         "LOBBY_SECRET_KEY": SECRET,
         "LOBBY_MOTIONS_API_URL": api.url,
     }
-    api.answers(UNCHANGED, good(1, 2))
-    told = CliRunner().invoke(app, ["sync", "motions", str(MOTION)], env=ours)
-    assert told.stdout.startswith(f"Motion {MOTION}: 1 names stand"), told
-    told = CliRunner().invoke(app, ["sync", "motions", "--again", str(MOTION)], env=ours)
-    assert told.stdout.startswith(f"Motion {MOTION}: 2 names stand"), told
+    api.answers(UNCHANGED, good_reply(1, 2))
+    result = CliRunner().invoke(app, ["sync", "motions", str(MOTION)], env=ours)
+    assert result.stdout.startswith(f"Motion {MOTION}: 1 names stand"), result
+    result = CliRunner().invoke(app, ["sync", "motions", "--again", str(MOTION)], env=ours)
+    assert result.stdout.startswith(f"Motion {MOTION}: 2 names stand"), result
     assert conditions(api) == {}
 
 
@@ -249,11 +251,11 @@ def test_the_command_reads_again_what_is_unchanged(
 
 def test_which_motion_an_amendment_amends_is_read(sync: Sync, lobby: Lobby) -> None:
     sync(answer(sponsor(1, 1), AmendmentToMotionId=KNOWN))
-    assert kept(lobby).amends_id == KNOWN
+    assert motion_row(lobby).amends_id == KNOWN
     sync(answer(sponsor(1, 1), AmendmentToMotionId=None))
-    assert kept(lobby).amends_id is None
+    assert motion_row(lobby).amends_id is None
     sync(answer(sponsor(1, 1)))
-    assert kept(lobby).amends_id is None, "the key may be absent"
+    assert motion_row(lobby).amends_id is None, "the key may be absent"
 
 
 def test_an_id_that_no_motion_has_is_refused(sync: Sync) -> None:

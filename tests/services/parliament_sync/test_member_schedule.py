@@ -1,4 +1,4 @@
-"""Members brought in line by the worker itself: where that is wanted, on time, one at a time."""
+"""Tests the worker's member sync: only where enabled, on time, one run at a time."""
 
 import threading
 import time
@@ -36,7 +36,7 @@ def api() -> Iterator[MembersApi]:
 
 @pytest.fixture
 def real(empty_lobby: Lobby, api: MembersApi) -> Iterator[Lobby]:
-    """A service with seats and an organisation, and with leave to ask for members."""
+    """A lobby with seats and an organisation, and with the member sync enabled."""
     with empty_lobby.database.write() as session:
         rows = [
             Constituency(code=code, name=name, nation="England", region="A region")
@@ -53,7 +53,7 @@ Logged = list[MutableMapping[str, Any]]
 
 @pytest.fixture
 def logged() -> Iterator[Logged]:
-    """What goes to the log, of every level that an operator sees."""
+    """Captures the log entries of every level that an operator sees."""
     logs.configure()
     with capture_logs() as entries:
         yield entries
@@ -66,7 +66,7 @@ def daily(lobby: Lobby, **changes: Any) -> Lobby:
 
 
 def run(lobby: Lobby) -> bool:
-    """One look by the worker; whether members were brought in line."""
+    """Runs the worker once; returns whether members were synced."""
     return worker.sync_members_if_due(lobby, threading.Event()) is not None
 
 
@@ -77,8 +77,8 @@ def job(lobby: Lobby) -> Job:
 
 def holder(lobby: Lobby, code: str = FIRST) -> int | None:
     with lobby.database.read() as session:
-        found = seats.seat_of(session, code, today=lobby.clock().date())
-    return found.member.id if found and found.member else None
+        seat = seats.seat_of(session, code, today=lobby.clock().date())
+    return seat.member.id if seat and seat.member else None
 
 
 # ---- when
@@ -146,7 +146,7 @@ def test_nothing_is_asked_before_there_is_an_organisation_and_a_seat(
     assert api.asked == []
 
 
-# ---- one at a time, and not for ever
+# ---- one at a time, with a time limit
 
 
 def test_of_several_workers_one_asks(real: Lobby, api: MembersApi) -> None:
@@ -223,10 +223,10 @@ def test_a_request_to_wait_keeps_the_next_run_from_asking(
 ) -> None:
     api.instead["1/Contact"] = Reply(b"", 429, JSON | {"Retry-After": str(2 * 86_400)})
     assert not run(real)
-    asked = len(api.asked)
+    request_count = len(api.asked)
     clock.advance(days=1)
     assert not run(real)
-    assert len(api.asked) == asked
+    assert len(api.asked) == request_count
     assert "asked us to wait" in (job(real).error or "")
 
 
@@ -237,13 +237,13 @@ def test_seats_that_fell_vacant_and_names_that_are_unknown_are_logged(
     api.people = [*HOUSE[1:], Person(50, "Nowhere", name="Nora New")]
     clock.advance(days=1)
     assert run(real)
-    told = {entry["event"]: entry for entry in logged}
-    assert (told["members_synced"]["filled"], told["members_synced"]["ended"]) == (11, 1)
-    assert told["seat_vacant"]["seat"] == "Seat 1"
-    assert told["seat_unmatched"]["member"] == "Nora New (50): Nowhere"
+    events = {entry["event"]: entry for entry in logged}
+    assert (events["members_synced"]["filled"], events["members_synced"]["ended"]) == (11, 1)
+    assert events["seat_vacant"]["seat"] == "Seat 1"
+    assert events["seat_unmatched"]["member"] == "Nora New (50): Nowhere"
 
 
-# ---- beside the rest
+# ---- beside other work
 
 
 @pytest.mark.slow
@@ -261,7 +261,7 @@ def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: M
     working.join(10)
     assert not working.is_alive()
     assert time.monotonic() - began < 5
-    api.closing.set()  # what the service leaves to the end of its process, a test has to wait for
+    api.closing.set()  # the service leaves these threads to process exit; wait for them
     for thread in threading.enumerate():
         if thread.name in ("members", "motions"):
             thread.join()
@@ -270,8 +270,8 @@ def test_nothing_waits_for_members_and_the_worker_stops_soon(real: Lobby, api: M
 
 def _motions_ran(lobby: Lobby) -> bool:
     with lobby.database.read() as session:
-        found = session.get(Job, leases.MOTIONS)
-    return found is not None and found.finished_at is not None
+        motions_job = session.get(Job, leases.MOTIONS)
+    return motions_job is not None and motions_job.finished_at is not None
 
 
 def test_the_worker_looks_as_often_as_it_is_told(
@@ -292,6 +292,6 @@ def test_the_worker_looks_as_often_as_it_is_told(
 
 def _until(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + 10
-    while not (found := condition()) and time.monotonic() < end:
+    while not (result := condition()) and time.monotonic() < end:
         time.sleep(0.02)
-    return found
+    return result

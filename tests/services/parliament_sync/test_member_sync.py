@@ -1,6 +1,6 @@
-"""Members kept in line with Parliament's Members API, through a real HTTP server on loopback.
+"""Tests the sync of members with Parliament's Members API, on a real HTTP server on loopback.
 
-What it tells is made by hand in the form of real answers: a House of 21 seats, two pages of it.
+The responses are hand-made in the form of real ones: 21 seats on two pages.
 """
 
 import csv
@@ -58,7 +58,7 @@ ALL_MEMBERS = [
 ]
 
 
-# ---- the way from an answer to what is held
+# ---- fixtures and helpers
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def api() -> Iterator[MembersApi]:
 
 @pytest.fixture
 def with_seats(empty_lobby: Lobby) -> Lobby:
-    """A lobby with 21 seats and nobody in them."""
+    """A lobby with 21 vacant seats."""
     rows = [
         Constituency(
             code=code, name=name, name_welsh=WELSH.get(code), nation="England", region="A region"
@@ -86,7 +86,7 @@ Sync = Callable[..., MembersSync]
 
 @pytest.fixture
 def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
-    """Syncs with a House in which `changed` stand for those of the same number, on a day."""
+    """Returns a function that syncs on a date; `changed` replace the members with their ids."""
     with http.make_client(api.url) as client:
 
         def sync(
@@ -94,15 +94,15 @@ def sync(with_seats: Lobby, api: MembersApi) -> Iterator[Sync]:
         ) -> MembersSync:
             everybody = {person.id: person for person in [*ALL_MEMBERS, *changed]}
             api.people = [person for person in everybody.values() if person.id not in without]
-            found = fetch_members(client, **options)
+            answers = fetch_members(client, **options)
             with with_seats.database.write() as session:
-                return member_sync.apply_answers(session, found, today=today)
+                return member_sync.apply_answers(session, answers, today=today)
 
         yield sync
 
 
-def done(sync: MembersSync) -> tuple[int, int, int, int]:
-    """Memberships begun and ended, posts begun and ended."""
+def change_counts(sync: MembersSync) -> tuple[int, int, int, int]:
+    """Returns the memberships begun and ended, and the offices begun and ended."""
     return (sync.begun, sync.ended, sync.offices_begun, sync.offices_ended)
 
 
@@ -118,9 +118,9 @@ def everything(lobby: Lobby) -> dict[str, list[dict[str, Any]]]:
 
 def seat(lobby: Lobby, code: str, today: date = TODAY) -> Seat:
     with lobby.database.read() as session:
-        found = seats.seat_of(session, code, today=today)
-    assert found is not None
-    return found
+        current_seat = seats.seat_of(session, code, today=today)
+    assert current_seat is not None
+    return current_seat
 
 
 def holder(lobby: Lobby, code: str, today: date = TODAY) -> int | None:
@@ -129,7 +129,7 @@ def holder(lobby: Lobby, code: str, today: date = TODAY) -> int | None:
 
 
 def spans(lobby: Lobby, code: str) -> list[tuple[int, date, date | None]]:
-    """Who held a seat, from when to when."""
+    """Returns the holders of a seat with their first and last days."""
     with lobby.database.read() as session:
         statement = select(Membership).where(Membership.constituency_code == code)
         rows = [(row.member_id, row.starts_on, row.ends_on) for row in session.exec(statement)]
@@ -141,8 +141,8 @@ def offices_held(
 ) -> list[tuple[str, OfficeKind, date, date | None]]:
     with lobby.database.read() as session:
         rows = session.exec(select(Office).where(Office.member_id == member_id))
-        found = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
-    return sorted(found, key=lambda row: (row[2], row[3] or date.max))
+        offices = [(row.title, row.kind, row.starts_on, row.ends_on) for row in rows]
+    return sorted(offices, key=lambda row: (row[2], row[3] or date.max))
 
 
 def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind]:
@@ -150,7 +150,7 @@ def kinds(lobby: Lobby, code: str = ANNA, today: date = TODAY) -> set[OfficeKind
 
 
 def import_rows(lobby: Lobby, *rows: MemberRow, today: date) -> None:
-    """What an import of a file would have done earlier."""
+    """Imports the rows as an earlier import of a file would have."""
     with lobby.database.write() as session:
         members.apply_rows(session, list(rows), today=today)
 
@@ -163,9 +163,9 @@ def test_members_take_their_seats(with_seats: Lobby, sync: Sync) -> None:
     assert first == MembersSync(21, 21, 0, 0, 0, 0, (), ())
     assert [holder(with_seats, code) for code in NAMES] == list(range(1, 22))
     assert spans(with_seats, ANNA) == [(1, ELECTED, None)]
-    found = seat(with_seats, ANNA).member
-    assert found is not None
-    assert found.model_dump() == {
+    member = seat(with_seats, ANNA).member
+    assert member is not None
+    assert member.model_dump() == {
         "id": 1,
         "name": "Member 1",
         "party": "Labour",
@@ -182,10 +182,10 @@ def test_the_same_answers_again_change_nothing(with_seats: Lobby, sync: Sync) ->
         ALL_MEMBERS[5].but(until="2026-06-20"),
         Person(99, "Nowhere at All"),
     )
-    assert done(sync(*people)) == (20, 0, 2, 0)
+    assert change_counts(sync(*people)) == (20, 0, 2, 0)
     before = everything(with_seats)
     for _ in range(2):
-        assert done(sync(*people, today=AUGUST)) == (0, 0, 0, 0)
+        assert change_counts(sync(*people, today=AUGUST)) == (0, 0, 0, 0)
         assert everything(with_seats) == before
 
 
@@ -194,7 +194,7 @@ def test_a_change_of_name_party_and_address_is_taken_in(with_seats: Lobby, sync:
     changed = ALL_MEMBERS[0].but(
         name="Dame Anna", party="Independent", offices=(office(1, email="dame@house.example"),)
     )
-    assert done(sync(changed)) == (0, 0, 0, 0)
+    assert change_counts(sync(changed)) == (0, 0, 0, 0)
     member = seat(with_seats, ANNA).member
     assert member is not None
     assert (member.name, member.party, member.email) == (
@@ -215,7 +215,7 @@ def test_a_member_without_an_office_has_no_address(with_seats: Lobby, sync: Sync
 def test_a_by_election_changes_hands_on_its_day(with_seats: Lobby, sync: Sync) -> None:
     sync()
     winner = Person(50, NAMES[ANNA], since="2026-06-18")
-    assert done(sync(winner, without=(1,))) == (1, 1, 0, 0)
+    assert change_counts(sync(winner, without=(1,))) == (1, 1, 0, 0)
     day = date(2026, 6, 18)
     assert spans(with_seats, ANNA) == [(1, ELECTED, day), (50, day, None)]
 
@@ -223,14 +223,14 @@ def test_a_by_election_changes_hands_on_its_day(with_seats: Lobby, sync: Sync) -
 def test_a_seat_whose_member_resigned_is_vacant(with_seats: Lobby, sync: Sync) -> None:
     sync()
     change = sync(without=(1,), today=AUGUST)
-    assert (done(change), change.vacated) == ((0, 1, 0, 0), ("Ashton & Brook",))
+    assert (change_counts(change), change.vacated) == ((0, 1, 0, 0), ("Ashton & Brook",))
     assert spans(with_seats, ANNA) == [(1, ELECTED, AUGUST)]
     assert (holder(with_seats, ANNA, TODAY), holder(with_seats, ANNA, AUGUST)) == (
         1,
         None,
     )
     again = sync(without=(1,), today=date(2026, 9, 1))
-    assert (done(again), again.vacated) == ((0, 0, 0, 0), ())
+    assert (change_counts(again), again.vacated) == ((0, 0, 0, 0), ())
 
 
 def test_a_by_election_fills_the_vacant_seat(with_seats: Lobby, sync: Sync) -> None:
@@ -261,8 +261,8 @@ def test_who_was_told_to_have_left_ends_before_the_by_election(
 def test_a_member_who_will_leave_is_still_there(with_seats: Lobby, sync: Sync) -> None:
     sync()
     leaving = ALL_MEMBERS[0].but(until="2026-07-20")
-    assert done(sync(leaving)) == (0, 0, 0, 0)
-    assert done(sync(leaving, today=AUGUST)) == (0, 1, 0, 0)
+    assert change_counts(sync(leaving)) == (0, 0, 0, 0)
+    assert change_counts(sync(leaving, today=AUGUST)) == (0, 1, 0, 0)
     assert spans(with_seats, ANNA) == [(1, ELECTED, date(2026, 7, 20))]
 
 
@@ -270,7 +270,7 @@ def test_who_was_missing_by_mistake_was_not_elected_twice(with_seats: Lobby, syn
     sync()
     before = everything(with_seats)
     sync(without=(1,), today=date(2026, 7, 2))
-    assert done(sync(today=AUGUST)) == (1, 0, 0, 0)
+    assert change_counts(sync(today=AUGUST)) == (1, 0, 0, 0)
     assert everything(with_seats) == before
 
 
@@ -287,7 +287,7 @@ def test_two_members_can_change_seats(with_seats: Lobby, sync: Sync) -> None:
         ALL_MEMBERS[0].but(seat=ALL_MEMBERS[20].seat, since="2026-06-18"),
         ALL_MEMBERS[20].but(seat=ALL_MEMBERS[0].seat, since="2026-06-18"),
     ]
-    assert done(sync(*swapped)) == (2, 2, 0, 0)
+    assert change_counts(sync(*swapped)) == (2, 2, 0, 0)
     assert (holder(with_seats, ANNA), holder(with_seats, LAST)) == (21, 1)
 
 
@@ -315,7 +315,7 @@ def test_what_a_file_told_of_memberships_stays(with_seats: Lobby, sync: Sync) ->
     ]
     import_rows(with_seats, *rows, today=date(2026, 6, 1))
     before = everything(with_seats)
-    assert done(sync()) == (0, 0, 0, 0)
+    assert change_counts(sync()) == (0, 0, 0, 0)
     assert everything(with_seats)["Membership"] == before["Membership"]
 
 
@@ -373,7 +373,7 @@ def test_of_one_name_the_newest_boundaries_count(with_seats: Lobby, sync: Sync) 
     assert (holder(with_seats, ANNA), holder(with_seats, "W07000099")) == (1, None)
 
 
-# ---- posts
+# ---- offices
 
 
 MINISTER = dated_entry("Minister of State (Home Office)", "2025-09-06")
@@ -382,19 +382,19 @@ PPS = dated_entry("Parliamentary Private Secretary (Home Office)", "2025-10-01")
 
 
 def test_posts_begin_on_their_own_day(with_seats: Lobby, sync: Sync) -> None:
-    assert done(sync(ALL_MEMBERS[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(MINISTER,)))) == (21, 0, 1, 0)
     assert offices_held(with_seats) == [
         ("Minister of State (Home Office)", OfficeKind.MINISTER, date(2025, 9, 6), None)
     ]
-    found = seat(with_seats, ANNA)
-    eligibility = seats.seat_eligibility(found, Standing.NOT_SIGNED)
+    annas_seat = seat(with_seats, ANNA)
+    eligibility = seats.seat_eligibility(annas_seat, Standing.NOT_SIGNED)
     assert eligibility is Eligibility.CONVENTION
 
 
 def test_a_minister_who_resigns_is_free_from_that_day_on(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     resigned = MINISTER | {"endDate": "2026-06-28T00:00:00"}
-    assert done(sync(ALL_MEMBERS[0].but(government=(resigned,)))) == (0, 0, 0, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(resigned,)))) == (0, 0, 0, 1)
     day = date(2026, 6, 28)
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), day)
@@ -407,18 +407,18 @@ def test_a_post_that_is_not_told_any_more_ends_on_the_day_seen(
     with_seats: Lobby, sync: Sync
 ) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
-    assert done(sync(today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(today=AUGUST)) == (0, 0, 0, 1)
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), AUGUST)
     ]
-    assert done(sync(today=AUGUST)) == (0, 0, 0, 0)
+    assert change_counts(sync(today=AUGUST)) == (0, 0, 0, 0)
 
 
 def test_a_post_that_will_end_is_held_until_then(with_seats: Lobby, sync: Sync) -> None:
     leaving = ALL_MEMBERS[0].but(government=(MINISTER | {"endDate": "2026-07-20T00:00:00"},))
-    assert done(sync(leaving)) == (21, 0, 1, 0)
+    assert change_counts(sync(leaving)) == (21, 0, 1, 0)
     assert kinds(with_seats) == {OfficeKind.MINISTER}
-    assert done(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(leaving, today=AUGUST)) == (0, 0, 0, 1)
     assert kinds(with_seats, today=date(2026, 7, 20)) == set()
 
 
@@ -426,7 +426,7 @@ def test_one_post_follows_another(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(WHIP,)))
     ended = WHIP | {"endDate": "2026-06-28T00:00:00"}
     promoted = dated_entry("Minister of State (Home Office)", "2026-06-28")
-    assert done(sync(ALL_MEMBERS[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(promoted, ended)))) == (0, 0, 1, 1)
     assert kinds(with_seats, today=date(2026, 6, 27)) == {OfficeKind.WHIP}
     assert kinds(with_seats) == {OfficeKind.MINISTER}
 
@@ -435,7 +435,7 @@ def test_a_post_taken_up_again_leaves_a_gap(with_seats: Lobby, sync: Sync) -> No
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     ended = MINISTER | {"endDate": "2026-06-10T00:00:00"}
     again = MINISTER | {"startDate": "2026-06-20T00:00:00"}
-    assert done(sync(ALL_MEMBERS[0].but(government=(again, ended)))) == (0, 0, 1, 1)
+    assert change_counts(sync(ALL_MEMBERS[0].but(government=(again, ended)))) == (0, 0, 1, 1)
     assert [(starts, ends) for _, _, starts, ends in offices_held(with_seats)] == [
         (date(2025, 9, 6), date(2026, 6, 10)),
         (date(2026, 6, 20), None),
@@ -464,10 +464,10 @@ def test_a_post_is_held_once_though_it_is_told_twice(with_seats: Lobby, sync: Sy
 
 def test_the_real_day_of_a_post_replaces_the_day_of_a_file(with_seats: Lobby, sync: Sync) -> None:
     anna = Member(id=1, name="Member 1", party="Labour")
-    known = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
+    known_office = OfficeRow(OfficeKind.MINISTER, MINISTER["name"])
     other = OfficeRow(OfficeKind.MINISTER, "Minister of State (HO)")
     day = date(2026, 6, 1)
-    import_rows(with_seats, MemberRow(ANNA, anna, ELECTED, (known, other)), today=day)
+    import_rows(with_seats, MemberRow(ANNA, anna, ELECTED, (known_office, other)), today=day)
     sync(ALL_MEMBERS[0].but(government=(MINISTER,)))
     assert offices_held(with_seats) == [
         (MINISTER["name"], OfficeKind.MINISTER, date(2025, 9, 6), None),
@@ -526,14 +526,16 @@ def test_of_other_posts_only_a_few_limit_their_holders(
     ]
     sync(*changed)
     codes = list(NAMES)
-    found = {title: kinds(with_seats, codes[person.id - 1]) for person, (title, _) in pairs}
-    assert found == {title: {kind} if kind else set() for title, kind in OTHER.items()}
+    kinds_by_title = {
+        title: kinds(with_seats, codes[person.id - 1]) for person, (title, _) in pairs
+    }
+    assert kinds_by_title == {title: {kind} if kind else set() for title, kind in OTHER.items()}
 
 
 def test_posts_in_the_opposition_limit_nobody(with_seats: Lobby, sync: Sync) -> None:
     shadow = dated_entry("Shadow Minister (Home Office)", "2025-11-01")
     whip = dated_entry("Opposition Whip (Commons)", "2025-11-01")
-    assert done(sync(ALL_MEMBERS[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
+    assert change_counts(sync(ALL_MEMBERS[0].but(opposition=(shadow, whip)))) == (21, 0, 0, 0)
     assert kinds(with_seats) == set()
 
 
@@ -552,10 +554,10 @@ def test_the_speakers_post_tells_since_when(with_seats: Lobby, sync: Sync) -> No
     speaker = ALL_MEMBERS[4].but(party="Speaker")
     sync(speaker)
     chair = dated_entry(members.SPEAKER_TITLE, "2019-11-04")
-    assert done(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
+    assert change_counts(sync(speaker.but(other=(chair,)))) == (0, 0, 0, 0)
     expected = (members.SPEAKER_TITLE, OfficeKind.SPEAKER, date(2019, 11, 4), None)
     assert offices_held(with_seats, 5) == [expected]
-    assert done(sync(ALL_MEMBERS[4], today=AUGUST)) == (0, 0, 0, 1)
+    assert change_counts(sync(ALL_MEMBERS[4], today=AUGUST)) == (0, 0, 0, 1)
 
 
 def test_the_speaker_has_one_post_however_it_is_called(with_seats: Lobby, sync: Sync) -> None:
@@ -567,11 +569,11 @@ def test_the_speaker_has_one_post_however_it_is_called(with_seats: Lobby, sync: 
 def test_without_biographies_posts_go_on(with_seats: Lobby, sync: Sync) -> None:
     sync(ALL_MEMBERS[0].but(government=(MINISTER,), other=(PPS,)))
     before = everything(with_seats)
-    assert done(sync(biographies=False, today=AUGUST)) == (0, 0, 0, 0)
+    assert change_counts(sync(biographies=False, today=AUGUST)) == (0, 0, 0, 0)
     assert everything(with_seats) == before
 
 
-# ---- answers that are refused
+# ---- refused responses
 
 
 def refuses(with_seats: Lobby, sync: Callable[[], object], complaint: str) -> None:
@@ -604,12 +606,12 @@ def test_a_house_that_has_all_left_is_refused(with_seats: Lobby, sync: Sync) -> 
 def test_seats_must_be_imported_first(empty_lobby: Lobby, api: MembersApi) -> None:
     api.people = ALL_MEMBERS
     with http.make_client(api.url) as client:
-        found = fetch_members(client)
+        answers = fetch_members(client)
     with (
         pytest.raises(Conflict, match="run `lobby import constituencies`"),
         empty_lobby.database.write() as session,
     ):
-        member_sync.apply_answers(session, found, today=TODAY)
+        member_sync.apply_answers(session, answers, today=TODAY)
 
 
 @pytest.mark.parametrize("name", [NAMES["W07000004"], "De Caerdydd a Phenarth"])
@@ -650,7 +652,7 @@ def command(with_seats: Lobby, api: MembersApi) -> "Command":
 
 
 class Command:
-    """`lobby sync members` beside a running service, asking the API on loopback."""
+    """Runs `lobby sync members` beside a running service, with the API on loopback."""
 
     def __init__(self, lobby: Lobby, api: MembersApi) -> None:
         self.lobby, self.api = lobby, api
@@ -658,7 +660,9 @@ class Command:
 
     def __call__(self, *options: str) -> "subprocess.CompletedProcess[str]":
         settings = self.lobby.settings
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        environment = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
+        }
         ours = {
             "LOBBY_DATA_DIR": str(settings.data_dir),
             "LOBBY_DATABASE_URL": settings.database_url,
@@ -667,7 +671,7 @@ class Command:
         }
         return subprocess.run(
             [COMMAND, "sync", "members", *options],
-            env=kept | ours,
+            env=environment | ours,
             capture_output=True,
             text=True,
             timeout=60,
@@ -715,7 +719,7 @@ def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
     assert command.api.asked == [], "what it was asked to wait for is not over"
 
 
-# ---- the real House
+# ---- real members
 
 
 @needs_real_data
@@ -723,7 +727,7 @@ def test_the_command_tells_of_a_bad_answer_and_changes_nothing(
 def test_the_real_house_finds_all_its_seats_by_name(
     empty_lobby: Lobby, api: MembersApi, clock: Clock
 ) -> None:
-    today = date(2026, 8, 20)  # the day that the real file tells of
+    today = date(2026, 8, 20)  # the date of the real file
     folder = REAL_DATA / "parliament"
     with empty_lobby.database.write() as session:
         constituencies.import_csv(session, folder / "constituencies.csv")
@@ -742,8 +746,8 @@ def test_the_real_house_finds_all_its_seats_by_name(
             for row in csv.DictReader(stream)
         ]
     with http.make_client(api.url) as client:
-        found = fetch_members(client, biographies=False)
+        answers = fetch_members(client, biographies=False)
     with empty_lobby.database.write() as session:
-        change = member_sync.apply_answers(session, found, today=today)
+        change = member_sync.apply_answers(session, answers, today=today)
     assert change == MembersSync(650, 0, 0, 0, 0, change.without_email, (), ())
     assert everything(empty_lobby) == before

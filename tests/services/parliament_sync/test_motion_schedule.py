@@ -1,4 +1,4 @@
-"""Asking Parliament by itself: on time, one at a time, politely; and motions that fall."""
+"""Tests the worker's motion sync: on time, one at a time, within rate limits; lapsed motions."""
 
 import json
 import threading
@@ -32,7 +32,7 @@ ANSWER = (invented_campaign.FOLDER / "motion.json").read_bytes()
 
 @pytest.fixture
 def real(lobby: Lobby) -> Lobby:
-    """The demonstration's campaign as though it were a real organisation's."""
+    """Makes the organisation of the demonstration's campaign a real one."""
     with lobby.database.write() as session:
         slug = invented_campaign.about().organisation
         session.add(organisations.by_slug(session, slug).sqlmodel_update(_REAL))
@@ -43,18 +43,22 @@ _REAL = {"is_demonstration": False}
 
 
 def serving(lobby: Lobby, *answers: httpx2.Response) -> tuple[Lobby, list[str]]:
-    """A lobby whose Parliament answers so, the last one again and again; and what was asked."""
-    asked: list[str] = []
+    """Returns a lobby whose Motions API sends these responses, repeating the last, and a list
+    that collects the requested paths.
+    """
+    paths: list[str] = []
     left = list(answers)
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(request.url.path)
-        found = left.pop(0) if len(left) > 1 else left[0]
-        return httpx2.Response(found.status_code, headers=found.headers, content=found.content)
+        paths.append(request.url.path)
+        response = left.pop(0) if len(left) > 1 else left[0]
+        return httpx2.Response(
+            response.status_code, headers=response.headers, content=response.content
+        )
 
     transport = httpx2.MockTransport(handle)
     client = httpx2.Client(transport=transport, base_url="http://127.0.0.1")
-    return replace(lobby, motions_api=client), asked
+    return replace(lobby, motions_api=client), paths
 
 
 def ok(content: bytes = ANSWER) -> httpx2.Response:
@@ -73,9 +77,9 @@ def status(lobby: Lobby) -> MotionStatus:
 
 
 def test_campaign_motions_are_asked_for_when_due_and_not_before(real: Lobby, clock: Clock) -> None:
-    lobby, asked = serving(real, ok())
+    lobby, paths = serving(real, ok())
     assert run(lobby) == 1
-    assert asked == [f"/EarlyDayMotion/{KNOWN}"]
+    assert paths == [f"/EarlyDayMotion/{KNOWN}"]
     assert run(lobby) is None
     clock.advance(minutes=14)
     assert run(lobby) is None
@@ -84,9 +88,9 @@ def test_campaign_motions_are_asked_for_when_due_and_not_before(real: Lobby, clo
 
 
 def test_a_demonstrations_motion_is_never_asked_for(lobby: Lobby) -> None:
-    lobby, asked = serving(lobby, ok())
+    lobby, paths = serving(lobby, ok())
     assert run(lobby) == 0
-    assert asked == []
+    assert paths == []
 
 
 @pytest.mark.parametrize("change", [{"status": "closed"}, {"status": "won"}], ids=["closed", "won"])
@@ -96,13 +100,13 @@ def test_the_motion_of_a_campaign_that_is_over_is_not_asked_for(
     with real.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         campaigns.update(session, campaign, values=change, now=real.clock())
-    lobby, asked = serving(real, ok())
+    lobby, paths = serving(real, ok())
     run(lobby)
-    assert asked == []
+    assert paths == []
 
 
 def test_of_two_workers_at_once_one_asks(real: Lobby) -> None:
-    lobby, asked = serving(real, ok())
+    lobby, paths = serving(real, ok())
     done: list[int | None] = []
     threads = [threading.Thread(target=lambda: done.append(run(lobby))) for _ in range(4)]
     for thread in threads:
@@ -110,14 +114,14 @@ def test_of_two_workers_at_once_one_asks(real: Lobby) -> None:
     for thread in threads:
         thread.join()
     assert sorted(done, key=str) == [1, None, None, None]
-    assert len(asked) == 1
+    assert len(paths) == 1
 
 
 def test_mail_does_not_wait_for_a_parliament_that_is_slow(real: Lobby, clock: Clock) -> None:
-    asked, may_answer, stop = threading.Event(), threading.Event(), threading.Event()
+    was_asked, may_answer, stop = threading.Event(), threading.Event(), threading.Event()
 
     def handle(_request: httpx2.Request) -> httpx2.Response:
-        asked.set()
+        was_asked.set()
         may_answer.wait(10)
         return ok()
 
@@ -125,7 +129,7 @@ def test_mail_does_not_wait_for_a_parliament_that_is_slow(real: Lobby, clock: Cl
     lobby = replace(real, motions_api=client)
     working = threading.Thread(target=worker.run, args=(lobby, stop))
     working.start()
-    assert asked.wait(10)
+    assert was_asked.wait(10)
     request = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
     with lobby.database.write() as session:
         lookup, keyring = lobby.postcodes.lookup, lobby.keyring
@@ -163,13 +167,13 @@ def test_a_request_to_wait_is_obeyed_in_full_and_outlives_a_restart(
     real: Lobby, clock: Clock
 ) -> None:
     limited = httpx2.Response(429, headers={"Retry-After": "3100"})
-    lobby, asked = serving(real, limited, ok())
+    lobby, paths = serving(real, limited, ok())
     assert run(lobby) == 1
     clock.advance(seconds=3099)
     with pytest.raises(Unavailable) as refused:
         worker.sync_motion(serving(real, ok())[0], KNOWN)
     assert refused.value.code == "motions_api_limited"
-    assert len(asked) == 1
+    assert len(paths) == 1
     clock.advance(seconds=2)
     assert worker.sync_motion(lobby, KNOWN).live == 4
     with lobby.database.read() as session:
@@ -179,11 +183,11 @@ def test_a_request_to_wait_is_obeyed_in_full_and_outlives_a_restart(
 def test_a_failure_of_one_motion_does_not_keep_us_from_the_next_request(
     real: Lobby, clock: Clock
 ) -> None:
-    lobby, asked = serving(real, ok(FAILURE), ok())
+    lobby, paths = serving(real, ok(FAILURE), ok())
     assert run(lobby) == 1
     clock.advance(hours=1)
     assert run(lobby) == 1
-    assert len(asked) == 2
+    assert len(paths) == 2
     with lobby.database.read() as session:
         motion = campaigns.motion_of(session, campaigns.public(session, CAMPAIGN).id)
     assert motion is not None
@@ -222,10 +226,10 @@ def test_a_motion_falls_when_its_session_ends_and_its_tally_stays(
         assert kinds.count(MotionEventKind.LAPSED) == 1
         campaign = campaigns.public(session, CAMPAIGN)
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = situations.of_postcode(
+        situation = situations.of_postcode(
             session, campaign, answer, keyring=lobby.keyring, now=clock.now
         )
-    assert found.reason == "motion_ended"
+    assert situation.reason == "motion_ended"
 
 
 def test_a_motion_falls_when_a_later_session_has_begun(lobby: Lobby, clock: Clock) -> None:
@@ -238,9 +242,9 @@ def test_a_motion_falls_when_a_later_session_has_begun(lobby: Lobby, clock: Cloc
 def test_a_lapsed_motion_is_not_asked_for_and_does_not_come_back(real: Lobby, clock: Clock) -> None:
     _end_session(real, clock.now.date())
     worker.clean_up(real)
-    lobby, asked = serving(real, ok())
+    lobby, paths = serving(real, ok())
     assert run(lobby) == 0
-    assert asked == []
+    assert paths == []
     worker.sync_motion(lobby, KNOWN)
     assert status(lobby) is MotionStatus.LAPSED
 
@@ -250,50 +254,50 @@ def test_a_successor_is_linked_in_one_call_and_the_old_signatories_are_known(
 ) -> None:
     _end_session(lobby, clock.now.date())
     worker.clean_up(lobby)
-    told = json.loads(ANSWER)
-    told["Response"] |= {"Id": 900153, "UINWithAmendmentSuffix": "9", "Sponsors": []}
-    told["Response"]["DateTabled"] = "2026-07-02T00:00:00"
+    answer_json = json.loads(ANSWER)
+    answer_json["Response"] |= {"Id": 900153, "UINWithAmendmentSuffix": "9", "Sponsors": []}
+    answer_json["Response"]["DateTabled"] = "2026-07-02T00:00:00"
     with lobby.database.write() as session:
         sessions.save(session, name="2027", starts_on=clock.now.date(), ends_on=None)
-        answer = motions_api.read_answer(json.dumps(told).encode(), 900153)
+        answer = motions_api.read_answer(json.dumps(answer_json).encode(), 900153)
         motion_sync.apply_answer(session, answer, now=clock.now)
         campaign = campaigns.public(session, CAMPAIGN)
         campaigns.update(session, campaign, values={}, motion_id=900153, now=clock.now)
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
-        found = seat_table.of_campaign(session, campaign, now=clock.now)
+        tally = seat_table.of_campaign(session, campaign, now=clock.now)
         answer_now = lobby.postcodes.lookup(CAN_SIGN)
         situation = situations.of_postcode(
             session, campaign, answer_now, keyring=lobby.keyring, now=clock.now
         )
-    assert (found.signed, found.motion and found.motion.number) == (0, "9")
-    earlier = {row.member.name for row in found.rows if row.signed_earlier and row.member}
+    assert (tally.signed, tally.motion and tally.motion.number) == (0, "9")
+    earlier = {row.member.name for row in tally.rows if row.signed_earlier and row.member}
     assert earlier == {
         "Adaeze Hartwhistle",
         "Fionnuala McKestrel",
         "Harpreet Sandhollow",
         "Imani Larkspur",
     }
-    assert found.confirmed == 360, "signatures are the petition's"
+    assert tally.confirmed == 360, "signatures are the petition's"
     assert situation.reason is None, "letters go on"
 
 
 def test_motions_are_found_in_the_official_list_by_prefixed_names(lobby: Lobby) -> None:
-    told = json.loads(ANSWER)
-    listed = {**told, "Response": [told["Response"]], "PagingInfo": {"Total": 1}}
-    asked: list[dict[str, str]] = []
+    answer_json = json.loads(ANSWER)
+    listed = {**answer_json, "Response": [answer_json["Response"]], "PagingInfo": {"Total": 1}}
+    queries: list[dict[str, str]] = []
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        asked.append(dict(request.url.params))
+        queries.append(dict(request.url.params))
         return httpx2.Response(200, json=listed)
 
     transport = httpx2.MockTransport(handle)
     client = httpx2.Client(transport=transport, base_url="http://127.0.0.1")
-    (found,) = motions_api.search_motions(
+    (motion,) = motions_api.search_motions(
         client, query="NHS Professionals", tabled_from=date(2026, 5, 1), limit=10
     )
-    assert (found.id, found.number, found.title) == (KNOWN, "152", "Sale of NHS Professionals")
-    assert asked == [
+    assert (motion.id, motion.number, motion.title) == (KNOWN, "152", "Sale of NHS Professionals")
+    assert queries == [
         {
             "parameters.searchTerm": "NHS Professionals",
             "parameters.tabledStartDate": "2026-05-01",
@@ -327,17 +331,17 @@ def test_a_motion_belongs_to_the_session_in_which_it_was_tabled(lobby: Lobby) ->
     }
     with lobby.database.write() as session:
         for day, name in days.items():
-            found = sessions.session_on(session, day)
-            assert found is not None
-            assert found.name == name
+            parliament_session = sessions.session_on(session, day)
+            assert parliament_session is not None
+            assert parliament_session.name == name
         assert sessions.session_on(session, date(2010, 1, 1)) is None
 
 
 def test_a_saved_answer_is_taken_in_and_a_bad_file_is_named(lobby: Lobby, tmp_path: Any) -> None:
-    told = json.loads(ANSWER)
-    told["Response"]["Sponsors"].pop(0)
+    answer_json = json.loads(ANSWER)
+    answer_json["Response"]["Sponsors"].pop(0)
     saved = tmp_path / "saved.json"
-    saved.write_text(json.dumps(told))
+    saved.write_text(json.dumps(answer_json))
     assert worker.sync_saved_motion(lobby, saved).missing == 1
     saved.write_text("[]")
     with pytest.raises(Invalid, match=r"saved\.json"):
@@ -354,5 +358,5 @@ def _end_session(lobby: Lobby, day: date) -> None:
 def _tally(lobby: Lobby) -> tuple[int, int, int]:
     with lobby.database.read() as session:
         campaign: Campaign = campaigns.public(session, CAMPAIGN)
-        found = seat_table.of_campaign(session, campaign, now=lobby.clock())
-    return found.signed, found.confirmed, found.letters_sent
+        tally = seat_table.of_campaign(session, campaign, now=lobby.clock())
+    return tally.signed, tally.confirmed, tally.letters_sent

@@ -1,7 +1,7 @@
-"""Motions kept in line with Parliament's Motions API, through a real HTTP server on loopback.
+"""Tests the sync of motions with Parliament's Motions API, on a real HTTP server on loopback.
 
-What it serves is made by hand in the form of real answers; the recorded ones are replayed where
-they are at hand.
+The responses are hand-made in the form of real ones. Recorded responses are replayed if they are
+available.
 """
 
 import json
@@ -70,7 +70,7 @@ Follow = Callable[..., MotionSync]
 
 @pytest.fixture
 def follow(lobby: Lobby, api: Parliament, parliament_client: httpx2.Client) -> Follow:
-    """Serves a reply, asks for a motion and takes the answer in; raises what was refused."""
+    """Returns a function that serves a reply and syncs a motion; a refusal is raised."""
 
     def follow(reply: Reply | bytes, motion_id: int = MOTION) -> MotionSync:
         api.answers(reply)
@@ -80,19 +80,19 @@ def follow(lobby: Lobby, api: Parliament, parliament_client: httpx2.Client) -> F
 
 
 def sync(lobby: Lobby, client: httpx2.Client, motion_id: int) -> MotionSync:
-    """What `lobby sync motions` does with one motion."""
+    """Syncs one motion as `lobby sync motions` does."""
     now = lobby.clock()
     try:
-        found = motions_api.fetch_motion(client, motion_id)
+        fetched = motions_api.fetch_motion(client, motion_id)
         with lobby.database.write() as session:
-            return motion_sync.apply_answer(session, found.answer, now=now)
+            return motion_sync.apply_answer(session, fetched.answer, now=now)
     except LobbyError as error:
         with lobby.database.write() as session:
             motion_sync.note_failure(session, motion_id, error, now=now)
         raise
 
 
-# ---- what is held
+# ---- stored rows
 
 
 def rows_of(lobby: Lobby, model: type[SQLModel]) -> list[dict[str, Any]]:
@@ -101,14 +101,14 @@ def rows_of(lobby: Lobby, model: type[SQLModel]) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-def held(lobby: Lobby, *, with_sync: bool = False) -> dict[str, Any]:
-    """Everything that an answer could change; when and how the sync went only if asked for."""
-    told = rows_of(lobby, Motion)
+def stored_rows(lobby: Lobby, *, with_sync: bool = False) -> dict[str, Any]:
+    """Returns all rows that a response could change; sync times and errors only on request."""
+    motion_rows = rows_of(lobby, Motion)
     if not with_sync:
-        for row in told:
+        for row in motion_rows:
             del row["synced_at"], row["sync_failed_at"], row["sync_error"]
     return {
-        "motions": told,
+        "motions": motion_rows,
         "names": rows_of(lobby, MotionSignatory),
         "members": rows_of(lobby, Member),
     }
@@ -124,7 +124,7 @@ def names_of(lobby: Lobby, motion_id: int = MOTION) -> dict[int, MotionSignatory
         return {row.id: row for row in motions.signatories(session, motion_id)}
 
 
-def live(lobby: Lobby, motion_id: int = MOTION) -> int:
+def live_count(lobby: Lobby, motion_id: int = MOTION) -> int:
     with lobby.database.read() as session:
         return motions.live_count(motions.signatories(session, motion_id))
 
@@ -138,30 +138,37 @@ def test_a_first_answer_brings_the_motion_and_its_names(
     done = follow(answer(sponsor(1, 1), sponsor(2, 2), withdrawn(3)))
     assert done == MotionSync(MOTION, signed=2, withdrawn=0, restored=0, live=2)
     assert api.asked == [f"/EarlyDayMotion/{MOTION}"]
-    found = motion_of(lobby)
-    assert (found.number, found.title) == ("77", "Beds in hospitals")
-    assert (found.tabled_on, found.status) == (date(2026, 6, 1), MotionStatus.PUBLISHED)
-    assert (found.synced_at, found.sync_failed_at, found.sync_error) == (START, None, None)
+    stored_motion = motion_of(lobby)
+    assert (stored_motion.number, stored_motion.title) == ("77", "Beds in hospitals")
+    assert (stored_motion.tabled_on, stored_motion.status) == (
+        date(2026, 6, 1),
+        MotionStatus.PUBLISHED,
+    )
+    assert (stored_motion.synced_at, stored_motion.sync_failed_at, stored_motion.sync_error) == (
+        START,
+        None,
+        None,
+    )
     with lobby.database.read() as session:
-        assert motions.session_name(session, found) == "2026-27"
+        assert motions.session_name(session, stored_motion) == "2026-27"
 
 
 def test_the_same_answer_again_changes_no_row(lobby: Lobby, follow: Follow, clock: Clock) -> None:
     same = answer(sponsor(1, 1), sponsor(2, 99999), withdrawn(3))
     follow(same)
-    before = held(lobby)
+    before = stored_rows(lobby)
     clock.advance(hours=1)
     assert follow(same) == MotionSync(MOTION, signed=0, withdrawn=0, restored=0, live=2)
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
     assert motion_of(lobby).synced_at == clock.now
 
 
 def test_the_demonstrations_motion_is_an_answer_like_any_other(
     lobby: Lobby, follow: Follow
 ) -> None:
-    before = held(lobby)
+    before = stored_rows(lobby)
     assert follow(DEMONSTRATION, KNOWN) == MotionSync(KNOWN, 0, 0, 0, live=4)
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 def test_a_number_that_restarts_with_a_session_makes_another_motion(
@@ -171,9 +178,9 @@ def test_a_number_that_restarts_with_a_session_makes_another_motion(
     earlier = answer(sponsor(2, 1), Id=MOTION - 1, DateTabled="2024-07-18T00:00:00")
     follow(earlier, MOTION - 1)
     with lobby.database.read() as session:
-        found = [session.get_one(Motion, number) for number in (MOTION - 1, MOTION)]
-        names = [motions.session_name(session, one) for one in found]
-    assert {one.number for one in found} == {"77"}
+        stored = [session.get_one(Motion, number) for number in (MOTION - 1, MOTION)]
+        names = [motions.session_name(session, stored_motion) for stored_motion in stored]
+    assert {stored_motion.number for stored_motion in stored} == {"77"}
     assert names == ["2024-26", "2026-27"]
 
 
@@ -186,7 +193,7 @@ def test_a_motion_that_is_withdrawn_keeps_its_names(lobby: Lobby, follow: Follow
     follow(answer(sponsor(1, 1)))
     follow(answer(sponsor(1, 1), Status=1))
     assert motion_of(lobby).status is MotionStatus.WITHDRAWN
-    assert live(lobby) == 1
+    assert live_count(lobby) == 1
 
 
 def test_a_lapsed_motion_stays_lapsed(lobby: Lobby, follow: Follow) -> None:
@@ -264,8 +271,8 @@ def test_order_99999_means_that_parliament_does_not_know_it(lobby: Lobby, follow
 
 @pytest.mark.parametrize("order", [0, -1, 2**40])
 def test_an_order_that_makes_no_sense_is_not_known(order: int) -> None:
-    found = motions_api.read_answer(answer(sponsor(1, order)), MOTION)
-    assert found.sponsors[0].sponsoring_order is None
+    parsed = motions_api.read_answer(answer(sponsor(1, order)), MOTION)
+    assert parsed.sponsors[0].sponsoring_order is None
 
 
 def test_an_order_that_becomes_known_is_taken_in(lobby: Lobby, follow: Follow) -> None:
@@ -277,7 +284,7 @@ def test_an_order_that_becomes_known_is_taken_in(lobby: Lobby, follow: Follow) -
 def test_a_motion_without_its_primary_sponsor_has_none(lobby: Lobby, follow: Follow) -> None:
     assert follow(answer(sponsor(2, 2), sponsor(5, 5), sponsor(9, 9))).live == 3
     with lobby.database.read() as session:
-        roles = {id_: one.role for id_, one in motions.positions(session, MOTION).items()}
+        roles = {id_: position.role for id_, position in motions.positions(session, MOTION).items()}
     assert roles == {2: Role.SPONSOR, 5: Role.SPONSOR, 9: Role.SUPPORTER}
 
 
@@ -286,12 +293,12 @@ def test_times_may_have_any_number_of_digits(digits: int) -> None:
     fraction = "." + "9876543"[:digits] if digits else ""
     when = f"2026-06-23T23:59:59{fraction}"
     rows = (sponsor(1, 1, CreatedWhen=when), withdrawn(2, when))
-    found = motions_api.read_answer(
+    parsed = motions_api.read_answer(
         answer(*rows, DateTabled=f"2026-06-01T00:00:00{fraction}"), MOTION
     )
-    assert found.tabled_on == date(2026, 6, 1)
-    assert [row.signed_on for row in found.sponsors] == [date(2026, 6, 23)] * 2
-    assert found.sponsors[1].withdrawn_on == date(2026, 6, 23)
+    assert parsed.tabled_on == date(2026, 6, 1)
+    assert [row.signed_on for row in parsed.sponsors] == [date(2026, 6, 23)] * 2
+    assert parsed.sponsors[1].withdrawn_on == date(2026, 6, 23)
 
 
 def test_a_member_whom_we_have_not_met_gets_a_row(lobby: Lobby, follow: Follow) -> None:
@@ -324,9 +331,9 @@ def test_a_row_that_good_answers_leave_out_for_a_day_is_kept_as_withdrawn(
     assert rows[2].withdrawn_on == clock.now.date()
     assert rows[3].withdrawn_on == date(2026, 6, 20), "it was withdrawn before"
     clock.advance(days=1)
-    before = held(lobby)
+    before = stored_rows(lobby)
     assert follow(answer(sponsor(1, 1))).withdrawn == 0
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
     assert follow(answer(sponsor(1, 1), sponsor(2, 2))).restored == 1
 
 
@@ -334,22 +341,22 @@ def test_a_row_that_comes_back_in_time_was_never_off(
     lobby: Lobby, follow: Follow, clock: Clock
 ) -> None:
     follow(answer(sponsor(1, 1), sponsor(2, 2)))
-    before = held(lobby)
+    before = stored_rows(lobby)
     follow(answer(sponsor(1, 1)))
     clock.advance(hours=20)
     done = follow(answer(sponsor(1, 1), sponsor(2, 2)))
     assert (done.restored, done.missing, done.live) == (0, 0, 2)
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 def test_an_answer_with_names_of_another_motion_is_refused(lobby: Lobby, follow: Follow) -> None:
     follow(answer(sponsor(1, 1)))
-    before = held(lobby)
+    before = stored_rows(lobby)
     theirs = next(iter(names_of(lobby, KNOWN)))
     with pytest.raises(Conflict) as refused:
         follow(answer(sponsor(1, 1), sponsor(theirs, 2)))
     assert refused.value.code == "motion_names_foreign"
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
 
 
 def test_names_of_one_motion_do_not_touch_another(lobby: Lobby, follow: Follow) -> None:
@@ -371,7 +378,7 @@ def test_the_tally_of_a_campaign_follows(lobby: Lobby, follow: Follow) -> None:
     assert (row.standing, row.role, row.signed_on) == (Standing.WITHDRAWN, None, None)
 
 
-# ---- bad answers: nothing changes, and it is told
+# ---- bad responses: nothing changes, and the error is reported
 
 LOST_ALL = "no names where some are known"
 BAD: dict[str, Reply] = {
@@ -429,20 +436,20 @@ def test_a_bad_answer_is_refused_with_the_motions_id(
     api.answers(BAD[case])
     with pytest.raises(Unavailable, match=str(KNOWN)) as refusal:
         motions_api.fetch_motion(parliament_client, KNOWN)
-    told = "motions_api_limited" if case == "HTTP 429" else "motions_api_failed"
-    assert refusal.value.code == told
+    code = "motions_api_limited" if case == "HTTP 429" else "motions_api_failed"
+    assert refusal.value.code == code
     assert "\n" not in refusal.value.message
 
 
 def test_whatever_bad_answer_comes_nothing_changes_and_it_is_told(
     lobby: Lobby, follow: Follow, clock: Clock
 ) -> None:
-    before, synced_at = held(lobby), motion_of(lobby, KNOWN).synced_at
+    before, synced_at = stored_rows(lobby), motion_of(lobby, KNOWN).synced_at
     for case, reply in BAD.items():
         clock.advance(hours=1)
         with pytest.raises((Unavailable, Conflict)) as refusal:
             follow(reply, KNOWN)
-        assert held(lobby) == before, case
+        assert stored_rows(lobby) == before, case
         after = motion_of(lobby, KNOWN)
         assert (after.synced_at, after.sync_failed_at) == (synced_at, clock.now), case
         assert after.sync_error == refusal.value.message, case
@@ -463,7 +470,7 @@ def test_no_names_at_all_are_believed_only_of_a_new_motion(lobby: Lobby, follow:
     with pytest.raises(Conflict) as refusal:
         follow(answer())
     assert refusal.value.code == "motion_lost_all_names"
-    assert live(lobby) == 1
+    assert live_count(lobby) == 1
 
 
 def test_a_failure_names_parliaments_own_words(follow: Follow) -> None:
@@ -472,17 +479,17 @@ def test_a_failure_names_parliaments_own_words(follow: Follow) -> None:
 
 
 def test_a_failure_about_a_motion_that_is_new_leaves_nothing(lobby: Lobby, follow: Follow) -> None:
-    before = held(lobby, with_sync=True)
+    before = stored_rows(lobby, with_sync=True)
     with pytest.raises(Unavailable):
         follow(FAILURE)
-    assert held(lobby, with_sync=True) == before
+    assert stored_rows(lobby, with_sync=True) == before
 
 
 def test_a_motion_that_parliament_does_not_know_is_not_found(lobby: Lobby, follow: Follow) -> None:
-    before = held(lobby, with_sync=True)
+    before = stored_rows(lobby, with_sync=True)
     with pytest.raises(NotFound):
         follow(Reply(b"{}", 404))
-    assert held(lobby, with_sync=True) == before
+    assert stored_rows(lobby, with_sync=True) == before
 
 
 @pytest.mark.parametrize(
@@ -500,13 +507,13 @@ def test_how_long_parliament_wants_us_to_wait_is_kept(
 
 def test_silence_ends_in_a_refusal(lobby: Lobby, api: Parliament) -> None:
     api.answers(Reply(hangs=True))
-    before = held(lobby)
+    before = stored_rows(lobby)
     with (
         httpx2.Client(base_url=api.url, timeout=0.2) as impatient,
         pytest.raises(Unavailable, match="ReadTimeout"),
     ):
         sync(lobby, impatient, KNOWN)
-    assert held(lobby) == before
+    assert stored_rows(lobby) == before
     assert motion_of(lobby, KNOWN).sync_failed_at == lobby.clock()
 
 
@@ -532,14 +539,16 @@ def test_we_tell_parliament_who_asks(api: Parliament, parliament_client: httpx2.
 
 @dataclass
 class Command:
-    """`lobby sync motions` beside a running service, asking the API on loopback."""
+    """Runs `lobby sync motions` beside a running service, with the API on loopback."""
 
     lobby: Lobby
     api: Parliament
 
     def __call__(self, *ids: int) -> "subprocess.CompletedProcess[str]":
         settings = self.lobby.settings
-        kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
+        environment = {
+            name: value for name, value in os.environ.items() if name in ("PATH", "HOME")
+        }
         ours = {
             "LOBBY_DATA_DIR": str(settings.data_dir),
             "LOBBY_DATABASE_URL": settings.database_url,
@@ -548,7 +557,7 @@ class Command:
         }
         return subprocess.run(
             [COMMAND, "sync", "motions", *map(str, ids)],
-            env=kept | ours,
+            env=environment | ours,
             capture_output=True,
             text=True,
             timeout=60,
@@ -567,7 +576,7 @@ def test_the_command_brings_a_motion_and_says_what_changed(lobby: Lobby, command
     done = command(MOTION)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (f"Motion {MOTION}: 2 names stand; new: 2, withdrawn: 0, restored: 0.\n")
-    assert live(lobby) == 2
+    assert live_count(lobby) == 2
 
 
 @pytest.mark.slow
@@ -583,7 +592,7 @@ def test_the_command_asks_for_every_motion_that_is_followed(
 
 @pytest.mark.slow
 def test_the_command_tells_of_a_bad_answer_and_goes_on(lobby: Lobby, command: Command) -> None:
-    before = held(lobby)
+    before = stored_rows(lobby)
     command.api.answers(FAILURE, demonstration_with(Sponsors=[]), answer(sponsor(1, 1)))
     done = command(KNOWN, KNOWN, MOTION)
     assert done.returncode == 1
@@ -591,7 +600,7 @@ def test_the_command_tells_of_a_bad_answer_and_goes_on(lobby: Lobby, command: Co
     complaints = done.stderr.splitlines()
     assert len(complaints) == 2, "one line each"
     assert all(str(KNOWN) in line for line in complaints)
-    after = held(lobby)
+    after = stored_rows(lobby)
     assert [row for row in after["names"] if row["motion_id"] == KNOWN] == before["names"]
     assert "no names" in (motion_of(lobby, KNOWN).sync_error or "")
 
@@ -608,7 +617,7 @@ def test_the_command_stops_asking_when_parliament_wants_it_to_wait(
     assert "Traceback" not in done.stderr
 
 
-# ---- real answers
+# ---- recorded responses
 
 
 def recorded() -> list[bytes]:
@@ -619,23 +628,23 @@ def recorded() -> list[bytes]:
 @pytest.mark.real_data
 def test_the_real_history_of_a_motion_replays(lobby: Lobby, follow: Follow, clock: Clock) -> None:
     counts: list[int] = []
-    failures, previous = [], held(lobby)
+    failures, previous = [], stored_rows(lobby)
     for place, body in enumerate(recorded()):
         clock.now = START + timedelta(days=place)
         try:
             done = follow(body, REAL_MOTION)
         except Unavailable:
             failures.append(place)
-            assert held(lobby) == previous
+            assert stored_rows(lobby) == previous
             assert motion_of(lobby, REAL_MOTION).sync_failed_at == clock.now
             continue
         after = motion_of(lobby, REAL_MOTION)
         assert (after.synced_at, after.sync_failed_at, after.sync_error) == (clock.now, None, None)
-        now_live = live(lobby, REAL_MOTION)
+        now_live = live_count(lobby, REAL_MOTION)
         assert done.live == now_live
         assert now_live == (counts[-1] if counts else 0) + done.signed - done.withdrawn
         counts.append(now_live)
-        previous = held(lobby)
+        previous = stored_rows(lobby)
     assert (len(counts), failures) == (27, [25, 27])
     assert (counts[0], counts[-1]) == (132, 167)
     assert counts == sorted(counts)
@@ -643,13 +652,13 @@ def test_the_real_history_of_a_motion_replays(lobby: Lobby, follow: Follow, cloc
     assert (len(rows), sum(row.is_withdrawn for row in rows)) == (169, 2)
 
     assert follow(recorded()[-1], REAL_MOTION).signed == 0
-    assert held(lobby) == previous
+    assert stored_rows(lobby) == previous
 
 
 def events_of(lobby: Lobby, motion_id: int = MOTION) -> list[tuple[str, date, int | None]]:
     with lobby.database.read() as session:
-        found = motion_history.of_motion(session, motion_id)
-    return [(event.kind.value, event.happened_on, event.member_id) for event in found]
+        events = motion_history.of_motion(session, motion_id)
+    return [(event.kind.value, event.happened_on, event.member_id) for event in events]
 
 
 def test_every_difference_is_an_event_once(lobby: Lobby, follow: Follow, clock: Clock) -> None:
@@ -688,8 +697,8 @@ def test_the_events_of_the_real_history_are_right_and_are_not_doubled(
     events = events_of(lobby, REAL_MOTION)
     kinds = Counter(kind for kind, _, _ in events)
     assert kinds == {"tabled": 1, "signed": 167, "withdrawn": 2}
-    told = json.loads(recorded()[-1])["Response"]["Sponsors"]
-    days = {row["MemberId"]: row for row in told}
+    sponsors = json.loads(recorded()[-1])["Response"]["Sponsors"]
+    days = {row["MemberId"]: row for row in sponsors}
     for kind, day, member_id in events[1:]:
         row = days[member_id]
         key = "WithdrawnDate" if kind == "withdrawn" else "CreatedWhen"
@@ -703,12 +712,12 @@ def test_replaying_the_real_history_twice_ends_the_same(lobby: Lobby, follow: Fo
         for body in recorded():
             with suppress(Unavailable):  # two of them are errors
                 follow(body, REAL_MOTION)
-        return held(lobby)
+        return stored_rows(lobby)
 
     once = replay()
-    # Names that the first answers do not have yet are missing for moments: they leave no trace.
+    # Names that are missing from the first responses only briefly leave no event.
     assert replay() == once
-    assert live(lobby, REAL_MOTION) == 167
+    assert live_count(lobby, REAL_MOTION) == 167
 
 
 @needs_real_data
@@ -718,7 +727,7 @@ def test_the_real_error_is_a_failure_and_not_a_motion_without_names(
 ) -> None:
     with pytest.raises(Unavailable, match="Object reference not set"):
         follow((REAL_DATA / "edm" / "error-envelope-http200.json").read_bytes(), KNOWN)
-    assert live(lobby, KNOWN) == 4
+    assert live_count(lobby, KNOWN) == 4
 
 
 @pytest.mark.slow

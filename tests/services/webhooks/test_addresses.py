@@ -1,4 +1,4 @@
-"""Where webhooks may go: nothing but the open internet, whatever a name says a moment later."""
+"""Tests that webhooks reach only public addresses, also if a name changes its address."""
 
 import datetime
 import socket
@@ -75,8 +75,8 @@ NOT_PUBLIC = [
 ]
 
 
-class Line:
-    """Takes down where a connection would have gone."""
+class FakeConnector:
+    """Records the addresses of attempted connections."""
 
     def __init__(self) -> None:
         self.addresses: list[tuple[str, int]] = []
@@ -86,8 +86,8 @@ class Line:
         raise httpcore2.ConnectError("nobody is there")
 
 
-class Names:
-    """A resolver that gives its answers in turn, the last one again and again."""
+class FakeResolver:
+    """A resolver that returns its answers in turn and repeats the last one."""
 
     def __init__(self, *answers: Sequence[str]) -> None:
         self._answers = list(answers)
@@ -117,68 +117,70 @@ def test_an_address_in_the_open_internet_is_public(address: str) -> None:
 
 @given(st.ip_addresses())
 def test_what_python_takes_for_private_is_never_public(address: object) -> None:
-    known = getattr(address, "is_private", None) or getattr(address, "is_multicast", None)
-    assert not (known and addresses.is_public(str(address)))
+    is_special = getattr(address, "is_private", None) or getattr(address, "is_multicast", None)
+    assert not (is_special and addresses.is_public(str(address)))
 
 
-@pytest.mark.parametrize("address", [each for each in NOT_PUBLIC if each])
+@pytest.mark.parametrize("address", [address for address in NOT_PUBLIC if address])
 def test_a_name_that_stands_for_another_address_is_not_connected_to(address: str) -> None:
-    line = Line()
-    reply = post(WebhookSender(resolve=Names([address]), connect=line))
+    connector = FakeConnector()
+    reply = post(WebhookSender(resolve=FakeResolver([address]), connect=connector))
     assert reply == Reply(error="the name stands for an address that is not public")
-    assert line.addresses == []
+    assert connector.addresses == []
 
 
 def test_a_name_with_one_private_address_among_public_ones_is_not_connected_to() -> None:
-    line = Line()
+    connector = FakeConnector()
     for mixed in ([PUBLIC, "10.0.0.1"], ["::1", PUBLIC_6]):
-        assert post(WebhookSender(resolve=Names(mixed), connect=line)).error
-    assert line.addresses == []
+        assert post(WebhookSender(resolve=FakeResolver(mixed), connect=connector)).error
+    assert connector.addresses == []
 
 
 def test_a_connection_goes_to_the_address_that_was_looked_at() -> None:
-    """A name that is public when it is asked for, and this machine at every later look."""
-    names, line = Names([PUBLIC], ["127.0.0.1"]), Line()
-    webhook_sender = WebhookSender(resolve=names, connect=line)
+    """The name resolves to a public address first and to loopback on every later lookup."""
+    resolver, connector = FakeResolver([PUBLIC], ["127.0.0.1"]), FakeConnector()
+    webhook_sender = WebhookSender(resolve=resolver, connect=connector)
     assert post(webhook_sender) == Reply(error="no connection")
-    assert names.asked == [HOST]
-    assert line.addresses == [(PUBLIC, 443)]
+    assert resolver.asked == [HOST]
+    assert connector.addresses == [(PUBLIC, 443)]
     assert post(webhook_sender).error == "the name stands for an address that is not public"
-    assert names.asked == [HOST, HOST]
-    assert line.addresses == [(PUBLIC, 443)]
+    assert resolver.asked == [HOST, HOST]
+    assert connector.addresses == [(PUBLIC, 443)]
 
 
 def test_every_address_of_a_name_is_tried_up_to_a_bound() -> None:
-    line = Line()
+    connector = FakeConnector()
     many = [f"93.184.216.{number}" for number in range(9)]
-    post(WebhookSender(resolve=Names(many), connect=line))
-    assert line.addresses == [(address, 443) for address in many[: sender.MOST_ADDRESSES]]
+    post(WebhookSender(resolve=FakeResolver(many), connect=connector))
+    assert connector.addresses == [(address, 443) for address in many[: sender.MOST_ADDRESSES]]
 
 
 def test_a_name_that_nobody_knows_is_no_connection() -> None:
-    line = Line()
-    assert post(WebhookSender(resolve=Names([]), connect=line)) == Reply(error="no connection")
-    assert line.addresses == []
+    connector = FakeConnector()
+    assert post(WebhookSender(resolve=FakeResolver([]), connect=connector)) == Reply(
+        error="no connection"
+    )
+    assert connector.addresses == []
 
 
 def test_an_address_that_became_wrong_is_not_asked_for() -> None:
-    """Such as one on loopback, since the setting was taken back."""
-    names, line = Names([PUBLIC]), Line()
-    webhook_sender = WebhookSender(resolve=names, connect=line)
+    """For example a loopback address after the setting that allowed it was removed."""
+    resolver, connector = FakeResolver([PUBLIC]), FakeConnector()
+    webhook_sender = WebhookSender(resolve=resolver, connect=connector)
     for url in ("http://127.0.0.1:8080/", "https://localhost/", f"http://{HOST}/"):
         assert post(webhook_sender, url) == Reply(error="this address is not allowed")
-    assert (names.asked, line.addresses) == ([], [])
+    assert (resolver.asked, connector.addresses) == ([], [])
 
 
 def test_names_are_asked_of_dns_alone() -> None:
     with name_server({(HOST, "A"): ["192.0.2.7"], (HOST, "AAAA"): ["2001:db8::7"]}) as resolver:
-        found = sender.look_up(HOST, resolver=resolver)
-        assert set(found) == {"192.0.2.7", "2001:db8::7"}
+        resolved = sender.look_up(HOST, resolver=resolver)
+        assert set(resolved) == {"192.0.2.7", "2001:db8::7"}
         for unknown in ("unknown.example.org", "localhost"):
             assert sender.look_up(unknown, resolver=resolver) == ()
 
 
-# ---- what an address in the web may be
+# ---- valid URLs
 
 BAD_URLS = {
     "": "url_malformed",
@@ -265,7 +267,7 @@ def test_the_setting_opens_no_other_port_nor_network(url: str) -> None:
         addresses.url(url, to_loopback=True)
 
 
-# ---- on the line
+# ---- the connection
 
 
 def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
@@ -309,11 +311,11 @@ def test_what_a_receiver_asks_us_to_wait_is_understood(text: str, seconds: float
     assert sender._reply(response) == Reply(status=503, retry_after=seconds)
 
 
-# ---- TLS: the name's certificate, at the address that was looked at
+# ---- TLS: the name's certificate at the resolved address
 
 
 def certificate(folder: Path, name: str) -> Path:
-    """A key and a certificate of its own for a name, in one file."""
+    """Writes a key and a self-signed certificate for a name into one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     now = datetime.datetime.now(datetime.UTC)
@@ -340,7 +342,7 @@ def certificate(folder: Path, name: str) -> Path:
 
 @contextmanager
 def tls_server(certificate: Path) -> Iterator[tuple[int, list[str]]]:
-    """Its port, and the names that it was asked for by."""
+    """Yields the port of the server and the SNI names that it received."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     names: list[str] = []
@@ -357,7 +359,7 @@ def _answer_once(server: socket.socket, context: ssl.SSLContext) -> None:
     try:
         with context.wrap_socket(connection, server_side=True) as secure:
             request = b""
-            while not request.endswith(CONTENT):  # who closes too early loses the answer
+            while not request.endswith(CONTENT):  # closing too early would lose the response
                 request += secure.recv(65536)
             secure.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
     except ssl.SSLError:
@@ -383,7 +385,7 @@ def test_the_certificate_must_be_the_names_though_the_connection_is_to_an_addres
             return plain.connect_tcp("127.0.0.1", port, timeout=rest["timeout"])
 
         webhook_sender = WebhookSender(
-            resolve=Names([PUBLIC]),
+            resolve=FakeResolver([PUBLIC]),
             connect=connect,
             tls=ssl.create_default_context(cafile=str(file)),
         )

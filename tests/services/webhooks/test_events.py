@@ -1,4 +1,4 @@
-"""What webhooks tell of: each event lands with what causes it, for those who want it."""
+"""Tests that each event is queued for its subscribers in the transaction that causes it."""
 
 import json
 from collections import Counter
@@ -63,8 +63,8 @@ def caller_for(lobby: Lobby, *, organisation: str | None = None) -> Caller:
         return api_keys.caller_of(session, key.removeprefix("Bearer "), now=lobby.clock())
 
 
-def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
-    """An endpoint that wants everything, but for what is said otherwise; its id."""
+def add_endpoint(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
+    """Creates an endpoint, by default subscribed to every event; returns its id."""
     new = NewWebhook(**{"url": URL, "events": endpoints.SUBSCRIBABLE, **parts})
     by = caller or caller_for(lobby)
     with lobby.database.write() as session:
@@ -72,12 +72,12 @@ def listen(lobby: Lobby, caller: Caller | None = None, **parts: Any) -> UUID:
         return made.endpoint.id
 
 
-def told(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]:
-    """What was written down so far, for all or for one."""
+def queued_events(lobby: Lobby, endpoint_id: UUID | None = None) -> list[tuple[str, Any]]:
+    """Returns the events queued so far, for all endpoints or for one."""
     return [
-        (each.event.value, json.loads(each.payload)["data"])
-        for each in deliveries_held(lobby)
-        if endpoint_id in (None, each.endpoint_id)
+        (delivery.event.value, json.loads(delivery.payload)["data"])
+        for delivery in deliveries_held(lobby)
+        if endpoint_id in (None, delivery.endpoint_id)
     ]
 
 
@@ -86,14 +86,14 @@ def person(number: int, **parts: Any) -> SignatureRequest:
 
 
 def record(session: Session, lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
-    found = recording.record(
+    results = recording.record(
         session,
         requests,
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
         now=lobby.clock(),
     )
-    return [each.signature_id for each in found if each.signature_id]
+    return [result.signature_id for result in results if result.signature_id]
 
 
 def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
@@ -103,17 +103,17 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     return ids
 
 
-def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
-    """What is sent: a statement for many rows at once counts once."""
-    seen: Counter[str] = Counter()
+def count_statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
+    """Counts the statements sent; one statement for many rows counts once."""
+    counts: Counter[str] = Counter()
 
     def note(_connection: object, _cursor: object, text: str, *_: object) -> None:
-        seen[text.split("(", maxsplit=1)[0].strip()[:60]] += 1
+        counts[text.split("(", maxsplit=1)[0].strip()[:60]] += 1
 
     with lobby.database.write() as session:
         sa_event.listen(session.connection(), "before_cursor_execute", note)
         act(session)
-    return seen
+    return counts
 
 
 # ---- signatures
@@ -122,7 +122,7 @@ def statements(lobby: Lobby, act: Callable[[Session], object]) -> Counter[str]:
 def test_a_signature_is_told_of_once_when_it_counts_and_when_it_does_no_more(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     (signature_id,) = sign(lobby, ANNA)
     sign(lobby, ANNA)
     clock.advance(minutes=1)
@@ -136,60 +136,62 @@ def test_a_signature_is_told_of_once_when_it_counts_and_when_it_does_no_more(
         "constituency": EDINBURGH,
         "signed_at": "2026-07-01T12:00:00Z",
     }
-    assert told(lobby) == [
+    assert queued_events(lobby) == [
         ("signature.confirmed", about | {"confirmed_at": "2026-07-01T12:00:00Z"}),
         ("signature.withdrawn", about | {"reason": "withdrawn"}),
     ]
 
 
 def test_who_was_told_that_it_counts_is_told_that_it_was_disowned(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     with lobby.database.write() as session:
         ids = record(session, lobby, person(1), person(2))
         signature_states.confirm(session, ids[0], now=lobby.clock())
-        for each in ids:
-            signature_states.disown(session, each, now=lobby.clock())
-    kinds = [(event, data.get("reason")) for event, data in told(lobby)]
+        for signature_id in ids:
+            signature_states.disown(session, signature_id, now=lobby.clock())
+    kinds = [(event, data.get("reason")) for event, data in queued_events(lobby)]
     assert kinds == [("signature.confirmed", None), ("signature.withdrawn", "disowned")]
 
 
 def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     with lobby.database.write() as session:
         (signature_id,) = record(session, lobby, ANNA)
     with suppress(_PowerFails), lobby.database.write() as session:
         signature_states.confirm(session, signature_id, now=lobby.clock())
         assert session.exec(select(WebhookDelivery)).first() is not None
         raise _PowerFails
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
 
 
 class _PowerFails(Exception):
-    """In the middle of a transaction."""
+    """Simulates a power failure in the middle of a transaction."""
 
 
 def test_imports_are_told_of_as_they_come_to_count(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     paper = ImportOrigin("paper, Leeds stall, 3 May 2026", lobby.clock() - timedelta(days=30))
     with lobby.database.write() as session:
         record(session, lobby, person(1))
         batch = [person(number, imported=paper) for number in (1, 2)]
         record(session, lobby, *batch)
         record(session, lobby, *batch)
-    found = [data["signed_at"] for event, data in told(lobby) if event == "signature.confirmed"]
-    assert found == ["2026-06-01T12:00:00Z"] * 2
+    signed_at = [
+        data["signed_at"] for event, data in queued_events(lobby) if event == "signature.confirmed"
+    ]
+    assert signed_at == ["2026-06-01T12:00:00Z"] * 2
 
 
 @pytest.mark.parametrize("listeners", [0, 1, 3])
 def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, listeners: int) -> None:
     caller = caller_for(lobby)
     for _ in range(listeners):
-        listen(lobby, caller)
+        add_endpoint(lobby, caller)
 
     def act(*requests: SignatureRequest) -> Counter[str]:
         with lobby.database.write() as session:
             ids = record(session, lobby, *requests)
-        return statements(
+        return count_statements(
             lobby, lambda session: signature_states.confirm_all(session, ids, now=lobby.clock())
         )
 
@@ -211,22 +213,22 @@ def test_nothing_is_written_for_who_wants_something_else(lobby: Lobby) -> None:
     add_campaign(lobby, "elsewhere")
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     silent = [
-        listen(lobby, caller, events=[WebhookEvent.LETTER_SENT]),
-        listen(lobby, caller, petition="second"),
-        listen(lobby, caller, campaign="elsewhere"),
-        listen(lobby, caller_for(lobby, organisation=OTHERS)),
+        add_endpoint(lobby, caller, events=[WebhookEvent.LETTER_SENT]),
+        add_endpoint(lobby, caller, petition="second"),
+        add_endpoint(lobby, caller, campaign="elsewhere"),
+        add_endpoint(lobby, caller_for(lobby, organisation=OTHERS)),
     ]
     hearing = [
-        listen(lobby, caller),
-        listen(lobby, caller, campaign=CAMPAIGN),
-        listen(lobby, caller, petition=PETITION),
+        add_endpoint(lobby, caller),
+        add_endpoint(lobby, caller, campaign=CAMPAIGN),
+        add_endpoint(lobby, caller, petition=PETITION),
     ]
     sign(lobby, ANNA)
-    assert [len(told(lobby, each)) for each in silent] == [0] * 4
-    assert [len(told(lobby, each)) for each in hearing] == [1] * 3
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in silent] == [0] * 4
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in hearing] == [1] * 3
     sign(lobby, replace(ANNA, petition_slug="second"))
-    assert [len(told(lobby, each)) for each in hearing] == [2, 2, 1]
-    assert len(told(lobby, silent[1])) == 1
+    assert [len(queued_events(lobby, endpoint_id)) for endpoint_id in hearing] == [2, 2, 1]
+    assert len(queued_events(lobby, silent[1])) == 1
 
 
 # ---- goals
@@ -244,7 +246,7 @@ def count(lobby: Lobby) -> int:
 
 
 def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
-    listen(lobby, events=[WebhookEvent.PETITION_GOAL_REACHED])
+    add_endpoint(lobby, events=[WebhookEvent.PETITION_GOAL_REACHED])
     here = count(lobby)
     set_goal(lobby, here + 2)
     for number in range(4):
@@ -252,20 +254,20 @@ def test_a_goal_is_told_of_once_and_another_goal_anew(lobby: Lobby) -> None:
         sign(lobby, person(number))
     about = {"petition": PETITION, "campaign": CAMPAIGN}
     reached = about | {"goal": here + 2, "signature_count": here + 2}
-    assert told(lobby) == [("petition.goal_reached", reached)]
+    assert queued_events(lobby) == [("petition.goal_reached", reached)]
     set_goal(lobby, here + 4)
     worker.clean_up_webhooks(lobby, GO_ON)
-    assert told(lobby)[1:] == [
+    assert queued_events(lobby)[1:] == [
         ("petition.goal_reached", about | {"goal": here + 4, "signature_count": here + 4})
     ]
 
 
 def test_a_goal_that_is_not_reached_or_not_there_is_not_told_of(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     for goal in (None, count(lobby) + 1):
         set_goal(lobby, goal)
         worker.clean_up_webhooks(lobby, GO_ON)
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
     with lobby.database.read() as session:
         assert session.exec(select(Petition.goal_reached_at)).one() is None
 
@@ -287,7 +289,7 @@ def of_letter(lobby: Lobby, place: int) -> dict[str, Any]:
 def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby, is_personal=True)
+    add_endpoint(lobby, is_personal=True)
     clock.advance(days=1)
     letter, _ = put_into_state(lobby, 0, LetterState.QUEUED)
     with lobby.database.write() as session:
@@ -296,7 +298,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
                 session, letter.id, state, detail="250", keyring=lobby.keyring, now=clock()
             )
     sent = of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}
-    assert told(lobby) == [("letter.sent", sent)]
+    assert queued_events(lobby) == [("letter.sent", sent)]
     (delivery,) = deliveries_held(lobby)
     assert letter.name.text not in delivery.payload
 
@@ -304,7 +306,7 @@ def test_a_letter_is_told_of_when_it_has_gone_and_never_who_wrote_it(
 def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby, campaign=CAMPAIGN)
+    add_endpoint(lobby, campaign=CAMPAIGN)
     attempted = clock()
     clock.advance(days=1)
     by_hand, _ = uncertain_letter(lobby, 0, attempted)
@@ -322,9 +324,9 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
     log = RelayLog({by_log.id})
     log.taken, log.acceptances = {by_log.id}, 1
     with lobby.database.write() as session:
-        asked = uncertain.log_query(session, period=None)
-        uncertain.settle(session, asked, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
-    assert told(lobby) == [
+        query = uncertain.log_query(session, period=None)
+        uncertain.settle(session, query, log, pace=lobby.pace, keyring=lobby.keyring, now=clock())
+    assert queued_events(lobby) == [
         ("letter.sent", of_letter(lobby, 0) | {"sent_at": "2026-07-02T12:00:00Z"}),
         ("letter.sent", of_letter(lobby, 1) | {"sent_at": "2026-07-01T12:00:00Z"}),
     ]
@@ -333,14 +335,14 @@ def test_a_letter_that_somebody_or_a_log_says_has_gone_is_told_of_too(
 def test_what_came_back_of_a_letter_is_told_of_but_not_its_words(
     lobby: Lobby, clock: Clock
 ) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     clock.advance(days=15)
     letter, _ = letters_of(lobby)[0]
     answer = NewAnswer(LetterOutcome.ANSWERED, said=ReplyKind.WILL_SIGN, text="Of course I will.")
     with lobby.database.write() as session:
         answers.record(session, letter.id, answer, now=clock())
     more = {"outcome": "answered", "said": "will_sign", "said_on": None}
-    assert told(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
+    assert queued_events(lobby) == [("letter.answered", of_letter(lobby, 0) | more)]
 
 
 # ---- motions
@@ -355,43 +357,46 @@ def apply(lobby: Lobby, answer: dict[str, Any]) -> None:
 
 @pytest.fixture
 def answer() -> dict[str, Any]:
-    """The demonstration's motion, to be changed."""
+    """A changeable copy of the response for the demonstration's motion."""
     copied: dict[str, Any] = json.loads(json.dumps(ANSWER))
     return copied
 
 
 def names_in(answer: dict[str, Any]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer["Response"]["Sponsors"]
-    return found
+    sponsors: list[dict[str, Any]] = answer["Response"]["Sponsors"]
+    return sponsors
 
 
 def test_a_name_that_comes_or_goes_is_told_of_with_its_seat(
     lobby: Lobby, answer: dict[str, Any]
 ) -> None:
-    listen(lobby)
-    listen(lobby, petition=PETITION)
+    add_endpoint(lobby)
+    add_endpoint(lobby, petition=PETITION)
     apply(lobby, answer)
-    assert told(lobby) == [], "nothing is new"
+    assert queued_events(lobby) == [], "nothing is new"
     stands = next(name for name in names_in(answer) if not name["IsWithdrawn"])
     stands["IsWithdrawn"], stands["WithdrawnDate"] = True, "2026-07-01T00:00:00"
     apply(lobby, answer)
     stands["IsWithdrawn"], stands["WithdrawnDate"] = False, None
     apply(lobby, answer)
-    (gone, went), (came, back) = told(lobby)
-    assert (gone, came) == ("motion.withdrawn", "motion.signed")
-    assert back["signed"] == went["signed"] + 1
-    assert went["member"]["id"] == stands["MemberId"]
-    assert set(went["member"]) == {"id", "name", "party", "constituency"}
-    assert went["member"]["constituency"]
-    assert went["campaigns"] == [CAMPAIGN]
-    assert (went["happened_on"], went["motion"]["id"]) == ("2026-07-01", ANSWER["Response"]["Id"])
+    (left_event, left_data), (back_event, back_data) = queued_events(lobby)
+    assert (left_event, back_event) == ("motion.withdrawn", "motion.signed")
+    assert back_data["signed"] == left_data["signed"] + 1
+    assert left_data["member"]["id"] == stands["MemberId"]
+    assert set(left_data["member"]) == {"id", "name", "party", "constituency"}
+    assert left_data["member"]["constituency"]
+    assert left_data["campaigns"] == [CAMPAIGN]
+    assert (left_data["happened_on"], left_data["motion"]["id"]) == (
+        "2026-07-01",
+        ANSWER["Response"]["Id"],
+    )
 
 
 @pytest.mark.parametrize("status", [CampaignStatus.OPEN, CampaignStatus.CLOSED])
 def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
     lobby: Lobby, status: CampaignStatus
 ) -> None:
-    listen(lobby, campaign=CAMPAIGN)
+    add_endpoint(lobby, campaign=CAMPAIGN)
     end = lobby.clock().date()
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
@@ -404,9 +409,9 @@ def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
         sessions.save(session, name=name, starts_on=starts_on, ends_on=end)
     with lobby.database.write() as session:
         assert sessions.lapse_motions(session, now=lobby.clock()) == [motion.id]
-    found = [(event, data["member"], data["campaigns"]) for event, data in told(lobby)]
+    queued = [(event, data["member"], data["campaigns"]) for event, data in queued_events(lobby)]
     expected = ("motion.lapsed", None, [CAMPAIGN])
-    assert found == ([expected] if status is CampaignStatus.OPEN else [])
+    assert queued == ([expected] if status is CampaignStatus.OPEN else [])
 
 
 # ---- endpoints that end
@@ -414,7 +419,7 @@ def test_a_motion_that_lapses_is_told_of_while_the_campaign_goes_on(
 
 @pytest.mark.parametrize("cause", ["disabled", "revoked", "expired"])
 def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None:
-    endpoint_id = listen(lobby)
+    endpoint_id = add_endpoint(lobby)
     now = lobby.clock()
     with lobby.database.write() as session:
         endpoint = session.get_one(WebhookEndpoint, endpoint_id)
@@ -424,11 +429,11 @@ def test_who_does_not_listen_is_not_written_to(lobby: Lobby, cause: str) -> None
         else:
             key.sqlmodel_update({"revoked_at" if cause == "revoked" else "expires_at": now})
     sign(lobby, ANNA)
-    assert told(lobby) == []
+    assert queued_events(lobby) == []
 
 
 def test_the_states_of_deliveries_begin_with_queued(lobby: Lobby) -> None:
-    listen(lobby)
+    add_endpoint(lobby)
     sign(lobby, ANNA)
     (delivery,) = deliveries_held(lobby)
     assert (delivery.state, delivery.attempt) == (DeliveryState.QUEUED, 0)

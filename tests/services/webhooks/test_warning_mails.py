@@ -1,4 +1,4 @@
-"""Mails to organisers when a webhook stops by itself, or has failed for a day."""
+"""Tests emails to organisers about webhooks that were disabled or have failed for a day."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -56,7 +56,7 @@ BAD = Answer(500)
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """A lobby that may send webhooks to a receiver on loopback."""
     return to_loopback(lobby)
 
 
@@ -67,7 +67,7 @@ def key(lobby: Lobby) -> Headers:
 
 @pytest.fixture
 def mails(lobby: Lobby) -> Mails:
-    """Delivers what is due, and returns the new mails to organisers."""
+    """Returns a function that delivers due emails and returns the new ones to organisers."""
     deliver_all = Mailbox(lobby).deliver
     deliver_all()
     return lambda: [mail for mail in deliver_all() if "webhook" in str(mail["Subject"])]
@@ -75,7 +75,7 @@ def mails(lobby: Lobby) -> Mails:
 
 @pytest.fixture
 def made(client: TestClient, key: Headers, receiver: Receiver) -> Any:
-    """An endpoint with a secret in its address."""
+    """An endpoint with a secret in its URL."""
     return create_webhook(client, key, f"{receiver.url}/{SECRET}", description="Our CRM")
 
 
@@ -92,21 +92,21 @@ def add_organiser(lobby: Lobby, email: str = SECOND, slug: str | None = None) ->
         )
 
 
-def fail(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
-    """Time passes, and what is due fails."""
+def fail_deliveries(lobby: Lobby, receiver: Receiver, clock: Clock, **after: float) -> None:
+    """Advances the clock and makes the due deliveries fail."""
     clock.advance(**after)
     receiver.answers[:] = [BAD]
     worker.deliver_webhooks(lobby, GO_ON)
     receiver.answers.clear()
 
 
-def gone(lobby: Lobby, receiver: Receiver) -> None:
+def stop_endpoint(lobby: Lobby, receiver: Receiver) -> None:
     receiver.answers[:] = [Answer(410)]
     assert deliver(lobby) == 1
 
 
 def notes(lobby: Lobby) -> list[OutboxMessage]:
-    """Everything that was queued about webhooks."""
+    """Returns all queued emails about webhooks."""
     with lobby.database.read() as session:
         about = col(OutboxMessage.kind).in_(warning_mails.KINDS)
         return list(
@@ -114,15 +114,15 @@ def notes(lobby: Lobby) -> list[OutboxMessage]:
         )
 
 
-def end_key(lobby: Lobby, key: Headers) -> None:
+def revoke_key(lobby: Lobby, key: Headers) -> None:
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
-        its.revoked_at = lobby.clock()
+        api_key = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+        api_key.revoked_at = lobby.clock()
     worker.clean_up_webhooks(lobby, GO_ON)
 
 
-# ---- one that stops
+# ---- disabled endpoints
 
 
 def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
@@ -130,10 +130,10 @@ def test_every_organiser_is_told_of_one_that_is_gone_and_how_to_go_on(
 ) -> None:
     add_organiser(lobby)
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
-    gone(lobby, receiver)
-    found = mails()
-    assert {str(mail["To"]) for mail in found} == {invented_campaign.ORGANISER, SECOND}
-    for mail in found:
+    stop_endpoint(lobby, receiver)
+    new_mails = mails()
+    assert {str(mail["To"]) for mail in new_mails} == {invented_campaign.ORGANISER, SECOND}
+    for mail in new_mails:
         assert mail["Subject"] == "Your webhook to 127.0.0.1 has stopped"
         assert mail["Auto-Submitted"] == "auto-generated"
         assert mail["List-Unsubscribe"] is None
@@ -152,7 +152,7 @@ def test_the_link_leads_to_the_page_that_enables_it(
     lobby: Lobby, client: TestClient, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     (mail,) = mails()
     (link,) = [line for line in text_of(mail).split() if line.startswith("http")]
     sign_in(client)
@@ -166,11 +166,11 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    fail(lobby, receiver, clock)
+    fail_deliveries(lobby, receiver, clock)
     for _ in range(5):
-        fail(lobby, receiver, clock, hours=4)
+        fail_deliveries(lobby, receiver, clock, hours=4)
     assert mails() == []
-    fail(lobby, receiver, clock, hours=12)
+    fail_deliveries(lobby, receiver, clock, hours=12)
     (warning,) = mails()
     assert warning["Subject"] == "Your webhook to 127.0.0.1 is failing"
     text = " ".join(text_of(warning).split())
@@ -179,10 +179,10 @@ def test_one_that_fails_is_warned_of_after_a_day_and_told_of_after_three(
     assert f"/organiser/webhooks/{made['id']}" in text
     assert SECRET not in warning.as_string()
     for _ in range(2):
-        fail(lobby, receiver, clock, hours=18)
+        fail_deliveries(lobby, receiver, clock, hours=18)
     assert mails() == [], "one warning, as long as it fails"
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
-    fail(lobby, receiver, clock, hours=25)
+    fail_deliveries(lobby, receiver, clock, hours=25)
     (stopped,) = mails()
     assert stopped["Subject"] == "Your webhook to 127.0.0.1 has stopped"
     assert "For three days no delivery got a good answer." in " ".join(text_of(stopped).split())
@@ -197,8 +197,8 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
     create_webhook(client, other, receiver.url)
     create_webhook(client, theirs, receiver.url)
-    end_key(lobby, key)
-    end_key(lobby, theirs)
+    revoke_key(lobby, key)
+    revoke_key(lobby, theirs)
     (mail,) = mails()
     text = " ".join(text_of(mail).split())
     assert "The key that answered for it was revoked or has expired." in text
@@ -206,7 +206,7 @@ def test_one_mail_tells_of_all_that_the_end_of_a_key_stopped(
     assert "No delivery is held for it." in text
     worker.clean_up_webhooks(lobby, GO_ON)
     assert mails() == [], "once"
-    end_key(lobby, other)
+    revoke_key(lobby, other)
     (mail,) = mails()
     assert "3 other webhooks of yours have stopped as well" in text_of(mail)
 
@@ -224,11 +224,11 @@ def test_another_organisations_organisers_are_told_nothing(
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     add_organiser(lobby, "them@example.net", "others")
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert [str(mail["To"]) for mail in mails()] == [invented_campaign.ORGANISER]
 
 
-# ---- never a flood
+# ---- limits on emails
 
 
 @pytest.mark.slow
@@ -241,11 +241,11 @@ def test_one_that_flaps_sends_a_mail_a_day_at_most(
     clock: Clock,
     mails: Mails,
 ) -> None:
-    """Gone and enabled every hour, for two days and a half."""
+    """The endpoint is disabled and enabled again every hour for two and a half days."""
     sent = []
     for number in range(60):
         sign_and_confirm(lobby, replace(ANNA, email=f"p{number}@example.org"))
-        gone(lobby, receiver)
+        stop_endpoint(lobby, receiver)
         sent += [clock.now] * len(mails())
         clock.advance(minutes=30)
         sent += [clock.now] * len(mails())
@@ -266,12 +266,12 @@ def test_more_stops_within_a_day_are_told_of_once_when_the_day_is_over(
     mails: Mails,
 ) -> None:
     sign_and_confirm(lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(3)))
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert len(mails()) == 1
     for _ in range(2):
         clock.advance(hours=1)
         change_webhook(client, key, made, enabled=True)
-        gone(lobby, receiver)
+        stop_endpoint(lobby, receiver)
         assert mails() == []
     clock.advance(hours=22)
     (mail,) = mails()
@@ -289,7 +289,7 @@ def test_a_mail_that_has_lost_its_purpose_does_not_go(
     meanwhile: str,
 ) -> None:
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     if meanwhile == "enabled":
         change_webhook(client, key, made, enabled=True)
     if meanwhile == "disabled":
@@ -308,8 +308,8 @@ def test_a_warning_that_comes_too_late_does_not_go(
     lobby: Lobby, made: Any, receiver: Receiver, clock: Clock, mails: Mails
 ) -> None:
     sign_and_confirm(lobby)
-    fail(lobby, receiver, clock)
-    fail(lobby, receiver, clock, hours=25)
+    fail_deliveries(lobby, receiver, clock)
+    fail_deliveries(lobby, receiver, clock, hours=25)
     (note,) = notes(lobby)
     assert note.kind is MessageKind.WEBHOOK_FAILING
     clock.advance(minutes=45)
@@ -322,8 +322,8 @@ def test_after_it_was_well_a_webhook_is_warned_of_anew(
 ) -> None:
     sign_and_confirm(lobby)
     for _ in range(2):
-        fail(lobby, receiver, clock, hours=1)
-        fail(lobby, receiver, clock, hours=25)
+        fail_deliveries(lobby, receiver, clock, hours=1)
+        fail_deliveries(lobby, receiver, clock, hours=25)
         assert len(mails()) == 1
         clock.advance(hours=20)
         assert deliver(lobby) == 1
@@ -333,7 +333,7 @@ def test_after_it_was_well_a_webhook_is_warned_of_anew(
 def test_a_mail_is_queued_in_the_transaction_that_disables(
     lobby: Lobby, made: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both are there, or neither."""
+    """Either both are committed or neither is."""
     sign_and_confirm(lobby)
     receiver.answers[:] = [Answer(410)]
 
@@ -357,7 +357,7 @@ def test_no_mail_goes_to_an_organiser_whose_address_is_dead(
         index = session.exec(select(Organiser.email_index)).one()
         session.add(DeadAddress(address_index=index, detail="550 5.1.1", found_at=lobby.clock()))
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert (mails(), notes(lobby)) == ([], [])
 
 
@@ -365,10 +365,10 @@ def test_a_webhook_of_an_organiser_is_told_of_as_well(
     lobby: Lobby, made: Any, receiver: Receiver, mails: Mails
 ) -> None:
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(made["id"]))
-        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
+        endpoint = session.get_one(WebhookEndpoint, UUID(made["id"]))
+        endpoint.api_key_id, endpoint.organiser_id = None, session.exec(select(Organiser.id)).one()
     sign_and_confirm(lobby)
-    gone(lobby, receiver)
+    stop_endpoint(lobby, receiver)
     assert len(mails()) == 1
     assert endpoint_of(lobby, made["id"]).disabled_reason is DisabledReason.GONE
     assert CONFIRMED in made["events"]

@@ -1,4 +1,4 @@
-"""Links that open a letter in its writer's own mail program."""
+"""Tests the links that open a letter in the writer's own email program."""
 
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -44,9 +44,9 @@ def test_a_mailto_link_says_what_the_letter_says() -> None:
 )
 def test_a_link_to_a_page_says_what_the_letter_says(link: str, host: str, subject: str) -> None:
     assert urlsplit(link).netloc == host
-    said = fields(link)
-    assert (said["to"], said[subject]) == (TO, TEXT.subject)
-    assert said["body"] == TEXT.body.replace("\n", "\r\n")
+    link_fields = fields(link)
+    assert (link_fields["to"], link_fields[subject]) == (TO, TEXT.subject)
+    assert link_fields["body"] == TEXT.body.replace("\n", "\r\n")
 
 
 @pytest.mark.parametrize("line_end", ["\n", "\r\n", "\r"])
@@ -94,8 +94,8 @@ def test_links_are_shortened_at_their_limits_and_not_before() -> None:
 
 
 def test_a_draft_tells_which_links_are_shortened(client: TestClient) -> None:
-    asked = {"postcode": CAN_SIGN, "personal": "My ward depends on it. " * 60}
-    draft = client.post(f"/v1/campaigns/{CAMPAIGN}/letters/draft", json=asked).json()
+    request_body = {"postcode": CAN_SIGN, "personal": "My ward depends on it. " * 60}
+    draft = client.post(f"/v1/campaigns/{CAMPAIGN}/letters/draft", json=request_body).json()
     compose = draft["compose"]
     assert compose["is_shortened"] == {"mailto": True, "gmail": False, "outlook": False}
     assert compose["text"] == draft["body"]

@@ -1,4 +1,4 @@
-"""How like a letter is to what its MP already got."""
+"""Tests how similar a letter is to the letters that its MP already received."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -28,9 +28,9 @@ OTHER = [f"Quite another remark, number {word}, about {word} things." for word i
 BODY = "Dear Morag Ferncastle,\n\n" + " ".join(SENTENCES) + "\n\nYours sincerely,\nAnna Example"
 
 
-def alike(one: str, *others: str) -> float | None:
+def similarity(text: str, *others: str) -> float | None:
     sketches = [likeness.sketch(other, key=KEY) for other in others]
-    return likeness.highest(likeness.sketch(one, key=KEY), sketches)
+    return likeness.highest(likeness.sketch(text, key=KEY), sketches)
 
 
 def letter(body: str = BODY, email: str = "anna@example.org", postcode: str = CAN_SIGN) -> object:
@@ -39,10 +39,10 @@ def letter(body: str = BODY, email: str = "anna@example.org", postcode: str = CA
     return {**person, "subject": "The motion", "body": body}
 
 
-def confirmed(
+def confirm_letter(
     client: TestClient, deliver: Deliver, email: str = "anna@example.org", body: str = BODY
 ) -> str:
-    """The token of a letter that is on its way."""
+    """Writes and confirms a letter; returns its confirmation token."""
     deliver()
     assert client.post(LETTERS, json=letter(body, email)).status_code == 201
     (mail,) = deliver()
@@ -51,12 +51,14 @@ def confirmed(
     return token
 
 
-def checked(client: TestClient, body: str = BODY, postcode: str = CAN_SIGN) -> dict[str, object]:
-    asked = {"postcode": postcode, "subject": "The motion", "body": body}
-    answer = client.post(f"{LETTERS}/check", json=asked)
+def check_letter(
+    client: TestClient, body: str = BODY, postcode: str = CAN_SIGN
+) -> dict[str, object]:
+    request_body = {"postcode": postcode, "subject": "The motion", "body": body}
+    answer = client.post(f"{LETTERS}/check", json=request_body)
     assert answer.status_code == 200
-    found: dict[str, object] = answer.json()
-    return found
+    result: dict[str, object] = answer.json()
+    return result
 
 
 def limit(client: TestClient, lobby: Lobby, percent: int | None, *, required: bool) -> None:
@@ -69,39 +71,39 @@ def limit(client: TestClient, lobby: Lobby, percent: int | None, *, required: bo
 
 @pytest.fixture
 def nobody_wrote(lobby: Lobby) -> None:
-    """The demonstration's letters are forgotten."""
+    """Deletes the sketches of the demonstration's letters."""
     with lobby.database.write() as session:
         for row in session.exec(select(LetterSketch)):
             session.delete(row)
 
 
 def test_the_same_text_is_wholly_alike_whatever_its_case_and_spacing() -> None:
-    assert alike(BODY, BODY) == 100
+    assert similarity(BODY, BODY) == 100
     text = " ".join(SENTENCES)
-    assert alike(BODY, text.upper().replace(" ", "\n ").replace(",", " –")) == 100
+    assert similarity(BODY, text.upper().replace(" ", "\n ").replace(",", " –")) == 100
 
 
 def test_different_texts_are_not_alike() -> None:
-    assert alike(BODY, "\n".join(OTHER)) == 0
+    assert similarity(BODY, "\n".join(OTHER)) == 0
 
 
 def test_the_greeting_the_sign_off_and_what_is_below_do_not_count() -> None:
     other = "To my MP,\n" + " ".join(SENTENCES) + "\n\nKind regards,\nBob\n2 Elm Road\nLeeds"
-    assert alike(BODY, other) == 100
+    assert similarity(BODY, other) == 100
 
 
 def test_a_sentence_that_begins_like_a_sign_off_counts() -> None:
     last = "Thank you for your answer of last month, which said nothing of the nurses at all."
-    assert alike(BODY, "\n".join([*SENTENCES, last])) != 100
+    assert similarity(BODY, "\n".join([*SENTENCES, last])) != 100
 
 
 def test_moving_sentences_about_hardly_helps() -> None:
-    assert (alike(BODY, " ".join(reversed(SENTENCES))) or 0) >= 80
+    assert (similarity(BODY, " ".join(reversed(SENTENCES))) or 0) >= 80
 
 
 def test_each_changed_sentence_makes_a_letter_less_alike() -> None:
     marks = [
-        alike(BODY, " ".join(OTHER[:changed] + SENTENCES[changed:])) or 0
+        similarity(BODY, " ".join(OTHER[:changed] + SENTENCES[changed:])) or 0
         for changed in range(len(SENTENCES) + 1)
     ]
     assert marks[0] == 100
@@ -111,14 +113,14 @@ def test_each_changed_sentence_makes_a_letter_less_alike() -> None:
 
 
 def test_the_letter_most_alike_counts() -> None:
-    assert alike(BODY, " ".join(OTHER), BODY, " ".join(SENTENCES[:2])) == 100
-    assert alike(BODY) is None
+    assert similarity(BODY, " ".join(OTHER), BODY, " ".join(SENTENCES[:2])) == 100
+    assert similarity(BODY) is None
 
 
 def test_texts_of_few_words_or_none_have_a_likeness() -> None:
-    assert alike("one two", "one two") == 100
-    assert alike("", BODY) == 0
-    assert alike("...", BODY) == 0
+    assert similarity("one two", "one two") == 100
+    assert similarity("", BODY) == 0
+    assert similarity("...", BODY) == 0
 
 
 def test_a_sketch_has_a_bounded_size_and_says_nothing_without_its_key() -> None:
@@ -132,12 +134,12 @@ def test_a_sketch_has_a_bounded_size_and_says_nothing_without_its_key() -> None:
 
 
 def test_one_run_of_words_cannot_be_asked_for() -> None:
-    assert alike("My daughter trains", BODY) == 0
+    assert similarity("My daughter trains", BODY) == 0
 
 
 @pytest.mark.usefixtures("nobody_wrote")
 def test_where_nobody_wrote_there_is_no_likeness(client: TestClient) -> None:
-    assert checked(client)["similarity"] is None
+    assert check_letter(client)["similarity"] is None
     draft = client.post(f"{LETTERS}/draft", json={"postcode": CAN_SIGN}).json()
     assert draft["similarity"] is None
     assert draft["likeness"]["percent"] is None
@@ -149,31 +151,31 @@ def test_a_letter_counts_once_it_is_confirmed_and_until_it_is_cancelled(
 ) -> None:
     deliver()
     client.post(LETTERS, json=letter())
-    assert checked(client)["similarity"] is None, "an unconfirmed letter tells nothing"
+    assert check_letter(client)["similarity"] is None, "an unconfirmed letter tells nothing"
     (mail,) = deliver()
     token = {"token": token_in(mail, "letters/confirm")}
     for _ in range(2):
         client.post("/v1/letters/confirm", json=token)
-    assert checked(client)["similarity"] == 100
+    assert check_letter(client)["similarity"] == 100
     assert client.post("/v1/letters/cancel", json=token).status_code == 200
-    assert checked(client)["similarity"] is None
+    assert check_letter(client)["similarity"] is None
 
 
 @pytest.mark.usefixtures("nobody_wrote")
 def test_a_letter_that_is_held_or_refused_no_longer_counts(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
-    confirmed(client, deliver, "bob@example.org")
+    confirm_letter(client, deliver)
+    confirm_letter(client, deliver, "bob@example.org")
     with lobby.database.write() as session:
-        # A delivery of this test's own may have sent the first one already.
-        held, refused = [row.letter_id for row in session.exec(select(LetterSketch))]
-        letter_states.get(session, held).state = LetterState.QUEUED
+        # The second call of `confirmed` may have sent the first letter already.
+        held_id, refused_id = [row.letter_id for row in session.exec(select(LetterSketch))]
+        letter_states.get(session, held_id).state = LetterState.QUEUED
         session.flush()
         now, keyring = lobby.clock(), lobby.keyring
-        letter_states.hold(session, held, "vacant", keyring=keyring, now=now)
+        letter_states.hold(session, held_id, "vacant", keyring=keyring, now=now)
         letter_states.record_delivery(
-            session, refused, MessageState.REJECTED, detail="no", keyring=keyring, now=now
+            session, refused_id, MessageState.REJECTED, detail="no", keyring=keyring, now=now
         )
         assert session.exec(select(LetterSketch)).all() == []
 
@@ -182,9 +184,9 @@ def test_a_letter_that_is_held_or_refused_no_longer_counts(
 def test_letters_to_one_member_say_nothing_of_those_to_another(
     client: TestClient, deliver: Deliver
 ) -> None:
-    confirmed(client, deliver)
-    assert checked(client, postcode=SIGNED)["similarity"] is None
-    assert checked(client, postcode=MINISTER)["similarity"] is None
+    confirm_letter(client, deliver)
+    assert check_letter(client, postcode=SIGNED)["similarity"] is None
+    assert check_letter(client, postcode=MINISTER)["similarity"] is None
 
 
 def test_the_demonstration_shows_a_likeness(client: TestClient, lobby: Lobby) -> None:
@@ -201,45 +203,45 @@ def test_the_demonstration_shows_a_likeness(client: TestClient, lobby: Lobby) ->
 def test_above_the_limit_the_writer_is_advised_and_the_letter_is_taken(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=False)
-    found = checked(client)
-    assert found["can_send"] is True
-    assert found["likeness"]["limit"] == 60  # type: ignore[index] # an object
-    assert "100% like" in found["likeness"]["advice"]  # type: ignore[index] # an object
+    result = check_letter(client)
+    assert result["can_send"] is True
+    assert result["likeness"]["limit"] == 60  # type: ignore[index] # an object
+    assert "100% like" in result["likeness"]["advice"]  # type: ignore[index] # an object
     assert client.post(LETTERS, json=letter(email="bob@example.org")).status_code == 201
 
 
 def test_above_the_limit_that_is_required_a_letter_is_refused(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=True)
     answer = client.post(LETTERS, json=letter(email="bob@example.org"))
     assert (answer.status_code, answer.json()["code"]) == (422, "letter_too_alike")
     assert [error["field"] for error in answer.json()["errors"]] == ["body"]
     assert "in your own words" in answer.json()["detail"]
-    assert checked(client)["can_send"] is False
+    assert check_letter(client)["can_send"] is False
     own = " ".join(SENTENCES[:2] + OTHER[2:])
-    assert checked(client, own)["can_send"] is True
+    assert check_letter(client, own)["can_send"] is True
     assert client.post(LETTERS, json=letter(own, "bob@example.org")).status_code == 201
 
 
 def test_the_limit_itself_is_not_above_it(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 100, required=True)
-    assert checked(client)["can_send"] is True
+    assert check_letter(client)["can_send"] is True
 
 
 def test_a_refusal_does_not_tell_who_wrote(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     limit(client, lobby, 60, required=True)
-    asked = [letter(email=email) for email in ("anna@example.org", "bob@example.org")]
-    answers = [client.post(LETTERS, json=each) for each in asked]
+    bodies = [letter(email=email) for email in ("anna@example.org", "bob@example.org")]
+    answers = [client.post(LETTERS, json=body) for body in bodies]
     assert answers[0].status_code == answers[1].status_code == 422
     assert answers[0].json() == answers[1].json()
 
@@ -259,7 +261,7 @@ def test_a_letter_that_was_confirmed_is_refused_no_more(
 def test_the_limit_is_cleared_by_null(client: TestClient, lobby: Lobby) -> None:
     limit(client, lobby, 60, required=True)
     limit(client, lobby, None, required=True)
-    assert checked(client)["likeness"]["advice"] is None  # type: ignore[index] # an object
+    assert check_letter(client)["likeness"]["advice"] is None  # type: ignore[index] # an object
 
 
 @pytest.mark.parametrize(
@@ -288,48 +290,48 @@ def test_another_organisation_sets_no_limit(client: TestClient, lobby: Lobby) ->
     assert answer.status_code == 404
 
 
-def codes(found: dict[str, object]) -> set[str]:
-    return {each["code"] for each in found["problems"]}  # type: ignore[attr-defined] # a list
+def codes(result: dict[str, object]) -> set[str]:
+    return {problem["code"] for problem in result["problems"]}  # type: ignore[attr-defined] # a list
 
 
 def test_a_check_names_what_to_look_at(client: TestClient) -> None:
-    assert codes(checked(client)) == set()
+    assert codes(check_letter(client)) == set()
     body = BODY + "\nSee https://example.org, as Adaeze Hartwhistle said."
-    found = checked(client, body)
-    assert codes(found) == {"link", "other_member"}
-    assert found["can_send"] is False
-    assert found["length"] == {"characters": len(body), "limit": 10_000}
-    assert found["compose"]["text"] == body  # type: ignore[index] # an object
+    result = check_letter(client, body)
+    assert codes(result) == {"link", "other_member"}
+    assert result["can_send"] is False
+    assert result["length"] == {"characters": len(body), "limit": 10_000}
+    assert result["compose"]["text"] == body  # type: ignore[index] # an object
 
 
 def test_a_check_names_what_would_be_refused(client: TestClient) -> None:
     for body, code in (("Too short.", "too_short"), ("word " * 2100, "too_long")):
-        found = checked(client, body)
-        assert code in codes(found)
-        assert found["can_send"] is False
+        result = check_letter(client, body)
+        assert code in codes(result)
+        assert result["can_send"] is False
 
 
 def test_a_draft_as_it_came_has_no_words_of_ones_own(client: TestClient) -> None:
     draft = client.post(f"{LETTERS}/draft", json={"postcode": CAN_SIGN}).json()["body"]
-    assert "no_own_words" in codes(checked(client, draft))
+    assert "no_own_words" in codes(check_letter(client, draft))
     own = draft.replace("Yours", "My ward depends on it, and so do its nurses.\n\nYours")
-    assert "no_own_words" not in codes(checked(client, own))
-    assert "no_own_words" in codes(checked(client, draft + "\nAnna Example, Edinburgh"))
+    assert "no_own_words" not in codes(check_letter(client, own))
+    assert "no_own_words" in codes(check_letter(client, draft + "\nAnna Example, Edinburgh"))
     postscript = draft + "\nPS: My mother was a nurse here for thirty years."
-    assert "no_own_words" not in codes(checked(client, postscript))
+    assert "no_own_words" not in codes(check_letter(client, postscript))
 
 
 def test_a_check_for_a_vacant_seat_says_why(client: TestClient) -> None:
-    found = checked(client, postcode=VACANT)
-    assert (found["can_send"], found["reason"]) == (False, "vacant")
-    assert found["likeness"] is None
-    assert found["compose"] is None
+    result = check_letter(client, postcode=VACANT)
+    assert (result["can_send"], result["reason"]) == (False, "vacant")
+    assert result["likeness"] is None
+    assert result["compose"] is None
 
 
 def test_the_page_says_how_like_a_letter_is_and_what_to_do(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
-    confirmed(client, deliver)
+    confirm_letter(client, deliver)
     form = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY}
     page = client.post(f"/campaigns/{CAMPAIGN}/letter/check", data=form)
     assert "This letter is 100% like one that your MP has already got." in visible(page)

@@ -1,4 +1,4 @@
-"""What may not stand in a letter: refused with its field, and nothing is kept and no mail goes."""
+"""Tests the rules for letters: a refusal names the field, stores nothing and sends no email."""
 
 from time import process_time
 from typing import Any
@@ -40,10 +40,10 @@ OTHERS = ["Adaeze Hartwhistle", "Siân Llewellyn-Jones", "Sir Rupert O'Vane", "W
 ANNA = Writer("EH1 1YZ", "Anna Example", ("1 Princes Street", "", "Edinburgh"))
 
 
-def found(
+def problems_with(
     body: str = "", subject: str = "A subject", *, writer: Writer = ANNA
 ) -> list[LetterProblem]:
-    """What the rules say of a letter that is good but for what is added."""
+    """Returns the problems of a valid letter with the given text added."""
     return list(
         rules.find(
             MailText(subject, f"{OWN}{body} {OWN}"),
@@ -60,28 +60,28 @@ def codes(problems: list[LetterProblem]) -> list[str]:
     return [problem.code for problem in problems]
 
 
-def posted(client: TestClient, **changes: Any) -> Page:
+def post_letter(client: TestClient, **changes: Any) -> Page:
     address = {**HOME, "postcode": CAN_SIGN}
     person = {"name": "Anna Example", "email": "anna@example.org", "address": address}
     return client.post(LETTERS, json={**person, "subject": "The motion", "body": BODY, **changes})
 
 
-def checked(client: TestClient, **changes: str) -> dict[str, Any]:
-    asked = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY, **changes}
-    answer = client.post(f"{LETTERS}/check", json=asked)
+def check_letter(client: TestClient, **changes: str) -> dict[str, Any]:
+    request_body = {"postcode": CAN_SIGN, "subject": "The motion", "body": BODY, **changes}
+    answer = client.post(f"{LETTERS}/check", json=request_body)
     assert answer.status_code == 200, answer.text
     return dict(answer.json())
 
 
-def kept(lobby: Lobby) -> tuple[int, int]:
-    """Letters and messages."""
+def stored_counts(lobby: Lobby) -> tuple[int, int]:
+    """Returns the numbers of stored letters and messages."""
     with lobby.database.read() as session:
         counts = [session.exec(select(func.count()).select_from(t)).one() for t in (Letter,)]
         counts += [session.exec(select(func.count()).select_from(OutboxMessage)).one()]
     return counts[0], counts[1]
 
 
-# ---- the rules by themselves
+# ---- the rules as functions
 
 
 @pytest.mark.parametrize(
@@ -103,8 +103,8 @@ def kept(lobby: Lobby) -> tuple[int, int]:
     ],
 )
 def test_html_is_none_of_a_letter(text: str) -> None:
-    assert codes(found(text)) == ["html"]
-    (problem,) = found(subject=f"Please {text}")
+    assert codes(problems_with(text)) == ["html"]
+    (problem,) = problems_with(subject=f"Please {text}")
     assert (problem.field, problem.code) == ("subject", "html")
 
 
@@ -121,7 +121,7 @@ def test_html_is_none_of_a_letter(text: str) -> None:
     ],
 )
 def test_signs_that_are_no_html_may_stand_in_a_letter(text: str) -> None:
-    assert found(text) == []
+    assert problems_with(text) == []
 
 
 @pytest.mark.parametrize(
@@ -144,22 +144,24 @@ def test_signs_that_are_no_html_may_stand_in_a_letter(text: str) -> None:
     ],
 )
 def test_links_are_none_of_a_letter(text: str) -> None:
-    assert codes(found(text)) == ["link"]
-    assert [(each.field, each.code) for each in found(subject=text)] == [("subject", "link")]
+    assert codes(problems_with(text)) == ["link"]
+    assert [(problem.field, problem.code) for problem in problems_with(subject=text)] == [
+        ("subject", "link")
+    ]
 
 
 @pytest.mark.parametrize(
     "text", ["and/or", "24/7", "He works at gov.uk now.", "anna@example.org", "e.g. this", "No.10"]
 )
 def test_words_that_only_look_like_links_may_stand_in_a_letter(text: str) -> None:
-    assert found(text) == []
+    assert problems_with(text) == []
 
 
 @pytest.mark.parametrize(
     "text", ["M1 1AE", "m11ae", "M1\N{NO-BREAK SPACE}1AE", "M1-1AE", "in M1\n1AE there", "(M1 1AE)"]
 )
 def test_a_postcode_of_somebody_else_is_none_of_a_letter(text: str) -> None:
-    (problem,) = found(text)
+    (problem,) = problems_with(text)
     assert (problem.field, problem.code) == ("body", "other_postcode")
     assert "M1 1AE" in problem.message
 
@@ -168,7 +170,7 @@ def test_a_postcode_of_somebody_else_is_none_of_a_letter(text: str) -> None:
     "text", ["EH1 1YZ", "eh11yz", "EH1-1YZ", "the M6 4th exit", "A1 2nd, EDM 152"]
 )
 def test_the_writers_own_postcode_may_stand_in_a_letter(text: str) -> None:
-    assert found(text) == []
+    assert problems_with(text) == []
 
 
 @pytest.mark.parametrize(
@@ -183,25 +185,25 @@ def test_the_writers_own_postcode_may_stand_in_a_letter(text: str) -> None:
     ],
 )
 def test_the_name_of_another_mp_is_none_of_a_letter(text: str) -> None:
-    assert codes(found(text)) == ["other_member"]
-    assert [(each.field, each.code) for each in found(subject=text)] == [
+    assert codes(problems_with(text)) == ["other_member"]
+    assert [(problem.field, problem.code) for problem in problems_with(subject=text)] == [
         ("subject", "other_member")
     ]
 
 
 @pytest.mark.parametrize("text", ["Will Stoneham", "Goodwill Stone", "Llewellyn-Jones", "Rupert"])
 def test_a_part_of_a_name_is_no_name(text: str) -> None:
-    assert found(text) == []
+    assert problems_with(text) == []
 
 
 def test_a_writer_may_have_the_name_of_an_mp() -> None:
-    assert codes(found("Will Stone")) == ["other_member"]
-    assert found("Will Stone", writer=Writer("EH1 1YZ", "Will Stone")) == []
+    assert codes(problems_with("Will Stone")) == ["other_member"]
+    assert problems_with("Will Stone", writer=Writer("EH1 1YZ", "Will Stone")) == []
 
 
 def test_what_the_organiser_wrote_is_never_held_against_the_writer() -> None:
-    assert found(GIVEN.body) == []
-    assert found("adaeze hartwhistle of sw1a0aa, see https://example.org/nurses!") == []
+    assert problems_with(GIVEN.body) == []
+    assert problems_with("adaeze hartwhistle of sw1a0aa, see https://example.org/nurses!") == []
 
 
 def test_a_letter_without_a_sentence_of_ones_own_is_none() -> None:
@@ -213,9 +215,9 @@ def test_a_letter_without_a_sentence_of_ones_own_is_none() -> None:
             other_members=OTHERS,
             own_words_are_required=False,
         )
-        found = [problem for problem in problems if problem.code == "no_own_words"]
-        assert not any(problem.is_required for problem in found), "advice alone"
-        return not found
+        matching = [problem for problem in problems if problem.code == "no_own_words"]
+        assert not any(problem.is_required for problem in matching), "advice alone"
+        return not matching
 
     assert not own(GIVEN.body)
     assert not own(GIVEN.body.replace("12", "13")), "numbers change from day to day"
@@ -224,7 +226,7 @@ def test_a_letter_without_a_sentence_of_ones_own_is_none() -> None:
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
-    problems = found("<b> http://example.org M1 1AE Will Stone", "Will Stone\n<i>")
+    problems = problems_with("<b> http://example.org M1 1AE Will Stone", "Will Stone\n<i>")
     assert [(problem.field, problem.code) for problem in problems] == [
         ("subject", "control_character"),
         ("subject", "html"),
@@ -240,20 +242,20 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     "text", ["a." * 5000, "a" * 10_000, "<a" * 5000, "http:" * 2000, "a-" * 5000, "A1 " * 3300]
 )
 def test_no_text_takes_the_rules_long(text: str, benchmark_seconds: Any) -> None:
-    assert benchmark_seconds(lambda: found(text)) < 0.5
+    assert benchmark_seconds(lambda: problems_with(text)) < 0.5
 
 
 @pytest.fixture
 def benchmark_seconds() -> Any:
-    """The shortest of three runs: others use this machine too."""
+    """Returns the shortest of three runs, because other processes use the machine."""
 
     def measure(call: Any) -> float:
-        taken = []
+        durations = []
         for _ in range(3):
             start = process_time()
             call()
-            taken.append(process_time() - start)
-        return min(taken)
+            durations.append(process_time() - start)
+        return min(durations)
 
     return measure
 
@@ -293,20 +295,20 @@ def test_a_letter_with_bad_input_is_refused_and_nothing_is_kept(
     client: TestClient, deliver: Deliver, lobby: Lobby, field: str, text: str, code: str
 ) -> None:
     deliver()
-    before = kept(lobby)
-    answer = posted(client, **{field: text})
+    before = stored_counts(lobby)
+    answer = post_letter(client, **{field: text})
     assert answer.status_code == 422
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
     page = write(client, **{field: text})
-    # A form field that a browser sends never has a broken line; the page says what is wrong.
+    # Browsers send no line breaks in single-line fields, but the page reports them as well.
     assert page.status_code == 422
     assert f'id="{field}-error"' in page.text
-    assert kept(lobby) == before
+    assert stored_counts(lobby) == before
     assert deliver() == []
     if field in ("subject", "body"):
-        told = checked(client, **{field: text})
-        assert told["can_send"] is False
-        assert [(p["field"], p["code"]) for p in told["problems"] if p["is_required"]] == [
+        result = check_letter(client, **{field: text})
+        assert result["can_send"] is False
+        assert [(p["field"], p["code"]) for p in result["problems"] if p["is_required"]] == [
             (field, code)
         ]
 
@@ -317,29 +319,29 @@ def test_what_stands_below_a_letter_keeps_to_its_rules(
     client: TestClient, deliver: Deliver, lobby: Lobby, field: str, text: str, code: str
 ) -> None:
     deliver()
-    before = kept(lobby)
+    before = stored_counts(lobby)
     address: Any = {**HOME, "postcode": CAN_SIGN}
     if field == "name":
-        answer, path = posted(client, name=text), "name"
+        answer, path = post_letter(client, name=text), "name"
     else:
-        answer, path = posted(client, address={**address, field: text}), f"address.{field}"
+        answer, path = post_letter(client, address={**address, field: text}), f"address.{field}"
     assert answer.status_code == 422
-    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [(path, code)]
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(path, code)]
     page = write(client, **{field: text})
     assert page.status_code == 422
     assert f'id="{field}-error"' in page.text
-    assert kept(lobby) == before
+    assert stored_counts(lobby) == before
     assert deliver() == []
 
 
 def test_a_refusal_is_said_above_the_form_and_beside_its_field_alone(client: TestClient) -> None:
     page = write(client, body=BODY + "<b> https://example.org")
-    for said in ("Please leave out HTML", "filters stop mails with links"):
-        assert visible(page).count(said) == 2, "in the summary, and beside the field"
+    for message in ("Please leave out HTML", "filters stop mails with links"):
+        assert visible(page).count(message) == 2, "in the summary, and beside the field"
 
 
 def test_a_letter_with_much_wrong_names_every_field(client: TestClient) -> None:
-    answer = posted(client, subject="<b>", body=BODY + "http://example.org " + SIGNED)
+    answer = post_letter(client, subject="<b>", body=BODY + "http://example.org " + SIGNED)
     assert answer.json()["code"] == "invalid"
     assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [
         ("subject", "html"),
@@ -355,23 +357,23 @@ def require_own_words(client: TestClient, lobby: Lobby, required: bool | None) -
 
 
 def test_a_campaign_may_require_words_of_ones_own(client: TestClient, lobby: Lobby) -> None:
-    asked = {"postcode": CAN_SIGN, "name": "Anna Example"}
-    draft = client.post(f"{LETTERS}/draft", json=asked).json()
-    told = checked(client, subject=draft["subject"], body=draft["body"])
-    assert [(p["code"], p["is_required"]) for p in told["problems"] if "own" in p["code"]] == [
+    request_body = {"postcode": CAN_SIGN, "name": "Anna Example"}
+    draft = client.post(f"{LETTERS}/draft", json=request_body).json()
+    result = check_letter(client, subject=draft["subject"], body=draft["body"])
+    assert [(p["code"], p["is_required"]) for p in result["problems"] if "own" in p["code"]] == [
         ("no_own_words", False)
     ]
     changed = require_own_words(client, lobby, required=True)
     assert changed.json()["own_words_are_required"] is True
-    told = checked(client, subject=draft["subject"], body=draft["body"])
-    assert told["can_send"] is False
-    refused = posted(client, subject=draft["subject"], body=draft["body"])
+    result = check_letter(client, subject=draft["subject"], body=draft["body"])
+    assert result["can_send"] is False
+    refused = post_letter(client, subject=draft["subject"], body=draft["body"])
     assert (refused.status_code, refused.json()["code"]) == (422, "no_own_words")
     assert refused.json()["errors"][0]["field"] == "body"
     page = write(client, subject=draft["subject"], body=draft["body"])
     assert (page.status_code, 'id="body-error"' in page.text) == (422, True)
     own = draft["body"].replace("Yours", f"{OWN}\n\nYours")
-    assert posted(client, subject=draft["subject"], body=own).status_code == 201
+    assert post_letter(client, subject=draft["subject"], body=own).status_code == 201
 
 
 def test_a_condition_of_own_words_is_yes_or_no(client: TestClient, lobby: Lobby) -> None:
@@ -385,18 +387,23 @@ def test_a_condition_of_own_words_is_yes_or_no(client: TestClient, lobby: Lobby)
 def test_the_letter_as_drafted_is_always_taken(
     client: TestClient, lobby: Lobby, postcode: str, locale: str
 ) -> None:
-    """With all its points, whatever an organiser put into them, in either language."""
+    """The draft contains all points that an organiser can set, in either language."""
     points = ["See https://example.org/a?b=c of <b>nurses</b>.", "Ask Adaeze Hartwhistle, M1 1AE."]
     points.append("Ask Morag Ferncastle, EH1 1YZ.")
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         session.add(campaign.sqlmodel_update({"letter_points": points}))
-    asked = {"postcode": postcode, "name": "Anna Example", "points": points, "locale": locale}
-    draft = client.post(f"{LETTERS}/draft", json=asked).json()
+    request_body = {
+        "postcode": postcode,
+        "name": "Anna Example",
+        "points": points,
+        "locale": locale,
+    }
+    draft = client.post(f"{LETTERS}/draft", json=request_body).json()
     assert points[0] in draft["body"]
-    told = checked(client, postcode=postcode, subject=draft["subject"], body=draft["body"])
-    assert told["can_send"] is True
-    sent = posted(
+    result = check_letter(client, postcode=postcode, subject=draft["subject"], body=draft["body"])
+    assert result["can_send"] is True
+    sent = post_letter(
         client,
         subject=draft["subject"],
         body=draft["body"],
@@ -406,17 +413,19 @@ def test_the_letter_as_drafted_is_always_taken(
 
 
 def test_looking_at_a_letter_asks_for_the_names_once(lobby: Lobby) -> None:
-    now, asked = lobby.clock(), []
+    now, queries = lobby.clock(), []
     with lobby.database.read() as session:
         campaign = session.exec(select(Campaign)).one()
         answer = lobby.postcodes.lookup(CAN_SIGN)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=now)
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=now
+        )
         engine = session.connection().engine
-        event.listen(engine, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        event.listen(engine, "before_cursor_execute", lambda *args: queries.append(args[2]))
         words = MailText("The motion", BODY)
-        problems = drafts.problems_of(session, found, words, writer=ANNA, today=now.date())
+        problems = drafts.problems_of(session, situation, words, writer=ANNA, today=now.date())
     assert problems == []
-    assert len(asked) == 1
+    assert len(queries) == 1
 
 
 def test_a_vacant_seat_comes_before_all_rules(client: TestClient) -> None:
@@ -428,7 +437,7 @@ def test_a_vacant_seat_comes_before_all_rules(client: TestClient) -> None:
 # ---- tokens
 
 
-def confirm(client: TestClient, token: str) -> Page:
+def confirm_letter(client: TestClient, token: str) -> Page:
     return client.post("/v1/letters/confirm", json={"token": token})
 
 
@@ -436,7 +445,7 @@ def test_a_letters_token_confirms_it_once_and_cancels_it(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     token = letter_path(client, deliver).rpartition("/")[2]
-    first, second = confirm(client, token), confirm(client, token)
+    first, second = confirm_letter(client, token), confirm_letter(client, token)
     assert first.status_code == second.status_code == 200
     assert first.json() == second.json()
     assert len(deliver()) == 1, "one letter, however often it is confirmed"
@@ -449,7 +458,7 @@ def test_a_cancelled_letter_is_confirmed_no_more(client: TestClient, deliver: De
     for _ in range(2):
         cancelled = client.post("/v1/letters/cancel", json={"token": token})
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
-    refused = confirm(client, token)
+    refused = confirm_letter(client, token)
     assert (refused.status_code, refused.json()["code"]) == (409, "letter_cancelled")
     assert deliver() == []
 
@@ -481,7 +490,7 @@ def test_the_token_of_a_replaced_letter_leads_nowhere(
     (first,) = deliver()
     write(client, subject="Newer")
     deliver()
-    refused = confirm(client, token_in(first, "letters/confirm"))
+    refused = confirm_letter(client, token_in(first, "letters/confirm"))
     assert (refused.status_code, refused.json()["code"]) == (404, "letter_unknown")
 
 
@@ -491,5 +500,5 @@ def test_a_changed_or_foreign_token_is_refused(
     token = letter_path(client, deliver).rpartition("/")[2]
     other = lobby.tokens.issue(Purpose.ORGANISER, lobby.tokens.read(Purpose.LETTER, token))
     for wrong in (token[:-1], token[1:], token.swapcase(), other, "x", "é" * 20):
-        assert confirm(client, wrong).status_code == 422
-    assert confirm(client, token).status_code == 200
+        assert confirm_letter(client, wrong).status_code == 422
+    assert confirm_letter(client, token).status_code == 200

@@ -1,4 +1,4 @@
-"""Each campaign's own letters: who gets which, what may be said, and what is refused at saving."""
+"""Tests a campaign's letter variants: selection, template language and validation on save."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -43,11 +43,11 @@ DRAFT = f"/v1/campaigns/{CAMPAIGN}/letters/draft"
 MORAG, WITHDREW = 900001, 900011
 CAN, CONVENTION = Eligibility.CAN_SIGN, Eligibility.CONVENTION
 NOT = Standing.NOT_SIGNED
-Told = dict[str, Any]
+Json = dict[str, Any]
 PLAIN = VariantTexts("A subject", "An opening about {{ motion_title }}.", "A closing.")
 
 
-# Of who has not signed; whoever has is thanked, and whoever took their name off gets nothing.
+# For members who have not signed. Signatories are thanked; withdrawn members get no letter.
 BUILT_IN = {
     Eligibility.CAN_SIGN: LetterAct.ASK,
     Eligibility.CONVENTION: LetterAct.MINISTER,
@@ -58,7 +58,7 @@ BUILT_IN = {
 
 
 def act_of(standing: Standing, eligibility: Eligibility) -> LetterAct | None:
-    """The built-in act, told once more."""
+    """Restates independently which act the built-in letters choose."""
     if eligibility is Eligibility.VACANT or standing is Standing.WITHDRAWN:
         return None
     return LetterAct.THANK if standing is Standing.SIGNED else BUILT_IN[eligibility]
@@ -68,13 +68,13 @@ def variant(act: LetterAct, name: str = "", /, **conditions: Any) -> Variant:
     return Variant(name or act.value, act, Conditions(**conditions), {"en": PLAIN})
 
 
-def told(act: str, name: str = "", **changes: Any) -> Told:
-    """A letter as the API takes it."""
+def variant_json(act: str, name: str = "", **changes: Any) -> Json:
+    """Builds a letter variant in the format of the API."""
     words = {"subject": "A subject", "opening": "An opening.", "closing": "A closing."}
     return {"name": name or act, "act": act, "texts": {"en": words}, **changes}
 
 
-THANK, FALLBACK = told("thank"), told("another_way")
+THANK, FALLBACK = variant_json("thank"), variant_json("another_way")
 
 
 def reader(standing: Standing = NOT, eligibility: Eligibility = CAN, **more: Any) -> MemberProfile:
@@ -99,7 +99,7 @@ def reader(standing: Standing = NOT, eligibility: Eligibility = CAN, **more: Any
     ],
 )
 def test_every_condition_lets_some_through_and_others_not(
-    conditions: Told, fitting: Told, other: Told
+    conditions: Json, fitting: Json, other: Json
 ) -> None:
     own = variant(LetterAct.ANOTHER_WAY, "own", **conditions)
     assert choose([own], reader(**fitting)) is own
@@ -109,7 +109,7 @@ def test_every_condition_lets_some_through_and_others_not(
 def test_a_role_is_a_condition_on_who_has_signed() -> None:
     own = variant(LetterAct.THANK, "own", role=(Role.PRIMARY,))
     signed = [reader(Standing.SIGNED, role=role) for role in Role]
-    assert [choose([own], each) is own for each in signed] == [True, False, False]
+    assert [choose([own], signatory) is own for signatory in signed] == [True, False, False]
 
 
 def test_all_conditions_must_hold_and_the_first_full_match_wins() -> None:
@@ -192,7 +192,7 @@ def test_what_passes_the_check_can_be_filled_in_for_everybody(
 
 
 @pytest.mark.parametrize(
-    ("source", "said"),
+    ("source", "complaint"),
     [
         ("{{ nobody }}", "There is no name 'nobody'"),
         ("{{ member.__class__ }}", "Parts of names"),
@@ -231,14 +231,14 @@ def test_what_passes_the_check_can_be_filled_in_for_everybody(
     ],
 )
 def test_whatever_could_fail_or_look_around_is_refused_with_its_line(
-    source: str, said: str
+    source: str, complaint: str
 ) -> None:
-    with pytest.raises(TemplateFault, match=r"(?i)" + said) as refused:
+    with pytest.raises(TemplateFault, match=r"(?i)" + complaint) as refused:
         template_language.check(f"A first line.\n\n{source}", knows_earlier=False)
-    assert refused.value.line == 3 or "nested" in said
+    assert refused.value.line == 3 or "nested" in complaint
 
 
-# ---- what may be said
+# ---- allowed values in templates
 
 
 @pytest.mark.parametrize(
@@ -303,7 +303,7 @@ def test_other_words_that_look_like_it_pass(act: LetterAct, text: str) -> None:
 def test_a_letter_that_says_nothing_to_some_is_refused(subject: str, is_good: bool) -> None:
     texts = replace(PLAIN, subject=subject)
     faults = variant_texts.faults(texts, LetterAct.ASK, knows_earlier=False)
-    assert [each.field for each in faults] == ([] if is_good else ["subject"])
+    assert [fault.field for fault in faults] == ([] if is_good else ["subject"])
 
 
 def test_points_are_held_to_the_same() -> None:
@@ -315,10 +315,10 @@ def test_points_are_held_to_the_same() -> None:
 # ---- saving
 
 
-def wrong(all_variants: list[Variant]) -> dict[str, str]:
+def field_errors(all_variants: list[Variant]) -> dict[str, str]:
     with pytest.raises(Invalid) as refused:
         variants.checked(all_variants)
-    return {each.field: each.code for each in refused.value.fields}
+    return {error.field: error.code for error in refused.value.fields}
 
 
 LAST = variant(LetterAct.ANOTHER_WAY)
@@ -370,19 +370,21 @@ LAST = variant(LetterAct.ANOTHER_WAY)
 def test_each_mistake_is_told_at_saving_with_its_field(
     first: Variant, field: str, code: str
 ) -> None:
-    assert wrong([first, LAST]) == {f"variants.0.{field}": code}
-    assert wrong([variant(LetterAct.ASK, "good"), first, LAST]) == {f"variants.1.{field}": code}
+    assert field_errors([first, LAST]) == {f"variants.0.{field}": code}
+    assert field_errors([variant(LetterAct.ASK, "good"), first, LAST]) == {
+        f"variants.1.{field}": code
+    }
 
 
 def test_the_last_letter_must_be_for_everybody() -> None:
     narrow = variant(LetterAct.ANOTHER_WAY, nation=("Wales",))
     for last in (variant(LetterAct.THANK), variant(LetterAct.ASK), narrow):
-        assert wrong([last]) == {"variants": "fallback_missing"}
+        assert field_errors([last]) == {"variants": "fallback_missing"}
     assert variants.checked([]) == ()
 
 
 def test_a_name_is_taken_once() -> None:
-    assert wrong([LAST, LAST]) == {"variants.1.name": "name_taken"}
+    assert field_errors([LAST, LAST]) == {"variants.1.name": "name_taken"}
 
 
 # ---- the call
@@ -397,19 +399,19 @@ def key(lobby: Lobby) -> Headers:
 
 @pytest.fixture
 def put(client: TestClient, key: Headers) -> Write:
-    """Replaces the demonstration's letters."""
+    """Returns a function that replaces the demonstration's letters."""
 
-    def write(*all_variants: Told) -> Response:
+    def write(*all_variants: Json) -> Response:
         return client.put(URL, json={"variants": list(all_variants)}, headers=key)
 
     return write
 
 
-def drafted(client: TestClient, postcode: str = CAN_SIGN, **more: Any) -> Told:
+def draft_letter(client: TestClient, postcode: str = CAN_SIGN, **more: Any) -> Json:
     answer = client.post(DRAFT, json={"postcode": postcode, **more})
     assert answer.status_code == 200, answer.text
-    found: Told = answer.json()
-    return found
+    draft: Json = answer.json()
+    return draft
 
 
 def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
@@ -422,19 +424,19 @@ def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
         "points": ["First, {{ campaign }}.", "Second."],
     }
     welsh = {**words, "subject": "Cais", "points": []}
-    own = told(
+    own = variant_json(
         "ask", "scots", texts={"en": words, "cy": welsh}, conditions={"nation": ["Scotland"]}
     )
     assert client.get(URL, headers=key).json()["is_built_in"]
-    saved = put(own, told("ask"), THANK, FALLBACK)
+    saved = put(own, variant_json("ask"), THANK, FALLBACK)
     assert saved.status_code == 200, saved.text
     assert saved.json() == client.get(URL, headers=key).json()
     assert not saved.json()["is_built_in"]
-    assert [each["name"] for each in saved.json()["variants"]] == [
+    assert [entry["name"] for entry in saved.json()["variants"]] == [
         *("scots", "ask", "thank", "another_way")
     ]
     assert saved.json()["variants"][0]["conditions"] == {"nation": ["Scotland"]}
-    draft = drafted(client, name="Anna Example", points=["Second."], personal="My own words.")
+    draft = draft_letter(client, name="Anna Example", points=["Second."], personal="My own words.")
     assert (draft["variant"], draft["act"], draft["locale"]) == ("scots", "ask", "en")
     assert draft["subject"] == "EDM 152"
     assert draft["points"] == ["First, Keep NHS Professionals public.", "Second."]
@@ -442,24 +444,24 @@ def test_own_letters_are_kept_in_order_drafted_from_and_given_up_again(
         "Dear Morag Ferncastle,\n\nFor Edinburgh East and Musselburgh.\n\nMy own words.\n\n"
         "Second.\n\nI am Anna Example.\n\nYours sincerely,\nAnna Example"
     )
-    draft = drafted(client, locale="cy")
+    draft = draft_letter(client, locale="cy")
     assert (draft["locale"], draft["subject"]) == ("cy", "Cais")
     assert draft["body"].startswith("Annwyl Morag")
     assert "I am [eich enw]." in draft["body"]
     assert put().json()["is_built_in"]
-    assert drafted(client)["variant"] == "ask"
+    assert draft_letter(client)["variant"] == "ask"
 
 
 def test_a_letter_without_welsh_is_drafted_in_english_and_says_so(
     client: TestClient, put: Write
 ) -> None:
-    assert put(told("ask"), THANK, FALLBACK).status_code == 200
-    assert drafted(client, locale="cy")["locale"] == "en"
-    assert drafted(client, locale="cy")["body"].startswith("Dear ")
+    assert put(variant_json("ask"), THANK, FALLBACK).status_code == 200
+    assert draft_letter(client, locale="cy")["locale"] == "en"
+    assert draft_letter(client, locale="cy")["body"].startswith("Dear ")
 
 
 def test_the_built_in_letters_are_drafted_in_welsh(client: TestClient) -> None:
-    draft = drafted(client, MINISTER, locale="cy")
+    draft = draft_letter(client, MINISTER, locale="cy")
     assert (draft["variant"], draft["locale"]) == ("minister", "cy")
     assert "Ysgrifennydd Gwladol" in draft["body"]
     assert not variant_texts.asks_to_sign(draft["body"], LetterAct.MINISTER)
@@ -469,9 +471,9 @@ def test_a_mistake_is_told_with_its_field_and_line_and_nothing_is_kept(
     client: TestClient, put: Write, key: Headers
 ) -> None:
     words = {"subject": "x", "opening": "One.\n\n{{ membr }}", "closing": "{% if %}"}
-    refused = put(THANK, told("ask", texts={"en": words}), FALLBACK)
+    refused = put(THANK, variant_json("ask", texts={"en": words}), FALLBACK)
     assert refused.status_code == 422
-    errors = {each["field"]: each["message"] for each in refused.json()["errors"]}
+    errors = {error["field"]: error["message"] for error in refused.json()["errors"]}
     assert errors["variants.1.texts.en.opening"].startswith("Line 3: There is no name 'membr'.")
     assert errors["variants.1.texts.en.closing"].startswith("Line 1: ")
     assert client.get(URL, headers=key).json()["is_built_in"]
@@ -490,16 +492,16 @@ def test_a_mistake_is_told_with_its_field_and_line_and_nothing_is_kept(
     ],
 )
 def test_what_has_another_form_is_refused_with_its_field(
-    put: Write, change: Told, field: str
+    put: Write, change: Json, field: str
 ) -> None:
-    refused = put(told("ask", **change), THANK, FALLBACK)
+    refused = put(variant_json("ask", **change), THANK, FALLBACK)
     assert refused.status_code == 422
-    assert field in {each["field"] for each in refused.json()["errors"]}
+    assert field in {error["field"] for error in refused.json()["errors"]}
 
 
 def test_letters_that_leave_members_out_are_refused_by_their_names(put: Write) -> None:
-    narrow = told("thank", conditions={"role": ["supporter"]})
-    refused = put(told("ask"), narrow, FALLBACK)
+    narrow = variant_json("thank", conditions={"role": ["supporter"]})
+    refused = put(variant_json("ask"), narrow, FALLBACK)
     assert refused.status_code == 409
     assert refused.json()["code"] == "letters_incomplete"
     assert "Adaeze Hartwhistle (Manchester Central)" in refused.json()["detail"]
@@ -526,7 +528,7 @@ def test_a_campaign_whose_letters_leave_somebody_out_cannot_open(
             campaign_id=campaign.id, position=0, name="only", act=LetterAct.ASK, updated_at=START
         )
         session.add(row)
-    change: Told = {"json": {"status": "open"}, "headers": key}
+    change: Json = {"json": {"status": "open"}, "headers": key}
     refused = client.patch("/v1/campaigns/new", **change)
     assert (refused.status_code, refused.json()["code"]) == (409, "letters_incomplete")
     assert client.get("/v1/campaigns/new", headers=key).json()["status"] == "draft"
@@ -549,13 +551,13 @@ def test_a_minister_is_never_asked_to_sign_whatever_is_saved(
     client: TestClient, put: Write
 ) -> None:
     every = {"standing": ["not_signed", "withdrawn", "signed"]}
-    assert put(told("ask", conditions=every), THANK, FALLBACK).status_code == 200
-    assert drafted(client, MINISTER)["variant"] == "another_way"
+    assert put(variant_json("ask", conditions=every), THANK, FALLBACK).status_code == 200
+    assert draft_letter(client, MINISTER)["variant"] == "another_way"
     asking = {"subject": "x", "opening": "Please sign.", "closing": "y"}
     for act in ("minister", "another_way"):
-        letter = told(act, "own", texts={"en": asking})
+        letter = variant_json(act, "own", texts={"en": asking})
         assert put(letter, THANK, FALLBACK).status_code == 422
-    named = told("ask", conditions={"eligibility": ["convention"]})
+    named = variant_json("ask", conditions={"eligibility": ["convention"]})
     assert put(named, THANK, FALLBACK).status_code == 422
 
 
@@ -564,8 +566,8 @@ def test_points_of_the_campaign_that_ask_to_sign_are_not_offered_to_a_minister(
 ) -> None:
     points = ["It saves money.", "Please sign the motion."]
     client.patch(f"/v1/campaigns/{CAMPAIGN}", json={"letter_points": points}, headers=key)
-    assert drafted(client)["points"] == points
-    assert drafted(client, MINISTER)["points"] == points[:1]
+    assert draft_letter(client)["points"] == points
+    assert draft_letter(client, MINISTER)["points"] == points[:1]
 
 
 def test_who_took_their_name_off_is_written_to_where_a_letter_says_so(
@@ -574,8 +576,8 @@ def test_who_took_their_name_off_is_written_to_where_a_letter_says_so(
     body = {"member_id": WITHDREW}
     (shown,) = client.post(f"{URL}/preview", json=body, headers=key).json()["previews"]
     assert (shown["standing"], shown["variant"]) == ("withdrawn", None)
-    again = told("ask", "again", conditions={"standing": ["withdrawn"]})
-    assert put(again, told("ask"), THANK, FALLBACK).status_code == 200
+    again = variant_json("ask", "again", conditions={"standing": ["withdrawn"]})
+    assert put(again, variant_json("ask"), THANK, FALLBACK).status_code == 200
     (shown,) = client.post(f"{URL}/preview", json=body, headers=key).json()["previews"]
     assert shown["variant"] == "again"
 
@@ -586,18 +588,18 @@ def test_letters_and_earlier_names_choose_and_are_said(
     few = {"subject": "x", "opening": "EDM {{ earlier_motion_number }}.", "closing": "y"}
     many = {"subject": "x", "opening": "{{ letters }} wrote.", "closing": "y"}
     all_variants = [
-        told("ask", "busy", texts={"en": many}, conditions={"letters_at_least": 41}),
-        told("ask", "back", texts={"en": few}, conditions={"signed_earlier": True}),
-        told("ask"),
+        variant_json("ask", "busy", texts={"en": many}, conditions={"letters_at_least": 41}),
+        variant_json("ask", "back", texts={"en": few}, conditions={"signed_earlier": True}),
+        variant_json("ask"),
         THANK,
         FALLBACK,
     ]
     assert put(*all_variants).status_code == 200
-    assert drafted(client)["variant"] == "ask"
+    assert draft_letter(client)["variant"] == "ask"
     with lobby.database.write() as session:
         sign_earlier(session)
-    assert drafted(client)["variant"] == "back"
-    assert "EDM 77." in drafted(client)["body"]
+    assert draft_letter(client)["variant"] == "back"
+    assert "EDM 77." in draft_letter(client)["body"]
     with lobby.database.write() as session:
         campaign = _campaign(session, CAMPAIGN)
         motion = campaigns.motion_of(session, campaign.id)
@@ -608,17 +610,17 @@ def test_letters_and_earlier_names_choose_and_are_said(
         )
         tally.sent = 41
         session.add(tally)
-    assert drafted(client)["variant"] == "busy"
-    assert "41 wrote." in drafted(client)["body"]
+    assert draft_letter(client)["variant"] == "busy"
+    assert "41 wrote." in draft_letter(client)["body"]
 
 
 def seat_of(session: Session) -> str:
-    held = select(Membership).where(Membership.member_id == MORAG)
-    return session.exec(held).one().constituency_code
+    statement = select(Membership).where(Membership.member_id == MORAG)
+    return session.exec(statement).one().constituency_code
 
 
 def sign_earlier(session: Session) -> None:
-    """Morag signed a motion that the campaign was about before."""
+    """Makes Morag a signatory of an earlier motion of the campaign."""
     campaign = _campaign(session, CAMPAIGN)
     session.add(Motion(id=7, number="77", title="x", text="x", tabled_on=START.date()))
     session.flush()
@@ -636,27 +638,30 @@ def test_the_preview_shows_every_kind_of_member_and_who_gets_nothing(
     client: TestClient, key: Headers
 ) -> None:
     shown = client.post(f"{URL}/preview", json={}, headers=key).json()
-    kinds = {(each["standing"], each["eligibility"], each["role"]) for each in shown["previews"]}
+    kinds = {
+        (preview["standing"], preview["eligibility"], preview["role"])
+        for preview in shown["previews"]
+    }
     assert len(kinds) == len(every_kind())
-    for each in shown["previews"]:
-        act = act_of(Standing(each["standing"]), Eligibility(each["eligibility"]))
-        assert each["variant"] == (act.value if act else None)
-        assert bool(each["body"]) is (act is not None)
-    returning = [each for each in shown["previews"] if each["signed_earlier"]]
-    assert {each["variant"] for each in returning} == {"ask"}
+    for preview in shown["previews"]:
+        act = act_of(Standing(preview["standing"]), Eligibility(preview["eligibility"]))
+        assert preview["variant"] == (act.value if act else None)
+        assert bool(preview["body"]) is (act is not None)
+    returning = [preview for preview in shown["previews"] if preview["signed_earlier"]]
+    assert {preview["variant"] for preview in returning} == {"ask"}
     assert shown["unreached"] == []
 
 
 def test_letters_can_be_tried_before_they_are_saved(client: TestClient, key: Headers) -> None:
-    own = told("ask", "green", conditions={"party": ["Green Party"]})
-    hidden = told("ask", "hidden")
-    body = {"variants": [own, told("ask"), hidden, THANK, FALLBACK], "locale": "cy"}
+    own = variant_json("ask", "green", conditions={"party": ["Green Party"]})
+    hidden = variant_json("ask", "hidden")
+    body = {"variants": [own, variant_json("ask"), hidden, THANK, FALLBACK], "locale": "cy"}
     shown = client.post(f"{URL}/preview", json=body, headers=key).json()
-    green = [each for each in shown["previews"] if each["variant"] == "green"]
-    assert [(each["party"], each["locale"]) for each in green] == [("Green Party", "en")]
+    green = [preview for preview in shown["previews"] if preview["variant"] == "green"]
+    assert [(preview["party"], preview["locale"]) for preview in green] == [("Green Party", "en")]
     assert shown["unreached"] == ["hidden"]
     assert client.get(URL, headers=key).json()["is_built_in"]
-    wrong_one = told("ask", texts={"en": {"subject": "{{", "opening": "x", "closing": "y"}})
+    wrong_one = variant_json("ask", texts={"en": {"subject": "{{", "opening": "x", "closing": "y"}})
     body = {"variants": [wrong_one, FALLBACK]}
     assert client.post(f"{URL}/preview", json=body, headers=key).status_code == 422
 
@@ -666,7 +671,7 @@ def test_the_preview_for_a_real_member_is_what_their_constituents_get(
 ) -> None:
     body = {"member_id": MORAG, "locale": "cy"}
     (shown,) = client.post(f"{URL}/preview", json=body, headers=key).json()["previews"]
-    draft = drafted(client, locale="cy")
+    draft = draft_letter(client, locale="cy")
     assert (shown["variant"], shown["subject"]) == (draft["variant"], draft["subject"])
     assert shown["body"] == draft["body"]
     unknown = client.post(f"{URL}/preview", json={"member_id": 5}, headers=key)
@@ -679,14 +684,14 @@ def test_the_preview_for_a_real_member_is_what_their_constituents_get(
 def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_changed(
     client: TestClient, lobby: Lobby, put: Write
 ) -> None:
-    assert drafted(client)["variant"] == "ask"
-    assert put(told("ask", "renamed"), THANK, FALLBACK).status_code == 200
+    assert draft_letter(client)["variant"] == "ask"
+    assert put(variant_json("ask", "renamed"), THANK, FALLBACK).status_code == 200
     with lobby.database.read() as session:
         campaign = _campaign(session, CAMPAIGN)
         asking = [
-            each
-            for each in session.exec(select(Letter).where(Letter.campaign_id == campaign.id))
-            if each.act is LetterAct.ASK
+            row
+            for row in session.exec(select(Letter).where(Letter.campaign_id == campaign.id))
+            if row.act is LetterAct.ASK
         ]
         assert asking
         for letter in asking:
@@ -702,27 +707,29 @@ def test_a_letter_goes_though_its_variant_was_renamed_and_is_held_where_the_act_
 def test_a_draft_takes_the_same_statements_however_many_letters_there_are(
     client: TestClient, lobby: Lobby, put: Write
 ) -> None:
-    few = statements(client, lobby)
-    more = [told("ask", f"own-{number}") for number in range(20)]
+    few = count_statements(client, lobby)
+    more = [variant_json("ask", f"own-{number}") for number in range(20)]
     assert put(*more, THANK, FALLBACK).status_code == 200
-    assert statements(client, lobby) == few <= 16
+    assert count_statements(client, lobby) == few <= 16
 
 
-def statements(client: TestClient, lobby: Lobby) -> int:
+def count_statements(client: TestClient, lobby: Lobby) -> int:
     with lobby.database.read() as session:
         engine = session.get_bind()
         answer = lobby.postcodes.lookup(SIGNED)
         campaign = _campaign(session, CAMPAIGN)
-        seen: list[str] = []
+        queries: list[str] = []
 
         def note(*args: Any) -> None:
-            seen.append(args[2])
+            queries.append(args[2])
 
         event.listen(engine, "before_cursor_execute", note)
-        found = situations.of_postcode(session, campaign, answer, keyring=lobby.keyring, now=START)
-        drafts.draft(found)
+        situation = situations.of_postcode(
+            session, campaign, answer, keyring=lobby.keyring, now=START
+        )
+        drafts.draft(situation)
         event.remove(engine, "before_cursor_execute", note)
-    return len(seen)
+    return len(queries)
 
 
 def test_a_campaign_without_a_motion_can_be_tried_out_but_not_for_a_real_member(
@@ -748,7 +755,7 @@ def test_letters_are_nobodys_business_without_a_key_for_them(
 def test_a_letter_keeps_the_language_act_and_name_that_it_was_drafted_with(
     client: TestClient, lobby: Lobby, put: Write
 ) -> None:
-    assert put(told("ask", "ours"), THANK, FALLBACK).status_code == 200
+    assert put(variant_json("ask", "ours"), THANK, FALLBACK).status_code == 200
     body = {
         "name": "Anna Example",
         "email": "anna@example.org",
@@ -757,8 +764,8 @@ def test_a_letter_keeps_the_language_act_and_name_that_it_was_drafted_with(
         "body": "Annwyl Morag Ferncastle, a wnewch chi lofnodi'r cynnig hwn, os gwelwch yn dda?",
         "locale": "cy",
     }
-    taken = client.post(f"/v1/campaigns/{CAMPAIGN}/letters", json=body)
-    assert taken.status_code == 201, taken.text
+    response = client.post(f"/v1/campaigns/{CAMPAIGN}/letters", json=body)
+    assert response.status_code == 201, response.text
     with lobby.database.read() as session:
-        letter = session.get_one(Letter, UUID(taken.json()["id"]))
+        letter = session.get_one(Letter, UUID(response.json()["id"]))
         assert (letter.locale, letter.act, letter.variant) == ("cy", LetterAct.ASK, "ours")

@@ -1,4 +1,4 @@
-"""Asking an official API: what is tried again, what is not, and how long we wait."""
+"""Tests requests to an official API: what is retried, what is not, and the waits between."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,21 +22,23 @@ DATE = "Wed, 01 Jul 2026 12:00:00 GMT"
 OK = httpx2.Response(200, content=b"{}")
 
 
-def answers(*given: httpx2.Response | type[httpx2.TransportError]) -> Behaviour:
-    """Each in its turn, the last one again and again."""
-    left = list(given)
+def answers(*responses: httpx2.Response | type[httpx2.TransportError]) -> Behaviour:
+    """Returns a handler that sends the responses in turn and repeats the last one."""
+    left = list(responses)
 
     def handle(request: httpx2.Request) -> httpx2.Response:
-        found = left.pop(0) if len(left) > 1 else left[0]
-        if isinstance(found, type):
-            raise found("as the test wants it", request=request)
-        return httpx2.Response(found.status_code, headers=found.headers, content=found.content)
+        response = left.pop(0) if len(left) > 1 else left[0]
+        if isinstance(response, type):
+            raise response("as the test wants it", request=request)
+        return httpx2.Response(
+            response.status_code, headers=response.headers, content=response.content
+        )
 
     return handle
 
 
-class Asking:
-    """Asks an API that behaves so; counts the requests, and keeps what was waited in between."""
+class ApiCaller:
+    """Asks an API with this behaviour; records the requests and the waits between them."""
 
     def __init__(self, behaviour: Behaviour, base_url: str = REMOTE) -> None:
         self.requests: list[httpx2.Request] = []
@@ -60,7 +62,7 @@ class Asking:
         return refusal.value
 
 
-# ---- tried again
+# ---- retried
 
 PASSING: dict[str, httpx2.Response | type[httpx2.TransportError]] = {
     "nobody listens": httpx2.ConnectError,
@@ -76,17 +78,17 @@ PASSING: dict[str, httpx2.Response | type[httpx2.TransportError]] = {
 
 @pytest.mark.parametrize("case", list(PASSING))
 def test_a_fault_that_passes_is_met_by_asking_again(case: str) -> None:
-    asking = Asking(answers(PASSING[case], PASSING[case], OK))
-    assert asking().status_code == 200
-    assert len(asking.requests) == 3
-    assert len({str(request.url) for request in asking.requests}) == 1
+    api_caller = ApiCaller(answers(PASSING[case], PASSING[case], OK))
+    assert api_caller().status_code == 200
+    assert len(api_caller.requests) == 3
+    assert len({str(request.url) for request in api_caller.requests}) == 1
 
 
 @pytest.mark.parametrize("case", list(PASSING))
 def test_a_fault_that_stays_is_told_after_three_attempts(case: str) -> None:
-    asking = Asking(answers(PASSING[case]))
-    refusal = asking.refused()
-    assert len(asking.requests) == 3
+    api_caller = ApiCaller(answers(PASSING[case]))
+    refusal = api_caller.refused()
+    assert len(api_caller.requests) == 3
     assert refusal.code == "motions_api_failed"
     assert refusal.message.startswith("Parliament's Motions API gave no good answer for a thing: ")
 
@@ -94,19 +96,19 @@ def test_a_fault_that_stays_is_told_after_three_attempts(case: str) -> None:
 def test_waits_grow_and_differ_and_are_never_shorter_than_a_second() -> None:
     waits = []
     for _ in range(50):
-        asking = Asking(answers(httpx2.ConnectError))
-        asking.refused()
-        assert len(asking.waits) == 2
-        waits.append(asking.waits)
+        api_caller = ApiCaller(answers(httpx2.ConnectError))
+        api_caller.refused()
+        assert len(api_caller.waits) == 2
+        waits.append(api_caller.waits)
     assert all(1 <= first <= 2 and 1 <= second <= 4 for first, second in waits)
     assert len({first for first, _ in waits}) > 40, "who failed together does not return together"
     assert max(second for _, second in waits) > 2
 
 
 def test_nobody_waits_for_a_stub_on_loopback() -> None:
-    asking = Asking(answers(httpx2.ConnectError), LOOPBACK)
-    asking.refused()
-    assert asking.waits == [0, 0]
+    api_caller = ApiCaller(answers(httpx2.ConnectError), LOOPBACK)
+    api_caller.refused()
+    assert api_caller.waits == [0, 0]
     with http.make_client(LOOPBACK) as stub, http.make_client(REMOTE) as real:
         pauses = [http.pause_between(client) for client in (stub, real)]
     assert pauses == [0, 1]
@@ -124,7 +126,7 @@ def test_a_sleep_that_raises_ends_the_asking() -> None:
         http.get(client, "/thing", api="motions", about="a thing", sleep=sleep)
 
 
-# ---- not tried again
+# ---- not retried
 
 FINAL: dict[str, httpx2.Response] = {
     "HTTP 404": httpx2.Response(404),
@@ -143,21 +145,21 @@ LIMITS: dict[str, httpx2.Response] = {
 
 @pytest.mark.parametrize("case", list(FINAL))
 def test_an_answer_that_tells_something_is_final(case: str) -> None:
-    asking = Asking(answers(FINAL[case], OK))
-    assert asking.refused().code == "motions_api_failed"
-    assert (len(asking.requests), asking.waits) == (1, [])
+    api_caller = ApiCaller(answers(FINAL[case], OK))
+    assert api_caller.refused().code == "motions_api_failed"
+    assert (len(api_caller.requests), api_caller.waits) == (1, [])
 
 
 @pytest.mark.parametrize("case", list(LIMITS))
 def test_a_request_to_wait_is_carried_and_nothing_is_asked_after_it(case: str) -> None:
-    asking = Asking(answers(LIMITS[case], OK))
-    refusal = asking.refused()
+    api_caller = ApiCaller(answers(LIMITS[case], OK))
+    refusal = api_caller.refused()
     assert (refusal.code, refusal.retry_after) == ("motions_api_limited", 3100)
-    assert (len(asking.requests), asking.waits) == (1, [])
+    assert (len(api_caller.requests), api_caller.waits) == (1, [])
 
 
 def test_a_limit_without_a_time_is_a_minute() -> None:
-    refusal = Asking(answers(httpx2.Response(429))).refused()
+    refusal = ApiCaller(answers(httpx2.Response(429))).refused()
     assert (refusal.code, refusal.retry_after) == ("motions_api_limited", 60)
 
 
@@ -167,15 +169,15 @@ def test_a_body_that_cannot_be_read_is_final() -> None:
     def handle(request: httpx2.Request) -> httpx2.Response:
         return httpx2.Response(200, headers=odd.headers, stream=httpx2.ByteStream(b"not gzip"))
 
-    asking = Asking(handle)
-    assert "DecodingError" in asking.refused().message
-    assert len(asking.requests) == 1
+    api_caller = ApiCaller(handle)
+    assert "DecodingError" in api_caller.refused().message
+    assert len(api_caller.requests) == 1
 
 
 # ---- how long
 
 
-def wait_told(text: str, date: str = DATE) -> int:
+def wait_for_header(text: str, date: str = DATE) -> int:
     response = httpx2.Response(429, headers={"Retry-After": text, "Date": date})
     return http.retry_after(response)
 
@@ -196,7 +198,7 @@ def wait_told(text: str, date: str = DATE) -> int:
     ],
 )
 def test_a_wait_is_seconds_or_a_time_of_the_apis_clock(text: str, seconds: int) -> None:
-    assert wait_told(text) == seconds
+    assert wait_for_header(text) == seconds
 
 
 def test_a_wait_in_an_answer_without_its_own_time_is_a_minute() -> None:
@@ -205,11 +207,11 @@ def test_a_wait_in_an_answer_without_its_own_time_is_a_minute() -> None:
 
 
 def test_a_wait_into_the_far_future_is_still_a_time() -> None:
-    seconds = wait_told("Fri, 31 Dec 9999 23:59:59 GMT")
+    seconds = wait_for_header("Fri, 31 Dec 9999 23:59:59 GMT")
     assert datetime(2026, 7, 1, tzinfo=UTC) + timedelta(seconds=seconds)
 
 
-# ---- both APIs ask in this way
+# ---- both APIs use it
 
 
 def test_a_dropped_connection_does_not_end_a_sync_of_members() -> None:
@@ -217,14 +219,14 @@ def test_a_dropped_connection_does_not_end_a_sync_of_members() -> None:
 
     class Shaky(MembersApi):
         def reply_to(self, target: str) -> Reply:
-            found = super().reply_to(target)
-            return Reply(breaks=True) if "Contact" in target and next(broken, False) else found
+            reply = super().reply_to(target)
+            return Reply(breaks=True) if "Contact" in target and next(broken, False) else reply
 
     with serving_members(Shaky) as api:
         api.people = [Person(number, f"Seat {number}") for number in range(1, 4)]
         with http.make_client(api.url) as client:
-            found = members_api.fetch_members(client)
-    assert [member.email for member in found] == [
+            members = members_api.fetch_members(client)
+    assert [member.email for member in members] == [
         f"member{number}@parliament.example" for number in (1, 2, 3)
     ]
     assert api.asked.count("1/Contact") == 2

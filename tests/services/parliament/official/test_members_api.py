@@ -1,4 +1,4 @@
-"""Asking Parliament's Members API: good answers, bad ones, and manners."""
+"""Tests the client of Parliament's Members API: good and bad responses, and rate limits."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -50,31 +50,36 @@ def fetch(api: MembersApi) -> Iterator[Fetch]:
 
 
 def test_it_asks_for_all_pages_and_then_for_each_member(fetch: Fetch, api: MembersApi) -> None:
-    found = fetch()
-    assert [member.id for member in found] == list(range(1, 46))
+    members = fetch()
+    assert [member.id for member in members] == list(range(1, 46))
     assert api.asked[:3] == ["Search?skip=0", "Search?skip=20", "Search?skip=40"]
     assert api.asked[3:7] == ["1/Contact", "1/Biography", "2/Contact", "2/Biography"]
     assert len(api.asked) == 3 + 45 * 2
 
 
 def test_without_biographies_it_asks_half_as_much(fetch: Fetch, api: MembersApi) -> None:
-    found = fetch(biographies=False)
-    assert {member.biography for member in found} == {None}
+    members = fetch(biographies=False)
+    assert {member.biography for member in members} == {None}
     assert len(api.asked) == 3 + 45
 
 
 def test_it_pauses_between_requests_and_tells_how_far_it_is(fetch: Fetch, api: MembersApi) -> None:
     pauses: list[int] = []
-    seen: list[tuple[int, int]] = []
-    fetch(pause=lambda: pauses.append(len(api.asked)), progress=lambda *far: seen.append(far))
+    progress_reports: list[tuple[int, int]] = []
+    fetch(
+        pause=lambda: pauses.append(len(api.asked)),
+        progress=lambda *far: progress_reports.append(far),
+    )
     assert pauses == list(range(1, 93)), "one before every request but the first"
-    assert seen == [(done, 93) for done in range(2, 94)], "of how many, the first page says"
+    assert progress_reports == [(done, 93) for done in range(2, 94)], (
+        "of how many, the first page says"
+    )
 
 
 def test_a_member_is_read_as_told(fetch: Fetch, api: MembersApi) -> None:
     person = ANNA.but(party="Labour (Co-op)", since="2026-06-18", until="2026-07-30")
-    post = dated_entry("Minister of State  (Home Office) ", "2026-06-20")
-    api.people = [person.but(government=(post,))]
+    held_office = dated_entry("Minister of State  (Home Office) ", "2026-06-20")
+    api.people = [person.but(government=(held_office,))]
     (member,) = fetch()
     assert (member.id, member.name, member.party) == (1, "Anna Ask", "Labour (Co-op)")
     assert (member.seat, member.email) == ("Anywhere", "member1@parliament.example")
@@ -128,7 +133,7 @@ def test_keys_of_a_contact_can_be_absent(fetch: Fetch, api: MembersApi) -> None:
     assert fetch()[0].email == B
 
 
-# ---- a search that does not hold together
+# ---- inconsistent pages of a search
 
 
 def test_a_page_that_counts_otherwise_is_refused(fetch: Fetch, api: MembersApi) -> None:
@@ -180,7 +185,7 @@ def test_a_search_that_answers_with_peers_is_refused(fetch: Fetch, api: MembersA
 
 
 def without(part: dict[str, Any], *path: str) -> dict[str, Any]:
-    """A copy of an answer that lacks what stands at a path."""
+    """Returns a copy of a response without the value at a path."""
     copy: dict[str, Any] = json.loads(json.dumps(part))
     place = copy
     for step in path[:-1]:
@@ -318,7 +323,7 @@ def limited(**headers: str) -> Reply:
     return Reply(b"", 429, JSON | {name.replace("_", "-"): text for name, text in headers.items()})
 
 
-def wait_asked_for(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
+def wait_after(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
     api.instead["2/Contact"] = reply
     with pytest.raises(Unavailable) as refusal:
         fetch()
@@ -329,23 +334,23 @@ def wait_asked_for(fetch: Fetch, api: MembersApi, reply: Reply) -> int:
 
 
 def test_a_limit_in_seconds_is_carried(fetch: Fetch, api: MembersApi) -> None:
-    assert wait_asked_for(fetch, api, limited(Retry_After="3417")) == 3417
+    assert wait_after(fetch, api, limited(Retry_After="3417")) == 3417
 
 
 def test_a_limit_as_a_time_is_carried_in_seconds(fetch: Fetch, api: MembersApi) -> None:
     until = datetime.now(UTC) + timedelta(minutes=57)
     reply = limited(Retry_After=format_datetime(until, usegmt=True))
-    assert wait_asked_for(fetch, api, reply) == pytest.approx(57 * 60, abs=30)
+    assert wait_after(fetch, api, reply) == pytest.approx(57 * 60, abs=30)
 
 
 def test_a_limit_that_is_over_already_asks_for_nothing(fetch: Fetch, api: MembersApi) -> None:
     reply = limited(Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")
-    assert wait_asked_for(fetch, api, reply) == 0
+    assert wait_after(fetch, api, reply) == 0
 
 
 @pytest.mark.parametrize("text", ["", "soon", "-5", "1.5", "9" * 5000, "2026-07-01"])
 def test_a_limit_that_cannot_be_read_is_a_minute(text: str, fetch: Fetch, api: MembersApi) -> None:
-    assert wait_asked_for(fetch, api, limited(Retry_After=text)) == 60
+    assert wait_after(fetch, api, limited(Retry_After=text)) == 60
 
 
 # ---- recorded answers
@@ -370,12 +375,13 @@ def test_real_answers_are_read(fetch: Fetch, api: MembersApi) -> None:
     assert member.seat == "Holborn and St Pancras"
     assert member.email == "keir.starmer.mp@parliament.uk"
     assert member.starts_on == date(2015, 5, 7)
-    told_of = member.biography
-    assert told_of is not None
-    assert [(post.name, post.starts_on, post.ends_on) for post in told_of.government_posts] == [
-        ("Prime Minister and First Lord of the Treasury", date(2024, 7, 5), None)
-    ]
-    assert [seat.starts_on for seat in told_of.representations] == [
+    biography = member.biography
+    assert biography is not None
+    assert [
+        (held_office.name, held_office.starts_on, held_office.ends_on)
+        for held_office in biography.government_posts
+    ] == [("Prime Minister and First Lord of the Treasury", date(2024, 7, 5), None)]
+    assert [seat.starts_on for seat in biography.representations] == [
         date(2024, 7, 4),
         date(2015, 5, 7),
     ]

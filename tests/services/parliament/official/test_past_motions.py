@@ -1,4 +1,4 @@
-"""Loading past motions: the official list, page by page, and then each motion by itself."""
+"""Tests loading past motions: the pages of the official list, then each motion."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -35,9 +35,9 @@ LIST = "/EarlyDayMotions/list"
 
 
 class Archive(Parliament):
-    """The official list and the motions in it: `ids` are those that it has, oldest first.
+    """Serves the official list and its motions; `ids` are the motion ids, oldest first.
 
-    `instead` has other replies, by the motion's id or by how many the page skips ('skip 100').
+    `instead` overrides replies, by motion id or by the page's offset ('skip 100').
     """
 
     def __init__(self) -> None:
@@ -55,15 +55,17 @@ class Archive(Parliament):
 
     @property
     def asked_motions(self) -> list[int]:
-        """The motions that were asked for, in order."""
+        """Returns the ids of the requested motions, in order."""
         paths = [path for path in self.asked if not path.startswith(LIST)]
         return [int(path.rpartition("/")[2]) for path in paths]
 
     @property
     def queries(self) -> list[dict[str, str]]:
-        """Those of the pages that were asked for."""
-        found = [urlsplit(path).query for path in self.asked if path.startswith(LIST)]
-        return [{name: one for name, (one,) in parse_qs(query).items()} for query in found]
+        """Returns the query parameters of the requested pages."""
+        query_strings = [urlsplit(path).query for path in self.asked if path.startswith(LIST)]
+        return [
+            {name: value for name, (value,) in parse_qs(query).items()} for query in query_strings
+        ]
 
 
 def motion(motion_id: int) -> bytes:
@@ -72,7 +74,7 @@ def motion(motion_id: int) -> bytes:
 
 
 def page(ids: list[int], skip: int, **changes: Any) -> Reply:
-    """A page of the list, a hundred at most."""
+    """Builds a page of the list, with a hundred motions at most."""
     rows = [
         {
             "Id": motion_id,
@@ -83,8 +85,8 @@ def page(ids: list[int], skip: int, **changes: Any) -> Reply:
         for motion_id in ids[skip : skip + 100]
     ]
     paging = {"Skip": skip, "Take": 100, "Total": len(ids), "GlobalTotal": 70_000}
-    told = {"PagingInfo": paging, **changes}
-    return Reply(envelope(told.pop("Response", rows), **told), headers=JSON)
+    fields = {"PagingInfo": paging, **changes}
+    return Reply(envelope(fields.pop("Response", rows), **fields), headers=JSON)
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def api() -> Iterator[Archive]:
 
 @dataclass
 class Load:
-    """Loads past motions; keeps the complaints, what was waited, and how far it was."""
+    """Loads past motions; records the complaints, the waits and the progress."""
 
     lobby: Lobby
     complaints: list[str] = field(default_factory=list)
@@ -121,8 +123,8 @@ def load(lobby: Lobby, api: Archive) -> Iterator[Load]:
         yield Load(replace(lobby, motions_api=client))
 
 
-def held(lobby: Lobby) -> list[int]:
-    """The motions that we hold, without the demonstration's."""
+def stored_motions(lobby: Lobby) -> list[int]:
+    """Returns the stored motions without the demonstration's."""
     with lobby.database.read() as session:
         return [
             motion_id for motion_id in range(60_000, 61_000) if motions.is_known(session, motion_id)
@@ -136,7 +138,7 @@ def test_every_motion_of_the_list_comes_with_its_names(
     load: Load, api: Archive, lobby: Lobby
 ) -> None:
     assert load() == PastMotionsLoad(loaded=3, already_known=0, failed=0, remaining=0)
-    assert held(lobby) == api.ids == api.asked_motions
+    assert stored_motions(lobby) == api.ids == api.asked_motions
     with lobby.database.read() as session:
         assert motions.live_count(motions.signatories(session, 60_002)) == 2
     assert load.seen == [(1, 3), (2, 3), (3, 3)]
@@ -168,7 +170,7 @@ def test_an_empty_list_is_told_as_it_is(load: Load, api: Archive) -> None:
     assert load() == PastMotionsLoad(loaded=0, already_known=0, failed=0, remaining=0)
 
 
-# ---- going on
+# ---- resuming
 
 
 def test_what_is_held_from_a_good_answer_is_not_asked_for_again(load: Load, api: Archive) -> None:
@@ -193,7 +195,7 @@ def test_a_run_that_was_interrupted_goes_on_where_it_stopped(
             report_failure=load.complaints.append,
             report_progress=interrupt,
         )
-    assert held(lobby) == [60_001]
+    assert stored_motions(lobby) == [60_001]
     assert load() == PastMotionsLoad(loaded=2, already_known=1, failed=0, remaining=0)
     assert api.asked_motions == api.ids
 
@@ -211,7 +213,7 @@ def test_a_bad_motion_is_named_and_the_run_goes_on(
     assert load() == PastMotionsLoad(loaded=2, already_known=0, failed=1, remaining=0)
     (complaint,) = load.complaints
     assert "60002" in complaint
-    assert held(lobby) == [60_001, 60_003]
+    assert stored_motions(lobby) == [60_001, 60_003]
     api.instead.clear()
     assert load() == PastMotionsLoad(loaded=1, already_known=2, failed=0, remaining=0)
 
@@ -223,7 +225,7 @@ def test_a_request_to_wait_ends_the_run_with_what_was_done(
     assert load() == PastMotionsLoad(
         loaded=1, already_known=0, failed=0, remaining=2, is_limited=True
     )
-    assert held(lobby) == [60_001]
+    assert stored_motions(lobby) == [60_001]
     assert api.asked_motions == [60_001, 60_002]
     with pytest.raises(Unavailable, match="asked us to wait"):
         load()
@@ -261,7 +263,7 @@ def test_a_page_that_is_bad_or_does_not_continue_the_others_is_refused(
 
 @pytest.fixture
 def command(lobby: Lobby, api: Archive) -> Any:
-    """`lobby sync motions` on the same data."""
+    """Runs `lobby sync motions` on the same data."""
     ours = {
         "LOBBY_DATA_DIR": str(lobby.settings.data_dir),
         "LOBBY_DATABASE_URL": lobby.settings.database_url,
