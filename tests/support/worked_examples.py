@@ -7,7 +7,7 @@ from core.settings import ROOT
 
 def worked_example(section: str, language: str) -> str:
     """Returns the example of a section in a language."""
-    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    text = (ROOT / "docs" / "guide" / "api.md").read_text(encoding="utf-8")
     (part,) = re.findall(rf"^### {re.escape(section)}\n(.+?)^#", text, re.MULTILINE | re.DOTALL)
     (source,) = re.findall(rf"^```{language}\n(.+?)^```$", part, re.MULTILINE | re.DOTALL)
     return str(source)

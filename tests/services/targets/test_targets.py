@@ -738,8 +738,8 @@ def test_precision_is_the_mean_over_all_orders_of_equals(evaluation: dict[str, A
 @needs_real_data
 @pytest.mark.real_data
 def test_the_cut_knows_nothing_of_what_comes_after(evaluation: dict[str, Any]) -> None:
-    case = evaluation["case"](known=83, until=167)
-    signed = {facts.member_id for facts in case.house if facts.has_signed}
+    case = evaluation["make_case"](known=83, until=167)
+    signed = {facts.member_id for facts in case.sitting if facts.has_signed}
     assert len(signed) == 83
     assert not signed & case.signed_next
     assert not set(case.candidates) & signed
@@ -752,7 +752,7 @@ def test_the_cut_knows_nothing_of_what_comes_after(evaluation: dict[str, Any]) -
 def test_the_weights_that_ship_are_those_that_an_earlier_split_chose(
     evaluation: dict[str, Any],
 ) -> None:
-    earlier = evaluation["case"](known=41, until=83)
+    earlier = evaluation["make_case"](known=41, until=83)
     assert evaluation["chosen"](earlier) == evaluation["UNTESTED"]
 
 
@@ -761,7 +761,7 @@ def test_the_weights_that_ship_are_those_that_an_earlier_split_chose(
 def test_what_ships_is_no_worse_than_the_party_alone_and_much_better_than_chance(
     evaluation: dict[str, Any],
 ) -> None:
-    later = evaluation["case"](known=83, until=167)
+    later = evaluation["make_case"](known=83, until=167)
     ours = evaluation["both"](evaluation["scores_of"](later, Weights()), later)
     party = evaluation["both"](evaluation["by_party_share"](later), later)
     chance = len(later.signed_next & set(later.candidates)) / len(later.candidates)
