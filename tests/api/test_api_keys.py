@@ -68,7 +68,7 @@ def test_a_key_that_ends_before_it_begins_is_not_made(lobby: Lobby) -> None:
     before = count_keys(lobby)
     with pytest.raises(Invalid) as refused:
         secret(lobby, Scope.SIGNATURES_READ, expires_at=lobby.clock())
-    assert [each.field for each in refused.value.fields] == ["expires"]
+    assert [error.field for error in refused.value.fields] == ["expires"]
     assert count_keys(lobby) == before
 
 
@@ -203,18 +203,18 @@ def test_a_key_for_one_petition_changes_no_other(client: TestClient, lobby: Lobb
     for slug, status in ((PETITION, 403), (SECOND, 200)):
         number = client.get(f"/v1/petitions/{slug}").json()["number"]
         with lobby.database.read() as session:
-            found = session.exec(select(Petition.id).where(Petition.number == number)).one()
+            petition_id = session.exec(select(Petition.id).where(Petition.number == number)).one()
         changed = client.patch(
             f"/v1/petitions/{slug}", json={"background": "New"}, headers=bearer(key)
         )
         put = client.put(
-            f"/api/v2/petitions/{found}",
+            f"/api/v2/petitions/{petition_id}",
             json={"description": "Newer"},
             headers={"OSDI-API-Token": key},
         )
         assert (changed.status_code, put.status_code) == (status, status)
-        told = client.get(f"/v1/petitions/{slug}").json()["background"]
-        assert (told == "Newer") == (status == 200)
+        background = client.get(f"/v1/petitions/{slug}").json()["background"]
+        assert (background == "Newer") == (status == 200)
 
 
 def signatures(lobby: Lobby) -> int:
@@ -266,15 +266,15 @@ def test_keys_are_listed_without_their_secrets(lobby: Lobby, clock: Clock) -> No
     secret(lobby, Scope.SIGNATURES_WRITE, partner_slug=PAPER, expires_at=end)
     with lobby.database.read() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        found = key_views.of_organisation(session, owner.id)
-    assert [(each.key.name, each.partner, each.petitions) for each in found] == [
+        views = key_views.of_organisation(session, owner.id)
+    assert [(view.key.name, view.partner, view.petitions) for view in views] == [
         (NAME, None, (PETITION,)),
         ("", PAPER, ()),
         ("", PAPER, ()),
     ]
     live, revoked, expired = KeyState.LIVE, KeyState.REVOKED, KeyState.EXPIRED
-    assert [each.state(clock.now) for each in found] == [live, revoked, live]
-    assert [each.state(end) for each in found] == [live, revoked, expired]
+    assert [view.state(clock.now) for view in views] == [live, revoked, live]
+    assert [view.state(end) for view in views] == [live, revoked, expired]
 
 
 # ---- when one was used last

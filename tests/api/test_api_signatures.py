@@ -189,8 +189,8 @@ def test_a_link_to_the_next_page_takes_no_key_out_of_https(
 ) -> None:
     lobby.settings.base_url = "https://lobby.example.org"
     key = key_for(lobby, Scope.SIGNATURES_READ)
-    told = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
-    assert told.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
+    link = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
+    assert link.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
 
 
 def test_what_changed_since_a_time_can_be_asked_for(
@@ -203,8 +203,8 @@ def test_what_changed_since_a_time_can_be_asked_for(
     since = clock.now.isoformat().replace("+00:00", "Z")
     assert client.get(f"{SIGN}?since={since}", headers=key).json() == []
     client.post("/v1/signatures/confirm", json={"token": token_in(mail, "confirm")})
-    found = client.get(f"{SIGN}?since={since}", headers=key).json()
-    assert [signature["email"] for signature in found] == ["anna@example.org"]
+    changed = client.get(f"{SIGN}?since={since}", headers=key).json()
+    assert [signature["email"] for signature in changed] == ["anna@example.org"]
 
 
 def test_bulk_takes_what_is_good_and_tells_what_is_not(client: TestClient, lobby: Lobby) -> None:

@@ -64,11 +64,11 @@ def statuses(response: Any) -> list[str]:
     """Of each row, in an answer that is as it is described."""
     assert response.status_code == 200, response.text
     answer = BulkAnswer.model_validate(response.json())
-    found = [result.status for result in answer.results]
-    assert [result.index for result in answer.results] == list(range(len(found)))
-    counted = [found.count(each) for each in ("accepted", "duplicate", "rejected")]
+    values = [result.status for result in answer.results]
+    assert [result.index for result in answer.results] == list(range(len(values)))
+    counted = [values.count(status) for status in ("accepted", "duplicate", "rejected")]
     assert [answer.accepted, answer.duplicates, answer.rejected] == counted
-    return [str(each) for each in found]
+    return [str(value) for value in values]
 
 
 def errors(response: Any, place: int) -> set[tuple[str, str]]:
@@ -261,14 +261,14 @@ def test_duplicates_in_one_batch_are_told_to_every_key(
 def test_ids_are_for_keys_that_may_read(
     client: TestClient, lobby: Lobby, writer: Headers, reader: Headers
 ) -> None:
-    assert [each["id"] for each in post(client, writer, [ANNA, BEN]).json()["results"]] == [
+    assert [result["id"] for result in post(client, writer, [ANNA, BEN]).json()["results"]] == [
         None
     ] * 2
     again = post(client, reader, [ANNA, BEN])
     assert statuses(again) == ["duplicate"] * 2
-    ids = [UUID(each["id"]) for each in again.json()["results"]]
+    ids = [UUID(result["id"]) for result in again.json()["results"]]
     with lobby.database.read() as session:
-        names = [signature_states.get(session, each).name.text for each in ids]
+        names = [signature_states.get(session, signature_id).name.text for signature_id in ids]
     assert names == ["Anna", "Anna"]
 
 
@@ -295,8 +295,8 @@ def test_a_key_that_may_import_brings_in_what_counts_at_once(
     shown = client.get(f"/v1/petitions/{PETITION}", headers=importer).json()
     assert shown["signature_count"] == before + 2
     since = "?limit=100&since=2026-07-01T12:00:00Z"
-    kept = client.get(BULK.removesuffix("/bulk") + since, headers=importer).json()
-    (anna,) = [each for each in kept if each["email"] == ANNA["email"]]
+    listed = client.get(BULK.removesuffix("/bulk") + since, headers=importer).json()
+    (anna,) = [signature for signature in listed if signature["email"] == ANNA["email"]]
     assert (anna["state"], anna["provenance"]) == ("confirmed", PAPER)
     assert anna["signed_at"].startswith("2026-05-03T11:00:00")
 

@@ -138,13 +138,15 @@ def test_every_body_and_every_answer_has_an_example_that_fits(document: Any) -> 
             if status < "300" and status != "204":
                 parts[status] = answer["content"]
         for part, content in parts.items():
-            for media_type, told in content.items():
+            for media_type, media in content.items():
                 where = f"{call}: {part} as {media_type}"
-                assert "schema" in told, where
-                assert "example" in told, where
-                schema = resolved(document, told["schema"])
+                assert "schema" in media, where
+                assert "example" in media, where
+                schema = resolved(document, media["schema"])
                 validator = jsonschema_rs.Draft202012Validator(schema)
-                assert [str(error) for error in validator.iter_errors(told["example"])] == [], where
+                assert [str(error) for error in validator.iter_errors(media["example"])] == [], (
+                    where
+                )
 
 
 @only_once

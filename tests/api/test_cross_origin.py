@@ -44,11 +44,11 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def preflight(client: TestClient, path: str, method: str, headers: str = "content-type") -> Any:
-    asked = {
+    request_headers = {
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": headers,
     }
-    return client.options(path, headers=THEIRS | asked)
+    return client.options(path, headers=THEIRS | request_headers)
 
 
 def open_to_all() -> Set[str]:
@@ -81,8 +81,8 @@ def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites
         answer = preflight(client, filled(path), "POST")
         if expected:
             assert answer.status_code == 204, path
-            told = set(answer.headers["access-control-allow-methods"].split(", "))
-            assert told == expected, path
+            methods = set(answer.headers["access-control-allow-methods"].split(", "))
+            assert methods == expected, path
         else:
             assert not [name for name in answer.headers if name.startswith("access-control")], path
 
@@ -91,25 +91,25 @@ def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites
 def test_no_answer_to_any_other_call_can_be_read_by_other_sites(client: TestClient) -> None:
     assert isinstance(client.app, FastAPI)
     wanted = open_to_all()
-    asked = 0
+    calls = 0
     for route in iter_route_contexts(client.app.routes):
         for method in sorted(getattr(route, "methods", None) or ()):
             if f"{method} {route.path}" in wanted | BY_THEMSELVES:
                 continue
-            asked += 1
+            calls += 1
             answer = client.request(method, filled(route.path or ""), headers=THEIRS)
             assert ALLOWED not in answer.headers, f"{method} {route.path}"
-    assert asked > 90
+    assert calls > 90
 
 
 def test_a_page_of_another_site_can_sign_and_read_what_it_needs(client: TestClient) -> None:
-    asked = preflight(client, SIGN, "POST", "content-type,idempotency-key")
-    assert (asked.status_code, asked.content) == (204, b"")
-    assert asked.headers[ALLOWED] == "*"
-    allowed = asked.headers["access-control-allow-headers"].lower()
+    answer_to_preflight = preflight(client, SIGN, "POST", "content-type,idempotency-key")
+    assert (answer_to_preflight.status_code, answer_to_preflight.content) == (204, b"")
+    assert answer_to_preflight.headers[ALLOWED] == "*"
+    allowed = answer_to_preflight.headers["access-control-allow-headers"].lower()
     wanted = {"content-type", "idempotency-key", PROOF.lower()}
     assert wanted <= set(allowed.split(", "))
-    assert int(asked.headers["access-control-max-age"]) > 0
+    assert int(answer_to_preflight.headers["access-control-max-age"]) > 0
     signed = client.post(SIGN, json=ANNA, headers=THEIRS | {"Idempotency-Key": "k1"})
     assert (signed.status_code, signed.headers[ALLOWED]) == (201, "*")
     again = client.post(SIGN, json=ANNA, headers=THEIRS | {"Idempotency-Key": "k1"})
@@ -128,9 +128,9 @@ def test_a_page_of_another_site_can_sign_and_read_what_it_needs(client: TestClie
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_neither_cookies_nor_keys_come_from_other_sites(client: TestClient, lobby: Lobby) -> None:
-    asked = preflight(client, f"/v1/campaigns/{CAMPAIGN}", "GET", "authorization")
-    assert "authorization" not in asked.headers["access-control-allow-headers"].lower()
-    assert "access-control-allow-credentials" not in asked.headers
+    answer = preflight(client, f"/v1/campaigns/{CAMPAIGN}", "GET", "authorization")
+    assert "authorization" not in answer.headers["access-control-allow-headers"].lower()
+    assert "access-control-allow-credentials" not in answer.headers
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     for path in ("/v1/campaigns", f"/v1/campaigns/{CAMPAIGN}"):
         read = client.get(path, headers=THEIRS)

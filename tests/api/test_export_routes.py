@@ -128,9 +128,9 @@ def test_the_tally_as_lines_has_the_rows_of_its_csv(client: TestClient) -> None:
         for line, row in zip(lines, rows, strict=True):
             assert list(line) == list(row)
             rate = line["signatures_per_1000"]
-            told = {None: "", True: "yes", False: "no"}
+            csv_values = {None: "", True: "yes", False: "no"}
             cells = {
-                name: told[value] if value is None or isinstance(value, bool) else str(value)
+                name: csv_values[value] if value is None or isinstance(value, bool) else str(value)
                 for name, value in line.items()
             }
             assert cells | {"signatures_per_1000": "" if rate is None else f"{rate:.2f}"} == row
@@ -146,10 +146,10 @@ def test_files_are_described(client: TestClient) -> None:
         lines = paths[f"/v1/{of}/{{slug}}/{slug}.jsonl"]["get"]
         assert list(lines["responses"]["200"]["content"]) == ["application/x-ndjson"]
         assert "404" in lines["responses"]
-    asked = {
-        each["name"] for each in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
+    parameters = {
+        row["name"] for row in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
     }
-    assert asked == {"slug", "state", "since", "personal", "bodies"}
+    assert parameters == {"slug", "state", "since", "personal", "bodies"}
 
 
 # ---- who gets it
@@ -162,7 +162,7 @@ def test_only_a_key_with_the_scope_gets_a_file(
     answer = client.get(f"{path}.{form}")
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
     for scope in FILES[path]:
-        every_other = key_for(lobby, *(each for each in Scope if each is not scope))
+        every_other = key_for(lobby, *(other for other in Scope if other is not scope))
         answer = client.get(f"{path}.{form}", headers=every_other)
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
 

@@ -107,7 +107,7 @@ def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[b
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
     }
-    told: list[Message] = []
+    messages: list[Message] = []
     waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     waiting[-1]["more_body"] = False
 
@@ -115,13 +115,13 @@ def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[b
         return waiting.pop(0)
 
     async def send(message: Message) -> None:
-        told.append(message)
+        messages.append(message)
 
     async def ask() -> None:
         await app(scope, receive, send)
 
     asyncio.run(ask())
-    start, *bodies = told
+    start, *bodies = messages
     names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
     names["vary"] = {part.strip() for part in names.get("vary", "").split(",")}
     return Answer(start["status"], names, b"".join(part.get("body", b"") for part in bodies))
@@ -528,8 +528,8 @@ def test_metrics_name_the_same_route(pair: Pair) -> None:
     for path in (*READS, f"/v1/postcodes/{CAN_SIGN}"):
         pair.ask("GET", path)
     pair.ask("POST", SIGN, **sent(ANNA))
-    told = _told(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
+    metrics = _told(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
     for template in (hot_route.SIGN, hot_route.POSTCODE, *hot_route.READS):
-        methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', told))
+        methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', metrics))
         assert methods >= {"POST" if template == hot_route.SIGN else "GET"}
-    assert PETITION not in told
+    assert PETITION not in metrics

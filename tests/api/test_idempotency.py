@@ -79,8 +79,8 @@ class Call:
     status: int = 201
 
     def send(self, client: TestClient, key: str | None, body: Any = None, **headers: str) -> Any:
-        given = headers | ({HEADER: key} if key is not None else {})
-        return client.post(self.path, json=self.body if body is None else body, headers=given)
+        all_headers = headers | ({HEADER: key} if key is not None else {})
+        return client.post(self.path, json=self.body if body is None else body, headers=all_headers)
 
 
 CALLS = {
@@ -144,8 +144,8 @@ def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
 
 
 def expected(call: Call, *, keys: int = 1) -> dict[str, int]:
-    found = {table.__name__: call.tables.count(table) for table in call.tables}
-    return found | ({"IdempotencyKey": keys} if keys else {})
+    counts = {table.__name__: call.tables.count(table) for table in call.tables}
+    return counts | ({"IdempotencyKey": keys} if keys else {})
 
 
 def headers_for(lobby: Lobby, call: Call) -> dict[str, str]:
@@ -169,9 +169,9 @@ def app(client: TestClient) -> FastAPI:
 @pytest.fixture
 def beside(lobby: Lobby) -> Iterator[Database]:
     """The same database, as another process has it."""
-    found = Database(lobby.database.url)
-    yield found
-    found.close()
+    database = Database(lobby.database.url)
+    yield database
+    database.close()
 
 
 # ---- every call that creates something
@@ -218,9 +218,9 @@ def test_a_key_of_another_form_is_refused(
     client: TestClient, lobby: Lobby, name: str, key: str
 ) -> None:
     call = CALLS[name]
-    given: Any = headers_for(lobby, call) | {HEADER: key.encode("latin-1")}
+    headers: Any = headers_for(lobby, call) | {HEADER: key.encode("latin-1")}
     before = rows(lobby, *call.tables)
-    refused = client.post(call.path, json=call.body, headers=given)
+    refused = client.post(call.path, json=call.body, headers=headers)
     assert_refused(refused, 422, "idempotency_key_malformed")
     assert added(lobby, before) == {}
 
@@ -257,14 +257,14 @@ def test_a_key_that_is_worked_on_in_another_process_is_in_use(
 
 def the_attempt(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
     """The one that a call with the key 'k' makes."""
-    found = None
+    caller_of_key = None
     if caller:
         with lobby.database.read() as session:
             key = caller["Authorization"].split()[1]
-            found = api_keys.caller_of(session, key, now=lobby.clock())
+            caller_of_key = api_keys.caller_of(session, key, now=lobby.clock())
     content = json.dumps(call.body, separators=(",", ":"), ensure_ascii=False).encode()
     scope = {"app": app, "method": "POST", "path": call.path}
-    return attempt_of(scope, "k", content, found)
+    return attempt_of(scope, "k", content, caller_of_key)
 
 
 def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby) -> None:
@@ -445,10 +445,10 @@ def test_the_table_tells_neither_keys_nor_requests_nor_answers(
     CALLS["signature"].send(client, "the-key-of-anna")
     with lobby.database.read() as session:
         (row,) = session.connection().exec_driver_sql("SELECT * FROM idempotency_key")
-    held = b"|".join(
+    stored = b"|".join(
         bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row
     )
-    for told in (
+    for secret in (
         b"the-key-of-anna",
         b"anna@",
         b"Anna",
@@ -457,7 +457,7 @@ def test_the_table_tells_neither_keys_nor_requests_nor_answers(
         b"S14000078",
         b"Morag",
     ):
-        assert told not in held
+        assert secret not in stored
     assert len(row) == 5
 
 
@@ -467,18 +467,18 @@ def test_equal_requests_with_two_keys_have_nothing_in_common_in_the_table(
     for key in ("a", "b"):
         CALLS["signature"].send(client, key)
     with lobby.database.read() as session:
-        one, two = session.exec(select(IdempotencyKey)).all()
-    assert one.key_index != two.key_index
-    assert one.fingerprint != two.fingerprint
+        first, second = session.exec(select(IdempotencyKey)).all()
+    assert first.key_index != second.key_index
+    assert first.fingerprint != second.fingerprint
 
 
 def test_a_stranger_who_guesses_a_key_learns_nothing_of_the_signature(
     client: TestClient, lobby: Lobby
 ) -> None:
-    told = CALLS["signature"].send(client, "k").json()
+    signature = CALLS["signature"].send(client, "k").json()
     refused = CALLS["signature"].send(client, "k", {**ANNA, "name": "A Stranger"})
     assert_refused(refused, 422, "idempotency_key_reused")
-    for part in (told["member"]["name"], told["constituency"]["name"], "example.org"):
+    for part in (signature["member"]["name"], signature["constituency"]["name"], "example.org"):
         assert part not in refused.text
 
 
@@ -496,16 +496,16 @@ def test_a_stranger_who_guesses_a_key_learns_nothing_of_the_signature(
 )
 def test_every_part_of_a_request_makes_another_fingerprint(change: dict[str, Any]) -> None:
     ring = Keyring(["a secret that is long enough for a test"])
-    given: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "key": "k",
         "key_id": None,
         "method": "POST",
         "path": "/v1/one",
         "content": b"{}",
     }
-    first = idempotency.attempt(ring, **given)
-    assert idempotency.attempt(ring, **given) == first
-    assert idempotency.attempt(ring, **{**given, **change}).fingerprint != first.fingerprint
+    first = idempotency.attempt(ring, **parts)
+    assert idempotency.attempt(ring, **parts) == first
+    assert idempotency.attempt(ring, **{**parts, **change}).fingerprint != first.fingerprint
 
 
 def test_keys_outlive_a_new_secret_and_mean_nothing_under_another() -> None:
@@ -613,12 +613,12 @@ def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
 
 
 def fill(lobby: Lobby, count: int, start: int = 0) -> None:
-    kept = [
+    answers = [
         (an_attempt(lobby, f"k{number}"), StoredAnswer(201, b"{}"))
         for number in range(start, start + count)
     ]
     with lobby.database.write() as session:
-        idempotency.store(session, kept, now=lobby.clock())
+        idempotency.store(session, answers, now=lobby.clock())
 
 
 def forget(lobby: Lobby) -> int:
@@ -673,14 +673,14 @@ def test_two_workers_do_not_wait_for_each_other(
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
-    told = {
+    described = {
         path
         for path, methods in paths.items()
         for method, call in methods.items()
-        if method == "post" and HEADER in {each["name"] for each in call.get("parameters", ())}
+        if method == "post" and HEADER in {entry["name"] for entry in call.get("parameters", ())}
     }
     slug = "/v1/campaigns/{slug}"
-    assert told == {
+    assert described == {
         "/v1/campaigns",
         f"{slug}/petitions",
         f"{slug}/replies",
@@ -703,10 +703,10 @@ def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
         for path, methods in paths.items()
         if "post" in methods and "201" in methods["post"]["responses"]
     }
-    assert created < told
-    for path in told:
+    assert created < described
+    for path in described:
         call = paths[path]["post"]
-        (parameter,) = [each for each in call["parameters"] if each["name"] == HEADER]
+        (parameter,) = [entry for entry in call["parameters"] if entry["name"] == HEADER]
         assert (parameter["in"], parameter["required"]) == ("header", False)
         schema = json.dumps(parameter)
         assert '"minLength": 1' in schema

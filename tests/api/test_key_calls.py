@@ -72,12 +72,12 @@ def test_keys_are_listed_with_all_but_their_secrets(
 
 def test_keys_are_listed_by_pages(client: TestClient, lobby: Lobby) -> None:
     made = [key_for(lobby, Scope.CAMPAIGNS_WRITE) for _ in range(3)]
-    found, url = [], f"{KEYS}?limit=2"
+    prefixes, url = [], f"{KEYS}?limit=2"
     while url:
         page = client.get(url, headers=made[0])
-        found += [each["prefix"] for each in page.json()]
+        prefixes += [row["prefix"] for row in page.json()]
         url = page.links.get("next", {}).get("url", "")
-    assert found == [prefix_of(key) for key in made]
+    assert prefixes == [prefix_of(key) for key in made]
 
 
 def test_only_who_may_change_campaigns_sees_which_keys_there_are(
@@ -95,10 +95,10 @@ def test_any_key_ends_itself(client: TestClient, lobby: Lobby, clock: Clock, sco
         answer = client.delete(f"{KEYS}/{prefix_of(key)}", headers=key)
     assert (answer.status_code, answer.content) == (204, b"")
     assert_problem(client.get(ROUTE, headers=key), 401, "key_invalid")
-    found = key_of(lobby, key)
-    assert found.revoked_at == clock.now
-    (told,) = [each for each in logs if each["event"] == "key_revoked"]
-    assert (told["key_id"], told["by"]) == (str(found.id), f"key {found.prefix}")
+    row = key_of(lobby, key)
+    assert row.revoked_at == clock.now
+    (entry,) = [entry for entry in logs if entry["event"] == "key_revoked"]
+    assert (entry["key_id"], entry["by"]) == (str(row.id), f"key {row.prefix}")
     assert secret_of(key["Authorization"]) not in json.dumps(logs, default=str)
 
 
@@ -135,7 +135,7 @@ def test_another_organisations_key_is_not_there(client: TestClient, lobby: Lobby
         answer = client.delete(f"{KEYS}/{prefix}", headers=theirs)
         assert_problem(answer, 404, "key_unknown")
     assert is_good(client, ours)
-    listed = [each["prefix"] for each in client.get(KEYS, headers=theirs).json()]
+    listed = [row["prefix"] for row in client.get(KEYS, headers=theirs).json()]
     assert listed == [prefix_of(theirs)]
 
 

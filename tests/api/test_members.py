@@ -167,13 +167,13 @@ def test_posts_tell_whether_they_are_held(client: TestClient, lobby: Lobby) -> N
                 )
             )
     answer = page(client, MINISTER)
-    held = {post["title"]: (post["kind"], post["is_held"]) for post in answer["posts"]}
-    assert held == {
+    posts = {row["title"]: (row["kind"], row["is_held"]) for row in answer["posts"]}
+    assert posts == {
         "PPS": ("pps", False),
         "PPS again": ("pps", False),
         "Minister of State (DHSC)": ("minister", True),
     }
-    days = [post["starts_on"] for post in answer["posts"]]
+    days = [row["starts_on"] for row in answer["posts"]]
     assert days == sorted(days, reverse=True)
 
 
@@ -227,7 +227,7 @@ def test_a_member_who_lost_the_seat_has_none(
     clock.advance(days=2)
     answer = page(client)
     assert (answer["constituency"], answer["eligibility"]) == (None, None)
-    seats = [held["constituency"]["name"] for held in answer["memberships"]]
+    seats = [membership["constituency"]["name"] for membership in answer["memberships"]]
     assert seats == ["Norwich South", EDINBURGH["name"]]
     assert answer["memberships"][1]["ends_on"] == "2026-07-03"
     clock.advance(days=20)

@@ -59,8 +59,8 @@ def add(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> in
     """Another petition; its number."""
     values = {"slug": slug, "action": slug, "addressed_to": "Them"} | changes
     with lobby.database.write() as session:
-        found = campaigns.by_slug(session, campaign)
-        return petitions.create(session, campaign=found, values=values, now=lobby.clock()).number
+        row = campaigns.by_slug(session, campaign)
+        return petitions.create(session, campaign=row, values=values, now=lobby.clock()).number
 
 
 def set_tally(lobby: Lobby, **counts: int) -> None:
@@ -78,17 +78,17 @@ def set_tally(lobby: Lobby, **counts: int) -> None:
             )
 
 
-def numbers(told: Any) -> list[int]:
-    return [each["id"] for each in told["data"]]
+def numbers(document: Any) -> list[int]:
+    return [item["id"] for item in document["data"]]
 
 
 # ---- lists
 
 
 def test_a_list_has_the_names_that_tools_look_for(client: TestClient, lobby: Lobby) -> None:
-    told = read(client, LIST)
-    assert told.keys() == {"links", "data"}
-    (petition,) = told["data"]
+    document = read(client, LIST)
+    assert document.keys() == {"links", "data"}
+    (petition,) = document["data"]
     assert petition.keys() == {"type", "id", "links", "attributes"}
     assert (petition["type"], petition["id"]) == ("petition", 1)
     assert petition["links"] == {"self": "http://testserver/petitions/1.json"}
@@ -152,10 +152,10 @@ def test_a_list_holds_the_petitions_of_its_state_and_no_draft(
             campaigns.create(session, organisation_id=owner, values=values, now=START)
     add(lobby, "of-hidden", campaign="hidden")
     assert add(lobby, "of-won", campaign="won") == 6
-    told = read(client, LIST, state=state)
-    assert numbers(told) == found
-    for each in told["data"]:
-        assert each["attributes"]["state"] == ("open" if each["id"] == 1 else "closed")
+    document = read(client, LIST, state=state)
+    assert numbers(document) == found
+    for item in document["data"]:
+        assert item["attributes"]["state"] == ("open" if item["id"] == 1 else "closed")
     lines = list(csv.DictReader(io.StringIO(client.get(FILE, params={"state": state}).text)))
     assert len(lines) == len(found)
 
@@ -196,9 +196,9 @@ def test_signatures_are_told_by_seat_region_and_home_or_abroad(
     set_tally(
         lobby, S14000078=5, E14001420=2, E14001172=0, E14009999=4, **{UNKNOWN: 3, OVERSEAS: 7}
     )
-    told = read(client, "/petitions/1.json")
-    assert told["links"] == {"self": "http://testserver/petitions/1.json"}
-    attributes = told["data"]["attributes"]
+    document = read(client, "/petitions/1.json")
+    assert document["links"] == {"self": "http://testserver/petitions/1.json"}
+    attributes = document["data"]["attributes"]
     assert attributes["signature_count"] == 21
     assert attributes["signatures_by_country"] == [
         {"name": "United Kingdom", "code": "GB", "signature_count": 14},
@@ -242,8 +242,8 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
     clock.advance(hours=2)
     assert closed_at(due) == "2026-07-01T13:00:00.000Z"
     with lobby.database.write() as session:
-        found = petitions.by_slug(session, "by-hand")
-        petitions.update(session, found, values={"state": PetitionState.CLOSED}, now=clock.now)
+        petition = petitions.by_slug(session, "by-hand")
+        petitions.update(session, petition, values={"state": PetitionState.CLOSED}, now=clock.now)
     assert closed_at(by_hand) == "2026-07-01T14:00:00.000Z"
     clock.advance(hours=1)
     with lobby.database.write() as session:
@@ -272,8 +272,8 @@ def test_what_is_no_number_is_refused_by_name(client: TestClient) -> None:
 
 def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        held = select(Membership).where(Membership.constituency_code == "S14000078")
-        for membership in session.exec(held):
+        memberships = select(Membership).where(Membership.constituency_code == "S14000078")
+        for membership in session.exec(memberships):
             membership.ends_on = START.date()
     vacant = read(client, HOUSE)["S14000078"]
     assert vacant == {
@@ -287,10 +287,10 @@ def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
 
 
 def test_constituencies_are_told_by_their_code(client: TestClient) -> None:
-    told = read(client, HOUSE)
-    assert all(code == seat["ons_code"] for code, seat in told.items())
-    assert told["S14000078"]["mp"] == "Morag Ferncastle"
-    assert told["S14000078"]["party"] == "Scottish National Party"
+    seats = read(client, HOUSE)
+    assert all(code == seat["ons_code"] for code, seat in seats.items())
+    assert seats["S14000078"]["mp"] == "Morag Ferncastle"
+    assert seats["S14000078"]["party"] == "Scottish National Party"
 
 
 # ---- keeping
@@ -317,18 +317,18 @@ def test_no_read_looks_at_a_signature(
     for path in (LIST, FILE, HOUSE, "/petitions/1.json", "/petitions/1/count.json"):
         assert client.get(path).status_code == 200
     assert watch()
-    assert [each for each in watch() if f"FROM {Signature.__tablename__}" in each] == []
+    assert [text for text in watch() if f"FROM {Signature.__tablename__}" in text] == []
 
 
 @pytest.fixture
 def watch(lobby: Lobby) -> Any:
     """What is asked of the database."""
-    asked: list[str] = []
+    statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     engine = lobby.database._reader
     sa.event.listen(engine, "before_cursor_execute", note)
-    yield lambda: asked
+    yield lambda: statements
     sa.event.remove(engine, "before_cursor_execute", note)

@@ -50,10 +50,10 @@ def test_a_partner_is_added_read_listed_and_changed(client: TestClient, lobby: L
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     made = client.post(PARTNERS, json=NEW, headers=key)
     assert made.status_code == 201
-    told = made.json()
-    assert told == NEW | {"created_at": told["created_at"]}
-    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == told
-    assert client.get(PARTNERS, headers=key).json() == [told]
+    partner = made.json()
+    assert partner == NEW | {"created_at": partner["created_at"]}
+    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == partner
+    assert client.get(PARTNERS, headers=key).json() == [partner]
     changes: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"name": "The Paper"}, {"name": "The Paper"}),
         ({"website": None, "is_public": False}, {"website": None, "is_public": False}),
@@ -61,16 +61,16 @@ def test_a_partner_is_added_read_listed_and_changed(client: TestClient, lobby: L
         ({}, {}),
     ]
     for body, changed in changes:
-        told |= changed
+        partner |= changed
         answer = client.patch(f"{PARTNERS}/{PAPER}", json=body, headers=key)
-        assert (answer.status_code, answer.json()) == (200, told)
-    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == told
+        assert (answer.status_code, answer.json()) == (200, partner)
+    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == partner
 
 
 def test_only_a_name_and_a_slug_are_needed(client: TestClient, lobby: Lobby) -> None:
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    told = client.post(PARTNERS, json={"slug": PAPER, "name": "A Paper"}, headers=key).json()
-    assert (told["website"], told["allowed_origins"], told["is_public"]) == (None, [], False)
+    made = client.post(PARTNERS, json={"slug": PAPER, "name": "A Paper"}, headers=key).json()
+    assert (made["website"], made["allowed_origins"], made["is_public"]) == (None, [], False)
 
 
 def test_all_that_is_wrong_is_told_by_its_fields_and_nothing_is_made(
@@ -87,7 +87,7 @@ def test_all_that_is_wrong_is_told_by_its_fields_and_nothing_is_made(
     }
     answer = client.post(PARTNERS, json=wrong, headers=key)
     assert answer.status_code == 422
-    fields = {each["field"] for each in answer.json()["errors"]}
+    fields = {error["field"] for error in answer.json()["errors"]}
     assert fields == {"slug", "name", "website", "allowed_origins.1", "key"}
     taken = {"slug": "new", "name": "New"}
     assert_problem(client.post(PARTNERS, json=taken, headers=key), 422, "invalid", "slug")
@@ -112,7 +112,7 @@ def test_a_wrong_change_is_told_by_its_field_and_changes_nothing(
     before = client.post(PARTNERS, json=NEW, headers=key).json()
     answer = client.patch(f"{PARTNERS}/{PAPER}", json=body, headers=key)
     assert answer.status_code == 422
-    assert [each["field"] for each in answer.json()["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == before
 
 
@@ -139,7 +139,7 @@ def test_another_organisations_partner_is_not_there(client: TestClient, lobby: L
         method = "PATCH" if body else "GET"
         answer = client.request(method, f"{PARTNERS}/{PAPER}", json=body, headers=theirs)
         assert_problem(answer, 404, "partner_unknown")
-    assert [each["slug"] for each in client.get(PARTNERS, headers=theirs).json()] == [RADIO]
+    assert [partner["slug"] for partner in client.get(PARTNERS, headers=theirs).json()] == [RADIO]
 
 
 CALLS = [("GET", ""), ("POST", ""), ("GET", f"/{PAPER}"), ("PATCH", f"/{PAPER}")]
@@ -161,9 +161,9 @@ def test_partners_are_listed_by_pages(client: TestClient, lobby: Lobby) -> None:
     for slug in (RADIO, PAPER):
         add_partner(lobby, slug)
     first = client.get(f"{PARTNERS}?limit=1", headers=key)
-    assert [each["slug"] for each in first.json()] == [RADIO]
+    assert [partner["slug"] for partner in first.json()] == [RADIO]
     second = client.get(first.links["next"]["url"], headers=key)
-    assert [each["slug"] for each in second.json()] == [PAPER]
+    assert [partner["slug"] for partner in second.json()] == [PAPER]
     assert "next" not in second.links
 
 
@@ -185,11 +185,11 @@ def test_the_public_sees_the_partners_that_are_public_by_name_and_no_others(
     shown = [SHOWN, {"slug": RADIO, "name": "A Radio", "website": None}]
     assert seen(client) == shown
     listed = client.get("/v1/campaigns").json()
-    assert [each["partners"] for each in listed if each["slug"] == CAMPAIGN] == [shown]
+    assert [campaign["partners"] for campaign in listed if campaign["slug"] == CAMPAIGN] == [shown]
     change(lobby, RADIO, name="a broadcaster")
-    assert [each["name"] for each in seen(client)] == ["a broadcaster", "A Paper"]
+    assert [partner["name"] for partner in seen(client)] == ["a broadcaster", "A Paper"]
     change(lobby, is_public=False)
-    assert [each["slug"] for each in seen(client)] == [RADIO]
+    assert [partner["slug"] for partner in seen(client)] == [RADIO]
 
 
 def test_a_kept_answer_changes_when_a_partner_does(client: TestClient, lobby: Lobby) -> None:
@@ -225,9 +225,9 @@ def test_a_partner_stands_on_all_campaigns_of_its_organisation_and_on_no_others(
     change(lobby, is_public=True)
     add_campaign(lobby, "second")
     add_campaign(lobby, "theirs", organisation=OTHERS)
-    found = {each["slug"]: each["partners"] for each in client.get("/v1/campaigns").json()}
+    shown = {row["slug"]: row["partners"] for row in client.get("/v1/campaigns").json()}
     ours = [{**SHOWN, "website": None}]
-    assert (found[CAMPAIGN], found["second"], found["theirs"]) == (ours, ours, [])
+    assert (shown[CAMPAIGN], shown["second"], shown["theirs"]) == (ours, ours, [])
 
 
 def test_a_list_of_campaigns_takes_no_statement_more_for_partners_however_many(
@@ -306,8 +306,8 @@ def test_a_draft_shows_its_partners_to_its_organisation_alone(
         )
     assert client.get(f"/v1/campaigns/{CAMPAIGN}").status_code == 404
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    told = client.get(f"/v1/campaigns/{CAMPAIGN}", headers=key).json()
-    assert [each["slug"] for each in told["partners"]] == [PAPER]
+    draft = client.get(f"/v1/campaigns/{CAMPAIGN}", headers=key).json()
+    assert [partner["slug"] for partner in draft["partners"]] == [PAPER]
 
 
 def test_what_else_tells_of_petitions_does_not_change_with_partners(
@@ -321,5 +321,5 @@ def test_what_else_tells_of_petitions_does_not_change_with_partners(
     with lobby.database.read() as session:
         owner = session.exec(select(Organisation)).first()
         assert owner is not None
-        (found,) = partners.public_of(session, [owner.id])[owner.id]
-    assert found.slug == PAPER
+        (partner,) = partners.public_of(session, [owner.id])[owner.id]
+    assert partner.slug == PAPER

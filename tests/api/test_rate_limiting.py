@@ -93,7 +93,7 @@ def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: 
     key = key_for(lobby, Scope.SIGNATURES_WRITE, Scope.ACTION_NETWORK)
     secret = key["Authorization"].removeprefix("Bearer ")
     spelt = [f"Bearer {secret}", f"bearer {secret}", f"BEARER   {secret}"]
-    sent = [(BULK, {"Authorization": each}) for each in spelt]
+    sent = [(BULK, {"Authorization": authorization}) for authorization in spelt]
     sent.append(("/api/v2/tags", {"OSDI-API-Token": secret}))
     with client_with_limits(lobby, key=1) as client:
         answers = [client.post(path, json=[], headers=headers) for path, headers in sent]

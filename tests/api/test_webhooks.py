@@ -92,15 +92,15 @@ def test_the_library_of_the_standard_verifies_what_comes(
     (signature_id,) = sign_and_confirm(lobby)
     assert deliver(lobby) == 1
     (taken,) = receiver.taken
-    told = Webhook(made["secret"]).verify(taken.content, taken.headers)
-    assert told["type"] == CONFIRMED
-    assert told["data"] == {
+    event = Webhook(made["secret"]).verify(taken.content, taken.headers)
+    assert event["type"] == CONFIRMED
+    assert event["data"] == {
         "signature_id": str(signature_id),
         "petition": PETITION,
         "campaign": CAMPAIGN,
         "constituency": "S14000078",
-        "signed_at": told["timestamp"],
-        "confirmed_at": told["timestamp"],
+        "signed_at": event["timestamp"],
+        "confirmed_at": event["timestamp"],
     }
     assert taken.headers["content-type"] == "application/json"
 
@@ -191,9 +191,9 @@ def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
     with lobby.database.write() as session:
         signature_states.disown(session, signature_id, now=lobby.clock())
     assert deliver(lobby) == 2
-    kept = [each.payload for each in deliveries_held(lobby)]
+    payloads = [delivery.payload for delivery in deliveries_held(lobby)]
     shown = json.dumps(log_of(client, key, made))
-    for text in (*kept, shown, *(taken.content.decode() for taken in receiver.taken)):
+    for text in (*payloads, shown, *(taken.content.decode() for taken in receiver.taken)):
         assert not {"anna", "example.org", CAN_SIGN.lower()} & set(text.lower().split('"'))
         assert "anna" not in text.lower()
 
@@ -205,7 +205,7 @@ def test_secret_and_address_are_sealed_at_rest(
     table = table_of(WebhookEndpoint)
     with lobby.database.connection() as connection:
         row = connection.exec_driver_sql(f"SELECT * FROM {table.name}").one()
-    stored = repr([bytes(each) if isinstance(each, memoryview) else each for each in row])
+    stored = repr([bytes(value) if isinstance(value, memoryview) else value for value in row])
     assert made["secret"].removeprefix(endpoints.PREFIX) not in stored
     assert "hooks.example.org" not in stored
     assert "secret" not in mine(client, key, made)
@@ -274,14 +274,14 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
             waits.append(waiting.due_at - clock())
             clock.now = max(waiting.due_at, _rest(lobby, made) or clock.now)
     shortest = retry_times.WAITS
-    assert all(wait <= each <= wait * 1.2 for wait, each in zip(shortest, waits, strict=True))
+    assert all(wait <= actual <= wait * 1.2 for wait, actual in zip(shortest, waits, strict=True))
     assert timedelta(days=3) < clock() - begun < timedelta(days=4)
     assert {taken.id for taken in receiver.taken} == {endpoints.message_id(waiting.id)}
     assert (waiting.state, waiting.attempt) == (DeliveryState.FAILED, 10)
     (logged,) = log_of(client, key, made)
     assert (logged["state"], logged["response_status"]) == ("failed", 500)
-    told = mine(client, key, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "failing")
+    endpoint = mine(client, key, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "failing")
 
 
 def _rest(lobby: Lobby, made: Any) -> datetime | None:
@@ -326,9 +326,9 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_is_held(
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     receiver.answers.append(Answer(410))
     assert deliver(lobby) == 1
-    told = mine(client, key, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "gone")
-    assert [each["state"] for each in log_of(client, key, made)] == ["held", "failed"]
+    endpoint = mine(client, key, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "gone")
+    assert [entry["state"] for entry in log_of(client, key, made)] == ["held", "failed"]
     sign_and_confirm(lobby, replace(ANNA, email="cara@example.org"))
     assert len(deliveries_held(lobby)) == 2, "nothing is written for who is not told"
     refused = client.post(f"{HOOKS}/{made['id']}/test", headers=key)
@@ -349,7 +349,7 @@ def test_an_endpoint_in_trouble_is_left_alone_and_then_tried_with_one(
     assert deliver(lobby) == 1
     clock.advance(seconds=61)
     assert deliver(lobby) == 9
-    assert {each.state for each in deliveries_held(lobby)} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in deliveries_held(lobby)} == {DeliveryState.DELIVERED}
 
 
 def test_old_deliveries_are_forgotten(
@@ -362,7 +362,7 @@ def test_old_deliveries_are_forgotten(
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(days=1)
     worker.clean_up_webhooks(lobby, GO_ON)
-    assert [each.state for each in deliveries_held(lobby)] == [DeliveryState.QUEUED]
+    assert [delivery.state for delivery in deliveries_held(lobby)] == [DeliveryState.QUEUED]
 
 
 # ---- the key that answers for it
@@ -376,15 +376,15 @@ def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
-        setattr(its, ended, lobby.clock())
+        key_row = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+        setattr(key_row, ended, lobby.clock())
     assert deliver(lobby) == 0
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert len(deliveries_held(lobby)) == 1
     worker.clean_up_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
-    told = mine(client, another, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "key_ended")
+    endpoint = mine(client, another, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "key_ended")
     taken_over = change_webhook(client, another, made, enabled=True).json()
     assert taken_over["key"] == another["Authorization"].split("_")[1]
     assert deliver(lobby) == 1
@@ -401,7 +401,9 @@ def test_personal_data_needs_a_key_that_may_read_it(
     refused.append(
         change_webhook(client, other, create_webhook(client, other, URL), personal_data=True)
     )
-    assert {(each.status_code, each.json()["code"]) for each in refused} == {(403, "scope_missing")}
+    assert {(reply.status_code, reply.json()["code"]) for reply in refused} == {
+        (403, "scope_missing")
+    }
     assert mine(client, key, made)["url"] == URL
     assert change_webhook(client, other, made, personal_data=False).status_code == 200
 
@@ -424,7 +426,7 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
     refused.append(
         change_webhook(client, narrow, told_of_all, url="https://elsewhere.example.org/")
     )
-    codes = {(each.status_code, each.json()["code"]) for each in refused}
+    codes = {(answer.status_code, answer.json()["code"]) for answer in refused}
     assert codes == {(403, "petition_not_allowed")}
     assert mine(client, narrow, made)["petition"] == SECOND
     assert mine(client, narrow, told_of_all)["url"] == URL
@@ -437,15 +439,15 @@ def test_an_endpoint_of_another_organisation_is_a_404(
     sign_and_confirm(lobby)
     (delivery,) = deliveries_held(lobby)
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
-    one = f"{HOOKS}/{made['id']}"
+    address = f"{HOOKS}/{made['id']}"
     calls = [
-        ("GET", one, None),
-        ("PATCH", one, {"description": "ours"}),
-        ("POST", f"{one}/secret", None),
-        ("POST", f"{one}/test", None),
-        ("GET", f"{one}/deliveries", None),
-        ("POST", f"{one}/deliveries/{delivery.id}/resend", None),
-        ("DELETE", one, None),
+        ("GET", address, None),
+        ("PATCH", address, {"description": "ours"}),
+        ("POST", f"{address}/secret", None),
+        ("POST", f"{address}/test", None),
+        ("GET", f"{address}/deliveries", None),
+        ("POST", f"{address}/deliveries/{delivery.id}/resend", None),
+        ("DELETE", address, None),
         ("DELETE", f"/v1/hooks/{made['id']}", None),
     ]
     for method, path, body in calls:
@@ -485,13 +487,13 @@ BAD = [
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("wrong", "field", "code"), BAD, ids=[str(each[1:]) for each in BAD])
+@pytest.mark.parametrize(("wrong", "field", "code"), BAD, ids=[str(case[1:]) for case in BAD])
 def test_what_is_wrong_is_named_and_nothing_is_made(
     client: TestClient, key: Headers, wrong: dict[str, Any], field: str, code: str
 ) -> None:
     answer = client.post(HOOKS, json={"url": URL, "events": [CONFIRMED]} | wrong, headers=key)
     assert answer.status_code == 422
-    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [(field, code)]
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
     assert client.get(HOOKS, headers=key).json() == []
 
 
@@ -548,8 +550,8 @@ def test_there_are_not_endpoints_without_end(
     with lobby.database.write() as session:
         first = session.get_one(WebhookEndpoint, UUID(made["id"]))
         names = WebhookEndpoint.model_fields.keys() - {"id"}
-        its = {name: getattr(first, name) for name in names}
-        session.add_all(WebhookEndpoint(**its) for _ in range(endpoints.MOST_ENDPOINTS - 1))
+        columns = {name: getattr(first, name) for name in names}
+        session.add_all(WebhookEndpoint(**columns) for _ in range(endpoints.MOST_ENDPOINTS - 1))
     answer = client.post(HOOKS, json={"url": URL, "events": [CONFIRMED]}, headers=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "webhooks_too_many")
 
@@ -605,12 +607,12 @@ def test_the_log_comes_in_pages_and_by_state(
     receiver.answers += [Answer(204), Answer(204), Answer(500)]
     worker.deliver_webhooks(lobby, GO_ON)
     assert len(log_of(client, key, made, state="delivered")) == 2
-    found, path = [], f"{HOOKS}/{made['id']}/deliveries?limit=2"
+    ids, path = [], f"{HOOKS}/{made['id']}/deliveries?limit=2"
     while path:
         answer = client.get(path, headers=key)
-        found += [each["id"] for each in answer.json()]
+        ids += [entry["id"] for entry in answer.json()]
         path = answer.links.get("next", {}).get("url", "")
-    assert found == [str(each.id) for each in reversed(deliveries_held(lobby))]
+    assert ids == [str(delivery.id) for delivery in reversed(deliveries_held(lobby))]
 
 
 # ---- REST hooks
@@ -626,16 +628,16 @@ def test_a_hook_is_subscribed_told_and_unsubscribed(
     sign_and_confirm(lobby)
     deliver(lobby)
     sample = client.get(f"/v1/hooks/samples/{CONFIRMED}", headers=key).json()
-    assert [form_of(each) for each in sample] == [form_of(receiver.taken[0].told)]
+    assert [form_of(event) for event in sample] == [form_of(receiver.taken[0].told)]
     assert client.delete(f"/v1/hooks/{made.json()['id']}", headers=key).status_code == 204
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert deliver(lobby) == 0
 
 
-def form_of(told: Any) -> Any:
+def form_of(event_part: Any) -> Any:
     """The names in an event, all the way down."""
-    if isinstance(told, dict):
-        return {name: form_of(value) for name, value in told.items()}
+    if isinstance(event_part, dict):
+        return {name: form_of(value) for name, value in event_part.items()}
     return None
 
 
@@ -664,17 +666,19 @@ def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
     """Where only keys answered for endpoints: what organisers made cannot be kept there."""
-    kept, lost = (create_webhook(client, key, URL, description=name) for name in ("kept", "lost"))
+    by_key, by_organiser = (
+        create_webhook(client, key, URL, description=name) for name in ("kept", "lost")
+    )
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
-        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
-    before = mine(client, key, kept), log_of(client, key, kept)
+        endpoint = session.get_one(WebhookEndpoint, UUID(by_organiser["id"]))
+        endpoint.api_key_id, endpoint.organiser_id = None, session.exec(select(Organiser.id)).one()
+    before = mine(client, key, by_key), log_of(client, key, by_key)
     engine.migrate(lobby.database, "0013")
     engine.migrate(lobby.database)
-    assert (mine(client, key, kept), log_of(client, key, kept)) == before
+    assert (mine(client, key, by_key), log_of(client, key, by_key)) == before
     assert client.get(HOOKS, headers=key).json() == [before[0]]
-    assert [each.endpoint_id for each in deliveries_held(lobby)] == [UUID(kept["id"])]
+    assert [row.endpoint_id for row in deliveries_held(lobby)] == [UUID(by_key["id"])]
 
 
 # ---- what an operator sees
@@ -696,11 +700,11 @@ def test_the_check_tells_what_waits_and_who_is_disabled(
     assert 'lobby_webhook_deliveries{state="queued"} 2.0' in client.get("/metrics").text
     receiver.answers.append(Answer(410))
     deliver(lobby)
-    told = found(lobby)
-    assert "1 deliveries of webhooks are held." in told
+    messages = found(lobby)
+    assert "1 deliveries of webhooks are held." in messages
     day = f"{lobby.clock():%Y-%m-%d}"
-    assert f"Webhook {made['id']} to 127.0.0.1 is disabled since {day}: gone." in told
-    assert not any(str(receiver.server_port) in text for text in told)
+    assert f"Webhook {made['id']} to 127.0.0.1 is disabled since {day}: gone." in messages
+    assert not any(str(receiver.server_port) in text for text in messages)
 
 
 def found(lobby: Lobby) -> list[str]:

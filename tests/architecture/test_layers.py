@@ -56,13 +56,13 @@ def test_services_never_commit() -> None:
 
 def test_there_is_one_way_to_get_the_time() -> None:
     clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
-    found = {
+    modules = {
         our_files.name_of(file)
         for file in our_files.modules()
         for name, _ in our_files.calls_in(file)
         if name in clocks
     }
-    assert found == {"services/assembly.py"}
+    assert modules == {"services/assembly.py"}
 
 
 def test_no_module_is_long() -> None:

@@ -167,13 +167,13 @@ def add_letters_relations(session: Session, now: datetime) -> None:
         address_index=b"1", member_id=letter.member_id, detail="550 5.1.1", found_at=now
     )
     session.add(dead)
-    said = date(2026, 7, 1)
+    reply_date = date(2026, 7, 1)
     reply = MemberReply(
         campaign_id=campaign_id,
         member_id=letter.member_id,
         letter_id=letter.id,
         kind=ReplyKind.UNDECIDED,
-        said_on=said,
+        said_on=reply_date,
         recorded_at=now,
         updated_at=now,
     )
@@ -230,14 +230,14 @@ def add_a_webhook(session: Session, now: datetime) -> None:
         )
         session.add(endpoint)
         session.flush()
-        told = WebhookDelivery(
+        delivery = WebhookDelivery(
             endpoint_id=endpoint.id,
             event=WebhookEvent.LETTER_SENT,
             payload="{}",
             created_at=now,
             due_at=now,
         )
-        session.add(told)
+        session.add(delivery)
 
 
 def add_a_tag(session: Session, now: datetime) -> None:

@@ -19,10 +19,10 @@ OURS = (*SERVICE, *AROUND)
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_root_package_is_ours(name: str) -> None:
-    found = importlib.import_module(name).__file__
-    assert found is not None
-    assert Path(found).is_relative_to(ROOT)
-    assert ".venv" not in Path(found).parts
+    file = importlib.import_module(name).__file__
+    assert file is not None
+    assert Path(file).is_relative_to(ROOT)
+    assert ".venv" not in Path(file).parts
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -19,10 +19,10 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 
 
 def test_the_documented_defaults_are_the_real_ones() -> None:
-    told = documented()
+    defaults = documented()
     for name, field in Settings.model_fields.items():
         if field.default:
-            assert told[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
+            assert defaults[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
 
 
 def test_no_other_document_names_a_setting_that_does_not_exist() -> None:

@@ -109,8 +109,8 @@ def test_a_partner_is_changed_and_listed(demo: Cli) -> None:
     assert (made.returncode, made.stdout) == (0, "a-paper\n")
     changed = ("--name", "The Paper", "--website", "https://paper.example.org/about", "--public")
     assert demo("partner", "change", "a-paper", *OF_IT, *changed).returncode == 0
-    told = demo("partner", "list", *OF_IT).stdout
-    assert told == (
+    listing = demo("partner", "list", *OF_IT).stdout
+    assert listing == (
         "a-paper\tThe Paper\thttps://paper.example.org/about\t"
         "https://paper.example.org http://localhost:3000\tpublic\n"
     )

@@ -38,7 +38,9 @@ def sign(page: Page, address: str, name: str) -> None:
 def test_a_browser_proves_its_work_by_itself(browser: Browser, address: str, form: str) -> None:
     page = page_of(browser, scripts=True)
     troubles: list[str] = []
-    page.on("console", lambda told: troubles.append(told.text) if "Policy" in told.text else None)
+    page.on(
+        "console", lambda entry: troubles.append(entry.text) if "Policy" in entry.text else None
+    )
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign(page, f"{address}{form}", "First")
     expect(page).to_have_url(f"{address}{form}/check-your-mail")

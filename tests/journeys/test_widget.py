@@ -155,8 +155,8 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
 ) -> None:
     partner_id, before = add_partner(lobby, site.origin), confirmed_count(lobby)
     deliver()
-    told: list[str | None] = []
-    page.on("response", lambda response: told.append(response.header_value("Set-Cookie")))
+    cookies: list[str | None] = []
+    page.on("response", lambda response: cookies.append(response.header_value("Set-Cookie")))
     page.goto(site.put(element(service), service, "/join") + "?source=spring%20mailing")
     is_ready(page)
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
@@ -188,7 +188,7 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
     (mail,) = deliver()
     page.request.post(f"{service}/confirm/{token_in(mail, 'confirm')}")
     assert confirmed_count(lobby) == before + 1
-    assert [cookie for cookie in told if cookie] == []
+    assert [cookie for cookie in cookies if cookie] == []
     assert context.storage_state() == {"cookies": [], "origins": []}
 
 
@@ -280,7 +280,7 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
     expect(frame_of(page).get_by_label("Your name")).to_be_visible()
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
     assert [heard[0] for heard in page.evaluate("heard")] == ["lobby:ready"]
-    assert [each for each in complaints if "Policy" in each or "TrustedHTML" in each] == []
+    assert [text for text in complaints if "Policy" in text or "TrustedHTML" in text] == []
 
 
 def add_frame(page: Page, address: str) -> Frame:
@@ -390,16 +390,16 @@ def test_a_frame_far_below_is_loaded_only_when_somebody_comes_near(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
     add_partner(lobby, site.origin)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+    paths: list[str] = []
+    page.on("request", lambda request: paths.append(urlsplit(request.url).path))
     far = f'<div style="height: 20000px"></div>{element(service)}'
     page.goto(site.put(far, service))
     page.wait_for_function("!!customElements.get('lobby-petition')")
     page.wait_for_load_state("networkidle")
-    assert EMBED not in asked
+    assert EMBED not in paths
     page.locator("lobby-petition").scroll_into_view_if_needed()
     is_ready(page)
-    assert EMBED in asked
+    assert EMBED in paths
 
 
 def test_the_element_can_change_move_and_go(
@@ -423,8 +423,8 @@ def test_an_element_that_learns_its_petition_late_shows_it_then(
     add_partner(lobby, site.origin)
     page.goto(site.put("<lobby-petition></lobby-petition>", service))
     page.wait_for_function("!!customElements.get('lobby-petition')")
-    told = {"partner": PARTNER, "petition": PETITION}
-    for name, value in told.items():
+    attributes = {"partner": PARTNER, "petition": PETITION}
+    for name, value in attributes.items():
         page.locator("lobby-petition").evaluate(
             "(it, told) => it.setAttribute(...told)", [name, value]
         )

@@ -39,8 +39,8 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page: Page, address: str, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
 
     page.goto(f"{address}/campaigns/{CAMPAIGN}")
     page.get_by_label("Your name").fill("Anna Example")
@@ -75,7 +75,7 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
 
     page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
     assert "Edinburgh East and Musselburgh" in page.content()
-    assert all(url.startswith(address) for url in asked), "nothing is loaded from elsewhere"
+    assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
 
 def sign_in(page: Page, address: str) -> None:
@@ -166,10 +166,10 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     sign_in(page, address)
-    its = f"/partners/{'n' * 80}"
+    partner_path = f"/partners/{'n' * 80}"
     new = f"/keys/new?partner={'n' * 80}"
     revoke = f"/keys/{key.split('_')[1]}/revoke"
-    for path in ("/partners", "/partners/new", its, new, revoke):
+    for path in ("/partners", "/partners/new", partner_path, new, revoke):
         page.goto(f"{address}/organiser{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert page.evaluate("document.scripts.length") == 0
@@ -307,20 +307,20 @@ def elsewhere() -> Iterator[str]:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("section", "told"),
+    ("section", "output"),
     [("A supporter's page", "Morag Ferncastle 360"), ("An organiser's tool", "4 have signed")],
 )
 def test_the_examples_for_pages_run_in_a_page_of_another_site(
-    browser: Browser, address: str, elsewhere: str, section: str, told: str
+    browser: Browser, address: str, elsewhere: str, section: str, output: str
 ) -> None:
     page = browser.new_page()
     page.goto(elsewhere)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
     source = worked_example(section, "js").replace("http://127.0.0.1:8000", address)
     page.evaluate(f"async () => {{ {source} }}")
     page.close()
-    assert said[-1].endswith(told), said
+    assert lines[-1].endswith(output), lines
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

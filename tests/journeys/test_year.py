@@ -65,8 +65,8 @@ class Parliament:
             skip = int(request.url.params["skip"])
             return httpx2.Response(200, json=page_of(list(self.people.values()), skip))
         person = self.people[int(parts[1])]
-        told = person.contact if parts[2] == "Contact" else person.biography
-        return httpx2.Response(200, json=told)
+        document = person.contact if parts[2] == "Contact" else person.biography
+        return httpx2.Response(200, json=document)
 
     def tables(self, number: int, day: date, *names: dict[str, Any]) -> None:
         tabled = f"{day}T00:00:00"
@@ -132,13 +132,13 @@ class Year:
     def tally(self) -> dict[str, Any]:
         answer = self.client.get("/v1/campaigns/a-year/tally")
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        document: dict[str, Any] = answer.json()
+        return document
 
     def figures(self) -> tuple[int, int, int, int]:
         """Signed, withdrawn, can sign, seats filled."""
-        told = self.tally()["members"]
-        return (told["signed"], told["withdrawn"], told["can_sign"], told["seats_filled"])
+        row = self.tally()["members"]
+        return (row["signed"], row["withdrawn"], row["can_sign"], row["seats_filled"])
 
     def row(self, code: str) -> dict[str, Any]:
         (row,) = [row for row in self.tally()["rows"] if row["constituency"]["code"] == code]
@@ -168,9 +168,9 @@ class Year:
 
 @pytest.fixture
 def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
-    told = Parliament(demonstrations_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
+    parliament = Parliament(demonstrations_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
     with httpx2.Client(
-        transport=httpx2.MockTransport(told.answer), base_url="http://127.0.0.1"
+        transport=httpx2.MockTransport(parliament.answer), base_url="http://127.0.0.1"
     ) as apis:
         made = make_lobby(motions_api=apis, members_api=apis)
         settings = made.settings.model_copy(update={"sync_members": "daily"})
@@ -184,7 +184,7 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
         app = create_app(settings, lobby=lobby)
         with TestClient(app) as client:
             headers = {"Authorization": f"Bearer {key}"}
-            yield Year(lobby, client, told, clock, Mailbox(lobby), headers)
+            yield Year(lobby, client, parliament, clock, Mailbox(lobby), headers)
 
 
 def sign_and_write(year: Year) -> EmailMessage:
@@ -285,9 +285,9 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.figures() == (4, 1, 8, 13)
     fallen = year.draft(MANCHESTER)
     assert (fallen["can_send"], fallen["reason"] is not None) == (False, True)
-    asked = parliament.asked.count(FIRST)
+    requests = parliament.asked.count(FIRST)
     year.on(at(5, 10, 2027))
-    assert parliament.asked.count(FIRST) == asked, "a motion that fell is asked for no more"
+    assert parliament.asked.count(FIRST) == requests, "a motion that fell is asked for no more"
 
     # Re-tabled in the new session, linked in one call: old signatories signed last session.
     with year.lobby.database.write() as session:

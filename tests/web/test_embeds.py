@@ -147,8 +147,8 @@ def test_a_setting_that_is_no_list_of_origins_stops_the_start() -> None:
 
 
 def test_the_policy_of_a_form_forbids_all_else(client: TestClient) -> None:
-    found = directives(client.get(EMBED))
-    assert found == {
+    policy = directives(client.get(EMBED))
+    assert policy == {
         "default-src": "'none'",
         "style-src": "'self'",
         "script-src": "'self'",
@@ -276,8 +276,8 @@ def test_a_form_shows_at_once_what_an_organiser_changed(client: TestClient, lobb
     assert "Open until" not in visible(client.get(EMBED))
     with lobby.database.write() as session:
         closing = {"closes_at": lobby.clock() + timedelta(days=1)}
-        found = petitions.public(session, PETITION)
-        petitions.update(session, found, values=closing, now=lobby.clock())
+        petition = petitions.public(session, PETITION)
+        petitions.update(session, petition, values=closing, now=lobby.clock())
     assert "Open until 2 July 2026, 13:00" in visible(client.get(EMBED))
 
 
@@ -324,13 +324,13 @@ def test_a_form_in_a_frame_sets_no_cookie_and_reads_none(client: TestClient) -> 
     with_cookie = client.get(EMBED).text
     client.cookies.clear()
     assert client.get(EMBED).text == with_cookie
-    asked = [
+    pages = [
         client.get(EMBED),
         client.post(SIGN, data=ANNA),
         client.get(f"{EMBED}/check-your-mail"),
         client.get("/widget/v1.js"),
     ]
-    assert [page.headers.get("Set-Cookie") for page in asked] == [None] * 4
+    assert [page.headers.get("Set-Cookie") for page in pages] == [None] * 4
 
 
 # ---- the script
@@ -363,9 +363,9 @@ def test_the_script_is_kept_for_long_and_asked_for_again(client: TestClient) -> 
 
 
 def line_of(page: Page) -> str:
-    found = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
-    assert found
-    return unescape(found.group(1))
+    textarea = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
+    assert textarea
+    return unescape(textarea.group(1))
 
 
 def test_the_builder_gives_one_line_with_what_was_put_in(client: TestClient, lobby: Lobby) -> None:
@@ -392,9 +392,9 @@ def test_the_builder_without_anything_names_only_the_petition(client: TestClient
 def test_the_builder_names_everything_that_is_wrong_and_loses_nothing(client: TestClient) -> None:
     page = client.get(BUILDER, params={"partner": "Nobody Here", "source": "x" * 101})
     assert page.status_code == 422
-    for name, said in (("partner", "lower-case letters"), ("source", "At most 100 characters")):
+    for name, message in (("partner", "lower-case letters"), ("source", "At most 100 characters")):
         assert f'<a href="#{name}">' in page.text
-        assert said in visible(page)
+        assert message in visible(page)
     assert value_of(page, "partner") == "Nobody Here"
     assert f'<lobby-petition petition="{PETITION}"><a ' in line_of(page)
     unknown = client.get(BUILDER, params={"partner": "nobody", "source": "spring"})
@@ -410,9 +410,9 @@ def test_the_builder_says_where_a_partner_has_no_site_yet(client: TestClient, lo
 
 
 def test_the_builder_runs_only_our_own_scripts_and_frames(client: TestClient) -> None:
-    found = directives(client.get(BUILDER))
-    assert (found["script-src"], found["frame-src"]) == ("'self'", "'self'")
-    assert (found["default-src"], found["frame-ancestors"]) == ("'none'", "'none'")
+    policy = directives(client.get(BUILDER))
+    assert (policy["script-src"], policy["frame-src"]) == ("'self'", "'self'")
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
 
 
 def test_a_petition_leads_to_its_builder(client: TestClient) -> None:

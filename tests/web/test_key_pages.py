@@ -67,8 +67,8 @@ def send(desk: TestClient, partner: str = "", **typed: Any) -> Any:
 def key_in(page: Any) -> str:
     """The key that a page shows."""
     assert page.status_code == 200, page.text
-    (found,) = set(KEY.findall(page.text))
-    return str(found)
+    (key,) = set(KEY.findall(page.text))
+    return str(key)
 
 
 def organiser_id(lobby: Lobby) -> UUID:
@@ -81,10 +81,10 @@ def organiser_id(lobby: Lobby) -> UUID:
 
 def test_the_form_says_in_a_sentence_what_each_right_lets_its_holder_do(desk: TestClient) -> None:
     page = desk.get(NEW)
-    told = visible(page)
+    page_text = visible(page)
     for scope in Scope:
         assert f'name="scope" value="{scope}"' in page.text
-        assert f"{scope} {key_words.SCOPE_TEXTS[scope]}" in told
+        assert f"{scope} {key_words.SCOPE_TEXTS[scope]}" in page_text
     assert " checked" not in page.text, "nothing is ticked beforehand"
 
 
@@ -106,14 +106,14 @@ def test_every_right_has_words() -> None:
 # ---- making one
 
 
-@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("demonstratio", "not your password")])
+@pytest.mark.parametrize(("typed", "words"), [("", "again"), ("demonstratio", "not your password")])
 def test_a_key_is_made_only_by_who_knows_the_password(
-    desk: TestClient, lobby: Lobby, typed: str, said: str
+    desk: TestClient, lobby: Lobby, typed: str, words: str
 ) -> None:
     page = send(desk, password=typed, name="kept")
     assert page.status_code == 422
     assert page.text.count('href="#password"') == 1
-    assert said in visible(page)
+    assert words in visible(page)
     assert 'value="kept"' in page.text
     assert "demonstratio" not in page.text.replace(invented_campaign.PASSWORD, "")
     assert count_keys(lobby) == 0
@@ -126,18 +126,18 @@ def test_a_key_is_made_with_what_was_ticked_and_works(
     add_second_petition(lobby)
     page = send(desk, name=" our  screen ", petition=[PETITION], expires="2026-12-31")
     key = key_in(page)
-    found = key_of(lobby, bearer(key))
-    assert (found.name, found.scopes, found.partner_id) == (
+    row = key_of(lobby, bearer(key))
+    assert (row.name, row.scopes, row.partner_id) == (
         "our screen",
         ["signatures:read"],
         None,
     )
-    assert found.expires_at == datetime.fromisoformat("2027-01-01T00:00+00:00")
+    assert row.expires_at == datetime.fromisoformat("2027-01-01T00:00+00:00")
     assert client.get(ROUTE, headers=bearer(key)).status_code == 200
     refused = client.get(f"/v1/petitions/{SECOND}/signatures", headers=bearer(key))
     assert_problem(refused, 403, "petition_not_allowed")
-    told = visible(page)
-    assert f"Petitions {PETITION} Last day 31 December 2026" in told
+    page_text = visible(page)
+    assert f"Petitions {PETITION} Last day 31 December 2026" in page_text
     example = unescape(page.text)
     assert f'curl "http://testserver{ROUTE}"' in example
     assert '-H "Authorization: Bearer $KEY"' in example
@@ -201,7 +201,7 @@ def test_a_key_is_on_the_page_that_makes_it_and_nowhere_else(
     assert "Location" not in page.headers
     assert secret_of(key) not in str(page.headers)
     assert secret_of(key) not in str(page.url)
-    assert all(secret_of(key) not in each.text for each in seen)
+    assert all(secret_of(key) not in answer.text for answer in seen)
     assert secret_of(key) not in json.dumps(entries, default=str)
     with lobby.database.connection() as connection:
         for table in inspect(connection).get_table_names():
@@ -216,10 +216,13 @@ def test_who_made_and_who_revoked_a_key_is_noted_by_ids_alone(
         key = key_in(send(desk, name="A Secret Name"))
         prefix = key.split("_")[1]
         desk.post(f"/organiser/keys/{prefix}/revoke")
-    told = [each for each in entries if each["event"].startswith("key_")]
-    its = {"key_id": str(key_of(lobby, bearer(key)).id), "log_level": "info"}
+    key_entries = [entry for entry in entries if entry["event"].startswith("key_")]
+    common = {"key_id": str(key_of(lobby, bearer(key)).id), "log_level": "info"}
     by = {"by": f"organiser {organiser_id(lobby)}"}
-    assert told == [{"event": "key_made"} | its | by, {"event": "key_revoked"} | its | by]
+    assert key_entries == [
+        {"event": "key_made"} | common | by,
+        {"event": "key_revoked"} | common | by,
+    ]
     assert "A Secret Name" not in str(entries)
 
 
@@ -236,9 +239,9 @@ def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
         again = desk.post(NEW, data={**form, **typed})
         assert again.status_code == 409
         assert again.headers["Cache-Control"] == "no-store"
-        told = visible(again)
-        assert "No second key was made, and the first cannot be shown again." in told
-        assert f"our screen, {first.split('_')[1]}" in told.replace(" ,", ",")
+        page_text = visible(again)
+        assert "No second key was made, and the first cannot be shown again." in page_text
+        assert f"our screen, {first.split('_')[1]}" in page_text.replace(" ,", ",")
         assert not KEY.search(again.text)
     assert count_keys(lobby) == before
     assert key_in(send(desk)) != first, "a form that is opened anew makes another"
@@ -324,16 +327,16 @@ def test_what_is_wrong_is_named_and_nothing_typed_is_lost(
     desk: TestClient, lobby: Lobby, typed: dict[str, Any], fields: list[str]
 ) -> None:
     before = count_keys(lobby)
-    given = {**TYPED, "petition": [PETITION], "expires": "2027-01-31", **typed}
-    page = send(desk, **given)
+    form = {**TYPED, "petition": [PETITION], "expires": "2027-01-31", **typed}
+    page = send(desk, **form)
     assert page.status_code == 422
     assert re.findall(r'<li><a href="#(\w+)">', page.text) == fields
     for field in fields:
         assert f'id="{field}-error"' in page.text
-    assert f'value="{given["name"]}"' in page.text
-    assert f'value="{given["expires"]}"' in page.text
+    assert f'value="{form["name"]}"' in page.text
+    assert f'value="{form["expires"]}"' in page.text
     assert f'value="{PETITION}" checked' in page.text
-    assert ('value="signatures:read" checked' in page.text) == ("signatures:read" in given["scope"])
+    assert ('value="signatures:read" checked' in page.text) == ("signatures:read" in form["scope"])
     assert count_keys(lobby) == before
 
 
@@ -402,9 +405,9 @@ def test_a_key_is_revoked_on_a_page_that_says_what_that_does(
         assert "The key is revoked" in visible(desk.get(answer.headers["Location"]))
         assert_problem(client.get(ROUTE, headers=bearer(key)), 401, "key_invalid")
         assert key_of(lobby, bearer(key)).revoked_at == clock.now
-        told = visible(desk.get(path))
-        assert "It is refused already. There is nothing to do." in told
-        assert "Revoked 1 July 2026, 13:00" in told
+        page_text = visible(desk.get(path))
+        assert "It is refused already. There is nothing to do." in page_text
+        assert "Revoked 1 July 2026, 13:00" in page_text
 
 
 def test_another_organisations_key_is_a_page_that_does_not_exist(
@@ -426,12 +429,12 @@ def test_keys_of_the_desk_are_those_of_the_command_and_of_the_calls(
     key = key_in(send(desk, scope=["campaigns:write"]))
     with lobby.database.read() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        found = key_views.of_organisation(session, owner.id)
-    assert [each.key.prefix for each in found] == [key.split("_")[1]]
+        views = key_views.of_organisation(session, owner.id)
+    assert [view.key.prefix for view in views] == [key.split("_")[1]]
     listed = client.get("/v1/keys", headers=bearer(key)).json()
-    assert [each["name"] for each in listed] == ["our screen"]
+    assert [row["name"] for row in listed] == ["our screen"]
     other = key_for(lobby, Scope.SIGNATURES_READ)
     assert client.delete(f"/v1/keys/{key.split('_')[1]}", headers=bearer(key)).status_code == 204
     with lobby.database.read() as session:
         live = key_views.live(session, owner.id, now=lobby.clock())
-    assert [each.key.id for each in live] == [key_of(lobby, other).id]
+    assert [view.key.id for view in live] == [key_of(lobby, other).id]

@@ -74,17 +74,17 @@ def put_off(lobby: Lobby, place: int, due_at: datetime) -> UUID:
 
 def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
-    found, _ = put_into_state(lobby, place, LetterState.REJECTED, letter=values)
+    rejected, _ = put_into_state(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
-        sketches.delete(session, found.id)
-    return found.id
+        sketches.delete(session, rejected.id)
+    return rejected.id
 
 
 def heading(page: Page) -> str:
     """What is told first of all."""
-    found = re.search(r'<h2 id="flow">([^<]+)</h2>', page.text)
-    assert found
-    return found.group(1)
+    match = re.search(r'<h2 id="flow">([^<]+)</h2>', page.text)
+    assert match
+    return match.group(1)
 
 
 def rows(page: Page) -> list[str]:
@@ -102,10 +102,10 @@ def test_post_that_flows_tells_when_the_next_and_the_last_letter_go(
     waits(lobby, 1, clock.now + timedelta(hours=3))
     page = desk.get(POST)
     assert heading(page) == "Post flows"
-    told = visible(page)
-    assert "2 letters wait." in told
-    assert "The next goes 1 July 2026, 13:20 The last goes 1 July 2026, 16:00" in told
-    assert "The oldest waits since 1 July 2026, 13:00" in told
+    page_text = visible(page)
+    assert "2 letters wait." in page_text
+    assert "The next goes 1 July 2026, 13:20 The last goes 1 July 2026, 16:00" in page_text
+    assert "The oldest waits since 1 July 2026, 13:00" in page_text
 
 
 def test_letters_that_nothing_takes_are_said_to_be_late(
@@ -155,10 +155,10 @@ def test_letters_are_counted_by_where_they_lie(
     uncertain_letter(lobby, 4, clock.now)
     put_into_state(lobby, 5, LetterState.HELD, letter={"reason": "standing_changed"})
     left = sent(lobby)
-    told = visible(desk.get(POST))
+    page_text = visible(desk.get(POST))
     counts = f"Waiting 1 Put off 1 Sent {left} Held back 1 Refused 1 Came back 1 Uncertain 1"
-    assert counts in told
-    assert "1 letter may or may not have gone, and waits for somebody to say." in told
+    assert counts in page_text
+    assert "1 letter may or may not have gone, and waits for somebody to say." in page_text
     overview = visible(desk.get("/organiser"))
     assert "Post: 2 waiting, 1 uncertain , 1 refused, 1 came back." in overview
     assert f'href="{POST}"' in desk.get("/organiser").text
@@ -319,8 +319,8 @@ def test_letters_are_listed_by_state_without_words_and_writers(
     put_into_state(lobby, 2, LetterState.HELD, letter={"reason": "standing_changed"})
     (row,) = rows(desk.get(f"{POST}?show=refused"))
     message = letters_of(lobby)[0][1]
-    for told in ("550 5.7.1 Not wanted", "1 attempt", f"&lt;{message.id}@lobby.example.org&gt;"):
-        assert told in row
+    for text in ("550 5.7.1 Not wanted", "1 attempt", f"&lt;{message.id}@lobby.example.org&gt;"):
+        assert text in row
     (row,) = rows(desk.get(f"{POST}?show=put_off"))
     assert GREYLISTED in row
     assert "goes 1 July 2026, 14:00" in row
@@ -330,9 +330,9 @@ def test_letters_are_listed_by_state_without_words_and_writers(
     assert len(rows(page)) == len(letters_of(lobby))
     with lobby.database.read() as session:
         for letter, _ in letters_of(lobby):
-            its = session.merge(letter, load=False)
-            assert its.name.text not in page.text
-            assert its.subject.text not in page.text
+            row_of_letter = session.merge(letter, load=False)
+            assert row_of_letter.name.text not in page.text
+            assert row_of_letter.subject.text not in page.text
     for private in ("supporter", "Example Street", "Dear "):
         assert private not in page.text
 
@@ -354,8 +354,8 @@ def test_the_list_has_pages(
     while path:
         page = desk.get(path)
         seen += re.findall(r"<code>([^<]+)</code>", page.text)
-        found = re.search(r'href="([^"]+cursor=[^"]+)#letters">Further back', page.text)
-        path = found.group(1).replace("&amp;", "&") if found else ""
+        link = re.search(r'href="([^"]+cursor=[^"]+)#letters">Further back', page.text)
+        path = link.group(1).replace("&amp;", "&") if link else ""
     assert len(seen) == len(set(seen)) == len(letters_of(lobby))
     assert "To the newest" in visible(page)
     assert desk.get(f"{POST}?cursor=nonsense").status_code == 422
@@ -402,10 +402,10 @@ def test_an_uncertain_letter_is_settled_on_a_page_that_says_what_each_answer_doe
     (row,) = rows(desk.get(f"{POST}?show=uncertain"))
     assert f'href="{path}"' in row
     page = desk.get(path)
-    told = visible(page)
-    assert f"&lt;{message.id}@lobby.example.org&gt;" in told
-    assert "It is counted as sent, and never goes again. It was sent" in told
-    assert "the MP’s office gets it twice. It was not sent: send it again" in told
+    page_text = visible(page)
+    assert f"&lt;{message.id}@lobby.example.org&gt;" in page_text
+    assert "It is counted as sent, and never goes again. It was sent" in page_text
+    assert "the MP’s office gets it twice. It was not sent: send it again" in page_text
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN, "reading changes nothing"
     answer = desk.post(path, data={"outcome": outcome})
     assert answer.headers["Location"].startswith(f"{POST}?show=uncertain&done=")
@@ -432,19 +432,19 @@ def test_an_answer_that_is_none_settles_nothing(
 def paths(client: TestClient, letter_id: UUID, slug: str = CAMPAIGN) -> list[tuple[str, str]]:
     """Method and path of every page here, and of every other that only organisers see."""
     assert isinstance(client.app, FastAPI)
-    found = []
+    routes = []
     for route in iter_route_contexts(client.app.routes):
         path = (route.path or "").replace("{slug}", slug).replace("{prefix}", "0" * 12)
         path = re.sub(r"\{\w+_id\}", str(letter_id), path)
         if path.startswith("/organiser/"):
-            found += [(method, path) for method in sorted(route.methods or ())]
-    assert len(found) >= 7
-    return found
+            routes += [(method, path) for method in sorted(route.methods or ())]
+    assert len(routes) >= 7
+    return routes
 
 
-def of_one(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
+def of_one(routes: list[tuple[str, str]]) -> list[tuple[str, str]]:
     """Without those that are about everything of an organisation."""
-    return [(method, path) for method, path in found if path not in ABOUT_ALL]
+    return [(method, path) for method, path in routes if path not in ABOUT_ALL]
 
 
 def test_a_foreign_campaign_or_letter_is_a_page_that_does_not_exist(
@@ -539,8 +539,8 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         relay, pace = lobby.courier.relay, lobby.pace
-        found = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
-    seen = {pile: count for pile, count in found.group_counts.items() if count}
+        overview = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
+    seen = {pile: count for pile, count in overview.group_counts.items() if count}
     sent_ones = seen.pop(LetterGroup.SENT)
     assert seen == {
         LetterGroup.WAITING: 3,

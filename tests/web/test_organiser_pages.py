@@ -36,13 +36,13 @@ def near(lobby: Lobby) -> Iterator[TestClient]:
 
 def test_the_tally_has_every_seat_and_its_sums(client: TestClient) -> None:
     page = client.get(TALLY)
-    told = visible(page)
-    assert "4 of 14 MPs have signed (of 8 who can)" in told
+    page_text = visible(page)
+    assert "4 of 14 MPs have signed (of 8 who can)" in page_text
     assert page.text.count('<th scope="row">') == 14
-    assert "Parliament’s list last checked 1 July 2026, 13:00" in told
-    assert "Took their name off" in told
-    assert "Primary sponsor, 18 May 2026" in told
-    assert not RAW_VALUES.search(told)
+    assert "Parliament’s list last checked 1 July 2026, 13:00" in page_text
+    assert "Took their name off" in page_text
+    assert "Primary sponsor, 18 May 2026" in page_text
+    assert not RAW_VALUES.search(page_text)
 
 
 def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -> None:
@@ -92,15 +92,15 @@ def test_the_form_keeps_what_was_chosen_and_takes_it_to_the_csv(client: TestClie
 def test_sums_are_shown_by_party_nation_and_region(client: TestClient) -> None:
     page = client.get(TALLY)
     assert page.text.count("<details") == 3
-    told = visible(page)
-    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in told
+    page_text = visible(page)
+    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in page_text
     body = client.get(f"/v1{TALLY}/summary").json()
     for by in ("party", "nation", "region"):
         for row in body[f"by_{by}"]:
             name = row["name"].replace("&", "&amp;")
             rate = f"{row['signatures_per_1000']:.2f}"
             counts = f"{row['signed']} of {row['can_sign']} {row['signatures']} {rate}"
-            assert f"{name} {counts}" in told
+            assert f"{name} {counts}" in page_text
         assert client.get(f"/v1{TALLY}/summary.csv?by={by}").status_code == 200
         assert f'href="/v1{TALLY}/summary.csv?by={by}"' in page.text
 
@@ -131,9 +131,9 @@ def test_a_row_tells_what_its_member_said_and_where_it_can_be_read(
     assert page.text.count('<th scope="row">') == 1
     with lobby.database.write() as session:
         session.exec(select(MemberReply)).one().kind = ReplyKind.WILL_SIGN
-    told = client.get(f"{TALLY}?said=will_sign").text
-    assert told.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
-    assert 'href="https://example.org/radio"' in told
+    html = client.get(f"{TALLY}?said=will_sign").text
+    assert html.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
+    assert 'href="https://example.org/radio"' in html
 
 
 def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> None:

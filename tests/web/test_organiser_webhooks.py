@@ -79,9 +79,9 @@ def made(desk: TestClient, url: str = URL, **fields: Any) -> str:
     """A new one; the path of its page."""
     page = create(desk, url, **fields)
     assert page.status_code == 200, visible(page)
-    found = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
-    assert found
-    return found[0]
+    match = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
+    assert match
+    return match[0]
 
 
 def id_of(path: str) -> str:
@@ -90,15 +90,15 @@ def id_of(path: str) -> str:
 
 def value_in(page: Page, name: str) -> str:
     """Of a hidden field."""
-    found = re.search(rf'name="{name}" value="([^"]*)"', page.text)
-    assert found
-    return found[1]
+    match = re.search(rf'name="{name}" value="([^"]*)"', page.text)
+    assert match
+    return match[1]
 
 
 def secret_in(page: Page) -> str:
-    found = re.search(r"whsec_[A-Za-z0-9+/=]+", unescape(page.text))
-    assert found
-    return found[0]
+    match = re.search(r"whsec_[A-Za-z0-9+/=]+", unescape(page.text))
+    assert match
+    return match[0]
 
 
 def endpoints_held(lobby: Lobby) -> list[WebhookEndpoint]:
@@ -137,9 +137,9 @@ def test_a_form_that_is_sent_again_makes_no_second_and_shows_no_secret(
 ) -> None:
     form = {"id": value_in(desk.get(NEW), "id"), "url": URL, "events": [CONFIRMED]}
     first, again = desk.post(NEW, data=form), desk.post(NEW, data=form)
-    (one,) = endpoints_held(lobby)
+    (hook,) = endpoints_held(lobby)
     assert secret_in(first)
-    assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{one.id}?done=made")
+    assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{hook.id}?done=made")
     assert "made already" in visible(desk.get(again.headers["Location"]))
 
 
@@ -160,10 +160,10 @@ def test_an_organiser_answers_for_what_they_made(
     path = made(desk, about=f"petition:{PETITION}", is_personal="yes", description="CRM")
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
-    its = endpoint_of(lobby, id_of(path))
-    assert (its.api_key_id, its.organiser_id, its.is_personal) == (None, organiser.id, True)
-    told = client.get(f"/v1/webhooks/{its.id}", headers=key).json()
-    assert (told["key"], told["petition"], told["personal_data"]) == (None, PETITION, True)
+    hook = endpoint_of(lobby, id_of(path))
+    assert (hook.api_key_id, hook.organiser_id, hook.is_personal) == (None, organiser.id, True)
+    webhook = client.get(f"/v1/webhooks/{hook.id}", headers=key).json()
+    assert (webhook["key"], webhook["petition"], webhook["personal_data"]) == (None, PETITION, True)
     assert "Answers for it you" in visible(desk.get(path))
 
 
@@ -185,18 +185,18 @@ BAD = [
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("wrong", "field", "said"), BAD, ids=[str(each[:2]) for each in BAD])
-@pytest.mark.parametrize("what", ["new", "change"])
+@pytest.mark.parametrize(("wrong", "field", "message"), BAD, ids=[str(case[:2]) for case in BAD])
+@pytest.mark.parametrize("form", ["new", "change"])
 def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
-    desk: TestClient, lobby: Lobby, what: str, wrong: dict[str, Any], field: str, said: str
+    desk: TestClient, lobby: Lobby, form: str, wrong: dict[str, Any], field: str, message: str
 ) -> None:
-    path = NEW if what == "new" else made(desk, description="Before")
+    path = NEW if form == "new" else made(desk, description="Before")
     before = endpoints_held(lobby)
     good = {"url": "https://typed.example.org/", "events": [SENT], "description": "Typed"}
     page = desk.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
     assert page.status_code == 422
     assert page.text.count(f'href="#{field}"') == 1
-    assert said in visible(page)
+    assert message in visible(page)
     assert f'id="{field}-error"' in page.text
     if "url" not in wrong:
         assert value_of(page, "url") == "https://typed.example.org/"
@@ -213,9 +213,9 @@ def test_there_are_not_webhooks_without_end(desk: TestClient, lobby: Lobby) -> N
     with lobby.database.write() as session:
         first = session.exec(select(WebhookEndpoint)).one()
         names = WebhookEndpoint.model_fields.keys() - {"id"}
-        its = {name: getattr(first, name) for name in names}
+        columns = {name: getattr(first, name) for name in names}
         more = endpoints.MOST_ENDPOINTS - 1
-        session.add_all(WebhookEndpoint(**its) for _ in range(more))
+        session.add_all(WebhookEndpoint(**columns) for _ in range(more))
     page = create(desk, description="One more")
     assert page.status_code == 409
     assert "There are 100 webhooks already" in visible(page)
@@ -228,9 +228,9 @@ def test_personal_data_is_never_ticked_beforehand(desk: TestClient) -> None:
     assert "list of political opinions" in visible(page)
 
 
-@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("wrong-one", "not your password")])
+@pytest.mark.parametrize(("typed", "message"), [("", "again"), ("wrong-one", "not your password")])
 def test_who_signed_is_sent_only_where_the_password_is_typed_again(
-    desk: TestClient, lobby: Lobby, typed: str, said: str
+    desk: TestClient, lobby: Lobby, typed: str, message: str
 ) -> None:
     plain = made(desk, password="")
     form = {"url": URL, "events": [CONFIRMED], "is_personal": "yes", "password": typed}
@@ -238,9 +238,9 @@ def test_who_signed_is_sent_only_where_the_password_is_typed_again(
         page = desk.post(path, data=form)
         assert page.status_code == 422
         assert page.text.count('href="#password"') == 1
-        assert said in visible(page)
+        assert message in visible(page)
         assert "wrong-one" not in page.text
-    assert [each.is_personal for each in endpoints_held(lobby)] == [False]
+    assert [endpoint.is_personal for endpoint in endpoints_held(lobby)] == [False]
     assert desk.post(plain, data=form | PASSWORD).status_code == 303
     assert endpoint_of(lobby, id_of(plain)).is_personal
 
@@ -258,22 +258,22 @@ def test_a_change_hands_a_webhook_over_to_who_makes_it(
     desk: TestClient, lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
     body = {"url": URL, "events": [CONFIRMED], "campaign": CAMPAIGN}
-    one = client.post("/v1/webhooks", json=body, headers=key).json()
-    path, prefix = f"{HOOKS}/{one['id']}", one["key"]
+    webhook = client.post("/v1/webhooks", json=body, headers=key).json()
+    path, prefix = f"{HOOKS}/{webhook['id']}", webhook["key"]
     assert f"the key {prefix}" in visible(desk.get(path))
     saved = desk.post(path, data={"url": URL, "events": [SENT], "description": "Ours"})
     assert saved.headers["Location"] == f"{path}?done=saved"
-    its = endpoint_of(lobby, one["id"])
-    assert (its.api_key_id, its.events, its.campaign_id) == (None, [SENT], None)
-    assert its.organiser_id is not None
+    endpoint = endpoint_of(lobby, webhook["id"])
+    assert (endpoint.api_key_id, endpoint.events, endpoint.campaign_id) == (None, [SENT], None)
+    assert endpoint.organiser_id is not None
     body = {"description": "Theirs"}
-    client.patch(f"/v1/webhooks/{one['id']}", json=body, headers=key)
-    its = endpoint_of(lobby, one["id"])
-    assert its.organiser_id is None
-    assert its.api_key_id is not None
-    for what in ("disable", "enable"):
-        desk.post(f"{path}/{what}")
-        assert endpoint_of(lobby, one["id"]).organiser_id is not None
+    client.patch(f"/v1/webhooks/{webhook['id']}", json=body, headers=key)
+    endpoint = endpoint_of(lobby, webhook["id"])
+    assert endpoint.organiser_id is None
+    assert endpoint.api_key_id is not None
+    for action in ("disable", "enable"):
+        desk.post(f"{path}/{action}")
+        assert endpoint_of(lobby, webhook["id"]).organiser_id is not None
 
 
 def test_a_weak_key_takes_over_no_webhook_that_is_told_personal_data(
@@ -312,13 +312,13 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
     desk: TestClient, lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
     body = {"url": receiver.url, "events": [CONFIRMED], "personal_data": True}
-    one = client.post("/v1/webhooks", json=body, headers=key).json()
+    webhook = client.post("/v1/webhooks", json=body, headers=key).json()
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == one["key"])).one()
-        its.revoked_at = lobby.clock()
+        key_row = session.exec(select(ApiKey).where(ApiKey.prefix == webhook["key"])).one()
+        key_row.revoked_at = lobby.clock()
     assert deliver(lobby) == 0
-    path = f"{HOOKS}/{one['id']}"
+    path = f"{HOOKS}/{webhook['id']}"
     change_endpoint(
         lobby, path, disabled_at=lobby.clock(), disabled_reason=DisabledReason.KEY_ENDED
     )
@@ -346,16 +346,16 @@ def test_the_list_shows_hosts_and_how_each_does_but_no_address(
     sign_and_confirm(lobby)
     deliver(lobby)
     page = desk.get(HOOKS)
-    told = visible(page)
+    page_text = visible(page)
     assert "5ecre7" not in page.text
     assert "/hook" not in page.text
-    assert "hooks.example.org Our CRM Enabled" in told
-    assert f"about the campaign {CAMPAIGN}, with personal data" in told
-    assert "1 waiting 0 failed Nothing was delivered" in told
-    assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in told
+    assert "hooks.example.org Our CRM Enabled" in page_text
+    assert f"about the campaign {CAMPAIGN}, with personal data" in page_text
+    assert "1 waiting 0 failed Nothing was delivered" in page_text
+    assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in page_text
     change_endpoint(lobby, path, disabled_at=clock.now, disabled_reason=DisabledReason.GONE)
-    told = visible(desk.get(HOOKS))
-    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in told
+    page_text = visible(desk.get(HOOKS))
+    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in page_text
     assert "/organiser/webhooks" in desk.get("/organiser").text
 
 
@@ -383,9 +383,9 @@ def test_the_list_takes_as_many_statements_for_many_as_for_one(
 def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby: Lobby) -> None:
     paths = [made(desk), made(desk)]
     now = lobby.clock()
-    its: dict[str, Any] = {"event": WebhookEvent.TEST, "payload": "{}"}
-    its |= {"created_at": now, "due_at": now}
-    each = {
+    columns: dict[str, Any] = {"event": WebhookEvent.TEST, "payload": "{}"}
+    columns |= {"created_at": now, "due_at": now}
+    counts = {
         DeliveryState.QUEUED: 2,
         DeliveryState.CLAIMED: 1,
         DeliveryState.HELD: 4,
@@ -394,13 +394,13 @@ def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby:
     }
     with lobby.database.write() as session:
         session.add_all(
-            WebhookDelivery(endpoint_id=UUID(id_of(paths[0])), state=state, **its)
-            for state, count in each.items()
+            WebhookDelivery(endpoint_id=UUID(id_of(paths[0])), state=state, **columns)
+            for state, count in counts.items()
             for _ in range(count)
         )
     with lobby.database.read() as session:
         ids = [UUID(id_of(path)) for path in paths]
-        first, second = (deliveries.counts(session, ids)[each] for each in ids)
+        first, second = (deliveries.counts(session, ids)[endpoint_id] for endpoint_id in ids)
     assert first == (None, 3, 4, deliveries.MOST_COUNTED)
     assert second == (None, 0, 0, 0)
     assert "3 waiting 4 held 1,000+ failed" in visible(desk.get(paths[0]))
@@ -414,10 +414,10 @@ def test_an_organisation_sees_only_its_own(desk: TestClient, lobby: Lobby) -> No
     assert foreign.status_code == 422
     assert "theirs" not in desk.get(NEW).text
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(id_of(path)))
-        other = session.exec(select(ApiKey).where(ApiKey.organisation_id != its.organisation_id))
-        its.api_key_id, its.organiser_id = other.one().id, None
-        its.organisation_id = session.get_one(ApiKey, its.api_key_id).organisation_id
+        hook = session.get_one(WebhookEndpoint, UUID(id_of(path)))
+        other = session.exec(select(ApiKey).where(ApiKey.organisation_id != hook.organisation_id))
+        hook.api_key_id, hook.organiser_id = other.one().id, None
+        hook.organisation_id = session.get_one(ApiKey, hook.api_key_id).organisation_id
     assert "There are none yet" in visible(desk.get(HOOKS))
     form = {"url": URL, "events": [CONFIRMED]}
     for end in ("", "/delete", "/enable", "/disable", "/secret", "/test"):
@@ -438,10 +438,10 @@ def test_a_test_is_sent_and_its_end_is_in_the_log(
     assert answer.headers["Location"] == f"{path}?done=tested"
     assert "webhook.test 1 July 2026, 13:00 Waiting" in visible(desk.get(path))
     assert deliver(lobby) == 1
-    told = visible(desk.get(path))
-    assert "Delivered answered 204" in told
-    assert receiver.taken[0].id in told
-    assert receiver.url in told, "the address is shown here"
+    page_text = visible(desk.get(path))
+    assert "Delivered answered 204" in page_text
+    assert receiver.taken[0].id in page_text
+    assert receiver.url in page_text, "the address is shown here"
 
 
 def test_the_log_is_shown_by_state_and_one_is_sent_again(
@@ -461,10 +461,10 @@ def test_the_log_is_shown_by_state_and_one_is_sent_again(
     while following:
         page = desk.get(following)
         seen += re.findall(r"msg_[0-9a-f]{32}", page.text)
-        found = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
-        following = unescape(found[1]) if found else ""
+        link = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
+        following = unescape(link[1]) if link else ""
     assert len(seen) == len(set(seen)) == 29
-    (again,) = [each for each in deliveries_held(lobby) if each.state is DeliveryState.FAILED]
+    (again,) = [row for row in deliveries_held(lobby) if row.state is DeliveryState.FAILED]
     answer = desk.post(f"{path}/deliveries/{again.id}/resend")
     assert answer.headers["Location"] == f"{path}?done=again"
     assert desk.post(f"{path}/deliveries/{again.id}/resend").status_code == 409, "it waits"
@@ -480,9 +480,9 @@ def test_nothing_is_told_while_it_is_disabled_and_what_was_held_goes_then(
     sign_and_confirm(lobby)
     assert desk.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
     assert deliver(lobby) == 0
-    told = visible(desk.get(path))
-    assert "Disabled: it is told nothing" in told
-    assert "1 delivery is held, and goes then." in told
+    page_text = visible(desk.get(path))
+    assert "Disabled: it is told nothing" in page_text
+    assert "1 delivery is held, and goes then." in page_text
     assert desk.post(f"{path}/test").status_code == 409
     assert desk.post(f"{path}/enable").headers["Location"] == f"{path}?done=enabled"
     assert deliver(lobby) == 1
@@ -522,7 +522,7 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"disabled_reason": DisabledReason.GONE}, "whether it moved"),
         ({"disabled_reason": DisabledReason.FAILING}, "For three days no delivery"),
@@ -532,12 +532,12 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
 )
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_why_it_is_told_nothing_and_what_to_do_is_said_in_words(
-    desk: TestClient, lobby: Lobby, values: dict[str, Any], said: str
+    desk: TestClient, lobby: Lobby, values: dict[str, Any], message: str
 ) -> None:
     path = made(desk)
     change_endpoint(lobby, path, disabled_at=lobby.clock(), **values)
     for page in (desk.get(path), desk.get(HOOKS)):
-        assert said in visible(page)
+        assert message in visible(page)
         assert not {"key_ended", "by_hand"} & set(visible(page).split())
 
 
@@ -548,7 +548,7 @@ def test_one_that_fails_says_since_when_and_when_it_is_tried_again(
     path = made(desk)
     resting = clock.now + timedelta(minutes=10)
     change_endpoint(lobby, path, failures=7, failing_since=clock.now, resting_until=resting)
-    told = visible(desk.get(path))
-    assert "No delivery has got a good answer since 1 July 2026, 13:00" in told
-    assert "next after 1 July 2026, 13:10" in told
+    page_text = visible(desk.get(path))
+    assert "No delivery has got a good answer since 1 July 2026, 13:00" in page_text
+    assert "next after 1 July 2026, 13:10" in page_text
     assert "Failing since 1 July 2026, 13:00" in visible(desk.get(HOOKS))

@@ -44,9 +44,9 @@ def test_every_field_has_a_label_and_every_id_is_its_own(client: TestClient, pat
     assert len(ids) == len(set(ids))
     fields = re.findall(r"<(?:input|select|textarea)[^>]*>", html)
     for field in (field for field in fields if 'type="hidden"' not in field):
-        found = re.search(r'id="([^"]+)"', field)
-        assert found
-        assert f'<label for="{found.group(1)}">' in html
+        match = re.search(r'id="([^"]+)"', field)
+        assert match
+        assert f'<label for="{match.group(1)}">' in html
 
 
 @pytest.mark.parametrize("path", PUBLIC)

@@ -55,9 +55,9 @@ def the_partner(lobby: Lobby, slug: str = PAPER) -> Partner:
 def copied(page: Any, name: str) -> str:
     """What a page has to be copied."""
     box = rf'<textarea id="{name}"[^>]* readonly[^>]*>\n(.*?)</textarea>'
-    found = re.search(box, page.text, re.DOTALL)
-    assert found, f"nothing to copy as {name}"
-    return unescape(found.group(1))
+    match = re.search(box, page.text, re.DOTALL)
+    assert match, f"nothing to copy as {name}"
+    return unescape(match.group(1))
 
 
 # ---- the list
@@ -86,15 +86,15 @@ def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
     signed(lobby, "anna@example.org", partner=PAPER)
     record(lobby, "ben@example.org", partner=PAPER)
     page = desk.get(PAGE)
-    told = visible(page)
-    assert "1 confirmed signature came through it. The public sees it" in told
-    assert f"Website {SITE}/about" in told
-    assert f"{SITE}, http://localhost:3000" in told
+    text = visible(page)
+    assert "1 confirmed signature came through it. The public sees it" in text
+    assert f"Website {SITE}/about" in text
+    assert f"{SITE}, http://localhost:3000" in text
     row = "their form {} signatures:read, signatures:write {} never used last day 31 December 2026"
-    assert row.format(theirs.split("_")[1], PETITION) in told
+    assert row.format(theirs.split("_")[1], PETITION) in text
     row = "our screen {} tallies:read all last used 1 July 2026, 13:00 no end"
-    assert row.format(ours.split("_")[1]) in told
-    assert told.index("their form") < told.index("A Radio") < told.index("our screen")
+    assert row.format(ours.split("_")[1]) in text
+    assert text.index("their form") < text.index("A Radio") < text.index("our screen")
     for key in (theirs, ours):
         assert key.split("_", 2)[2] not in page.text
     assert page.headers["Cache-Control"] == "no-store"
@@ -109,14 +109,14 @@ def test_keys_that_have_ended_are_not_listed(desk: TestClient, lobby: Lobby, clo
         with lobby.database.write() as session:
             api_keys.revoke(session, gone, now=clock.now)
     for path in (PAGE, f"{PAGE}/{PAPER}"):
-        told = visible(desk.get(path))
-        assert "it ends" in told
-        assert "it is gone" not in told
+        page_text = visible(desk.get(path))
+        assert "it ends" in page_text
+        assert "it is gone" not in page_text
     clock.now = end
     sign_in(desk)
-    told = visible(desk.get(PAGE))
-    assert "it ends" not in told
-    assert "It has no live key." in told
+    page_text = visible(desk.get(PAGE))
+    assert "it ends" not in page_text
+    assert "It has no live key." in page_text
 
 
 def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there_are(
@@ -186,9 +186,9 @@ def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
     for field in ("name", "slug", "website", "allowed_origins"):
         assert f'<a href="#{field}">{LABELS[field]}:' in page.text
         assert f'id="{field}-error"' in page.text
-    told = visible(page)
-    assert "Sites: &#39;*&#39; is no origin" in told
-    assert "Sites: &#39;http://paper.example.org&#39; is no origin" in told
+    page_text = visible(page)
+    assert "Sites: &#39;*&#39; is no origin" in page_text
+    assert "Sites: &#39;http://paper.example.org&#39; is no origin" in page_text
     assert 'value="A Paper"' in page.text
     assert 'value="paper &lt;b&gt;"' in page.text
     assert f"{SITE}\n*\nhttp://paper.example.org</textarea>" in page.text
@@ -197,15 +197,15 @@ def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
         assert session.exec(select(func.count()).select_from(Partner)).one() == 0
 
 
-@pytest.mark.parametrize(("slug", "told"), [(PAPER, "already"), ("new", "a word of our own")])
+@pytest.mark.parametrize(("slug", "message"), [(PAPER, "already"), ("new", "a word of our own")])
 def test_a_slug_that_cannot_be_had_is_told_beside_its_field(
-    desk: TestClient, lobby: Lobby, slug: str, told: str
+    desk: TestClient, lobby: Lobby, slug: str, message: str
 ) -> None:
     add_partner(lobby)
     page = desk.post(f"{PAGE}/new", data=TYPED | {"slug": slug, "name": "Another"})
     assert page.status_code == 422
     assert 'id="slug-error"' in page.text
-    assert told in visible(page)
+    assert message in visible(page)
     assert 'value="Another"' in page.text
     assert the_partner(lobby).name == "A Paper"
 
@@ -220,9 +220,9 @@ def test_a_partner_is_changed_but_for_its_slug(desk: TestClient, lobby: Lobby) -
     made = the_partner(lobby)
     assert (made.name, made.website, made.allowed_origins) == ("The Paper", None, [])
     assert made.is_public is False, "a box without a tick"
-    told = visible(desk.get(answer.headers["Location"]))
-    assert "Saved." in told
-    assert "No site of The Paper may show your form yet" in told
+    page_text = visible(desk.get(answer.headers["Location"]))
+    assert "Saved." in page_text
+    assert "No site of The Paper may show your form yet" in page_text
 
 
 def test_a_wrong_change_is_named_keeps_what_was_typed_and_changes_nothing(
@@ -268,9 +268,9 @@ def test_the_line_and_the_link_for_each_open_petition_are_there_to_be_copied(
     assert f'<lobby-petition petition="{PETITION}" partner="{PAPER}"><a href="' in line
     assert copied(page, "link-2").endswith("/second?partner=a-paper")
     builder = desk.get(f"/petitions/{PETITION}/embed?partner={PAPER}")
-    found = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', builder.text, re.DOTALL)
-    assert found
-    assert unescape(found.group(1)) == line, "as the partner makes it"
+    textarea = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', builder.text, re.DOTALL)
+    assert textarea
+    assert unescape(textarea.group(1)) == line, "as the partner makes it"
     close_campaign(lobby, CampaignStatus.CLOSED)
     page = desk.get(f"{PAGE}/{PAPER}")
     assert "None of your petitions is open." in visible(page)
@@ -289,12 +289,12 @@ def test_the_page_sums_up_what_came_by_state_source_and_day(
     record(lobby, "dora@example.org", partner=PAPER, source="front-page")
     sign_in(desk)
     page = desk.get(f"{PAGE}/{PAPER}")
-    told = visible(page)
-    assert "3 confirmed signatures through it" in told
-    assert f"{PETITION} Not confirmed yet 1 Confirmed 3" in told
-    assert "front-page: 2 without a source: 1" in told
-    assert "2 July 2026: 2 1 July 2026: 1" in told
-    assert not re.search("anna|ben@|cara|dora", told, re.IGNORECASE), "nobody's data"
+    page_text = visible(page)
+    assert "3 confirmed signatures through it" in page_text
+    assert f"{PETITION} Not confirmed yet 1 Confirmed 3" in page_text
+    assert "front-page: 2 without a source: 1" in page_text
+    assert "2 July 2026: 2 1 July 2026: 1" in page_text
+    assert not re.search("anna|ben@|cara|dora", page_text, re.IGNORECASE), "nobody's data"
 
 
 def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) -> None:
@@ -302,10 +302,10 @@ def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) ->
     for number, state in enumerate(SignatureState):
         outcome = record(lobby, f"a{number}@example.org", partner=PAPER)
         with lobby.database.write() as session:
-            found = session.get_one(Signature, outcome.signature_id)
-            found.state = state
-            assert found.partner_id == partner.id
-    told = visible(desk.get(f"{PAGE}/{PAPER}"))
+            signature = session.get_one(Signature, outcome.signature_id)
+            signature.state = state
+            assert signature.partner_id == partner.id
+    page_text = visible(desk.get(f"{PAGE}/{PAPER}"))
     for words in (
         "Not confirmed yet 1",
         "Confirmed 1",
@@ -313,7 +313,7 @@ def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) ->
         "Never confirmed 1",
         "Disowned or fraud 1",
     ):
-        assert words in told
+        assert words in page_text
 
 
 # ---- who may

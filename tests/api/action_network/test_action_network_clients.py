@@ -174,33 +174,33 @@ class N8n:
         """All pages: the number of each comes from the link to it."""
         kind = path.rpartition("/")[2] if path.count("/") > 1 else path.strip("/")
         query: Json = {"perPage": 25, "page": 1}
-        found: list[Json] = []
+        items: list[Json] = []
         while True:
-            told = self.request("GET", path, query=query)
-            found += told["_embedded"][f"osdi:{kind}"]
-            following = told["_links"].get("next", {}).get("href")
+            page = self.request("GET", path, query=query)
+            items += page["_embedded"][f"osdi:{kind}"]
+            following = page["_links"].get("next", {}).get("href")
             if not following:
-                return found
+                return items
             query["page"] = httpx2.URL(following).params["page"]
 
 
-def simple_person(told: Json) -> Json:
+def simple_person(person: Json) -> Json:
     """What the node shows of a person: the primary of each, and it does not look for others."""
 
     def primary(kind: str) -> Any:
-        return next(each for each in told[kind] if each["primary"])
+        return next(entry for entry in person[kind] if entry["primary"])
 
     return {
-        "id": told["_links"]["self"]["href"].split("/")[-1],
+        "id": person["_links"]["self"]["href"].split("/")[-1],
         "email_address": primary("email_addresses")["address"],
         "phone_number": primary("phone_numbers")["number"],
         "postal_address": primary("postal_addresses")["address_lines"],
-        "language_spoken": told["languages_spoken"][0],
+        "language_spoken": person["languages_spoken"][0],
     }
 
 
-def node_id(told: Json) -> str:
-    return str(told["_links"]["self"]["href"].split("/")[-1])
+def node_id(item: Json) -> str:
+    return str(item["_links"]["self"]["href"].split("/")[-1])
 
 
 def email(address: str) -> list[Json]:
@@ -249,9 +249,9 @@ WHOLE: Json = BARE | {
 def node(lobby: Lobby, unused_port: int) -> Iterator[N8n]:
     key = token_for(lobby, *EVERYTHING)[TOKEN]
     with served(lobby, unused_port) as address:
-        found = N8n(address, key)
-        yield found
-        found.http.close()
+        n8n = N8n(address, key)
+        yield n8n
+        n8n.http.close()
 
 
 def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
@@ -261,10 +261,10 @@ def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
 
 def test_n8n_works_with_people(node: N8n) -> None:
     person_id = simple_person(node.request("POST", "/people", CARLA))["id"]
-    one = node.request("GET", f"/people/{person_id}")
-    assert simple_person(one)["email_address"] == "carla@example.org"
+    person = node.request("GET", f"/people/{person_id}")
+    assert simple_person(person)["email_address"] == "carla@example.org"
     people = node.listing("/people")
-    assert person_id in [simple_person(each)["id"] for each in people]
+    assert person_id in [simple_person(listed)["id"] for listed in people]
     assert len(people) > 25
     elsewhere = {"locality": "", "region": "", "postal_code": SIGNED, "country": "GB"}
     moved = {"primary": True, **elsewhere, "language": ""}
@@ -279,11 +279,11 @@ def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
     assert (draft["title"], draft["description"]) == (WHOLE["title"], WHOLE["petition_text"])
     assert draft["target"] == [{"name": "Council, Mayor"}]
     bare = node.request("POST", "/petitions", BARE)
-    found = node.listing("/petitions")
+    listed = node.listing("/petitions")
     made = [node_id(draft), node_id(bare)]
-    assert [node_id(each) for each in found] == [petition_id(lobby), *made]
-    for each in found:
-        assert simple_person(each["_embedded"]["osdi:creator"])["email_address"]
+    assert [node_id(petition) for petition in listed] == [petition_id(lobby), *made]
+    for petition in listed:
+        assert simple_person(petition["_embedded"]["osdi:creator"])["email_address"]
     change = {"petition_text": "Dear Mayor, please.", "target": [{"name": "Mayor"}]}
     shown = node.request("PUT", f"/petitions/{node_id(draft)}", change)
     assert {"petition_text": shown["description"], "target": shown["target"]} == change
@@ -292,13 +292,13 @@ def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
 
 def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
     person_id, nobody_id = (
-        node_id(node.request("POST", "/people", each)) for each in (CARLA, DORA)
+        node_id(node.request("POST", "/people", person)) for person in (CARLA, DORA)
     )
     path = f"/petitions/{petition_id(lobby)}/signatures"
     signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
     assert signed["action_network:person_id"] == person_id
     assert node.request("GET", f"{path}/{node_id(signed)}") == signed
-    assert node_id(signed) in [node_id(each) for each in node.listing(path)]
+    assert node_id(signed) in [node_id(signature) for signature in node.listing(path)]
     changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
     assert changed["comments"] == "Thanks"
     assert node_id(node.request("POST", path, osdi_link(person_id))) == node_id(signed)
@@ -312,11 +312,11 @@ def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
 def test_n8n_works_with_tags(node: N8n) -> None:
     person_id = node_id(node.request("POST", "/people", CARLA))
     tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
-    assert [each["name"] for each in node.listing("/tags")] == ["volunteer"]
+    assert [tag_row["name"] for tag_row in node.listing("/tags")] == ["volunteer"]
     assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
     tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
     taggings = node.listing(f"/tags/{tag}/taggings")
-    assert [node_id(each) for each in taggings] == [node_id(tagged)]
+    assert [node_id(tagging) for tagging in taggings] == [node_id(tagged)]
     removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")
     assert "deleted" in removed["notice"]
     assert node.listing(f"/tags/{tag}/taggings") == []

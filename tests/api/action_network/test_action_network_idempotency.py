@@ -72,8 +72,8 @@ class Call:
     def send(
         self, client: TestClient, key: str | None = "k", body: Json | None = None
     ) -> httpx2.Response:
-        given = self.token | ({} if key is None else {HEADER: key})
-        return client.post(self.path, headers=given, content=content(body or self.body))
+        headers = self.token | ({} if key is None else {HEADER: key})
+        return client.post(self.path, headers=headers, content=content(body or self.body))
 
 
 def content(body: Json) -> bytes:
@@ -113,8 +113,8 @@ def _parts(
         tags = {"add_tags": ["volunteer"]}
         return signatures_of(lobby), body | tags, other | tags, added | {"IdempotencyKey": 2}
     anna, berta = (
-        {"_links": {"osdi:person": client.post(f"{V2}/people", headers=token, json=each).json()}}
-        for each in (body, other)
+        {"_links": {"osdi:person": client.post(f"{V2}/people", headers=token, json=values).json()}}
+        for values in (body, other)
     )
     for link in (anna, berta):
         link["_links"]["osdi:person"] = link["_links"]["osdi:person"]["_links"]["self"]

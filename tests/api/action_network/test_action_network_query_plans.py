@@ -40,10 +40,10 @@ def read_signatures(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     signature_pages.page(session, SignatureFilter(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
-    (found,) = signature_pages.page(
+    (signature,) = signature_pages.page(
         session, SignatureFilter(supporter_id=supporter.id), PageRange(0, 26)
     )
-    signature_pages.get(session, found.id, SignatureFilter(petition_id=petition.id))
+    signature_pages.get(session, signature.id, SignatureFilter(petition_id=petition.id))
 
 
 def read_person(session: Session, lobby: Lobby) -> None:
@@ -82,5 +82,5 @@ def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act) -> None:
     assert len(sent) >= 20
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
-        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
-    assert {text: read for text, read in found.items() if read} == {}
+        scans = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: read for text, read in scans.items() if read} == {}

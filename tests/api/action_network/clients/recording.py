@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def told(name: str, call: Callable[[], Any]) -> Any:
+def record_call(name: str, call: Callable[[], Any]) -> Any:
     """Make one call, and tell what came of it. The library prints too: lines of ours begin so."""
     try:
         answer, error = call(), None

@@ -8,7 +8,7 @@ import sys
 
 import requests
 from pyactionnetwork import ActionNetworkApi
-from recording import told
+from recording import record_call
 
 ADDRESS, KEY = sys.argv[1:]
 
@@ -22,12 +22,12 @@ class Moved(ActionNetworkApi):  # type: ignore[misc] # it has no types
 
 
 client = Moved(KEY)
-told("base_url", lambda: client.base_url)
-told("get_resource people", lambda: client.get_resource("people"))
-told("get_resource petitions", lambda: client.get_resource("petitions"))
-told("get_resource tags", lambda: client.get_resource("tags"))
-told("get_resource unicorns", lambda: client.get_resource("unicorns"))
-person = told(
+record_call("base_url", lambda: client.base_url)
+record_call("get_resource people", lambda: client.get_resource("people"))
+record_call("get_resource petitions", lambda: client.get_resource("petitions"))
+record_call("get_resource tags", lambda: client.get_resource("tags"))
+record_call("get_resource unicorns", lambda: client.get_resource("unicorns"))
+person = record_call(
     "create_person",
     lambda: client.create_person(
         email="carla@example.org",
@@ -40,15 +40,17 @@ person = told(
     ),
 )
 person_id = person["identifiers"][0].split(":")[1]
-told("create_person (no address)", lambda: client.create_person(given_name="Nobody"))
-told("get_person by id", lambda: client.get_person(person_id=person_id))
-told("get_person by email", lambda: client.get_person(search_string="carla@example.org"))
-told(
+record_call("create_person (no address)", lambda: client.create_person(given_name="Nobody"))
+record_call("get_person by id", lambda: client.get_person(person_id=person_id))
+record_call("get_person by email", lambda: client.get_person(search_string="carla@example.org"))
+record_call(
     "get_person by email_address",
     lambda: client.get_person(search_by="email_address", search_string="nobody@example.org"),
 )
-told("update_person", lambda: client.update_person(person_id=person_id, family_name="Changed"))
-told(
+record_call(
+    "update_person", lambda: client.update_person(person_id=person_id, family_name="Changed")
+)
+record_call(
     "update_person (another address)",
     lambda: client.update_person(person_id=person_id, email="other@example.org"),
 )
