@@ -77,17 +77,17 @@ def errors(response: Any, place: int) -> set[tuple[str, str]]:
     }
 
 
-def signatures(lobby: Lobby) -> int:
+def signature_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(Signature)).one()
 
 
-def mails(lobby: Lobby) -> int:
+def email_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(OutboxMessage)).one()
 
 
-def count(lobby: Lobby) -> int:
+def confirmed_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return petitions.count(session, petitions.public(session, PETITION).id)
 
@@ -127,10 +127,10 @@ ROW = json.dumps(ANNA).encode()
 def test_a_body_that_is_too_much_or_nonsense_is_refused_and_writes_nothing(
     client: TestClient, lobby: Lobby, writer: Headers, content: bytes, headers: Headers, code: str
 ) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     response = client.post(BULK, content=content, headers={**writer, **headers})
     assert_problem(response, 422, code, "body")
-    assert signatures(lobby) == before
+    assert signature_count(lobby) == before
 
 
 @pytest.mark.parametrize(
@@ -251,11 +251,11 @@ def test_gzip_in_parts_without_end_is_refused(client: TestClient, writer: Header
 def test_duplicates_in_one_batch_are_told_to_every_key(
     client: TestClient, lobby: Lobby, writer: Headers
 ) -> None:
-    before, sent = signatures(lobby), mails(lobby)
+    before, sent = signature_count(lobby), email_count(lobby)
     rows = [ANNA, BEN, ANNA, ANNA | {"email": "Anna@EXAMPLE.org".replace("A", "a")}, BEN]
     response = post(client, writer, rows)
     assert statuses(response) == ["accepted", "accepted", "duplicate", "duplicate", "duplicate"]
-    assert (signatures(lobby), mails(lobby)) == (before + 2, sent + 2)
+    assert (signature_count(lobby), email_count(lobby)) == (before + 2, sent + 2)
 
 
 def test_ids_are_for_keys_that_may_read(
@@ -274,10 +274,10 @@ def test_ids_are_for_keys_that_may_read(
 
 @pytest.mark.slow
 def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Headers) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     rows = [ANNA | {"email": f"p{n}@example.org"} for n in range(5000)]
     assert statuses(post(client, writer, rows)) == ["accepted"] * 5000
-    assert signatures(lobby) == before + 5000
+    assert signature_count(lobby) == before + 5000
 
 
 # ---- what was signed elsewhere
@@ -286,12 +286,12 @@ def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Hea
 def test_a_key_that_may_import_brings_in_what_counts_at_once(
     client: TestClient, lobby: Lobby, importer: Headers
 ) -> None:
-    before, sent = count(lobby), mails(lobby)
+    before, sent = confirmed_count(lobby), email_count(lobby)
     response = post(client, importer, [ON_PAPER, BEN | {"provenance": PAPER}, ON_PAPER])
     assert statuses(response) == ["accepted", "accepted", "duplicate"]
-    assert (count(lobby), mails(lobby)) == (before + 2, sent)
+    assert (confirmed_count(lobby), email_count(lobby)) == (before + 2, sent)
     assert statuses(post(client, importer, [ON_PAPER])) == ["duplicate"]
-    assert count(lobby) == before + 2
+    assert confirmed_count(lobby) == before + 2
     shown = client.get(f"/v1/petitions/{PETITION}", headers=importer).json()
     assert shown["signature_count"] == before + 2
     since = "?limit=100&since=2026-07-01T12:00:00Z"
@@ -305,9 +305,9 @@ def test_who_was_asked_and_has_not_answered_is_taken_on_paper(
     client: TestClient, lobby: Lobby, importer: Headers
 ) -> None:
     post(client, importer, [ANNA])
-    before = count(lobby)
+    before = confirmed_count(lobby)
     assert statuses(post(client, importer, [ON_PAPER])) == ["accepted"]
-    assert count(lobby) == before + 1
+    assert confirmed_count(lobby) == before + 1
 
 
 @pytest.mark.parametrize("end", [signature_states.withdraw, signature_states.disown])
@@ -317,9 +317,9 @@ def test_an_import_never_overrides_a_persons_own_word(
     (made,) = post(client, importer, [ANNA]).json()["results"]
     with lobby.database.write() as session:
         end(session, UUID(made["id"]), now=clock.now)
-    before, sent = count(lobby), mails(lobby)
+    before, sent = confirmed_count(lobby), email_count(lobby)
     assert statuses(post(client, importer, [ON_PAPER])) == ["duplicate"]
-    assert (count(lobby), mails(lobby)) == (before, sent)
+    assert (confirmed_count(lobby), email_count(lobby)) == (before, sent)
     with lobby.database.read() as session:
         state = signature_states.get(session, UUID(made["id"])).state
     assert state in (SignatureState.WITHDRAWN, SignatureState.REJECTED)
@@ -329,11 +329,11 @@ def test_an_import_never_overrides_a_persons_own_word(
 def test_a_key_that_may_not_import_is_refused_such_fields_by_name(
     client: TestClient, lobby: Lobby, writer: Headers, field: str
 ) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     response = post(client, writer, [ANNA | {field: ON_PAPER[field]}])
     assert statuses(response) == ["rejected"]
     assert errors(response, 0) == {(field, "scope_missing")}
-    assert signatures(lobby) == before
+    assert signature_count(lobby) == before
 
 
 @pytest.mark.parametrize(

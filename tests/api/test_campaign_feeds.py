@@ -145,7 +145,7 @@ def test_of_a_draft_nothing_is_told(client: TestClient, lobby: Lobby, path: str)
 # ---- what pages say of themselves
 
 
-def shown(client: TestClient, path: str) -> dict[str, str]:
+def page_metadata(client: TestClient, path: str) -> dict[str, str]:
     """What a page says to search engines and messengers."""
     html = client.get(path).text
     metadata = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', html))
@@ -160,7 +160,7 @@ def shown(client: TestClient, path: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestClient) -> None:
-    metadata, campaign = shown(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    metadata, campaign = page_metadata(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
     assert metadata["canonical"] == metadata["og:url"] == ADDRESS
     assert metadata["og:title"] == campaign["title"]
     assert metadata["og:type"] == "website"
@@ -175,14 +175,14 @@ def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestCl
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_petitions_page_says_what_it_is_in_one_line(client: TestClient, lobby: Lobby) -> None:
     close_at(lobby, None, action='Keep "ours" <b>', background="One.\n\nTwo & " + "more " * 100)
-    metadata = shown(client, f"/petitions/{PETITION}")
+    metadata = page_metadata(client, f"/petitions/{PETITION}")
     assert metadata["canonical"] == metadata["og:url"] == f"http://testserver/petitions/{PETITION}"
     assert metadata["og:title"] == "Keep &#34;ours&#34; &lt;b&gt;"
     assert metadata["og:description"].startswith("One. Two &amp; more more")
     assert metadata["og:description"].endswith("more …")
     assert len(metadata["og:description"]) <= 204
     close_at(lobby, None, background="")
-    assert shown(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
+    assert page_metadata(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
 
 
 # ---- whom to tell of a hole

@@ -18,7 +18,7 @@ from tests.support.keys import key_for
 from tests.support.rate_limits import client_with_limits
 from tests.support.routes import PUBLIC
 
-THEIRS = {"Origin": "https://partner.example"}
+FROM_OTHER_SITE = {"Origin": "https://partner.example"}
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 DRAFT = f"/v1/campaigns/{CAMPAIGN}/letters/draft"
 ANNA = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
@@ -48,7 +48,7 @@ def preflight(client: TestClient, path: str, method: str, headers: str = "conten
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": headers,
     }
-    return client.options(path, headers=THEIRS | request_headers)
+    return client.options(path, headers=FROM_OTHER_SITE | request_headers)
 
 
 def open_to_all() -> Set[str]:
@@ -57,13 +57,13 @@ def open_to_all() -> Set[str]:
     return reads | {call.replace("GET", "HEAD") for call in reads} | FORMS
 
 
-def filled(path: str) -> str:
+def concrete_path(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "1", path)
 
 
 # These say so themselves, in ways of their own.
 BLIND = "/api/v2/petitions/{petition_id}/signatures"
-BY_THEMSELVES = {f"POST {BLIND}", f"OPTIONS {BLIND}", "GET /oembed", "GET /widget/v1.js"}
+WITH_OWN_HEADERS = {f"POST {BLIND}", f"OPTIONS {BLIND}", "GET /oembed", "GET /widget/v1.js"}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -77,8 +77,8 @@ def test_of_all_routes_those_for_everybody_and_no_others_are_open_to_other_sites
     assert {call.partition(" ")[2] for call in wanted} <= paths
     for path in sorted(paths - {BLIND}):
         expected = {method for method in METHODS if f"{method} {path}" in wanted}
-        assert set(cross_origin.methods_of(filled(path))) == expected, path
-        answer = preflight(client, filled(path), "POST")
+        assert set(cross_origin.methods_of(concrete_path(path))) == expected, path
+        answer = preflight(client, concrete_path(path), "POST")
         if expected:
             assert answer.status_code == 204, path
             methods = set(answer.headers["access-control-allow-methods"].split(", "))
@@ -94,10 +94,12 @@ def test_no_answer_to_any_other_call_can_be_read_by_other_sites(client: TestClie
     calls = 0
     for route in iter_route_contexts(client.app.routes):
         for method in sorted(getattr(route, "methods", None) or ()):
-            if f"{method} {route.path}" in wanted | BY_THEMSELVES:
+            if f"{method} {route.path}" in wanted | WITH_OWN_HEADERS:
                 continue
             calls += 1
-            answer = client.request(method, filled(route.path or ""), headers=THEIRS)
+            answer = client.request(
+                method, concrete_path(route.path or ""), headers=FROM_OTHER_SITE
+            )
             assert ALLOWED not in answer.headers, f"{method} {route.path}"
     assert calls > 90
 
@@ -110,9 +112,9 @@ def test_a_page_of_another_site_can_sign_and_read_what_it_needs(client: TestClie
     wanted = {"content-type", "idempotency-key", PROOF.lower()}
     assert wanted <= set(allowed.split(", "))
     assert int(answer_to_preflight.headers["access-control-max-age"]) > 0
-    signed = client.post(SIGN, json=ANNA, headers=THEIRS | {"Idempotency-Key": "k1"})
+    signed = client.post(SIGN, json=ANNA, headers=FROM_OTHER_SITE | {"Idempotency-Key": "k1"})
     assert (signed.status_code, signed.headers[ALLOWED]) == (201, "*")
-    again = client.post(SIGN, json=ANNA, headers=THEIRS | {"Idempotency-Key": "k1"})
+    again = client.post(SIGN, json=ANNA, headers=FROM_OTHER_SITE | {"Idempotency-Key": "k1"})
     exposed = set(again.headers["access-control-expose-headers"].lower().split(", "))
     assert exposed >= {
         "etag",
@@ -122,7 +124,7 @@ def test_a_page_of_another_site_can_sign_and_read_what_it_needs(client: TestClie
         "retry-after",
     }
     assert again.headers["idempotency-replayed"] == "true"
-    draft = client.post(DRAFT, json={"postcode": CAN_SIGN}, headers=THEIRS)
+    draft = client.post(DRAFT, json={"postcode": CAN_SIGN}, headers=FROM_OTHER_SITE)
     assert (draft.status_code, draft.headers[ALLOWED]) == (200, "*")
 
 
@@ -133,10 +135,10 @@ def test_neither_cookies_nor_keys_come_from_other_sites(client: TestClient, lobb
     assert "access-control-allow-credentials" not in answer.headers
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     for path in ("/v1/campaigns", f"/v1/campaigns/{CAMPAIGN}"):
-        read = client.get(path, headers=THEIRS)
+        read = client.get(path, headers=FROM_OTHER_SITE)
         assert read.headers[ALLOWED] == "*"
         assert "access-control-allow-credentials" not in read.headers
-        assert ALLOWED not in client.get(path, headers=THEIRS | key).headers
+        assert ALLOWED not in client.get(path, headers=FROM_OTHER_SITE | key).headers
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -153,12 +155,12 @@ def test_the_headers_are_the_same_for_our_own_pages_and_for_what_is_unchanged(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_other_sites_can_read_what_went_wrong(client: TestClient, lobby: Lobby) -> None:
-    unknown = client.get("/v1/campaigns/none", headers=THEIRS)
+    unknown = client.get("/v1/campaigns/none", headers=FROM_OTHER_SITE)
     assert (unknown.status_code, unknown.headers[ALLOWED]) == (404, "*")
-    wrong = client.post(SIGN, json={}, headers=THEIRS)
+    wrong = client.post(SIGN, json={}, headers=FROM_OTHER_SITE)
     assert (wrong.status_code, wrong.headers[ALLOWED]) == (422, "*")
     with client_with_limits(lobby, address=1) as limited:
         limited.post(SIGN, json=ANNA)
-        refused = limited.post(SIGN, json=ANNA, headers=THEIRS)
+        refused = limited.post(SIGN, json=ANNA, headers=FROM_OTHER_SITE)
         assert (refused.status_code, refused.headers[ALLOWED]) == (429, "*")
         assert preflight(limited, SIGN, "POST").status_code == 204, "asking first costs nothing"

@@ -328,7 +328,7 @@ def served(lobby: Lobby, port: int) -> Iterator[httpx2.Client]:
         thread.join()
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -364,7 +364,7 @@ def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port:
     with log_of_exports() as noted, served(lobby, unused_port) as client:
         with client.stream("GET", f"{SIGNATURES}.jsonl", headers=key) as answer:
             first = next(answer.iter_lines())
-        until(lambda: pool.checkedout() == 0)
+        wait_until(lambda: pool.checkedout() == 0)
     assert json.loads(first)["state"]
     (entry,) = noted
     assert not entry["whole"]

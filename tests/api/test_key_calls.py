@@ -31,7 +31,7 @@ def prefix_of(key: Headers) -> str:
     return key["Authorization"].split("_")[1]
 
 
-def is_good(client: TestClient, key: Headers) -> bool:
+def is_accepted(client: TestClient, key: Headers) -> bool:
     """Whether the key is let in, even where it may not do this."""
     return client.delete(f"{KEYS}/{'0' * 12}", headers=key).status_code != 401
 
@@ -109,10 +109,10 @@ def test_a_partners_key_ends_itself_and_no_other_key(client: TestClient, lobby: 
     for other in (prefix_of(fellow), prefix_of(ours), "0" * 12):
         answer = client.delete(f"{KEYS}/{other}", headers=key)
         assert_problem(answer, 403, "scope_missing")
-    assert is_good(client, fellow)
-    assert is_good(client, ours)
+    assert is_accepted(client, fellow)
+    assert is_accepted(client, ours)
     assert client.delete(f"{KEYS}/{prefix_of(key)}", headers=key).status_code == 204
-    assert not is_good(client, key)
+    assert not is_accepted(client, key)
 
 
 def test_who_may_change_campaigns_ends_keys_of_the_organisation_and_of_its_partners(
@@ -124,8 +124,8 @@ def test_who_may_change_campaigns_ends_keys_of_the_organisation_and_of_its_partn
         for _ in range(2):
             answer = client.delete(f"{KEYS}/{prefix_of(ended)}", headers=ours)
             assert answer.status_code == 204, "again: the same"
-        assert not is_good(client, ended)
-    assert is_good(client, ours)
+        assert not is_accepted(client, ended)
+    assert is_accepted(client, ours)
 
 
 def test_another_organisations_key_is_not_there(client: TestClient, lobby: Lobby) -> None:
@@ -134,7 +134,7 @@ def test_another_organisations_key_is_not_there(client: TestClient, lobby: Lobby
     for prefix in (prefix_of(ours), "0" * 12):
         answer = client.delete(f"{KEYS}/{prefix}", headers=theirs)
         assert_problem(answer, 404, "key_unknown")
-    assert is_good(client, ours)
+    assert is_accepted(client, ours)
     listed = [row["prefix"] for row in client.get(KEYS, headers=theirs).json()]
     assert listed == [prefix_of(theirs)]
 
@@ -146,7 +146,7 @@ def test_a_whole_key_has_no_place_in_an_address(client: TestClient, lobby: Lobby
         answer = client.delete(f"{KEYS}/{text}", headers=bearer(whole))
         assert_problem(answer, 404, "key_unknown")
         assert whole not in answer.text
-    assert is_good(client, bearer(whole))
+    assert is_accepted(client, bearer(whole))
 
 
 def test_a_key_that_has_ended_ends_nothing(client: TestClient, lobby: Lobby) -> None:
@@ -155,7 +155,7 @@ def test_a_key_that_has_ended_ends_nothing(client: TestClient, lobby: Lobby) -> 
     for prefix in (prefix_of(key), prefix_of(other)):
         answer = client.delete(f"{KEYS}/{prefix}", headers=key)
         assert_problem(answer, 401, "key_invalid")
-    assert is_good(client, other)
+    assert is_accepted(client, other)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

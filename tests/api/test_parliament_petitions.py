@@ -18,7 +18,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 
-LIST, FILE, HOUSE = "/petitions.json", "/petitions.csv", "/constituencies.json"
+LIST, FILE, CONSTITUENCIES = "/petitions.json", "/petitions.csv", "/constituencies.json"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 # What a tool for Parliament's site finds in every petition of a list.
 NAMES = [
@@ -55,7 +55,7 @@ def read(client: TestClient, path: str, **query: Any) -> Any:
     return answer.json()
 
 
-def add(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> int:
+def add_petition(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> int:
     """Another petition; its number."""
     values = {"slug": slug, "action": slug, "addressed_to": "Them"} | changes
     with lobby.database.write() as session:
@@ -107,7 +107,7 @@ def test_a_list_has_the_names_that_tools_look_for(client: TestClient, lobby: Lob
 
 def test_pages_lead_to_each_other(client: TestClient, lobby: Lobby) -> None:
     for number in range(2, 6):
-        assert add(lobby, f"petition-{number}") == number
+        assert add_petition(lobby, f"petition-{number}") == number
     first = read(client, LIST, count=2)
     at = "http://testserver/petitions.json?count=2"
     assert first["links"] == {
@@ -142,16 +142,16 @@ def test_pages_lead_to_each_other(client: TestClient, lobby: Lobby) -> None:
 def test_a_list_holds_the_petitions_of_its_state_and_no_draft(
     client: TestClient, lobby: Lobby, state: str, found: list[int]
 ) -> None:
-    add(lobby, "closed", state=PetitionState.CLOSED)
-    add(lobby, "due", closes_at=START)
-    add(lobby, "draft", state=PetitionState.DRAFT)
+    add_petition(lobby, "closed", state=PetitionState.CLOSED)
+    add_petition(lobby, "due", closes_at=START)
+    add_petition(lobby, "draft", state=PetitionState.DRAFT)
     with lobby.database.write() as session:
         owner = campaigns.by_slug(session, CAMPAIGN).organisation_id
         for slug, status in [("hidden", CampaignStatus.DRAFT), ("won", CampaignStatus.WON)]:
             values = {"slug": slug, "title": slug, "summary": slug, "status": status}
             campaigns.create(session, organisation_id=owner, values=values, now=START)
-    add(lobby, "of-hidden", campaign="hidden")
-    assert add(lobby, "of-won", campaign="won") == 6
+    add_petition(lobby, "of-hidden", campaign="hidden")
+    assert add_petition(lobby, "of-won", campaign="won") == 6
     document = read(client, LIST, state=state)
     assert numbers(document) == found
     for item in document["data"]:
@@ -173,7 +173,7 @@ def test_a_list_that_there_is_not_is_refused_by_the_name_of_what_is_wrong(
 
 
 def test_the_file_has_the_columns_of_parliaments(client: TestClient, lobby: Lobby) -> None:
-    add(lobby, "a-formula", action="=1+1")
+    add_petition(lobby, "a-formula", action="=1+1")
     answer = client.get(FILE)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     formula, demonstration = csv.reader(io.StringIO(answer.text.partition("\r\n")[2]))
@@ -237,8 +237,8 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
         assert attributes["creator_name"] is None, "as at Parliament's"
         return attributes["closed_at"]
 
-    due = add(lobby, "due", closes_at=START + timedelta(hours=1))
-    by_hand = add(lobby, "by-hand", closes_at=START + timedelta(days=9))
+    due = add_petition(lobby, "due", closes_at=START + timedelta(hours=1))
+    by_hand = add_petition(lobby, "by-hand", closes_at=START + timedelta(days=9))
     clock.advance(hours=2)
     assert closed_at(due) == "2026-07-01T13:00:00.000Z"
     with lobby.database.write() as session:
@@ -257,7 +257,7 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
 def test_a_number_that_no_public_petition_has_is_a_404(
     client: TestClient, lobby: Lobby, path: str, number: int
 ) -> None:
-    assert add(lobby, "draft", state=PetitionState.DRAFT) == 2
+    assert add_petition(lobby, "draft", state=PetitionState.DRAFT) == 2
     answer = client.get(path.format(number))
     assert (answer.status_code, answer.json()["code"]) == (404, "petition_unknown")
 
@@ -275,7 +275,7 @@ def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
         memberships = select(Membership).where(Membership.constituency_code == "S14000078")
         for membership in session.exec(memberships):
             membership.ends_on = START.date()
-    vacant = read(client, HOUSE)["S14000078"]
+    vacant = read(client, CONSTITUENCIES)["S14000078"]
     assert vacant == {
         "mp": None,
         "party": None,
@@ -287,7 +287,7 @@ def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
 
 
 def test_constituencies_are_told_by_their_code(client: TestClient) -> None:
-    seats = read(client, HOUSE)
+    seats = read(client, CONSTITUENCIES)
     assert all(code == seat["ons_code"] for code, seat in seats.items())
     assert seats["S14000078"]["mp"] == "Morag Ferncastle"
     assert seats["S14000078"]["party"] == "Scottish National Party"
@@ -297,7 +297,7 @@ def test_constituencies_are_told_by_their_code(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", [LIST, FILE, HOUSE, "/petitions/1.json", "/petitions/1/count.json"]
+    "path", [LIST, FILE, CONSTITUENCIES, "/petitions/1.json", "/petitions/1/count.json"]
 )
 def test_what_has_not_changed_is_not_sent_again(
     client: TestClient, lobby: Lobby, path: str
@@ -307,14 +307,16 @@ def test_what_has_not_changed_is_not_sent_again(
     assert (again.status_code, again.content) == (304, b"")
     set_tally(lobby, S14000078=5)
     later = client.get(path, headers={"If-None-Match": first.headers["etag"]})
-    assert later.status_code == (304 if path == HOUSE else 200), "new counts are seen at once"
+    assert later.status_code == (304 if path == CONSTITUENCIES else 200), (
+        "new counts are seen at once"
+    )
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_no_read_looks_at_a_signature(
     client: TestClient, lobby: Lobby, watch: Callable[[], list[str]]
 ) -> None:
-    for path in (LIST, FILE, HOUSE, "/petitions/1.json", "/petitions/1/count.json"):
+    for path in (LIST, FILE, CONSTITUENCIES, "/petitions/1.json", "/petitions/1/count.json"):
         assert client.get(path).status_code == 200
     assert watch()
     assert [text for text in watch() if f"FROM {Signature.__tablename__}" in text] == []

@@ -64,7 +64,7 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
 
 
-def mine(client: TestClient, key: Headers, made: Any) -> Any:
+def get_webhook(client: TestClient, key: Headers, made: Any) -> Any:
     return client.get(f"{HOOKS}/{made['id']}", headers=key).json()
 
 
@@ -75,7 +75,7 @@ def log_of(client: TestClient, key: Headers, made: Any, **query: str) -> Any:
 
 
 @pytest.fixture
-def now(clock: Clock) -> Clock:
+def real_time(clock: Clock) -> Clock:
     """The real time, with which receivers compare that of a delivery."""
     clock.now = datetime.now(UTC)
     return clock
@@ -84,7 +84,7 @@ def now(clock: Clock) -> Clock:
 # ---- a delivery that came
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 def test_the_library_of_the_standard_verifies_what_comes(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
@@ -105,7 +105,7 @@ def test_the_library_of_the_standard_verifies_what_comes(
     assert taken.headers["content-type"] == "application/json"
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 @pytest.mark.parametrize("header", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_delivery_that_was_tampered_with_is_refused(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, header: str
@@ -124,7 +124,7 @@ def test_a_delivery_that_was_tampered_with_is_refused(
         Webhook(endpoints.PREFIX + "AAAA").verify(taken.content, taken.headers)
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 def test_for_a_day_after_a_new_secret_both_sign(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
@@ -208,7 +208,7 @@ def test_secret_and_address_are_sealed_at_rest(
     stored = repr([bytes(value) if isinstance(value, memoryview) else value for value in row])
     assert made["secret"].removeprefix(endpoints.PREFIX) not in stored
     assert "hooks.example.org" not in stored
-    assert "secret" not in mine(client, key, made)
+    assert "secret" not in get_webhook(client, key, made)
 
 
 # ---- at least once
@@ -272,7 +272,7 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
         (waiting,) = deliveries_held(lobby)
         if waiting.state is DeliveryState.QUEUED:
             waits.append(waiting.due_at - clock())
-            clock.now = max(waiting.due_at, _rest(lobby, made) or clock.now)
+            clock.now = max(waiting.due_at, resting_until(lobby, made) or clock.now)
     shortest = retry_times.WAITS
     assert all(wait <= actual <= wait * 1.2 for wait, actual in zip(shortest, waits, strict=True))
     assert timedelta(days=3) < clock() - begun < timedelta(days=4)
@@ -280,11 +280,11 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     assert (waiting.state, waiting.attempt) == (DeliveryState.FAILED, 10)
     (logged,) = log_of(client, key, made)
     assert (logged["state"], logged["response_status"]) == ("failed", 500)
-    endpoint = mine(client, key, made)
+    endpoint = get_webhook(client, key, made)
     assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "failing")
 
 
-def _rest(lobby: Lobby, made: Any) -> datetime | None:
+def resting_until(lobby: Lobby, made: Any) -> datetime | None:
     return endpoint_of(lobby, made["id"]).resting_until
 
 
@@ -295,10 +295,10 @@ def test_a_good_answer_ends_the_trouble(
     sign_and_confirm(lobby)
     receiver.answers.append(Answer(500))
     deliver(lobby)
-    assert mine(client, key, made)["failing_since"] is not None
+    assert get_webhook(client, key, made)["failing_since"] is not None
     clock.advance(seconds=7)
     deliver(lobby)
-    assert mine(client, key, made)["failing_since"] is None
+    assert get_webhook(client, key, made)["failing_since"] is None
     assert log_of(client, key, made)[0]["state"] == "delivered"
 
 
@@ -326,7 +326,7 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_is_held(
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     receiver.answers.append(Answer(410))
     assert deliver(lobby) == 1
-    endpoint = mine(client, key, made)
+    endpoint = get_webhook(client, key, made)
     assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "gone")
     assert [entry["state"] for entry in log_of(client, key, made)] == ["held", "failed"]
     sign_and_confirm(lobby, replace(ANNA, email="cara@example.org"))
@@ -383,7 +383,7 @@ def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
     assert len(deliveries_held(lobby)) == 1
     worker.clean_up_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
-    endpoint = mine(client, another, made)
+    endpoint = get_webhook(client, another, made)
     assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "key_ended")
     taken_over = change_webhook(client, another, made, enabled=True).json()
     assert taken_over["key"] == another["Authorization"].split("_")[1]
@@ -404,7 +404,7 @@ def test_personal_data_needs_a_key_that_may_read_it(
     assert {(reply.status_code, reply.json()["code"]) for reply in refused} == {
         (403, "scope_missing")
     }
-    assert mine(client, key, made)["url"] == URL
+    assert get_webhook(client, key, made)["url"] == URL
     assert change_webhook(client, other, made, personal_data=False).status_code == 200
 
 
@@ -428,8 +428,8 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
     )
     codes = {(answer.status_code, answer.json()["code"]) for answer in refused}
     assert codes == {(403, "petition_not_allowed")}
-    assert mine(client, narrow, made)["petition"] == SECOND
-    assert mine(client, narrow, told_of_all)["url"] == URL
+    assert get_webhook(client, narrow, made)["petition"] == SECOND
+    assert get_webhook(client, narrow, told_of_all)["url"] == URL
 
 
 def test_an_endpoint_of_another_organisation_is_a_404(
@@ -513,10 +513,10 @@ def test_a_wrong_change_changes_nothing(
     client: TestClient, key: Headers, values: dict[str, Any], field: str
 ) -> None:
     made = create_webhook(client, key, URL, campaign=CAMPAIGN)
-    before = mine(client, key, made)
+    before = get_webhook(client, key, made)
     answer = change_webhook(client, key, made, **values, description="new")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
-    assert mine(client, key, made) == before
+    assert get_webhook(client, key, made) == before
 
 
 def test_an_endpoint_is_made_read_changed_and_deleted(
@@ -524,13 +524,13 @@ def test_an_endpoint_is_made_read_changed_and_deleted(
 ) -> None:
     made = create_webhook(client, key, URL, events=[CONFIRMED, "letter.sent"], description="CRM")
     assert made["secret"].startswith("whsec_")
-    assert mine(client, key, made) == {k: v for k, v in made.items() if k != "secret"}
+    assert get_webhook(client, key, made) == {k: v for k, v in made.items() if k != "secret"}
     clock.advance(minutes=1)
     changed = change_webhook(client, key, made, events=["letter.sent"], campaign=CAMPAIGN).json()
     assert (changed["events"], changed["campaign"]) == (["letter.sent"], CAMPAIGN)
     assert changed["updated_at"] > changed["created_at"]
     assert change_webhook(client, key, made, campaign=None).json()["campaign"] is None
-    assert client.get(HOOKS, headers=key).json() == [mine(client, key, made)]
+    assert client.get(HOOKS, headers=key).json() == [get_webhook(client, key, made)]
     client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert client.delete(f"{HOOKS}/{made['id']}", headers=key).status_code == 204
     assert client.get(f"{HOOKS}/{made['id']}", headers=key).status_code == 404
@@ -628,16 +628,16 @@ def test_a_hook_is_subscribed_told_and_unsubscribed(
     sign_and_confirm(lobby)
     deliver(lobby)
     sample = client.get(f"/v1/hooks/samples/{CONFIRMED}", headers=key).json()
-    assert [form_of(event) for event in sample] == [form_of(receiver.taken[0].told)]
+    assert [shape_of(event) for event in sample] == [shape_of(receiver.taken[0].told)]
     assert client.delete(f"/v1/hooks/{made.json()['id']}", headers=key).status_code == 204
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert deliver(lobby) == 0
 
 
-def form_of(event_part: Any) -> Any:
+def shape_of(event_part: Any) -> Any:
     """The names in an event, all the way down."""
     if isinstance(event_part, dict):
-        return {name: form_of(value) for name, value in event_part.items()}
+        return {name: shape_of(value) for name, value in event_part.items()}
     return None
 
 
@@ -673,10 +673,10 @@ def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     with lobby.database.write() as session:
         endpoint = session.get_one(WebhookEndpoint, UUID(by_organiser["id"]))
         endpoint.api_key_id, endpoint.organiser_id = None, session.exec(select(Organiser.id)).one()
-    before = mine(client, key, by_key), log_of(client, key, by_key)
+    before = get_webhook(client, key, by_key), log_of(client, key, by_key)
     engine.migrate(lobby.database, "0013")
     engine.migrate(lobby.database)
-    assert (mine(client, key, by_key), log_of(client, key, by_key)) == before
+    assert (get_webhook(client, key, by_key), log_of(client, key, by_key)) == before
     assert client.get(HOOKS, headers=key).json() == [before[0]]
     assert [row.endpoint_id for row in deliveries_held(lobby)] == [UUID(by_key["id"])]
 
@@ -696,18 +696,18 @@ def test_the_check_tells_what_waits_and_who_is_disabled(
 ) -> None:
     made = create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
-    assert "2 deliveries of webhooks are queued." in found(lobby)
+    assert "2 deliveries of webhooks are queued." in check_messages(lobby)
     assert 'lobby_webhook_deliveries{state="queued"} 2.0' in client.get("/metrics").text
     receiver.answers.append(Answer(410))
     deliver(lobby)
-    messages = found(lobby)
+    messages = check_messages(lobby)
     assert "1 deliveries of webhooks are held." in messages
     day = f"{lobby.clock():%Y-%m-%d}"
     assert f"Webhook {made['id']} to 127.0.0.1 is disabled since {day}: gone." in messages
     assert not any(str(receiver.server_port) in text for text in messages)
 
 
-def found(lobby: Lobby) -> list[str]:
+def check_messages(lobby: Lobby) -> list[str]:
     return [finding.text for finding in checks.run(lobby)]
 
 
@@ -728,17 +728,17 @@ def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     thread = threading.Thread(target=worker.run, args=(lobby, stop))
     thread.start()
     try:
-        _until(lambda: bool(receiver.taken))
-        _until(lambda: len(list(folder.folder.glob("*.eml"))) > before)
+        wait_until(lambda: bool(receiver.taken))
+        wait_until(lambda: len(list(folder.folder.glob("*.eml"))) > before)
         assert deliveries_held(lobby)[0].state is DeliveryState.CLAIMED
     finally:
         receiver.closing.set()
         stop.set()
         thread.join()
-    _until(lambda: deliveries_held(lobby)[0].state is not DeliveryState.CLAIMED)
+    wait_until(lambda: deliveries_held(lobby)[0].state is not DeliveryState.CLAIMED)
 
 
-def _until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     for _ in range(1000):
         if is_so():
             return

@@ -25,7 +25,7 @@ def test_every_call_needs_a_scope_or_is_meant_for_everybody(app: FastAPI) -> Non
     assert all(len(scopes) <= 1 for scopes in calls.values())
 
 
-def filled(path: str) -> str:
+def concrete_path(path: str) -> str:
     """A path with something in each of its places: a slug, a number of Parliament's, or an id."""
     slug = PETITION if "petitions/" in path else CAMPAIGN
     numbered = re.sub(r"\{(member|motion)_id\}", "1", path.replace("{slug}", slug))
@@ -38,7 +38,7 @@ def test_a_call_that_needs_a_scope_is_refused_without_a_key(
 ) -> None:
     for call in sorted(api_routes(app).keys() - PUBLIC):
         method, path = call.split(" ")
-        answer = client.request(method, filled(path), json={})
+        answer = client.request(method, concrete_path(path), json={})
         assert (answer.status_code, answer.json()["code"]) == (401, "key_missing"), call
 
 

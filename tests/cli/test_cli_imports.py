@@ -23,7 +23,7 @@ def list_of_people(file: Path, count: int) -> Path:
     return file
 
 
-def _holds_more_than(before: int, writer: sqlite3.Connection) -> bool:
+def has_more_signatures(before: int, writer: sqlite3.Connection) -> bool:
     """Whether there are more signatures; then with the lock of who writes."""
     with suppress(sqlite3.OperationalError):  # the import is writing
         writer.execute("BEGIN IMMEDIATE")
@@ -122,7 +122,7 @@ def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
     file = list_of_people(tmp_path / "people.csv", 30_000)
     with demo.running("import", "signatures", str(file), *PAPER) as process:
         with demo.writing() as writer:
-            until(lambda: _holds_more_than(before, writer), process, pause=0.001)
+            until(lambda: has_more_signatures(before, writer), process, pause=0.001)
             process.send_signal(end)  # it cannot go on: the writer's lock is ours
         errors = process.communicate(timeout=30)[1]
     assert process.returncode != 0

@@ -60,7 +60,7 @@ class Site:
 
 @contextmanager
 def serving(site: Site) -> Iterator[Site]:
-    class Answering(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = site.pages.get(urlsplit(self.path).path, "").encode()
             self.send_response(200 if content else 404)
@@ -73,7 +73,7 @@ def serving(site: Site) -> Iterator[Site]:
         def log_message(self, *_args: object) -> None:
             """In silence."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.port = server.server_port
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

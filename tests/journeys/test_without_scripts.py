@@ -283,7 +283,7 @@ def test_no_page_scrolls_sideways_on_a_small_phone(
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[str]:
+def other_site() -> Iterator[str]:
     """Another site: another port is another origin."""
 
     class Blank(BaseHTTPRequestHandler):
@@ -311,10 +311,10 @@ def elsewhere() -> Iterator[str]:
     [("A supporter's page", "Morag Ferncastle 360"), ("An organiser's tool", "4 have signed")],
 )
 def test_the_examples_for_pages_run_in_a_page_of_another_site(
-    browser: Browser, address: str, elsewhere: str, section: str, output: str
+    browser: Browser, address: str, other_site: str, section: str, output: str
 ) -> None:
     page = browser.new_page()
-    page.goto(elsewhere)
+    page.goto(other_site)
     lines: list[str] = []
     page.on("console", lambda message: lines.append(message.text))
     source = worked_example(section, "js").replace("http://127.0.0.1:8000", address)
@@ -325,10 +325,10 @@ def test_the_examples_for_pages_run_in_a_page_of_another_site(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_page_of_another_site_cannot_use_a_key(
-    browser: Browser, address: str, elsewhere: str
+    browser: Browser, address: str, other_site: str
 ) -> None:
     page = browser.new_page()
-    page.goto(elsewhere)
+    page.goto(other_site)
     reading = f"""async () => {{
         const headers = {{ Authorization: "Bearer lobby_a_b" }};
         try {{

@@ -50,16 +50,16 @@ def at(month: int, day: int, year: int = 2026) -> datetime:
 
 @dataclass
 class Parliament:
-    """What the two official APIs tell; `asked` are the motions that were asked for."""
+    """What the two official APIs tell; `requested` are the motions that were asked for."""
 
     people: dict[int, Person]
     motions: dict[int, dict[str, Any]] = field(default_factory=dict)
-    asked: list[int] = field(default_factory=list)
+    requested: list[int] = field(default_factory=list)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         parts = request.url.path.strip("/").split("/")
         if parts[0] == "EarlyDayMotion":
-            self.asked.append(int(parts[1]))
+            self.requested.append(int(parts[1]))
             return httpx2.Response(200, content=envelope(self.motions[int(parts[1])]))
         if parts == ["Members", "Search"]:
             skip = int(request.url.params["skip"])
@@ -68,14 +68,14 @@ class Parliament:
         document = person.contact if parts[2] == "Contact" else person.biography
         return httpx2.Response(200, json=document)
 
-    def tables(self, number: int, day: date, *names: dict[str, Any]) -> None:
+    def table_motion(self, number: int, day: date, *names: dict[str, Any]) -> None:
         tabled = f"{day}T00:00:00"
         self.motions[number] = motion(*names, Id=number, DateTabled=tabled)
 
-    def signs(self, number: int, member: int, day: date, order: int | None = None) -> None:
+    def add_signature(self, number: int, member: int, day: date, order: int | None = None) -> None:
         self.motions[number]["Sponsors"].append(name(number, member, day, order))
 
-    def takes_off(self, number: int, member: int, day: date) -> None:
+    def withdraw_signature(self, number: int, member: int, day: date) -> None:
         rows = self.motions[number]["Sponsors"]
         (row,) = [row for row in rows if row["MemberId"] == member]
         rows[rows.index(row)] = withdrawn(row["Id"], f"{day}T09:30:00", MemberId=member)
@@ -91,14 +91,14 @@ def name(number: int, member: int, day: date, order: int | None = None) -> dict[
     )
 
 
-def demonstrations_members() -> dict[int, Person]:
+def demonstration_members() -> dict[int, Person]:
     """Those of the demonstration, as the Members API would tell of them."""
     with (invented_campaign.FOLDER / "members.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["member_id"]]
-    return {int(row["member_id"]): _person(row) for row in rows}
+    return {int(row["member_id"]): person_of(row) for row in rows}
 
 
-def _person(row: dict[str, str]) -> Person:
+def person_of(row: dict[str, str]) -> Person:
     posts = (dated_entry(row["government_post"], "2025-09-06"),) if row["government_post"] else ()
     return Person(
         int(row["member_id"]),
@@ -118,10 +118,10 @@ class Year:
     client: TestClient
     parliament: Parliament
     clock: Clock
-    post: Mailbox
+    mailbox: Mailbox
     key: dict[str, str]
 
-    def on(self, moment: datetime) -> None:
+    def run_worker(self, moment: datetime) -> None:
         """That day's work of the worker: members, then motions, mail and housekeeping."""
         self.clock.now = moment
         stop = threading.Event()
@@ -135,7 +135,7 @@ class Year:
         document: dict[str, Any] = answer.json()
         return document
 
-    def figures(self) -> tuple[int, int, int, int]:
+    def counts(self) -> tuple[int, int, int, int]:
         """Signed, withdrawn, can sign, seats filled."""
         row = self.tally()["members"]
         return (row["signed"], row["withdrawn"], row["can_sign"], row["seats_filled"])
@@ -160,7 +160,7 @@ class Year:
             rows = session.exec(select(MotionEvent).where(MotionEvent.motion_id == number))
             return Counter(row.kind.value for row in rows)
 
-    def sends(self, method: str, path: str, status: int, **body: Any) -> dict[str, Any]:
+    def send(self, method: str, path: str, status: int, **body: Any) -> dict[str, Any]:
         answer = self.client.request(method, path, json=body, headers=self.key)
         assert answer.status_code == status, answer.text
         return dict(answer.json())
@@ -168,7 +168,7 @@ class Year:
 
 @pytest.fixture
 def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
-    parliament = Parliament(demonstrations_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
+    parliament = Parliament(demonstration_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
     with httpx2.Client(
         transport=httpx2.MockTransport(parliament.answer), base_url="http://127.0.0.1"
     ) as apis:
@@ -189,18 +189,18 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
 
 def sign_and_write(year: Year) -> EmailMessage:
     """Anna of Cardiff signs, confirms, writes, confirms; her letter as her MP gets it."""
-    year.post.deliver()
+    year.mailbox.deliver()
     path = "/v1/petitions/more-beds/signatures"
-    year.sends("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
-    (mail,) = year.post.deliver()
-    year.sends("POST", "/v1/signatures/confirm", 200, token=token_in(mail, "confirm"))
+    year.send("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
+    (mail,) = year.mailbox.deliver()
+    year.send("POST", "/v1/signatures/confirm", 200, token=token_in(mail, "confirm"))
     body = year.draft(CARDIFF)["body"] + "\n\nMy mother waited nine hours."
     letter = {"subject": "Beds", "body": body, "address": ADDRESS}
-    year.sends("POST", "/v1/campaigns/a-year/letters", 201, **SUPPORTER, **letter)
-    (mail,) = year.post.deliver()
+    year.send("POST", "/v1/campaigns/a-year/letters", 201, **SUPPORTER, **letter)
+    (mail,) = year.mailbox.deliver()
     token = token_in(mail, "letters/confirm")
-    year.sends("POST", "/v1/letters/confirm", 200, token=token)
-    (letter_mail,) = year.post.deliver()
+    year.send("POST", "/v1/letters/confirm", 200, token=token)
+    (letter_mail,) = year.mailbox.deliver()
     return letter_mail
 
 
@@ -213,11 +213,11 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     # Tabled, by two members. The campaign begins; who can sign follows from posts and parties.
     clock.now = at(7, 2)
     day = clock.now.date()
-    parliament.tables(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
-    year.sends("POST", "/v1/campaigns", 201, **CAMPAIGN)
-    year.sends("POST", "/v1/campaigns/a-year/petitions", 201, **PETITION)
-    year.on(at(7, 2))
-    assert year.figures() == (2, 0, 7, 13)
+    parliament.table_motion(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
+    year.send("POST", "/v1/campaigns", 201, **CAMPAIGN)
+    year.send("POST", "/v1/campaigns/a-year/petitions", 201, **PETITION)
+    year.run_worker(at(7, 2))
+    assert year.counts() == (2, 0, 7, 13)
     assert year.row_of(MORAG)["role"] == "primary"
     assert year.row_of(ANJALI)["eligibility"] == "convention"
     letter = sign_and_write(year)
@@ -225,10 +225,10 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.row(CARDIFF_SEAT)["letters_sent"] == 1
 
     # Signed, by two more.
-    parliament.signs(FIRST, EMLYN, date(2026, 7, 6))
-    parliament.signs(FIRST, IMANI, date(2026, 7, 7))
-    year.on(at(7, 8))
-    assert year.figures() == (4, 0, 7, 13)
+    parliament.add_signature(FIRST, EMLYN, date(2026, 7, 6))
+    parliament.add_signature(FIRST, IMANI, date(2026, 7, 7))
+    year.run_worker(at(7, 8))
+    assert year.counts() == (4, 0, 7, 13)
     assert year.row_of(IMANI)["signed_on"] == "2026-07-07"
     assert year.draft(CARDIFF)["variant"] == "thank"
 
@@ -237,27 +237,27 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     minister = parliament.people[ANJALI]
     left = dated_entry(minister.government[0]["name"], "2025-09-06", "2026-07-13")
     parliament.people[ANJALI] = minister.but(government=(left,))
-    year.on(at(7, 14))
-    assert year.figures() == (4, 0, 8, 13)
+    year.run_worker(at(7, 14))
+    assert year.counts() == (4, 0, 8, 13)
     assert year.row_of(ANJALI)["standing"] == "not_signed"
     assert year.draft(WESTMINSTER)["variant"] == "ask"
 
     # And signs.
-    parliament.signs(FIRST, ANJALI, date(2026, 7, 15))
-    year.on(at(7, 16))
-    assert year.figures() == (5, 0, 8, 13)
+    parliament.add_signature(FIRST, ANJALI, date(2026, 7, 15))
+    year.run_worker(at(7, 16))
+    assert year.counts() == (5, 0, 8, 13)
     assert year.row_of(ANJALI)["role"] == "supporter"
 
     # A name is taken off.
-    parliament.takes_off(FIRST, IMANI, date(2026, 9, 1))
-    year.on(at(9, 2))
-    assert year.figures() == (4, 1, 8, 13)
+    parliament.withdraw_signature(FIRST, IMANI, date(2026, 9, 1))
+    year.run_worker(at(9, 2))
+    assert year.counts() == (4, 1, 8, 13)
     assert year.row_of(IMANI)["standing"] == "withdrawn"
 
     # A member dies: the seat is vacant, its signature and the letter that was sent stay.
     del parliament.people[EMLYN]
-    year.on(at(10, 12))
-    assert year.figures() == (4, 1, 7, 12)
+    year.run_worker(at(10, 12))
+    assert year.counts() == (4, 1, 7, 12)
     vacant = year.row(CARDIFF_SEAT)
     assert (vacant["member"], vacant["eligibility"]) == (None, "vacant")
     assert (vacant["signatures"], vacant["letters_sent"]) == (1, 1)
@@ -266,8 +266,8 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     # A by-election: another member, who has not signed.
     won = Person(BRANWEN, "Cardiff South and Penarth", name="Branwen Oakes", party="Labour")
     parliament.people[BRANWEN] = won.but(since="2026-11-26")
-    year.on(at(11, 27))
-    assert year.figures() == (4, 1, 8, 13)
+    year.run_worker(at(11, 27))
+    assert year.counts() == (4, 1, 8, 13)
     filled = year.row(CARDIFF_SEAT)
     assert (filled["member"]["id"], filled["standing"]) == (BRANWEN, "not_signed")
     assert (filled["signatures"], filled["letters_sent"]) == (1, 1)
@@ -279,15 +279,15 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.draft(CARDIFF)["variant"] == "ask"
 
     # Prorogation: the motion falls, letters stop, the tally keeps its last figures.
-    year.on(at(5, 6, 2027))
+    year.run_worker(at(5, 6, 2027))
     frozen = year.tally()
     assert frozen["motion"]["status"] == "lapsed"
-    assert year.figures() == (4, 1, 8, 13)
+    assert year.counts() == (4, 1, 8, 13)
     fallen = year.draft(MANCHESTER)
     assert (fallen["can_send"], fallen["reason"] is not None) == (False, True)
-    requests = parliament.asked.count(FIRST)
-    year.on(at(5, 10, 2027))
-    assert parliament.asked.count(FIRST) == requests, "a motion that fell is asked for no more"
+    requests = parliament.requested.count(FIRST)
+    year.run_worker(at(5, 10, 2027))
+    assert parliament.requested.count(FIRST) == requests, "a motion that fell is asked for no more"
 
     # Re-tabled in the new session, linked in one call: old signatories signed last session.
     with year.lobby.database.write() as session:
@@ -295,11 +295,11 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
             session, name="2027-28", starts_on=date(2027, 5, 12), ends_on=date(2027, 6, 9)
         )
     day = date(2027, 5, 13)
-    parliament.tables(SECOND, day, name(SECOND, MORAG, day, 1), name(SECOND, BRANWEN, day, 2))
+    parliament.table_motion(SECOND, day, name(SECOND, MORAG, day, 1), name(SECOND, BRANWEN, day, 2))
     clock.now = at(5, 14, 2027)
-    year.sends("PATCH", "/v1/campaigns/a-year", 200, motion_id=SECOND)
-    year.on(at(5, 14, 2027))
-    assert year.figures() == (2, 0, 8, 13)
+    year.send("PATCH", "/v1/campaigns/a-year", 200, motion_id=SECOND)
+    year.run_worker(at(5, 14, 2027))
+    assert year.counts() == (2, 0, 8, 13)
     assert year.tally()["motion"]["parliament_session"] == "2027-28"
     earlier = {row["member"]["id"] for row in year.tally()["rows"] if row["signed_earlier"]}
     assert earlier == {MORAG, ADAEZE, ANJALI}
@@ -309,9 +309,9 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
 
     # Dissolution: it falls again. The Members API names nobody, which changes nothing here.
     parliament.people.clear()
-    year.on(at(6, 9, 2027))
+    year.run_worker(at(6, 9, 2027))
     assert year.tally()["motion"]["status"] == "lapsed"
-    assert year.figures() == (2, 0, 8, 13)
+    assert year.counts() == (2, 0, 8, 13)
 
     # Nothing was lost on the way, and nothing doubled.
     assert year.events(FIRST) == {"tabled": 1, "signed": 5, "withdrawn": 1, "lapsed": 1}

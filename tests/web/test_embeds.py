@@ -54,8 +54,8 @@ def ancestors(page: Page) -> str:
 def with_origins(lobby: Lobby, origins: str) -> TestClient:
     """The application where these sites may show forms without being a partner's."""
     settings = lobby.settings.model_copy(update={"embed_origins": origins})
-    there = replace(lobby, settings=settings)
-    return TestClient(create_app(settings, lobby=there), follow_redirects=False)
+    allowing = replace(lobby, settings=settings)
+    return TestClient(create_app(settings, lobby=allowing), follow_redirects=False)
 
 
 # ---- who may frame it
@@ -218,19 +218,19 @@ def test_wrong_fields_are_told_in_the_frame_and_nothing_typed_is_lost(
 def test_a_new_and_a_repeated_signature_get_the_same_answer_in_the_frame(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def answered() -> tuple[int, dict[str, str]]:
+    def sign() -> tuple[int, dict[str, str]]:
         answer = client.post(SIGN, data=ANNA)
         del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
         return answer.status_code, dict(answer.headers)
 
     deliver()
-    new = answered()
+    new = sign()
     (mail,) = deliver()
     client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    assert answered() == new
+    assert sign() == new
 
 
-class Busy(GroupCommit[SignatureRequest, Outcome]):
+class FullIntake(GroupCommit[SignatureRequest, Outcome]):
     """An intake whose queue is full."""
 
     async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
@@ -239,7 +239,7 @@ class Busy(GroupCommit[SignatureRequest, Outcome]):
 
 def test_a_busy_service_keeps_the_form_in_the_frame(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
+    set_state(app, replace(state_of({"app": app}), intake=FullIntake(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = client.post(SIGN, data=ANNA)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")

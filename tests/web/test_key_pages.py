@@ -47,21 +47,21 @@ TYPED: dict[str, Any] = {
 
 
 @pytest.fixture
-def desk(client: TestClient) -> TestClient:
+def signed_in(client: TestClient) -> TestClient:
     """Somebody signed in."""
     sign_in(client)
     return client
 
 
-def form_of(desk: TestClient, partner: str = "") -> dict[str, str]:
+def hidden_fields(signed_in: TestClient, partner: str = "") -> dict[str, str]:
     """What the form has hidden in it."""
-    page = desk.get(f"{NEW}?partner={partner}" if partner else NEW)
+    page = signed_in.get(f"{NEW}?partner={partner}" if partner else NEW)
     assert page.status_code == 200
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
 
 
-def send(desk: TestClient, partner: str = "", **typed: Any) -> Any:
-    return desk.post(NEW, data={**form_of(desk, partner), **TYPED, **typed})
+def send(signed_in: TestClient, partner: str = "", **typed: Any) -> Any:
+    return signed_in.post(NEW, data={**hidden_fields(signed_in, partner), **TYPED, **typed})
 
 
 def key_in(page: Any) -> str:
@@ -79,8 +79,10 @@ def organiser_id(lobby: Lobby) -> UUID:
 # ---- the form
 
 
-def test_the_form_says_in_a_sentence_what_each_right_lets_its_holder_do(desk: TestClient) -> None:
-    page = desk.get(NEW)
+def test_the_form_says_in_a_sentence_what_each_right_lets_its_holder_do(
+    signed_in: TestClient,
+) -> None:
+    page = signed_in.get(NEW)
     page_text = visible(page)
     for scope in Scope:
         assert f'name="scope" value="{scope}"' in page.text
@@ -89,10 +91,10 @@ def test_the_form_says_in_a_sentence_what_each_right_lets_its_holder_do(desk: Te
 
 
 def test_of_a_partner_only_what_partners_may_do_can_be_ticked(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     add_partner(lobby)
-    page = desk.get(f"{NEW}?partner={PAPER}")
+    page = signed_in.get(f"{NEW}?partner={PAPER}")
     ticked = set(re.findall(r'name="scope" value="([^"]+)"', page.text))
     assert ticked == PARTNER_SCOPES
     assert "only of those who said that it may contact them" in visible(page)
@@ -108,23 +110,23 @@ def test_every_right_has_words() -> None:
 
 @pytest.mark.parametrize(("typed", "words"), [("", "again"), ("demonstratio", "not your password")])
 def test_a_key_is_made_only_by_who_knows_the_password(
-    desk: TestClient, lobby: Lobby, typed: str, words: str
+    signed_in: TestClient, lobby: Lobby, typed: str, words: str
 ) -> None:
-    page = send(desk, password=typed, name="kept")
+    page = send(signed_in, password=typed, name="kept")
     assert page.status_code == 422
     assert page.text.count('href="#password"') == 1
     assert words in visible(page)
     assert 'value="kept"' in page.text
     assert "demonstratio" not in page.text.replace(invented_campaign.PASSWORD, "")
     assert count_keys(lobby) == 0
-    key_in(send(desk))
+    key_in(send(signed_in))
 
 
 def test_a_key_is_made_with_what_was_ticked_and_works(
-    desk: TestClient, lobby: Lobby, client: TestClient
+    signed_in: TestClient, lobby: Lobby, client: TestClient
 ) -> None:
     add_second_petition(lobby)
-    page = send(desk, name=" our  screen ", petition=[PETITION], expires="2026-12-31")
+    page = send(signed_in, name=" our  screen ", petition=[PETITION], expires="2026-12-31")
     key = key_in(page)
     row = key_of(lobby, bearer(key))
     assert (row.name, row.scopes, row.partner_id) == (
@@ -144,10 +146,10 @@ def test_a_key_is_made_with_what_was_ticked_and_works(
 
 
 def test_a_key_for_a_partner_is_that_partners(
-    desk: TestClient, lobby: Lobby, client: TestClient
+    signed_in: TestClient, lobby: Lobby, client: TestClient
 ) -> None:
     partner = add_partner(lobby)
-    page = send(desk, PAPER, scope=["signatures:write", "signatures:read"])
+    page = send(signed_in, PAPER, scope=["signatures:write", "signatures:read"])
     key = key_in(page)
     assert key_of(lobby, bearer(key)).partner_id == partner.id
     assert f"/v1/partners/{PAPER}/summary" in page.text
@@ -166,9 +168,9 @@ WITHOUT_EXAMPLE = (  # alone, they do nothing, or something about a campaign
 
 @pytest.mark.parametrize("scope", list(Scope))
 def test_a_command_that_a_key_is_tried_with_is_one_that_it_may_give(
-    desk: TestClient, client: TestClient, scope: Scope
+    signed_in: TestClient, client: TestClient, scope: Scope
 ) -> None:
-    page = send(desk, scope=[scope.value])
+    page = send(signed_in, scope=[scope.value])
     key = key_in(page)
     pattern = r'curl "http://testserver([^"]+)"(.*?-H "([\w-]+): ?([^$]*)\$KEY".*?)</textarea>'
     command = re.search(pattern, unescape(page.text), re.DOTALL)
@@ -187,15 +189,15 @@ def test_a_command_that_a_key_is_tried_with_is_one_that_it_may_give(
 
 
 def test_a_key_is_on_the_page_that_makes_it_and_nowhere_else(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    form = form_of(desk)
+    form = hidden_fields(signed_in)
     with logged() as entries:
-        page = desk.post(NEW, data={**form, **TYPED})
+        page = signed_in.post(NEW, data={**form, **TYPED})
         key = key_in(page)
-        seen = [desk.get(path) for path in ("/organiser/partners", "/organiser", NEW)]
-        seen.append(desk.post(NEW, data={**form, **TYPED}))
-        seen.append(desk.get(f"/organiser/keys/{key.split('_')[1]}/revoke"))
+        seen = [signed_in.get(path) for path in ("/organiser/partners", "/organiser", NEW)]
+        seen.append(signed_in.post(NEW, data={**form, **TYPED}))
+        seen.append(signed_in.get(f"/organiser/keys/{key.split('_')[1]}/revoke"))
     assert page.headers["Cache-Control"] == "no-store"
     assert page.text.count(secret_of(key)) == 1
     assert "Location" not in page.headers
@@ -210,12 +212,12 @@ def test_a_key_is_on_the_page_that_makes_it_and_nowhere_else(
 
 
 def test_who_made_and_who_revoked_a_key_is_noted_by_ids_alone(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     with logged() as entries:
-        key = key_in(send(desk, name="A Secret Name"))
+        key = key_in(send(signed_in, name="A Secret Name"))
         prefix = key.split("_")[1]
-        desk.post(f"/organiser/keys/{prefix}/revoke")
+        signed_in.post(f"/organiser/keys/{prefix}/revoke")
     key_entries = [entry for entry in entries if entry["event"].startswith("key_")]
     common = {"key_id": str(key_of(lobby, bearer(key)).id), "log_level": "info"}
     by = {"by": f"organiser {organiser_id(lobby)}"}
@@ -230,13 +232,13 @@ def test_who_made_and_who_revoked_a_key_is_noted_by_ids_alone(
 
 
 def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    form = form_of(desk)
-    first = key_in(desk.post(NEW, data={**form, **TYPED}))
+    form = hidden_fields(signed_in)
+    first = key_in(signed_in.post(NEW, data={**form, **TYPED}))
     before = count_keys(lobby)
     for typed in (TYPED, TYPED | {"name": "another name"}):
-        again = desk.post(NEW, data={**form, **typed})
+        again = signed_in.post(NEW, data={**form, **typed})
         assert again.status_code == 409
         assert again.headers["Cache-Control"] == "no-store"
         page_text = visible(again)
@@ -244,11 +246,11 @@ def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
         assert f"our screen, {first.split('_')[1]}" in page_text.replace(" ,", ",")
         assert not KEY.search(again.text)
     assert count_keys(lobby) == before
-    assert key_in(send(desk)) != first, "a form that is opened anew makes another"
+    assert key_in(send(signed_in)) != first, "a form that is opened anew makes another"
 
 
 def test_of_one_form_sent_many_times_at_once_one_key_is_made(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     key_id, before = new_id(), count_keys(lobby)
     barrier, became = threading.Barrier(4), []
@@ -272,7 +274,7 @@ def test_of_one_form_sent_many_times_at_once_one_key_is_made(
 
 @pytest.mark.parametrize("kind", ["old", "none", "nonsense", "of another purpose"])
 def test_a_form_without_a_good_token_makes_nothing_loses_nothing_and_can_be_sent_again(
-    desk: TestClient, lobby: Lobby, clock: Clock, kind: str
+    signed_in: TestClient, lobby: Lobby, clock: Clock, kind: str
 ) -> None:
     token = {
         "old": lobby.tokens.issue(Purpose.NEW_KEY, new_id()),
@@ -282,9 +284,9 @@ def test_a_form_without_a_good_token_makes_nothing_loses_nothing_and_can_be_sent
     }[kind]
     if kind == "old":
         clock.advance(hours=13)
-        sign_in(desk)
+        sign_in(signed_in)
     before = count_keys(lobby)
-    page = desk.post(NEW, data={**TYPED, "form": token})
+    page = signed_in.post(NEW, data={**TYPED, "form": token})
     assert page.status_code == 422
     assert "This form was open for too long." in visible(page)
     assert 'value="our screen"' in page.text
@@ -292,18 +294,18 @@ def test_a_form_without_a_good_token_makes_nothing_loses_nothing_and_can_be_sent
     assert count_keys(lobby) == before
     fresh = re.search(r'name="form" value="([^"]+)"', page.text)
     assert fresh
-    key_in(desk.post(NEW, data={**TYPED, "form": fresh[1]}))
+    key_in(signed_in.post(NEW, data={**TYPED, "form": fresh[1]}))
     assert count_keys(lobby) == before + 1
 
 
 def test_a_token_of_another_organisations_form_tells_nothing_of_its_key(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     others_key(lobby, Scope.SIGNATURES_READ)
     key_id = new_id()
     theirs = secret(lobby, Scope.SIGNATURES_READ, organisation=OTHERS, name="theirs", key_id=key_id)
     token = lobby.tokens.issue(Purpose.NEW_KEY, key_id)
-    page = desk.post(NEW, data={**TYPED, "form": token})
+    page = signed_in.post(NEW, data={**TYPED, "form": token})
     assert page.status_code == 404
     assert theirs.split("_")[1] not in page.text
 
@@ -324,11 +326,11 @@ def test_a_token_of_another_organisations_form_tells_nothing_of_its_key(
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_typed_is_lost(
-    desk: TestClient, lobby: Lobby, typed: dict[str, Any], fields: list[str]
+    signed_in: TestClient, lobby: Lobby, typed: dict[str, Any], fields: list[str]
 ) -> None:
     before = count_keys(lobby)
     form = {**TYPED, "petition": [PETITION], "expires": "2027-01-31", **typed}
-    page = send(desk, **form)
+    page = send(signed_in, **form)
     assert page.status_code == 422
     assert re.findall(r'<li><a href="#(\w+)">', page.text) == fields
     for field in fields:
@@ -341,12 +343,12 @@ def test_what_is_wrong_is_named_and_nothing_typed_is_lost(
 
 
 def test_a_third_live_key_of_a_name_is_refused_beside_the_name(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     for _ in range(2):
-        key_in(send(desk))
+        key_in(send(signed_in))
     before = count_keys(lobby)
-    page = send(desk)
+    page = send(signed_in)
     assert page.status_code == 422
     assert '<a href="#name">There are 2 live keys named' in page.text
     assert count_keys(lobby) == before
@@ -354,24 +356,24 @@ def test_a_third_live_key_of_a_name_is_refused_beside_the_name(
 
 @pytest.mark.parametrize("scope", sorted(set(Scope) - PARTNER_SCOPES))
 def test_a_partners_key_cannot_be_given_more_by_who_writes_the_form_themselves(
-    desk: TestClient, lobby: Lobby, scope: Scope
+    signed_in: TestClient, lobby: Lobby, scope: Scope
 ) -> None:
     add_partner(lobby)
     before = count_keys(lobby)
-    page = send(desk, PAPER, scope=["signatures:write", scope.value])
+    page = send(signed_in, PAPER, scope=["signatures:write", scope.value])
     assert page.status_code == 422
     assert 'id="scope-error"' in page.text
     assert count_keys(lobby) == before
 
 
 def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     others_key(lobby, Scope.SIGNATURES_READ)
     add_partner(lobby, RADIO, organisation=OTHERS)
     before = count_keys(lobby)
     for partner in (RADIO, "nobody", "NOBODY", "%00"):
-        assert desk.get(f"{NEW}?partner={partner}").status_code == 404
+        assert signed_in.get(f"{NEW}?partner={partner}").status_code == 404
     wrongs: list[dict[str, Any]] = [
         {"partner": RADIO},
         {"partner": "\x00"},
@@ -379,7 +381,7 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
         {"petition": [" "]},
     ]
     for wrong in wrongs:
-        page = desk.post(NEW, data={**form_of(desk), **TYPED, **wrong})
+        page = signed_in.post(NEW, data={**hidden_fields(signed_in), **TYPED, **wrong})
         assert page.status_code == 404, wrong
     assert count_keys(lobby) == before
 
@@ -388,45 +390,45 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
 
 
 def test_a_key_is_revoked_on_a_page_that_says_what_that_does(
-    desk: TestClient, lobby: Lobby, client: TestClient, clock: Clock
+    signed_in: TestClient, lobby: Lobby, client: TestClient, clock: Clock
 ) -> None:
     add_partner(lobby)
     for slug in ("", PAPER):
-        key = key_in(send(desk, slug))
+        key = key_in(send(signed_in, slug))
         path = f"/organiser/keys/{key.split('_')[1]}/revoke"
-        assert f'href="{path}"' in desk.get("/organiser/partners").text
-        page = desk.get(path)
+        assert f'href="{path}"' in signed_in.get("/organiser/partners").text
+        page = signed_in.get(path)
         assert "This cannot be taken back." in visible(page)
         assert f'<form method="post" action="{path}">' in page.text
         assert client.get(ROUTE, headers=bearer(key)).status_code == 200, "reading ends nothing"
         for _ in range(2):
-            answer = desk.post(path)
+            answer = signed_in.post(path)
             assert answer.headers["Location"] == "/organiser/partners?done=revoked"
-        assert "The key is revoked" in visible(desk.get(answer.headers["Location"]))
+        assert "The key is revoked" in visible(signed_in.get(answer.headers["Location"]))
         assert_problem(client.get(ROUTE, headers=bearer(key)), 401, "key_invalid")
         assert key_of(lobby, bearer(key)).revoked_at == clock.now
-        page_text = visible(desk.get(path))
+        page_text = visible(signed_in.get(path))
         assert "It is refused already. There is nothing to do." in page_text
         assert "Revoked 1 July 2026, 13:00" in page_text
 
 
 def test_another_organisations_key_is_a_page_that_does_not_exist(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     theirs = others_key(lobby, Scope.SIGNATURES_READ)
     prefix = theirs["Authorization"].split("_")[1]
     for method in ("GET", "POST"):
         for text in (prefix, "0" * 12, "nonsense", theirs["Authorization"].split()[1]):
-            page = desk.request(method, f"/organiser/keys/{text}/revoke")
+            page = signed_in.request(method, f"/organiser/keys/{text}/revoke")
             assert page.status_code == 404
             assert secret_of(theirs["Authorization"]) not in page.text
     assert key_of(lobby, theirs).revoked_at is None
 
 
 def test_keys_of_the_desk_are_those_of_the_command_and_of_the_calls(
-    desk: TestClient, lobby: Lobby, client: TestClient
+    signed_in: TestClient, lobby: Lobby, client: TestClient
 ) -> None:
-    key = key_in(send(desk, scope=["campaigns:write"]))
+    key = key_in(send(signed_in, scope=["campaigns:write"]))
     with lobby.database.read() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         views = key_views.of_organisation(session, owner.id)

@@ -25,7 +25,7 @@ from web.base import words
 
 
 @pytest.fixture
-def near(lobby: Lobby) -> Iterator[TestClient]:
+def local_client(lobby: Lobby) -> Iterator[TestClient]:
     """The application as it serves a browser on the same machine."""
     settings = lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
     app = create_app(settings, lobby=replace(lobby, settings=settings))
@@ -259,37 +259,37 @@ def test_an_organiser_sees_only_their_own_organisations_campaigns(
 
 
 def test_the_demonstrations_mail_is_readable_on_this_machine(
-    near: TestClient, lobby: Lobby
+    local_client: TestClient, lobby: Lobby
 ) -> None:
-    sign(near)
+    sign(local_client)
     Mailbox(lobby).deliver()
-    page = near.get("/dev/mail")
+    page = local_client.get("/dev/mail")
     newest = re.search(r'href="(/dev/mail/[^"]+\.eml)"', page.text)
     assert newest
-    mail = near.get(newest.group(1))
+    mail = local_client.get(newest.group(1))
     assert "anna@example.org" in visible(mail)
     link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
     assert link
-    assert near.get(link.group(1)).status_code == 200
-    assert 'href="/dev/mail"' in near.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert local_client.get(link.group(1)).status_code == 200
+    assert 'href="/dev/mail"' in local_client.get(f"/petitions/{PETITION}/check-your-mail").text
 
 
-def test_mail_names_cannot_lead_out_of_the_folder(near: TestClient, lobby: Lobby) -> None:
+def test_mail_names_cannot_lead_out_of_the_folder(local_client: TestClient, lobby: Lobby) -> None:
     assert lobby.mail_folder
     outside = lobby.mail_folder.folder.parent / "secret.eml"
     outside.write_text("Subject: secret\n\nsecret")
     for name in ("..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "secret.eml", str(outside), "%00"):
-        assert near.get(f"/dev/mail/{name}").status_code == 404
+        assert local_client.get(f"/dev/mail/{name}").status_code == 404
 
 
 def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
-    near: TestClient, client: TestClient
+    local_client: TestClient, client: TestClient
 ) -> None:
-    assert near.get("/dev/mail").status_code == 200
+    assert local_client.get("/dev/mail").status_code == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
-        assert near.get("/dev/mail", headers={"Host": host}).status_code == 404
+        assert local_client.get("/dev/mail", headers={"Host": host}).status_code == 404
     assert client.get("/dev/mail").status_code == 404  # its base URL is no loopback address
-    app: Any = near.app
+    app: Any = local_client.app
     far = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
     assert far.get("/dev/mail").status_code == 404
     assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text

@@ -191,7 +191,7 @@ def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
         assert page_text.count(message) == 2  # in the summary and beside the field
 
 
-class Busy(GroupCommit[SignatureRequest, Outcome]):
+class FullIntake(GroupCommit[SignatureRequest, Outcome]):
     """An intake whose queue is full."""
 
     async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
@@ -200,7 +200,7 @@ class Busy(GroupCommit[SignatureRequest, Outcome]):
 
 def test_a_busy_service_asks_to_try_again_and_keeps_the_form(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
+    set_state(app, replace(state_of({"app": app}), intake=FullIntake(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = sign(client)
     assert page.status_code == 503

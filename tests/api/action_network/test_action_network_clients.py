@@ -55,7 +55,7 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
         thread.join()
 
 
-def run(script: str, *arguments: str) -> dict[str, Json]:
+def run_client(script: str, *arguments: str) -> dict[str, Json]:
     """What a client tells of its calls, by their names."""
     assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
     done = subprocess.run(
@@ -77,7 +77,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
         signatures = session.exec(select(func.count()).select_from(Signature)).one()
         letters = session.exec(select(func.count()).select_from(Letter)).one()
     with served(lobby, unused_port) as address:
-        calls = run("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
+        calls = run_client("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
     refused = {name: call["error"] for name, call in calls.items() if call["error"]}
     assert set(refused) == {
         "create_petition (untitled)",
@@ -131,7 +131,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
 def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused_port: int) -> None:
     key = token_for(lobby, *EVERYTHING)[TOKEN]
     with served(lobby, unused_port) as address:
-        calls = run("run_pyactionnetwork.py", address, key)
+        calls = run_client("run_pyactionnetwork.py", address, key)
     assert calls["base_url"]["answer"] == f"{address}/"
     for name in ("people", "petitions"):
         assert calls[f"get_resource {name}"]["answer"]["_embedded"][f"osdi:{name}"]
@@ -207,7 +207,7 @@ def email(address: str) -> list[Json]:
     return [{"address": address, "primary": True, "status": "subscribed"}]
 
 
-def osdi_link(person_id: str) -> Json:
+def link_to_person(person_id: str) -> Json:
     """With the host of Action Network, which stands in the node's code."""
     href = f"https://actionnetwork.org/api/v2/people/{person_id}"
     return {"_links": {"osdi:person": {"href": href}}}
@@ -295,17 +295,17 @@ def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
         node_id(node.request("POST", "/people", person)) for person in (CARLA, DORA)
     )
     path = f"/petitions/{petition_id(lobby)}/signatures"
-    signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
+    signed = node.request("POST", path, link_to_person(person_id) | {"comments": "Please"})
     assert signed["action_network:person_id"] == person_id
     assert node.request("GET", f"{path}/{node_id(signed)}") == signed
     assert node_id(signed) in [node_id(signature) for signature in node.listing(path)]
     changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
     assert changed["comments"] == "Thanks"
-    assert node_id(node.request("POST", path, osdi_link(person_id))) == node_id(signed)
-    status, words = node.refused("POST", path, osdi_link(nobody_id))
+    assert node_id(node.request("POST", path, link_to_person(person_id))) == node_id(signed)
+    status, words = node.refused("POST", path, link_to_person(nobody_id))
     assert (status, "no name and postcode" in words) == (400, True)
     draft = f"/petitions/{node_id(node.request('POST', '/petitions', BARE))}/signatures"
-    status, words = node.refused("POST", draft, osdi_link(person_id))
+    status, words = node.refused("POST", draft, link_to_person(person_id))
     assert (status, "draft" in words) == (409, True)
 
 
@@ -314,7 +314,7 @@ def test_n8n_works_with_tags(node: N8n) -> None:
     tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
     assert [tag_row["name"] for tag_row in node.listing("/tags")] == ["volunteer"]
     assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
-    tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
+    tagged = node.request("POST", f"/tags/{tag}/taggings", link_to_person(person_id))
     taggings = node.listing(f"/tags/{tag}/taggings")
     assert [node_id(tagging) for tagging in taggings] == [node_id(tagged)]
     removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")

@@ -82,11 +82,11 @@ def content(body: Json) -> bytes:
 
 def call_of(client: TestClient, lobby: Lobby, name: str, *scopes: Scope) -> Call:
     token = token_for(lobby, *(scopes or (*READS, Scope.CAMPAIGNS_WRITE)))
-    path, body, other, added = _parts(client, lobby, name, token)
+    path, body, other, added = parts_of_call(client, lobby, name, token)
     return Call(path, body, other, added, {} if name == "blind signature" else token)
 
 
-def _parts(
+def parts_of_call(
     client: TestClient, lobby: Lobby, name: str, token: Headers
 ) -> tuple[str, Json, Json, dict[str, int]]:
     body, other = {"person": person()}, {"person": person("berta@example.org")}
@@ -121,7 +121,7 @@ def _parts(
     return f"{V2}/tags/{tag}/taggings", anna, berta, {"Tagging": 1, "IdempotencyKey": 1}
 
 
-def rows(lobby: Lobby) -> dict[str, int]:
+def row_counts(lobby: Lobby) -> dict[str, int]:
     with lobby.database.read() as session:
         return {
             table.__name__: session.exec(select(func.count()).select_from(table)).one()
@@ -130,10 +130,12 @@ def rows(lobby: Lobby) -> dict[str, int]:
 
 
 def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
-    return {name: n - before[name] for name, n in rows(lobby).items() if n != before[name]}
+    return {name: n - before[name] for name, n in row_counts(lobby).items() if n != before[name]}
 
 
-def held(client: TestClient, lobby: Lobby, call: Call, key: str) -> AbstractContextManager[None]:
+def in_progress(
+    client: TestClient, lobby: Lobby, call: Call, key: str
+) -> AbstractContextManager[None]:
     """As if this process were working on the call just now."""
     assert isinstance(client.app, FastAPI)
     caller = None
@@ -151,7 +153,7 @@ def test_what_creates_something_does_so_once_a_key(
     client: TestClient, lobby: Lobby, clock: Clock, name: str, scopes: tuple[Scope, ...]
 ) -> None:
     call = call_of(client, lobby, name, *scopes)
-    before = rows(lobby)
+    before = row_counts(lobby)
     first = call.send(client)
     assert first.status_code == 200, first.text
     assert REPLAYED not in first.headers
@@ -186,7 +188,7 @@ def test_a_key_with_another_body_is_refused_and_creates_nothing(
 ) -> None:
     call = call_of(client, lobby, name)
     first = call.send(client)
-    before = rows(lobby)
+    before = row_counts(lobby)
     refused = call.send(client, body=call.other)
     assert_error(refused, 422, HEADER, "came with another request")
     assert added(lobby, before) == {}
@@ -197,7 +199,7 @@ def test_a_key_with_another_body_is_refused_and_creates_nothing(
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_of_another_form_is_refused(client: TestClient, lobby: Lobby, name: str) -> None:
     call = call_of(client, lobby, name)
-    before = rows(lobby)
+    before = row_counts(lobby)
     for key in ("", "x" * 256, "a\tb"):
         assert_error(call.send(client, key), 422, HEADER, "printable ASCII")
     assert added(lobby, before) == {}
@@ -207,8 +209,8 @@ def test_a_key_of_another_form_is_refused(client: TestClient, lobby: Lobby, name
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_that_is_worked_on_is_in_use(client: TestClient, lobby: Lobby, name: str) -> None:
     call = call_of(client, lobby, name)
-    before = rows(lobby)
-    with held(client, lobby, call, "k"):
+    before = row_counts(lobby)
+    with in_progress(client, lobby, call, "k"):
         refused = call.send(client)
     assert_error(refused, 409, "still running")
     assert int(refused.headers["retry-after"]) > 0
@@ -220,7 +222,7 @@ def test_a_key_that_is_worked_on_is_in_use(client: TestClient, lobby: Lobby, nam
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby, name: str) -> None:
     assert call_of(client, lobby, name).send(client, None).status_code == 200
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
 def test_a_signature_whose_answer_was_never_made_has_one_mail_and_its_tags(
@@ -228,8 +230,8 @@ def test_a_signature_whose_answer_was_never_made_has_one_mail_and_its_tags(
 ) -> None:
     deliver()
     call = call_of(client, lobby, "signature")
-    before = rows(lobby)
-    with held(client, lobby, call, "k\nanswer"):
+    before = row_counts(lobby)
+    with in_progress(client, lobby, call, "k\nanswer"):
         assert_error(call.send(client), 409)
     assert added(lobby, before).keys() & {"Signature", "Tagging"} == {"Signature"}
     first, again = call.send(client), call.send(client)
@@ -244,7 +246,7 @@ def test_a_callers_key_is_one_across_all_paths(client: TestClient, lobby: Lobby)
     token = token_for(lobby, *READS) | {HEADER: "k"}
     body = {"person": person()}
     assert client.post(f"{V2}/people", headers=token, json=body).status_code == 200
-    before = rows(lobby)
+    before = row_counts(lobby)
     assert_error(client.post(signatures_of(lobby), headers=token, json=body), 422, HEADER)
     assert added(lobby, before) == {}
 
@@ -268,4 +270,4 @@ def test_calls_that_create_nothing_ignore_a_key(client: TestClient, lobby: Lobby
     for key in ("k", "", "x" * 300):
         answer = client.put(path, headers=token | {HEADER: key}, json={"comments": "Thanks"})
         assert answer.status_code == 200
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0

@@ -26,7 +26,7 @@ PAGE = PageRange(25, 26)
 
 
 @pytest.fixture
-def another(lobby: Lobby) -> None:
+def second_petition(lobby: Lobby) -> None:
     add_second_petition_with_rows(lobby)
 
 
@@ -74,7 +74,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
     tags.remove_tagging(session, tagging, now=lobby.clock())
 
 
-@pytest.mark.usefixtures("another")
+@pytest.mark.usefixtures("second_petition")
 @pytest.mark.parametrize("act", [read_signatures, read_person, introduce])
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act) -> None:
     with lobby.database.write() as session, sent_statements() as sent:

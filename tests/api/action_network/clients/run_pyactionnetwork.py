@@ -13,7 +13,7 @@ from recording import record_call
 ADDRESS, KEY = sys.argv[1:]
 
 
-class Moved(ActionNetworkApi):  # type: ignore[misc] # it has no types
+class LocalApi(ActionNetworkApi):  # type: ignore[misc] # it has no types
     """At another address."""
 
     def refresh_config(self) -> None:
@@ -21,7 +21,7 @@ class Moved(ActionNetworkApi):  # type: ignore[misc] # it has no types
         self.config = requests.get(url=f"{ADDRESS}/", headers=self.headers, timeout=30).json()
 
 
-client = Moved(KEY)
+client = LocalApi(KEY)
 record_call("base_url", lambda: client.base_url)
 record_call("get_resource people", lambda: client.get_resource("people"))
 record_call("get_resource petitions", lambda: client.get_resource("petitions"))
