@@ -1,4 +1,4 @@
-"""The JSON API as a whole, from outside."""
+"""Tests the JSON API as a whole."""
 
 from typing import Any
 
@@ -98,9 +98,9 @@ def test_a_path_with_a_nul_is_a_404(client: TestClient) -> None:
 
 def test_head_answers_as_get_without_a_body(client: TestClient) -> None:
     for path in ("/", f"/v1/campaigns/{CAMPAIGN}"):
-        got, head = client.get(path), client.head(path)
+        get, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers["content-type"] == get.headers["content-type"]
 
 
 def test_a_long_answer_travels_compressed(client: TestClient) -> None:

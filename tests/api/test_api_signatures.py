@@ -1,4 +1,4 @@
-"""Signatures in the JSON API, from outside: one, many, and what becomes of them."""
+"""Tests signatures in the JSON API: signing, lists and changes of state."""
 
 import gzip
 import json
@@ -141,8 +141,8 @@ def test_a_signature_can_be_withdrawn_and_disowned_with_the_links_in_the_mail(
     assert withdrawn.json() == {"status": "withdrawn"}
     client.post(SIGN, json={**ANNA, "email": "ben@example.org"})
     (mail,) = deliver()
-    disowned = client.post("/v1/signatures/disown", json={"token": token_in(mail, "disown")})
-    assert disowned.json() == {"status": "rejected"}
+    rejected = client.post("/v1/signatures/disown", json={"token": token_in(mail, "disown")})
+    assert rejected.json() == {"status": "rejected"}
 
 
 def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(
@@ -151,7 +151,7 @@ def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(
     client.post(SIGN, json=ANNA)
     (mail,) = deliver()
     confirm, withdraw = token_in(mail, "confirm"), token_in(mail, "withdraw")
-    # Not the last letter: some of its bits mean nothing in base64.
+    # Not the last letter: base64 ignores some of its bits.
     forged = confirm[:-5] + ("A" if confirm[-5] != "A" else "B") + confirm[-4:]
     for token in (withdraw, forged, "x", "ü"):
         response = client.post("/v1/signatures/confirm", json={"token": token})

@@ -1,4 +1,4 @@
-"""Bulk posts: what is too much or nonsense is told, and a bad row never spoils the others."""
+"""Tests signatures in bulk: limits, errors of the request, and errors of single rows."""
 
 import gzip
 import json
@@ -54,14 +54,14 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
 
 
 def post(client: TestClient, key: Headers, content: Any, **headers: str) -> Any:
-    """A list is sent as JSON, bytes as they are."""
+    """Posts bytes unchanged and anything else as JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return client.post(BULK, content=body, headers={**JSON, **key, **named})
 
 
 def statuses(response: Any) -> list[str]:
-    """Of each row, in an answer that is as it is described."""
+    """Checks the answer against its model and returns the status of each row."""
     assert response.status_code == 200, response.text
     answer = BulkAnswer.model_validate(response.json())
     values = [result.status for result in answer.results]
@@ -92,7 +92,7 @@ def confirmed_count(lobby: Lobby) -> int:
         return petitions.count(session, petitions.public(session, PETITION).id)
 
 
-# ---- what is refused as a whole
+# ---- errors of the request
 
 ROW = json.dumps(ANNA).encode()
 
@@ -174,7 +174,7 @@ def test_another_organisations_key_finds_no_petition(client: TestClient, lobby: 
     assert_problem(post(client, key, [ON_PAPER]), 404, "petition_unknown")
 
 
-# ---- what is refused row by row
+# ---- errors of rows
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Hea
     assert signature_count(lobby) == before + 5000
 
 
-# ---- what was signed elsewhere
+# ---- imports of signatures from elsewhere
 
 
 def test_a_key_that_may_import_brings_in_what_counts_at_once(

@@ -1,4 +1,4 @@
-"""A campaign for feed readers, calendars, search engines and messengers."""
+"""Tests a campaign's news feed, calendar, page metadata and security.txt."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -142,11 +142,11 @@ def test_of_a_draft_nothing_is_told(client: TestClient, lobby: Lobby, path: str)
     assert client.get(path).status_code == 404
 
 
-# ---- what pages say of themselves
+# ---- metadata of pages
 
 
 def page_metadata(client: TestClient, path: str) -> dict[str, str]:
-    """What a page says to search engines and messengers."""
+    """Returns the metadata of a page for search engines and messengers."""
     html = client.get(path).text
     metadata = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', html))
     metadata |= {
@@ -185,7 +185,7 @@ def test_a_petitions_page_says_what_it_is_in_one_line(client: TestClient, lobby:
     assert page_metadata(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
 
 
-# ---- whom to tell of a hole
+# ---- security.txt
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

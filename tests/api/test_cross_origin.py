@@ -1,4 +1,4 @@
-"""Pages of other sites: what they may read and post, and that they may do nothing else."""
+"""Tests what pages of other sites may read and post (CORS)."""
 
 import re
 from collections.abc import Set
@@ -23,7 +23,7 @@ SIGN = f"/v1/petitions/{PETITION}/signatures"
 DRAFT = f"/v1/campaigns/{CAMPAIGN}/letters/draft"
 ANNA = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
 ALLOWED = "access-control-allow-origin"
-# Files for everybody beside /v1.
+# Public files outside /v1.
 FILES = {
     "/constituencies.json",
     "/openapi.json",
@@ -32,7 +32,7 @@ FILES = {
     "/petitions/{number}.json",
     "/petitions/{number}/count.json",
 }
-# What a page of a partner's posts. All other public posts take a token from a mail.
+# A partner's page posts these. All other public posts take a token from an email.
 FORMS = {
     "POST /v1/campaigns/{slug}/letters",
     "POST /v1/campaigns/{slug}/letters/check",
@@ -52,7 +52,7 @@ def preflight(client: TestClient, path: str, method: str, headers: str = "conten
 
 
 def open_to_all() -> Set[str]:
-    """Every call that pages of other sites may make."""
+    """Returns every call that pages of other sites may make."""
     reads = {call for call in PUBLIC if call.startswith("GET ")} | {f"GET {path}" for path in FILES}
     return reads | {call.replace("GET", "HEAD") for call in reads} | FORMS
 
@@ -61,7 +61,7 @@ def concrete_path(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "1", path)
 
 
-# These say so themselves, in ways of their own.
+# These set their cross-origin headers themselves.
 BLIND = "/api/v2/petitions/{petition_id}/signatures"
 WITH_OWN_HEADERS = {f"POST {BLIND}", f"OPTIONS {BLIND}", "GET /oembed", "GET /widget/v1.js"}
 
@@ -146,7 +146,7 @@ def test_neither_cookies_nor_keys_come_from_other_sites(client: TestClient, lobb
 def test_the_headers_are_the_same_for_our_own_pages_and_for_what_is_unchanged(
     client: TestClient, path: str
 ) -> None:
-    """A cache between us gives one answer to both."""
+    """A shared cache gives one answer to both."""
     ours = client.get(path)
     assert ours.headers[ALLOWED] == "*"
     unchanged = client.get(path, headers={"If-None-Match": ours.headers["etag"]})

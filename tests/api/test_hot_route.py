@@ -1,4 +1,4 @@
-"""The hot route answers as the route behind it would: twice the same application, once without."""
+"""Tests that the hot route answers like the route behind it, in two equal applications."""
 
 import asyncio
 import gzip
@@ -47,7 +47,7 @@ RequestParts = tuple[str, str, dict[str, Any]]
 
 
 class PassedOn:
-    """Stands behind the hot route, and counts what comes through."""
+    """Middleware behind the hot route. It notes the paths of requests that reach it."""
 
     def __init__(self, app: ASGIApp, *, passed: list[str]) -> None:
         self._app, self._passed = app, passed
@@ -60,7 +60,7 @@ class PassedOn:
 
 @dataclass
 class Answer:
-    """What a client sees."""
+    """The answer that a client gets."""
 
     status: int
     headers: dict[str, Any]
@@ -72,7 +72,7 @@ class Answer:
 
 @dataclass
 class Pair:
-    """The application as it is, and without its hot route; `passed` is what that handed on."""
+    """The application with and without its hot route; `passed` has the paths that it passed on."""
 
     hot: FastAPI
     plain: FastAPI
@@ -86,7 +86,7 @@ class Pair:
         headers: Headers | None = None,
         content: bytes | list[bytes] = b"",
     ) -> tuple[Answer, Answer, bool]:
-        """Both answers, and whether the first came from the hot route itself."""
+        """Returns both answers, and whether the hot route gave the first one."""
         self.passed.clear()
         pieces = content if isinstance(content, list) else [content]
         hot = call_app(self.hot, method, path, headers or {}, pieces)
@@ -94,7 +94,7 @@ class Pair:
 
 
 def call_app(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[bytes]) -> Answer:
-    """An answer to just these headers and pieces: clients would join them."""
+    """Calls the application with exactly these headers and pieces. A client would join them."""
     path, _, query = path.partition("?")
     pairs = headers if isinstance(headers, list) else list(headers.items())
     scope: Scope = {
@@ -128,7 +128,7 @@ def call_app(app: ASGIApp, method: str, path: str, headers: Headers, pieces: lis
 
 
 def app_with(lobby: Lobby, *parts: Middleware) -> FastAPI:
-    """The application with `parts` in the place of its hot route."""
+    """Returns the application with `parts` in place of its hot route."""
     app = create_app(lobby.settings, lobby=lobby)
     kinds: list[object] = [part.cls for part in app.user_middleware]
     place = kinds.index(HotRoute)
@@ -141,7 +141,10 @@ def pair(lobby: Lobby) -> Iterator[Pair]:
     passed: list[str] = []
     hot = app_with(lobby, Middleware(HotRoute), Middleware(PassedOn, passed=passed))
     plain = app_with(lobby)
-    with TestClient(hot), TestClient(plain):  # they start and end what stands behind
+    with (
+        TestClient(hot),
+        TestClient(plain),
+    ):  # these start and stop the services of the applications
         yield Pair(hot, plain, passed)
 
 
@@ -188,7 +191,7 @@ GOOD: dict[str, RequestParts] = {
     "unknown petition": ("POST", "/v1/petitions/no-such/signatures", request_parts(ANNA)),
     "CSV is liked": sign_request(ANNA, Accept="text/csv"),
 }
-HANDED_ON: dict[str, RequestParts] = {
+PASSED_ON: dict[str, RequestParts] = {
     "no name": sign_request({**ANNA, "name": ""}),
     "long name": sign_request({**ANNA, "name": "x" * 101}),
     "name with a link": sign_request({**ANNA, "name": "See http://spam.example"}),
@@ -272,9 +275,9 @@ def test_what_the_hot_route_answers_itself_is_the_same(pair: Pair, name: str) ->
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("name", HANDED_ON)
+@pytest.mark.parametrize("name", PASSED_ON)
 def test_what_the_hot_route_hands_on_arrives_whole(pair: Pair, name: str) -> None:
-    method, path, parts = HANDED_ON[name]
+    method, path, parts = PASSED_ON[name]
     hot, plain, from_hot_route = pair.ask(method, path, **parts)
     assert hot == plain
     assert not from_hot_route
@@ -301,7 +304,7 @@ def test_of_two_headers_alike_the_first_counts(
 
 @pytest.mark.parametrize("path", READS)
 def test_a_read_is_the_same_however_it_is_asked_for(pair: Pair, path: str) -> None:
-    first, _, _ = pair.ask("GET", path)  # from now on it is at hand
+    first, _, _ = pair.ask("GET", path)  # from now on it is cached
     tag = first.headers["etag"]
     statuses: list[tuple[dict[str, str], int]] = [
         ({"Accept-Encoding": "identity"}, 200),
@@ -323,13 +326,13 @@ def test_a_read_is_the_same_however_it_is_asked_for(pair: Pair, path: str) -> No
 @pytest.mark.parametrize("path", READS)
 def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
     first, plain, from_hot_route = pair.ask("GET", path)
-    again, _, is_its_own_now = pair.ask("GET", path)
-    assert (from_hot_route, is_its_own_now) == (False, True)
+    again, _, again_from_hot_route = pair.ask("GET", path)
+    assert (from_hot_route, again_from_hot_route) == (False, True)
     assert first == plain == again
 
 
 @pytest.mark.parametrize(
-    ("with_media_type", "is_known"),
+    ("typed", "is_known"),
     [
         (CAN_SIGN, True),
         (quote(CAN_SIGN.lower()), True),
@@ -341,10 +344,10 @@ def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
     ],
 )
 def test_a_postcode_is_answered_the_same_however_it_is_typed(
-    pair: Pair, with_media_type: str, is_known: bool
+    pair: Pair, typed: str, is_known: bool
 ) -> None:
-    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the house is at hand
-    hot, plain, from_hot_route = pair.ask("GET", f"/v1/postcodes/{with_media_type}")
+    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the seats are cached
+    hot, plain, from_hot_route = pair.ask("GET", f"/v1/postcodes/{typed}")
     assert hot == plain
     assert from_hot_route is is_known
 
@@ -363,7 +366,7 @@ def test_what_is_written_down_is_the_same(pair: Pair, lobby: Lobby, name: str) -
 
 
 def newest_signature(lobby: Lobby) -> dict[str, Any]:
-    """What a signer said, without what is another for each."""
+    """Returns the newest signature without the columns that differ between any two."""
     statement = select(Signature).order_by(col(Signature.id).desc()).limit(1)
     with lobby.database.read() as session:
         row = session.exec(statement).one()

@@ -1,4 +1,4 @@
-"""A request that comes again with its key: the first good answer again, and nothing done twice.
+"""Tests idempotency keys: a repeated request gets the first answer and has no second effect.
 
 Batches of signatures with keys are in tests/services/signatures/test_batches.py, both ways of
 signing in tests/api/test_hot_route.py, and a running server in
@@ -69,7 +69,7 @@ Deliver = Callable[[], list[EmailMessage]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that creates something, another body for it, and the tables that it adds to."""
+    """A call that creates rows, a second body for it, and the tables of the new rows."""
 
     path: str
     body: Any
@@ -168,7 +168,7 @@ def app(client: TestClient) -> FastAPI:
 
 @pytest.fixture
 def other_database(lobby: Lobby) -> Iterator[Database]:
-    """The same database, as another process has it."""
+    """Opens the same database a second time, as another process does."""
     database = Database(lobby.database.url)
     yield database
     database.close()
@@ -256,7 +256,7 @@ def test_a_key_that_is_worked_on_in_another_process_is_in_use(
 
 
 def attempt_of_call(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
-    """The one that a call with the key 'k' makes."""
+    """Returns the attempt of a call with the key 'k'."""
     caller_of_key = None
     if caller:
         with lobby.database.read() as session:
@@ -309,7 +309,7 @@ def test_a_refused_letter_that_is_retried_goes_again_once(client: TestClient, lo
 
 
 def refused_letter(lobby: Lobby) -> Letter:
-    """The first one, which leaves nothing for later ones to be compared with."""
+    """Rejects the first letter, so that later ones are not compared with it."""
     letter, _ = put_into_state(lobby, 0, LetterState.REJECTED)
     with lobby.database.write() as session:
         if sketch := session.get(LetterSketch, letter.id):
@@ -350,7 +350,7 @@ def test_calls_that_do_nothing_twice_anyway_take_any_key_and_ignore_it(
     assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
-# ---- what is kept, for whom and how long
+# ---- stored answers
 
 
 def test_only_good_answers_are_kept(client: TestClient, lobby: Lobby) -> None:
@@ -436,7 +436,7 @@ def test_a_petition_that_closed_meanwhile_is_no_reason_to_answer_otherwise(
     assert CALLS["signature"].send(client, "k").content == first.content
 
 
-# ---- what others can learn
+# ---- privacy
 
 
 def test_the_table_tells_neither_keys_nor_requests_nor_answers(
@@ -519,11 +519,11 @@ def test_keys_outlive_a_new_secret_and_mean_nothing_under_another() -> None:
     assert attempt(old).index != attempt(new).index
 
 
-# ---- together or not at all
+# ---- one transaction
 
 
 class Crash(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
 def new_attempt(lobby: Lobby, key: str = "k", content: bytes = b"{}") -> Attempt:
@@ -534,7 +534,7 @@ def new_attempt(lobby: Lobby, key: str = "k", content: bytes = b"{}") -> Attempt
 
 @dataclass
 class CampaignMaker:
-    """Adds a campaign, and counts how often it was asked to."""
+    """Adds a campaign and counts the calls."""
 
     lobby: Lobby
     times: int = 0
@@ -609,7 +609,7 @@ def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
         pass
 
 
-# ---- forgetting
+# ---- cleanup
 
 
 def store_keys(lobby: Lobby, count: int, start: int = 0) -> None:
@@ -667,7 +667,7 @@ def test_two_workers_do_not_wait_for_each_other(
         assert forget_old_keys(lobby) == 2
 
 
-# ---- the document
+# ---- the OpenAPI document
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -1,4 +1,4 @@
-"""Keys as JSON: they are listed without their secrets and ended, and no call makes one."""
+"""Tests the calls that list and revoke API keys. No call creates one."""
 
 import json
 from typing import Any
@@ -32,7 +32,7 @@ def prefix_of(key: Headers) -> str:
 
 
 def is_accepted(client: TestClient, key: Headers) -> bool:
-    """Whether the key is let in, even where it may not do this."""
+    """Returns whether the service accepts the key, with or without the scope for this call."""
     return client.delete(f"{KEYS}/{'0' * 12}", headers=key).status_code != 401
 
 

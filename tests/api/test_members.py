@@ -1,4 +1,4 @@
-"""A member's page of facts: what everybody sees, and what a key sees beside it."""
+"""Tests a member's facts in the JSON API, with and without a key."""
 
 from datetime import date
 from typing import Any
@@ -71,7 +71,7 @@ def add_motion(session: Session, number: int, *members: int) -> None:
 def add_reply(
     lobby: Lobby, slug: str, *, kind: ReplyKind = ReplyKind.WILL_SIGN, verified: bool = True
 ) -> None:
-    """Morag's, on the day."""
+    """Adds a reply of Morag's on the first day."""
     with lobby.database.write() as session:
         campaign = session.exec(select(Campaign).where(Campaign.slug == slug)).one()
         owner = campaign.organisation_id
@@ -144,10 +144,10 @@ def test_a_motion_tells_how_the_member_stands(
 
 def test_the_session_of_a_motion_is_named(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        lived_in = ParliamentSession(name="1066-67", starts_on=date(2024, 7, 9))
-        session.add(lived_in)
+        parliament_session = ParliamentSession(name="1066-67", starts_on=date(2024, 7, 9))
+        session.add(parliament_session)
         session.flush()
-        session.get_one(Motion, MOTION).parliament_session_id = lived_in.id
+        session.get_one(Motion, MOTION).parliament_session_id = parliament_session.id
     assert page(client)["motions"][0]["parliament_session"] == "1066-67"
 
 
@@ -351,7 +351,7 @@ def test_a_key_without_that_scope_sees_what_the_public_sees(
     assert page(client, key=key)["replies"] == page(client)["replies"]
 
 
-# ---- answers that can be kept
+# ---- caching
 
 
 def test_an_answer_is_kept_until_something_changes(client: TestClient, lobby: Lobby) -> None:

@@ -1,4 +1,4 @@
-"""Petitions and constituencies in the form of petition.parliament.uk."""
+"""Tests petitions and constituencies in the format of petition.parliament.uk."""
 
 import csv
 import io
@@ -20,7 +20,7 @@ from tests.support.common import CAMPAIGN, PETITION, START, Clock
 
 LIST, FILE, CONSTITUENCIES = "/petitions.json", "/petitions.csv", "/constituencies.json"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-# What a tool for Parliament's site finds in every petition of a list.
+# Every petition of a list on Parliament's site has these names.
 NAMES = [
     "action",
     "background",
@@ -49,14 +49,16 @@ NAMES = [
 
 
 def read(client: TestClient, path: str, **query: Any) -> Any:
-    answer = client.get(path, params=query or None)  # an empty one would take the path's own
+    answer = client.get(
+        path, params=query or None
+    )  # an empty query would replace the one in the path
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     return answer.json()
 
 
 def add_petition(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> int:
-    """Another petition; its number."""
+    """Adds a petition and returns its number."""
     values = {"slug": slug, "action": slug, "addressed_to": "Them"} | changes
     with lobby.database.write() as session:
         row = campaigns.by_slug(session, campaign)
@@ -64,7 +66,7 @@ def add_petition(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: A
 
 
 def set_tally(lobby: Lobby, **counts: int) -> None:
-    """Counts of the demonstration's petition, in place of its own."""
+    """Replaces the counts of the demonstration's petition."""
     with lobby.database.write() as session:
         petition = petitions.by_slug(session, PETITION)
         for row in session.exec(
@@ -238,13 +240,13 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
         return attributes["closed_at"]
 
     due = add_petition(lobby, "due", closes_at=START + timedelta(hours=1))
-    by_hand = add_petition(lobby, "by-hand", closes_at=START + timedelta(days=9))
+    number_closed = add_petition(lobby, "by-hand", closes_at=START + timedelta(days=9))
     clock.advance(hours=2)
     assert closed_at(due) == "2026-07-01T13:00:00.000Z"
     with lobby.database.write() as session:
         petition = petitions.by_slug(session, "by-hand")
         petitions.update(session, petition, values={"state": PetitionState.CLOSED}, now=clock.now)
-    assert closed_at(by_hand) == "2026-07-01T14:00:00.000Z"
+    assert closed_at(number_closed) == "2026-07-01T14:00:00.000Z"
     clock.advance(hours=1)
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
@@ -293,7 +295,7 @@ def test_constituencies_are_told_by_their_code(client: TestClient) -> None:
     assert seats["S14000078"]["party"] == "Scottish National Party"
 
 
-# ---- keeping
+# ---- caching
 
 
 @pytest.mark.parametrize(
@@ -324,7 +326,7 @@ def test_no_read_looks_at_a_signature(
 
 @pytest.fixture
 def watch(lobby: Lobby) -> Any:
-    """What is asked of the database."""
+    """Yields a function that returns the SQL statements so far."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:

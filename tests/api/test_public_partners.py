@@ -1,4 +1,4 @@
-"""Partners as JSON for who runs a campaign, and those of them that the public sees."""
+"""Tests partners in the JSON API: for organisers, and on public pages."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ def partner_count(lobby: Lobby) -> int:
 
 
 def change_partner(lobby: Lobby, slug: str = PAPER, **values: Any) -> None:
-    """As a command in another process changes it, but for the kept answers of this one."""
+    """Changes a partner as a command in another process does. Caches of this process stay."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partner = partners.own(session, slug, organisation_id=owner.id)

@@ -1,4 +1,4 @@
-"""Webhooks: the calls about them, and deliveries that came to a real receiver."""
+"""Tests the calls for webhooks, and deliveries to a real receiver."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ URL = "https://hooks.example.org/lobby"
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """Allows deliveries to a receiver on loopback."""
     return to_loopback(lobby)
 
 
@@ -76,12 +76,12 @@ def log_of(client: TestClient, key: Headers, made: Any, **query: str) -> Any:
 
 @pytest.fixture
 def real_time(clock: Clock) -> Clock:
-    """The real time, with which receivers compare that of a delivery."""
+    """Sets the clock to the real time, because receivers check the age of a delivery."""
     clock.now = datetime.now(UTC)
     return clock
 
 
-# ---- a delivery that came
+# ---- deliveries
 
 
 @pytest.mark.usefixtures("real_time")
@@ -217,7 +217,7 @@ def test_secret_and_address_are_sealed_at_rest(
 def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    """Once before it talked, and once after."""
+    """The worker dies once before it sends and once after."""
     made = create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
@@ -266,16 +266,18 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     sign_and_confirm(lobby)
     answers = (500, 404, 302, 200 + 199, 503, 418, 401, 500, 500, 500)
     receiver.answers += [Answer(status) for status in answers]
-    begun, waits = clock(), []
+    started, delays = clock(), []
     for _ in answers:
         assert deliver(lobby) == 1
         (waiting,) = deliveries_held(lobby)
         if waiting.state is DeliveryState.QUEUED:
-            waits.append(waiting.due_at - clock())
+            delays.append(waiting.due_at - clock())
             clock.now = max(waiting.due_at, resting_until(lobby, made) or clock.now)
-    shortest = retry_times.WAITS
-    assert all(wait <= actual <= wait * 1.2 for wait, actual in zip(shortest, waits, strict=True))
-    assert timedelta(days=3) < clock() - begun < timedelta(days=4)
+    shortest_delays = retry_times.WAITS
+    assert all(
+        wait <= delay <= wait * 1.2 for wait, delay in zip(shortest_delays, delays, strict=True)
+    )
+    assert timedelta(days=3) < clock() - started < timedelta(days=4)
     assert {taken.id for taken in receiver.taken} == {endpoints.message_id(waiting.id)}
     assert (waiting.state, waiting.attempt) == (DeliveryState.FAILED, 10)
     (logged,) = log_of(client, key, made)
@@ -365,7 +367,7 @@ def test_old_deliveries_are_forgotten(
     assert [delivery.state for delivery in deliveries_held(lobby)] == [DeliveryState.QUEUED]
 
 
-# ---- the key that answers for it
+# ---- the key of an endpoint
 
 
 @pytest.mark.parametrize("ended", ["revoked_at", "expires_at"])
@@ -422,14 +424,12 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
     ]
     made = create_webhook(client, narrow, URL, petition=SECOND, personal_data=True)
     refused += [change_webhook(client, narrow, made, petition=other) for other in (None, PETITION)]
-    told_of_all = create_webhook(client, key_for(lobby, *scopes), URL, personal_data=True)
-    refused.append(
-        change_webhook(client, narrow, told_of_all, url="https://elsewhere.example.org/")
-    )
+    unlimited = create_webhook(client, key_for(lobby, *scopes), URL, personal_data=True)
+    refused.append(change_webhook(client, narrow, unlimited, url="https://elsewhere.example.org/"))
     codes = {(answer.status_code, answer.json()["code"]) for answer in refused}
     assert codes == {(403, "petition_not_allowed")}
     assert get_webhook(client, narrow, made)["petition"] == SECOND
-    assert get_webhook(client, narrow, told_of_all)["url"] == URL
+    assert get_webhook(client, narrow, unlimited)["url"] == URL
 
 
 def test_an_endpoint_of_another_organisation_is_a_404(
@@ -635,7 +635,7 @@ def test_a_hook_is_subscribed_told_and_unsubscribed(
 
 
 def shape_of(event_part: Any) -> Any:
-    """The names in an event, all the way down."""
+    """Returns the names in an event, at all levels."""
     if isinstance(event_part, dict):
         return {name: shape_of(value) for name, value in event_part.items()}
     return None
@@ -659,13 +659,13 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
         assert "person" not in sample["data"]
 
 
-# ---- from one version to the next
+# ---- migrations
 
 
 def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
-    """Where only keys answered for endpoints: what organisers made cannot be kept there."""
+    """In the older version only keys own endpoints, so endpoints of organisers are lost."""
     by_key, by_organiser = (
         create_webhook(client, key, URL, description=name) for name in ("kept", "lost")
     )
@@ -681,7 +681,7 @@ def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     assert [row.endpoint_id for row in deliveries_held(lobby)] == [UUID(by_key["id"])]
 
 
-# ---- what an operator sees
+# ---- for operators
 
 
 def test_webhooks_to_this_machine_are_refused_where_others_are_served(tmp_path: Path) -> None:
@@ -714,7 +714,7 @@ def check_messages(lobby: Lobby) -> list[str]:
 def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    """The receiver answers only once a mail has gone."""
+    """The receiver answers after the worker has sent an email."""
     create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby)
     receiver.answers.append(Answer(drips=True))

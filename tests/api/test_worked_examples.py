@@ -1,4 +1,4 @@
-"""The worked examples of docs/guide/api.md, run against a live server at its own address."""
+"""Runs the worked examples of docs/guide/api.md against a live server."""
 
 import os
 import subprocess

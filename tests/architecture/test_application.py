@@ -1,4 +1,4 @@
-"""How uvicorn gets the application: `main:app`, which nothing is opened for before it starts."""
+"""Tests `main:app`, the application for uvicorn. It opens nothing before the server starts."""
 
 import asyncio
 from typing import Any
@@ -13,7 +13,7 @@ from services.assembly import Lobby
 
 @pytest.fixture
 def not_yet_made(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if no request had come yet."""
+    """Resets `main:app` to its state before the first request."""
     monkeypatch.setattr(main, "_service", main._service.__wrapped__)
 
 

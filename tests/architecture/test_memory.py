@@ -1,4 +1,4 @@
-"""An application that has ended leaves nothing."""
+"""Tests that an application that has ended frees its memory."""
 
 import gc
 import weakref
@@ -19,7 +19,7 @@ def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
             assert client.get("/livez").status_code == 200
         return weakref.ref(app)
 
-    run_application()  # the first of a process is held for good: see `core.garbage`
+    run_application()  # a process never frees its first one: see `core.garbage`
     reference = run_application()
     gc.collect()
     assert reference() is None

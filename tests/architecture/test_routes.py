@@ -1,4 +1,4 @@
-"""Each call asks for a key, or is meant for everybody."""
+"""Tests that each call needs a key or is listed as public."""
 
 import re
 from uuid import UUID
@@ -26,7 +26,7 @@ def test_every_call_needs_a_scope_or_is_meant_for_everybody(app: FastAPI) -> Non
 
 
 def concrete_path(path: str) -> str:
-    """A path with something in each of its places: a slug, a number of Parliament's, or an id."""
+    """Returns the path with a value for each parameter: a slug, a number or an id."""
     slug = PETITION if "petitions/" in path else CAMPAIGN
     numbered = re.sub(r"\{(member|motion)_id\}", "1", path.replace("{slug}", slug))
     return re.sub(r"\{\w+\}", str(UUID(int=1)), numbered)

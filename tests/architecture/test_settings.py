@@ -1,4 +1,4 @@
-"""Each setting is documented, and nothing else is."""
+"""Tests that documents name every setting and no other."""
 
 import re
 
@@ -6,7 +6,7 @@ from core.settings import ROOT, Settings
 
 
 def documented() -> dict[str, str]:
-    """Variables of the table in docs/operators/settings.md, with what it says of their defaults."""
+    """Returns the variables and defaults of the table in docs/operators/settings.md."""
     text = (ROOT / "docs" / "operators" / "settings.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
 

@@ -1,4 +1,4 @@
-"""The `lobby` command as a whole, from its help to PostgreSQL."""
+"""Tests the `lobby` command as a whole: help, demonstration, errors and PostgreSQL."""
 
 import signal
 from collections.abc import Iterator

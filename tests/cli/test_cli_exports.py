@@ -1,4 +1,4 @@
-"""`lobby export`, as an operator runs it."""
+"""Tests `lobby export`."""
 
 import json
 import subprocess
@@ -38,8 +38,8 @@ def test_signatures_go_into_a_file_that_only_its_owner_reads(demo: Cli, tmp_path
     with demo.lobby() as lobby:
         assert file.read_bytes() == file_of(lobby, signatures_export(lobby))
     assert done.stderr.strip().endswith(f"{invented_campaign.SIGNATURES} rows.")
-    noted = next(line for line in done.stderr.splitlines() if line.startswith("{"))
-    entry = json.loads(noted)
+    log_line = next(line for line in done.stderr.splitlines() if line.startswith("{"))
+    entry = json.loads(log_line)
     assert (entry["by"], entry["petition"]) == ("command", PETITION)
     assert (entry["rows"], entry["whole"]) == (invented_campaign.SIGNATURES, True)
     assert "example.org" not in done.stderr

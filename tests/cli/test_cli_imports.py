@@ -1,4 +1,4 @@
-"""Imports by command."""
+"""Tests `lobby import`."""
 
 import re
 import signal
@@ -24,7 +24,7 @@ def list_of_people(file: Path, count: int) -> Path:
 
 
 def has_more_signatures(before: int, writer: sqlite3.Connection) -> bool:
-    """Whether there are more signatures; then with the lock of who writes."""
+    """Returns whether there are more signatures. If so, the caller holds the write lock."""
     with suppress(sqlite3.OperationalError):  # the import is writing
         writer.execute("BEGIN IMMEDIATE")
         if writer.execute("SELECT count(*) FROM signature").fetchone()[0] > before:
@@ -123,7 +123,7 @@ def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
     with demo.running("import", "signatures", str(file), *PAPER) as process:
         with demo.writing() as writer:
             until(lambda: has_more_signatures(before, writer), process, pause=0.001)
-            process.send_signal(end)  # it cannot go on: the writer's lock is ours
+            process.send_signal(end)  # the import cannot go on: this test holds the write lock
         errors = process.communicate(timeout=30)[1]
     assert process.returncode != 0
     taken = demo.counts()["signature"] - before

@@ -1,4 +1,4 @@
-"""Organisations, partners, organisers and keys by command."""
+"""Tests the commands for organisations, partners, organisers and keys."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Settings that are wrong, as the command tells of them."""
+"""Tests how the `lobby` command reports wrong settings."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The widget in a real browser, on a page of another site than the service's."""
+"""Tests the widget in a real browser, on a page of another site."""
 
 import base64
 import hashlib
@@ -21,12 +21,12 @@ from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature
 from tests.support.pages import close_campaign, confirmed_count
 
 pytestmark = [*MARKS, pytest.mark.slow]
-# What a page with a strict policy has to allow, and nothing more.
+# The minimum that a page with a strict policy has to allow.
 STRICT = (
     "default-src 'none'; script-src {0} 'sha256-{1}'; frame-src {0}; "
     "require-trusted-types-for 'script'"
 )
-# Notes what the element says, in the page around it.
+# Collects the events of the element in the page around it.
 LISTENING = (
     "window.heard = [];"
     "for (const name of ['lobby:ready', 'lobby:signed'])"
@@ -36,7 +36,7 @@ LISTENING = (
 
 @dataclass
 class Site:
-    """Another site, on a port of its own, with pages as a test writes them."""
+    """Another site on a port of its own, with the pages that a test puts there."""
 
     port: int
     pages: dict[str, str] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Site:
 
     @property
     def origin(self) -> str:
-        """As browsers name it; by another host name than the service's."""
+        """The origin in the form of browsers. Its host name differs from the service's."""
         return f"http://localhost:{self.port}"
 
     def put(self, element: str, service: str, path: str = "/", after: str = "") -> str:
-        """A page with the widget; its address."""
+        """Adds a page with the widget and returns its address."""
         self.pages[path] = (
             "<!doctype html><html lang=en><title>Nurses Together</title>"
             "<meta name=viewport content='width=device-width'>"
@@ -71,7 +71,7 @@ def serving(site: Site) -> Iterator[Site]:
             self.wfile.write(content)
 
         def log_message(self, *_args: object) -> None:
-            """In silence."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.port = server.server_port
@@ -128,7 +128,7 @@ def height_of(page: Page) -> float:
 
 
 def has_no_scroll_bar(page: Page) -> None:
-    """The frame is as tall as what is in it, within the pixel that rounding takes."""
+    """Waits until the frame is as tall as its content, within a pixel of rounding."""
     page.wait_for_function(
         "([inner]) => Math.abs(document.querySelector('lobby-petition')"
         ".shadowRoot.querySelector('iframe').clientHeight - inner) <= 1",
@@ -284,7 +284,7 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
 
 
 def add_frame(page: Page, address: str) -> Frame:
-    """Another frame in the page, beside the element's."""
+    """Adds a frame to the page beside the element's."""
     page.evaluate(
         """address => new Promise(done => {
           const other = document.body.appendChild(document.createElement('iframe'));
@@ -392,8 +392,8 @@ def test_a_frame_far_below_is_loaded_only_when_somebody_comes_near(
     add_partner(lobby, site.origin)
     paths: list[str] = []
     page.on("request", lambda request: paths.append(urlsplit(request.url).path))
-    far = f'<div style="height: 20000px"></div>{element(service)}'
-    page.goto(site.put(far, service))
+    far_below = f'<div style="height: 20000px"></div>{element(service)}'
+    page.goto(site.put(far_below, service))
     page.wait_for_function("!!customElements.get('lobby-petition')")
     page.wait_for_load_state("networkidle")
     assert EMBED not in paths
@@ -449,8 +449,8 @@ def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
 ) -> None:
     add_partner(lobby, site.origin)
     page.set_viewport_size(PHONE)
-    story = '<div style="height: 1500px">Our story</div>'
-    page.goto(site.put(f"{story}{element(service)}{story}", service))
+    spacer = '<div style="height: 1500px">Our story</div>'
+    page.goto(site.put(f"{spacer}{element(service)}{spacer}", service))
     page.locator("lobby-petition").scroll_into_view_if_needed()
     is_ready(page)
     frame = frame_of(page)

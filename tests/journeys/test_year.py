@@ -1,7 +1,7 @@
-"""One year of a campaign, told by a Parliament on a stub; the tally is asserted after every step.
+"""Tests one year of a campaign with a scripted Parliament, and its tally after every step.
 
-The worker, the commands' functions and the API do what they do in service; only the clock and the
-two official APIs are scripted.
+The worker, the functions of commands and the API are the real ones. Only the clock and the two
+official APIs are scripted.
 """
 
 import csv
@@ -50,7 +50,7 @@ def at(month: int, day: int, year: int = 2026) -> datetime:
 
 @dataclass
 class Parliament:
-    """What the two official APIs tell; `requested` are the motions that were asked for."""
+    """Answers for the two official APIs. `requested` has the numbers of the motions requested."""
 
     people: dict[int, Person]
     motions: dict[int, dict[str, Any]] = field(default_factory=dict)
@@ -82,7 +82,7 @@ class Parliament:
 
 
 def name(number: int, member: int, day: date, order: int | None = None) -> dict[str, Any]:
-    """One row of names; its id differs from motion to motion."""
+    """Returns one signature. Its id differs from motion to motion."""
     return sponsor(
         (number - FIRST + 1) * 10_000_000 + member,
         order,
@@ -92,7 +92,7 @@ def name(number: int, member: int, day: date, order: int | None = None) -> dict[
 
 
 def demonstration_members() -> dict[int, Person]:
-    """Those of the demonstration, as the Members API would tell of them."""
+    """Returns the members of the demonstration in the format of the Members API."""
     with (invented_campaign.FOLDER / "members.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["member_id"]]
     return {int(row["member_id"]): person_of(row) for row in rows}
@@ -112,7 +112,7 @@ def person_of(row: dict[str, str]) -> Person:
 
 @dataclass
 class Year:
-    """The campaign's side: what its organiser and its supporter see and do."""
+    """The campaign, with the actions and views of its organiser and its supporter."""
 
     lobby: Lobby
     client: TestClient
@@ -122,7 +122,7 @@ class Year:
     key: dict[str, str]
 
     def run_worker(self, moment: datetime) -> None:
-        """That day's work of the worker: members, then motions, mail and housekeeping."""
+        """Runs the worker's jobs of a day: members, then motions, email and cleanup."""
         self.clock.now = moment
         stop = threading.Event()
         worker.sync_members_if_due(self.lobby, stop)
@@ -136,7 +136,7 @@ class Year:
         return document
 
     def counts(self) -> tuple[int, int, int, int]:
-        """Signed, withdrawn, can sign, seats filled."""
+        """Returns the counts of MPs: signed, withdrawn, can sign, seats filled."""
         row = self.tally()["members"]
         return (row["signed"], row["withdrawn"], row["can_sign"], row["seats_filled"])
 
@@ -188,7 +188,7 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
 
 
 def sign_and_write(year: Year) -> EmailMessage:
-    """Anna of Cardiff signs, confirms, writes, confirms; her letter as her MP gets it."""
+    """Signs and writes as Anna of Cardiff, and returns the email to her MP."""
     year.mailbox.deliver()
     path = "/v1/petitions/more-beds/signatures"
     year.send("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
@@ -210,7 +210,7 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
         ends_on = date(2027, 5, 6)
         sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=ends_on)
 
-    # Tabled, by two members. The campaign begins; who can sign follows from posts and parties.
+    # Two members table the motion and the campaign begins. Posts and parties decide who can sign.
     clock.now = at(7, 2)
     day = clock.now.date()
     parliament.table_motion(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
@@ -224,7 +224,7 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert letter["To"] == f"member{EMLYN}@parliament.example"
     assert year.row(CARDIFF_SEAT)["letters_sent"] == 1
 
-    # Signed, by two more.
+    # Two more members sign.
     parliament.add_signature(FIRST, EMLYN, date(2026, 7, 6))
     parliament.add_signature(FIRST, IMANI, date(2026, 7, 7))
     year.run_worker(at(7, 8))
@@ -242,13 +242,13 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.row_of(ANJALI)["standing"] == "not_signed"
     assert year.draft(WESTMINSTER)["variant"] == "ask"
 
-    # And signs.
+    # The former minister signs.
     parliament.add_signature(FIRST, ANJALI, date(2026, 7, 15))
     year.run_worker(at(7, 16))
     assert year.counts() == (5, 0, 8, 13)
     assert year.row_of(ANJALI)["role"] == "supporter"
 
-    # A name is taken off.
+    # A member withdraws a signature.
     parliament.withdraw_signature(FIRST, IMANI, date(2026, 9, 1))
     year.run_worker(at(9, 2))
     assert year.counts() == (4, 1, 8, 13)
@@ -313,6 +313,6 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.tally()["motion"]["status"] == "lapsed"
     assert year.counts() == (2, 0, 8, 13)
 
-    # Nothing was lost on the way, and nothing doubled.
+    # Each event is there exactly once.
     assert year.events(FIRST) == {"tabled": 1, "signed": 5, "withdrawn": 1, "lapsed": 1}
     assert year.events(SECOND) == {"tabled": 1, "signed": 2, "lapsed": 1}

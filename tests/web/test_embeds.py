@@ -1,4 +1,4 @@
-"""A petition's form within other sites: who may frame it, what it takes, what it never keeps."""
+"""Tests the form for other sites: framing, input, cookies, script and builder."""
 
 import gzip
 import re
@@ -42,7 +42,7 @@ ELSEWHERE = "https://blog.example.org"
 
 
 def directives(page: Page) -> dict[str, str]:
-    """Of the one content policy that an answer has."""
+    """Returns the directives of an answer's content policy."""
     (policy,) = page.headers.get_list("Content-Security-Policy")
     return dict(directive.split(" ", 1) for directive in policy.split("; "))
 
@@ -52,13 +52,13 @@ def ancestors(page: Page) -> str:
 
 
 def with_origins(lobby: Lobby, origins: str) -> TestClient:
-    """The application where these sites may show forms without being a partner's."""
+    """Returns a client of an application where these sites may show forms without a partner."""
     settings = lobby.settings.model_copy(update={"embed_origins": origins})
     allowing = replace(lobby, settings=settings)
     return TestClient(create_app(settings, lobby=allowing), follow_redirects=False)
 
 
-# ---- who may frame it
+# ---- framing
 
 
 def test_only_the_pages_of_a_form_may_be_framed(client: TestClient, lobby: Lobby) -> None:
@@ -163,7 +163,7 @@ def test_the_policy_of_a_form_forbids_all_else(client: TestClient) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-# ---- what it takes
+# ---- input
 
 
 def test_a_signature_is_recorded_with_its_partner_and_source(
@@ -218,22 +218,22 @@ def test_wrong_fields_are_told_in_the_frame_and_nothing_typed_is_lost(
 def test_a_new_and_a_repeated_signature_get_the_same_answer_in_the_frame(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def sign() -> tuple[int, dict[str, str]]:
+    def sign_once() -> tuple[int, dict[str, str]]:
         answer = client.post(SIGN, data=ANNA)
-        del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
+        del answer.headers["ratelimit"]  # it counts requests of the client
         return answer.status_code, dict(answer.headers)
 
     deliver()
-    new = sign()
+    new = sign_once()
     (mail,) = deliver()
     client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    assert sign() == new
+    assert sign_once() == new
 
 
 class FullIntake(GroupCommit[SignatureRequest, Outcome]):
-    """An intake whose queue is full."""
+    """An intake with a full queue."""
 
-    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as in the base class
         raise Unavailable("busy", "Very many people are signing.", retry_after=2)
 
 
@@ -306,8 +306,8 @@ def test_opening_the_forms_address_by_itself_leads_back_to_the_form(client: Test
 def test_links_of_a_form_leave_the_frame(client: TestClient) -> None:
     for path in (EMBED, f"{EMBED}/check-your-mail"):
         for link in re.findall(r"<a [^>]*>", client.get(path).text):
-            stays = 'target="_blank"' not in link
-            assert not stays or f'href="{EMBED}' in link, link
+            stays_in_frame = 'target="_blank"' not in link
+            assert not stays_in_frame or f'href="{EMBED}' in link, link
 
 
 def test_markup_in_a_source_stays_text(client: TestClient) -> None:
@@ -316,7 +316,7 @@ def test_markup_in_a_source_stays_text(client: TestClient) -> None:
         assert "<script>alert" not in client.get(f"{path}?{query}").text
 
 
-# ---- what it keeps
+# ---- cookies
 
 
 def test_a_form_in_a_frame_sets_no_cookie_and_reads_none(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Keys at the organisers' desk: made and shown once, or revoked; both are noted in the log."""
+"""Tests the organisers' pages that create and revoke API keys, and the log of both."""
 
 import json
 import re
@@ -48,13 +48,13 @@ TYPED: dict[str, Any] = {
 
 @pytest.fixture
 def signed_in(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
 
 def hidden_fields(signed_in: TestClient, partner: str = "") -> dict[str, str]:
-    """What the form has hidden in it."""
+    """Returns the hidden fields of the form."""
     page = signed_in.get(f"{NEW}?partner={partner}" if partner else NEW)
     assert page.status_code == 200
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text))
@@ -65,7 +65,7 @@ def send(signed_in: TestClient, partner: str = "", **typed: Any) -> Any:
 
 
 def key_in(page: Any) -> str:
-    """The key that a page shows."""
+    """Returns the key that a page shows."""
     assert page.status_code == 200, page.text
     (key,) = set(KEY.findall(page.text))
     return str(key)
@@ -105,7 +105,7 @@ def test_every_right_has_words() -> None:
         assert set(key_words.scope_texts(partner)) == set(Scope)
 
 
-# ---- making one
+# ---- creation
 
 
 @pytest.mark.parametrize(("typed", "words"), [("", "again"), ("demonstratio", "not your password")])
@@ -158,7 +158,7 @@ def test_a_key_for_a_partner_is_that_partners(
     assert f'href="/organiser/partners/{PAPER}"' in page.text
 
 
-WITHOUT_EXAMPLE = (  # alone, they do nothing, or something about a campaign
+WITHOUT_EXAMPLE = (  # a key with this scope alone has no example command
     Scope.SIGNATURES_IMPORT,
     Scope.TALLIES_READ,
     Scope.LETTERS_READ,
@@ -228,7 +228,7 @@ def test_who_made_and_who_revoked_a_key_is_noted_by_ids_alone(
     assert "A Secret Name" not in str(entries)
 
 
-# ---- once
+# ---- shown once
 
 
 def test_a_form_that_is_sent_again_makes_no_second_key_and_says_so(
@@ -292,9 +292,9 @@ def test_a_form_without_a_good_token_makes_nothing_loses_nothing_and_can_be_sent
     assert 'value="our screen"' in page.text
     assert 'value="signatures:read" checked' in page.text
     assert count_keys(lobby) == before
-    fresh = re.search(r'name="form" value="([^"]+)"', page.text)
-    assert fresh
-    key_in(signed_in.post(NEW, data={**TYPED, "form": fresh[1]}))
+    form_id = re.search(r'name="form" value="([^"]+)"', page.text)
+    assert form_id
+    key_in(signed_in.post(NEW, data={**TYPED, "form": form_id[1]}))
     assert count_keys(lobby) == before + 1
 
 
@@ -310,7 +310,7 @@ def test_a_token_of_another_organisations_form_tells_nothing_of_its_key(
     assert theirs.split("_")[1] not in page.text
 
 
-# ---- what is wrong
+# ---- errors
 
 
 @pytest.mark.parametrize(
@@ -374,19 +374,19 @@ def test_a_foreign_partner_or_petition_is_a_page_that_does_not_exist(
     before = count_keys(lobby)
     for partner in (RADIO, "nobody", "NOBODY", "%00"):
         assert signed_in.get(f"{NEW}?partner={partner}").status_code == 404
-    wrongs: list[dict[str, Any]] = [
+    mistakes: list[dict[str, Any]] = [
         {"partner": RADIO},
         {"partner": "\x00"},
         {"petition": ["no"]},
         {"petition": [" "]},
     ]
-    for wrong in wrongs:
+    for wrong in mistakes:
         page = signed_in.post(NEW, data={**hidden_fields(signed_in), **TYPED, **wrong})
         assert page.status_code == 404, wrong
     assert count_keys(lobby) == before
 
 
-# ---- revoking
+# ---- revocation
 
 
 def test_a_key_is_revoked_on_a_page_that_says_what_that_does(

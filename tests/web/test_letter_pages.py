@@ -1,4 +1,4 @@
-"""The pages on which a letter is written, read and sent."""
+"""Tests the pages where supporters write, read and send letters."""
 
 import re
 from urllib.parse import urlsplit
@@ -200,16 +200,16 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
     page = client.post(LETTER, data={"postcode": CARDIFF, "name": "Anna Example"})
     assert IN_WELSH in visible(page)
     assert body_of(page).startswith("Dear Emlyn Tregaroth,")
-    wish = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
-    welsh = client.post(LETTER, data={**wish, "personal": "Fy mam oedd yno."})
+    form = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
+    welsh = client.post(LETTER, data={**form, "personal": "Fy mam oedd yno."})
     assert body_of(welsh).startswith("Annwyl Emlyn Tregaroth,")
     assert "Fy mam oedd yno." in body_of(welsh)
     assert 'name="locale" value="cy"' in welsh.text
     assert (IN_WELSH in visible(welsh), "Write in English" in visible(welsh)) == (False, True)
-    afresh = client.post(LETTER, data={**wish, "locale": "cy", "language": ""})
-    assert body_of(afresh).startswith("Annwyl"), "points are put into the letter as it is"
-    back = client.post(LETTER, data={**wish, "locale": "cy", "language": "en"})
-    assert body_of(back).startswith("Dear")
+    again = client.post(LETTER, data={**form, "locale": "cy", "language": ""})
+    assert body_of(again).startswith("Annwyl"), "points are put into the letter as it is"
+    english = client.post(LETTER, data={**form, "locale": "cy", "language": "en"})
+    assert body_of(english).startswith("Dear")
     deliver()
     sent = {"postcode": CARDIFF, "locale": "cy", "subject": value_of(welsh, "subject")}
     assert write(client, **sent, body=body_of(welsh)).status_code == 303

@@ -1,4 +1,4 @@
-"""What organisers see beside the post: addresses that are dead, a server that is down, answers."""
+"""Tests what organisers see of dead addresses, a failing mail server and replies."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -16,7 +16,7 @@ ANSWERS = f"/organiser/campaigns/{CAMPAIGN}/answers"
 
 @pytest.fixture
 def signed_in(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
@@ -39,8 +39,8 @@ def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(
 
 
 def test_a_mail_server_that_is_down_is_said_to_be(signed_in: TestClient, lobby: Lobby) -> None:
-    fresh = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
-    put_into_state(lobby, 0, LetterState.QUEUED, message=fresh)
+    queued = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
+    put_into_state(lobby, 0, LetterState.QUEUED, message=queued)
     assert "Post flows" in visible(signed_in.get(QUEUE_PAGE))
     with lobby.database.write() as session:
         relay, trouble = lobby.courier.relay, ["no route"] * relays.MOST_FAILURES

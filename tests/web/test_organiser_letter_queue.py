@@ -1,4 +1,4 @@
-"""The pages of a campaign's post: whether it flows, its pace, and letters that need a hand."""
+"""Tests the pages of a letter queue: state, pace, and letters that need a decision."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ SETTINGS = {
     "letters_per_member_day": "",
     "likeness_limit": "",
 }
-# Pages about nothing in particular that could be foreign.
+# Pages without a campaign, a letter or another object in the path.
 ABOUT_ALL = {
     "/organiser/keys/new",
     "/organiser/partners",
@@ -47,14 +47,14 @@ Page = Any
 
 @pytest.fixture
 def signed_in(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
 
 @pytest.fixture
 def real_organisation(lobby: Lobby) -> Lobby:
-    """An organisation that keeps the quiet hours, as the demonstration does not."""
+    """Makes the organisation a real one, which keeps the quiet hours."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         owner.is_demonstration = False
@@ -62,9 +62,9 @@ def real_organisation(lobby: Lobby) -> Lobby:
 
 
 def queue_letter(lobby: Lobby, place: int, due_at: datetime) -> UUID:
-    """The letter at a place, waiting to go at a moment."""
-    fresh = {"due_at": due_at, "attempt": 0, "claimed_at": None, "finished_at": None}
-    return put_into_state(lobby, place, LetterState.QUEUED, message=fresh)[0].id
+    """Puts the letter at a place back into the queue, due at the given time."""
+    queued = {"due_at": due_at, "attempt": 0, "claimed_at": None, "finished_at": None}
+    return put_into_state(lobby, place, LetterState.QUEUED, message=queued)[0].id
 
 
 def defer_letter(lobby: Lobby, place: int, due_at: datetime) -> UUID:
@@ -81,7 +81,7 @@ def reject_letter(lobby: Lobby, place: int, **letter: object) -> UUID:
 
 
 def heading(page: Page) -> str:
-    """What is told first of all."""
+    """Returns the heading of the queue's state."""
     match = re.search(r'<h2 id="flow">([^<]+)</h2>', page.text)
     assert match
     return match.group(1)
@@ -91,7 +91,7 @@ def rows(page: Page) -> list[str]:
     return re.findall(r'<tr><th scope="row">.*?</tr>', page.text)
 
 
-# ---- at a glance
+# ---- overview
 
 
 def test_post_that_flows_tells_when_the_next_and_the_last_letter_go(
@@ -257,7 +257,7 @@ def due_times(lobby: Lobby) -> list[datetime]:
 def test_another_pace_plans_anew_what_waits(
     signed_in: TestClient, lobby: Lobby, clock: Clock, through: str
 ) -> None:
-    clock.advance(hours=1)  # the demonstration's letters went in the one before
+    clock.advance(hours=1)  # the demonstration's letters went in the hour before
     for place in range(6):
         queue_letter(lobby, place, clock.now)
     later = clock.now + timedelta(hours=4)
@@ -287,7 +287,7 @@ def test_another_pace_plans_anew_what_waits(
 def test_letters_that_went_this_hour_count_towards_a_new_pace(
     signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    """Fourteen went at once, when there was no limit."""
+    """Fourteen letters went in this hour, when there was no limit."""
     queue_letter(lobby, 0, clock.now + timedelta(minutes=5))
     signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": "10"})
     assert [moment.hour for moment in due_times(lobby)] == [13]
@@ -312,7 +312,7 @@ def test_a_paused_post_stays_paused_under_another_pace(
     assert [moment.year for moment in due_times(lobby)] == [9999]
 
 
-# ---- letter by letter
+# ---- single letters
 
 
 def test_letters_are_listed_by_state_without_words_and_writers(
@@ -432,13 +432,13 @@ def test_an_answer_that_is_none_settles_nothing(
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
 
 
-# ---- who may
+# ---- access
 
 
 def organiser_routes(
     client: TestClient, letter_id: UUID, slug: str = CAMPAIGN
 ) -> list[tuple[str, str]]:
-    """Method and path of every page here, and of every other that only organisers see."""
+    """Returns the method and path of every page that only organisers see."""
     assert isinstance(client.app, FastAPI)
     routes = []
     for route in iter_route_contexts(client.app.routes):
@@ -451,7 +451,7 @@ def organiser_routes(
 
 
 def of_one_campaign(routes: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without those that are about everything of an organisation."""
+    """Leaves out the pages that are not about one campaign."""
     return [(method, path) for method, path in routes if path not in ABOUT_ALL]
 
 
@@ -522,7 +522,7 @@ def test_a_form_on_another_site_changes_nothing(
     ],
 )
 def test_our_own_forms_are_let_in(signed_in: TestClient, headers: dict[str, str]) -> None:
-    # The cookie by hand: where the host is another, the client would not send it along.
+    # Sets the cookie by hand: the client would not send it to another host.
     cookie = f"lobby_organiser={signed_in.cookies['lobby_organiser']}"
     assert (
         signed_in.post(f"{QUEUE_PAGE}/pause", headers={**headers, "Cookie": cookie}).status_code
@@ -554,7 +554,7 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
         relay, pace = lobby.courier.relay, lobby.pace
         overview = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
     seen = {pile: count for pile, count in overview.group_counts.items() if count}
-    sent_ones = seen.pop(LetterGroup.SENT)
+    sent_letters = seen.pop(LetterGroup.SENT)
     assert seen == {
         LetterGroup.WAITING: 3,
         LetterGroup.PUT_OFF: 1,
@@ -563,5 +563,5 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
         LetterGroup.BOUNCED: 1,
         LetterGroup.UNCERTAIN: 2,
     }
-    assert sent_ones == sent_in_tally(lobby)
+    assert sent_letters == sent_in_tally(lobby)
     assert heading(signed_in.get(QUEUE_PAGE)) == "Post flows"

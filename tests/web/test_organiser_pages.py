@@ -1,4 +1,4 @@
-"""The tally, signing in, and the mail of the demonstration."""
+"""Tests the tally, signing in, and the emails of the demonstration."""
 
 import re
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from web.base import words
 
 @pytest.fixture
 def local_client(lobby: Lobby) -> Iterator[TestClient]:
-    """The application as it serves a browser on the same machine."""
+    """Yields a client on the same machine as the application."""
     settings = lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
     app = create_app(settings, lobby=replace(lobby, settings=settings))
     host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
@@ -288,10 +288,10 @@ def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
     assert local_client.get("/dev/mail").status_code == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
         assert local_client.get("/dev/mail", headers={"Host": host}).status_code == 404
-    assert client.get("/dev/mail").status_code == 404  # its base URL is no loopback address
+    assert client.get("/dev/mail").status_code == 404  # the base URL is not a loopback address
     app: Any = local_client.app
-    far = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
-    assert far.get("/dev/mail").status_code == 404
+    remote = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
+    assert remote.get("/dev/mail").status_code == 404
     assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
 
 

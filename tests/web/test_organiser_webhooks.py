@@ -1,4 +1,4 @@
-"""The pages of an organisation's webhooks: making, changing, testing and ending them by hand."""
+"""Tests the organisers' pages that create, change, test and delete webhooks."""
 
 import re
 from dataclasses import replace
@@ -54,13 +54,13 @@ Page = Any
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """Allows deliveries to a receiver on loopback."""
     return to_loopback(lobby)
 
 
 @pytest.fixture
 def signed_in(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
@@ -76,7 +76,7 @@ def submit_form(signed_in: TestClient, url: str = URL, **fields: Any) -> Page:
 
 
 def make_webhook(signed_in: TestClient, url: str = URL, **fields: Any) -> str:
-    """A new one; the path of its page."""
+    """Creates a webhook and returns the path of its page."""
     page = submit_form(signed_in, url, **fields)
     assert page.status_code == 200, visible(page)
     match = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
@@ -89,7 +89,7 @@ def id_of(path: str) -> str:
 
 
 def value_in(page: Page, name: str) -> str:
-    """Of a hidden field."""
+    """Returns the value of a hidden field."""
     match = re.search(rf'name="{name}" value="([^"]*)"', page.text)
     assert match
     return match[1]
@@ -111,13 +111,13 @@ def change_endpoint(lobby: Lobby, path: str, **values: Any) -> None:
         session.get_one(WebhookEndpoint, UUID(id_of(path))).sqlmodel_update(values)
 
 
-# ---- a new one, and its secret
+# ---- creation and secret
 
 
 def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
     signed_in: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
 ) -> None:
-    clock.now = datetime.now(UTC)  # with which the library compares that of a delivery
+    clock.now = datetime.now(UTC)  # the library checks the age of a delivery
     sign_in(signed_in)
     page = submit_form(signed_in, receiver.url, events=[CONFIRMED, SENT], description="Our CRM")
     secret, path = secret_in(page), f"{HOOKS}/{all_endpoints(lobby)[0].id}"
@@ -253,7 +253,7 @@ def test_every_event_and_every_reason_has_words() -> None:
     assert set(words.DELIVERIES) == set(DeliveryState)
 
 
-# ---- who answers for it
+# ---- owner
 
 
 def test_a_change_hands_a_webhook_over_to_who_makes_it(
@@ -341,7 +341,7 @@ def test_the_list_shows_hosts_and_how_each_does_but_no_address(
     make_webhook(signed_in, description="Our CRM", about=f"campaign:{CAMPAIGN}", is_personal="yes")
     path = make_webhook(signed_in, receiver.url)
     assert "Nothing was delivered" in visible(signed_in.get(HOOKS))
-    with lobby.database.write() as session:  # only the second is told
+    with lobby.database.write() as session:  # only the second one gets events
         session.exec(
             select(WebhookEndpoint).where(WebhookEndpoint.description == "Our CRM")
         ).one().resting_until = clock.now + timedelta(hours=1)
@@ -431,7 +431,7 @@ def test_an_organisation_sees_only_its_own(signed_in: TestClient, lobby: Lobby) 
     assert len(all_endpoints(lobby)) == 1
 
 
-# ---- one
+# ---- the page of one webhook
 
 
 def test_a_test_is_sent_and_its_end_is_in_the_log(

@@ -1,4 +1,4 @@
-"""Partners at the organisers' desk: who they are, what to give them, and what came through them."""
+"""Tests the organisers' pages for partners: details, texts to copy, and results."""
 
 import re
 from html import unescape
@@ -42,7 +42,7 @@ TYPED = {
 
 @pytest.fixture
 def signed_in(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
@@ -53,7 +53,7 @@ def partner_row(lobby: Lobby, slug: str = PAPER) -> Partner:
 
 
 def text_to_copy(page: Any, name: str) -> str:
-    """What a page has to be copied."""
+    """Returns a text that the page offers to copy."""
     box = rf'<textarea id="{name}"[^>]* readonly[^>]*>\n(.*?)</textarea>'
     match = re.search(box, page.text, re.DOTALL)
     assert match, f"nothing to copy as {name}"
@@ -257,7 +257,7 @@ def test_every_field_of_the_form_has_a_label() -> None:
     assert set(LABELS) == set(PartnerFields.model_fields)
 
 
-# ---- what to give it, and what came
+# ---- texts to copy, and results
 
 
 def test_the_line_and_the_link_for_each_open_petition_are_there_to_be_copied(
@@ -320,7 +320,7 @@ def test_every_state_of_a_signature_has_words(signed_in: TestClient, lobby: Lobb
         assert words in page_text
 
 
-# ---- who may
+# ---- access
 
 
 def test_another_organisations_partner_is_a_page_that_does_not_exist(

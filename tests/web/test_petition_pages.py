@@ -1,4 +1,4 @@
-"""The pages of campaigns and petitions, and the links in mails."""
+"""Tests the pages of campaigns and petitions, and the links in emails."""
 
 import re
 from dataclasses import replace
@@ -159,16 +159,16 @@ def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
 def test_a_new_and_a_repeated_signature_get_the_same_answer(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def answered() -> tuple[int, Headers]:
+    def sign_once() -> tuple[int, Headers]:
         answer = sign(client)
-        del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
+        del answer.headers["ratelimit"]  # it counts requests of the client
         return answer.status_code, answer.headers
 
-    new, repeated = answered(), answered()
+    new, repeated = sign_once(), sign_once()
     assert new == repeated
     token = signed_token(client, deliver)
     client.post(f"/confirm/{token}")
-    assert answered() == new
+    assert sign_once() == new
 
 
 def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: TestClient) -> None:
@@ -192,9 +192,9 @@ def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
 
 
 class FullIntake(GroupCommit[SignatureRequest, Outcome]):
-    """An intake whose queue is full."""
+    """An intake with a full queue."""
 
-    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as in the base class
         raise Unavailable("busy", "Very many people are signing.", retry_after=2)
 
 

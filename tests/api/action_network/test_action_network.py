@@ -1,4 +1,4 @@
-"""The Action Network dialect: its form, and what integrations trip over."""
+"""Tests the Action Network API: its format, its filters and its limits."""
 
 import json
 from collections.abc import Callable
@@ -43,13 +43,13 @@ PRIVATE = ("people", "petitions", "tags", "advocacy_campaigns")
 
 @pytest.fixture
 def reader(lobby: Lobby) -> Headers:
-    """A key of the organisation's own that may read."""
+    """Returns the token of an organisation's key that may read."""
     return token_for(lobby, *READS)
 
 
 @pytest.fixture
 def poster(lobby: Lobby) -> Headers:
-    """A key that may only post."""
+    """Returns the token of a key that may only post."""
     return token_for(lobby)
 
 
@@ -165,7 +165,7 @@ def test_every_call_needs_a_key_or_is_meant_for_everybody(client: TestClient) ->
         assert_error(client.request(method, path, json={}), 403, "API Key invalid or not present")
 
 
-# ---- its form
+# ---- format
 
 
 def test_a_slash_at_the_end_changes_nothing_and_redirects_nobody(
@@ -534,7 +534,7 @@ def test_a_closed_petition_takes_no_signature(
     assert_error(client.post(signatures, json={"person": person()}), 409, "closed")
 
 
-# ---- without a token
+# ---- requests without a token
 
 
 def test_a_browser_that_posts_blindly_is_answered_nothing(
@@ -608,7 +608,7 @@ def test_requests_with_a_token_count_for_the_key(lobby: Lobby, signatures: str) 
 def test_the_log_has_the_routes_and_nobody(
     client: TestClient, reader: Headers, signatures: str
 ) -> None:
-    logs.configure(level="INFO")  # the other tests keep it to errors
+    logs.configure(level="INFO")  # the other tests log errors only
     try:
         with capture_logs() as entries:
             params = {"filter": "email_address eq 'anna@example.org'"}

@@ -1,4 +1,4 @@
-"""Clients of Action Network's API against a real server of ours: each as its users have it."""
+"""Runs published clients of the Action Network API against a real server of ours."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 @contextmanager
 def served(lobby: Lobby, port: int) -> Iterator[str]:
-    """The application behind a real server, which knows its own address; the dialect's address."""
+    """Serves the application and yields the address of its Action Network API."""
     site = f"http://127.0.0.1:{port}"
     lobby = replace(lobby, settings=lobby.settings.model_copy(update={"base_url": site}))
     app = create_app(lobby.settings, lobby=lobby)
@@ -56,7 +56,7 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
 
 
 def run_client(script: str, *arguments: str) -> dict[str, Json]:
-    """What a client tells of its calls, by their names."""
+    """Runs a client script and returns the outcomes of its calls by their names."""
     assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
     done = subprocess.run(
         [CLIENTS, script, *arguments],
@@ -89,7 +89,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
     assert "title: " in refused["create_petition (untitled)"]
     assert "There is no tag 'no such tag'" in refused["upsert_person (unknown tag)"]
     assert "not supported" in refused["get_people (bad filter)"]
-    # It sends its data in the URL, without the link: no server could find the person.
+    # The library sends its data in the URL and omits the link. No server can find the person.
     assert "The body is empty" in refused["create_signature (as documented)"]
     assert "404" in refused["get_person (unknown)"]
 
@@ -150,8 +150,7 @@ def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused
 
 
 class N8n:
-    """The requests of n8n's Action Network node, as n8n 2.41 sends them, and what it makes of the
-    answers."""
+    """Sends requests and reads answers as the Action Network node of n8n 2.41 does."""
 
     def __init__(self, address: str, key: str) -> None:
         headers = {TOKEN: key, "Accept": "application/json", "User-Agent": "n8n"}
@@ -160,18 +159,18 @@ class N8n:
     def request(
         self, method: str, path: str, body: Json | None = None, query: Json | None = None
     ) -> Any:
-        """JSON both ways; what is empty is left out."""
+        """Sends JSON and returns JSON."""
         answer = self.http.request(method, path, json=body, params=query)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
     def refused(self, method: str, path: str, body: Json | None = None) -> tuple[int, str]:
-        """The status, and the words that it shows its user."""
+        """Returns the status and the message that n8n shows its user."""
         answer = self.http.request(method, path, json=body)
         return answer.status_code, answer.json()["error"]
 
     def listing(self, path: str) -> list[Json]:
-        """All pages: the number of each comes from the link to it."""
+        """Returns the items of all pages. The link to the next page gives its number."""
         kind = path.rpartition("/")[2] if path.count("/") > 1 else path.strip("/")
         query: Json = {"perPage": 25, "page": 1}
         items: list[Json] = []
@@ -185,7 +184,7 @@ class N8n:
 
 
 def simple_person(person: Json) -> Json:
-    """What the node shows of a person: the primary of each, and it does not look for others."""
+    """Returns what the node shows of a person. The node reads primary entries only."""
 
     def primary(kind: str) -> Any:
         return next(entry for entry in person[kind] if entry["primary"])
@@ -208,7 +207,7 @@ def email(address: str) -> list[Json]:
 
 
 def link_to_person(person_id: str) -> Json:
-    """With the host of Action Network, which stands in the node's code."""
+    """Returns a link with the host of Action Network, which the node's code contains."""
     href = f"https://actionnetwork.org/api/v2/people/{person_id}"
     return {"_links": {"osdi:person": {"href": href}}}
 

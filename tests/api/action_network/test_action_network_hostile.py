@@ -1,4 +1,4 @@
-"""Whatever is sent to the Action Network dialect is taken or refused, in its own form."""
+"""Tests that no input makes the Action Network API fail, and that errors have its format."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ SCOPES = (*READS, Scope.CAMPAIGNS_WRITE)
 
 @pytest.fixture
 def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, str]]]:
-    """A key, and every call that takes a body."""
+    """Returns a token and every call that takes a body."""
     token = token_for(lobby, *SCOPES)
     signatures = signatures_of(lobby)
     signed = client.post(signatures, headers=token, json={"person": person()}).json()

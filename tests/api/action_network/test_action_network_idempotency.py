@@ -1,4 +1,4 @@
-"""What creates something through the Action Network dialect does so once a key."""
+"""Tests idempotency keys of the Action Network API: one creation for each key."""
 
 import json
 from collections.abc import Callable
@@ -61,7 +61,7 @@ NAMES = ("person", "petition", "signature", "blind signature", "tag", "tagging",
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that creates something, another body for it, and what it adds, by table."""
+    """A call that creates rows, a second body for it, and the number of new rows by table."""
 
     path: str
     body: Json
@@ -136,7 +136,7 @@ def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
 def in_progress(
     client: TestClient, lobby: Lobby, call: Call, key: str
 ) -> AbstractContextManager[None]:
-    """As if this process were working on the call just now."""
+    """Marks the call as in progress in this process."""
     assert isinstance(client.app, FastAPI)
     caller = None
     if call.token:
@@ -176,7 +176,7 @@ def test_an_answer_with_a_key_is_the_one_without(
     assert keyed.status_code == plain.status_code == 200
     assert keyed.headers.keys() == plain.headers.keys()
     assert keyed.headers["content-type"] == plain.headers["content-type"]
-    if name not in ("petition", "outreach"):  # those are new ones
+    if name not in ("petition", "outreach"):  # these create new rows
         assert keyed.json() == plain.json()
     assert keyed.json().keys() == plain.json().keys()
 

@@ -1,4 +1,4 @@
-"""People, tags and letters of the Action Network dialect."""
+"""Tests people, tags and letters in the Action Network API."""
 
 from collections.abc import Callable
 from email.message import EmailMessage
@@ -38,13 +38,13 @@ EMAIL = "anna@example.org"
 
 @pytest.fixture
 def reader(lobby: Lobby) -> Headers:
-    """A key of the organisation's own that may read."""
+    """Returns the token of an organisation's key that may read."""
     return token_for(lobby, *READS)
 
 
 @pytest.fixture
 def poster(lobby: Lobby) -> Headers:
-    """A key that may only post."""
+    """Returns the token of a key that may only post."""
     return token_for(lobby)
 
 
@@ -147,7 +147,7 @@ def test_a_key_that_may_not_read_is_answered_what_it_sent(
 def test_a_key_that_may_not_read_cannot_sign_for_somebody_by_a_link(
     client: TestClient, poster: Headers, reader: Headers, lobby: Lobby
 ) -> None:
-    """It would be told whether we have a name and postcode, which who signed before has."""
+    """A different answer would tell whether we hold the name and postcode of an earlier signer."""
     supporter = introduce(client, poster)
     path = signatures_of(lobby)
     complete = client.post(path, headers=poster, json=link_to(id_of(supporter)))
@@ -388,22 +388,24 @@ def test_tags_that_are_no_list_of_names_are_refused(
 
 def test_letters_are_told_by_scope(client: TestClient, lobby: Lobby) -> None:
     path = f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"
-    how, whose = (
+    without_writers, with_writers = (
         token_for(lobby, Scope.ACTION_NETWORK, Scope.LETTERS_READ),
         token_for(lobby, *LETTERS),
     )
     assert_error(client.get(path, headers=token_for(lobby, *READS)), 403, "letters:read")
-    seen = client.get(path, headers=how).json()["_embedded"]["osdi:outreaches"]
+    seen = client.get(path, headers=without_writers).json()["_embedded"]["osdi:outreaches"]
     assert seen
     assert not [row for row in seen if row["message"] or "action_network:person_id" in row]
     assert all(row["targets"][0]["family_name"] for row in seen)
-    with_people = client.get(path, headers=whose).json()["_embedded"]["osdi:outreaches"]
+    with_people = client.get(path, headers=with_writers).json()["_embedded"]["osdi:outreaches"]
     assert [id_of(row) for row in with_people] == [id_of(row) for row in seen]
     assert all(row["message"] and row["subject"] for row in with_people)
     someone = urlsplit(with_people[0]["_links"]["osdi:person"]["href"]).path
-    theirs = client.get(f"{someone}/outreaches", headers=whose)
+    theirs = client.get(f"{someone}/outreaches", headers=with_writers)
     assert with_people[0] in theirs.json()["_embedded"]["osdi:outreaches"]
-    assert_error(client.get(f"{someone}/outreaches", headers=how), 403, "letters:writers")
+    assert_error(
+        client.get(f"{someone}/outreaches", headers=without_writers), 403, "letters:writers"
+    )
 
 
 def test_a_letter_is_taken_in_and_goes_once_confirmed(

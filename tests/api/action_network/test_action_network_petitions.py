@@ -1,4 +1,4 @@
-"""Making petitions through the Action Network dialect."""
+"""Tests petitions that clients create through the Action Network API."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -57,7 +57,7 @@ def count(lobby: Lobby) -> int:
 def add_campaign(
     lobby: Lobby, slug: str, status: CampaignStatus = CampaignStatus.OPEN, owner: str = CAMPAIGN
 ) -> None:
-    """One more of the organisation that has the campaign `owner`."""
+    """Adds a campaign to the organisation that has the campaign `owner`."""
     with lobby.database.write() as session:
         organisation_id = campaigns.by_slug(session, owner).organisation_id
         values = {"slug": slug, "title": slug, "summary": "", "status": status}
@@ -73,7 +73,7 @@ def refused(client: TestClient, token: Headers, **parts: Any) -> httpx2.Response
     return client.post(PETITIONS, headers=token, json=BODY | parts)
 
 
-# ---- what is made
+# ---- new petitions
 
 
 def test_a_petition_is_made_as_a_draft_with_the_slug_of_its_title(
@@ -141,7 +141,7 @@ def test_the_same_sent_again_makes_another_draft(client: TestClient, writer: Hea
     assert second["central_lobby:slug"] == "save-the-leith-library-2"
 
 
-# ---- opening it
+# ---- opening a petition
 
 
 def test_a_draft_takes_signatures_once_it_is_opened(
@@ -243,7 +243,7 @@ def test_many_of_one_title_at_once_have_slugs_of_their_own(
     assert len({id_of(petition) for petition in made}) == 16
 
 
-# ---- whose, and which campaign
+# ---- organisations and campaigns
 
 
 def test_a_partner_sees_no_drafts(client: TestClient, writer: Headers, lobby: Lobby) -> None:

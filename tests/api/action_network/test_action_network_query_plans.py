@@ -1,4 +1,4 @@
-"""How the databases find what the dialect asks for most: by an index, however much there is."""
+"""Tests that frequent queries of the Action Network API use an index."""
 
 import pytest
 from sqlmodel import Session
@@ -36,7 +36,7 @@ def some_supporter(session: Session, lobby: Lobby) -> Supporter:
 
 
 def read_signatures(session: Session, lobby: Lobby) -> None:
-    """Of a petition, and of a person."""
+    """Reads the signatures of a petition and of a person."""
     petition = petitions.public(session, PETITION)
     signature_pages.page(session, SignatureFilter(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
@@ -47,7 +47,7 @@ def read_signatures(session: Session, lobby: Lobby) -> None:
 
 
 def read_person(session: Session, lobby: Lobby) -> None:
-    """By id, and by address."""
+    """Reads a person by id and by email address."""
     supporter = some_supporter(session, lobby)
     owner = supporter.organisation_id
     supporter_pages.get(session, supporter.id, organisation_id=owner)
@@ -57,7 +57,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
 
 
 def introduce(session: Session, lobby: Lobby) -> None:
-    """Somebody known, with a tag that is put on, read and taken off."""
+    """Adds a person who is already a supporter; adds, reads and removes a tag."""
     owner = some_supporter(session, lobby).organisation_id
     facts = PersonDetails("Anna", "EH1 1YZ", "unknown", "en", wants_no_updates=True)
     person_id = introductions.introduce(

@@ -1,6 +1,8 @@
-"""What an integration with parsons does, call by call: ADDRESS, KEY, PETITION, CAMPAIGN.
+"""Makes the calls of an integration that uses the library parsons.
 
-Only the address is changed, as its user would.
+Arguments: ADDRESS, KEY, PETITION, CAMPAIGN.
+
+The script changes the address of the library and nothing else, as a user of it would.
 """
 
 import json
@@ -12,7 +14,7 @@ from recording import record_call
 
 warnings.simplefilter("ignore")
 
-from parsons import ActionNetwork  # noqa: E402 - it warns when it is imported
+from parsons import ActionNetwork  # noqa: E402 - the import gives a warning
 from parsons.action_network import action_network  # noqa: E402
 
 ADDRESS, KEY, PETITION, CAMPAIGN = sys.argv[1:]
@@ -21,17 +23,17 @@ client = ActionNetwork(api_token=KEY)
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
-    """A table of theirs as a list."""
+    """Returns a table of the library as a list."""
     return [dict(row) for row in table]
 
 
 def id_of(thing: Any) -> str:
-    """As the library takes it."""
+    """Returns the id in the form that the library takes."""
     return str(thing["identifiers"][0].split(":")[1])
 
 
 def link_to(person: Any) -> dict[str, Any]:
-    """As its documentation writes it, with the host of Action Network."""
+    """Returns a link with the host of Action Network, as in the library's documentation."""
     href = f"https://actionnetwork.org/api/v2/people/{id_of(person)}"
     return {"_links": {"osdi:person": {"href": href}}}
 

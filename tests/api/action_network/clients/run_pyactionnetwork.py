@@ -1,7 +1,9 @@
-"""What an integration with the library pyactionnetwork does, call by call: ADDRESS, KEY.
+"""Makes the calls of an integration that uses the library pyactionnetwork.
 
-Only the address is changed, as its user would: it stands in one method, and all else follows from
-what the entry point answers.
+Arguments: ADDRESS, KEY.
+
+The script changes the address of the library and nothing else, as a user of it would. One method
+holds the address. The library takes all other addresses from the answer of the entry point.
 """
 
 import sys
@@ -13,11 +15,11 @@ from recording import record_call
 ADDRESS, KEY = sys.argv[1:]
 
 
-class LocalApi(ActionNetworkApi):  # type: ignore[misc] # it has no types
-    """At another address."""
+class LocalApi(ActionNetworkApi):  # type: ignore[misc] # the library has no types
+    """The library's client with the address of our server."""
 
     def refresh_config(self) -> None:
-        """As it is in the library, but for the address."""
+        """Reads the entry point as the library does, at our address."""
         self.config = requests.get(url=f"{ADDRESS}/", headers=self.headers, timeout=30).json()
 
 
