@@ -387,4 +387,4 @@ def test_others_are_served_while_a_file_goes_out(
         assert client.post(SIGNATURES, json=anna).status_code == 201
         assert client.get("/livez").status_code == 200
         rest = sum(1 for _ in lines)
-    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna
+    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna's

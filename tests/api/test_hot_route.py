@@ -141,10 +141,7 @@ def pair(lobby: Lobby) -> Iterator[Pair]:
     passed: list[str] = []
     hot = app_with(lobby, Middleware(HotRoute), Middleware(PassedOn, passed=passed))
     plain = app_with(lobby)
-    with (
-        TestClient(hot),
-        TestClient(plain),
-    ):  # these start and stop the services of the applications
+    with TestClient(hot), TestClient(plain):  # these run the startup and shutdown code
         yield Pair(hot, plain, passed)
 
 

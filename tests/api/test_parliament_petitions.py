@@ -49,9 +49,8 @@ NAMES = [
 
 
 def read(client: TestClient, path: str, **query: Any) -> Any:
-    answer = client.get(
-        path, params=query or None
-    )  # an empty query would replace the one in the path
+    # An empty query would replace the one in the path.
+    answer = client.get(path, params=query or None)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     return answer.json()

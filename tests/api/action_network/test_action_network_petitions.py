@@ -38,7 +38,7 @@ BODY: Json = {
 
 @pytest.fixture
 def writer(lobby: Lobby) -> Headers:
-    """A key of the organisation's own that may change campaigns."""
+    """Returns the token of an organisation's key that may change campaigns."""
     return token_for(lobby, *WRITES)
 
 
