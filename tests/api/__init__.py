@@ -1,1 +1,1 @@
-"""Tests of the API."""
+"""Tests of the JSON API and of the other HTTP interfaces."""

@@ -1,4 +1,4 @@
-"""The JSON API as a whole, from outside."""
+"""Tests the JSON API as a whole."""
 
 from typing import Any
 
@@ -44,9 +44,9 @@ def test_a_body_that_is_far_too_large_is_refused_early(client: TestClient) -> No
 def test_of_very_many_wrong_fields_some_are_told_and_how_many_there_are(client: TestClient) -> None:
     for path in (SIGN, f"/v1/campaigns/{CAMPAIGN}/letters/draft"):
         response = client.post(path, json={f"field{n}": n for n in range(10_000)})
-        told = response.json()
-        assert (response.status_code, len(told["errors"])) == (422, 50)
-        assert "10,00" in told["detail"]
+        problem = response.json()
+        assert (response.status_code, len(problem["errors"])) == (422, 50)
+        assert "10,00" in problem["detail"]
         assert len(response.content) < 10_000
 
 
@@ -98,9 +98,9 @@ def test_a_path_with_a_nul_is_a_404(client: TestClient) -> None:
 
 def test_head_answers_as_get_without_a_body(client: TestClient) -> None:
     for path in ("/", f"/v1/campaigns/{CAMPAIGN}"):
-        got, head = client.get(path), client.head(path)
+        get, head = client.get(path), client.head(path)
         assert (head.status_code, head.content) == (200, b"")
-        assert head.headers["content-type"] == got.headers["content-type"]
+        assert head.headers["content-type"] == get.headers["content-type"]
 
 
 def test_a_long_answer_travels_compressed(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""Campaigns and their petitions in the JSON API, from outside."""
+"""Tests campaigns and their petitions in the JSON API."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

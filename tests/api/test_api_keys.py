@@ -1,4 +1,4 @@
-"""Keys: where each is used, for what and until when, and that one is followed by the next."""
+"""Tests API keys: scopes, petitions, expiry, revocation and rotation."""
 
 import threading
 from collections import Counter
@@ -38,7 +38,7 @@ ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode":
 NAME = "the form of our site"
 
 
-# ---- an end
+# ---- expiry
 
 
 def test_a_key_is_good_until_its_end_and_not_from_then_on(
@@ -68,7 +68,7 @@ def test_a_key_that_ends_before_it_begins_is_not_made(lobby: Lobby) -> None:
     before = count_keys(lobby)
     with pytest.raises(Invalid) as refused:
         secret(lobby, Scope.SIGNATURES_READ, expires_at=lobby.clock())
-    assert [each.field for each in refused.value.fields] == ["expires"]
+    assert [error.field for error in refused.value.fields] == ["expires"]
     assert count_keys(lobby) == before
 
 
@@ -76,7 +76,7 @@ def test_a_revoked_key_is_refused_by_every_process_from_the_next_request_on(
     client: TestClient, lobby: Lobby
 ) -> None:
     key = secret(lobby, Scope.SIGNATURES_READ)
-    second = create_app(lobby.settings, lobby=lobby)  # with a memory of its own
+    second = create_app(lobby.settings, lobby=lobby)  # with a cache of its own
     with TestClient(second) as another:
         for process in (client, another):
             assert process.get(ROUTE, headers=bearer(key)).status_code == 200
@@ -97,7 +97,7 @@ def test_revoking_again_changes_nothing_and_an_unknown_key_is_told(
         revoke(lobby, "0" * 12)
 
 
-# ---- one after the other
+# ---- rotation
 
 
 def test_of_one_name_two_keys_are_live_so_that_one_can_follow_the_other(
@@ -159,12 +159,12 @@ def test_of_many_keys_of_one_name_at_once_two_are_made(lobby: Lobby) -> None:
     assert became == {"made": 2, "too_many_live_keys": 2}
 
 
-# ---- for some petitions
+# ---- keys for some petitions
 
 
 @pytest.fixture
 def narrow(lobby: Lobby) -> Headers:
-    """A key for the second petition of the organisation alone."""
+    """Returns the headers of a key for the organisation's second petition only."""
     add_second_petition(lobby)
     return bearer(secret(lobby, *WRITE_AND_READ, petition_slugs=[SECOND]))
 
@@ -203,18 +203,18 @@ def test_a_key_for_one_petition_changes_no_other(client: TestClient, lobby: Lobb
     for slug, status in ((PETITION, 403), (SECOND, 200)):
         number = client.get(f"/v1/petitions/{slug}").json()["number"]
         with lobby.database.read() as session:
-            found = session.exec(select(Petition.id).where(Petition.number == number)).one()
+            petition_id = session.exec(select(Petition.id).where(Petition.number == number)).one()
         changed = client.patch(
             f"/v1/petitions/{slug}", json={"background": "New"}, headers=bearer(key)
         )
         put = client.put(
-            f"/api/v2/petitions/{found}",
+            f"/api/v2/petitions/{petition_id}",
             json={"description": "Newer"},
             headers={"OSDI-API-Token": key},
         )
         assert (changed.status_code, put.status_code) == (status, status)
-        told = client.get(f"/v1/petitions/{slug}").json()["background"]
-        assert (told == "Newer") == (status == 200)
+        background = client.get(f"/v1/petitions/{slug}").json()["background"]
+        assert (background == "Newer") == (status == 200)
 
 
 def signatures(lobby: Lobby) -> int:
@@ -230,7 +230,7 @@ def test_a_key_is_only_for_petitions_that_are_its_organisations(lobby: Lobby) ->
         assert session.exec(select(ApiKeyPetition)).all() == []
 
 
-# ---- what a partner's may do
+# ---- keys of partners
 
 
 @pytest.mark.parametrize("scope", sorted(set(Scope) - PARTNER_SCOPES))
@@ -266,18 +266,18 @@ def test_keys_are_listed_without_their_secrets(lobby: Lobby, clock: Clock) -> No
     secret(lobby, Scope.SIGNATURES_WRITE, partner_slug=PAPER, expires_at=end)
     with lobby.database.read() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
-        found = key_views.of_organisation(session, owner.id)
-    assert [(each.key.name, each.partner, each.petitions) for each in found] == [
+        views = key_views.of_organisation(session, owner.id)
+    assert [(view.key.name, view.partner, view.petitions) for view in views] == [
         (NAME, None, (PETITION,)),
         ("", PAPER, ()),
         ("", PAPER, ()),
     ]
     live, revoked, expired = KeyState.LIVE, KeyState.REVOKED, KeyState.EXPIRED
-    assert [each.state(clock.now) for each in found] == [live, revoked, live]
-    assert [each.state(end) for each in found] == [live, revoked, expired]
+    assert [view.state(clock.now) for view in views] == [live, revoked, live]
+    assert [view.state(end) for view in views] == [live, revoked, expired]
 
 
-# ---- when one was used last
+# ---- last use
 
 
 def test_the_minute_in_which_a_key_was_used_is_written_down_when_the_process_ends(
@@ -320,11 +320,11 @@ def test_an_earlier_minute_of_another_process_does_not_override_a_later_one(
 ) -> None:
     headers = key_for(lobby, Scope.SIGNATURES_READ)
     key = key_of(lobby, headers)
-    here, there = KeyUses(lobby.database), KeyUses(lobby.database)
-    there.note(key.id, clock.now - timedelta(hours=1))
-    here.note(key.id, clock.now)
-    here.write()
-    there.write()
+    one_process, other_process = KeyUses(lobby.database), KeyUses(lobby.database)
+    other_process.note(key.id, clock.now - timedelta(hours=1))
+    one_process.note(key.id, clock.now)
+    one_process.write()
+    other_process.write()
     assert key_of(lobby, headers).last_used_at == clock.now
 
 

@@ -1,4 +1,4 @@
-"""Letters in the JSON API, from outside."""
+"""Tests letters in the JSON API."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Postcodes in the JSON API, from outside."""
+"""Tests postcodes in the JSON API."""
 
 import pytest
 from fastapi.testclient import TestClient

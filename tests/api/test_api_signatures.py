@@ -1,4 +1,4 @@
-"""Signatures in the JSON API, from outside: one, many, and what becomes of them."""
+"""Tests signatures in the JSON API: signing, lists and changes of state."""
 
 import gzip
 import json
@@ -141,8 +141,8 @@ def test_a_signature_can_be_withdrawn_and_disowned_with_the_links_in_the_mail(
     assert withdrawn.json() == {"status": "withdrawn"}
     client.post(SIGN, json={**ANNA, "email": "ben@example.org"})
     (mail,) = deliver()
-    disowned = client.post("/v1/signatures/disown", json={"token": token_in(mail, "disown")})
-    assert disowned.json() == {"status": "rejected"}
+    rejected = client.post("/v1/signatures/disown", json={"token": token_in(mail, "disown")})
+    assert rejected.json() == {"status": "rejected"}
 
 
 def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(
@@ -151,7 +151,7 @@ def test_a_link_of_another_purpose_a_forged_and_an_expired_one_do_nothing(
     client.post(SIGN, json=ANNA)
     (mail,) = deliver()
     confirm, withdraw = token_in(mail, "confirm"), token_in(mail, "withdraw")
-    # Not the last letter: some of its bits mean nothing in base64.
+    # Not the last letter: base64 ignores some of its bits.
     forged = confirm[:-5] + ("A" if confirm[-5] != "A" else "B") + confirm[-4:]
     for token in (withdraw, forged, "x", "ü"):
         response = client.post("/v1/signatures/confirm", json={"token": token})
@@ -189,8 +189,8 @@ def test_a_link_to_the_next_page_takes_no_key_out_of_https(
 ) -> None:
     lobby.settings.base_url = "https://lobby.example.org"
     key = key_for(lobby, Scope.SIGNATURES_READ)
-    told = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
-    assert told.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
+    link = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
+    assert link.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
 
 
 def test_what_changed_since_a_time_can_be_asked_for(
@@ -203,8 +203,8 @@ def test_what_changed_since_a_time_can_be_asked_for(
     since = clock.now.isoformat().replace("+00:00", "Z")
     assert client.get(f"{SIGN}?since={since}", headers=key).json() == []
     client.post("/v1/signatures/confirm", json={"token": token_in(mail, "confirm")})
-    found = client.get(f"{SIGN}?since={since}", headers=key).json()
-    assert [signature["email"] for signature in found] == ["anna@example.org"]
+    changed = client.get(f"{SIGN}?since={since}", headers=key).json()
+    assert [signature["email"] for signature in changed] == ["anna@example.org"]
 
 
 def test_bulk_takes_what_is_good_and_tells_what_is_not(client: TestClient, lobby: Lobby) -> None:

@@ -1,4 +1,4 @@
-"""The tally in the JSON API, from outside."""
+"""Tests the tally in the JSON API."""
 
 import pytest
 from fastapi.testclient import TestClient

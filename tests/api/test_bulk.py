@@ -1,4 +1,4 @@
-"""Bulk posts: what is too much or nonsense is told, and a bad row never spoils the others."""
+"""Tests signatures in bulk: limits, errors of the request, and errors of single rows."""
 
 import gzip
 import json
@@ -54,21 +54,21 @@ def _tallies_are_exact(lobby: Lobby) -> Iterator[None]:
 
 
 def post(client: TestClient, key: Headers, content: Any, **headers: str) -> Any:
-    """A list is sent as JSON, bytes as they are."""
+    """Posts bytes unchanged and anything else as JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return client.post(BULK, content=body, headers={**JSON, **key, **named})
 
 
 def statuses(response: Any) -> list[str]:
-    """Of each row, in an answer that is as it is described."""
+    """Checks the answer against its model and returns the status of each row."""
     assert response.status_code == 200, response.text
     answer = BulkAnswer.model_validate(response.json())
-    found = [result.status for result in answer.results]
-    assert [result.index for result in answer.results] == list(range(len(found)))
-    counted = [found.count(each) for each in ("accepted", "duplicate", "rejected")]
+    values = [result.status for result in answer.results]
+    assert [result.index for result in answer.results] == list(range(len(values)))
+    counted = [values.count(status) for status in ("accepted", "duplicate", "rejected")]
     assert [answer.accepted, answer.duplicates, answer.rejected] == counted
-    return [str(each) for each in found]
+    return [str(value) for value in values]
 
 
 def errors(response: Any, place: int) -> set[tuple[str, str]]:
@@ -77,22 +77,22 @@ def errors(response: Any, place: int) -> set[tuple[str, str]]:
     }
 
 
-def signatures(lobby: Lobby) -> int:
+def signature_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(Signature)).one()
 
 
-def mails(lobby: Lobby) -> int:
+def email_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(OutboxMessage)).one()
 
 
-def count(lobby: Lobby) -> int:
+def confirmed_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return petitions.count(session, petitions.public(session, PETITION).id)
 
 
-# ---- what is refused as a whole
+# ---- errors of the request
 
 ROW = json.dumps(ANNA).encode()
 
@@ -127,10 +127,10 @@ ROW = json.dumps(ANNA).encode()
 def test_a_body_that_is_too_much_or_nonsense_is_refused_and_writes_nothing(
     client: TestClient, lobby: Lobby, writer: Headers, content: bytes, headers: Headers, code: str
 ) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     response = client.post(BULK, content=content, headers={**writer, **headers})
     assert_problem(response, 422, code, "body")
-    assert signatures(lobby) == before
+    assert signature_count(lobby) == before
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_another_organisations_key_finds_no_petition(client: TestClient, lobby: 
     assert_problem(post(client, key, [ON_PAPER]), 404, "petition_unknown")
 
 
-# ---- what is refused row by row
+# ---- errors of rows
 
 
 @pytest.mark.parametrize(
@@ -251,52 +251,52 @@ def test_gzip_in_parts_without_end_is_refused(client: TestClient, writer: Header
 def test_duplicates_in_one_batch_are_told_to_every_key(
     client: TestClient, lobby: Lobby, writer: Headers
 ) -> None:
-    before, sent = signatures(lobby), mails(lobby)
+    before, sent = signature_count(lobby), email_count(lobby)
     rows = [ANNA, BEN, ANNA, ANNA | {"email": "Anna@EXAMPLE.org".replace("A", "a")}, BEN]
     response = post(client, writer, rows)
     assert statuses(response) == ["accepted", "accepted", "duplicate", "duplicate", "duplicate"]
-    assert (signatures(lobby), mails(lobby)) == (before + 2, sent + 2)
+    assert (signature_count(lobby), email_count(lobby)) == (before + 2, sent + 2)
 
 
 def test_ids_are_for_keys_that_may_read(
     client: TestClient, lobby: Lobby, writer: Headers, reader: Headers
 ) -> None:
-    assert [each["id"] for each in post(client, writer, [ANNA, BEN]).json()["results"]] == [
+    assert [result["id"] for result in post(client, writer, [ANNA, BEN]).json()["results"]] == [
         None
     ] * 2
     again = post(client, reader, [ANNA, BEN])
     assert statuses(again) == ["duplicate"] * 2
-    ids = [UUID(each["id"]) for each in again.json()["results"]]
+    ids = [UUID(result["id"]) for result in again.json()["results"]]
     with lobby.database.read() as session:
-        names = [signature_states.get(session, each).name.text for each in ids]
+        names = [signature_states.get(session, signature_id).name.text for signature_id in ids]
     assert names == ["Anna", "Anna"]
 
 
 @pytest.mark.slow
 def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Headers) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     rows = [ANNA | {"email": f"p{n}@example.org"} for n in range(5000)]
     assert statuses(post(client, writer, rows)) == ["accepted"] * 5000
-    assert signatures(lobby) == before + 5000
+    assert signature_count(lobby) == before + 5000
 
 
-# ---- what was signed elsewhere
+# ---- imports of signatures from elsewhere
 
 
 def test_a_key_that_may_import_brings_in_what_counts_at_once(
     client: TestClient, lobby: Lobby, importer: Headers
 ) -> None:
-    before, sent = count(lobby), mails(lobby)
+    before, sent = confirmed_count(lobby), email_count(lobby)
     response = post(client, importer, [ON_PAPER, BEN | {"provenance": PAPER}, ON_PAPER])
     assert statuses(response) == ["accepted", "accepted", "duplicate"]
-    assert (count(lobby), mails(lobby)) == (before + 2, sent)
+    assert (confirmed_count(lobby), email_count(lobby)) == (before + 2, sent)
     assert statuses(post(client, importer, [ON_PAPER])) == ["duplicate"]
-    assert count(lobby) == before + 2
+    assert confirmed_count(lobby) == before + 2
     shown = client.get(f"/v1/petitions/{PETITION}", headers=importer).json()
     assert shown["signature_count"] == before + 2
     since = "?limit=100&since=2026-07-01T12:00:00Z"
-    kept = client.get(BULK.removesuffix("/bulk") + since, headers=importer).json()
-    (anna,) = [each for each in kept if each["email"] == ANNA["email"]]
+    listed = client.get(BULK.removesuffix("/bulk") + since, headers=importer).json()
+    (anna,) = [signature for signature in listed if signature["email"] == ANNA["email"]]
     assert (anna["state"], anna["provenance"]) == ("confirmed", PAPER)
     assert anna["signed_at"].startswith("2026-05-03T11:00:00")
 
@@ -305,9 +305,9 @@ def test_who_was_asked_and_has_not_answered_is_taken_on_paper(
     client: TestClient, lobby: Lobby, importer: Headers
 ) -> None:
     post(client, importer, [ANNA])
-    before = count(lobby)
+    before = confirmed_count(lobby)
     assert statuses(post(client, importer, [ON_PAPER])) == ["accepted"]
-    assert count(lobby) == before + 1
+    assert confirmed_count(lobby) == before + 1
 
 
 @pytest.mark.parametrize("end", [signature_states.withdraw, signature_states.disown])
@@ -317,9 +317,9 @@ def test_an_import_never_overrides_a_persons_own_word(
     (made,) = post(client, importer, [ANNA]).json()["results"]
     with lobby.database.write() as session:
         end(session, UUID(made["id"]), now=clock.now)
-    before, sent = count(lobby), mails(lobby)
+    before, sent = confirmed_count(lobby), email_count(lobby)
     assert statuses(post(client, importer, [ON_PAPER])) == ["duplicate"]
-    assert (count(lobby), mails(lobby)) == (before, sent)
+    assert (confirmed_count(lobby), email_count(lobby)) == (before, sent)
     with lobby.database.read() as session:
         state = signature_states.get(session, UUID(made["id"])).state
     assert state in (SignatureState.WITHDRAWN, SignatureState.REJECTED)
@@ -329,11 +329,11 @@ def test_an_import_never_overrides_a_persons_own_word(
 def test_a_key_that_may_not_import_is_refused_such_fields_by_name(
     client: TestClient, lobby: Lobby, writer: Headers, field: str
 ) -> None:
-    before = signatures(lobby)
+    before = signature_count(lobby)
     response = post(client, writer, [ANNA | {field: ON_PAPER[field]}])
     assert statuses(response) == ["rejected"]
     assert errors(response, 0) == {(field, "scope_missing")}
-    assert signatures(lobby) == before
+    assert signature_count(lobby) == before
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""A campaign for feed readers, calendars, search engines and messengers."""
+"""Tests a campaign's news feed, calendar, page metadata and security.txt."""
 
 import re
 from datetime import UTC, date, datetime, timedelta
@@ -45,10 +45,10 @@ def end_session(lobby: Lobby, ends_on: date | None) -> None:
     with lobby.database.write() as session:
         motion = campaigns.motion_of(session, campaigns.by_slug(session, CAMPAIGN).id)
         assert motion is not None
-        found = session.exec(
+        current = session.exec(
             select(ParliamentSession).where(ParliamentSession.id == motion.parliament_session_id)
         ).one()
-        found.ends_on = ends_on
+        current.ends_on = ends_on
 
 
 # ---- news
@@ -142,32 +142,32 @@ def test_of_a_draft_nothing_is_told(client: TestClient, lobby: Lobby, path: str)
     assert client.get(path).status_code == 404
 
 
-# ---- what pages say of themselves
+# ---- metadata of pages
 
 
-def shown(client: TestClient, path: str) -> dict[str, str]:
-    """What a page says to search engines and messengers."""
+def page_metadata(client: TestClient, path: str) -> dict[str, str]:
+    """Returns the metadata of a page for search engines and messengers."""
     html = client.get(path).text
-    told = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', html))
-    told |= {
+    metadata = dict(re.findall(r'<meta (?:property|name)="([^"]+)" content="([^"]*)">', html))
+    metadata |= {
         f"{relation} {kind}".strip(): href
         for relation, kind, href in re.findall(
             r'<link rel="(canonical|alternate)"(?: type="([^"]+)")?.*? href="([^"]+)">', html
         )
     }
-    return told
+    return metadata
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestClient) -> None:
-    told, campaign = shown(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
-    assert told["canonical"] == told["og:url"] == ADDRESS
-    assert told["og:title"] == campaign["title"]
-    assert told["og:type"] == "website"
-    assert told["og:site_name"] == "Central Lobby"
-    assert told["og:description"] == told["description"]
-    assert told["alternate application/atom+xml"] == NEWS
-    assert told["alternate text/calendar"] == DATES
+    metadata, campaign = page_metadata(client, PAGE), client.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    assert metadata["canonical"] == metadata["og:url"] == ADDRESS
+    assert metadata["og:title"] == campaign["title"]
+    assert metadata["og:type"] == "website"
+    assert metadata["og:site_name"] == "Central Lobby"
+    assert metadata["og:description"] == metadata["description"]
+    assert metadata["alternate application/atom+xml"] == NEWS
+    assert metadata["alternate text/calendar"] == DATES
     for feed in (NEWS, DATES):
         assert client.get(feed).status_code == 200
 
@@ -175,17 +175,17 @@ def test_a_campaigns_page_says_what_it_is_and_where_its_feeds_are(client: TestCl
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_petitions_page_says_what_it_is_in_one_line(client: TestClient, lobby: Lobby) -> None:
     close_at(lobby, None, action='Keep "ours" <b>', background="One.\n\nTwo & " + "more " * 100)
-    told = shown(client, f"/petitions/{PETITION}")
-    assert told["canonical"] == told["og:url"] == f"http://testserver/petitions/{PETITION}"
-    assert told["og:title"] == "Keep &#34;ours&#34; &lt;b&gt;"
-    assert told["og:description"].startswith("One. Two &amp; more more")
-    assert told["og:description"].endswith("more …")
-    assert len(told["og:description"]) <= 204
+    metadata = page_metadata(client, f"/petitions/{PETITION}")
+    assert metadata["canonical"] == metadata["og:url"] == f"http://testserver/petitions/{PETITION}"
+    assert metadata["og:title"] == "Keep &#34;ours&#34; &lt;b&gt;"
+    assert metadata["og:description"].startswith("One. Two &amp; more more")
+    assert metadata["og:description"].endswith("more …")
+    assert len(metadata["og:description"]) <= 204
     close_at(lobby, None, background="")
-    assert shown(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
+    assert page_metadata(client, f"/petitions/{PETITION}")["og:description"], "its campaign's, then"
 
 
-# ---- whom to tell of a hole
+# ---- security.txt
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -210,15 +210,15 @@ def test_whom_to_tell_of_a_hole_is_said_until_it_expires(
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_contact_that_is_about_to_expire_is_found(lobby: Lobby) -> None:
-    def found() -> list[str]:
-        return [each.text for each in checks.run(lobby) if "security.txt" in each.text]
+    def warnings() -> list[str]:
+        return [warning.text for warning in checks.run(lobby) if "security.txt" in warning.text]
 
-    assert found() == []
+    assert warnings() == []
     lobby.settings.security_contact = "mailto:security@lobby.example.org"
     lobby.settings.security_expires = date(2026, 9, 1)
-    assert found() == []
+    assert warnings() == []
     lobby.settings.security_expires = date(2026, 7, 20)
-    (notice,) = found()
+    (notice,) = warnings()
     assert "20 July 2026" in notice
 
 

@@ -1,4 +1,4 @@
-"""The OpenAPI document says all of every call, and the service answers as it says."""
+"""Tests that the OpenAPI document describes every call and that answers agree with it."""
 
 import inspect
 import re
@@ -24,21 +24,21 @@ _documents: dict[str, Any] = {}
 
 @pytest.fixture
 def document(client: TestClient) -> Any:
-    """The document, which takes a second to make and is the same in every application."""
+    """Returns the document. It takes a second to build and is equal in every application."""
     if "json" not in _documents:
         _documents["json"] = client.get("/openapi.json").json()
     return _documents["json"]
 
 
 def operations(document: Any) -> Iterator[tuple[str, Any]]:
-    """Every call with what is said of it."""
+    """Yields each call, such as `GET /path`, with its description."""
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             yield f"{method.upper()} {path}", operation
 
 
 def resolved(document: Any, schema: Any) -> Any:
-    """A schema that can be asked by itself."""
+    """Returns the schema with the components that it refers to."""
     return {"components": document["components"], **schema}
 
 
@@ -81,7 +81,7 @@ def test_every_call_has_a_name_of_its_own_for_clients_that_are_made_from_it(
 
 @only_once
 def test_no_two_schemas_have_one_name(document: Any) -> None:
-    """FastAPI would put their modules in front, and makers of clients stumble over that."""
+    """FastAPI would prefix such names with their modules, which breaks client generators."""
     assert [name for name in document["components"]["schemas"] if "__" in name] == []
 
 
@@ -118,7 +118,7 @@ def test_every_call_says_whether_it_needs_a_key_and_for_what(
 def test_a_call_says_that_a_key_is_looked_at_wherever_one_is(
     client: TestClient, document: Any
 ) -> None:
-    """With a key that is none, such a call is refused; all others never look at it."""
+    """An invalid key makes these calls fail. All other calls ignore it."""
     assert isinstance(client.app, FastAPI)
     for call, operation in operations(document):
         method, path = call.split(" ")
@@ -138,13 +138,15 @@ def test_every_body_and_every_answer_has_an_example_that_fits(document: Any) -> 
             if status < "300" and status != "204":
                 parts[status] = answer["content"]
         for part, content in parts.items():
-            for media_type, told in content.items():
+            for media_type, media in content.items():
                 where = f"{call}: {part} as {media_type}"
-                assert "schema" in told, where
-                assert "example" in told, where
-                schema = resolved(document, told["schema"])
+                assert "schema" in media, where
+                assert "example" in media, where
+                schema = resolved(document, media["schema"])
                 validator = jsonschema_rs.Draft202012Validator(schema)
-                assert [str(error) for error in validator.iter_errors(told["example"])] == [], where
+                assert [str(error) for error in validator.iter_errors(media["example"])] == [], (
+                    where
+                )
 
 
 @only_once

@@ -1,4 +1,4 @@
-"""Files over HTTP: for keys and organisers of their own organisation, whole or visibly not."""
+"""Tests exports over HTTP: content, access, and transfers that break off."""
 
 import json
 import threading
@@ -46,21 +46,21 @@ FILES = {
     SIGNATURES: (Scope.SIGNATURES_READ,),
     LETTERS: (Scope.LETTERS_READ, Scope.LETTERS_WRITERS),
 }
-EACH = [(path, form) for path in FILES for form in FileFormat]
+FILES_AND_FORMATS = [(path, form) for path in FILES for form in FileFormat]
 MEDIA_TYPES = {FileFormat.CSV: "text/csv; charset=utf-8", FileFormat.JSONL: "application/x-ndjson"}
 MANY = 2 * exports.ENCRYPTED_PAGE_SIZE
 
 
 @pytest.fixture
 def key(lobby: Lobby) -> Headers:
-    """May read signatures and letters of the demonstration's organisation."""
+    """Returns the headers of a key that may read signatures and letters of the demonstration."""
     return key_for(lobby, *(scope for scopes in FILES.values() for scope in scopes))
 
 
-# ---- what comes
+# ---- content
 
 
-@pytest.mark.parametrize(("path", "form"), EACH)
+@pytest.mark.parametrize(("path", "form"), FILES_AND_FORMATS)
 def test_a_file_comes_with_its_name_and_is_kept_by_nobody(
     client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
@@ -111,11 +111,11 @@ def test_a_file_is_packed_where_the_client_can_unpack_it(client: TestClient, key
 
 
 def test_only_to_ask_for_the_head_reads_no_signatures(client: TestClient, key: Headers) -> None:
-    with log_of_exports() as noted:
+    with log_of_exports() as log:
         answer = client.head(f"{SIGNATURES}.csv", headers=key)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["Content-Type"] == MEDIA_TYPES[FileFormat.CSV]
-    assert noted == []
+    assert log == []
 
 
 def test_the_tally_as_lines_has_the_rows_of_its_csv(client: TestClient) -> None:
@@ -128,9 +128,9 @@ def test_the_tally_as_lines_has_the_rows_of_its_csv(client: TestClient) -> None:
         for line, row in zip(lines, rows, strict=True):
             assert list(line) == list(row)
             rate = line["signatures_per_1000"]
-            told = {None: "", True: "yes", False: "no"}
+            csv_values = {None: "", True: "yes", False: "no"}
             cells = {
-                name: told[value] if value is None or isinstance(value, bool) else str(value)
+                name: csv_values[value] if value is None or isinstance(value, bool) else str(value)
                 for name, value in line.items()
             }
             assert cells | {"signatures_per_1000": "" if rate is None else f"{rate:.2f}"} == row
@@ -146,23 +146,23 @@ def test_files_are_described(client: TestClient) -> None:
         lines = paths[f"/v1/{of}/{{slug}}/{slug}.jsonl"]["get"]
         assert list(lines["responses"]["200"]["content"]) == ["application/x-ndjson"]
         assert "404" in lines["responses"]
-    asked = {
-        each["name"] for each in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
+    parameters = {
+        row["name"] for row in paths["/v1/campaigns/{slug}/letters.csv"]["get"]["parameters"]
     }
-    assert asked == {"slug", "state", "since", "personal", "bodies"}
+    assert parameters == {"slug", "state", "since", "personal", "bodies"}
 
 
-# ---- who gets it
+# ---- access
 
 
-@pytest.mark.parametrize(("path", "form"), EACH)
+@pytest.mark.parametrize(("path", "form"), FILES_AND_FORMATS)
 def test_only_a_key_with_the_scope_gets_a_file(
     client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
     answer = client.get(f"{path}.{form}")
     assert (answer.status_code, answer.json()["code"]) == (401, "key_missing")
     for scope in FILES[path]:
-        every_other = key_for(lobby, *(each for each in Scope if each is not scope))
+        every_other = key_for(lobby, *(other for other in Scope if other is not scope))
         answer = client.get(f"{path}.{form}", headers=every_other)
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
 
@@ -170,14 +170,14 @@ def test_only_a_key_with_the_scope_gets_a_file(
 def test_who_may_read_how_letters_go_reads_not_whose_they_are(
     client: TestClient, lobby: Lobby
 ) -> None:
-    how = key_for(lobby, Scope.LETTERS_READ)
-    assert client.get(f"{LETTERS}.csv", headers=how).status_code == 403
-    assert client.get(f"{LETTERS}.csv?bodies=true", headers=how).status_code == 403
-    answer = client.get(f"{LETTERS}.csv?personal=false", headers=how)
+    letters_key = key_for(lobby, Scope.LETTERS_READ)
+    assert client.get(f"{LETTERS}.csv", headers=letters_key).status_code == 403
+    assert client.get(f"{LETTERS}.csv?bodies=true", headers=letters_key).status_code == 403
+    answer = client.get(f"{LETTERS}.csv?personal=false", headers=letters_key)
     assert answer.content == file_of(lobby, letters_export(lobby, is_personal=False))
 
 
-@pytest.mark.parametrize(("path", "form"), EACH)
+@pytest.mark.parametrize(("path", "form"), FILES_AND_FORMATS)
 def test_another_organisations_file_does_not_exist(
     client: TestClient, lobby: Lobby, path: str, form: FileFormat
 ) -> None:
@@ -247,14 +247,14 @@ def test_what_is_wrong_with_the_first_page_is_no_file(
     assert (answer.status_code, answer.json()["code"]) == (503, "personal_data_sealed")
 
 
-# ---- what is written down
+# ---- the log
 
 
 def test_every_file_is_noted_by_key_and_not_by_whom_it_tells_of(
     client: TestClient, key: Headers
 ) -> None:
     prefix = key["Authorization"].split("_")[1]
-    with log_of_exports() as noted:
+    with log_of_exports() as log:
         client.get(f"{SIGNATURES}.csv", headers=key)
         client.get(f"{SIGNATURES}.jsonl?personal=false", headers=key)
         client.get(f"{LETTERS}.csv?bodies=true&state=held", headers=key)
@@ -262,7 +262,7 @@ def test_every_file_is_noted_by_key_and_not_by_whom_it_tells_of(
     count = invented_campaign.SIGNATURES
     signatures = common | {"of": "signatures", "petition": PETITION, "rows": count}
     letters = common | {"of": "letters", "campaign": CAMPAIGN, "rows": 0}
-    assert noted == [
+    assert log == [
         signatures | {"form": "csv", "personal": True},
         signatures | {"form": "jsonl", "personal": False},
         letters | {"form": "csv", "personal": True, "words": True},
@@ -277,14 +277,14 @@ def test_an_organiser_finds_and_takes_the_signatures(client: TestClient, lobby: 
     assert client.get(path).headers["Location"] == "/sign-in"
     sign_in(client)
     assert f'href="{path}"' in client.get("/organiser").text
-    with log_of_exports() as noted:
+    with log_of_exports() as log:
         answer = client.get(path)
     assert answer.content == file_of(lobby, signatures_export(lobby))
     assert answer.headers["Cache-Control"] == "no-store"
     assert "attachment" in answer.headers["Content-Disposition"]
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
-    assert [entry["by"] for entry in noted] == [f"organiser {organiser.id}"]
+    assert [entry["by"] for entry in log] == [f"organiser {organiser.id}"]
 
 
 def test_an_organiser_of_another_organisation_finds_nothing(
@@ -307,12 +307,12 @@ def test_an_organiser_of_another_organisation_finds_nothing(
     assert "text/html" in answer.headers["Content-Type"]
 
 
-# ---- what goes wrong on the way
+# ---- transfers that break off
 
 
 @contextmanager
 def served(lobby: Lobby, port: int) -> Iterator[httpx2.Client]:
-    """The application behind a real server, whose connections really break."""
+    """Serves the application over real connections, which a test can break."""
     app = create_app(lobby.settings, lobby=lobby)
     config = uvicorn.Config(app, port=port, log_level="critical", access_log=False)
     server = uvicorn.Server(config)
@@ -328,7 +328,7 @@ def served(lobby: Lobby, port: int) -> Iterator[httpx2.Client]:
         thread.join()
 
 
-def until(condition: Callable[[], object]) -> None:
+def wait_until(condition: Callable[[], object]) -> None:
     end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end, "it did not happen"
@@ -343,7 +343,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
     with lobby.database.read() as session:
         last = session.exec(select(Signature.id).order_by(col(Signature.id).desc())).first()
     make_undecryptable(lobby, last)
-    with log_of_exports() as noted, served(lobby, unused_port) as client:
+    with log_of_exports() as log, served(lobby, unused_port) as client:
         headers = key | {"Accept-Encoding": packing}
         with client.stream("GET", f"{SIGNATURES}.csv", headers=headers) as answer:
             assert answer.status_code == 200
@@ -352,7 +352,7 @@ def test_a_file_that_breaks_off_does_not_look_whole(
             with pytest.raises(httpx2.RemoteProtocolError):
                 list(pieces)
     assert first.startswith(b"id,state,")
-    (entry,) = noted
+    (entry,) = log
     assert not entry["whole"]
     assert 0 < entry["rows"] < invented_campaign.SIGNATURES + MANY
 
@@ -361,12 +361,12 @@ def test_a_file_that_breaks_off_does_not_look_whole(
 def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port: int) -> None:
     multiply(lobby, 5 * MANY)
     pool: Any = lobby.database._reader.pool
-    with log_of_exports() as noted, served(lobby, unused_port) as client:
+    with log_of_exports() as log, served(lobby, unused_port) as client:
         with client.stream("GET", f"{SIGNATURES}.jsonl", headers=key) as answer:
             first = next(answer.iter_lines())
-        until(lambda: pool.checkedout() == 0)
+        wait_until(lambda: pool.checkedout() == 0)
     assert json.loads(first)["state"]
-    (entry,) = noted
+    (entry,) = log
     assert not entry["whole"]
     assert entry["rows"] < invented_campaign.SIGNATURES + 5 * MANY
 
@@ -375,7 +375,7 @@ def test_who_goes_away_ends_the_reading(lobby: Lobby, key: Headers, unused_port:
 def test_others_are_served_while_a_file_goes_out(
     lobby: Lobby, key: Headers, unused_port: int
 ) -> None:
-    """A file that is taken slowly holds neither the loop nor the one connection that writes."""
+    """A slow download blocks neither the event loop nor the one connection that writes."""
     multiply(lobby, 5 * MANY)
     anna = {"name": "Anna", "email": "anna@example.org", "postcode": "EH1 1YZ"}
     with (
@@ -387,4 +387,4 @@ def test_others_are_served_while_a_file_goes_out(
         assert client.post(SIGNATURES, json=anna).status_code == 201
         assert client.get("/livez").status_code == 200
         rest = sum(1 for _ in lines)
-    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna
+    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna's

@@ -1,4 +1,4 @@
-"""The hot route answers as the route behind it would: twice the same application, once without."""
+"""Tests that the hot route answers like the route behind it, in two equal applications."""
 
 import asyncio
 import gzip
@@ -43,11 +43,11 @@ READS = [
 JSON = {"Content-Type": "application/json"}
 KEY = "Idempotency-Key"
 Headers = dict[str, str] | list[tuple[str, str]]
-Asked = tuple[str, str, dict[str, Any]]
+RequestParts = tuple[str, str, dict[str, Any]]
 
 
-class Counted:
-    """Stands behind the hot route, and counts what comes through."""
+class PassedOn:
+    """Middleware behind the hot route. It notes the paths of requests that reach it."""
 
     def __init__(self, app: ASGIApp, *, passed: list[str]) -> None:
         self._app, self._passed = app, passed
@@ -60,7 +60,7 @@ class Counted:
 
 @dataclass
 class Answer:
-    """What a client sees."""
+    """The answer that a client gets."""
 
     status: int
     headers: dict[str, Any]
@@ -72,7 +72,7 @@ class Answer:
 
 @dataclass
 class Pair:
-    """The application as it is, and without its hot route; `passed` is what that handed on."""
+    """The application with and without its hot route; `passed` has the paths that it passed on."""
 
     hot: FastAPI
     plain: FastAPI
@@ -86,15 +86,15 @@ class Pair:
         headers: Headers | None = None,
         content: bytes | list[bytes] = b"",
     ) -> tuple[Answer, Answer, bool]:
-        """Both answers, and whether the first came from the hot route itself."""
+        """Returns both answers, and whether the hot route gave the first one."""
         self.passed.clear()
         pieces = content if isinstance(content, list) else [content]
-        hot = _told(self.hot, method, path, headers or {}, pieces)
-        return hot, _told(self.plain, method, path, headers or {}, pieces), not self.passed
+        hot = call_app(self.hot, method, path, headers or {}, pieces)
+        return hot, call_app(self.plain, method, path, headers or {}, pieces), not self.passed
 
 
-def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[bytes]) -> Answer:
-    """An answer to just these headers and pieces: clients would join them."""
+def call_app(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[bytes]) -> Answer:
+    """Calls the application with exactly these headers and pieces. A client would join them."""
     path, _, query = path.partition("?")
     pairs = headers if isinstance(headers, list) else list(headers.items())
     scope: Scope = {
@@ -107,7 +107,7 @@ def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[b
         "query_string": query.encode(),
         "headers": [(name.lower().encode(), value.encode()) for name, value in pairs],
     }
-    told: list[Message] = []
+    messages: list[Message] = []
     waiting = [{"type": "http.request", "body": piece, "more_body": True} for piece in pieces]
     waiting[-1]["more_body"] = False
 
@@ -115,20 +115,20 @@ def _told(app: ASGIApp, method: str, path: str, headers: Headers, pieces: list[b
         return waiting.pop(0)
 
     async def send(message: Message) -> None:
-        told.append(message)
+        messages.append(message)
 
     async def ask() -> None:
         await app(scope, receive, send)
 
     asyncio.run(ask())
-    start, *bodies = told
+    start, *bodies = messages
     names = {name.decode().lower(): value.decode() for name, value in start["headers"]}
     names["vary"] = {part.strip() for part in names.get("vary", "").split(",")}
     return Answer(start["status"], names, b"".join(part.get("body", b"") for part in bodies))
 
 
-def _app(lobby: Lobby, *parts: Middleware) -> FastAPI:
-    """The application with `parts` in the place of its hot route."""
+def app_with(lobby: Lobby, *parts: Middleware) -> FastAPI:
+    """Returns the application with `parts` in place of its hot route."""
     app = create_app(lobby.settings, lobby=lobby)
     kinds: list[object] = [part.cls for part in app.user_middleware]
     place = kinds.index(HotRoute)
@@ -139,22 +139,22 @@ def _app(lobby: Lobby, *parts: Middleware) -> FastAPI:
 @pytest.fixture
 def pair(lobby: Lobby) -> Iterator[Pair]:
     passed: list[str] = []
-    hot = _app(lobby, Middleware(HotRoute), Middleware(Counted, passed=passed))
-    plain = _app(lobby)
-    with TestClient(hot), TestClient(plain):  # they start and end what stands behind
+    hot = app_with(lobby, Middleware(HotRoute), Middleware(PassedOn, passed=passed))
+    plain = app_with(lobby)
+    with TestClient(hot), TestClient(plain):  # these run the startup and shutdown code
         yield Pair(hot, plain, passed)
 
 
-def sent(body: Any, **headers: str) -> dict[str, Any]:
+def request_parts(body: Any, **headers: str) -> dict[str, Any]:
     content = body if isinstance(body, bytes | list) else json.dumps(body).encode()
     return {"content": content, "headers": JSON | headers}
 
 
-def sign_request(body: Any, **headers: str) -> Asked:
-    return "POST", SIGN, sent(body, **headers)
+def sign_request(body: Any, **headers: str) -> RequestParts:
+    return "POST", SIGN, request_parts(body, **headers)
 
 
-def typed(media_type: str) -> Asked:
+def with_media_type(media_type: str) -> RequestParts:
     return (
         "POST",
         SIGN,
@@ -163,7 +163,7 @@ def typed(media_type: str) -> Asked:
 
 
 WHOLE = json.dumps(ANNA).encode()
-GOOD: dict[str, Asked] = {
+GOOD: dict[str, RequestParts] = {
     "a signature": sign_request(ANNA),
     "of a signed seat": sign_request({**ANNA, "email": "b@example.org", "postcode": SIGNED}),
     "of a minister's seat": sign_request({**ANNA, "email": "c@example.org", "postcode": MINISTER}),
@@ -176,19 +176,19 @@ GOOD: dict[str, Asked] = {
     ),
     "null where it may be": sign_request({**ANNA, "comment": None, "source": None}),
     "other letters": sign_request({**ANNA, "name": "Zoë 🙂 O’Brien", "email": "ANNA@EXAMPLE.ORG"}),
-    "charset": typed("application/json; charset=utf-8"),
-    "charset without a space": typed("application/json;charset=utf-8"),
-    "another charset than it says": typed("application/json; charset=utf-16"),
+    "charset": with_media_type("application/json; charset=utf-8"),
+    "charset without a space": with_media_type("application/json;charset=utf-8"),
+    "another charset than it says": with_media_type("application/json; charset=utf-16"),
     "in pieces": sign_request([WHOLE[:1], WHOLE[1:30], b"", WHOLE[30:]]),
     "spaces around": sign_request(b" \n" + WHOLE + b"\n "),
     "a field twice": sign_request(WHOLE[:-1] + b', "name": "Bertha Example"}'),
     "a field twice, first of another type": sign_request(b'{"name": 5, ' + WHOLE[1:]),
     "gzip may come": sign_request(ANNA, **{"Accept-Encoding": "gzip"}),
     "nothing packed": sign_request(ANNA, **{"Accept-Encoding": "identity"}),
-    "unknown petition": ("POST", "/v1/petitions/no-such/signatures", sent(ANNA)),
+    "unknown petition": ("POST", "/v1/petitions/no-such/signatures", request_parts(ANNA)),
     "CSV is liked": sign_request(ANNA, Accept="text/csv"),
 }
-HANDED_ON: dict[str, Asked] = {
+PASSED_ON: dict[str, RequestParts] = {
     "no name": sign_request({**ANNA, "name": ""}),
     "long name": sign_request({**ANNA, "name": "x" * 101}),
     "name with a link": sign_request({**ANNA, "name": "See http://spam.example"}),
@@ -223,19 +223,19 @@ HANDED_ON: dict[str, Asked] = {
     "large in pieces": sign_request([b'{"comment": "', *[b"x" * 60_000] * 4, b'"}']),
     "much too large": sign_request(b" " * 21_500_000),
     "large and good": sign_request([WHOLE, *[b" " * 60_000] * 4]),
-    "text": typed("text/plain"),
-    "a form": typed("application/x-www-form-urlencoded"),
-    "no type": typed(""),
-    "a longer type": typed("application/jsonx"),
-    "lines of JSON": typed("application/json-seq"),
-    "another JSON": typed("application/problem+json"),
-    "large letters": typed("Application/JSON"),
+    "text": with_media_type("text/plain"),
+    "a form": with_media_type("application/x-www-form-urlencoded"),
+    "no type": with_media_type(""),
+    "a longer type": with_media_type("application/jsonx"),
+    "lines of JSON": with_media_type("application/json-seq"),
+    "another JSON": with_media_type("application/problem+json"),
+    "large letters": with_media_type("Application/JSON"),
     "packed": sign_request(gzip.compress(WHOLE), **{"Content-Encoding": "gzip"}),
-    "upper-case slug": ("POST", SIGN.replace(PETITION, PETITION.upper()), sent(ANNA)),
-    "NUL in the slug": ("POST", "/v1/petitions/a%00b/signatures", sent(ANNA)),
-    "line in the slug": ("POST", f"/v1/petitions/{PETITION}%0A/signatures", sent(ANNA)),
-    "slash at the end": ("POST", SIGN + "/", sent(ANNA)),
-    "a query": ("POST", SIGN + "?x=1", sent(ANNA)),
+    "upper-case slug": ("POST", SIGN.replace(PETITION, PETITION.upper()), request_parts(ANNA)),
+    "NUL in the slug": ("POST", "/v1/petitions/a%00b/signatures", request_parts(ANNA)),
+    "line in the slug": ("POST", f"/v1/petitions/{PETITION}%0A/signatures", request_parts(ANNA)),
+    "slash at the end": ("POST", SIGN + "/", request_parts(ANNA)),
+    "a query": ("POST", SIGN + "?x=1", request_parts(ANNA)),
     "no such key": sign_request(ANNA, Authorization="Bearer nobody"),
     "an empty Idempotency-Key": sign_request(ANNA, **{KEY: ""}),
     "a long one": sign_request(ANNA, **{KEY: "x" * 256}),
@@ -246,10 +246,10 @@ HANDED_ON: dict[str, Asked] = {
     "a good one and a wrong body": sign_request({}, **{KEY: "k"}),
     "HEAD": ("HEAD", SIGN, {}),
     "OPTIONS": ("OPTIONS", SIGN, {}),
-    "PUT": ("PUT", SIGN, sent(ANNA)),
+    "PUT": ("PUT", SIGN, request_parts(ANNA)),
     "GET without a key": ("GET", SIGN, {}),
     "OPTIONS of a read": ("OPTIONS", READS[0], {}),
-    "POST of a read": ("POST", READS[0], sent(ANNA)),
+    "POST of a read": ("POST", READS[0], request_parts(ANNA)),
     "unknown slug to read": ("GET", "/v1/petitions/no-such", {}),
     "large slug to read": ("GET", READS[0].upper().replace("/V1/PETITIONS", "/v1/petitions"), {}),
     "slash at the end of a read": ("GET", READS[0] + "/", {}),
@@ -266,18 +266,18 @@ HANDED_ON: dict[str, Asked] = {
 @pytest.mark.parametrize("name", GOOD)
 def test_what_the_hot_route_answers_itself_is_the_same(pair: Pair, name: str) -> None:
     method, path, parts = GOOD[name]
-    hot, plain, is_its_own = pair.ask(method, path, **parts)
+    hot, plain, from_hot_route = pair.ask(method, path, **parts)
     assert hot == plain
-    assert is_its_own
+    assert from_hot_route
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("name", HANDED_ON)
+@pytest.mark.parametrize("name", PASSED_ON)
 def test_what_the_hot_route_hands_on_arrives_whole(pair: Pair, name: str) -> None:
-    method, path, parts = HANDED_ON[name]
-    hot, plain, is_its_own = pair.ask(method, path, **parts)
+    method, path, parts = PASSED_ON[name]
+    hot, plain, from_hot_route = pair.ask(method, path, **parts)
     assert hot == plain
-    assert not is_its_own
+    assert not from_hot_route
 
 
 @pytest.mark.parametrize(
@@ -292,14 +292,16 @@ def test_of_two_headers_alike_the_first_counts(
     pair: Pair, name: str, values: tuple[str, str], has_one: bool
 ) -> None:
     pair.ask("GET", READS[2])
-    hot, plain, is_its_own = pair.ask("GET", READS[2], headers=[(name, value) for value in values])
+    hot, plain, from_hot_route = pair.ask(
+        "GET", READS[2], headers=[(name, value) for value in values]
+    )
     assert hot == plain
-    assert is_its_own is has_one
+    assert from_hot_route is has_one
 
 
 @pytest.mark.parametrize("path", READS)
 def test_a_read_is_the_same_however_it_is_asked_for(pair: Pair, path: str) -> None:
-    first, _, _ = pair.ask("GET", path)  # from now on it is at hand
+    first, _, _ = pair.ask("GET", path)  # from now on it is cached
     tag = first.headers["etag"]
     statuses: list[tuple[dict[str, str], int]] = [
         ({"Accept-Encoding": "identity"}, 200),
@@ -311,18 +313,18 @@ def test_a_read_is_the_same_however_it_is_asked_for(pair: Pair, path: str) -> No
         ({"If-None-Match": '"other"'}, 200),
     ]
     for headers, status in statuses:
-        hot, plain, is_its_own = pair.ask("GET", path, headers=headers)
+        hot, plain, from_hot_route = pair.ask("GET", path, headers=headers)
         assert hot == plain, headers
-        assert is_its_own, headers
+        assert from_hot_route, headers
         assert hot.status == status, headers
         assert hot.headers["etag"] == tag, headers
 
 
 @pytest.mark.parametrize("path", READS)
 def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
-    first, plain, is_its_own = pair.ask("GET", path)
-    again, _, is_its_own_now = pair.ask("GET", path)
-    assert (is_its_own, is_its_own_now) == (False, True)
+    first, plain, from_hot_route = pair.ask("GET", path)
+    again, _, again_from_hot_route = pair.ask("GET", path)
+    assert (from_hot_route, again_from_hot_route) == (False, True)
     assert first == plain == again
 
 
@@ -341,10 +343,10 @@ def test_a_first_read_is_the_same_as_the_next(pair: Pair, path: str) -> None:
 def test_a_postcode_is_answered_the_same_however_it_is_typed(
     pair: Pair, typed: str, is_known: bool
 ) -> None:
-    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the house is at hand
-    hot, plain, is_its_own = pair.ask("GET", f"/v1/postcodes/{typed}")
+    pair.ask("GET", f"/v1/postcodes/{CAN_SIGN}")  # from now on the seats are cached
+    hot, plain, from_hot_route = pair.ask("GET", f"/v1/postcodes/{typed}")
     assert hot == plain
-    assert is_its_own is is_known
+    assert from_hot_route is is_known
 
 
 @pytest.mark.parametrize("name", ["a field twice", "with everything", "spaces around", "in pieces"])
@@ -355,13 +357,13 @@ def test_what_is_written_down_is_the_same(pair: Pair, lobby: Lobby, name: str) -
         address = f"person{number}@example.org".encode()
         pieces = parts["content"] if isinstance(parts["content"], list) else [parts["content"]]
         whole = b"".join(pieces).replace(b"anna@example.org", address)
-        assert _told(app, "POST", path, parts["headers"], [whole]).status == 201
-        rows.append(_newest(lobby))
+        assert call_app(app, "POST", path, parts["headers"], [whole]).status == 201
+        rows.append(newest_signature(lobby))
     assert rows[0] == rows[1]
 
 
-def _newest(lobby: Lobby) -> dict[str, Any]:
-    """What a signer said, without what is another for each."""
+def newest_signature(lobby: Lobby) -> dict[str, Any]:
+    """Returns the newest signature without the columns that differ between any two."""
     statement = select(Signature).order_by(col(Signature.id).desc()).limit(1)
     with lobby.database.read() as session:
         row = session.exec(statement).one()
@@ -373,10 +375,10 @@ def _newest(lobby: Lobby) -> dict[str, Any]:
 
 def test_a_key_is_told_the_id_as_ever(pair: Pair, lobby: Lobby) -> None:
     key = key_for(lobby, KeyScope.SIGNATURES_READ)
-    hot, plain, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **key))
+    hot, plain, from_hot_route = pair.ask("POST", SIGN, **request_parts(ANNA, **key))
     assert hot == plain
     assert hot.json()["id"]
-    assert not is_its_own
+    assert not from_hot_route
 
 
 # ---- with an Idempotency-Key
@@ -393,14 +395,14 @@ KEYS = [
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("key", KEYS)
 def test_a_key_gets_the_first_answer_whichever_way_it_comes(pair: Pair, key: str) -> None:
-    plain_answer = pair.ask("POST", SIGN, **sent({**ANNA, "email": "b@example.org"}))[0]
-    first, second, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
-    assert is_its_own
+    plain_answer = pair.ask("POST", SIGN, **request_parts({**ANNA, "email": "b@example.org"}))[0]
+    first, second, from_hot_route = pair.ask("POST", SIGN, **request_parts(ANNA, **{KEY: key}))
+    assert from_hot_route
     assert first == plain_answer, "the first answer does not show that there is a key"
     assert second.headers.pop("idempotency-replayed") == "true"
     assert second == first
-    hot, plain, is_its_own = pair.ask("POST", SIGN, **sent(ANNA, **{KEY: key}))
-    assert is_its_own
+    hot, plain, from_hot_route = pair.ask("POST", SIGN, **request_parts(ANNA, **{KEY: key}))
+    assert from_hot_route
     assert hot == plain
     assert hot.headers["idempotency-replayed"] == "true"
     assert hot.content == first.content
@@ -410,19 +412,19 @@ def test_a_key_gets_the_first_answer_whichever_way_it_comes(pair: Pair, key: str
 def test_of_two_keys_the_first_counts(pair: Pair) -> None:
     content = json.dumps(ANNA).encode()
     both = [*JSON.items(), (KEY, "a"), (KEY, "b")]
-    first, second, is_its_own = pair.ask("POST", SIGN, headers=both, content=content)
-    assert is_its_own
+    first, second, from_hot_route = pair.ask("POST", SIGN, headers=both, content=content)
+    assert from_hot_route
     assert (first.status, second.status) == (201, 201)
     for key, is_replayed in (("a", True), ("b", False)):
-        answer = _told(pair.plain, "POST", SIGN, JSON | {KEY: key}, [content])
+        answer = call_app(pair.plain, "POST", SIGN, JSON | {KEY: key}, [content])
         assert ("idempotency-replayed" in answer.headers) is is_replayed
 
 
 def test_the_second_way_keeps_for_the_first(pair: Pair) -> None:
-    parts = sent(ANNA, **{KEY: "k"})
-    first = _told(pair.plain, "POST", SIGN, parts["headers"], [parts["content"]])
-    again, _, is_its_own = pair.ask("POST", SIGN, **parts)
-    assert is_its_own
+    parts = request_parts(ANNA, **{KEY: "k"})
+    first = call_app(pair.plain, "POST", SIGN, parts["headers"], [parts["content"]])
+    again, _, from_hot_route = pair.ask("POST", SIGN, **parts)
+    assert from_hot_route
     assert (again.status, again.content) == (first.status, first.content)
     assert again.headers.pop("idempotency-replayed") == "true"
     assert again.headers == first.headers
@@ -439,23 +441,25 @@ def test_the_second_way_keeps_for_the_first(pair: Pair) -> None:
 def test_a_key_of_another_request_is_refused_the_same_way(
     pair: Pair, path: str, body: Any, status: int, code: str
 ) -> None:
-    pair.ask("POST", SIGN, **sent(ANNA, **{KEY: "k"}))
-    hot, plain, is_its_own = pair.ask("POST", path, **sent(body, **{KEY: "k"}))
-    assert is_its_own
+    pair.ask("POST", SIGN, **request_parts(ANNA, **{KEY: "k"}))
+    hot, plain, from_hot_route = pair.ask("POST", path, **request_parts(body, **{KEY: "k"}))
+    assert from_hot_route
     assert hot == plain
     assert (hot.status, hot.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
-    parts = sent(ANNA, **{KEY: "k"})
+    parts = request_parts(ANNA, **{KEY: "k"})
     scope = {"app": pair.hot, "method": "POST", "path": SIGN}
     attempt = idempotency.attempt_of(scope, "k", parts["content"])
     states = [state_of({"app": app}) for app in (pair.hot, pair.plain)]
     with states[0].in_flight.reserve(attempt), states[1].in_flight.reserve(attempt):
-        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
-        other, other_plain, _ = pair.ask("POST", SIGN, **sent({**ANNA, "name": "B"}, **{KEY: "k"}))
-    assert is_its_own
+        hot, plain, from_hot_route = pair.ask("POST", SIGN, **parts)
+        other, other_plain, _ = pair.ask(
+            "POST", SIGN, **request_parts({**ANNA, "name": "B"}, **{KEY: "k"})
+        )
+    assert from_hot_route
     assert hot == plain
     assert (hot.status, hot.json()["code"]) == (409, "idempotency_key_in_use")
     assert int(hot.headers["retry-after"]) > 0
@@ -468,15 +472,15 @@ def test_a_key_that_is_worked_on_is_in_use_either_way(pair: Pair) -> None:
 def test_a_petition_that_takes_no_names_keeps_no_answer(
     pair: Pair, lobby: Lobby, state: str
 ) -> None:
-    parts = sent(ANNA, **{KEY: "k"})
+    parts = request_parts(ANNA, **{KEY: "k"})
     with lobby.database.read() as session:
         owner = petitions.public(session, PETITION).organisation_id
     for now, status in ((state, {404, 409}), ("open", {201})):
         with lobby.database.write() as session:
             petition = petitions.own(session, PETITION, organisation_id=owner)
             petitions.update(session, petition, values={"state": now}, now=lobby.clock())
-        hot, plain, is_its_own = pair.ask("POST", SIGN, **parts)
-        assert is_its_own
+        hot, plain, from_hot_route = pair.ask("POST", SIGN, **parts)
+        assert from_hot_route
         assert hot.status in status
         assert hot.content == plain.content
 
@@ -488,7 +492,7 @@ def test_a_petition_that_takes_no_names_says_so_the_same_way(
     with lobby.database.write() as session:
         petition = petitions.public(session, PETITION)
         petitions.update(session, petition, values={"state": state}, now=lobby.clock())
-    hot, plain, _ = pair.ask("POST", SIGN, **sent(ANNA))
+    hot, plain, _ = pair.ask("POST", SIGN, **request_parts(ANNA))
     assert hot == plain
     assert hot.status in (404, 409)
 
@@ -511,11 +515,11 @@ def test_a_database_in_trouble_is_told_the_same_way(
 
     answers = []
     for parts in ([Middleware(HotRoute)], []):
-        app = _app(lobby, *parts)
+        app = app_with(lobby, *parts)
         set_state(app, replace(state_of({"app": app}), intake=GroupCommit(record)))
         with TestClient(app):
-            content, headers = sent(ANNA).values()
-            answers.append(_told(app, "POST", SIGN, headers, [content]))
+            content, headers = request_parts(ANNA).values()
+            answers.append(call_app(app, "POST", SIGN, headers, [content]))
     hot, plain = answers
     assert hot == plain
     assert hot.status == 503
@@ -527,9 +531,9 @@ def test_a_database_in_trouble_is_told_the_same_way(
 def test_metrics_name_the_same_route(pair: Pair) -> None:
     for path in (*READS, f"/v1/postcodes/{CAN_SIGN}"):
         pair.ask("GET", path)
-    pair.ask("POST", SIGN, **sent(ANNA))
-    told = _told(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
+    pair.ask("POST", SIGN, **request_parts(ANNA))
+    metrics = call_app(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
     for template in (hot_route.SIGN, hot_route.POSTCODE, *hot_route.READS):
-        methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', told))
+        methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', metrics))
         assert methods >= {"POST" if template == hot_route.SIGN else "GET"}
-    assert PETITION not in told
+    assert PETITION not in metrics

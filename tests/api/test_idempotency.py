@@ -1,4 +1,4 @@
-"""A request that comes again with its key: the first good answer again, and nothing done twice.
+"""Tests idempotency keys: a repeated request gets the first answer and has no second effect.
 
 Batches of signatures with keys are in tests/services/signatures/test_batches.py, both ways of
 signing in tests/api/test_hot_route.py, and a running server in
@@ -69,7 +69,7 @@ Deliver = Callable[[], list[EmailMessage]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that creates something, another body for it, and the tables that it adds to."""
+    """A call that creates rows, a second body for it, and the tables of the new rows."""
 
     path: str
     body: Any
@@ -79,8 +79,8 @@ class Call:
     status: int = 201
 
     def send(self, client: TestClient, key: str | None, body: Any = None, **headers: str) -> Any:
-        given = headers | ({HEADER: key} if key is not None else {})
-        return client.post(self.path, json=self.body if body is None else body, headers=given)
+        all_headers = headers | ({HEADER: key} if key is not None else {})
+        return client.post(self.path, json=self.body if body is None else body, headers=all_headers)
 
 
 CALLS = {
@@ -128,7 +128,7 @@ CALLS = {
 }
 
 
-def rows(lobby: Lobby, *tables: type[SQLModel]) -> dict[str, int]:
+def row_counts(lobby: Lobby, *tables: type[SQLModel]) -> dict[str, int]:
     everything: set[type[SQLModel]] = {*tables, IdempotencyKey}
     with lobby.database.read() as session:
         return {
@@ -137,15 +137,15 @@ def rows(lobby: Lobby, *tables: type[SQLModel]) -> dict[str, int]:
         }
 
 
-def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
+def added_rows(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
     tables = {table for call in CALLS.values() for table in call.tables}
-    now = rows(lobby, *tables)
+    now = row_counts(lobby, *tables)
     return {name: now[name] - count for name, count in before.items() if now[name] != count}
 
 
 def expected(call: Call, *, keys: int = 1) -> dict[str, int]:
-    found = {table.__name__: call.tables.count(table) for table in call.tables}
-    return found | ({"IdempotencyKey": keys} if keys else {})
+    counts = {table.__name__: call.tables.count(table) for table in call.tables}
+    return counts | ({"IdempotencyKey": keys} if keys else {})
 
 
 def headers_for(lobby: Lobby, call: Call) -> dict[str, str]:
@@ -167,11 +167,11 @@ def app(client: TestClient) -> FastAPI:
 
 
 @pytest.fixture
-def beside(lobby: Lobby) -> Iterator[Database]:
-    """The same database, as another process has it."""
-    found = Database(lobby.database.url)
-    yield found
-    found.close()
+def other_database(lobby: Lobby) -> Iterator[Database]:
+    """Opens the same database a second time, as another process does."""
+    database = Database(lobby.database.url)
+    yield database
+    database.close()
 
 
 # ---- every call that creates something
@@ -182,7 +182,7 @@ def test_what_creates_something_does_so_once_a_key(
     client: TestClient, lobby: Lobby, clock: Clock, name: str
 ) -> None:
     call = CALLS[name]
-    caller, before = headers_for(lobby, call), rows(lobby, *CALLS[name].tables)
+    caller, before = headers_for(lobby, call), row_counts(lobby, *CALLS[name].tables)
     first = call.send(client, "k", **caller)
     assert first.status_code == call.status, first.text
     assert REPLAYED not in first.headers
@@ -191,7 +191,7 @@ def test_what_creates_something_does_so_once_a_key(
     assert (again.status_code, again.content) == (first.status_code, first.content)
     assert again.headers[REPLAYED] == "true"
     assert again.headers["content-type"] == first.headers["content-type"] == "application/json"
-    assert added(lobby, before) == expected(call)
+    assert added_rows(lobby, before) == expected(call)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -202,10 +202,10 @@ def test_a_key_with_another_body_is_refused_and_creates_nothing(
     call = CALLS[name]
     caller = headers_for(lobby, call)
     first = call.send(client, "k", **caller)
-    before = rows(lobby, *call.tables)
+    before = row_counts(lobby, *call.tables)
     refused = call.send(client, "k", call.other, **caller)
     assert_refused(refused, 422, "idempotency_key_reused")
-    assert added(lobby, before) == {}
+    assert added_rows(lobby, before) == {}
     assert call.send(client, "k", **caller).content == first.content
 
 
@@ -218,11 +218,11 @@ def test_a_key_of_another_form_is_refused(
     client: TestClient, lobby: Lobby, name: str, key: str
 ) -> None:
     call = CALLS[name]
-    given: Any = headers_for(lobby, call) | {HEADER: key.encode("latin-1")}
-    before = rows(lobby, *call.tables)
-    refused = client.post(call.path, json=call.body, headers=given)
+    headers: Any = headers_for(lobby, call) | {HEADER: key.encode("latin-1")}
+    before = row_counts(lobby, *call.tables)
+    refused = client.post(call.path, json=call.body, headers=headers)
     assert_refused(refused, 422, "idempotency_key_malformed")
-    assert added(lobby, before) == {}
+    assert added_rows(lobby, before) == {}
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -232,45 +232,45 @@ def test_a_key_that_is_worked_on_in_this_process_is_in_use(
 ) -> None:
     call = CALLS[name]
     caller = headers_for(lobby, call)
-    before = rows(lobby, *call.tables)
-    with state_of({"app": app}).in_flight.reserve(the_attempt(app, lobby, call, caller)):
+    before = row_counts(lobby, *call.tables)
+    with state_of({"app": app}).in_flight.reserve(attempt_of_call(app, lobby, call, caller)):
         assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
-    assert added(lobby, before) == {}
+    assert added_rows(lobby, before) == {}
     assert call.send(client, "k", **caller).status_code == call.status
 
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_a_key_that_is_worked_on_in_another_process_is_in_use(
-    client: TestClient, app: FastAPI, lobby: Lobby, beside: Database, name: str
+    client: TestClient, app: FastAPI, lobby: Lobby, other_database: Database, name: str
 ) -> None:
     call = CALLS[name]
     caller = headers_for(lobby, call)
-    attempt = the_attempt(app, lobby, call, caller)
-    before = rows(lobby, *call.tables)
-    with beside.write() as session:
+    attempt = attempt_of_call(app, lobby, call, caller)
+    before = row_counts(lobby, *call.tables)
+    with other_database.write() as session:
         assert idempotency.look_up(session, [attempt], now=lobby.clock()) == [None]
         assert_refused(call.send(client, "k", **caller), 409, "idempotency_key_in_use")
-    assert added(lobby, before) == {}
+    assert added_rows(lobby, before) == {}
     assert call.send(client, "k", **caller).status_code == call.status
 
 
-def the_attempt(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
-    """The one that a call with the key 'k' makes."""
-    found = None
+def attempt_of_call(app: FastAPI, lobby: Lobby, call: Call, caller: dict[str, str]) -> Attempt:
+    """Returns the attempt of a call with the key 'k'."""
+    caller_of_key = None
     if caller:
         with lobby.database.read() as session:
             key = caller["Authorization"].split()[1]
-            found = api_keys.caller_of(session, key, now=lobby.clock())
+            caller_of_key = api_keys.caller_of(session, key, now=lobby.clock())
     content = json.dumps(call.body, separators=(",", ":"), ensure_ascii=False).encode()
     scope = {"app": app, "method": "POST", "path": call.path}
-    return attempt_of(scope, "k", content, found)
+    return attempt_of(scope, "k", content, caller_of_key)
 
 
 def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby) -> None:
     for call in CALLS.values():
         assert call.send(client, None, **headers_for(lobby, call)).status_code == call.status
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
 def test_an_opened_letter_counts_once_a_key(client: TestClient, lobby: Lobby) -> None:
@@ -309,7 +309,7 @@ def test_a_refused_letter_that_is_retried_goes_again_once(client: TestClient, lo
 
 
 def refused_letter(lobby: Lobby) -> Letter:
-    """The first one, which leaves nothing for later ones to be compared with."""
+    """Rejects the first letter, so that later ones are not compared with it."""
     letter, _ = put_into_state(lobby, 0, LetterState.REJECTED)
     with lobby.database.write() as session:
         if sketch := session.get(LetterSketch, letter.id):
@@ -347,10 +347,10 @@ def test_calls_that_do_nothing_twice_anyway_take_any_key_and_ignore_it(
             answer = client.post(path, json=body, headers={HEADER: key})
             assert answer.status_code == 200, answer.text
             assert REPLAYED not in answer.headers
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
-# ---- what is kept, for whom and how long
+# ---- stored answers
 
 
 def test_only_good_answers_are_kept(client: TestClient, lobby: Lobby) -> None:
@@ -363,7 +363,7 @@ def test_only_good_answers_are_kept(client: TestClient, lobby: Lobby) -> None:
     wrong = call.send(client, "k", {**CAMPAIGN_BODY, "title": ""}, **caller)
     assert wrong.status_code == 422
     assert call.send(client, "k", call.other, **caller).status_code == 201
-    assert rows(lobby)["IdempotencyKey"] == 2
+    assert row_counts(lobby)["IdempotencyKey"] == 2
 
 
 def test_a_bulk_post_with_bad_rows_is_answered_well_and_kept(
@@ -380,7 +380,7 @@ def test_keys_of_two_callers_are_two_keys(client: TestClient, lobby: Lobby) -> N
     call = CALLS["reply"]
     for _ in range(2):
         assert REPLAYED not in call.send(client, "k", **headers_for(lobby, call)).headers
-    assert rows(lobby)["IdempotencyKey"] == 2
+    assert row_counts(lobby)["IdempotencyKey"] == 2
     assert CALLS["signature"].send(client, "k").status_code == 201, "the public is another"
 
 
@@ -395,7 +395,7 @@ def test_a_callers_key_is_one_across_all_paths(client: TestClient, lobby: Lobby)
 def test_the_publics_key_is_one_a_path(client: TestClient, lobby: Lobby) -> None:
     assert CALLS["signature"].send(client, "k").status_code == 201
     assert CALLS["letter"].send(client, "k").status_code == 201
-    assert rows(lobby)["IdempotencyKey"] == 2
+    assert row_counts(lobby)["IdempotencyKey"] == 2
 
 
 def test_a_caller_who_may_read_signatures_is_told_the_same_id_again(
@@ -412,14 +412,14 @@ def test_a_key_means_nothing_any_more_after_a_day(
     client: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     call = CALLS["reply"]
-    caller, before = headers_for(lobby, call), rows(lobby, MemberReply)
+    caller, before = headers_for(lobby, call), row_counts(lobby, MemberReply)
     first = call.send(client, "k", **caller)
     clock.advance(hours=24)
     later = call.send(client, "k", **caller)
     assert later.status_code == 201
     assert REPLAYED not in later.headers
     assert later.json()["id"] != first.json()["id"]
-    assert added(lobby, before) == {"MemberReply": 2, "IdempotencyKey": 1}
+    assert added_rows(lobby, before) == {"MemberReply": 2, "IdempotencyKey": 1}
     assert call.send(client, "k", **caller).content == later.content
     clock.advance(hours=24)
     assert call.send(client, "k", call.other, **caller).status_code == 201
@@ -436,7 +436,7 @@ def test_a_petition_that_closed_meanwhile_is_no_reason_to_answer_otherwise(
     assert CALLS["signature"].send(client, "k").content == first.content
 
 
-# ---- what others can learn
+# ---- privacy
 
 
 def test_the_table_tells_neither_keys_nor_requests_nor_answers(
@@ -445,10 +445,10 @@ def test_the_table_tells_neither_keys_nor_requests_nor_answers(
     CALLS["signature"].send(client, "the-key-of-anna")
     with lobby.database.read() as session:
         (row,) = session.connection().exec_driver_sql("SELECT * FROM idempotency_key")
-    held = b"|".join(
+    stored = b"|".join(
         bytes(v) if isinstance(v, bytes | memoryview) else str(v).encode() for v in row
     )
-    for told in (
+    for secret in (
         b"the-key-of-anna",
         b"anna@",
         b"Anna",
@@ -457,7 +457,7 @@ def test_the_table_tells_neither_keys_nor_requests_nor_answers(
         b"S14000078",
         b"Morag",
     ):
-        assert told not in held
+        assert secret not in stored
     assert len(row) == 5
 
 
@@ -467,18 +467,18 @@ def test_equal_requests_with_two_keys_have_nothing_in_common_in_the_table(
     for key in ("a", "b"):
         CALLS["signature"].send(client, key)
     with lobby.database.read() as session:
-        one, two = session.exec(select(IdempotencyKey)).all()
-    assert one.key_index != two.key_index
-    assert one.fingerprint != two.fingerprint
+        first, second = session.exec(select(IdempotencyKey)).all()
+    assert first.key_index != second.key_index
+    assert first.fingerprint != second.fingerprint
 
 
 def test_a_stranger_who_guesses_a_key_learns_nothing_of_the_signature(
     client: TestClient, lobby: Lobby
 ) -> None:
-    told = CALLS["signature"].send(client, "k").json()
+    signature = CALLS["signature"].send(client, "k").json()
     refused = CALLS["signature"].send(client, "k", {**ANNA, "name": "A Stranger"})
     assert_refused(refused, 422, "idempotency_key_reused")
-    for part in (told["member"]["name"], told["constituency"]["name"], "example.org"):
+    for part in (signature["member"]["name"], signature["constituency"]["name"], "example.org"):
         assert part not in refused.text
 
 
@@ -496,16 +496,16 @@ def test_a_stranger_who_guesses_a_key_learns_nothing_of_the_signature(
 )
 def test_every_part_of_a_request_makes_another_fingerprint(change: dict[str, Any]) -> None:
     ring = Keyring(["a secret that is long enough for a test"])
-    given: dict[str, Any] = {
+    parts: dict[str, Any] = {
         "key": "k",
         "key_id": None,
         "method": "POST",
         "path": "/v1/one",
         "content": b"{}",
     }
-    first = idempotency.attempt(ring, **given)
-    assert idempotency.attempt(ring, **given) == first
-    assert idempotency.attempt(ring, **{**given, **change}).fingerprint != first.fingerprint
+    first = idempotency.attempt(ring, **parts)
+    assert idempotency.attempt(ring, **parts) == first
+    assert idempotency.attempt(ring, **{**parts, **change}).fingerprint != first.fingerprint
 
 
 def test_keys_outlive_a_new_secret_and_mean_nothing_under_another() -> None:
@@ -519,22 +519,22 @@ def test_keys_outlive_a_new_secret_and_mean_nothing_under_another() -> None:
     assert attempt(old).index != attempt(new).index
 
 
-# ---- together or not at all
+# ---- one transaction
 
 
 class Crash(Exception):
-    """The process ends here."""
+    """Stands for the end of the process."""
 
 
-def an_attempt(lobby: Lobby, key: str = "k", content: bytes = b"{}") -> Attempt:
+def new_attempt(lobby: Lobby, key: str = "k", content: bytes = b"{}") -> Attempt:
     return idempotency.attempt(
         lobby.keyring, key, key_id=None, method="POST", path="/", content=content
     )
 
 
 @dataclass
-class Work:
-    """Adds a campaign, and counts how often it was asked to."""
+class CampaignMaker:
+    """Adds a campaign and counts the calls."""
 
     lobby: Lobby
     times: int = 0
@@ -566,21 +566,21 @@ class Work:
 def test_a_crash_leaves_neither_the_key_nor_what_was_created(
     lobby: Lobby, at_the_end: bool
 ) -> None:
-    before = rows(lobby, Campaign)
-    work, attempt = Work(lobby, crashes=not at_the_end), an_attempt(lobby)
+    before = row_counts(lobby, Campaign)
+    work, attempt = CampaignMaker(lobby, crashes=not at_the_end), new_attempt(lobby)
     with pytest.raises(Crash):
         work.once(attempt, crashes_at_the_end=at_the_end)
-    assert added(lobby, before) == {}
+    assert added_rows(lobby, before) == {}
     work.crashes = False
     assert work.once(attempt) == StoredAnswer(201, b"made")
     assert work.once(attempt) == StoredAnswer(201, b"made", is_replayed=True)
     assert work.times == 2
-    assert added(lobby, before) == {"Campaign": 1, "IdempotencyKey": 1}
+    assert added_rows(lobby, before) == {"Campaign": 1, "IdempotencyKey": 1}
 
 
 def test_many_at_once_with_one_key_create_one_thing(client: TestClient, lobby: Lobby) -> None:
     call = CALLS["reply"]
-    caller, before = headers_for(lobby, call), rows(lobby, MemberReply)
+    caller, before = headers_for(lobby, call), row_counts(lobby, MemberReply)
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: call.send(client, "k", **caller), range(40)))
     good = {answer.content for answer in answers if answer.status_code == 201}
@@ -588,7 +588,7 @@ def test_many_at_once_with_one_key_create_one_thing(client: TestClient, lobby: L
     for answer in answers:
         if answer.status_code != 201:
             assert_refused(answer, 409, "idempotency_key_in_use")
-    assert added(lobby, before) == expected(call)
+    assert added_rows(lobby, before) == expected(call)
 
 
 def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
@@ -609,47 +609,47 @@ def test_a_key_is_free_again_when_the_work_is_over_however_it_ended() -> None:
         pass
 
 
-# ---- forgetting
+# ---- cleanup
 
 
-def fill(lobby: Lobby, count: int, start: int = 0) -> None:
-    kept = [
-        (an_attempt(lobby, f"k{number}"), StoredAnswer(201, b"{}"))
+def store_keys(lobby: Lobby, count: int, start: int = 0) -> None:
+    answers = [
+        (new_attempt(lobby, f"k{number}"), StoredAnswer(201, b"{}"))
         for number in range(start, start + count)
     ]
     with lobby.database.write() as session:
-        idempotency.store(session, kept, now=lobby.clock())
+        idempotency.store(session, answers, now=lobby.clock())
 
 
-def forget(lobby: Lobby) -> int:
+def forget_old_keys(lobby: Lobby) -> int:
     return worker.forget_old_keys(lobby, threading.Event())
 
 
 def test_the_worker_forgets_keys_after_a_day(lobby: Lobby, clock: Clock) -> None:
-    fill(lobby, 3)
+    store_keys(lobby, 3)
     clock.advance(hours=1)
-    fill(lobby, 2, start=3)
+    store_keys(lobby, 2, start=3)
     clock.advance(hours=22, minutes=59)
-    assert forget(lobby) == 0
+    assert forget_old_keys(lobby) == 0
     clock.advance(minutes=1)
-    assert forget(lobby) == 3
-    assert forget(lobby) == 0
-    assert rows(lobby)["IdempotencyKey"] == 2
+    assert forget_old_keys(lobby) == 3
+    assert forget_old_keys(lobby) == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 2
 
 
 def test_many_keys_are_forgotten_in_small_batches(lobby: Lobby, clock: Clock) -> None:
-    fill(lobby, 2 * AT_ONCE + 1)
+    store_keys(lobby, 2 * AT_ONCE + 1)
     clock.advance(days=1)
     with lobby.database.write() as session:
         assert idempotency.delete_expired(session, now=clock.now, limit=AT_ONCE) == AT_ONCE
-    assert forget(lobby) == AT_ONCE + 1
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert forget_old_keys(lobby) == AT_ONCE + 1
+    assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
 def test_a_worker_that_is_told_to_stop_forgets_one_batch_at_most(
     lobby: Lobby, clock: Clock
 ) -> None:
-    fill(lobby, AT_ONCE + 1)
+    store_keys(lobby, AT_ONCE + 1)
     clock.advance(days=1)
     stop = threading.Event()
     stop.set()
@@ -658,29 +658,29 @@ def test_a_worker_that_is_told_to_stop_forgets_one_batch_at_most(
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 def test_two_workers_do_not_wait_for_each_other(
-    lobby: Lobby, clock: Clock, beside: Database
+    lobby: Lobby, clock: Clock, other_database: Database
 ) -> None:
-    fill(lobby, 5)
+    store_keys(lobby, 5)
     clock.advance(days=1)
-    with beside.write() as session:
+    with other_database.write() as session:
         assert idempotency.delete_expired(session, now=clock.now, limit=3) == 3
-        assert forget(lobby) == 2
+        assert forget_old_keys(lobby) == 2
 
 
-# ---- the document
+# ---- the OpenAPI document
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
     paths = app.openapi()["paths"]
-    told = {
+    described = {
         path
         for path, methods in paths.items()
         for method, call in methods.items()
-        if method == "post" and HEADER in {each["name"] for each in call.get("parameters", ())}
+        if method == "post" and HEADER in {entry["name"] for entry in call.get("parameters", ())}
     }
     slug = "/v1/campaigns/{slug}"
-    assert told == {
+    assert described == {
         "/v1/campaigns",
         f"{slug}/petitions",
         f"{slug}/replies",
@@ -703,10 +703,10 @@ def test_the_document_tells_of_the_header_where_it_counts(app: FastAPI) -> None:
         for path, methods in paths.items()
         if "post" in methods and "201" in methods["post"]["responses"]
     }
-    assert created < told
-    for path in told:
+    assert created < described
+    for path in described:
         call = paths[path]["post"]
-        (parameter,) = [each for each in call["parameters"] if each["name"] == HEADER]
+        (parameter,) = [entry for entry in call["parameters"] if entry["name"] == HEADER]
         assert (parameter["in"], parameter["required"]) == ("header", False)
         schema = json.dumps(parameter)
         assert '"minLength": 1' in schema

@@ -1,4 +1,4 @@
-"""A campaign's letter queue under its name, and under the former one."""
+"""Tests a campaign's letter queue under its current and its former name."""
 
 import pytest
 from fastapi.testclient import TestClient

@@ -1,4 +1,4 @@
-"""A member's page of facts: what everybody sees, and what a key sees beside it."""
+"""Tests a member's facts in the JSON API, with and without a key."""
 
 from datetime import date
 from typing import Any
@@ -71,7 +71,7 @@ def add_motion(session: Session, number: int, *members: int) -> None:
 def add_reply(
     lobby: Lobby, slug: str, *, kind: ReplyKind = ReplyKind.WILL_SIGN, verified: bool = True
 ) -> None:
-    """Morag's, on the day."""
+    """Adds a reply of Morag's on the first day."""
     with lobby.database.write() as session:
         campaign = session.exec(select(Campaign).where(Campaign.slug == slug)).one()
         owner = campaign.organisation_id
@@ -144,10 +144,10 @@ def test_a_motion_tells_how_the_member_stands(
 
 def test_the_session_of_a_motion_is_named(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        lived_in = ParliamentSession(name="1066-67", starts_on=date(2024, 7, 9))
-        session.add(lived_in)
+        parliament_session = ParliamentSession(name="1066-67", starts_on=date(2024, 7, 9))
+        session.add(parliament_session)
         session.flush()
-        session.get_one(Motion, MOTION).parliament_session_id = lived_in.id
+        session.get_one(Motion, MOTION).parliament_session_id = parliament_session.id
     assert page(client)["motions"][0]["parliament_session"] == "1066-67"
 
 
@@ -167,13 +167,13 @@ def test_posts_tell_whether_they_are_held(client: TestClient, lobby: Lobby) -> N
                 )
             )
     answer = page(client, MINISTER)
-    held = {post["title"]: (post["kind"], post["is_held"]) for post in answer["posts"]}
-    assert held == {
+    posts = {row["title"]: (row["kind"], row["is_held"]) for row in answer["posts"]}
+    assert posts == {
         "PPS": ("pps", False),
         "PPS again": ("pps", False),
         "Minister of State (DHSC)": ("minister", True),
     }
-    days = [post["starts_on"] for post in answer["posts"]]
+    days = [row["starts_on"] for row in answer["posts"]]
     assert days == sorted(days, reverse=True)
 
 
@@ -227,7 +227,7 @@ def test_a_member_who_lost_the_seat_has_none(
     clock.advance(days=2)
     answer = page(client)
     assert (answer["constituency"], answer["eligibility"]) == (None, None)
-    seats = [held["constituency"]["name"] for held in answer["memberships"]]
+    seats = [membership["constituency"]["name"] for membership in answer["memberships"]]
     assert seats == ["Norwich South", EDINBURGH["name"]]
     assert answer["memberships"][1]["ends_on"] == "2026-07-03"
     clock.advance(days=20)
@@ -351,7 +351,7 @@ def test_a_key_without_that_scope_sees_what_the_public_sees(
     assert page(client, key=key)["replies"] == page(client)["replies"]
 
 
-# ---- answers that can be kept
+# ---- caching
 
 
 def test_an_answer_is_kept_until_something_changes(client: TestClient, lobby: Lobby) -> None:

@@ -1,4 +1,4 @@
-"""oEmbed: what other sites show where somebody pastes a petition's address."""
+"""Tests oEmbed, from which other sites make a preview of a petition's address."""
 
 import re
 from html import unescape
@@ -16,7 +16,7 @@ from tests.support.embeds import EMBED, PARTNER, THEIRS, add_partner
 from tests.support.pages import close_campaign
 
 ADDRESS = f"http://testserver/petitions/{PETITION}"
-THROUGH = f"{ADDRESS}?{urlencode({'partner': PARTNER, 'source': 'a & b'})}"
+ADDRESS_WITH_PARTNER = f"{ADDRESS}?{urlencode({'partner': PARTNER, 'source': 'a & b'})}"
 
 
 def ask(client: TestClient, url: str, **more: Any) -> Any:
@@ -25,13 +25,13 @@ def ask(client: TestClient, url: str, **more: Any) -> Any:
 
 def test_a_partners_address_becomes_a_frame_with_its_form(client: TestClient, lobby: Lobby) -> None:
     add_partner(lobby, THEIRS)
-    answer = ask(client, THROUGH)
+    answer = ask(client, ADDRESS_WITH_PARTNER)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
-    told = answer.json()
-    html = told.pop("html")
-    assert told == {
+    embed = answer.json()
+    html = embed.pop("html")
+    assert embed == {
         "version": "1.0",
         "type": "rich",
         "title": "Stop the sale of NHS Professionals",
@@ -42,36 +42,38 @@ def test_a_partners_address_becomes_a_frame_with_its_form(client: TestClient, lo
         "width": 480,
         "height": 900,
     }
-    found = re.fullmatch(r'<iframe src="([^"]+)" title="([^"]+)" [^<>]*></iframe>', html)
-    assert found
-    assert unescape(found[1]) == f"http://testserver{EMBED}?partner={PARTNER}&source=a+%26+b"
-    assert found[2] == "Stop the sale of NHS Professionals"
-    assert client.get(unescape(found[1])).status_code == 200
+    frame = re.fullmatch(r'<iframe src="([^"]+)" title="([^"]+)" [^<>]*></iframe>', html)
+    assert frame
+    assert unescape(frame[1]) == f"http://testserver{EMBED}?partner={PARTNER}&source=a+%26+b"
+    assert frame[2] == "Stop the sale of NHS Professionals"
+    assert client.get(unescape(frame[1])).status_code == 200
 
 
 def test_where_no_other_site_may_show_the_form_there_is_a_link(client: TestClient) -> None:
-    told = ask(client, ADDRESS).json()
-    assert told["type"] == "link"
-    assert not {"html", "width", "height"} & told.keys()
+    embed = ask(client, ADDRESS).json()
+    assert embed["type"] == "link"
+    assert not {"html", "width", "height"} & embed.keys()
 
 
 def test_a_frame_is_no_larger_than_was_asked(client: TestClient, lobby: Lobby) -> None:
     add_partner(lobby, THEIRS)
-    small = ask(client, THROUGH, maxwidth=320, maxheight=400).json()
+    small = ask(client, ADDRESS_WITH_PARTNER, maxwidth=320, maxheight=400).json()
     assert (small["width"], small["height"]) == (320, 400)
     assert 'width="320" height="400"' in small["html"]
-    large = ask(client, THROUGH, maxwidth=5000, maxheight=5000).json()
+    large = ask(client, ADDRESS_WITH_PARTNER, maxwidth=5000, maxheight=5000).json()
     assert (large["width"], large["height"]) == (480, 900)
 
 
 def test_xml_says_the_same_as_json(client: TestClient, lobby: Lobby) -> None:
     add_partner(lobby, THEIRS)
-    answer = ask(client, THROUGH, format="xml")
+    answer = ask(client, ADDRESS_WITH_PARTNER, format="xml")
     assert answer.headers["Content-Type"].startswith("text/xml")
     root = ET.fromstring(answer.content)
     assert root.tag == "oembed"
-    said = {part.tag: part.text for part in root}
-    assert said == {name: str(value) for name, value in ask(client, THROUGH).json().items()}
+    parts = {part.tag: part.text for part in root}
+    assert parts == {
+        name: str(value) for name, value in ask(client, ADDRESS_WITH_PARTNER).json().items()
+    }
 
 
 @pytest.mark.parametrize(
@@ -129,9 +131,9 @@ def test_a_wrong_size_names_its_field(client: TestClient, wrong: dict[str, Any])
 def test_a_petition_tells_where_its_oembed_is(client: TestClient) -> None:
     page = client.get(f"/petitions/{PETITION}").text
     for kind, format_ in (("application/json", "json"), ("text/xml", "xml")):
-        found = re.search(rf'<link rel="alternate" type="{kind}\+oembed" href="([^"]+)"', page)
-        assert found
-        answer = client.get(unescape(found[1]))
+        link = re.search(rf'<link rel="alternate" type="{kind}\+oembed" href="([^"]+)"', page)
+        assert link
+        answer = client.get(unescape(link[1]))
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith(kind)
-        assert f"format={format_}" in unescape(found[1])
+        assert f"format={format_}" in unescape(link[1])

@@ -1,4 +1,4 @@
-"""Petitions and constituencies in the form of petition.parliament.uk."""
+"""Tests petitions and constituencies in the format of petition.parliament.uk."""
 
 import csv
 import io
@@ -18,9 +18,9 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 
-LIST, FILE, HOUSE = "/petitions.json", "/petitions.csv", "/constituencies.json"
+LIST, FILE, CONSTITUENCIES = "/petitions.json", "/petitions.csv", "/constituencies.json"
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-# What a tool for Parliament's site finds in every petition of a list.
+# Every petition of a list on Parliament's site has these names.
 NAMES = [
     "action",
     "background",
@@ -49,22 +49,23 @@ NAMES = [
 
 
 def read(client: TestClient, path: str, **query: Any) -> Any:
-    answer = client.get(path, params=query or None)  # an empty one would take the path's own
+    # An empty query would replace the one in the path.
+    answer = client.get(path, params=query or None)
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/json"
     return answer.json()
 
 
-def add(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> int:
-    """Another petition; its number."""
+def add_petition(lobby: Lobby, slug: str, campaign: str = CAMPAIGN, **changes: Any) -> int:
+    """Adds a petition and returns its number."""
     values = {"slug": slug, "action": slug, "addressed_to": "Them"} | changes
     with lobby.database.write() as session:
-        found = campaigns.by_slug(session, campaign)
-        return petitions.create(session, campaign=found, values=values, now=lobby.clock()).number
+        row = campaigns.by_slug(session, campaign)
+        return petitions.create(session, campaign=row, values=values, now=lobby.clock()).number
 
 
 def set_tally(lobby: Lobby, **counts: int) -> None:
-    """Counts of the demonstration's petition, in place of its own."""
+    """Replaces the counts of the demonstration's petition."""
     with lobby.database.write() as session:
         petition = petitions.by_slug(session, PETITION)
         for row in session.exec(
@@ -78,17 +79,17 @@ def set_tally(lobby: Lobby, **counts: int) -> None:
             )
 
 
-def numbers(told: Any) -> list[int]:
-    return [each["id"] for each in told["data"]]
+def numbers(document: Any) -> list[int]:
+    return [item["id"] for item in document["data"]]
 
 
 # ---- lists
 
 
 def test_a_list_has_the_names_that_tools_look_for(client: TestClient, lobby: Lobby) -> None:
-    told = read(client, LIST)
-    assert told.keys() == {"links", "data"}
-    (petition,) = told["data"]
+    document = read(client, LIST)
+    assert document.keys() == {"links", "data"}
+    (petition,) = document["data"]
     assert petition.keys() == {"type", "id", "links", "attributes"}
     assert (petition["type"], petition["id"]) == ("petition", 1)
     assert petition["links"] == {"self": "http://testserver/petitions/1.json"}
@@ -107,7 +108,7 @@ def test_a_list_has_the_names_that_tools_look_for(client: TestClient, lobby: Lob
 
 def test_pages_lead_to_each_other(client: TestClient, lobby: Lobby) -> None:
     for number in range(2, 6):
-        assert add(lobby, f"petition-{number}") == number
+        assert add_petition(lobby, f"petition-{number}") == number
     first = read(client, LIST, count=2)
     at = "http://testserver/petitions.json?count=2"
     assert first["links"] == {
@@ -142,20 +143,20 @@ def test_pages_lead_to_each_other(client: TestClient, lobby: Lobby) -> None:
 def test_a_list_holds_the_petitions_of_its_state_and_no_draft(
     client: TestClient, lobby: Lobby, state: str, found: list[int]
 ) -> None:
-    add(lobby, "closed", state=PetitionState.CLOSED)
-    add(lobby, "due", closes_at=START)
-    add(lobby, "draft", state=PetitionState.DRAFT)
+    add_petition(lobby, "closed", state=PetitionState.CLOSED)
+    add_petition(lobby, "due", closes_at=START)
+    add_petition(lobby, "draft", state=PetitionState.DRAFT)
     with lobby.database.write() as session:
         owner = campaigns.by_slug(session, CAMPAIGN).organisation_id
         for slug, status in [("hidden", CampaignStatus.DRAFT), ("won", CampaignStatus.WON)]:
             values = {"slug": slug, "title": slug, "summary": slug, "status": status}
             campaigns.create(session, organisation_id=owner, values=values, now=START)
-    add(lobby, "of-hidden", campaign="hidden")
-    assert add(lobby, "of-won", campaign="won") == 6
-    told = read(client, LIST, state=state)
-    assert numbers(told) == found
-    for each in told["data"]:
-        assert each["attributes"]["state"] == ("open" if each["id"] == 1 else "closed")
+    add_petition(lobby, "of-hidden", campaign="hidden")
+    assert add_petition(lobby, "of-won", campaign="won") == 6
+    document = read(client, LIST, state=state)
+    assert numbers(document) == found
+    for item in document["data"]:
+        assert item["attributes"]["state"] == ("open" if item["id"] == 1 else "closed")
     lines = list(csv.DictReader(io.StringIO(client.get(FILE, params={"state": state}).text)))
     assert len(lines) == len(found)
 
@@ -173,7 +174,7 @@ def test_a_list_that_there_is_not_is_refused_by_the_name_of_what_is_wrong(
 
 
 def test_the_file_has_the_columns_of_parliaments(client: TestClient, lobby: Lobby) -> None:
-    add(lobby, "a-formula", action="=1+1")
+    add_petition(lobby, "a-formula", action="=1+1")
     answer = client.get(FILE)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     formula, demonstration = csv.reader(io.StringIO(answer.text.partition("\r\n")[2]))
@@ -196,9 +197,9 @@ def test_signatures_are_told_by_seat_region_and_home_or_abroad(
     set_tally(
         lobby, S14000078=5, E14001420=2, E14001172=0, E14009999=4, **{UNKNOWN: 3, OVERSEAS: 7}
     )
-    told = read(client, "/petitions/1.json")
-    assert told["links"] == {"self": "http://testserver/petitions/1.json"}
-    attributes = told["data"]["attributes"]
+    document = read(client, "/petitions/1.json")
+    assert document["links"] == {"self": "http://testserver/petitions/1.json"}
+    attributes = document["data"]["attributes"]
     assert attributes["signature_count"] == 21
     assert attributes["signatures_by_country"] == [
         {"name": "United Kingdom", "code": "GB", "signature_count": 14},
@@ -237,14 +238,14 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
         assert attributes["creator_name"] is None, "as at Parliament's"
         return attributes["closed_at"]
 
-    due = add(lobby, "due", closes_at=START + timedelta(hours=1))
-    by_hand = add(lobby, "by-hand", closes_at=START + timedelta(days=9))
+    due = add_petition(lobby, "due", closes_at=START + timedelta(hours=1))
+    number_closed = add_petition(lobby, "by-hand", closes_at=START + timedelta(days=9))
     clock.advance(hours=2)
     assert closed_at(due) == "2026-07-01T13:00:00.000Z"
     with lobby.database.write() as session:
-        found = petitions.by_slug(session, "by-hand")
-        petitions.update(session, found, values={"state": PetitionState.CLOSED}, now=clock.now)
-    assert closed_at(by_hand) == "2026-07-01T14:00:00.000Z"
+        petition = petitions.by_slug(session, "by-hand")
+        petitions.update(session, petition, values={"state": PetitionState.CLOSED}, now=clock.now)
+    assert closed_at(number_closed) == "2026-07-01T14:00:00.000Z"
     clock.advance(hours=1)
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
@@ -257,7 +258,7 @@ def test_a_petition_tells_when_it_closed(client: TestClient, lobby: Lobby, clock
 def test_a_number_that_no_public_petition_has_is_a_404(
     client: TestClient, lobby: Lobby, path: str, number: int
 ) -> None:
-    assert add(lobby, "draft", state=PetitionState.DRAFT) == 2
+    assert add_petition(lobby, "draft", state=PetitionState.DRAFT) == 2
     answer = client.get(path.format(number))
     assert (answer.status_code, answer.json()["code"]) == (404, "petition_unknown")
 
@@ -272,10 +273,10 @@ def test_what_is_no_number_is_refused_by_name(client: TestClient) -> None:
 
 def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
-        held = select(Membership).where(Membership.constituency_code == "S14000078")
-        for membership in session.exec(held):
+        memberships = select(Membership).where(Membership.constituency_code == "S14000078")
+        for membership in session.exec(memberships):
             membership.ends_on = START.date()
-    vacant = read(client, HOUSE)["S14000078"]
+    vacant = read(client, CONSTITUENCIES)["S14000078"]
     assert vacant == {
         "mp": None,
         "party": None,
@@ -287,17 +288,17 @@ def test_a_vacant_seat_has_no_mp(client: TestClient, lobby: Lobby) -> None:
 
 
 def test_constituencies_are_told_by_their_code(client: TestClient) -> None:
-    told = read(client, HOUSE)
-    assert all(code == seat["ons_code"] for code, seat in told.items())
-    assert told["S14000078"]["mp"] == "Morag Ferncastle"
-    assert told["S14000078"]["party"] == "Scottish National Party"
+    seats = read(client, CONSTITUENCIES)
+    assert all(code == seat["ons_code"] for code, seat in seats.items())
+    assert seats["S14000078"]["mp"] == "Morag Ferncastle"
+    assert seats["S14000078"]["party"] == "Scottish National Party"
 
 
-# ---- keeping
+# ---- caching
 
 
 @pytest.mark.parametrize(
-    "path", [LIST, FILE, HOUSE, "/petitions/1.json", "/petitions/1/count.json"]
+    "path", [LIST, FILE, CONSTITUENCIES, "/petitions/1.json", "/petitions/1/count.json"]
 )
 def test_what_has_not_changed_is_not_sent_again(
     client: TestClient, lobby: Lobby, path: str
@@ -307,28 +308,30 @@ def test_what_has_not_changed_is_not_sent_again(
     assert (again.status_code, again.content) == (304, b"")
     set_tally(lobby, S14000078=5)
     later = client.get(path, headers={"If-None-Match": first.headers["etag"]})
-    assert later.status_code == (304 if path == HOUSE else 200), "new counts are seen at once"
+    assert later.status_code == (304 if path == CONSTITUENCIES else 200), (
+        "new counts are seen at once"
+    )
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_no_read_looks_at_a_signature(
     client: TestClient, lobby: Lobby, watch: Callable[[], list[str]]
 ) -> None:
-    for path in (LIST, FILE, HOUSE, "/petitions/1.json", "/petitions/1/count.json"):
+    for path in (LIST, FILE, CONSTITUENCIES, "/petitions/1.json", "/petitions/1/count.json"):
         assert client.get(path).status_code == 200
     assert watch()
-    assert [each for each in watch() if f"FROM {Signature.__tablename__}" in each] == []
+    assert [text for text in watch() if f"FROM {Signature.__tablename__}" in text] == []
 
 
 @pytest.fixture
 def watch(lobby: Lobby) -> Any:
-    """What is asked of the database."""
-    asked: list[str] = []
+    """Yields a function that returns the SQL statements so far."""
+    statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        asked.append(statement)
+        statements.append(statement)
 
     engine = lobby.database._reader
     sa.event.listen(engine, "before_cursor_execute", note)
-    yield lambda: asked
+    yield lambda: statements
     sa.event.remove(engine, "before_cursor_execute", note)

@@ -1,4 +1,4 @@
-"""Partners as JSON for who runs a campaign, and those of them that the public sees."""
+"""Tests partners in the JSON API: for organisers, and on public pages."""
 
 from typing import Any
 
@@ -30,13 +30,13 @@ NEW: dict[str, Any] = {
 SHOWN = {"slug": PAPER, "name": "A Paper", "website": SITE}
 
 
-def partners_of(lobby: Lobby) -> int:
+def partner_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(Partner)).one()
 
 
-def change(lobby: Lobby, slug: str = PAPER, **values: Any) -> None:
-    """As a command in another process changes it, but for the kept answers of this one."""
+def change_partner(lobby: Lobby, slug: str = PAPER, **values: Any) -> None:
+    """Changes a partner as a command in another process does. Caches of this process stay."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         partner = partners.own(session, slug, organisation_id=owner.id)
@@ -50,10 +50,10 @@ def test_a_partner_is_added_read_listed_and_changed(client: TestClient, lobby: L
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     made = client.post(PARTNERS, json=NEW, headers=key)
     assert made.status_code == 201
-    told = made.json()
-    assert told == NEW | {"created_at": told["created_at"]}
-    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == told
-    assert client.get(PARTNERS, headers=key).json() == [told]
+    partner = made.json()
+    assert partner == NEW | {"created_at": partner["created_at"]}
+    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == partner
+    assert client.get(PARTNERS, headers=key).json() == [partner]
     changes: list[tuple[dict[str, Any], dict[str, Any]]] = [
         ({"name": "The Paper"}, {"name": "The Paper"}),
         ({"website": None, "is_public": False}, {"website": None, "is_public": False}),
@@ -61,23 +61,23 @@ def test_a_partner_is_added_read_listed_and_changed(client: TestClient, lobby: L
         ({}, {}),
     ]
     for body, changed in changes:
-        told |= changed
+        partner |= changed
         answer = client.patch(f"{PARTNERS}/{PAPER}", json=body, headers=key)
-        assert (answer.status_code, answer.json()) == (200, told)
-    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == told
+        assert (answer.status_code, answer.json()) == (200, partner)
+    assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == partner
 
 
 def test_only_a_name_and_a_slug_are_needed(client: TestClient, lobby: Lobby) -> None:
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    told = client.post(PARTNERS, json={"slug": PAPER, "name": "A Paper"}, headers=key).json()
-    assert (told["website"], told["allowed_origins"], told["is_public"]) == (None, [], False)
+    made = client.post(PARTNERS, json={"slug": PAPER, "name": "A Paper"}, headers=key).json()
+    assert (made["website"], made["allowed_origins"], made["is_public"]) == (None, [], False)
 
 
 def test_all_that_is_wrong_is_told_by_its_fields_and_nothing_is_made(
     client: TestClient, lobby: Lobby
 ) -> None:
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    before = partners_of(lobby)
+    before = partner_count(lobby)
     wrong = {
         "slug": "A Paper",
         "name": "",
@@ -87,11 +87,11 @@ def test_all_that_is_wrong_is_told_by_its_fields_and_nothing_is_made(
     }
     answer = client.post(PARTNERS, json=wrong, headers=key)
     assert answer.status_code == 422
-    fields = {each["field"] for each in answer.json()["errors"]}
+    fields = {error["field"] for error in answer.json()["errors"]}
     assert fields == {"slug", "name", "website", "allowed_origins.1", "key"}
     taken = {"slug": "new", "name": "New"}
     assert_problem(client.post(PARTNERS, json=taken, headers=key), 422, "invalid", "slug")
-    assert partners_of(lobby) == before
+    assert partner_count(lobby) == before
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_a_wrong_change_is_told_by_its_field_and_changes_nothing(
     before = client.post(PARTNERS, json=NEW, headers=key).json()
     answer = client.patch(f"{PARTNERS}/{PAPER}", json=body, headers=key)
     assert answer.status_code == 422
-    assert [each["field"] for each in answer.json()["errors"]] == [field]
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
     assert client.get(f"{PARTNERS}/{PAPER}", headers=key).json() == before
 
 
@@ -139,7 +139,7 @@ def test_another_organisations_partner_is_not_there(client: TestClient, lobby: L
         method = "PATCH" if body else "GET"
         answer = client.request(method, f"{PARTNERS}/{PAPER}", json=body, headers=theirs)
         assert_problem(answer, 404, "partner_unknown")
-    assert [each["slug"] for each in client.get(PARTNERS, headers=theirs).json()] == [RADIO]
+    assert [partner["slug"] for partner in client.get(PARTNERS, headers=theirs).json()] == [RADIO]
 
 
 CALLS = [("GET", ""), ("POST", ""), ("GET", f"/{PAPER}"), ("PATCH", f"/{PAPER}")]
@@ -161,16 +161,16 @@ def test_partners_are_listed_by_pages(client: TestClient, lobby: Lobby) -> None:
     for slug in (RADIO, PAPER):
         add_partner(lobby, slug)
     first = client.get(f"{PARTNERS}?limit=1", headers=key)
-    assert [each["slug"] for each in first.json()] == [RADIO]
+    assert [partner["slug"] for partner in first.json()] == [RADIO]
     second = client.get(first.links["next"]["url"], headers=key)
-    assert [each["slug"] for each in second.json()] == [PAPER]
+    assert [partner["slug"] for partner in second.json()] == [PAPER]
     assert "next" not in second.links
 
 
 # ---- what the public sees
 
 
-def seen(client: TestClient) -> Any:
+def public_partners(client: TestClient) -> Any:
     return client.get(f"/v1/campaigns/{CAMPAIGN}").json()["partners"]
 
 
@@ -179,17 +179,17 @@ def test_the_public_sees_the_partners_that_are_public_by_name_and_no_others(
 ) -> None:
     add_partner(lobby, RADIO)
     add_partner(lobby)
-    assert seen(client) == []
-    change(lobby, RADIO, is_public=True)
-    change(lobby, is_public=True, website=SITE)
+    assert public_partners(client) == []
+    change_partner(lobby, RADIO, is_public=True)
+    change_partner(lobby, is_public=True, website=SITE)
     shown = [SHOWN, {"slug": RADIO, "name": "A Radio", "website": None}]
-    assert seen(client) == shown
+    assert public_partners(client) == shown
     listed = client.get("/v1/campaigns").json()
-    assert [each["partners"] for each in listed if each["slug"] == CAMPAIGN] == [shown]
-    change(lobby, RADIO, name="a broadcaster")
-    assert [each["name"] for each in seen(client)] == ["a broadcaster", "A Paper"]
-    change(lobby, is_public=False)
-    assert [each["slug"] for each in seen(client)] == [RADIO]
+    assert [campaign["partners"] for campaign in listed if campaign["slug"] == CAMPAIGN] == [shown]
+    change_partner(lobby, RADIO, name="a broadcaster")
+    assert [partner["name"] for partner in public_partners(client)] == ["a broadcaster", "A Paper"]
+    change_partner(lobby, is_public=False)
+    assert [partner["slug"] for partner in public_partners(client)] == [RADIO]
 
 
 def test_a_kept_answer_changes_when_a_partner_does(client: TestClient, lobby: Lobby) -> None:
@@ -222,12 +222,12 @@ def test_a_partner_stands_on_all_campaigns_of_its_organisation_and_on_no_others(
 ) -> None:
     others_key(lobby, Scope.CAMPAIGNS_WRITE)
     add_partner(lobby)
-    change(lobby, is_public=True)
+    change_partner(lobby, is_public=True)
     add_campaign(lobby, "second")
     add_campaign(lobby, "theirs", organisation=OTHERS)
-    found = {each["slug"]: each["partners"] for each in client.get("/v1/campaigns").json()}
+    shown = {row["slug"]: row["partners"] for row in client.get("/v1/campaigns").json()}
     ours = [{**SHOWN, "website": None}]
-    assert (found[CAMPAIGN], found["second"], found["theirs"]) == (ours, ours, [])
+    assert (shown[CAMPAIGN], shown["second"], shown["theirs"]) == (ours, ours, [])
 
 
 def test_a_list_of_campaigns_takes_no_statement_more_for_partners_however_many(
@@ -249,7 +249,7 @@ def test_a_list_of_campaigns_takes_no_statement_more_for_partners_however_many(
     before = statements()
     for slug in (PAPER, RADIO):
         add_partner(lobby, slug)
-        change(lobby, slug, is_public=True)
+        change_partner(lobby, slug, is_public=True)
     for number in range(3):
         add_campaign(lobby, f"more-{number}")
     assert statements() == before
@@ -266,7 +266,7 @@ def test_the_public_sees_no_more_partners_than_an_answer_should_have(
             partners.create(
                 session, organisation=owner, name=name, slug=name, is_public=True, now=lobby.clock()
             )
-    assert len(seen(client)) == partners.MOST_PUBLIC
+    assert len(public_partners(client)) == partners.MOST_PUBLIC
     answer = client.post(PARTNERS, json=NEW, headers=key)
     assert_problem(answer, 409, "public_partners_too_many")
     assert client.post(PARTNERS, json=NEW | {"is_public": False}, headers=key).is_success
@@ -284,12 +284,12 @@ def test_the_campaigns_page_names_its_partners_with_links_where_they_have_sites(
     page = f"/campaigns/{CAMPAIGN}"
     add_partner(lobby)
     assert "With:" not in visible(client.get(page))
-    change(lobby, is_public=True, website=f"{SITE}/?a=1&b=2")
+    change_partner(lobby, is_public=True, website=f"{SITE}/?a=1&b=2")
     assert "With: A Paper" in visible(client.get(page))
     link = f'<a href="{SITE}/?a=1&amp;b=2" rel="noopener">A Paper</a>'
     assert link in client.get(page).text
     add_partner(lobby, RADIO)
-    change(lobby, RADIO, is_public=True, name="<b>Radio</b>")
+    change_partner(lobby, RADIO, is_public=True, name="<b>Radio</b>")
     text = client.get(page).text
     assert f"With: &lt;b&gt;Radio&lt;/b&gt; and {link}</p>" in text
 
@@ -298,7 +298,7 @@ def test_a_draft_shows_its_partners_to_its_organisation_alone(
     client: TestClient, lobby: Lobby
 ) -> None:
     add_partner(lobby)
-    change(lobby, is_public=True)
+    change_partner(lobby, is_public=True)
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
         campaigns.update(
@@ -306,8 +306,8 @@ def test_a_draft_shows_its_partners_to_its_organisation_alone(
         )
     assert client.get(f"/v1/campaigns/{CAMPAIGN}").status_code == 404
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
-    told = client.get(f"/v1/campaigns/{CAMPAIGN}", headers=key).json()
-    assert [each["slug"] for each in told["partners"]] == [PAPER]
+    draft = client.get(f"/v1/campaigns/{CAMPAIGN}", headers=key).json()
+    assert [partner["slug"] for partner in draft["partners"]] == [PAPER]
 
 
 def test_what_else_tells_of_petitions_does_not_change_with_partners(
@@ -316,10 +316,10 @@ def test_what_else_tells_of_petitions_does_not_change_with_partners(
     paths = ("/petitions.json", f"/v1/petitions/{PETITION}")
     before = [client.get(path).content for path in paths]
     add_partner(lobby)
-    change(lobby, is_public=True)
+    change_partner(lobby, is_public=True)
     assert [client.get(path).content for path in paths] == before
     with lobby.database.read() as session:
         owner = session.exec(select(Organisation)).first()
         assert owner is not None
-        (found,) = partners.public_of(session, [owner.id])[owner.id]
-    assert found.slug == PAPER
+        (partner,) = partners.public_of(session, [owner.id])[owner.id]
+    assert partner.slug == PAPER

@@ -1,4 +1,4 @@
-"""How much one sender may send: by address and by key, past the hot route and behind it."""
+"""Tests rate limits by client address and by key, with and without the hot route."""
 
 import time
 
@@ -93,7 +93,7 @@ def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: 
     key = key_for(lobby, Scope.SIGNATURES_WRITE, Scope.ACTION_NETWORK)
     secret = key["Authorization"].removeprefix("Bearer ")
     spelt = [f"Bearer {secret}", f"bearer {secret}", f"BEARER   {secret}"]
-    sent = [(BULK, {"Authorization": each}) for each in spelt]
+    sent = [(BULK, {"Authorization": authorization}) for authorization in spelt]
     sent.append(("/api/v2/tags", {"OSDI-API-Token": secret}))
     with client_with_limits(lobby, key=1) as client:
         answers = [client.post(path, json=[], headers=headers) for path, headers in sent]
@@ -103,9 +103,9 @@ def test_a_key_has_one_share_however_it_is_spelt_and_wherever_it_is_sent(lobby: 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_nobody_uses_up_the_share_of_a_key_by_its_prefix(lobby: Lobby) -> None:
     mine = key_for(lobby, Scope.SIGNATURES_WRITE)
-    made_up = {"Authorization": mine["Authorization"][:-4] + "aaaa"}
+    invalid = {"Authorization": mine["Authorization"][:-4] + "aaaa"}
     with client_with_limits(lobby, address=1, key=1) as client:
-        statuses = [client.post(BULK, json=[], headers=made_up).status_code for _ in range(2)]
+        statuses = [client.post(BULK, json=[], headers=invalid).status_code for _ in range(2)]
         assert statuses == [401, 429]
         assert client.post(BULK, json=[], headers=mine).status_code == 200
 

@@ -1,4 +1,4 @@
-"""Webhooks: the calls about them, and deliveries that came to a real receiver."""
+"""Tests the calls for webhooks, and deliveries to a real receiver."""
 
 import json
 import threading
@@ -55,7 +55,7 @@ URL = "https://hooks.example.org/lobby"
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """Allows deliveries to a receiver on loopback."""
     return to_loopback(lobby)
 
 
@@ -64,7 +64,7 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
 
 
-def mine(client: TestClient, key: Headers, made: Any) -> Any:
+def get_webhook(client: TestClient, key: Headers, made: Any) -> Any:
     return client.get(f"{HOOKS}/{made['id']}", headers=key).json()
 
 
@@ -75,16 +75,16 @@ def log_of(client: TestClient, key: Headers, made: Any, **query: str) -> Any:
 
 
 @pytest.fixture
-def now(clock: Clock) -> Clock:
-    """The real time, with which receivers compare that of a delivery."""
+def real_time(clock: Clock) -> Clock:
+    """Sets the clock to the real time, because receivers check the age of a delivery."""
     clock.now = datetime.now(UTC)
     return clock
 
 
-# ---- a delivery that came
+# ---- deliveries
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 def test_the_library_of_the_standard_verifies_what_comes(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
@@ -92,20 +92,20 @@ def test_the_library_of_the_standard_verifies_what_comes(
     (signature_id,) = sign_and_confirm(lobby)
     assert deliver(lobby) == 1
     (taken,) = receiver.taken
-    told = Webhook(made["secret"]).verify(taken.content, taken.headers)
-    assert told["type"] == CONFIRMED
-    assert told["data"] == {
+    event = Webhook(made["secret"]).verify(taken.content, taken.headers)
+    assert event["type"] == CONFIRMED
+    assert event["data"] == {
         "signature_id": str(signature_id),
         "petition": PETITION,
         "campaign": CAMPAIGN,
         "constituency": "S14000078",
-        "signed_at": told["timestamp"],
-        "confirmed_at": told["timestamp"],
+        "signed_at": event["timestamp"],
+        "confirmed_at": event["timestamp"],
     }
     assert taken.headers["content-type"] == "application/json"
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 @pytest.mark.parametrize("header", ["webhook-id", "webhook-timestamp", "webhook-signature"])
 def test_a_delivery_that_was_tampered_with_is_refused(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, header: str
@@ -124,7 +124,7 @@ def test_a_delivery_that_was_tampered_with_is_refused(
         Webhook(endpoints.PREFIX + "AAAA").verify(taken.content, taken.headers)
 
 
-@pytest.mark.usefixtures("now")
+@pytest.mark.usefixtures("real_time")
 def test_for_a_day_after_a_new_secret_both_sign(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
@@ -191,9 +191,9 @@ def test_nothing_personal_is_sent_kept_or_logged_where_it_is_not_wanted(
     with lobby.database.write() as session:
         signature_states.disown(session, signature_id, now=lobby.clock())
     assert deliver(lobby) == 2
-    kept = [each.payload for each in deliveries_held(lobby)]
+    payloads = [delivery.payload for delivery in deliveries_held(lobby)]
     shown = json.dumps(log_of(client, key, made))
-    for text in (*kept, shown, *(taken.content.decode() for taken in receiver.taken)):
+    for text in (*payloads, shown, *(taken.content.decode() for taken in receiver.taken)):
         assert not {"anna", "example.org", CAN_SIGN.lower()} & set(text.lower().split('"'))
         assert "anna" not in text.lower()
 
@@ -205,10 +205,10 @@ def test_secret_and_address_are_sealed_at_rest(
     table = table_of(WebhookEndpoint)
     with lobby.database.connection() as connection:
         row = connection.exec_driver_sql(f"SELECT * FROM {table.name}").one()
-    stored = repr([bytes(each) if isinstance(each, memoryview) else each for each in row])
+    stored = repr([bytes(value) if isinstance(value, memoryview) else value for value in row])
     assert made["secret"].removeprefix(endpoints.PREFIX) not in stored
     assert "hooks.example.org" not in stored
-    assert "secret" not in mine(client, key, made)
+    assert "secret" not in get_webhook(client, key, made)
 
 
 # ---- at least once
@@ -217,7 +217,7 @@ def test_secret_and_address_are_sealed_at_rest(
 def test_a_worker_that_dies_before_it_writes_down_repeats_under_the_same_id(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver, clock: Clock
 ) -> None:
-    """Once before it talked, and once after."""
+    """The worker dies once before it sends and once after."""
     made = create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
@@ -266,25 +266,27 @@ def test_every_failure_is_tried_again_for_three_days_and_then_written_down(
     sign_and_confirm(lobby)
     answers = (500, 404, 302, 200 + 199, 503, 418, 401, 500, 500, 500)
     receiver.answers += [Answer(status) for status in answers]
-    begun, waits = clock(), []
+    started, delays = clock(), []
     for _ in answers:
         assert deliver(lobby) == 1
         (waiting,) = deliveries_held(lobby)
         if waiting.state is DeliveryState.QUEUED:
-            waits.append(waiting.due_at - clock())
-            clock.now = max(waiting.due_at, _rest(lobby, made) or clock.now)
-    shortest = retry_times.WAITS
-    assert all(wait <= each <= wait * 1.2 for wait, each in zip(shortest, waits, strict=True))
-    assert timedelta(days=3) < clock() - begun < timedelta(days=4)
+            delays.append(waiting.due_at - clock())
+            clock.now = max(waiting.due_at, resting_until(lobby, made) or clock.now)
+    shortest_delays = retry_times.WAITS
+    assert all(
+        wait <= delay <= wait * 1.2 for wait, delay in zip(shortest_delays, delays, strict=True)
+    )
+    assert timedelta(days=3) < clock() - started < timedelta(days=4)
     assert {taken.id for taken in receiver.taken} == {endpoints.message_id(waiting.id)}
     assert (waiting.state, waiting.attempt) == (DeliveryState.FAILED, 10)
     (logged,) = log_of(client, key, made)
     assert (logged["state"], logged["response_status"]) == ("failed", 500)
-    told = mine(client, key, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "failing")
+    endpoint = get_webhook(client, key, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "failing")
 
 
-def _rest(lobby: Lobby, made: Any) -> datetime | None:
+def resting_until(lobby: Lobby, made: Any) -> datetime | None:
     return endpoint_of(lobby, made["id"]).resting_until
 
 
@@ -295,10 +297,10 @@ def test_a_good_answer_ends_the_trouble(
     sign_and_confirm(lobby)
     receiver.answers.append(Answer(500))
     deliver(lobby)
-    assert mine(client, key, made)["failing_since"] is not None
+    assert get_webhook(client, key, made)["failing_since"] is not None
     clock.advance(seconds=7)
     deliver(lobby)
-    assert mine(client, key, made)["failing_since"] is None
+    assert get_webhook(client, key, made)["failing_since"] is None
     assert log_of(client, key, made)[0]["state"] == "delivered"
 
 
@@ -326,9 +328,9 @@ def test_an_endpoint_that_is_gone_is_disabled_and_what_waits_is_held(
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     receiver.answers.append(Answer(410))
     assert deliver(lobby) == 1
-    told = mine(client, key, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "gone")
-    assert [each["state"] for each in log_of(client, key, made)] == ["held", "failed"]
+    endpoint = get_webhook(client, key, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "gone")
+    assert [entry["state"] for entry in log_of(client, key, made)] == ["held", "failed"]
     sign_and_confirm(lobby, replace(ANNA, email="cara@example.org"))
     assert len(deliveries_held(lobby)) == 2, "nothing is written for who is not told"
     refused = client.post(f"{HOOKS}/{made['id']}/test", headers=key)
@@ -349,7 +351,7 @@ def test_an_endpoint_in_trouble_is_left_alone_and_then_tried_with_one(
     assert deliver(lobby) == 1
     clock.advance(seconds=61)
     assert deliver(lobby) == 9
-    assert {each.state for each in deliveries_held(lobby)} == {DeliveryState.DELIVERED}
+    assert {delivery.state for delivery in deliveries_held(lobby)} == {DeliveryState.DELIVERED}
 
 
 def test_old_deliveries_are_forgotten(
@@ -362,10 +364,10 @@ def test_old_deliveries_are_forgotten(
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     clock.advance(days=1)
     worker.clean_up_webhooks(lobby, GO_ON)
-    assert [each.state for each in deliveries_held(lobby)] == [DeliveryState.QUEUED]
+    assert [delivery.state for delivery in deliveries_held(lobby)] == [DeliveryState.QUEUED]
 
 
-# ---- the key that answers for it
+# ---- the key of an endpoint
 
 
 @pytest.mark.parametrize("ended", ["revoked_at", "expires_at"])
@@ -376,15 +378,15 @@ def test_with_the_end_of_its_key_nothing_is_told_until_another_takes_over(
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
         prefix = key["Authorization"].split("_")[1]
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
-        setattr(its, ended, lobby.clock())
+        key_row = session.exec(select(ApiKey).where(ApiKey.prefix == prefix)).one()
+        setattr(key_row, ended, lobby.clock())
     assert deliver(lobby) == 0
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert len(deliveries_held(lobby)) == 1
     worker.clean_up_webhooks(lobby, GO_ON)
     another = key_for(lobby, Scope.WEBHOOKS_WRITE)
-    told = mine(client, another, made)
-    assert (told["enabled"], told["disabled_reason"]) == (False, "key_ended")
+    endpoint = get_webhook(client, another, made)
+    assert (endpoint["enabled"], endpoint["disabled_reason"]) == (False, "key_ended")
     taken_over = change_webhook(client, another, made, enabled=True).json()
     assert taken_over["key"] == another["Authorization"].split("_")[1]
     assert deliver(lobby) == 1
@@ -401,8 +403,10 @@ def test_personal_data_needs_a_key_that_may_read_it(
     refused.append(
         change_webhook(client, other, create_webhook(client, other, URL), personal_data=True)
     )
-    assert {(each.status_code, each.json()["code"]) for each in refused} == {(403, "scope_missing")}
-    assert mine(client, key, made)["url"] == URL
+    assert {(reply.status_code, reply.json()["code"]) for reply in refused} == {
+        (403, "scope_missing")
+    }
+    assert get_webhook(client, key, made)["url"] == URL
     assert change_webhook(client, other, made, personal_data=False).status_code == 200
 
 
@@ -420,14 +424,12 @@ def test_a_key_for_some_petitions_is_told_of_no_others(lobby: Lobby, client: Tes
     ]
     made = create_webhook(client, narrow, URL, petition=SECOND, personal_data=True)
     refused += [change_webhook(client, narrow, made, petition=other) for other in (None, PETITION)]
-    told_of_all = create_webhook(client, key_for(lobby, *scopes), URL, personal_data=True)
-    refused.append(
-        change_webhook(client, narrow, told_of_all, url="https://elsewhere.example.org/")
-    )
-    codes = {(each.status_code, each.json()["code"]) for each in refused}
+    unlimited = create_webhook(client, key_for(lobby, *scopes), URL, personal_data=True)
+    refused.append(change_webhook(client, narrow, unlimited, url="https://elsewhere.example.org/"))
+    codes = {(answer.status_code, answer.json()["code"]) for answer in refused}
     assert codes == {(403, "petition_not_allowed")}
-    assert mine(client, narrow, made)["petition"] == SECOND
-    assert mine(client, narrow, told_of_all)["url"] == URL
+    assert get_webhook(client, narrow, made)["petition"] == SECOND
+    assert get_webhook(client, narrow, unlimited)["url"] == URL
 
 
 def test_an_endpoint_of_another_organisation_is_a_404(
@@ -437,15 +439,15 @@ def test_an_endpoint_of_another_organisation_is_a_404(
     sign_and_confirm(lobby)
     (delivery,) = deliveries_held(lobby)
     theirs = others_key(lobby, Scope.WEBHOOKS_WRITE)
-    one = f"{HOOKS}/{made['id']}"
+    address = f"{HOOKS}/{made['id']}"
     calls = [
-        ("GET", one, None),
-        ("PATCH", one, {"description": "ours"}),
-        ("POST", f"{one}/secret", None),
-        ("POST", f"{one}/test", None),
-        ("GET", f"{one}/deliveries", None),
-        ("POST", f"{one}/deliveries/{delivery.id}/resend", None),
-        ("DELETE", one, None),
+        ("GET", address, None),
+        ("PATCH", address, {"description": "ours"}),
+        ("POST", f"{address}/secret", None),
+        ("POST", f"{address}/test", None),
+        ("GET", f"{address}/deliveries", None),
+        ("POST", f"{address}/deliveries/{delivery.id}/resend", None),
+        ("DELETE", address, None),
         ("DELETE", f"/v1/hooks/{made['id']}", None),
     ]
     for method, path, body in calls:
@@ -485,13 +487,13 @@ BAD = [
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("wrong", "field", "code"), BAD, ids=[str(each[1:]) for each in BAD])
+@pytest.mark.parametrize(("wrong", "field", "code"), BAD, ids=[str(case[1:]) for case in BAD])
 def test_what_is_wrong_is_named_and_nothing_is_made(
     client: TestClient, key: Headers, wrong: dict[str, Any], field: str, code: str
 ) -> None:
     answer = client.post(HOOKS, json={"url": URL, "events": [CONFIRMED]} | wrong, headers=key)
     assert answer.status_code == 422
-    assert [(each["field"], each["code"]) for each in answer.json()["errors"]] == [(field, code)]
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, code)]
     assert client.get(HOOKS, headers=key).json() == []
 
 
@@ -511,10 +513,10 @@ def test_a_wrong_change_changes_nothing(
     client: TestClient, key: Headers, values: dict[str, Any], field: str
 ) -> None:
     made = create_webhook(client, key, URL, campaign=CAMPAIGN)
-    before = mine(client, key, made)
+    before = get_webhook(client, key, made)
     answer = change_webhook(client, key, made, **values, description="new")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
-    assert mine(client, key, made) == before
+    assert get_webhook(client, key, made) == before
 
 
 def test_an_endpoint_is_made_read_changed_and_deleted(
@@ -522,13 +524,13 @@ def test_an_endpoint_is_made_read_changed_and_deleted(
 ) -> None:
     made = create_webhook(client, key, URL, events=[CONFIRMED, "letter.sent"], description="CRM")
     assert made["secret"].startswith("whsec_")
-    assert mine(client, key, made) == {k: v for k, v in made.items() if k != "secret"}
+    assert get_webhook(client, key, made) == {k: v for k, v in made.items() if k != "secret"}
     clock.advance(minutes=1)
     changed = change_webhook(client, key, made, events=["letter.sent"], campaign=CAMPAIGN).json()
     assert (changed["events"], changed["campaign"]) == (["letter.sent"], CAMPAIGN)
     assert changed["updated_at"] > changed["created_at"]
     assert change_webhook(client, key, made, campaign=None).json()["campaign"] is None
-    assert client.get(HOOKS, headers=key).json() == [mine(client, key, made)]
+    assert client.get(HOOKS, headers=key).json() == [get_webhook(client, key, made)]
     client.post(f"{HOOKS}/{made['id']}/test", headers=key)
     assert client.delete(f"{HOOKS}/{made['id']}", headers=key).status_code == 204
     assert client.get(f"{HOOKS}/{made['id']}", headers=key).status_code == 404
@@ -548,8 +550,8 @@ def test_there_are_not_endpoints_without_end(
     with lobby.database.write() as session:
         first = session.get_one(WebhookEndpoint, UUID(made["id"]))
         names = WebhookEndpoint.model_fields.keys() - {"id"}
-        its = {name: getattr(first, name) for name in names}
-        session.add_all(WebhookEndpoint(**its) for _ in range(endpoints.MOST_ENDPOINTS - 1))
+        columns = {name: getattr(first, name) for name in names}
+        session.add_all(WebhookEndpoint(**columns) for _ in range(endpoints.MOST_ENDPOINTS - 1))
     answer = client.post(HOOKS, json={"url": URL, "events": [CONFIRMED]}, headers=key)
     assert (answer.status_code, answer.json()["code"]) == (409, "webhooks_too_many")
 
@@ -605,12 +607,12 @@ def test_the_log_comes_in_pages_and_by_state(
     receiver.answers += [Answer(204), Answer(204), Answer(500)]
     worker.deliver_webhooks(lobby, GO_ON)
     assert len(log_of(client, key, made, state="delivered")) == 2
-    found, path = [], f"{HOOKS}/{made['id']}/deliveries?limit=2"
+    ids, path = [], f"{HOOKS}/{made['id']}/deliveries?limit=2"
     while path:
         answer = client.get(path, headers=key)
-        found += [each["id"] for each in answer.json()]
+        ids += [entry["id"] for entry in answer.json()]
         path = answer.links.get("next", {}).get("url", "")
-    assert found == [str(each.id) for each in reversed(deliveries_held(lobby))]
+    assert ids == [str(delivery.id) for delivery in reversed(deliveries_held(lobby))]
 
 
 # ---- REST hooks
@@ -626,16 +628,16 @@ def test_a_hook_is_subscribed_told_and_unsubscribed(
     sign_and_confirm(lobby)
     deliver(lobby)
     sample = client.get(f"/v1/hooks/samples/{CONFIRMED}", headers=key).json()
-    assert [form_of(each) for each in sample] == [form_of(receiver.taken[0].told)]
+    assert [shape_of(event) for event in sample] == [shape_of(receiver.taken[0].told)]
     assert client.delete(f"/v1/hooks/{made.json()['id']}", headers=key).status_code == 204
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
     assert deliver(lobby) == 0
 
 
-def form_of(told: Any) -> Any:
-    """The names in an event, all the way down."""
-    if isinstance(told, dict):
-        return {name: form_of(value) for name, value in told.items()}
+def shape_of(event_part: Any) -> Any:
+    """Returns the names in an event, at all levels."""
+    if isinstance(event_part, dict):
+        return {name: shape_of(value) for name, value in event_part.items()}
     return None
 
 
@@ -657,27 +659,29 @@ def test_samples_have_nothing_personal_for_a_key_that_may_not_read_it(
         assert "person" not in sample["data"]
 
 
-# ---- from one version to the next
+# ---- migrations
 
 
 def test_what_keys_made_survives_the_way_to_an_older_version_and_back(
     lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
-    """Where only keys answered for endpoints: what organisers made cannot be kept there."""
-    kept, lost = (create_webhook(client, key, URL, description=name) for name in ("kept", "lost"))
+    """In the older version only keys own endpoints, so endpoints of organisers are lost."""
+    by_key, by_organiser = (
+        create_webhook(client, key, URL, description=name) for name in ("kept", "lost")
+    )
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(lost["id"]))
-        its.api_key_id, its.organiser_id = None, session.exec(select(Organiser.id)).one()
-    before = mine(client, key, kept), log_of(client, key, kept)
+        endpoint = session.get_one(WebhookEndpoint, UUID(by_organiser["id"]))
+        endpoint.api_key_id, endpoint.organiser_id = None, session.exec(select(Organiser.id)).one()
+    before = get_webhook(client, key, by_key), log_of(client, key, by_key)
     engine.migrate(lobby.database, "0013")
     engine.migrate(lobby.database)
-    assert (mine(client, key, kept), log_of(client, key, kept)) == before
+    assert (get_webhook(client, key, by_key), log_of(client, key, by_key)) == before
     assert client.get(HOOKS, headers=key).json() == [before[0]]
-    assert [each.endpoint_id for each in deliveries_held(lobby)] == [UUID(kept["id"])]
+    assert [row.endpoint_id for row in deliveries_held(lobby)] == [UUID(by_key["id"])]
 
 
-# ---- what an operator sees
+# ---- for operators
 
 
 def test_webhooks_to_this_machine_are_refused_where_others_are_served(tmp_path: Path) -> None:
@@ -692,25 +696,25 @@ def test_the_check_tells_what_waits_and_who_is_disabled(
 ) -> None:
     made = create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
-    assert "2 deliveries of webhooks are queued." in found(lobby)
+    assert "2 deliveries of webhooks are queued." in check_messages(lobby)
     assert 'lobby_webhook_deliveries{state="queued"} 2.0' in client.get("/metrics").text
     receiver.answers.append(Answer(410))
     deliver(lobby)
-    told = found(lobby)
-    assert "1 deliveries of webhooks are held." in told
+    messages = check_messages(lobby)
+    assert "1 deliveries of webhooks are held." in messages
     day = f"{lobby.clock():%Y-%m-%d}"
-    assert f"Webhook {made['id']} to 127.0.0.1 is disabled since {day}: gone." in told
-    assert not any(str(receiver.server_port) in text for text in told)
+    assert f"Webhook {made['id']} to 127.0.0.1 is disabled since {day}: gone." in messages
+    assert not any(str(receiver.server_port) in text for text in messages)
 
 
-def found(lobby: Lobby) -> list[str]:
+def check_messages(lobby: Lobby) -> list[str]:
     return [finding.text for finding in checks.run(lobby)]
 
 
 def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
-    """The receiver answers only once a mail has gone."""
+    """The receiver answers after the worker has sent an email."""
     create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby)
     receiver.answers.append(Answer(drips=True))
@@ -724,17 +728,17 @@ def test_the_worker_delivers_by_itself_and_mails_do_not_wait_for_it(
     thread = threading.Thread(target=worker.run, args=(lobby, stop))
     thread.start()
     try:
-        _until(lambda: bool(receiver.taken))
-        _until(lambda: len(list(folder.folder.glob("*.eml"))) > before)
+        wait_until(lambda: bool(receiver.taken))
+        wait_until(lambda: len(list(folder.folder.glob("*.eml"))) > before)
         assert deliveries_held(lobby)[0].state is DeliveryState.CLAIMED
     finally:
         receiver.closing.set()
         stop.set()
         thread.join()
-    _until(lambda: deliveries_held(lobby)[0].state is not DeliveryState.CLAIMED)
+    wait_until(lambda: deliveries_held(lobby)[0].state is not DeliveryState.CLAIMED)
 
 
-def _until(is_so: Callable[[], bool]) -> None:
+def wait_until(is_so: Callable[[], bool]) -> None:
     for _ in range(1000):
         if is_so():
             return

@@ -1,4 +1,4 @@
-"""The worked examples of docs/guide/api.md, run against a live server at its own address."""
+"""Runs the worked examples of docs/guide/api.md against a live server."""
 
 import os
 import subprocess
@@ -36,7 +36,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("section", "told", "signed"),
+    ("section", "output", "signed"),
     [
         ("A supporter's page", "Morag Ferncastle", 1),
         ("An organiser's tool", "have signed", 0),
@@ -44,7 +44,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
     ],
 )
 def test_the_examples_in_python_do_what_they_say(
-    service: LiveService, lobby: Lobby, section: str, told: str, signed: int
+    service: LiveService, lobby: Lobby, section: str, output: str, signed: int
 ) -> None:
     before = signatures(lobby)
     source = worked_example(section, "python").replace("http://127.0.0.1:8000", service.url)
@@ -57,5 +57,5 @@ def test_the_examples_in_python_do_what_they_say(
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert told in ran.stdout
+    assert output in ran.stdout
     assert signatures(lobby) == before + signed

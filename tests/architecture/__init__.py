@@ -1,1 +1,1 @@
-"""What holds for every module, route, setting, migration and file."""
+"""Tests of rules for all modules, routes, settings, migrations and files."""

@@ -1,4 +1,4 @@
-"""How uvicorn gets the application: `main:app`, which nothing is opened for before it starts."""
+"""Tests `main:app`, the application for uvicorn. It opens nothing before the server starts."""
 
 import asyncio
 from typing import Any
@@ -12,8 +12,8 @@ from services.assembly import Lobby
 
 
 @pytest.fixture
-def unmade(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if no request had come yet."""
+def not_yet_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Resets `main:app` to its state before the first request."""
     monkeypatch.setattr(main, "_service", main._service.__wrapped__)
 
 
@@ -27,7 +27,7 @@ def test_the_application_for_uvicorn_is_the_service(
         assert client.get("/livez").json() == {"status": "ok"}
 
 
-@pytest.mark.usefixtures("unmade")
+@pytest.mark.usefixtures("not_yet_made")
 def test_a_service_that_cannot_be_made_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOBBY_POSTS_PER_ADDRESS", "-1")
     sent: list[Any] = []

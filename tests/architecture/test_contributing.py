@@ -1,4 +1,4 @@
-"""What contributors are told and what machines check is what the Makefile does."""
+"""Tests that CONTRIBUTING.md, the commit hooks and the workflow agree with the Makefile."""
 
 import re
 
@@ -12,7 +12,7 @@ COMMANDS = re.findall(r"^([a-z]+):.*## ", MAKEFILE, re.MULTILINE)
 
 
 def steps_of(command: str) -> list[str]:
-    """The lines that a command of the Makefile runs, from the root of the repository."""
+    """Returns the lines that a command of the Makefile runs."""
     recipe = re.search(rf"^{command}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)
     assert recipe is not None
     lines = recipe[1].splitlines()

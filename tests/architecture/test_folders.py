@@ -1,4 +1,4 @@
-"""A folder that a reader can take in: at most 25 modules."""
+"""Tests that no folder holds more than 25 modules."""
 
 from collections import Counter
 from pathlib import PurePosixPath
@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 from tests.support import our_files
 
 MOST_MODULES = 25
-# Migrations are a sequence: nobody looks for one by its place.
+# Migrations are a sequence, so their number does not matter to a reader.
 SEQUENCES = {PurePosixPath("alembic/versions")}
 
 

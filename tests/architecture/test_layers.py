@@ -1,4 +1,4 @@
-"""What each module may do and know."""
+"""Tests what modules of each layer may import and call."""
 
 import ast
 
@@ -7,7 +7,7 @@ from tests.support import our_files
 LONGEST_MODULE = 450
 SQL = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
 ABOVE_SERVICES = ("api", "web", "main", "worker", "cli")
-# The type of what they pass on to services.
+# They pass a session on to services and need its type.
 SESSION = "sqlmodel.Session"
 # Rendering of one message failed in a session that the next message is rendered in.
 ROLLS_BACK = {"worker/mail.py calls session.rollback"}
@@ -24,7 +24,7 @@ def test_sql_is_in_services_only() -> None:
 
 
 def test_only_services_use_a_session() -> None:
-    """Routes, pages, jobs and commands pass a session on, and call nothing of it."""
+    """Routes, pages, jobs and commands pass a session on and never call its methods."""
     wrong = {
         f"{our_files.name_of(file)} calls {name}"
         for file in our_files.modules(*ABOVE_SERVICES)
@@ -56,13 +56,13 @@ def test_services_never_commit() -> None:
 
 def test_there_is_one_way_to_get_the_time() -> None:
     clocks = {"datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time"}
-    found = {
+    modules = {
         our_files.name_of(file)
         for file in our_files.modules()
         for name, _ in our_files.calls_in(file)
         if name in clocks
     }
-    assert found == {"services/assembly.py"}
+    assert modules == {"services/assembly.py"}
 
 
 def test_no_module_is_long() -> None:
@@ -82,7 +82,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_nothing_imports_the_application() -> None:
-    """Of packages, pyproject.toml says who may import whom; main.py is none."""
+    """The contracts in pyproject.toml cover packages only, and main.py is a module."""
     wrong = [
         f"{our_files.name_of(file)} imports {name}"
         for file in our_files.modules(*our_files.PACKAGES)
@@ -93,7 +93,7 @@ def test_nothing_imports_the_application() -> None:
 
 
 def test_no_test_imports_another() -> None:
-    """What tests share is in tests/support."""
+    """Shared code of tests is in tests/support."""
     wrong = [
         f"{our_files.name_of(file)} imports {name}"
         for file in our_files.modules("tests")

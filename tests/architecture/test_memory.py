@@ -1,4 +1,4 @@
-"""An application that has ended leaves nothing."""
+"""Tests that an application that has ended frees its memory."""
 
 import gc
 import weakref
@@ -13,13 +13,13 @@ from services.assembly import Lobby
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_an_application_that_has_ended_is_freed(lobby: Lobby) -> None:
-    def lived() -> "weakref.ref[FastAPI]":
+    def run_application() -> "weakref.ref[FastAPI]":
         app = create_app(lobby.settings, lobby=lobby)
         with TestClient(app) as client:
             assert client.get("/livez").status_code == 200
         return weakref.ref(app)
 
-    lived()  # the first of a process is held for good: see `core.garbage`
-    gone = lived()
+    run_application()  # a process never frees its first one: see `core.garbage`
+    reference = run_application()
     gc.collect()
-    assert gone() is None
+    assert reference() is None

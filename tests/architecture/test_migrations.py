@@ -1,4 +1,4 @@
-"""Migrations and models make the same schema, up and down."""
+"""Tests that migrations and models make the same schema, in both directions."""
 
 from collections.abc import Set
 from datetime import date, datetime
@@ -59,7 +59,7 @@ def scripts() -> ScriptDirectory:
 
 
 def revisions() -> list[str]:
-    """Oldest first."""
+    """Returns the revisions, oldest first."""
     return [script.revision for script in reversed(list(scripts().walk_revisions()))]
 
 
@@ -92,7 +92,7 @@ def test_models_and_migrations_make_the_same_schema(empty_lobby: Lobby) -> None:
 
 
 def test_models_and_migrations_have_the_same_checks_and_conditions(empty_lobby: Lobby) -> None:
-    """What the library's comparison leaves out."""
+    """Alembic's comparison leaves these out."""
     with empty_lobby.database.connection() as connection:
         inspector = sa.inspect(connection)
         for table in SQLModel.metadata.sorted_tables:
@@ -112,7 +112,7 @@ def checks_of(inspector: Inspector, table: str) -> Set[str]:
 
 
 def conditions_of(inspector: Inspector, table: str) -> dict[str, bool]:
-    """Whether each index has a condition; those that belong to a UNIQUE are not listed."""
+    """Returns whether each index has a condition, without the indexes of UNIQUE constraints."""
     return {
         str(index["name"]): any(
             option.endswith("_where") for option in index.get("dialect_options", {})
@@ -138,7 +138,7 @@ def tables(lobby: Lobby) -> Set[str]:
 
 
 def add_letters_relations(session: Session, now: datetime) -> None:
-    """Rows that refer to a letter and to its campaign, which the demonstration has none of."""
+    """Adds rows that refer to a letter and its campaign. The demonstration has none."""
     letter = session.exec(select(Letter)).first()
     wording = session.exec(select(Wording)).first()
     assert letter is not None
@@ -160,20 +160,22 @@ def add_letters_relations(session: Session, now: datetime) -> None:
         )
     )
     session.add(LetterPace(campaign_id=campaign_id, member_id=0, begins_at=now, reserved=1))
-    answered = LetterAnswer(letter_id=letter.id, outcome=LetterOutcome.ACKNOWLEDGED, given_at=now)
-    session.add(answered)
+    letter_answer = LetterAnswer(
+        letter_id=letter.id, outcome=LetterOutcome.ACKNOWLEDGED, given_at=now
+    )
+    session.add(letter_answer)
     session.add(Relay(name="127.0.0.1:25", failed_at=now, failures=1, error="no answer"))
     dead = DeadAddress(
         address_index=b"1", member_id=letter.member_id, detail="550 5.1.1", found_at=now
     )
     session.add(dead)
-    said = date(2026, 7, 1)
+    reply_date = date(2026, 7, 1)
     reply = MemberReply(
         campaign_id=campaign_id,
         member_id=letter.member_id,
         letter_id=letter.id,
         kind=ReplyKind.UNDECIDED,
-        said_on=said,
+        said_on=reply_date,
         recorded_at=now,
         updated_at=now,
     )
@@ -181,7 +183,7 @@ def add_letters_relations(session: Session, now: datetime) -> None:
 
 
 def add_a_partners_key(session: Session, now: datetime) -> None:
-    """A partner with a site, and a key of theirs for one petition."""
+    """Adds a partner with a site and a key for one petition."""
     petition = session.exec(select(Petition)).one()
     partner = Partner(
         organisation_id=petition.organisation_id,
@@ -211,8 +213,7 @@ def add_a_partners_key(session: Session, now: datetime) -> None:
 
 
 def add_a_webhook(session: Session, now: datetime) -> None:
-    """An endpoint of the key that is there, and one of an organiser, and something that each is
-    told."""
+    """Adds an endpoint of the existing key and one of an organiser, with a delivery for each."""
     key = session.exec(select(ApiKey)).first()
     organiser = session.exec(select(Organiser)).first()
     assert key is not None
@@ -230,18 +231,18 @@ def add_a_webhook(session: Session, now: datetime) -> None:
         )
         session.add(endpoint)
         session.flush()
-        told = WebhookDelivery(
+        delivery = WebhookDelivery(
             endpoint_id=endpoint.id,
             event=WebhookEvent.LETTER_SENT,
             payload="{}",
             created_at=now,
             due_at=now,
         )
-        session.add(told)
+        session.add(delivery)
 
 
 def add_a_tag(session: Session, now: datetime) -> None:
-    """A tag on a supporter."""
+    """Adds a tag to a supporter."""
     supporter = session.exec(select(Supporter)).first()
     assert supporter is not None
     supporter.changed_at = now

@@ -1,4 +1,4 @@
-"""Our packages stand at the root: none hides a library or is hidden by one, from any folder."""
+"""Tests that no package at the root hides a library or is hidden by one."""
 
 import importlib
 import os
@@ -19,10 +19,10 @@ OURS = (*SERVICE, *AROUND)
 
 @pytest.mark.parametrize("name", OURS)
 def test_a_root_package_is_ours(name: str) -> None:
-    found = importlib.import_module(name).__file__
-    assert found is not None
-    assert Path(found).is_relative_to(ROOT)
-    assert ".venv" not in Path(found).parts
+    file = importlib.import_module(name).__file__
+    assert file is not None
+    assert Path(file).is_relative_to(ROOT)
+    assert ".venv" not in Path(file).parts
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -33,7 +33,7 @@ def test_no_library_has_the_name_of_a_root_package(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_service_is_imported_from_any_folder(tmp_path: Path) -> None:
-    """As `uvicorn main:app` and the `lobby` command import it: from the checkout, installed."""
+    """Imports the installed checkout as `uvicorn main:app` and the `lobby` command do."""
     program = "import sys; from importlib import import_module as module\n"
     program += "print(*(module(name).__file__ for name in sys.argv[1:]), sep='\\n')"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""Some columns are written by one module, which holds every rule about them."""
+"""Tests that one module alone writes the columns of a letter's state."""
 
 import ast
 from collections.abc import Iterator
@@ -11,13 +11,13 @@ COLUMNS = {"state", "reason", "confirmed_at", "sent_at", "bounced_at"}
 TABLES = {"_letter", "Letter"}
 WRITERS = {
     "services/letters/letter_states.py": COLUMNS,
-    # It moves the invented letters into the past.
+    # The demonstration moves its letters into the past.
     "services/demonstration/awkward_letters.py": {"confirmed_at", "bounced_at"},
 }
 
 
 def columns_written_in(tree: ast.Module) -> set[str]:
-    """The columns of a letter's state that a module writes."""
+    """Returns the columns of a letter's state that a module writes."""
     return {column for node in ast.walk(tree) for column in columns_written_by(node)}
 
 
@@ -31,7 +31,7 @@ def columns_written_by(node: ast.AST) -> Iterator[str]:
 
 
 def assigned_columns(target: ast.expr) -> Iterator[str]:
-    """Attributes of anything that is called a letter."""
+    """Yields the assigned attributes of variables that are named after a letter."""
     for part in ast.walk(target):
         if not isinstance(part, ast.Attribute) or part.attr not in COLUMNS:
             continue
@@ -40,7 +40,7 @@ def assigned_columns(target: ast.expr) -> Iterator[str]:
 
 
 def updated_columns(call: ast.Call) -> Iterator[str]:
-    """Columns of `update(_letter)....values(state=...)`, given as keywords or as a dictionary.
+    """Yields columns of `update(_letter)....values(state=...)`, in keywords or a dictionary.
 
     A member of `LetterState` is a letter's state, whatever the name of the table.
     """

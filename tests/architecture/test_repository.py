@@ -1,4 +1,4 @@
-"""What is committed, locked and told to newcomers."""
+"""Tests committed files, locked requirements and links in documents."""
 
 import os
 import re
@@ -28,7 +28,7 @@ LOCKS = (*SERVED, "clients.txt", "clients-build.txt")
 
 
 def requirements(lock: str) -> list[str]:
-    """Each requirement of a lock, with its hashes, on one line."""
+    """Returns each requirement of a lock file with its hashes on one line."""
     text = (ROOT / "locks" / lock).read_text(encoding="utf-8").replace("\\\n", " ")
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 

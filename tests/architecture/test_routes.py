@@ -1,4 +1,4 @@
-"""Each call asks for a key, or is meant for everybody."""
+"""Tests that each call needs a key or is listed as public."""
 
 import re
 from uuid import UUID
@@ -25,8 +25,8 @@ def test_every_call_needs_a_scope_or_is_meant_for_everybody(app: FastAPI) -> Non
     assert all(len(scopes) <= 1 for scopes in calls.values())
 
 
-def filled(path: str) -> str:
-    """A path with something in each of its places: a slug, a number of Parliament's, or an id."""
+def concrete_path(path: str) -> str:
+    """Returns the path with a value for each parameter: a slug, a number or an id."""
     slug = PETITION if "petitions/" in path else CAMPAIGN
     numbered = re.sub(r"\{(member|motion)_id\}", "1", path.replace("{slug}", slug))
     return re.sub(r"\{\w+\}", str(UUID(int=1)), numbered)
@@ -38,7 +38,7 @@ def test_a_call_that_needs_a_scope_is_refused_without_a_key(
 ) -> None:
     for call in sorted(api_routes(app).keys() - PUBLIC):
         method, path = call.split(" ")
-        answer = client.request(method, filled(path), json={})
+        answer = client.request(method, concrete_path(path), json={})
         assert (answer.status_code, answer.json()["code"]) == (401, "key_missing"), call
 
 

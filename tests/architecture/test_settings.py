@@ -1,4 +1,4 @@
-"""Each setting is documented, and nothing else is."""
+"""Tests that documents name every setting and no other."""
 
 import re
 
@@ -6,7 +6,7 @@ from core.settings import ROOT, Settings
 
 
 def documented() -> dict[str, str]:
-    """Variables of the table in docs/operators/settings.md, with what it says of their defaults."""
+    """Returns the variables and defaults of the table in docs/operators/settings.md."""
     text = (ROOT / "docs" / "operators" / "settings.md").read_text(encoding="utf-8")
     return dict(re.findall(r"^\| `(\w+)` \| ([^|]+) \|", text, re.MULTILINE))
 
@@ -19,10 +19,10 @@ def test_every_setting_is_documented_and_nothing_else() -> None:
 
 
 def test_the_documented_defaults_are_the_real_ones() -> None:
-    told = documented()
+    defaults = documented()
     for name, field in Settings.model_fields.items():
         if field.default:
-            assert told[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
+            assert defaults[f"LOBBY_{name.upper()}"] == f"`{field.default}`"
 
 
 def test_no_other_document_names_a_setting_that_does_not_exist() -> None:

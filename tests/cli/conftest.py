@@ -1,4 +1,4 @@
-"""The `lobby` command with folders and databases of its own."""
+"""Fixtures that run the `lobby` command with separate folders and databases."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.common import SECRET
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
-    """The command with a data folder that does not exist yet."""
+    """Returns the command with a data folder that does not exist yet."""
     return Cli(tmp_path / "data")
 
 
@@ -27,14 +27,14 @@ def demonstration_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def demo(demonstration_folder: Path, cli: Cli) -> Cli:
-    """The command with a copy of the demonstration."""
+    """Returns the command with a copy of the demonstration."""
     shutil.copytree(demonstration_folder, cli.data)
     return cli
 
 
 @pytest.fixture
 def on_postgres(postgres: str, tmp_path: Path) -> Cli:
-    """The command with an empty PostgreSQL database."""
+    """Returns the command with an empty PostgreSQL database."""
     name = f"cli_{uuid4().hex}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")

@@ -1,4 +1,4 @@
-"""The `lobby` command as a whole, from its help to PostgreSQL."""
+"""Tests the `lobby` command as a whole: help, demonstration, errors and PostgreSQL."""
 
 import signal
 from collections.abc import Iterator
@@ -47,12 +47,12 @@ def test_the_demonstration_tells_what_to_open_and_loads_once(demo: Cli) -> None:
     before, secret = demo.counts(), (demo.data / "secret_key").read_text()
     done = demo("demo", LOBBY_BASE_URL="http://127.0.0.1:8123")
     assert (done.returncode, done.stderr) == (0, "")
-    for told in (
+    for line in (
         "127.0.0.1:8123/campaigns/",
         invented_campaign.ORGANISER,
         invented_campaign.PASSWORD,
     ):
-        assert told in done.stdout
+        assert line in done.stdout
     assert demo.counts() == before
     assert (demo.data / "secret_key").read_text() == secret
     assert before["signature"] == invented_campaign.SIGNATURES
@@ -173,5 +173,5 @@ def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_a_postgresql_that_does_not_answer_is_told(cli: Cli) -> None:
     url = f"postgresql://127.0.0.1:{free_port()}/lobby"
-    told = cli.refused("check", LOBBY_DATABASE_URL=url, LOBBY_SECRET_KEY=SECRET)
-    assert told.startswith("The database refused: ")
+    error = cli.refused("check", LOBBY_DATABASE_URL=url, LOBBY_SECRET_KEY=SECRET)
+    assert error.startswith("The database refused: ")

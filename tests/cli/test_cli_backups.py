@@ -1,4 +1,4 @@
-"""Backups by command."""
+"""Tests `lobby backup` and `lobby restore`."""
 
 import signal
 import sqlite3
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def copy(demonstration_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A backup of the demonstration."""
+    """Returns a backup of the demonstration."""
     file = tmp_path_factory.mktemp("backup") / "copy.db"
     done = Cli(demonstration_folder)("backup", file)
     assert (done.returncode, done.stdout) == (0, "")
@@ -45,7 +45,7 @@ def test_what_is_no_backup_is_not_put_back(
     content: bytes | None, demo: Cli, tmp_path: Path
 ) -> None:
     file = tmp_path / "copy.db"
-    if content is None:  # a database, but somebody else's
+    if content is None:  # a database of another application
         with closing(sqlite3.connect(file)) as connection, connection:
             connection.execute("CREATE TABLE something (id INTEGER)")
     else:

@@ -1,4 +1,4 @@
-"""`lobby export`, as an operator runs it."""
+"""Tests `lobby export`."""
 
 import json
 import subprocess
@@ -38,8 +38,8 @@ def test_signatures_go_into_a_file_that_only_its_owner_reads(demo: Cli, tmp_path
     with demo.lobby() as lobby:
         assert file.read_bytes() == file_of(lobby, signatures_export(lobby))
     assert done.stderr.strip().endswith(f"{invented_campaign.SIGNATURES} rows.")
-    noted = next(line for line in done.stderr.splitlines() if line.startswith("{"))
-    entry = json.loads(noted)
+    log_line = next(line for line in done.stderr.splitlines() if line.startswith("{"))
+    entry = json.loads(log_line)
     assert (entry["by"], entry["petition"]) == ("command", PETITION)
     assert (entry["rows"], entry["whole"]) == (invented_campaign.SIGNATURES, True)
     assert "example.org" not in done.stderr
@@ -63,8 +63,8 @@ def test_letters_are_exported_with_their_words_only_on_request(demo: Cli) -> Non
         with demo.lobby() as lobby:
             export = letters_export(lobby, has_words=has_words)
             assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
-    told = demo.refused("export", "letters", CAMPAIGN, "-", "--bodies", "--without-personal-data")
-    assert told == "What a letter says is personal data: leave out one of the two."
+    error = demo.refused("export", "letters", CAMPAIGN, "-", "--bodies", "--without-personal-data")
+    assert error == "What a letter says is personal data: leave out one of the two."
 
 
 def test_the_tally_is_exported_a_line_a_seat(demo: Cli, tmp_path: Path) -> None:
@@ -108,17 +108,17 @@ def test_bad_input_is_told_in_a_sentence_and_leaves_no_file(demo: Cli, tmp_path:
 def test_a_file_that_cannot_be_finished_leaves_the_one_before_it(demo: Cli, tmp_path: Path) -> None:
     file = tmp_path / "signatures.csv"
     assert demo("export", "signatures", PETITION, file, "--without-personal-data").returncode == 0
-    kept, names = file.read_bytes(), names_in(tmp_path)
+    content, names = file.read_bytes(), names_in(tmp_path)
     with demo.lobby() as lobby:
         with lobby.database.read() as session:
             last = session.exec(select(Signature.id).order_by(col(Signature.id).desc())).first()
         make_undecryptable(lobby, last)
     done = demo("export", "signatures", PETITION, file)
     assert (done.returncode, done.stdout) == (1, "")
-    told = done.stderr.splitlines()[-1]
-    assert told == "Some personal data does not open: was it kept under another secret key?"
+    error = done.stderr.splitlines()[-1]
+    assert error == "Some personal data does not open: was it kept under another secret key?"
     assert "Traceback" not in done.stderr
-    assert (file.read_bytes(), names_in(tmp_path)) == (kept, names)
+    assert (file.read_bytes(), names_in(tmp_path)) == (content, names)
     assert demo("export", "signatures", PETITION, file, "--state", "pending").returncode == 0
     assert csv_rows(file.read_bytes()) == []
 
@@ -134,10 +134,10 @@ def test_a_reader_that_stops_early_is_no_disaster(demo: Cli) -> None:
         assert process.stdout is not None
         process.stdout.close()
         assert process.stderr is not None
-        told = process.stderr.read()
+        errors = process.stderr.read()
     assert process.returncode == 1
-    assert "Traceback" not in told
-    assert '"whole": false' in told
+    assert "Traceback" not in errors
+    assert '"whole": false' in errors
 
 
 def test_exports_work_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Imports by command."""
+"""Tests `lobby import`."""
 
 import re
 import signal
@@ -23,8 +23,8 @@ def list_of_people(file: Path, count: int) -> Path:
     return file
 
 
-def _holds_more_than(before: int, writer: sqlite3.Connection) -> bool:
-    """Whether there are more signatures; then with the lock of who writes."""
+def has_more_signatures(before: int, writer: sqlite3.Connection) -> bool:
+    """Returns whether there are more signatures. If so, the caller holds the write lock."""
     with suppress(sqlite3.OperationalError):  # the import is writing
         writer.execute("BEGIN IMMEDIATE")
         if writer.execute("SELECT count(*) FROM signature").fetchone()[0] > before:
@@ -52,18 +52,18 @@ def test_a_file_that_is_not_there_is_named(cli: Cli, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("what", "complaint"),
+    ("kind", "complaint"),
     [
         ("postcodes", ""),
         ("members", " lacks the columns constituency_gss, elected, email, member_id, name, party."),
     ],
 )
 def test_a_bad_file_is_named_in_one_line_whatever_it_is_called(
-    what: str, complaint: str, cli: Cli, tmp_path: Path
+    kind: str, complaint: str, cli: Cli, tmp_path: Path
 ) -> None:
     file = tmp_path / "an odd [bold] name of some length [x].csv"
     file.write_text("one,two\n1,2\n", encoding="utf-8")
-    assert file.name + complaint in cli.refused("import", what, file)
+    assert file.name + complaint in cli.refused("import", kind, file)
     assert not (cli.data / "postcodes.bin").exists()
 
 
@@ -122,14 +122,14 @@ def test_an_import_that_is_stopped_half_way_is_ended_by_the_same_again(
     file = list_of_people(tmp_path / "people.csv", 30_000)
     with demo.running("import", "signatures", str(file), *PAPER) as process:
         with demo.writing() as writer:
-            until(lambda: _holds_more_than(before, writer), process, pause=0.001)
-            process.send_signal(end)  # it cannot go on: the writer's lock is ours
-        told = process.communicate(timeout=30)[1]
+            until(lambda: has_more_signatures(before, writer), process, pause=0.001)
+            process.send_signal(end)  # the import cannot go on: this test holds the write lock
+        errors = process.communicate(timeout=30)[1]
     assert process.returncode != 0
     taken = demo.counts()["signature"] - before
     assert 0 < taken < 30_000
     assert taken % 2000 == 0, "a batch is written as a whole"
-    assert ("Stopped behind" in told) is (end is signal.SIGINT)
+    assert ("Stopped behind" in errors) is (end is signal.SIGINT)
     done = demo("import", "signatures", file, *PAPER)
     assert re.search(rf"^here already +{taken:,}$", done.stdout, re.MULTILINE), done.stdout
     assert demo.counts()["signature"] == before + 30_000

@@ -1,4 +1,4 @@
-"""Organisations, partners, organisers and keys by command."""
+"""Tests the commands for organisations, partners, organisers and keys."""
 
 import pytest
 
@@ -51,16 +51,16 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
 
 
 def test_an_organisation_gets_its_partner_its_organiser_and_a_key(cli: Cli) -> None:
-    def said(*arguments: str) -> str:
+    def output_of(*arguments: str) -> str:
         done = cli(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
         return done.stdout
 
-    assert said("organisation", "create", "Our Union", "--slug", "our-union") == "our-union\n"
+    assert output_of("organisation", "create", "Our Union", "--slug", "our-union") == "our-union\n"
     of_it = ("--organisation", "our-union")
-    assert said("partner", "create", "A Paper", *of_it, "--slug", "a-paper") == "a-paper\n"
-    password = said("organiser", "create", "boss@example.org", *of_it)
-    key = said("key", "create", *of_it, "--partner", "a-paper", "--scope", "signatures:write")
+    assert output_of("partner", "create", "A Paper", *of_it, "--slug", "a-paper") == "a-paper\n"
+    password = output_of("organiser", "create", "boss@example.org", *of_it)
+    key = output_of("key", "create", *of_it, "--partner", "a-paper", "--scope", "signatures:write")
     assert KEY.fullmatch(key), "the key, alone"
 
     with cli.lobby() as lobby, lobby.database.read() as session:
@@ -109,8 +109,8 @@ def test_a_partner_is_changed_and_listed(demo: Cli) -> None:
     assert (made.returncode, made.stdout) == (0, "a-paper\n")
     changed = ("--name", "The Paper", "--website", "https://paper.example.org/about", "--public")
     assert demo("partner", "change", "a-paper", *OF_IT, *changed).returncode == 0
-    told = demo("partner", "list", *OF_IT).stdout
-    assert told == (
+    listing = demo("partner", "list", *OF_IT).stdout
+    assert listing == (
         "a-paper\tThe Paper\thttps://paper.example.org/about\t"
         "https://paper.example.org http://localhost:3000\tpublic\n"
     )

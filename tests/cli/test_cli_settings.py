@@ -1,4 +1,4 @@
-"""Settings that are wrong, as the command tells of them."""
+"""Tests how the `lobby` command reports wrong settings."""
 
 from pathlib import Path
 
@@ -26,8 +26,8 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
     }
     done = cli("check", **wrong)
     assert (done.returncode, done.stdout) == (1, "")
-    told = done.stderr.splitlines()
-    assert sorted(line.partition(":")[0] for line in told) == sorted(wrong)
+    lines = done.stderr.splitlines()
+    assert sorted(line.partition(":")[0] for line in lines) == sorted(wrong)
     assert "not to be shown" not in done.stderr
     assert "password" not in done.stderr
     assert not cli.data.exists()

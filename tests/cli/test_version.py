@@ -1,4 +1,4 @@
-"""The version: `pyproject.toml` sets it, and the command and the changelog agree with it."""
+"""Tests that the command and the changelog agree with the version in `pyproject.toml`."""
 
 import re
 import tomllib
@@ -9,7 +9,7 @@ from tests.support.cli import Cli
 
 
 def declared() -> str:
-    """The version in `pyproject.toml`."""
+    """Returns the version in `pyproject.toml`."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     return str(project["version"])
 

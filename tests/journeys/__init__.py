@@ -1,1 +1,1 @@
-"""Long ways through the whole service."""
+"""Tests of long journeys through the whole service."""

@@ -1,4 +1,4 @@
-"""The browser of the journeys."""
+"""Fixture of the browser for the journeys."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,6 @@ from tests.support.browser import chromium
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, shared by the tests of a file."""
+    """Starts the system's Chromium once for the tests of a file."""
     with chromium() as browser:
         yield browser

@@ -1,4 +1,4 @@
-"""Signing in a real browser where very many do: with a proof of work, or a moment later."""
+"""Tests signing under load in a real browser, with and without a proof of work."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ FORMS = [f"/petitions/{PETITION}", f"/embed/{PETITION}"]
 
 @pytest.fixture
 def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
-    """Where one signature a minute is taken without a proof."""
+    """Serves the application with a limit of one signature a minute without a proof."""
     crowded = lobby.settings.model_copy(update={"posts_per_petition": 1})
     with served(replace(lobby, settings=crowded), unused_port) as address:
         yield address
@@ -38,7 +38,9 @@ def sign(page: Page, address: str, name: str) -> None:
 def test_a_browser_proves_its_work_by_itself(browser: Browser, address: str, form: str) -> None:
     page = page_of(browser, scripts=True)
     troubles: list[str] = []
-    page.on("console", lambda told: troubles.append(told.text) if "Policy" in told.text else None)
+    page.on(
+        "console", lambda entry: troubles.append(entry.text) if "Policy" in entry.text else None
+    )
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign(page, f"{address}{form}", "First")
     expect(page).to_have_url(f"{address}{form}/check-your-mail")

@@ -1,4 +1,4 @@
-"""The widget in a real browser, on a page of another site than the service's."""
+"""Tests the widget in a real browser, on a page of another site."""
 
 import base64
 import hashlib
@@ -21,12 +21,12 @@ from tests.support.embeds import EMBED, PARTNER, add_partner, newest_signature
 from tests.support.pages import close_campaign, confirmed_count
 
 pytestmark = [*MARKS, pytest.mark.slow]
-# What a page with a strict policy has to allow, and nothing more.
+# The minimum that a page with a strict policy has to allow.
 STRICT = (
     "default-src 'none'; script-src {0} 'sha256-{1}'; frame-src {0}; "
     "require-trusted-types-for 'script'"
 )
-# Notes what the element says, in the page around it.
+# Collects the events of the element in the page around it.
 LISTENING = (
     "window.heard = [];"
     "for (const name of ['lobby:ready', 'lobby:signed'])"
@@ -36,7 +36,7 @@ LISTENING = (
 
 @dataclass
 class Site:
-    """Another site, on a port of its own, with pages as a test writes them."""
+    """Another site on a port of its own, with the pages that a test puts there."""
 
     port: int
     pages: dict[str, str] = field(default_factory=dict)
@@ -44,11 +44,11 @@ class Site:
 
     @property
     def origin(self) -> str:
-        """As browsers name it; by another host name than the service's."""
+        """The origin in the form of browsers. Its host name differs from the service's."""
         return f"http://localhost:{self.port}"
 
     def put(self, element: str, service: str, path: str = "/", after: str = "") -> str:
-        """A page with the widget; its address."""
+        """Adds a page with the widget and returns its address."""
         self.pages[path] = (
             "<!doctype html><html lang=en><title>Nurses Together</title>"
             "<meta name=viewport content='width=device-width'>"
@@ -60,7 +60,7 @@ class Site:
 
 @contextmanager
 def serving(site: Site) -> Iterator[Site]:
-    class Answering(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             content = site.pages.get(urlsplit(self.path).path, "").encode()
             self.send_response(200 if content else 404)
@@ -71,9 +71,9 @@ def serving(site: Site) -> Iterator[Site]:
             self.wfile.write(content)
 
         def log_message(self, *_args: object) -> None:
-            """In silence."""
+            """Logs nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site.port = server.server_port
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -128,7 +128,7 @@ def height_of(page: Page) -> float:
 
 
 def has_no_scroll_bar(page: Page) -> None:
-    """The frame is as tall as what is in it, within the pixel that rounding takes."""
+    """Waits until the frame is as tall as its content, within a pixel of rounding."""
     page.wait_for_function(
         "([inner]) => Math.abs(document.querySelector('lobby-petition')"
         ".shadowRoot.querySelector('iframe').clientHeight - inner) <= 1",
@@ -155,8 +155,8 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
 ) -> None:
     partner_id, before = add_partner(lobby, site.origin), confirmed_count(lobby)
     deliver()
-    told: list[str | None] = []
-    page.on("response", lambda response: told.append(response.header_value("Set-Cookie")))
+    cookies: list[str | None] = []
+    page.on("response", lambda response: cookies.append(response.header_value("Set-Cookie")))
     page.goto(site.put(element(service), service, "/join") + "?source=spring%20mailing")
     is_ready(page)
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
@@ -188,7 +188,7 @@ def test_somebody_signs_on_a_partners_page_and_leaves_nothing_in_the_browser(
     (mail,) = deliver()
     page.request.post(f"{service}/confirm/{token_in(mail, 'confirm')}")
     assert confirmed_count(lobby) == before + 1
-    assert [cookie for cookie in told if cookie] == []
+    assert [cookie for cookie in cookies if cookie] == []
     assert context.storage_state() == {"cookies": [], "origins": []}
 
 
@@ -280,11 +280,11 @@ def test_a_page_with_a_strict_policy_allows_the_script_and_the_frame_and_no_more
     expect(frame_of(page).get_by_label("Your name")).to_be_visible()
     expect(page.get_by_role("link", name="Sign our petition")).to_be_hidden()
     assert [heard[0] for heard in page.evaluate("heard")] == ["lobby:ready"]
-    assert [each for each in complaints if "Policy" in each or "TrustedHTML" in each] == []
+    assert [text for text in complaints if "Policy" in text or "TrustedHTML" in text] == []
 
 
 def add_frame(page: Page, address: str) -> Frame:
-    """Another frame in the page, beside the element's."""
+    """Adds a frame to the page beside the element's."""
     page.evaluate(
         """address => new Promise(done => {
           const other = document.body.appendChild(document.createElement('iframe'));
@@ -390,16 +390,16 @@ def test_a_frame_far_below_is_loaded_only_when_somebody_comes_near(
     page: Page, site: Site, service: str, lobby: Lobby
 ) -> None:
     add_partner(lobby, site.origin)
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(urlsplit(request.url).path))
-    far = f'<div style="height: 20000px"></div>{element(service)}'
-    page.goto(site.put(far, service))
+    paths: list[str] = []
+    page.on("request", lambda request: paths.append(urlsplit(request.url).path))
+    far_below = f'<div style="height: 20000px"></div>{element(service)}'
+    page.goto(site.put(far_below, service))
     page.wait_for_function("!!customElements.get('lobby-petition')")
     page.wait_for_load_state("networkidle")
-    assert EMBED not in asked
+    assert EMBED not in paths
     page.locator("lobby-petition").scroll_into_view_if_needed()
     is_ready(page)
-    assert EMBED in asked
+    assert EMBED in paths
 
 
 def test_the_element_can_change_move_and_go(
@@ -423,8 +423,8 @@ def test_an_element_that_learns_its_petition_late_shows_it_then(
     add_partner(lobby, site.origin)
     page.goto(site.put("<lobby-petition></lobby-petition>", service))
     page.wait_for_function("!!customElements.get('lobby-petition')")
-    told = {"partner": PARTNER, "petition": PETITION}
-    for name, value in told.items():
+    attributes = {"partner": PARTNER, "petition": PETITION}
+    for name, value in attributes.items():
         page.locator("lobby-petition").evaluate(
             "(it, told) => it.setAttribute(...told)", [name, value]
         )
@@ -449,8 +449,8 @@ def test_on_a_phone_what_comes_next_is_seen_without_scrolling_back(
 ) -> None:
     add_partner(lobby, site.origin)
     page.set_viewport_size(PHONE)
-    story = '<div style="height: 1500px">Our story</div>'
-    page.goto(site.put(f"{story}{element(service)}{story}", service))
+    spacer = '<div style="height: 1500px">Our story</div>'
+    page.goto(site.put(f"{spacer}{element(service)}{spacer}", service))
     page.locator("lobby-petition").scroll_into_view_if_needed()
     is_ready(page)
     frame = frame_of(page)

@@ -1,4 +1,4 @@
-"""The whole way in a real browser, without scripts, on a small phone."""
+"""Tests the pages in a real browser without scripts on a small phone."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,14 +23,14 @@ pytestmark = [*MARKS, pytest.mark.slow]
 
 @pytest.fixture
 def address(lobby: Lobby, unused_port: int) -> Iterator[str]:
-    """Where the application is served, by a real server."""
+    """Serves the application and yields its address."""
     with served(lobby, unused_port) as address:
         yield address
 
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page of 320 pixels without scripts."""
+    """Opens a page 320 pixels wide without scripts."""
     context = browser.new_context(java_script_enabled=False, viewport=PHONE)
     yield context.new_page()
     context.close()
@@ -39,8 +39,8 @@ def page(browser: Browser) -> Iterator[Page]:
 def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page: Page, address: str, deliver: Callable[[], list[EmailMessage]]
 ) -> None:
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    urls: list[str] = []
+    page.on("request", lambda request: urls.append(request.url))
 
     page.goto(f"{address}/campaigns/{CAMPAIGN}")
     page.get_by_label("Your name").fill("Anna Example")
@@ -75,7 +75,7 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
 
     page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
     assert "Edinburgh East and Musselburgh" in page.content()
-    assert all(url.startswith(address) for url in asked), "nothing is loaded from elsewhere"
+    assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
 
 def sign_in(page: Page, address: str) -> None:
@@ -166,10 +166,10 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     sign_in(page, address)
-    its = f"/partners/{'n' * 80}"
+    partner_path = f"/partners/{'n' * 80}"
     new = f"/keys/new?partner={'n' * 80}"
     revoke = f"/keys/{key.split('_')[1]}/revoke"
-    for path in ("/partners", "/partners/new", its, new, revoke):
+    for path in ("/partners", "/partners/new", partner_path, new, revoke):
         page.goto(f"{address}/organiser{path}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         assert page.evaluate("document.scripts.length") == 0
@@ -177,7 +177,7 @@ def test_pages_of_partners_and_keys_do_not_scroll_sideways(
     page.get_by_label("Name", exact=True).fill("another")
     page.get_by_label("signatures:read").check()
     page.get_by_role("button", name="Make the key").click()
-    for _ in range(2):  # the key, and the page that says that it is there
+    for _ in range(2):  # the key, and the page that says that it was made
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
         page.reload()
     page.goto(f"{address}/campaigns/{CAMPAIGN}")
@@ -234,24 +234,24 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
 
-    def look() -> None:
+    def assert_fits() -> None:
         assert page.evaluate("document.documentElement.scrollWidth") <= 320
         assert page.evaluate("document.scripts.length") == 0
 
     sign_in(page, address)
     page.goto(f"{address}/organiser/webhooks/new")
-    look()
+    assert_fits()
     page.get_by_label("Address").fill(f"https://{'a-long-name.' * 8}example.org/{'x' * 300}")
     page.get_by_label("A signature counts").check()
     page.get_by_role("button", name="Make it").click()
-    look()
+    assert_fits()
     page.get_by_role("link", name="Go on").click()
     page.get_by_role("button", name="Send a test").click()
-    look()
+    assert_fits()
     page.get_by_role("link", name="Delete it").click()
-    look()
+    assert_fits()
     page.get_by_role("link", name="Webhooks").click()
-    look()
+    assert_fits()
     context.close()
 
 
@@ -270,7 +270,7 @@ def test_the_pages_of_webhooks_do_not_scroll_sideways(browser: Browser, address:
 def test_no_page_scrolls_sideways_on_a_small_phone(
     browser: Browser, address: str, path: str
 ) -> None:
-    # With scripts, for the one who measures: the pages have none.
+    # With scripts, because the measurement needs them. The pages have none.
     context = browser.new_context(viewport=PHONE)
     page = context.new_page()
     page.goto(address + path)
@@ -283,8 +283,8 @@ def test_no_page_scrolls_sideways_on_a_small_phone(
 
 
 @pytest.fixture
-def elsewhere() -> Iterator[str]:
-    """Another site: another port is another origin."""
+def other_site() -> Iterator[str]:
+    """Serves another site. Another port makes another origin."""
 
     class Blank(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -293,8 +293,8 @@ def elsewhere() -> Iterator[str]:
             self.end_headers()
             self.wfile.write(b"<!doctype html><title>Elsewhere</title>")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its own name
-            """Nothing."""
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Blank)
     thread = threading.Thread(target=server.serve_forever)
@@ -307,28 +307,28 @@ def elsewhere() -> Iterator[str]:
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("section", "told"),
+    ("section", "output"),
     [("A supporter's page", "Morag Ferncastle 360"), ("An organiser's tool", "4 have signed")],
 )
 def test_the_examples_for_pages_run_in_a_page_of_another_site(
-    browser: Browser, address: str, elsewhere: str, section: str, told: str
+    browser: Browser, address: str, other_site: str, section: str, output: str
 ) -> None:
     page = browser.new_page()
-    page.goto(elsewhere)
-    said: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
+    page.goto(other_site)
+    lines: list[str] = []
+    page.on("console", lambda message: lines.append(message.text))
     source = worked_example(section, "js").replace("http://127.0.0.1:8000", address)
     page.evaluate(f"async () => {{ {source} }}")
     page.close()
-    assert said[-1].endswith(told), said
+    assert lines[-1].endswith(output), lines
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_page_of_another_site_cannot_use_a_key(
-    browser: Browser, address: str, elsewhere: str
+    browser: Browser, address: str, other_site: str
 ) -> None:
     page = browser.new_page()
-    page.goto(elsewhere)
+    page.goto(other_site)
     reading = f"""async () => {{
         const headers = {{ Authorization: "Bearer lobby_a_b" }};
         try {{

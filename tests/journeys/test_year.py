@@ -1,7 +1,7 @@
-"""One year of a campaign, told by a Parliament on a stub; the tally is asserted after every step.
+"""Tests one year of a campaign with a scripted Parliament, and its tally after every step.
 
-The worker, the commands' functions and the API do what they do in service; only the clock and the
-two official APIs are scripted.
+The worker, the functions of commands and the API are the real ones. Only the clock and the two
+official APIs are scripted.
 """
 
 import csv
@@ -50,39 +50,39 @@ def at(month: int, day: int, year: int = 2026) -> datetime:
 
 @dataclass
 class Parliament:
-    """What the two official APIs tell; `asked` are the motions that were asked for."""
+    """Answers for the two official APIs. `requested` has the numbers of the motions requested."""
 
     people: dict[int, Person]
     motions: dict[int, dict[str, Any]] = field(default_factory=dict)
-    asked: list[int] = field(default_factory=list)
+    requested: list[int] = field(default_factory=list)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         parts = request.url.path.strip("/").split("/")
         if parts[0] == "EarlyDayMotion":
-            self.asked.append(int(parts[1]))
+            self.requested.append(int(parts[1]))
             return httpx2.Response(200, content=envelope(self.motions[int(parts[1])]))
         if parts == ["Members", "Search"]:
             skip = int(request.url.params["skip"])
             return httpx2.Response(200, json=page_of(list(self.people.values()), skip))
         person = self.people[int(parts[1])]
-        told = person.contact if parts[2] == "Contact" else person.biography
-        return httpx2.Response(200, json=told)
+        document = person.contact if parts[2] == "Contact" else person.biography
+        return httpx2.Response(200, json=document)
 
-    def tables(self, number: int, day: date, *names: dict[str, Any]) -> None:
+    def table_motion(self, number: int, day: date, *names: dict[str, Any]) -> None:
         tabled = f"{day}T00:00:00"
         self.motions[number] = motion(*names, Id=number, DateTabled=tabled)
 
-    def signs(self, number: int, member: int, day: date, order: int | None = None) -> None:
+    def add_signature(self, number: int, member: int, day: date, order: int | None = None) -> None:
         self.motions[number]["Sponsors"].append(name(number, member, day, order))
 
-    def takes_off(self, number: int, member: int, day: date) -> None:
+    def withdraw_signature(self, number: int, member: int, day: date) -> None:
         rows = self.motions[number]["Sponsors"]
         (row,) = [row for row in rows if row["MemberId"] == member]
         rows[rows.index(row)] = withdrawn(row["Id"], f"{day}T09:30:00", MemberId=member)
 
 
 def name(number: int, member: int, day: date, order: int | None = None) -> dict[str, Any]:
-    """One row of names; its id differs from motion to motion."""
+    """Returns one signature. Its id differs from motion to motion."""
     return sponsor(
         (number - FIRST + 1) * 10_000_000 + member,
         order,
@@ -91,14 +91,14 @@ def name(number: int, member: int, day: date, order: int | None = None) -> dict[
     )
 
 
-def demonstrations_members() -> dict[int, Person]:
-    """Those of the demonstration, as the Members API would tell of them."""
+def demonstration_members() -> dict[int, Person]:
+    """Returns the members of the demonstration in the format of the Members API."""
     with (invented_campaign.FOLDER / "members.csv").open(encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["member_id"]]
-    return {int(row["member_id"]): _person(row) for row in rows}
+    return {int(row["member_id"]): person_of(row) for row in rows}
 
 
-def _person(row: dict[str, str]) -> Person:
+def person_of(row: dict[str, str]) -> Person:
     posts = (dated_entry(row["government_post"], "2025-09-06"),) if row["government_post"] else ()
     return Person(
         int(row["member_id"]),
@@ -112,17 +112,17 @@ def _person(row: dict[str, str]) -> Person:
 
 @dataclass
 class Year:
-    """The campaign's side: what its organiser and its supporter see and do."""
+    """The campaign, with the actions and views of its organiser and its supporter."""
 
     lobby: Lobby
     client: TestClient
     parliament: Parliament
     clock: Clock
-    post: Mailbox
+    mailbox: Mailbox
     key: dict[str, str]
 
-    def on(self, moment: datetime) -> None:
-        """That day's work of the worker: members, then motions, mail and housekeeping."""
+    def run_worker(self, moment: datetime) -> None:
+        """Runs the worker's jobs of a day: members, then motions, email and cleanup."""
         self.clock.now = moment
         stop = threading.Event()
         worker.sync_members_if_due(self.lobby, stop)
@@ -132,13 +132,13 @@ class Year:
     def tally(self) -> dict[str, Any]:
         answer = self.client.get("/v1/campaigns/a-year/tally")
         assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        document: dict[str, Any] = answer.json()
+        return document
 
-    def figures(self) -> tuple[int, int, int, int]:
-        """Signed, withdrawn, can sign, seats filled."""
-        told = self.tally()["members"]
-        return (told["signed"], told["withdrawn"], told["can_sign"], told["seats_filled"])
+    def counts(self) -> tuple[int, int, int, int]:
+        """Returns the counts of MPs: signed, withdrawn, can sign, seats filled."""
+        row = self.tally()["members"]
+        return (row["signed"], row["withdrawn"], row["can_sign"], row["seats_filled"])
 
     def row(self, code: str) -> dict[str, Any]:
         (row,) = [row for row in self.tally()["rows"] if row["constituency"]["code"] == code]
@@ -160,7 +160,7 @@ class Year:
             rows = session.exec(select(MotionEvent).where(MotionEvent.motion_id == number))
             return Counter(row.kind.value for row in rows)
 
-    def sends(self, method: str, path: str, status: int, **body: Any) -> dict[str, Any]:
+    def send(self, method: str, path: str, status: int, **body: Any) -> dict[str, Any]:
         answer = self.client.request(method, path, json=body, headers=self.key)
         assert answer.status_code == status, answer.text
         return dict(answer.json())
@@ -168,9 +168,9 @@ class Year:
 
 @pytest.fixture
 def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
-    told = Parliament(demonstrations_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
+    parliament = Parliament(demonstration_members(), {DEMONSTRATIONS["Id"]: DEMONSTRATIONS})
     with httpx2.Client(
-        transport=httpx2.MockTransport(told.answer), base_url="http://127.0.0.1"
+        transport=httpx2.MockTransport(parliament.answer), base_url="http://127.0.0.1"
     ) as apis:
         made = make_lobby(motions_api=apis, members_api=apis)
         settings = made.settings.model_copy(update={"sync_members": "daily"})
@@ -184,23 +184,23 @@ def year(make_lobby: Callable[..., Lobby], clock: Clock) -> Iterator[Year]:
         app = create_app(settings, lobby=lobby)
         with TestClient(app) as client:
             headers = {"Authorization": f"Bearer {key}"}
-            yield Year(lobby, client, told, clock, Mailbox(lobby), headers)
+            yield Year(lobby, client, parliament, clock, Mailbox(lobby), headers)
 
 
 def sign_and_write(year: Year) -> EmailMessage:
-    """Anna of Cardiff signs, confirms, writes, confirms; her letter as her MP gets it."""
-    year.post.deliver()
+    """Signs and writes as Anna of Cardiff, and returns the email to her MP."""
+    year.mailbox.deliver()
     path = "/v1/petitions/more-beds/signatures"
-    year.sends("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
-    (mail,) = year.post.deliver()
-    year.sends("POST", "/v1/signatures/confirm", 200, token=token_in(mail, "confirm"))
+    year.send("POST", path, 201, **SUPPORTER, postcode=CARDIFF)
+    (mail,) = year.mailbox.deliver()
+    year.send("POST", "/v1/signatures/confirm", 200, token=token_in(mail, "confirm"))
     body = year.draft(CARDIFF)["body"] + "\n\nMy mother waited nine hours."
     letter = {"subject": "Beds", "body": body, "address": ADDRESS}
-    year.sends("POST", "/v1/campaigns/a-year/letters", 201, **SUPPORTER, **letter)
-    (mail,) = year.post.deliver()
+    year.send("POST", "/v1/campaigns/a-year/letters", 201, **SUPPORTER, **letter)
+    (mail,) = year.mailbox.deliver()
     token = token_in(mail, "letters/confirm")
-    year.sends("POST", "/v1/letters/confirm", 200, token=token)
-    (letter_mail,) = year.post.deliver()
+    year.send("POST", "/v1/letters/confirm", 200, token=token)
+    (letter_mail,) = year.mailbox.deliver()
     return letter_mail
 
 
@@ -210,25 +210,25 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
         ends_on = date(2027, 5, 6)
         sessions.save(session, name="2026-27", starts_on=date(2026, 5, 13), ends_on=ends_on)
 
-    # Tabled, by two members. The campaign begins; who can sign follows from posts and parties.
+    # Two members table the motion and the campaign begins. Posts and parties decide who can sign.
     clock.now = at(7, 2)
     day = clock.now.date()
-    parliament.tables(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
-    year.sends("POST", "/v1/campaigns", 201, **CAMPAIGN)
-    year.sends("POST", "/v1/campaigns/a-year/petitions", 201, **PETITION)
-    year.on(at(7, 2))
-    assert year.figures() == (2, 0, 7, 13)
+    parliament.table_motion(FIRST, day, name(FIRST, MORAG, day, 1), name(FIRST, ADAEZE, day, 2))
+    year.send("POST", "/v1/campaigns", 201, **CAMPAIGN)
+    year.send("POST", "/v1/campaigns/a-year/petitions", 201, **PETITION)
+    year.run_worker(at(7, 2))
+    assert year.counts() == (2, 0, 7, 13)
     assert year.row_of(MORAG)["role"] == "primary"
     assert year.row_of(ANJALI)["eligibility"] == "convention"
     letter = sign_and_write(year)
     assert letter["To"] == f"member{EMLYN}@parliament.example"
     assert year.row(CARDIFF_SEAT)["letters_sent"] == 1
 
-    # Signed, by two more.
-    parliament.signs(FIRST, EMLYN, date(2026, 7, 6))
-    parliament.signs(FIRST, IMANI, date(2026, 7, 7))
-    year.on(at(7, 8))
-    assert year.figures() == (4, 0, 7, 13)
+    # Two more members sign.
+    parliament.add_signature(FIRST, EMLYN, date(2026, 7, 6))
+    parliament.add_signature(FIRST, IMANI, date(2026, 7, 7))
+    year.run_worker(at(7, 8))
+    assert year.counts() == (4, 0, 7, 13)
     assert year.row_of(IMANI)["signed_on"] == "2026-07-07"
     assert year.draft(CARDIFF)["variant"] == "thank"
 
@@ -237,27 +237,27 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     minister = parliament.people[ANJALI]
     left = dated_entry(minister.government[0]["name"], "2025-09-06", "2026-07-13")
     parliament.people[ANJALI] = minister.but(government=(left,))
-    year.on(at(7, 14))
-    assert year.figures() == (4, 0, 8, 13)
+    year.run_worker(at(7, 14))
+    assert year.counts() == (4, 0, 8, 13)
     assert year.row_of(ANJALI)["standing"] == "not_signed"
     assert year.draft(WESTMINSTER)["variant"] == "ask"
 
-    # And signs.
-    parliament.signs(FIRST, ANJALI, date(2026, 7, 15))
-    year.on(at(7, 16))
-    assert year.figures() == (5, 0, 8, 13)
+    # The former minister signs.
+    parliament.add_signature(FIRST, ANJALI, date(2026, 7, 15))
+    year.run_worker(at(7, 16))
+    assert year.counts() == (5, 0, 8, 13)
     assert year.row_of(ANJALI)["role"] == "supporter"
 
-    # A name is taken off.
-    parliament.takes_off(FIRST, IMANI, date(2026, 9, 1))
-    year.on(at(9, 2))
-    assert year.figures() == (4, 1, 8, 13)
+    # A member withdraws a signature.
+    parliament.withdraw_signature(FIRST, IMANI, date(2026, 9, 1))
+    year.run_worker(at(9, 2))
+    assert year.counts() == (4, 1, 8, 13)
     assert year.row_of(IMANI)["standing"] == "withdrawn"
 
     # A member dies: the seat is vacant, its signature and the letter that was sent stay.
     del parliament.people[EMLYN]
-    year.on(at(10, 12))
-    assert year.figures() == (4, 1, 7, 12)
+    year.run_worker(at(10, 12))
+    assert year.counts() == (4, 1, 7, 12)
     vacant = year.row(CARDIFF_SEAT)
     assert (vacant["member"], vacant["eligibility"]) == (None, "vacant")
     assert (vacant["signatures"], vacant["letters_sent"]) == (1, 1)
@@ -266,8 +266,8 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     # A by-election: another member, who has not signed.
     won = Person(BRANWEN, "Cardiff South and Penarth", name="Branwen Oakes", party="Labour")
     parliament.people[BRANWEN] = won.but(since="2026-11-26")
-    year.on(at(11, 27))
-    assert year.figures() == (4, 1, 8, 13)
+    year.run_worker(at(11, 27))
+    assert year.counts() == (4, 1, 8, 13)
     filled = year.row(CARDIFF_SEAT)
     assert (filled["member"]["id"], filled["standing"]) == (BRANWEN, "not_signed")
     assert (filled["signatures"], filled["letters_sent"]) == (1, 1)
@@ -279,15 +279,15 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
     assert year.draft(CARDIFF)["variant"] == "ask"
 
     # Prorogation: the motion falls, letters stop, the tally keeps its last figures.
-    year.on(at(5, 6, 2027))
+    year.run_worker(at(5, 6, 2027))
     frozen = year.tally()
     assert frozen["motion"]["status"] == "lapsed"
-    assert year.figures() == (4, 1, 8, 13)
+    assert year.counts() == (4, 1, 8, 13)
     fallen = year.draft(MANCHESTER)
     assert (fallen["can_send"], fallen["reason"] is not None) == (False, True)
-    asked = parliament.asked.count(FIRST)
-    year.on(at(5, 10, 2027))
-    assert parliament.asked.count(FIRST) == asked, "a motion that fell is asked for no more"
+    requests = parliament.requested.count(FIRST)
+    year.run_worker(at(5, 10, 2027))
+    assert parliament.requested.count(FIRST) == requests, "a motion that fell is asked for no more"
 
     # Re-tabled in the new session, linked in one call: old signatories signed last session.
     with year.lobby.database.write() as session:
@@ -295,11 +295,11 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
             session, name="2027-28", starts_on=date(2027, 5, 12), ends_on=date(2027, 6, 9)
         )
     day = date(2027, 5, 13)
-    parliament.tables(SECOND, day, name(SECOND, MORAG, day, 1), name(SECOND, BRANWEN, day, 2))
+    parliament.table_motion(SECOND, day, name(SECOND, MORAG, day, 1), name(SECOND, BRANWEN, day, 2))
     clock.now = at(5, 14, 2027)
-    year.sends("PATCH", "/v1/campaigns/a-year", 200, motion_id=SECOND)
-    year.on(at(5, 14, 2027))
-    assert year.figures() == (2, 0, 8, 13)
+    year.send("PATCH", "/v1/campaigns/a-year", 200, motion_id=SECOND)
+    year.run_worker(at(5, 14, 2027))
+    assert year.counts() == (2, 0, 8, 13)
     assert year.tally()["motion"]["parliament_session"] == "2027-28"
     earlier = {row["member"]["id"] for row in year.tally()["rows"] if row["signed_earlier"]}
     assert earlier == {MORAG, ADAEZE, ANJALI}
@@ -309,10 +309,10 @@ def test_a_year_of_a_campaign_from_tabling_to_dissolution(year: Year) -> None:
 
     # Dissolution: it falls again. The Members API names nobody, which changes nothing here.
     parliament.people.clear()
-    year.on(at(6, 9, 2027))
+    year.run_worker(at(6, 9, 2027))
     assert year.tally()["motion"]["status"] == "lapsed"
-    assert year.figures() == (2, 0, 8, 13)
+    assert year.counts() == (2, 0, 8, 13)
 
-    # Nothing was lost on the way, and nothing doubled.
+    # Each event is there exactly once.
     assert year.events(FIRST) == {"tabled": 1, "signed": 5, "withdrawn": 1, "lapsed": 1}
     assert year.events(SECOND) == {"tabled": 1, "signed": 2, "lapsed": 1}

@@ -1,4 +1,4 @@
-"""Private columns: what is encrypted, with which secret, and how addresses are found."""
+"""Tests private columns: encryption, the choice of secret and the index of addresses."""
 
 from uuid import UUID
 

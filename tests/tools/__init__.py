@@ -1,1 +1,1 @@
-"""Tests of tools."""
+"""Tests of tools for drills and benches."""

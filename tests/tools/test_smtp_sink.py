@@ -1,4 +1,4 @@
-"""The SMTP sink of drills and benches: what it writes down, and when."""
+"""Tests the records of the SMTP sink that drills and benches use."""
 
 import smtplib
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A petition's form within other sites: who may frame it, what it takes, what it never keeps."""
+"""Tests the form for other sites: framing, input, cookies, script and builder."""
 
 import gzip
 import re
@@ -42,7 +42,7 @@ ELSEWHERE = "https://blog.example.org"
 
 
 def directives(page: Page) -> dict[str, str]:
-    """Of the one content policy that an answer has."""
+    """Returns the directives of an answer's content policy."""
     (policy,) = page.headers.get_list("Content-Security-Policy")
     return dict(directive.split(" ", 1) for directive in policy.split("; "))
 
@@ -52,13 +52,13 @@ def ancestors(page: Page) -> str:
 
 
 def with_origins(lobby: Lobby, origins: str) -> TestClient:
-    """The application where these sites may show forms without being a partner's."""
+    """Returns a client of an application where these sites may show forms without a partner."""
     settings = lobby.settings.model_copy(update={"embed_origins": origins})
-    there = replace(lobby, settings=settings)
-    return TestClient(create_app(settings, lobby=there), follow_redirects=False)
+    allowing = replace(lobby, settings=settings)
+    return TestClient(create_app(settings, lobby=allowing), follow_redirects=False)
 
 
-# ---- who may frame it
+# ---- framing
 
 
 def test_only_the_pages_of_a_form_may_be_framed(client: TestClient, lobby: Lobby) -> None:
@@ -147,8 +147,8 @@ def test_a_setting_that_is_no_list_of_origins_stops_the_start() -> None:
 
 
 def test_the_policy_of_a_form_forbids_all_else(client: TestClient) -> None:
-    found = directives(client.get(EMBED))
-    assert found == {
+    policy = directives(client.get(EMBED))
+    assert policy == {
         "default-src": "'none'",
         "style-src": "'self'",
         "script-src": "'self'",
@@ -163,7 +163,7 @@ def test_the_policy_of_a_form_forbids_all_else(client: TestClient) -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-# ---- what it takes
+# ---- input
 
 
 def test_a_signature_is_recorded_with_its_partner_and_source(
@@ -218,28 +218,28 @@ def test_wrong_fields_are_told_in_the_frame_and_nothing_typed_is_lost(
 def test_a_new_and_a_repeated_signature_get_the_same_answer_in_the_frame(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def answered() -> tuple[int, dict[str, str]]:
+    def sign_once() -> tuple[int, dict[str, str]]:
         answer = client.post(SIGN, data=ANNA)
-        del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
+        del answer.headers["ratelimit"]  # it counts requests of the client
         return answer.status_code, dict(answer.headers)
 
     deliver()
-    new = answered()
+    new = sign_once()
     (mail,) = deliver()
     client.post(f"/confirm/{token_in(mail, 'confirm')}")
-    assert answered() == new
+    assert sign_once() == new
 
 
-class Busy(GroupCommit[SignatureRequest, Outcome]):
-    """An intake whose queue is full."""
+class FullIntake(GroupCommit[SignatureRequest, Outcome]):
+    """An intake with a full queue."""
 
-    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as in the base class
         raise Unavailable("busy", "Very many people are signing.", retry_after=2)
 
 
 def test_a_busy_service_keeps_the_form_in_the_frame(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
+    set_state(app, replace(state_of({"app": app}), intake=FullIntake(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = client.post(SIGN, data=ANNA)
     assert (page.status_code, page.headers["Retry-After"]) == (503, "2")
@@ -276,8 +276,8 @@ def test_a_form_shows_at_once_what_an_organiser_changed(client: TestClient, lobb
     assert "Open until" not in visible(client.get(EMBED))
     with lobby.database.write() as session:
         closing = {"closes_at": lobby.clock() + timedelta(days=1)}
-        found = petitions.public(session, PETITION)
-        petitions.update(session, found, values=closing, now=lobby.clock())
+        petition = petitions.public(session, PETITION)
+        petitions.update(session, petition, values=closing, now=lobby.clock())
     assert "Open until 2 July 2026, 13:00" in visible(client.get(EMBED))
 
 
@@ -306,8 +306,8 @@ def test_opening_the_forms_address_by_itself_leads_back_to_the_form(client: Test
 def test_links_of_a_form_leave_the_frame(client: TestClient) -> None:
     for path in (EMBED, f"{EMBED}/check-your-mail"):
         for link in re.findall(r"<a [^>]*>", client.get(path).text):
-            stays = 'target="_blank"' not in link
-            assert not stays or f'href="{EMBED}' in link, link
+            stays_in_frame = 'target="_blank"' not in link
+            assert not stays_in_frame or f'href="{EMBED}' in link, link
 
 
 def test_markup_in_a_source_stays_text(client: TestClient) -> None:
@@ -316,7 +316,7 @@ def test_markup_in_a_source_stays_text(client: TestClient) -> None:
         assert "<script>alert" not in client.get(f"{path}?{query}").text
 
 
-# ---- what it keeps
+# ---- cookies
 
 
 def test_a_form_in_a_frame_sets_no_cookie_and_reads_none(client: TestClient) -> None:
@@ -324,13 +324,13 @@ def test_a_form_in_a_frame_sets_no_cookie_and_reads_none(client: TestClient) -> 
     with_cookie = client.get(EMBED).text
     client.cookies.clear()
     assert client.get(EMBED).text == with_cookie
-    asked = [
+    pages = [
         client.get(EMBED),
         client.post(SIGN, data=ANNA),
         client.get(f"{EMBED}/check-your-mail"),
         client.get("/widget/v1.js"),
     ]
-    assert [page.headers.get("Set-Cookie") for page in asked] == [None] * 4
+    assert [page.headers.get("Set-Cookie") for page in pages] == [None] * 4
 
 
 # ---- the script
@@ -363,9 +363,9 @@ def test_the_script_is_kept_for_long_and_asked_for_again(client: TestClient) -> 
 
 
 def line_of(page: Page) -> str:
-    found = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
-    assert found
-    return unescape(found.group(1))
+    textarea = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
+    assert textarea
+    return unescape(textarea.group(1))
 
 
 def test_the_builder_gives_one_line_with_what_was_put_in(client: TestClient, lobby: Lobby) -> None:
@@ -392,9 +392,9 @@ def test_the_builder_without_anything_names_only_the_petition(client: TestClient
 def test_the_builder_names_everything_that_is_wrong_and_loses_nothing(client: TestClient) -> None:
     page = client.get(BUILDER, params={"partner": "Nobody Here", "source": "x" * 101})
     assert page.status_code == 422
-    for name, said in (("partner", "lower-case letters"), ("source", "At most 100 characters")):
+    for name, message in (("partner", "lower-case letters"), ("source", "At most 100 characters")):
         assert f'<a href="#{name}">' in page.text
-        assert said in visible(page)
+        assert message in visible(page)
     assert value_of(page, "partner") == "Nobody Here"
     assert f'<lobby-petition petition="{PETITION}"><a ' in line_of(page)
     unknown = client.get(BUILDER, params={"partner": "nobody", "source": "spring"})
@@ -410,9 +410,9 @@ def test_the_builder_says_where_a_partner_has_no_site_yet(client: TestClient, lo
 
 
 def test_the_builder_runs_only_our_own_scripts_and_frames(client: TestClient) -> None:
-    found = directives(client.get(BUILDER))
-    assert (found["script-src"], found["frame-src"]) == ("'self'", "'self'")
-    assert (found["default-src"], found["frame-ancestors"]) == ("'none'", "'none'")
+    policy = directives(client.get(BUILDER))
+    assert (policy["script-src"], policy["frame-src"]) == ("'self'", "'self'")
+    assert (policy["default-src"], policy["frame-ancestors"]) == ("'none'", "'none'")
 
 
 def test_a_petition_leads_to_its_builder(client: TestClient) -> None:

@@ -1,4 +1,4 @@
-"""The pages on which a letter is written, read and sent."""
+"""Tests the pages where supporters write, read and send letters."""
 
 import re
 from urllib.parse import urlsplit
@@ -43,7 +43,7 @@ def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None
 
 
 @pytest.mark.parametrize(
-    ("postcode", "said"),
+    ("postcode", "message"),
     [
         (SIGNED, "Adaeze Hartwhistle has signed the motion."),
         (MINISTER, "by convention office holders do not sign"),
@@ -51,10 +51,10 @@ def test_a_postcode_finds_the_mp_and_drafts_a_letter(client: TestClient) -> None
     ],
 )
 def test_the_standing_of_the_mp_is_said_in_words(
-    client: TestClient, postcode: str, said: str
+    client: TestClient, postcode: str, message: str
 ) -> None:
     page = client.post(LETTER, data={"postcode": postcode})
-    assert said in visible(page)
+    assert message in visible(page)
     assert not RAW_VALUES.search(visible(page))
 
 
@@ -93,7 +93,7 @@ def test_points_and_a_sentence_of_ones_own_go_into_the_draft(
 
 
 @pytest.mark.parametrize(
-    ("postcode", "said"),
+    ("postcode", "message"),
     [
         ("nonsense", "Enter a full UK postcode"),
         ("", "Enter your postcode."),
@@ -102,14 +102,14 @@ def test_points_and_a_sentence_of_ones_own_go_into_the_draft(
     ],
 )
 def test_a_postcode_without_an_mp_is_told_beside_its_field(
-    client: TestClient, postcode: str, said: str
+    client: TestClient, postcode: str, message: str
 ) -> None:
     for page in (
         client.post(LETTER, data={"postcode": postcode, "name": "Anna Example"}),
         write(client, postcode=postcode),
     ):
         assert page.status_code == 422
-        assert said in visible(page)
+        assert message in visible(page)
         assert 'id="postcode-error"' in page.text
         assert value_of(page, "name") == "Anna Example"
     assert body_of(page).strip() == BODY.strip()
@@ -200,16 +200,16 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
     page = client.post(LETTER, data={"postcode": CARDIFF, "name": "Anna Example"})
     assert IN_WELSH in visible(page)
     assert body_of(page).startswith("Dear Emlyn Tregaroth,")
-    wish = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
-    welsh = client.post(LETTER, data={**wish, "personal": "Fy mam oedd yno."})
+    form = {"postcode": CARDIFF, "name": "Anna Example", "locale": "en", "language": "cy"}
+    welsh = client.post(LETTER, data={**form, "personal": "Fy mam oedd yno."})
     assert body_of(welsh).startswith("Annwyl Emlyn Tregaroth,")
     assert "Fy mam oedd yno." in body_of(welsh)
     assert 'name="locale" value="cy"' in welsh.text
     assert (IN_WELSH in visible(welsh), "Write in English" in visible(welsh)) == (False, True)
-    afresh = client.post(LETTER, data={**wish, "locale": "cy", "language": ""})
-    assert body_of(afresh).startswith("Annwyl"), "points are put into the letter as it is"
-    back = client.post(LETTER, data={**wish, "locale": "cy", "language": "en"})
-    assert body_of(back).startswith("Dear")
+    again = client.post(LETTER, data={**form, "locale": "cy", "language": ""})
+    assert body_of(again).startswith("Annwyl"), "points are put into the letter as it is"
+    english = client.post(LETTER, data={**form, "locale": "cy", "language": "en"})
+    assert body_of(english).startswith("Dear")
     deliver()
     sent = {"postcode": CARDIFF, "locale": "cy", "subject": value_of(welsh, "subject")}
     assert write(client, **sent, body=body_of(welsh)).status_code == 303
@@ -242,12 +242,12 @@ def test_without_words_in_welsh_there_is_no_button_for_them(
     other = {"name": "other", "act": "another_way", "conditions": {}, "texts": texts}
     key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
     thanks = {**other, "name": "thanks", "act": "thank"}
-    kept = client.put(
+    saved = client.put(
         f"/v1/campaigns/{CAMPAIGN}/letters/variants",
         json={"variants": [thanks, other]},
         headers=key,
     )
-    assert kept.status_code == 200, kept.text
+    assert saved.status_code == 200, saved.text
     page = client.post(LETTER, data={"postcode": CARDIFF, "language": "cy"})
     assert "More beds." in body_of(page)
     assert IN_WELSH not in visible(page)

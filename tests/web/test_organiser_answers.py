@@ -1,4 +1,4 @@
-"""What organisers see beside the post: addresses that are dead, a server that is down, answers."""
+"""Tests what organisers see of dead addresses, a failing mail server and replies."""
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,56 +10,58 @@ from tests.support.common import CAMPAIGN
 from tests.support.letters import letters_of, put_into_state
 from tests.support.pages import sign_in, visible
 
-POST = f"/organiser/campaigns/{CAMPAIGN}/post"
+QUEUE_PAGE = f"/organiser/campaigns/{CAMPAIGN}/post"
 ANSWERS = f"/organiser/campaigns/{CAMPAIGN}/answers"
 
 
 @pytest.fixture
-def desk(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+def signed_in(client: TestClient) -> TestClient:
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
 
 def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    assert "Addresses to check" not in visible(desk.get(POST))
-    held = put_into_state(lobby, 0, LetterState.REJECTED)
-    member_id = held[0].member_id
+    assert "Addresses to check" not in visible(signed_in.get(QUEUE_PAGE))
+    letters = put_into_state(lobby, 0, LetterState.REJECTED)
+    member_id = letters[0].member_id
     with lobby.database.write() as session:
         member = session.get_one(Member, member_id)
         index = dead_addresses.index_of(member.email or "", lobby.keyring)
         detail, now = "550 5.1.1 no such box", lobby.clock()
         dead_addresses.note(session, index, member_id=member_id, detail=detail, now=now)
-    told = visible(desk.get(POST))
-    assert "Addresses to check" in told
-    assert member.name in told
-    assert "550 5.1.1 no such box" in told
+    page_text = visible(signed_in.get(QUEUE_PAGE))
+    assert "Addresses to check" in page_text
+    assert member.name in page_text
+    assert "550 5.1.1 no such box" in page_text
 
 
-def test_a_mail_server_that_is_down_is_said_to_be(desk: TestClient, lobby: Lobby) -> None:
-    fresh = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
-    put_into_state(lobby, 0, LetterState.QUEUED, message=fresh)
-    assert "Post flows" in visible(desk.get(POST))
+def test_a_mail_server_that_is_down_is_said_to_be(signed_in: TestClient, lobby: Lobby) -> None:
+    queued = {"due_at": lobby.clock(), "attempt": 0, "claimed_at": None, "finished_at": None}
+    put_into_state(lobby, 0, LetterState.QUEUED, message=queued)
+    assert "Post flows" in visible(signed_in.get(QUEUE_PAGE))
     with lobby.database.write() as session:
         relay, trouble = lobby.courier.relay, ["no route"] * relays.MOST_FAILURES
         relays.note_trouble(session, relay, trouble, now=lobby.clock())
-    told = visible(desk.get(POST))
-    assert "The mail server does not answer" in told
-    assert "Post flows" not in told
-    assert "The next goes now" not in " ".join(told.split())
-    assert "no route" in told
+    page_text = visible(signed_in.get(QUEUE_PAGE))
+    assert "The mail server does not answer" in page_text
+    assert "Post flows" not in page_text
+    assert "The next goes now" not in " ".join(page_text.split())
+    assert "no route" in page_text
 
 
-def test_answers_are_summed_up_by_mp_and_never_by_writer(desk: TestClient, lobby: Lobby) -> None:
+def test_answers_are_summed_up_by_mp_and_never_by_writer(
+    signed_in: TestClient, lobby: Lobby
+) -> None:
     letter = letters_of(lobby)[0][0]
     with lobby.database.write() as session:
         now = lobby.clock()
         session.add(LetterAnswer(letter_id=letter.id, outcome=LetterOutcome.ANSWERED, given_at=now))
         name = session.get_one(Member, letter.member_id).name
-    told = visible(desk.get(ANSWERS))
-    row = told[told.index(name) :]
+    page_text = visible(signed_in.get(ANSWERS))
+    row = page_text[page_text.index(name) :]
     assert "100%" in row.split("nothing known yet")[0]
-    assert letter.name.text not in told
-    assert "answers" in desk.get(POST).text
+    assert letter.name.text not in page_text
+    assert "answers" in signed_in.get(QUEUE_PAGE).text

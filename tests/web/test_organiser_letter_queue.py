@@ -1,4 +1,4 @@
-"""The pages of a campaign's post: whether it flows, its pace, and letters that need a hand."""
+"""Tests the pages of a letter queue: state, pace, and letters that need a decision."""
 
 import re
 from collections.abc import Callable
@@ -26,13 +26,13 @@ from tests.support.letters import letters_of, put_into_state, sent, sent_in_tall
 from tests.support.pages import sign_in, visible
 from web.base import words
 
-POST = f"/organiser/campaigns/{CAMPAIGN}/post"
+QUEUE_PAGE = f"/organiser/campaigns/{CAMPAIGN}/post"
 SETTINGS = {
     "letters_per_hour": "",
     "letters_per_member_day": "",
     "likeness_limit": "",
 }
-# Pages about nothing in particular that could be foreign.
+# Pages without a campaign, a letter or another object in the path.
 ABOUT_ALL = {
     "/organiser/keys/new",
     "/organiser/partners",
@@ -46,122 +46,122 @@ Page = Any
 
 
 @pytest.fixture
-def desk(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+def signed_in(client: TestClient) -> TestClient:
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
 
 @pytest.fixture
-def real(lobby: Lobby) -> Lobby:
-    """An organisation that keeps the quiet hours, as the demonstration does not."""
+def real_organisation(lobby: Lobby) -> Lobby:
+    """Makes the organisation a real one, which keeps the quiet hours."""
     with lobby.database.write() as session:
         owner = organisations.by_slug(session, invented_campaign.about().organisation)
         owner.is_demonstration = False
     return lobby
 
 
-def waits(lobby: Lobby, place: int, due_at: datetime) -> UUID:
-    """The letter at a place, waiting to go at a moment."""
-    fresh = {"due_at": due_at, "attempt": 0, "claimed_at": None, "finished_at": None}
-    return put_into_state(lobby, place, LetterState.QUEUED, message=fresh)[0].id
+def queue_letter(lobby: Lobby, place: int, due_at: datetime) -> UUID:
+    """Puts the letter at a place back into the queue, due at the given time."""
+    queued = {"due_at": due_at, "attempt": 0, "claimed_at": None, "finished_at": None}
+    return put_into_state(lobby, place, LetterState.QUEUED, message=queued)[0].id
 
 
-def put_off(lobby: Lobby, place: int, due_at: datetime) -> UUID:
+def defer_letter(lobby: Lobby, place: int, due_at: datetime) -> UUID:
     values = {"due_at": due_at, "state": MessageState.DEFERRED, "detail": GREYLISTED}
     return put_into_state(lobby, place, LetterState.QUEUED, message=values)[0].id
 
 
-def refused(lobby: Lobby, place: int, **letter: object) -> UUID:
+def reject_letter(lobby: Lobby, place: int, **letter: object) -> UUID:
     values = {"reason": "550 5.7.1 Not wanted", **letter}
-    found, _ = put_into_state(lobby, place, LetterState.REJECTED, letter=values)
+    rejected, _ = put_into_state(lobby, place, LetterState.REJECTED, letter=values)
     with lobby.database.write() as session:
-        sketches.delete(session, found.id)
-    return found.id
+        sketches.delete(session, rejected.id)
+    return rejected.id
 
 
 def heading(page: Page) -> str:
-    """What is told first of all."""
-    found = re.search(r'<h2 id="flow">([^<]+)</h2>', page.text)
-    assert found
-    return found.group(1)
+    """Returns the heading of the queue's state."""
+    match = re.search(r'<h2 id="flow">([^<]+)</h2>', page.text)
+    assert match
+    return match.group(1)
 
 
 def rows(page: Page) -> list[str]:
     return re.findall(r'<tr><th scope="row">.*?</tr>', page.text)
 
 
-# ---- at a glance
+# ---- overview
 
 
 def test_post_that_flows_tells_when_the_next_and_the_last_letter_go(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    assert heading(desk.get(POST)) == "Nothing waits"
-    waits(lobby, 0, clock.now + timedelta(minutes=20))
-    waits(lobby, 1, clock.now + timedelta(hours=3))
-    page = desk.get(POST)
+    assert heading(signed_in.get(QUEUE_PAGE)) == "Nothing waits"
+    queue_letter(lobby, 0, clock.now + timedelta(minutes=20))
+    queue_letter(lobby, 1, clock.now + timedelta(hours=3))
+    page = signed_in.get(QUEUE_PAGE)
     assert heading(page) == "Post flows"
-    told = visible(page)
-    assert "2 letters wait." in told
-    assert "The next goes 1 July 2026, 13:20 The last goes 1 July 2026, 16:00" in told
-    assert "The oldest waits since 1 July 2026, 13:00" in told
+    page_text = visible(page)
+    assert "2 letters wait." in page_text
+    assert "The next goes 1 July 2026, 13:20 The last goes 1 July 2026, 16:00" in page_text
+    assert "The oldest waits since 1 July 2026, 13:00" in page_text
 
 
 def test_letters_that_nothing_takes_are_said_to_be_late(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    waits(lobby, 0, clock.now)
+    queue_letter(lobby, 0, clock.now)
     clock.advance(minutes=9)
-    assert heading(desk.get(POST)) == "Post flows"
+    assert heading(signed_in.get(QUEUE_PAGE)) == "Post flows"
     clock.advance(minutes=2)
-    page = desk.get(POST)
+    page = signed_in.get(QUEUE_PAGE)
     assert heading(page) == "Post does not flow"
     assert "should have gone on 1 July 2026, 13:00" in visible(page)
 
 
 def test_at_midnight_the_page_says_when_the_quiet_hours_end(
-    client: TestClient, real: Lobby, clock: Clock
+    client: TestClient, real_organisation: Lobby, clock: Clock
 ) -> None:
     clock.now = datetime(2026, 7, 1, 23, 0, tzinfo=UTC)
     sign_in(client)
-    put_off(real, 0, clock.now - timedelta(minutes=30))
-    page = client.get(POST)
+    defer_letter(real_organisation, 0, clock.now - timedelta(minutes=30))
+    page = client.get(QUEUE_PAGE)
     assert heading(page) == "Quiet hours: nothing goes now"
     assert "They end on 2 July 2026, 07:00." in visible(page)
     assert "The next goes 2 July 2026, 07:00 The last goes 2 July 2026, 07:00" in visible(page)
     clock.now = datetime(2026, 7, 2, 6, 5, tzinfo=UTC)
-    assert heading(client.get(POST)) == "Put off by the mail server", "not late: it is 7:05"
+    assert heading(client.get(QUEUE_PAGE)) == "Put off by the mail server", "not late: it is 7:05"
     clock.now = datetime(2026, 7, 2, 6, 11, tzinfo=UTC)
-    assert heading(client.get(POST)) == "Post does not flow"
+    assert heading(client.get(QUEUE_PAGE)) == "Post does not flow"
 
 
 def test_a_post_that_is_put_off_whole_says_when_it_is_tried_again(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    put_off(lobby, 0, clock.now + timedelta(hours=1))
-    page = desk.get(POST)
+    defer_letter(lobby, 0, clock.now + timedelta(hours=1))
+    page = signed_in.get(QUEUE_PAGE)
     assert heading(page) == "Put off by the mail server"
     assert "It is asked again on 1 July 2026, 14:00." in visible(page)
 
 
 def test_letters_are_counted_by_where_they_lie(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    waits(lobby, 0, clock.now + timedelta(hours=1))
-    put_off(lobby, 1, clock.now + timedelta(hours=1))
-    refused(lobby, 2)
-    refused(lobby, 3, bounced_at=clock.now)
+    queue_letter(lobby, 0, clock.now + timedelta(hours=1))
+    defer_letter(lobby, 1, clock.now + timedelta(hours=1))
+    reject_letter(lobby, 2)
+    reject_letter(lobby, 3, bounced_at=clock.now)
     uncertain_letter(lobby, 4, clock.now)
     put_into_state(lobby, 5, LetterState.HELD, letter={"reason": "standing_changed"})
     left = sent(lobby)
-    told = visible(desk.get(POST))
+    page_text = visible(signed_in.get(QUEUE_PAGE))
     counts = f"Waiting 1 Put off 1 Sent {left} Held back 1 Refused 1 Came back 1 Uncertain 1"
-    assert counts in told
-    assert "1 letter may or may not have gone, and waits for somebody to say." in told
-    overview = visible(desk.get("/organiser"))
+    assert counts in page_text
+    assert "1 letter may or may not have gone, and waits for somebody to say." in page_text
+    overview = visible(signed_in.get("/organiser"))
     assert "Post: 2 waiting, 1 uncertain , 1 refused, 1 came back." in overview
-    assert f'href="{POST}"' in desk.get("/organiser").text
+    assert f'href="{QUEUE_PAGE}"' in signed_in.get("/organiser").text
 
 
 def test_every_place_where_a_letter_can_lie_has_words() -> None:
@@ -174,23 +174,23 @@ def test_every_place_where_a_letter_can_lie_has_words() -> None:
 
 
 def test_the_post_is_paused_and_resumed_by_a_button(
-    desk: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
+    signed_in: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
 ) -> None:
     deliver()
-    waits(lobby, 0, clock.now)
-    page = desk.get(POST)
-    assert f'action="{POST}/pause"' in page.text
-    assert f'action="{POST}/resume"' not in page.text
-    answer = desk.post(f"{POST}/pause")
-    assert (answer.status_code, answer.headers["Location"]) == (303, POST)
-    page = desk.get(POST)
+    queue_letter(lobby, 0, clock.now)
+    page = signed_in.get(QUEUE_PAGE)
+    assert f'action="{QUEUE_PAGE}/pause"' in page.text
+    assert f'action="{QUEUE_PAGE}/resume"' not in page.text
+    answer = signed_in.post(f"{QUEUE_PAGE}/pause")
+    assert (answer.status_code, answer.headers["Location"]) == (303, QUEUE_PAGE)
+    page = signed_in.get(QUEUE_PAGE)
     assert heading(page) == "Paused: nothing goes"
     assert "Since 1 July 2026, 13:00. 1 letter waits for you to resume." in visible(page)
     assert "when the post is resumed" in rows(page)[-1]
-    assert f'action="{POST}/pause"' not in page.text
+    assert f'action="{QUEUE_PAGE}/pause"' not in page.text
     assert deliver() == []
-    assert desk.post(f"{POST}/resume").status_code == 303
-    assert heading(desk.get(POST)) == "Post flows"
+    assert signed_in.post(f"{QUEUE_PAGE}/resume").status_code == 303
+    assert heading(signed_in.get(QUEUE_PAGE)) == "Post flows"
     assert len(deliver()) == 1
 
 
@@ -198,21 +198,21 @@ def test_the_post_is_paused_and_resumed_by_a_button(
 
 
 def test_pace_and_rules_are_saved_and_an_empty_number_is_no_limit(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     typed = {"letters_per_hour": "1,200", "letters_per_member_day": " 30 ", "likeness_limit": "85"}
     ticked = {"likeness_is_required": "yes", "own_words_are_required": "yes"}
-    answer = desk.post(POST, data=typed | ticked)
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"{POST}?done=saved")
-    page = desk.get(answer.headers["Location"])
+    answer = signed_in.post(QUEUE_PAGE, data=typed | ticked)
+    assert (answer.status_code, answer.headers["Location"]) == (303, f"{QUEUE_PAGE}?done=saved")
+    page = signed_in.get(answer.headers["Location"])
     assert "Saved. Letters that wait keep to it." in visible(page)
     for name, value in (("letters_per_hour", "1200"), ("letters_per_member_day", "30")):
         assert f'value="{value}"' in re.findall(f'<input id="{name}"[^>]*>', page.text)[0]
     assert page.text.count(" checked>") == 2
-    shown = desk.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    shown = signed_in.get(f"/v1/campaigns/{CAMPAIGN}").json()
     assert (shown["letters_per_hour"], shown["own_words_are_required"]) == (1200, True)
-    desk.post(POST, data=SETTINGS)
-    shown = desk.get(f"/v1/campaigns/{CAMPAIGN}").json()
+    signed_in.post(QUEUE_PAGE, data=SETTINGS)
+    shown = signed_in.get(f"/v1/campaigns/{CAMPAIGN}").json()
     assert (shown["letters_per_hour"], shown["likeness_limit"]) == (None, None)
     assert not shown["likeness_is_required"]
     assert not shown["own_words_are_required"]
@@ -231,9 +231,9 @@ def test_pace_and_rules_are_saved_and_an_empty_number_is_no_limit(
     ],
 )
 def test_a_wrong_number_is_named_and_kept(
-    desk: TestClient, lobby: Lobby, field: str, typed: str
+    signed_in: TestClient, lobby: Lobby, field: str, typed: str
 ) -> None:
-    page = desk.post(POST, data={**SETTINGS, "letters_per_hour": "7", field: typed})
+    page = signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": "7", field: typed})
     assert page.status_code == 422
     assert page.text.count(f'href="#{field}"') == 1
     assert f'id="{field}-error"' in page.text
@@ -245,7 +245,7 @@ def test_a_wrong_number_is_named_and_kept(
         assert campaigns.public(session, CAMPAIGN).letters_per_hour is None
 
 
-def due(lobby: Lobby) -> list[datetime]:
+def due_times(lobby: Lobby) -> list[datetime]:
     return sorted(
         message.due_at
         for letter, message in letters_of(lobby)
@@ -255,90 +255,94 @@ def due(lobby: Lobby) -> list[datetime]:
 
 @pytest.mark.parametrize("through", ["page", "api"])
 def test_another_pace_plans_anew_what_waits(
-    desk: TestClient, lobby: Lobby, clock: Clock, through: str
+    signed_in: TestClient, lobby: Lobby, clock: Clock, through: str
 ) -> None:
-    clock.advance(hours=1)  # the demonstration's letters went in the one before
+    clock.advance(hours=1)  # the demonstration's letters went in the hour before
     for place in range(6):
-        waits(lobby, place, clock.now)
+        queue_letter(lobby, place, clock.now)
     later = clock.now + timedelta(hours=4)
-    greylisted = put_off(lobby, 6, later)
+    greylisted = defer_letter(lobby, 6, later)
 
     def change(per_hour: int | None) -> None:
         if through == "page":
-            desk.post(POST, data={**SETTINGS, "letters_per_hour": str(per_hour or "")})
+            signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": str(per_hour or "")})
         else:
             key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
             body = {"letters_per_hour": per_hour}
-            assert desk.patch(f"/v1/campaigns/{CAMPAIGN}", json=body, headers=key).is_success
+            assert signed_in.patch(f"/v1/campaigns/{CAMPAIGN}", json=body, headers=key).is_success
 
     change(2)
-    by_hour = [moment.hour for moment in due(lobby)]
+    by_hour = [moment.hour for moment in due_times(lobby)]
     assert by_hour == sorted([13, 13, 14, 14, 15, 15, later.hour])
     change(3)
-    assert [moment.hour for moment in due(lobby)] == sorted([13, 13, 13, 14, 14, 14, later.hour])
+    assert [moment.hour for moment in due_times(lobby)] == sorted(
+        [13, 13, 13, 14, 14, 14, later.hour]
+    )
     change(None)
-    assert due(lobby) == [clock.now] * 6 + [later]
+    assert due_times(lobby) == [clock.now] * 6 + [later]
     put_off_still = {letter.id: message.due_at for letter, message in letters_of(lobby)}
     assert put_off_still[greylisted] == later, "the mail server's wait is not ours to shorten"
 
 
 def test_letters_that_went_this_hour_count_towards_a_new_pace(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    """Fourteen went at once, when there was no limit."""
-    waits(lobby, 0, clock.now + timedelta(minutes=5))
-    desk.post(POST, data={**SETTINGS, "letters_per_hour": "10"})
-    assert [moment.hour for moment in due(lobby)] == [13]
-    desk.post(POST, data={**SETTINGS, "letters_per_hour": "20"})
-    assert [moment.hour for moment in due(lobby)] == [12]
+    """Fourteen letters went in this hour, when there was no limit."""
+    queue_letter(lobby, 0, clock.now + timedelta(minutes=5))
+    signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": "10"})
+    assert [moment.hour for moment in due_times(lobby)] == [13]
+    signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": "20"})
+    assert [moment.hour for moment in due_times(lobby)] == [12]
 
 
-def test_what_keeps_its_pace_keeps_its_places(desk: TestClient, lobby: Lobby, clock: Clock) -> None:
-    waits(lobby, 0, clock.now + timedelta(hours=2))
-    desk.post(POST, data={**SETTINGS, "likeness_limit": "70"})
-    assert due(lobby) == [clock.now + timedelta(hours=2)]
+def test_what_keeps_its_pace_keeps_its_places(
+    signed_in: TestClient, lobby: Lobby, clock: Clock
+) -> None:
+    queue_letter(lobby, 0, clock.now + timedelta(hours=2))
+    signed_in.post(QUEUE_PAGE, data={**SETTINGS, "likeness_limit": "70"})
+    assert due_times(lobby) == [clock.now + timedelta(hours=2)]
 
 
 def test_a_paused_post_stays_paused_under_another_pace(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    waits(lobby, 0, clock.now)
-    desk.post(f"{POST}/pause")
-    desk.post(POST, data={**SETTINGS, "letters_per_hour": "20"})
-    assert [moment.year for moment in due(lobby)] == [9999]
+    queue_letter(lobby, 0, clock.now)
+    signed_in.post(f"{QUEUE_PAGE}/pause")
+    signed_in.post(QUEUE_PAGE, data={**SETTINGS, "letters_per_hour": "20"})
+    assert [moment.year for moment in due_times(lobby)] == [9999]
 
 
-# ---- letter by letter
+# ---- single letters
 
 
 def test_letters_are_listed_by_state_without_words_and_writers(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    refused(lobby, 0)
-    put_off(lobby, 1, clock.now + timedelta(hours=1))
+    reject_letter(lobby, 0)
+    defer_letter(lobby, 1, clock.now + timedelta(hours=1))
     put_into_state(lobby, 2, LetterState.HELD, letter={"reason": "standing_changed"})
-    (row,) = rows(desk.get(f"{POST}?show=refused"))
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=refused"))
     message = letters_of(lobby)[0][1]
-    for told in ("550 5.7.1 Not wanted", "1 attempt", f"&lt;{message.id}@lobby.example.org&gt;"):
-        assert told in row
-    (row,) = rows(desk.get(f"{POST}?show=put_off"))
+    for text in ("550 5.7.1 Not wanted", "1 attempt", f"&lt;{message.id}@lobby.example.org&gt;"):
+        assert text in row
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=put_off"))
     assert GREYLISTED in row
     assert "goes 1 July 2026, 14:00" in row
-    (row,) = rows(desk.get(f"{POST}?show=held"))
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=held"))
     assert "The MP has signed since" in row
-    page = desk.get(POST)
+    page = signed_in.get(QUEUE_PAGE)
     assert len(rows(page)) == len(letters_of(lobby))
     with lobby.database.read() as session:
         for letter, _ in letters_of(lobby):
-            its = session.merge(letter, load=False)
-            assert its.name.text not in page.text
-            assert its.subject.text not in page.text
+            row_of_letter = session.merge(letter, load=False)
+            assert row_of_letter.name.text not in page.text
+            assert row_of_letter.subject.text not in page.text
     for private in ("supporter", "Example Street", "Dear "):
         assert private not in page.text
 
 
-def test_the_table_can_be_read_aloud(desk: TestClient, lobby: Lobby) -> None:
-    page = desk.get(f"{POST}?show=sent")
+def test_the_table_can_be_read_aloud(signed_in: TestClient, lobby: Lobby) -> None:
+    page = signed_in.get(f"{QUEUE_PAGE}?show=sent")
     assert "<caption>Sent, the newest first</caption>" in page.text
     assert page.text.count('<th scope="col"') == 5
     assert re.findall(r'aria-current="page">(\w+)', page.text) == ["Sent"]
@@ -346,128 +350,134 @@ def test_the_table_can_be_read_aloud(desk: TestClient, lobby: Lobby) -> None:
 
 
 def test_the_list_has_pages(
-    desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+    signed_in: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("web.organisers.letter_queue.LETTERS_PER_PAGE", 5)
     seen: list[str] = []
-    path = f"{POST}?show=sent"
+    path = f"{QUEUE_PAGE}?show=sent"
     while path:
-        page = desk.get(path)
+        page = signed_in.get(path)
         seen += re.findall(r"<code>([^<]+)</code>", page.text)
-        found = re.search(r'href="([^"]+cursor=[^"]+)#letters">Further back', page.text)
-        path = found.group(1).replace("&amp;", "&") if found else ""
+        link = re.search(r'href="([^"]+cursor=[^"]+)#letters">Further back', page.text)
+        path = link.group(1).replace("&amp;", "&") if link else ""
     assert len(seen) == len(set(seen)) == len(letters_of(lobby))
     assert "To the newest" in visible(page)
-    assert desk.get(f"{POST}?cursor=nonsense").status_code == 422
-    assert desk.get(f"{POST}?show=nonsense").status_code == 422
+    assert signed_in.get(f"{QUEUE_PAGE}?cursor=nonsense").status_code == 422
+    assert signed_in.get(f"{QUEUE_PAGE}?show=nonsense").status_code == 422
 
 
 def test_a_refused_letter_is_sent_again_by_its_button(
-    desk: TestClient, lobby: Lobby, deliver: Deliver
+    signed_in: TestClient, lobby: Lobby, deliver: Deliver
 ) -> None:
     deliver()
-    letter_id = refused(lobby, 0)
+    letter_id = reject_letter(lobby, 0)
     path = f"/organiser/letters/{letter_id}/retry"
-    (row,) = rows(desk.get(f"{POST}?show=refused"))
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=refused"))
     assert f'action="{path}"' in row
     assert "Send again" in row
-    answer = desk.post(path, data={"show": "refused"})
-    assert answer.headers["Location"] == f"{POST}?show=refused&done=again"
-    assert "The letter waits to be sent again." in visible(desk.get(answer.headers["Location"]))
+    answer = signed_in.post(path, data={"show": "refused"})
+    assert answer.headers["Location"] == f"{QUEUE_PAGE}?show=refused&done=again"
+    assert "The letter waits to be sent again." in visible(
+        signed_in.get(answer.headers["Location"])
+    )
     assert len(deliver()) == 1
-    again = desk.post(path)
+    again = signed_in.post(path)
     assert again.status_code == 409
     assert "Only a letter that was refused can be sent again." in visible(again)
 
 
 def test_a_letter_that_was_put_off_is_tried_right_now(
-    desk: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
+    signed_in: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
 ) -> None:
     deliver()
-    letter_id = put_off(lobby, 0, clock.now + timedelta(hours=4))
-    (row,) = rows(desk.get(f"{POST}?show=put_off"))
+    letter_id = defer_letter(lobby, 0, clock.now + timedelta(hours=4))
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=put_off"))
     assert "Try now" in row
     assert deliver() == []
-    assert desk.post(f"/organiser/letters/{letter_id}/retry").status_code == 303
+    assert signed_in.post(f"/organiser/letters/{letter_id}/retry").status_code == 303
     assert len(deliver()) == 1
 
 
 @pytest.mark.parametrize(("outcome", "state"), [("sent", "sent"), ("not_sent", "queued")])
 def test_an_uncertain_letter_is_settled_on_a_page_that_says_what_each_answer_does(
-    desk: TestClient, lobby: Lobby, clock: Clock, outcome: str, state: str
+    signed_in: TestClient, lobby: Lobby, clock: Clock, outcome: str, state: str
 ) -> None:
     letter, message = uncertain_letter(lobby, 0, clock.now)
     before = sent_in_tally(lobby)
     path = f"/organiser/letters/{letter.id}/settle"
-    (row,) = rows(desk.get(f"{POST}?show=uncertain"))
+    (row,) = rows(signed_in.get(f"{QUEUE_PAGE}?show=uncertain"))
     assert f'href="{path}"' in row
-    page = desk.get(path)
-    told = visible(page)
-    assert f"&lt;{message.id}@lobby.example.org&gt;" in told
-    assert "It is counted as sent, and never goes again. It was sent" in told
-    assert "the MP’s office gets it twice. It was not sent: send it again" in told
+    page = signed_in.get(path)
+    page_text = visible(page)
+    assert f"&lt;{message.id}@lobby.example.org&gt;" in page_text
+    assert "It is counted as sent, and never goes again. It was sent" in page_text
+    assert "the MP’s office gets it twice. It was not sent: send it again" in page_text
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN, "reading changes nothing"
-    answer = desk.post(path, data={"outcome": outcome})
-    assert answer.headers["Location"].startswith(f"{POST}?show=uncertain&done=")
+    answer = signed_in.post(path, data={"outcome": outcome})
+    assert answer.headers["Location"].startswith(f"{QUEUE_PAGE}?show=uncertain&done=")
     assert letters_of(lobby)[0][0].state == state
     assert sent_in_tally(lobby) == before + (outcome == "sent")
-    assert desk.post(path, data={"outcome": outcome}).status_code == 409
-    assert "It is known by now." in visible(desk.get(path))
+    assert signed_in.post(path, data={"outcome": outcome}).status_code == 409
+    assert "It is known by now." in visible(signed_in.get(path))
 
 
 @pytest.mark.parametrize("data", [{}, {"outcome": "perhaps"}])
 def test_an_answer_that_is_none_settles_nothing(
-    desk: TestClient, lobby: Lobby, clock: Clock, data: dict[str, str]
+    signed_in: TestClient, lobby: Lobby, clock: Clock, data: dict[str, str]
 ) -> None:
     letter, _ = uncertain_letter(lobby, 0, clock.now)
-    page = desk.post(f"/organiser/letters/{letter.id}/settle", data=data)
+    page = signed_in.post(f"/organiser/letters/{letter.id}/settle", data=data)
     assert page.status_code == 422
     assert "Outcome" in visible(page)
     assert letters_of(lobby)[0][0].state is LetterState.UNCERTAIN
 
 
-# ---- who may
+# ---- access
 
 
-def paths(client: TestClient, letter_id: UUID, slug: str = CAMPAIGN) -> list[tuple[str, str]]:
-    """Method and path of every page here, and of every other that only organisers see."""
+def organiser_routes(
+    client: TestClient, letter_id: UUID, slug: str = CAMPAIGN
+) -> list[tuple[str, str]]:
+    """Returns the method and path of every page that only organisers see."""
     assert isinstance(client.app, FastAPI)
-    found = []
+    routes = []
     for route in iter_route_contexts(client.app.routes):
         path = (route.path or "").replace("{slug}", slug).replace("{prefix}", "0" * 12)
         path = re.sub(r"\{\w+_id\}", str(letter_id), path)
         if path.startswith("/organiser/"):
-            found += [(method, path) for method in sorted(route.methods or ())]
-    assert len(found) >= 7
-    return found
+            routes += [(method, path) for method in sorted(route.methods or ())]
+    assert len(routes) >= 7
+    return routes
 
 
-def of_one(found: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Without those that are about everything of an organisation."""
-    return [(method, path) for method, path in found if path not in ABOUT_ALL]
+def of_one_campaign(routes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Leaves out the pages that are not about one campaign."""
+    return [(method, path) for method, path in routes if path not in ABOUT_ALL]
 
 
 def test_a_foreign_campaign_or_letter_is_a_page_that_does_not_exist(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     others_key(lobby, Scope.LETTERS_READ)
     add_campaign(lobby, "theirs", organisation=OTHERS)
     letter_id = letters_of(lobby)[0][0].id
-    for method, path in of_one(paths(desk, uuid4(), "theirs")):
+    for method, path in of_one_campaign(organiser_routes(signed_in, uuid4(), "theirs")):
         data = {"outcome": "sent"} if method == "POST" else None
-        assert desk.request(method, path, data=data).status_code == 404, path
+        assert signed_in.request(method, path, data=data).status_code == 404, path
     with lobby.database.write() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         campaign.organisation_id = organisations.by_slug(session, OTHERS).id
-    for method, path in of_one(paths(desk, letter_id)):
-        page = desk.request(method, path, data={"outcome": "sent"} if method == "POST" else None)
+    for method, path in of_one_campaign(organiser_routes(signed_in, letter_id)):
+        page = signed_in.request(
+            method, path, data={"outcome": "sent"} if method == "POST" else None
+        )
         assert page.status_code == 404, path
         assert "This page does not exist" in visible(page)
 
 
 def test_nobody_gets_in_without_signing_in(client: TestClient, lobby: Lobby) -> None:
     before = letters_of(lobby)
-    for method, path in paths(client, before[0][0].id):
+    for method, path in organiser_routes(client, before[0][0].id):
         answer = client.request(method, path, data={"outcome": "sent"})
         assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in"), path
     assert letters_of(lobby) == before
@@ -487,12 +497,12 @@ def test_nobody_gets_in_without_signing_in(client: TestClient, lobby: Lobby) -> 
     ],
 )
 def test_a_form_on_another_site_changes_nothing(
-    desk: TestClient, lobby: Lobby, headers: dict[str, str]
+    signed_in: TestClient, lobby: Lobby, headers: dict[str, str]
 ) -> None:
     before = letters_of(lobby)
-    for method, path in paths(desk, before[0][0].id):
+    for method, path in organiser_routes(signed_in, before[0][0].id):
         if method == "POST":
-            page = desk.post(path, data={"outcome": "sent"}, headers=headers)
+            page = signed_in.post(path, data={"outcome": "sent"}, headers=headers)
             assert page.status_code == 403, path
             assert "sent from another site" in visible(page)
     with lobby.database.read() as session:
@@ -511,25 +521,28 @@ def test_a_form_on_another_site_changes_nothing(
         {"Host": "behind-a-proxy", "Origin": "http://testserver"},
     ],
 )
-def test_our_own_forms_are_let_in(desk: TestClient, headers: dict[str, str]) -> None:
-    # The cookie by hand: where the host is another, the client would not send it along.
-    cookie = f"lobby_organiser={desk.cookies['lobby_organiser']}"
-    assert desk.post(f"{POST}/pause", headers={**headers, "Cookie": cookie}).status_code == 303
+def test_our_own_forms_are_let_in(signed_in: TestClient, headers: dict[str, str]) -> None:
+    # Sets the cookie by hand: the client would not send it to another host.
+    cookie = f"lobby_organiser={signed_in.cookies['lobby_organiser']}"
+    assert (
+        signed_in.post(f"{QUEUE_PAGE}/pause", headers={**headers, "Cookie": cookie}).status_code
+        == 303
+    )
 
 
 def test_pages_with_such_forms_let_their_browser_say_where_they_come_from(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     letter, _ = uncertain_letter(lobby, 0, clock.now)
-    for path in (POST, f"/organiser/letters/{letter.id}/settle"):
-        assert '<meta name="referrer" content="same-origin">' in desk.get(path).text
+    for path in (QUEUE_PAGE, f"/organiser/letters/{letter.id}/settle"):
+        assert '<meta name="referrer" content="same-origin">' in signed_in.get(path).text
 
 
 # ---- the demonstration
 
 
 def test_the_demonstrations_organiser_sees_letters_in_several_states(
-    desk: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
+    signed_in: TestClient, lobby: Lobby, clock: Clock, deliver: Deliver
 ) -> None:
     with lobby.database.write() as session:
         awkward_letters.load(
@@ -539,9 +552,9 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
     with lobby.database.read() as session:
         campaign = campaigns.public(session, CAMPAIGN)
         relay, pace = lobby.courier.relay, lobby.pace
-        found = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
-    seen = {pile: count for pile, count in found.group_counts.items() if count}
-    sent_ones = seen.pop(LetterGroup.SENT)
+        overview = queue_overview.overview(session, campaign, relay=relay, pace=pace, now=clock.now)
+    seen = {pile: count for pile, count in overview.group_counts.items() if count}
+    sent_letters = seen.pop(LetterGroup.SENT)
     assert seen == {
         LetterGroup.WAITING: 3,
         LetterGroup.PUT_OFF: 1,
@@ -550,5 +563,5 @@ def test_the_demonstrations_organiser_sees_letters_in_several_states(
         LetterGroup.BOUNCED: 1,
         LetterGroup.UNCERTAIN: 2,
     }
-    assert sent_ones == sent_in_tally(lobby)
-    assert heading(desk.get(POST)) == "Post flows"
+    assert sent_letters == sent_in_tally(lobby)
+    assert heading(signed_in.get(QUEUE_PAGE)) == "Post flows"

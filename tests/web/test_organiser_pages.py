@@ -1,4 +1,4 @@
-"""The tally, signing in, and the mail of the demonstration."""
+"""Tests the tally, signing in, and the emails of the demonstration."""
 
 import re
 from collections.abc import Iterator
@@ -25,8 +25,8 @@ from web.base import words
 
 
 @pytest.fixture
-def near(lobby: Lobby) -> Iterator[TestClient]:
-    """The application as it serves a browser on the same machine."""
+def local_client(lobby: Lobby) -> Iterator[TestClient]:
+    """Yields a client on the same machine as the application."""
     settings = lobby.settings.model_copy(update={"base_url": "http://127.0.0.1:8000"})
     app = create_app(settings, lobby=replace(lobby, settings=settings))
     host = {"base_url": "http://127.0.0.1:8000", "client": ("127.0.0.1", 50000)}
@@ -36,13 +36,13 @@ def near(lobby: Lobby) -> Iterator[TestClient]:
 
 def test_the_tally_has_every_seat_and_its_sums(client: TestClient) -> None:
     page = client.get(TALLY)
-    told = visible(page)
-    assert "4 of 14 MPs have signed (of 8 who can)" in told
+    page_text = visible(page)
+    assert "4 of 14 MPs have signed (of 8 who can)" in page_text
     assert page.text.count('<th scope="row">') == 14
-    assert "Parliament’s list last checked 1 July 2026, 13:00" in told
-    assert "Took their name off" in told
-    assert "Primary sponsor, 18 May 2026" in told
-    assert not RAW_VALUES.search(told)
+    assert "Parliament’s list last checked 1 July 2026, 13:00" in page_text
+    assert "Took their name off" in page_text
+    assert "Primary sponsor, 18 May 2026" in page_text
+    assert not RAW_VALUES.search(page_text)
 
 
 def test_the_tally_is_filtered_sorted_and_downloaded_alike(client: TestClient) -> None:
@@ -92,15 +92,15 @@ def test_the_form_keeps_what_was_chosen_and_takes_it_to_the_csv(client: TestClie
 def test_sums_are_shown_by_party_nation_and_region(client: TestClient) -> None:
     page = client.get(TALLY)
     assert page.text.count("<details") == 3
-    told = visible(page)
-    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in told
+    page_text = visible(page)
+    assert "By party Party Signed, of those who can Signatures Per 1,000 electors" in page_text
     body = client.get(f"/v1{TALLY}/summary").json()
     for by in ("party", "nation", "region"):
         for row in body[f"by_{by}"]:
             name = row["name"].replace("&", "&amp;")
             rate = f"{row['signatures_per_1000']:.2f}"
             counts = f"{row['signed']} of {row['can_sign']} {row['signatures']} {rate}"
-            assert f"{name} {counts}" in told
+            assert f"{name} {counts}" in page_text
         assert client.get(f"/v1{TALLY}/summary.csv?by={by}").status_code == 200
         assert f'href="/v1{TALLY}/summary.csv?by={by}"' in page.text
 
@@ -131,9 +131,9 @@ def test_a_row_tells_what_its_member_said_and_where_it_can_be_read(
     assert page.text.count('<th scope="row">') == 1
     with lobby.database.write() as session:
         session.exec(select(MemberReply)).one().kind = ReplyKind.WILL_SIGN
-    told = client.get(f"{TALLY}?said=will_sign").text
-    assert told.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
-    assert 'href="https://example.org/radio"' in told
+    html = client.get(f"{TALLY}?said=will_sign").text
+    assert html.count(">Said they will sign</a>") == 1, "the same is said once, by its last day"
+    assert 'href="https://example.org/radio"' in html
 
 
 def test_what_nobody_verified_is_not_shown(client: TestClient, lobby: Lobby) -> None:
@@ -259,39 +259,39 @@ def test_an_organiser_sees_only_their_own_organisations_campaigns(
 
 
 def test_the_demonstrations_mail_is_readable_on_this_machine(
-    near: TestClient, lobby: Lobby
+    local_client: TestClient, lobby: Lobby
 ) -> None:
-    sign(near)
+    sign(local_client)
     Mailbox(lobby).deliver()
-    page = near.get("/dev/mail")
+    page = local_client.get("/dev/mail")
     newest = re.search(r'href="(/dev/mail/[^"]+\.eml)"', page.text)
     assert newest
-    mail = near.get(newest.group(1))
+    mail = local_client.get(newest.group(1))
     assert "anna@example.org" in visible(mail)
     link = re.search(r'<a href="http://[^/]+(/confirm/[^"]+)">', mail.text)
     assert link
-    assert near.get(link.group(1)).status_code == 200
-    assert 'href="/dev/mail"' in near.get(f"/petitions/{PETITION}/check-your-mail").text
+    assert local_client.get(link.group(1)).status_code == 200
+    assert 'href="/dev/mail"' in local_client.get(f"/petitions/{PETITION}/check-your-mail").text
 
 
-def test_mail_names_cannot_lead_out_of_the_folder(near: TestClient, lobby: Lobby) -> None:
+def test_mail_names_cannot_lead_out_of_the_folder(local_client: TestClient, lobby: Lobby) -> None:
     assert lobby.mail_folder
     outside = lobby.mail_folder.folder.parent / "secret.eml"
     outside.write_text("Subject: secret\n\nsecret")
     for name in ("..%2Fsecret.eml", "%2e%2e%2fsecret.eml", "secret.eml", str(outside), "%00"):
-        assert near.get(f"/dev/mail/{name}").status_code == 404
+        assert local_client.get(f"/dev/mail/{name}").status_code == 404
 
 
 def test_mail_is_hidden_from_other_machines_hosts_and_addresses(
-    near: TestClient, client: TestClient
+    local_client: TestClient, client: TestClient
 ) -> None:
-    assert near.get("/dev/mail").status_code == 200
+    assert local_client.get("/dev/mail").status_code == 200
     for host in ("evil.example", "127.0.0.1.evil.example", "localhost@evil.example", ""):
-        assert near.get("/dev/mail", headers={"Host": host}).status_code == 404
-    assert client.get("/dev/mail").status_code == 404  # its base URL is no loopback address
-    app: Any = near.app
-    far = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
-    assert far.get("/dev/mail").status_code == 404
+        assert local_client.get("/dev/mail", headers={"Host": host}).status_code == 404
+    assert client.get("/dev/mail").status_code == 404  # the base URL is not a loopback address
+    app: Any = local_client.app
+    remote = TestClient(app, base_url="http://127.0.0.1:8000", client=("192.0.2.7", 1))
+    assert remote.get("/dev/mail").status_code == 404
     assert "/dev/mail" not in client.get(f"/petitions/{PETITION}/check-your-mail").text
 
 

@@ -1,4 +1,4 @@
-"""The pages of an organisation's webhooks: making, changing, testing and ending them by hand."""
+"""Tests the organisers' pages that create, change, test and delete webhooks."""
 
 import re
 from dataclasses import replace
@@ -54,13 +54,13 @@ Page = Any
 
 @pytest.fixture
 def lobby(lobby: Lobby) -> Lobby:
-    """One that may talk to a receiver on loopback."""
+    """Allows deliveries to a receiver on loopback."""
     return to_loopback(lobby)
 
 
 @pytest.fixture
-def desk(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+def signed_in(client: TestClient) -> TestClient:
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
@@ -70,18 +70,18 @@ def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
 
 
-def create(desk: TestClient, url: str = URL, **fields: Any) -> Page:
-    form = {"id": value_in(desk.get(NEW), "id"), "url": url, "events": [CONFIRMED]}
-    return desk.post(NEW, data=form | PASSWORD | fields)
+def submit_form(signed_in: TestClient, url: str = URL, **fields: Any) -> Page:
+    form = {"id": value_in(signed_in.get(NEW), "id"), "url": url, "events": [CONFIRMED]}
+    return signed_in.post(NEW, data=form | PASSWORD | fields)
 
 
-def made(desk: TestClient, url: str = URL, **fields: Any) -> str:
-    """A new one; the path of its page."""
-    page = create(desk, url, **fields)
+def make_webhook(signed_in: TestClient, url: str = URL, **fields: Any) -> str:
+    """Creates a webhook and returns the path of its page."""
+    page = submit_form(signed_in, url, **fields)
     assert page.status_code == 200, visible(page)
-    found = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
-    assert found
-    return found[0]
+    match = re.search(rf"{HOOKS}/[0-9a-f-]{{36}}", page.text)
+    assert match
+    return match[0]
 
 
 def id_of(path: str) -> str:
@@ -89,19 +89,19 @@ def id_of(path: str) -> str:
 
 
 def value_in(page: Page, name: str) -> str:
-    """Of a hidden field."""
-    found = re.search(rf'name="{name}" value="([^"]*)"', page.text)
-    assert found
-    return found[1]
+    """Returns the value of a hidden field."""
+    match = re.search(rf'name="{name}" value="([^"]*)"', page.text)
+    assert match
+    return match[1]
 
 
 def secret_in(page: Page) -> str:
-    found = re.search(r"whsec_[A-Za-z0-9+/=]+", unescape(page.text))
-    assert found
-    return found[0]
+    match = re.search(r"whsec_[A-Za-z0-9+/=]+", unescape(page.text))
+    assert match
+    return match[0]
 
 
-def endpoints_held(lobby: Lobby) -> list[WebhookEndpoint]:
+def all_endpoints(lobby: Lobby) -> list[WebhookEndpoint]:
     with lobby.database.read() as session:
         return list(session.exec(select(WebhookEndpoint).order_by(col(WebhookEndpoint.id))))
 
@@ -111,19 +111,19 @@ def change_endpoint(lobby: Lobby, path: str, **values: Any) -> None:
         session.get_one(WebhookEndpoint, UUID(id_of(path))).sqlmodel_update(values)
 
 
-# ---- a new one, and its secret
+# ---- creation and secret
 
 
 def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
-    desk: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
+    signed_in: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
 ) -> None:
-    clock.now = datetime.now(UTC)  # with which the library compares that of a delivery
-    sign_in(desk)
-    page = create(desk, receiver.url, events=[CONFIRMED, SENT], description="Our CRM")
-    secret, path = secret_in(page), f"{HOOKS}/{endpoints_held(lobby)[0].id}"
+    clock.now = datetime.now(UTC)  # the library checks the age of a delivery
+    sign_in(signed_in)
+    page = submit_form(signed_in, receiver.url, events=[CONFIRMED, SENT], description="Our CRM")
+    secret, path = secret_in(page), f"{HOOKS}/{all_endpoints(lobby)[0].id}"
     assert page.headers["Cache-Control"] == "no-store"
     assert secret not in str(page.url)
-    for later in (desk.get(path), desk.get(HOOKS)):
+    for later in (signed_in.get(path), signed_in.get(HOOKS)):
         assert "whsec_" not in later.text
         assert later.headers["Cache-Control"] == "no-store"
     sign_and_confirm(lobby)
@@ -133,38 +133,40 @@ def test_a_new_webhook_shows_its_secret_once_and_it_verifies_what_comes(
 
 
 def test_a_form_that_is_sent_again_makes_no_second_and_shows_no_secret(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    form = {"id": value_in(desk.get(NEW), "id"), "url": URL, "events": [CONFIRMED]}
-    first, again = desk.post(NEW, data=form), desk.post(NEW, data=form)
-    (one,) = endpoints_held(lobby)
+    form = {"id": value_in(signed_in.get(NEW), "id"), "url": URL, "events": [CONFIRMED]}
+    first, again = signed_in.post(NEW, data=form), signed_in.post(NEW, data=form)
+    (hook,) = all_endpoints(lobby)
     assert secret_in(first)
-    assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{one.id}?done=made")
-    assert "made already" in visible(desk.get(again.headers["Location"]))
+    assert (again.status_code, again.headers["Location"]) == (303, f"{HOOKS}/{hook.id}?done=made")
+    assert "made already" in visible(signed_in.get(again.headers["Location"]))
 
 
 def test_a_form_with_the_id_of_anothers_webhook_tells_nothing_of_it(
-    desk: TestClient, lobby: Lobby, client: TestClient
+    signed_in: TestClient, lobby: Lobby, client: TestClient
 ) -> None:
     body = {"url": URL, "events": [CONFIRMED]}
     theirs = client.post("/v1/webhooks", json=body, headers=others_key(lobby, Scope.WEBHOOKS_WRITE))
-    answer = create(desk, id=theirs.json()["id"])
+    answer = submit_form(signed_in, id=theirs.json()["id"])
     assert answer.status_code == 303
-    assert desk.get(answer.headers["Location"]).status_code == 404
-    assert len(endpoints_held(lobby)) == 1
+    assert signed_in.get(answer.headers["Location"]).status_code == 404
+    assert len(all_endpoints(lobby)) == 1
 
 
 def test_an_organiser_answers_for_what_they_made(
-    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers
+    signed_in: TestClient, lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
-    path = made(desk, about=f"petition:{PETITION}", is_personal="yes", description="CRM")
+    path = make_webhook(
+        signed_in, about=f"petition:{PETITION}", is_personal="yes", description="CRM"
+    )
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
-    its = endpoint_of(lobby, id_of(path))
-    assert (its.api_key_id, its.organiser_id, its.is_personal) == (None, organiser.id, True)
-    told = client.get(f"/v1/webhooks/{its.id}", headers=key).json()
-    assert (told["key"], told["petition"], told["personal_data"]) == (None, PETITION, True)
-    assert "Answers for it you" in visible(desk.get(path))
+    hook = endpoint_of(lobby, id_of(path))
+    assert (hook.api_key_id, hook.organiser_id, hook.is_personal) == (None, organiser.id, True)
+    webhook = client.get(f"/v1/webhooks/{hook.id}", headers=key).json()
+    assert (webhook["key"], webhook["petition"], webhook["personal_data"]) == (None, PETITION, True)
+    assert "Answers for it you" in visible(signed_in.get(path))
 
 
 BAD = [
@@ -185,18 +187,18 @@ BAD = [
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
-@pytest.mark.parametrize(("wrong", "field", "said"), BAD, ids=[str(each[:2]) for each in BAD])
-@pytest.mark.parametrize("what", ["new", "change"])
+@pytest.mark.parametrize(("wrong", "field", "message"), BAD, ids=[str(case[:2]) for case in BAD])
+@pytest.mark.parametrize("form", ["new", "change"])
 def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
-    desk: TestClient, lobby: Lobby, what: str, wrong: dict[str, Any], field: str, said: str
+    signed_in: TestClient, lobby: Lobby, form: str, wrong: dict[str, Any], field: str, message: str
 ) -> None:
-    path = NEW if what == "new" else made(desk, description="Before")
-    before = endpoints_held(lobby)
+    path = NEW if form == "new" else make_webhook(signed_in, description="Before")
+    before = all_endpoints(lobby)
     good = {"url": "https://typed.example.org/", "events": [SENT], "description": "Typed"}
-    page = desk.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
+    page = signed_in.post(path, data=good | PASSWORD | {"is_personal": "yes"} | wrong)
     assert page.status_code == 422
     assert page.text.count(f'href="#{field}"') == 1
-    assert said in visible(page)
+    assert message in visible(page)
     assert f'id="{field}-error"' in page.text
     if "url" not in wrong:
         assert value_of(page, "url") == "https://typed.example.org/"
@@ -205,43 +207,43 @@ def test_what_is_wrong_is_named_and_what_was_typed_is_kept(
     if "events" not in wrong:
         assert re.search(rf'value="{SENT}" checked', page.text)
     assert 'name="is_personal" value="yes" checked' in page.text
-    assert endpoints_held(lobby) == before
+    assert all_endpoints(lobby) == before
 
 
-def test_there_are_not_webhooks_without_end(desk: TestClient, lobby: Lobby) -> None:
-    made(desk)
+def test_there_are_not_webhooks_without_end(signed_in: TestClient, lobby: Lobby) -> None:
+    make_webhook(signed_in)
     with lobby.database.write() as session:
         first = session.exec(select(WebhookEndpoint)).one()
         names = WebhookEndpoint.model_fields.keys() - {"id"}
-        its = {name: getattr(first, name) for name in names}
+        columns = {name: getattr(first, name) for name in names}
         more = endpoints.MOST_ENDPOINTS - 1
-        session.add_all(WebhookEndpoint(**its) for _ in range(more))
-    page = create(desk, description="One more")
+        session.add_all(WebhookEndpoint(**columns) for _ in range(more))
+    page = submit_form(signed_in, description="One more")
     assert page.status_code == 409
     assert "There are 100 webhooks already" in visible(page)
     assert value_of(page, "description") == "One more"
 
 
-def test_personal_data_is_never_ticked_beforehand(desk: TestClient) -> None:
-    page = desk.get(NEW)
+def test_personal_data_is_never_ticked_beforehand(signed_in: TestClient) -> None:
+    page = signed_in.get(NEW)
     assert 'name="is_personal" value="yes">' in page.text
     assert "list of political opinions" in visible(page)
 
 
-@pytest.mark.parametrize(("typed", "said"), [("", "again"), ("wrong-one", "not your password")])
+@pytest.mark.parametrize(("typed", "message"), [("", "again"), ("wrong-one", "not your password")])
 def test_who_signed_is_sent_only_where_the_password_is_typed_again(
-    desk: TestClient, lobby: Lobby, typed: str, said: str
+    signed_in: TestClient, lobby: Lobby, typed: str, message: str
 ) -> None:
-    plain = made(desk, password="")
+    plain = make_webhook(signed_in, password="")
     form = {"url": URL, "events": [CONFIRMED], "is_personal": "yes", "password": typed}
     for path in (NEW, plain):
-        page = desk.post(path, data=form)
+        page = signed_in.post(path, data=form)
         assert page.status_code == 422
         assert page.text.count('href="#password"') == 1
-        assert said in visible(page)
+        assert message in visible(page)
         assert "wrong-one" not in page.text
-    assert [each.is_personal for each in endpoints_held(lobby)] == [False]
-    assert desk.post(plain, data=form | PASSWORD).status_code == 303
+    assert [endpoint.is_personal for endpoint in all_endpoints(lobby)] == [False]
+    assert signed_in.post(plain, data=form | PASSWORD).status_code == 303
     assert endpoint_of(lobby, id_of(plain)).is_personal
 
 
@@ -251,35 +253,35 @@ def test_every_event_and_every_reason_has_words() -> None:
     assert set(words.DELIVERIES) == set(DeliveryState)
 
 
-# ---- who answers for it
+# ---- owner
 
 
 def test_a_change_hands_a_webhook_over_to_who_makes_it(
-    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers
+    signed_in: TestClient, lobby: Lobby, client: TestClient, key: Headers
 ) -> None:
     body = {"url": URL, "events": [CONFIRMED], "campaign": CAMPAIGN}
-    one = client.post("/v1/webhooks", json=body, headers=key).json()
-    path, prefix = f"{HOOKS}/{one['id']}", one["key"]
-    assert f"the key {prefix}" in visible(desk.get(path))
-    saved = desk.post(path, data={"url": URL, "events": [SENT], "description": "Ours"})
+    webhook = client.post("/v1/webhooks", json=body, headers=key).json()
+    path, prefix = f"{HOOKS}/{webhook['id']}", webhook["key"]
+    assert f"the key {prefix}" in visible(signed_in.get(path))
+    saved = signed_in.post(path, data={"url": URL, "events": [SENT], "description": "Ours"})
     assert saved.headers["Location"] == f"{path}?done=saved"
-    its = endpoint_of(lobby, one["id"])
-    assert (its.api_key_id, its.events, its.campaign_id) == (None, [SENT], None)
-    assert its.organiser_id is not None
+    endpoint = endpoint_of(lobby, webhook["id"])
+    assert (endpoint.api_key_id, endpoint.events, endpoint.campaign_id) == (None, [SENT], None)
+    assert endpoint.organiser_id is not None
     body = {"description": "Theirs"}
-    client.patch(f"/v1/webhooks/{one['id']}", json=body, headers=key)
-    its = endpoint_of(lobby, one["id"])
-    assert its.organiser_id is None
-    assert its.api_key_id is not None
-    for what in ("disable", "enable"):
-        desk.post(f"{path}/{what}")
-        assert endpoint_of(lobby, one["id"]).organiser_id is not None
+    client.patch(f"/v1/webhooks/{webhook['id']}", json=body, headers=key)
+    endpoint = endpoint_of(lobby, webhook["id"])
+    assert endpoint.organiser_id is None
+    assert endpoint.api_key_id is not None
+    for action in ("disable", "enable"):
+        signed_in.post(f"{path}/{action}")
+        assert endpoint_of(lobby, webhook["id"]).organiser_id is not None
 
 
 def test_a_weak_key_takes_over_no_webhook_that_is_told_personal_data(
-    desk: TestClient, lobby: Lobby, client: TestClient
+    signed_in: TestClient, lobby: Lobby, client: TestClient
 ) -> None:
-    path = made(desk, is_personal="yes")
+    path = make_webhook(signed_in, is_personal="yes")
     weak = key_for(lobby, Scope.WEBHOOKS_WRITE)
     answer = client.patch(
         f"/v1/webhooks/{id_of(path)}", json={"url": "https://elsewhere.example.org/"}, headers=weak
@@ -290,9 +292,9 @@ def test_a_weak_key_takes_over_no_webhook_that_is_told_personal_data(
 
 @pytest.mark.parametrize("answers", ["nobody", "both"])
 def test_exactly_one_answers_for_a_webhook(
-    desk: TestClient, lobby: Lobby, key: Headers, answers: str
+    signed_in: TestClient, lobby: Lobby, key: Headers, answers: str
 ) -> None:
-    path = made(desk)
+    path = make_webhook(signed_in)
     with lobby.database.read() as session:
         key_id = session.exec(select(ApiKey.id)).first()
     wrong = {"organiser_id": None} if answers == "nobody" else {"api_key_id": key_id}
@@ -301,29 +303,29 @@ def test_exactly_one_answers_for_a_webhook(
 
 
 def test_an_organiser_who_answers_for_a_webhook_cannot_be_deleted(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    made(desk)
+    make_webhook(signed_in)
     with pytest.raises(IntegrityError), lobby.database.write() as session:
         session.connection().execute(sa.delete(Organiser))
 
 
 def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
-    desk: TestClient, lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
+    signed_in: TestClient, lobby: Lobby, client: TestClient, key: Headers, receiver: Receiver
 ) -> None:
     body = {"url": receiver.url, "events": [CONFIRMED], "personal_data": True}
-    one = client.post("/v1/webhooks", json=body, headers=key).json()
+    webhook = client.post("/v1/webhooks", json=body, headers=key).json()
     sign_and_confirm(lobby)
     with lobby.database.write() as session:
-        its = session.exec(select(ApiKey).where(ApiKey.prefix == one["key"])).one()
-        its.revoked_at = lobby.clock()
+        key_row = session.exec(select(ApiKey).where(ApiKey.prefix == webhook["key"])).one()
+        key_row.revoked_at = lobby.clock()
     assert deliver(lobby) == 0
-    path = f"{HOOKS}/{one['id']}"
+    path = f"{HOOKS}/{webhook['id']}"
     change_endpoint(
         lobby, path, disabled_at=lobby.clock(), disabled_reason=DisabledReason.KEY_ENDED
     )
-    assert "The key that answered for it was revoked" in visible(desk.get(path))
-    desk.post(f"{path}/enable")
+    assert "The key that answered for it was revoked" in visible(signed_in.get(path))
+    signed_in.post(f"{path}/enable")
     assert deliver(lobby) == 1
     assert receiver.taken[0].told["data"]["person"]["name"] == "Anna Example"
     sign_and_confirm(lobby, replace(ANNA, email="bertha@example.org"))
@@ -334,33 +336,33 @@ def test_whose_key_ended_goes_on_where_an_organiser_enables_it(
 
 
 def test_the_list_shows_hosts_and_how_each_does_but_no_address(
-    desk: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
+    signed_in: TestClient, lobby: Lobby, receiver: Receiver, clock: Clock
 ) -> None:
-    made(desk, description="Our CRM", about=f"campaign:{CAMPAIGN}", is_personal="yes")
-    path = made(desk, receiver.url)
-    assert "Nothing was delivered" in visible(desk.get(HOOKS))
-    with lobby.database.write() as session:  # only the second is told
+    make_webhook(signed_in, description="Our CRM", about=f"campaign:{CAMPAIGN}", is_personal="yes")
+    path = make_webhook(signed_in, receiver.url)
+    assert "Nothing was delivered" in visible(signed_in.get(HOOKS))
+    with lobby.database.write() as session:  # only the second one gets events
         session.exec(
             select(WebhookEndpoint).where(WebhookEndpoint.description == "Our CRM")
         ).one().resting_until = clock.now + timedelta(hours=1)
     sign_and_confirm(lobby)
     deliver(lobby)
-    page = desk.get(HOOKS)
-    told = visible(page)
+    page = signed_in.get(HOOKS)
+    page_text = visible(page)
     assert "5ecre7" not in page.text
     assert "/hook" not in page.text
-    assert "hooks.example.org Our CRM Enabled" in told
-    assert f"about the campaign {CAMPAIGN}, with personal data" in told
-    assert "1 waiting 0 failed Nothing was delivered" in told
-    assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in told
+    assert "hooks.example.org Our CRM Enabled" in page_text
+    assert f"about the campaign {CAMPAIGN}, with personal data" in page_text
+    assert "1 waiting 0 failed Nothing was delivered" in page_text
+    assert "0 waiting 0 failed Last delivered 1 July 2026, 13:00" in page_text
     change_endpoint(lobby, path, disabled_at=clock.now, disabled_reason=DisabledReason.GONE)
-    told = visible(desk.get(HOOKS))
-    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in told
-    assert "/organiser/webhooks" in desk.get("/organiser").text
+    page_text = visible(signed_in.get(HOOKS))
+    assert "Stopped on 1 July 2026, 13:00. It answered that it is gone for good (410)." in page_text
+    assert "/organiser/webhooks" in signed_in.get("/organiser").text
 
 
 def test_the_list_takes_as_many_statements_for_many_as_for_one(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     def sent() -> int:
         statements: list[str] = []
@@ -369,23 +371,25 @@ def test_the_list_takes_as_many_statements_for_many_as_for_one(
             statements.append(statement)
 
         sa_event.listen(sa.Engine, "before_cursor_execute", note)
-        assert desk.get(HOOKS).status_code == 200
+        assert signed_in.get(HOOKS).status_code == 200
         sa_event.remove(sa.Engine, "before_cursor_execute", note)
         return len(statements)
 
-    made(desk)
+    make_webhook(signed_in)
     of_one = sent()
     for _ in range(5):
-        made(desk)
+        make_webhook(signed_in)
     assert sent() == of_one
 
 
-def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby: Lobby) -> None:
-    paths = [made(desk), made(desk)]
+def test_what_waits_and_failed_is_counted_up_to_a_bound(
+    signed_in: TestClient, lobby: Lobby
+) -> None:
+    paths = [make_webhook(signed_in), make_webhook(signed_in)]
     now = lobby.clock()
-    its: dict[str, Any] = {"event": WebhookEvent.TEST, "payload": "{}"}
-    its |= {"created_at": now, "due_at": now}
-    each = {
+    columns: dict[str, Any] = {"event": WebhookEvent.TEST, "payload": "{}"}
+    columns |= {"created_at": now, "due_at": now}
+    counts = {
         DeliveryState.QUEUED: 2,
         DeliveryState.CLAIMED: 1,
         DeliveryState.HELD: 4,
@@ -394,135 +398,135 @@ def test_what_waits_and_failed_is_counted_up_to_a_bound(desk: TestClient, lobby:
     }
     with lobby.database.write() as session:
         session.add_all(
-            WebhookDelivery(endpoint_id=UUID(id_of(paths[0])), state=state, **its)
-            for state, count in each.items()
+            WebhookDelivery(endpoint_id=UUID(id_of(paths[0])), state=state, **columns)
+            for state, count in counts.items()
             for _ in range(count)
         )
     with lobby.database.read() as session:
         ids = [UUID(id_of(path)) for path in paths]
-        first, second = (deliveries.counts(session, ids)[each] for each in ids)
+        first, second = (deliveries.counts(session, ids)[endpoint_id] for endpoint_id in ids)
     assert first == (None, 3, 4, deliveries.MOST_COUNTED)
     assert second == (None, 0, 0, 0)
-    assert "3 waiting 4 held 1,000+ failed" in visible(desk.get(paths[0]))
+    assert "3 waiting 4 held 1,000+ failed" in visible(signed_in.get(paths[0]))
 
 
-def test_an_organisation_sees_only_its_own(desk: TestClient, lobby: Lobby) -> None:
-    path = made(desk)
+def test_an_organisation_sees_only_its_own(signed_in: TestClient, lobby: Lobby) -> None:
+    path = make_webhook(signed_in)
     others_key(lobby, Scope.WEBHOOKS_WRITE)
     add_campaign(lobby, "theirs", organisation=OTHERS)
-    foreign = create(desk, about="campaign:theirs")
+    foreign = submit_form(signed_in, about="campaign:theirs")
     assert foreign.status_code == 422
-    assert "theirs" not in desk.get(NEW).text
+    assert "theirs" not in signed_in.get(NEW).text
     with lobby.database.write() as session:
-        its = session.get_one(WebhookEndpoint, UUID(id_of(path)))
-        other = session.exec(select(ApiKey).where(ApiKey.organisation_id != its.organisation_id))
-        its.api_key_id, its.organiser_id = other.one().id, None
-        its.organisation_id = session.get_one(ApiKey, its.api_key_id).organisation_id
-    assert "There are none yet" in visible(desk.get(HOOKS))
+        hook = session.get_one(WebhookEndpoint, UUID(id_of(path)))
+        other = session.exec(select(ApiKey).where(ApiKey.organisation_id != hook.organisation_id))
+        hook.api_key_id, hook.organiser_id = other.one().id, None
+        hook.organisation_id = session.get_one(ApiKey, hook.api_key_id).organisation_id
+    assert "There are none yet" in visible(signed_in.get(HOOKS))
     form = {"url": URL, "events": [CONFIRMED]}
     for end in ("", "/delete", "/enable", "/disable", "/secret", "/test"):
-        assert desk.post(f"{path}{end}", data=form).status_code == 404, end
+        assert signed_in.post(f"{path}{end}", data=form).status_code == 404, end
     for end in ("", "/delete"):
-        assert desk.get(f"{path}{end}").status_code == 404, end
-    assert len(endpoints_held(lobby)) == 1
+        assert signed_in.get(f"{path}{end}").status_code == 404, end
+    assert len(all_endpoints(lobby)) == 1
 
 
-# ---- one
+# ---- the page of one webhook
 
 
 def test_a_test_is_sent_and_its_end_is_in_the_log(
-    desk: TestClient, lobby: Lobby, receiver: Receiver
+    signed_in: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:
-    path = made(desk, receiver.url)
-    answer = desk.post(f"{path}/test")
+    path = make_webhook(signed_in, receiver.url)
+    answer = signed_in.post(f"{path}/test")
     assert answer.headers["Location"] == f"{path}?done=tested"
-    assert "webhook.test 1 July 2026, 13:00 Waiting" in visible(desk.get(path))
+    assert "webhook.test 1 July 2026, 13:00 Waiting" in visible(signed_in.get(path))
     assert deliver(lobby) == 1
-    told = visible(desk.get(path))
-    assert "Delivered answered 204" in told
-    assert receiver.taken[0].id in told
-    assert receiver.url in told, "the address is shown here"
+    page_text = visible(signed_in.get(path))
+    assert "Delivered answered 204" in page_text
+    assert receiver.taken[0].id in page_text
+    assert receiver.url in page_text, "the address is shown here"
 
 
 def test_the_log_is_shown_by_state_and_one_is_sent_again(
-    desk: TestClient, lobby: Lobby, receiver: Receiver
+    signed_in: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:
-    path = made(desk, receiver.url)
+    path = make_webhook(signed_in, receiver.url)
     sign_and_confirm(
         lobby, *(replace(ANNA, email=f"p{number}@example.org") for number in range(30))
     )
     receiver.answers += [Answer()] * 29 + [Answer(410)]
     deliver(lobby)
-    failed = desk.get(f"{path}?show=failed")
+    failed = signed_in.get(f"{path}?show=failed")
     assert "Failed answered 410" in visible(failed)
     assert "Send again" not in visible(failed), "nothing goes to who is disabled"
-    desk.post(f"{path}/enable")
+    signed_in.post(f"{path}/enable")
     seen, following = [], f"{path}?show=delivered"
     while following:
-        page = desk.get(following)
+        page = signed_in.get(following)
         seen += re.findall(r"msg_[0-9a-f]{32}", page.text)
-        found = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
-        following = unescape(found[1]) if found else ""
+        link = re.search(r'href="([^"]*cursor=[^"]*)#log"', page.text)
+        following = unescape(link[1]) if link else ""
     assert len(seen) == len(set(seen)) == 29
-    (again,) = [each for each in deliveries_held(lobby) if each.state is DeliveryState.FAILED]
-    answer = desk.post(f"{path}/deliveries/{again.id}/resend")
+    (again,) = [row for row in deliveries_held(lobby) if row.state is DeliveryState.FAILED]
+    answer = signed_in.post(f"{path}/deliveries/{again.id}/resend")
     assert answer.headers["Location"] == f"{path}?done=again"
-    assert desk.post(f"{path}/deliveries/{again.id}/resend").status_code == 409, "it waits"
-    assert desk.post(f"{path}/deliveries/{uuid4()}/resend").status_code == 404
+    assert signed_in.post(f"{path}/deliveries/{again.id}/resend").status_code == 409, "it waits"
+    assert signed_in.post(f"{path}/deliveries/{uuid4()}/resend").status_code == 404
     assert deliver(lobby) == 1
-    assert "There is nothing here" in visible(desk.get(f"{path}?show=failed"))
+    assert "There is nothing here" in visible(signed_in.get(f"{path}?show=failed"))
 
 
 def test_nothing_is_told_while_it_is_disabled_and_what_was_held_goes_then(
-    desk: TestClient, lobby: Lobby, receiver: Receiver
+    signed_in: TestClient, lobby: Lobby, receiver: Receiver
 ) -> None:
-    path = made(desk, receiver.url)
+    path = make_webhook(signed_in, receiver.url)
     sign_and_confirm(lobby)
-    assert desk.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
+    assert signed_in.post(f"{path}/disable").headers["Location"] == f"{path}?done=disabled"
     assert deliver(lobby) == 0
-    told = visible(desk.get(path))
-    assert "Disabled: it is told nothing" in told
-    assert "1 delivery is held, and goes then." in told
-    assert desk.post(f"{path}/test").status_code == 409
-    assert desk.post(f"{path}/enable").headers["Location"] == f"{path}?done=enabled"
+    page_text = visible(signed_in.get(path))
+    assert "Disabled: it is told nothing" in page_text
+    assert "1 delivery is held, and goes then." in page_text
+    assert signed_in.post(f"{path}/test").status_code == 409
+    assert signed_in.post(f"{path}/enable").headers["Location"] == f"{path}?done=enabled"
     assert deliver(lobby) == 1
 
 
 def test_a_new_secret_is_shown_once_and_for_a_day_there_is_no_third(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    first = secret_in(create(desk))
-    path = f"{HOOKS}/{endpoints_held(lobby)[0].id}"
-    page = desk.post(f"{path}/secret")
+    first = secret_in(submit_form(signed_in))
+    path = f"{HOOKS}/{all_endpoints(lobby)[0].id}"
+    page = signed_in.post(f"{path}/secret")
     second = secret_in(page)
     assert first != second
     assert page.headers["Cache-Control"] == "no-store"
     assert "Until 2 July 2026, 13:00 the old one signs beside it" in visible(page)
-    again = desk.post(f"{path}/secret")
+    again = signed_in.post(f"{path}/secret")
     assert (again.status_code, "whsec_" in again.text) == (409, False)
     assert "There are two secrets already" in visible(again)
     clock.advance(hours=24)
-    sign_in(desk)
-    assert secret_in(desk.post(f"{path}/secret")) not in (first, second)
+    sign_in(signed_in)
+    assert secret_in(signed_in.post(f"{path}/secret")) not in (first, second)
 
 
 def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
-    path = made(desk, description="Our CRM")
+    path = make_webhook(signed_in, description="Our CRM")
     sign_and_confirm(lobby)
-    page = desk.get(f"{path}/delete")
+    page = signed_in.get(f"{path}/delete")
     assert "Our CRM" in visible(page)
     assert "Waiting 1" in visible(page)
-    assert len(endpoints_held(lobby)) == 1, "looking deletes nothing"
-    answer = desk.post(f"{path}/delete")
+    assert len(all_endpoints(lobby)) == 1, "looking deletes nothing"
+    answer = signed_in.post(f"{path}/delete")
     assert answer.headers["Location"] == f"{HOOKS}?done=deleted"
-    assert (endpoints_held(lobby), deliveries_held(lobby)) == ([], [])
-    assert desk.get(path).status_code == 404
+    assert (all_endpoints(lobby), deliveries_held(lobby)) == ([], [])
+    assert signed_in.get(path).status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"disabled_reason": DisabledReason.GONE}, "whether it moved"),
         ({"disabled_reason": DisabledReason.FAILING}, "For three days no delivery"),
@@ -532,23 +536,23 @@ def test_it_is_deleted_on_a_page_that_says_what_goes_with_it(
 )
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_why_it_is_told_nothing_and_what_to_do_is_said_in_words(
-    desk: TestClient, lobby: Lobby, values: dict[str, Any], said: str
+    signed_in: TestClient, lobby: Lobby, values: dict[str, Any], message: str
 ) -> None:
-    path = made(desk)
+    path = make_webhook(signed_in)
     change_endpoint(lobby, path, disabled_at=lobby.clock(), **values)
-    for page in (desk.get(path), desk.get(HOOKS)):
-        assert said in visible(page)
+    for page in (signed_in.get(path), signed_in.get(HOOKS)):
+        assert message in visible(page)
         assert not {"key_ended", "by_hand"} & set(visible(page).split())
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_one_that_fails_says_since_when_and_when_it_is_tried_again(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    path = made(desk)
+    path = make_webhook(signed_in)
     resting = clock.now + timedelta(minutes=10)
     change_endpoint(lobby, path, failures=7, failing_since=clock.now, resting_until=resting)
-    told = visible(desk.get(path))
-    assert "No delivery has got a good answer since 1 July 2026, 13:00" in told
-    assert "next after 1 July 2026, 13:10" in told
-    assert "Failing since 1 July 2026, 13:00" in visible(desk.get(HOOKS))
+    page_text = visible(signed_in.get(path))
+    assert "No delivery has got a good answer since 1 July 2026, 13:00" in page_text
+    assert "next after 1 July 2026, 13:10" in page_text
+    assert "Failing since 1 July 2026, 13:00" in visible(signed_in.get(HOOKS))

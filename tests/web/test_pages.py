@@ -1,4 +1,4 @@
-"""What holds for every page."""
+"""Tests rules for all pages."""
 
 import re
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def test_every_page_stands_on_its_own_feet(client: TestClient, path: str) -> Non
     assert 'href="#main"' in html
     assert "Contains OS data © Crown copyright" in html
     assert not re.search(r"<script|<style| style=|\son\w+=", html)
-    # A link leads away; what a page is made of must not. Its own whole address loads nothing.
+    # Only links may name other addresses. The canonical link loads nothing.
     made_of = html.replace(f'<link rel="canonical" href="http://testserver{path}">', "")
     made_of = re.sub(
         r'<link rel="alternate" [^>]+\+oembed" href="http://testserver/.+', "", made_of
@@ -44,9 +44,9 @@ def test_every_field_has_a_label_and_every_id_is_its_own(client: TestClient, pat
     assert len(ids) == len(set(ids))
     fields = re.findall(r"<(?:input|select|textarea)[^>]*>", html)
     for field in (field for field in fields if 'type="hidden"' not in field):
-        found = re.search(r'id="([^"]+)"', field)
-        assert found
-        assert f'<label for="{found.group(1)}">' in html
+        match = re.search(r'id="([^"]+)"', field)
+        assert match
+        assert f'<label for="{match.group(1)}">' in html
 
 
 @pytest.mark.parametrize("path", PUBLIC)
@@ -91,10 +91,10 @@ def test_a_form_that_is_far_too_long_gets_a_page_that_says_so(
 def test_a_database_that_is_away_gets_a_page_that_says_when_to_try_again(
     client: TestClient,
 ) -> None:
-    away = OperationalError("SELECT", {}, Exception("gone"))
+    error = OperationalError("SELECT", {}, Exception("gone"))
 
     def fail() -> None:
-        raise away
+        raise error
 
     app: Any = client.app
     app.add_api_route("/away", fail)

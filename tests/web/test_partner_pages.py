@@ -1,4 +1,4 @@
-"""Partners at the organisers' desk: who they are, what to give them, and what came through them."""
+"""Tests the organisers' pages for partners: details, texts to copy, and results."""
 
 import re
 from html import unescape
@@ -41,35 +41,35 @@ TYPED = {
 
 
 @pytest.fixture
-def desk(client: TestClient) -> TestClient:
-    """Somebody signed in."""
+def signed_in(client: TestClient) -> TestClient:
+    """Returns a client with a signed-in organiser."""
     sign_in(client)
     return client
 
 
-def the_partner(lobby: Lobby, slug: str = PAPER) -> Partner:
+def partner_row(lobby: Lobby, slug: str = PAPER) -> Partner:
     with lobby.database.read() as session:
         return session.exec(select(Partner).where(Partner.slug == slug)).one()
 
 
-def copied(page: Any, name: str) -> str:
-    """What a page has to be copied."""
+def text_to_copy(page: Any, name: str) -> str:
+    """Returns a text that the page offers to copy."""
     box = rf'<textarea id="{name}"[^>]* readonly[^>]*>\n(.*?)</textarea>'
-    found = re.search(box, page.text, re.DOTALL)
-    assert found, f"nothing to copy as {name}"
-    return unescape(found.group(1))
+    match = re.search(box, page.text, re.DOTALL)
+    assert match, f"nothing to copy as {name}"
+    return unescape(match.group(1))
 
 
 # ---- the list
 
 
 def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
-    assert "There are no partners yet." in visible(desk.get(PAGE))
-    assert f'href="{PAGE}"' in desk.get("/organiser").text
+    assert "There are no partners yet." in visible(signed_in.get(PAGE))
+    assert f'href="{PAGE}"' in signed_in.get("/organiser").text
     add_partner(lobby, RADIO)
-    desk.post(f"{PAGE}/new", data=TYPED)
+    signed_in.post(f"{PAGE}/new", data=TYPED)
     end = api_keys.end_of_day("2026-12-31")
     theirs = secret(
         lobby,
@@ -85,22 +85,24 @@ def test_the_list_tells_of_each_partner_and_its_keys_and_of_our_own_keys(
         session.get_one(ApiKey, caller.key_id).last_used_at = clock.now
     signed(lobby, "anna@example.org", partner=PAPER)
     record(lobby, "ben@example.org", partner=PAPER)
-    page = desk.get(PAGE)
-    told = visible(page)
-    assert "1 confirmed signature came through it. The public sees it" in told
-    assert f"Website {SITE}/about" in told
-    assert f"{SITE}, http://localhost:3000" in told
+    page = signed_in.get(PAGE)
+    text = visible(page)
+    assert "1 confirmed signature came through it. The public sees it" in text
+    assert f"Website {SITE}/about" in text
+    assert f"{SITE}, http://localhost:3000" in text
     row = "their form {} signatures:read, signatures:write {} never used last day 31 December 2026"
-    assert row.format(theirs.split("_")[1], PETITION) in told
+    assert row.format(theirs.split("_")[1], PETITION) in text
     row = "our screen {} tallies:read all last used 1 July 2026, 13:00 no end"
-    assert row.format(ours.split("_")[1]) in told
-    assert told.index("their form") < told.index("A Radio") < told.index("our screen")
+    assert row.format(ours.split("_")[1]) in text
+    assert text.index("their form") < text.index("A Radio") < text.index("our screen")
     for key in (theirs, ours):
         assert key.split("_", 2)[2] not in page.text
     assert page.headers["Cache-Control"] == "no-store"
 
 
-def test_keys_that_have_ended_are_not_listed(desk: TestClient, lobby: Lobby, clock: Clock) -> None:
+def test_keys_that_have_ended_are_not_listed(
+    signed_in: TestClient, lobby: Lobby, clock: Clock
+) -> None:
     add_partner(lobby)
     end = api_keys.end_of_day("2026-07-02")
     for slug in (None, PAPER):
@@ -109,18 +111,18 @@ def test_keys_that_have_ended_are_not_listed(desk: TestClient, lobby: Lobby, clo
         with lobby.database.write() as session:
             api_keys.revoke(session, gone, now=clock.now)
     for path in (PAGE, f"{PAGE}/{PAPER}"):
-        told = visible(desk.get(path))
-        assert "it ends" in told
-        assert "it is gone" not in told
+        page_text = visible(signed_in.get(path))
+        assert "it ends" in page_text
+        assert "it is gone" not in page_text
     clock.now = end
-    sign_in(desk)
-    told = visible(desk.get(PAGE))
-    assert "it ends" not in told
-    assert "It has no live key." in told
+    sign_in(signed_in)
+    page_text = visible(signed_in.get(PAGE))
+    assert "it ends" not in page_text
+    assert "It has no live key." in page_text
 
 
 def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there_are(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     def statements() -> int:
         sent: list[str] = []
@@ -130,7 +132,7 @@ def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there
 
         event.listen(Engine, "before_cursor_execute", note)
         try:
-            assert desk.get(PAGE).status_code == 200
+            assert signed_in.get(PAGE).status_code == 200
         finally:
             event.remove(Engine, "before_cursor_execute", note)
         return len(sent)
@@ -145,34 +147,34 @@ def test_the_list_takes_the_same_statements_however_many_partners_and_keys_there
 
 
 def test_what_many_brought_is_counted_up_to_a_number(
-    desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+    signed_in: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(by_partner, "MOST_COUNTED", 2)
     monkeypatch.setattr("web.organisers.partners.MOST_COUNTED", 2)
     add_partner(lobby)
     for number in range(4):
-        assert ("More than 2 confirmed" in visible(desk.get(PAGE))) == (number > 2)
+        assert ("More than 2 confirmed" in visible(signed_in.get(PAGE))) == (number > 2)
         signed(lobby, f"a{number}@example.org", partner=PAPER)
     with lobby.database.read() as session:
-        owner = the_partner(lobby).organisation_id
+        owner = partner_row(lobby).organisation_id
         assert list(by_partner.count_by_partner(session, owner).values()) == [3]
 
 
 # ---- adding and changing
 
 
-def test_a_partner_is_added_at_the_desk(desk: TestClient, lobby: Lobby) -> None:
-    assert desk.get(f"{PAGE}/new").status_code == 200
-    answer = desk.post(f"{PAGE}/new", data=TYPED)
+def test_a_partner_is_added_at_the_desk(signed_in: TestClient, lobby: Lobby) -> None:
+    assert signed_in.get(f"{PAGE}/new").status_code == 200
+    answer = signed_in.post(f"{PAGE}/new", data=TYPED)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{PAGE}/{PAPER}?done=added")
-    made = the_partner(lobby)
+    made = partner_row(lobby)
     assert (made.name, made.website, made.is_public) == ("A Paper", f"{SITE}/about", True)
     assert made.allowed_origins == [SITE, "http://localhost:3000"]
-    assert "The partner is there." in visible(desk.get(answer.headers["Location"]))
+    assert "The partner is there." in visible(signed_in.get(answer.headers["Location"]))
 
 
 def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     typed = {
         "name": "",
@@ -181,14 +183,14 @@ def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
         "allowed_origins": f"{SITE}\n*\nhttp://paper.example.org",
         "is_public": "yes",
     }
-    page = desk.post(f"{PAGE}/new", data=typed)
+    page = signed_in.post(f"{PAGE}/new", data=typed)
     assert page.status_code == 422
     for field in ("name", "slug", "website", "allowed_origins"):
         assert f'<a href="#{field}">{LABELS[field]}:' in page.text
         assert f'id="{field}-error"' in page.text
-    told = visible(page)
-    assert "Sites: &#39;*&#39; is no origin" in told
-    assert "Sites: &#39;http://paper.example.org&#39; is no origin" in told
+    page_text = visible(page)
+    assert "Sites: &#39;*&#39; is no origin" in page_text
+    assert "Sites: &#39;http://paper.example.org&#39; is no origin" in page_text
     assert 'value="A Paper"' in page.text
     assert 'value="paper &lt;b&gt;"' in page.text
     assert f"{SITE}\n*\nhttp://paper.example.org</textarea>" in page.text
@@ -197,53 +199,55 @@ def test_what_is_wrong_with_a_new_partner_is_named_and_nothing_typed_is_lost(
         assert session.exec(select(func.count()).select_from(Partner)).one() == 0
 
 
-@pytest.mark.parametrize(("slug", "told"), [(PAPER, "already"), ("new", "a word of our own")])
+@pytest.mark.parametrize(("slug", "message"), [(PAPER, "already"), ("new", "a word of our own")])
 def test_a_slug_that_cannot_be_had_is_told_beside_its_field(
-    desk: TestClient, lobby: Lobby, slug: str, told: str
+    signed_in: TestClient, lobby: Lobby, slug: str, message: str
 ) -> None:
     add_partner(lobby)
-    page = desk.post(f"{PAGE}/new", data=TYPED | {"slug": slug, "name": "Another"})
+    page = signed_in.post(f"{PAGE}/new", data=TYPED | {"slug": slug, "name": "Another"})
     assert page.status_code == 422
     assert 'id="slug-error"' in page.text
-    assert told in visible(page)
+    assert message in visible(page)
     assert 'value="Another"' in page.text
-    assert the_partner(lobby).name == "A Paper"
+    assert partner_row(lobby).name == "A Paper"
 
 
-def test_a_partner_is_changed_but_for_its_slug(desk: TestClient, lobby: Lobby) -> None:
-    desk.post(f"{PAGE}/new", data=TYPED)
-    page = desk.get(f"{PAGE}/{PAPER}")
+def test_a_partner_is_changed_but_for_its_slug(signed_in: TestClient, lobby: Lobby) -> None:
+    signed_in.post(f"{PAGE}/new", data=TYPED)
+    page = signed_in.get(f"{PAGE}/{PAPER}")
     assert f"{SITE}\nhttp://localhost:3000</textarea>" in page.text
     typed = {"name": "The Paper", "slug": "another", "website": "", "allowed_origins": ""}
-    answer = desk.post(f"{PAGE}/{PAPER}", data=typed)
+    answer = signed_in.post(f"{PAGE}/{PAPER}", data=typed)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{PAGE}/{PAPER}?done=saved")
-    made = the_partner(lobby)
+    made = partner_row(lobby)
     assert (made.name, made.website, made.allowed_origins) == ("The Paper", None, [])
     assert made.is_public is False, "a box without a tick"
-    told = visible(desk.get(answer.headers["Location"]))
-    assert "Saved." in told
-    assert "No site of The Paper may show your form yet" in told
+    page_text = visible(signed_in.get(answer.headers["Location"]))
+    assert "Saved." in page_text
+    assert "No site of The Paper may show your form yet" in page_text
 
 
 def test_a_wrong_change_is_named_keeps_what_was_typed_and_changes_nothing(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     add_partner(lobby)
-    before = the_partner(lobby)
-    page = desk.post(f"{PAGE}/{PAPER}", data={"name": "\x00", "allowed_origins": f"{SITE}/page"})
+    before = partner_row(lobby)
+    page = signed_in.post(
+        f"{PAGE}/{PAPER}", data={"name": "\x00", "allowed_origins": f"{SITE}/page"}
+    )
     assert page.status_code == 422
     assert 'id="name-error"' in page.text
     assert f"{SITE}/page</textarea>" in page.text
-    assert the_partner(lobby) == before
+    assert partner_row(lobby) == before
     assert "What to give A Paper" in visible(page), "the rest of the page is there"
 
 
 def test_too_many_public_partners_are_told_beside_the_box(
-    desk: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+    signed_in: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(partners, "MOST_PUBLIC", 1)
-    desk.post(f"{PAGE}/new", data=TYPED)
-    page = desk.post(f"{PAGE}/new", data=TYPED | {"slug": RADIO})
+    signed_in.post(f"{PAGE}/new", data=TYPED)
+    page = signed_in.post(f"{PAGE}/new", data=TYPED | {"slug": RADIO})
     assert page.status_code == 422
     assert '<a href="#is_public">' in page.text
     assert "take away one first" in visible(page)
@@ -253,59 +257,59 @@ def test_every_field_of_the_form_has_a_label() -> None:
     assert set(LABELS) == set(PartnerFields.model_fields)
 
 
-# ---- what to give it, and what came
+# ---- texts to copy, and results
 
 
 def test_the_line_and_the_link_for_each_open_petition_are_there_to_be_copied(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     add_partner(lobby)
     add_second_petition(lobby)
-    page = desk.get(f"{PAGE}/{PAPER}")
-    assert copied(page, "link-1") == f"http://testserver/petitions/{PETITION}?partner={PAPER}"
-    line = copied(page, "line-1")
+    page = signed_in.get(f"{PAGE}/{PAPER}")
+    assert text_to_copy(page, "link-1") == f"http://testserver/petitions/{PETITION}?partner={PAPER}"
+    line = text_to_copy(page, "line-1")
     assert line.startswith('<script src="http://testserver/widget/v1.js" defer></script>')
     assert f'<lobby-petition petition="{PETITION}" partner="{PAPER}"><a href="' in line
-    assert copied(page, "link-2").endswith("/second?partner=a-paper")
-    builder = desk.get(f"/petitions/{PETITION}/embed?partner={PAPER}")
-    found = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', builder.text, re.DOTALL)
-    assert found
-    assert unescape(found.group(1)) == line, "as the partner makes it"
+    assert text_to_copy(page, "link-2").endswith("/second?partner=a-paper")
+    builder = signed_in.get(f"/petitions/{PETITION}/embed?partner={PAPER}")
+    textarea = re.search(r'<textarea id="line"[^>]*>\n(.*?)</textarea>', builder.text, re.DOTALL)
+    assert textarea
+    assert unescape(textarea.group(1)) == line, "as the partner makes it"
     close_campaign(lobby, CampaignStatus.CLOSED)
-    page = desk.get(f"{PAGE}/{PAPER}")
+    page = signed_in.get(f"{PAGE}/{PAPER}")
     assert "None of your petitions is open." in visible(page)
     assert "line-1" not in page.text
 
 
 def test_the_page_sums_up_what_came_by_state_source_and_day(
-    desk: TestClient, lobby: Lobby, clock: Clock
+    signed_in: TestClient, lobby: Lobby, clock: Clock
 ) -> None:
     add_partner(lobby)
-    assert "Nothing yet." in visible(desk.get(f"{PAGE}/{PAPER}"))
+    assert "Nothing yet." in visible(signed_in.get(f"{PAGE}/{PAPER}"))
     signed(lobby, "anna@example.org", partner=PAPER, source="front-page")
     clock.advance(days=1)
     signed(lobby, "ben@example.org", partner=PAPER)
     signed(lobby, "cara@example.org", partner=PAPER, source="front-page")
     record(lobby, "dora@example.org", partner=PAPER, source="front-page")
-    sign_in(desk)
-    page = desk.get(f"{PAGE}/{PAPER}")
-    told = visible(page)
-    assert "3 confirmed signatures through it" in told
-    assert f"{PETITION} Not confirmed yet 1 Confirmed 3" in told
-    assert "front-page: 2 without a source: 1" in told
-    assert "2 July 2026: 2 1 July 2026: 1" in told
-    assert not re.search("anna|ben@|cara|dora", told, re.IGNORECASE), "nobody's data"
+    sign_in(signed_in)
+    page = signed_in.get(f"{PAGE}/{PAPER}")
+    page_text = visible(page)
+    assert "3 confirmed signatures through it" in page_text
+    assert f"{PETITION} Not confirmed yet 1 Confirmed 3" in page_text
+    assert "front-page: 2 without a source: 1" in page_text
+    assert "2 July 2026: 2 1 July 2026: 1" in page_text
+    assert not re.search("anna|ben@|cara|dora", page_text, re.IGNORECASE), "nobody's data"
 
 
-def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) -> None:
+def test_every_state_of_a_signature_has_words(signed_in: TestClient, lobby: Lobby) -> None:
     partner = add_partner(lobby)
     for number, state in enumerate(SignatureState):
         outcome = record(lobby, f"a{number}@example.org", partner=PAPER)
         with lobby.database.write() as session:
-            found = session.get_one(Signature, outcome.signature_id)
-            found.state = state
-            assert found.partner_id == partner.id
-    told = visible(desk.get(f"{PAGE}/{PAPER}"))
+            signature = session.get_one(Signature, outcome.signature_id)
+            signature.state = state
+            assert signature.partner_id == partner.id
+    page_text = visible(signed_in.get(f"{PAGE}/{PAPER}"))
     for words in (
         "Not confirmed yet 1",
         "Confirmed 1",
@@ -313,20 +317,20 @@ def test_every_state_of_a_signature_has_words(desk: TestClient, lobby: Lobby) ->
         "Never confirmed 1",
         "Disowned or fraud 1",
     ):
-        assert words in told
+        assert words in page_text
 
 
-# ---- who may
+# ---- access
 
 
 def test_another_organisations_partner_is_a_page_that_does_not_exist(
-    desk: TestClient, lobby: Lobby
+    signed_in: TestClient, lobby: Lobby
 ) -> None:
     others_key(lobby, Scope.SIGNATURES_READ)
     add_partner(lobby, organisation=OTHERS)
-    assert "A Paper" not in desk.get(PAGE).text
+    assert "A Paper" not in signed_in.get(PAGE).text
     for method in ("GET", "POST"):
-        page = desk.request(method, f"{PAGE}/{PAPER}", data={"name": "Ours"})
+        page = signed_in.request(method, f"{PAGE}/{PAPER}", data={"name": "Ours"})
         assert page.status_code == 404
         assert "This page does not exist" in visible(page)
-    assert the_partner(lobby).name == "A Paper"
+    assert partner_row(lobby).name == "A Paper"

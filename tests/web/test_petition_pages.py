@@ -1,4 +1,4 @@
-"""The pages of campaigns and petitions, and the links in mails."""
+"""Tests the pages of campaigns and petitions, and the links in emails."""
 
 import re
 from dataclasses import replace
@@ -84,7 +84,7 @@ def test_a_failed_sync_is_said_on_every_page_that_counts_names(
 
 
 @pytest.mark.parametrize(
-    ("status", "said"),
+    ("status", "message"),
     [
         (CampaignStatus.WON, "has been won"),
         (CampaignStatus.LOST, "was not won"),
@@ -92,12 +92,12 @@ def test_a_failed_sync_is_said_on_every_page_that_counts_names(
     ],
 )
 def test_an_ended_campaign_says_so_and_offers_no_form(
-    client: TestClient, lobby: Lobby, status: CampaignStatus, said: str
+    client: TestClient, lobby: Lobby, status: CampaignStatus, message: str
 ) -> None:
     close_campaign(lobby, status)
     for path in (f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}"):
         page = client.get(path)
-        assert said in visible(page)
+        assert message in visible(page)
         assert SIGN not in page.text
     assert "takes no more letters" in visible(client.get(LETTER))
     answer = sign(client)
@@ -145,9 +145,9 @@ def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
     assert "Check your e-mail" in visible(client.get(answer.headers["Location"]))
     (mail,) = deliver()
     path = f"/confirm/{token_in(mail, 'confirm')}"
-    asked = visible(client.get(path))
-    assert "Anna Example" in asked
-    assert "Edinburgh East and Musselburgh" in asked
+    page_text = visible(client.get(path))
+    assert "Anna Example" in page_text
+    assert "Edinburgh East and Musselburgh" in page_text
     assert confirmed_count(lobby) == before  # a GET changes nothing
     for _ in range(2):
         thanked = visible(client.post(path))
@@ -159,16 +159,16 @@ def test_signing_leads_to_check_your_mail_and_confirming_counts_once(
 def test_a_new_and_a_repeated_signature_get_the_same_answer(
     client: TestClient, deliver: Deliver
 ) -> None:
-    def answered() -> tuple[int, Headers]:
+    def sign_once() -> tuple[int, Headers]:
         answer = sign(client)
-        del answer.headers["ratelimit"]  # it counts what the sender sent, whoever signed
+        del answer.headers["ratelimit"]  # it counts requests of the client
         return answer.status_code, answer.headers
 
-    new, repeated = answered(), answered()
+    new, repeated = sign_once(), sign_once()
     assert new == repeated
     token = signed_token(client, deliver)
     client.post(f"/confirm/{token}")
-    assert answered() == new
+    assert sign_once() == new
 
 
 def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: TestClient) -> None:
@@ -186,21 +186,21 @@ def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: Tes
 
 
 def test_empty_fields_are_named_one_by_one(client: TestClient) -> None:
-    told = visible(client.post(SIGN))
+    page_text = visible(client.post(SIGN))
     for message in ("Enter your name.", "Enter your e-mail address.", "Enter your postcode"):
-        assert told.count(message) == 2  # in the summary and beside the field
+        assert page_text.count(message) == 2  # in the summary and beside the field
 
 
-class Busy(GroupCommit[SignatureRequest, Outcome]):
-    """An intake whose queue is full."""
+class FullIntake(GroupCommit[SignatureRequest, Outcome]):
+    """An intake with a full queue."""
 
-    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as its base
+    async def record(self, request: SignatureRequest) -> Outcome:  # noqa: ARG002 - as in the base class
         raise Unavailable("busy", "Very many people are signing.", retry_after=2)
 
 
 def test_a_busy_service_asks_to_try_again_and_keeps_the_form(lobby: Lobby) -> None:
     app = create_app(lobby.settings, lobby=lobby)
-    set_state(app, replace(state_of({"app": app}), intake=Busy(lambda _requests: [])))
+    set_state(app, replace(state_of({"app": app}), intake=FullIntake(lambda _requests: [])))
     with TestClient(app, follow_redirects=False) as client:
         page = sign(client)
     assert page.status_code == 503
@@ -268,7 +268,7 @@ def test_confirming_shows_the_mp_and_a_letter_with_what_is_known(
 
 
 @pytest.mark.parametrize(
-    ("path", "state", "said"),
+    ("path", "state", "message"),
     [
         ("withdraw", SignatureState.WITHDRAWN, "Your signature has been taken back"),
         ("disown", SignatureState.REJECTED, "We have taken the signature off"),
@@ -280,7 +280,7 @@ def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
     lobby: Lobby,
     path: str,
     state: SignatureState,
-    said: str,
+    message: str,
 ) -> None:
     before = confirmed_count(lobby)
     deliver()
@@ -291,8 +291,8 @@ def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
     assert "Anna Example" in visible(client.get(link))
     assert confirmed_count(lobby) == before + 1
     for _ in range(2):
-        assert said in visible(client.post(link))
-    assert said in visible(client.get(link))
+        assert message in visible(client.post(link))
+    assert message in visible(client.get(link))
     assert confirmed_count(lobby) == before
     with lobby.database.read() as session:
         signature_id = lobby.tokens.read(Purpose(path), token_in(mail, path))

@@ -1,1 +1,1 @@
-"""Tests of api: action network."""
+"""Tests of the interface that speaks the Action Network API."""

@@ -1,4 +1,4 @@
-"""The Action Network dialect: its form, and what integrations trip over."""
+"""Tests the Action Network API: its format, its filters and its limits."""
 
 import json
 from collections.abc import Callable
@@ -43,13 +43,13 @@ PRIVATE = ("people", "petitions", "tags", "advocacy_campaigns")
 
 @pytest.fixture
 def reader(lobby: Lobby) -> Headers:
-    """A key of the organisation's own that may read."""
+    """Returns the token of an organisation's key that may read."""
     return token_for(lobby, *READS)
 
 
 @pytest.fixture
 def poster(lobby: Lobby) -> Headers:
-    """A key that may only post."""
+    """Returns the token of a key that may only post."""
     return token_for(lobby)
 
 
@@ -74,13 +74,16 @@ def test_the_entry_point_tells_where_everything_is(
     answer = client.get(path, headers=reader)
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/hal+json"
-    told = answer.json()
-    assert told["motd"]
-    assert told["max_pagesize"] == 25
+    entry_point = answer.json()
+    assert entry_point["motd"]
+    assert entry_point["max_pagesize"] == 25
     for name in PRIVATE:
-        assert told["_links"][f"osdi:{name}"]["href"] == f"http://testserver{V2}/{name}"
-    assert told["_links"]["osdi:person_signup_helper"]["href"] == f"http://testserver{V2}/people"
-    assert told["links"]["self"] == f"http://testserver{V2}/"
+        assert entry_point["_links"][f"osdi:{name}"]["href"] == f"http://testserver{V2}/{name}"
+    assert (
+        entry_point["_links"]["osdi:person_signup_helper"]["href"]
+        == f"http://testserver{V2}/people"
+    )
+    assert entry_point["links"]["self"] == f"http://testserver{V2}/"
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -132,8 +135,8 @@ def test_people_are_told_only_to_keys_that_may_read_them(
     tag = id_of(client.post(f"{V2}/tags", headers=poster, json={"name": "x"}).json())
     for path in (f"{V2}/people", f"{V2}/people/{uuid4()}", signatures, f"{V2}/tags/{tag}/taggings"):
         assert_error(client.get(path, headers=poster), 403, "scope signatures:read")
-    found = client.get(f"{V2}/people?filter=email_address eq 'anna@example.org'", headers=poster)
-    assert_error(found, 403, "scope signatures:read")
+    filtered = client.get(f"{V2}/people?filter=email_address eq 'anna@example.org'", headers=poster)
+    assert_error(filtered, 403, "scope signatures:read")
 
 
 def dialect_routes(app: FastAPI) -> dict[str, Any]:
@@ -162,7 +165,7 @@ def test_every_call_needs_a_key_or_is_meant_for_everybody(client: TestClient) ->
         assert_error(client.request(method, path, json={}), 403, "API Key invalid or not present")
 
 
-# ---- its form
+# ---- format
 
 
 def test_a_slash_at_the_end_changes_nothing_and_redirects_nobody(
@@ -189,8 +192,8 @@ def test_pages_have_25_at_most_and_lead_to_the_next_one(
     assert parse_qs(following.query)["page"] == ["2"]
     second = client.get(f"{following.path}?{following.query}", headers=reader).json()
     assert second["page"] == 2
-    assert not {id_of(each) for each in first["_embedded"]["osdi:signatures"]} & {
-        id_of(each) for each in second["_embedded"]["osdi:signatures"]
+    assert not {id_of(signature) for signature in first["_embedded"]["osdi:signatures"]} & {
+        id_of(signature) for signature in second["_embedded"]["osdi:signatures"]
     }
 
 
@@ -217,12 +220,12 @@ def test_a_page_that_is_no_number_is_refused(
 def test_pages_read_one_after_the_other_have_everything_once(
     client: TestClient, reader: Headers, signatures: str, lobby: Lobby
 ) -> None:
-    found = every_page(client, signatures, reader, "signatures")
+    listed = every_page(client, signatures, reader, "signatures")
     live = col(Signature.state).in_([SignatureState.PENDING, SignatureState.CONFIRMED])
     with lobby.database.read() as session:
         expected = set(session.exec(select(Signature.id).where(live)))
-    assert {each["identifiers"][1] for each in found} == {f"central_lobby:{i}" for i in expected}
-    assert len(found) == len(expected)
+    assert {row["identifiers"][1] for row in listed} == {f"central_lobby:{i}" for i in expected}
+    assert len(listed) == len(expected)
 
 
 def test_everything_has_an_identifier_of_action_networks_first(
@@ -233,24 +236,24 @@ def test_everything_has_an_identifier_of_action_networks_first(
         listed = client.get(path, headers=reader).json()
         ((_, items),) = listed["_embedded"].items()
         assert items
-        for each in items:
-            found = id_of(each)
-            assert str(UUID(found)) == found
-            assert each["_links"]["self"]["href"].rpartition("/")[2] == found
-        one = client.get(urlsplit(items[0]["_links"]["self"]["href"]).path, headers=reader)
-        assert one.json() == items[0]
+        for item in items:
+            item_id = id_of(item)
+            assert str(UUID(item_id)) == item_id
+            assert item["_links"]["self"]["href"].rpartition("/")[2] == item_id
+        answer = client.get(urlsplit(items[0]["_links"]["self"]["href"]).path, headers=reader)
+        assert answer.json() == items[0]
 
 
 def test_a_petition_has_its_creator_in_the_form_of_a_person(
     client: TestClient, reader: Headers, lobby: Lobby
 ) -> None:
-    told = client.get(f"{V2}/petitions/{petition_id(lobby)}", headers=reader).json()
-    assert told["title"] == "Stop the sale of NHS Professionals"
-    assert told["target"][0]["name"] == "the Secretary of State for Health and Social Care"
-    assert told["browser_url"] == f"http://testserver/petitions/{PETITION}"
-    assert told["total_signatures"] > 0
-    assert told["_links"]["osdi:record_signature_helper"]["href"].endswith("/signatures")
-    creator = told["_embedded"]["osdi:creator"]
+    petition = client.get(f"{V2}/petitions/{petition_id(lobby)}", headers=reader).json()
+    assert petition["title"] == "Stop the sale of NHS Professionals"
+    assert petition["target"][0]["name"] == "the Secretary of State for Health and Social Care"
+    assert petition["browser_url"] == f"http://testserver/petitions/{PETITION}"
+    assert petition["total_signatures"] > 0
+    assert petition["_links"]["osdi:record_signature_helper"]["href"].endswith("/signatures")
+    creator = petition["_embedded"]["osdi:creator"]
     assert creator["email_addresses"][0]["primary"] is True
     assert creator["phone_numbers"][0]["primary"] is True
     assert creator["postal_addresses"][0]["primary"] is True
@@ -289,28 +292,28 @@ def test_signatures_are_found_by_when_they_changed(
     answer = client.post(signatures, headers=reader, json={"person": person()})
     signed = id_of(answer.json())
 
-    def found(text: str) -> list[str]:
-        asked = client.get(signatures, headers=reader, params={"filter": text})
-        assert asked.status_code == 200, asked.text
-        return [id_of(each) for each in asked.json()["_embedded"]["osdi:signatures"]]
+    def matching_ids(text: str) -> list[str]:
+        response = client.get(signatures, headers=reader, params={"filter": text})
+        assert response.status_code == 200, response.text
+        return [id_of(signature) for signature in response.json()["_embedded"]["osdi:signatures"]]
 
-    assert found(f"modified_date ge '{now}'") == [signed]
-    assert found(f"modified_date gt '{now}'") == []
-    assert signed not in found(f"modified_date lt '{now}'")
-    assert len(found("modified_date gt '2014-03-25'")) == 25
-    assert found("created_date lt '2014-03-25'") == []
-    assert found("modified_date gt '2026-07-02T13:59:59+02:00'") == [signed]
-    assert found("modified_date gt '2026-07-02T13:59:59 02:00'") == [signed]
-    assert found(f"created_date ge '{now}' and modified_date le '{now}'") == [signed]
+    assert matching_ids(f"modified_date ge '{now}'") == [signed]
+    assert matching_ids(f"modified_date gt '{now}'") == []
+    assert signed not in matching_ids(f"modified_date lt '{now}'")
+    assert len(matching_ids("modified_date gt '2014-03-25'")) == 25
+    assert matching_ids("created_date lt '2014-03-25'") == []
+    assert matching_ids("modified_date gt '2026-07-02T13:59:59+02:00'") == [signed]
+    assert matching_ids("modified_date gt '2026-07-02T13:59:59 02:00'") == [signed]
+    assert matching_ids(f"created_date ge '{now}' and modified_date le '{now}'") == [signed]
 
 
 def test_a_filter_goes_along_to_the_next_page(
     client: TestClient, reader: Headers, signatures: str
 ) -> None:
-    asked = "modified_date gt '2014-03-25'"
-    first = client.get(signatures, headers=reader, params={"filter": asked}).json()
+    condition = "modified_date gt '2014-03-25'"
+    first = client.get(signatures, headers=reader, params={"filter": condition}).json()
     query = parse_qs(urlsplit(first["_links"]["next"]["href"]).query)
-    assert query == {"page": ["2"], "filter": [asked]}
+    assert query == {"page": ["2"], "filter": [condition]}
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -356,22 +359,22 @@ def test_a_signature_is_pending_until_it_is_confirmed_by_mail(
     )
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/hal+json"
-    told = answer.json()
-    assert told["central_lobby:state"] == "pending"
-    assert told["comments"] == "Keep it public"
-    assert told["action_network:referrer_data"] == {"source": "spring-email"}
+    signature = answer.json()
+    assert signature["central_lobby:state"] == "pending"
+    assert signature["comments"] == "Keep it public"
+    assert signature["action_network:referrer_data"] == {"source": "spring-email"}
     assert client.get(petition, headers=reader).json()["total_signatures"] == before
     (mail,) = deliver()
     assert "anna@example.org" in mail["To"]
     client.post("/v1/signatures/confirm", json={"token": token_in(mail, "confirm")})
     assert client.get(petition, headers=reader).json()["total_signatures"] == before + 1
-    again = client.get(urlsplit(told["_links"]["self"]["href"]).path, headers=reader).json()
+    again = client.get(urlsplit(signature["_links"]["self"]["href"]).path, headers=reader).json()
     assert again["central_lobby:state"] == "confirmed"
     someone = client.get(urlsplit(again["_links"]["osdi:person"]["href"]).path, headers=reader)
-    known = someone.json()
-    assert (known["given_name"], known["family_name"]) == ("Anna", "Example")
-    assert known["postal_addresses"][0]["postal_code"] == CAN_SIGN
-    assert id_of(known) == again["action_network:person_id"]
+    supporter = someone.json()
+    assert (supporter["given_name"], supporter["family_name"]) == ("Anna", "Example")
+    assert supporter["postal_addresses"][0]["postal_code"] == CAN_SIGN
+    assert id_of(supporter) == again["action_network:person_id"]
 
 
 def test_a_key_that_may_not_read_learns_nothing_of_who_signed_before(
@@ -381,8 +384,8 @@ def test_a_key_that_may_not_read_learns_nothing_of_who_signed_before(
         body = {"person": person(email), "comments": "Please"}
         answer = client.post(signatures, headers=poster, json=body)
         assert answer.status_code == 200
-        told: dict[str, Any] = answer.json()
-        return told
+        signature: dict[str, Any] = answer.json()
+        return signature
 
     sign("anna@example.org")
     (mail,) = deliver()
@@ -390,12 +393,12 @@ def test_a_key_that_may_not_read_learns_nothing_of_who_signed_before(
     clock.advance(days=3)
     repeated, new = sign("anna@example.org"), sign("berta@example.org")
 
-    def shape(told: dict[str, Any]) -> Any:
-        told = json.loads(json.dumps(told))
-        for secret in (id_of(told), told["action_network:person_id"]):
+    def shape(signature: dict[str, Any]) -> Any:
+        signature = json.loads(json.dumps(signature))
+        for secret in (id_of(signature), signature["action_network:person_id"]):
             assert UUID(secret)
-            told = json.loads(json.dumps(told).replace(secret, "ID"))
-        return told
+            signature = json.loads(json.dumps(signature).replace(secret, "ID"))
+        return signature
 
     assert shape(repeated) == shape(new)
     assert repeated["created_date"] == repeated["modified_date"] == "2026-07-04T12:00:00Z"
@@ -405,13 +408,13 @@ def test_a_key_that_may_not_read_learns_nothing_of_who_signed_before(
 def test_ids_do_not_tell_when_a_row_was_made(
     client: TestClient, poster: Headers, signatures: str, lobby: Lobby
 ) -> None:
-    told = [
+    people = [
         client.post(signatures, headers=poster, json={"person": person(f"a{n}@example.org")}).json()
         for n in range(8)
     ]
-    ids = [UUID(id_of(each)) for each in told]
-    assert len({each.bytes[:4] for each in ids}) == len(ids), "UUIDv7s of a moment begin alike"
-    assert {each.version for each in ids} != {7}
+    ids = [UUID(id_of(supporter)) for supporter in people]
+    assert len({uuid.bytes[:4] for uuid in ids}) == len(ids), "UUIDv7s of a moment begin alike"
+    assert {uuid.version for uuid in ids} != {7}
     with lobby.database.read() as session:
         own = set(session.exec(select(Signature.id)))
     assert not set(ids) & own
@@ -531,7 +534,7 @@ def test_a_closed_petition_takes_no_signature(
     assert_error(client.post(signatures, json={"person": person()}), 409, "closed")
 
 
-# ---- without a token
+# ---- requests without a token
 
 
 def test_a_browser_that_posts_blindly_is_answered_nothing(
@@ -550,8 +553,8 @@ def test_a_browser_that_posts_blindly_is_answered_nothing(
 def test_a_browser_may_ask_before_it_posts_from_another_site(
     client: TestClient, signatures: str
 ) -> None:
-    asked = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
-    answer = client.options(signatures, headers=asked)
+    preflight = {"Origin": "https://example.org", "Access-Control-Request-Method": "POST"}
+    answer = client.options(signatures, headers=preflight)
     assert answer.status_code == 204
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-methods"] == "POST"
@@ -578,8 +581,8 @@ def test_a_blind_post_cannot_link_to_a_person(client: TestClient, signatures: st
 
 
 def test_requests_with_a_token_count_for_the_key(lobby: Lobby, signatures: str) -> None:
-    told = {"posts_per_address": 1, "posts_per_key": 3}
-    app = create_app(lobby.settings.model_copy(update=told), lobby=lobby)
+    limits = {"posts_per_address": 1, "posts_per_key": 3}
+    app = create_app(lobby.settings.model_copy(update=limits), lobby=lobby)
     token = token_for(lobby)
     with TestClient(app, client=("192.0.2.1", 50000), follow_redirects=False) as client:
         body = {"person": person()}
@@ -605,16 +608,16 @@ def test_requests_with_a_token_count_for_the_key(lobby: Lobby, signatures: str) 
 def test_the_log_has_the_routes_and_nobody(
     client: TestClient, reader: Headers, signatures: str
 ) -> None:
-    logs.configure(level="INFO")  # the other tests keep it to errors
+    logs.configure(level="INFO")  # the other tests log errors only
     try:
         with capture_logs() as entries:
-            asked = {"filter": "email_address eq 'anna@example.org'"}
-            client.get(f"{V2}/people/", headers=reader, params=asked)
+            params = {"filter": "email_address eq 'anna@example.org'"}
+            client.get(f"{V2}/people/", headers=reader, params=params)
             client.post(signatures, headers=reader, json={"person": person()})
             client.post(f"{signatures}/", json={"person": person(given_name="", family_name="")})
     finally:
         logs.configure(level="ERROR")
-    told = [(each["method"], each["route"], each["status"]) for each in entries]
+    requests = [(entry["method"], entry["route"], entry["status"]) for entry in entries]
     sign = f"{V2}/petitions/{{petition_id}}/signatures"
-    assert told == [("GET", f"{V2}/people", 200), ("POST", sign, 200), ("POST", sign, 400)]
+    assert requests == [("GET", f"{V2}/people", 200), ("POST", sign, 200), ("POST", sign, 400)]
     assert "anna" not in str(entries).lower()

@@ -1,4 +1,4 @@
-"""Clients of Action Network's API against a real server of ours: each as its users have it."""
+"""Runs published clients of the Action Network API against a real server of ours."""
 
 import json
 import subprocess
@@ -38,7 +38,7 @@ Json = dict[str, Any]
 
 @contextmanager
 def served(lobby: Lobby, port: int) -> Iterator[str]:
-    """The application behind a real server, which knows its own address; the dialect's address."""
+    """Serves the application and yields the address of its Action Network API."""
     site = f"http://127.0.0.1:{port}"
     lobby = replace(lobby, settings=lobby.settings.model_copy(update={"base_url": site}))
     app = create_app(lobby.settings, lobby=lobby)
@@ -55,8 +55,8 @@ def served(lobby: Lobby, port: int) -> Iterator[str]:
         thread.join()
 
 
-def run(script: str, *arguments: str) -> dict[str, Json]:
-    """What a client tells of its calls, by their names."""
+def run_client(script: str, *arguments: str) -> dict[str, Json]:
+    """Runs a client script and returns the outcomes of its calls by their names."""
     assert CLIENTS.exists(), "the clients are not installed: run `make setup`"
     done = subprocess.run(
         [CLIENTS, script, *arguments],
@@ -77,7 +77,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
         signatures = session.exec(select(func.count()).select_from(Signature)).one()
         letters = session.exec(select(func.count()).select_from(Letter)).one()
     with served(lobby, unused_port) as address:
-        calls = run("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
+        calls = run_client("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
     refused = {name: call["error"] for name, call in calls.items() if call["error"]}
     assert set(refused) == {
         "create_petition (untitled)",
@@ -89,7 +89,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
     assert "title: " in refused["create_petition (untitled)"]
     assert "There is no tag 'no such tag'" in refused["upsert_person (unknown tag)"]
     assert "not supported" in refused["get_people (bad filter)"]
-    # It sends its data in the URL, without the link: no server could find the person.
+    # The library sends its data in the URL and omits the link. No server can find the person.
     assert "The body is empty" in refused["create_signature (as documented)"]
     assert "404" in refused["get_person (unknown)"]
 
@@ -131,7 +131,7 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
 def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused_port: int) -> None:
     key = token_for(lobby, *EVERYTHING)[TOKEN]
     with served(lobby, unused_port) as address:
-        calls = run("run_pyactionnetwork.py", address, key)
+        calls = run_client("run_pyactionnetwork.py", address, key)
     assert calls["base_url"]["answer"] == f"{address}/"
     for name in ("people", "petitions"):
         assert calls[f"get_resource {name}"]["answer"]["_embedded"][f"osdi:{name}"]
@@ -150,8 +150,7 @@ def test_pyactionnetwork_works_with_another_address_and_key(lobby: Lobby, unused
 
 
 class N8n:
-    """The requests of n8n's Action Network node, as n8n 2.41 sends them, and what it makes of the
-    answers."""
+    """Sends requests and reads answers as the Action Network node of n8n 2.41 does."""
 
     def __init__(self, address: str, key: str) -> None:
         headers = {TOKEN: key, "Accept": "application/json", "User-Agent": "n8n"}
@@ -160,55 +159,55 @@ class N8n:
     def request(
         self, method: str, path: str, body: Json | None = None, query: Json | None = None
     ) -> Any:
-        """JSON both ways; what is empty is left out."""
+        """Sends JSON and returns JSON."""
         answer = self.http.request(method, path, json=body, params=query)
         assert answer.status_code < 300, answer.text
         return answer.json()
 
     def refused(self, method: str, path: str, body: Json | None = None) -> tuple[int, str]:
-        """The status, and the words that it shows its user."""
+        """Returns the status and the message that n8n shows its user."""
         answer = self.http.request(method, path, json=body)
         return answer.status_code, answer.json()["error"]
 
     def listing(self, path: str) -> list[Json]:
-        """All pages: the number of each comes from the link to it."""
+        """Returns the items of all pages. The link to the next page gives its number."""
         kind = path.rpartition("/")[2] if path.count("/") > 1 else path.strip("/")
         query: Json = {"perPage": 25, "page": 1}
-        found: list[Json] = []
+        items: list[Json] = []
         while True:
-            told = self.request("GET", path, query=query)
-            found += told["_embedded"][f"osdi:{kind}"]
-            following = told["_links"].get("next", {}).get("href")
+            page = self.request("GET", path, query=query)
+            items += page["_embedded"][f"osdi:{kind}"]
+            following = page["_links"].get("next", {}).get("href")
             if not following:
-                return found
+                return items
             query["page"] = httpx2.URL(following).params["page"]
 
 
-def simple_person(told: Json) -> Json:
-    """What the node shows of a person: the primary of each, and it does not look for others."""
+def simple_person(person: Json) -> Json:
+    """Returns what the node shows of a person. The node reads primary entries only."""
 
     def primary(kind: str) -> Any:
-        return next(each for each in told[kind] if each["primary"])
+        return next(entry for entry in person[kind] if entry["primary"])
 
     return {
-        "id": told["_links"]["self"]["href"].split("/")[-1],
+        "id": person["_links"]["self"]["href"].split("/")[-1],
         "email_address": primary("email_addresses")["address"],
         "phone_number": primary("phone_numbers")["number"],
         "postal_address": primary("postal_addresses")["address_lines"],
-        "language_spoken": told["languages_spoken"][0],
+        "language_spoken": person["languages_spoken"][0],
     }
 
 
-def node_id(told: Json) -> str:
-    return str(told["_links"]["self"]["href"].split("/")[-1])
+def node_id(item: Json) -> str:
+    return str(item["_links"]["self"]["href"].split("/")[-1])
 
 
 def email(address: str) -> list[Json]:
     return [{"address": address, "primary": True, "status": "subscribed"}]
 
 
-def osdi_link(person_id: str) -> Json:
-    """With the host of Action Network, which stands in the node's code."""
+def link_to_person(person_id: str) -> Json:
+    """Returns a link with the host of Action Network, which the node's code contains."""
     href = f"https://actionnetwork.org/api/v2/people/{person_id}"
     return {"_links": {"osdi:person": {"href": href}}}
 
@@ -249,9 +248,9 @@ WHOLE: Json = BARE | {
 def node(lobby: Lobby, unused_port: int) -> Iterator[N8n]:
     key = token_for(lobby, *EVERYTHING)[TOKEN]
     with served(lobby, unused_port) as address:
-        found = N8n(address, key)
-        yield found
-        found.http.close()
+        n8n = N8n(address, key)
+        yield n8n
+        n8n.http.close()
 
 
 def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
@@ -261,10 +260,10 @@ def test_n8n_finds_out_whether_a_key_is_good(node: N8n) -> None:
 
 def test_n8n_works_with_people(node: N8n) -> None:
     person_id = simple_person(node.request("POST", "/people", CARLA))["id"]
-    one = node.request("GET", f"/people/{person_id}")
-    assert simple_person(one)["email_address"] == "carla@example.org"
+    person = node.request("GET", f"/people/{person_id}")
+    assert simple_person(person)["email_address"] == "carla@example.org"
     people = node.listing("/people")
-    assert person_id in [simple_person(each)["id"] for each in people]
+    assert person_id in [simple_person(listed)["id"] for listed in people]
     assert len(people) > 25
     elsewhere = {"locality": "", "region": "", "postal_code": SIGNED, "country": "GB"}
     moved = {"primary": True, **elsewhere, "language": ""}
@@ -279,11 +278,11 @@ def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
     assert (draft["title"], draft["description"]) == (WHOLE["title"], WHOLE["petition_text"])
     assert draft["target"] == [{"name": "Council, Mayor"}]
     bare = node.request("POST", "/petitions", BARE)
-    found = node.listing("/petitions")
+    listed = node.listing("/petitions")
     made = [node_id(draft), node_id(bare)]
-    assert [node_id(each) for each in found] == [petition_id(lobby), *made]
-    for each in found:
-        assert simple_person(each["_embedded"]["osdi:creator"])["email_address"]
+    assert [node_id(petition) for petition in listed] == [petition_id(lobby), *made]
+    for petition in listed:
+        assert simple_person(petition["_embedded"]["osdi:creator"])["email_address"]
     change = {"petition_text": "Dear Mayor, please.", "target": [{"name": "Mayor"}]}
     shown = node.request("PUT", f"/petitions/{node_id(draft)}", change)
     assert {"petition_text": shown["description"], "target": shown["target"]} == change
@@ -292,31 +291,31 @@ def test_n8n_works_with_petitions(node: N8n, lobby: Lobby) -> None:
 
 def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
     person_id, nobody_id = (
-        node_id(node.request("POST", "/people", each)) for each in (CARLA, DORA)
+        node_id(node.request("POST", "/people", person)) for person in (CARLA, DORA)
     )
     path = f"/petitions/{petition_id(lobby)}/signatures"
-    signed = node.request("POST", path, osdi_link(person_id) | {"comments": "Please"})
+    signed = node.request("POST", path, link_to_person(person_id) | {"comments": "Please"})
     assert signed["action_network:person_id"] == person_id
     assert node.request("GET", f"{path}/{node_id(signed)}") == signed
-    assert node_id(signed) in [node_id(each) for each in node.listing(path)]
+    assert node_id(signed) in [node_id(signature) for signature in node.listing(path)]
     changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
     assert changed["comments"] == "Thanks"
-    assert node_id(node.request("POST", path, osdi_link(person_id))) == node_id(signed)
-    status, words = node.refused("POST", path, osdi_link(nobody_id))
+    assert node_id(node.request("POST", path, link_to_person(person_id))) == node_id(signed)
+    status, words = node.refused("POST", path, link_to_person(nobody_id))
     assert (status, "no name and postcode" in words) == (400, True)
     draft = f"/petitions/{node_id(node.request('POST', '/petitions', BARE))}/signatures"
-    status, words = node.refused("POST", draft, osdi_link(person_id))
+    status, words = node.refused("POST", draft, link_to_person(person_id))
     assert (status, "draft" in words) == (409, True)
 
 
 def test_n8n_works_with_tags(node: N8n) -> None:
     person_id = node_id(node.request("POST", "/people", CARLA))
     tag = node_id(node.request("POST", "/tags", {"name": "volunteer"}))
-    assert [each["name"] for each in node.listing("/tags")] == ["volunteer"]
+    assert [tag_row["name"] for tag_row in node.listing("/tags")] == ["volunteer"]
     assert node.request("GET", f"/tags/{tag}")["name"] == "volunteer"
-    tagged = node.request("POST", f"/tags/{tag}/taggings", osdi_link(person_id))
+    tagged = node.request("POST", f"/tags/{tag}/taggings", link_to_person(person_id))
     taggings = node.listing(f"/tags/{tag}/taggings")
-    assert [node_id(each) for each in taggings] == [node_id(tagged)]
+    assert [node_id(tagging) for tagging in taggings] == [node_id(tagged)]
     removed = node.request("DELETE", f"/tags/{tag}/taggings/{node_id(tagged)}")
     assert "deleted" in removed["notice"]
     assert node.listing(f"/tags/{tag}/taggings") == []

@@ -1,4 +1,4 @@
-"""Whatever is sent to the Action Network dialect is taken or refused, in its own form."""
+"""Tests that no input makes the Action Network API fail, and that errors have its format."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ SCOPES = (*READS, Scope.CAMPAIGNS_WRITE)
 
 @pytest.fixture
 def calls(client: TestClient, lobby: Lobby) -> tuple[Headers, list[tuple[str, str]]]:
-    """A key, and every call that takes a body."""
+    """Returns a token and every call that takes a body."""
     token = token_for(lobby, *SCOPES)
     signatures = signatures_of(lobby)
     signed = client.post(signatures, headers=token, json={"person": person()}).json()
@@ -122,11 +122,11 @@ def test_no_filter_and_no_id_is_too_much(
     @FORM
     @given(st.lists(word, max_size=6).map(" ".join), st.text(max_size=5))
     def ask(text: str, page: str) -> None:
-        told = {"filter": text, "page": page or "1"}
-        answer = client.get(f"{V2}/people", headers=token, params=told)
+        params = {"filter": text, "page": page or "1"}
+        answer = client.get(f"{V2}/people", headers=token, params=params)
         assert answer.status_code in (200, 400)
         for path in ("people", "petitions", "tags"):
-            found = client.get(f"{V2}/{path}/{text.encode().hex()}", headers=token)
-            assert found.status_code in (200, 404)
+            by_id = client.get(f"{V2}/{path}/{text.encode().hex()}", headers=token)
+            assert by_id.status_code in (200, 404)
 
     ask()

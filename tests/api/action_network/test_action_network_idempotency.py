@@ -1,4 +1,4 @@
-"""What creates something through the Action Network dialect does so once a key."""
+"""Tests idempotency keys of the Action Network API: one creation for each key."""
 
 import json
 from collections.abc import Callable
@@ -61,7 +61,7 @@ NAMES = ("person", "petition", "signature", "blind signature", "tag", "tagging",
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that creates something, another body for it, and what it adds, by table."""
+    """A call that creates rows, a second body for it, and the number of new rows by table."""
 
     path: str
     body: Json
@@ -72,8 +72,8 @@ class Call:
     def send(
         self, client: TestClient, key: str | None = "k", body: Json | None = None
     ) -> httpx2.Response:
-        given = self.token | ({} if key is None else {HEADER: key})
-        return client.post(self.path, headers=given, content=content(body or self.body))
+        headers = self.token | ({} if key is None else {HEADER: key})
+        return client.post(self.path, headers=headers, content=content(body or self.body))
 
 
 def content(body: Json) -> bytes:
@@ -82,11 +82,11 @@ def content(body: Json) -> bytes:
 
 def call_of(client: TestClient, lobby: Lobby, name: str, *scopes: Scope) -> Call:
     token = token_for(lobby, *(scopes or (*READS, Scope.CAMPAIGNS_WRITE)))
-    path, body, other, added = _parts(client, lobby, name, token)
+    path, body, other, added = parts_of_call(client, lobby, name, token)
     return Call(path, body, other, added, {} if name == "blind signature" else token)
 
 
-def _parts(
+def parts_of_call(
     client: TestClient, lobby: Lobby, name: str, token: Headers
 ) -> tuple[str, Json, Json, dict[str, int]]:
     body, other = {"person": person()}, {"person": person("berta@example.org")}
@@ -113,15 +113,15 @@ def _parts(
         tags = {"add_tags": ["volunteer"]}
         return signatures_of(lobby), body | tags, other | tags, added | {"IdempotencyKey": 2}
     anna, berta = (
-        {"_links": {"osdi:person": client.post(f"{V2}/people", headers=token, json=each).json()}}
-        for each in (body, other)
+        {"_links": {"osdi:person": client.post(f"{V2}/people", headers=token, json=values).json()}}
+        for values in (body, other)
     )
     for link in (anna, berta):
         link["_links"]["osdi:person"] = link["_links"]["osdi:person"]["_links"]["self"]
     return f"{V2}/tags/{tag}/taggings", anna, berta, {"Tagging": 1, "IdempotencyKey": 1}
 
 
-def rows(lobby: Lobby) -> dict[str, int]:
+def row_counts(lobby: Lobby) -> dict[str, int]:
     with lobby.database.read() as session:
         return {
             table.__name__: session.exec(select(func.count()).select_from(table)).one()
@@ -130,11 +130,13 @@ def rows(lobby: Lobby) -> dict[str, int]:
 
 
 def added(lobby: Lobby, before: dict[str, int]) -> dict[str, int]:
-    return {name: n - before[name] for name, n in rows(lobby).items() if n != before[name]}
+    return {name: n - before[name] for name, n in row_counts(lobby).items() if n != before[name]}
 
 
-def held(client: TestClient, lobby: Lobby, call: Call, key: str) -> AbstractContextManager[None]:
-    """As if this process were working on the call just now."""
+def in_progress(
+    client: TestClient, lobby: Lobby, call: Call, key: str
+) -> AbstractContextManager[None]:
+    """Marks the call as in progress in this process."""
     assert isinstance(client.app, FastAPI)
     caller = None
     if call.token:
@@ -151,7 +153,7 @@ def test_what_creates_something_does_so_once_a_key(
     client: TestClient, lobby: Lobby, clock: Clock, name: str, scopes: tuple[Scope, ...]
 ) -> None:
     call = call_of(client, lobby, name, *scopes)
-    before = rows(lobby)
+    before = row_counts(lobby)
     first = call.send(client)
     assert first.status_code == 200, first.text
     assert REPLAYED not in first.headers
@@ -174,7 +176,7 @@ def test_an_answer_with_a_key_is_the_one_without(
     assert keyed.status_code == plain.status_code == 200
     assert keyed.headers.keys() == plain.headers.keys()
     assert keyed.headers["content-type"] == plain.headers["content-type"]
-    if name not in ("petition", "outreach"):  # those are new ones
+    if name not in ("petition", "outreach"):  # these create new rows
         assert keyed.json() == plain.json()
     assert keyed.json().keys() == plain.json().keys()
 
@@ -186,7 +188,7 @@ def test_a_key_with_another_body_is_refused_and_creates_nothing(
 ) -> None:
     call = call_of(client, lobby, name)
     first = call.send(client)
-    before = rows(lobby)
+    before = row_counts(lobby)
     refused = call.send(client, body=call.other)
     assert_error(refused, 422, HEADER, "came with another request")
     assert added(lobby, before) == {}
@@ -197,7 +199,7 @@ def test_a_key_with_another_body_is_refused_and_creates_nothing(
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_of_another_form_is_refused(client: TestClient, lobby: Lobby, name: str) -> None:
     call = call_of(client, lobby, name)
-    before = rows(lobby)
+    before = row_counts(lobby)
     for key in ("", "x" * 256, "a\tb"):
         assert_error(call.send(client, key), 422, HEADER, "printable ASCII")
     assert added(lobby, before) == {}
@@ -207,8 +209,8 @@ def test_a_key_of_another_form_is_refused(client: TestClient, lobby: Lobby, name
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_key_that_is_worked_on_is_in_use(client: TestClient, lobby: Lobby, name: str) -> None:
     call = call_of(client, lobby, name)
-    before = rows(lobby)
-    with held(client, lobby, call, "k"):
+    before = row_counts(lobby)
+    with in_progress(client, lobby, call, "k"):
         refused = call.send(client)
     assert_error(refused, 409, "still running")
     assert int(refused.headers["retry-after"]) > 0
@@ -220,7 +222,7 @@ def test_a_key_that_is_worked_on_is_in_use(client: TestClient, lobby: Lobby, nam
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby, name: str) -> None:
     assert call_of(client, lobby, name).send(client, None).status_code == 200
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0
 
 
 def test_a_signature_whose_answer_was_never_made_has_one_mail_and_its_tags(
@@ -228,8 +230,8 @@ def test_a_signature_whose_answer_was_never_made_has_one_mail_and_its_tags(
 ) -> None:
     deliver()
     call = call_of(client, lobby, "signature")
-    before = rows(lobby)
-    with held(client, lobby, call, "k\nanswer"):
+    before = row_counts(lobby)
+    with in_progress(client, lobby, call, "k\nanswer"):
         assert_error(call.send(client), 409)
     assert added(lobby, before).keys() & {"Signature", "Tagging"} == {"Signature"}
     first, again = call.send(client), call.send(client)
@@ -244,7 +246,7 @@ def test_a_callers_key_is_one_across_all_paths(client: TestClient, lobby: Lobby)
     token = token_for(lobby, *READS) | {HEADER: "k"}
     body = {"person": person()}
     assert client.post(f"{V2}/people", headers=token, json=body).status_code == 200
-    before = rows(lobby)
+    before = row_counts(lobby)
     assert_error(client.post(signatures_of(lobby), headers=token, json=body), 422, HEADER)
     assert added(lobby, before) == {}
 
@@ -268,4 +270,4 @@ def test_calls_that_create_nothing_ignore_a_key(client: TestClient, lobby: Lobby
     for key in ("k", "", "x" * 300):
         answer = client.put(path, headers=token | {HEADER: key}, json={"comments": "Thanks"})
         assert answer.status_code == 200
-    assert rows(lobby)["IdempotencyKey"] == 0
+    assert row_counts(lobby)["IdempotencyKey"] == 0

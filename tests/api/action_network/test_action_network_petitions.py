@@ -1,4 +1,4 @@
-"""Making petitions through the Action Network dialect."""
+"""Tests petitions that clients create through the Action Network API."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -38,15 +38,15 @@ BODY: Json = {
 
 @pytest.fixture
 def writer(lobby: Lobby) -> Headers:
-    """A key of the organisation's own that may change campaigns."""
+    """Returns the token of an organisation's key that may change campaigns."""
     return token_for(lobby, *WRITES)
 
 
 def make(client: TestClient, token: Headers, **parts: Any) -> Json:
     answer = client.post(PETITIONS, headers=token, json=BODY | parts)
     assert answer.status_code == 200, answer.text
-    told: Json = answer.json()
-    return told
+    petition: Json = answer.json()
+    return petition
 
 
 def count(lobby: Lobby) -> int:
@@ -57,7 +57,7 @@ def count(lobby: Lobby) -> int:
 def add_campaign(
     lobby: Lobby, slug: str, status: CampaignStatus = CampaignStatus.OPEN, owner: str = CAMPAIGN
 ) -> None:
-    """One more of the organisation that has the campaign `owner`."""
+    """Adds a campaign to the organisation that has the campaign `owner`."""
     with lobby.database.write() as session:
         organisation_id = campaigns.by_slug(session, owner).organisation_id
         values = {"slug": slug, "title": slug, "summary": "", "status": status}
@@ -73,26 +73,26 @@ def refused(client: TestClient, token: Headers, **parts: Any) -> httpx2.Response
     return client.post(PETITIONS, headers=token, json=BODY | parts)
 
 
-# ---- what is made
+# ---- new petitions
 
 
 def test_a_petition_is_made_as_a_draft_with_the_slug_of_its_title(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
-    told = make(client, writer)
-    assert told["title"] == told["petition_text"] == "Save the Leith Library"
-    assert told["description"] == "It is the last one."
-    assert told["target"] == [{"name": "Edinburgh City Council"}]
-    assert told["central_lobby:slug"] == "save-the-leith-library"
-    assert (told["central_lobby:state"], told[HIDDEN]) == ("draft", True)
-    assert told["browser_url"] == "http://testserver/petitions/save-the-leith-library"
-    assert told["total_signatures"] == 0
-    assert client.get(f"{PETITIONS}/{id_of(told)}", headers=writer).json() == told
+    petition = make(client, writer)
+    assert petition["title"] == petition["petition_text"] == "Save the Leith Library"
+    assert petition["description"] == "It is the last one."
+    assert petition["target"] == [{"name": "Edinburgh City Council"}]
+    assert petition["central_lobby:slug"] == "save-the-leith-library"
+    assert (petition["central_lobby:state"], petition[HIDDEN]) == ("draft", True)
+    assert petition["browser_url"] == "http://testserver/petitions/save-the-leith-library"
+    assert petition["total_signatures"] == 0
+    assert client.get(f"{PETITIONS}/{id_of(petition)}", headers=writer).json() == petition
     listed = client.get(PETITIONS, headers=writer).json()["_embedded"]["osdi:petitions"]
-    assert listed[-1] == told
+    assert listed[-1] == petition
     assert client.get("/petitions/save-the-leith-library").status_code == 404
     with lobby.database.read() as session:
-        made = session.exec(select(Petition).where(Petition.slug == told["central_lobby:slug"]))
+        made = session.exec(select(Petition).where(Petition.slug == petition["central_lobby:slug"]))
         assert session.get_one(Campaign, made.one().campaign_id).slug == CAMPAIGN
 
 
@@ -107,7 +107,7 @@ def test_a_title_is_all_that_a_draft_needs(client: TestClient, writer: Headers) 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_what_is_not_kept_of_a_petition_is_left_out(client: TestClient, writer: Headers) -> None:
-    told = make(
+    petition = make(
         client,
         writer,
         origin_system="FreePetitions.com",
@@ -117,19 +117,19 @@ def test_what_is_not_kept_of_a_petition_is_left_out(client: TestClient, writer: 
         petition_text="Dear Council, please.",
         _links={"osdi:creator": {"href": "https://actionnetwork.org/api/v2/people/1"}},
     )
-    assert told["origin_system"] == "Central Lobby"
-    assert told["identifiers"] == [f"action_network:{id_of(told)}"]
-    assert told["description"] == "It is the last one."
+    assert petition["origin_system"] == "Central Lobby"
+    assert petition["identifiers"] == [f"action_network:{id_of(petition)}"]
+    assert petition["description"] == "It is the last one."
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_text_of_the_petition_is_taken_where_there_is_no_description(
     client: TestClient, writer: Headers
 ) -> None:
-    told = make(client, writer, description=None, petition_text="Dear Council, please.")
-    assert told["description"] == "Dear Council, please."
-    path = f"{PETITIONS}/{id_of(told)}"
-    assert client.put(path, headers=writer, json=told).json()["description"] == told["description"]
+    made = make(client, writer, description=None, petition_text="Dear Council, please.")
+    assert made["description"] == "Dear Council, please."
+    path = f"{PETITIONS}/{id_of(made)}"
+    assert client.put(path, headers=writer, json=made).json()["description"] == made["description"]
     changed = client.put(path, headers=writer, json={"petition_text": "Dear all."}).json()
     assert changed["description"] == "Dear all."
 
@@ -141,7 +141,7 @@ def test_the_same_sent_again_makes_another_draft(client: TestClient, writer: Hea
     assert second["central_lobby:slug"] == "save-the-leith-library-2"
 
 
-# ---- opening it
+# ---- opening a petition
 
 
 def test_a_draft_takes_signatures_once_it_is_opened(
@@ -183,7 +183,7 @@ def test_a_petition_that_is_addressed_to_nobody_cannot_open(
         json={"state": "open"},
     )
     assert changed.status_code == 422
-    assert [each["field"] for each in changed.json()["errors"]] == ["addressed_to"]
+    assert [error["field"] for error in changed.json()["errors"]] == ["addressed_to"]
     both = client.put(path, headers=writer, json={HIDDEN: False, "target": "Them"}).json()
     assert both["central_lobby:state"] == "open"
 
@@ -227,7 +227,7 @@ def test_a_slug_has_the_words_of_a_title_as_far_as_they_fit(title: str, slug: st
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_a_title_of_another_script_has_a_slug_too(client: TestClient, writer: Headers) -> None:
     made = [make(client, writer, title="Спасите библиотеку") for _ in range(2)]
-    assert [each["central_lobby:slug"] for each in made] == ["petition", "petition-2"]
+    assert [petition["central_lobby:slug"] for petition in made] == ["petition", "petition-2"]
 
 
 def test_many_of_one_title_at_once_have_slugs_of_their_own(
@@ -236,14 +236,14 @@ def test_many_of_one_title_at_once_have_slugs_of_their_own(
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: make(client, writer), range(16)))
     wanted = BODY["title"].lower().replace(" ", "-")
-    assert {each["central_lobby:slug"] for each in made} == {
+    assert {petition["central_lobby:slug"] for petition in made} == {
         wanted,
         *(f"{wanted}-{number}" for number in range(2, 17)),
     }
-    assert len({id_of(each) for each in made}) == 16
+    assert len({id_of(petition) for petition in made}) == 16
 
 
-# ---- whose, and which campaign
+# ---- organisations and campaigns
 
 
 def test_a_partner_sees_no_drafts(client: TestClient, writer: Headers, lobby: Lobby) -> None:
@@ -252,10 +252,10 @@ def test_a_partner_sees_no_drafts(client: TestClient, writer: Headers, lobby: Lo
 
     def seen(name: str) -> list[Json]:
         answer = client.get(f"{V2}/{name}", headers=partner)
-        found: list[Json] = answer.json()["_embedded"][f"osdi:{name}"]
-        return found
+        items: list[Json] = answer.json()["_embedded"][f"osdi:{name}"]
+        return items
 
-    assert [each["central_lobby:state"] for each in seen("petitions")] == ["open"]
+    assert [petition["central_lobby:state"] for petition in seen("petitions")] == ["open"]
     assert_error(client.get(draft, headers=partner), 404)
     assert_error(client.get(draft, headers=others_token(lobby)), 404)
     (campaign,) = seen("advocacy_campaigns")
@@ -275,9 +275,9 @@ def test_a_petition_belongs_to_the_campaign_that_it_names(
     before = count(lobby)
     assert_error(refused(client, writer), 400, WHICH, f"'{CAMPAIGN}'", "'second'")
     assert count(lobby) == before
-    told = make(client, writer, **{WHICH: "second"})
+    petition = make(client, writer, **{WHICH: "second"})
     with lobby.database.read() as session:
-        made = session.exec(select(Petition).where(Petition.slug == told["central_lobby:slug"]))
+        made = session.exec(select(Petition).where(Petition.slug == petition["central_lobby:slug"]))
         assert session.get_one(Campaign, made.one().campaign_id).slug == "second"
 
 
@@ -297,16 +297,16 @@ def test_where_every_campaign_has_ended_none_is_made(
     client: TestClient, writer: Headers, lobby: Lobby
 ) -> None:
     end_campaign(lobby)
-    for given in ({}, {WHICH: CAMPAIGN}):
-        assert_error(refused(client, writer, **given), 400, WHICH, "ended")
+    for parts in ({}, {WHICH: CAMPAIGN}):
+        assert_error(refused(client, writer, **parts), 400, WHICH, "ended")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_anothers_campaign_is_no_choice(client: TestClient, lobby: Lobby) -> None:
     other = others_token(lobby, *WRITES)
     before = count(lobby)
-    for given in ({}, {WHICH: CAMPAIGN}, {WHICH: "no such"}):
-        answer = refused(client, other, **given)
+    for parts in ({}, {WHICH: CAMPAIGN}, {WHICH: "no such"}):
+        answer = refused(client, other, **parts)
         assert_error(answer, 400, WHICH)
         assert CAMPAIGN not in answer.text
     assert count(lobby) == before

@@ -1,4 +1,4 @@
-"""How the databases find what the dialect asks for most: by an index, however much there is."""
+"""Tests that frequent queries of the Action Network API use an index."""
 
 import pytest
 from sqlmodel import Session
@@ -26,7 +26,7 @@ PAGE = PageRange(25, 26)
 
 
 @pytest.fixture
-def another(lobby: Lobby) -> None:
+def second_petition(lobby: Lobby) -> None:
     add_second_petition_with_rows(lobby)
 
 
@@ -36,18 +36,18 @@ def some_supporter(session: Session, lobby: Lobby) -> Supporter:
 
 
 def read_signatures(session: Session, lobby: Lobby) -> None:
-    """Of a petition, and of a person."""
+    """Reads the signatures of a petition and of a person."""
     petition = petitions.public(session, PETITION)
     signature_pages.page(session, SignatureFilter(petition_id=petition.id), PAGE)
     supporter = some_supporter(session, lobby)
-    (found,) = signature_pages.page(
+    (signature,) = signature_pages.page(
         session, SignatureFilter(supporter_id=supporter.id), PageRange(0, 26)
     )
-    signature_pages.get(session, found.id, SignatureFilter(petition_id=petition.id))
+    signature_pages.get(session, signature.id, SignatureFilter(petition_id=petition.id))
 
 
 def read_person(session: Session, lobby: Lobby) -> None:
-    """By id, and by address."""
+    """Reads a person by id and by email address."""
     supporter = some_supporter(session, lobby)
     owner = supporter.organisation_id
     supporter_pages.get(session, supporter.id, organisation_id=owner)
@@ -57,7 +57,7 @@ def read_person(session: Session, lobby: Lobby) -> None:
 
 
 def introduce(session: Session, lobby: Lobby) -> None:
-    """Somebody known, with a tag that is put on, read and taken off."""
+    """Adds a person who is already a supporter; adds, reads and removes a tag."""
     owner = some_supporter(session, lobby).organisation_id
     facts = PersonDetails("Anna", "EH1 1YZ", "unknown", "en", wants_no_updates=True)
     person_id = introductions.introduce(
@@ -74,7 +74,7 @@ def introduce(session: Session, lobby: Lobby) -> None:
     tags.remove_tagging(session, tagging, now=lobby.clock())
 
 
-@pytest.mark.usefixtures("another")
+@pytest.mark.usefixtures("second_petition")
 @pytest.mark.parametrize("act", [read_signatures, read_person, introduce])
 def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act) -> None:
     with lobby.database.write() as session, sent_statements() as sent:
@@ -82,5 +82,5 @@ def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act) -> None:
     assert len(sent) >= 20
     pretend_to_be_large(lobby)
     with lobby.database.write() as session:
-        found = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
-    assert {text: read for text, read in found.items() if read} == {}
+        scans = {text: full_scans(session.connection(), (text, values)) for text, values in sent}
+    assert {text: read for text, read in scans.items() if read} == {}

@@ -1,4 +1,4 @@
-"""How a client's calls are told to the test that runs it: a line of JSON each."""
+"""Reports each call of a client to the test that runs it, as a line of JSON."""
 
 import json
 import sys
@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def told(name: str, call: Callable[[], Any]) -> Any:
-    """Make one call, and tell what came of it. The library prints too: lines of ours begin so."""
+def record_call(name: str, call: Callable[[], Any]) -> Any:
+    """Makes a call and prints its outcome. An `@` tells our lines from those of the library."""
     try:
         answer, error = call(), None
-    except Exception as raised:  # whatever the library makes of an answer is what its user sees
+    except Exception as raised:  # any error of the library is what its user sees
         answer, error = None, f"{type(raised).__name__}: {raised}"
     line = json.dumps({"call": name, "answer": answer, "error": error}, default=str)
     sys.stdout.write(f"\n@{line}\n")

@@ -1,6 +1,8 @@
-"""What an integration with parsons does, call by call: ADDRESS, KEY, PETITION, CAMPAIGN.
+"""Makes the calls of an integration that uses the library parsons.
 
-Only the address is changed, as its user would.
+Arguments: ADDRESS, KEY, PETITION, CAMPAIGN.
+
+The script changes the address of the library and nothing else, as a user of it would.
 """
 
 import json
@@ -8,11 +10,11 @@ import sys
 import warnings
 from typing import Any
 
-from recording import told
+from recording import record_call
 
 warnings.simplefilter("ignore")
 
-from parsons import ActionNetwork  # noqa: E402 - it warns when it is imported
+from parsons import ActionNetwork  # noqa: E402 - the import gives a warning
 from parsons.action_network import action_network  # noqa: E402
 
 ADDRESS, KEY, PETITION, CAMPAIGN = sys.argv[1:]
@@ -21,37 +23,37 @@ client = ActionNetwork(api_token=KEY)
 
 
 def rows(table: Any) -> list[dict[str, Any]]:
-    """A table of theirs as a list."""
+    """Returns a table of the library as a list."""
     return [dict(row) for row in table]
 
 
 def id_of(thing: Any) -> str:
-    """As the library takes it."""
+    """Returns the id in the form that the library takes."""
     return str(thing["identifiers"][0].split(":")[1])
 
 
 def link_to(person: Any) -> dict[str, Any]:
-    """As its documentation writes it, with the host of Action Network."""
+    """Returns a link with the host of Action Network, as in the library's documentation."""
     href = f"https://actionnetwork.org/api/v2/people/{id_of(person)}"
     return {"_links": {"osdi:person": {"href": href}}}
 
 
-told("get_petitions", lambda: rows(client.get_petitions()))
-told("get_petition", lambda: client.get_petition(PETITION))
-told(
+record_call("get_petitions", lambda: rows(client.get_petitions()))
+record_call("get_petition", lambda: client.get_petition(PETITION))
+record_call(
     "update_petition",
     lambda: client.update_petition(
         PETITION, "Stop the sale", "Because.", "Stop the sale", "the Secretary of State"
     ),
 )
-told("create_petition", lambda: client.create_petition("T", "D", "P", [{"name": "N"}]))
-told("create_petition (untitled)", lambda: client.create_petition("", "D", "P", "N"))
+record_call("create_petition", lambda: client.create_petition("T", "D", "P", [{"name": "N"}]))
+record_call("create_petition (untitled)", lambda: client.create_petition("", "D", "P", "N"))
 
-tag = told("add_tag", lambda: client.add_tag("volunteer"))
-told("get_tags", lambda: rows(client.get_tags()))
-told("get_tag", lambda: client.get_tag(id_of(tag)))
+tag = record_call("add_tag", lambda: client.add_tag("volunteer"))
+record_call("get_tags", lambda: rows(client.get_tags()))
+record_call("get_tag", lambda: client.get_tag(id_of(tag)))
 
-person = told(
+person = record_call(
     "upsert_person (new)",
     lambda: client.upsert_person(
         email_address="carla@example.org",
@@ -64,66 +66,72 @@ person = told(
         shoe_size="42",
     ),
 )
-told("upsert_person (again)", lambda: client.upsert_person(email_address=["carla@example.org"]))
-told(
+record_call(
+    "upsert_person (again)", lambda: client.upsert_person(email_address=["carla@example.org"])
+)
+record_call(
     "upsert_person (unknown tag)",
     lambda: client.upsert_person(email_address="d@example.org", tags=["no such tag"]),
 )
-told(
+record_call(
     "update_person",
     lambda: client.update_person(id_of(person), given_name="Carlotta", background_processing=True),
 )
-told("get_person", lambda: client.get_person(id_of(person)))
-told("get_people (limit)", lambda: rows(client.get_people(limit=30)))
-told("get_people (page)", lambda: client.get_people(page=1000))
-told(
+record_call("get_person", lambda: client.get_person(id_of(person)))
+record_call("get_people (limit)", lambda: rows(client.get_people(limit=30)))
+record_call("get_people (page)", lambda: client.get_people(page=1000))
+record_call(
     "get_people (filter)",
     lambda: rows(client.get_people(filter="email_address eq 'carla@example.org'")),
 )
-told("get_people (bad filter)", lambda: client.get_people(filter="shoe_size eq '42'"))
+record_call("get_people (bad filter)", lambda: client.get_people(filter="shoe_size eq '42'"))
 
-told("get_taggings", lambda: rows(client.get_taggings(id_of(tag))))
-tagging = told("create_tagging", lambda: client.create_tagging(id_of(tag), link_to(person)))
-told("get_tagging", lambda: client.get_tagging(id_of(tag), id_of(tagging)))
-told("delete_tagging", lambda: client.delete_tagging(id_of(tag), id_of(tagging)))
-told("get_taggings (none)", lambda: rows(client.get_taggings(id_of(tag))))
+record_call("get_taggings", lambda: rows(client.get_taggings(id_of(tag))))
+tagging = record_call("create_tagging", lambda: client.create_tagging(id_of(tag), link_to(person)))
+record_call("get_tagging", lambda: client.get_tagging(id_of(tag), id_of(tagging)))
+record_call("delete_tagging", lambda: client.delete_tagging(id_of(tag), id_of(tagging)))
+record_call("get_taggings (none)", lambda: rows(client.get_taggings(id_of(tag))))
 
-told(
+record_call(
     "create_signature (as documented)",
     lambda: client.create_signature(PETITION, {"comments": "Stop", **link_to(person)}),
 )
-signature = told(
+signature = record_call(
     "post_request of a signature",
     lambda: client.api.post_request(
         url=f"petitions/{PETITION}/signatures",
         data=json.dumps({"comments": "Stop", **link_to(person)}),
     ),
 )
-told(
+record_call(
     "update_signature",
     lambda: client.update_signature(PETITION, id_of(signature), {"comments": "Stop & think"}),
 )
-told("get_petition_signatures", lambda: rows(client.get_petition_signatures(PETITION)))
-told("get_petition_signature", lambda: client.get_petition_signature(PETITION, id_of(signature)))
-told("get_person_signatures", lambda: rows(client.get_person_signatures(id_of(person))))
-told(
+record_call("get_petition_signatures", lambda: rows(client.get_petition_signatures(PETITION)))
+record_call(
+    "get_petition_signature", lambda: client.get_petition_signature(PETITION, id_of(signature))
+)
+record_call("get_person_signatures", lambda: rows(client.get_person_signatures(id_of(person))))
+record_call(
     "get_person_signature",
     lambda: client.get_person_signature(id_of(person), id_of(signature)),
 )
 
-told("get_advocacy_campaigns", lambda: rows(client.get_advocacy_campaigns()))
-told("get_advocacy_campaign", lambda: client.get_advocacy_campaign(CAMPAIGN))
-outreaches = told(
+record_call("get_advocacy_campaigns", lambda: rows(client.get_advocacy_campaigns()))
+record_call("get_advocacy_campaign", lambda: client.get_advocacy_campaign(CAMPAIGN))
+outreaches = record_call(
     "get_advocacy_campaign_outreaches",
     lambda: rows(client.get_advocacy_campaign_outreaches(CAMPAIGN)),
 )
-told(
+record_call(
     "get_advocacy_campaign_outreach",
     lambda: client.get_advocacy_campaign_outreach(CAMPAIGN, id_of(outreaches[0])),
 )
-told(
+record_call(
     "get_person_outreaches",
     lambda: rows(client.get_person_outreaches(outreaches[0]["action_network:person_id"])),
 )
-told("get_events", lambda: rows(client.get_events()))
-told("get_person (unknown)", lambda: client.get_person("d91b4b2e-ae0e-4cd3-9ed7-d0ec501b0bc3"))
+record_call("get_events", lambda: rows(client.get_events()))
+record_call(
+    "get_person (unknown)", lambda: client.get_person("d91b4b2e-ae0e-4cd3-9ed7-d0ec501b0bc3")
+)
