@@ -1,4 +1,4 @@
-"""`pytest --quick` leaves out tests on PostgreSQL, in the browser, and those marked `slow`.
+"""`pytest --quick` leaves out tests on PostgreSQL, in the browser, on real data, and slow ones.
 
 tests/conftest.py loads it as a plugin. The last line of a run says how many tests were left out.
 """
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-MARKS = ("browser", "slow")
+MARKS = ("browser", "real_data", "slow")
 LEFT_OUT = pytest.StashKey[Counter[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    help_text = "leave out tests on PostgreSQL, in the browser, and those marked slow"
+    help_text = "leave out tests on PostgreSQL, in the browser, on real data, and slow ones"
     parser.addoption("--quick", action="store_true", help=help_text)
 
 
@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def reason_to_leave_out(item: pytest.Item) -> str | None:
-    """Returns 'PostgreSQL', 'browser' or 'slow', or None for a test that a quick run includes."""
+    """Returns 'PostgreSQL' or the mark, or None for a test that a quick run includes."""
     parameters = getattr(item, "callspec", None)
     is_on_postgres = parameters and parameters.params.get("backend") == "postgresql"
     if is_on_postgres or "postgres" in getattr(item, "fixturenames", ()):
