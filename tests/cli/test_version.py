@@ -3,6 +3,8 @@
 import re
 import tomllib
 
+import pytest
+
 from core.settings import ROOT
 from core.version import version
 from tests.support.cli import Cli
@@ -14,6 +16,7 @@ def declared() -> str:
     return str(project["version"])
 
 
+@pytest.mark.slow
 def test_the_command_tells_the_version_and_makes_no_files(cli: Cli) -> None:
     done = cli("--version", LOBBY_BASE_URL="nonsense")
     assert (done.returncode, done.stderr) == (0, "")
@@ -21,6 +24,7 @@ def test_the_command_tells_the_version_and_makes_no_files(cli: Cli) -> None:
     assert not cli.data.exists()
 
 
+@pytest.mark.slow
 def test_the_version_is_told_even_before_a_command(cli: Cli) -> None:
     assert cli("--version", "serve").stdout == f"Central Lobby {declared()}\n"
 

@@ -744,6 +744,7 @@ def test_an_import_beside_another_way_to_count_counts_once(
     assert count(lobby) == before + 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recorded_before", [False, True], ids=["new", "asked before"])
 def test_imports_in_opposite_orders_never_count_in_a_circle(
     lobby: Lobby, second_database: Database, recorded_before: bool
@@ -761,6 +762,7 @@ def test_imports_in_opposite_orders_never_count_in_a_circle(
     assert count(lobby) == before + 41
 
 
+@pytest.mark.slow
 def test_batches_in_opposite_orders_never_sign_in_a_circle(
     lobby: Lobby, second_database: Database
 ) -> None:
@@ -774,6 +776,7 @@ def test_batches_in_opposite_orders_never_sign_in_a_circle(
         )
 
 
+@pytest.mark.slow
 def test_batches_in_opposite_orders_never_confirm_in_a_circle(
     lobby: Lobby, second_database: Database
 ) -> None:
