@@ -46,13 +46,6 @@ TYPED: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def signed_in(client: TestClient) -> TestClient:
-    """Returns a client with a signed-in organiser."""
-    sign_in(client)
-    return client
-
-
 def hidden_fields(signed_in: TestClient, partner: str = "") -> dict[str, str]:
     """Returns the hidden fields of the form."""
     page = signed_in.get(f"{NEW}?partner={partner}" if partner else NEW)

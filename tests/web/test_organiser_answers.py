@@ -1,6 +1,5 @@
 """Tests what organisers see of dead addresses, a failing mail server and replies."""
 
-import pytest
 from fastapi.testclient import TestClient
 
 from models import LetterAnswer, LetterOutcome, LetterState, Member
@@ -8,17 +7,10 @@ from services.assembly import Lobby
 from services.mail import dead_addresses, relays
 from tests.support.common import CAMPAIGN
 from tests.support.letters import letters_of, put_into_state
-from tests.support.pages import sign_in, visible
+from tests.support.pages import visible
 
 QUEUE_PAGE = f"/organiser/campaigns/{CAMPAIGN}/post"
 ANSWERS = f"/organiser/campaigns/{CAMPAIGN}/answers"
-
-
-@pytest.fixture
-def signed_in(client: TestClient) -> TestClient:
-    """Returns a client with a signed-in organiser."""
-    sign_in(client)
-    return client
 
 
 def test_a_dead_address_that_the_campaign_met_is_named_with_the_servers_words(

@@ -46,13 +46,6 @@ Page = Any
 
 
 @pytest.fixture
-def signed_in(client: TestClient) -> TestClient:
-    """Returns a client with a signed-in organiser."""
-    sign_in(client)
-    return client
-
-
-@pytest.fixture
 def real_organisation(lobby: Lobby) -> Lobby:
     """Makes the organisation a real one, which keeps the quiet hours."""
     with lobby.database.write() as session:

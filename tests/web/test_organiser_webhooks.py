@@ -59,13 +59,6 @@ def lobby(lobby: Lobby) -> Lobby:
 
 
 @pytest.fixture
-def signed_in(client: TestClient) -> TestClient:
-    """Returns a client with a signed-in organiser."""
-    sign_in(client)
-    return client
-
-
-@pytest.fixture
 def key(lobby: Lobby) -> Headers:
     return key_for(lobby, Scope.WEBHOOKS_WRITE, Scope.SIGNATURES_READ)
 

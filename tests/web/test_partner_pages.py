@@ -40,13 +40,6 @@ TYPED = {
 }
 
 
-@pytest.fixture
-def signed_in(client: TestClient) -> TestClient:
-    """Returns a client with a signed-in organiser."""
-    sign_in(client)
-    return client
-
-
 def partner_row(lobby: Lobby, slug: str = PAPER) -> Partner:
     with lobby.database.read() as session:
         return session.exec(select(Partner).where(Partner.slug == slug)).one()
