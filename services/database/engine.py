@@ -24,11 +24,10 @@ from services.errors import Unavailable
 
 # Any error of a query or its connection, for the layers that do not import SQLAlchemy.
 DatabaseError = SQLAlchemyError
+# Those of a database that is busy or away. The request is not to blame for them.
+UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError)
 BUSY_TIMEOUT_MS = 30_000
 READERS = 8
-# Errors of a database that is busy or away. The request is not to blame for them.
-UNAVAILABLE = (sa.exc.OperationalError, sa.exc.TimeoutError)
-
 _ALEMBIC_VERSION = sa.table("alembic_version", sa.column("version_num"))
 _TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
 
