@@ -1,5 +1,6 @@
 """Tests the figures for Prometheus: who may read them, and that their number is bounded."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,10 +10,11 @@ from pydantic import SecretStr, ValidationError
 
 from core.settings import Settings
 from main import create_app
-from models import Scope
+from models import MessageState, Scope
 from services.assembly import Lobby
-from tests.support.common import METRICS, METRICS_TOKEN
+from tests.support.common import METRICS, METRICS_TOKEN, PETITION
 from tests.support.keys import key_for, logged
+from tests.support.mail import deliver_due, sign
 from tests.support.problems import assert_problem
 
 only_once = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -108,3 +110,56 @@ def test_a_token_from_a_file_loses_its_line_end_and_shows_in_no_repr() -> None:
     assert settings.metrics_token.get_secret_value() == METRICS_TOKEN
     for text in (repr(settings), str(settings), settings.model_dump_json()):
         assert METRICS_TOKEN not in text
+
+
+# ---- the labels
+
+
+def series(client: TestClient) -> set[str]:
+    """Returns the names and labels of all series, without their values."""
+    text = client.get("/metrics", headers=METRICS).text
+    return {line.rpartition(" ")[0] for line in text.splitlines() if not line.startswith("#")}
+
+
+def ask_strangely(client: TestClient, numbers: range) -> None:
+    """Sends each request with a method, a path and a host that nobody has used before."""
+    for n in numbers:
+        paths = (f"/no-{n}", f"/v1/petitions/no-{n}", f"/static/no-{n}", f"/petitions/no-{n}?n={n}")
+        method = (f"FOO{n}", f"get{n}", "GET", "POST", "PROPFIND")[n % 5]
+        headers = {"Host": f"host-{n}.example.org", "User-Agent": f"agent {n}"}
+        client.request(method, paths[n % 4], headers=headers)
+
+
+@only_once
+def test_strange_methods_paths_and_hosts_make_no_series_of_their_own(lobby: Lobby) -> None:
+    with client_with(lobby, posts_per_address=0) as client:
+        ask_strangely(client, range(20))
+        after_each_kind = series(client)
+        ask_strangely(client, range(20, 1020))
+        assert series(client) == after_each_kind
+    requests = [line for line in after_each_kind if line.startswith("lobby_request_seconds_count")]
+    methods = {re.findall('method="([^"]*)"', line)[0] for line in requests}
+    assert "(other)" in methods
+    assert methods <= {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "(other)"}
+    assert not any("no-1" in line or "FOO" in line for line in after_each_kind)
+
+
+@only_once
+def test_a_strange_method_is_not_logged_either(client: TestClient) -> None:
+    with logged() as entries:
+        client.request("ANNA-EXAMPLE", f"/petitions/{PETITION}")
+    (entry,) = (entry for entry in entries if entry["event"] == "request")
+    assert (entry["method"], entry["status"]) == ("(other)", 405)
+
+
+def test_a_state_that_no_message_has_any_more_counts_zero(lobby: Lobby, client: TestClient) -> None:
+    def queued() -> str:
+        text = client.get("/metrics", headers=METRICS).text
+        counts = dict(re.findall(r'lobby_outbox_messages\{state="(\w+)"\} (\S+)', text))
+        assert counts.keys() == set(MessageState)
+        return str(counts["queued"])
+
+    sign(lobby)
+    assert queued() == "1.0"
+    deliver_due(lobby)
+    assert queued() == "0.0"
