@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from models import Private, SignatureState
-from services.common import texts
+from services.common import countries, texts
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.supporters import supporters
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
-HOME = "GB"
+HOME = countries.HOME
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """The earliest date of an import; an earlier one is more likely a mistyped year."""
