@@ -1,4 +1,4 @@
-"""Bulk INSERT statements, and SELECT statements over long lists of values.
+"""Bulk INSERT and UPDATE statements, and SELECT statements over long lists of values.
 
 Each database gets rows in the form that it takes fastest: SQLite prepared statements with a block
 of rows each, PostgreSQL one array per column. SQLAlchemy would look up types and name parameters
@@ -105,6 +105,35 @@ def insert_columns(
     return _insert(session, table, varying, shared, _SKIP_EXISTING if skip_existing else "")
 
 
+def update_columns(
+    session: Session,
+    table: sa.Table,
+    ids: Sequence[Any],
+    varying: Mapping[str, Sequence[Any]],
+    shared: Mapping[str, Any],
+    *,
+    condition: str = "",
+) -> int:
+    """Updates rows by their ids, and returns how many.
+
+    `varying` and `shared` are as in `insert_columns`. `condition` is SQL without parameters that a
+    row must still meet, such as "state = 'new'".
+    """
+    if not ids:
+        return 0
+    connection = session.connection()
+    plan = _update_plan(table, tuple(shared), tuple(varying), connection.dialect, condition)
+    columns = chain(([value] for value in shared.values()), varying.values(), [ids])
+    encoded = [encode(values) for encode, values in zip(plan.encoders, columns, strict=True)]
+    shared_values = [value for (value,) in encoded[: plan.shared_count]]
+    rest = encoded[plan.shared_count :]
+    if connection.dialect.name == "sqlite":
+        rows = [(*shared_values, *row) for row in zip(*rest, strict=True)]
+        return connection.exec_driver_sql(plan.row_statement, rows).rowcount
+    arrays = map(_array, plan.types[plan.shared_count :], rest)
+    return connection.exec_driver_sql(plan.row_statement, (*shared_values, *arrays)).rowcount
+
+
 def increment(
     session: Session,
     table: sa.Table,
@@ -188,6 +217,37 @@ def _insert_plan(
         arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
         statements = f"{head} SELECT {scalars}new.* FROM unnest({arrays}) AS new{on_conflict}", ""  # noqa: S608 - our names only
     return _InsertPlan(*statements, types, encoders, len(shared))
+
+
+@lru_cache(maxsize=50)
+def _update_plan(
+    table: sa.Table,
+    shared: tuple[str, ...],
+    varying: tuple[str, ...],
+    dialect: Dialect,
+    condition: str,
+) -> _InsertPlan:
+    names = (*shared, *varying, "id")
+    types = tuple(table.c[name].type for name in names)
+    encoders = tuple(_encoder(column_type, dialect) for column_type in types)
+    where = f" AND {condition}" if condition else ""
+    # The text has only names of our own tables and columns, never values.
+    if dialect.name == "sqlite":
+        sets = ", ".join(f"{name} = ?" for name in names[:-1])
+        statement = f"UPDATE {table.name} SET {sets} WHERE id = ?{where}"  # noqa: S608 - our names only
+    else:
+        type_names = [_type_name(column_type, dialect) for column_type in types]
+        sets = ", ".join(
+            [f"{name} = %s::{kind}" for name, kind in zip(shared, type_names, strict=False)]
+            + [f"{name} = new.{name}" for name in varying]
+        )
+        arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
+        columns = ", ".join(f"{name}" for name in (*varying, "id"))
+        statement = (
+            f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS new({columns}) "  # noqa: S608 - our names only
+            f"WHERE {table.name}.id = new.id{where}"
+        )
+    return _InsertPlan(statement, "", types, encoders, len(shared))
 
 
 def _placeholders(shared: int, varying: int, rows: int) -> str:

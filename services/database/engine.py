@@ -180,6 +180,13 @@ def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:
     return {number for number, is_taken in rows if is_taken}
 
 
+def wait_for_lock(session: Session, number: int) -> None:
+    """Takes a lock as `try_locks` does, and waits for it."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s::bigint)", (number,))
+
+
 def _insert_statement(session: Session, table: sa.Table) -> Any:
     # SQLAlchemy has ON CONFLICT only in the INSERT of each dialect.
     if session.connection().dialect.name == "sqlite":

@@ -31,6 +31,7 @@ from services.letters.drafting import drafts, rules, situations, sketches
 from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import REASONS, Situation
 from services.mail import outbox
+from services.mail.recipients import recipient_of
 from services.mail.text_templates import MailText
 from services.supporters import supporters
 from services.tallies import counts
@@ -102,7 +103,7 @@ def take_in(
     insert_ignore(session, _letter, [row])
     if session.get(Letter, row["id"]):
         _note_answer(session, organisation_id, supporter_id, row["id"], letter.updates, now)
-        recipient = keyring.everywhere_index(address.canonical)
+        recipient = recipient_of(letter.email, keyring)
         message = outbox.NewMessage(MessageKind.CONFIRM_LETTER, row["id"], recipient)
         outbox.queue(session, [message], now=now)
     return UUID(str(row["id"]))

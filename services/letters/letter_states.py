@@ -23,6 +23,7 @@ from services.letters import copies, send_times
 from services.letters.drafting import sketches
 from services.mail import outbox
 from services.mail.pacing import AT_ONCE, Pace
+from services.mail.recipients import recipient_of
 from services.supporters import supporters
 from services.tallies import counts
 from services.webhooks import events
@@ -263,7 +264,7 @@ def _email_writer(
     session: Session, kind: MessageKind, letter: Letter, *, keyring: Keyring, now: datetime
 ) -> None:
     writer = session.get_one(Supporter, letter.supporter_id)
-    recipient = keyring.everywhere_index(texts.canonical_email(writer.email.text))
+    recipient = recipient_of(writer.email.text, keyring)
     outbox.queue(session, [outbox.NewMessage(kind, letter.id, recipient)], now=now)
 
 

@@ -23,11 +23,11 @@ from models import (
     Supporter,
 )
 from models.base import new_id, table_of
-from services.common import texts
 from services.database.engine import insert_ignore
 from services.errors import Conflict
 from services.mail import outbox
 from services.mail.outbox import NewMessage
+from services.mail.recipients import recipient_of
 from services.parliament import seats
 from services.supporters import supporters
 
@@ -107,7 +107,7 @@ def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
     """
     due = _due(session, now)
     notes = [
-        NewMessage(MessageKind.SEAT_FILLED, watch_id, _recipient(keyring, email))
+        NewMessage(MessageKind.SEAT_FILLED, watch_id, recipient_of(email, keyring))
         for watch_id, email in due
     ]
     outbox.queue(session, notes, now=now)
@@ -182,10 +182,6 @@ def _with_mail(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
         _outbox.c.subject_id.in_(watch_ids), _outbox.c.kind == MessageKind.SEAT_FILLED
     )
     return list(session.connection().execute(statement).scalars())
-
-
-def _recipient(keyring: Keyring, email: str) -> bytes:
-    return keyring.everywhere_index(texts.canonical_email(email))
 
 
 def _open_watches_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:

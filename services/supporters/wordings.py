@@ -1,5 +1,6 @@
 """The exact texts that people consent to. A changed text is a new row; old consents keep theirs."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
@@ -35,6 +36,15 @@ _IN_FORCE = (
     .order_by(_wording.c.created_at)
 )
 
+_HISTORY = (
+    sa.select(_wording.c.organisation_id, _wording.c.created_at, _wording.c.id)
+    .where(
+        _wording.c.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
+        _wording.c.kind == UPDATES,
+    )
+    .order_by(_wording.c.created_at, _wording.c.id)
+)
+
 
 def updates_texts(session: Session, organisation_ids: Iterable[UUID]) -> dict[UUID, str]:
     """Returns each organisation's current text for the question about news, or the default."""
@@ -59,6 +69,30 @@ def updates_wordings(
             set_updates(session, organisation_id, text, now=now)
         ids |= _current_ids(session, missing)
     return ids
+
+
+def updates_wordings_at(
+    session: Session, moments: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], UUID]:
+    """Returns the ids of the wordings in force at a time, by organisation and time.
+
+    Before an organisation's first own wording the default was shown: it is inserted if needed.
+    """
+    organisation_ids = {organisation_id for organisation_id, _ in moments}
+    params = {"organisations": list(organisation_ids)}
+    history: dict[UUID, list[tuple[datetime, UUID]]] = defaultdict(list)
+    for organisation_id, created_at, wording_id in session.connection().execute(_HISTORY, params):
+        history[organisation_id].append((created_at, wording_id))
+    in_force, missing = {}, set()
+    for organisation_id, moment in moments:
+        ids = [row_id for created_at, row_id in history[organisation_id] if created_at <= moment]
+        if ids:
+            in_force[organisation_id, moment] = ids[-1]
+        else:
+            missing.add((organisation_id, moment))
+    if missing:
+        in_force |= _defaults_at(session, missing)
+    return in_force
 
 
 def set_updates(session: Session, organisation_id: UUID, text: str, *, now: datetime) -> None:
@@ -138,6 +172,22 @@ def _ids_of_texts(
     )
     rows = session.connection().execute(statement)
     return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+
+def _defaults_at(
+    session: Session, moments: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], UUID]:
+    """Inserts default wordings as of the earliest of these times, so that they are not current."""
+    earliest: dict[UUID, datetime] = {}
+    for organisation_id, moment in moments:
+        earliest[organisation_id] = min(moment, earliest.get(organisation_id, moment))
+    statement = select(Organisation).where(col(Organisation.id).in_(earliest))
+    ids = {}
+    for organisation in session.exec(statement):
+        text = DEFAULT_UPDATES.format(organisation=organisation.name)
+        key = (organisation.id, UPDATES, text)
+        ids[organisation.id] = _ids_of_texts(session, [key], earliest[organisation.id])[key]
+    return {(organisation_id, moment): ids[organisation_id] for organisation_id, moment in moments}
 
 
 def _row(organisation_id: UUID, kind: str, text: str, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,124 @@
+"""Deletes submissions: withdrawn, disowned, too old. Also keeps who said 'not me'."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlmodel import Session
+
+from models import OutboxMessage, Refusal, Submission
+from models.base import table_of
+from services.common.ids import first_id_at
+from services.database.engine import upsert
+
+KEPT_FOR = timedelta(days=14)
+"""How long a submission waits for its confirmation, as its mail says."""
+REFUSALS_KEPT_FOR = timedelta(days=90)
+SENDERS_KEPT_FOR = timedelta(hours=48)
+"""The hashes of senders are for the limits of a day; some hours more are for inquiries."""
+_AT_ONCE = 500
+_submission, _refusal = table_of(Submission), table_of(Refusal)
+_outbox = table_of(OutboxMessage)
+
+
+class Subject(NamedTuple):
+    """A petition or campaign, and the blind index of an address."""
+
+    subject_id: UUID
+    address_index: bytes
+
+
+def delete_of_same_address(session: Session, submission_id: UUID) -> Subject | None:
+    """Deletes a submission and all others of its address about the same petition or campaign.
+
+    Returns what they were about; None if there is no such submission, or if it was not sorted yet,
+    so that its address is not known.
+    """
+    row = session.connection().execute(
+        sa.select(
+            _submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index
+        )
+        .where(_submission.c.id == submission_id)
+        .with_for_update()
+    ).first()
+    if row is None:
+        return None
+    session.connection().execute(sa.delete(_submission).where(_submission.c.id == submission_id))
+    if row.address_index is None:
+        return None
+    subject = Subject(row.petition_id or row.campaign_id, bytes(row.address_index))
+    delete(session, subject)
+    return subject
+
+
+def delete(session: Session, subject: Subject) -> None:
+    """Deletes all submissions of an address about a petition or campaign that were sorted."""
+    of_subject = sa.or_(
+        _submission.c.petition_id == subject.subject_id,
+        _submission.c.campaign_id == subject.subject_id,
+    )
+    session.connection().execute(
+        sa.delete(_submission).where(
+            _submission.c.address_index == subject.address_index, of_subject
+        )
+    )
+
+
+def refuse(session: Session, subject: Subject, *, now: datetime) -> None:
+    """Records that the owner of an address wants no mails about a petition or campaign."""
+    row = {**subject._asdict(), "refused_at": now}
+    upsert(session, _refusal, [row], key=["subject_id", "address_index"])
+
+
+def lift_refusal(session: Session, subject: Subject) -> None:
+    """Lets mails about a petition or campaign go to an address again."""
+    session.connection().execute(
+        sa.delete(_refusal).where(
+            _refusal.c.subject_id == subject.subject_id,
+            _refusal.c.address_index == subject.address_index,
+        )
+    )
+
+
+def delete_old(session: Session, *, now: datetime) -> int:
+    """Deletes some submissions that were not confirmed in time; returns how many, at most 500."""
+    old = (
+        sa.select(_submission.c.id)
+        .where(_submission.c.id < first_id_at(now - KEPT_FOR))
+        .order_by(_submission.c.id)
+        .limit(_AT_ONCE)
+    )
+    # A list instead of a subquery: PostgreSQL would not use the index for a subquery with a limit.
+    ids = list(session.connection().execute(old).scalars())
+    if ids:
+        session.connection().execute(sa.delete(_submission).where(_submission.c.id.in_(ids)))
+    return len(ids)
+
+
+def delete_old_refusals(session: Session, *, now: datetime) -> int:
+    """Deletes refusals after 90 days; returns how many."""
+    doomed = sa.delete(_refusal).where(_refusal.c.refused_at < now - REFUSALS_KEPT_FOR)
+    return session.connection().execute(doomed).rowcount
+
+
+def with_old_senders(session: Session, *, after: UUID | None, now: datetime) -> list[UUID]:
+    """Returns the ids of messages that are 48 hours old and still have a sender's hash.
+
+    At most 500, the oldest first; `after` is the id up to which none has one.
+    """
+    old = sa.select(_outbox.c.id).where(
+        _outbox.c.id < first_id_at(now - SENDERS_KEPT_FOR), _outbox.c.sender_index.is_not(None)
+    )
+    if after is not None:
+        old = old.where(_outbox.c.id > after)
+    statement = old.order_by(_outbox.c.id).limit(_AT_ONCE)
+    return list(session.connection().execute(statement).scalars())
+
+
+def empty_senders(session: Session, message_ids: Sequence[UUID]) -> None:
+    """Empties the senders' hashes of messages."""
+    session.connection().execute(
+        sa.update(_outbox).where(_outbox.c.id.in_(message_ids)).values(sender_index=None)
+    )
