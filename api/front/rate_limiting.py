@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.action_network.dependencies import caller_of as token_caller_of
 from api.action_network.places import TOKEN, id_in, is_dialect
+from api.answers.signature_intake import SENDER
 from api.answers.state import state_of
 from api.http import errors
 from api.http.dependencies import caller_of
@@ -29,8 +30,9 @@ from models import Keyring
 from services.assembly import utc_now
 from services.errors import Limited, LobbyError, NotFound, ProofRequired
 from services.keys.api_keys import Caller
+from services.mail import recipients
 from services.traffic.proof_of_work import ProofOfWork
-from services.traffic.rate_limits import RateLimit, RateLimitResult, network_of
+from services.traffic.rate_limits import RateLimit, RateLimitResult, networks_of
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROOF = "Lobby-Proof"
@@ -48,11 +50,15 @@ ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """The sender of a request: the limit that counts it, and the counter's name."""
+    """The sender of a request: the limit that counts it, and the counter's name.
+
+    `index` is the keyed hash by which mails to one mailbox are shared out among senders.
+    """
 
     has_key: bool
     limit: RateLimit | None
     counter: str | None
+    index: bytes | None
 
 
 class Limits:
@@ -77,6 +83,7 @@ class Limits:
             return await self._app(scope, receive, send)
         request = Request(scope)
         sender = await self._sender(request)
+        scope[SENDER] = sender.index
         error: LobbyError | None = None
         if sender.limit is not None and sender.counter is not None:
             verdict = await sender.limit.hit(sender.counter)
@@ -100,10 +107,15 @@ class Limits:
     async def _sender(self, request: Request) -> _Sender:
         caller = await _caller_of(request)
         if caller is not None:
-            return _Sender(True, self._key, self._pseudonym(f"key {caller.key_id}"))
+            name = f"key {caller.key_id}"
+            index = recipients.sender_index(name, self._keyring)
+            return _Sender(True, self._key, self._pseudonym(name), index)
         client = request.client  # None for a Unix socket
-        counter = self._pseudonym(network_of(client.host)) if client else None
-        return _Sender(False, self._address, counter)
+        if client is None:
+            return _Sender(False, self._address, None, None)
+        network, wide_network = networks_of(client.host)
+        index = recipients.sender_index(wide_network, self._keyring)
+        return _Sender(False, self._address, self._pseudonym(network), index)
 
     def _pseudonym(self, sender: str) -> str:
         """Names a counter so that it shows neither an address nor a key."""

@@ -68,6 +68,7 @@ class NewSignature(Request):
         petition_slug: str,
         partner_id: UUID | None = None,
         imported: ImportOrigin | None = None,
+        sender_index: bytes | None = None,
     ) -> SignatureRequest:
         return SignatureRequest(
             petition_slug=petition_slug,
@@ -83,6 +84,7 @@ class NewSignature(Request):
             partner=self.partner,
             partner_contact=self.consents.partner,
             imported=imported,
+            sender_index=sender_index,
         )
 
 

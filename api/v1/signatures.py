@@ -1,5 +1,7 @@
 """Signatures: signing, the links in emails, and reading signatures with a key."""
 
+from uuid import UUID
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
@@ -14,7 +16,6 @@ from api.http.dependencies import (
     Slug,
     TheLobby,
     WriteSession,
-    require_petition,
 )
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
@@ -35,10 +36,13 @@ from api.schemas.signature import (
     signature_answer,
 )
 from models import Signature, SignatureState
+from services.assembly import Lobby
 from services.campaigns import petitions
+from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
-from services.signatures import by_partner, signature_states
+from services.keys.api_keys import Caller
+from services.signatures import by_partner, known_signers, signature_states
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 
@@ -57,22 +61,28 @@ async def sign(
     """Sign a petition. The signature counts once the signer confirms it by email.
 
     An email address can sign a petition once: a repeated request gets the same answer, and with an
-    Idempotency-Key it also sends no second email. The signature is on disk when the answer comes.
+    Idempotency-Key it is recorded once. What was sent is on disk when the answer comes. The email
+    follows, within a limit per mailbox and day: over the limit it waits. What is not confirmed
+    within 14 days is deleted.
     With a key, the petition must be one of the key's organisation that the key covers.
     """
     # Most requests do not come here: `api.front.hot_route` answers them.
     state = state_of(request)
+    sender, standing_id = signature_intake.sender_of(request.scope), None
     if caller is not None:
-        await run_in_threadpool(require_petition, state.lobby, slug, caller)
+        standing_id = await run_in_threadpool(_standing_id, state.lobby, slug, caller, body)
     if key is None:
         partner_id = caller.partner_id if caller else None
-        answers, outcome = await signature_intake.sign(state, slug, body, partner_id)
-        answer = StoredAnswer(
-            signature_intake.SIGNED, signature_intake.content(answers, outcome, caller)
+        answers, outcome = await signature_intake.sign(
+            state, slug, body, partner_id, sender=sender
         )
+        content = signature_intake.content(answers, outcome, caller, standing_id=standing_id)
+        answer = StoredAnswer(signature_intake.SIGNED, content)
     else:
         attempt = idempotency.attempt_of(request.scope, key, await request.body(), caller)
-        answer = await signature_intake.sign_once(state, slug, body, attempt, caller)
+        answer = await signature_intake.sign_once(
+            state, slug, body, attempt, caller, sender=sender, standing_id=standing_id
+        )
     return idempotency.response(answer)
 
 
@@ -106,7 +116,7 @@ def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) 
 
 @router.post("/signatures/disown")
 def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
-    """Remove a signature that somebody else gave, and send no more emails about the petition."""
+    """Remove a signature that somebody else gave, and send no emails about the petition for 90 days."""
     signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
     return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
 
@@ -152,6 +162,22 @@ def read_signatures(
     )
     page.link_next(request, response, [signature.id for signature, _ in pairs])
     return [signature_answer(*pair) for pair in pairs[: page.limit]]
+
+
+def _standing_id(
+    lobby: Lobby, slug: str, caller: Caller, body: NewSignature
+) -> UUID | None:
+    """Checks that a key may post to a petition.
+
+    Returns the id of the signer's confirmed signature if the key may read signatures, else None
+    without a look-up.
+    """
+    with lobby.database.read() as session:
+        petition = api_keys.own_petition(session, caller, slug)
+        if not caller.may_know_signers:
+            return None
+        standing = known_signers.standing(session, petition, [body.email], keyring=lobby.keyring)
+        return standing.get(texts.canonical_email(body.email))
 
 
 def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Consent, Organisation, Wording
+from models import Organisation, Wording
 from models.base import new_id, table_of
 from services.database.engine import insert_ignore
 
@@ -26,7 +26,7 @@ PARTNER = (
 )
 ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
-_consent, _wording = table_of(Consent), table_of(Wording)
+_wording = table_of(Wording)
 _IN_FORCE = (
     sa.select(_wording.c.organisation_id, _wording.c.id)
     .where(
@@ -142,19 +142,22 @@ def of_partners(
     return {partner: ids[text] for partner, text in texts.items()}
 
 
-def awaiting_confirmation(session: Session, signature_id: UUID) -> list[str]:
-    """Returns the texts that a signer consents to by confirming a signature.
-
-    Of each question the latest answer counts, if it is a consent.
-    """
+def updates_text_at(session: Session, organisation_id: UUID, moment: datetime) -> str:
+    """Returns an organisation's text for the question about news at a time, or the default."""
     statement = (
-        sa.select(_consent.c.kind, _consent.c.granted, _wording.c.text)
-        .join(_wording, _wording.c.id == _consent.c.wording_id)
-        .where(_consent.c.signature_id == signature_id, _consent.c.effective_at.is_(None))
-        .order_by(_consent.c.given_at, _consent.c.id)
+        select(Wording.text)
+        .where(
+            Wording.organisation_id == organisation_id,
+            Wording.kind == UPDATES,
+            Wording.created_at <= moment,
+        )
+        .order_by(col(Wording.created_at).desc(), col(Wording.id).desc())
     )
-    answers = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
-    return [text for granted, text in answers.values() if granted]
+    text = session.exec(statement).first()
+    if text is not None:
+        return text
+    organisation = session.get_one(Organisation, organisation_id)
+    return DEFAULT_UPDATES.format(organisation=organisation.name)
 
 
 def _ids_of_texts(

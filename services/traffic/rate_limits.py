@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # One customer is given a /64 (RFC 6177): counted by single addresses, they would have 2^64 limits.
 IPV6_PREFIX = 64
+WIDE_IPV6_PREFIX = 48
 MEMORY = "memory"
 # A request must not wait long for a Redis that is down, and not every request should try it.
 REDIS_TIMEOUT, FALLBACK_SECONDS = 0.5, 5.0  # seconds
@@ -115,12 +116,27 @@ def network_of(address: str) -> str:
 
     Anything that is not an address, such as a host name, is returned unchanged.
     """
+    return networks_of(address)[0]
+
+
+def networks_of(address: str) -> tuple[str, str]:
+    """Returns the network as `network_of` does, and the wider one for limits on mails.
+
+    The wider one is the /24 of an IPv4 address and the /48 of an IPv6 one: it only shares out the
+    mails to one mailbox among those who ask for them.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False).network_address)
+        return address, address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return _ipv6_prefix(parsed, IPV6_PREFIX), _ipv6_prefix(parsed, WIDE_IPV6_PREFIX)
+        parsed = parsed.ipv4_mapped
+    text = str(parsed)
+    return text, text.rpartition(".")[0] + ".0"
+
+
+def _ipv6_prefix(address: ipaddress.IPv6Address, bits: int) -> str:
+    # Building an IPv6Network would cost three times as much.
+    return str(ipaddress.IPv6Address(int(address) >> (128 - bits) << (128 - bits)))
