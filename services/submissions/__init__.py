@@ -1,0 +1,1 @@
+"""Submissions: what people have typed and not yet confirmed, and how it shares a mailbox."""
