@@ -23,6 +23,8 @@ another kind comes in a day:
 - While it is the only one of the owner's that waits, each of k other senders goes ahead of it once
   at most, so that it waits at most ceil((k + 1) / 4) days. Senders whose first mail comes later do
   not go ahead.
+- A sender who asks again for the same petition goes behind all mails that wait now: the newer mail
+  replaces the older one that waits.
 """
 
 from collections import Counter
@@ -94,7 +96,7 @@ def share(
     already_noted: Set[UUID],
     now: datetime,
 ) -> dict[UUID, Decision]:
-    """Decides about every wanted mail to one mailbox, at one moment.
+    """Decides at one moment about all mails that are wanted for one mailbox.
 
     `sent` are all mails of the last 24 hours to the mailbox, of any kind and organisation; older
     ones do no harm. `already_noted` are the signatures with an 'already signed' mail among them.

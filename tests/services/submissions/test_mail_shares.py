@@ -95,6 +95,14 @@ def test_mails_of_other_kinds_fill_no_limit_but_the_first() -> None:
     assert decided(sent, wanted(1)) == [Send()]
 
 
+def test_other_senders_mails_about_a_petition_fill_nobody_elses_limit() -> None:
+    sent = [
+        asked(ago, sender)
+        for ago, sender in zip(hours(3, 2, 1), (STRANGER, OTHER, None), strict=True)
+    ]
+    assert decided(sent, wanted(1)) == [Send()]
+
+
 def test_a_window_that_is_more_than_full_is_waited_for_to_the_last() -> None:
     sent = [news(ago) for ago in hours(23, 22, 21, 20, 19, 18, 17)]
     assert decided(sent, wanted(1)) == [Wait(NOW + 3 * HOUR)]
