@@ -39,7 +39,8 @@ class Submission(SQLModel, table=True):
     """One post. Its id becomes the id of the signature or the letter.
 
     The intake writes the first columns and asks nothing about the email address; the sorter writes
-    `address_index` and `mailbox_index`, which are keyed hashes of the address.
+    `address_index` and `mailbox_index`, which are keyed hashes of the address, and of one that waits
+    `place_id`: the id of the first of those that it replaced, whose place in the queue it keeps.
     `sender_index` is a keyed hash of the network or API key that the post came from. It is empty
     once the mail is queued. `services.submissions.payload` defines the JSON in `payload`.
     """
@@ -51,7 +52,9 @@ class Submission(SQLModel, table=True):
             name="subject",
         ),
         sa.CheckConstraint("(state = 'waiting') = (due_at IS NOT NULL)", name="due_at"),
-        sa.CheckConstraint("state = 'waiting' OR mailbox_index IS NULL", name="mailbox_index"),
+        sa.CheckConstraint(
+            "state = 'waiting' OR (mailbox_index IS NULL AND place_id IS NULL)", name="waiting"
+        ),
         sa.CheckConstraint("state <> 'new' OR address_index IS NULL", name="address_index"),
         sa.Index("ix_submission_new", "id", sqlite_where=_NEW, postgresql_where=_NEW),
         sa.Index("ix_submission_due", "due_at", sqlite_where=_WAITING, postgresql_where=_WAITING),
@@ -94,6 +97,7 @@ class Submission(SQLModel, table=True):
     )
     address_index: bytes | None = None
     mailbox_index: bytes | None = None
+    place_id: UUID | None = None
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 

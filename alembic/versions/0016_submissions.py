@@ -72,13 +72,15 @@ def _create_submission() -> None:
         sa.Column("state", _choice("state", "new", "waiting", "asked"), nullable=False),
         sa.Column("address_index", sa.LargeBinary(), nullable=True),
         sa.Column("mailbox_index", sa.LargeBinary(), nullable=True),
+        sa.Column("place_id", sa.Uuid(), nullable=True),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint(ONE_SUBJECT, name=op.f("ck_submission_subject")),
         sa.CheckConstraint(
             "(state = 'waiting') = (due_at IS NOT NULL)", name=op.f("ck_submission_due_at")
         ),
         sa.CheckConstraint(
-            "state = 'waiting' OR mailbox_index IS NULL", name=op.f("ck_submission_mailbox_index")
+            "state = 'waiting' OR (mailbox_index IS NULL AND place_id IS NULL)",
+            name=op.f("ck_submission_waiting"),
         ),
         sa.CheckConstraint(
             "state <> 'new' OR address_index IS NULL", name=op.f("ck_submission_address_index")

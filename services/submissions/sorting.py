@@ -46,6 +46,7 @@ COLUMNS = (
     _submission.c.campaign_id,
     _submission.c.sender_index,
     _submission.c.state,
+    _submission.c.place_id,
     # Raw, so that one damaged row does not stop the batch.
     sa.type_coerce(_submission.c.payload, sa.LargeBinary).label("sealed"),
 )
@@ -67,6 +68,7 @@ _SIBLINGS = BulkLookup(
             _submission.c.sender_index,
             _submission.c.address_index,
             _submission.c.mailbox_index,
+            _submission.c.place_id,
         )
         .where(
             among(_submission.c.mailbox_index, "mailboxes"),
@@ -94,6 +96,7 @@ class Candidate:
     sender_index: bytes | None
     address_index: bytes
     mailbox_index: bytes
+    place_id: UUID | None
     recipient: Recipient | None = None
     organisation_id: UUID | None = None
 
@@ -117,7 +120,7 @@ class _Plan:
 
     ask: list[Candidate] = field(default_factory=list)
     tell: list[tuple[Candidate, UUID]] = field(default_factory=list)  # with the signature's id
-    wait: list[tuple[Candidate, datetime]] = field(default_factory=list)
+    wait: list[tuple[Candidate, Wait]] = field(default_factory=list)
     delete: list[Candidate] = field(default_factory=list)
 
 
@@ -184,6 +187,7 @@ def _candidate(row: Any, keyring: Keyring) -> Candidate:
         sender_index=row.sender_index,
         address_index=address.index,
         mailbox_index=recipient.mailbox_index,
+        place_id=row.place_id,
         recipient=recipient,
         organisation_id=organisation_id,
     )
@@ -216,6 +220,7 @@ def _siblings(session: Session, candidates: Sequence[Candidate]) -> list[Candida
             sender_index=_bytes(row.sender_index),
             address_index=bytes(row.address_index),
             mailbox_index=bytes(row.mailbox_index),
+            place_id=row.place_id,
         )
         for row in _SIBLINGS.rows(session, mailboxes=list(mailboxes))
         if row.id not in known
@@ -231,6 +236,7 @@ def _share(
             candidate.sender_index,
             candidate.subject_id,
             facts.standing_signature(candidate),
+            candidate.place_id,
         )
         for candidate in wanted
     ]
@@ -245,11 +251,12 @@ def _note(
     plan: _Plan, candidate: Candidate, decision: Decision, facts: Findings, now: datetime
 ) -> None:
     if isinstance(decision, Wait):
-        plan.wait.append((candidate, decision.due_at))
+        plan.wait.append((candidate, decision))
     elif not isinstance(decision, Send):
         plan.delete.append(candidate)
     elif candidate.recipient is None:
-        plan.wait.append((candidate, now))  # due at once: the next batch decrypts its address
+        # Due at once: the next batch decrypts its address.
+        plan.wait.append((candidate, Wait(now, candidate.place_id or candidate.id)))
     elif signature_id := facts.standing_signature(candidate):
         plan.tell.append((candidate, signature_id))
     else:
@@ -260,12 +267,13 @@ def _carry_out(session: Session, plan: _Plan, now: datetime) -> None:
     outbox.insert(session, _messages(plan), now=now)
     asked = [candidate.id for candidate in plan.ask]
     indexes = {"address_index": [candidate.address_index for candidate in plan.ask]}
-    emptied = {"sender_index": None, "mailbox_index": None, "due_at": None}
+    emptied = dict.fromkeys(("sender_index", "mailbox_index", "place_id", "due_at"))
     _update(session, asked, indexes, state=SubmissionState.ASKED, **emptied)
     waiting = {
         "address_index": [candidate.address_index for candidate, _ in plan.wait],
         "mailbox_index": [candidate.mailbox_index for candidate, _ in plan.wait],
-        "due_at": [due_at for _, due_at in plan.wait],
+        "due_at": [wait.due_at for _, wait in plan.wait],
+        "place_id": [wait.place_id for _, wait in plan.wait],
     }
     ids = [candidate.id for candidate, _ in plan.wait]
     _update(session, ids, waiting, state=SubmissionState.WAITING)
