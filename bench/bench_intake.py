@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from bench import http_load, servers
@@ -70,11 +71,11 @@ def main() -> None:
         folder = Path(name)
         url = stack.enter_context(postgres(folder / "pg"))
         kinds = {E: ("empty", ""), "SQLite": ("lobby", ""), "PostgreSQL": ("lobby", url)}
-        measured = [_start(stack, folder, name, *kind) for name, kind in kinds.items()]
+        measured = [start(stack, folder, name, *kind) for name, kind in kinds.items()]
         for connections in (1, 64, 512):
             requests = max(500, arguments.requests // (5 if connections == 1 else 1))
             bench = Bench(folder, measured, connections, requests, arguments.rounds)
-            bench.table(f"Signing, {connections} at once", _signatures)
+            bench.table(f"Signing, {connections} at once", signatures)
         bench = Bench(folder, measured, 64, arguments.requests, arguments.rounds)
         bench.table("Signing with an Idempotency-Key, 64 at once", _signatures_with_keys)
         for resource, path in READS.items():
@@ -103,14 +104,14 @@ def _designs(arguments: argparse.Namespace, fsync: float) -> None:
         folder = Path(name)
         kinds = {E: "empty", "in groups": "lobby", "one by one": "single", "a session": "session"}
         measured = [
-            _start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()
+            start(stack, folder, name, kind, "", fsync=fsync) for name, kind in kinds.items()
         ]
         bench = Bench(folder, measured, 64, max(500, arguments.requests // 10), arguments.rounds)
         disk = f"a disk of {fsync * 1000:.0f} ms" if fsync else "the machine's own disk"
-        bench.table(f"Designs on SQLite, 64 at once, {disk}", _signatures)
+        bench.table(f"Designs on SQLite, 64 at once, {disk}", signatures)
 
 
-def _start(
+def start(
     stack: ExitStack, folder: Path, name: str, kind: str, url: str, *, fsync: float = 0
 ) -> Server:
     """Starts a server with the demonstration, and warms it up."""
@@ -122,7 +123,7 @@ def _start(
         servers.demonstrate(server_folder, settings)
     port, pid = stack.enter_context(servers.serving(kind, server_folder, fsync=fsync, **settings))
     server = Server(name, port, pid)
-    Bench(folder, [server], 8, 300, 1).run(server, _signatures)
+    Bench(folder, [server], 8, 300, 1).run(server, signatures)
     return server
 
 
@@ -155,24 +156,34 @@ class Bench:
             print(f"| {name} | {rate:,.0f} | {share:.2f} | {p50:.1f} | {p99:.1f} | {cpu:.0f} |")
 
     def run(self, server: Server, requests: Load) -> Figures:
-        """Runs the load once, in a process of its own. Raises if an answer is not a good one."""
-        file = self.folder / "requests"
-        made = requests(server.name)
-        http_load.write(file, (next(made) for _ in range(self.requests)))
+        """Runs the load once. Raises if an answer is not a good one."""
         before = cpu_seconds(server.pid)
+        result = self.load(server, requests)
+        cpu = (cpu_seconds(server.pid) - before) / self.requests * 1e6
+        return Figures(result["rate"], result["p50"], result["p99"], cpu)
+
+    def load(self, server: Server, requests: Load, beside: list[bytes] | None = None) -> Any:
+        """Runs the load in a process of its own, and returns what `http_load` prints.
+
+        With requests `beside`, the load ends when these have been answered.
+        """
+        files, made = [self.folder / "requests"], requests(server.name)
+        http_load.write(files[0], (next(made) for _ in range(self.requests)))
+        if beside:
+            files.append(self.folder / "beside")
+            http_load.write(files[1], iter(beside))
         command = [sys.executable, "-m", "bench.http_load"]
-        numbers = map(str, (server.port, self.connections, self.requests))
+        arguments = map(str, (server.port, self.connections, self.requests, *files))
         done = subprocess.run(
-            [*command, *numbers, str(file)], cwd=ROOT, capture_output=True, text=True, check=True
+            [*command, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
         )
         result = json.loads(done.stdout)
         if set(result["statuses"]) - {"200", "201"}:
             raise RuntimeError(f"{server.name} answered {result['statuses']}")
-        cpu = (cpu_seconds(server.pid) - before) / self.requests * 1e6
-        return Figures(result["rate"], result["p50"], result["p99"], cpu)
+        return result
 
 
-def _signatures(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
+def signatures(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
     """Yields signatures of different people, half of them with consent to updates."""
     tag, number, key = uuid4().hex[:10], 0, ""
     while True:
@@ -185,22 +196,22 @@ def _signatures(_name: str, *, has_keys: bool = False) -> Iterator[bytes]:
         }
         if has_keys:
             key = f"Idempotency-Key: {uuid4()}\r\n"
-        yield _request("POST", SIGNATURES, json.dumps(body).encode(), key)
+        yield request("POST", SIGNATURES, json.dumps(body).encode(), key)
 
 
 def _signatures_with_keys(name: str) -> Iterator[bytes]:
-    return _signatures(name, has_keys=True)
+    return signatures(name, has_keys=True)
 
 
 def _reads(path: str) -> Load:
     def requests(name: str) -> Iterator[bytes]:
         while True:
-            yield _request("GET", "/empty" if name == E else path)
+            yield request("GET", "/empty" if name == E else path)
 
     return requests
 
 
-def _request(method: str, path: str, body: bytes = b"", more: str = "") -> bytes:
+def request(method: str, path: str, body: bytes = b"", more: str = "") -> bytes:
     head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n{more}"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"

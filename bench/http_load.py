@@ -2,16 +2,18 @@
 
 It uses plain sockets: a client that costs as much as the server would measure itself.
 
-`python -m bench.http_load PORT CONNECTIONS REQUESTS FILE` prints a JSON object. FILE holds whole
-HTTP requests, each behind its length in four bytes, big-endian.
+`python -m bench.http_load PORT CONNECTIONS REQUESTS FILE [BESIDE]` prints a JSON object. FILE holds
+whole HTTP requests, each behind its length in four bytes, big-endian. The requests in BESIDE are
+sent over one more connection, and the run ends when all of these have an answer.
 """
 
 import asyncio
+import itertools
 import json
 import struct
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -67,29 +69,47 @@ class Client(asyncio.Protocol):
         self._transport.write(request)
 
 
-async def run(port: int, connections: int, requests: list[bytes]) -> dict[str, object]:
-    """Returns answers per second, latencies in milliseconds, and the count of each status."""
+async def run(
+    port: int, connections: int, requests: Sequence[bytes], beside: Sequence[bytes] = ()
+) -> dict[str, object]:
+    """Returns answers per second, latencies in milliseconds, and the count of each status.
+
+    `beside` is sent over one more connection. Its latencies are separate, in order.
+    """
     times: list[float] = []
+    times_beside: list[float] = []
     statuses: list[bytes] = []
+    is_over = asyncio.Event()
     left = iter(requests)
-    loop = asyncio.get_running_loop()
+    main = itertools.takewhile(lambda _: not is_over.is_set(), left)
     start = time.perf_counter()
-    clients = []
-    for _ in range(connections):
-        _, client = await loop.create_connection(
-            lambda: Client(left, times, statuses), "127.0.0.1", port
-        )
-        clients.append(client)
+    clients = [await _connect(port, Client(main, times, statuses)) for _ in range(connections)]
+    if beside:
+        aside = _then_set(is_over, beside)
+        clients.append(await _connect(port, Client(aside, times_beside, statuses)))
     async with asyncio.timeout(LONGEST):
         await asyncio.gather(*(client.done for client in clients))
     took = time.perf_counter() - start
+    if beside and next(left, None) is None:
+        raise RuntimeError("the load ended before the requests beside it")
     times.sort()
     return {
         "rate": len(times) / took,
         "p50": times[len(times) // 2] * 1000,
         "p99": times[int(len(times) * 0.99)] * 1000,
+        "beside": [seconds * 1000 for seconds in times_beside],
         "statuses": {status.decode(): statuses.count(status) for status in set(statuses)},
     }
+
+
+async def _connect(port: int, client: Client) -> Client:
+    await asyncio.get_running_loop().create_connection(lambda: client, "127.0.0.1", port)
+    return client
+
+
+def _then_set(is_over: asyncio.Event, requests: Sequence[bytes]) -> Iterator[bytes]:
+    yield from requests
+    is_over.set()
 
 
 def read(file: Path, most: int) -> list[bytes]:
@@ -114,7 +134,8 @@ def main() -> None:
     port, connections, most = (int(part) for part in sys.argv[1:4])
     if connections > MOST_CONNECTIONS or most > MOST_REQUESTS:
         sys.exit("that is more load than this is for")
-    result = uvloop.run(run(port, connections, read(Path(sys.argv[4]), most)))
+    files = [read(Path(name), most) for name in sys.argv[4:6]]
+    result = uvloop.run(run(port, connections, *files))
     print(json.dumps(result))
 
 

@@ -6,6 +6,7 @@
   behind them;
 - `lobby`: the whole service, with the settings of the LOBBY_ variables;
 - `single`: the whole service, whose group commit takes one request at a time;
+- `unordered`: the whole service, whose writers on SQLite do not take turns;
 - `session`: FastAPI with the same services, and a session and a commit per request.
 
 BENCH_FSYNC=0.002 makes every commit of SQLite take at least that many seconds.
@@ -25,6 +26,7 @@ from typing import Any
 import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy.pool import QueuePool
 
 from api.answers.signed_answers import SignedAnswers
 from api.schemas.signature import NewSignature, SignedAnswer
@@ -32,6 +34,7 @@ from core import logs
 from core.settings import ROOT, Settings
 from main import create_app
 from services.assembly import Lobby, open_lobby
+from services.database import engine
 from services.signatures import recording
 from services.traffic import group_commit
 from services.views import seat_views
@@ -66,14 +69,29 @@ def lobby_of(settings: Settings) -> Lobby:
     opened = open_lobby(settings)
     seconds = float(os.environ.get("BENCH_FSYNC", "0"))
     if seconds and opened.database.is_sqlite:
-        engine: Any = opened.database._writer
-        sa.event.listen(engine, "commit", lambda _connection: time.sleep(seconds))
+        writer: Any = opened.database._writer
+        sa.event.listen(writer, "commit", lambda _connection: time.sleep(seconds))
     return opened
 
 
 def single() -> FastAPI:
     """Returns the service with batches of one request."""
     group_commit.LARGEST_BATCH = 1
+    return lobby()
+
+
+class PoolWithoutTurns(QueuePool):
+    """SQLAlchemy's own pool, which lends its connection in any order."""
+
+    def waiting(self) -> int:
+        """Returns 0, as it does not know."""
+        return 0
+
+
+def unordered() -> FastAPI:
+    """Returns the service as it was before writers took turns."""
+    module: Any = engine
+    module.PoolWithTurns = PoolWithoutTurns
     return lobby()
 
 
@@ -157,6 +175,7 @@ def _wait(port: int, process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     kinds = {"empty": empty, "lobby": lobby, "single": single, "session": session}
+    kinds["unordered"] = unordered
     app = kinds[sys.argv[1]]()
     uvicorn.run(app, port=int(sys.argv[2]), access_log=False, log_level="warning")
 

@@ -1,9 +1,9 @@
 """Connections, transactions and the schema's version, on SQLite and PostgreSQL.
 
 SQLite has one writing connection per process, in WAL mode, and writes every commit to disk
-(`synchronous=FULL`). Readers have separate connections that cannot write and never checkpoint. A
-write begins with BEGIN IMMEDIATE, so that a command that runs beside the server waits for its turn
-instead of failing half-way.
+(`synchronous=FULL`). Writers get it in the order in which they ask. Readers have separate
+connections that cannot write and never checkpoint. A write begins with BEGIN IMMEDIATE, so that a
+command that runs beside the server waits for its turn instead of failing half-way.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,6 +20,7 @@ from sqlmodel import Session
 
 from core.settings import ROOT
 from services.database import bulk
+from services.database.turns import PoolWithTurns
 from services.errors import Unavailable
 
 # Any error of a query or its connection, for the layers that do not import SQLAlchemy.
@@ -59,9 +60,15 @@ class Database:
     def write(self, *, is_public: bool = True, is_count: bool = False) -> Iterator[Session]:
         """Opens a session in one transaction: committed at the end, rolled back on an error.
 
+        SQLite lends its one writing connection from the first statement to the end, in the order
+        of asking. A thread must not write to two sessions at once.
+
         The flags say which cached responses the transaction makes stale: with `is_public=False`
         none, because no public data changes; with `is_count=True` those with counts, because no
         other public data changes.
+
+        :raises TimeoutError: SQLAlchemy's; no connection was free within `BUSY_TIMEOUT_MS`
+        :raises RuntimeError: on SQLite, this thread or request is writing already
         """
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
@@ -77,6 +84,11 @@ class Database:
     def read_version_but_counts(self) -> int:
         """Returns a number as `read_version` does, which does not change if only counts do."""
         return self._version_but_counts
+
+    def writers_waiting(self) -> int:
+        """Returns how many threads of this process wait to write; 0 on PostgreSQL."""
+        pool = self._writer.pool
+        return pool.waiting() if isinstance(pool, PoolWithTurns) else 0
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -99,6 +111,7 @@ class Database:
 def _sqlite_engine(url: str, *, readonly: bool) -> Engine:
     engine = sa.create_engine(
         url,
+        poolclass=sa.QueuePool if readonly else PoolWithTurns,
         pool_size=READERS if readonly else 1,
         max_overflow=0,
         pool_timeout=BUSY_TIMEOUT_MS / 1000,
