@@ -17,11 +17,11 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.answers.public_answers import CachedAnswer
-from api.http.dependencies import RequireScope, caller_of
+from api.http.dependencies import RequireScope, caller_of, require_metrics_token
 from api.http.problem import MEDIA_TYPE, Problem
 
 ADDRESS = "/openapi.json"
-SCHEME = "key"
+SCHEME, METRICS_SCHEME = "key", "metrics_token"
 EXAMPLES = Path(__file__).with_name("examples.json")
 TAGS = {
     "campaigns": "Campaigns of an organisation: their petitions, motions and news.",
@@ -56,6 +56,12 @@ _KEY = {
     "bearerFormat": "lobby_<prefix>_<secret>",
     "description": "A key of an organisation, or of a partner of it, with some scopes. Organisers "
     "make keys on their pages or with `lobby key create`. No call makes a key.",
+}
+_METRICS_TOKEN = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The token that the operator has set as LOBBY_METRICS_TOKEN. It opens the "
+    "metrics and nothing else.",
 }
 _SENTENCE = re.compile(r"(.+?)\.(?=\s|$)", re.DOTALL)
 
@@ -110,7 +116,10 @@ class DescribedApi(FastAPI):
         problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         problem.pop("$defs", None)
         schemas["Problem"] = problem
-        document["components"]["securitySchemes"] = {SCHEME: _KEY}
+        document["components"]["securitySchemes"] = {
+            SCHEME: _KEY,
+            METRICS_SCHEME: _METRICS_TOKEN,
+        }
         document["tags"] = [{"name": name, "description": TAGS[name]} for name in TAGS]
 
 
@@ -130,6 +139,8 @@ def _add_words(operation: dict[str, Any]) -> None:
 def _security(route: Any) -> list[dict[str, list[str]]]:
     """Returns an empty list for a call that ignores keys, one with `{}` if a key is optional."""
     dependants = list(_dependants(route.dependant))
+    if any(item.call is require_metrics_token for item in dependants):
+        return [{METRICS_SCHEME: []}]
     required = [item.call for item in dependants if isinstance(item.call, RequireScope)]
     if required:
         return [{SCHEME: [item.scope.value for item in required if item.scope is not None]}]

@@ -19,6 +19,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 ROOT = Path(__file__).resolve().parents[1]
 MINIMUM_SECRET_LENGTH = 32
+MINIMUM_TOKEN_LENGTH = 16
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
 _QUIET_HOURS = re.compile(f"{_TIME}-{_TIME}|off")
 _SELECTOR = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|")
@@ -26,6 +27,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 _CONTACT = re.compile(r"(mailto:[^\s@]+@|https://|tel:\+)[^\s@]+")
 # With a plus sign and a tag of 40 letters, the local part has at most 64 characters (RFC 5321).
 _BOUNCE_ADDRESS = re.compile(r"\w(?:[\w.-]{0,21}\w)?@[A-Za-z0-9.-]{1,253}", re.ASCII)
+_TOKEN = re.compile("[!-~]+")  # what the header Authorization can carry everywhere
 _LABEL = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 # An origin as browsers send it: lower case, no path. Plain http is for development on this machine.
 _ORIGIN = re.compile(
@@ -40,7 +42,13 @@ class Settings(BaseSettings):
     empty variable counts as unset.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LOBBY_", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LOBBY_",
+        extra="ignore",
+        env_ignore_empty=True,
+        # An error's text can reach a log, and its input can be a secret.
+        hide_input_in_errors=True,
+    )
 
     # Folder of the embedded database, the secret key, the postcode directory and emails in files.
     data_dir: Path = Path("var")
@@ -84,6 +92,9 @@ class Settings(BaseSettings):
     posts_per_petition: int = Field(default=20_000, ge=0)
     # Where requests are counted: `memory` (per process), or a Redis for all processes.
     rate_limit_url: str = "memory"
+
+    # The secret with which /metrics can be read. If unset, there is no /metrics.
+    metrics_token: SecretStr | None = None
 
     # For development: webhooks may go to this machine.
     webhooks_to_loopback: bool = False
@@ -167,6 +178,17 @@ class Settings(BaseSettings):
             if len(secret.strip()) < MINIMUM_SECRET_LENGTH:
                 raise ValueError(f"each secret needs at least {MINIMUM_SECRET_LENGTH} characters")
         return value
+
+    @field_validator("metrics_token")
+    @classmethod
+    def _fits_into_a_header(cls, value: SecretStr | None) -> SecretStr | None:
+        token = value.get_secret_value().strip() if value else None
+        if token is None:
+            return None
+        if len(token) < MINIMUM_TOKEN_LENGTH or not _TOKEN.fullmatch(token):
+            needed = f"at least {MINIMUM_TOKEN_LENGTH} characters"
+            raise ValueError(f"needs {needed}: letters, digits and ASCII punctuation, no spaces")
+        return SecretStr(token)
 
     @model_validator(mode="after")
     def _complete_and_check(self) -> "Settings":

@@ -32,6 +32,7 @@ from schemathesis.checks import (
 )
 from schemathesis.core.failures import FailureGroup
 
+from api.openapi import METRICS_SCHEME
 from core import logs
 from services.assembly import open_lobby
 from tools import sample_data
@@ -100,7 +101,7 @@ def _ask_one(
     report: ContractReport,
 ) -> None:
     operation = call.definition.raw
-    headers = {"Authorization": f"Bearer {service.key}"} if _needs_key(operation) else {}
+    headers = _headers(operation, service)
 
     def ask(case: Any, chance: int) -> None:
         if chance > 1 and mode is GenerationMode.POSITIVE:
@@ -130,9 +131,13 @@ def _few(cases: int) -> Callable[[Any], Any]:
     )
 
 
-def _needs_key(operation: dict[str, Any]) -> bool:
+def _headers(operation: dict[str, Any], service: LiveService) -> dict[str, str]:
+    """Returns the header with what a call needs: a key, the token of the metrics, or nothing."""
     ways = operation["security"]
-    return bool(ways) and {} not in ways
+    if not ways or {} in ways:
+        return {}
+    token = service.metrics_token if METRICS_SCHEME in ways[0] else service.key
+    return {"Authorization": f"Bearer {token}"}
 
 
 def _take_from(case: Any, operation: dict[str, Any], chance: int) -> None:

@@ -25,6 +25,8 @@ from services.organisations import organisations, partners
 class LiveService:
     """A service that answers at `url`: its OpenAPI document, and an API key with every scope.
 
+    `metrics_token` opens the metrics, if the settings have one.
+
     `real` has values that exist in its database, by the name of a path parameter, by that name and
     the noun of the path ('slug petitions'), or by 'token' and the path of a call.
     """
@@ -33,6 +35,7 @@ class LiveService:
     document: dict[str, Any]
     key: str
     real: Mapping[str, Any]
+    metrics_token: str = ""
 
 
 @contextmanager
@@ -42,7 +45,9 @@ def serving(lobby: Lobby, port: int = 0) -> Iterator[LiveService]:
     app = create_app(lobby.settings.model_copy(update=limitless), lobby=lobby)
     with http_server(app, port) as url:
         real = _real(lobby) | _partner(lobby)
-        yield LiveService(url, app.openapi(), _key(lobby), real)
+        token = lobby.settings.metrics_token
+        revealed = token.get_secret_value() if token else ""
+        yield LiveService(url, app.openapi(), _key(lobby), real, revealed)
 
 
 @contextmanager

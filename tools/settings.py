@@ -8,6 +8,7 @@ from pydantic import SecretStr
 from core.settings import Settings
 
 SECRET = "the secret of a drill in which everybody is invented"
+METRICS_TOKEN = "the-token-of-a-drill"
 NO_LIMIT = 10**9  # requests a minute: all requests come from one address, to one petition
 UNREACHABLE = "http://127.0.0.1:9"  # stands for Parliament's APIs
 
@@ -18,6 +19,7 @@ def throwaway_settings(folder: Path, database_url: str = "") -> Settings:
         data_dir=folder,
         database_url=database_url,
         secret_key=SecretStr(SECRET),
+        metrics_token=SecretStr(METRICS_TOKEN),
         mail_from="Central Lobby <post@lobby.example.org>",
         motions_api_url=UNREACHABLE,
         members_api_url=UNREACHABLE,
@@ -31,7 +33,11 @@ def throwaway_settings(folder: Path, database_url: str = "") -> Settings:
 def environment(settings: Settings) -> dict[str, str]:
     """Returns the environment of a child process that has exactly these settings."""
     others = {name: value for name, value in os.environ.items() if not name.startswith("LOBBY_")}
-    values = settings.model_dump(mode="json") | {"secret_key": ",".join(settings.secrets())}
+    token = settings.metrics_token
+    values = settings.model_dump(mode="json") | {
+        "secret_key": ",".join(settings.secrets()),
+        "metrics_token": token and token.get_secret_value(),
+    }
     return others | {
         f"LOBBY_{name.upper()}": str(value) for name, value in values.items() if value is not None
     }

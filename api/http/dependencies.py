@@ -1,5 +1,6 @@
 """Dependencies of routes: the lobby, the time, a session and the caller."""
 
+import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -91,6 +92,21 @@ def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
 
 
 Anyone = Annotated[Caller | None, Depends(caller_of)]
+
+
+def require_metrics_token(request: Request, lobby: TheLobby) -> None:
+    """Raises NotFound if the setting has no token, Unauthenticated if the request has another."""
+    token = lobby.settings.metrics_token
+    if token is None:
+        message = "Metrics are turned off. The setting LOBBY_METRICS_TOKEN turns them on."
+        raise NotFound("metrics_off", message)
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    expected = token.get_secret_value().encode()
+    # Starlette decodes headers as Latin-1, so that this gives the bytes that were sent.
+    is_equal = hmac.compare_digest(given.strip().encode("latin-1"), expected)
+    if scheme.lower() != "bearer" or not is_equal:
+        message = "Send the token of the metrics as 'Authorization: Bearer ...'."
+        raise Unauthenticated("metrics_token_needed", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
+# Clients can invent methods, so only these become labels: each new label is a series for ever.
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+OTHER_METHOD = "(other)"
 POLICY = "Content-Security-Policy"
 _DIRECTIVES = {
     "default-src": "'none'",
@@ -46,8 +49,8 @@ log = structlog.get_logger()
 class Watch:
     """Adds security headers, and logs and measures each request by its route's template.
 
-    It never logs the path, which may have personal data. A response with its own content policy
-    keeps it: a browser applies all policies that it gets.
+    It never logs the path or an unknown method, which may have personal data. A response with its
+    own content policy keeps it: a browser applies all policies that it gets.
     """
 
     def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
@@ -122,9 +125,10 @@ def _without_body(send: Send) -> Send:
 
 def _note(scope: Scope, status: int, seconds: float) -> None:
     template = _template(scope)
-    _labelled(scope["method"], template, status).observe(seconds)
+    method = scope["method"] if scope["method"] in METHODS else OTHER_METHOD
+    _labelled(method, template, status).observe(seconds)
     milliseconds = round(seconds * 1000, 1)
-    log.info("request", method=scope["method"], route=template, status=status, ms=milliseconds)
+    log.info("request", method=method, route=template, status=status, ms=milliseconds)
 
 
 @lru_cache(maxsize=2000)

@@ -1,10 +1,11 @@
 """Health checks and metrics."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
 
-from api.http.dependencies import Now, ReadSession, TheLobby
+from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_token
+from api.http.problem import problems
 from services.database.engine import check_schema, check_writable
 from services.mail import outbox, relays
 from services.webhooks import deliveries
@@ -12,9 +13,9 @@ from services.webhooks import deliveries
 router = APIRouter(tags=["health"])
 MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
 OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
-
 RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
 DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
+_PROBLEMS = problems()
 
 
 class Alive(BaseModel):
@@ -48,10 +49,19 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
 @router.get(
     "/metrics",
     response_class=Response,
-    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    # Not for the public: counts of emails would tell a stranger whether an address has signed.
+    dependencies=[Depends(require_metrics_token)],
+    responses={
+        200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+        401: _PROBLEMS[401] | {"description": "The token is missing, or it is not the one set"},
+        404: _PROBLEMS[404] | {"description": "Metrics are turned off: no token is set"},
+    },
 )
 def metrics(session: ReadSession, now: Now) -> Response:
-    """Read metrics for Prometheus: no personal data, and routes as templates."""
+    """Read metrics for Prometheus: no personal data, and routes as templates.
+
+    The call needs the token of the setting `LOBBY_METRICS_TOKEN`. No API key opens it.
+    """
     for state, total in outbox.counts(session).items():
         MESSAGES.labels(state=state).set(total)
     for state, total in deliveries.count_unfinished(session).items():

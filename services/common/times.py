@@ -1,6 +1,6 @@
 """Formats times and days in London, for emails and pages."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 LONDON = ZoneInfo("Europe/London")
@@ -22,3 +22,8 @@ def day(value: date) -> str:
 def today(now: datetime) -> date:
     """Returns the current day in London."""
     return now.astimezone(LONDON).date()
+
+
+def end_of_day(day: date) -> datetime:
+    """Returns the midnight in London with which a day ends, in UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC)

@@ -3,13 +3,15 @@
 A token has a row's id, the time of issue and a signature. Each purpose has its own salt, so that a
 link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
 its row decides whether an action is still possible.
+
+Emails name the last day on which a link to confirm works. It works until that day ends in London.
 """
 
 import base64
 import binascii
 import hashlib
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -17,6 +19,7 @@ from uuid import UUID
 from itsdangerous import BadSignature, TimestampSigner
 
 from models import Keyring
+from services.common import times
 from services.errors import Gone, Invalid
 
 Clock = Callable[[], datetime]
@@ -49,9 +52,13 @@ LIFETIMES = {
     Purpose.ORGANISER: timedelta(hours=12),
     Purpose.NEW_KEY: timedelta(hours=12),
 }
-
-
+_TO_THE_END_OF_THE_DAY = (Purpose.CONFIRM, Purpose.LETTER)
 _SECOND = timedelta(seconds=1)  # the time in a token is in whole seconds
+
+
+def last_day(purpose: Purpose, asked_at: datetime) -> date:
+    """Returns the day in London on which a token from that time, or a later one, still works."""
+    return times.today(asked_at + LIFETIMES[purpose])
 
 
 class Tokens:
@@ -78,12 +85,18 @@ class Tokens:
         try:
             signed = self._signers[purpose].unsign(token.strip().encode(), return_timestamp=True)
             text, issued_at = signed
-            if self._clock() - issued_at >= LIFETIMES[purpose] + _SECOND:
+            if self._clock() >= _end(purpose, issued_at):
                 raise Gone("token_expired", "This link has expired. Please start again.")
             return UUID(bytes=base64.urlsafe_b64decode(text + b"=="))
         except (BadSignature, binascii.Error, ValueError) as error:
             message = "This link is not complete or not valid. Please copy all of it."
             raise Invalid.field("token", "token_invalid", message) from error
+
+
+def _end(purpose: Purpose, issued_at: datetime) -> datetime:
+    if purpose in _TO_THE_END_OF_THE_DAY:
+        return times.end_of_day(last_day(purpose, issued_at))
+    return issued_at + LIFETIMES[purpose] + _SECOND
 
 
 def _signer(keys: list[bytes], purpose: Purpose, clock: Clock) -> TimestampSigner:

@@ -23,7 +23,7 @@ from models import (
     SeatWatch,
     Supporter,
 )
-from services.common import texts, times
+from services.common import texts, times, tokens
 from services.common.tokens import Purpose
 from services.letters import copies, intake
 from services.letters.drafting import drafts, situations
@@ -105,16 +105,20 @@ def make_state_mail(
     if letter.state is not STATES[message.kind]:
         return DroppedMessage(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
-    if message.kind is MessageKind.CONFIRM_LETTER:
-        link = context.link("letters/confirm", Purpose.LETTER, letter.id)
-    else:
-        link = _new_letter_page(campaign, context)
-    values = _values_of(session, letter, campaign) | {
-        "reason": HELD_REASONS.get(letter.reason or "", ""),
-        "letter_link": link,
-    }
     supporter = session.get_one(Supporter, letter.supporter_id)
-    return supporter_mails.to_supporter(message, supporter, campaign.title, values, context)
+    values, is_known = _values_of(session, letter, campaign), True
+    if message.kind is MessageKind.CONFIRM_LETTER:
+        values |= _values_to_confirm(message, letter, context)
+        is_known = supporter.name is not None
+    else:
+        values |= {
+            "name": letter.name.text,
+            "reason": HELD_REASONS.get(letter.reason or "", ""),
+            "letter_link": _new_letter_page(campaign, context),
+        }
+    return supporter_mails.to_supporter(
+        message, supporter, campaign.title, values, context, is_known=is_known
+    )
 
 
 def make_sent_mail(
@@ -128,7 +132,7 @@ def make_sent_mail(
         return DroppedMessage(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
     values = _values_of(session, letter, campaign) | {
-        "campaign": campaign.title,
+        "name": letter.name.text,
         "sent_at": times.moment(letter.sent_at),
         "sent_on": times.day(letter.sent_at),
         "server_answer": copies.server_answer(session, letter.id),
@@ -175,11 +179,21 @@ def make_seat_filled_mail(
 
 
 def _values_of(session: Session, letter: Letter, campaign: Campaign) -> dict[str, Any]:
+    """Values without a word of the writer, whose address may belong to somebody else."""
     return {
-        "name": letter.name.text,
+        "campaign": campaign.title,
         "member": session.get_one(Member, letter.member_id).name,
         "constituency": session.get_one(Constituency, letter.constituency_code).name,
         "organisation": session.get_one(Organisation, campaign.organisation_id).name,
+    }
+
+
+def _values_to_confirm(
+    message: OutboxMessage, letter: Letter, context: MailContext
+) -> dict[str, str]:
+    return {
+        "last_day": times.day(tokens.last_day(Purpose.LETTER, message.created_at)),
+        "letter_link": context.link("letters/confirm", Purpose.LETTER, letter.id),
     }
 
 

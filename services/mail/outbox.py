@@ -257,9 +257,10 @@ def oldest_due(session: Session, *, now: datetime) -> timedelta:
 
 
 def counts(session: Session) -> dict[str, int]:
-    """Counts messages by state, for metrics."""
+    """Counts messages by state, for metrics. A state without messages has 0."""
     statement = sa.select(_outbox.c.state, sa.func.count()).group_by(_outbox.c.state)
-    return {str(state): total for state, total in session.connection().execute(statement)}
+    rows = session.connection().execute(statement)
+    return dict.fromkeys(map(str, MessageState), 0) | {str(state): total for state, total in rows}
 
 
 def _may_be_sent(session: Session, pace: Pace, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:

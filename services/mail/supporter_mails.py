@@ -82,12 +82,15 @@ def to_supporter(
     context: MailContext,
     *,
     enclosed: str = "",
+    is_known: bool = True,
 ) -> Mail | DroppedMessage:
     """Makes an email with the template of the message's kind, or drops it if it is unwanted.
 
     `values` must contain the name of the `organisation`. `campaign` is a title. `enclosed` is added
-    below the text, unchanged. Characters that do not fit into a header are removed from titles and
-    names: old ones were stored before they were refused.
+    below the text, unchanged. If the organisation does not know the supporter yet, `is_known` is
+    False, and the last line is that of the text: it says what to do if it was somebody else.
+    Characters that do not fit into a header are removed from titles and names: old ones were stored
+    before they were refused.
     """
     if supporter.mail_off_at is not None:
         return DroppedMessage("the supporter wants no mail")
@@ -96,7 +99,7 @@ def to_supporter(
     text = text_templates.render(f"{message.kind}.txt", values)
     link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
     last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
-    parts = (text.body, enclosed.rstrip(), last_line)
+    parts = (text.body, enclosed.rstrip(), last_line if is_known else "")
     return Mail(
         recipient=supporter.email.text,
         sender_name=_fit(values["organisation"]),

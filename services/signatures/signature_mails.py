@@ -24,6 +24,7 @@ from models import (
     Supporter,
 )
 from models.base import table_of
+from services.common import times, tokens
 from services.common.tokens import Purpose
 from services.mail import supporter_mails
 from services.mail.mail_builder import Mail
@@ -48,6 +49,7 @@ _SIGNATURES = (
         _signature.c.name,
         _supporter.c.id.label("supporter_id"),
         _supporter.c.email,
+        _supporter.c.name.is_not(None).label("is_known"),
         _supporter.c.questions_off_at,
         _supporter.c.mail_off_at,
     )
@@ -98,6 +100,8 @@ class SignatureMailData:
     signer: SignerRecipient
     petition: PetitionMailData
     has_vacant_seat: bool
+    # Whether the organisation knows the person by a confirmation, an import or its own word.
+    is_known: bool
 
 
 def gather(
@@ -119,6 +123,7 @@ def gather(
             ),
             petition=petitions[row.petition_id],
             has_vacant_seat=row.constituency_code in vacant,
+            is_known=row.is_known,
         )
         for row in rows
     }
@@ -132,19 +137,27 @@ def make(
         return DroppedMessage("the signature was erased")
     if signature.state is not KINDS[message.kind]:
         return DroppedMessage(f"the signature is {signature.state}")
-    petition = signature.petition
+    petition, asked_at = signature.petition, message.created_at
     values = {
-        "name": signature.name,
         "has_vacant_seat": signature.has_vacant_seat,
         "action": petition.action,
         "organisation": petition.organisation,
+        "last_day": times.day(tokens.last_day(Purpose.CONFIRM, asked_at)),
         "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id),
         "disown_link": context.link("disown", Purpose.DISOWN, signature.id),
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
         "letter_link": f"{context.base_url}/campaigns/{petition.campaign_slug}/letter",
     }
+    is_confirmed = message.kind is MessageKind.ALREADY_SIGNED
+    if is_confirmed:  # otherwise a stranger may have typed the name
+        values["name"] = signature.name
     return supporter_mails.to_supporter(
-        message, signature.signer, petition.campaign_title, values, context
+        message,
+        signature.signer,
+        petition.campaign_title,
+        values,
+        context,
+        is_known=is_confirmed or signature.is_known,
     )
 
 

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from models import Scope
 from services.assembly import Lobby
-from tests.support.common import CAMPAIGN, PETITION
+from tests.support.common import CAMPAIGN, METRICS, PETITION
 from tests.support.keys import key_for
 from tests.support.problems import assert_problem
 
@@ -18,7 +18,7 @@ def test_the_process_tells_how_it_is(client: TestClient) -> None:
     assert client.get("/livez").json() == {"status": "ok"}
     assert client.get("/readyz").status_code == 200
     client.get(f"/v1/campaigns/{CAMPAIGN}")
-    metrics = client.get("/metrics").text
+    metrics = client.get("/metrics", headers=METRICS).text
     assert 'route="/v1/campaigns/{slug}"' in metrics
     assert CAMPAIGN not in metrics
 

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
 from fastapi.testclient import TestClient
 
-from api.openapi import EXAMPLES, SCHEME, TAGS, examples
+from api.openapi import EXAMPLES, METRICS_SCHEME, SCHEME, TAGS, examples
 from core.version import version
-from tests.support.routes import ANY_KEY, api_routes
+from tests.support.routes import ANY_KEY, METRICS, api_routes
 
 PROBLEM = "application/problem+json"
 JSON = "application/json"
@@ -102,14 +102,18 @@ def test_every_error_is_a_problem(document: Any) -> None:
 def test_every_call_says_whether_it_needs_a_key_and_for_what(
     client: TestClient, document: Any
 ) -> None:
-    scheme = document["components"]["securitySchemes"][SCHEME]
-    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    schemes = document["components"]["securitySchemes"]
+    assert schemes.keys() == {SCHEME, METRICS_SCHEME}
+    for scheme in schemes.values():
+        assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert isinstance(client.app, FastAPI)
     needed = api_routes(client.app)
     for call, operation in operations(document):
         scopes = [str(scope) for scope in needed.get(call, ())]
         if scopes or call in ANY_KEY:
             assert operation["security"] == [{SCHEME: scopes}], call
+        elif call == METRICS:
+            assert operation["security"] == [{METRICS_SCHEME: []}]
         else:
             assert operation["security"] in ([], [{}, {SCHEME: []}]), call
 

@@ -30,7 +30,7 @@ from services.campaigns import petitions
 from services.errors import Unavailable
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
-from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED
+from tests.support.common import CAMPAIGN, CAN_SIGN, METRICS, MINISTER, PETITION, SIGNED
 from tests.support.keys import key_for
 
 ANNA = {"name": "Anna Example", "email": "anna@example.org", "postcode": CAN_SIGN}
@@ -532,7 +532,7 @@ def test_metrics_name_the_same_route(pair: Pair) -> None:
     for path in (*READS, f"/v1/postcodes/{CAN_SIGN}"):
         pair.ask("GET", path)
     pair.ask("POST", SIGN, **request_parts(ANNA))
-    metrics = call_app(pair.hot, "GET", "/metrics", {}, [b""]).content.decode()
+    metrics = call_app(pair.hot, "GET", "/metrics", METRICS, [b""]).content.decode()
     for template in (hot_route.SIGN, hot_route.POSTCODE, *hot_route.READS):
         methods = set(re.findall(rf'method="(\w+)",route="{re.escape(template)}"', metrics))
         assert methods >= {"POST" if template == hot_route.SIGN else "GET"}

@@ -27,7 +27,7 @@ from services.signatures import recording, signature_states
 from services.webhooks import claims, endpoints, outcomes, retry_times
 from services.webhooks.outcomes import FinishedAttempt
 from services.webhooks.sender import Reply
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
+from tests.support.common import CAMPAIGN, CAN_SIGN, METRICS, PETITION, Clock
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.outside.webhook_receiver import (
     GO_ON,
@@ -697,7 +697,8 @@ def test_the_check_tells_what_waits_and_who_is_disabled(
     made = create_webhook(client, key, receiver.url)
     sign_and_confirm(lobby, ANNA, replace(ANNA, email="bertha@example.org"))
     assert "2 deliveries of webhooks are queued." in check_messages(lobby)
-    assert 'lobby_webhook_deliveries{state="queued"} 2.0' in client.get("/metrics").text
+    metrics = client.get("/metrics", headers=METRICS).text
+    assert 'lobby_webhook_deliveries{state="queued"} 2.0' in metrics
     receiver.answers.append(Answer(410))
     deliver(lobby)
     messages = check_messages(lobby)

@@ -30,6 +30,11 @@ def test_the_application_for_uvicorn_is_the_service(
 @pytest.mark.usefixtures("not_yet_made")
 def test_a_service_that_cannot_be_made_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOBBY_POSTS_PER_ADDRESS", "-1")
+    assert "posts_per_address" in start_failure()
+
+
+def start_failure() -> str:
+    """Starts `main:app` as uvicorn does, and returns why it did not start."""
     sent: list[Any] = []
 
     async def receive() -> Any:
@@ -41,4 +46,21 @@ def test_a_service_that_cannot_be_made_ends_the_server(monkeypatch: pytest.Monke
     asyncio.run(main.app({"type": "lifespan"}, receive, send))
     (message,) = sent
     assert message["type"] == "lifespan.startup.failed"
-    assert "posts_per_address" in message["message"]
+    return str(message["message"])
+
+
+@pytest.mark.usefixtures("not_yet_made")
+def test_a_server_that_cannot_start_prints_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    secrets = {"LOBBY_METRICS_TOKEN": "short-token", "LOBBY_SECRET_KEY": "short-secret"}
+    for name, value in secrets.items():
+        monkeypatch.setenv(name, value)
+    message = start_failure()
+    assert "metrics_token\n  Value error, needs at least 16 characters" in message
+    assert "each secret needs at least 32 characters" in message
+    assert not any(value in message for value in secrets.values())
+    monkeypatch.setenv("LOBBY_METRICS_TOKEN", "long-enough-to-be-a-token")
+    monkeypatch.setenv("LOBBY_SECRET_KEY", "long enough to be the secret of a service")
+    monkeypatch.setenv("LOBBY_BOUNCE_FOLDER", "/srv/returned")
+    message = start_failure()
+    assert "LOBBY_BOUNCE_FOLDER needs LOBBY_BOUNCE_ADDRESS" in message
+    assert "long" not in message

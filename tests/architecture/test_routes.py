@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.routes import ANY_KEY, PUBLIC, api_routes
+from tests.support.routes import ANY_KEY, METRICS, PUBLIC, PUBLIC_ELSEWHERE, api_routes
 
 
 @pytest.fixture
@@ -23,6 +23,25 @@ def test_every_call_needs_a_scope_or_is_meant_for_everybody(app: FastAPI) -> Non
     assert {call for call, scopes in calls.items() if not scopes} == PUBLIC | ANY_KEY
     assert len(calls) > len(PUBLIC)
     assert all(len(scopes) <= 1 for scopes in calls.values())
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_of_the_calls_elsewhere_only_the_metrics_need_a_token(
+    app: FastAPI, client: TestClient
+) -> None:
+    elsewhere = {
+        f"{method.upper()} {path}"
+        for path, methods in app.openapi()["paths"].items()
+        for method in methods
+        if not path.startswith("/v1/")
+    }
+    assert elsewhere == PUBLIC_ELSEWHERE | {METRICS}
+    refused = {
+        call
+        for call in elsewhere
+        if client.get(concrete_path(call.split(" ")[1])).status_code == 401
+    }
+    assert refused == {METRICS}
 
 
 def concrete_path(path: str) -> str:

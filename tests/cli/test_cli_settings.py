@@ -52,8 +52,13 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
             {"LOBBY_SMTP_URL": "pigeon://loft"},
             "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.",
         ),
+        (
+            {"LOBBY_METRICS_TOKEN": "too short"},
+            "LOBBY_METRICS_TOKEN: needs at least 16 characters: letters, digits and ASCII "
+            "punctuation, no spaces",
+        ),
     ],
-    ids=["no secret", "database", "bounces", "post"],
+    ids=["no secret", "database", "bounces", "post", "metrics"],
 )
 def test_a_setting_that_does_not_fit_is_named(
     cli: Cli, settings: dict[str, str], sentence: str

@@ -10,7 +10,7 @@ from core.settings import Settings
 from services.assembly import Lobby, open_lobby
 from services.database import engine
 from services.demonstration import invented_campaign
-from tests.support.common import SECRET, Clock, Mailbox
+from tests.support.common import METRICS_TOKEN, SECRET, Clock, Mailbox
 
 MakeLobby = Callable[..., Lobby]
 
@@ -20,6 +20,7 @@ def settings_for(url: str, folder: Path) -> Settings:
         data_dir=folder,
         database_url=url,
         secret_key=SecretStr(SECRET),
+        metrics_token=SecretStr(METRICS_TOKEN),
         base_url="http://testserver",
         mail_from="Central Lobby <post@lobby.example.org>",
         worker="off",

@@ -45,6 +45,18 @@ PUBLIC = {
     "POST /v1/signatures/watch",
     "POST /v1/signatures/withdraw",
 }
+METRICS = "GET /metrics"  # it has a token of its own
+# The calls outside /v1 that are for everybody.
+PUBLIC_ELSEWHERE = {
+    "GET /constituencies.json",
+    "GET /livez",
+    "GET /oembed",
+    "GET /petitions.csv",
+    "GET /petitions.json",
+    "GET /petitions/{number}.json",
+    "GET /petitions/{number}/count.json",
+    "GET /readyz",
+}
 ANY_KEY = {"DELETE /v1/keys/{prefix}"}  # it decides in the route what each key may do
 
 

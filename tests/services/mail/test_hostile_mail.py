@@ -71,10 +71,8 @@ def validated(hostile_input: HostileInput) -> HostileInput:
     )
 
 
-def confirmation(hostile_input: HostileInput) -> Mail:
-    """Builds the email that asks to confirm a signature, with the petition's action in its
-    subject.
-    """
+def second_signature(hostile_input: HostileInput) -> Mail:
+    """Builds the email to somebody who has signed already. It names them and the petition."""
     values = {
         "name": hostile_input.name,
         "action": hostile_input.action,
@@ -82,7 +80,7 @@ def confirmation(hostile_input: HostileInput) -> Mail:
     }
     links = {"confirm_link": "x", "disown_link": "y", "withdraw_link": "z"}
     links |= {"has_vacant_seat": "", "letter_link": "z"}
-    text = text_templates.render("confirm_signature.txt", values | links)
+    text = text_templates.render("already_signed.txt", values | links)
     return Mail(
         recipient=hostile_input.email,
         sender_name=texts.fit_for_header(hostile_input.organisation),
@@ -175,7 +173,7 @@ def test_whatever_is_built_of_hostile_input_is_what_was_meant() -> None:
         kind = "rules" if number % 2 else "rows"  # rows older than a rule were never validated
         try:
             accepted = validated(hostile_input) if kind == "rules" else hostile_input
-            mail = letter_mail(accepted) if number % 4 < 2 else confirmation(accepted)
+            mail = letter_mail(accepted) if number % 4 < 2 else second_signature(accepted)
             envelope = seal(mail)
         except Invalid:
             ends[f"{kind} refused"] += 1
@@ -199,7 +197,7 @@ def test_every_trick_alone_in_every_field_is_refused_or_harmless() -> None:
         for trick in TRICKS:
             for text in (trick, good[field] + trick, trick + good[field]):
                 hostile_input = HostileInput(**{**good, field: text})
-                for make in (letter_mail, confirmation):
+                for make in (letter_mail, second_signature):
                     for look in (validated, lambda unchanged: unchanged):
                         try:
                             mail = make(look(hostile_input))
@@ -221,7 +219,7 @@ def test_a_text_that_the_rules_take_is_always_built() -> None:
         except Invalid:
             continue
         seal(letter_mail(accepted))
-        seal(confirmation(accepted))
+        seal(second_signature(accepted))
         built += 1
         if number > INPUTS / 2:
             break

@@ -20,7 +20,7 @@ from services.mail.couriers import Delivery, SmtpCourier
 from services.mail.mail_builder import Envelope as OurEnvelope
 from services.operations import checks
 from services.signatures import recording
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock
+from tests.support.common import CAMPAIGN, CAN_SIGN, METRICS, PETITION, Clock
 from tests.support.keys import key_for
 from tests.support.lobbies import MakeLobby
 
@@ -340,13 +340,13 @@ def test_organisers_see_that_mail_waits_for_a_server(
         relay = client.get(path, headers=key).json()["relay"]
         assert (relay["is_resting"], relay["resting_until"]) == (True, "2026-07-01T12:00:30Z")
         assert "refused" in relay["error"]
-        assert "lobby_relays_resting 1.0" in client.get("/metrics").text
+        assert "lobby_relays_resting 1.0" in client.get("/metrics", headers=METRICS).text
         clock.advance(minutes=5)
         with server.up():
             worker.deliver_due(lobby)
             lobby.courier.close()
         assert client.get(path, headers=key).json()["relay"]["error"] is None
-        assert "lobby_relays_resting 0.0" in client.get("/metrics").text
+        assert "lobby_relays_resting 0.0" in client.get("/metrics", headers=METRICS).text
 
 
 def test_the_check_tells_of_a_server_that_is_left_alone(lobby: Lobby) -> None:

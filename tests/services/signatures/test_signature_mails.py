@@ -182,7 +182,8 @@ def test_each_mail_names_its_own_signer_petition_and_seat(
             continue  # ended by end_three_signatures
         mail, is_theirs = by_address[request.email], number % 2 == 1
         text = text_of(mail)
-        assert text.startswith(f"Dear {request.name},\n")
+        greeting = f"Dear {request.name}" if number >= 30 else "Hello"
+        assert text.startswith(f"{greeting},\n")
         owner = "Cyfeillion, y GIG" if is_theirs else "Public Health Alliance (demonstration)"
         assert mail["From"].addresses[0].display_name == owner
         assert ("Achub y GIG" in mail["Subject"]) is is_theirs

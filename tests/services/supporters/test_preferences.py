@@ -188,6 +188,14 @@ def hold_newest_letter(lobby: Lobby) -> None:
         letter_states.hold(session, letter.id, "standing_changed", keyring=keyring, now=now)
 
 
+UNCONFIRMED = (MessageKind.CONFIRM_SIGNATURE, MessageKind.CONFIRM_LETTER)
+
+
+def token_in_header(mail: EmailMessage) -> str:
+    """Returns the token of the one-click link."""
+    return str(mail["List-Unsubscribe"]).strip("<>").rpartition("/")[2]
+
+
 def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
     client: TestClient, lobby: Lobby, deliver: Deliver, clock: Clock
 ) -> None:
@@ -202,13 +210,18 @@ def test_every_mail_to_a_supporter_says_how_to_stop_it_and_no_letter_does(
             assert "unsubscribe" not in text_of(mail)
             continue
         last = text_of(mail).rstrip().splitlines()[-1]
-        token = token_in(mail, "unsubscribe")
+        token = token_in_header(mail)
         link = f"http://testserver/unsubscribe/{token}"
-        assert last.startswith("To choose what ")
-        assert last.endswith(f" sends to this address, or to stop it: {link}")
+        if kind is MessageKind.CONFIRM_SIGNATURE:  # the first one, when nobody knew her
+            assert last.startswith("If you did not sign, ")
+            assert last.endswith(f": http://testserver/disown/{token_in(mail, 'disown')}")
+        else:
+            assert last.startswith("To choose what ")
+            assert last.endswith(f" sends to this address, or to stop it: {link}")
         assert mail["List-Unsubscribe"] == f"<{link}>"
         assert mail["List-Unsubscribe-Post"] == ONE_CLICK
-        assert text_of(mail).startswith(f"Dear {ANNA['name']},"), kind
+        greeting = "Hello," if kind in UNCONFIRMED else f"Dear {ANNA['name']},"
+        assert text_of(mail).startswith(greeting), kind
         assert client.get(f"/unsubscribe/{token}").status_code == 200
 
 
@@ -220,7 +233,7 @@ def test_the_link_travels_on_one_line_and_unencoded(lobby: Lobby, deliver: Deliv
     assert folder is not None
     name = str(mail["Message-ID"]).strip("<>").partition("@")[0]
     raw = (folder.folder / f"{name}.eml").read_bytes()
-    link = f"List-Unsubscribe: <http://testserver/unsubscribe/{token_in(mail, 'unsubscribe')}>"
+    link = f"List-Unsubscribe: <http://testserver/unsubscribe/{token_in_header(mail)}>"
     assert f"\r\n{link}\r\n".encode() in raw
 
 
@@ -439,7 +452,7 @@ def test_one_organisations_supporters_are_nobody_elses(
     sign(lobby, petition="theirs", confirms=False)
     (mail,) = deliver()
     assert mail["From"].startswith("Others")
-    other = client.post(READ, json={"token": token_in(mail, "unsubscribe")}).json()
+    other = client.post(READ, json={"token": token_in_header(mail)}).json()
     assert (other["organisation"], other["mail"]) == ("Others", True)
 
 
