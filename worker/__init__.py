@@ -4,6 +4,7 @@ The worker opens the transactions; services have the rules.
 """
 
 from worker.bounces import read_bounces as read_bounces
+from worker.countries import correct_countries as correct_countries
 from worker.idempotency import forget_old_keys as forget_old_keys
 from worker.loop import run as run
 from worker.mail import clean_up as clean_up

@@ -12,6 +12,7 @@ import structlog
 
 from services.assembly import Lobby
 from worker.bounces import read_bounces
+from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
 from worker.mail import clean_up, deliver_due
 from worker.parliament import sync_if_due, sync_members_if_due
@@ -44,6 +45,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("senders", SenderCleanup(), HOUR_SECONDS),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
+            ("countries", correct_countries, CLEANUP_SECONDS),
         )
     ]
     for thread in threads:

@@ -32,7 +32,7 @@ def sync_if_due(lobby: Lobby, stop: threading.Event) -> int | None:
 
     Returns how many motions were requested; None where the job was not due or not free.
     """
-    lease = _acquire_lease(lobby, leases.MOTIONS)
+    lease = acquire_lease(lobby, leases.MOTIONS)
     if lease is None:
         return None
     requested, error = _sync_followed(lobby, stop)
@@ -48,7 +48,7 @@ def sync_members_if_due(lobby: Lobby, stop: threading.Event) -> MembersSync | No
     Returns what changed; None where the job was not due or not free, and where it failed, which is
     recorded with the job.
     """
-    if not _should_sync_members(lobby) or (lease := _acquire_lease(lobby, leases.MEMBERS)) is None:
+    if not _should_sync_members(lobby) or (lease := acquire_lease(lobby, leases.MEMBERS)) is None:
         return None
     result, error, next_due = None, None, None
     try:
@@ -123,7 +123,7 @@ def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
         return motion_sync.apply_answer(session, answer, now=lobby.clock())
 
 
-def _acquire_lease(lobby: Lobby, name: str) -> Lease | None:
+def acquire_lease(lobby: Lobby, name: str) -> Lease | None:
     """Reads first, because most calls find nothing due and then need no write transaction."""
     now = lobby.clock()
     with lobby.database.read() as session:

@@ -26,12 +26,13 @@ from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from models import Keyring
 from services.assembly import Lobby
 from services.common import texts
+from services.common.countries import HOME
 from services.database.time_windows import PageRange
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.postcodes import directory
 from services.signatures import signature_pages
-from services.signatures.recording import HOME, constituency_at
+from services.signatures.recording import constituency_at
 from services.supporters import introductions, supporter_pages, tags
 from services.supporters.introductions import PersonDetails
 from services.supporters.supporter_pages import SupporterView
@@ -221,7 +222,11 @@ def _details(person: PersonIn, lobby: Lobby, prefix: str) -> PersonDetails:
         name = texts.person_name(person.name, f"{prefix}given_name") if person.name else None
         postcode, code = _postcode_and_seat(person, lobby)
     except Invalid as error:
-        raise renamed(error, {"postcode": f"{prefix}postal_addresses.postal_code"}) from None
+        names = {
+            "postcode": f"{prefix}postal_addresses.postal_code",
+            "country": f"{prefix}postal_addresses.country",
+        }
+        raise renamed(error, names) from None
     return PersonDetails(name, postcode, code, person.locale, person.wants_updates is False)
 
 

@@ -32,10 +32,11 @@ from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import own_pages
 from services.campaigns.own_pages import OwnPetition
+from services.common.countries import ABROAD, HOME
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.keys.api_keys import Caller
 from services.signatures import signature_pages, signature_states
-from services.signatures.entries import HOME, Outcome
+from services.signatures.entries import Outcome
 from services.signatures.signature_pages import SignatureFilter
 from services.supporters import supporter_pages, tags
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
@@ -43,8 +44,6 @@ from services.traffic.idempotency import KeyedRequest, StoredAnswer
 router = APIRouter()
 PERSON = "osdi:person"
 _EMPTY = StoredAnswer(200, b"{}")
-_ABROAD = "ZZ"
-"""A code of ISO 3166-1 for private use: the service does not store the country of supporters."""
 
 
 class CommentBody(Part):
@@ -254,7 +253,8 @@ def _by_linked_person(session: Session, lobby: Lobby, caller: Caller, body: Json
         name=supporter.name.text,
         email=supporter.email.text,
         postcode=supporter.postcode.text,
-        country=_ABROAD if supporter.constituency_code == OVERSEAS else HOME,
+        # The service does not store the country of supporters.
+        country=ABROAD if supporter.constituency_code == OVERSEAS else HOME,
         locale=supporter.locale,
     )
 

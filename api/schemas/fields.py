@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
-from services.common import texts
+from services.common import countries, texts
 from services.errors import Invalid
 from services.postcodes import directory
 
@@ -66,7 +66,14 @@ PersonName = Annotated[str, rule(texts.person_name)]
 EmailAddress = Annotated[str, rule(texts.email_address)]
 Postcode = Annotated[str, rule(directory.normalise)]
 Slug = Annotated[str, rule(texts.slug)]
-Country = Annotated[str, Field(pattern="^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
+Country = Annotated[
+    str,
+    rule(countries.code_of),
+    Field(
+        description="ISO 3166-1 alpha-2, or UK for GB, or XK",
+        json_schema_extra={"pattern": "^[A-Za-z]{2}$"},
+    ),
+]
 Locale = Annotated[str, Field(pattern="^(en|cy)$")]
 Token = Annotated[str, Field(min_length=1, max_length=300)]
 Line100 = Annotated[str, line(100)]

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from api.schemas.fields import Answer
+from services.common import countries
 from services.views.petition_lists import PetitionPlaces, PublicPetition
 
 # Letters of the former Government Office Regions, which Parliament's site uses as codes.
@@ -27,9 +28,9 @@ REGIONS = {
     "Scotland": "M",
     "Northern Ireland": "N",
 }
-HOME = ("United Kingdom", "GB")
+HOME = ("United Kingdom", countries.HOME)
 # ISO 3166-1 leaves ZZ to its users. The service counts no single countries abroad.
-ABROAD = ("Outside the United Kingdom", "ZZ")
+ABROAD = ("Outside the United Kingdom", countries.ABROAD)
 
 
 def _with_milliseconds(moment: datetime) -> str:

@@ -8,10 +8,10 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
+from services.common.mail_providers import GREAT_PROVIDERS
 from services.errors import FieldError, Invalid
 
 MAX_NAME = 100
@@ -22,9 +22,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # that display a text in another order.
 _UNFIT_FOR_HEADER = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028-\u202e\u2066-\u2069]")
 _LINK = re.compile(r"://|\bwww\.|@", re.IGNORECASE)
-# Addresses whose domain can be checked separately, because email_validator accepts such a local
-# part unchanged: in lower case, because it lowers some names (RFC 2142), and too short for any
-# limit of length.
+# Addresses whose local part email_validator accepts unchanged: in lower case, because it lowers
+# some names (RFC 2142), and too short for any limit of length.
 _PLAIN_ADDRESS = re.compile(
     r"(?P<local>[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?P<domain>[a-zA-Z0-9.-]+)", re.ASCII
 )
@@ -99,21 +98,24 @@ def person_name(text: str, field: str = "name") -> str:
 def email_address(text: str, field: str = "email") -> str:
     """Returns an email address in the form to send to. Does not use the network."""
     text = text.strip(" \t\u00a0")
-    plain = _PLAIN_ADDRESS.fullmatch(text) if len(text) <= _LONGEST_PLAIN_ADDRESS else None
-    domain = _normalised_domain(plain["domain"]) if plain else None
-    address = f"{plain['local']}@{domain}" if plain and domain else _normalised_address(text)
+    address = _at_great_provider(text) or _normalised_address(text)
     if address is None or "=?" in address:  # allowed in mailboxes, but not in headers
         message = "Please give an e-mail address such as name@example.org."
         raise Invalid.field(field, "email_malformed", message)
     return address
 
 
-# Cached because most people share a few domains, and checking one takes email_validator as long as
-# all other work on a signature.
-@lru_cache(maxsize=10_000)
-def _normalised_domain(domain: str) -> str | None:
-    address = _normalised_address(f"a@{domain}")
-    return address.rpartition("@")[2] if address else None
+def _at_great_provider(text: str) -> str | None:
+    """Returns the same as `_normalised_address` for plain addresses at great providers, else None.
+
+    It is there because email_validator takes as long as all other work on a signature, and most
+    people have such an address. The list is fixed, and there is no cache: the time tells nothing
+    about other people's addresses.
+    """
+    plain = _PLAIN_ADDRESS.fullmatch(text) if len(text) <= _LONGEST_PLAIN_ADDRESS else None
+    if plain is None or (domain := plain["domain"].lower()) not in GREAT_PROVIDERS:
+        return None
+    return f"{plain['local']}@{domain}"
 
 
 def _normalised_address(text: str) -> str | None:

@@ -17,6 +17,7 @@ from services.operations import mail_domain, recounts
 from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
+from services.signatures import stored_countries
 from services.webhooks import deliveries, sender, stops
 
 # In older versions, two connections that reset the WAL at the same time can corrupt it.
@@ -43,6 +44,7 @@ def run(
         if recounting is not None:
             findings += recounts.recount(session, report=recounting)
         findings += _unknown_seats(lobby, session)
+        findings += _countries(session)
         findings += _parliament(session, lobby.clock())
         findings += _mail(session, lobby)
         findings += _webhooks(session)
@@ -102,6 +104,15 @@ def _unknown_seats(lobby: Lobby, session: Session) -> list[Finding]:
         return []
     some = ", ".join(sorted(unknown)[:5])
     return [Finding(f"The postcode directory names {len(unknown)} unknown seats: {some} ...")]
+
+
+def _countries(session: Session) -> list[Finding]:
+    """Counts signatures with a code of no country. They count abroad."""
+    found = stored_countries.unassigned(session)
+    if not found:
+        return []
+    codes = ", ".join(f"{count:,} with {code}" for code, count in found.items())
+    return [Finding(f"Signatures have codes of no country: {codes}.", is_trouble=False)]
 
 
 def _parliament(session: Session, now: datetime) -> list[Finding]:

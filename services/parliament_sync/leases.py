@@ -12,9 +12,11 @@ from services.database.engine import insert_ignore
 
 MOTIONS = "motions"
 MEMBERS = "members"
+COUNTRIES = "countries"
 LONGEST_RUN = {
     MOTIONS: timedelta(minutes=15),
     MEMBERS: timedelta(hours=2),  # 25 minutes where every answer comes at once
+    COUNTRIES: timedelta(minutes=15),
 }
 _job = table_of(Job)
 

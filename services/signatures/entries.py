@@ -5,13 +5,18 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+<<<<<<< HEAD
 from models import SignatureState
 from services.common import texts
+=======
+from models import Private, SignatureState
+from services.common import countries, texts
+>>>>>>> 682b328564d8a444e2b9035e1ef948ff68195585
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
-HOME = "GB"
+HOME = countries.HOME
 LONGEST_COMMENT, LONGEST_SOURCE, LONGEST_POSTCODE, LONGEST_PROVENANCE = 1000, 100, 20, 200
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """The earliest date of an import; an earlier one is more likely a mistyped year."""

@@ -52,15 +52,33 @@ def count_signatures(
 
 def remove_signature(session: Session, petition_id: UUID, code: str, *, now: datetime) -> None:
     """Subtracts one confirmed signature."""
+    _subtract_signatures(session, petition_id, code, 1)
+    _add_to_hour(session, {petition_id: -1}, now)
+
+
+def move_signatures(session: Session, changes: Mapping[tuple[UUID, str], int]) -> None:
+    """Moves confirmed signatures between constituencies of their petitions.
+
+    `changes` are by petition and constituency's code. They add up to 0 for each petition, so that
+    its hours stay as they are.
+    """
+    for (petition_id, code), change in sorted(changes.items()):
+        if change < 0:
+            _subtract_signatures(session, petition_id, code, -change)
+        elif change > 0:
+            row = {"petition_id": petition_id, "constituency_code": code, "confirmed": change}
+            increment(session, _petition_tally, [row], key=["petition_id", "constituency_code"])
+
+
+def _subtract_signatures(session: Session, petition_id: UUID, code: str, count: int) -> None:
     session.connection().execute(
         sa.update(_petition_tally)
         .where(
             _petition_tally.c.petition_id == petition_id,
             _petition_tally.c.constituency_code == code,
         )
-        .values(confirmed=_petition_tally.c.confirmed - 1)
+        .values(confirmed=_petition_tally.c.confirmed - count)
     )
-    _add_to_hour(session, {petition_id: -1}, now)
 
 
 def add_letter(session: Session, campaign_id: UUID, motion_id: int, code: str) -> None:

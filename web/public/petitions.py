@@ -13,6 +13,7 @@ from api.http.middleware import POLICY, content_policy
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common import texts
+from services.common.countries import ABROAD
 from services.errors import Invalid, Limited, ProofRequired, Unavailable
 from services.postcodes import directory
 from services.signatures.recording import HOME, SignatureRequest
@@ -26,7 +27,6 @@ _PROOF_MESSAGE = (
     "Very many people are signing right now. What you entered is still here: please press the "
     "button again in {} seconds."
 )
-ABROAD = "ZZ"  # ISO 3166-1 reserves it for private use: here, 'outside the UK, country unknown'
 router = APIRouter()
 
 

@@ -9,13 +9,13 @@ from api.action_network.places import Places, Veil, identifiers, when
 from api.action_network.schemas.reading import Part, parsed
 from models import Organisation, Supporter
 from models.constituency import OVERSEAS
+from services.common import countries
+from services.common.countries import HOME
 from services.errors import Invalid
-from services.signatures.recording import HOME
 from services.supporters.supporter_pages import SupporterView
 
 Json = dict[str, Any]
 SUBSCRIBED, UNSUBSCRIBED = "subscribed", "unsubscribed"
-_HOMES = frozenset({"", "GB", "UK", "GBR", "UNITED KINGDOM", "GREAT BRITAIN"})
 _LOCALES = frozenset({"en", "cy"})
 _HERE = ("signatures", "outreaches", "taggings")
 
@@ -51,9 +51,11 @@ class AddressIn(_Contact):
 
     @property
     def home_country(self) -> str:
-        """The two letters of ISO 3166-1, or the United Kingdom if the address has no country."""
-        country = (self.country or "").strip().upper()
-        return HOME if country in _HOMES else country
+        """The two letters of ISO 3166-1, or the United Kingdom if the address has no country.
+
+        Raises Invalid for the field `country`.
+        """
+        return countries.code_of_written(self.country or "")
 
 
 class PersonIn(Part):

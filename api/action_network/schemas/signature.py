@@ -1,6 +1,6 @@
 """Bodies of signatures."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import ValidationError
@@ -9,8 +9,10 @@ from api.action_network.places import Places, Veil, identifiers, when
 from api.action_network.schemas.person import PersonIn
 from api.action_network.schemas.reading import renamed
 from api.http import errors
+from api.schemas.fields import rule
 from api.schemas.signature import NewSignature
 from models import Signature
+from services.common import countries
 from services.errors import Invalid
 
 Json = dict[str, Any]
@@ -24,13 +26,26 @@ _NAMES = {
 }
 
 
+class _WrittenSignature(NewSignature):
+    """A signature whose country is given as in an address book: also by name, or not at all."""
+
+    country: Annotated[str, rule(countries.code_of_written)]
+
+
+class _StoredSignature(NewSignature):
+    """A signature of a stored supporter, whose country the service itself gives."""
+
+    country: str
+
+
 def new_signature(person: PersonIn, body: Json) -> NewSignature:
     """Makes a signature of a person and a body. Raises Invalid with the client's field names."""
     return _checked(
+        _WrittenSignature,
         name=person.name,
         email=person.email,
         postcode=person.address.postal_code or "",
-        country=person.address.home_country,
+        country=person.address.country or "",
         locale=person.locale or "en",
         consents={"updates": person.wants_updates},
         **_comment_and_source(body, person.source),
@@ -39,7 +54,7 @@ def new_signature(person: PersonIn, body: Json) -> NewSignature:
 
 def linked_signature(body: Json, **stored: object) -> NewSignature:
     """Makes a signature with a supporter's `name`, `email`, `postcode`, `country` and `locale`."""
-    return _checked(**stored, **_comment_and_source(body, None))
+    return _checked(_StoredSignature, **stored, **_comment_and_source(body, None))
 
 
 def _comment_and_source(body: Json, source: str | None) -> Json:
@@ -48,9 +63,9 @@ def _comment_and_source(body: Json, source: str | None) -> Json:
     return {"comment": body.get("comments") or None, "source": code or source or None}
 
 
-def _checked(**values: object) -> NewSignature:
+def _checked(kind: type[NewSignature], **values: object) -> NewSignature:
     try:
-        return NewSignature.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         fields = errors.validation_fields(error.errors())
         raise renamed(Invalid("invalid", "Not valid.", fields), _NAMES) from None

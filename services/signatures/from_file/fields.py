@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import TypeVar
 
-from services.common import texts
+from services.common import countries, texts
 from services.common.times import LONDON
 from services.errors import Invalid
 from services.postcodes import directory
@@ -22,10 +22,6 @@ LOCALES = {"": "en", "en": "en", "cy": "cy", "english": "en", "welsh": "cy", "cy
 YES, NO = (
     frozenset({"yes", "y", "true", "1", "x", "on"}),
     frozenset({"no", "n", "false", "0", "off"}),
-)
-AT_HOME = frozenset(
-    {"", "gb", "uk", "united kingdom", "great britain", "england", "scotland", "wales", "cymru"}
-    | {"northern ireland"}
 )
 # British dates, with the day first.
 _DAY_FIRST = re.compile(
@@ -45,7 +41,7 @@ def read(
 ) -> SignatureRequest:
     """Returns the request of a row; raises Invalid with all problems."""
     row = _FieldReader(values)
-    country = row.take("country", country_of, HOME)
+    country = row.take("country", countries.code_of_written, HOME)
     name = row.take("name", texts.person_name, "", value=_name(values))
     email = row.take("email", _email, "")
     postcode = row.take("postcode", _postcode if country == HOME else _foreign_postcode, "")
@@ -138,19 +134,6 @@ def _locale(text: str) -> str:
     if locale is None:
         raise Invalid.field("locale", "locale_unknown", "Give 'en' or 'cy', or leave it empty.")
     return locale
-
-
-def country_of(text: str) -> str:
-    """Returns a country by its two letters (ISO 3166-1).
-
-    Names of the United Kingdom and its parts are accepted, and an empty text means it.
-    """
-    if text.casefold() in AT_HOME:
-        return HOME
-    if not re.fullmatch("[A-Z]{2}", text.upper()):
-        message = "Give a country by its two letters, such as GB or IE."
-        raise Invalid.field("country", "country_unknown", message)
-    return text.upper()
 
 
 def _yes_or_no(text: str) -> bool | None:

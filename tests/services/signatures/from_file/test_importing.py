@@ -28,11 +28,11 @@ from models import (
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
-from services.common import texts
+from services.common import countries, texts
 from services.errors import Invalid, LobbyError
 from services.operations import recounts
 from services.signatures import recording, signature_states
-from services.signatures.from_file.fields import country_of, moment_of
+from services.signatures.from_file.fields import moment_of
 from services.signatures.from_file.importing import FileImportCounts
 from services.signatures.recording import SignatureRequest
 from services.supporters import supporters
@@ -324,6 +324,23 @@ def test_a_broken_row_never_stops_the_others_and_every_fault_is_told(
     assert stat.S_IMODE(report.stat().st_mode) == 0o600
 
 
+def test_a_file_gives_countries_by_the_rule_of_the_api(lobby: Lobby, run: Run) -> None:
+    good = {"UK": "GB", "uk": "GB", "GB": "GB", "": "GB", "ie": "IE", "JE": "JE", "XK": "XK"}
+    bad = ["XX", "zz", "ZZ", "G1", "France"]
+    written = [*good, *bad]
+    rows = [f"P,n{n}@example.org,{SIGNED},{country}" for n, country in enumerate(written)]
+    result = run(text(*rows, header="Name,Email,Postcode,Country"))
+    assert summary_counts(result) == {
+        "rows read": len(written),
+        "recorded as confirmed": len(good),
+        "rejected": len(bad),
+    }
+    for number, country in enumerate(good.values()):
+        signature = signature_of(lobby, f"n{number}@example.org")
+        assert signature.country == country
+        assert (signature.constituency_code == "overseas") is (country != "GB")
+
+
 def test_a_mended_report_can_be_brought_in_as_it_is(lobby: Lobby, run: Run, tmp_path: Path) -> None:
     counted, rows, mails = totals(lobby)
     report = tmp_path / "rejected.csv"
@@ -520,4 +537,4 @@ def test_what_is_no_day_is_refused(written: str) -> None:
     [("", "GB"), ("uk", "GB"), ("England", "GB"), ("CYMRU", "GB"), ("gb", "GB"), ("ie", "IE")],
 )
 def test_countries_are_read_as_they_are_written_here(written: str, country: str) -> None:
-    assert country_of(written) == country
+    assert countries.code_of_written(written) == country
