@@ -5,13 +5,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
-<<<<<<< HEAD
 from models import SignatureState
-from services.common import texts
-=======
-from models import Private, SignatureState
 from services.common import countries, texts
->>>>>>> 682b328564d8a444e2b9035e1ef948ff68195585
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
