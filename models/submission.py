@@ -39,8 +39,8 @@ class Submission(SQLModel, table=True):
     """One post. Its id becomes the id of the signature or the letter.
 
     The intake writes the first columns and asks nothing about the email address; the sorter writes
-    `address_index` and `mailbox_index`, which are keyed hashes of the address, and of one that waits
-    `place_id`: the id of the first of those that it replaced, whose place in the queue it keeps.
+    `address_index` and `mailbox_index`, which are keyed hashes of the address. `place_id` is the id
+    whose place in the queue it has while it waits: its own, or that of the one it replaced.
     `sender_index` is a keyed hash of the network or API key that the post came from. It is empty
     once the mail is queued. `services.submissions.payload` defines the JSON in `payload`.
     """

@@ -14,7 +14,7 @@ IDLE_SECONDS = 0.5
 REST_FACTOR = 4
 """How much longer than a batch the sorter rests while others wait to write."""
 # PostgreSQL's index of new rows keeps dead entries while a long snapshot is open. The sorter skips
-# them: it starts ten minutes before the last row that it sorted, and once a minute at the beginning.
+# them: it starts ten minutes before the last row that it sorted, once a minute at the beginning.
 _OVERLAP = timedelta(minutes=10)
 _FROM_THE_BEGINNING_SECONDS = 60.0
 

@@ -29,8 +29,13 @@ def upgrade() -> None:
     _create_refusal()
     with _consents_aside(), op.batch_alter_table(SIGNATURE) as batch:
         batch.drop_constraint("uq_signature_petition_id_supporter_id", type_="unique")
-    _partial_index("uq_signature_confirmed", SIGNATURE, ["petition_id", "supporter_id"],
-                   "state = 'confirmed'", unique=True)
+    _partial_index(
+        "uq_signature_confirmed",
+        SIGNATURE,
+        ["petition_id", "supporter_id"],
+        "state = 'confirmed'",
+        unique=True,
+    )
     op.add_column(OUTBOX, sa.Column("mailbox_index", sa.LargeBinary(), nullable=True))
     op.add_column(OUTBOX, sa.Column("sender_index", sa.LargeBinary(), nullable=True))
     op.drop_index("ix_outbox_message_recipient_index_created_at", OUTBOX)
@@ -123,17 +128,16 @@ def _create_refusal() -> None:
 
 def _keep_refusals() -> None:
     """Turns what was disowned lately into refusals: nobody is asked again about these petitions."""
-    ended = "signature.ended_at"
+    is_recent = f"signature.ended_at > now() - interval '{REFUSED_DAYS} days'"
     if op.get_bind().dialect.name == "sqlite":
-        is_recent = f"{ended} > strftime('%Y-%m-%d %H:%M:%f', 'now', '-{REFUSED_DAYS} days')"
-    else:
-        is_recent = f"{ended} > now() - interval '{REFUSED_DAYS} days'"
-    op.execute(
+        is_recent = f"signature.ended_at > datetime('now', '-{REFUSED_DAYS} days')"
+    insert = (
         "INSERT INTO refusal (subject_id, address_index, refused_at) "
         "SELECT signature.petition_id, supporter.email_index, signature.ended_at "
         "FROM signature JOIN supporter ON supporter.id = signature.supporter_id "
-        f"WHERE signature.state = 'rejected' AND {is_recent}"  # noqa: S608 - fixed texts
+        "WHERE signature.state = 'rejected' AND "
     )
+    op.execute(insert + is_recent)
 
 
 def _require_no_submissions() -> None:
@@ -163,9 +167,7 @@ def _partial_index(
     name: str, table: str, columns: list[str], condition: str, *, unique: bool = False
 ) -> None:
     where = sa.text(condition)
-    op.create_index(
-        name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where
-    )
+    op.create_index(name, table, columns, unique=unique, sqlite_where=where, postgresql_where=where)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers.signed_answers import SignedAnswers
-from api.answers.state import AppState
+from api.answers.state import AppState, state_of
 from api.schemas.signature import NewSignature
 from models import Signature
 from services.errors import NotFound
@@ -30,6 +30,11 @@ def sender_of(scope: Mapping[str, Any]) -> bytes | None:
     """
     sender: bytes | None = scope.get(SENDER)
     return sender
+
+
+async def submit(scope: Mapping[str, Any], request: SignatureRequest) -> Outcome:
+    """Records a request of a page. It is committed when this returns; raises as `sign` does."""
+    return await _record(state_of(scope), replace(request, sender_index=sender_of(scope)))
 
 
 async def sign(

@@ -73,9 +73,7 @@ async def sign(
         standing_id = await run_in_threadpool(_standing_id, state.lobby, slug, caller, body)
     if key is None:
         partner_id = caller.partner_id if caller else None
-        answers, outcome = await signature_intake.sign(
-            state, slug, body, partner_id, sender=sender
-        )
+        answers, outcome = await signature_intake.sign(state, slug, body, partner_id, sender=sender)
         content = signature_intake.content(answers, outcome, caller, standing_id=standing_id)
         answer = StoredAnswer(signature_intake.SIGNED, content)
     else:
@@ -116,9 +114,9 @@ def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) 
 
 @router.post("/signatures/disown")
 def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
-    """Remove a signature that somebody else gave, and send no emails about the petition for 90 days."""
+    """Remove a signature that somebody else gave. No emails about it follow for 90 days."""
     signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
-    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
+    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now).state)
 
 
 @router.get("/petitions/{slug}/signatures")
@@ -164,9 +162,7 @@ def read_signatures(
     return [signature_answer(*pair) for pair in pairs[: page.limit]]
 
 
-def _standing_id(
-    lobby: Lobby, slug: str, caller: Caller, body: NewSignature
-) -> UUID | None:
+def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) -> UUID | None:
     """Checks that a key may post to a petition.
 
     Returns the id of the signer's confirmed signature if the key may read signatures, else None

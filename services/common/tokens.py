@@ -28,6 +28,7 @@ Clock = Callable[[], datetime]
 class Purpose(StrEnum):
     """What a token allows.
 
+    `lift_refusal` is part of the page after 'that was not me': its id stands for the address.
     `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
     API key: its id is that of the new key, so that the form makes one key only.
     """
@@ -35,6 +36,7 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     DISOWN = "disown"
     WITHDRAW = "withdraw"
+    LIFT_REFUSAL = "lift_refusal"
     LETTER = "letter"
     LETTER_ANSWER = "letter_answer"
     UNSUBSCRIBE = "unsubscribe"
@@ -46,6 +48,7 @@ LIFETIMES = {
     Purpose.CONFIRM: timedelta(days=14),
     Purpose.DISOWN: timedelta(days=60),
     Purpose.WITHDRAW: timedelta(days=3650),
+    Purpose.LIFT_REFUSAL: timedelta(days=1),
     Purpose.LETTER: timedelta(days=14),
     Purpose.LETTER_ANSWER: timedelta(days=120),
     Purpose.UNSUBSCRIBE: timedelta(days=3650),

@@ -54,10 +54,10 @@ def prefetch(
         keyring=keyring,
         now=now,
     )
-    signature_ids = {
-        message.subject_id for message in messages if message.kind in signature_mails.KINDS
-    }
-    signatures = signature_mails.gather(session, signature_ids, today=now.date())
+    about_signatures = [message for message in messages if message.kind in signature_mails.KINDS]
+    signatures = signature_mails.gather(
+        session, about_signatures, keyring=keyring, today=now.date()
+    )
     return Prefetched((*letters, *supporters), signatures, letter_situations)
 
 

@@ -49,7 +49,9 @@ def _make(
     if kind in signature_mails.KINDS:
         signatures = prefetched.signatures
         if signatures is None:
-            signatures = signature_mails.gather(session, [subject_id], today=now.date())
+            signatures = signature_mails.gather(
+                session, [message], keyring=context.keyring, today=now.date()
+            )
         return signature_mails.make(message, signatures.get(subject_id), context)
     if kind is MessageKind.LETTER:
         situation = prefetched.situations.get(subject_id)

@@ -38,7 +38,7 @@ from services.organisations import organisations
 from services.parliament import constituencies, members, seats
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import Lookup, SignatureRequest
 from services.supporters import wordings
 
@@ -246,7 +246,7 @@ def _load_signatures(
         signature_id = outcomes[0].signature_id
         if signature_id is not None:
             confirmed_at = min(moment + timedelta(minutes=9), now)
-            signature_states.confirm(session, signature_id, now=confirmed_at)
+            confirming.confirm(session, signature_id, keyring=keyring, now=confirmed_at)
 
 
 def write_letters(

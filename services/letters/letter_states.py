@@ -17,7 +17,6 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Letter, LetterState, MessageKind, MessageState, OutboxMessage, Supporter
 from models.base import table_of
-from services.common import texts
 from services.errors import Conflict, NotFound
 from services.letters import copies, send_times
 from services.letters.drafting import sketches

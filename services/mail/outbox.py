@@ -107,7 +107,9 @@ def insert(session: Session, messages: Sequence[NewMessage], *, now: datetime) -
         "mailbox_index": [each.mailbox_index if each else None for each in recipients],
         "sender_index": [message.sender_index for message in messages],
         "due_at": due,
-        "created_at": [due_at if each else now for each, due_at in zip(recipients, due, strict=True)],
+        "created_at": [
+            due_at if each else now for each, due_at in zip(recipients, due, strict=True)
+        ],
     }
     shared = {"state": MessageState.QUEUED, "attempt": 0}
     bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
@@ -286,7 +288,9 @@ def _may_be_sent(session: Session, pace: Pace, now: datetime) -> tuple[sa.Column
     return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
-def _sent_today(session: Session, mailboxes: set[bytes], now: datetime) -> dict[bytes, list[datetime]]:
+def _sent_today(
+    session: Session, mailboxes: set[bytes], now: datetime
+) -> dict[bytes, list[datetime]]:
     """Returns by mailbox when its mails of the last day, and those planned later, count."""
     times: dict[bytes, list[datetime]] = {mailbox: [] for mailbox in mailboxes}
     if mailboxes:

@@ -62,15 +62,11 @@ class PartnerSummary:
 
 
 def visible_to(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
-    """SQL conditions on signatures: those that a partner may see.
-
-    A signer who withdraws and signs again keeps the time of the first confirmation, so it has to be
-    later than the signature.
-    """
+    """SQL conditions on signatures: those that a partner may see."""
     return [
         _signature.c.partner_id == partner_id,
-        _signature.c.confirmed_at >= _signature.c.signed_at,
-        _signature.c.state.not_in(signature_states.UNCONFIRMED),
+        # Rows from before submissions that were never confirmed.
+        _signature.c.confirmed_at.is_not(None),
     ]
 
 

@@ -18,7 +18,7 @@ from models import Keyring, Private, Signature, SignatureState, Submission, Supp
 from models.base import table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
-from services.errors import Conflict, Gone, LobbyError, Unavailable
+from services.errors import Conflict, Gone, LobbyError
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import confirmed_answers, supporters, tags
@@ -103,9 +103,7 @@ class _Confirming:
         return None if text is None else Private(self.organisation_id, text)
 
 
-def confirm(
-    session: Session, submission_id: UUID, *, keyring: Keyring, now: datetime
-) -> Signature:
+def confirm(session: Session, submission_id: UUID, *, keyring: Keyring, now: datetime) -> Signature:
     """Confirms one submission and returns the signature that stands. Raises as `confirm_all`."""
     (confirmation,) = confirm_all(session, [submission_id], keyring=keyring, now=now)
     if confirmation.signature is None:
@@ -207,7 +205,9 @@ def _insert(
 def _standing(session: Session, pairs: "dict[_Pair, _Confirming]") -> dict[_Pair, UUID]:
     supporter_ids = [UUID(supporter_id) for supporter_id in {pair.supporter_id for pair in pairs}]
     rows = _STANDING.rows(session, supporters=supporter_ids)
-    by_pair = {_Pair(petition_id.hex, owner_id.hex): row_id for petition_id, owner_id, row_id in rows}
+    by_pair = {
+        _Pair(petition_id.hex, owner_id.hex): row_id for petition_id, owner_id, row_id in rows
+    }
     return {pair: by_pair[pair] for pair in pairs}
 
 

@@ -74,8 +74,8 @@ class SignatureRequest:
 
     `updates` is the answer to the question about news, `partner_contact` that to the partner's
     question; None if it was not asked. The partner is known by the sender's API key (`partner_id`)
-    or named by its slug (`partner`). `sender_index` is the keyed hash of the network or API key that
-    it came from. `tag_ids` are put on the signer once they confirm. `keyed` is set if the request
+    or named by its slug (`partner`). `sender_index` is the keyed hash of the network or API key it
+    came from. `tag_ids` are put on the signer once they confirm. `keyed` is set if the request
     came with an idempotency key; `services.signatures.keyed` records it once.
     """
 

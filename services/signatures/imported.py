@@ -87,9 +87,7 @@ def record(
 def _import(entry: SignatureEntry, origin: ImportOrigin, keyring: Keyring) -> _Import:
     request, owner = entry.request, entry.petition.organisation_id
     details = SupporterDetails(request.name, request.postcode, entry.code, request.locale)
-    return _Import(
-        entry, origin, EmailAddress.of(owner, request.email, keyring, details=details)
-    )
+    return _Import(entry, origin, EmailAddress.of(owner, request.email, keyring, details=details))
 
 
 def _add_supporters(session: Session, imports: Sequence[_Import], now: datetime) -> None:

@@ -36,9 +36,7 @@ def standing(
 ) -> dict[str, UUID]:
     """Returns the ids of confirmed signatures by canonical address."""
     addresses = _by_index(petition, emails, keyring)
-    rows = _STANDING.rows(
-        session, organisation=petition.organisation_id, indexes=list(addresses)
-    )
+    rows = _STANDING.rows(session, organisation=petition.organisation_id, indexes=list(addresses))
     return {
         addresses[bytes(index)]: row_id
         for index, petition_id, row_id in rows
@@ -49,7 +47,7 @@ def standing(
 def submitted(
     session: Session, petition: Petition, emails: Collection[str], *, keyring: Keyring
 ) -> dict[str, set[UUID]]:
-    """Returns the ids of submissions by canonical address, without those that are not sorted yet."""
+    """Returns the ids of submissions by canonical address; those not sorted yet are left out."""
     addresses = _by_index(petition, emails, keyring)
     ids: dict[str, set[UUID]] = {}
     for index, petition_id, row_id in _SUBMITTED.rows(session, indexes=list(addresses)):

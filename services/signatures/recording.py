@@ -167,9 +167,7 @@ def _submit(
     firsts: dict[object, SignatureEntry] = {}
     for entry in entries:
         firsts.setdefault(_key(entry) if is_one_sender else entry.position, entry)
-    submissions = [
-        new_submission(entry) for entry in firsts.values()
-    ]
+    submissions = [new_submission(entry) for entry in firsts.values()]
     ids = dict(zip(firsts, intake.insert(session, submissions, now=now), strict=True))
     outcomes = {}
     for entry in entries:

@@ -5,6 +5,7 @@ state, so that of two concurrent changes one succeeds and the tally changes once
 """
 
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -22,6 +23,13 @@ from services.webhooks.events import SignatureFact
 _signature, _supporter = table_of(Signature), table_of(Supporter)
 
 
+class Disowned(NamedTuple):
+    """What 'not me' led to: the state of what is left, and what no more mails are sent about."""
+
+    state: SignatureState
+    refused: ending.Subject | None
+
+
 def withdraw(session: Session, row_id: UUID, *, now: datetime) -> SignatureState:
     """Withdraws a signature for its signer, by its id or that of its submission.
 
@@ -36,7 +44,7 @@ def withdraw(session: Session, row_id: UUID, *, now: datetime) -> SignatureState
     return _end(session, signature, SignatureState.WITHDRAWN, now)
 
 
-def disown(session: Session, row_id: UUID, *, now: datetime) -> SignatureState:
+def disown(session: Session, row_id: UUID, *, now: datetime) -> Disowned:
     """Ends a signature or a submission because the owner of the address did not send it.
 
     Everything that waits from the same address about the same petition goes too, and no more mails
@@ -47,7 +55,7 @@ def disown(session: Session, row_id: UUID, *, now: datetime) -> SignatureState:
     subject = submitted or (_subject(session, signature) if signature else None)
     if subject is not None:
         ending.refuse(session, subject, now=now)
-    return _end(session, signature, SignatureState.REJECTED, now)
+    return Disowned(_end(session, signature, SignatureState.REJECTED, now), subject)
 
 
 def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Signature:

@@ -1,7 +1,7 @@
 """Deletes submissions: withdrawn, disowned, too old. Also keeps who said 'not me'."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -10,6 +10,7 @@ from sqlmodel import Session
 
 from models import OutboxMessage, Refusal, Submission
 from models.base import table_of
+from services.common import times
 from services.common.ids import first_id_at
 from services.database.engine import upsert
 
@@ -30,19 +31,28 @@ class Subject(NamedTuple):
     address_index: bytes
 
 
+def last_day(received_at: datetime) -> date:
+    """Returns the last day in London on which a submission can be confirmed until midnight."""
+    return times.today(received_at + KEPT_FOR) - timedelta(days=1)
+
+
 def delete_of_same_address(session: Session, submission_id: UUID) -> Subject | None:
     """Deletes a submission and all others of its address about the same petition or campaign.
 
     Returns what they were about; None if there is no such submission, or if it was not sorted yet,
     so that its address is not known.
     """
-    row = session.connection().execute(
-        sa.select(
-            _submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index
+    row = (
+        session.connection()
+        .execute(
+            sa.select(
+                _submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index
+            )
+            .where(_submission.c.id == submission_id)
+            .with_for_update()
         )
-        .where(_submission.c.id == submission_id)
-        .with_for_update()
-    ).first()
+        .first()
+    )
     if row is None:
         return None
     session.connection().execute(sa.delete(_submission).where(_submission.c.id == submission_id))
@@ -72,12 +82,18 @@ def refuse(session: Session, subject: Subject, *, now: datetime) -> None:
     upsert(session, _refusal, [row], key=["subject_id", "address_index"])
 
 
-def lift_refusal(session: Session, subject: Subject) -> None:
-    """Lets mails about a petition or campaign go to an address again."""
+def address_id(subject: Subject) -> UUID:
+    """Returns the beginning of an address's index as an id, to be put into a signed token."""
+    return UUID(bytes=subject.address_index[:16])
+
+
+def lift_refusal(session: Session, subject_id: UUID, address: UUID) -> None:
+    """Lets mails about a petition or campaign go to an address again; see `address_id`."""
     session.connection().execute(
         sa.delete(_refusal).where(
-            _refusal.c.subject_id == subject.subject_id,
-            _refusal.c.address_index == subject.address_index,
+            _refusal.c.subject_id == subject_id,
+            _refusal.c.address_index >= address.bytes,
+            _refusal.c.address_index <= address.bytes + b"\xff" * 32,
         )
     )
 

@@ -116,9 +116,9 @@ class Sought(Protocol):
 class Findings:
     """What is known about the addresses of a batch.
 
-    `standing` are ids of signatures that their signers confirmed, by petition and address, `silent` the addresses whose
-    owners want no mail, `refused` pairs of a petition or campaign and an address, `dead` addresses
-    across organisations. `sent` are the mails of the last 24 hours by mailbox, `noted` the
+    `standing` are ids of signatures that their signers confirmed, by petition and address, `silent`
+    the addresses whose owners want no mail, `refused` pairs of a petition or campaign and an
+    address, `dead` addresses across organisations. `sent` are the mails of the last 24 hours by mailbox, `noted` the
     signatures with an 'already signed' mail among them.
     """
 

@@ -6,7 +6,7 @@ the address, and no digest is made of it.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlmodel import Session
 
@@ -34,7 +34,7 @@ def insert(session: Session, submissions: Sequence[NewSubmission], *, now: datet
     ids = new_ids_at(len(submissions), now)
     kind = submissions[0].kind
     subject = "petition_id" if kind is SubmissionKind.SIGNATURE else "campaign_id"
-    varying = {
+    varying: dict[str, Sequence[Any]] = {
         "id": ids,
         subject: [row.subject_id for row in submissions],
         "constituency_code": [row.constituency_code for row in submissions],

@@ -93,7 +93,8 @@ def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:
     partner, partner_id = values["partner"], values["partner_id"]
     return {
         **values,
-        "partner": partner and PayloadPartner(UUID(partner["id"]), partner["slug"], partner["name"]),
+        "partner": partner
+        and PayloadPartner(UUID(partner["id"]), partner["slug"], partner["name"]),
         "partner_id": partner_id and UUID(partner_id),
         "tag_ids": tuple(map(UUID, values["tag_ids"])),
     }

@@ -269,7 +269,7 @@ def _carry_out(session: Session, plan: _Plan, now: datetime) -> None:
     indexes = {"address_index": [candidate.address_index for candidate in plan.ask]}
     emptied = dict.fromkeys(("sender_index", "mailbox_index", "place_id", "due_at"))
     _update(session, asked, indexes, state=SubmissionState.ASKED, **emptied)
-    waiting = {
+    waiting: dict[str, Sequence[Any]] = {
         "address_index": [candidate.address_index for candidate, _ in plan.wait],
         "mailbox_index": [candidate.mailbox_index for candidate, _ in plan.wait],
         "due_at": [wait.due_at for _, wait in plan.wait],
@@ -280,9 +280,7 @@ def _carry_out(session: Session, plan: _Plan, now: datetime) -> None:
     gone = [*(candidate for candidate, _ in plan.tell), *plan.delete]
     if gone:
         doomed = [candidate.id for candidate in gone]
-        session.connection().execute(
-            sa.delete(_submission).where(_submission.c.id.in_(doomed))
-        )
+        session.connection().execute(sa.delete(_submission).where(_submission.c.id.in_(doomed)))
 
 
 def _messages(plan: _Plan) -> list[NewMessage]:
@@ -317,9 +315,7 @@ def _update(
     varying: Mapping[str, Sequence[Any]] | None = None,
     **shared: Any,
 ) -> None:
-    bulk.update_columns(
-        session, _submission, ids, varying or {}, shared, condition=_STILL_TO_SORT
-    )
+    bulk.update_columns(session, _submission, ids, varying or {}, shared, condition=_STILL_TO_SORT)
 
 
 def _bytes(value: Any) -> bytes | None:

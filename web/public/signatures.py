@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi import Form as FormField
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -18,11 +20,12 @@ from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
-from services.letters.drafting import drafts, situations
 from services.errors import Gone
+from services.letters.drafting import drafts, situations
 from services.signatures import mail_links, signature_states
 from services.signatures.mail_links import LinkedSignature, LinkState
 from services.signatures.recording import HOME
+from services.submissions import ending
 from services.supporters import seat_watches, supporters
 from services.views import campaign_views, seat_views
 from services.views.seat_views import ConfirmedBoard, SeatView
@@ -46,6 +49,7 @@ class SignatureView:
     campaign: Campaign
     seat: SeatView
     is_watching: bool
+    petition_is_open: bool = True
 
     @property
     def state(self) -> LinkState:
@@ -64,9 +68,7 @@ def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) 
     view = _signature_view(session, lobby, lobby.tokens.read(Purpose.CONFIRM, token), now)
     if view is None:
         raise Gone("signature_expired", _GONE)
-    return page(
-        "public/confirm.html", session, is_private=True, signature_view=view, token=token
-    )
+    return page("public/confirm.html", session, is_private=True, signature_view=view, token=token)
 
 
 @router.post("/confirm/{token}")
@@ -107,7 +109,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
 def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what withdrawing a signature means, with a button."""
     view = _signature_view(session, lobby, lobby.tokens.read(Purpose.WITHDRAW, token), now)
-    return _ended_page("public/withdraw.html", session, view, view and view.state)
+    return _ended_page("public/withdraw.html", session, view, view.state if view else None)
 
 
 @router.post("/withdraw/{token}")
@@ -124,7 +126,7 @@ def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Res
 def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what disowning a signature means, with a button."""
     view = _signature_view(session, lobby, lobby.tokens.read(Purpose.DISOWN, token), now)
-    return _ended_page("public/disown.html", session, view, view and view.state)
+    return _ended_page("public/disown.html", session, view, view.state if view else None)
 
 
 @router.post("/disown/{token}")
@@ -136,12 +138,38 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     row_id = lobby.tokens.read(Purpose.DISOWN, token)
     view = _signature_view(session, lobby, row_id, now)
     with lobby.database.write() as writing:
-        state = signature_states.disown(writing, row_id, now=now)
-    return _ended_page("public/disown.html", session, view, state)
+        disowned = signature_states.disown(writing, row_id, now=now)
+    lift = None
+    if disowned.refused is not None:
+        lift = lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(disowned.refused))
+    return _ended_page("public/disown.html", session, view, disowned.state, token=token, lift=lift)
+
+
+@router.post("/disown/{token}/undo")
+def lift_refusal(
+    token: str,
+    lobby: TheLobby,
+    session: ReadSession,
+    address: Annotated[str, FormField()] = "",
+    petition: Annotated[str, FormField()] = "",
+) -> Response:
+    """Lets emails about a petition go to an address again whose owner had said 'not me'."""
+    lobby.tokens.read(Purpose.DISOWN, token)
+    address_id = lobby.tokens.read(Purpose.LIFT_REFUSAL, address)
+    refused = petitions.public(session, petition)
+    with lobby.database.write(is_public=False) as writing:
+        ending.lift_refusal(writing, refused.id, address_id)
+    return page("public/disown.html", session, is_private=True, state="lifted", petition=refused)
 
 
 def _ended_page(
-    template: str, session: Session, view: SignatureView | None, state: StrEnum | None
+    template: str,
+    session: Session,
+    view: SignatureView | None,
+    state: StrEnum | None,
+    *,
+    token: str = "",
+    lift: str | None = None,
 ) -> Response:
     return page(
         template,
@@ -149,6 +177,8 @@ def _ended_page(
         is_private=True,
         signature_view=view,
         state=state.value if state else "gone",
+        token=token,
+        lift=lift,
     )
 
 
@@ -163,7 +193,8 @@ def _signature_view(
     seat = seat_views.seat_view(session, petition, linked.constituency_code, now=now)
     signature = linked.signature
     is_watching = signature is not None and seat_watches.is_waiting(session, signature)
-    return SignatureView(linked, petition, campaign, seat, is_watching)
+    is_open = petitions.is_open(petition, campaign_status=campaign.status, now=now)
+    return SignatureView(linked, petition, campaign, seat, is_watching, is_open)
 
 
 def _confirmed_page(
