@@ -118,8 +118,8 @@ class Findings:
 
     `standing` are ids of signatures that their signers confirmed, by petition and address, `silent`
     the addresses whose owners want no mail, `refused` pairs of a petition or campaign and an
-    address, `dead` addresses across organisations. `sent` are the mails of the last 24 hours by mailbox, `noted` the
-    signatures with an 'already signed' mail among them.
+    address, `dead` addresses across organisations. `sent` are the mails of the last 24 hours by
+    mailbox, `noted` the signatures with an 'already signed' mail among them.
     """
 
     standing: Mapping[tuple[UUID, bytes], UUID]
