@@ -25,7 +25,7 @@ from services.assembly import utc_now
 from services.campaigns import campaigns
 from services.database.engine import Database
 from services.demonstration import invented_campaign
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
 from services.tallies import counts, seat_table
 
@@ -98,7 +98,7 @@ def confirm(kind: str, database: Database, keyring: Keyring) -> str:
 def confirmed(database: Database, ids: Sequence[UUID]) -> None:
     """Confirms a batch in one transaction."""
     with database.write() as session:
-        signature_states.confirm_all(session, ids, now=utc_now())
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=utc_now())
 
 
 def pending(database: Database, keyring: Keyring) -> list[UUID]:

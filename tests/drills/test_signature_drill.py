@@ -21,7 +21,7 @@ from models.base import new_id, table_of
 from services.assembly import Lobby
 from services.mail import outbox
 from services.organisations import organisations
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
 from tools.settings import throwaway_settings
@@ -93,7 +93,9 @@ def sign(lobby: Lobby, number: int) -> None:
 def confirm(people: People, number: int) -> None:
     signature_id = people.audit.rows()[number].id
     with people.lobby.database.write() as session:
-        signature_states.confirm(session, signature_id, now=people.lobby.clock())
+        confirming.confirm(
+            session, signature_id, keyring=people.lobby.keyring, now=people.lobby.clock()
+        )
 
 
 @pytest.fixture

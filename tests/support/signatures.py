@@ -28,6 +28,7 @@ def record_in(
     requests: Sequence[SignatureRequest],
     *,
     now: datetime | None = None,
+    is_one_sender: bool = False,
 ) -> list[Outcome]:
     """Works like `record`, in a transaction of the caller's."""
     return recording.record(
@@ -36,6 +37,7 @@ def record_in(
         postcodes=lobby.postcodes.lookup,
         keyring=lobby.keyring,
         now=now or lobby.clock(),
+        is_one_sender=is_one_sender,
     )
 
 

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from models import WebhookEvent
 from services.assembly import Lobby
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import Headers
@@ -35,7 +35,7 @@ def sign_and_confirm(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
             now=lobby.clock(),
         )
         ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
-        signature_states.confirm_all(session, ids, now=lobby.clock())
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
     return ids
 
 

@@ -31,7 +31,7 @@ from services.errors import Conflict, Gone, Invalid, KeyInUse, NotFound
 from services.mail import dead_addresses, outbox
 from services.operations import recounts
 from services.organisations import organisations
-from services.signatures import keyed, recording, signature_states
+from services.signatures import confirming, keyed, recording, signature_states
 from services.signatures.recording import ImportOrigin, Outcome, SignatureRequest
 from services.signatures.signature_states import Confirmation
 from services.traffic import idempotency
@@ -82,7 +82,7 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
 
 def confirm(lobby: Lobby, *ids: UUID) -> list[Confirmation]:
     with lobby.database.write() as session:
-        return signature_states.confirm_all(session, ids, now=lobby.clock())
+        return confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
 
 
 def result_types(confirmations: Sequence[Confirmation]) -> list[type]:
@@ -698,7 +698,9 @@ def test_a_batch_confirmed_elsewhere_at_the_same_moment_counts_once(
     before, ours = count(lobby), list[Confirmation]()
     run_during_transaction(
         second_database,
-        lambda session: signature_states.confirm_all(session, ids, now=lobby.clock()),
+        lambda session: confirming.confirm_all(
+            session, ids, keyring=lobby.keyring, now=lobby.clock()
+        ),
         lambda: ours.extend(confirm(lobby, *ids[::-1])),
         fails=fails,
     )
@@ -731,7 +733,9 @@ def test_an_import_beside_another_way_to_count_counts_once(
     on_paper = [replace(request, imported=PAPER) for request in batch]
     before, ours = count(lobby), list[Outcome]()
     acts: dict[str, Write] = {
-        "confirms": lambda session: signature_states.confirm_all(session, ids, now=lobby.clock()),
+        "confirms": lambda session: confirming.confirm_all(
+            session, ids, keyring=lobby.keyring, now=lobby.clock()
+        ),
         "imports": lambda session: record_in_session(session, lobby, on_paper),
     }
     run_during_transaction(
@@ -785,10 +789,15 @@ def test_batches_in_opposite_orders_never_confirm_in_a_circle(
     _run_both_behind_a_lock(
         lobby,
         lambda session: signature_states.get(session, ids[20], for_update=True),
-        (lobby.database, lambda session: signature_states.confirm_all(session, ids, now=now)),
+        (
+            lobby.database,
+            lambda session: confirming.confirm_all(session, ids, keyring=lobby.keyring, now=now),
+        ),
         (
             second_database,
-            lambda session: signature_states.confirm_all(session, ids[::-1], now=now),
+            lambda session: confirming.confirm_all(
+                session, ids[::-1], keyring=lobby.keyring, now=now
+            ),
         ),
     )
     assert count(lobby) == before + 41
@@ -888,7 +897,10 @@ def test_keys_take_as_many_statements_more_whatever_the_size(lobby: Lobby) -> No
 def test_confirming_takes_as_many_statements_whatever_the_size_and_the_seats(lobby: Lobby) -> None:
     def act(ids: list[UUID]) -> Counter[str]:
         return count_statements(
-            lobby, lambda session: signature_states.confirm_all(session, ids, now=lobby.clock())
+            lobby,
+            lambda session: confirming.confirm_all(
+                session, ids, keyring=lobby.keyring, now=lobby.clock()
+            ),
         )
 
     few = act(sign(lobby, person(0)))

@@ -25,7 +25,7 @@ from services.mail.supporter_mails import DroppedMessage
 from services.organisations import organisations
 from services.parliament import members, seats
 from services.parliament.members import MemberRow
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, MINISTER, PETITION, SIGNED, START, Clock, text_of
 from tests.support.pages import VACANT
@@ -48,7 +48,7 @@ def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
 
 def confirm(lobby: Lobby, ids: Sequence[UUID]) -> None:
     with lobby.database.write() as session:
-        signature_states.confirm_all(session, ids, now=lobby.clock())
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
 
 
 def add_foreign_petition(lobby: Lobby) -> None:

@@ -27,7 +27,7 @@ from services.campaigns import petitions
 from services.operations import checks, recounts
 from services.parliament_sync import leases
 from services.postcodes.directory import CurrentDirectory
-from services.signatures import recording, signature_states, stored_countries
+from services.signatures import confirming, recording, signature_states, stored_countries
 from services.signatures.recording import ImportOrigin, SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED, Clock
 from tests.support.partners import SECOND, add_second_petition
@@ -70,7 +70,7 @@ def add(lobby: Lobby, email: str, *, to: str = "confirmed", **values: Any) -> UU
         signature_id = outcome.signature_id
         assert signature_id is not None
         if to in ("confirmed", "withdrawn after", "disowned after") and not request.imported:
-            signature_states.confirm(session, signature_id, now=now)
+            confirming.confirm(session, signature_id, keyring=lobby.keyring, now=now)
         if to.startswith("withdrawn"):
             signature_states.withdraw(session, signature_id, now=now)
         if to.startswith("disowned"):
@@ -185,7 +185,7 @@ def test_a_corrected_signature_is_confirmed_and_withdrawn_where_it_is_now(lobby:
     signature_id, before = add(lobby, "anna@example.org", to="pending"), tally(lobby)
     run(lobby)
     with lobby.database.write() as session:
-        signature_states.confirm(session, signature_id, now=lobby.clock())
+        confirming.confirm(session, signature_id, keyring=lobby.keyring, now=lobby.clock())
     assert moved(before, tally(lobby)) == {EDINBURGH: 1}
     assert_exact(lobby)
     with lobby.database.write() as session:
@@ -566,7 +566,7 @@ class Beside:
 
 
 def confirm(session: Session, signature_id: UUID, lobby: Lobby) -> None:
-    signature_states.confirm(session, signature_id, now=lobby.clock())
+    confirming.confirm(session, signature_id, keyring=lobby.keyring, now=lobby.clock())
 
 
 def withdraw(session: Session, signature_id: UUID, lobby: Lobby) -> None:

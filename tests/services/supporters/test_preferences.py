@@ -32,7 +32,7 @@ from services.errors import Conflict
 from services.letters import letter_states
 from services.mail import outbox
 from services.mail.outbox import NewMessage
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import preferences, supporters, wordings
 from services.supporters.preferences import Preferences
@@ -60,7 +60,7 @@ def sign(
         )
         assert outcome.signature_id
         if confirms:
-            signature_states.confirm(session, outcome.signature_id, now=now)
+            confirming.confirm(session, outcome.signature_id, keyring=lobby.keyring, now=now)
         return signature_states.get(session, outcome.signature_id)
 
 
@@ -334,7 +334,7 @@ def test_a_no_outlives_an_earlier_yes_that_is_confirmed_after_it(
         preferences.unsubscribe(session, signature.supporter_id, now=clock.now)
     clock.advance(hours=1)
     with lobby.database.write() as session:
-        signature_states.confirm(session, signature.id, now=clock.now)
+        confirming.confirm(session, signature.id, keyring=lobby.keyring, now=clock.now)
     assert not wants_news(lobby, signature.supporter_id)
     clock.advance(hours=1)
     with lobby.database.write() as session:

@@ -36,7 +36,7 @@ from services.mail import outbox
 from services.mail.outbox import NewMessage
 from services.parliament import members
 from services.parliament.members import MemberRow
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import seat_watches
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
@@ -83,7 +83,9 @@ def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
         )
         assert outcome.signature_id
         if confirms:
-            signature_states.confirm(session, outcome.signature_id, now=lobby.clock())
+            confirming.confirm(
+                session, outcome.signature_id, keyring=lobby.keyring, now=lobby.clock()
+            )
     return outcome.signature_id
 
 
