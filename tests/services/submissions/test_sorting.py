@@ -294,9 +294,14 @@ def test_a_killed_sorter_loses_nothing_and_asks_nobody_twice(lobby: Lobby) -> No
     with lobby.database.read() as session:
         rows = sorting.read(session, now=lobby.clock())
     batch = sorting.prepare(rows, keyring=lobby.keyring)
-    with pytest.raises(Killed), lobby.database.write() as session:
-        sorting.sort(session, batch, now=lobby.clock())
-        raise Killed
+
+    def sort_and_die() -> None:
+        with lobby.database.write() as session:
+            sorting.sort(session, batch, now=lobby.clock())
+            raise Killed
+
+    with pytest.raises(Killed):
+        sort_and_die()
     assert states(lobby) == {row_id: SubmissionState.NEW}
     assert not kinds(lobby)
     for _ in range(2):
