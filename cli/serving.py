@@ -49,8 +49,14 @@ def run_worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
-    """Migrate the database to a version of the schema, by default the newest."""
+    """Migrate the database to a version of the schema, by default the newest.
+
+    On the way down to a version before 0016, submissions become unconfirmed signatures first.
+    """
     lobby = open_lobby(Settings())
+    if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
+        ended = worker.give_back_submissions(lobby)
+        tell(f"{ended} submissions were turned back.")
     databases.migrate(lobby.database, revision)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()

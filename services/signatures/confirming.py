@@ -19,6 +19,7 @@ from models.base import table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.errors import Conflict, Gone, LobbyError
+from services.signatures import adoption
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import confirmed_answers, supporters, tags
@@ -58,6 +59,7 @@ _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
 _BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
 _DELETE = sa.delete(_submission).where(_submission.c.id.in_(_IDS))
 _REFRESH = {"populate_existing": True}
+_DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 log = structlog.get_logger()
 
 
@@ -121,10 +123,7 @@ def confirm_all(
     Every batch takes its locks in the order submissions, supporters, signatures, tallies, and of
     each by key, so that two concurrent batches cannot deadlock.
     """
-    distinct = sorted(set(ids))
-    rows = list(_LOCKED.rows(session, ids=distinct))
-    # After the lock, so that a twin of this batch that was committed first is found.
-    signatures = _signatures(session, distinct)
+    rows, signatures = _found(session, sorted(set(ids)), keyring, now)
     outcomes = {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
     confirming = []
     for row in rows:
@@ -137,6 +136,31 @@ def confirm_all(
     if confirming:
         outcomes |= _confirm(session, confirming, now)
     return [outcomes.get(row_id) or Confirmation(error=_gone()) for row_id in ids]
+
+
+def _found(
+    session: Session, ids: Sequence[UUID], keyring: Keyring, now: datetime
+) -> tuple[list[Any], dict[UUID, Signature]]:
+    """Returns the locked submissions, and the signatures that exist.
+
+    Signatures from before submissions, which are pending, become submissions first. The job that
+    does the same may have taken one between our two looks, so that we look again for what is
+    missing.
+    """
+    rows, signatures = _look(session, ids)
+    found = {row.id for row in rows} | {
+        row_id for row_id, signature in signatures.items() if signature.state in _DECIDED
+    }
+    if missing := set(ids) - found:
+        adoption.adopt(session, missing, keyring=keyring, now=now)
+        rows, signatures = _look(session, ids)
+    return rows, signatures
+
+
+def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Signature]]:
+    rows = list(_LOCKED.rows(session, ids=ids))
+    # After the lock, so that a twin of this batch that was committed first is found.
+    return rows, _signatures(session, ids)
 
 
 def _confirm(
@@ -310,6 +334,10 @@ def _signatures(session: Session, ids: Sequence[UUID]) -> dict[UUID, Signature]:
 def _of_signature(signature: Signature) -> Confirmation:
     if signature.state is SignatureState.CONFIRMED:
         return Confirmation(signature)
+    if signature.state is SignatureState.PENDING:  # it could not be adopted
+        return Confirmation(error=payload.unreadable())
+    if signature.state is SignatureState.EXPIRED:
+        return Confirmation(error=_gone())
     message = "This signature was taken back. You can sign again."
     return Confirmation(error=Conflict("signature_ended", message))
 

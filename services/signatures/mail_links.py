@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Partner, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
+from services.signatures import adoption
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import wordings
@@ -68,6 +69,12 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature
     signature = session.get(Signature, row_id, populate_existing=True)
     if signature is not None and signature.state in _STATES:
         return of_signature(session, signature)
+    if signature is not None and signature.state is SignatureState.PENDING:
+        pending = adoption.find(session, row_id, keyring=keyring)
+        if pending is not None:
+            return _of_contents(
+                session, pending, pending.organisation_id, pending.contents, keyring
+            )
     row = session.connection().execute(_RAW.where(_submission.c.id == row_id)).first()
     if row is None or row.petition_id is None:
         return None
@@ -75,6 +82,16 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature
         organisation_id, contents = payload.open_sealed(row.sealed, keyring)
     except Unreadable:
         raise payload.unreadable() from None
+    return _of_contents(session, row, organisation_id, contents, keyring)
+
+
+def _of_contents(
+    session: Session,
+    row: Any,
+    organisation_id: UUID,
+    contents: SignaturePayload,
+    keyring: Keyring,
+) -> LinkedSignature:
     index = EmailAddress.of(organisation_id, contents.email, keyring).index
     standing = _standing(session, row.petition_id, organisation_id, index)
     if standing is not None:
