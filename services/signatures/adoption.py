@@ -7,7 +7,6 @@ an earlier version. When no process writes pending signatures any more, this mod
 Transactions lock submissions before pending signatures. `adopt_next` waits for no lock.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,6 @@ from sqlmodel import Session
 from models import (
     Consent,
     Keyring,
-    Partner,
     Petition,
     Private,
     Signature,
@@ -29,15 +27,15 @@ from models import (
     SubmissionKind,
     SubmissionState,
     Supporter,
-    Wording,
 )
 from models.base import table_of
 from services.common.ids import moment_of
 from services.database import bulk
+from services.signatures import pending_rows
+from services.signatures.pending_rows import PendingSignature
 from services.submissions import payload
 from services.submissions.ending import KEPT_FOR, Subject
-from services.submissions.payload import PayloadPartner, SignaturePayload
-from services.supporters import unknown, wordings
+from services.supporters import unknown
 
 AT_ONCE = 200
 _SLACK = timedelta(minutes=1)
@@ -45,47 +43,11 @@ _SLACK = timedelta(minutes=1)
 _UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
 _signature, _supporter = table_of(Signature), table_of(Supporter)
 _submission, _petition = table_of(Submission), table_of(Petition)
-_partner, _consent, _wording = table_of(Partner), table_of(Consent), table_of(Wording)
-# Written exactly as in the partial index, so that it is used.
-_IS_PENDING = sa.and_(
-    _signature.c.state == sa.literal_column("'pending'"), _signature.c.ended_at.is_(None)
-)
-# Sealed texts are read as bytes: a damaged one must not stop the other rows.
-_ROWS = (
-    sa.select(
-        _signature.c.id,
-        _signature.c.petition_id,
-        _signature.c.supporter_id,
-        _signature.c.constituency_code,
-        _signature.c.country,
-        _signature.c.locale,
-        _signature.c.source,
-        _signature.c.provenance,
-        _signature.c.signed_at,
-        *(
-            sa.type_coerce(_signature.c[name], sa.LargeBinary).label(name)
-            for name in ("name", "postcode", "comment")
-        ),
-        sa.type_coerce(_supporter.c.email, sa.LargeBinary).label("email"),
-        _supporter.c.email_index,
-        _supporter.c.organisation_id,
-        _supporter.c.created_at,
-        _partner.c.id.label("partner_id"),
-        _partner.c.slug.label("partner_slug"),
-        _partner.c.name.label("partner_name"),
-    )
-    .select_from(
-        _signature.join(_supporter, _supporter.c.id == _signature.c.supporter_id).outerjoin(
-            _partner, _partner.c.id == _signature.c.partner_id
-        )
-    )
-    .where(_IS_PENDING)
-)
+_consent = table_of(Consent)
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
-_BY_ID = _ROWS.where(_signature.c.id.in_(_IDS)).order_by(_signature.c.id)
-_BY_ID_LOCKED = _BY_ID.with_for_update(of=_signature)
+_BY_ID = pending_rows.BY_ID.with_for_update(of=_signature)
 _NEXT = (
-    _ROWS.order_by(_signature.c.signed_at, _signature.c.id)
+    pending_rows.ROWS.order_by(_signature.c.signed_at, _signature.c.id)
     .limit(sa.bindparam("limit"))
     .with_for_update(of=_signature, skip_locked=True)
 )
@@ -96,19 +58,6 @@ _DELETABLE = (
     _supporter.c.created_at,
 )
 _POSITION = sa.tuple_(_signature.c.signed_at, _signature.c.id)
-_ANSWERS = (
-    sa.select(
-        _consent.c.signature_id,
-        _consent.c.kind,
-        _consent.c.granted,
-        _consent.c.given_at,
-        _wording.c.kind.label("wording_kind"),
-        _wording.c.text,
-    )
-    .join(_wording, _wording.c.id == _consent.c.wording_id)
-    .where(_consent.c.signature_id.in_(_IDS), _consent.c.effective_at.is_(None))
-    .order_by(_consent.c.given_at, _consent.c.id)
-)
 _OF_ADDRESS = (
     sa.select(*_DELETABLE)
     .select_from(
@@ -126,9 +75,7 @@ _OF_ADDRESS = (
     .order_by(_signature.c.id)
     .with_for_update(of=_signature)
 )
-
-
-_EXPIRED_LOCKED = (
+_EXPIRED = (
     sa.select(*_DELETABLE)
     .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     .where(_signature.c.id.in_(_IDS), _signature.c.state == SignatureState.EXPIRED)
@@ -158,18 +105,6 @@ class Adopted:
     last: Position | None
 
 
-@dataclass(frozen=True, slots=True)
-class PendingSignature:
-    """A pending signature as the submission that it becomes."""
-
-    id: UUID
-    petition_id: UUID
-    constituency_code: str
-    received_at: datetime
-    organisation_id: UUID
-    contents: SignaturePayload
-
-
 def adopt_next(
     session: Session, *, after: Position | None, keyring: Keyring, now: datetime
 ) -> Adopted:
@@ -189,20 +124,8 @@ def adopt_next(
 
 def adopt(session: Session, ids: Collection[UUID], *, keyring: Keyring, now: datetime) -> Adopted:
     """Adopts or deletes those of these signatures that are pending. Waits for their locks."""
-    rows = session.connection().execute(_BY_ID_LOCKED, {"ids": sorted(ids)}).all()
+    rows = session.connection().execute(_BY_ID, {"ids": sorted(ids)}).all()
     return _adopt(session, rows, keyring, now)
-
-
-def find(session: Session, signature_id: UUID, *, keyring: Keyring) -> PendingSignature | None:
-    """Returns a pending signature without adopting it; None if there is none.
-
-    Raises Unavailable if it cannot be decrypted.
-    """
-    rows = session.connection().execute(_BY_ID, {"ids": [signature_id]}).all()
-    found, left = _opened(session, rows, keyring)
-    if left:
-        raise payload.unreadable()
-    return found[0] if found else None
 
 
 def subject_of(session: Session, signature_id: UUID) -> Subject | None:
@@ -242,7 +165,7 @@ def expired(session: Session, *, after: UUID, limit: int) -> tuple[list[UUID], U
 
 def delete_expired(session: Session, ids: Sequence[UUID]) -> int:
     """Deletes those of these signatures that have expired; returns how many."""
-    rows = session.connection().execute(_EXPIRED_LOCKED, {"ids": list(ids)}).all()
+    rows = session.connection().execute(_EXPIRED, {"ids": list(ids)}).all()
     _delete_rows(session, rows)
     return len(rows)
 
@@ -251,7 +174,7 @@ def _adopt(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetim
     too_late = now - KEPT_FOR
     old = [row for row in rows if row.signed_at < too_late]
     young = {row.id: row for row in rows if row.signed_at >= too_late}
-    found, left = _opened(session, list(young.values()), keyring)
+    found, left = pending_rows.opened(session, list(young.values()), keyring)
     _delete_rows(session, old)
     if found:
         _insert(session, found, young)
@@ -259,71 +182,6 @@ def _adopt(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetim
         _date_supporters(session, [young[pending.id] for pending in found])
     last = Position(rows[-1].signed_at, rows[-1].id) if rows else None
     return Adopted(len(found), len(old), tuple(left), last)
-
-
-def _opened(
-    session: Session, rows: Sequence[Any], keyring: Keyring
-) -> tuple[list[PendingSignature], list[UUID]]:
-    """Returns decrypted signatures, and the ids of those that cannot be decrypted."""
-    answers: defaultdict[UUID, list[Any]] = defaultdict(list)
-    if rows:
-        params = {"ids": [row.id for row in rows]}
-        for answer in session.connection().execute(_ANSWERS, params):
-            answers[answer.signature_id].append(answer)
-    found, left = [], []
-    for row in rows:
-        try:
-            contents = _payload(row, answers[row.id], keyring)
-        except ValueError:
-            left.append(row.id)
-            continue
-        pending = PendingSignature(
-            row.id,
-            row.petition_id,
-            row.constituency_code,
-            row.signed_at,
-            row.organisation_id,
-            contents,
-        )
-        found.append(pending)
-    return found, left
-
-
-def _payload(row: Any, answers: Iterable[Any], keyring: Keyring) -> SignaturePayload:
-    """Raises ValueError if the signature cannot be decrypted."""
-    is_imported = row.provenance is not None
-    kind = wordings.IMPORTED if is_imported else wordings.UPDATES
-    # The last answer to each question. Answers that were given elsewhere belong to an import.
-    last = {answer.kind: answer for answer in answers if _belongs(answer, kind)}
-    updates = last.get(wordings.UPDATES)
-    to_partner = last.get(wordings.partner_kind(row.partner_slug)) if row.partner_slug else None
-    given_at = updates.given_at if updates and is_imported else row.signed_at
-    return SignaturePayload(
-        name=keyring.text_of(bytes(row.name), "signature.name"),
-        email=keyring.text_of(bytes(row.email), "supporter.email"),
-        postcode=keyring.text_of(bytes(row.postcode), "signature.postcode"),
-        country=row.country,
-        locale=row.locale,
-        comment=keyring.text_of(bytes(row.comment), "signature.comment") if row.comment else None,
-        source=row.source,
-        updates=updates.granted if updates else None,
-        partner=_named(row, to_partner),
-        partner_contact=to_partner.granted if to_partner else None,
-        provenance=row.provenance,
-        given_at=given_at.isoformat() if given_at != row.signed_at else None,
-    )
-
-
-def _belongs(answer: Any, kind: str) -> bool:
-    return answer.kind != wordings.UPDATES or answer.wording_kind == kind
-
-
-def _named(row: Any, answer: Any) -> PayloadPartner | None:
-    """Returns the partner with its name as in the question that was answered."""
-    if row.partner_id is None:
-        return None
-    asked = wordings.partner_in(answer.text) if answer else None
-    return PayloadPartner(row.partner_id, row.partner_slug, asked or row.partner_name)
 
 
 def _insert(session: Session, found: Sequence[PendingSignature], rows: Mapping[UUID, Any]) -> None:

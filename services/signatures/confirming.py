@@ -55,11 +55,11 @@ _STANDING = BulkLookup(
         _signature.c.state == sa.literal_column("'confirmed'"),
     )
 )
+_DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
-_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
+_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS), col(Signature.state).in_(_DECIDED))
 _DELETE = sa.delete(_submission).where(_submission.c.id.in_(_IDS))
 _REFRESH = {"populate_existing": True}
-_DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 log = structlog.get_logger()
 
 
@@ -118,13 +118,21 @@ def confirm_all(
 ) -> list[Confirmation]:
     """Confirms and counts submissions, each once, in a small, fixed number of statements.
 
+    Signatures from before submissions, which are pending, become submissions first.
     Returns one outcome per id, in order: the signature that stands, or Conflict if it was withdrawn
     or disowned, Gone if there is nothing any more, Unavailable if the submission does not open.
     Every batch takes its locks in the order submissions, supporters, signatures, tallies, and of
     each by key, so that two concurrent batches cannot deadlock.
     """
-    rows, signatures = _found(session, sorted(set(ids)), keyring, now)
-    outcomes = {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
+    distinct = sorted(set(ids))
+    rows, signatures = _look(session, distinct)
+    outcomes: dict[UUID, Confirmation] = {}
+    if missing := set(distinct) - {row.id for row in rows} - signatures.keys():
+        left = adoption.adopt(session, missing, keyring=keyring, now=now).left
+        outcomes = {row_id: Confirmation(error=payload.unreadable()) for row_id in left}
+        # Also for those that the job has adopted since we looked.
+        rows, signatures = _look(session, distinct)
+    outcomes |= {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
     confirming = []
     for row in rows:
         if row.id not in outcomes:
@@ -136,25 +144,6 @@ def confirm_all(
     if confirming:
         outcomes |= _confirm(session, confirming, now)
     return [outcomes.get(row_id) or Confirmation(error=_gone()) for row_id in ids]
-
-
-def _found(
-    session: Session, ids: Sequence[UUID], keyring: Keyring, now: datetime
-) -> tuple[list[Any], dict[UUID, Signature]]:
-    """Returns the locked submissions, and the signatures that exist.
-
-    Signatures from before submissions, which are pending, become submissions first. The job that
-    does the same may have taken one between our two looks, so that we look again for what is
-    missing.
-    """
-    rows, signatures = _look(session, ids)
-    found = {row.id for row in rows} | {
-        row_id for row_id, signature in signatures.items() if signature.state in _DECIDED
-    }
-    if missing := set(ids) - found:
-        adoption.adopt(session, missing, keyring=keyring, now=now)
-        rows, signatures = _look(session, ids)
-    return rows, signatures
 
 
 def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Signature]]:
@@ -334,10 +323,6 @@ def _signatures(session: Session, ids: Sequence[UUID]) -> dict[UUID, Signature]:
 def _of_signature(signature: Signature) -> Confirmation:
     if signature.state is SignatureState.CONFIRMED:
         return Confirmation(signature)
-    if signature.state is SignatureState.PENDING:  # it could not be adopted
-        return Confirmation(error=payload.unreadable())
-    if signature.state is SignatureState.EXPIRED:
-        return Confirmation(error=_gone())
     message = "This signature was taken back. You can sign again."
     return Confirmation(error=Conflict("signature_ended", message))
 

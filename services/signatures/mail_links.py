@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Partner, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
-from services.signatures import adoption
+from services.signatures import pending_rows
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import wordings
@@ -66,15 +66,14 @@ class LinkedSignature:
 
 def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature | None:
     """Returns what a link is about, or None. Raises Unavailable for an unreadable submission."""
-    signature = session.get(Signature, row_id, populate_existing=True)
-    if signature is not None and signature.state in _STATES:
+    decided = select(Signature).where(Signature.id == row_id, col(Signature.state).in_(_STATES))
+    signature = session.exec(decided, execution_options={"populate_existing": True}).first()
+    if signature is not None:
         return of_signature(session, signature)
-    if signature is not None and signature.state is SignatureState.PENDING:
-        pending = adoption.find(session, row_id, keyring=keyring)
-        if pending is not None:
-            return _of_contents(
-                session, pending, pending.organisation_id, pending.contents, keyring
-            )
+    pending = pending_rows.find(session, row_id, keyring=keyring)
+    if pending is not None:
+        owner, contents = pending.organisation_id, pending.contents
+        return _of_contents(session, pending, owner, contents, keyring)
     row = session.connection().execute(_RAW.where(_submission.c.id == row_id)).first()
     if row is None or row.petition_id is None:
         return None
