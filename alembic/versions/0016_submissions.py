@@ -150,10 +150,10 @@ def _require_no_submissions() -> None:
     if count:
         raise Conflict(
             "submissions_left",
-            f"The database holds {count} submissions, which the older program cannot read. Stop "
-            "all servers and workers, and run `lobby migrate` with the secret key: it turns them "
-            "into unconfirmed signatures. Those that the key does not open stay until they are "
-            "14 days old.",
+            f"Submissions that are left in the database: {count}. The older program cannot read "
+            "them. Stop all servers and workers, and run `lobby migrate` with the secret key: it "
+            "turns them into unconfirmed signatures. Those that the key does not open stay until "
+            "they are 14 days old.",
         )
 
 

@@ -89,6 +89,12 @@ class _Submitted:
         return None if text is None else Private(self.organisation_id, text)
 
 
+def count(session: Session) -> int:
+    """Counts the submissions of signatures."""
+    statement = sa.select(sa.func.count()).where(_submission.c.petition_id.is_not(None))
+    return session.connection().execute(statement).scalar_one()
+
+
 def give_back(session: Session, *, before: UUID, keyring: Keyring, now: datetime) -> GivenBack:
     """Ends the next 200 submissions before an id, the newest first.
 
