@@ -23,7 +23,7 @@ def settings(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Se
     server: str = request.getfixturevalue("postgres")
     name = f"drill_{tmp_path.name[-20:]}".replace("-", "_").lower()
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type] # not a literal
+        connection.execute(f"CREATE DATABASE {name}")
     return throwaway_settings(tmp_path, server.replace("/postgres?", f"/{name}?"))
 
 
