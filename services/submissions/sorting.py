@@ -74,7 +74,7 @@ _SIBLINGS = BulkLookup(
             among(_submission.c.mailbox_index, "mailboxes"),
             _submission.c.state == sa.literal_column("'waiting'"),
         )
-        .order_by(_submission.c.id)
+        .order_by(_submission.c.place_id)
         .limit(MOST_SIBLINGS)
         .with_for_update(skip_locked=True)
     )
