@@ -625,6 +625,18 @@ def test_two_runs_at_once_correct_each_row_once(lobby: Lobby) -> None:
     assert moved(before, tally(lobby)) == {"overseas": -4, EDINBURGH: 4}
 
 
+def test_a_signature_that_was_signed_again_since_the_look_stays_as_it_is(lobby: Lobby) -> None:
+    signature_id = add(lobby, "anna@example.org", to="withdrawn")
+    with lobby.database.read() as session:
+        part = stored_countries.look(session, after=stored_countries.BEGINNING, limit=1000)
+    assert part.ids == [signature_id]
+    assert add(lobby, "anna@example.org", country="FR") == signature_id
+    before = all_rows(lobby)
+    with lobby.database.write() as session:
+        correct(session, signature_id, lobby)
+    assert all_rows(lobby) == before
+
+
 def test_of_two_workers_one_runs_it(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         assert leases.acquire(session, leases.COUNTRIES, now=lobby.clock())
