@@ -74,9 +74,13 @@ def page(
     bounds: Sequence[TimeBound] = (),
 ) -> list[SignatureView]:
     """Returns pending and confirmed signatures, in the order in which they were received."""
-    both = sa.union_all(_signature_ids(filters, bounds), _submission_ids(filters, bounds))
-    ids = both.order_by(both.selected_columns.id).offset(where.offset).limit(where.limit)
-    statement = _of(ids.subquery())
+    # Each branch is sorted and cut by its index: PostgreSQL would sort all rows of both together.
+    branches = [
+        statement.order_by("id").limit(where.offset + where.limit).subquery()
+        for statement in (_signature_ids(filters, bounds), _submission_ids(filters, bounds))
+    ]
+    ids = sa.union_all(*(sa.select(branch.c.id) for branch in branches)).order_by("id")
+    statement = _of(ids.offset(where.offset).limit(where.limit).subquery())
     return [_view(row, keyring) for row in session.connection().execute(statement)]
 
 
