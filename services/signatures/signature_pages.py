@@ -93,6 +93,7 @@ def get(
     """
     ids = sa.select(sa.literal(signature_id, sa.Uuid()).label("id")).subquery()
     row = session.connection().execute(_of(ids)).one()
+    # A letter's submission has no petition.
     if row.petition_id is None or not filters.has(view := _view(row, keyring)):
         raise NotFound("signature_unknown", "There is no such signature.")
     return view
@@ -185,10 +186,7 @@ def _of(ids: sa.Subquery) -> sa.Select[*tuple[Any, ...]]:
         .select_from(ids)
         .outerjoin(_signature, _signature.c.id == ids.c.id)
         .outerjoin(_supporter, _supporter.c.id == _signature.c.supporter_id)
-        .outerjoin(
-            _submission,
-            sa.and_(_submission.c.id == ids.c.id, _submission.c.petition_id.is_not(None)),
-        )
+        .outerjoin(_submission, _submission.c.id == ids.c.id)
         .order_by(ids.c.id)
     )
 
