@@ -3,6 +3,9 @@
 A key with `letters:read` sees their states. With `letters:writers` too, it sees writers and texts.
 """
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
@@ -23,7 +26,7 @@ from services.errors import Forbidden
 from services.keys.api_keys import Caller
 from services.letters import intake, letter_pages
 from services.letters.drafting import situations
-from services.letters.letter_pages import LetterFilter
+from services.letters.letter_pages import LetterFilter, LetterView
 from services.supporters import supporter_pages
 
 router = APIRouter()
@@ -122,7 +125,7 @@ def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -
         raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
-    view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
+    view = supporter_pages.find(session, own_id, organisation_id=caller.organisation_id)
     return LetterFilter(supporter_id=view.supporter.id)
 
 
@@ -136,14 +139,14 @@ def _page(
     selection: LetterFilter,
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
-    is_personal = Scope.LETTERS_WRITERS in caller.scopes
     rows = letter_pages.page(session, selection, page.rows, bounds=query.bounds)
+    writers = _writers(session, caller, rows)
     return page.answer(
         request,
         places,
         "outreaches",
         rows,
-        lambda row: outreach_answer(places, row, is_personal=is_personal),
+        lambda row: outreach_answer(places, row, writers.get(row.letter.supporter_id)),
     )
 
 
@@ -153,5 +156,12 @@ def _one(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))
     view = letter_pages.get(session, own_id, selection)
-    is_personal = Scope.LETTERS_WRITERS in caller.scopes
-    return HalAnswer(outreach_answer(places, view, is_personal=is_personal))
+    writers = _writers(session, caller, [view])
+    return HalAnswer(outreach_answer(places, view, writers.get(view.letter.supporter_id)))
+
+
+def _writers(session: Session, caller: Caller, views: Sequence[LetterView]) -> dict[UUID, UUID]:
+    """Returns the ids of the writers' addresses, or none for a key that may not see writers."""
+    if Scope.LETTERS_WRITERS not in caller.scopes:
+        return {}
+    return supporter_pages.address_ids(session, [view.letter.supporter_id for view in views])

@@ -34,7 +34,14 @@ from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION
 
-LARGE = ("signature", "supporter", "outbox_message", "idempotency_key", "webhook_delivery")
+LARGE = (
+    "signature",
+    "submission",
+    "supporter",
+    "outbox_message",
+    "idempotency_key",
+    "webhook_delivery",
+)
 Statement = tuple[str, Any]
 Act = Callable[[Session, Lobby], object]
 
