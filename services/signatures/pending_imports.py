@@ -58,6 +58,8 @@ def record(
     ]
     if not wanted:
         return {}
+    # Before the look-up: two imports of the same people at once would ask each of them twice.
+    sorting.wait_for_turn(session)
     known = _known(session, wanted)
     firsts: dict[_Key, SignatureEntry] = {}
     for entry, key in wanted:

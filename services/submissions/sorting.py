@@ -166,7 +166,7 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     It waits for another sorter: two would not see each other's mails, and exceed the limits
     together. Rows that were sorted meanwhile are left out.
     """
-    wait_for_lock(session, _LOCK)
+    wait_for_turn(session)
     locked = {row[0] for row in _LOCKED.rows(session, ids=batch.ids)}
     candidates = [candidate for candidate in batch.candidates if candidate.id in locked]
     if candidates:
@@ -174,6 +174,11 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     unreadable = [row_id for row_id in batch.unreadable if row_id in locked]
     _update(session, unreadable, state=SubmissionState.WAITING, due_at=now + TRY_AGAIN)
     return len(locked)
+
+
+def wait_for_turn(session: Session) -> None:
+    """Waits until no other sorter is at work, and keeps others out until the transaction ends."""
+    wait_for_lock(session, _LOCK)
 
 
 def _candidate(row: Any, keyring: Keyring) -> Candidate:

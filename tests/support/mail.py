@@ -9,18 +9,16 @@ from services.campaigns import campaigns
 from services.letters import intake, letter_states
 from services.letters.drafting import situations
 from services.letters.intake import NewLetter
-from services.signatures import recording
 from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 
 LETTER_BODY = "Dear MP,\n\nPlease sign.\n.\n..dots\nand a very long line: " + "word " * 300
 
 
 def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
-    request = SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN)
-    with lobby.database.write() as session:
-        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        recording.record(session, [request], postcodes=lookup, keyring=keyring, now=lobby.clock())
+    """Signs, so that a mail is queued."""
+    signatures.sign_and_sort(lobby, SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN))
 
 
 def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = LETTER_BODY) -> Letter:

@@ -32,13 +32,15 @@ from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.letters import intake, letter_states
 from services.letters.drafting import drafts, situations
-from services.mail import outbox
+from services.mail import dead_addresses, outbox
 from services.mail.outbox import NewMessage
+from services.mail.recipients import recipient_of
 from services.parliament import members
 from services.parliament.members import MemberRow
-from services.signatures import confirming, recording, signature_states
+from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
 from services.supporters import seat_watches
+from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
 from tests.support.pages import VACANT, close_campaign
 
@@ -73,20 +75,12 @@ def elect(
 
 def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
     """Signs, confirms unless told otherwise, and returns the id of the signature."""
-    with lobby.database.write() as session:
-        (outcome,) = recording.record(
-            session,
-            [replace(ANNAS, **changes)],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-        assert outcome.signature_id
-        if confirms:
-            confirming.confirm(
-                session, outcome.signature_id, keyring=lobby.keyring, now=lobby.clock()
-            )
-    return outcome.signature_id
+    request = replace(ANNAS, **changes)
+    if confirms:
+        (signature_id,) = signatures.sign_and_confirm(lobby, request)
+    else:
+        (signature_id,) = signatures.sign_and_sort(lobby, request)
+    return signature_id
 
 
 def watch(lobby: Lobby, signature_id: UUID) -> None:
@@ -419,16 +413,33 @@ def test_what_is_over_the_limit_of_mails_a_day_is_told_another_day(
 ) -> None:
     elect(lobby)
     clock.advance(days=1)
-    recipient = lobby.keyring.everywhere_index(ANNA["email"])
+    recipient = recipient_of(ANNA["email"], lobby.keyring)
     with lobby.database.write() as session:
         note = NewMessage(MessageKind.ALREADY_SIGNED, waiting, recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=clock.now)
     deliver()
+    assert queue_mails(lobby) == 1
+    assert deliver() == []
+    (message,) = seat_filled_messages(lobby)
+    assert message.due_at == clock.now + timedelta(days=1)
+    clock.advance(days=1)
+    assert queue_mails(lobby) == 0
+    (mail,) = deliver()
+    assert mail["To"] == ANNA["email"]
+
+
+def test_the_watch_of_a_dead_address_stays_open_and_is_told_when_it_is_alive_again(
+    lobby: Lobby, waiting: UUID
+) -> None:
+    elect(lobby)
+    index = dead_addresses.index_of(ANNA["email"], lobby.keyring)
+    with lobby.database.write() as session:
+        dead_addresses.note(session, index, member_id=None, detail="550", now=lobby.clock())
     assert (queue_mails(lobby), seat_filled_messages(lobby)) == (0, [])
     assert watches(lobby)[0].told_at is None
-    clock.advance(days=1)
+    with lobby.database.write() as session:
+        dead_addresses.revive(session, ANNA["email"], keyring=lobby.keyring)
     assert queue_mails(lobby) == 1
-    assert len(deliver()) == 1
 
 
 def test_the_watches_of_a_campaign_that_is_over_wait(
