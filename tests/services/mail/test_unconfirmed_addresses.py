@@ -184,7 +184,7 @@ def test_a_mail_about_a_signature_says_what_happened_and_where_to_say_not_me(
     link = f"http://testserver/disown/{token_in(mail, 'disown')}"
     assert text_of(mail).rstrip().splitlines()[-1] == (
         "If you did not sign, you can ignore this email, and nothing is counted. Or tell us here, "
-        f"and we will not email you about this petition again: {link}"
+        f"and we will not email you about this petition for 90 days: {link}"
     )
 
 
