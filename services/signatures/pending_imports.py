@@ -58,6 +58,8 @@ def record(
     ]
     if not wanted:
         return {}
+    # Before looking: another import of the same people must be seen whole.
+    sorting.wait_for_turn(session)
     known = _known(session, wanted)
     firsts: dict[_Key, SignatureEntry] = {}
     for entry, key in wanted:

@@ -160,13 +160,18 @@ def sort_if_alone(session: Session, batch: Batch, *, now: datetime) -> int:
     return sort(session, batch, now=now) if try_locks(session, [_LOCK]) else 0
 
 
+def wait_for_turn(session: Session) -> None:
+    """Waits for another sorter; until this transaction ends, nobody else sorts."""
+    wait_for_lock(session, _LOCK)
+
+
 def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     """Queues the mails of a batch and changes the states of its submissions; returns how many.
 
     It waits for another sorter: two would not see each other's mails, and exceed the limits
     together. Rows that were sorted meanwhile are left out.
     """
-    wait_for_lock(session, _LOCK)
+    wait_for_turn(session)
     locked = {row[0] for row in _LOCKED.rows(session, ids=batch.ids)}
     candidates = [candidate for candidate in batch.candidates if candidate.id in locked]
     if candidates:
