@@ -8,11 +8,15 @@ from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_to
 from api.http.problem import problems
 from services.database.engine import check_schema, check_writable
 from services.mail import outbox, relays
+from services.submissions import backlog
 from services.webhooks import deliveries
 
 router = APIRouter(tags=["health"])
 MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
 OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
+OLDEST_NEW = Gauge(
+    "lobby_submissions_oldest_new_seconds", "Age of the oldest submission that is not sorted"
+)
 RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
 DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
 _PROBLEMS = problems()
@@ -29,6 +33,7 @@ class Ready(BaseModel):
 
     status: str = "ok"
     outbox_oldest_due_seconds: float
+    submissions_oldest_new_seconds: float
 
 
 @router.get("/livez")
@@ -42,8 +47,10 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     """Check that the process can work. If it cannot, the answer is a 503 with the reason."""
     check_schema(lobby.database)
     check_writable(lobby.database)
-    age = outbox.oldest_due(session, now=now)
-    return Ready(outbox_oldest_due_seconds=age.total_seconds())
+    return Ready(
+        outbox_oldest_due_seconds=outbox.oldest_due(session, now=now).total_seconds(),
+        submissions_oldest_new_seconds=backlog.oldest_new(session, now=now).total_seconds(),
+    )
 
 
 @router.get(
@@ -68,4 +75,5 @@ def metrics(session: ReadSession, now: Now) -> Response:
         DELIVERIES.labels(state=state).set(total)
     RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
+    OLDEST_NEW.set(backlog.oldest_new(session, now=now).total_seconds())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -160,6 +160,11 @@ def sort_if_alone(session: Session, batch: Batch, *, now: datetime) -> int:
     return sort(session, batch, now=now) if try_locks(session, [_LOCK]) else 0
 
 
+def wait_for_turn(session: Session) -> None:
+    """Waits for another sorter; until this transaction ends, nobody else sorts."""
+    wait_for_lock(session, _LOCK)
+
+
 def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     """Queues the mails of a batch and changes the states of its submissions; returns how many.
 
