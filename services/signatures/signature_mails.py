@@ -56,6 +56,18 @@ _SIGNATURES = (
     .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     .where(_signature.c.id.in_(_IDS))
 )
+_PENDING = (
+    sa.select(
+        _signature.c.id,
+        _signature.c.petition_id,
+        _signature.c.signed_at,
+        _supporter.c.id.label("supporter_id"),
+        _supporter.c.email,
+        _supporter.c.mail_off_at,
+    )
+    .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
+    .where(_signature.c.id.in_(_IDS), _signature.c.state == sa.literal_column("'pending'"))
+)
 _STANDING = (
     sa.select(_signature.c.id)
     .where(
@@ -151,7 +163,10 @@ def gather(
     """
     asked = [each.subject_id for each in messages if each.kind is MessageKind.CONFIRM_SIGNATURE]
     signed = [each.subject_id for each in messages if each.kind is MessageKind.ALREADY_SIGNED]
-    return _of_submissions(session, asked, keyring) | _of_signatures(session, signed, today)
+    # Pending signatures first: a job turns them into submissions meanwhile.
+    pending = _of_pending(session, asked, today)
+    submitted = _of_submissions(session, asked, keyring)
+    return pending | submitted | _of_signatures(session, signed, today)
 
 
 def make(
@@ -204,6 +219,26 @@ def _of_submissions(
             has_ended="the signature is confirmed" if row.has_signed else None,
         )
     return by_id
+
+
+def _of_pending(
+    session: Session, ids: Collection[UUID], today: date
+) -> dict[UUID, SignatureMailData]:
+    """Returns the data of signatures from before submissions, which are not adopted yet."""
+    if not ids:
+        return {}
+    rows = session.connection().execute(_PENDING, {"ids": list(ids)}).all()
+    petitions = _petitions(session, {row.petition_id for row in rows}) if rows else {}
+    return {
+        row.id: SignatureMailData(
+            id=row.id,
+            signer=SignerRecipient(row.supporter_id, row.email, None, row.mail_off_at),
+            petition=petitions[row.petition_id],
+            last_day=(last_day := ending.last_day(row.signed_at)),
+            has_ended="the signature has expired" if last_day < today else None,
+        )
+        for row in rows
+    }
 
 
 def _of_signatures(
