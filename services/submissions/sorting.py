@@ -181,11 +181,6 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     return len(locked)
 
 
-def wait_for_turn(session: Session) -> None:
-    """Waits until no other sorter is at work, and keeps others out until the transaction ends."""
-    wait_for_lock(session, _LOCK)
-
-
 def _candidate(row: Any, keyring: Keyring) -> Candidate:
     organisation_id, contents = payload.open_sealed(row.sealed, keyring)
     address = EmailAddress.of(organisation_id, contents.email, keyring)

@@ -174,7 +174,7 @@ def know_signers(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     emails = [request.email for request in requests("anna", "bertha")]
     known_signers.standing(session, petition, emails, keyring=lobby.keyring)
-    known_signers.submitted(session, petition, emails, keyring=lobby.keyring)
+    known_signers.find(session, petition, emails, keyring=lobby.keyring)
 
 
 def read_tally(session: Session, lobby: Lobby) -> None:
