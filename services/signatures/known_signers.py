@@ -23,12 +23,14 @@ _STANDING = BulkLookup(
             among(_supporter.c.email_index, "indexes"),
             _signature.c.state == SignatureState.CONFIRMED,
         )
-    )
+    ),
+    is_long=True,
 )
 _SUBMITTED = BulkLookup(
     lambda among: sa.select(_submission.c.address_index, _submission.c.petition_id).where(
         among(_submission.c.address_index, "indexes")
-    )
+    ),
+    is_long=True,
 )
 
 

@@ -33,7 +33,7 @@ from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 from tests.support.exports import make_unreadable, sign, submit
 from tests.support.keys import Headers, key_for
 from tests.support.partners import PAPER, SECOND, add_partner, add_second_petition, partner_key
-from tests.support.query_plans import sent_statements
+from tests.support.query_plans import pretend_to_be_large, sent_statements
 from tests.support.signatures import confirm, record, sign_and_sort
 
 LIST = f"/v1/petitions/{PETITION}/signatures"
@@ -370,6 +370,25 @@ def test_pending_signatures_are_found_by_their_index(lobby: Lobby, after: Any) -
             assert "ix_submission_petition_id_id" in plan, plan
             assert "TEMP B-TREE" not in plan, plan
             assert "Sort" not in plan, plan
+
+
+def test_rows_from_before_are_looked_for_by_their_index(lobby: Lobby) -> None:
+    pretend_to_be_large(lobby)
+    with lobby.database.read() as session, sent_statements() as sent:
+        petition_id = petitions.public(session, PETITION).id
+        signature_lists.page(
+            session,
+            petition_id,
+            state=SignatureState.PENDING,
+            since=None,
+            after=None,
+            limit=51,
+            keyring=lobby.keyring,
+        )
+    (statement,) = [statement for statement in sent if "FROM signature" in statement[0]]
+    with lobby.database.read() as session:
+        plan = plan_of(session, statement)
+    assert "ix_signature_pending" in plan, plan
 
 
 def test_a_count_stops_at_its_limit(lobby: Lobby, monkeypatch: pytest.MonkeyPatch) -> None:
