@@ -14,7 +14,7 @@ from services.errors import Conflict
 from services.letters.drafting import situations
 from services.letters.drafting.situations import Situation
 from services.signatures import signature_mails
-from services.signatures.signature_mails import SignatureMailData
+from services.signatures.signature_mails import MailData
 
 Row = TypeVar("Row", Letter, Supporter)
 
@@ -24,13 +24,14 @@ class Prefetched:
     """What a batch of messages needs.
 
     `rows` keeps references to rows, so that the session finds them by id without a statement.
-    `signatures` are by id, None if they were not looked up; an id that is missing does not exist.
+    `signatures` are by the message's kind and subject, None if they were not looked up; one that is
+    missing does not exist.
     `situations` are by the id of the letter; a missing one is looked up by the message that needs
     it.
     """
 
     rows: tuple[SQLModel, ...] = ()
-    signatures: Mapping[UUID, SignatureMailData] | None = None
+    signatures: MailData | None = None
     situations: Mapping[UUID, Situation] = field(default_factory=dict)
 
 

@@ -52,7 +52,7 @@ def _make(
             signatures = signature_mails.gather(
                 session, [message], keyring=context.keyring, today=now.date()
             )
-        return signature_mails.make(message, signatures.get(subject_id), context)
+        return signature_mails.make(message, signatures.get((kind, subject_id)), context)
     if kind is MessageKind.LETTER:
         situation = prefetched.situations.get(subject_id)
         return letter_mails.make_letter(session, message, context, now=now, situation=situation)
