@@ -100,7 +100,7 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
     The token is the one that confirms the signature. The signature must be confirmed already.
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = signature_states.get(session, signature_id, for_update=True)
+    signature = signature_states.of_link(session, signature_id)
     constituency = seat_watches.add(session, signature, now=now)
     return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
