@@ -36,5 +36,7 @@ def write_letter(lobby: Lobby, *, postcode: str = CAN_SIGN, body: str = LETTER_B
 
 
 def deliver_due(lobby: Lobby) -> None:
+    """Sorts and delivers what is due."""
+    worker.sort_submissions(lobby)
     while worker.deliver_due(lobby):
         pass
