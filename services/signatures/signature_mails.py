@@ -165,10 +165,9 @@ def gather(
     asked = [each.subject_id for each in messages if each.kind is MessageKind.CONFIRM_SIGNATURE]
     signed = [each.subject_id for each in messages if each.kind is MessageKind.ALREADY_SIGNED]
     # Pending signatures first: a job turns them into submissions meanwhile.
-    pending = _of_pending(session, asked, today)
-    submissions = pending | _of_submissions(session, asked, keyring)
+    waiting = _of_pending(session, asked, today) | _of_submissions(session, asked, keyring)
     signatures = _of_signatures(session, signed, today)
-    return {(MessageKind.CONFIRM_SIGNATURE, row_id): row for row_id, row in submissions.items()} | {
+    return {(MessageKind.CONFIRM_SIGNATURE, row_id): row for row_id, row in waiting.items()} | {
         (MessageKind.ALREADY_SIGNED, row_id): row for row_id, row in signatures.items()
     }
 
