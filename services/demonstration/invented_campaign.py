@@ -31,7 +31,7 @@ from models import (
 )
 from services.campaigns import campaigns, petitions
 from services.files import csv_reading
-from services.letters import intake, letter_states
+from services.letters import confirmed_letters, intake
 from services.letters.drafting import drafts, situations
 from services.letters.intake import NewLetter
 from services.organisations import organisations
@@ -271,8 +271,8 @@ def write_letters(
             line1="1 Example Street", town="Anytown", postcode=result.postcode
         )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
-        letter_id = intake.take_in(session, situation, new, keyring=keyring, now=now)
-        letters.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
+        taken = intake.take_in(session, situation, new, keyring=keyring, now=now)
+        letters.append(confirmed_letters.confirm(session, taken.id, keyring=keyring, now=now))
     return letters
 
 
