@@ -69,5 +69,7 @@ def write_letter(lobby: Lobby, **values: Any) -> Letter:
 
 
 def deliver_due(lobby: Lobby) -> None:
+    """Sorts and delivers what is due."""
+    worker.sort_submissions(lobby)
     while worker.deliver_due(lobby):
         pass

@@ -10,7 +10,7 @@ from models import CampaignStatus, LetterState, Member, Scope
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.letters import letter_states
+from services.letters import letter_links
 from services.letters.drafting import situations
 from services.parliament.standing import Eligibility, Role, Standing
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, text_of, token_in
@@ -152,7 +152,8 @@ def test_the_address_of_the_mps_office_is_shown_to_nobody(
     page = client.get(letter_path(client, deliver))
     with lobby.database.read() as session:
         letter_id = lobby.tokens.read(Purpose.LETTER, urlsplit(str(page.url)).path.split("/")[-1])
-        member = session.get_one(Member, letter_states.get(session, letter_id).member_id)
+        letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+        member = session.get_one(Member, letter.member_id)
     assert member.email
     assert member.email not in page.text
 
@@ -161,7 +162,24 @@ def test_a_cancelled_letter_is_not_sent(client: TestClient, deliver: Deliver) ->
     path = letter_path(client, deliver)
     cancel = path.replace("confirm", "cancel")
     assert client.get(cancel).headers["Location"] == path
-    assert "Your letter has been cancelled" in visible(client.post(cancel))
+    cancelled = client.post(cancel)
+    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "my ward depends on it" in visible(cancelled), "what was typed is not lost"
+    assert "Send my letter" not in visible(cancelled)
+    again = client.post(cancel)
+    assert (again.status_code, "There is no letter any more" in visible(again)) == (200, True)
+    assert [client.post(path).status_code, client.get(path).status_code] == [410, 410]
+    assert deliver() == []
+
+
+def test_a_confirmed_letter_can_be_cancelled_until_it_goes(
+    client: TestClient, deliver: Deliver
+) -> None:
+    path = letter_path(client, deliver)
+    assert client.post(path).status_code == 200
+    cancelled = client.post(path.replace("confirm", "cancel"))
+    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "Your letter has been cancelled" in visible(client.get(path))
     assert client.post(path).status_code == 409
     assert deliver() == []
 
@@ -216,7 +234,7 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
     (mail,) = deliver()
     letter_id = lobby.tokens.read(Purpose.LETTER, token_in(mail, "letters/confirm"))
     with lobby.database.read() as session:
-        assert letter_states.get(session, letter_id).locale == "cy"
+        assert letter_links.find(session, letter_id, keyring=lobby.keyring).locale == "cy"
 
 
 def test_a_letter_to_an_mp_elsewhere_is_in_english(client: TestClient) -> None:
