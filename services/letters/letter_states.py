@@ -70,24 +70,23 @@ def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Lette
 
 
 def add(
-    session: Session, new: Letter, *, keyring: Keyring, now: datetime, pace: Pace = AT_ONCE
+    session: Session, letter: Letter, *, keyring: Keyring, now: datetime, pace: Pace = AT_ONCE
 ) -> Letter | None:
     """Inserts a confirmed letter, queued for a time that its pace allows.
 
-    Returns None if its writer has another letter to this member about this motion. `new` is in no
-    session.
+    `letter` is in no session. Returns the stored one, or None if its writer has another letter to
+    this member about this motion.
     """
-    values = {column.name: getattr(new, column.name) for column in _letter.columns}
     # The clock of the process that received it may be ahead of ours.
-    confirmed = {"state": LetterState.QUEUED, "confirmed_at": max(now, new.created_at)}
-    if not bulk.insert(session, _letter, [values | confirmed], skip_existing=True):
+    letter.state, letter.confirmed_at = LetterState.QUEUED, max(now, letter.created_at)
+    values = {column.name: getattr(letter, column.name) for column in _letter.columns}
+    if not bulk.insert(session, _letter, [values], skip_existing=True):
         return None
-    letter = get(session, new.id)
     due_at = send_times.reserve_one(session, letter, pace=pace, now=now)
     message = outbox.NewMessage(MessageKind.LETTER, letter.id, None, due_at)
     outbox.queue(session, [message], now=now)
     sketches.store(session, letter, keyring=keyring, now=now)
-    return letter
+    return get(session, letter.id)
 
 
 def cancel(session: Session, letter_id: UUID) -> Letter:
