@@ -5,8 +5,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import select
 
-from models import CampaignStatus, LetterState, Member, Scope
+from models import CampaignStatus, LetterState, Member, Scope, Submission
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
@@ -182,6 +183,103 @@ def test_a_confirmed_letter_can_be_cancelled_until_it_goes(
     assert "Your letter has been cancelled" in visible(client.get(path))
     assert client.post(path).status_code == 409
     assert deliver() == []
+
+
+def not_me(client: TestClient, deliver: Deliver) -> str:
+    """Writes a letter; returns the path of the link for 'not me' in the mail."""
+    deliver()
+    assert write(client).status_code == 303
+    (mail,) = deliver()
+    return f"/letters/disown/{token_in(mail, 'letters/disown')}"
+
+
+def waiting(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return len(session.exec(select(Submission)).all())
+
+
+def test_the_owner_of_an_address_says_not_me_and_gets_no_more_mails_about_letters(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    path = not_me(client, deliver)
+    page = client.get(path)
+    assert "Did somebody else write with your address?" in visible(page)
+    assert "Morag Ferncastle" in visible(page)
+    assert "my ward depends on it" not in page.text
+    assert waiting(lobby) == 1, "a GET changes nothing"
+    done = client.post(path)
+    assert (done.status_code, done.headers["Cache-Control"]) == (200, "no-store")
+    assert "We have deleted the letter" in visible(done)
+    assert waiting(lobby) == 0
+    assert "There is no letter any more" in visible(client.get(path))
+    assert write(client).status_code == 303
+    assert deliver() == []
+    assert sign(client).status_code == 303
+    (mail,) = deliver()
+    assert "Please confirm your signature" in mail["Subject"], "that is something else"
+
+
+def test_one_click_in_a_mail_program_does_what_not_me_does(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    path = not_me(client, deliver)
+    assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert waiting(lobby) == 0
+    write(client)
+    assert deliver() == []
+
+
+def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliver) -> None:
+    path = not_me(client, deliver)
+    done = client.post(path)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', done.text))
+    assert set(fields) == {"campaign", "address"}
+    wrong = client.post(f"{path}/undo", data=fields | {"address": fields["address"][:-1]})
+    assert wrong.status_code == 422
+    lifted = client.post(f"{path}/undo", data=fields)
+    assert "You can write again" in visible(lifted)
+    assert write(client).status_code == 303
+    (mail,) = deliver()
+    assert "confirm your letter" in mail["Subject"]
+
+
+def test_not_me_after_the_confirmation_cancels_the_letter_until_it_has_gone(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    for is_sent in (False, True):
+        email = f"owner{is_sent}@example.org".lower()
+        write(client, email=email)
+        (mail,) = deliver()
+        assert (
+            client.post(f"/letters/confirm/{token_in(mail, 'letters/confirm')}").status_code == 200
+        )
+        if is_sent:
+            assert len(deliver()) == 1
+        done = client.post(f"/letters/disown/{token_in(mail, 'letters/disown')}")
+        heading = "This letter was confirmed" if is_sent else "We have deleted the letter"
+        assert heading in visible(done)
+    assert deliver() == []
+
+
+def test_the_page_of_a_letter_shows_all_of_it_and_a_get_changes_nothing(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    write(client, wants_copy="yes", line2="Flat 3", subject="Sign EDM 152, please")
+    (mail,) = deliver()
+    path = f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
+    for _ in range(2):
+        page = client.get(path)
+        assert page.headers["Cache-Control"] == "no-store"
+        shown = visible(page)
+        assert "Sign EDM 152, please" in shown
+        assert "Anna Example 1 Princes Street Flat 3 Edinburgh EH1 1YZ" in shown
+        assert "You get a copy by mail when it has gone." in shown
+    assert waiting(lobby) == 1
+    client.post(path)
+    (to_member, copy) = deliver()
+    assert (to_member["Subject"], copy["To"]) == ("Sign EDM 152, please", ANNA["email"])
 
 
 def test_a_letter_whose_postcode_leads_to_another_mp_is_shown_once_more(
