@@ -6,7 +6,7 @@ module, with `LetterState.PENDING`.
 
 import json
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -42,11 +42,19 @@ from services.supporters.supporters import EmailAddress
 _letter, _submission = table_of(Letter), table_of(Submission)
 _consent, _supporter = table_of(Consent), table_of(Supporter)
 _PENDING = (
-    sa.select(_letter.c.id, _letter.c.supporter_id, _letter.c.created_at)
+    sa.select(
+        _letter.c.id,
+        _letter.c.supporter_id,
+        _letter.c.created_at,
+        _supporter.c.created_at.label("known_since"),
+    )
+    .join(_supporter, _supporter.c.id == _letter.c.supporter_id)
     .where(_letter.c.state == LetterState.PENDING)
     .order_by(_letter.c.id)
-    .with_for_update(skip_locked=True)
+    .with_for_update(of=_letter, skip_locked=True)
 )
+_SLACK = timedelta(minutes=1)
+"""How much earlier than a letter a supporter can be dated who came with it."""
 _SORTED = (SubmissionState.ASKED, SubmissionState.WAITING)
 _OF_SUPPORTERS: tuple[type[SQLModel], ...] = (Signature, Letter, Consent, Tagging, SeatWatch)
 log = structlog.get_logger()
@@ -62,7 +70,7 @@ def adopt(session: Session, *, now: datetime, limit: int) -> int:
 
 def adopt_one(session: Session, letter_id: UUID, *, now: datetime) -> None:
     """Does the same for one letter, if it is pending, and waits for another transaction's lock."""
-    statement = _PENDING.where(_letter.c.id == letter_id).with_for_update()
+    statement = _PENDING.where(_letter.c.id == letter_id).with_for_update(of=_letter)
     _adopt(session, session.connection().execute(statement).all(), now)
 
 
@@ -103,7 +111,9 @@ def _adopt(session: Session, rows: Sequence[Any], now: datetime) -> int:
         bulk.insert(session, _submission, submissions, skip_existing=True)
     doomed = [*(submission["id"] for submission in submissions), *(row.id for row in old)]
     _delete_letters(session, doomed)
-    _forget_unknown(session, [row.supporter_id for row in old])
+    came_with = [row.supporter_id for row in old if row.known_since >= row.created_at - _SLACK]
+    if came_with:
+        _forget_unknown(session, came_with)
     return len(doomed)
 
 
@@ -190,9 +200,10 @@ def _forget_unknown(session: Session, supporter_ids: Sequence[UUID]) -> None:
     connection.execute(
         sa.delete(_supporter).where(
             _supporter.c.id.in_(locked),
-            # Their wish to get no mail must stay.
+            # Their wish to get no mail must stay, and what the organisation knows of them.
             _supporter.c.mail_off_at.is_(None),
             _supporter.c.questions_off_at.is_(None),
+            _supporter.c.changed_at.is_(None),
             *(~is_known_by for is_known_by in is_known),
             # The links in the mail of what still waits must stay good.
             ~sa.exists().where(_submission.c.address_index == _supporter.c.email_index),

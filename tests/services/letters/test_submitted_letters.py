@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -46,6 +45,7 @@ from tests.support.common import (
 )
 from tests.support.mail import LETTER_BODY, confirm_letter, submit_letter
 from tests.support.signatures import sign_and_confirm
+from tests.support.turns import in_turn
 
 T = TypeVar("T")
 EMAIL = "winifred@example.org"
@@ -566,34 +566,6 @@ def test_the_mails_of_a_batch_take_the_same_statements_whatever_their_number(
 
 
 # ---- races
-
-
-def in_turn(
-    lobby: Lobby, first: Callable[[Session], object], second: Callable[[Session], T]
-) -> "Future[T]":
-    """Runs `second` while `first` is not committed, and returns once both have ended."""
-
-    def run() -> T:
-        with lobby.database.write() as session:
-            return second(session)
-
-    with ThreadPoolExecutor(1) as pool:
-        with lobby.database.write() as session:
-            first(session)
-            future = pool.submit(run)
-            wait_until_blocked(lobby, session, future)
-        future.exception(timeout=30)
-    return future
-
-
-def wait_until_blocked(lobby: Lobby, session: Session, future: "Future[Any]") -> None:
-    waiting = sa.text("SELECT 1 FROM pg_locks WHERE NOT granted")
-    while not future.done():
-        if lobby.database.is_sqlite:
-            if lobby.database.writers_waiting():
-                return
-        elif session.connection().execute(waiting).first():
-            return
 
 
 def confirming(lobby: Lobby, row_id: UUID) -> Callable[[Session], Letter]:
