@@ -171,21 +171,16 @@ class CheckAnswer(Answer):
     compose: ComposeAnswer | None
 
 
-class LetterText(Answer):
-    """A letter's text."""
-
-    subject: str
-    body: str
-    variant: str
-
-
-class OfferedLetter(LetterText):
+class OfferedLetter(Answer):
     """The letter that a signer can send now, with the `proof` that their address is theirs.
 
     With `proof`, `POST /v1/campaigns/{slug}/letters` needs no further email for two hours. It is
     null for a signature that was imported. Never put it into a URL, a log or an email.
     """
 
+    subject: str
+    body: str
+    variant: str
     proof: str | None
 
 
