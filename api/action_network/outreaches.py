@@ -18,6 +18,7 @@ from api.action_network.places import Places, Veil, id_in, when
 from api.action_network.schemas.outreach import NAMES, new_letter, outreach_answer, submitted_answer
 from api.action_network.schemas.person import person_in
 from api.action_network.schemas.reading import renaming
+from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, TheLobby
 from models import Scope
 from services.assembly import Lobby
@@ -49,7 +50,13 @@ def read_outreaches(
 
 @router.post("/advocacy_campaigns/{campaign_id}/outreaches")
 def write(
-    campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+    campaign_id: str,
+    body: Body,
+    request: Request,
+    lobby: TheLobby,
+    caller: Owner,
+    once: Once,
+    now: Now,
 ) -> Response:
     """Submits a letter (`osdi:record_outreach_helper`). It is sent once its writer confirms it."""
     owner, row_id = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
@@ -61,9 +68,12 @@ def write(
         answer = lobby.postcodes.lookup(letter.address.postcode)
         situation = situations.of_postcode(session, own.campaign, answer, keyring=keyring, now=now)
         with renaming(NAMES):
-            letter_id = intake.take_in(session, situation, letter, keyring=keyring, now=now)
+            sender = sender_of(request.scope)
+            taken = intake.take_in(
+                session, situation, letter, keyring=keyring, now=now, sender_index=sender
+            )
         member = situation.seat.member
-        submitted = submitted_answer(Places(lobby, owner), letter_id, row_id, member, letter)
+        submitted = submitted_answer(Places(lobby, owner), taken.id, row_id, member, letter)
         return HalAnswer(submitted | {"created_date": when(now), "modified_date": when(now)})
 
     return once.hal(take_in)

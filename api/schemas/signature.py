@@ -19,7 +19,7 @@ from api.schemas.fields import (
     line,
     paragraphs,
 )
-from api.schemas.letters.letter import LetterText
+from api.schemas.letters.letter import OfferedLetter
 from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
 from services.postcodes import directory
@@ -139,7 +139,7 @@ class ConfirmedAnswer(Answer):
     petition: PetitionCount
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
-    letter: LetterText | None
+    letter: OfferedLetter | None
     can_watch: bool
 
 

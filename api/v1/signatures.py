@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers import signature_intake
+from api.answers import letter_proofs, signature_intake
 from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import (
@@ -20,7 +20,7 @@ from api.http.dependencies import (
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.schemas.fields import Moment
-from api.schemas.letters.letter import letter_text
+from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
     ConfirmedAnswer,
@@ -85,8 +85,9 @@ async def sign(
 
 
 @router.post("/signatures/confirm")
-async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
+async def confirm(body: TokenBody, request: Request, response: Response) -> ConfirmedAnswer:
     """Confirm a signature, so that it counts. A repeated call gets the same answer."""
+    response.headers["Cache-Control"] = "no-store"
     state = state_of(request)
     signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = await signature_intake.confirm(state, signature_id)
@@ -192,6 +193,9 @@ def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
         petition=PetitionCount(slug=board.petition.slug, signature_count=count),
         constituency=constituency_answer(seen.constituency),
         member=member_answer(seen.member, seen.constituency),
-        letter=letter_text(board.draft(code, name=signature.name.text)),
+        letter=offered_letter(
+            board.draft(code, name=signature.name.text),
+            letter_proofs.proof_of(state.lobby.tokens, signature),
+        ),
         can_watch=board.can_watch(code),
     )

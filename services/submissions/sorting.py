@@ -27,7 +27,8 @@ from services.mail.recipients import Recipient
 from services.submissions import findings, mail_shares, payload
 from services.submissions.findings import Findings
 from services.submissions.mail_shares import Decision, Send, Wait, WantedMail
-from services.submissions.payload import Unreadable
+from services.submissions.payload import LetterPayload, SignaturePayload, Unreadable
+from services.submissions.standing_letters import LetterKey
 from services.supporters.supporters import EmailAddress
 
 BATCH = 100
@@ -87,7 +88,7 @@ class Candidate:
     """A submission that waits for its mail, with the digests of its address.
 
     `recipient` is None for a sibling of the batch: its address was not decrypted, so that it can
-    only be made due.
+    only be made due. `letter` is set for a letter that was decrypted.
     """
 
     id: UUID
@@ -99,6 +100,7 @@ class Candidate:
     place_id: UUID | None
     recipient: Recipient | None = None
     organisation_id: UUID | None = None
+    letter: LetterKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
 
 
 def _candidate(row: Any, keyring: Keyring) -> Candidate:
-    organisation_id, contents = payload.open_sealed(row.sealed, keyring)
+    organisation_id, contents = _open(row, keyring)
     address = EmailAddress.of(organisation_id, contents.email, keyring)
     recipient = recipients.recipient_of(contents.email, keyring)
     return Candidate(
@@ -195,7 +197,16 @@ def _candidate(row: Any, keyring: Keyring) -> Candidate:
         place_id=row.place_id,
         recipient=recipient,
         organisation_id=organisation_id,
+        letter=LetterKey(address.index, contents.member_id, contents.motion_id)
+        if isinstance(contents, LetterPayload)
+        else None,
     )
+
+
+def _open(row: Any, keyring: Keyring) -> tuple[UUID, SignaturePayload | LetterPayload]:
+    if row.kind is SubmissionKind.LETTER:
+        return payload.open_letter(row.sealed, keyring)
+    return payload.open_sealed(row.sealed, keyring)
 
 
 def _plan(session: Session, candidates: Sequence[Candidate], now: datetime) -> _Plan:

@@ -28,16 +28,14 @@ from models import (
 )
 from models.base import table_of
 from services.assembly import Lobby
-from services.campaigns import campaigns
-from services.letters import intake, letter_mails, letter_states
-from services.letters.drafting import situations
-from services.letters.intake import NewLetter
+from services.letters import letter_mails, letter_states
 from services.mail import outbox
 from services.mail.couriers import Delivery
 from services.mail.mail_builder import Envelope
 from services.signatures.recording import SignatureRequest
 from tests.support import signatures
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of
+from tests.support.common import CAN_SIGN, PETITION, Clock, text_of
+from tests.support.mail import write_letter
 
 Deliver = Callable[[], list[EmailMessage]]
 PEOPLE = [f"person{number}@example.org" for number in range(6)]
@@ -51,18 +49,7 @@ def sign(lobby: Lobby, *emails: str) -> None:
 
 def write(lobby: Lobby) -> UUID:
     """Creates a confirmed letter and returns its id."""
-    now = lobby.clock()
-    address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-    new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        answer = lobby.postcodes.lookup(CAN_SIGN)
-        situation = situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
-        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
-        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
-    return letter_id
+    return write_letter(lobby, body=BODY).id
 
 
 def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMessage:

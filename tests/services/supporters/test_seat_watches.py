@@ -42,6 +42,7 @@ from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.supporters import seat_watches
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.mail import confirm_letter
 from tests.support.pages import VACANT, close_campaign
 
 EDINBURGH, NORWICH = "S14000078", "E14001409"
@@ -215,12 +216,11 @@ def write(lobby: Lobby) -> UUID:
         )
         draft = drafts.draft(situation, name=ANNA["name"])
         new = intake.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
-        return intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
+        return intake.take_in(session, situation, new, keyring=lobby.keyring, now=now).id
 
 
 def send(lobby: Lobby, letter_id: UUID) -> None:
-    with lobby.database.write() as session:
-        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=lobby.clock())
+    confirm_letter(lobby, letter_id)
 
 
 def letter_fields(lobby: Lobby, letter_id: UUID) -> dict[str, Any]:
