@@ -1,5 +1,7 @@
 """Health checks and metrics."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
@@ -20,6 +22,7 @@ OLDEST_NEW = Gauge(
 RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
 DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
 _PROBLEMS = problems()
+MINUTE = timedelta(minutes=1)
 
 
 class Alive(BaseModel):
@@ -29,7 +32,7 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database can be written to and has this program's schema."""
+    """The database can be written to and has this program's schema. Ages in whole minutes."""
 
     status: str = "ok"
     outbox_oldest_due_seconds: float
@@ -48,9 +51,18 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     check_schema(lobby.database)
     check_writable(lobby.database)
     return Ready(
-        outbox_oldest_due_seconds=outbox.oldest_due(session, now=now).total_seconds(),
-        submissions_oldest_new_seconds=backlog.oldest_new(session, now=now).total_seconds(),
+        outbox_oldest_due_seconds=_in_minutes(outbox.oldest_due(session, now=now)),
+        submissions_oldest_new_seconds=_in_minutes(backlog.oldest_new(session, now=now)),
     )
+
+
+def _in_minutes(age: timedelta) -> float:
+    """Returns whole minutes, in seconds.
+
+    Anybody may read this. On an idle service, an exact age would tell whether a post has caused an
+    email, and so whether its address has signed.
+    """
+    return age // MINUTE * MINUTE.total_seconds()
 
 
 @router.get(

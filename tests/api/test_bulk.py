@@ -20,10 +20,10 @@ from services.operations import recounts
 from services.signatures import signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION, Clock
+from tests.support.database.query_plans import sent_statements
 from tests.support.keys import Headers, key_for, others_key
 from tests.support.partners import SECOND, add_second_petition
 from tests.support.problems import assert_problem
-from tests.support.query_plans import sent_statements
 from tests.support.signatures import confirm, record, sign_and_confirm, sign_and_sort
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}

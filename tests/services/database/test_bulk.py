@@ -18,7 +18,7 @@ from models.encryption import PrivateText
 from services.assembly import Lobby
 from services.database.bulk import ROWS_PER_BLOCK, BulkLookup, insert_columns
 from services.database.engine import insert, insert_ignore
-from tests.support.query_plans import sent_statements
+from tests.support.database.query_plans import sent_statements
 
 
 class Colour(StrEnum):

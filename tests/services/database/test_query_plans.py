@@ -51,7 +51,7 @@ from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.query_plans import (
+from tests.support.database.query_plans import (
     Act,
     add_second_petition_with_rows,
     attempt_of,

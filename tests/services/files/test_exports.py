@@ -32,6 +32,7 @@ from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
 from services.supporters import preferences
 from tests.support.common import CAN_SIGN, PETITION
+from tests.support.database.query_plans import sent_statements
 from tests.support.exports import (
     EMPTY,
     add_petition,
@@ -46,7 +47,6 @@ from tests.support.exports import (
     submit,
 )
 from tests.support.letters import letters_of, put_into_state
-from tests.support.query_plans import sent_statements
 
 PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")

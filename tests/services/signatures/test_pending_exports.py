@@ -16,6 +16,7 @@ from services.files.export_lines import FileFormat
 from services.signatures import pending_exports, signature_states
 from services.signatures.recording import ImportOrigin
 from tests.support.common import Clock
+from tests.support.database.query_plans import sent_statements
 from tests.support.exports import (
     csv_rows,
     file_of,
@@ -29,7 +30,6 @@ from tests.support.exports import (
     submit,
 )
 from tests.support.partners import PAPER, RADIO, add_partner
-from tests.support.query_plans import sent_statements
 from tests.support.signatures import confirm
 
 STRANGE = 'She said "no",\nand then:\n\n  {"a": 1}; ÿ 😀 \\ %s'

@@ -30,10 +30,10 @@ from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.submissions import intake, payload
 from services.submissions.intake import NewSubmission
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
+from tests.support.database.query_plans import pretend_to_be_large, sent_statements
 from tests.support.exports import make_unreadable, sign, submit
 from tests.support.keys import Headers, key_for
 from tests.support.partners import PAPER, SECOND, add_partner, add_second_petition, partner_key
-from tests.support.query_plans import pretend_to_be_large, sent_statements
 from tests.support.signatures import confirm, record, sign_and_sort
 
 LIST = f"/v1/petitions/{PETITION}/signatures"

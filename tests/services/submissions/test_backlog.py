@@ -13,8 +13,8 @@ from services.operations.findings import Finding
 from services.signatures.recording import SignatureRequest
 from services.submissions import backlog
 from tests.support.common import CAN_SIGN, METRICS, PETITION, Clock
+from tests.support.database.query_plans import sent_statements
 from tests.support.exports import make_unreadable
-from tests.support.query_plans import sent_statements
 from tests.support.signatures import record
 
 ANNA = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN)
