@@ -28,7 +28,7 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
-    logs.configure()
+    logs.configure(is_final=True)
     with opened():
         pass  # creates the schema, and checks the settings before uvicorn starts
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
@@ -37,7 +37,7 @@ def serve(
 @app.command("worker")
 def run_worker() -> None:
     """Deliver emails and run scheduled jobs until stopped."""
-    logs.configure()
+    logs.configure(is_final=True)
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())

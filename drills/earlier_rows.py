@@ -1,8 +1,9 @@
 """Fills a database of the version before submissions with signatures in each state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from models import MessageKind, MessageState, OutboxMessage, SignatureState
@@ -75,7 +76,7 @@ def queue_mails(lobby: Lobby, rows: list[FilledRow], *, now: datetime) -> None:
     indexes = [
         recipients.recipient_of(row.signature.email, lobby.keyring).address_index for row in rows
     ]
-    varying = {
+    varying: dict[str, Sequence[Any]] = {
         "id": new_ids(len(rows)),
         "subject_id": [row.id for row in rows],
         "recipient_index": indexes,

@@ -5,7 +5,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers import signature_intake
+from api.answers import letter_proofs, signature_intake
 from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import (
@@ -20,7 +20,7 @@ from api.http.dependencies import (
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.schemas.fields import Moment
-from api.schemas.letters.letter import letter_text
+from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
     ConfirmedAnswer,
@@ -32,8 +32,8 @@ from api.schemas.signature import (
     StatusAnswer,
     TokenBody,
     WatchAnswer,
+    listed_answer,
     partner_signature_answer,
-    signature_answer,
 )
 from models import Signature, SignatureState
 from services.assembly import Lobby
@@ -42,7 +42,7 @@ from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
 from services.keys.api_keys import Caller
-from services.signatures import by_partner, known_signers, signature_states
+from services.signatures import by_partner, known_signers, signature_lists, signature_states
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 
@@ -85,8 +85,9 @@ async def sign(
 
 
 @router.post("/signatures/confirm")
-async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
+async def confirm(body: TokenBody, request: Request, response: Response) -> ConfirmedAnswer:
     """Confirm a signature, so that it counts. A repeated call gets the same answer."""
+    response.headers["Cache-Control"] = "no-store"
     state = state_of(request)
     signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = await signature_intake.confirm(state, signature_id)
@@ -100,7 +101,7 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
     The token is the one that confirms the signature. The signature must be confirmed already.
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = signature_states.get(session, signature_id, for_update=True)
+    signature = signature_states.of_link(session, signature_id)
     constituency = seat_watches.add(session, signature, now=now)
     return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
@@ -126,16 +127,19 @@ def read_signatures(
     response: Response,
     page: ThePage,
     caller: SignaturesReader,
+    lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
     since: Moment | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 
-    `since` selects signatures that were signed, confirmed or ended at that time or later. A
-    partner's key reads signatures that came through that partner, once they were confirmed, with
-    personal data only where the signer allowed the partner to contact them. Needs a key with
-    `signatures:read`.
+    Pending ones, which their signers can still confirm, are in the list about a second after they
+    arrived. `since` selects signatures that were signed, confirmed or ended at that time or later.
+    Ids are in the order of receipt, so that a signature can be confirmed behind a cursor: to keep a
+    copy, ask by `since` and let a minute overlap. A partner's key reads signatures that came
+    through that partner, once they were confirmed, with personal data only where the signer allowed
+    the partner to contact them. Needs a key with `signatures:read`.
     """
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
@@ -150,16 +154,18 @@ def read_signatures(
         )
         page.link_next(request, response, [signature.id for signature, _, _ in rows])
         return [partner_signature_answer(*row) for row in rows[: page.limit]]
-    pairs = signature_states.page(
+    listed = signature_lists.page(
         session,
         petition.id,
         state=state,
         since=since,
         after=page.after,
         limit=page.limit + 1,
+        keyring=lobby.keyring,
     )
-    page.link_next(request, response, [signature.id for signature, _ in pairs])
-    return [signature_answer(*pair) for pair in pairs[: page.limit]]
+    page.link_next(request, response, [row.id for row in listed])
+    answers = map(listed_answer, listed[: page.limit])
+    return [answer for answer in answers if answer is not None]
 
 
 def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) -> UUID | None:
@@ -187,6 +193,9 @@ def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
         petition=PetitionCount(slug=board.petition.slug, signature_count=count),
         constituency=constituency_answer(seen.constituency),
         member=member_answer(seen.member, seen.constituency),
-        letter=letter_text(board.draft(code, name=signature.name.text)),
+        letter=offered_letter(
+            board.draft(code, name=signature.name.text),
+            letter_proofs.proof_of(state.lobby.tokens, signature),
+        ),
         can_watch=board.can_watch(code),
     )

@@ -194,8 +194,12 @@ def _confirming(row: Any, keyring: Keyring) -> _Confirming:
 
 def _add_supporters(session: Session, confirming: Sequence[_Confirming], now: datetime) -> None:
     ids = supporters.find_or_add(session, [each.address for each in confirming], now=now)
+    inserted: set[str] = set()
     for each, (supporter_id, is_new) in zip(confirming, ids, strict=True):
-        each.supporter_id, each.is_new_supporter = supporter_id, is_new
+        each.supporter_id = supporter_id
+        # Only of the first one of a person were the details inserted.
+        each.is_new_supporter = is_new and supporter_id not in inserted
+        inserted.add(supporter_id)
 
 
 def _insert(
@@ -249,8 +253,9 @@ def _columns(
 
 
 def _update_supporters(session: Session, confirmed: Sequence[_Confirming]) -> None:
-    """Copies what was confirmed to supporters who were known before, in the order of their ids."""
-    people = {each.supporter_id: each.address for each in confirmed if not each.is_new_supporter}
+    """Copies what was confirmed to supporters, of several submissions of a person the newest."""
+    by_age = sorted(confirmed, key=lambda each: each.id)
+    people = {each.supporter_id: each.address for each in by_age if not each.is_new_supporter}
     supporters.set_details(session, people)
 
 

@@ -151,22 +151,25 @@ class SignatureMailData:
     has_ended: str | None = None
 
 
-MailData = Mapping[UUID, SignatureMailData]
+MailData = Mapping[tuple[MessageKind, UUID], SignatureMailData]
+"""By the kind of the message, since a signature has the id of its submission."""
 
 
 def gather(
     session: Session, messages: Collection[OutboxMessage], *, keyring: Keyring, today: date
-) -> dict[UUID, SignatureMailData]:
-    """Returns the data of messages of these kinds by the id of their subject.
+) -> MailData:
+    """Returns the data of messages of these kinds by their kind and the id of their subject.
 
     An id that is missing does not exist. Raises if a row cannot be decrypted.
     """
     asked = [each.subject_id for each in messages if each.kind is MessageKind.CONFIRM_SIGNATURE]
     signed = [each.subject_id for each in messages if each.kind is MessageKind.ALREADY_SIGNED]
     # Pending signatures first: a job turns them into submissions meanwhile.
-    pending = _of_pending(session, asked, today)
-    submitted = _of_submissions(session, asked, keyring)
-    return pending | submitted | _of_signatures(session, signed, today)
+    waiting = _of_pending(session, asked, today) | _of_submissions(session, asked, keyring)
+    signatures = _of_signatures(session, signed, today)
+    return {(MessageKind.CONFIRM_SIGNATURE, row_id): row for row_id, row in waiting.items()} | {
+        (MessageKind.ALREADY_SIGNED, row_id): row for row_id, row in signatures.items()
+    }
 
 
 def make(

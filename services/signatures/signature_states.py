@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from models import Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.errors import NotFound
+from services.errors import Conflict, NotFound
 from services.signatures import adoption
 from services.submissions import ending
 from services.supporters import seat_watches
@@ -68,6 +68,19 @@ def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Si
     if signature is None:
         raise NotFound("signature_unknown", "There is no such signature any more.")
     return signature
+
+
+def of_link(session: Session, row_id: UUID) -> Signature:
+    """Returns the signature that a mail's link leads to, locked.
+
+    It has the link's id, or is the one that stands of the same signer: of two submissions only one
+    becomes a signature. Raises Conflict if the signer has confirmed nothing yet, or else NotFound.
+    """
+    subject = ending.subject_of(session, row_id)
+    standing = _standing(session, subject) if subject is not None else None
+    if subject is not None and standing is None:
+        raise Conflict("signature_not_confirmed", "Please confirm your signature first.")
+    return get(session, standing.id if standing else row_id, for_update=True)
 
 
 def page(

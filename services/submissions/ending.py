@@ -52,30 +52,32 @@ def last_day(received_at: datetime) -> date:
     return times.today(received_at + KEPT_FOR) - timedelta(days=1)
 
 
+def subject_of(
+    session: Session, submission_id: UUID, *, for_update: bool = False
+) -> Subject | None:
+    """Returns what a submission is about; None if there is no such one, or it was not sorted yet.
+
+    Before it is sorted its address is not known.
+    """
+    columns = (_submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index)
+    statement = sa.select(*columns).where(_submission.c.id == submission_id)
+    if for_update:
+        statement = statement.with_for_update()
+    row = session.connection().execute(statement).first()
+    if row is None or row.address_index is None:
+        return None
+    return Subject(row.petition_id or row.campaign_id, bytes(row.address_index))
+
+
 def delete_of_same_address(session: Session, submission_id: UUID) -> Subject | None:
     """Deletes a submission and all others of its address about the same petition or campaign.
 
-    Returns what they were about; None if there is no such submission, or if it was not sorted yet,
-    so that its address is not known.
+    Returns what they were about, as `subject_of` does.
     """
-    row = (
-        session.connection()
-        .execute(
-            sa.select(
-                _submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index
-            )
-            .where(_submission.c.id == submission_id)
-            .with_for_update()
-        )
-        .first()
-    )
-    if row is None:
-        return None
+    subject = subject_of(session, submission_id, for_update=True)
     _delete(session, _submission.c.id == submission_id)
-    if row.address_index is None:
-        return None
-    subject = Subject(row.petition_id or row.campaign_id, bytes(row.address_index))
-    delete(session, subject)
+    if subject is not None:
+        delete(session, subject)
     return subject
 
 

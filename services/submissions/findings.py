@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from models import (
+    Letter,
     MessageKind,
     OutboxMessage,
     Refusal,
@@ -24,7 +25,9 @@ from models.base import table_of
 from services.database.bulk import BulkLookup
 from services.mail import dead_addresses
 from services.mail.recipients import Recipient
+from services.submissions import standing_letters
 from services.submissions.mail_shares import WINDOW, SentMail
+from services.submissions.standing_letters import LetterKey
 
 ASKED_FOR = (
     MessageKind.CONFIRM_SIGNATURE,
@@ -34,6 +37,7 @@ ASKED_FOR = (
 """The kinds of mail that anybody can cause by entering somebody's address."""
 _outbox, _refusal = table_of(OutboxMessage), table_of(Refusal)
 _signature, _submission = table_of(Signature), table_of(Submission)
+_letter = table_of(Letter)
 _supporter = table_of(Supporter)
 _SUPPORTERS = BulkLookup(
     lambda among: (
@@ -74,13 +78,16 @@ _SENT = BulkLookup(
             _outbox.c.sender_index,
             _outbox.c.subject_id,
             sa.func.coalesce(
-                _submission.c.petition_id, _submission.c.campaign_id, _signature.c.petition_id
+                _submission.c.petition_id,
+                _submission.c.campaign_id,
+                _signature.c.petition_id,
+                _letter.c.campaign_id,
             ).label("about_id"),
         )
         .select_from(
-            _outbox.outerjoin(_submission, _submission.c.id == _outbox.c.subject_id).outerjoin(
-                _signature, _signature.c.id == _outbox.c.subject_id
-            )
+            _outbox.outerjoin(_submission, _submission.c.id == _outbox.c.subject_id)
+            .outerjoin(_signature, _signature.c.id == _outbox.c.subject_id)
+            .outerjoin(_letter, _letter.c.id == _outbox.c.subject_id)
         )
         .where(
             among(_outbox.c.mailbox_index, "mailboxes"),
@@ -111,6 +118,9 @@ class Sought(Protocol):
     @property
     def organisation_id(self) -> UUID | None: ...
 
+    @property
+    def letter(self) -> LetterKey | None: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -119,7 +129,8 @@ class Findings:
     `standing` are ids of signatures that their signers confirmed, by petition and address, `silent`
     the addresses whose owners want no mail, `refused` pairs of a petition or campaign and an
     address, `dead` addresses across organisations. `sent` are the mails of the last 24 hours by
-    mailbox, `noted` the signatures with an 'already signed' mail among them.
+    mailbox, `noted` the signatures with an 'already signed' mail among them. `letters` are those on
+    their way or gone.
     """
 
     standing: Mapping[tuple[UUID, bytes], UUID]
@@ -128,13 +139,18 @@ class Findings:
     dead: Set[bytes]
     sent: Mapping[bytes, Sequence[SentMail]]
     noted: Set[UUID]
+    letters: Set[LetterKey] = frozenset()
 
     def wants_no_mail(self, sought: Sought) -> bool:
-        """Returns whether a submission's address is dead, or its owner wants no such mail."""
+        """Returns whether a submission's address is dead, or its owner wants no such mail.
+
+        Nobody wants a mail about a letter that another one of theirs has made impossible.
+        """
         return (
             sought.address_index in self.silent
             or (sought.subject_id, sought.address_index) in self.refused
             or (sought.recipient is not None and sought.recipient.address_index in self.dead)
+            or sought.letter in self.letters
         )
 
     def standing_signature(self, sought: Sought) -> UUID | None:
@@ -145,7 +161,7 @@ class Findings:
 
 
 def look_up(session: Session, sought: Sequence[Sought], *, now: datetime) -> Findings:
-    """Looks up everything in four statements."""
+    """Looks up everything in four statements, and in one more if there are letters."""
     indexes = list({each.address_index for each in sought})
     standing, silent = _of_supporters(session, sought, indexes)
     subjects = list({each.subject_id for each in sought})
@@ -156,7 +172,14 @@ def look_up(session: Session, sought: Sequence[Sought], *, now: datetime) -> Fin
     everywhere = {each.recipient.address_index for each in sought if each.recipient}
     sent, noted = _sent(session, {each.mailbox_index for each in sought}, now)
     dead = dead_addresses.dead_indexes(session, everywhere)
-    return Findings(standing, silent, refused, dead, sent, noted)
+    return Findings(standing, silent, refused, dead, sent, noted, _letters(session, sought))
+
+
+def _letters(session: Session, sought: Sequence[Sought]) -> set[LetterKey]:
+    letters = [each for each in sought if each.letter is not None]
+    organisations = {each.organisation_id for each in letters if each.organisation_id}
+    indexes = {each.address_index for each in letters}
+    return standing_letters.of_addresses(session, organisations, indexes)
 
 
 def _of_supporters(

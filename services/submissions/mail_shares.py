@@ -11,20 +11,23 @@ A mail that is over a limit waits. The limits are on any 24 hours; a mail counts
 | asked for by one sender, about one petition or campaign | 2 |
 | 'already signed' about one signature | 1: the next ones are dropped |
 
-The sender with the fewest mails in these 24 hours goes first, then the one with the fewest that
-still wait, then the oldest mail. The second rule is for the guarantee below: a mail that has left
-the window is forgotten, so that a network with a stock of old mails would otherwise be first again
-each day.
+The sender with the fewest mails in these 24 hours goes first, then the one that waits for the
+fewest petitions and campaigns, then the mail with the oldest place. The second rule is for the
+guarantee below: a mail that has left the window is forgotten, so that a network with a stock of old
+mails would otherwise be first again each day.
 
-What follows for the first mail that the owner of the mailbox asks for, if no more than one mail of
-another kind comes in a day:
+One mail waits for each sender and petition: the newest. It keeps the place of the oldest that it
+replaced, so that asking again costs nobody their turn. A mail that is sent uses up its place.
+
+What follows for the first mail that the owner of the mailbox gets, counted from their first post,
+if no more than one mail of another kind comes in a day:
 
 - One other sender delays it by nothing, and two or three by at most a day.
 - While it is the only one of the owner's that waits, each of k other senders goes ahead of it once
   at most, so that it waits at most ceil((k + 1) / 4) days. Senders whose first mail comes later do
   not go ahead.
-- A sender who asks again for the same petition goes behind all mails that wait now: the newer mail
-  replaces the older one that waits.
+- The owner can ask again for the same petition at any time and as often as they like: the bound
+  stays.
 """
 
 from collections import Counter
@@ -121,13 +124,16 @@ def share(
     window = [mail for mail in sent if mail.created_at > now - WINDOW]
     left = [mail for mail in wanted if mail.signature_id not in already_noted]
     decisions: dict[UUID, Decision] = {mail.id: Drop() for mail in wanted}
-    waiting = Counter(mail.sender for mail in left)
+    if not window and len(left) == 1:  # The usual case, which the loop decides alike.
+        return decisions | {left[0].id: Send()}
+    waiting = Counter(sender for sender, _ in _by_subject(left))
     while chosen := _next_in_turn(left, waiting, window, now):
         decisions[chosen.id] = Send()
         window.append(SentMail(now, True, chosen.sender, chosen.subject))
         left = [mail for mail in left if mail is not chosen and not _are_of_one(mail, chosen)]
-    for mail, place_id in _newest(left):
-        decisions[mail.id] = Wait(_room_at(mail, window, now), place_id)
+    for mails in _by_subject(left).values():
+        newest, place_id = max(mails, key=lambda mail: mail.id), min(mail.place for mail in mails)
+        decisions[newest.id] = Wait(_room_at(newest, window, now), place_id)
     return decisions
 
 
@@ -150,14 +156,14 @@ def _are_of_one(mail: WantedMail, other: WantedMail) -> bool:
     return mail.signature_id is not None and mail.signature_id == other.signature_id
 
 
-def _newest(left: Iterable[WantedMail]) -> Iterable[tuple[WantedMail, UUID]]:
-    """Returns the newest of each sender and subject, with the place of the oldest of them."""
-    groups: dict[Hashable, list[WantedMail]] = {}
-    for mail in left:
+def _by_subject(
+    mails: Iterable[WantedMail],
+) -> dict[tuple[bytes | None, Hashable], list[WantedMail]]:
+    """Returns the mails of each sender and subject."""
+    groups: dict[tuple[bytes | None, Hashable], list[WantedMail]] = {}
+    for mail in mails:
         groups.setdefault((mail.sender, mail.subject), []).append(mail)
-    for mails in groups.values():
-        newest = max(mails, key=lambda mail: mail.id)
-        yield newest, min(mail.place for mail in mails)
+    return groups
 
 
 def _room_at(wanted: WantedMail, window: Sequence[SentMail], now: datetime) -> datetime:

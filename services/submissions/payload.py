@@ -58,7 +58,34 @@ class SignaturePayload:
     v: int = VERSION
 
 
-def seal(organisation_id: UUID, payload: SignaturePayload) -> Private:
+@dataclass(frozen=True, slots=True)
+class LetterPayload:
+    """What somebody sent in order to write to their MP.
+
+    `line1`, `line2`, `town` and `postcode` are the postal address. `act` and `variant` say which
+    kind of letter it was drafted from. `updates` is the answer to the question about news; None if
+    it was not asked.
+    """
+
+    name: str
+    email: str
+    line1: str
+    line2: str
+    town: str
+    postcode: str
+    subject: str
+    body: str
+    member_id: int
+    motion_id: int
+    act: str
+    variant: str
+    locale: str
+    wants_copy: bool = False
+    updates: bool | None = None
+    v: int = VERSION
+
+
+def seal(organisation_id: UUID, payload: SignaturePayload | LetterPayload) -> Private:
     """Returns the payload for the column `submission.payload`, which encrypts it."""
     return Private(organisation_id, orjson.dumps(payload).decode())
 
@@ -75,18 +102,36 @@ def open_sealed(sealed: bytes, keyring: Keyring) -> tuple[UUID, SignaturePayload
         raise Unreadable("a payload cannot be read") from error
 
 
+def open_letter(sealed: bytes, keyring: Keyring) -> tuple[UUID, LetterPayload]:
+    """Works like `open_sealed`, for a letter."""
+    try:
+        private = keyring.open(bytes(sealed), PURPOSE)
+        return private.organisation_id, letter_of_text(private.text)
+    except (ValueError, TypeError, KeyError, IndexError) as error:
+        raise Unreadable("a payload cannot be read") from error
+
+
 def of_text(text: str) -> SignaturePayload:
     """Parses the JSON of a payload. Raises Unreadable, or ValueError for what is no JSON."""
-    values: dict[str, Any] = orjson.loads(text)
-    if values.get("v") != VERSION:
-        raise Unreadable("a payload has an unknown version")
-    return SignaturePayload(**_parsed(values))
+    return SignaturePayload(**_parsed(_values(text)))
 
 
 def unreadable() -> Unavailable:
     """Returns the error for a person whose submission cannot be read now."""
     message = "We cannot read this at the moment. Please try again later."
     return Unavailable("submission_unreadable", message)
+
+
+def letter_of_text(text: str) -> LetterPayload:
+    """Works like `of_text`, for a letter. Raises TypeError for the JSON of something else."""
+    return LetterPayload(**_values(text))
+
+
+def _values(text: str) -> dict[str, Any]:
+    values: dict[str, Any] = orjson.loads(text)
+    if values.get("v") != VERSION:
+        raise Unreadable("a payload has an unknown version")
+    return values
 
 
 def _parsed(values: Mapping[str, Any]) -> dict[str, Any]:

@@ -27,7 +27,8 @@ from services.mail.recipients import Recipient
 from services.submissions import findings, mail_shares, payload
 from services.submissions.findings import Findings
 from services.submissions.mail_shares import Decision, Send, Wait, WantedMail
-from services.submissions.payload import Unreadable
+from services.submissions.payload import LetterPayload, SignaturePayload, Unreadable
+from services.submissions.standing_letters import LetterKey
 from services.supporters.supporters import EmailAddress
 
 BATCH = 100
@@ -74,7 +75,7 @@ _SIBLINGS = BulkLookup(
             among(_submission.c.mailbox_index, "mailboxes"),
             _submission.c.state == sa.literal_column("'waiting'"),
         )
-        .order_by(_submission.c.id)
+        .order_by(_submission.c.place_id)
         .limit(MOST_SIBLINGS)
         .with_for_update(skip_locked=True)
     )
@@ -87,7 +88,7 @@ class Candidate:
     """A submission that waits for its mail, with the digests of its address.
 
     `recipient` is None for a sibling of the batch: its address was not decrypted, so that it can
-    only be made due.
+    only be made due. `letter` is set for a letter that was decrypted.
     """
 
     id: UUID
@@ -99,6 +100,7 @@ class Candidate:
     place_id: UUID | None
     recipient: Recipient | None = None
     organisation_id: UUID | None = None
+    letter: LetterKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +162,18 @@ def sort_if_alone(session: Session, batch: Batch, *, now: datetime) -> int:
     return sort(session, batch, now=now) if try_locks(session, [_LOCK]) else 0
 
 
+def wait_for_turn(session: Session) -> None:
+    """Waits for another sorter; until this transaction ends, nobody else sorts."""
+    wait_for_lock(session, _LOCK)
+
+
 def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     """Queues the mails of a batch and changes the states of its submissions; returns how many.
 
     It waits for another sorter: two would not see each other's mails, and exceed the limits
     together. Rows that were sorted meanwhile are left out.
     """
-    wait_for_lock(session, _LOCK)
+    wait_for_turn(session)
     locked = {row[0] for row in _LOCKED.rows(session, ids=batch.ids)}
     candidates = [candidate for candidate in batch.candidates if candidate.id in locked]
     if candidates:
@@ -177,7 +184,7 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
 
 
 def _candidate(row: Any, keyring: Keyring) -> Candidate:
-    organisation_id, contents = payload.open_sealed(row.sealed, keyring)
+    organisation_id, contents = _open(row, keyring)
     address = EmailAddress.of(organisation_id, contents.email, keyring)
     recipient = recipients.recipient_of(contents.email, keyring)
     return Candidate(
@@ -190,7 +197,16 @@ def _candidate(row: Any, keyring: Keyring) -> Candidate:
         place_id=row.place_id,
         recipient=recipient,
         organisation_id=organisation_id,
+        letter=LetterKey(address.index, contents.member_id, contents.motion_id)
+        if isinstance(contents, LetterPayload)
+        else None,
     )
+
+
+def _open(row: Any, keyring: Keyring) -> tuple[UUID, SignaturePayload | LetterPayload]:
+    if row.kind is SubmissionKind.LETTER:
+        return payload.open_letter(row.sealed, keyring)
+    return payload.open_sealed(row.sealed, keyring)
 
 
 def _plan(session: Session, candidates: Sequence[Candidate], now: datetime) -> _Plan:

@@ -102,8 +102,8 @@ def end_all(session: Session, supporter_id: UUID) -> None:
 def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
     """Queue an email for watches whose seats have a member today, oldest first; returns how many.
 
-    Handles at most `BATCH` watches a call. A watch stays open if the daily limit of emails to its
-    address is reached, or if its campaign is not open.
+    Handles at most `BATCH` watches a call. An email over the daily limit of its address is queued
+    for later. A watch stays open if its address is dead, or if its campaign is not open.
     """
     due = _due(session, now)
     notes = [
@@ -177,7 +177,7 @@ def _due(session: Session, now: datetime) -> list[tuple[UUID, str]]:
 
 
 def _with_mail(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
-    """Returns the watches that have an email: the outbox silently drops those over its limit."""
+    """Returns the watches that have an email: the outbox drops those to dead addresses."""
     statement = sa.select(_outbox.c.subject_id).where(
         _outbox.c.subject_id.in_(watch_ids), _outbox.c.kind == MessageKind.SEAT_FILLED
     )

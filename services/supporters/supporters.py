@@ -290,15 +290,6 @@ def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: d
     bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
 
 
-def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) -> None:
-    """Let the answers that came with a letter take effect, because it was confirmed."""
-    session.connection().execute(
-        sa.update(_consent)
-        .where(_consent.c.letter_id == letter_id, _consent.c.effective_at.is_(None))
-        .values(effective_at=now)
-    )
-
-
 def wants_updates(session: Session, supporter_id: UUID) -> bool:
     """Returns whether a supporter's latest effective answer is that they want news."""
     return last_answer(session, supporter_id, is_effective=True) is True

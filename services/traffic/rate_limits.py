@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 
 if TYPE_CHECKING:
@@ -60,10 +59,9 @@ class RateLimit:
         self._limit = limit
         self._clock = clock
         self._item = RateLimitItemPerMinute(limit, minutes, namespace=name)
-        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._local: Storage = MemoryStorage()
         self._pool = None if url == MEMORY else _pool(url)
-        storage = _redis_storage(url, self._pool) if self._pool else None
-        self._shared = FixedWindowRateLimiter(storage) if storage else None
+        self._shared = _redis_storage(url, self._pool) if self._pool else None
         self._local_until = 0.0
 
     async def hit(self, client: str) -> RateLimitResult:
@@ -81,11 +79,14 @@ class RateLimit:
         if self._pool is not None:
             await self._pool.disconnect()
 
-    async def _hit(self, limiter: FixedWindowRateLimiter, client: str) -> RateLimitResult:
-        is_allowed = await limiter.hit(self._item, client)
-        window = await limiter.get_window_stats(self._item, client)
-        reset_after = max(1, math.ceil(window.reset_time - self._clock().timestamp()))
-        return RateLimitResult(is_allowed, self._limit, max(0, window.remaining), reset_after)
+    async def _hit(self, storage: Storage, client: str) -> RateLimitResult:
+        # As the library's FixedWindowRateLimiter, which would ask the storage once more.
+        key = self._item.key_for(client)
+        count = await storage.incr(key, self._item.get_expiry())
+        ends_at = await storage.get_expiry(key)
+        reset_after = max(1, math.ceil(ends_at - self._clock().timestamp()))
+        remaining = max(0, self._limit - count)
+        return RateLimitResult(count <= self._limit, self._limit, remaining, reset_after)
 
 
 def _pool(url: str) -> "ConnectionPool":

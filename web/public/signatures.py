@@ -11,7 +11,7 @@ from fastapi import Form as FormField
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from api.answers import signature_intake
+from api.answers import letter_proofs, signature_intake
 from api.answers.public_answers import PublicAnswers
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
@@ -99,7 +99,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     """Records that the signer wants an email when their vacant seat has an MP again."""
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
-        signature = signature_states.get(writing, signature_id, for_update=True)
+        signature = signature_states.of_link(writing, signature_id)
         seat_watches.add(writing, signature, now=now)
     view = _signature_view(session, lobby, signature_id, now)
     return page("public/watching.html", session, is_private=True, signature_view=view)
@@ -207,11 +207,19 @@ def _confirmed_page(
     """
     board = answers.confirmed.get(signature.petition_id)
     with lobby.database.read() as session:
-        return _confirmed_response(session, signature, board, token, lobby.clock())
+        proof = letter_proofs.proof_of(lobby.tokens, signature)
+        now = lobby.clock()
+        return _confirmed_response(session, signature, board, token, now, proof=proof)
 
 
 def _confirmed_response(
-    session: Session, signature: Signature, board: ConfirmedBoard, token: str, now: datetime
+    session: Session,
+    signature: Signature,
+    board: ConfirmedBoard,
+    token: str,
+    now: datetime,
+    *,
+    proof: str | None,
 ) -> Response:
     code = signature.constituency_code
     is_watching = seat_watches.is_waiting(session, signature)
@@ -230,7 +238,7 @@ def _confirmed_response(
         no_letter=_no_letter_reason(draft, view),
         points=drafts.points_to_choose(draft.situation) if draft else (),
         has_welsh=draft is not None and drafts.has_welsh(draft.situation),
-        form=_prefilled(session, signature, draft),
+        form=_prefilled(session, signature, draft, proof),
     )
 
 
@@ -246,7 +254,9 @@ def _no_letter_reason(draft: drafts.Draft | None, view: SignatureView) -> str | 
     return "We could not tell your constituency from your postcode."
 
 
-def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | None) -> Form:
+def _prefilled(
+    session: Session, signature: Signature, draft: drafts.Draft | None, proof: str | None
+) -> Form:
     """Fills the letter's form with the signer's details and the draft."""
     if draft is None:
         return Form()
@@ -260,5 +270,6 @@ def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | Non
             "body": draft.body,
             "drafted_for": drafted_for(draft.situation),
             "locale": draft.locale,
+            "proof": proof,
         }
     )

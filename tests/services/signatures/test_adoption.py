@@ -34,7 +34,7 @@ from services.signatures.recording import SignatureRequest
 from services.submissions.payload import PayloadPartner, SignaturePayload
 from services.supporters import introductions, preferences, supporters, tags, wordings
 from tests.support.common import CAN_SIGN, PETITION, Clock
-from tests.support.earlier import (
+from tests.support.database.earlier import (
     ANNA,
     DAY,
     add,

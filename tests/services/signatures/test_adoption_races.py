@@ -31,7 +31,7 @@ from services.signatures import (
 )
 from services.supporters import supporters
 from tests.support.common import PETITION
-from tests.support.earlier import (
+from tests.support.database.earlier import (
     ANNA,
     DAY,
     add,
@@ -222,7 +222,7 @@ def test_the_mail_of_what_the_job_adopts_between_two_looks_is_made(lobby: Lobby)
             after_reading(session, table, lambda: adopt(lobby)),
         ):
             data = signature_mails.gather(session, [message], keyring=lobby.keyring, today=today)
-        assert data[row_id].has_ended is None
+        assert data[MessageKind.CONFIRM_SIGNATURE, row_id].has_ended is None
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

@@ -27,7 +27,7 @@ from services.signatures import (
 )
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION, Mailbox, text_of, token_in
-from tests.support.earlier import (
+from tests.support.database.earlier import (
     ANNA,
     DAY,
     adopt,

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count, pairwise
 from math import ceil
@@ -30,6 +30,14 @@ OWNER, STRANGER, OTHER = b"owner", b"stranger", b"other"
 NOBODY: frozenset[UUID] = frozenset()
 
 
+def uuid(number: int) -> UUID:
+    return UUID(int=number)
+
+
+def uuid_or_none(number: int | None) -> UUID | None:
+    return None if number is None else uuid(number)
+
+
 def asked(
     ago: timedelta, sender: bytes | None = STRANGER, subject: str | None = "park"
 ) -> SentMail:
@@ -41,9 +49,17 @@ def news(ago: timedelta) -> SentMail:
 
 
 def wanted(
-    number: int, sender: bytes | None = OWNER, subject: str = "park", about: int | None = None
+    number: int,
+    sender: bytes | None = OWNER,
+    subject: str = "park",
+    about: int | None = None,
+    place: int | None = None,
 ) -> WantedMail:
-    return WantedMail(UUID(int=number), sender, subject, None if about is None else UUID(int=about))
+    return WantedMail(uuid(number), sender, subject, uuid_or_none(about), uuid_or_none(place))
+
+
+def wait(ahead: timedelta, place: int) -> Wait:
+    return Wait(NOW + ahead, uuid(place))
 
 
 def decided(
@@ -76,7 +92,7 @@ FULL = {
 def test_a_mail_over_a_limit_waits_until_the_one_that_fills_it_leaves(
     sent: list[SentMail],
 ) -> None:
-    assert decided(sent, wanted(1)) == [Wait(NOW + 4 * HOUR)]
+    assert decided(sent, wanted(1)) == [wait(4 * HOUR, 1)]
     assert decided(sent[1:], wanted(1)) == [Send()]
 
 
@@ -87,7 +103,7 @@ def test_a_mail_counts_until_it_is_exactly_a_day_old(sent: list[SentMail]) -> No
         return [SentMail(NOW - ago, first.is_asked_for, first.sender, first.subject), *sent[1:]]
 
     assert decided(oldest_made(DAY), wanted(1)) == [Send()]
-    assert decided(oldest_made(DAY - TICK), wanted(1)) == [Wait(NOW + TICK)]
+    assert decided(oldest_made(DAY - TICK), wanted(1)) == [wait(TICK, 1)]
 
 
 def test_mails_of_other_kinds_fill_no_limit_but_the_first() -> None:
@@ -105,18 +121,18 @@ def test_other_senders_mails_about_a_petition_fill_nobody_elses_limit() -> None:
 
 def test_a_window_that_is_more_than_full_is_waited_for_to_the_last() -> None:
     sent = [news(ago) for ago in hours(23, 22, 21, 20, 19, 18, 17)]
-    assert decided(sent, wanted(1)) == [Wait(NOW + 3 * HOUR)]
+    assert decided(sent, wanted(1)) == [wait(3 * HOUR, 1)]
 
 
 def test_a_mail_over_two_limits_waits_for_the_later_one() -> None:
     sent = [asked(ago, OWNER) for ago in hours(9, 8)] + [asked(ago, OTHER) for ago in hours(23, 22)]
-    assert decided(sent, wanted(1)) == [Wait(NOW + 15 * HOUR)]
-    assert decided(sent, wanted(1, subject="bridge")) == [Wait(NOW + HOUR)]
+    assert decided(sent, wanted(1)) == [wait(15 * HOUR, 1)]
+    assert decided(sent, wanted(1, subject="bridge")) == [wait(HOUR, 1)]
 
 
 def test_a_clock_that_went_back_makes_nobody_spin() -> None:
     sent = [asked(-HOUR, OWNER), asked(-HOUR, OWNER)]
-    assert decided(sent, wanted(1)) == [Wait(NOW + HOUR + DAY)]
+    assert decided(sent, wanted(1)) == [wait(HOUR + DAY, 1)]
 
 
 def test_a_mail_without_a_subject_counts_for_no_petition() -> None:
@@ -126,15 +142,15 @@ def test_a_mail_without_a_subject_counts_for_no_petition() -> None:
 
 def test_mails_without_a_sender_are_one_senders() -> None:
     sent = [asked(ago, None, "bridge") for ago in hours(3, 2, 1)]
-    assert decided(sent, wanted(1, None)) == [Wait(NOW + 21 * HOUR)]
+    assert decided(sent, wanted(1, None)) == [wait(21 * HOUR, 1)]
     assert decided(sent, wanted(1, OWNER)) == [Send()]
 
 
 def test_mails_that_are_sent_now_fill_the_limits_too() -> None:
     mails = [wanted(number, bytes([number]), f"petition {number}") for number in range(1, 7)]
-    assert decided([], *mails) == [Send()] * 4 + [Wait(NOW + DAY)] * 2
+    assert decided([], *mails) == [Send()] * 4 + [wait(DAY, 5), wait(DAY, 6)]
     own = [wanted(number, OWNER, f"petition {number}") for number in range(1, 5)]
-    assert decided([], *own) == [Send()] * 3 + [Wait(NOW + DAY)]
+    assert decided([], *own) == [Send()] * 3 + [wait(DAY, 4)]
 
 
 # What is dropped
@@ -142,26 +158,25 @@ def test_mails_that_are_sent_now_fill_the_limits_too() -> None:
 
 def test_of_those_that_wait_for_one_petition_and_sender_the_newest_stays() -> None:
     mails = [wanted(number) for number in (5, 1, 4, 2, 3)]
-    wait = Wait(NOW + DAY)
-    assert decided([], *mails) == [wait, Send(), Drop(), Send(), Drop()]
+    assert decided([], *mails) == [wait(DAY, 3), Send(), Drop(), Send(), Drop()]
 
 
 def test_another_senders_mail_and_another_petitions_are_never_dropped() -> None:
     sent = [news(HOUR)] * 5
     mails = [wanted(1), wanted(2, STRANGER), wanted(3, None), wanted(4, OWNER, "bridge")]
-    assert decided(sent, *mails) == [Wait(NOW + 23 * HOUR)] * 4
+    assert decided(sent, *mails) == [wait(23 * HOUR, number) for number in (1, 2, 3, 4)]
 
 
 def test_a_signature_is_mailed_about_once_a_day() -> None:
     mails = [wanted(1, OWNER, about=7), wanted(2, STRANGER, about=7), wanted(3, OTHER, about=8)]
     assert decided([], *mails) == [Send(), Drop(), Send()]
-    assert decided([], *mails, noted=frozenset({UUID(int=7)})) == [Drop(), Drop(), Send()]
+    assert decided([], *mails, noted=frozenset({uuid(7)})) == [Drop(), Drop(), Send()]
 
 
 def test_a_signature_that_nobody_was_mailed_about_yet_keeps_all_who_wait() -> None:
     sent = [news(HOUR)] * 5
     mails = [wanted(1, OWNER, about=7), wanted(2, STRANGER, about=7)]
-    assert decided(sent, *mails) == [Wait(NOW + 23 * HOUR)] * 2
+    assert decided(sent, *mails) == [wait(23 * HOUR, 1), wait(23 * HOUR, 2)]
 
 
 # The order
@@ -173,18 +188,52 @@ def one_place() -> list[SentMail]:
 
 def test_the_sender_with_the_fewest_mails_goes_first() -> None:
     mails = [wanted(1, STRANGER), wanted(2, OWNER)]
-    assert decided(one_place(), *mails) == [Wait(NOW + 23 * HOUR), Send()]
+    assert decided(one_place(), *mails) == [wait(23 * HOUR, 1), Send()]
 
 
 def test_of_senders_with_as_many_mails_the_one_with_fewer_that_wait_goes_first() -> None:
     mails = [wanted(1, OTHER), wanted(2, OTHER, "bridge"), wanted(3, OWNER)]
-    wait = Wait(NOW + 23 * HOUR)
-    assert decided(one_place(), *mails) == [wait, wait, Send()]
+    assert decided(one_place(), *mails) == [wait(23 * HOUR, 1), wait(23 * HOUR, 2), Send()]
+
+
+def test_two_posts_for_one_petition_count_as_one_that_waits() -> None:
+    mails = [wanted(1, OWNER), wanted(2, OTHER), wanted(3, OWNER)]
+    assert decided(one_place(), *mails) == [Send(), wait(23 * HOUR, 2), wait(23 * HOUR, 3)]
 
 
 def test_of_equal_senders_the_oldest_mail_goes_first() -> None:
     mails = [wanted(2, OWNER), wanted(1, OTHER)]
-    assert decided(one_place(), *mails) == [Wait(NOW + 23 * HOUR), Send()]
+    assert decided(one_place(), *mails) == [wait(23 * HOUR, 2), Send()]
+
+
+@pytest.mark.parametrize(("place", "is_first"), [(1, True), (2, True), (4, False), (None, False)])
+def test_a_mail_is_served_by_the_age_of_its_place(place: int | None, is_first: bool) -> None:
+    owners, others = decided(one_place(), wanted(5, OWNER, place=place), wanted(3, OTHER))
+    assert (owners == Send(), others == Send()) == (is_first, not is_first)
+
+
+def test_a_mail_takes_the_place_of_the_oldest_that_it_replaces() -> None:
+    sent = [news(HOUR)] * 5
+    mails = [wanted(7), wanted(4, place=2), wanted(5), wanted(3, OTHER), wanted(6, OTHER)]
+    waits = wait(23 * HOUR, 2), wait(23 * HOUR, 3)
+    assert decided(sent, *mails) == [waits[0], Drop(), Drop(), Drop(), waits[1]]
+
+
+def test_a_place_goes_to_no_other_sender_or_petition() -> None:
+    sent = [news(HOUR)] * 5
+    mails = [wanted(4, place=1), wanted(5, STRANGER), wanted(6, OWNER, "bridge")]
+    assert decided(sent, *mails) == [wait(23 * HOUR, number) for number in (1, 5, 6)]
+
+
+def test_a_mail_that_is_sent_uses_up_its_place() -> None:
+    mails = [wanted(4, place=1), wanted(5), wanted(6)]
+    assert decided(one_place(), *mails) == [Send(), Drop(), wait(23 * HOUR, 5)]
+
+
+def test_a_mail_that_is_dropped_for_its_signature_leaves_its_place_to_nobody() -> None:
+    sent = [news(HOUR)] * 5
+    mails = [wanted(4, place=1, about=7), wanted(5)]
+    assert decided(sent, *mails, noted=frozenset({uuid(7)})) == [Drop(), wait(23 * HOUR, 5)]
 
 
 def test_a_mail_of_other_kinds_puts_nobody_back() -> None:
@@ -196,7 +245,7 @@ def test_places_go_round_among_the_senders() -> None:
     flood = [wanted(number, STRANGER, f"petition {number}") for number in range(1, 9)]
     others = [wanted(10, OWNER), wanted(11, OTHER)]
     decisions = share([], [*flood, *others], already_noted=NOBODY, now=NOW)
-    first = [number for number in range(1, 12) if decisions.get(UUID(int=number)) == Send()]
+    first = [number for number in range(1, 12) if decisions.get(uuid(number)) == Send()]
     assert first == [1, 2, 10, 11]
 
 
@@ -228,13 +277,12 @@ class Mailbox:
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     def new(self, sender: bytes | None, subject: Hashable, about: int | None = None) -> WantedMail:
-        signature_id = None if about is None else UUID(int=about)
-        return WantedMail(UUID(int=next(self.numbers)), sender, subject, signature_id)
+        return WantedMail(uuid(next(self.numbers)), sender, subject, uuid_or_none(about))
 
     def post(self, *mails: WantedMail) -> None:
         """Sorts mails that come in one batch, now, with all that wait."""
         everything = [*(mail for mail, _ in self.waiting.values()), *mails]
-        before, noted = self.window(), self.noted_today()
+        before, noted, waited = self.window(), self.noted_today(), dict(self.waiting)
         decisions = share(self.sent, everything, already_noted=noted, now=self.now)
         self.waiting = {}
         for mail in everything:
@@ -242,6 +290,7 @@ class Mailbox:
         assert set(decisions) == {mail.id for mail in everything}
         check_drops(self, everything)
         check_waits(self)
+        check_places(self, [mail for mail, _ in waited.values()], mails)
         check_order(self, before, [mail for mail in everything if mail.signature_id not in noted])
 
     def send_news(self) -> None:
@@ -271,7 +320,7 @@ class Mailbox:
 
     def _apply(self, mail: WantedMail, decision: Decision) -> None:
         if isinstance(decision, Wait):
-            self.waiting[mail.id] = mail, decision.due_at
+            self.waiting[mail.id] = replace(mail, place_id=decision.place_id), decision.due_at
         elif isinstance(decision, Drop):
             self.dropped.add(mail.id)
         else:
@@ -302,23 +351,40 @@ def check_waits(mailbox: Mailbox) -> None:
         assert has_room(mail, [sent for sent in mailbox.sent if sent.created_at > due_at - DAY])
 
 
+def check_places(
+    mailbox: Mailbox, waited: Sequence[WantedMail], posted: Sequence[WantedMail]
+) -> None:
+    """Checks that a place is kept until its mail is sent or dropped, and else is behind all."""
+    gone = {mail.id for mail in waited if mail.signature_id in mailbox.noted_today()}
+    kept = {
+        (mail.sender, mail.subject): mail.place
+        for mail in waited
+        if mail.id not in mailbox.sent_at and mail.id not in gone
+    }
+    for mail, _ in mailbox.waiting.values():
+        place = kept.get((mail.sender, mail.subject))
+        assert mail.place == place if place else mail.place in {new.id for new in posted}
+
+
 def check_order(
     mailbox: Mailbox, before: Sequence[SentMail], candidates: Sequence[WantedMail]
 ) -> None:
     """Checks of the last mail of each sender that nobody who waits should have had its place."""
     after = mailbox.window()
     caused = Counter(sent.sender for sent in after if sent.is_asked_for)
-    asking = Counter(mail.sender for mail in candidates)
+    asking = Counter(sender for sender, _ in {(mail.sender, mail.subject) for mail in candidates})
     granted = [mail for mail in candidates if mailbox.sent_at.get(mail.id) == mailbox.now]
     assert len(after) == len(before) + len(granted)
-    for last in {mail.sender: mail for mail in sorted(granted, key=lambda mail: mail.id)}.values():
+    for last in {
+        mail.sender: mail for mail in sorted(granted, key=lambda mail: mail.place)
+    }.values():
         without = list(after)
         without.remove(SentMail(mailbox.now, True, last.sender, last.subject))
-        turn = (caused[last.sender] - 1, asking[last.sender], last.id)
+        turn = (caused[last.sender] - 1, asking[last.sender], last.place)
         for mail, _ in mailbox.waiting.values():
             if has_room(mail, without):
                 earlier = caused[mail.sender] - (mail.sender == last.sender)
-                assert turn < (earlier, asking[mail.sender], mail.id)
+                assert turn < (earlier, asking[mail.sender], mail.place)
 
 
 def has_room(mail: WantedMail, window: Sequence[SentMail]) -> bool:
@@ -391,7 +457,7 @@ def test_every_wait_ends_and_every_run_is_of_use(events: Events, late: timedelta
         mailbox.run_when_due()
         # A mail is waited for once: each run is for one that has left the window.
         assert mailbox.runs_when_due <= len(mailbox.sent)
-    everything = {UUID(int=number) for number in range(1, next(mailbox.numbers))}
+    everything = {uuid(number) for number in range(1, next(mailbox.numbers))}
     assert mailbox.sent_at.keys() | mailbox.dropped == everything
     assert not mailbox.sent_at.keys() & mailbox.dropped
     check_limits(mailbox)
@@ -412,21 +478,41 @@ def fill(mailbox: Mailbox, hostile: Sequence[bytes], stock: int) -> None:
 
 
 def time_until_owner(
-    mailbox: Mailbox, hostile: Sequence[bytes], *, stock: int = 0, with_news: bool = False
+    mailbox: Mailbox,
+    hostile: Sequence[bytes],
+    *,
+    stock: int = 0,
+    with_news: bool = False,
+    again: timedelta | None = None,
+    all_ask_again: bool = False,
 ) -> timedelta:
-    """Posts the owner's mail and lives until it is sent.
+    """Posts the owner's mail and lives until the owner has a mail.
 
     The networks keep `stock` mails waiting. With `with_news` one other mail a day is sent as soon
-    as it can be.
+    as it can be. The owner asks again for the same petition every `again`, and with `all_ask_again`
+    so does every network, for each that waits.
     """
-    owners, start = mailbox.new(OWNER, "park"), mailbox.now
-    mailbox.post(owners)
-    while owners.id not in mailbox.sent_at:
+    start = mailbox.now
+    mailbox.post(mailbox.new(OWNER, "park"))
+    asks_at = start + again if again else None
+    while all(mail.sender != OWNER for mail in mailbox.sent):
+        assert mailbox.now < start + 60 * DAY, "the owner never gets a mail"
         fill(mailbox, hostile, stock)
-        mailbox.run_when_due()
+        if again and asks_at and asks_at <= mailbox.next_run():
+            mailbox.now = asks_at
+            ask_again(mailbox, [OWNER, *hostile] if all_ask_again else [OWNER])
+            asks_at += again
+        else:
+            mailbox.run_when_due()
         if with_news and all(mail.is_asked_for for mail in mailbox.window()):
             mailbox.send_news()
     return mailbox.now - start
+
+
+def ask_again(mailbox: Mailbox, senders: Sequence[bytes]) -> None:
+    """Posts once more, in one batch with all that wait, what these senders wait for."""
+    waiting = [mail for mail, _ in mailbox.waiting.values() if mail.sender in senders]
+    mailbox.post(*(mailbox.new(mail.sender, mail.subject) for mail in waiting))
 
 
 @pytest.mark.parametrize("stock", [1, 2, 14])
@@ -463,6 +549,50 @@ def test_the_bound_of_the_owners_wait_is_reached(number: int) -> None:
     assert time_until_owner(mailbox, networks(number), stock=1) == ceil((number + 1) / 4) * DAY
 
 
+@pytest.mark.parametrize("all_ask_again", [False, True])
+@pytest.mark.parametrize("late", [timedelta(0), 5 * HOUR])
+@pytest.mark.parametrize("again", hours(1, 6, 12, 23))
+@pytest.mark.parametrize("number", [4, 8])
+def test_an_owner_who_asks_again_and_again_waits_no_longer(
+    number: int, again: timedelta, late: timedelta, all_ask_again: bool
+) -> None:
+    """Each network keeps one mail waiting, and has one older than the owner's."""
+    mailbox, hostile = Mailbox(late), networks(number)
+    mailbox.post(*(mailbox.new(sender, "park") for sender in networks(4)))
+    fill(mailbox, hostile, 1)
+    waited = time_until_owner(mailbox, hostile, stock=1, again=again, all_ask_again=all_ask_again)
+    days = ceil((number + 1) / 4)
+    assert days * DAY <= waited <= days * (DAY + late)
+
+
+def test_a_place_is_kept_over_several_replacements() -> None:
+    mailbox = Mailbox()
+    mailbox.post(*(mailbox.new(sender, "park") for sender in networks(4)))
+    first = mailbox.new(OWNER, "park")
+    mailbox.post(first)
+    fill(mailbox, [OTHER, STRANGER], 1)
+    for replaced in range(1, 6):
+        mailbox.wait(mailbox.now + HOUR)
+        ask_again(mailbox, [OWNER])
+        assert len(mailbox.dropped) == replaced
+        assert [mail.place for mail, _ in mailbox.waiting.values() if mail.sender == OWNER] == [
+            first.id
+        ]
+
+
+@pytest.mark.parametrize("times", [1, 5])
+def test_asking_again_goes_ahead_of_no_older_mail_of_others(times: int) -> None:
+    mailbox = Mailbox(sent=[news(ago) for ago in hours(5, 4, 3, 2, 1)])
+    older, owners, younger = (mailbox.new(sender, "park") for sender in (OTHER, OWNER, STRANGER))
+    mailbox.post(older, owners, younger)
+    for _ in range(times):
+        ask_again(mailbox, [OWNER])
+    in_order = sorted(mailbox.waiting.values(), key=lambda each: each[0].place)
+    assert [mail.sender for mail, _ in in_order] == [OTHER, OWNER, STRANGER]
+    mailbox.wait(NOW + DAY)
+    assert [mail.sender for mail in mailbox.sent[5:]] == [OTHER, OWNER, STRANGER]
+
+
 @pytest.mark.parametrize("number", [4, 5, 8, 52])
 def test_a_stock_of_old_mails_does_not_keep_the_owner_out(number: int) -> None:
     """Four networks could otherwise be first again each day, for as many days as petitions."""
@@ -476,7 +606,10 @@ def test_a_stock_of_old_mails_does_not_keep_the_owner_out(number: int) -> None:
 POSTS = st.lists(st.tuples(GAPS, st.integers(0, 8), st.integers(1, 6)), max_size=40)
 
 
-@given(st.integers(1, 9), POSTS, st.integers(0, 3), st.booleans(), LATE)
+AGAIN = st.none() | st.integers(20, 2000).map(lambda minutes: timedelta(minutes=minutes))
+
+
+@given(st.integers(1, 9), POSTS, st.integers(0, 3), st.booleans(), LATE, AGAIN, st.booleans())
 @settings(deadline=None)
 def test_each_hostile_network_goes_ahead_of_the_owner_once_at_most(
     number: int,
@@ -484,13 +617,22 @@ def test_each_hostile_network_goes_ahead_of_the_owner_once_at_most(
     stock: int,
     with_news: bool,
     late: timedelta,
+    again: timedelta | None,
+    all_ask_again: bool,
 ) -> None:
     mailbox, hostile = Mailbox(late), networks(number)
     for gap, which, petition in posts:
         mailbox.wait(mailbox.now + gap)
         mailbox.post(mailbox.new(hostile[which % number], petition))
     before = len(mailbox.sent)
-    waited = time_until_owner(mailbox, hostile, stock=stock, with_news=with_news)
+    waited = time_until_owner(
+        mailbox,
+        hostile,
+        stock=stock,
+        with_news=with_news,
+        again=again,
+        all_ask_again=all_ask_again,
+    )
     assert waited <= (timedelta(0) if number == 1 else ceil((number + 1) / 4) * (DAY + late))
     ahead = Counter(mail.sender for mail in mailbox.sent[before:] if mail.created_at < mailbox.now)
     assert all(times == 1 for sender, times in ahead.items() if sender)
