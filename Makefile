@@ -70,6 +70,7 @@ drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, an
 	@$(BIN)/python -m drills.confirmation_mails
 	@$(BIN)/python -m drills.signatures
 	@$(BIN)/python -m drills.contract
+	@$(BIN)/python -m drills.migration
 
 lock: ## Resolve the dependencies again (needs uv)
 	uv pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

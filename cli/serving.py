@@ -51,14 +51,15 @@ def migrate(
 ) -> None:
     """Migrate the database to a version of the schema, by default the newest.
 
-    On the way down to a version before 0016, submissions become unconfirmed signatures first.
+    On the way down to a version before 0016, submissions become unconfirmed signatures and letters
+    first.
     """
     logs.configure(level="ERROR")
     lobby = open_lobby(Settings())
     if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
         with progress("Submissions") as show:
             ended = worker.give_back_submissions(lobby, progress=show)
-        tell(f"Submissions turned into unconfirmed signatures: {ended}.")
+        tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import structlog
 
 from services.assembly import Lobby
-from worker.adoption import SignatureAdoption
+from worker.adoption import SignatureAdoption, adopt_letters
 from worker.bounces import read_bounces
 from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
@@ -48,6 +48,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),
             ("adoption", SignatureAdoption(), CLEANUP_SECONDS),
+            ("letters-adoption", adopt_letters, HOUR_SECONDS),
         )
     ]
     for thread in threads:

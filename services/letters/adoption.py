@@ -12,20 +12,17 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from models import (
     Consent,
     Letter,
     LetterState,
     MessageKind,
-    SeatWatch,
-    Signature,
     Submission,
     SubmissionKind,
     SubmissionState,
     Supporter,
-    Tagging,
 )
 from models.base import new_id, table_of
 from services.common import texts
@@ -36,7 +33,7 @@ from services.mail import outbox
 from services.submissions import payload, standing_letters
 from services.submissions.ending import KEPT_FOR
 from services.submissions.payload import LetterPayload, Unreadable
-from services.supporters import supporters, wordings
+from services.supporters import supporters, unknown, wordings
 from services.supporters.supporters import EmailAddress
 
 _letter, _submission = table_of(Letter), table_of(Submission)
@@ -56,7 +53,6 @@ _PENDING = (
 _SLACK = timedelta(minutes=1)
 """How much earlier than a letter a supporter can be dated who came with it."""
 _SORTED = (SubmissionState.ASKED, SubmissionState.WAITING)
-_OF_SUPPORTERS: tuple[type[SQLModel], ...] = (Signature, Letter, Consent, Tagging, SeatWatch)
 log = structlog.get_logger()
 
 
@@ -112,8 +108,7 @@ def _adopt(session: Session, rows: Sequence[Any], now: datetime) -> int:
     doomed = [*(submission["id"] for submission in submissions), *(row.id for row in old)]
     _delete_letters(session, doomed)
     came_with = [row.supporter_id for row in old if row.known_since >= row.created_at - _SLACK]
-    if came_with:
-        _forget_unknown(session, came_with)
+    unknown.delete(session, came_with)
     return len(doomed)
 
 
@@ -169,46 +164,6 @@ def _delete_letters(session: Session, ids: Sequence[UUID]) -> None:
         sa.delete(_consent).where(_consent.c.letter_id.in_(ids), _consent.c.effective_at.is_(None))
     )
     connection.execute(sa.delete(_letter).where(_letter.c.id.in_(ids)))
-
-
-def _forget_unknown(session: Session, supporter_ids: Sequence[UUID]) -> None:
-    """Deletes supporters of whom nothing is known but the address, with answers that never count.
-
-    An answer that came with a letter which was replaced waits for ever.
-    """
-    connection = session.connection()
-    locked = list(
-        connection.execute(
-            sa.select(_supporter.c.id)
-            .where(_supporter.c.id.in_(supporter_ids), _supporter.c.name.is_(None))
-            .order_by(_supporter.c.id)
-            .with_for_update(skip_locked=True)
-        ).scalars()
-    )
-    connection.execute(
-        sa.delete(_consent).where(
-            _consent.c.supporter_id.in_(locked),
-            _consent.c.letter_id.is_(None),
-            _consent.c.signature_id.is_(None),
-            _consent.c.effective_at.is_(None),
-        )
-    )
-    is_known = [
-        sa.exists().where(table_of(model).c.supporter_id == _supporter.c.id)
-        for model in _OF_SUPPORTERS
-    ]
-    connection.execute(
-        sa.delete(_supporter).where(
-            _supporter.c.id.in_(locked),
-            # Their wish to get no mail must stay, and what the organisation knows of them.
-            _supporter.c.mail_off_at.is_(None),
-            _supporter.c.questions_off_at.is_(None),
-            _supporter.c.changed_at.is_(None),
-            *(~is_known_by for is_known_by in is_known),
-            # The links in the mail of what still waits must stay good.
-            ~sa.exists().where(_submission.c.address_index == _supporter.c.email_index),
-        )
-    )
 
 
 def _give_back(session: Session, row: Any, now: datetime) -> bool:

@@ -15,6 +15,7 @@ from models.base import table_of
 from services.database.bulk import BulkLookup
 
 _supporter, _submission = table_of(Supporter), table_of(Submission)
+_consent = table_of(Consent)
 _REFERRING = tuple(table_of(model) for model in (Signature, Letter, Consent, Tagging, SeatWatch))
 # Somebody who wants no mail, or whom the organisation has changed, is known.
 _IS_UNKNOWN = sa.and_(
@@ -28,10 +29,13 @@ _IS_UNKNOWN = sa.and_(
     ),
     ~sa.exists().where(_submission.c.address_index == _supporter.c.email_index),
 )
+_IS_IDLE = sa.and_(
+    *(_consent.c[name].is_(None) for name in ("letter_id", "signature_id", "effective_at"))
+)
 _LOCKED = BulkLookup(
     lambda among: (
         sa.select(_supporter.c.id)
-        .where(among(_supporter.c.id, "ids"))
+        .where(among(_supporter.c.id, "ids"), _supporter.c.name.is_(None))
         .order_by(_supporter.c.id)
         .with_for_update(skip_locked=True)
     )
@@ -41,11 +45,15 @@ _LOCKED = BulkLookup(
 def delete(session: Session, supporter_ids: Sequence[UUID]) -> None:
     """Deletes those of the supporters of whom nothing is known and who have no submission.
 
-    Supporters whom another transaction has locked stay.
+    Supporters whom another transaction has locked stay. An answer that never takes effect, since
+    its letter was replaced before it was confirmed, is nothing that is known.
     """
     # Locked first: a transaction that adds a signature holds a lock on its supporter.
     locked = [row[0] for row in _LOCKED.rows(session, ids=sorted(set(supporter_ids)))]
     if locked:
+        session.connection().execute(
+            sa.delete(_consent).where(_consent.c.supporter_id.in_(locked), _IS_IDLE)
+        )
         session.connection().execute(
             sa.delete(_supporter).where(_supporter.c.id.in_(locked), _IS_UNKNOWN)
         )

@@ -189,7 +189,7 @@ def test_the_way_down_turns_submissions_into_unconfirmed_signatures(demo: Cli) -
     done = demo("migrate", "0015")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.strip().splitlines() == [
-        "Submissions turned into unconfirmed signatures: 1.",
+        "Submissions turned back into what waits for confirmation: 1.",
         "The schema is at 0015.",
     ]
     assert demo.sql(f"SELECT state FROM signature WHERE id = '{row_id.hex}'") == [("pending",)]

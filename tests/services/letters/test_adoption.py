@@ -1,5 +1,6 @@
 """Tests of letters from before submissions: they are adopted, and given back on the way down."""
 
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +26,7 @@ from models import (
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
+from services.database import engine
 from services.errors import Conflict
 from services.letters import adoption, confirmed_letters, letter_links
 from services.mail import outbox
@@ -406,3 +408,26 @@ def test_what_is_not_sorted_or_cannot_be_decrypted_is_left(lobby: Lobby) -> None
     assert give_back(lobby) == 0
     ids = all_of(lobby, select(Submission.id).order_by(col(Submission.id)))
     assert ids == [damaged, new]
+
+
+def test_the_worker_adopts_letters_and_gives_them_back_on_the_way_down(
+    lobby: Lobby, clock: Clock
+) -> None:
+    old = add_pending(lobby, email="old@example.org")
+    clock.advance(days=10)
+    young = add_pending(lobby)
+    clock.advance(days=5)
+    stop = threading.Event()
+    assert (worker.adopt_letters(lobby, stop), worker.adopt_letters(lobby, stop)) == (2, 0)
+    assert (letter(lobby, old), submission(lobby, old)) == (None, None)
+    assert submission(lobby, young) is not None
+    with pytest.raises(Conflict, match="database: 1"):
+        engine.migrate(lobby.database, "0015")
+    assert worker.give_back_submissions(lobby) == 1
+    engine.migrate(lobby.database, "0015")
+    found = letter(lobby, young)
+    assert found is not None
+    assert found.state is LetterState.PENDING
+    engine.migrate(lobby.database)
+    assert worker.adopt_letters(lobby, stop) == 1
+    assert submission(lobby, young) is not None
