@@ -43,14 +43,15 @@ _campaign, _submission = table_of(Campaign), table_of(Submission)
 
 @dataclass(frozen=True, slots=True)
 class SignatureRow:
-    """A signature or a submission, with the blind index of its email address.
+    """A signature or a submission, with the blind index of its email address and its name.
 
-    The state of a submission is `pending`; `index` is empty if it does not open.
+    The state of a submission is `pending`; `index` and `name` are empty if it does not open.
     """
 
     id: UUID
     index: bytes
     state: SignatureState
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class SignatureReport:
     mails_too_many: int
     not_counted: int
     miscounted: int
+    sorted_twice: int
+    forged: int
     told_otherwise: int
     wrong_answers: int
 
@@ -108,8 +111,9 @@ def baseline(lobby: Lobby, slug: str) -> Baseline:
 class SignatureAudit:
     """The signatures of a drill under one petition.
 
-    `addresses` has the email address of each number. The numbers in `have_keys` send an
-    Idempotency-Key, and get one mail at most.
+    `addresses` has the email address of each number, and `name` the name that each signs with;
+    rows with another name are a stranger's. The numbers in `have_keys` send an Idempotency-Key, and
+    get one mail at most, unless they are among the `forged`, whose addresses strangers post too.
     """
 
     def __init__(
@@ -119,9 +123,12 @@ class SignatureAudit:
         baseline: Baseline,
         addresses: dict[int, str],
         *,
+        name: Callable[[int], str],
         have_keys: Set[int] = frozenset(),
+        forged: Set[int] = frozenset(),
     ) -> None:
         self._lobby, self._baseline, self._have_keys = lobby, baseline, have_keys
+        self._name, self._forged = name, forged
         with lobby.database.read() as session:
             petition = petitions.public(session, slug)
         self._petition_id, self._slug = petition.id, slug
@@ -136,12 +143,14 @@ class SignatureAudit:
         }
 
     def rows(self) -> dict[int, SignatureRow]:
-        """Returns by number what each has: a signature, or else the oldest submission."""
-        by_index: dict[bytes, SignatureRow] = {}
+        """Returns by number its own signature, or else its oldest submission."""
+        by_owner: dict[tuple[bytes, str], SignatureRow] = {}
         for row in self._all():
-            by_index.setdefault(row.index, row)
+            by_owner.setdefault((row.index, row.name), row)
         return {
-            number: by_index[index] for number, index in self._indexes.items() if index in by_index
+            number: by_owner[index, self._name(number)]
+            for number, index in self._indexes.items()
+            if (index, self._name(number)) in by_owner
         }
 
     def having_row(self, numbers: Set[int]) -> int:
@@ -189,6 +198,8 @@ class SignatureAudit:
             ),
             not_counted=len(confirmed.acknowledged.keys() - counted),
             miscounted=self._miscounted(len(counted)),
+            sorted_twice=self._sorted_twice(),
+            forged=self._forged_signatures(everything),
             told_otherwise=self._api_differences(get_json) if get_json else 0,
             wrong_answers=signed.wrong.total() + confirmed.wrong.total(),
         )
@@ -199,10 +210,34 @@ class SignatureAudit:
     def _most_mails(self, number: int, signed: Workload) -> int:
         """All posts come from one network."""
         most = mail_shares.MOST_OF_SENDER_AND_SUBJECT
+        if number in self._forged:
+            return most
         return min(self._most_rows(number, signed), most)
 
+    def _sorted_twice(self) -> int:
+        """Returns how many submissions were asked to confirm more than once."""
+        twice = (
+            sa.select(_outbox.c.subject_id)
+            .where(_outbox.c.kind == MessageKind.CONFIRM_SIGNATURE)
+            .group_by(_outbox.c.subject_id)
+            .having(sa.func.count() > 1)
+        )
+        statement = sa.select(sa.func.count()).select_from(twice.subquery())
+        with self._lobby.database.read() as session:
+            return int(session.connection().execute(statement).scalar_one())
+
+    def _forged_signatures(self, everything: Sequence[SignatureRow]) -> int:
+        """Returns how many signatures have a name that the owner of the address never sent."""
+        names = {index: self._name(number) for number, index in self._indexes.items()}
+        return sum(
+            row.index in names and row.name != names[row.index]
+            for row in everything
+            if row.state is not SignatureState.PENDING
+        )
+
     def _doubled(self, everything: Sequence[SignatureRow], signed: Workload) -> int:
-        rows = Counter(row.index for row in everything)
+        names = {index: self._name(number) for number, index in self._indexes.items()}
+        rows = Counter(row.index for row in everything if row.name == names.get(row.index))
         standing = Counter(row.index for row in everything if row.state is SignatureState.CONFIRMED)
         too_many = {
             self._indexes[number]
@@ -302,13 +337,13 @@ def _confirmed(rows: dict[int, SignatureRow]) -> set[int]:
 def _rows(lobby: Lobby, petition_id: UUID) -> list[SignatureRow]:
     """Returns confirmed signatures first, then submissions, the oldest first, then the others."""
     statement = (
-        sa.select(_signature.c.id, _supporter.c.email_index, _signature.c.state)
+        sa.select(_signature.c.id, _supporter.c.email_index, _signature.c.state, _signature.c.name)
         .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
         .where(_signature.c.petition_id == petition_id)
     )
     with lobby.database.read() as session:
         rows = session.connection().execute(statement)
-        signatures = [SignatureRow(row[0], bytes(row[1]), row[2]) for row in rows]
+        signatures = [SignatureRow(row[0], bytes(row[1]), row[2], row[3].text) for row in rows]
     standing = [row for row in signatures if row.state is SignatureState.CONFIRMED]
     ended = [row for row in signatures if row.state is not SignatureState.CONFIRMED]
     return [*standing, *_submissions(lobby, petition_id), *ended]
@@ -323,19 +358,19 @@ def _submissions(lobby: Lobby, petition_id: UUID) -> list[SignatureRow]:
     )
     with lobby.database.read() as session:
         rows = session.connection().execute(statement).all()
+    signers = [(row_id, *_signer_of(bytes(content), lobby)) for row_id, content in rows]
     return [
-        SignatureRow(row_id, _index_of(bytes(content), lobby), SignatureState.PENDING)
-        for row_id, content in rows
+        SignatureRow(row_id, index, SignatureState.PENDING, name) for row_id, index, name in signers
     ]
 
 
-def _index_of(sealed: bytes, lobby: Lobby) -> bytes:
-    """Returns the blind index of the address in a payload, also before it is sorted."""
+def _signer_of(sealed: bytes, lobby: Lobby) -> tuple[bytes, str]:
+    """Returns the blind index of the address in a payload, and the name, also if not sorted yet."""
     try:
         owner, contents = payload.open_sealed(sealed, lobby.keyring)
     except Unreadable:
-        return b""
-    return EmailAddress.of(owner, contents.email, lobby.keyring).index
+        return b"", ""
+    return EmailAddress.of(owner, contents.email, lobby.keyring).index, contents.name
 
 
 def _hours(lobby: Lobby, petition_id: UUID) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -20,12 +21,14 @@ from models import (
     OutboxMessage,
     PetitionHour,
     PetitionTally,
+    Private,
     Signature,
     Submission,
 )
 from models import SignatureState as State
 from models.base import new_id, table_of
 from services.assembly import Lobby
+from services.campaigns import petitions
 from services.mail import outbox
 from services.mail.recipients import recipient_of
 from services.organisations import organisations
@@ -102,7 +105,11 @@ def people(lobby: Lobby) -> People:
     baseline = signature_audit.baseline(lobby, PETITION)
     everybody = (ALICE, BEN, CARA)
     audit = SignatureAudit(
-        lobby, PETITION, baseline, {number: address_of(number) for number in everybody}
+        lobby,
+        PETITION,
+        baseline,
+        {number: address_of(number) for number in everybody},
+        name=lambda _: "Anna Example",
     )
     made = People(lobby, audit, Workload(lambda _: b"", 201), Workload(lambda _: b"", 200))
     for workload, numbers in ((made.submissions, everybody), (made.confirmations, (ALICE, BEN))):
@@ -199,10 +206,10 @@ def test_a_mail_that_was_never_queued_is_found(people: People) -> None:
     assert people.faults() == {"without_mail": 1}
 
 
-def queue_another_mail(people: People) -> None:
+def queue_another_mail(people: People, row_id: UUID | None = None) -> None:
+    """Queues a mail to Cara about another submission, or about this one."""
     recipient = recipient_of(address_of(CARA), people.lobby.keyring)
-    row_id = people.audit.rows()[CARA].id
-    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, row_id, recipient)
+    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, row_id or new_id(), recipient)
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
 
@@ -215,6 +222,28 @@ def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
     assert people.faults() == {}
     people.audit._have_keys = {CARA}
     assert people.faults() == {"mails_too_many": 1}
+
+
+def test_a_submission_that_was_sorted_twice_is_found(people: People) -> None:
+    queue_another_mail(people, people.audit.rows()[CARA].id)
+    assert people.faults() == {"mails_too_many": 1, "sorted_twice": 1}
+
+
+def test_a_forged_name_in_a_confirmed_signature_is_found(people: People) -> None:
+    owner = people.audit.rows()[BEN]
+    with people.lobby.database.write() as session:
+        session.get_one(Signature, owner.id).name = Private(
+            petitions.public(session, PETITION).organisation_id, "Forged Name"
+        )
+    assert people.faults() | {"forged": 1} == people.faults()
+    assert people.faults()["lost"] == 1
+
+
+def test_a_strangers_post_is_nobodys_signature(people: People) -> None:
+    people.audit._forged = {CARA}
+    forged = SignatureRequest(PETITION, "Forged Name", address_of(CARA), CAN_SIGN)
+    signatures.sign_and_sort(people.lobby, forged)
+    assert people.faults() == {}
 
 
 def test_a_confirmation_that_is_gone_is_found(people: People) -> None:

@@ -1,1 +1,1 @@
-"""Databases of the tests: reused engines, query plans, turns of writers, rows of earlier versions."""
+"""Databases of the tests: reused engines, query plans, turns of writers, earlier rows."""
