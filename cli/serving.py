@@ -9,7 +9,7 @@ import typer
 import uvicorn
 
 import worker
-from cli.output import File, opened, tell
+from cli.output import File, opened, progress, tell
 from core import logs
 from core.settings import Settings
 from services.assembly import open_lobby
@@ -49,8 +49,16 @@ def run_worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
-    """Migrate the database to a version of the schema, by default the newest."""
+    """Migrate the database to a version of the schema, by default the newest.
+
+    On the way down to a version before 0016, submissions become unconfirmed signatures first.
+    """
+    logs.configure(level="ERROR")
     lobby = open_lobby(Settings())
+    if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
+        with progress("Submissions") as show:
+            ended = worker.give_back_submissions(lobby, progress=show)
+        tell(f"Submissions turned into unconfirmed signatures: {ended}.")
     databases.migrate(lobby.database, revision)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()

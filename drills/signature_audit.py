@@ -1,9 +1,12 @@
-"""Compares the answers that clients got with the signatures in the database and in the API."""
+"""Compares the answers that clients got with the rows in the database and with the API.
+
+A post that was acknowledged is found as a submission, or as the signature that it became.
+"""
 
 import json
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID
@@ -20,24 +23,30 @@ from models import (
     PetitionTally,
     Signature,
     SignatureState,
+    Submission,
     Supporter,
 )
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.demonstration import invented_campaign
-from services.mail import outbox
+from services.mail import dead_addresses
 from services.operations import recounts
-from services.supporters import supporters
+from services.submissions import mail_shares, payload
+from services.submissions.payload import Unreadable
+from services.supporters.supporters import EmailAddress
 
 _signature, _supporter, _outbox = table_of(Signature), table_of(Supporter), table_of(OutboxMessage)
 _tally, _hour, _petition = table_of(PetitionTally), table_of(PetitionHour), table_of(Petition)
-_campaign = table_of(Campaign)
+_campaign, _submission = table_of(Campaign), table_of(Submission)
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureRow:
-    """A signature, with the blind index of its supporter's email address."""
+    """A signature or a submission, with the blind index of its email address.
+
+    The state of a submission is `pending`; `index` is empty if it does not open.
+    """
 
     id: UUID
     index: bytes
@@ -46,7 +55,7 @@ class SignatureRow:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """A petition before the drill: its signatures, and the sums of its tally and hours."""
+    """A petition before the drill: its rows, and the sums of its tally and hours."""
 
     rows: frozenset[UUID]
     tally: int
@@ -57,8 +66,10 @@ class Baseline:
 class SignatureReport:
     """Counts at the end of a drill. Every field from `doubled` on must be 0.
 
-    Of the clients that gave up when their connection broke, `unacknowledged_rows` had a row and
-    `unacknowledged_confirmed` were confirmed before they came back.
+    `rows` counts the people who have a signature or a submission. Of the clients that gave up when
+    their connection broke, `unacknowledged_rows` had a row and `unacknowledged_confirmed` were
+    confirmed before they came back. `doubled` counts people with two signatures, or with more rows
+    than posts.
     """
 
     signatures: int
@@ -116,19 +127,25 @@ class SignatureAudit:
         self._petition_id, self._slug = petition.id, slug
         owner = petition.organisation_id
         self._indexes = {
-            number: supporters.EmailAddress.of(owner, address, lobby.keyring).index
+            number: EmailAddress.of(owner, address, lobby.keyring).index
+            for number, address in addresses.items()
+        }
+        self._recipients = {
+            number: dead_addresses.index_of(address, lobby.keyring)
             for number, address in addresses.items()
         }
 
     def rows(self) -> dict[int, SignatureRow]:
-        """Returns the signatures by number."""
-        by_index = {row.index: row for row in self._all()}
+        """Returns by number what each has: a signature, or else the oldest submission."""
+        by_index: dict[bytes, SignatureRow] = {}
+        for row in self._all():
+            by_index.setdefault(row.index, row)
         return {
             number: by_index[index] for number, index in self._indexes.items() if index in by_index
         }
 
     def having_row(self, numbers: Set[int]) -> int:
-        """Returns how many of these numbers have a signature."""
+        """Returns how many of these numbers have a signature or a submission."""
         return len(self.rows().keys() & numbers)
 
     def having_confirmed(self, numbers: Set[int]) -> int:
@@ -144,9 +161,11 @@ class SignatureAudit:
         unacknowledged_confirmed: int = 0,
         get_json: Callable[[str], Any] | None = None,
     ) -> SignatureReport:
-        """Compares the signatures with the clients' answers, and with the API by `get_json`."""
+        """Compares the rows with the clients' answers, and with the API by `get_json`.
+
+        Everything must be sorted, so that all mails are queued.
+        """
         rows, everything = self.rows(), self._all()
-        times = Counter(row.index for row in everything)
         sent_indexes = {self._indexes[number] for number in signed.sent}
         ours = [row for row in everything if row.id not in self._baseline.rows]
         counted = _confirmed(rows)
@@ -155,17 +174,18 @@ class SignatureAudit:
             signatures=len(signed.sent),
             acknowledged=len(signed.acknowledged),
             unacknowledged_rows=unacknowledged_rows,
-            rows=len(ours),
+            rows=len(rows),
             unacknowledged_confirmed=unacknowledged_confirmed,
             confirmed=len(counted),
             tally=_sum(self._lobby, _tally, "confirmed", self._petition_id) - self._baseline.tally,
-            doubled=sum(total > 1 for total in times.values()) + self._doubled_supporters(),
+            doubled=self._doubled(everything, signed) + self._doubled_supporters(),
             lost=len(signed.acknowledged.keys() - rows.keys()),
             unasked=sum(row.index not in sent_indexes for row in ours)
             + len(counted - confirmed.sent.keys()),
-            without_mail=sum(not mails[row.id] for row in rows.values()),
+            without_mail=sum(not mails[self._recipients[number]] for number in rows),
             mails_too_many=sum(
-                mails[row.id] > self._most_mails(number, signed) for number, row in rows.items()
+                mails[self._recipients[number]] > self._most_mails(number, signed)
+                for number in rows
             ),
             not_counted=len(confirmed.acknowledged.keys() - counted),
             miscounted=self._miscounted(len(counted)),
@@ -173,20 +193,40 @@ class SignatureAudit:
             wrong_answers=signed.wrong.total() + confirmed.wrong.total(),
         )
 
+    def _most_rows(self, number: int, signed: Workload) -> int:
+        return 1 if number in self._have_keys else signed.sent[number]
+
     def _most_mails(self, number: int, signed: Workload) -> int:
-        return 1 if number in self._have_keys else min(signed.sent[number], outbox.MAILS_A_DAY)
+        """All posts come from one network."""
+        most = mail_shares.MOST_OF_SENDER_AND_SUBJECT
+        return min(self._most_rows(number, signed), most)
+
+    def _doubled(self, everything: Sequence[SignatureRow], signed: Workload) -> int:
+        rows = Counter(row.index for row in everything)
+        standing = Counter(row.index for row in everything if row.state is SignatureState.CONFIRMED)
+        too_many = {
+            self._indexes[number]
+            for number in signed.sent
+            if rows[self._indexes[number]] > self._most_rows(number, signed)
+        }
+        return len(too_many | {index for index, total in standing.items() if total > 1})
 
     def _all(self) -> list[SignatureRow]:
         return _rows(self._lobby, self._petition_id)
 
-    def _mails(self) -> Counter[UUID]:
+    def _mails(self) -> Counter[bytes]:
+        """Counts the mails that ask to confirm a signature, by address."""
         statement = (
-            sa.select(_outbox.c.subject_id, sa.func.count())
-            .where(_outbox.c.kind == MessageKind.CONFIRM_SIGNATURE)
-            .group_by(_outbox.c.subject_id)
+            sa.select(_outbox.c.recipient_index, sa.func.count())
+            .where(
+                _outbox.c.kind == MessageKind.CONFIRM_SIGNATURE,
+                _outbox.c.recipient_index.is_not(None),
+            )
+            .group_by(_outbox.c.recipient_index)
         )
         with self._lobby.database.read() as session:
-            return Counter(dict(map(tuple, session.connection().execute(statement))))
+            rows = session.connection().execute(statement)
+            return Counter({bytes(index): total for index, total in rows})
 
     def _doubled_supporters(self) -> int:
         duplicates = (
@@ -260,6 +300,7 @@ def _confirmed(rows: dict[int, SignatureRow]) -> set[int]:
 
 
 def _rows(lobby: Lobby, petition_id: UUID) -> list[SignatureRow]:
+    """Returns confirmed signatures first, then submissions, the oldest first, then the others."""
     statement = (
         sa.select(_signature.c.id, _supporter.c.email_index, _signature.c.state)
         .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
@@ -267,7 +308,34 @@ def _rows(lobby: Lobby, petition_id: UUID) -> list[SignatureRow]:
     )
     with lobby.database.read() as session:
         rows = session.connection().execute(statement)
-        return [SignatureRow(row[0], bytes(row[1]), row[2]) for row in rows]
+        signatures = [SignatureRow(row[0], bytes(row[1]), row[2]) for row in rows]
+    standing = [row for row in signatures if row.state is SignatureState.CONFIRMED]
+    ended = [row for row in signatures if row.state is not SignatureState.CONFIRMED]
+    return [*standing, *_submissions(lobby, petition_id), *ended]
+
+
+def _submissions(lobby: Lobby, petition_id: UUID) -> list[SignatureRow]:
+    sealed = sa.type_coerce(_submission.c.payload, sa.LargeBinary)
+    statement = (
+        sa.select(_submission.c.id, sealed)
+        .where(_submission.c.petition_id == petition_id)
+        .order_by(_submission.c.id)
+    )
+    with lobby.database.read() as session:
+        rows = session.connection().execute(statement).all()
+    return [
+        SignatureRow(row_id, _index_of(bytes(content), lobby), SignatureState.PENDING)
+        for row_id, content in rows
+    ]
+
+
+def _index_of(sealed: bytes, lobby: Lobby) -> bytes:
+    """Returns the blind index of the address in a payload, also before it is sorted."""
+    try:
+        owner, contents = payload.open_sealed(sealed, lobby.keyring)
+    except Unreadable:
+        return b""
+    return EmailAddress.of(owner, contents.email, lobby.keyring).index
 
 
 def _hours(lobby: Lobby, petition_id: UUID) -> int:

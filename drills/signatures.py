@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 
 import uvloop
 
+import worker
 from core.settings import Settings
 from drills import signature_audit
 from drills.clients import MOST_CONNECTIONS, ClientPool, Workload
@@ -82,12 +83,15 @@ async def _run(drill: Drill, lobby: Lobby, server: Server) -> Outcome:
     signed = await injector.run_phase(
         submissions, numbers, -(-drill.kills // 2), written=audit.having_row
     )
+    # Before they are confirmed, so that every person has been asked.
+    worker.sort_submissions(lobby)
     tokens = {n: lobby.tokens.issue(Purpose.CONFIRM, row.id) for n, row in audit.rows().items()}
     confirmations = Workload(lambda number: confirmation_request(tokens[number]), 200)
     numbers = [number for number in tokens for _ in range(1 if number % 10 else 2)]
     confirmed = await injector.run_phase(
         confirmations, numbers, drill.kills // 2, written=audit.having_confirmed
     )
+    worker.sort_submissions(lobby)
     await asyncio.sleep(1.1)  # what the public reads may be a second old
     report = audit.compare(
         submissions,

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import structlog
 
 from services.assembly import Lobby
+from worker.adoption import SignatureAdoption
 from worker.bounces import read_bounces
 from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
@@ -46,6 +47,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),
+            ("adoption", SignatureAdoption(), CLEANUP_SECONDS),
         )
     ]
     for thread in threads:

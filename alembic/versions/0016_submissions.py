@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from alembic import op
 
+from services.errors import Conflict
+
 revision = "0016"
 down_revision = "0015"
 branch_labels = None
@@ -141,10 +143,17 @@ def _keep_refusals() -> None:
 
 
 def _require_no_submissions() -> None:
-    if op.get_bind().execute(sa.text("SELECT 1 FROM submission LIMIT 1")).first():
-        raise RuntimeError(
-            "there are submissions, which the older program cannot read: `lobby migrate 0015` "
-            "turns them into unconfirmed signatures first"
+    connection = op.get_bind()
+    if connection.dialect.name == "postgresql":  # SQLite has one writer
+        op.execute("LOCK TABLE submission IN ACCESS EXCLUSIVE MODE")
+    count = connection.execute(sa.text("SELECT count(*) FROM submission")).scalar_one()
+    if count:
+        raise Conflict(
+            "submissions_left",
+            f"Submissions that are left in the database: {count}. The older program cannot read "
+            "them. Stop all servers and workers, and run `lobby migrate` with the secret key: it "
+            "turns them into unconfirmed signatures. Those that the key does not open stay until "
+            "they are 14 days old.",
         )
 
 

@@ -24,7 +24,9 @@ from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
 from services.postcodes import directory
 from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
+from services.signatures.pending_views import PendingSignature
 from services.signatures.recording import HOME, ImportOrigin, SignatureRequest
+from services.signatures.signature_lists import ListedSignature
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
@@ -233,6 +235,33 @@ def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAns
         comment=signature.comment.text if signature.comment else None,
         constituency=signature.constituency_code,
     )
+
+
+def pending_answer(pending: PendingSignature) -> SignatureAnswer:
+    """Converts a submission, which is a pending signature to its readers."""
+    return SignatureAnswer(
+        id=pending.id,
+        state=SignatureState.PENDING,
+        name=pending.name,
+        email=pending.email,
+        postcode=pending.postcode,
+        country=pending.country,
+        comment=pending.comment,
+        constituency=pending.constituency_code,
+        locale=pending.locale,
+        source=pending.source,
+        signed_at=pending.signed_at,
+        confirmed_at=None,
+        ended_at=None,
+        provenance=pending.provenance,
+    )
+
+
+def listed_answer(listed: ListedSignature) -> SignatureAnswer | None:
+    """Converts a row of a list; None if it does not open."""
+    if listed.signature is not None:
+        return signature_answer(*listed.signature)
+    return pending_answer(listed.pending) if listed.pending else None
 
 
 def partner_signature_answer(

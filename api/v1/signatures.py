@@ -32,8 +32,8 @@ from api.schemas.signature import (
     StatusAnswer,
     TokenBody,
     WatchAnswer,
+    listed_answer,
     partner_signature_answer,
-    signature_answer,
 )
 from models import Signature, SignatureState
 from services.assembly import Lobby
@@ -42,7 +42,7 @@ from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
 from services.keys.api_keys import Caller
-from services.signatures import by_partner, known_signers, signature_states
+from services.signatures import by_partner, known_signers, signature_lists, signature_states
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 
@@ -101,7 +101,7 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
     The token is the one that confirms the signature. The signature must be confirmed already.
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = signature_states.get(session, signature_id, for_update=True)
+    signature = signature_states.of_link(session, signature_id)
     constituency = seat_watches.add(session, signature, now=now)
     return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
@@ -127,16 +127,19 @@ def read_signatures(
     response: Response,
     page: ThePage,
     caller: SignaturesReader,
+    lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
     since: Moment | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 
-    `since` selects signatures that were signed, confirmed or ended at that time or later. A
-    partner's key reads signatures that came through that partner, once they were confirmed, with
-    personal data only where the signer allowed the partner to contact them. Needs a key with
-    `signatures:read`.
+    Pending ones, which their signers can still confirm, are in the list about a second after they
+    arrived. `since` selects signatures that were signed, confirmed or ended at that time or later.
+    Ids are in the order of receipt, so that a signature can be confirmed behind a cursor: to keep a
+    copy, ask by `since` and let a minute overlap. A partner's key reads signatures that came
+    through that partner, once they were confirmed, with personal data only where the signer allowed
+    the partner to contact them. Needs a key with `signatures:read`.
     """
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
@@ -151,16 +154,18 @@ def read_signatures(
         )
         page.link_next(request, response, [signature.id for signature, _, _ in rows])
         return [partner_signature_answer(*row) for row in rows[: page.limit]]
-    pairs = signature_states.page(
+    listed = signature_lists.page(
         session,
         petition.id,
         state=state,
         since=since,
         after=page.after,
         limit=page.limit + 1,
+        keyring=lobby.keyring,
     )
-    page.link_next(request, response, [signature.id for signature, _ in pairs])
-    return [signature_answer(*pair) for pair in pairs[: page.limit]]
+    page.link_next(request, response, [row.id for row in listed])
+    answers = map(listed_answer, listed[: page.limit])
+    return [answer for answer in answers if answer is not None]
 
 
 def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) -> UUID | None:

@@ -51,11 +51,16 @@ class BulkLookup:
     """A SELECT that is built once per database: on the hot route, building costs more than sending.
 
     `make` gets a function `is_any_of(column, name)`, which makes the condition that the column has
-    one of the values that `rows` gets under that name.
+    one of the values that `rows` gets under that name. With `is_long` there can be thousands of
+    values: PostgreSQL then joins them, because without an index scan it would compare each row with
+    all of them, one after the other.
     """
 
-    def __init__(self, make: Callable[[IsAnyOf], sa.Select[*tuple[Any, ...]]]) -> None:
-        self._statements = {"sqlite": make(_in_list), "postgresql": make(_in_array)}
+    def __init__(
+        self, make: Callable[[IsAnyOf], sa.Select[*tuple[Any, ...]]], *, is_long: bool = False
+    ) -> None:
+        in_array = _in_unnested if is_long else _in_array
+        self._statements = {"sqlite": make(_in_list), "postgresql": make(in_array)}
 
     def rows(self, session: Session, **values: Any) -> Iterable[Any]:
         """Returns the rows for these parameters: single values, and lists for `is_any_of`."""
@@ -351,3 +356,8 @@ def _in_list(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
 def _in_array(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
     values = sa.bindparam(name, type_=_ArrayParameter(column.type))
     return column == sa.any_(sa.cast(values, postgresql.ARRAY(column.type)))
+
+
+def _in_unnested(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    values = sa.bindparam(name, type_=_ArrayParameter(column.type))
+    return column.in_(sa.select(sa.func.unnest(sa.cast(values, postgresql.ARRAY(column.type)))))

@@ -16,7 +16,7 @@ from services.letters.drafting import situations
 from services.letters.drafting.situations import Situation
 from services.letters.letter_requests import LetterRequest
 from services.signatures import signature_mails
-from services.signatures.signature_mails import SignatureMailData
+from services.signatures.signature_mails import MailData
 
 Row = TypeVar("Row", Letter, Supporter)
 
@@ -26,14 +26,14 @@ class Prefetched:
     """What a batch of messages needs.
 
     `rows` keeps references to rows, so that the session finds them by id without a statement.
-    `signatures` and `letter_requests` are by id, None if they were not looked up; an id that is
-    missing does not exist.
+    `signatures` are by the message's kind and subject, `letter_requests` by id, None if they were
+    not looked up; one that is missing does not exist.
     `situations` are by the id of the letter; a missing one is looked up by the message that needs
     it.
     """
 
     rows: tuple[SQLModel, ...] = ()
-    signatures: Mapping[UUID, SignatureMailData] | None = None
+    signatures: MailData | None = None
     letter_requests: Mapping[UUID, LetterRequest] | None = None
     situations: Mapping[UUID, Situation] = field(default_factory=dict)
 

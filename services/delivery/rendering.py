@@ -52,7 +52,7 @@ def _make(
             signatures = signature_mails.gather(
                 session, [message], keyring=context.keyring, today=now.date()
             )
-        return signature_mails.make(message, signatures.get(subject_id), context)
+        return signature_mails.make(message, signatures.get((kind, subject_id)), context)
     if kind in letter_requests.KINDS:
         requests = prefetched.letter_requests
         if requests is None:

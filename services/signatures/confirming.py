@@ -19,6 +19,7 @@ from models.base import table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.errors import Conflict, Gone, LobbyError
+from services.signatures import adoption
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import confirmed_answers, supporters, tags
@@ -54,8 +55,9 @@ _STANDING = BulkLookup(
         _signature.c.state == sa.literal_column("'confirmed'"),
     )
 )
+_DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
-_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
+_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS), col(Signature.state).in_(_DECIDED))
 _DELETE = sa.delete(_submission).where(_submission.c.id.in_(_IDS))
 _REFRESH = {"populate_existing": True}
 log = structlog.get_logger()
@@ -116,16 +118,21 @@ def confirm_all(
 ) -> list[Confirmation]:
     """Confirms and counts submissions, each once, in a small, fixed number of statements.
 
+    Signatures from before submissions, which are pending, become submissions first.
     Returns one outcome per id, in order: the signature that stands, or Conflict if it was withdrawn
     or disowned, Gone if there is nothing any more, Unavailable if the submission does not open.
     Every batch takes its locks in the order submissions, supporters, signatures, tallies, and of
     each by key, so that two concurrent batches cannot deadlock.
     """
     distinct = sorted(set(ids))
-    rows = list(_LOCKED.rows(session, ids=distinct))
-    # After the lock, so that a twin of this batch that was committed first is found.
-    signatures = _signatures(session, distinct)
-    outcomes = {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
+    rows, signatures = _look(session, distinct)
+    outcomes: dict[UUID, Confirmation] = {}
+    if missing := set(distinct) - {row.id for row in rows} - signatures.keys():
+        left = adoption.adopt(session, missing, keyring=keyring, now=now).left
+        outcomes = {row_id: Confirmation(error=payload.unreadable()) for row_id in left}
+        # Also for those that the job has adopted since we looked.
+        rows, signatures = _look(session, distinct)
+    outcomes |= {row_id: _of_signature(signature) for row_id, signature in signatures.items()}
     confirming = []
     for row in rows:
         if row.id not in outcomes:
@@ -137,6 +144,12 @@ def confirm_all(
     if confirming:
         outcomes |= _confirm(session, confirming, now)
     return [outcomes.get(row_id) or Confirmation(error=_gone()) for row_id in ids]
+
+
+def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Signature]]:
+    rows = list(_LOCKED.rows(session, ids=ids))
+    # After the lock, so that a twin of this batch that was committed first is found.
+    return rows, _signatures(session, ids)
 
 
 def _confirm(

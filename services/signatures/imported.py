@@ -29,7 +29,8 @@ _signature = table_of(Signature)
 _OF_SUPPORTERS = BulkLookup(
     lambda among: sa.select(
         _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
-    ).where(among(_signature.c.supporter_id, "supporters"))
+    ).where(among(_signature.c.supporter_id, "supporters")),
+    is_long=True,
 )
 STRONGEST_FIRST = (
     SignatureState.CONFIRMED,

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Partner, Signature, SignatureState, Submission, Supporter
 from models.base import table_of
+from services.signatures import pending_rows
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
 from services.supporters import wordings
@@ -65,9 +66,14 @@ class LinkedSignature:
 
 def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature | None:
     """Returns what a link is about, or None. Raises Unavailable for an unreadable submission."""
-    signature = session.get(Signature, row_id, populate_existing=True)
-    if signature is not None and signature.state in _STATES:
+    decided = select(Signature).where(Signature.id == row_id, col(Signature.state).in_(_STATES))
+    signature = session.exec(decided, execution_options={"populate_existing": True}).first()
+    if signature is not None:
         return of_signature(session, signature)
+    pending = pending_rows.find(session, row_id, keyring=keyring)
+    if pending is not None:
+        owner, contents = pending.organisation_id, pending.contents
+        return _of_contents(session, pending, owner, contents, keyring)
     row = session.connection().execute(_RAW.where(_submission.c.id == row_id)).first()
     if row is None or row.petition_id is None:
         return None
@@ -75,6 +81,16 @@ def find(session: Session, row_id: UUID, *, keyring: Keyring) -> LinkedSignature
         organisation_id, contents = payload.open_sealed(row.sealed, keyring)
     except Unreadable:
         raise payload.unreadable() from None
+    return _of_contents(session, row, organisation_id, contents, keyring)
+
+
+def _of_contents(
+    session: Session,
+    row: Any,
+    organisation_id: UUID,
+    contents: SignaturePayload,
+    keyring: Keyring,
+) -> LinkedSignature:
     index = EmailAddress.of(organisation_id, contents.email, keyring).index
     standing = _standing(session, row.petition_id, organisation_id, index)
     if standing is not None:

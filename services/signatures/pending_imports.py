@@ -33,12 +33,14 @@ _SIGNATURES = BulkLookup(
             among(_supporter.c.email_index, "indexes"),
             _signature.c.state.in_(STRONGEST_FIRST),
         )
-    )
+    ),
+    is_long=True,
 )
 _SUBMISSIONS = BulkLookup(
     lambda among: sa.select(
         _submission.c.petition_id, _submission.c.address_index, _submission.c.id
-    ).where(among(_submission.c.address_index, "indexes"), _submission.c.petition_id.is_not(None))
+    ).where(among(_submission.c.address_index, "indexes"), _submission.c.petition_id.is_not(None)),
+    is_long=True,
 )
 _ROWS = BulkLookup(lambda among: sa.select(*sorting.COLUMNS).where(among(_submission.c.id, "ids")))
 _Key = tuple[str, bytes]

@@ -56,6 +56,18 @@ _SIGNATURES = (
     .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     .where(_signature.c.id.in_(_IDS))
 )
+_PENDING = (
+    sa.select(
+        _signature.c.id,
+        _signature.c.petition_id,
+        _signature.c.signed_at,
+        _supporter.c.id.label("supporter_id"),
+        _supporter.c.email,
+        _supporter.c.mail_off_at,
+    )
+    .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
+    .where(_signature.c.id.in_(_IDS), _signature.c.state == sa.literal_column("'pending'"))
+)
 _STANDING = (
     sa.select(_signature.c.id)
     .where(
@@ -139,19 +151,25 @@ class SignatureMailData:
     has_ended: str | None = None
 
 
-MailData = Mapping[UUID, SignatureMailData]
+MailData = Mapping[tuple[MessageKind, UUID], SignatureMailData]
+"""By the kind of the message, since a signature has the id of its submission."""
 
 
 def gather(
     session: Session, messages: Collection[OutboxMessage], *, keyring: Keyring, today: date
-) -> dict[UUID, SignatureMailData]:
-    """Returns the data of messages of these kinds by the id of their subject.
+) -> MailData:
+    """Returns the data of messages of these kinds by their kind and the id of their subject.
 
     An id that is missing does not exist. Raises if a row cannot be decrypted.
     """
     asked = [each.subject_id for each in messages if each.kind is MessageKind.CONFIRM_SIGNATURE]
     signed = [each.subject_id for each in messages if each.kind is MessageKind.ALREADY_SIGNED]
-    return _of_submissions(session, asked, keyring) | _of_signatures(session, signed, today)
+    # Pending signatures first: a job turns them into submissions meanwhile.
+    waiting = _of_pending(session, asked, today) | _of_submissions(session, asked, keyring)
+    signatures = _of_signatures(session, signed, today)
+    return {(MessageKind.CONFIRM_SIGNATURE, row_id): row for row_id, row in waiting.items()} | {
+        (MessageKind.ALREADY_SIGNED, row_id): row for row_id, row in signatures.items()
+    }
 
 
 def make(
@@ -204,6 +222,26 @@ def _of_submissions(
             has_ended="the signature is confirmed" if row.has_signed else None,
         )
     return by_id
+
+
+def _of_pending(
+    session: Session, ids: Collection[UUID], today: date
+) -> dict[UUID, SignatureMailData]:
+    """Returns the data of signatures from before submissions, which are not adopted yet."""
+    if not ids:
+        return {}
+    rows = session.connection().execute(_PENDING, {"ids": list(ids)}).all()
+    petitions = _petitions(session, {row.petition_id for row in rows}) if rows else {}
+    return {
+        row.id: SignatureMailData(
+            id=row.id,
+            signer=SignerRecipient(row.supporter_id, row.email, None, row.mail_off_at),
+            petition=petitions[row.petition_id],
+            last_day=(last_day := ending.last_day(row.signed_at)),
+            has_ended="the signature has expired" if last_day < today else None,
+        )
+        for row in rows
+    }
 
 
 def _of_signatures(

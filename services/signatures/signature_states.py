@@ -11,9 +11,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Signature, SignatureState, Supporter
+from models import Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.errors import NotFound
+from services.errors import Conflict, NotFound
+from services.signatures import adoption
 from services.submissions import ending
 from services.supporters import seat_watches
 from services.tallies import counts
@@ -37,7 +38,7 @@ def withdraw(session: Session, row_id: UUID, *, now: datetime) -> SignatureState
     submission of the signer was confirmed, its signature is withdrawn: the link reached the owner
     of the address. Returns the state of what is left, `withdrawn` also if there is nothing.
     """
-    submitted = ending.delete_of_same_address(session, row_id)
+    submitted = _delete_waiting(session, row_id)
     signature = session.get(Signature, row_id, populate_existing=True)
     if signature is None and submitted is not None:
         signature = _standing(session, submitted)
@@ -50,7 +51,7 @@ def disown(session: Session, row_id: UUID, *, now: datetime) -> Disowned:
     Everything that waits from the same address about the same petition goes too, and no more mails
     are sent to it about this petition for 90 days. Another signature of the owner's stays.
     """
-    submitted = ending.delete_of_same_address(session, row_id)
+    submitted = _delete_waiting(session, row_id)
     signature = session.get(Signature, row_id, populate_existing=True)
     subject = submitted or (_subject(session, signature) if signature else None)
     if subject is not None:
@@ -67,6 +68,19 @@ def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Si
     if signature is None:
         raise NotFound("signature_unknown", "There is no such signature any more.")
     return signature
+
+
+def of_link(session: Session, row_id: UUID) -> Signature:
+    """Returns the signature that a mail's link leads to, locked.
+
+    It has the link's id, or is the one that stands of the same signer: of two submissions only one
+    becomes a signature. Raises Conflict if the signer has confirmed nothing yet, or else NotFound.
+    """
+    subject = ending.subject_of(session, row_id)
+    standing = _standing(session, subject) if subject is not None else None
+    if subject is not None and standing is None:
+        raise Conflict("signature_not_confirmed", "Please confirm your signature first.")
+    return get(session, standing.id if standing else row_id, for_update=True)
 
 
 def page(
@@ -102,6 +116,24 @@ def changed_since(since: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(*(time >= since for time in times))
 
 
+def _delete_waiting(session: Session, row_id: UUID) -> ending.Subject | None:
+    """Deletes a submission, or a pending signature from before submissions.
+
+    All others of its address and petition go too. Returns what they were about.
+    """
+    pending = adoption.subject_of(session, row_id)
+    subject = ending.delete_of_same_address(session, row_id) or pending
+    if subject is None:
+        return None
+    # In the order in which confirmations lock: submissions first.
+    if pending is not None:
+        ending.delete(session, subject)
+    deleted = adoption.delete(session, subject)
+    if pending is not None and row_id not in deleted:  # the job has adopted it meanwhile
+        ending.delete(session, subject)
+    return subject
+
+
 def _subject(session: Session, signature: Signature) -> ending.Subject:
     index = session.get_one(Supporter, signature.supporter_id).email_index
     return ending.Subject(signature.petition_id, bytes(index))
@@ -111,7 +143,10 @@ def _standing(session: Session, subject: ending.Subject) -> Signature | None:
     statement = (
         select(Signature)
         .join(Supporter, col(Supporter.id) == Signature.supporter_id)
+        # The index of addresses begins with the organisation.
+        .join(Petition, col(Petition.organisation_id) == Supporter.organisation_id)
         .where(
+            Petition.id == subject.subject_id,
             Signature.petition_id == subject.subject_id,
             Supporter.email_index == subject.address_index,
             Signature.state == SignatureState.CONFIRMED,

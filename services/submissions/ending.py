@@ -8,11 +8,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import OutboxMessage, Refusal, Submission
+from models import Campaign, OutboxMessage, Petition, Refusal, Submission, Supporter
 from models.base import table_of
 from services.common import times
 from services.common.ids import first_id_at
 from services.database.engine import upsert
+from services.supporters import unknown
 
 KEPT_FOR = timedelta(days=14)
 """How long a submission waits for its confirmation, as its mail says."""
@@ -21,7 +22,22 @@ SENDERS_KEPT_FOR = timedelta(hours=48)
 """The hashes of senders are for the limits of a day; some hours more are for inquiries."""
 _AT_ONCE = 500
 _submission, _refusal = table_of(Submission), table_of(Refusal)
-_outbox = table_of(OutboxMessage)
+_outbox, _supporter = table_of(OutboxMessage), table_of(Supporter)
+_petition, _campaign = table_of(Petition), table_of(Campaign)
+# Supporters whom an earlier version added for a post that became a submission: they have its date.
+_CAME_WITH = sa.select(_supporter.c.id).select_from(
+    _submission.outerjoin(_petition, _petition.c.id == _submission.c.petition_id)
+    .outerjoin(_campaign, _campaign.c.id == _submission.c.campaign_id)
+    .join(
+        _supporter,
+        sa.and_(
+            _supporter.c.organisation_id
+            == sa.func.coalesce(_petition.c.organisation_id, _campaign.c.organisation_id),
+            _supporter.c.email_index == _submission.c.address_index,
+            _supporter.c.created_at == _submission.c.received_at,
+        ),
+    )
+)
 
 
 class Subject(NamedTuple):
@@ -36,30 +52,32 @@ def last_day(received_at: datetime) -> date:
     return times.today(received_at + KEPT_FOR) - timedelta(days=1)
 
 
+def subject_of(
+    session: Session, submission_id: UUID, *, for_update: bool = False
+) -> Subject | None:
+    """Returns what a submission is about; None if there is no such one, or it was not sorted yet.
+
+    Before it is sorted its address is not known.
+    """
+    columns = (_submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index)
+    statement = sa.select(*columns).where(_submission.c.id == submission_id)
+    if for_update:
+        statement = statement.with_for_update()
+    row = session.connection().execute(statement).first()
+    if row is None or row.address_index is None:
+        return None
+    return Subject(row.petition_id or row.campaign_id, bytes(row.address_index))
+
+
 def delete_of_same_address(session: Session, submission_id: UUID) -> Subject | None:
     """Deletes a submission and all others of its address about the same petition or campaign.
 
-    Returns what they were about; None if there is no such submission, or if it was not sorted yet,
-    so that its address is not known.
+    Returns what they were about, as `subject_of` does.
     """
-    row = (
-        session.connection()
-        .execute(
-            sa.select(
-                _submission.c.petition_id, _submission.c.campaign_id, _submission.c.address_index
-            )
-            .where(_submission.c.id == submission_id)
-            .with_for_update()
-        )
-        .first()
-    )
-    if row is None:
-        return None
-    session.connection().execute(sa.delete(_submission).where(_submission.c.id == submission_id))
-    if row.address_index is None:
-        return None
-    subject = Subject(row.petition_id or row.campaign_id, bytes(row.address_index))
-    delete(session, subject)
+    subject = subject_of(session, submission_id, for_update=True)
+    _delete(session, _submission.c.id == submission_id)
+    if subject is not None:
+        delete(session, subject)
     return subject
 
 
@@ -69,11 +87,7 @@ def delete(session: Session, subject: Subject) -> None:
         _submission.c.petition_id == subject.subject_id,
         _submission.c.campaign_id == subject.subject_id,
     )
-    session.connection().execute(
-        sa.delete(_submission).where(
-            _submission.c.address_index == subject.address_index, of_subject
-        )
-    )
+    _delete(session, _submission.c.address_index == subject.address_index, of_subject)
 
 
 def refuse(session: Session, subject: Subject, *, now: datetime) -> None:
@@ -102,14 +116,18 @@ def delete_old(session: Session, *, now: datetime) -> int:
     """Deletes some submissions that were not confirmed in time; returns how many, at most 500."""
     old = (
         sa.select(_submission.c.id)
-        .where(_submission.c.id < first_id_at(now - KEPT_FOR))
+        .where(
+            _submission.c.id < first_id_at(now - KEPT_FOR),
+            # Who signed again in an earlier version has an id from the first time.
+            _submission.c.received_at < now - KEPT_FOR,
+        )
         .order_by(_submission.c.id)
         .limit(_AT_ONCE)
     )
     # A list instead of a subquery: PostgreSQL would not use the index for a subquery with a limit.
     ids = list(session.connection().execute(old).scalars())
     if ids:
-        session.connection().execute(sa.delete(_submission).where(_submission.c.id.in_(ids)))
+        _delete(session, _submission.c.id.in_(ids))
     return len(ids)
 
 
@@ -138,3 +156,11 @@ def empty_senders(session: Session, message_ids: Sequence[UUID]) -> None:
     session.connection().execute(
         sa.update(_outbox).where(_outbox.c.id.in_(message_ids)).values(sender_index=None)
     )
+
+
+def _delete(session: Session, *conditions: sa.ColumnElement[bool]) -> None:
+    """Deletes submissions, and the supporters who came with them if nothing else is known."""
+    supporter_ids = list(session.connection().execute(_CAME_WITH.where(*conditions)).scalars())
+    session.connection().execute(sa.delete(_submission).where(*conditions))
+    if supporter_ids:
+        unknown.delete(session, supporter_ids)

@@ -162,6 +162,11 @@ def sort_if_alone(session: Session, batch: Batch, *, now: datetime) -> int:
     return sort(session, batch, now=now) if try_locks(session, [_LOCK]) else 0
 
 
+def wait_for_turn(session: Session) -> None:
+    """Waits for another sorter; until this transaction ends, nobody else sorts."""
+    wait_for_lock(session, _LOCK)
+
+
 def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     """Queues the mails of a batch and changes the states of its submissions; returns how many.
 
@@ -176,11 +181,6 @@ def sort(session: Session, batch: Batch, *, now: datetime) -> int:
     unreadable = [row_id for row_id in batch.unreadable if row_id in locked]
     _update(session, unreadable, state=SubmissionState.WAITING, due_at=now + TRY_AGAIN)
     return len(locked)
-
-
-def wait_for_turn(session: Session) -> None:
-    """Waits until no other sorter is at work, and keeps others out until the transaction ends."""
-    wait_for_lock(session, _LOCK)
 
 
 def _candidate(row: Any, keyring: Keyring) -> Candidate:

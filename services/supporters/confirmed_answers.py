@@ -59,9 +59,11 @@ def save(
     *,
     now: datetime,
     only_new: bool = False,
+    is_effective: bool = True,
 ) -> None:
     """Saves answers with the wording that was in force when they were given; effective now.
 
+    With `is_effective=False` they wait for the confirmation of their signature.
     `only_new` leaves out those that were saved before, for submissions that stay after they were
     confirmed.
     """
@@ -80,7 +82,8 @@ def save(
         "granted": [row.granted for row in rows],
         "given_at": [row.answers.given_at for row in rows],
     }
-    bulk.insert_columns(session, _consent, varying, {"effective_at": now}, skip_existing=False)
+    shared = {"effective_at": now if is_effective else None}
+    bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
 
 
 def _updates(session: Session, confirmed: Sequence[ConfirmedAnswers]) -> list[_Row]:

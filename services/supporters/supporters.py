@@ -48,9 +48,15 @@ _LOCKED = BulkLookup(
     )
 )
 _BY_ADDRESS = BulkLookup(
-    lambda among: sa.select(_supporter.c.email_index, _supporter.c.id).where(
-        among(_supporter.c.organisation_id, "organisations"),
-        among(_supporter.c.email_index, "indexes"),
+    lambda among: (
+        sa.select(_supporter.c.email_index, _supporter.c.id)
+        .where(
+            among(_supporter.c.organisation_id, "organisations"),
+            among(_supporter.c.email_index, "indexes"),
+        )
+        # A supporter of whom nothing is known is deleted at times, but not while a transaction is
+        # about to refer to it. Inserting what refers to the row would take the same lock.
+        .with_for_update(read=True, key_share=True)
     )
 )
 
@@ -134,6 +140,8 @@ def find_or_add(
         owners = {address.organisation_id for address in people.values()}
         rows = _BY_ADDRESS.rows(session, organisations=list(owners), indexes=list(people))
         ids = {bytes(index): row_id.hex for index, row_id in rows}
+        if len(ids) < len(people):  # some were deleted just now
+            return find_or_add(session, addresses, now=now)
     results = {index: (row_id, row_id == new[index]) for index, row_id in ids.items()}
     return [results[address.index] for address in addresses]
 

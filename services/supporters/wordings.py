@@ -127,6 +127,13 @@ def partner_text(name: str) -> str:
     return PARTNER.format(partner=name)
 
 
+def partner_in(text: str) -> str | None:
+    """Returns the partner's name in a text that `partner_text` made; None in any other text."""
+    head, tail = PARTNER.split("{partner}")
+    is_ours = text.startswith(head) and text.endswith(tail)
+    return text[len(head) : len(text) - len(tail)] if is_ours else None
+
+
 def of_partners(
     session: Session, partners: Collection[tuple[UUID, str, str]], *, now: datetime
 ) -> dict[tuple[UUID, str, str], UUID]:

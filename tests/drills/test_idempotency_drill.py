@@ -14,9 +14,10 @@ from itertools import count
 import pytest
 from sqlmodel import col, func, select
 
+import worker
 from core.settings import Settings
 from drills.killed_server import Server, serving
-from models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Signature
+from models import IdempotencyKey, MessageKind, OutboxMessage, Petition, Submission
 from services.assembly import Lobby
 from tests.support.common import CAN_SIGN, PETITION
 from tools import sample_data
@@ -105,16 +106,17 @@ def run_in_threads(work: Callable[[int], object]) -> None:
 
 
 def row_counts(lobby: Lobby, first: int) -> tuple[int, int, int]:
-    """Returns the numbers of new signatures, confirmation emails and idempotency keys."""
+    """Sorts; returns the numbers of new submissions, confirmation emails and idempotency keys."""
+    worker.sort_submissions(lobby)
     with lobby.database.read() as session:
         of_petition = select(Petition.id).where(Petition.slug == PETITION)
-        signed = select(Signature.id).where(col(Signature.petition_id).in_(of_petition))
+        submitted = select(Submission.id).where(col(Submission.petition_id).in_(of_petition))
         mails = select(func.count()).where(
             OutboxMessage.kind == MessageKind.CONFIRM_SIGNATURE,
-            col(OutboxMessage.subject_id).in_(signed),
+            col(OutboxMessage.subject_id).in_(submitted),
         )
         keys = select(func.count()).select_from(IdempotencyKey)
-        rows = session.exec(select(func.count()).select_from(signed.subquery())).one()
+        rows = session.exec(select(func.count()).select_from(submitted.subquery())).one()
         return rows - first, session.exec(mails).one(), session.exec(keys).one()
 
 

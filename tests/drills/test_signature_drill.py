@@ -15,14 +15,22 @@ from drills import signature_audit
 from drills.clients import ClientPool, Workload
 from drills.signature_audit import SignatureAudit
 from drills.signatures import Drill, address_of, run
-from models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
+from models import (
+    MessageKind,
+    OutboxMessage,
+    PetitionHour,
+    PetitionTally,
+    Signature,
+    Submission,
+)
 from models import SignatureState as State
 from models.base import new_id, table_of
 from services.assembly import Lobby
 from services.mail import outbox
+from services.mail.recipients import recipient_of
 from services.organisations import organisations
-from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAN_SIGN, PETITION
 from tools.settings import throwaway_settings
 
@@ -31,6 +39,7 @@ pytestmark = pytest.mark.slow
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
 ALICE, BEN, CARA = range(3)  # Cara has not confirmed
 _outbox, _signature = table_of(OutboxMessage), table_of(Signature)
+_submission = table_of(Submission)
 _tally, _hour = table_of(PetitionTally), table_of(PetitionHour)
 Value = TypeVar("Value")
 
@@ -79,23 +88,13 @@ class People:
 
 
 def sign(lobby: Lobby, number: int) -> None:
-    request = SignatureRequest(PETITION, "Anna Example", address_of(number), CAN_SIGN)
-    with lobby.database.write() as session:
-        recording.record(
-            session,
-            [request],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
+    signatures.sign_and_sort(
+        lobby, SignatureRequest(PETITION, "Anna Example", address_of(number), CAN_SIGN)
+    )
 
 
 def confirm(people: People, number: int) -> None:
-    signature_id = people.audit.rows()[number].id
-    with people.lobby.database.write() as session:
-        confirming.confirm(
-            session, signature_id, keyring=people.lobby.keyring, now=people.lobby.clock()
-        )
+    signatures.confirm(people.lobby, people.audit.rows()[number].id)
 
 
 @pytest.fixture
@@ -126,9 +125,42 @@ def test_a_database_that_agrees_shows_no_fault(people: People, client: TestClien
 
 
 def test_a_signature_that_is_gone_is_found(people: People) -> None:
-    row = people.audit.rows()[CARA]
+    row = people.audit.rows()[BEN]
     people.execute(sa.delete(_signature).where(_signature.c.id == row.id))
+    # The tally is one too high for its seat and in total, and so are the hourly counts.
+    assert people.faults() == {"lost": 1, "not_counted": 1, "miscounted": 3}
+
+
+def test_a_submission_that_is_gone_is_found(people: People) -> None:
+    row = people.audit.rows()[CARA]
+    people.execute(sa.delete(_submission).where(_submission.c.id == row.id))
     assert people.faults() == {"lost": 1}
+
+
+def test_a_submission_that_does_not_open_is_lost_and_unasked(people: People) -> None:
+    row = people.audit.rows()[CARA]
+    broken = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
+    change = sa.update(_submission).where(_submission.c.id == row.id)
+    people.execute(change.values(payload=broken))
+    assert people.faults() == {"lost": 1, "unasked": 1}
+
+
+def test_a_post_that_was_recorded_twice_is_found(people: People) -> None:
+    sign(people.lobby, CARA)
+    assert people.faults() == {"doubled": 1, "mails_too_many": 1}
+    people.submissions.sent[CARA] += 1
+    assert people.faults() == {}
+    people.audit._have_keys = {CARA}
+    assert people.faults() == {"doubled": 1, "mails_too_many": 1}
+
+
+def test_a_third_mail_of_one_network_is_found(people: People) -> None:
+    people.submissions.sent[CARA] += 5
+    for _ in range(5):
+        sign(people.lobby, CARA)
+    assert people.faults() == {}, "the third waits"
+    queue_another_mail(people)
+    assert people.faults() == {"mails_too_many": 1}
 
 
 def test_a_signature_that_nobody_sent_is_found(people: People) -> None:
@@ -138,14 +170,14 @@ def test_a_signature_that_nobody_sent_is_found(people: People) -> None:
 
 def test_an_address_with_two_signatures_is_found(people: People) -> None:
     """A unique index forbids two in one organisation, so the second belongs to another one."""
-    index = people.audit.rows()[CARA].index
+    index = people.audit.rows()[BEN].index
     with people.lobby.database.write() as session:
         other = organisations.create(session, name="Other", slug="other", now=people.lobby.clock())
         result = session.connection().execute(_copy_of("supporter", "email_index", index))
         supporter = dict(result.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
         session.connection().execute(sa.insert(_table("supporter")), supporter)
         result = session.connection().execute(
-            _copy_of("signature", "id", people.audit.rows()[CARA].id)
+            _copy_of("signature", "id", people.audit.rows()[BEN].id)
         )
         row = dict(result.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
         session.connection().execute(sa.insert(_signature), row)
@@ -167,10 +199,16 @@ def test_a_mail_that_was_never_queued_is_found(people: People) -> None:
     assert people.faults() == {"without_mail": 1}
 
 
-def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
-    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, people.audit.rows()[CARA].id, None)
+def queue_another_mail(people: People) -> None:
+    recipient = recipient_of(address_of(CARA), people.lobby.keyring)
+    row_id = people.audit.rows()[CARA].id
+    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, row_id, recipient)
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
+
+
+def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
+    queue_another_mail(people)
     assert people.faults() == {"mails_too_many": 1}
     # A repeated request may sign twice, but not with an idempotency key.
     people.submissions.sent[CARA] += 1

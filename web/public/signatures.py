@@ -99,7 +99,7 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     """Records that the signer wants an email when their vacant seat has an MP again."""
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
-        signature = signature_states.get(writing, signature_id, for_update=True)
+        signature = signature_states.of_link(writing, signature_id)
         seat_watches.add(writing, signature, now=now)
     view = _signature_view(session, lobby, signature_id, now)
     return page("public/watching.html", session, is_private=True, signature_view=view)

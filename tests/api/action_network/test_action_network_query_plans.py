@@ -17,7 +17,7 @@ from services.supporters import introductions, supporter_pages, tags
 from services.supporters.introductions import PersonDetails
 from services.supporters.supporters import EmailAddress
 from tests.support.common import CAN_SIGN, PETITION
-from tests.support.query_plans import (
+from tests.support.database.query_plans import (
     Act,
     add_second_petition_with_rows,
     full_scans,

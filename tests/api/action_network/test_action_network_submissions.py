@@ -46,8 +46,8 @@ from tests.support.action_network import (
     token_for,
 )
 from tests.support.common import CAN_SIGN, PETITION, Clock, token_in
+from tests.support.database.query_plans import Statement, sent_statements
 from tests.support.partners import SECOND, add_second_petition, secret
-from tests.support.query_plans import Statement, sent_statements
 from tests.support.signatures import confirm, record, sign_and_confirm, sign_and_sort
 
 Deliver = Callable[[], list[EmailMessage]]

@@ -51,7 +51,7 @@ from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.query_plans import (
+from tests.support.database.query_plans import (
     Act,
     add_second_petition_with_rows,
     attempt_of,
@@ -174,7 +174,7 @@ def know_signers(session: Session, lobby: Lobby) -> None:
     petition = petitions.public(session, PETITION)
     emails = [request.email for request in requests("anna", "bertha")]
     known_signers.standing(session, petition, emails, keyring=lobby.keyring)
-    known_signers.submitted(session, petition, emails, keyring=lobby.keyring)
+    known_signers.find(session, petition, emails, keyring=lobby.keyring)
 
 
 def read_tally(session: Session, lobby: Lobby) -> None:

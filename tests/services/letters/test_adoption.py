@@ -35,10 +35,10 @@ from services.submissions import payload
 from services.supporters import preferences, supporters
 from services.supporters.supporters import EmailAddress, UpdatesAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.database.turns import in_turn
 from tests.support.mail import confirm_letter, submit_letter
 from tests.support.pages import Deliver
 from tests.support.signatures import sign_and_confirm
-from tests.support.turns import in_turn
 
 EMAIL = "winifred@example.org"
 MORAG = 900001

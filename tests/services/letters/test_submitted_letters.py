@@ -43,9 +43,9 @@ from tests.support.common import (
     SIGNED,
     Clock,
 )
+from tests.support.database.turns import in_turn
 from tests.support.mail import LETTER_BODY, confirm_letter, submit_letter
 from tests.support.signatures import sign_and_confirm
-from tests.support.turns import in_turn
 
 T = TypeVar("T")
 EMAIL = "winifred@example.org"

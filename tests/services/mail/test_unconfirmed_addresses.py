@@ -158,7 +158,7 @@ def test_the_mail_is_the_same_whatever_the_sender_types(
     mails = set()
     for name in NAMES:
         mails.add(without_tokens(mail_of(client, lobby, deliver, send, name)))
-        clock.advance(days=1)  # for the limits of a day
+        clock.advance(days=1)  # a mailbox gets few such mails a day
     assert len(mails) == 1
 
 
@@ -189,7 +189,7 @@ def test_a_mail_about_a_signature_says_what_happened_and_where_to_say_not_me(
     link = f"http://testserver/disown/{token_in(mail, 'disown')}"
     assert text_of(mail).rstrip().splitlines()[-1] == (
         "If you did not sign, you can ignore this email, and nothing is counted. Or tell us here, "
-        f"and we will not email you about this petition again: {link}"
+        f"and we will not email you about this petition for 90 days: {link}"
     )
 
 
@@ -230,6 +230,7 @@ def test_the_last_line_leads_a_known_supporter_to_preferences(
 @pytest.mark.parametrize(
     ("now", "named", "end"),
     [
+        # A submission is deleted 14 days after it came, so that its last whole day is the 13th.
         ("2026-11-30T15:00", "13 December 2026", "2026-12-13T23:59"),
         ("2026-06-30T23:30", "14 July 2026", "2026-07-14T22:59"),  # in London it is July already
     ],

@@ -46,7 +46,7 @@ from services.traffic import idempotency
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, PETITION, SIGNED, Clock
-from tests.support.concurrency import (
+from tests.support.database.databases import (
     RollBack,
     Write,
     count_statements,

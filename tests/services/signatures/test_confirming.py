@@ -57,7 +57,7 @@ from tests.support.common import (
     Clock,
     text_of,
 )
-from tests.support.concurrency import (
+from tests.support.database.databases import (
     RollBack,
     Write,
     count_statements,

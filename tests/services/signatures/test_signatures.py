@@ -204,7 +204,9 @@ def test_an_unconfirmed_signature_never_changes_a_supporter(lobby: Lobby) -> Non
     signature = confirm(lobby, sign(lobby))
     other = replace(ANNA, name="Somebody Else", postcode="M1 1AE")
     record(lobby, other)
-    assert confirm(lobby, record(lobby, other)[0].signature_id).id == signature.id
+    unsorted_id = record(lobby, other)[0].signature_id
+    assert unsorted_id is not None
+    assert confirm(lobby, unsorted_id).id == signature.id
     with lobby.database.read() as session:
         supporter = session.get_one(Supporter, signature.supporter_id)
         assert supporter.name.text == "Anna Example"

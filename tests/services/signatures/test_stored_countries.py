@@ -115,6 +115,14 @@ def add_unconfirmed(
     return signature.id
 
 
+def renew(lobby: Lobby, signature_id: UUID, *, country: str) -> None:
+    """Signs again, abroad, as a process of an earlier version does: in the row of before."""
+    values = {"state": SignatureState.PENDING, "ended_at": None, "constituency_code": "overseas"}
+    with lobby.database.write() as session:
+        signature = signature_states.get(session, signature_id)
+        signature.sqlmodel_update(values | {"country": country})
+
+
 def run(lobby: Lobby, **options: int) -> int | None:
     return worker.correct_countries(lobby, threading.Event(), **options)
 
@@ -433,14 +441,7 @@ def test_what_an_older_process_writes_behind_the_job_is_found_by_the_next_look(
 ) -> None:
     renewed = add(lobby, "anna@example.org", to="withdrawn")
     assert run(lobby) == 1
-    as_renewed = {
-        "state": SignatureState.PENDING,
-        "ended_at": None,
-        "country": "UK",
-        "constituency_code": "overseas",
-    }
-    with lobby.database.write() as session:  # an old row, passed already
-        signature_states.get(session, renewed).sqlmodel_update(as_renewed)
+    renew(lobby, renewed, country="UK")  # an old row, passed already
     new = add(lobby, "ben@example.org")
     assert of(lobby, renewed) == of(lobby, new) == ("UK", "overseas")
     clock.advance(days=1)
@@ -667,7 +668,7 @@ def test_a_signature_that_was_signed_again_since_the_look_stays_as_it_is(lobby: 
     with lobby.database.read() as session:
         part = stored_countries.look(session, after=stored_countries.BEGINNING, limit=1000)
     assert part.ids == [signature_id]
-    assert add(lobby, "anna@example.org", country="FR") == signature_id
+    renew(lobby, signature_id, country="FR")
     before = all_rows(lobby)
     with lobby.database.write() as session:
         correct(session, signature_id, lobby)

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlmodel import select
+from sqlmodel import col, select
 
 import worker
 from models import (
@@ -120,7 +120,7 @@ def test_a_signer_is_told_that_they_have_signed_and_the_submission_goes(
     assert "signed already" in mail["Subject"]
     assert "Dear Anna Example" in text_of(mail)
     with lobby.database.read() as session:
-        message = session.exec(select(OutboxMessage).order_by(OutboxMessage.id.desc())).first()
+        message = session.exec(select(OutboxMessage).order_by(col(OutboxMessage.id).desc())).first()
         assert message is not None
         assert message.subject_id == signature.id
 

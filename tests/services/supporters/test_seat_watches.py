@@ -38,7 +38,7 @@ from services.mail.recipients import recipient_of
 from services.parliament import members
 from services.parliament.members import MemberRow
 from services.signatures import signature_states
-from services.signatures.recording import SignatureRequest
+from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.supporters import seat_watches
 from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
@@ -301,6 +301,21 @@ def test_the_answer_to_a_confirmation_says_whether_a_watch_is_possible(
     close_campaign(lobby, CampaignStatus.CLOSED)
     answer = client.post("/v1/signatures/confirm", json=token_of(lobby, signature_id))
     assert answer.json()["can_watch"] is False
+
+
+def test_the_link_of_who_had_signed_on_paper_is_good_for_a_watch(
+    client: TestClient, lobby: Lobby
+) -> None:
+    on_paper = replace(ANNAS, postcode=VACANT, imported=ImportOrigin("paper, Leeds stall"))
+    signatures.record(lobby, [on_paper])
+    submission_id = sign(lobby, postcode=VACANT, confirms=False)
+    token, before = token_of(lobby, submission_id), len(watches(lobby, NORWICH))
+    assert client.post(WATCH, json=token).json()["constituency"]["code"] == NORWICH
+    answer = client.post("/v1/signatures/confirm", json=token)
+    assert answer.json()["can_watch"] is True
+    page = client.post(f"/watch/{token['token']}")
+    assert page.status_code == 200
+    assert len(watches(lobby, NORWICH)) == before + 1
 
 
 @pytest.mark.parametrize("purpose", [Purpose.WITHDRAW, Purpose.DISOWN, Purpose.LETTER])
