@@ -8,6 +8,7 @@ import structlog
 
 from services.assembly import Lobby
 from services.signatures import giving_back
+from worker.letter_adoption import give_back_letters
 from worker.retention import delete_old_submissions
 from worker.sorting import sort_submissions
 
@@ -26,9 +27,9 @@ def needs_giving_back(current: str | None, wanted: str) -> bool:
 
 
 def give_back_submissions(lobby: Lobby, *, progress: Progress = _show_nothing) -> int:
-    """Turns submissions into pending signatures; returns how many submissions it ended.
+    """Turns submissions into pending signatures and letters; returns how many it ended.
 
-    `progress` is called with the number of those that are done, and of all.
+    `progress` is called with the number of signatures that are done, and of all.
     It works in small transactions, and goes on after a crash. Submissions that cannot be decrypted
     stay, and so do those that a server which still runs makes meanwhile: the migration then
     refuses to delete them.
@@ -36,8 +37,7 @@ def give_back_submissions(lobby: Lobby, *, progress: Progress = _show_nothing) -
     while delete_old_submissions(lobby, threading.Event()):
         pass
     sort_submissions(lobby)  # who is refused, or has signed, gets no pending signature
-    # To come: letters, by the same kind of function.
-    return _give_back_signatures(lobby, progress)
+    return _give_back_signatures(lobby, progress) + give_back_letters(lobby)
 
 
 def _give_back_signatures(lobby: Lobby, progress: Progress) -> int:

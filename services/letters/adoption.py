@@ -12,22 +12,19 @@ from uuid import UUID
 
 import sqlalchemy as sa
 import structlog
-from sqlmodel import Session, SQLModel, col, select
+from sqlmodel import Session, col, select
 
 from models import (
     Consent,
     Letter,
     LetterState,
     MessageKind,
-    SeatWatch,
-    Signature,
     Submission,
     SubmissionKind,
     SubmissionState,
     Supporter,
-    Tagging,
 )
-from models.base import new_id, table_of
+from models.base import table_of
 from services.common import texts
 from services.database import bulk
 from services.letters import submitted_letters
@@ -36,7 +33,8 @@ from services.mail import outbox
 from services.submissions import payload, standing_letters
 from services.submissions.ending import KEPT_FOR
 from services.submissions.payload import LetterPayload, Unreadable
-from services.supporters import supporters, wordings
+from services.supporters import confirmed_answers, supporters, unknown, wordings
+from services.supporters.confirmed_answers import ConfirmedAnswers
 from services.supporters.supporters import EmailAddress
 
 _letter, _submission = table_of(Letter), table_of(Submission)
@@ -53,11 +51,16 @@ _PENDING = (
     .order_by(_letter.c.id)
     .with_for_update(of=_letter, skip_locked=True)
 )
+_ANY = sa.select(_letter.c.id).where(_letter.c.state == LetterState.PENDING).limit(1)
 _SLACK = timedelta(minutes=1)
 """How much earlier than a letter a supporter can be dated who came with it."""
 _SORTED = (SubmissionState.ASKED, SubmissionState.WAITING)
-_OF_SUPPORTERS: tuple[type[SQLModel], ...] = (Signature, Letter, Consent, Tagging, SeatWatch)
 log = structlog.get_logger()
+
+
+def is_needed(session: Session) -> bool:
+    """Returns whether there is a pending letter."""
+    return session.connection().execute(_ANY).first() is not None
 
 
 def adopt(session: Session, *, now: datetime, limit: int) -> int:
@@ -172,43 +175,20 @@ def _delete_letters(session: Session, ids: Sequence[UUID]) -> None:
 
 
 def _forget_unknown(session: Session, supporter_ids: Sequence[UUID]) -> None:
-    """Deletes supporters of whom nothing is known but the address, with answers that never count.
+    """Deletes supporters of whom nothing is known but the address.
 
-    An answer that came with a letter which was replaced waits for ever.
+    Before that it deletes the answers that came with letters which were replaced: they wait for
+    ever.
     """
-    connection = session.connection()
-    locked = list(
-        connection.execute(
-            sa.select(_supporter.c.id)
-            .where(_supporter.c.id.in_(supporter_ids), _supporter.c.name.is_(None))
-            .order_by(_supporter.c.id)
-            .with_for_update(skip_locked=True)
-        ).scalars()
-    )
-    connection.execute(
+    session.connection().execute(
         sa.delete(_consent).where(
-            _consent.c.supporter_id.in_(locked),
+            _consent.c.supporter_id.in_(supporter_ids),
             _consent.c.letter_id.is_(None),
             _consent.c.signature_id.is_(None),
             _consent.c.effective_at.is_(None),
         )
     )
-    is_known = [
-        sa.exists().where(table_of(model).c.supporter_id == _supporter.c.id)
-        for model in _OF_SUPPORTERS
-    ]
-    connection.execute(
-        sa.delete(_supporter).where(
-            _supporter.c.id.in_(locked),
-            # Their wish to get no mail must stay, and what the organisation knows of them.
-            _supporter.c.mail_off_at.is_(None),
-            _supporter.c.questions_off_at.is_(None),
-            _supporter.c.changed_at.is_(None),
-            *(~is_known_by for is_known_by in is_known),
-            # The links in the mail of what still waits must stay good.
-            ~sa.exists().where(_submission.c.address_index == _supporter.c.email_index),
-        )
-    )
+    unknown.delete(session, supporter_ids)
 
 
 def _give_back(session: Session, row: Any, now: datetime) -> bool:
@@ -259,22 +239,11 @@ def _insert_pending(
         session.connection().execute(sa.delete(_letter).where(col(Letter.id) == earlier_id))
     session.add(letter)
     session.flush()
-    if submitted.payload.updates is not None:
-        _note_waiting(session, submitted, submitted.payload.updates)
-
-
-def _note_waiting(session: Session, submitted: SubmittedLetter, granted: bool) -> None:
-    letter, owner = submitted.letter, submitted.organisation_id
-    moment = (owner, letter.created_at)
-    session.add(
-        Consent(
-            id=new_id(),
-            supporter_id=letter.supporter_id,
-            wording_id=wordings.updates_wordings_at(session, [moment])[moment],
-            letter_id=letter.id,
-            kind=wordings.UPDATES,
-            granted=granted,
-            given_at=letter.created_at,
-        )
+    answers = ConfirmedAnswers(
+        owner,
+        supporter_id,
+        letter.created_at,
+        updates=submitted.payload.updates,
+        letter_id=letter.id,
     )
-    session.flush()
+    confirmed_answers.save(session, [answers], now=now, is_effective=False)
