@@ -152,8 +152,8 @@ def _require_no_submissions() -> None:
             "submissions_left",
             f"Submissions that are left in the database: {count}. The older program cannot read "
             "them. Stop all servers and workers, and run `lobby migrate` with the secret key: it "
-            "turns them into unconfirmed signatures and letters. Those that the key does not open stay until "
-            "they are 14 days old.",
+            "turns them into unconfirmed signatures and letters. Those that the key does not open "
+            "stay until they are 14 days old.",
         )
 
 
