@@ -1,4 +1,4 @@
-"""Turns signatures and letters from before submissions into submissions, bit by bit."""
+"""Turns signatures from before submissions into submissions, in small transactions."""
 
 import threading
 import time
