@@ -1,4 +1,4 @@
-"""Turns signatures and letters from before submissions into submissions, bit by bit."""
+"""Turns signatures from before submissions into submissions, in small transactions."""
 
 import threading
 import time
@@ -8,7 +8,6 @@ from uuid import UUID
 import structlog
 
 from services.assembly import Lobby
-from services.letters import adoption as letter_adoption
 from services.signatures import adoption
 from services.signatures.adoption import Adopted, Position
 
@@ -65,26 +64,6 @@ class SignatureAdoption:
             self._after = Position(after.signed_at - _OVERLAP, _FIRST_ID)
             _rest(lobby, stop, started)
         return adopted, deleted
-
-
-def adopt_letters(lobby: Lobby, stop: threading.Event) -> int:
-    """Adopts the pending letters, and deletes those that are too old; returns how many.
-
-    There is no index for it. What an older process writes meanwhile is adopted when somebody uses
-    its link, or by the next call.
-    """
-    done = 0
-    while not stop.is_set():
-        started = time.monotonic()
-        with lobby.database.write(is_public=False) as session:
-            some = letter_adoption.adopt(session, now=lobby.clock(), limit=adoption.AT_ONCE)
-        if not some:
-            break
-        done += some
-        _rest(lobby, stop, started)
-    if done:
-        log.info("letters_adopted", letters=done)
-    return done
 
 
 def _adopt_next(lobby: Lobby, after: Position | None) -> Adopted:

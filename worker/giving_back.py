@@ -7,8 +7,8 @@ from uuid import UUID
 import structlog
 
 from services.assembly import Lobby
-from services.letters import adoption as letter_adoption
 from services.signatures import giving_back
+from worker.letter_adoption import give_back_letters
 from worker.retention import delete_old_submissions
 from worker.sorting import sort_submissions
 
@@ -37,16 +37,7 @@ def give_back_submissions(lobby: Lobby, *, progress: Progress = _show_nothing) -
     while delete_old_submissions(lobby, threading.Event()):
         pass
     sort_submissions(lobby)  # who is refused, or has signed, gets no pending signature
-    return _give_back_signatures(lobby, progress) + _give_back_letters(lobby)
-
-
-def _give_back_letters(lobby: Lobby) -> int:
-    ended, some = 0, 1
-    while some:
-        with lobby.database.write(is_public=False) as session:
-            some = letter_adoption.give_back(session, now=lobby.clock(), limit=giving_back.AT_ONCE)
-        ended += some
-    return ended
+    return _give_back_signatures(lobby, progress) + give_back_letters(lobby)
 
 
 def _give_back_signatures(lobby: Lobby, progress: Progress) -> int:

@@ -24,7 +24,7 @@ from models import (
     SubmissionState,
     Supporter,
 )
-from models.base import new_id, table_of
+from models.base import table_of
 from services.common import texts
 from services.database import bulk
 from services.letters import submitted_letters
@@ -33,7 +33,8 @@ from services.mail import outbox
 from services.submissions import payload, standing_letters
 from services.submissions.ending import KEPT_FOR
 from services.submissions.payload import LetterPayload, Unreadable
-from services.supporters import supporters, unknown, wordings
+from services.supporters import confirmed_answers, supporters, unknown, wordings
+from services.supporters.confirmed_answers import ConfirmedAnswers
 from services.supporters.supporters import EmailAddress
 
 _letter, _submission = table_of(Letter), table_of(Submission)
@@ -50,10 +51,16 @@ _PENDING = (
     .order_by(_letter.c.id)
     .with_for_update(of=_letter, skip_locked=True)
 )
+_ANY = sa.select(_letter.c.id).where(_letter.c.state == LetterState.PENDING).limit(1)
 _SLACK = timedelta(minutes=1)
 """How much earlier than a letter a supporter can be dated who came with it."""
 _SORTED = (SubmissionState.ASKED, SubmissionState.WAITING)
 log = structlog.get_logger()
+
+
+def is_needed(session: Session) -> bool:
+    """Returns whether there is a pending letter."""
+    return session.connection().execute(_ANY).first() is not None
 
 
 def adopt(session: Session, *, now: datetime, limit: int) -> int:
@@ -214,22 +221,11 @@ def _insert_pending(
         session.connection().execute(sa.delete(_letter).where(col(Letter.id) == earlier_id))
     session.add(letter)
     session.flush()
-    if submitted.payload.updates is not None:
-        _note_waiting(session, submitted, submitted.payload.updates)
-
-
-def _note_waiting(session: Session, submitted: SubmittedLetter, granted: bool) -> None:
-    letter, owner = submitted.letter, submitted.organisation_id
-    moment = (owner, letter.created_at)
-    session.add(
-        Consent(
-            id=new_id(),
-            supporter_id=letter.supporter_id,
-            wording_id=wordings.updates_wordings_at(session, [moment])[moment],
-            letter_id=letter.id,
-            kind=wordings.UPDATES,
-            granted=granted,
-            given_at=letter.created_at,
-        )
+    answers = ConfirmedAnswers(
+        owner,
+        supporter_id,
+        letter.created_at,
+        updates=submitted.payload.updates,
+        letter_id=letter.id,
     )
-    session.flush()
+    confirmed_answers.save(session, [answers], now=now, is_effective=False)

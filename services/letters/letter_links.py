@@ -43,7 +43,7 @@ def cancel(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime) -
     adoption.adopt_one(session, row_id, now=now)
     submitted = submitted_letters.find(session, row_id, keyring=keyring, for_update=True)
     if submitted is not None:
-        submitted_letters.delete(session, row_id)
+        ending.delete_one(session, row_id)
         return submitted.letter
     # After the lock, so that a confirmation that was committed first is found.
     if session.get(Letter, row_id, populate_existing=True) is None:

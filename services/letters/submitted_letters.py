@@ -116,7 +116,7 @@ def find_all(
 
 
 def delete(session: Session, row_id: UUID) -> None:
-    """Deletes one submission."""
+    """Deletes the submission of a letter that is stored now."""
     session.connection().execute(sa.delete(_submission).where(_submission.c.id == row_id))
 
 

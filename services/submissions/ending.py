@@ -75,10 +75,15 @@ def delete_of_same_address(session: Session, submission_id: UUID) -> Subject | N
     Returns what they were about, as `subject_of` does.
     """
     subject = subject_of(session, submission_id, for_update=True)
-    _delete(session, _submission.c.id == submission_id)
+    delete_one(session, submission_id)
     if subject is not None:
         delete(session, subject)
     return subject
+
+
+def delete_one(session: Session, submission_id: UUID) -> None:
+    """Deletes a submission."""
+    _delete(session, _submission.c.id == submission_id)
 
 
 def delete(session: Session, subject: Subject) -> None:

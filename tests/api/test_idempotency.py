@@ -124,7 +124,7 @@ CALLS = {
     "signature with a key": Call(
         SIGN, ANNA, BEN, (Submission, OutboxMessage), Scope.SIGNATURES_READ
     ),
-    "letter": Call(LETTERS, LETTER, {**LETTER, "subject": "Another"}, (Letter, OutboxMessage)),
+    "letter": Call(LETTERS, LETTER, {**LETTER, "subject": "Another"}, (Submission, OutboxMessage)),
 }
 
 

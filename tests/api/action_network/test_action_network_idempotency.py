@@ -113,7 +113,7 @@ def parts_of_call(
         words = "Dear MP,\n\nPlease sign the motion. My ward depends on these nurses.\n"
         writer = {"person": person(postal_addresses=[address]), "message": words}
         path = f"{V2}/advocacy_campaigns/{campaign_id(lobby)}/outreaches"
-        added = {"Letter": 1, "Supporter": 1, "OutboxMessage": 1, "IdempotencyKey": 1}
+        added = {"Submission": 1, "OutboxMessage": 1, "IdempotencyKey": 1}
         return path, writer | {"subject": "A"}, writer | {"subject": "B"}, added
     tag = id_of(client.post(f"{V2}/tags", headers=token, json={"name": "volunteer"}).json())
     if name == "signature":

@@ -19,10 +19,12 @@ from models import (
     MessageKind,
     OutboxMessage,
     Private,
+    Signature,
     Submission,
     SubmissionState,
     Supporter,
 )
+from models.base import new_ids_at
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
@@ -40,7 +42,7 @@ from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, t
 from tests.support.database.turns import in_turn
 from tests.support.mail import confirm_letter, submit_letter
 from tests.support.pages import Deliver
-from tests.support.signatures import sign_and_confirm
+from tests.support.signatures import sign_and_confirm, sign_and_sort
 
 EMAIL = "winifred@example.org"
 MORAG = 900001
@@ -62,6 +64,7 @@ def add_pending(
         address = EmailAddress.of(owner, email, lobby.keyring)
         ((supporter_id, _),) = supporters.find_or_add(session, [address], now=now)
         letter = Letter(
+            id=UUID(new_ids_at(1, now)[0]),
             campaign_id=campaign.id,
             motion_id=motion.id,
             member_id=member,
@@ -315,7 +318,48 @@ def test_a_letter_that_is_confirmed_while_the_job_adopts_it_is_queued_once(lobby
     assert (letter(lobby, other), submission(lobby, other)) == (None, None)
 
 
+def test_the_worker_adopts_all_and_changes_nothing_where_none_is_left(
+    lobby: Lobby, clock: Clock
+) -> None:
+    for number in range(3):
+        add_pending(lobby, email=f"old{number}@example.org")
+    clock.advance(days=14)
+    young = [add_pending(lobby, email=f"w{number}@example.org") for number in range(3)]
+    assert worker.adopt_letters(lobby, threading.Event()) == 6
+    assert all_of(lobby, select(Submission.id).order_by(col(Submission.id))) == young
+    version = lobby.database.read_version()
+    assert worker.adopt_letters(lobby, threading.Event()) == 0
+    assert lobby.database.read_version() == version
+
+
+@pytest.mark.parametrize("way", ["cancel", "too late"])
+def test_whom_nobody_knows_otherwise_is_forgotten_with_an_adopted_letter(
+    lobby: Lobby, clock: Clock, way: str
+) -> None:
+    row_id = add_pending(lobby)
+    adopt(lobby)
+    assert supporter(lobby) is not None
+    if way == "cancel":
+        with lobby.database.write() as session:
+            letter_links.cancel(session, row_id, keyring=lobby.keyring, now=clock.now)
+    else:
+        clock.advance(days=14, seconds=1)
+        worker.delete_old_submissions(lobby, threading.Event())
+    assert supporter(lobby) is None
+
+
 # ---- giving back
+
+
+def test_on_the_way_down_letters_and_signatures_are_given_back(lobby: Lobby) -> None:
+    row_id = submit_letter(lobby, email=EMAIL).id
+    (signature_id,) = sign_and_sort(lobby, SignatureRequest(PETITION, "A", EMAIL, CAN_SIGN))
+    unsorted = submit_letter(lobby, email="new@example.org").id
+    assert worker.give_back_submissions(lobby) == 3
+    assert all_of(lobby, select(Submission)) == []
+    assert [letter(lobby, each) is not None for each in (row_id, unsorted)] == [True, True]
+    with lobby.database.read() as session:
+        assert session.get(Signature, signature_id) is not None
 
 
 @pytest.mark.parametrize("updates", [True, False, None])
