@@ -8,6 +8,7 @@ docs/operators/drills.md. `python -m drills.migration` prints a Markdown table.
 """
 
 import argparse
+import signal
 import sys
 import threading
 import time
@@ -301,6 +302,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="signatures of each kind")
     parser.add_argument("--only", choices=["sqlite", "postgresql"])
     arguments = parser.parse_args()
+    # By default SIGTERM would end this process and leave its database server running.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     logs.configure(level="ERROR")
     figures = [each.name for each in fields(Report) if each.name != "faults"]
     names = [name.replace("_", " ") for name in figures]

@@ -31,17 +31,21 @@ from services.files.export_lines import FileFormat
 from services.letters import answers
 from services.mail import outbox
 from services.signatures import (
+    adoption,
     by_partner,
     confirming,
     keyed,
     known_signers,
     mail_links,
+    pending_views,
     signature_exports,
+    signature_lists,
     signature_mails,
     signature_states,
 )
+from services.signatures.adoption import Position
 from services.signatures.recording import ImportOrigin
-from services.submissions import ending
+from services.submissions import backlog, ending
 from services.supporters import seat_watches, tags
 from services.tallies import seat_table
 from services.traffic import idempotency
@@ -62,6 +66,8 @@ from tests.support.database.query_plans import (
     sent_statements,
     sort,
 )
+from tools import earlier_signatures
+from tools.earlier_signatures import EarlierSignature
 
 
 @pytest.fixture
@@ -175,6 +181,63 @@ def know_signers(session: Session, lobby: Lobby) -> None:
     emails = [request.email for request in requests("anna", "bertha")]
     known_signers.standing(session, petition, emails, keyring=lobby.keyring)
     known_signers.find(session, petition, emails, keyring=lobby.keyring)
+
+
+def list_signatures(session: Session, lobby: Lobby) -> None:
+    """Lists signatures and submissions with every combination of filters, and counts them."""
+    petition = petitions.public(session, PETITION)
+    for state in (None, SignatureState.PENDING, SignatureState.CONFIRMED):
+        for since in (None, lobby.clock()):
+            for after in (None, UUID(int=0)):
+                signature_lists.page(
+                    session,
+                    petition.id,
+                    state=state,
+                    since=since,
+                    after=after,
+                    limit=101,
+                    keyring=lobby.keyring,
+                )
+    pending_views.count_by_petition(session, [petition.id])
+
+
+def export_pending(_session: Session, lobby: Lobby) -> None:
+    """Exports submissions, in sessions of its own."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+    for since in (None, lobby.clock()):
+        pending_export = signature_exports.of_petition(
+            petition, is_personal=True, state=SignatureState.PENDING, since=since
+        )
+        for _ in exports.chunks(
+            lobby.database, pending_export, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
+            pass
+
+
+def read_backlog(session: Session, lobby: Lobby) -> None:
+    backlog.oldest_new(session, now=lobby.clock())
+    backlog.count_unreadable(session)
+
+
+def adopt(session: Session, lobby: Lobby) -> None:
+    """Adopts signatures from before submissions: by the job, by a confirmation, by a withdrawal."""
+    petition, now = petitions.public(session, PETITION), lobby.clock()
+    people = [
+        EarlierSignature(
+            f"earlier{number}@example.org",
+            SignatureState.PENDING,
+            now - timedelta(days=number),
+            updates=True,
+        )
+        for number in range(20)
+    ]
+    ids = earlier_signatures.add(session, petition, people, keyring=lobby.keyring)
+    confirming.confirm_all(session, ids[:1], keyring=lobby.keyring, now=now)
+    signature_states.withdraw(session, ids[1], now=now)
+    signature_states.disown(session, ids[2], now=now)
+    for after in (None, Position(now - timedelta(days=20), UUID(int=1))):
+        adoption.adopt_next(session, after=after, keyring=lobby.keyring, now=now)
 
 
 def read_tally(session: Session, lobby: Lobby) -> None:
@@ -327,6 +390,10 @@ HOT: list[tuple[Act, int]] = [
     (confirm, 35),
     (bring_in, 57),
     (take_back, 94),
+    (list_signatures, 22),
+    (export_pending, 41),
+    (read_backlog, 2),
+    (adopt, 89),
     (sort_submissions, 47),
     (confirm_imports, 90),
     (delete_old, 37),

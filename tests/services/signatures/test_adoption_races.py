@@ -222,7 +222,7 @@ def test_the_mail_of_what_the_job_adopts_between_two_looks_is_made(lobby: Lobby)
             after_reading(session, table, lambda: adopt(lobby)),
         ):
             data = signature_mails.gather(session, [message], keyring=lobby.keyring, today=today)
-        assert data[MessageKind.CONFIRM_SIGNATURE, row_id].has_ended is None
+        assert data[message.kind, row_id].has_ended is None
 
 
 @pytest.mark.parametrize("backend", ["postgresql"], indirect=True)

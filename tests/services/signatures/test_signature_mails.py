@@ -218,7 +218,7 @@ def test_what_many_mails_need_is_looked_up_in_as_many_statements_as_for_one(
         with lobby.database.read() as session, recorded_statements() as sent:
             render_together(session, lobby, few)
         statement_counts.append(len(sent))
-    assert statement_counts == [5, 5]
+    assert statement_counts == [6, 6]
 
 
 def test_a_payload_that_does_not_open_spoils_no_other_mail_that_is_made_with_it(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from services.keys import api_keys
 from services.signatures import confirming, signature_states
 from services.signatures.recording import Outcome, SignatureRequest
 from services.submissions import sorting
+from services.supporters import tags
 from services.traffic import idempotency
 from services.traffic.idempotency import Attempt, StoredAnswer
 from services.webhooks import endpoints
@@ -47,7 +49,7 @@ LARGE = (
     "idempotency_key",
     "webhook_delivery",
 )
-QUEUES = ("ix_submission_new",)
+QUEUES = ("ix_submission_new", "ix_signature_pending")
 """Partial indexes that hold only what waits to be done: they are read from their beginning."""
 Statement = tuple[str, Any]
 Act = Callable[[Session, Lobby], object]
@@ -128,7 +130,12 @@ def add_second_petition_with_rows(lobby: Lobby) -> None:
         campaign = campaigns.public(session, CAMPAIGN)
         values = {"slug": "second", "action": "A second one", "addressed_to": "Them"}
         petitions.create(session, campaign=campaign, values=values, now=now)
-        signers = _people("second", "p", invented_campaign.SIGNATURES)
+        owner = campaign.organisation_id
+        tag = tags.create(session, organisation_id=owner, name="everybody", now=now)
+        signers = [
+            replace(request, tag_ids=(tag.id,))
+            for request in _people("second", "p", invented_campaign.SIGNATURES)
+        ]
         ids = _ids(signatures.record_in(session, lobby, signers))
         confirming.confirm_all(session, ids, keyring=lobby.keyring, now=now)
         _with_partners(session, campaign.organisation_id, lobby)
