@@ -9,7 +9,7 @@ from worker.countries import correct_countries as correct_countries
 from worker.giving_back import give_back_submissions as give_back_submissions
 from worker.giving_back import needs_giving_back as needs_giving_back
 from worker.idempotency import forget_old_keys as forget_old_keys
-from worker.letter_adoption import adopt_letters as adopt_letters
+from worker.letter_adoption import LetterAdoption as LetterAdoption
 from worker.loop import run as run
 from worker.mail import clean_up as clean_up
 from worker.mail import deliver_due as deliver_due

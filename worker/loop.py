@@ -15,7 +15,7 @@ from worker.adoption import SignatureAdoption
 from worker.bounces import read_bounces
 from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
-from worker.letter_adoption import adopt_letters
+from worker.letter_adoption import LetterAdoption
 from worker.mail import clean_up, deliver_due
 from worker.parliament import sync_if_due, sync_members_if_due
 from worker.retention import SenderCleanup, delete_old_submissions
@@ -49,7 +49,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),
             ("adoption", SignatureAdoption(), CLEANUP_SECONDS),
-            ("letter-adoption", adopt_letters, CLEANUP_SECONDS),
+            ("letter-adoption", LetterAdoption(), CLEANUP_SECONDS),
         )
     ]
     for thread in threads:

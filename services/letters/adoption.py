@@ -52,23 +52,29 @@ _PENDING = (
     .with_for_update(of=_letter, skip_locked=True)
 )
 _ANY = sa.select(_letter.c.id).where(_letter.c.state == LetterState.PENDING).limit(1)
+THE_OLDEST = UUID(int=0)
 _SLACK = timedelta(minutes=1)
 """How much earlier than a letter a supporter can be dated who came with it."""
 _SORTED = (SubmissionState.ASKED, SubmissionState.WAITING)
 log = structlog.get_logger()
 
 
-def is_needed(session: Session) -> bool:
-    """Returns whether there is a pending letter."""
-    return session.connection().execute(_ANY).first() is not None
+def is_needed(session: Session, *, after: UUID = THE_OLDEST) -> bool:
+    """Returns whether there is a pending letter after an id.
+
+    There is no index for it: this reads all letters from the id on.
+    """
+    statement = _ANY.where(_letter.c.id > after)
+    return session.connection().execute(statement).first() is not None
 
 
-def adopt(session: Session, *, now: datetime, limit: int) -> int:
-    """Turns some pending letters into submissions, and deletes those that are too old.
+def adopt(session: Session, *, now: datetime, limit: int, after: UUID = THE_OLDEST) -> int:
+    """Turns pending letters after an id into submissions, and deletes those that are too old.
 
     Returns how many, at most `limit`: 0 when none is left, or none that can be decrypted.
     """
-    return _adopt(session, session.connection().execute(_PENDING.limit(limit)).all(), now)
+    statement = _PENDING.where(_letter.c.id > after).limit(limit)
+    return _adopt(session, session.connection().execute(statement).all(), now)
 
 
 def adopt_one(session: Session, letter_id: UUID, *, now: datetime) -> None:

@@ -91,7 +91,7 @@ def take_in(
     contents = _checked(session, situation, letter, keyring=keyring, today=now.date())
     campaign, code = situation.campaign, situation.seat.constituency.code
     owner = campaign.organisation_id
-    if proof and proofs.is_of(session, proof, campaign, letter.email, keyring=keyring):
+    if proof and proofs.is_of(session, proof, situation, letter.email, keyring=keyring):
         submitted = submitted_letters.of_payload(
             UUID(new_ids_at(1, now)[0]),
             contents,

@@ -9,8 +9,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import Campaign, Keyring, Petition, Signature, SignatureState, Supporter
+from models import Keyring, Petition, Signature, SignatureState, Supporter
 from models.base import table_of
+from services.letters.drafting.situations import Situation
 from services.supporters.supporters import EmailAddress
 
 _signature, _supporter = table_of(Signature), table_of(Supporter)
@@ -23,13 +24,16 @@ def can_prove(signature: Signature) -> bool:
 
 
 def is_of(
-    session: Session, signature_id: UUID, campaign: Campaign, email: str, *, keyring: Keyring
+    session: Session, signature_id: UUID, situation: Situation, email: str, *, keyring: Keyring
 ) -> bool:
-    """Returns whether a signature proves that a sender has this address, in this campaign.
+    """Returns whether a signature proves that the sender of a letter has this address.
 
-    It must stand, and must not be an import; its signer must have the address and want mail. Only
-    the proven signature is looked up, so that nobody learns anything about another address.
+    It must stand, must not be an import, and must be of the same campaign; its signer must have the
+    address and want mail. It must be from the seat to which the letter goes: otherwise one proof
+    would be enough for letters to all members. Only this signature is looked up, so that nobody
+    learns anything about another address.
     """
+    campaign = situation.campaign
     statement = (
         sa.select(_supporter.c.email_index)
         .join(_signature, _signature.c.supporter_id == _supporter.c.id)
@@ -38,6 +42,7 @@ def is_of(
             _signature.c.id == signature_id,
             _signature.c.state == SignatureState.CONFIRMED,
             _signature.c.provenance.is_(None),
+            _signature.c.constituency_code == situation.seat.constituency.code,
             _petition.c.campaign_id == campaign.id,
             _supporter.c.mail_off_at.is_(None),
         )

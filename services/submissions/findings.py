@@ -69,6 +69,13 @@ _REFUSALS = BulkLookup(
         among(_refusal.c.subject_id, "subjects"), among(_refusal.c.address_index, "indexes")
     )
 )
+# Not joined like the others: PostgreSQL would read all letters.
+_CAMPAIGN_OF_LETTER = (
+    sa.select(_letter.c.campaign_id)
+    .where(_letter.c.id == _outbox.c.subject_id)
+    .correlate(_outbox)
+    .scalar_subquery()
+)
 _SENT = BulkLookup(
     lambda among: (
         sa.select(
@@ -81,13 +88,13 @@ _SENT = BulkLookup(
                 _submission.c.petition_id,
                 _submission.c.campaign_id,
                 _signature.c.petition_id,
-                _letter.c.campaign_id,
+                _CAMPAIGN_OF_LETTER,
             ).label("about_id"),
         )
         .select_from(
-            _outbox.outerjoin(_submission, _submission.c.id == _outbox.c.subject_id)
-            .outerjoin(_signature, _signature.c.id == _outbox.c.subject_id)
-            .outerjoin(_letter, _letter.c.id == _outbox.c.subject_id)
+            _outbox.outerjoin(_submission, _submission.c.id == _outbox.c.subject_id).outerjoin(
+                _signature, _signature.c.id == _outbox.c.subject_id
+            )
         )
         .where(
             among(_outbox.c.mailbox_index, "mailboxes"),

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from sqlmodel import Session
+
 import worker
 from models import (
     Letter,
@@ -24,7 +26,14 @@ def sign(lobby: Lobby, email: str = "anna@example.org") -> None:
     signatures.sign_and_sort(lobby, SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN))
 
 
-def submit_letter(
+def submit_letter(lobby: Lobby, **values: Any) -> TakenLetter:
+    """Writes a letter, which nobody has confirmed; `values` as in `submit_letter_in`."""
+    with lobby.database.write() as session:
+        return submit_letter_in(session, lobby, **values)
+
+
+def submit_letter_in(
+    session: Session,
     lobby: Lobby,
     *,
     email: str = "anna@example.org",
@@ -34,25 +43,16 @@ def submit_letter(
     proof: UUID | None = None,
     **more: Any,
 ) -> TakenLetter:
-    """Writes a letter, which nobody has confirmed. `more` are further values of a `NewLetter`."""
-    now = lobby.clock()
+    """Writes a letter in a transaction of the caller's. `more` are values of a `NewLetter`."""
+    now, keyring = lobby.clock(), lobby.keyring
     values = {"name": "Anna Example", "subject": "A subject"} | more
     address = intake.PostalAddress("1 Example Street", "Anytown", postcode)
     new = NewLetter(email=email, address=address, body=body, **values)
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        situation = situations.of_postcode(
-            session, campaign, lobby.postcodes.lookup(postcode), keyring=lobby.keyring, now=now
-        )
-        return intake.take_in(
-            session,
-            situation,
-            new,
-            keyring=lobby.keyring,
-            now=now,
-            sender_index=sender,
-            proof=proof,
-        )
+    campaign, answer = campaigns.public(session, CAMPAIGN), lobby.postcodes.lookup(postcode)
+    situation = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
+    return intake.take_in(
+        session, situation, new, keyring=keyring, now=now, sender_index=sender, proof=proof
+    )
 
 
 def confirm_letter(lobby: Lobby, letter_id: UUID) -> Letter:

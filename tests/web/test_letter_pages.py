@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import select
+from sqlmodel import col, select
 
 from models import CampaignStatus, LetterState, Member, Scope, Submission
 from services.assembly import Lobby
@@ -19,7 +19,9 @@ from tests.support.keys import key_for
 from tests.support.pages import (
     ANNA,
     BODY,
+    HOME,
     LETTER,
+    LETTERS,
     RAW_VALUES,
     VACANT,
     Deliver,
@@ -183,6 +185,25 @@ def test_a_confirmed_letter_can_be_cancelled_until_it_goes(
     assert "Your letter has been cancelled" in visible(client.get(path))
     assert client.post(path).status_code == 409
     assert deliver() == []
+
+
+def test_a_letter_has_the_hash_of_the_network_or_key_that_it_came_from(
+    client: TestClient, lobby: Lobby
+) -> None:
+    """By it, mails to one mailbox are shared out among those who ask for them."""
+    words = {"subject": "Please sign EDM 152", "body": BODY, "name": ANNA["name"]}
+    body = words | {"email": ANNA["email"], "address": {**HOME, "postcode": CAN_SIGN}}
+    assert client.post(f"/v1{LETTERS}", json=body).status_code == 201
+    assert write(client).status_code == 303
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    assert client.post(f"/v1{LETTERS}", json=body, headers=key).status_code == 201
+    with lobby.database.read() as session:
+        by_api, by_page, by_key = session.exec(
+            select(Submission.sender_index).order_by(col(Submission.id))
+        )
+    assert by_api
+    assert by_api == by_page
+    assert by_key not in (None, by_api)
 
 
 def not_me(client: TestClient, deliver: Deliver) -> str:

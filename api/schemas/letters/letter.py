@@ -63,8 +63,9 @@ class AddressBody(Request):
 class NewLetterBody(Request):
     """A new letter, to be confirmed by email. `copy`: the writer gets a copy once it is sent.
 
-    `proof` is the `letter.proof` of a confirmed signature. With a good one for this campaign and
-    address the letter is queued at once; with any other it is confirmed by email, as without.
+    `proof` is the `letter.proof` of a confirmed signature. With a good one for this campaign,
+    address and constituency the letter is queued at once; with any other it is confirmed by email,
+    as without.
     """
 
     name: PersonName

@@ -14,10 +14,11 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models import (
     MessageState,
+    OutboxMessage,
     Partner,
     Signature,
     SignatureState,
@@ -28,7 +29,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.files import exports
 from services.files.export_lines import FileFormat
-from services.letters import answers
+from services.letters import answers, confirmed_letters, letter_links, letter_requests
 from services.mail import outbox
 from services.signatures import (
     adoption,
@@ -53,7 +54,7 @@ from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from services.views import campaign_views, seat_views
 from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
-from tests.support import signatures
+from tests.support import mail, signatures
 from tests.support.common import CAMPAIGN, PETITION
 from tests.support.database.query_plans import (
     Act,
@@ -240,6 +241,27 @@ def adopt(session: Session, lobby: Lobby) -> None:
         adoption.adopt_next(session, after=after, keyring=lobby.keyring, now=now)
 
 
+def write_letters(session: Session, lobby: Lobby) -> None:
+    """Submits letters, sorts and confirms them, reads their mails, and cancels and disowns them."""
+    now, keyring = lobby.clock(), lobby.keyring
+    ids = [
+        mail.submit_letter_in(session, lobby, email=f"w{number}@example.org").id
+        for number in range(4)
+    ]
+    sort(session, lobby)
+    asking = select(OutboxMessage).where(col(OutboxMessage.subject_id).in_(ids))
+    letter_requests.gather(session, session.exec(asking).all(), keyring=keyring)
+    for row_id in ids[:2]:
+        confirmed_letters.confirm(session, row_id, keyring=keyring, now=now)
+    letter_links.cancel(session, ids[0], keyring=keyring, now=now)
+    letter_links.cancel(session, ids[2], keyring=keyring, now=now)
+    letter_links.disown(session, ids[3], now=now)
+    again = mail.submit_letter_in(session, lobby, email="w0@example.org").id
+    sort(session, lobby)
+    confirmed_letters.confirm(session, again, keyring=keyring, now=now)
+    mail.submit_letter_in(session, lobby, email="w5@example.org", proof=UUID(int=1))
+
+
 def read_tally(session: Session, lobby: Lobby) -> None:
     seat_table.of_campaign(session, campaigns.public(session, CAMPAIGN), now=lobby.clock())
 
@@ -394,6 +416,7 @@ HOT: list[tuple[Act, int]] = [
     (export_pending, 41),
     (read_backlog, 2),
     (adopt, 89),
+    (write_letters, 100),
     (sort_submissions, 47),
     (confirm_imports, 90),
     (delete_old, 37),

@@ -325,11 +325,24 @@ def test_the_worker_adopts_all_and_changes_nothing_where_none_is_left(
         add_pending(lobby, email=f"old{number}@example.org")
     clock.advance(days=14)
     young = [add_pending(lobby, email=f"w{number}@example.org") for number in range(3)]
-    assert worker.adopt_letters(lobby, threading.Event()) == 6
+    job, stop = worker.LetterAdoption(), threading.Event()
+    assert job(lobby, stop) == 6
     assert all_of(lobby, select(Submission.id).order_by(col(Submission.id))) == young
     version = lobby.database.read_version()
-    assert worker.adopt_letters(lobby, threading.Event()) == 0
+    assert job(lobby, stop) == 0
     assert lobby.database.read_version() == version
+
+
+def test_the_worker_goes_on_looking_at_recent_letters(lobby: Lobby, clock: Clock) -> None:
+    job, stop = worker.LetterAdoption(), threading.Event()
+    assert job(lobby, stop) == 0
+    add_pending(lobby)  # by a process of an earlier version
+    clock.advance(minutes=59)
+    assert job(lobby, stop) == 1
+    add_pending(lobby, email="other@example.org")
+    clock.advance(minutes=61)
+    assert job(lobby, stop) == 0, "all are looked at once a day"
+    assert worker.LetterAdoption()(lobby, stop) == 1
 
 
 @pytest.mark.parametrize("way", ["cancel", "too late"])
@@ -462,7 +475,7 @@ def test_the_worker_adopts_letters_and_gives_them_back_on_the_way_down(
     young = add_pending(lobby)
     clock.advance(days=5)
     stop = threading.Event()
-    assert (worker.adopt_letters(lobby, stop), worker.adopt_letters(lobby, stop)) == (2, 0)
+    assert [worker.LetterAdoption()(lobby, stop) for _ in range(2)] == [2, 0]
     assert (letter(lobby, old), submission(lobby, old)) == (None, None)
     assert submission(lobby, young) is not None
     with pytest.raises(Conflict, match="database: 1"):
@@ -473,5 +486,5 @@ def test_the_worker_adopts_letters_and_gives_them_back_on_the_way_down(
     assert found is not None
     assert found.state is LetterState.PENDING
     engine.migrate(lobby.database)
-    assert worker.adopt_letters(lobby, stop) == 1
+    assert worker.LetterAdoption()(lobby, stop) == 1
     assert submission(lobby, young) is not None

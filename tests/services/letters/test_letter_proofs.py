@@ -150,15 +150,6 @@ def test_a_letter_that_was_cancelled_can_be_sent_anew_with_the_proof(
     assert mail["Subject"] == "A better letter"
 
 
-def test_a_proof_is_good_for_a_letter_from_another_seat(
-    client: TestClient, deliver: Deliver
-) -> None:
-    """The mailbox is proved, and not the postcode."""
-    proof = proof_for(client, deliver)
-    body = BODY.replace("Morag Ferncastle", "Adaeze Hartwhistle")
-    assert status_of(send(client, proof, postcode="M1 1AE", body=body)) == "queued"
-
-
 def test_a_repeated_request_with_a_key_gets_the_same_answer_and_sends_one_letter(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
@@ -248,6 +239,16 @@ def test_a_proof_from_another_campaign_proves_nothing(
     answer = client.post("/v1/campaigns/other/letters", json=letter(proof))
     assert status_of(answer) == "pending"
     assert status_of(send(client, proof)) == "queued"
+
+
+def test_a_proof_is_good_for_letters_from_its_own_seat_only(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    """Otherwise one mailbox could write to all members in two hours."""
+    proof = proof_for(client, deliver)
+    body = BODY.replace("Morag Ferncastle", "Adaeze Hartwhistle")
+    assert status_of(send(client, proof, postcode="M1 1AE", body=body)) == "pending"
+    assert rows(lobby) == (1, 0)
 
 
 def test_a_signer_who_wants_no_mail_proves_nothing(

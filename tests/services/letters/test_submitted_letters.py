@@ -18,6 +18,7 @@ from models import (
     LetterSketch,
     LetterState,
     MessageKind,
+    MessageState,
     OutboxMessage,
     Refusal,
     Submission,
@@ -507,6 +508,35 @@ def test_not_me_leaves_a_letter_that_has_gone(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         state, refused = letter_links.disown(session, first, now=lobby.clock())
     assert (state, refused is not None) == (LetterState.SENT, True)
+
+
+def test_not_me_leaves_a_letter_that_is_being_sent_right_now(lobby: Lobby) -> None:
+    first = submit_and_sort(lobby)
+    confirm_letter(lobby, first)
+    with lobby.database.write() as session:
+        session.connection().execute(
+            sa.update(OutboxMessage)
+            .where(col(OutboxMessage.subject_id) == first, col(OutboxMessage.kind) == "letter")
+            .values(state=MessageState.DOT_PENDING)
+        )
+    with lobby.database.write() as session:
+        state, refused = letter_links.disown(session, first, now=lobby.clock())
+    assert (state, refused is not None) == (LetterState.QUEUED, True)
+    stored = letter(lobby, first)
+    assert stored is not None
+    assert stored.state is LetterState.QUEUED
+
+
+def test_not_me_after_the_confirmation_deletes_what_else_waits_from_the_address(
+    lobby: Lobby,
+) -> None:
+    first = submit_and_sort(lobby)
+    submit_and_sort(lobby, postcode=MINISTER, body=OTHER_WORDS, sender=b"2")
+    theirs = submit_and_sort(lobby, email="theirs@example.org")
+    confirm_letter(lobby, first)
+    with lobby.database.write() as session:
+        letter_links.disown(session, first, now=lobby.clock())
+    assert [row.id for row in submissions(lobby)] == [theirs]
 
 
 # ---- the mail

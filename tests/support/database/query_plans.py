@@ -44,6 +44,7 @@ LARGE = (
     "refusal",
     "supporter",
     "consent",
+    "letter",
     "tagging",
     "outbox_message",
     "idempotency_key",
