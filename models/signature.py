@@ -34,6 +34,7 @@ class Signature(SQLModel, table=True):
     """A signature with its name and postcode as signed. Constituency, state and times are plain.
 
     `provenance` says where an imported signature was given: 'paper, Leeds stall, 3 May 2026'.
+    `confirmed_by_signer` is False while only an importer vouches for it.
     """
 
     __table_args__ = (
@@ -85,3 +86,4 @@ class Signature(SQLModel, table=True):
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     provenance: str | None = None
+    confirmed_by_signer: bool = Field(default=True, sa_column_kwargs={"server_default": sa.true()})

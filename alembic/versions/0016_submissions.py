@@ -31,6 +31,9 @@ def upgrade() -> None:
     _create_refusal()
     with _consents_aside(), op.batch_alter_table(SIGNATURE) as batch:
         batch.drop_constraint("uq_signature_petition_id_supporter_id", type_="unique")
+        batch.add_column(
+            sa.Column("confirmed_by_signer", sa.Boolean(), server_default=sa.true(), nullable=False)
+        )
     _partial_index(
         "uq_signature_confirmed",
         SIGNATURE,
@@ -38,6 +41,7 @@ def upgrade() -> None:
         "state = 'confirmed'",
         unique=True,
     )
+    op.execute("UPDATE signature SET confirmed_by_signer = false WHERE provenance IS NOT NULL")
     op.add_column(OUTBOX, sa.Column("mailbox_index", sa.LargeBinary(), nullable=True))
     op.add_column(OUTBOX, sa.Column("sender_index", sa.LargeBinary(), nullable=True))
     op.drop_index("ix_outbox_message_recipient_index_created_at", OUTBOX)
@@ -58,6 +62,7 @@ def downgrade() -> None:
     _keep_one_signature_each()
     op.drop_index("uq_signature_confirmed", SIGNATURE)
     with _consents_aside(), op.batch_alter_table(SIGNATURE) as batch:
+        batch.drop_column("confirmed_by_signer")
         batch.create_unique_constraint(
             "uq_signature_petition_id_supporter_id", ["petition_id", "supporter_id"]
         )

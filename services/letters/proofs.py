@@ -19,8 +19,8 @@ _petition = table_of(Petition)
 
 
 def can_prove(signature: Signature) -> bool:
-    """Returns whether a signature shows that its signer has the mailbox: imports do not."""
-    return signature.state is SignatureState.CONFIRMED and signature.provenance is None
+    """Returns whether a signature shows that its signer has the mailbox."""
+    return signature.state is SignatureState.CONFIRMED and signature.confirmed_by_signer
 
 
 def is_of(
@@ -28,7 +28,7 @@ def is_of(
 ) -> bool:
     """Returns whether a signature proves that the sender of a letter has this address.
 
-    It must stand, must not be an import, and must be of the same campaign; its signer must have the
+    It must stand, confirmed by its signer, and be of the same campaign; its signer must have the
     address and want mail. It must be from the seat to which the letter goes: otherwise one proof
     would be enough for letters to all members. Only this signature is looked up, so that nobody
     learns anything about another address.
@@ -41,7 +41,7 @@ def is_of(
         .where(
             _signature.c.id == signature_id,
             _signature.c.state == SignatureState.CONFIRMED,
-            _signature.c.provenance.is_(None),
+            _signature.c.confirmed_by_signer,
             _signature.c.constituency_code == situation.seat.constituency.code,
             _petition.c.campaign_id == campaign.id,
             _supporter.c.mail_off_at.is_(None),

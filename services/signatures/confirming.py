@@ -4,7 +4,7 @@ A signature has the id of its submission, so that a second click finds it. Of tw
 person, the first one that is confirmed stands; the other changes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -18,7 +18,7 @@ from models import Keyring, Private, Signature, SignatureState, Submission, Supp
 from models.base import table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
-from services.errors import Conflict, Gone, LobbyError
+from services.errors import Conflict, Gone, LobbyError, Unavailable
 from services.signatures import adoption
 from services.submissions import payload
 from services.submissions.payload import SignaturePayload, Unreadable
@@ -58,6 +58,12 @@ _STANDING = BulkLookup(
 _DECIDED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
 _IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
 _BY_ID = select(Signature).where(col(Signature.id).in_(_IDS), col(Signature.state).in_(_DECIDED))
+_BY_SIGNER = (
+    sa.update(_signature)
+    .where(_signature.c.id.in_(_IDS), ~_signature.c.confirmed_by_signer)
+    .values(confirmed_by_signer=True)
+    .returning(_signature.c.id)
+)
 _DELETE = sa.delete(_submission).where(_submission.c.id.in_(_IDS))
 _REFRESH = {"populate_existing": True}
 log = structlog.get_logger()
@@ -157,12 +163,8 @@ def _confirm(
 ) -> dict[UUID, Confirmation]:
     _add_supporters(session, confirming, now)
     counted, standing = _insert(session, confirming, now)
+    of_imports = _of_imports(session, confirming, standing)
     signatures = _signatures(session, [*(each.id for each in counted), *standing.values()])
-    of_imports = [
-        each
-        for each in confirming
-        if each.pair in standing and signatures[standing[each.pair]].provenance is not None
-    ]
     _update_supporters(session, [*counted, *of_imports])
     _save_answers(session, counted, of_imports, now)
     _tag(session, [*counted, *of_imports], now)
@@ -171,9 +173,34 @@ def _confirm(
         session.connection().execute(_DELETE, {"ids": [each.id for each in counted]})
     new = {each.id for each in counted}
     return {
-        each.id: Confirmation(signatures[each.id if each.id in new else standing[each.pair]])
+        each.id: _outcome(signatures, each.id if each.id in new else standing.get(each.pair))
         for each in confirming
     }
+
+
+def _outcome(signatures: Mapping[UUID, Signature], signature_id: UUID | None) -> Confirmation:
+    signature = signatures.get(signature_id) if signature_id else None
+    if signature is None or signature.state is not SignatureState.CONFIRMED:
+        message = "Somebody is changing this signature right now. Please try again in a moment."
+        return Confirmation(error=Unavailable("busy", message, retry_after=1))
+    return Confirmation(signature)
+
+
+def _of_imports(
+    session: Session, confirming: Sequence[_Confirming], standing: Mapping[_Pair, UUID]
+) -> list[_Confirming]:
+    """Returns the first words of people for whose signatures only an importer vouched so far.
+
+    Each such signature is confirmed by its signer from now on, so that later links change nothing.
+    """
+    by_signature: dict[UUID, _Confirming] = {}
+    for each in sorted(confirming, key=lambda each: each.id):
+        if each.pair in standing:
+            by_signature.setdefault(standing[each.pair], each)
+    if not by_signature:
+        return []
+    changed = session.connection().execute(_BY_SIGNER, {"ids": sorted(by_signature)}).scalars()
+    return [by_signature[signature_id] for signature_id in sorted(changed)]
 
 
 def _confirming(row: Any, keyring: Keyring) -> _Confirming:
@@ -225,7 +252,7 @@ def _standing(session: Session, pairs: "dict[_Pair, _Confirming]") -> dict[_Pair
     by_pair = {
         _Pair(petition_id.hex, owner_id.hex): row_id for petition_id, owner_id, row_id in rows
     }
-    return {pair: by_pair[pair] for pair in pairs}
+    return {pair: by_pair[pair] for pair in pairs if pair in by_pair}
 
 
 def _columns(
@@ -268,7 +295,7 @@ def _save_answers(
     here = [each for each in counted if each.payload.provenance is None]
     confirmed_answers.save(session, [_answers(each, each.id) for each in here], now=now)
     again = [_answers(each, None) for each in of_imports]
-    confirmed_answers.save(session, again, now=now, only_new=True)
+    confirmed_answers.save(session, again, now=now)
     elsewhere = [
         ImportedAnswer(
             each.organisation_id,

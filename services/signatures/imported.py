@@ -108,7 +108,7 @@ def _insert(session: Session, imports: Sequence[_Import], now: datetime) -> None
         each.signature_id, each.is_new = row_id, True
     if new:
         columns = _columns(new, now)
-        shared = {"state": SignatureState.CONFIRMED}
+        shared = {"state": SignatureState.CONFIRMED, "confirmed_by_signer": False}
         added = bulk.insert_columns(session, _signature, columns, shared, skip_existing=True)
         if added < len(new):  # somebody has confirmed in between
             _find_existing(session, firsts)

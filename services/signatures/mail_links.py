@@ -117,7 +117,7 @@ def _standing(
             Supporter.email_index == index,
             Signature.petition_id == petition_id,
             Signature.state == SignatureState.CONFIRMED,
-            col(Signature.provenance).is_(None),
+            col(Signature.confirmed_by_signer),
         )
     )
     return session.exec(statement).first()

@@ -74,7 +74,7 @@ _STANDING = (
         _signature.c.supporter_id == _supporter.c.id,
         _signature.c.petition_id == _submission.c.petition_id,
         _signature.c.state == sa.literal_column("'confirmed'"),
-        _signature.c.provenance.is_(None),
+        _signature.c.confirmed_by_signer,
     )
     .correlate(_supporter, _submission)
     .exists()

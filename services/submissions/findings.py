@@ -54,7 +54,7 @@ _SUPPORTERS = BulkLookup(
                     _signature.c.supporter_id == _supporter.c.id,
                     _signature.c.state == SignatureState.CONFIRMED,
                     # The signer of an import has confirmed nothing here yet: they are asked.
-                    _signature.c.provenance.is_(None),
+                    _signature.c.confirmed_by_signer,
                 ),
             )
         )

@@ -6,21 +6,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel import Session
 
 from models import Consent
 from models.base import RowId, new_ids, table_of
 from services.database import bulk
-from services.database.bulk import BulkLookup
 from services.supporters import wordings
 
 _consent = table_of(Consent)
-_GIVEN = BulkLookup(
-    lambda among: sa.select(_consent.c.supporter_id, _consent.c.kind, _consent.c.given_at).where(
-        among(_consent.c.supporter_id, "supporters")
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +51,13 @@ def save(
     confirmed: Sequence[ConfirmedAnswers],
     *,
     now: datetime,
-    only_new: bool = False,
     is_effective: bool = True,
 ) -> None:
     """Saves answers with the wording that was in force when they were given; effective now.
 
     With `is_effective=False` they wait for the confirmation of their signature.
-    `only_new` leaves out those that were saved before, for submissions that stay after they were
-    confirmed.
     """
     rows = [*_updates(session, confirmed), *_to_partners(session, confirmed, now)]
-    if rows and only_new:
-        rows = _without_saved(session, rows)
     if not rows:
         return
     varying: dict[str, list[Any]] = {
@@ -114,17 +102,4 @@ def _to_partners(
     return [
         _Row(answers, ids[key], wordings.partner_kind(partner.slug), partner.granted)
         for (answers, partner), key in zip(asked, keys, strict=True)
-    ]
-
-
-def _without_saved(session: Session, rows: Sequence[_Row]) -> list[_Row]:
-    supporter_ids = list({UUID(row.answers.supporter_id) for row in rows})
-    saved = {
-        (supporter_id.hex, kind, given_at)
-        for supporter_id, kind, given_at in _GIVEN.rows(session, supporters=supporter_ids)
-    }
-    return [
-        row
-        for row in rows
-        if (row.answers.supporter_id, row.kind, row.answers.given_at) not in saved
     ]

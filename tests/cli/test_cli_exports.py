@@ -152,7 +152,7 @@ def test_a_reader_that_stops_early_is_no_disaster(demo: Cli) -> None:
         errors = process.stderr.read()
     assert process.returncode == 1
     assert "Traceback" not in errors
-    assert '"whole": false' in errors
+    assert '"whole":false' in errors
 
 
 def test_exports_work_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:

@@ -512,6 +512,37 @@ def test_who_confirms_after_an_import_is_counted_once_and_their_words_are_taken_
     assert (signature.provenance, signature.name.text) == (PAPER.provenance, "A. Example")
 
 
+def test_after_the_first_own_word_a_later_link_changes_nothing_of_an_import(
+    lobby: Lobby, imported_id: UUID
+) -> None:
+    own, strangers = sign(lobby, ANNA, replace(ANNA, name="Somebody Else", updates=True))
+    confirm(lobby, own)
+    supporter = supporter_of(lobby, imported_id)
+    before = answers(lobby, supporter.id)
+    for row_id in (strangers, own, strangers):
+        assert standing_ids(confirm(lobby, row_id)) == [imported_id]
+    assert supporter_of(lobby, imported_id).name.text == ANNA.name
+    assert answers(lobby, supporter.id) == before
+
+
+def test_of_two_links_in_one_batch_the_older_gives_the_own_word_of_an_import(
+    lobby: Lobby, imported_id: UUID
+) -> None:
+    older, newer = sign(lobby, ANNA, replace(ANNA, name="Somebody Else"))
+    assert standing_ids(confirm(lobby, newer, older)) == [imported_id] * 2
+    assert supporter_of(lobby, imported_id).name.text == ANNA.name
+
+
+def test_an_import_that_was_confirmed_by_mail_is_its_signers_own_word(lobby: Lobby) -> None:
+    on_list = replace(PAPER, is_confirmed=False)
+    (row_id,) = sign(lobby, replace(ANNA, imported=on_list))
+    confirm(lobby, row_id)
+    assert stored(lobby, row_id).confirmed_by_signer
+    (again,) = sign(lobby, replace(ANNA, name="Somebody Else", updates=True))
+    assert standing_ids(confirm(lobby, again)) == [row_id]
+    assert supporter_of(lobby, row_id).name.text == ANNA.name
+
+
 def test_a_confirmation_twice_in_a_batch_takes_the_words_after_an_import_once(
     lobby: Lobby, imported_id: UUID
 ) -> None:
