@@ -41,7 +41,8 @@ def upgrade() -> None:
         "state = 'confirmed'",
         unique=True,
     )
-    op.execute("UPDATE signature SET confirmed_by_signer = false WHERE provenance IS NOT NULL")
+    imported = "provenance IS NOT NULL AND state = 'confirmed'"
+    op.execute(f"UPDATE signature SET confirmed_by_signer = false WHERE {imported}")  # noqa: S608 - a fixed text
     op.add_column(OUTBOX, sa.Column("mailbox_index", sa.LargeBinary(), nullable=True))
     op.add_column(OUTBOX, sa.Column("sender_index", sa.LargeBinary(), nullable=True))
     op.drop_index("ix_outbox_message_recipient_index_created_at", OUTBOX)

@@ -418,7 +418,7 @@ HOT: list[tuple[Act, int]] = [
     (adopt, 89),
     (write_letters, 100),
     (sort_submissions, 47),
-    (confirm_imports, 90),
+    (confirm_imports, 80),
     (delete_old, 37),
     (follow_links, 51),
     (know_signers, 3),
