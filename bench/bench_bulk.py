@@ -2,9 +2,9 @@
 
 The baseline is the database alone: the same INSERT statements as `record` sends, in one
 transaction. Every round measures all ways in turn, so that other load on the machine affects all of
-them. Figures are medians of the rounds, shares are medians of the share in each round. Half of the
-people answer the question about updates, which makes a signature 3.5 rows. Processor time is that
-of the recording process, without PostgreSQL's. `--quick` is a shorter run.
+them. Figures are medians of the rounds, shares are medians of the share in each round. A signature
+is one row, a submission; an import that counts is 2 or 3 rows. Processor time is that of the
+recording process, without PostgreSQL's. `--quick` is a shorter run.
 """
 
 import argparse

@@ -19,7 +19,7 @@ from sqlmodel import col, select
 
 from bench.bench_intake import SECRET, Bench, request, signatures, start
 from core.settings import Settings
-from models import Signature, SignatureState
+from models import Submission
 from services.assembly import open_lobby
 from services.common.tokens import Purpose
 from tools.databases import postgres
@@ -65,14 +65,9 @@ def measure(folder: Path, stack: ExitStack) -> dict[str, list[Result]]:
 
 
 def confirmations(folder: Path, url: str) -> Iterator[bytes]:
-    """Yields requests that confirm the newest signatures that are not confirmed yet."""
+    """Yields requests that confirm the newest submissions."""
     settings = Settings(data_dir=folder, database_url=url, secret_key=SecretStr(SECRET))
-    newest = (
-        select(Signature.id)
-        .where(col(Signature.state) == SignatureState.PENDING)
-        .order_by(col(Signature.id).desc())
-        .limit(CONFIRMATIONS)
-    )
+    newest = select(Submission.id).order_by(col(Submission.id).desc()).limit(CONFIRMATIONS)
     with closing(open_lobby(settings)) as lobby, lobby.database.read() as session:
         for signature_id in session.exec(newest):
             body = {"token": lobby.tokens.issue(Purpose.CONFIRM, signature_id)}

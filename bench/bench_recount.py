@@ -21,7 +21,7 @@ from services.assembly import utc_now
 from services.database.engine import Database
 from services.mail import outbox
 from services.operations import recounts
-from services.signatures import signature_states
+from services.submissions import ending
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "1000000"))
 ROUNDS = 3
@@ -46,7 +46,7 @@ def measure(name: str, database: Database) -> None:
         "`--recount`: signatures": recounts.wrong_signatures,
         "`--recount`: letters": recounts.wrong_letters,
         "`/metrics`: messages by state": outbox.counts,
-        "what expires": expire,
+        "submissions to delete": delete_old,
     }
     taken: dict[str, list[float]] = {name_of_check: [] for name_of_check in checks}
     for _ in range(ROUNDS):
@@ -61,9 +61,9 @@ def measure(name: str, database: Database) -> None:
         print(f"| {name} | {name_of_check} | {seconds:.3f} | {seconds / plainest:.2f} |")
 
 
-def expire(session: Session) -> None:
-    """Expires nothing. The worker calls this every minute."""
-    signature_states.expire(session, now=utc_now())
+def delete_old(session: Session) -> None:
+    """Deletes nothing. The worker calls this every minute."""
+    ending.delete_old(session, now=utc_now())
 
 
 if __name__ == "__main__":

@@ -25,13 +25,13 @@ from services.assembly import utc_now
 from services.campaigns import campaigns
 from services.database.engine import Database
 from services.demonstration import invented_campaign
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import SignatureRequest
 from services.tallies import counts, seat_table
 
 SIGNATURES = int(os.environ.get("BENCH_SIGNATURES", "6000000"))
 READINGS, BATCHES, AT_ONCE = 31, 60, 64
-NOT_COUNTING = mock.patch.object(counts, "add_signatures")
+NOT_COUNTING = mock.patch.object(counts, "count_signatures")
 LIVE = (
     "SELECT constituency_code, count(*) FROM signature WHERE state = 'confirmed' "
     "GROUP BY constituency_code"
@@ -88,21 +88,21 @@ def confirm(kind: str, database: Database, keyring: Keyring) -> str:
     ids = pending(database, keyring)
     for start in range(0, len(ids), AT_ONCE):
         is_counting = next(ways)
-        way = functools.partial(confirmed, database, ids[start : start + AT_ONCE])
+        way = functools.partial(confirmed, database, keyring, ids[start : start + AT_ONCE])
         with contextlib.nullcontext() if is_counting else NOT_COUNTING:
             taken[is_counting].append(milliseconds(way))
     counting, bare = (statistics.median(taken[way]) for way in (True, False))
     return f"| {kind} | {counting:.2f} | {bare:.2f} | {counting / bare - 1:.0%} |"
 
 
-def confirmed(database: Database, ids: Sequence[UUID]) -> None:
+def confirmed(database: Database, keyring: Keyring, ids: Sequence[UUID]) -> None:
     """Confirms a batch in one transaction."""
     with database.write() as session:
-        signature_states.confirm_all(session, ids, now=utc_now())
+        confirming.confirm_all(session, ids, keyring=keyring, now=utc_now())
 
 
 def pending(database: Database, keyring: Keyring) -> list[UUID]:
-    """Adds unconfirmed signatures, spread over all seats; returns their ids."""
+    """Adds submissions, spread over all seats; returns their ids."""
     slug = invented_campaign.about().petition
     codes = itertools.cycle(f"E14{number:06}" for number in range(650))
 

@@ -25,12 +25,20 @@ END_OF_HEAD, LENGTH = b"\r\n\r\n", b"content-length:"
 
 
 class Client(asyncio.Protocol):
-    """A connection that sends the next request as soon as it has the whole answer to the last."""
+    """A connection that sends the next request as soon as it has the whole answer to the last.
+
+    With `slots` (of the loop's clock) it waits until the next one, and takes the time from there.
+    """
 
     def __init__(
-        self, requests: Iterator[bytes], times: list[float], statuses: list[bytes]
+        self,
+        requests: Iterator[bytes],
+        times: list[float],
+        statuses: list[bytes],
+        slots: Iterator[float] | None = None,
     ) -> None:
         self._requests, self._times, self._statuses = requests, times, statuses
+        self._slots = slots
         self._buffer, self._sent_at = b"", 0.0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -65,16 +73,31 @@ class Client(asyncio.Protocol):
             ):  # connection_lost is not always called on a transport closed at once
                 self.done.set_result(None)
             return
-        self._sent_at = time.perf_counter()
+        if self._slots is None:
+            self._write(request, time.perf_counter())
+            return
+        loop, slot = asyncio.get_running_loop(), next(self._slots)
+        planned = time.perf_counter() + slot - loop.time()
+        loop.call_at(slot, self._write, request, planned)
+
+    def _write(self, request: bytes, sent_at: float) -> None:
+        self._sent_at = sent_at
         self._transport.write(request)
 
 
 async def run(
-    port: int, connections: int, requests: Sequence[bytes], beside: Sequence[bytes] = ()
+    port: int,
+    connections: int,
+    requests: Sequence[bytes],
+    beside: Sequence[bytes] = (),
+    *,
+    rate: float = 0.0,
 ) -> dict[str, object]:
     """Returns answers per second, latencies in milliseconds, and the count of each status.
 
-    `beside` is sent over one more connection. Its latencies are separate, in order.
+    `beside` is sent over one more connection. Its latencies are separate, in order. With a `rate`
+    the connections share out that many requests a second, and a latency begins when the request
+    was due.
     """
     times: list[float] = []
     times_beside: list[float] = []
@@ -83,7 +106,11 @@ async def run(
     left = iter(requests)
     main = itertools.takewhile(lambda _: not is_over.is_set(), left)
     start = time.perf_counter()
-    clients = [await _connect(port, Client(main, times, statuses)) for _ in range(connections)]
+    now = asyncio.get_running_loop().time()
+    slots = (now + number / rate for number in itertools.count()) if rate else None
+    clients = [
+        await _connect(port, Client(main, times, statuses, slots)) for _ in range(connections)
+    ]
     if beside:
         aside = _then_set(is_over, beside)
         clients.append(await _connect(port, Client(aside, times_beside, statuses)))

@@ -59,7 +59,7 @@ def empty() -> FastAPI:
 
 def lobby() -> FastAPI:
     """Returns the service, which logs as in production."""
-    logs.configure()
+    logs.configure(is_final=True)
     settings = Settings()
     return create_app(settings, lobby=lobby_of(settings))
 

@@ -49,7 +49,8 @@ def export_signatures(
     file: Target,
     form: Format = FileFormat.CSV,
     state: Annotated[
-        SignatureState | None, typer.Option(help="Only signatures in this state.")
+        SignatureState | None,
+        typer.Option(help="Only signatures in this state. Pending ones are in no other file."),
     ] = None,
     since: Since = None,
     without_personal_data: WithoutPersonalData = False,

@@ -9,7 +9,7 @@ import typer
 import uvicorn
 
 import worker
-from cli.output import File, opened, tell
+from cli.output import File, opened, progress, tell
 from core import logs
 from core.settings import Settings
 from services.assembly import open_lobby
@@ -28,7 +28,7 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
-    logs.configure()
+    logs.configure(is_final=True)
     with opened():
         pass  # creates the schema, and checks the settings before uvicorn starts
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
@@ -37,7 +37,7 @@ def serve(
 @app.command("worker")
 def run_worker() -> None:
     """Deliver emails and run scheduled jobs until stopped."""
-    logs.configure()
+    logs.configure(is_final=True)
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
@@ -49,8 +49,17 @@ def run_worker() -> None:
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
-    """Migrate the database to a version of the schema, by default the newest."""
+    """Migrate the database to a version of the schema, by default the newest.
+
+    On the way down to a version before 0016, submissions become unconfirmed signatures and letters
+    first.
+    """
+    logs.configure(level="ERROR")
     lobby = open_lobby(Settings())
+    if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
+        with progress("Submissions") as show:
+            ended = worker.give_back_submissions(lobby, progress=show)
+        tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()

@@ -6,7 +6,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -18,6 +18,7 @@ from tools.settings import environment
 
 SERVE = [*LOBBY, "serve", "--port"]
 LONGEST_LINGER = 0.03
+_BESIDE = 8  # connections
 # Below the ephemeral ports: a client that connects while the server is down could otherwise get the
 # server's own port as its local one, connect to itself, and keep the server from binding it.
 PORTS = range(20_000, 30_000)
@@ -124,6 +125,12 @@ class FaultInjector:
         p50, p99, longest = (_share(workload.waits, share) for share in (0.5, 0.99, 1))
         memory = self._server.memory
         return PhaseResult(unacknowledged, rate, p50, p99, longest, workload.busy, memory)
+
+    async def run_beside(self, workload: Workload, numbers: Iterable[int]) -> None:
+        """Runs another workload while a phase is under way, until all have a good answer."""
+        pool = ClientPool(self._server.port, _BESIDE)
+        pool.is_serving = self._pool.is_serving
+        await pool.run(workload, list(numbers), are_patient=True)
 
     async def _run_with_kills(self, workload: Workload, numbers: Sequence[int], kills: int) -> None:
         async with asyncio.timeout(120 + 30 * kills + len(numbers) / 30):

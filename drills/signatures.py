@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 
 import uvloop
 
+import worker
 from core.settings import Settings
 from drills import signature_audit
 from drills.clients import MOST_CONNECTIONS, ClientPool, Workload
@@ -21,7 +22,7 @@ from drills.killed_server import FaultInjector, PhaseResult, Server, serving
 from drills.signature_audit import SignatureAudit, SignatureReport
 from services.assembly import Lobby, open_lobby
 from services.common.tokens import Purpose
-from tools import sample_data
+from tools import sample_data, smtp_sink
 from tools.databases import fresh_database
 from tools.settings import throwaway_settings
 
@@ -58,11 +59,19 @@ class Outcome:
 
 
 def run(drill: Drill, settings: Settings) -> Outcome:
-    """Signs and confirms under kills, and compares. The database of `settings` must be empty."""
+    """Signs and confirms under kills, and compares. The database of `settings` must be empty.
+
+    The server sorts and sends mails at the same time, in its own process, to a sink on loopback.
+    """
     lobby = open_lobby(settings)
     try:
         sample_data.load_demonstration(lobby)
-        with serving(settings) as server:
+        with (
+            smtp_sink.running(settings.data_dir / "sink.tsv", "--calm") as address,
+            serving(
+                settings.model_copy(update={"worker": "inline", "smtp_url": address})
+            ) as server,
+        ):
             return uvloop.run(_run(drill, lobby, server))
     finally:
         lobby.close()
@@ -73,21 +82,34 @@ async def _run(drill: Drill, lobby: Lobby, server: Server) -> Outcome:
     before = signature_audit.baseline(lobby, SLUG)
     addresses = {number: address_of(number) for number in range(drill.signatures)}
     audit = SignatureAudit(
-        lobby, SLUG, before, addresses, have_keys=frozenset(filter(has_key, addresses))
+        lobby,
+        SLUG,
+        before,
+        addresses,
+        name=name_of,
+        have_keys=frozenset(filter(has_key, addresses)),
+        forged=frozenset(filter(is_forged, addresses)),
     )
     injector = FaultInjector(ClientPool(server.port, drill.connections), server, chance)
     await injector.wait_until_serving()
 
     submissions, numbers = Workload(signature_request, 201), with_repeats(drill.signatures, chance)
+    forgers = Workload(forged_request, 201)
+    forging = asyncio.create_task(injector.run_beside(forgers, filter(is_forged, addresses)))
     signed = await injector.run_phase(
         submissions, numbers, -(-drill.kills // 2), written=audit.having_row
     )
+    await forging
+    # Before they are confirmed, so that every person has been asked. The server's own sorter has
+    # been killed and started again with it.
+    worker.sort_submissions(lobby)
     tokens = {n: lobby.tokens.issue(Purpose.CONFIRM, row.id) for n, row in audit.rows().items()}
     confirmations = Workload(lambda number: confirmation_request(tokens[number]), 200)
     numbers = [number for number in tokens for _ in range(1 if number % 10 else 2)]
     confirmed = await injector.run_phase(
         confirmations, numbers, drill.kills // 2, written=audit.having_confirmed
     )
+    worker.sort_submissions(lobby)
     await asyncio.sleep(1.1)  # what the public reads may be a second old
     report = audit.compare(
         submissions,
@@ -116,6 +138,15 @@ def address_of(number: int) -> str:
     return f"signer{number}@example.org"
 
 
+def name_of(number: int) -> str:
+    return f"Anna Example {number}"
+
+
+def is_forged(number: int) -> bool:
+    """Returns whether a stranger posts this number's address too, with words of their own."""
+    return number % 10 == 7
+
+
 def has_key(number: int) -> bool:
     """Returns whether this number sends an Idempotency-Key, which one in three does."""
     return number % 3 == 0
@@ -124,7 +155,7 @@ def has_key(number: int) -> bool:
 def signature_request(number: int) -> bytes:
     """Half of them consent to updates, and one in fifty lives abroad."""
     body = {
-        "name": f"Anna Example {number}",
+        "name": name_of(number),
         "email": address_of(number),
         "postcode": POSTCODES[number % len(POSTCODES)],
         "country": "GB" if number % 50 else "FR",
@@ -132,6 +163,18 @@ def signature_request(number: int) -> bytes:
     }
     key = f"Idempotency-Key: signer {number}\r\n" if has_key(number) else ""
     return _request(f"/v1/petitions/{SLUG}/signatures", body, key)
+
+
+def forged_request(number: int) -> bytes:
+    """A stranger's post with the address of this number."""
+    body = {
+        "name": "Forged Name",
+        "email": address_of(number),
+        "postcode": POSTCODES[(number + 1) % len(POSTCODES)],
+        "comment": "Words that nobody wrote.",
+        "consents": {"updates": True},
+    }
+    return _request(f"/v1/petitions/{SLUG}/signatures", body)
 
 
 def confirmation_request(token: str) -> bytes:

@@ -35,6 +35,7 @@ from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from models.relay import DeadAddress, Relay
 from models.seat_watch import SeatWatch
 from models.signature import Signature, SignatureState
+from models.submission import Refusal, Submission, SubmissionKind, SubmissionState
 from models.supporter import Consent, Supporter, Wording
 from models.tag import Tag, Tagging
 from models.webhook import (
@@ -95,12 +96,16 @@ __all__ = [
     "PetitionState",
     "PetitionTally",
     "Private",
+    "Refusal",
     "Relay",
     "ReplyKind",
     "Scope",
     "SeatWatch",
     "Signature",
     "SignatureState",
+    "Submission",
+    "SubmissionKind",
+    "SubmissionState",
     "Supporter",
     "Tag",
     "Tagging",

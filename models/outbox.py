@@ -47,15 +47,17 @@ class MessageState(StrEnum):
 class OutboxMessage(SQLModel, table=True):
     """A message about one row: a signature, a letter, a seat watch or a webhook endpoint.
 
-    `subject_id` is the id of that row. `recipient_index` recognises an address across
-    organisations, for the limit of five emails a day; it is None for letters to MPs, which that
-    limit does not count. It also identifies the organiser to whom a warning goes.
+    `subject_id` is the id of that row. `recipient_index` recognises a dead address and identifies
+    the organiser to whom a warning goes. `mailbox_index` recognises a mailbox however its address
+    is spelt, for the daily limit of emails; both are None for letters to MPs, which that limit does
+    not count. `sender_index` is a keyed hash of the network or API key that caused the message; a
+    job empties it after 48 hours.
     """
 
     __tablename__ = "outbox_message"
     __table_args__ = (
         sa.Index("ix_outbox_message_state_due_at", "state", "due_at"),
-        sa.Index("ix_outbox_message_recipient_index_created_at", "recipient_index", "created_at"),
+        sa.Index("ix_outbox_message_mailbox_index_created_at", "mailbox_index", "created_at"),
         # A letter must never have a second message: it could be sent twice.
         sa.Index(
             "uq_outbox_message_letter",
@@ -70,6 +72,8 @@ class OutboxMessage(SQLModel, table=True):
     kind: MessageKind = Field(sa_type=choice(MessageKind, "kind"))
     subject_id: UUID = Field(index=True)
     recipient_index: bytes | None = None
+    mailbox_index: bytes | None = None
+    sender_index: bytes | None = None
     state: MessageState = Field(default=MessageState.QUEUED, sa_type=choice(MessageState, "state"))
     attempt: int = 0
     created_at: datetime = Field(sa_type=UtcDateTime)

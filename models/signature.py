@@ -12,11 +12,16 @@ from models.base import UtcDateTime, choice, new_id
 from models.encryption import PrivateText
 
 _OF_PARTNER = sa.text("partner_id IS NOT NULL")
+_CONFIRMED = sa.text("state = 'confirmed'")
 _PENDING = sa.text("state = 'pending' AND ended_at IS NULL")
 
 
 class SignatureState(StrEnum):
-    """`rejected` means fraud or 'not me'; `expired` means never confirmed in time."""
+    """`rejected` means fraud or 'not me'.
+
+    `pending` is what the API calls a submission. Rows in the states `pending` and `expired` are
+    from before submissions; a job turns them into submissions or deletes them.
+    """
 
     PENDING = "pending"
     CONFIRMED = "confirmed"
@@ -29,10 +34,20 @@ class Signature(SQLModel, table=True):
     """A signature with its name and postcode as signed. Constituency, state and times are plain.
 
     `provenance` says where an imported signature was given: 'paper, Leeds stall, 3 May 2026'.
+    `confirmed_by_signer` is False while only an importer vouches for it.
     """
 
     __table_args__ = (
-        sa.UniqueConstraint("petition_id", "supporter_id"),
+        # A person has one standing signature under a petition. Withdrawn and rejected ones are
+        # history: signing again adds a row.
+        sa.Index(
+            "uq_signature_confirmed",
+            "petition_id",
+            "supporter_id",
+            unique=True,
+            sqlite_where=_CONFIRMED,
+            postgresql_where=_CONFIRMED,
+        ),
         sa.CheckConstraint("length(provenance) BETWEEN 1 AND 200", name="provenance"),
         sa.Index("ix_signature_petition_id_id", "petition_id", "id"),
         # For what a partner sees. Most signatures have no partner and cost this index nothing.
@@ -44,8 +59,7 @@ class Signature(SQLModel, table=True):
             sqlite_where=_OF_PARTNER,
             postgresql_where=_OF_PARTNER,
         ),
-        # For expiry alone. The condition on `ended_at` keeps PostgreSQL from walking through this
-        # index for the few signatures that a batch confirms.
+        # For the adoption of rows from before submissions.
         sa.Index(
             "ix_signature_pending",
             "signed_at",
@@ -72,3 +86,4 @@ class Signature(SQLModel, table=True):
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     provenance: str | None = None
+    confirmed_by_signer: bool = Field(default=True, sa_column_kwargs={"server_default": sa.true()})

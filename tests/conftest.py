@@ -18,7 +18,7 @@ from core import logs
 from main import create_app
 from services.assembly import Lobby, open_lobby
 from tests.support.common import Clock, postcode_lookup_file
-from tests.support.databases import ReusedDatabase
+from tests.support.database.databases import ReusedDatabase
 from tests.support.lobbies import MakeLobby, prepare, settings_for
 
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]

@@ -7,6 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
+import worker
 from models import Campaign, Letter, LetterState, MessageKind, MessageState, OutboxMessage
 from models.base import new_id, table_of
 from services.assembly import Lobby
@@ -50,6 +51,7 @@ def queue_confirmations(lobby: Lobby, people: int) -> None:
     No other message waits.
     """
     load_demonstration(lobby)
+    worker.sort_submissions(lobby)
     with lobby.database.write() as session:
         session.connection().execute(sa.update(_outbox).values(state=MessageState.DROPPED))
     for start in range(0, people, AT_ONCE):
@@ -62,6 +64,7 @@ def queue_confirmations(lobby: Lobby, people: int) -> None:
         with lobby.database.write() as session:
             lookup, keyring, now = lobby.postcodes.lookup, lobby.keyring, lobby.clock()
             recording.record(session, requests, postcodes=lookup, keyring=keyring, now=now)
+        worker.sort_submissions(lobby)
 
 
 def load_demonstration(lobby: Lobby) -> None:

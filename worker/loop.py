@@ -11,16 +11,21 @@ from contextlib import contextmanager
 import structlog
 
 from services.assembly import Lobby
+from worker.adoption import SignatureAdoption
 from worker.bounces import read_bounces
 from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
+from worker.letter_adoption import LetterAdoption
 from worker.mail import clean_up, deliver_due
 from worker.parliament import sync_if_due, sync_members_if_due
+from worker.retention import SenderCleanup, delete_old_submissions
+from worker.sorting import SubmissionSorter
 from worker.webhooks import clean_up_webhooks, deliver_webhooks
 
 IDLE_SECONDS = 0.5
 CLEANUP_SECONDS = 60.0
 CHECK_SECONDS = 20.0
+HOUR_SECONDS = 3600.0
 STOP_SECONDS = 2.0  # how long to wait for requests to Parliament when we stop
 log = structlog.get_logger()
 
@@ -29,7 +34,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
     """Works until `stop` is set.
 
     `look_every` is the number of seconds between two checks for motions and members that are due,
-    and for bounces. Webhooks are checked as often as email.
+    and for bounces. Webhooks and submissions are checked as often as email.
     """
     threads = [
         threading.Thread(target=repeat, args=(lobby, stop, task, seconds), name=name, daemon=True)
@@ -37,9 +42,14 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
             ("motions", sync_if_due, look_every),
             ("members", sync_members_if_due, look_every),
             ("bounces", read_bounces, look_every),
+            ("submissions", SubmissionSorter(), IDLE_SECONDS),
+            ("submissions-cleanup", delete_old_submissions, CLEANUP_SECONDS),
+            ("senders", SenderCleanup(), HOUR_SECONDS),
             ("webhooks", deliver_webhooks, IDLE_SECONDS),
             ("webhooks-cleanup", clean_up_webhooks, CLEANUP_SECONDS),
             ("countries", correct_countries, CLEANUP_SECONDS),
+            ("adoption", SignatureAdoption(), CLEANUP_SECONDS),
+            ("letter-adoption", LetterAdoption(), CLEANUP_SECONDS),
         )
     ]
     for thread in threads:

@@ -25,7 +25,7 @@ from services.mail.couriers import TAKEN_OVER, BeforeDot, Delivery
 from services.mail.mail_builder import Envelope
 from services.mail.supporter_mails import DroppedMessage
 from services.parliament_sync import sessions
-from services.signatures import signature_states
+from services.submissions import ending
 from services.supporters import seat_watches
 from worker.mail_journal import MailJournal
 
@@ -55,7 +55,7 @@ def deliver_due(lobby: Lobby) -> int:
 def clean_up(lobby: Lobby) -> None:
     """Ends attempts of workers that died, and runs what is due from time to time.
 
-    Unconfirmed signatures expire, motions lapse with their session, and emails about filled seats
+    Old refusals are deleted, motions lapse with their session, and emails about filled seats
     and answers to letters are queued.
     """
     now = lobby.clock()
@@ -70,7 +70,7 @@ def clean_up(lobby: Lobby) -> None:
                 keyring=lobby.keyring,
                 now=now,
             )
-        signature_states.expire(session, now=now)
+        ending.delete_old_refusals(session, now=now)
         sessions.lapse_motions(session, now=now)
         seat_watches.queue_mails(session, keyring=lobby.keyring, now=now)
         answers.queue_questions(session, keyring=lobby.keyring, now=now)

@@ -1,5 +1,8 @@
 """Adds where a signature was given, if not on our pages."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from alembic import op
 
 revision = "0008"
@@ -18,4 +21,20 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.drop_column("signature", "provenance")
+    # 0016 copies the table on SQLite, and the constraint is not the column's own after that.
+    with _consents_aside(), op.batch_alter_table("signature") as batch:
+        batch.drop_constraint(op.f("ck_signature_provenance"), type_="check")
+        batch.drop_column("provenance")
+
+
+@contextmanager
+def _consents_aside() -> Iterator[None]:
+    """Moves consents away while SQLite copies the signatures, which they refer to."""
+    if op.get_bind().dialect.name != "sqlite":
+        yield
+        return
+    op.execute("CREATE TABLE consents_aside AS SELECT * FROM consent")
+    op.execute("DELETE FROM consent")
+    yield
+    op.execute("INSERT INTO consent SELECT * FROM consents_aside")
+    op.execute("DROP TABLE consents_aside")

@@ -3,6 +3,9 @@
 A key with `letters:read` sees their states. With `letters:writers` too, it sees writers and texts.
 """
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
@@ -15,6 +18,7 @@ from api.action_network.places import Places, Veil, id_in, when
 from api.action_network.schemas.outreach import NAMES, new_letter, outreach_answer, submitted_answer
 from api.action_network.schemas.person import person_in
 from api.action_network.schemas.reading import renaming
+from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, TheLobby
 from models import Scope
 from services.assembly import Lobby
@@ -23,7 +27,7 @@ from services.errors import Forbidden
 from services.keys.api_keys import Caller
 from services.letters import intake, letter_pages
 from services.letters.drafting import situations
-from services.letters.letter_pages import LetterFilter
+from services.letters.letter_pages import LetterFilter, LetterView
 from services.supporters import supporter_pages
 
 router = APIRouter()
@@ -46,7 +50,13 @@ def read_outreaches(
 
 @router.post("/advocacy_campaigns/{campaign_id}/outreaches")
 def write(
-    campaign_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+    campaign_id: str,
+    body: Body,
+    request: Request,
+    lobby: TheLobby,
+    caller: Owner,
+    once: Once,
+    now: Now,
 ) -> Response:
     """Submits a letter (`osdi:record_outreach_helper`). It is sent once its writer confirms it."""
     owner, row_id = caller.organisation_id, id_in(campaign_id, "advocacy_campaign")
@@ -58,9 +68,12 @@ def write(
         answer = lobby.postcodes.lookup(letter.address.postcode)
         situation = situations.of_postcode(session, own.campaign, answer, keyring=keyring, now=now)
         with renaming(NAMES):
-            letter_id = intake.take_in(session, situation, letter, keyring=keyring, now=now)
+            sender = sender_of(request.scope)
+            taken = intake.take_in(
+                session, situation, letter, keyring=keyring, now=now, sender_index=sender
+            )
         member = situation.seat.member
-        submitted = submitted_answer(Places(lobby, owner), letter_id, row_id, member, letter)
+        submitted = submitted_answer(Places(lobby, owner), taken.id, row_id, member, letter)
         return HalAnswer(submitted | {"created_date": when(now), "modified_date": when(now)})
 
     return once.hal(take_in)
@@ -122,7 +135,7 @@ def _of_person(session: Session, lobby: Lobby, caller: Caller, person_id: str) -
         raise Forbidden("scope_missing", message)
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
-    view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
+    view = supporter_pages.find(session, own_id, organisation_id=caller.organisation_id)
     return LetterFilter(supporter_id=view.supporter.id)
 
 
@@ -136,14 +149,14 @@ def _page(
     selection: LetterFilter,
 ) -> HalAnswer:
     places = Places(lobby, caller.organisation_id)
-    is_personal = Scope.LETTERS_WRITERS in caller.scopes
     rows = letter_pages.page(session, selection, page.rows, bounds=query.bounds)
+    writers = _writers(session, caller, rows)
     return page.answer(
         request,
         places,
         "outreaches",
         rows,
-        lambda row: outreach_answer(places, row, is_personal=is_personal),
+        lambda row: outreach_answer(places, row, writers.get(row.letter.supporter_id)),
     )
 
 
@@ -153,5 +166,12 @@ def _one(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.OUTREACH, id_in(outreach_id, "outreach"))
     view = letter_pages.get(session, own_id, selection)
-    is_personal = Scope.LETTERS_WRITERS in caller.scopes
-    return HalAnswer(outreach_answer(places, view, is_personal=is_personal))
+    writers = _writers(session, caller, [view])
+    return HalAnswer(outreach_answer(places, view, writers.get(view.letter.supporter_id)))
+
+
+def _writers(session: Session, caller: Caller, views: Sequence[LetterView]) -> dict[UUID, UUID]:
+    """Returns the ids of the writers' addresses, or none for a key that may not see writers."""
+    if Scope.LETTERS_WRITERS not in caller.scopes:
+        return {}
+    return supporter_pages.address_ids(session, [view.letter.supporter_id for view in views])

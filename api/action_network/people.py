@@ -21,7 +21,7 @@ from api.action_network.schemas.person import (
 )
 from api.action_network.schemas.reading import parsed, renamed, texts_in
 from api.action_network.schemas.signature import signature_answer
-from api.action_network.schemas.tag import tagging_answer
+from api.action_network.tags import taggings_answer
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
 from models import Keyring
 from services.assembly import Lobby
@@ -33,6 +33,7 @@ from services.keys.api_keys import Caller
 from services.postcodes import directory
 from services.signatures import signature_pages
 from services.signatures.recording import constituency_at
+from services.signatures.signature_pages import SignatureFilter
 from services.supporters import introductions, supporter_pages, tags
 from services.supporters.introductions import PersonDetails
 from services.supporters.supporter_pages import SupporterView
@@ -89,7 +90,8 @@ def introduce(body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now) 
         if may_read_people(caller):
             view = supporter_pages.get(session, person_id, organisation_id=owner)
             return HalAnswer(person_answer(places, view))
-        return HalAnswer(introduced_answer(places, person_id, person, when(now)))
+        index = EmailAddress.of(owner, email, lobby.keyring).index
+        return HalAnswer(introduced_answer(places, index, person, when(now)))
 
     return once.hal(add)
 
@@ -146,8 +148,10 @@ def read_signatures_of(
 ) -> HalAnswer:
     """Lists the pending and confirmed signatures of a person."""
     places, view = _person(session, lobby, caller, person_id)
-    selection = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
-    rows = signature_pages.page(session, selection, page.rows, bounds=query.bounds)
+    selection = SignatureFilter(supporter=view.supporter)
+    rows = signature_pages.page(
+        session, selection, page.rows, keyring=lobby.keyring, bounds=query.bounds
+    )
     return page.answer(
         request,
         places,
@@ -168,8 +172,8 @@ def read_signature_of(
     """Returns a signature of a person."""
     places, view = _person(session, lobby, caller, person_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
-    selection = signature_pages.SignatureFilter(supporter_id=view.supporter.id)
-    signature = signature_pages.get(session, own_id, selection)
+    selection = SignatureFilter(supporter=view.supporter)
+    signature = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
     return HalAnswer(signature_answer(places, signature))
 
 
@@ -188,7 +192,7 @@ def read_taggings_of(
     rows = tags.taggings_page(
         session, page.rows, supporter_id=view.supporter.id, bounds=query.bounds
     )
-    return page.answer(request, places, "taggings", rows, lambda row: tagging_answer(places, row))
+    return page.answer(request, places, "taggings", rows, taggings_answer(session, places, rows))
 
 
 def _person(
@@ -197,7 +201,7 @@ def _person(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.PERSON, id_in(person_id, "person"))
     owner = caller.organisation_id
-    return places, supporter_pages.get(session, own_id, organisation_id=owner)
+    return places, supporter_pages.find(session, own_id, organisation_id=owner)
 
 
 def _email_index(owner: UUID, query: Filter, keyring: Keyring) -> tuple[bytes | None, bool]:

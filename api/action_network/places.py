@@ -8,6 +8,7 @@ from uuid import UUID
 
 from services.assembly import Lobby
 from services.errors import Invalid, NotFound
+from services.supporters import supporter_pages
 
 PREFIX = "/api/v2"
 TOKEN = "OSDI-API-Token"  # noqa: S105 - the name of a header
@@ -25,7 +26,11 @@ def is_dialect(path: str) -> bool:
 
 
 class Veil(StrEnum):
-    """Tables whose ids the dialect hides: they show when a row was made, and so who is new."""
+    """What has hidden ids in the dialect: plain ids show when a row was made, and so who is new.
+
+    A person's is that of their address (`supporter_pages.address_id`). It used to be the row's, and
+    such ids are still understood.
+    """
 
     PERSON = "person"
     SIGNATURE = "signature"
@@ -55,6 +60,10 @@ class Places:
     def hide(self, veil: Veil, row_id: UUID) -> UUID:
         """Converts a row's id to the public one."""
         return self._keyring.veil(self._organisation_id, row_id, veil)
+
+    def person(self, email_index: bytes) -> UUID:
+        """Returns the public id of the owner of an address, by the address's index."""
+        return self.hide(Veil.PERSON, supporter_pages.address_id(email_index))
 
     def show(self, veil: Veil, public_id: UUID) -> UUID:
         """Converts a public id to the row's id."""

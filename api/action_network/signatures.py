@@ -1,6 +1,6 @@
 """Signatures of the dialect: posting with a key, or without one from a browser, and reading."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
@@ -17,13 +17,14 @@ from api.action_network.places import Places, Veil, id_behind, id_in, when
 from api.action_network.schemas.person import person_in
 from api.action_network.schemas.reading import Part, link_in, parsed, texts_in
 from api.action_network.schemas.signature import (
+    SignatureIds,
     linked_signature,
     new_signature,
     signature_answer,
     signed_answer,
 )
 from api.answers import signature_intake
-from api.answers.state import AppState, state_of
+from api.answers.state import state_of
 from api.http import idempotency
 from api.http.dependencies import ReadSession, TheLobby, WriteSession
 from api.schemas.signature import Comment, NewSignature
@@ -35,10 +36,13 @@ from services.campaigns.own_pages import OwnPetition
 from services.common.countries import ABROAD, HOME
 from services.errors import Conflict, Forbidden, Invalid, NotFound
 from services.keys.api_keys import Caller
-from services.signatures import signature_pages, signature_states
+from services.signatures import signature_pages
 from services.signatures.entries import Outcome
-from services.signatures.signature_pages import SignatureFilter
-from services.supporters import supporter_pages, tags
+from services.signatures.recording import constituency_at
+from services.signatures.signature_pages import SignatureFilter, SignatureView
+from services.supporters import introductions, supporter_pages, tags
+from services.supporters.introductions import PersonDetails
+from services.supporters.supporters import EmailAddress
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 router = APIRouter()
@@ -56,6 +60,7 @@ class CommentBody(Part):
 class _SignatureRequest:
     """A checked request for a signature, and the tags to put on its signer."""
 
+    petition_id: UUID
     slug: str
     body: NewSignature
     tag_ids: list[UUID]
@@ -68,17 +73,17 @@ async def sign(
     """Records a signature of the person in the body, or of the one that it links to.
 
     It is pending until they confirm by email. Without a token, it is the public form that browsers
-    post from other sites.
+    post from other sites. For a key that may know signers, the person is added as `POST /people`
+    does. For any other, nothing is looked up that depends on the address.
     """
-    state = state_of(request)
     row_id = id_in(petition_id, "petition")
     if caller is None:
         slug = await run_in_threadpool(_slug, lobby, row_id)
-        answer = await _sign_publicly(state, slug, new_signature(person_in(body), body), once)
+        answer = await _sign_publicly(request, slug, new_signature(person_in(body), body), once)
         return idempotency.response(answer, headers=ANY_SITE)
     checked = await run_in_threadpool(_checked, lobby, caller, row_id, body)
-    signature_id = await _signed(state, checked, caller, once)
-    return await run_in_threadpool(_answer, lobby, caller, checked, signature_id, once)
+    submission_id = await _submitted(request, checked, caller, once)
+    return await run_in_threadpool(_answer, lobby, caller, checked, submission_id, once)
 
 
 @router.options("/petitions/{petition_id}/signatures")
@@ -102,9 +107,11 @@ def read_signatures(
     page: ThePage,
     query: TimeFilter,
 ) -> HalAnswer:
-    """Lists the pending and confirmed signatures of a petition, oldest first."""
+    """Lists the pending and confirmed signatures of a petition, in the order of receipt."""
     selection = _of_petition(session, caller, petition_id)
-    rows = signature_pages.page(session, selection, page.rows, bounds=query.bounds)
+    rows = signature_pages.page(
+        session, selection, page.rows, keyring=lobby.keyring, bounds=query.bounds
+    )
     places = Places(lobby, caller.organisation_id)
     return page.answer(
         request,
@@ -127,7 +134,7 @@ def read_signature(
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
     selection = _of_petition(session, caller, petition_id)
-    signature = signature_pages.get(session, own_id, selection)
+    signature = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
     return HalAnswer(signature_answer(places, signature))
 
 
@@ -140,15 +147,19 @@ def change_signature(
     caller: SignaturesReader,
     session: WriteSession,
 ) -> HalAnswer:
-    """Changes a signature's comment, so that an organisation can remove what it cannot show."""
+    """Changes a signature's comment, so that an organisation can remove what it cannot show.
+
+    That of a pending signature cannot be changed.
+    """
     places = Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.SIGNATURE, id_in(signature_id, "signature"))
     selection = _of_petition(session, caller, petition_id)
-    signature = signature_pages.get(session, own_id, selection, for_update=True)
+    view = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
     if "comments" in body:
         change = parsed(CommentBody, {"comments": body["comments"] or ""})
-        signature_pages.set_comment(session, signature, change.comments)
-    return HalAnswer(signature_answer(places, signature))
+        signature_pages.set_comment(session, view, change.comments)
+        view = signature_pages.get(session, own_id, selection, keyring=lobby.keyring)
+    return HalAnswer(signature_answer(places, view))
 
 
 def _of_petition(session: Session, caller: Caller, petition_id: str) -> SignatureFilter:
@@ -171,29 +182,39 @@ def _slug(lobby: Lobby, petition_id: UUID) -> str:
 
 
 async def _sign_publicly(
-    state: AppState, slug: str, body: NewSignature, once: Once
+    request: Request, slug: str, body: NewSignature, once: Once
 ) -> StoredAnswer:
+    sender = signature_intake.sender_of(request.scope)
+    signature = body.as_request(slug, sender_index=sender)
     try:
         if (attempt := once.attempt) is not None:
             keyed = KeyedRequest(attempt, _nothing)
-            return await signature_intake.record_once(state, body.as_request(slug), keyed)
-        await signature_intake.sign(state, slug, body)
+            return await signature_intake.record_once(state_of(request), signature, keyed)
+        await signature_intake.submit(request.scope, signature)
     except NotFound:  # the message must not name the slug of a draft
         raise NotFound("petition_unknown", "There is no such petition.") from None
     return _EMPTY
 
 
-async def _signed(state: AppState, checked: _SignatureRequest, caller: Caller, once: Once) -> UUID:
-    """Records the signature and returns its id.
+async def _submitted(
+    request: Request, checked: _SignatureRequest, caller: Caller, once: Once
+) -> UUID:
+    """Records the submission and returns its id.
 
     With an idempotency key, the id is stored in the same transaction. So a repeated request sends
     no second email, even if the first one failed before `_answer` stored the answer.
     """
+    sender = signature_intake.sender_of(request.scope)
+    signature = replace(
+        checked.body.as_request(checked.slug, caller.partner_id, sender_index=sender),
+        # A key that may know signers puts its tags on them at once.
+        tag_ids=() if caller.may_know_signers else tuple(checked.tag_ids),
+    )
     if (attempt := once.attempt) is not None:
-        request = checked.body.as_request(checked.slug, caller.partner_id)
-        stored = await signature_intake.record_once(state, request, KeyedRequest(attempt, _only_id))
+        keyed = KeyedRequest(attempt, _only_id)
+        stored = await signature_intake.record_once(state_of(request), signature, keyed)
         return UUID(stored.content.decode())
-    _, outcome = await signature_intake.sign(state, checked.slug, checked.body, caller.partner_id)
+    outcome = await signature_intake.submit(request.scope, signature)
     assert outcome.signature_id is not None  # noqa: S101 - every error was raised above
     return outcome.signature_id
 
@@ -218,7 +239,7 @@ def _checked(lobby: Lobby, caller: Caller, petition_id: UUID, body: Json) -> _Si
             signature = _by_linked_person(session, lobby, caller, body)
         else:
             signature = new_signature(person_in(body), body)
-    return _SignatureRequest(own.petition.slug, signature, tag_ids)
+    return _SignatureRequest(own.petition.id, own.petition.slug, signature, tag_ids)
 
 
 def _require_no_draft(own: OwnPetition) -> None:
@@ -243,7 +264,7 @@ def _by_linked_person(session: Session, lobby: Lobby, caller: Caller, body: Json
     places = Places(lobby, caller.organisation_id)
     field = f"_links.{PERSON}.href"
     own_id = places.show(Veil.PERSON, id_behind(link_in(body, PERSON), field))
-    view = supporter_pages.get(session, own_id, organisation_id=caller.organisation_id)
+    view = supporter_pages.find(session, own_id, organisation_id=caller.organisation_id)
     supporter = view.supporter
     if supporter.name is None or supporter.postcode is None:
         message = "We have no name and postcode of this person. Tell of them in the same call."
@@ -260,24 +281,55 @@ def _by_linked_person(session: Session, lobby: Lobby, caller: Caller, body: Json
 
 
 def _answer(
-    lobby: Lobby, caller: Caller, checked: _SignatureRequest, signature_id: UUID, once: Once
+    lobby: Lobby, caller: Caller, checked: _SignatureRequest, submission_id: UUID, once: Once
 ) -> Response:
-    """Adds the tags and returns the answer, in a transaction of its own.
+    """Returns the answer. With an idempotency key, it is stored in a transaction of its own.
 
     Without an answer, the client repeats the whole request.
     """
-    now = lobby.clock()
-    places = Places(lobby, caller.organisation_id)
+    places, now = Places(lobby, caller.organisation_id), lobby.clock()
+    index = EmailAddress.of(caller.organisation_id, checked.body.email, lobby.keyring).index
+    ids = SignatureIds(submission_id, checked.petition_id, index)
+    echo = HalAnswer(signed_answer(places, ids, checked.body, when(now)))
 
     def finish(session: Session) -> HalAnswer:
-        signature = signature_states.get(session, signature_id)
-        if checked.tag_ids:
-            tags.add_taggings(session, checked.tag_ids, signature.supporter_id, now=now)
-        if caller.may_know_signers:
-            return HalAnswer(signature_answer(places, signature))
-        return HalAnswer(signed_answer(places, signature, checked.body, when(now)))
+        if not caller.may_know_signers:
+            return echo
+        view = _introduced(session, lobby, caller, checked, submission_id)
+        return HalAnswer(signature_answer(places, view)) if view else echo
 
-    if checked.tag_ids or once.attempt is not None:
-        return once.step("answer").hal(finish, is_public=False)
-    with lobby.database.read() as session:
-        return finish(session)
+    if once.attempt is None and not caller.may_know_signers:
+        return echo
+    return once.step("answer").hal(finish, is_public=False)
+
+
+def _introduced(
+    session: Session,
+    lobby: Lobby,
+    caller: Caller,
+    checked: _SignatureRequest,
+    submission_id: UUID,
+) -> SignatureView | None:
+    """Adds the signer as `POST /people` does, with the tags, and returns what stands of them.
+
+    Their answer about news is not taken: it takes effect when they confirm.
+    """
+    body, now = checked.body, lobby.clock()
+    code = constituency_at(body.country, body.postcode, lobby.postcodes.lookup)
+    supporter_id = introductions.introduce(
+        session,
+        organisation_id=caller.organisation_id,
+        email=body.email,
+        details=PersonDetails(body.name, body.postcode, code, body.locale),
+        keyring=lobby.keyring,
+        now=now,
+    )
+    if checked.tag_ids:
+        tags.add_taggings(session, checked.tag_ids, supporter_id, now=now)
+    return signature_pages.posted(
+        session,
+        submission_id,
+        petition_id=checked.petition_id,
+        supporter_id=supporter_id,
+        keyring=lobby.keyring,
+    )

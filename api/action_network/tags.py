@@ -1,18 +1,20 @@
 """Tags of the dialect, and taggings, which put tags on people."""
 
+from collections.abc import Callable, Sequence
+
 from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
-from api.action_network.bodies import Body
-from api.action_network.dependencies import Member, Owner, PeopleReader, may_read_people
+from api.action_network.bodies import Body, Json
+from api.action_network.dependencies import Member, Owner, PeopleReader
 from api.action_network.filters import TimeFilter
 from api.action_network.idempotency import Once
 from api.action_network.paging import HalAnswer, ThePage
-from api.action_network.places import Places, Veil, id_behind, id_in, when
+from api.action_network.places import Places, Veil, id_behind, id_in
 from api.action_network.schemas.reading import link_in
 from api.action_network.schemas.tag import tag_answer, tagging_answer
 from api.http.dependencies import Now, ReadSession, TheLobby, WriteSession
-from models import Tag
+from models import Tag, Tagging
 from services.errors import Invalid
 from services.keys.api_keys import Caller
 from services.supporters import supporter_pages, tags
@@ -72,26 +74,28 @@ def read_taggings(
     tag = _tag(session, caller, tag_id)
     places = Places(lobby, caller.organisation_id)
     rows = tags.taggings_page(session, page.rows, tag_id=tag.id, bounds=query.bounds)
-    return page.answer(request, places, "taggings", rows, lambda row: tagging_answer(places, row))
+    return page.answer(request, places, "taggings", rows, taggings_answer(session, places, rows))
 
 
 @router.post("/tags/{tag_id}/taggings")
 def create_tagging(
-    tag_id: str, body: Body, lobby: TheLobby, caller: Owner, once: Once, now: Now
+    tag_id: str, body: Body, lobby: TheLobby, caller: PeopleReader, once: Once, now: Now
 ) -> Response:
-    """Puts a tag on a person. A repeated call changes nothing."""
+    """Puts a tag on a person. A repeated call changes nothing.
+
+    Needs a key that may read people: it gets 404 for somebody who is not known yet, and anybody who
+    posts a signature gets the id of a person.
+    """
     owner, places = caller.organisation_id, Places(lobby, caller.organisation_id)
 
     def put_on(session: Session) -> HalAnswer:
         tag = _tag(session, caller, tag_id)
         person_id = id_behind(link_in(body, PERSON), f"_links.{PERSON}.href")
         own_id = places.show(Veil.PERSON, person_id)
-        supporter = supporter_pages.get(session, own_id, organisation_id=owner).supporter
+        supporter = supporter_pages.find(session, own_id, organisation_id=owner).supporter
         tags.add_taggings(session, [tag.id], supporter.id, now=now)
         tagging = tags.tagging_of_both(session, tag.id, supporter.id)
-        # A key that may not read people must not learn whether the tag was there before.
-        tagged_at = None if may_read_people(caller) else when(now)
-        return HalAnswer(tagging_answer(places, tagging, tagged_at))
+        return HalAnswer(_tagging(session, places, tagging))
 
     return once.hal(put_on)
 
@@ -103,7 +107,8 @@ def read_tagging(
     """Returns a tagging: a tag on a person."""
     tag, places = _tag(session, caller, tag_id), Places(lobby, caller.organisation_id)
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
-    return HalAnswer(tagging_answer(places, tags.get_tagging(session, own_id, tag_id=tag.id)))
+    tagging = tags.get_tagging(session, own_id, tag_id=tag.id)
+    return HalAnswer(_tagging(session, places, tagging))
 
 
 @router.delete("/tags/{tag_id}/taggings/{tagging_id}")
@@ -120,6 +125,18 @@ def remove_tagging(
     own_id = places.show(Veil.TAGGING, id_in(tagging_id, "tagging"))
     tags.remove_tagging(session, tags.get_tagging(session, own_id, tag_id=tag.id), now=now)
     return HalAnswer({"notice": "This tagging was successfully deleted."})
+
+
+def taggings_answer(
+    session: Session, places: Places, taggings: Sequence[Tagging]
+) -> Callable[[Tagging], Json]:
+    """Returns what converts these taggings."""
+    people = supporter_pages.address_ids(session, [tagging.supporter_id for tagging in taggings])
+    return lambda tagging: tagging_answer(places, tagging, people[tagging.supporter_id])
+
+
+def _tagging(session: Session, places: Places, tagging: Tagging) -> Json:
+    return taggings_answer(session, places, [tagging])(tagging)
 
 
 def _tag(session: Session, caller: Caller, tag_id: str) -> Tag:

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from services.assembly import Lobby
-from services.signatures import keyed, signature_states
+from services.signatures import confirming, keyed
+from services.signatures.confirming import Confirmation
 from services.signatures.recording import Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmation
 
 
 def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], list[Outcome]]:
@@ -33,6 +33,7 @@ def confirmation_recorder(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confi
 
     def confirm(ids: Sequence[UUID]) -> list[Confirmation]:
         with lobby.database.write(is_count=True) as session:
-            return signature_states.confirm_all(session, ids, now=lobby.clock())
+            keyring, now = lobby.keyring, lobby.clock()
+            return confirming.confirm_all(session, ids, keyring=keyring, now=now)
 
     return confirm

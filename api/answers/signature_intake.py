@@ -1,12 +1,14 @@
 """Records and confirms signatures, for the API, its fast path, the dialect and the pages."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
 from fastapi.concurrency import run_in_threadpool
 
 from api.answers.signed_answers import SignedAnswers
-from api.answers.state import AppState
+from api.answers.state import AppState, state_of
 from api.schemas.signature import NewSignature
 from models import Signature
 from services.errors import NotFound
@@ -14,19 +16,41 @@ from services.keys.api_keys import Caller
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.idempotency import Attempt, KeyedRequest, StoredAnswer
 
+SENDER = "lobby.sender"
+"""The key of the sender's hash in the ASGI scope."""
+
 SIGNED = 201
 """The HTTP status of a recorded signature."""
 
 
+def sender_of(scope: Mapping[str, Any]) -> bytes | None:
+    """Returns the keyed hash of the network or key that a request came from.
+
+    `api.front.rate_limiting` puts it into the ASGI scope. None for a local socket.
+    """
+    sender: bytes | None = scope.get(SENDER)
+    return sender
+
+
+async def submit(scope: Mapping[str, Any], request: SignatureRequest) -> Outcome:
+    """Records a request of a page. It is committed when this returns; raises as `sign` does."""
+    return await _record(state_of(scope), replace(request, sender_index=sender_of(scope)))
+
+
 async def sign(
-    state: AppState, slug: str, body: NewSignature, partner_id: UUID | None = None
+    state: AppState,
+    slug: str,
+    body: NewSignature,
+    partner_id: UUID | None = None,
+    *,
+    sender: bytes | None,
 ) -> tuple[SignedAnswers, Outcome]:
     """Records a signature, and returns the petition's responses and the outcome.
 
-    The signature is committed when this returns. Raises what `recording.record` raises for the
+    The submission is committed when this returns. Raises what `recording.record` raises for the
     request, and Unavailable if the queue is full.
     """
-    outcome = await _record(state, body.as_request(slug, partner_id))
+    outcome = await _record(state, body.as_request(slug, partner_id, sender_index=sender))
     signed = state.public_answers.signed
     answers = signed.cached(slug)
     if answers is None:
@@ -40,6 +64,9 @@ async def sign_once(
     body: NewSignature,
     attempt: Attempt,
     caller: Caller | None = None,
+    *,
+    sender: bytes | None,
+    standing_id: UUID | None = None,
 ) -> StoredAnswer:
     """Records a signature once per idempotency key, and stores the response with it.
 
@@ -49,9 +76,11 @@ async def sign_once(
     signed = state.public_answers.signed
 
     def answer(outcome: Outcome) -> StoredAnswer:
-        return StoredAnswer(SIGNED, content(signed.get(slug), outcome, caller))
+        found = content(signed.get(slug), outcome, caller, standing_id=standing_id)
+        return StoredAnswer(SIGNED, found)
 
-    request = body.as_request(slug, caller.partner_id if caller else None)
+    partner_id = caller.partner_id if caller else None
+    request = body.as_request(slug, partner_id, sender_index=sender)
     return await record_once(state, request, KeyedRequest(attempt, answer))
 
 
@@ -66,16 +95,23 @@ async def record_once(
     return outcome.answer
 
 
-def content(answers: SignedAnswers, outcome: Outcome, caller: Caller | None = None) -> bytes:
+def content(
+    answers: SignedAnswers,
+    outcome: Outcome,
+    caller: Caller | None = None,
+    *,
+    standing_id: UUID | None = None,
+) -> bytes:
     """Returns the response to a signature as JSON.
 
-    Only an API key that may read signatures gets the id: it tells when they signed first.
+    Only an API key that may read signatures gets an id: that of the signer's confirmed signature,
+    `standing_id`, or else the submission's, which becomes the signature's.
     """
     code = outcome.constituency_code or ""
     if caller is None or not caller.may_know_signers:
         return answers.content(code)
     answer = answers.answer(code)
-    answer.id = outcome.signature_id
+    answer.id = standing_id or outcome.signature_id
     return answer.model_dump_json().encode()
 
 

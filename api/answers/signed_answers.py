@@ -4,7 +4,7 @@ from api.schemas.postcode import constituency_answer, member_answer
 from api.schemas.signature import MotionSeen, SignedAnswer
 from services.views.seat_views import SeatBoard
 
-MESSAGE = "Thank you. Please open the mail that we have just sent, and confirm your signature."
+MESSAGE = "Thank you. We are sending you an email: please open it, and confirm your signature."
 
 
 class SignedAnswers:

@@ -15,10 +15,13 @@ from api.answers.parliament_answers import ParliamentAnswers
 from api.answers.public_answers import PublicAnswers
 from services.assembly import Lobby
 from services.keys.key_uses import KeyUses
+from services.signatures.confirming import Confirmation
 from services.signatures.recording import Outcome, SignatureRequest
-from services.signatures.signature_states import Confirmation
 from services.traffic.group_commit import GroupCommit
 from services.traffic.idempotency import RequestsInFlight
+
+# A confirmation takes ten times as long as a post: on SQLite, posts wait for a batch of them.
+LARGEST_CONFIRMATION_BATCH = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ class AppState:
             lobby=lobby,
             owns_lobby=owns_lobby,
             intake=GroupCommit(batches.signature_recorder(lobby)),
-            confirmations=GroupCommit(batches.confirmation_recorder(lobby)),
+            confirmations=GroupCommit(
+                batches.confirmation_recorder(lobby), largest_batch=LARGEST_CONFIRMATION_BATCH
+            ),
             in_flight=RequestsInFlight(),
             key_uses=KeyUses(lobby.database),
             public_answers=PublicAnswers(lobby),

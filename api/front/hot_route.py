@@ -93,12 +93,17 @@ async def _sign(
     attempt: Attempt | None,
 ) -> None:
     is_replayed = False
+    sender = signature_intake.sender_of(scope)
     try:
         if attempt is None:
-            answers, outcome = await signature_intake.sign(state_of(scope), slug, body)
+            answers, outcome = await signature_intake.sign(
+                state_of(scope), slug, body, sender=sender
+            )
             content = answers.content(outcome.constituency_code or "")
         else:
-            answer = await signature_intake.sign_once(state_of(scope), slug, body, attempt)
+            answer = await signature_intake.sign_once(
+                state_of(scope), slug, body, attempt, sender=sender
+            )
             content, is_replayed = answer.content, answer.is_replayed
     except errors.KNOWN as error:
         problem = await errors.problem(Request(scope), error)

@@ -12,6 +12,7 @@ proof of work.
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.action_network.dependencies import caller_of as token_caller_of
 from api.action_network.places import TOKEN, id_in, is_dialect
+from api.answers.signature_intake import SENDER
 from api.answers.state import state_of
 from api.http import errors
 from api.http.dependencies import caller_of
@@ -29,8 +31,9 @@ from models import Keyring
 from services.assembly import utc_now
 from services.errors import Limited, LobbyError, NotFound, ProofRequired
 from services.keys.api_keys import Caller
+from services.mail import recipients
 from services.traffic.proof_of_work import ProofOfWork
-from services.traffic.rate_limits import RateLimit, RateLimitResult, network_of
+from services.traffic.rate_limits import RateLimit, RateLimitResult, networks_of
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PROOF = "Lobby-Proof"
@@ -48,11 +51,15 @@ ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class _Sender:
-    """The sender of a request: the limit that counts it, and the counter's name."""
+    """The sender of a request: the limit that counts it, and the counter's name.
+
+    `index` is the keyed hash by which mails to one mailbox are shared out among senders.
+    """
 
     has_key: bool
     limit: RateLimit | None
     counter: str | None
+    index: bytes | None
 
 
 class Limits:
@@ -68,6 +75,8 @@ class Limits:
         self._address = limit("address", settings.posts_per_address)
         self._key = limit("key", settings.posts_per_key)
         self._petition = limit("petition", settings.posts_per_petition)
+        # Most posts of a rush come in bursts from the same networks. It says nothing about signers.
+        self._client = lru_cache(maxsize=4096)(self._make_client)
         self._proofs = ProofOfWork(keyring, utc_now, url=settings.rate_limit_url)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -77,6 +86,7 @@ class Limits:
             return await self._app(scope, receive, send)
         request = Request(scope)
         sender = await self._sender(request)
+        scope[SENDER] = sender.index
         error: LobbyError | None = None
         if sender.limit is not None and sender.counter is not None:
             verdict = await sender.limit.hit(sender.counter)
@@ -100,10 +110,18 @@ class Limits:
     async def _sender(self, request: Request) -> _Sender:
         caller = await _caller_of(request)
         if caller is not None:
-            return _Sender(True, self._key, self._pseudonym(f"key {caller.key_id}"))
+            name = f"key {caller.key_id}"
+            index = recipients.sender_index(name, self._keyring)
+            return _Sender(True, self._key, self._pseudonym(name), index)
         client = request.client  # None for a Unix socket
-        counter = self._pseudonym(network_of(client.host)) if client else None
-        return _Sender(False, self._address, counter)
+        if client is None:
+            return _Sender(False, self._address, None, None)
+        return _Sender(False, self._address, *self._client(client.host))
+
+    def _make_client(self, address: str) -> tuple[str, bytes]:
+        """Returns the counter of a client's network, and its hash for the limits on mails."""
+        network, wide_network = networks_of(address)
+        return self._pseudonym(network), recipients.sender_index(wide_network, self._keyring)
 
     def _pseudonym(self, sender: str) -> str:
         """Names a counter so that it shows neither an address nor a key."""
@@ -129,7 +147,9 @@ class Limits:
         return None
 
     async def _has_proof(self, request: Request) -> bool:
-        proof = request.headers.get(PROOF) or request.query_params.get("proof")
+        proof = request.headers.get(PROOF)
+        if proof is None and request.scope["query_string"]:
+            proof = request.query_params.get("proof")
         return proof is not None and await self._proofs.accept(proof)
 
 

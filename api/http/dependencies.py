@@ -85,12 +85,6 @@ def caller_of(request: Request, lobby: TheLobby) -> Caller | None:
     return caller
 
 
-def require_petition(lobby: Lobby, slug: str, caller: Caller) -> None:
-    """Raises what `api_keys.own_petition` raises. Opens its own session."""
-    with lobby.database.read() as session:
-        api_keys.own_petition(session, caller, slug)
-
-
 Anyone = Annotated[Caller | None, Depends(caller_of)]
 
 

@@ -84,8 +84,9 @@ class DayCount(Answer):
 class PetitionSummary(Answer):
     """The counts of one petition.
 
-    It has the largest 50 sources, the total of the others, and those of the requested days that
-    have signatures.
+    Signatures that are not confirmed are not counted: `pending` and `expired` are 0. It has the
+    largest 50 sources, the total of the others, and those of the requested days that have
+    signatures.
     """
 
     petition: str

@@ -19,12 +19,14 @@ from api.schemas.fields import (
     line,
     paragraphs,
 )
-from api.schemas.letters.letter import LetterText
+from api.schemas.letters.letter import OfferedLetter
 from api.schemas.postcode import ConstituencyAnswer, MemberAnswer
 from models import Signature, SignatureState, Supporter
 from services.postcodes import directory
 from services.signatures.entries import LONGEST_COMMENT, LONGEST_POSTCODE, LONGEST_SOURCE
+from services.signatures.pending_views import PendingSignature
 from services.signatures.recording import HOME, ImportOrigin, SignatureRequest
+from services.signatures.signature_lists import ListedSignature
 
 Comment = Annotated[str, paragraphs(LONGEST_COMMENT)]
 Source = Annotated[str, line(LONGEST_SOURCE)]
@@ -68,6 +70,7 @@ class NewSignature(Request):
         petition_slug: str,
         partner_id: UUID | None = None,
         imported: ImportOrigin | None = None,
+        sender_index: bytes | None = None,
     ) -> SignatureRequest:
         return SignatureRequest(
             petition_slug=petition_slug,
@@ -83,6 +86,7 @@ class NewSignature(Request):
             partner=self.partner,
             partner_contact=self.consents.partner,
             imported=imported,
+            sender_index=sender_index,
         )
 
 
@@ -135,7 +139,7 @@ class ConfirmedAnswer(Answer):
     petition: PetitionCount
     constituency: ConstituencyAnswer | None
     member: MemberAnswer | None
-    letter: LetterText | None
+    letter: OfferedLetter | None
     can_watch: bool
 
 
@@ -231,6 +235,33 @@ def signature_answer(signature: Signature, supporter: Supporter) -> SignatureAns
         comment=signature.comment.text if signature.comment else None,
         constituency=signature.constituency_code,
     )
+
+
+def pending_answer(pending: PendingSignature) -> SignatureAnswer:
+    """Converts a submission, which is a pending signature to its readers."""
+    return SignatureAnswer(
+        id=pending.id,
+        state=SignatureState.PENDING,
+        name=pending.name,
+        email=pending.email,
+        postcode=pending.postcode,
+        country=pending.country,
+        comment=pending.comment,
+        constituency=pending.constituency_code,
+        locale=pending.locale,
+        source=pending.source,
+        signed_at=pending.signed_at,
+        confirmed_at=None,
+        ended_at=None,
+        provenance=pending.provenance,
+    )
+
+
+def listed_answer(listed: ListedSignature) -> SignatureAnswer | None:
+    """Converts a row of a list; None if it does not open."""
+    if listed.signature is not None:
+        return signature_answer(*listed.signature)
+    return pending_answer(listed.pending) if listed.pending else None
 
 
 def partner_signature_answer(

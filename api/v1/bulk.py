@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 
 import orjson
@@ -9,15 +10,19 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
+from api.answers.signature_intake import sender_of
 from api.answers.state import state_of
-from api.http.dependencies import SignaturesWriter, Slug, require_petition
+from api.http.dependencies import SignaturesWriter, Slug
 from api.http.idempotency import GivenKey, OnceOnly, once_responses
 from api.schemas.signature import BulkAnswer
 from api.v1.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
+from models import Petition
 from services.assembly import Lobby
 from services.errors import FieldError, Invalid, LobbyError
+from services.keys import api_keys
 from services.keys.api_keys import Caller
-from services.signatures import recording
+from services.signatures import known_signers, recording
+from services.signatures.known_signers import KnownSigners
 from services.signatures.recording import Outcome, SignatureRequest
 
 router = APIRouter(tags=["signatures"])
@@ -51,24 +56,29 @@ async def sign_in_bulk(
     Needs a key with `signatures:write` of the petition's organisation that covers this petition.
     With `signatures:import` too, rows may say where and when they were signed elsewhere
     (`provenance`, and `signed_at` from 2000 on). Such signatures count at once, without an email
-    to confirm them.
+    to confirm them. With `signatures:read` too, rows are duplicates if their address has signed or
+    was asked by email before, except in the last second.
     """
     content = await content_of(request)
-    lobby = state_of(request).lobby
     once = OnceOnly(request, key, content, caller)
-    return await run_in_threadpool(_record_bulk, lobby, slug, content, content_type, caller, once)
+    return await run_in_threadpool(_record_bulk, request, slug, content, content_type, caller, once)
 
 
 def _record_bulk(
-    lobby: Lobby, slug: str, content: bytes, content_type: str, caller: Caller, once: OnceOnly
+    request: Request, slug: str, content: bytes, content_type: str, caller: Caller, once: OnceOnly
 ) -> Response:
-    require_petition(lobby, slug, caller)
-    now = lobby.clock()
-    parsed = [request_of(row, slug, caller, now) for row in rows_of(content, content_type)]
+    lobby, sender = state_of(request).lobby, sender_of(request.scope)
+    with lobby.database.read() as session:
+        petition = api_keys.own_petition(session, caller, slug)
+    now, rows = lobby.clock(), rows_of(content, content_type)
+    parsed = [request_of(row, slug, caller, sender, now) for row in rows]
     good = [row for row in parsed if isinstance(row, SignatureRequest)]
+    # Before the transaction, so that nobody else waits for it.
+    known = _known(lobby, petition, good) if caller.may_know_signers else known_signers.NOBODY
 
     def record(session: Session) -> bytes:
-        outcomes = iter(_record(session, lobby, good, now))
+        recorded = _record(session, lobby, good, now)
+        outcomes = iter(map(partial(_with_known, known), good, recorded))
         paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
         return _bulk_answer(paired, may_read=caller.may_know_signers)
 
@@ -76,11 +86,29 @@ def _record_bulk(
     return once.answer(record, status=200, is_public=is_public, is_count=True)
 
 
+def _known(lobby: Lobby, petition: Petition, rows: list[SignatureRequest]) -> KnownSigners:
+    # What is known of imports, recording finds out.
+    emails = [row.email for row in rows if row.imported is None]
+    with lobby.database.read() as session:
+        return known_signers.find(session, petition, emails, keyring=lobby.keyring)
+
+
+def _with_known(known: KnownSigners, row: SignatureRequest, outcome: Outcome) -> Outcome:
+    """Returns the outcome for a key that may know who has signed."""
+    if row.imported or outcome.error or not known.has(row.email):
+        return outcome
+    standing_id = known.standing_id(row.email)
+    row_id = standing_id.hex if standing_id else outcome.row_id
+    return outcome._replace(is_new=False, row_id=row_id)
+
+
 def _record(
     session: Session, lobby: Lobby, rows: list[SignatureRequest], now: datetime
 ) -> list[Outcome]:
     lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-    return recording.record(session, rows, postcodes=lookup, keyring=keyring, now=now)
+    return recording.record(
+        session, rows, postcodes=lookup, keyring=keyring, now=now, is_one_sender=True
+    )
 
 
 def _bulk_answer(outcomes: list[Outcome | Invalid], *, may_read: bool) -> bytes:

@@ -124,8 +124,10 @@ def _parsed(content: bytes) -> Any:
         raise ValueError("it is nested too deeply") from None
 
 
-def request_of(row: Any, slug: str, caller: Caller, now: datetime) -> SignatureRequest | Invalid:
-    """Returns the request of a row, or the error."""
+def request_of(
+    row: Any, slug: str, caller: Caller, sender: bytes | None, now: datetime
+) -> SignatureRequest | Invalid:
+    """Returns the request of a row, or the error. `sender` is the hash of who sends the rows."""
     if isinstance(row, Invalid):
         return row
     try:
@@ -135,7 +137,7 @@ def request_of(row: Any, slug: str, caller: Caller, now: datetime) -> SignatureR
         return _invalid(error)
     except Invalid as error:
         return error
-    return signature.as_request(slug, caller.partner_id, imported)
+    return signature.as_request(slug, caller.partner_id, imported, sender_index=sender)
 
 
 def _invalid(error: ValidationError) -> Invalid:

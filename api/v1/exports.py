@@ -60,8 +60,9 @@ def signatures_csv(
 ) -> Response:
     """Download all signatures of a petition of the key's organisation as CSV.
 
-    Needs a key with `signatures:read`. A partner's key gets the signatures that came through that
-    partner and were confirmed, with personal data only where `contact` is yes.
+    Signatures that still need a confirmation are in the file with `state=pending` alone. Needs a
+    key with `signatures:read`. A partner's key gets the signatures that came through that partner
+    and were confirmed, with personal data only where `contact` is yes.
     """
     return _signatures(slug, request, caller, lobby, wanted, FileFormat.CSV)
 

@@ -1,5 +1,7 @@
 """Health checks and metrics."""
 
+from datetime import timedelta
+
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
 from pydantic import BaseModel
@@ -8,14 +10,19 @@ from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_to
 from api.http.problem import problems
 from services.database.engine import check_schema, check_writable
 from services.mail import outbox, relays
+from services.submissions import backlog
 from services.webhooks import deliveries
 
 router = APIRouter(tags=["health"])
 MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
 OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
+OLDEST_NEW = Gauge(
+    "lobby_submissions_oldest_new_seconds", "Age of the oldest submission that is not sorted"
+)
 RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
 DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
 _PROBLEMS = problems()
+MINUTE = timedelta(minutes=1)
 
 
 class Alive(BaseModel):
@@ -25,10 +32,11 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database can be written to and has this program's schema."""
+    """The database can be written to and has this program's schema. Ages in whole minutes."""
 
     status: str = "ok"
     outbox_oldest_due_seconds: float
+    submissions_oldest_new_seconds: float
 
 
 @router.get("/livez")
@@ -42,8 +50,19 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     """Check that the process can work. If it cannot, the answer is a 503 with the reason."""
     check_schema(lobby.database)
     check_writable(lobby.database)
-    age = outbox.oldest_due(session, now=now)
-    return Ready(outbox_oldest_due_seconds=age.total_seconds())
+    return Ready(
+        outbox_oldest_due_seconds=_in_minutes(outbox.oldest_due(session, now=now)),
+        submissions_oldest_new_seconds=_in_minutes(backlog.oldest_new(session, now=now)),
+    )
+
+
+def _in_minutes(age: timedelta) -> float:
+    """Returns whole minutes, in seconds.
+
+    Anybody may read this. On an idle service, an exact age would tell whether a post has caused an
+    email, and so whether its address has signed.
+    """
+    return age // MINUTE * MINUTE.total_seconds()
 
 
 @router.get(
@@ -68,4 +87,5 @@ def metrics(session: ReadSession, now: Now) -> Response:
         DELIVERIES.labels(state=state).set(total)
     RESTING.set(len(relays.resting(session, now=now)))
     OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
+    OLDEST_NEW.set(backlog.oldest_new(session, now=now).total_seconds())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -98,9 +98,10 @@ def read_summary(
 ) -> PartnerSummaryAnswer:
     """Count the signatures that came through a partner, by state, source and day.
 
-    Needs a key with `signatures:read` of the organisation or of this partner. The organisation
-    sees all states. The partner sees signatures that were confirmed after they came through it,
-    and their states now. The counts have no personal data.
+    Needs a key with `signatures:read` of the organisation or of this partner. Signatures that are
+    not confirmed yet are not counted: `pending` and `expired` are 0. The partner sees signatures
+    that were confirmed after they came through it, and their states now. The counts have no
+    personal data.
     """
     partner = partners.own(session, slug, organisation_id=caller.organisation_id)
     if caller.partner_id not in (None, partner.id):

@@ -1,9 +1,11 @@
 """Signatures: signing, the links in emails, and reading signatures with a key."""
 
+from uuid import UUID
+
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.answers import signature_intake
+from api.answers import letter_proofs, signature_intake
 from api.answers.state import AppState, state_of
 from api.http import idempotency
 from api.http.dependencies import (
@@ -14,12 +16,11 @@ from api.http.dependencies import (
     Slug,
     TheLobby,
     WriteSession,
-    require_petition,
 )
 from api.http.idempotency import GivenKey
 from api.http.paging import ThePage
 from api.schemas.fields import Moment
-from api.schemas.letters.letter import letter_text
+from api.schemas.letters.letter import offered_letter
 from api.schemas.postcode import ConstituencyAnswer, constituency_answer, member_answer
 from api.schemas.signature import (
     ConfirmedAnswer,
@@ -31,14 +32,17 @@ from api.schemas.signature import (
     StatusAnswer,
     TokenBody,
     WatchAnswer,
+    listed_answer,
     partner_signature_answer,
-    signature_answer,
 )
 from models import Signature, SignatureState
+from services.assembly import Lobby
 from services.campaigns import petitions
+from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
-from services.signatures import by_partner, signature_states
+from services.keys.api_keys import Caller
+from services.signatures import by_partner, known_signers, signature_lists, signature_states
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
 
@@ -57,28 +61,33 @@ async def sign(
     """Sign a petition. The signature counts once the signer confirms it by email.
 
     An email address can sign a petition once: a repeated request gets the same answer, and with an
-    Idempotency-Key it also sends no second email. The signature is on disk when the answer comes.
+    Idempotency-Key it is recorded once. What was sent is on disk when the answer comes. The email
+    follows, within a limit per mailbox and day: over the limit it waits. What is not confirmed
+    within 14 days is deleted.
     With a key, the petition must be one of the key's organisation that the key covers.
     """
     # Most requests do not come here: `api.front.hot_route` answers them.
     state = state_of(request)
+    sender, standing_id = signature_intake.sender_of(request.scope), None
     if caller is not None:
-        await run_in_threadpool(require_petition, state.lobby, slug, caller)
+        standing_id = await run_in_threadpool(_standing_id, state.lobby, slug, caller, body)
     if key is None:
         partner_id = caller.partner_id if caller else None
-        answers, outcome = await signature_intake.sign(state, slug, body, partner_id)
-        answer = StoredAnswer(
-            signature_intake.SIGNED, signature_intake.content(answers, outcome, caller)
-        )
+        answers, outcome = await signature_intake.sign(state, slug, body, partner_id, sender=sender)
+        content = signature_intake.content(answers, outcome, caller, standing_id=standing_id)
+        answer = StoredAnswer(signature_intake.SIGNED, content)
     else:
         attempt = idempotency.attempt_of(request.scope, key, await request.body(), caller)
-        answer = await signature_intake.sign_once(state, slug, body, attempt, caller)
+        answer = await signature_intake.sign_once(
+            state, slug, body, attempt, caller, sender=sender, standing_id=standing_id
+        )
     return idempotency.response(answer)
 
 
 @router.post("/signatures/confirm")
-async def confirm(body: TokenBody, request: Request) -> ConfirmedAnswer:
+async def confirm(body: TokenBody, request: Request, response: Response) -> ConfirmedAnswer:
     """Confirm a signature, so that it counts. A repeated call gets the same answer."""
+    response.headers["Cache-Control"] = "no-store"
     state = state_of(request)
     signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
     signature = await signature_intake.confirm(state, signature_id)
@@ -92,7 +101,7 @@ def watch(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> 
     The token is the one that confirms the signature. The signature must be confirmed already.
     """
     signature_id = lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = signature_states.get(session, signature_id, for_update=True)
+    signature = signature_states.of_link(session, signature_id)
     constituency = seat_watches.add(session, signature, now=now)
     return WatchAnswer(constituency=ConstituencyAnswer.model_validate(constituency))
 
@@ -106,9 +115,9 @@ def withdraw(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) 
 
 @router.post("/signatures/disown")
 def disown(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> StatusAnswer:
-    """Remove a signature that somebody else gave, and send no more emails about the petition."""
+    """Remove a signature that somebody else gave. No emails about it follow for 90 days."""
     signature_id = lobby.tokens.read(Purpose.DISOWN, body.token)
-    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now))
+    return StatusAnswer(status=signature_states.disown(session, signature_id, now=now).state)
 
 
 @router.get("/petitions/{slug}/signatures")
@@ -118,16 +127,19 @@ def read_signatures(
     response: Response,
     page: ThePage,
     caller: SignaturesReader,
+    lobby: TheLobby,
     session: ReadSession,
     state: SignatureState | None = None,
     since: Moment | None = None,
 ) -> list[SignatureAnswer] | list[PartnerSignatureAnswer]:
     """List signatures of a petition of the key's organisation, decrypted.
 
-    `since` selects signatures that were signed, confirmed or ended at that time or later. A
-    partner's key reads signatures that came through that partner, once they were confirmed, with
-    personal data only where the signer allowed the partner to contact them. Needs a key with
-    `signatures:read`.
+    Pending ones, which their signers can still confirm, are in the list about a second after they
+    arrived. `since` selects signatures that were signed, confirmed or ended at that time or later.
+    Ids are in the order of receipt, so that a signature can be confirmed behind a cursor: to keep a
+    copy, ask by `since` and let a minute overlap. A partner's key reads signatures that came
+    through that partner, once they were confirmed, with personal data only where the signer allowed
+    the partner to contact them. Needs a key with `signatures:read`.
     """
     petition = api_keys.own_petition(session, caller, slug)
     if caller.partner_id is not None:
@@ -142,16 +154,32 @@ def read_signatures(
         )
         page.link_next(request, response, [signature.id for signature, _, _ in rows])
         return [partner_signature_answer(*row) for row in rows[: page.limit]]
-    pairs = signature_states.page(
+    listed = signature_lists.page(
         session,
         petition.id,
         state=state,
         since=since,
         after=page.after,
         limit=page.limit + 1,
+        keyring=lobby.keyring,
     )
-    page.link_next(request, response, [signature.id for signature, _ in pairs])
-    return [signature_answer(*pair) for pair in pairs[: page.limit]]
+    page.link_next(request, response, [row.id for row in listed])
+    answers = map(listed_answer, listed[: page.limit])
+    return [answer for answer in answers if answer is not None]
+
+
+def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) -> UUID | None:
+    """Checks that a key may post to a petition.
+
+    Returns the id of the signer's confirmed signature if the key may read signatures, else None
+    without a look-up.
+    """
+    with lobby.database.read() as session:
+        petition = api_keys.own_petition(session, caller, slug)
+        if not caller.may_know_signers:
+            return None
+        standing = known_signers.standing(session, petition, [body.email], keyring=lobby.keyring)
+        return standing.get(texts.canonical_email(body.email))
 
 
 def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
@@ -165,6 +193,9 @@ def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
         petition=PetitionCount(slug=board.petition.slug, signature_count=count),
         constituency=constituency_answer(seen.constituency),
         member=member_answer(seen.member, seen.constituency),
-        letter=letter_text(board.draft(code, name=signature.name.text)),
+        letter=offered_letter(
+            board.draft(code, name=signature.name.text),
+            letter_proofs.proof_of(state.lobby.tokens, signature),
+        ),
         can_watch=board.can_watch(code),
     )

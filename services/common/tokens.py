@@ -28,6 +28,9 @@ Clock = Callable[[], datetime]
 class Purpose(StrEnum):
     """What a token allows.
 
+    `lift_refusal` is part of the page after 'that was not me': its id stands for the address.
+    `write` is in the answer to the confirmation of a signature, never in a mail or a URL: it proves
+    that the sender of a letter has the mailbox of that signature.
     `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
     API key: its id is that of the new key, so that the form makes one key only.
     """
@@ -35,8 +38,10 @@ class Purpose(StrEnum):
     CONFIRM = "confirm"
     DISOWN = "disown"
     WITHDRAW = "withdraw"
+    LIFT_REFUSAL = "lift_refusal"
     LETTER = "letter"
     LETTER_ANSWER = "letter_answer"
+    WRITE = "write"
     UNSUBSCRIBE = "unsubscribe"
     ORGANISER = "organiser"
     NEW_KEY = "new_key"
@@ -46,8 +51,10 @@ LIFETIMES = {
     Purpose.CONFIRM: timedelta(days=14),
     Purpose.DISOWN: timedelta(days=60),
     Purpose.WITHDRAW: timedelta(days=3650),
+    Purpose.LIFT_REFUSAL: timedelta(days=1),
     Purpose.LETTER: timedelta(days=14),
     Purpose.LETTER_ANSWER: timedelta(days=120),
+    Purpose.WRITE: timedelta(hours=2),
     Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.ORGANISER: timedelta(hours=12),
     Purpose.NEW_KEY: timedelta(hours=12),
@@ -91,6 +98,13 @@ class Tokens:
         except (BadSignature, binascii.Error, ValueError) as error:
             message = "This link is not complete or not valid. Please copy all of it."
             raise Invalid.field("token", "token_invalid", message) from error
+
+    def read_if_good(self, purpose: Purpose, token: str | None) -> UUID | None:
+        """Works like `read`, and returns None for a token that is missing, expired or forged."""
+        try:
+            return self.read(purpose, token) if token else None
+        except (Gone, Invalid):
+            return None
 
 
 def _end(purpose: Purpose, issued_at: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Bulk INSERT statements, and SELECT statements over long lists of values.
+"""Bulk INSERT and UPDATE statements, and SELECT statements over long lists of values.
 
 Each database gets rows in the form that it takes fastest: SQLite prepared statements with a block
 of rows each, PostgreSQL one array per column. SQLAlchemy would look up types and name parameters
@@ -51,11 +51,16 @@ class BulkLookup:
     """A SELECT that is built once per database: on the hot route, building costs more than sending.
 
     `make` gets a function `is_any_of(column, name)`, which makes the condition that the column has
-    one of the values that `rows` gets under that name.
+    one of the values that `rows` gets under that name. With `is_long` there can be thousands of
+    values: PostgreSQL then joins them, because without an index scan it would compare each row with
+    all of them, one after the other.
     """
 
-    def __init__(self, make: Callable[[IsAnyOf], sa.Select[*tuple[Any, ...]]]) -> None:
-        self._statements = {"sqlite": make(_in_list), "postgresql": make(_in_array)}
+    def __init__(
+        self, make: Callable[[IsAnyOf], sa.Select[*tuple[Any, ...]]], *, is_long: bool = False
+    ) -> None:
+        in_array = _in_unnested if is_long else _in_array
+        self._statements = {"sqlite": make(_in_list), "postgresql": make(in_array)}
 
     def rows(self, session: Session, **values: Any) -> Iterable[Any]:
         """Returns the rows for these parameters: single values, and lists for `is_any_of`."""
@@ -103,6 +108,35 @@ def insert_columns(
     value for all rows. A Uuid may be given as its hex digits. `skip_existing` as in `insert`.
     """
     return _insert(session, table, varying, shared, _SKIP_EXISTING if skip_existing else "")
+
+
+def update_columns(
+    session: Session,
+    table: sa.Table,
+    ids: Sequence[Any],
+    varying: Mapping[str, Sequence[Any]],
+    shared: Mapping[str, Any],
+    *,
+    condition: str = "",
+) -> int:
+    """Updates rows by their ids, and returns how many.
+
+    `varying` and `shared` are as in `insert_columns`. `condition` is SQL without parameters that a
+    row must still meet, such as "state = 'new'".
+    """
+    if not ids:
+        return 0
+    connection = session.connection()
+    plan = _update_plan(table, tuple(shared), tuple(varying), connection.dialect, condition)
+    columns = chain(([value] for value in shared.values()), varying.values(), [ids])
+    encoded = [encode(values) for encode, values in zip(plan.encoders, columns, strict=True)]
+    shared_values = [value for (value,) in encoded[: plan.shared_count]]
+    rest = encoded[plan.shared_count :]
+    if connection.dialect.name == "sqlite":
+        rows = [(*shared_values, *row) for row in zip(*rest, strict=True)]
+        return connection.exec_driver_sql(plan.row_statement, rows).rowcount
+    arrays = map(_array, plan.types[plan.shared_count :], rest)
+    return connection.exec_driver_sql(plan.row_statement, (*shared_values, *arrays)).rowcount
 
 
 def increment(
@@ -188,6 +222,37 @@ def _insert_plan(
         arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
         statements = f"{head} SELECT {scalars}new.* FROM unnest({arrays}) AS new{on_conflict}", ""  # noqa: S608 - our names only
     return _InsertPlan(*statements, types, encoders, len(shared))
+
+
+@lru_cache(maxsize=50)
+def _update_plan(
+    table: sa.Table,
+    shared: tuple[str, ...],
+    varying: tuple[str, ...],
+    dialect: Dialect,
+    condition: str,
+) -> _InsertPlan:
+    names = (*shared, *varying, "id")
+    types = tuple(table.c[name].type for name in names)
+    encoders = tuple(_encoder(column_type, dialect) for column_type in types)
+    where = f" AND {condition}" if condition else ""
+    # The text has only names of our own tables and columns, never values.
+    if dialect.name == "sqlite":
+        sets = ", ".join(f"{name} = ?" for name in names[:-1])
+        statement = f"UPDATE {table.name} SET {sets} WHERE id = ?{where}"  # noqa: S608 - our names only
+    else:
+        type_names = [_type_name(column_type, dialect) for column_type in types]
+        sets = ", ".join(
+            [f"{name} = %s::{kind}" for name, kind in zip(shared, type_names, strict=False)]
+            + [f"{name} = new.{name}" for name in varying]
+        )
+        arrays = ", ".join(f"%s::{name}[]" for name in type_names[len(shared) :])
+        columns = ", ".join(f"{name}" for name in (*varying, "id"))
+        statement = (
+            f"UPDATE {table.name} SET {sets} FROM unnest({arrays}) AS new({columns}) "  # noqa: S608 - our names only
+            f"WHERE {table.name}.id = new.id{where}"
+        )
+    return _InsertPlan(statement, "", types, encoders, len(shared))
 
 
 def _placeholders(shared: int, varying: int, rows: int) -> str:
@@ -291,3 +356,8 @@ def _in_list(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
 def _in_array(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
     values = sa.bindparam(name, type_=_ArrayParameter(column.type))
     return column == sa.any_(sa.cast(values, postgresql.ARRAY(column.type)))
+
+
+def _in_unnested(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:
+    values = sa.bindparam(name, type_=_ArrayParameter(column.type))
+    return column.in_(sa.select(sa.func.unnest(sa.cast(values, postgresql.ARRAY(column.type)))))

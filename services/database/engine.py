@@ -193,6 +193,13 @@ def try_locks(session: Session, numbers: Sequence[int]) -> set[int]:
     return {number for number, is_taken in rows if is_taken}
 
 
+def wait_for_lock(session: Session, number: int) -> None:
+    """Takes a lock as `try_locks` does, and waits for it."""
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s::bigint)", (number,))
+
+
 def _insert_statement(session: Session, table: sa.Table) -> Any:
     # SQLAlchemy has ON CONFLICT only in the INSERT of each dialect.
     if session.connection().dialect.name == "sqlite":
@@ -204,6 +211,7 @@ def migrate(database: Database, revision: str = "head") -> None:
     """Migrates the schema to `revision`, up or down, in one transaction.
 
     :raises Invalid: there is no such revision
+    :raises Conflict: the database holds what the older schema has no place for
     """
     # Imported here because a server at head does not need Alembic, which costs 10 MB and a tenth
     # of a second at each start.
@@ -211,6 +219,12 @@ def migrate(database: Database, revision: str = "head") -> None:
 
     with database.connection() as connection:
         migrations.run(connection, revision, current=_current_revision(connection))
+
+
+def current_revision(database: Database) -> str | None:
+    """Returns the revision of the schema; None in an empty database."""
+    with database.read() as session:
+        return _current_revision(session.connection())
 
 
 def head_revision() -> str:
@@ -223,8 +237,7 @@ def check_schema(database: Database) -> None:
 
     :raises Unavailable: it has another version
     """
-    with database.read() as session:
-        current = _current_revision(session.connection())
+    current = current_revision(database)
     if current != head_revision():
         raise Unavailable(
             "schema_not_at_head",
@@ -251,9 +264,7 @@ def prepare(database: Database) -> None:
 
     :raises Unavailable: the schema has another version
     """
-    with database.read() as session:
-        current = _current_revision(session.connection())
-    if current is None:
+    if current_revision(database) is None:
         migrate(database)
     check_schema(database)
 

@@ -15,6 +15,7 @@ def run(connection: Connection, revision: str, *, current: str | None) -> None:
     `revision` is a number, 'head' or 'base'. The connection must be in a transaction.
 
     :raises Invalid: there is no such revision
+    :raises Conflict: the database holds what the older schema has no place for
     """
     config = Config()
     config.set_main_option("script_location", str(ROOT / "alembic"))

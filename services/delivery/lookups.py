@@ -11,10 +11,12 @@ from sqlmodel import Session, SQLModel, col, select
 
 from models import Campaign, Keyring, Letter, MessageKind, OutboxMessage, Supporter
 from services.errors import Conflict
+from services.letters import letter_requests
 from services.letters.drafting import situations
 from services.letters.drafting.situations import Situation
+from services.letters.letter_requests import LetterRequest
 from services.signatures import signature_mails
-from services.signatures.signature_mails import SignatureMailData
+from services.signatures.signature_mails import MailData
 
 Row = TypeVar("Row", Letter, Supporter)
 
@@ -24,13 +26,15 @@ class Prefetched:
     """What a batch of messages needs.
 
     `rows` keeps references to rows, so that the session finds them by id without a statement.
-    `signatures` are by id, None if they were not looked up; an id that is missing does not exist.
+    `signatures` are by the message's kind and subject, `letter_requests` by id, None if they were
+    not looked up; one that is missing does not exist.
     `situations` are by the id of the letter; a missing one is looked up by the message that needs
     it.
     """
 
     rows: tuple[SQLModel, ...] = ()
-    signatures: Mapping[UUID, SignatureMailData] | None = None
+    signatures: MailData | None = None
+    letter_requests: Mapping[UUID, LetterRequest] | None = None
     situations: Mapping[UUID, Situation] = field(default_factory=dict)
 
 
@@ -44,7 +48,8 @@ def prefetch(
 
     Raises if an encrypted row cannot be decrypted.
     """
-    about_letters = [message for message in messages if message.kind not in signature_mails.KINDS]
+    gathered = (*signature_mails.KINDS, *letter_requests.KINDS)
+    about_letters = [message for message in messages if message.kind not in gathered]
     letters = _rows(session, Letter, {message.subject_id for message in about_letters})
     supporters = _rows(session, Supporter, {letter.supporter_id for letter in letters})
     to_members = {message.subject_id for message in messages if message.kind is MessageKind.LETTER}
@@ -54,11 +59,13 @@ def prefetch(
         keyring=keyring,
         now=now,
     )
-    signature_ids = {
-        message.subject_id for message in messages if message.kind in signature_mails.KINDS
-    }
-    signatures = signature_mails.gather(session, signature_ids, today=now.date())
-    return Prefetched((*letters, *supporters), signatures, letter_situations)
+    about_signatures = [message for message in messages if message.kind in signature_mails.KINDS]
+    signatures = signature_mails.gather(
+        session, about_signatures, keyring=keyring, today=now.date()
+    )
+    asking = [message for message in messages if message.kind in letter_requests.KINDS]
+    requests = letter_requests.gather(session, asking, keyring=keyring)
+    return Prefetched((*letters, *supporters), signatures, requests, letter_situations)
 
 
 def _rows(session: Session, model: type[Row], ids: Collection[UUID]) -> list[Row]:

@@ -7,7 +7,7 @@ from sqlmodel import Session
 from models import MessageKind, OutboxMessage
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.errors import LobbyError, NotFound
-from services.letters import letter_mails
+from services.letters import letter_mails, letter_requests
 from services.mail import mail_builder
 from services.mail.mail_builder import Envelope, Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
@@ -49,8 +49,15 @@ def _make(
     if kind in signature_mails.KINDS:
         signatures = prefetched.signatures
         if signatures is None:
-            signatures = signature_mails.gather(session, [subject_id], today=now.date())
-        return signature_mails.make(message, signatures.get(subject_id), context)
+            signatures = signature_mails.gather(
+                session, [message], keyring=context.keyring, today=now.date()
+            )
+        return signature_mails.make(message, signatures.get((kind, subject_id)), context)
+    if kind in letter_requests.KINDS:
+        requests = prefetched.letter_requests
+        if requests is None:
+            requests = letter_requests.gather(session, [message], keyring=context.keyring)
+        return letter_requests.make(message, requests.get(subject_id), context)
     if kind is MessageKind.LETTER:
         situation = prefetched.situations.get(subject_id)
         return letter_mails.make_letter(session, message, context, now=now, situation=situation)

@@ -31,14 +31,14 @@ from models import (
 )
 from services.campaigns import campaigns, petitions
 from services.files import csv_reading
-from services.letters import intake, letter_states
+from services.letters import confirmed_letters, intake
 from services.letters.drafting import drafts, situations
 from services.letters.intake import NewLetter
 from services.organisations import organisations
 from services.parliament import constituencies, members, seats
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording
 from services.signatures.recording import Lookup, SignatureRequest
 from services.supporters import wordings
 
@@ -53,6 +53,7 @@ LIKENESS_LIMIT = 80
 REFUSES = "Clacton"
 UNDECIDED = "Edinburgh East and Musselburgh"
 _SEED = 2017
+_UNTIL_CONFIRMED = timedelta(minutes=9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,8 +246,8 @@ def _load_signatures(
         )
         signature_id = outcomes[0].signature_id
         if signature_id is not None:
-            confirmed_at = min(moment + timedelta(minutes=9), now)
-            signature_states.confirm(session, signature_id, now=confirmed_at)
+            confirmed_at = min(moment + _UNTIL_CONFIRMED, now)
+            confirming.confirm(session, signature_id, keyring=keyring, now=confirmed_at)
 
 
 def write_letters(
@@ -258,7 +259,7 @@ def write_letters(
     now: datetime,
 ) -> list[Letter]:
     """Writes and confirms letters of these supporters, where a letter is possible."""
-    letters = []
+    letters, written_at = [], now - _UNTIL_CONFIRMED
     for request in requests:
         result = postcodes(request.postcode) if request.country == "GB" else None
         if result is None or result.constituency_code is None:
@@ -271,8 +272,8 @@ def write_letters(
             line1="1 Example Street", town="Anytown", postcode=result.postcode
         )
         new = NewLetter(request.name, request.email, address, draft.subject, draft.body)
-        letter_id = intake.take_in(session, situation, new, keyring=keyring, now=now)
-        letters.append(letter_states.confirm(session, letter_id, keyring=keyring, now=now))
+        taken = intake.take_in(session, situation, new, keyring=keyring, now=written_at)
+        letters.append(confirmed_letters.confirm(session, taken.id, keyring=keyring, now=now))
     return letters
 
 

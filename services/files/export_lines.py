@@ -105,8 +105,13 @@ class EncryptedColumn:
         try:
             return [None if value is None else decrypt(value, purpose) for value in values]
         except ValueError as error:
-            message = "Some personal data does not open: was it kept under another secret key?"
-            raise Unavailable("personal_data_sealed", message) from error
+            raise sealed_data() from error
+
+
+def sealed_data() -> Unavailable:
+    """Returns the error for data that cannot be decrypted."""
+    message = "Some personal data does not open: was it kept under another secret key?"
+    return Unavailable("personal_data_sealed", message)
 
 
 Column = PlainColumn | EncryptedColumn

@@ -6,7 +6,7 @@ page was read. Pages are in the order of ids: a row that exists when the export 
 throughout, is in the file exactly once.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from models import Keyring
 from services.database.engine import Database
-from services.files import export_lines
+from services.files import export_lines, value_lines
 from services.files.csv_writing import csv_text
 from services.files.export_lines import Column, EncryptedColumn, FileFormat, PlainColumn
 
@@ -31,12 +31,25 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedRows:
+    """Rows that are encrypted as a whole, so that the database cannot format them.
+
+    `read` returns the ids and the values by column of at most `size` rows after an id, ordered by
+    id. It raises Unavailable if a row cannot be decrypted.
+    """
+
+    count: Callable[[Session], int]
+    read: Callable[[Session, UUID, int, Keyring], Sequence[tuple[UUID, Mapping[str, Any]]]]
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     """The rows and columns of an export.
 
     `rows` selects from the tables with all conditions except that `owner` equals `owner_id`. `key`
     is the id that orders the pages, and `has_index` says whether an index on (`owner`, `key`)
-    exists. `labels` describe the export in the log, without personal data.
+    exists. `labels` describe the export in the log, without personal data. The pages of `opened`
+    follow those of `rows`.
     """
 
     key: sa.Column[Any]
@@ -46,6 +59,7 @@ class Export:
     columns: tuple[Column, ...]
     rows: sa.Select[Any]
     labels: Mapping[str, object]
+    opened: OpenedRows | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +98,8 @@ def count(session: Session, export: Export) -> int:
     """
     statement = export.rows.with_only_columns(sa.func.count(), maintain_column_froms=True)
     statement = statement.where(export.owner == export.owner_id)
-    return int(session.connection().execute(statement).scalar_one())
+    total = int(session.connection().execute(statement).scalar_one())
+    return total + (export.opened.count(session) if export.opened else 0)
 
 
 def chunks(
@@ -98,23 +113,18 @@ def chunks(
     """Yields the file in chunks of `size` rows: at least one chunk, in CSV with a header first.
 
     Each chunk is read when the caller asks for it. The keyring is used only if the export has
-    personal data.
+    personal data or opened rows.
 
-    :raises Unavailable: personal data cannot be decrypted
+    :raises Unavailable: data cannot be decrypted
     """
-    size = size or (ENCRYPTED_PAGE_SIZE if export.is_personal else PLAIN_PAGE_SIZE)
-    if export.is_personal:
-        read = _encrypted_page_reader(database, export, form, size, keyring)
-    else:
-        read = _plain_page_reader(database, export, form, size)
     header = csv_text(export.names, ()) if form is FileFormat.CSV else ""
-    after: UUID | None = _BEFORE_ALL
-    while after is not None:
-        with database.read() as session:
-            page = read(session, after)
-        after = UUID(page.last_id) if page.last_id and page.rows == size else None
-        yield Chunk((header + page.text).encode(), page.rows)
-        header = ""
+    is_empty = True
+    for page in _pages(database, export, form, size, keyring):
+        if page.rows:
+            yield Chunk((header + page.text).encode(), page.rows)
+            header, is_empty = "", False
+    if is_empty:
+        yield Chunk(header.encode(), 0)
 
 
 def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Chunks:
@@ -138,6 +148,31 @@ def logged(unlogged: Chunks, export: Export, *, by: str, form: FileFormat) -> Ch
             rows=rows,
             whole=is_whole,
         )
+
+
+def _pages(
+    database: Database, export: Export, form: FileFormat, size: int | None, keyring: Keyring
+) -> Iterator[_ExportPage]:
+    encrypted_size = size or ENCRYPTED_PAGE_SIZE
+    if export.is_personal:
+        read = _encrypted_page_reader(database, export, form, encrypted_size, keyring)
+        yield from _pages_of(database, read, encrypted_size)
+    else:
+        plain_size = size or PLAIN_PAGE_SIZE
+        read = _plain_page_reader(database, export, form, plain_size)
+        yield from _pages_of(database, read, plain_size)
+    if export.opened:
+        read = _opened_page_reader(export, export.opened, form, encrypted_size, keyring)
+        yield from _pages_of(database, read, encrypted_size)
+
+
+def _pages_of(database: Database, read: _PageReader, size: int) -> Iterator[_ExportPage]:
+    after: UUID | None = _BEFORE_ALL
+    while after is not None:
+        with database.read() as session:
+            page = read(session, after)
+        after = UUID(page.last_id) if page.last_id and page.rows == size else None
+        yield page
 
 
 def _plain_page_reader(
@@ -179,6 +214,19 @@ def _encrypted_page_reader(
         ]
         lines = line_break.join(map(",".join, zip(*texts, strict=True)))
         return _ExportPage(f"{form.begin}{lines}{form.end}", len(rows), rows[-1].last)
+
+    return read
+
+
+def _opened_page_reader(
+    export: Export, opened: OpenedRows, form: FileFormat, size: int, keyring: Keyring
+) -> _PageReader:
+    """Makes a reader of rows that are decrypted as a whole and formatted in Python."""
+
+    def read(session: Session, after: UUID) -> _ExportPage:
+        rows = opened.read(session, after, size, keyring)
+        text = value_lines.lines(export.columns, (values for _, values in rows), form)
+        return _ExportPage(text, len(rows), str(rows[-1][0]) if rows else None)
 
     return read
 

@@ -35,6 +35,7 @@ from services.errors import Conflict, Invalid
 from services.letters import letter_states
 from services.mail import outbox
 from services.mail.outbox import NewMessage
+from services.mail.recipients import recipient_of
 from services.webhooks import events
 
 ASKED_AFTER = timedelta(days=14)
@@ -123,7 +124,7 @@ def queue_questions(
     """
     due = _due(session, now, limit)
     questions = [
-        NewMessage(MessageKind.LETTER_QUESTION, letter_id, _recipient(keyring, email))
+        NewMessage(MessageKind.LETTER_QUESTION, letter_id, recipient_of(email, keyring))
         for letter_id, email in due.items()
         if email is not None
     ]
@@ -235,10 +236,6 @@ def _queued(session: Session, letter_ids: Collection[UUID]) -> set[UUID]:
         _outbox.c.subject_id.in_(letter_ids), _outbox.c.kind == MessageKind.LETTER_QUESTION
     )
     return set(session.connection().execute(statement).scalars())
-
-
-def _recipient(keyring: Keyring, email: str) -> bytes:
-    return keyring.everywhere_index(texts.canonical_email(email))
 
 
 def _require_sent(letter: Letter) -> None:

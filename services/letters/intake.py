@@ -1,50 +1,31 @@
 """Accepts letters from constituents to their MPs, and counts letters opened in a mail program.
 
 `letters.drafting.drafts` drafts a letter, this module checks and stores what its writer made of it,
-and `letters.letter_states` does the rest once its writer confirms it by email.
+and `letters.confirmed_letters` queues it once its writer confirms it by email.
 """
 
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
-from models import (
-    Keyring,
-    Letter,
-    LetterAnswer,
-    LetterState,
-    MemberReply,
-    MessageKind,
-    OutboxMessage,
-    Private,
-)
-from models.base import new_id, table_of
+from models import Keyring, Letter, LetterState, SubmissionKind
+from models.base import new_ids_at
 from services.common import texts
-from services.database.engine import insert_ignore
 from services.errors import Conflict, Invalid
+from services.letters import confirmed_letters, proofs, submitted_letters
 from services.letters.drafting import drafts, rules, situations, sketches
 from services.letters.drafting.rules import Writer
 from services.letters.drafting.situations import REASONS, Situation
-from services.mail import outbox
+from services.mail.pacing import AT_ONCE, Pace
 from services.mail.text_templates import MailText
-from services.supporters import supporters
+from services.submissions import intake as submissions_intake
+from services.submissions import payload
+from services.submissions.intake import NewSubmission
+from services.submissions.payload import LetterPayload
 from services.tallies import counts
-
-_answer = table_of(LetterAnswer)
-_letter = table_of(Letter)
-_reply = table_of(MemberReply)
-_outbox = table_of(OutboxMessage)
-_REPLACEABLE = (
-    LetterState.PENDING,
-    LetterState.CANCELLED,
-    LetterState.HELD,
-    LetterState.REJECTED,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,34 +59,82 @@ class NewLetter:
     wants_copy: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class TakenLetter:
+    """The id of a letter that was accepted, and its state: `pending`, or `queued` with a proof."""
+
+    id: UUID
+    state: LetterState
+
+
 def take_in(
-    session: Session, situation: Situation, letter: NewLetter, *, keyring: Keyring, now: datetime
-) -> UUID:
-    """Stores a letter until its writer confirms it by email; returns its id.
+    session: Session,
+    situation: Situation,
+    letter: NewLetter,
+    *,
+    keyring: Keyring,
+    now: datetime,
+    sender_index: bytes | None = None,
+    proof: UUID | None = None,
+    pace: Pace = AT_ONCE,
+) -> TakenLetter:
+    """Stores a letter as a submission, until its writer confirms it by email.
 
-    There is one letter per supporter, member and motion: a new one replaces an earlier one that was
-    not sent. If one was sent or is queued already, nothing is stored and an unused id is returned,
-    so that the response does not reveal to a stranger who has written.
+    Nothing is asked about the address, and no earlier letter is touched, so that neither the answer
+    nor its time tells a stranger who has written. `sender_index` is the keyed hash of the sender's
+    network or API key. `proof` is the id of a signature from a token (`Purpose.WRITE`): if it is of
+    this address, the letter is queued at once; if not, the letter takes the common way.
 
-    Invalid with everything that is wrong with the letter. Conflict if no letter can be sent.
+    Invalid with everything that is wrong with the letter. Conflict if no letter can be sent, and
+    with a good proof also if an earlier one is on its way or gone.
     """
+    contents = _checked(session, situation, letter, keyring=keyring, today=now.date())
+    campaign, code = situation.campaign, situation.seat.constituency.code
+    owner = campaign.organisation_id
+    if proof and proofs.is_of(session, proof, situation, letter.email, keyring=keyring):
+        submitted = submitted_letters.of_payload(
+            UUID(new_ids_at(1, now)[0]),
+            contents,
+            organisation_id=owner,
+            campaign_id=campaign.id,
+            constituency_code=code,
+            received_at=now,
+        )
+        queued = confirmed_letters.queue(session, submitted, keyring=keyring, now=now, pace=pace)
+        return TakenLetter(queued.id, queued.state)
+    sealed = payload.seal(owner, contents)
+    new = NewSubmission(SubmissionKind.LETTER, campaign.id, code, sealed, sender_index)
+    (row_id,) = submissions_intake.insert(session, [new], now=now)
+    return TakenLetter(UUID(row_id), LetterState.PENDING)
+
+
+def _checked(
+    session: Session, situation: Situation, letter: NewLetter, *, keyring: Keyring, today: date
+) -> LetterPayload:
     member = situation.seat.member
-    if situation.reason is not None or member is None or situation.act is None:
+    act, variant = situation.act, situation.variant
+    if situation.reason is not None or member is None or act is None or variant is None:
         reason = situation.reason or "vacant"
         raise Conflict(f"letter_{reason}", situations.REASONS[reason])
-    _refuse_wrong_words(session, situation, letter, keyring=keyring, today=now.date())
-    organisation_id = situation.campaign.organisation_id
-    address = supporters.EmailAddress.of(organisation_id, letter.email, keyring)
-    supporter_id = UUID(supporters.find_or_add(session, [address], now=now)[0][0])
-    _remove_replaceable(session, supporter_id, member.id, situation.motion.id)
-    row = _row(situation, letter, supporter_id, member.id, now)
-    insert_ignore(session, _letter, [row])
-    if session.get(Letter, row["id"]):
-        _note_answer(session, organisation_id, supporter_id, row["id"], letter.updates, now)
-        recipient = keyring.everywhere_index(address.canonical)
-        message = outbox.NewMessage(MessageKind.CONFIRM_LETTER, row["id"], recipient)
-        outbox.queue(session, [message], now=now)
-    return UUID(str(row["id"]))
+    _refuse_wrong_words(session, situation, letter, keyring=keyring, today=today)
+    address = letter.address
+    return LetterPayload(
+        name=letter.name,
+        email=letter.email,
+        line1=address.line1,
+        line2=address.line2,
+        town=address.town,
+        postcode=address.postcode,
+        subject=letter.subject,
+        body=letter.body,
+        member_id=member.id,
+        motion_id=situation.motion.id,
+        act=act,
+        variant=variant,
+        locale=letter.locale,
+        wants_copy=letter.wants_copy,
+        updates=letter.updates,
+    )
 
 
 def _refuse_wrong_words(
@@ -148,81 +177,6 @@ def text_as_sent(letter: Letter) -> str:
     body: str = letter.body.text.rstrip()
     name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
     return "\n".join([body, *name, *address_of(letter).lines(), ""])
-
-
-def _remove_replaceable(
-    session: Session, supporter_id: UUID, member_id: int, motion_id: int
-) -> None:
-    """Deletes an earlier letter that was not sent. The links in its emails stop working.
-
-    A letter that bounced late stays if its writer has already told us about an answer.
-    """
-    answered = sa.exists().where(_answer.c.letter_id == _letter.c.id)
-    replied = sa.exists().where(_reply.c.letter_id == _letter.c.id)
-    statement = (
-        select(Letter.id)
-        .where(
-            Letter.supporter_id == supporter_id,
-            Letter.member_id == member_id,
-            Letter.motion_id == motion_id,
-            col(Letter.state).in_(_REPLACEABLE),
-            ~answered,
-            ~replied,
-        )
-        .with_for_update()
-    )
-    for letter_id in list(session.exec(statement)):
-        supporters.forget_letter(session, letter_id)
-        session.connection().execute(
-            sa.delete(_outbox).where(
-                _outbox.c.subject_id == letter_id, _outbox.c.kind == MessageKind.LETTER
-            )
-        )
-        session.connection().execute(sa.delete(_letter).where(_letter.c.id == letter_id))
-
-
-def _row(
-    situation: Situation, letter: NewLetter, supporter_id: UUID, member_id: int, now: datetime
-) -> dict[str, Any]:
-    organisation_id = situation.campaign.organisation_id
-
-    def private(text: str) -> Private:
-        return Private(organisation_id, text)
-
-    address = {name: getattr(letter.address, name) for name in PostalAddress.__slots__}
-    return {
-        "id": new_id(),
-        "campaign_id": situation.campaign.id,
-        "motion_id": situation.motion.id,
-        "member_id": member_id,
-        "supporter_id": supporter_id,
-        "constituency_code": situation.seat.constituency.code,
-        "state": LetterState.PENDING,
-        "act": situation.act,
-        "variant": situation.variant,
-        "locale": letter.locale,
-        "name": private(letter.name),
-        "address": private(json.dumps(address)),
-        "subject": private(letter.subject),
-        "body": private(letter.body),
-        "wants_copy": letter.wants_copy,
-        "created_at": now,
-    }
-
-
-def _note_answer(
-    session: Session,
-    organisation_id: UUID,
-    supporter_id: UUID,
-    letter_id: UUID,
-    granted: bool | None,
-    now: datetime,
-) -> None:
-    if granted is not None:
-        answer = supporters.UpdatesAnswer(
-            organisation_id, supporter_id, granted, letter_id=letter_id
-        )
-        supporters.note_answers(session, [answer], now=now)
 
 
 def count_opened(session: Session, situation: Situation) -> None:

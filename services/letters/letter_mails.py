@@ -23,7 +23,7 @@ from models import (
     SeatWatch,
     Supporter,
 )
-from services.common import texts, times, tokens
+from services.common import texts, times
 from services.common.tokens import Purpose
 from services.letters import copies, intake
 from services.letters.drafting import drafts, situations
@@ -51,7 +51,6 @@ _POSITIONS = {Standing.SIGNED: "has signed", Standing.NOT_SIGNED: "has not signe
 _WRITABLE_REASONS = (None, "no_address", "address_dead")
 # The state that a letter must have for an email of each kind.
 STATES = {
-    MessageKind.CONFIRM_LETTER: LetterState.PENDING,
     MessageKind.LETTER_HELD: LetterState.HELD,
     MessageKind.LETTER_BOUNCED: LetterState.REJECTED,
 }
@@ -98,7 +97,7 @@ def make_letter(
 def make_state_mail(
     session: Session, message: OutboxMessage, context: MailContext
 ) -> Mail | DroppedMessage:
-    """Makes the request to confirm a letter, or the news that it was held back or bounced."""
+    """Makes the news that a letter was held back or bounced."""
     letter = session.get(Letter, message.subject_id)
     if letter is None:
         return DroppedMessage("the letter was replaced")
@@ -106,19 +105,12 @@ def make_state_mail(
         return DroppedMessage(f"the letter is {letter.state}")
     campaign = session.get_one(Campaign, letter.campaign_id)
     supporter = session.get_one(Supporter, letter.supporter_id)
-    values, is_known = _values_of(session, letter, campaign), True
-    if message.kind is MessageKind.CONFIRM_LETTER:
-        values |= _values_to_confirm(message, letter, context)
-        is_known = supporter.name is not None
-    else:
-        values |= {
-            "name": letter.name.text,
-            "reason": HELD_REASONS.get(letter.reason or "", ""),
-            "letter_link": _new_letter_page(campaign, context),
-        }
-    return supporter_mails.to_supporter(
-        message, supporter, campaign.title, values, context, is_known=is_known
-    )
+    values = _values_of(session, letter, campaign) | {
+        "name": letter.name.text,
+        "reason": HELD_REASONS.get(letter.reason or "", ""),
+        "letter_link": _new_letter_page(campaign, context),
+    }
+    return supporter_mails.to_supporter(message, supporter, campaign.title, values, context)
 
 
 def make_sent_mail(
@@ -179,21 +171,11 @@ def make_seat_filled_mail(
 
 
 def _values_of(session: Session, letter: Letter, campaign: Campaign) -> dict[str, Any]:
-    """Values without a word of the writer, whose address may belong to somebody else."""
     return {
         "campaign": campaign.title,
         "member": session.get_one(Member, letter.member_id).name,
         "constituency": session.get_one(Constituency, letter.constituency_code).name,
         "organisation": session.get_one(Organisation, campaign.organisation_id).name,
-    }
-
-
-def _values_to_confirm(
-    message: OutboxMessage, letter: Letter, context: MailContext
-) -> dict[str, str]:
-    return {
-        "last_day": times.day(tokens.last_day(Purpose.LETTER, message.created_at)),
-        "letter_link": context.link("letters/confirm", Purpose.LETTER, letter.id),
     }
 
 

@@ -1,7 +1,9 @@
 """Changes the state of a letter: pending, queued, sent, held, cancelled, rejected or uncertain.
 
 Only this module writes `Letter.state` and the columns that belong to it (`reason`, `confirmed_at`,
-`sent_at`, `bounced_at`); other modules call its functions. `intake` inserts a letter as pending.
+`sent_at`, `bounced_at`); other modules call its functions. Here too, a letter that its writer has
+confirmed is inserted as queued; before that it is a submission. `pending` is the state of letters
+from before there were submissions (`adoption`).
 
 A function that takes a letter's id updates it only in the state that it expects, so that one of two
 concurrent calls succeeds. A function that takes a `Letter` needs it locked and checked.
@@ -17,12 +19,13 @@ from sqlmodel import Session, col, select
 
 from models import Keyring, Letter, LetterState, MessageKind, MessageState, OutboxMessage, Supporter
 from models.base import table_of
-from services.common import texts
+from services.database import bulk
 from services.errors import Conflict, NotFound
 from services.letters import copies, send_times
 from services.letters.drafting import sketches
 from services.mail import outbox
 from services.mail.pacing import AT_ONCE, Pace
+from services.mail.recipients import recipient_of
 from services.supporters import supporters
 from services.tallies import counts
 from services.webhooks import events
@@ -61,43 +64,34 @@ def get(session: Session, letter_id: UUID, *, for_update: bool = False) -> Lette
     lock = True if for_update else None
     letter = session.get(Letter, letter_id, populate_existing=True, with_for_update=lock)
     if letter is None:
-        message = "This letter was replaced by a newer one. Please use the newest mail."
+        message = "There is no such letter any more."
         raise NotFound("letter_unknown", message)
     return letter
 
 
-def confirm(
-    session: Session,
-    letter_id: UUID,
-    *,
-    keyring: Keyring,
-    now: datetime,
-    pace: Pace = AT_ONCE,
-) -> Letter:
-    """Queues a pending letter for a time that its pace allows. Confirming again changes nothing.
+def add(
+    session: Session, letter: Letter, *, keyring: Keyring, now: datetime, pace: Pace = AT_ONCE
+) -> Letter | None:
+    """Inserts a confirmed letter, queued for a time that its pace allows.
 
-    Conflict if it was cancelled.
+    `letter` is in no session. Returns the stored one, or None if its writer has another letter to
+    this member about this motion.
     """
-    changed = session.connection().execute(
-        sa.update(_letter)
-        .where(_letter.c.id == letter_id, _letter.c.state == LetterState.PENDING)
-        .values(state=LetterState.QUEUED, confirmed_at=now)
-    )
-    letter = get(session, letter_id)
-    if changed.rowcount:
-        due_at = send_times.reserve_one(session, letter, pace=pace, now=now)
-        message = outbox.NewMessage(MessageKind.LETTER, letter_id, None, due_at)
-        outbox.queue(session, [message], now=now)
-        supporters.confirm_letter_answers(session, letter_id=letter_id, now=now)
-        sketches.store(session, letter, keyring=keyring, now=now)
-    if letter.state is LetterState.CANCELLED:
-        raise Conflict("letter_cancelled", "This letter was cancelled. You can write a new one.")
-    return letter
+    # The clock of the process that received it may be ahead of ours.
+    letter.state, letter.confirmed_at = LetterState.QUEUED, max(now, letter.created_at)
+    values = {column.name: getattr(letter, column.name) for column in _letter.columns}
+    if not bulk.insert(session, _letter, [values], skip_existing=True):
+        return None
+    due_at = send_times.reserve_one(session, letter, pace=pace, now=now)
+    message = outbox.NewMessage(MessageKind.LETTER, letter.id, None, due_at)
+    outbox.queue(session, [message], now=now)
+    sketches.store(session, letter, keyring=keyring, now=now)
+    return get(session, letter.id)
 
 
 def cancel(session: Session, letter_id: UUID) -> Letter:
     """Cancels a letter before it is sent. Conflict if it was sent or is being sent now."""
-    waiting = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
+    waiting = (LetterState.QUEUED, LetterState.HELD)
     session.connection().execute(
         sa.update(_letter)
         .where(_letter.c.id == letter_id, _letter.c.state.in_(waiting))
@@ -263,7 +257,7 @@ def _email_writer(
     session: Session, kind: MessageKind, letter: Letter, *, keyring: Keyring, now: datetime
 ) -> None:
     writer = session.get_one(Supporter, letter.supporter_id)
-    recipient = keyring.everywhere_index(texts.canonical_email(writer.email.text))
+    recipient = recipient_of(writer.email.text, keyring)
     outbox.queue(session, [outbox.NewMessage(kind, letter.id, recipient)], now=now)
 
 

@@ -21,8 +21,10 @@ from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.mail import dead_addresses
 from services.mail.pacing import AT_ONCE, Pace
+from services.mail.recipients import Recipient
 
 MAILS_A_DAY = 5
+_DAY = timedelta(days=1)
 LEASE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(days=4)  # RFC 5321, 4.5.4.1
 FIRST_WAIT = timedelta(minutes=1)
@@ -35,12 +37,12 @@ _DURATION = re.compile(
 _outbox = table_of(OutboxMessage)
 _MAILS_SINCE = BulkLookup(
     lambda among: (
-        sa.select(_outbox.c.recipient_index, sa.func.count())
+        sa.select(_outbox.c.mailbox_index, _outbox.c.created_at)
         .where(
-            among(_outbox.c.recipient_index, "indexes"),
+            among(_outbox.c.mailbox_index, "mailboxes"),
             _outbox.c.created_at > sa.bindparam("since"),
         )
-        .group_by(_outbox.c.recipient_index)
+        .order_by(_outbox.c.created_at)
     )
 )
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
@@ -55,37 +57,62 @@ BEFORE_THE_DOT = (MessageState.CLAIMED,)
 class NewMessage(NamedTuple):
     """A message to queue.
 
-    `recipient_index` is the blind index of a supporter's address; None for letters to MPs. Without
-    `due_at` it is due at once.
+    `recipient` is None for letters to MPs. Without `due_at` it is due at once. `sender_index` is
+    the keyed hash of the network or API key that caused it, where the mail was asked for.
     """
 
     kind: MessageKind
     subject_id: RowId
-    recipient_index: bytes | None
+    recipient: Recipient | None
     due_at: datetime | None = None
+    sender_index: bytes | None = None
 
 
-def queue(session: Session, messages: list[NewMessage], *, now: datetime) -> None:
-    """Queues messages, at most five per day and address, and none to a dead address.
+def queue(session: Session, messages: Sequence[NewMessage], *, now: datetime) -> None:
+    """Queues messages; one to a dead address is dropped.
 
-    The rest are dropped without an error, which would reveal to a stranger that the address has
-    been used here before.
+    A mailbox gets at most five a day, however its address is spelt: those over it wait until the
+    first of the five is a day old. `services.submissions` shares out the mails that anybody can ask
+    for, and inserts them itself.
     """
-    wanted = {
-        message.recipient_index for message in messages if message.recipient_index is not None
-    }
-    sent, dead = _sent_today(session, wanted, now), dead_addresses.dead_indexes(session, wanted)
-    allowed = []
+    recipients = {message.recipient for message in messages if message.recipient is not None}
+    dead = dead_addresses.dead_indexes(session, {each.address_index for each in recipients})
+    sent = _sent_today(session, {each.mailbox_index for each in recipients}, now)
+    planned = []
     for message in messages:
-        index = message.recipient_index
-        if index is not None:
-            if index in dead:
-                continue
-            sent[index] = sent.get(index, 0) + 1
-            if sent[index] > MAILS_A_DAY:
-                continue
-        allowed.append(message)
-    _insert(session, allowed, now)
+        if message.recipient is None:
+            planned.append(message)
+        elif message.recipient.address_index not in dead:
+            times = sent[message.recipient.mailbox_index]
+            due_at = _room_at(times, message.due_at or now)
+            times.append(due_at)
+            planned.append(message._replace(due_at=due_at))
+    insert(session, planned, now=now)
+
+
+def insert(session: Session, messages: Sequence[NewMessage], *, now: datetime) -> None:
+    """Inserts messages whose limits the caller has checked.
+
+    `created_at` is the time from which a message counts for the daily limit: when it is due.
+    """
+    if not messages:
+        return
+    due = [message.due_at or now for message in messages]
+    recipients = [message.recipient for message in messages]
+    varying: dict[str, list[Any]] = {
+        "id": new_ids(len(messages)),
+        "kind": [message.kind for message in messages],
+        "subject_id": [message.subject_id for message in messages],
+        "recipient_index": [each.address_index if each else None for each in recipients],
+        "mailbox_index": [each.mailbox_index if each else None for each in recipients],
+        "sender_index": [message.sender_index for message in messages],
+        "due_at": due,
+        "created_at": [
+            due_at if each else now for each, due_at in zip(recipients, due, strict=True)
+        ],
+    }
+    shared = {"state": MessageState.QUEUED, "attempt": 0}
+    bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
 
 
 def claim(
@@ -261,25 +288,22 @@ def _may_be_sent(session: Session, pace: Pace, now: datetime) -> tuple[sa.Column
     return (sa.or_(_outbox.c.kind != MessageKind.LETTER, ~is_of_one),)
 
 
-def _insert(session: Session, messages: list[NewMessage], now: datetime) -> None:
-    if not messages:
-        return
-    varying: dict[str, list[Any]] = {
-        "id": new_ids(len(messages)),
-        "kind": [message.kind for message in messages],
-        "subject_id": [message.subject_id for message in messages],
-        "recipient_index": [message.recipient_index for message in messages],
-        "due_at": [message.due_at or now for message in messages],
-    }
-    shared = {"state": MessageState.QUEUED, "attempt": 0, "created_at": now}
-    bulk.insert_columns(session, _outbox, varying, shared, skip_existing=False)
+def _sent_today(
+    session: Session, mailboxes: set[bytes], now: datetime
+) -> dict[bytes, list[datetime]]:
+    """Returns by mailbox when its mails of the last day, and those planned later, count."""
+    times: dict[bytes, list[datetime]] = {mailbox: [] for mailbox in mailboxes}
+    if mailboxes:
+        rows = _MAILS_SINCE.rows(session, mailboxes=list(mailboxes), since=now - _DAY)
+        for mailbox, created_at in rows:
+            times[bytes(mailbox)].append(created_at)
+    return times
 
 
-def _sent_today(session: Session, wanted: set[bytes], now: datetime) -> dict[bytes, int]:
-    if not wanted:
-        return {}
-    rows = _MAILS_SINCE.rows(session, indexes=list(wanted), since=now - timedelta(days=1))
-    return {bytes(index): total for index, total in rows}
+def _room_at(times: Sequence[datetime], wanted: datetime) -> datetime:
+    """Returns the first time from `wanted` on at which fewer than five mails are a day old."""
+    newest = sorted(times)[-MAILS_A_DAY:]
+    return wanted if len(newest) < MAILS_A_DAY else max(wanted, newest[0] + _DAY)
 
 
 def _move(session: Session, message: OutboxMessage, *expected: MessageState, **values: Any) -> bool:

@@ -62,7 +62,7 @@ class Recipient(Protocol):
     """The attributes of `models.Supporter` that an email needs."""
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> UUID | None: ...
 
     @property
     def email(self) -> Any: ...
@@ -82,13 +82,14 @@ def to_supporter(
     context: MailContext,
     *,
     enclosed: str = "",
-    is_known: bool = True,
+    opt_out_link: str | None = None,
 ) -> Mail | DroppedMessage:
     """Makes an email with the template of the message's kind, or drops it if it is unwanted.
 
     `values` must contain the name of the `organisation`. `campaign` is a title. `enclosed` is added
-    below the text, unchanged. If the organisation does not know the supporter yet, `is_known` is
-    False, and the last line is that of the text: it says what to do if it was somebody else.
+    below the text, unchanged. The organisation does not know a recipient without an id:
+    `opt_out_link` then takes the place of the link to preferences in the headers, and the last line
+    is that of the text, which says what to do if it was somebody else.
     Characters that do not fit into a header are removed from titles and names: old ones were stored
     before they were refused.
     """
@@ -97,9 +98,11 @@ def to_supporter(
     if supporter.questions_off_at is not None and message.kind in NOTICES:
         return DroppedMessage("the supporter wants no questions and notices")
     text = text_templates.render(f"{message.kind}.txt", values)
-    link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
-    last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
-    parts = (text.body, enclosed.rstrip(), last_line if is_known else "")
+    link, last_line = opt_out_link, ""
+    if supporter.id is not None:
+        link = context.link("unsubscribe", Purpose.UNSUBSCRIBE, supporter.id)
+        last_line = LAST_LINE.format(organisation=values["organisation"], link=link)
+    parts = (text.body, enclosed.rstrip(), last_line)
     return Mail(
         recipient=supporter.email.text,
         sender_name=_fit(values["organisation"]),

@@ -18,11 +18,14 @@ from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
 from services.signatures import stored_countries
+from services.submissions import backlog
+from services.submissions.backlog import MOST_COUNTED
 from services.webhooks import deliveries, sender, stops
 
 # In older versions, two connections that reset the WAL at the same time can corrupt it.
 SAFE_SQLITE = (3, 51, 3)
 MAILDIR = ("new", "cur")
+LATE_SORTING = timedelta(minutes=5)
 SECURITY_CONTACT_NOTICE = timedelta(days=30)
 
 
@@ -46,6 +49,7 @@ def run(
         findings += _unknown_seats(lobby, session)
         findings += _countries(session)
         findings += _parliament(session, lobby.clock())
+        findings += _submissions(session, lobby.clock())
         findings += _mail(session, lobby)
         findings += _webhooks(session)
     return findings + _bounces(lobby) + _security_contact(lobby)
@@ -129,6 +133,24 @@ def _parliament(session: Session, now: datetime) -> list[Finding]:
     if members is not None:
         text = f"Members: {_last_good(members.answered_at)}. {members.error or ''}"
         findings.append(Finding(text.rstrip(), is_trouble=False))
+    return findings
+
+
+def _submissions(session: Session, now: datetime) -> list[Finding]:
+    """Finds submissions that are not sorted, so that nobody gets a link, or that do not open.
+
+    The first is trouble. What does not open waits, and stops nothing else.
+    """
+    findings, age = [], backlog.oldest_new(session, now=now)
+    if age > LATE_SORTING:
+        minutes = int(age.total_seconds() // 60)
+        text = f"The oldest new submission has waited for {minutes:,} minutes to be sorted"
+        findings.append(Finding(f"{text}: is a worker running?"))
+    if count := backlog.count_unreadable(session):
+        number = f"{count:,}" if count <= MOST_COUNTED else f"More than {MOST_COUNTED:,}"
+        noun = "submission does" if count == 1 else "submissions do"
+        text = f"{number} {noun} not open: is an earlier secret key missing?"
+        findings.append(Finding(text, is_trouble=False))
     return findings
 
 

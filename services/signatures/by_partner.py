@@ -24,6 +24,8 @@ from services.supporters import partner_consents
 
 MOST_DAYS, MOST_SOURCES = 366, 50
 MOST_COUNTED = 10_000
+COUNTED = (SignatureState.CONFIRMED, SignatureState.WITHDRAWN, SignatureState.REJECTED)
+"""The states of signatures that were confirmed. The others are of rows from before submissions."""
 PartnerSignature = tuple[Signature, Supporter, bool | None]
 """A signature, its supporter, and whether the partner may contact them (None: not asked)."""
 _signature = table_of(Signature)
@@ -62,15 +64,13 @@ class PartnerSummary:
 
 
 def visible_to(partner_id: UUID) -> list[sa.ColumnElement[bool]]:
-    """SQL conditions on signatures: those that a partner may see.
-
-    A signer who withdraws and signs again keeps the time of the first confirmation, so it has to be
-    later than the signature.
-    """
+    """SQL conditions on signatures: those that a partner may see."""
     return [
         _signature.c.partner_id == partner_id,
+        # Rows from before submissions: a signer who withdrew and signed again, through a partner,
+        # kept the time of the first confirmation. The partner must not learn of that.
         _signature.c.confirmed_at >= _signature.c.signed_at,
-        _signature.c.state.not_in(signature_states.UNCONFIRMED),
+        _signature.c.state.in_(COUNTED),
     ]
 
 
@@ -113,11 +113,11 @@ def of_partner(
 ) -> list[PartnerSummary]:
     """Returns a summary for each petition that has any, by petition number, in three statements.
 
-    With `is_own` it is for the partner and counts only what it may see; the organisation sees all.
-    Empty `petition_ids` mean all petitions. `days` is the length of the span that ends today, 1 to
-    366.
+    With `is_own` it is for the partner and counts only what it may see. Signatures that were never
+    confirmed are not counted: their states have 0. Empty `petition_ids` mean all petitions. `days`
+    is the length of the span that ends today, 1 to 366.
     """
-    visible = [_signature.c.partner_id == partner.id]
+    visible = [_signature.c.partner_id == partner.id, _signature.c.state.in_(COUNTED)]
     if is_own:
         visible = visible_to(partner.id)
     if petition_ids:

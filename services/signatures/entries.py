@@ -1,16 +1,14 @@
 """The data that `services.signatures.recording` works on: requests, entries, outcomes, columns."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from models import Private, SignatureState
+from models import SignatureState
 from services.common import countries, texts
 from services.errors import Invalid, LobbyError
 from services.organisations.partners import NamedPartner
-from services.supporters import supporters
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 
 HOME = countries.HOME
@@ -76,8 +74,9 @@ class SignatureRequest:
 
     `updates` is the answer to the question about news, `partner_contact` that to the partner's
     question; None if it was not asked. The partner is known by the sender's API key (`partner_id`)
-    or named by its slug (`partner`). `keyed` is set if the request came with
-    an idempotency key; `services.signatures.keyed` records it once.
+    or named by its slug (`partner`). `sender_index` is the keyed hash of the network or API key it
+    came from. `tag_ids` are put on the signer once they confirm. `keyed` is set if the request
+    came with an idempotency key; `services.signatures.keyed` records it once.
     """
 
     petition_slug: str
@@ -93,16 +92,19 @@ class SignatureRequest:
     partner: str | None = None
     partner_contact: bool | None = None
     imported: ImportOrigin | None = None
+    sender_index: bytes | None = None
+    tag_ids: tuple[UUID, ...] = ()
     keyed: "KeyedRequest[Outcome] | None" = None
 
 
 class Outcome(NamedTuple):
     """The outcome of one request. With an `error`, nothing was written for it.
 
-    `row_id` is the signature's id in hex digits, `state` its state when it was found or made.
-    `is_repeat_in_batch` means that an earlier request of the batch was the same signature,
-    `is_counted` that this import made it count. `answer` is the one stored for retries with the
-    same idempotency key.
+    `row_id` is in hex digits: the id of the submission, which becomes the signature's, or of an
+    import the signature's own. `is_new` means that this request made it, `is_counted` that it is an
+    import that made it count. `is_repeat_in_batch` means that an earlier request of the same sender
+    in the batch had the same address. `answer` is the one stored for retries with the same
+    idempotency key.
     """
 
     row_id: str | None = None
@@ -128,70 +130,21 @@ class OpenPetition:
     organisation_id: UUID
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SignatureEntry:
-    """A valid request while it is recorded. `supporter_id` and `signature_id` are hex digits.
+    """A valid request of a batch.
 
     `position` is its index in the batch. `partner` is set only if the request names one or answers
-    its question. `is_counted` means that this request, an import, made the signature count.
+    its question.
     """
 
     position: int
     request: SignatureRequest
     petition: OpenPetition
     code: str
-    address: supporters.EmailAddress
     partner: NamedPartner | None = None
-    supporter_id: str = ""
-    is_new_supporter: bool = False
-    signature_id: str = ""
-    state: SignatureState = SignatureState.PENDING
-    is_new: bool = False
-    is_repeat: bool = False
-    is_counted: bool = False
 
     @property
     def partner_id(self) -> UUID | None:
         """The partner whose site the request came through."""
         return self.partner.id if self.partner else self.request.partner_id
-
-    @property
-    def is_to_count(self) -> bool:
-        """Returns whether it is an import that counts without confirmation by its signer."""
-        imported = self.request.imported
-        return imported is not None and imported.is_confirmed
-
-    def private(self, text: str | None) -> Private | None:
-        """Returns a text in its encrypted form."""
-        return None if text is None else Private(self.petition.organisation_id, text)
-
-
-def signer_columns(entries: Sequence[SignatureEntry]) -> dict[str, list[Any]]:
-    """Returns the columns with what signers entered, as lists by column name."""
-    requests = [entry.request for entry in entries]
-    return {
-        "constituency_code": [entry.code for entry in entries],
-        "name": [entry.private(entry.request.name) for entry in entries],
-        "postcode": [entry.private(entry.request.postcode) for entry in entries],
-        "comment": [entry.private(entry.request.comment) for entry in entries],
-        "country": [request.country for request in requests],
-        "locale": [request.locale for request in requests],
-        "source": [request.source for request in requests],
-        "partner_id": [entry.partner_id for entry in entries],
-    }
-
-
-def origin_columns(entries: Sequence[SignatureEntry], *, now: datetime) -> dict[str, list[Any]]:
-    """Returns the columns with where and when it was signed; here and now unless imported."""
-    origins = [entry.request.imported for entry in entries]
-    return {
-        "provenance": [origin.provenance if origin else None for origin in origins],
-        "signed_at": [_signed_at(origin, now) for origin in origins],
-        "confirmed_at": [now if entry.is_to_count else None for entry in entries],
-    }
-
-
-def _signed_at(origin: ImportOrigin | None, now: datetime) -> datetime:
-    if origin is None or not origin.is_confirmed:
-        return now
-    return origin.signed_at or now

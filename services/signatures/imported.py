@@ -1,123 +1,196 @@
-"""Imported signatures: given on paper or in another system.
+"""Imported signatures that count at once: given on paper or in another system.
 
-They count at once, as vouched for by the importer, and never override what a person did here: a
-confirmed signature stays unchanged, a withdrawn or disowned one does not count, and an answer about
-news that was given here stays in force.
+The importer vouches for them. They never override what a person did here: a confirmed signature
+stays unchanged, a withdrawn or disowned one does not count, and an answer about news that was given
+here stays in force.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import Signature, SignatureState
-from models.base import table_of
-from services.signatures import signature_states
-from services.signatures.entries import SignatureEntry, origin_columns, signer_columns
+from models import Keyring, Private, Signature, SignatureState
+from models.base import new_ids, table_of
+from services.database import bulk
+from services.database.bulk import BulkLookup
+from services.signatures.entries import ImportOrigin, Outcome, SignatureEntry
 from services.supporters import supporters
+from services.supporters.supporters import EmailAddress, SupporterDetails
 from services.tallies import counts
 from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
 _signature = table_of(Signature)
-_CONFIRM = (
-    sa.update(_signature)
-    .where(
-        _signature.c.id.in_(sa.bindparam("ids", expanding=True)),
-        _signature.c.state.in_(signature_states.UNCONFIRMED),
-    )
-    .values(state=SignatureState.CONFIRMED, ended_at=None)
-    .returning(_signature.c.id)
+_OF_SUPPORTERS = BulkLookup(
+    lambda among: sa.select(
+        _signature.c.petition_id, _signature.c.supporter_id, _signature.c.id, _signature.c.state
+    ).where(among(_signature.c.supporter_id, "supporters")),
+    is_long=True,
 )
-_OVERWRITTEN = (
-    "constituency_code",
-    "name",
-    "postcode",
-    "comment",
-    "country",
-    "locale",
-    "source",
-    "partner_id",
-    "provenance",
-    "signed_at",
-    "confirmed_at",
+STRONGEST_FIRST = (
+    SignatureState.CONFIRMED,
+    SignatureState.REJECTED,
+    SignatureState.WITHDRAWN,
 )
-_OVERWRITE = (
-    sa.update(_signature)
-    .where(_signature.c.id == sa.bindparam("row_id"))
-    .values({name: sa.bindparam(f"new_{name}") for name in _OVERWRITTEN})
-)
+"""A person can have several signatures under a petition: the first of these states counts."""
 
 
-def count_imported(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
-    """Count confirmed imports, each once, and set `is_counted` on their entries.
+@dataclass(slots=True)
+class _Import:
+    """An import while it is recorded; ids in hex digits."""
 
-    New signatures count, and so do those that were here unconfirmed. Fills in the names and
-    postcodes of supporters that had none.
+    entry: SignatureEntry
+    origin: ImportOrigin
+    address: EmailAddress
+    supporter_id: str = ""
+    is_new_supporter: bool = False
+    signature_id: str = ""
+    state: SignatureState = SignatureState.CONFIRMED
+    is_new: bool = False
+    is_repeat: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.entry.petition.id, self.supporter_id
+
+    def private(self, text: str | None) -> Private | None:
+        return None if text is None else Private(self.entry.petition.organisation_id, text)
+
+
+def record(
+    session: Session, entries: Iterable[SignatureEntry], *, keyring: Keyring, now: datetime
+) -> dict[int, Outcome]:
+    """Records and counts the entries that count at once; returns outcomes by position.
+
+    Others are left out. Each person is counted once. Fills in the names and postcodes of supporters
+    that had none.
     """
-    for entry in entries:
-        entry.is_counted = entry.is_new and entry.is_to_count
-    _confirm_existing(session, entries, now)
-    counted = [entry for entry in entries if entry.is_counted]
-    if not counted:
-        return
-    by_seat = ((entry.petition.id, entry.code) for entry in counted)
+    imports = [
+        _import(entry, origin, keyring)
+        for entry in entries
+        if (origin := entry.request.imported) is not None and origin.is_confirmed
+    ]
+    if not imports:
+        return {}
+    _add_supporters(session, imports, now)
+    _insert(session, imports, now)
+    counted = [each for each in imports if each.is_new]
+    if counted:
+        _count(session, counted, now)
+    return {each.entry.position: _outcome(each) for each in imports}
+
+
+def _import(entry: SignatureEntry, origin: ImportOrigin, keyring: Keyring) -> _Import:
+    request, owner = entry.request, entry.petition.organisation_id
+    details = SupporterDetails(request.name, request.postcode, entry.code, request.locale)
+    return _Import(entry, origin, EmailAddress.of(owner, request.email, keyring, details=details))
+
+
+def _add_supporters(session: Session, imports: Sequence[_Import], now: datetime) -> None:
+    ids = supporters.find_or_add(session, [each.address for each in imports], now=now)
+    for each, (supporter_id, is_new) in zip(imports, ids, strict=True):
+        each.supporter_id, each.is_new_supporter = supporter_id, is_new
+
+
+def _insert(session: Session, imports: Sequence[_Import], now: datetime) -> None:
+    """Inserts the signatures of people who have none, and sets ids and states of all imports."""
+    firsts: dict[tuple[str, str], _Import] = {}
+    for each in imports:
+        firsts.setdefault(each.key, each)
+    _find_existing(session, firsts)
+    new = [firsts[key] for key in sorted(firsts) if not firsts[key].signature_id]
+    for each, row_id in zip(new, new_ids(len(new)), strict=True):
+        each.signature_id, each.is_new = row_id, True
+    if new:
+        columns = _columns(new, now)
+        shared = {"state": SignatureState.CONFIRMED, "confirmed_by_signer": False}
+        added = bulk.insert_columns(session, _signature, columns, shared, skip_existing=True)
+        if added < len(new):  # somebody has confirmed in between
+            _find_existing(session, firsts)
+    for each in imports:
+        first = firsts[each.key]
+        if each is not first:
+            each.signature_id, each.state, each.is_repeat = first.signature_id, first.state, True
+
+
+def _find_existing(session: Session, firsts: dict[tuple[str, str], _Import]) -> None:
+    """Sets the id and the state of the strongest signature that people have already."""
+    supporter_ids = [UUID(supporter_id) for supporter_id in {key[1] for key in firsts}]
+    places = {state: place for place, state in enumerate(STRONGEST_FIRST)}
+    strongest: dict[tuple[str, str], tuple[int, Any]] = {}
+    for row in _OF_SUPPORTERS.rows(session, supporters=supporter_ids):
+        key, place = (row.petition_id.hex, row.supporter_id.hex), places.get(row.state)
+        if key in firsts and place is not None and place < strongest.get(key, (9, None))[0]:
+            strongest[key] = (place, row)
+    for key, (_, row) in strongest.items():
+        each = firsts[key]
+        each.is_new = each.is_new and row.id.hex == each.signature_id
+        each.signature_id, each.state = row.id.hex, row.state
+
+
+def _columns(imports: Sequence[_Import], now: datetime) -> dict[str, list[Any]]:
+    requests = [each.entry.request for each in imports]
+    return {
+        "id": [each.signature_id for each in imports],
+        "petition_id": [each.entry.petition.id for each in imports],
+        "supporter_id": [each.supporter_id for each in imports],
+        "constituency_code": [each.entry.code for each in imports],
+        "name": [each.private(each.entry.request.name) for each in imports],
+        "postcode": [each.private(each.entry.request.postcode) for each in imports],
+        "comment": [each.private(each.entry.request.comment) for each in imports],
+        "country": [request.country for request in requests],
+        "locale": [request.locale for request in requests],
+        "source": [request.source for request in requests],
+        "partner_id": [each.entry.partner_id for each in imports],
+        "provenance": [each.origin.provenance for each in imports],
+        "signed_at": [each.origin.signed_at or now for each in imports],
+        "confirmed_at": [now] * len(imports),
+    }
+
+
+def _count(session: Session, counted: Sequence[_Import], now: datetime) -> None:
+    by_seat = ((each.entry.petition.id, each.entry.code) for each in counted)
     counts.count_signatures(session, by_seat, now=now)
-    facts = (
-        SignatureFact(entry.signature_id, entry.petition.id, entry.code, signed_at)
-        for entry, signed_at in zip(
-            counted, origin_columns(counted, now=now)["signed_at"], strict=True
+    facts = [
+        SignatureFact(
+            each.signature_id, each.entry.petition.id, each.entry.code, each.origin.signed_at or now
         )
-    )
+        for each in counted
+    ]
     events.signatures_confirmed(session, facts, now=now)
-    # New supporters were inserted with their details.
-    existing = [entry for entry in counted if not (entry.is_new and entry.is_new_supporter)]
-    supporters.fill_in_unknown(session, {entry.supporter_id: entry.address for entry in existing})
+    existing = [each for each in counted if not each.is_new_supporter]
+    supporters.fill_in_unknown(session, {each.supporter_id: each.address for each in existing})
+    _note_answers(session, counted, now)
 
 
-def note_answers(session: Session, entries: Sequence[SignatureEntry], *, now: datetime) -> None:
-    """Save the imported answers about news of signatures that are new or newly counted."""
+def _note_answers(session: Session, counted: Sequence[_Import], now: datetime) -> None:
     answers = [
         supporters.ImportedAnswer(
-            entry.petition.organisation_id,
-            UUID(entry.supporter_id),
-            entry.request.updates,
-            signature_id=UUID(entry.signature_id),
-            provenance=entry.request.imported.provenance,
-            given_at=entry.request.imported.signed_at or now,
-            effective_at=now if entry.is_counted else None,
+            each.entry.petition.organisation_id,
+            UUID(each.supporter_id),
+            each.entry.request.updates,
+            signature_id=UUID(each.signature_id),
+            provenance=each.origin.provenance,
+            given_at=each.origin.signed_at or now,
+            effective_at=now,
         )
-        for entry in entries
-        if (entry.is_new or entry.is_counted)
-        and entry.request.imported is not None
-        and entry.request.updates is not None
+        for each in counted
+        if each.entry.request.updates is not None
     ]
     supporters.note_imported(session, answers, now=now)
 
 
-def _confirm_existing(session: Session, entries: Sequence[SignatureEntry], now: datetime) -> None:
-    unconfirmed: dict[UUID, SignatureEntry] = {}
-    for entry in entries:
-        if entry.is_to_count and not entry.is_new and entry.state in signature_states.UNCONFIRMED:
-            unconfirmed.setdefault(UUID(entry.signature_id), entry)
-    if not unconfirmed:
-        return
-    signature_states.lock(session, unconfirmed)
-    changed = session.connection().execute(_CONFIRM, {"ids": list(unconfirmed)}).scalars()
-    confirmed = {signature_id: unconfirmed[signature_id] for signature_id in sorted(changed)}
-    if not confirmed:
-        return
-    for entry in confirmed.values():
-        entry.is_counted, entry.state = True, SignatureState.CONFIRMED
-    in_order = list(confirmed.values())
-    columns = {"row_id": list(confirmed)}
-    columns |= {
-        f"new_{name}": values
-        for name, values in (signer_columns(in_order) | origin_columns(in_order, now=now)).items()
-    }
-    rows = [
-        dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)
-    ]
-    session.connection().execute(_OVERWRITE, rows)
+def _outcome(each: _Import) -> Outcome:
+    return Outcome(
+        row_id=each.signature_id,
+        constituency_code=each.entry.code,
+        is_new=each.is_new,
+        is_repeat_in_batch=each.is_repeat,
+        is_counted=each.is_new,
+        state=each.state,
+    )

@@ -9,7 +9,7 @@ from models import Constituency, Partner, Petition, Signature, SignatureState, S
 from models.base import table_of
 from services.files.export_lines import Column, ColumnKind, EncryptedColumn, PlainColumn
 from services.files.exports import Export
-from services.signatures import by_partner, signature_states
+from services.signatures import by_partner, pending_exports, signature_states
 from services.supporters import partner_consents, supporters
 
 _signature, _supporter = table_of(Signature), table_of(Supporter)
@@ -26,9 +26,11 @@ def of_petition(
 ) -> Export:
     """Returns an export of a petition's signatures.
 
-    It may be limited to one `state` and to those changed at `since` or later. With `partner_id` it
-    has what that partner may see (`services.signatures.by_partner`).
+    It may be limited to one `state` and to those changed at `since` or later. Submissions are in it
+    with the state `pending` alone: a file of people who never confirmed needs a reason. With
+    `partner_id` it has what that partner may see (`services.signatures.by_partner`).
     """
+    has_submissions = state is SignatureState.PENDING and partner_id is None
     conditions = [] if partner_id is None else by_partner.visible_to(partner_id)
     if state is not None:
         conditions.append(_signature.c.state == state)
@@ -49,6 +51,8 @@ def of_petition(
         columns=_columns_of_partner(is_personal) if partner_id else _columns(is_personal),
         rows=rows,
         labels=labels,
+        # After the rows: one that was pending before there were submissions becomes one.
+        opened=pending_exports.of_petition(petition, since=since) if has_submissions else None,
     )
 
 

@@ -1,7 +1,7 @@
-"""Emails about a signature: the request to confirm it, and the notice that there is one already.
+"""Emails about signatures: 'please confirm', about a submission, and 'you have signed already'.
 
-During a rush nearly all emails are of these kinds. So their data is read for many at once, in three
-statements, and only the columns that they need.
+They are made when they are sent. A stranger may have typed everything in a submission, so that the
+email about it contains none of its words.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,28 +15,29 @@ from sqlmodel import Session
 
 from models import (
     Campaign,
+    Keyring,
     MessageKind,
     Organisation,
     OutboxMessage,
     Petition,
+    Private,
     Signature,
     SignatureState,
+    Submission,
     Supporter,
 )
 from models.base import table_of
-from services.common import times, tokens
+from services.common import times
 from services.common.tokens import Purpose
 from services.mail import supporter_mails
 from services.mail.mail_builder import Mail
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.parliament import seats
+from services.submissions import ending, payload
 
-# The state that the signature has to be in for an email of each kind.
-KINDS = {
-    MessageKind.CONFIRM_SIGNATURE: SignatureState.PENDING,
-    MessageKind.ALREADY_SIGNED: SignatureState.CONFIRMED,
-}
+KINDS = (MessageKind.CONFIRM_SIGNATURE, MessageKind.ALREADY_SIGNED)
 _signature, _supporter = table_of(Signature), table_of(Supporter)
+_submission = table_of(Submission)
 _petition, _campaign, _owner = table_of(Petition), table_of(Campaign), table_of(Organisation)
 _IDS: sa.BindParameter[list[UUID]] = sa.bindparam("ids", expanding=True)
 # Built once at import: building a statement costs more than executing it.
@@ -49,12 +50,55 @@ _SIGNATURES = (
         _signature.c.name,
         _supporter.c.id.label("supporter_id"),
         _supporter.c.email,
-        _supporter.c.name.is_not(None).label("is_known"),
         _supporter.c.questions_off_at,
         _supporter.c.mail_off_at,
     )
     .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
     .where(_signature.c.id.in_(_IDS))
+)
+_PENDING = (
+    sa.select(
+        _signature.c.id,
+        _signature.c.petition_id,
+        _signature.c.signed_at,
+        _supporter.c.id.label("supporter_id"),
+        _supporter.c.email,
+        _supporter.c.mail_off_at,
+    )
+    .join(_supporter, _supporter.c.id == _signature.c.supporter_id)
+    .where(_signature.c.id.in_(_IDS), _signature.c.state == sa.literal_column("'pending'"))
+)
+_STANDING = (
+    sa.select(_signature.c.id)
+    .where(
+        _signature.c.supporter_id == _supporter.c.id,
+        _signature.c.petition_id == _submission.c.petition_id,
+        _signature.c.state == sa.literal_column("'confirmed'"),
+        _signature.c.confirmed_by_signer,
+    )
+    .correlate(_supporter, _submission)
+    .exists()
+)
+_SUBMISSIONS = (
+    sa.select(
+        _submission.c.id,
+        _submission.c.petition_id,
+        _submission.c.received_at,
+        sa.type_coerce(_submission.c.payload, sa.LargeBinary).label("sealed"),
+        _supporter.c.id.label("supporter_id"),
+        _supporter.c.mail_off_at,
+        _STANDING.label("has_signed"),
+    )
+    .select_from(
+        _submission.join(_petition, _petition.c.id == _submission.c.petition_id).outerjoin(
+            _supporter,
+            sa.and_(
+                _supporter.c.organisation_id == _petition.c.organisation_id,
+                _supporter.c.email_index == _submission.c.address_index,
+            ),
+        )
+    )
+    .where(_submission.c.id.in_(_IDS))
 )
 _PETITIONS = (
     sa.select(
@@ -82,9 +126,9 @@ class PetitionMailData:
 
 @dataclass(frozen=True, slots=True)
 class SignerRecipient:
-    """The signer, as a `supporter_mails.Recipient`."""
+    """The signer, as a `supporter_mails.Recipient`; without an id if we know no such supporter."""
 
-    id: UUID
+    id: UUID | None
     email: Any
     questions_off_at: datetime | None
     mail_off_at: datetime | None
@@ -92,40 +136,39 @@ class SignerRecipient:
 
 @dataclass(frozen=True, slots=True)
 class SignatureMailData:
-    """The data of one signature that its email needs."""
+    """The data of a signature or submission that its email needs.
+
+    `name` is that of a confirmed signature, None for a submission. `last_day` is the last one on
+    which a submission can be confirmed. `has_ended` says why the email is not wanted any more.
+    """
 
     id: UUID
-    state: SignatureState
-    name: str
     signer: SignerRecipient
     petition: PetitionMailData
-    has_vacant_seat: bool
-    # Whether the organisation knows the person by a confirmation, an import or its own word.
-    is_known: bool
+    name: str | None = None
+    has_vacant_seat: bool = False
+    last_day: date | None = None
+    has_ended: str | None = None
+
+
+MailData = Mapping[tuple[MessageKind, UUID], SignatureMailData]
+"""By the kind of the message, since a signature has the id of its submission."""
 
 
 def gather(
-    session: Session, ids: Collection[UUID], *, today: date
-) -> dict[UUID, SignatureMailData]:
-    """Returns the data of existing signatures by id. Raises if a row cannot be decrypted."""
-    if not ids:
-        return {}
-    rows = session.connection().execute(_SIGNATURES, {"ids": list(ids)}).all()
-    petitions = _petitions(session, {row.petition_id for row in rows})
-    vacant = seats.vacant_among(session, {row.constituency_code for row in rows}, today=today)
-    return {
-        row.id: SignatureMailData(
-            id=row.id,
-            state=row.state,
-            name=row.name.text,
-            signer=SignerRecipient(
-                row.supporter_id, row.email, row.questions_off_at, row.mail_off_at
-            ),
-            petition=petitions[row.petition_id],
-            has_vacant_seat=row.constituency_code in vacant,
-            is_known=row.is_known,
-        )
-        for row in rows
+    session: Session, messages: Collection[OutboxMessage], *, keyring: Keyring, today: date
+) -> MailData:
+    """Returns the data of messages of these kinds by their kind and the id of their subject.
+
+    An id that is missing does not exist. Raises if a row cannot be decrypted.
+    """
+    asked = [each.subject_id for each in messages if each.kind is MessageKind.CONFIRM_SIGNATURE]
+    signed = [each.subject_id for each in messages if each.kind is MessageKind.ALREADY_SIGNED]
+    # Pending signatures first: a job turns them into submissions meanwhile.
+    waiting = _of_pending(session, asked, today) | _of_submissions(session, asked, keyring)
+    signatures = _of_signatures(session, signed, today)
+    return {(MessageKind.CONFIRM_SIGNATURE, row_id): row for row_id, row in waiting.items()} | {
+        (MessageKind.ALREADY_SIGNED, row_id): row for row_id, row in signatures.items()
     }
 
 
@@ -135,30 +178,95 @@ def make(
     """Returns the email, or the reason why it is dropped. `signature` comes from `gather`."""
     if signature is None:
         return DroppedMessage("the signature was erased")
-    if signature.state is not KINDS[message.kind]:
-        return DroppedMessage(f"the signature is {signature.state}")
-    petition, asked_at = signature.petition, message.created_at
+    if signature.has_ended is not None:
+        return DroppedMessage(signature.has_ended)
+    petition = signature.petition
+    disown_link = context.link("disown", Purpose.DISOWN, signature.id)
     values = {
+        "name": signature.name,
         "has_vacant_seat": signature.has_vacant_seat,
         "action": petition.action,
         "organisation": petition.organisation,
-        "last_day": times.day(tokens.last_day(Purpose.CONFIRM, asked_at)),
+        "last_day": times.day(signature.last_day) if signature.last_day else None,
         "confirm_link": context.link("confirm", Purpose.CONFIRM, signature.id),
-        "disown_link": context.link("disown", Purpose.DISOWN, signature.id),
+        "disown_link": disown_link,
         "withdraw_link": context.link("withdraw", Purpose.WITHDRAW, signature.id),
         "letter_link": f"{context.base_url}/campaigns/{petition.campaign_slug}/letter",
     }
-    is_confirmed = message.kind is MessageKind.ALREADY_SIGNED
-    if is_confirmed:  # otherwise a stranger may have typed the name
-        values["name"] = signature.name
     return supporter_mails.to_supporter(
         message,
         signature.signer,
         petition.campaign_title,
         values,
         context,
-        is_known=is_confirmed or signature.is_known,
+        opt_out_link=None if signature.signer.id else disown_link,
     )
+
+
+def _of_submissions(
+    session: Session, ids: Collection[UUID], keyring: Keyring
+) -> dict[UUID, SignatureMailData]:
+    if not ids:
+        return {}
+    rows = session.connection().execute(_SUBMISSIONS, {"ids": list(ids)}).all()
+    petitions = _petitions(session, {row.petition_id for row in rows})
+    by_id = {}
+    for row in rows:
+        organisation_id, contents = payload.open_sealed(row.sealed, keyring)
+        email = Private(organisation_id, contents.email)
+        by_id[row.id] = SignatureMailData(
+            id=row.id,
+            signer=SignerRecipient(row.supporter_id, email, None, row.mail_off_at),
+            petition=petitions[row.petition_id],
+            last_day=ending.last_day(row.received_at),
+            has_ended="the signature is confirmed" if row.has_signed else None,
+        )
+    return by_id
+
+
+def _of_pending(
+    session: Session, ids: Collection[UUID], today: date
+) -> dict[UUID, SignatureMailData]:
+    """Returns the data of signatures from before submissions, which are not adopted yet."""
+    if not ids:
+        return {}
+    rows = session.connection().execute(_PENDING, {"ids": list(ids)}).all()
+    petitions = _petitions(session, {row.petition_id for row in rows}) if rows else {}
+    return {
+        row.id: SignatureMailData(
+            id=row.id,
+            signer=SignerRecipient(row.supporter_id, row.email, None, row.mail_off_at),
+            petition=petitions[row.petition_id],
+            last_day=(last_day := ending.last_day(row.signed_at)),
+            has_ended="the signature has expired" if last_day < today else None,
+        )
+        for row in rows
+    }
+
+
+def _of_signatures(
+    session: Session, ids: Collection[UUID], today: date
+) -> dict[UUID, SignatureMailData]:
+    if not ids:
+        return {}
+    rows = session.connection().execute(_SIGNATURES, {"ids": list(ids)}).all()
+    petitions = _petitions(session, {row.petition_id for row in rows})
+    vacant = seats.vacant_among(session, {row.constituency_code for row in rows}, today=today)
+    return {
+        row.id: SignatureMailData(
+            id=row.id,
+            signer=SignerRecipient(
+                row.supporter_id, row.email, row.questions_off_at, row.mail_off_at
+            ),
+            petition=petitions[row.petition_id],
+            name=row.name.text,
+            has_vacant_seat=row.constituency_code in vacant,
+            has_ended=None
+            if row.state is SignatureState.CONFIRMED
+            else f"the signature is {row.state}",
+        )
+        for row in rows
+    }
 
 
 def _petitions(session: Session, ids: Collection[UUID]) -> Mapping[UUID, PetitionMailData]:

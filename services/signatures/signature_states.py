@@ -1,137 +1,62 @@
-"""The states of a signature after it is recorded: confirmed, withdrawn, disowned, expired.
+"""How a signature ends: withdrawn by its signer, or disowned by the owner of the address.
 
-Every change is a conditional update on the previous state, so that of two concurrent changes one
-succeeds and the tally changes once.
+`services.signatures.confirming` makes signatures. Both changes here are conditional updates on the
+state, so that of two concurrent changes one succeeds and the tally changes once.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Private, Signature, SignatureState, Supporter
+from models import Petition, Signature, SignatureState, Supporter
 from models.base import table_of
-from services.errors import Conflict, Gone, LobbyError, NotFound
-from services.supporters import seat_watches, supporters
+from services.errors import Conflict, NotFound
+from services.signatures import adoption
+from services.submissions import ending
+from services.supporters import seat_watches
 from services.tallies import counts
 from services.webhooks import events
 from services.webhooks.events import SignatureFact
 
-EXPIRES_AFTER = timedelta(days=30)
-UNCONFIRMED = (SignatureState.PENDING, SignatureState.EXPIRED)
-_signature = table_of(Signature)
-_supporter = table_of(Supporter)
-# Built once at import: on the hot path, building a statement costs more than executing it.
-_IDS: sa.BindParameter[Sequence[UUID]] = sa.bindparam("ids", expanding=True)
-_LOCKED = (
-    sa.select(_signature.c.id)
-    .where(_signature.c.id.in_(_IDS))
-    .order_by(_signature.c.id)
-    .with_for_update()
-)
-_CONFIRM = (
-    sa.update(_signature)
-    .where(_signature.c.id.in_(_IDS), _signature.c.state == SignatureState.PENDING)
-    .values(state=sa.bindparam("new_state"), confirmed_at=sa.bindparam("new_confirmed_at"))
-    .returning(_signature.c.id)
-)
-_BY_ID = select(Signature).where(col(Signature.id).in_(_IDS))
-_UPDATE_SUPPORTER = (
-    sa.update(_supporter)
-    .where(_supporter.c.id == sa.bindparam("row_id"))
-    .values(
-        name=sa.bindparam("new_name"),
-        postcode=sa.bindparam("new_postcode"),
-        constituency_code=sa.bindparam("new_code"),
-        locale=sa.bindparam("new_locale"),
-    )
-)
-_REFRESH = {"populate_existing": True}
+_signature, _supporter = table_of(Signature), table_of(Supporter)
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmation:
-    """The outcome of one confirmation; with an `error`, nothing was changed."""
+class Disowned(NamedTuple):
+    """What 'not me' led to: the state of what is left, and what no more mails are sent about."""
 
-    signature: Signature | None = None
-    error: LobbyError | None = None
+    state: SignatureState
+    refused: ending.Subject | None
 
 
-def confirm(session: Session, signature_id: UUID, *, now: datetime) -> Signature:
-    """Confirm a signature and count it; returns it unchanged if it is confirmed already.
+def withdraw(session: Session, row_id: UUID, *, now: datetime) -> SignatureState:
+    """Withdraws a signature for its signer, by its id or that of its submission.
 
-    Raises Gone if it has expired, Conflict if it was withdrawn or disowned, and NotFound.
+    Everything that waits from the same address about the same petition goes too. If another
+    submission of the signer was confirmed, its signature is withdrawn: the link reached the owner
+    of the address. Returns the state of what is left, `withdrawn` also if there is nothing.
     """
-    (confirmation,) = confirm_all(session, [signature_id], now=now)
-    if confirmation.signature is None:
-        raise confirmation.error or _unknown()
-    return confirmation.signature
+    submitted = _delete_waiting(session, row_id)
+    signature = session.get(Signature, row_id, populate_existing=True)
+    if signature is None and submitted is not None:
+        signature = _standing(session, submitted)
+    return _end(session, signature, SignatureState.WITHDRAWN, now)
 
 
-def confirm_all(session: Session, ids: Sequence[UUID], *, now: datetime) -> list[Confirmation]:
-    """Confirm and count signatures, each once, in a small, fixed number of statements.
+def disown(session: Session, row_id: UUID, *, now: datetime) -> Disowned:
+    """Ends a signature or a submission because the owner of the address did not send it.
 
-    Returns one outcome per id, in order. Rows are locked in the order of their keys, so that two
-    concurrent batches cannot deadlock.
+    Everything that waits from the same address about the same petition goes too, and no more mails
+    are sent to it about this petition for 90 days. Another signature of the owner's stays.
     """
-    distinct = sorted(set(ids))
-    lock(session, distinct)
-    changed = session.connection().execute(
-        _CONFIRM, {"ids": distinct, "new_confirmed_at": now, "new_state": SignatureState.CONFIRMED}
-    )
-    new = set(changed.scalars())
-    rows = session.exec(_BY_ID, params={"ids": distinct}, execution_options=_REFRESH)
-    signatures = {signature.id: signature for signature in rows}
-    counted = [signatures[signature_id] for signature_id in distinct if signature_id in new]
-    if counted:
-        counts.add_signatures(session, counted, now=now)
-        _update_supporters(session, counted)
-        events.signatures_confirmed(session, map(_signature_fact, counted), now=now)
-    # An imported signature counts without confirmation, but answers given here with it need one.
-    confirmed = [
-        signature.id
-        for signature in signatures.values()
-        if signature.id in new or _is_imported(signature)
-    ]
-    if confirmed:
-        supporters.confirm_signature_answers(session, confirmed, now=now)
-    return [_outcome(signatures.get(signature_id)) for signature_id in ids]
-
-
-def lock(session: Session, ids: Iterable[UUID]) -> None:
-    """Lock signatures for update, in the order of their ids."""
-    session.connection().execute(_LOCKED, {"ids": sorted(ids)})
-
-
-def withdraw(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
-    """Withdraw a signature for its signer and return its state; a second call changes nothing."""
-    return _end(session, signature_id, SignatureState.WITHDRAWN, now)
-
-
-def disown(session: Session, signature_id: UUID, *, now: datetime) -> SignatureState:
-    """Reject a signature because the owner of the email address did not sign.
-
-    Returns its state. No more emails are sent about it.
-    """
-    return _end(session, signature_id, SignatureState.REJECTED, now)
-
-
-def expire(session: Session, *, now: datetime) -> int:
-    """Expire the signatures that were not confirmed in time; returns how many."""
-    result = session.connection().execute(
-        sa.update(_signature)
-        .where(
-            # Written exactly as in the partial index, so that it is used.
-            _signature.c.state == sa.literal_column("'pending'"),
-            _signature.c.ended_at.is_(None),
-            _signature.c.signed_at < now - EXPIRES_AFTER,
-        )
-        .values(state=SignatureState.EXPIRED, ended_at=now)
-    )
-    return result.rowcount
+    submitted = _delete_waiting(session, row_id)
+    signature = session.get(Signature, row_id, populate_existing=True)
+    subject = submitted or (_subject(session, signature) if signature else None)
+    if subject is not None:
+        ending.refuse(session, subject, now=now)
+    return Disowned(_end(session, signature, SignatureState.REJECTED, now), subject)
 
 
 def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Signature:
@@ -141,8 +66,21 @@ def get(session: Session, signature_id: UUID, *, for_update: bool = False) -> Si
         Signature, signature_id, populate_existing=True, with_for_update=with_lock
     )
     if signature is None:
-        raise _unknown()
+        raise NotFound("signature_unknown", "There is no such signature any more.")
     return signature
+
+
+def of_link(session: Session, row_id: UUID) -> Signature:
+    """Returns the signature that a mail's link leads to, locked.
+
+    It has the link's id, or is the one that stands of the same signer: of two submissions only one
+    becomes a signature. Raises Conflict if the signer has confirmed nothing yet, or else NotFound.
+    """
+    subject = ending.subject_of(session, row_id)
+    standing = _standing(session, subject) if subject is not None else None
+    if subject is not None and standing is None:
+        raise Conflict("signature_not_confirmed", "Please confirm your signature first.")
+    return get(session, standing.id if standing else row_id, for_update=True)
 
 
 def page(
@@ -178,78 +116,72 @@ def changed_since(since: datetime) -> sa.ColumnElement[bool]:
     return sa.or_(*(time >= since for time in times))
 
 
-def _is_imported(signature: Signature) -> bool:
-    return signature.provenance is not None and signature.state is SignatureState.CONFIRMED
+def _delete_waiting(session: Session, row_id: UUID) -> ending.Subject | None:
+    """Deletes a submission, or a pending signature from before submissions.
+
+    All others of its address and petition go too. Returns what they were about.
+    """
+    pending = adoption.subject_of(session, row_id)
+    subject = ending.delete_of_same_address(session, row_id) or pending
+    if subject is None:
+        return None
+    # In the order in which confirmations lock: submissions first.
+    if pending is not None:
+        ending.delete(session, subject)
+    deleted = adoption.delete(session, subject)
+    if pending is not None and row_id not in deleted:  # the job has adopted it meanwhile
+        ending.delete(session, subject)
+    return subject
 
 
-def _outcome(signature: Signature | None) -> Confirmation:
-    if signature is None:
-        return Confirmation(error=_unknown())
-    if signature.state is SignatureState.EXPIRED:
-        message = "This was not confirmed in time. Please sign again."
-        return Confirmation(error=Gone("signature_expired", message))
-    if signature.state is not SignatureState.CONFIRMED:
-        message = "This signature was taken back. You can sign again."
-        return Confirmation(error=Conflict("signature_ended", message))
-    return Confirmation(signature)
+def _subject(session: Session, signature: Signature) -> ending.Subject:
+    index = session.get_one(Supporter, signature.supporter_id).email_index
+    return ending.Subject(signature.petition_id, bytes(index))
+
+
+def _standing(session: Session, subject: ending.Subject) -> Signature | None:
+    statement = (
+        select(Signature)
+        .join(Supporter, col(Supporter.id) == Signature.supporter_id)
+        # The index of addresses begins with the organisation.
+        .join(Petition, col(Petition.organisation_id) == Supporter.organisation_id)
+        .where(
+            Petition.id == subject.subject_id,
+            Signature.petition_id == subject.subject_id,
+            Supporter.email_index == subject.address_index,
+            Signature.state == SignatureState.CONFIRMED,
+        )
+    )
+    return session.exec(statement).first()
 
 
 def _end(
-    session: Session, signature_id: UUID, state: SignatureState, now: datetime
+    session: Session, signature: Signature | None, state: SignatureState, now: datetime
 ) -> SignatureState:
-    was_counted = _change(session, signature_id, (SignatureState.CONFIRMED,), state, now)
-    if not was_counted:
-        _change(session, signature_id, UNCONFIRMED, state, now)
-    signature = get(session, signature_id)
-    if was_counted:
+    if signature is None:
+        return state
+    ending.delete(session, _subject(session, signature))
+    if _change(session, signature.id, state, now):
+        session.refresh(signature)
         code = signature.constituency_code
         counts.remove_signature(session, signature.petition_id, code, now=now)
         seat_watches.end(session, signature)
-        is_disowned = state is SignatureState.REJECTED
         events.signature_withdrawn(
-            session, _signature_fact(signature), is_disowned=is_disowned, now=now
+            session,
+            SignatureFact(signature.id, signature.petition_id, code, signature.signed_at),
+            is_disowned=state is SignatureState.REJECTED,
+            now=now,
         )
+    else:
+        session.refresh(signature)
     return signature.state
 
 
-def _change(
-    session: Session,
-    signature_id: UUID,
-    from_states: tuple[SignatureState, ...],
-    state: SignatureState,
-    now: datetime,
-) -> bool:
-    """End a signature if it is in one of `from_states`; returns whether it was."""
+def _change(session: Session, signature_id: UUID, state: SignatureState, now: datetime) -> bool:
+    """Ends a signature if it stands; returns whether it did."""
     result = session.connection().execute(
         sa.update(_signature)
-        .where(_signature.c.id == signature_id, _signature.c.state.in_(from_states))
+        .where(_signature.c.id == signature_id, _signature.c.state == SignatureState.CONFIRMED)
         .values(state=state, ended_at=now)
     )
     return result.rowcount == 1
-
-
-def _update_supporters(session: Session, signatures: Sequence[Signature]) -> None:
-    """Copy the details of confirmed signatures to their supporters.
-
-    Unconfirmed signatures must not do that. Of several by one supporter, the last in the list wins.
-    """
-    rows = {
-        signature.supporter_id: {
-            "row_id": signature.supporter_id,
-            "new_name": Private(signature.name.organisation_id, signature.name.text),
-            "new_postcode": Private(signature.name.organisation_id, signature.postcode.text),
-            "new_code": signature.constituency_code,
-            "new_locale": signature.locale,
-        }
-        for signature in signatures
-    }
-    session.connection().execute(_UPDATE_SUPPORTER, [rows[key] for key in sorted(rows)])
-
-
-def _signature_fact(signature: Signature) -> SignatureFact:
-    code, signed_at = signature.constituency_code, signature.signed_at
-    return SignatureFact(signature.id, signature.petition_id, code, signed_at)
-
-
-def _unknown() -> NotFound:
-    return NotFound("signature_unknown", "There is no such signature any more.")

@@ -23,11 +23,11 @@ from models import (
     Supporter,
 )
 from models.base import new_id, table_of
-from services.common import texts
 from services.database.engine import insert_ignore
 from services.errors import Conflict
 from services.mail import outbox
 from services.mail.outbox import NewMessage
+from services.mail.recipients import recipient_of
 from services.parliament import seats
 from services.supporters import supporters
 
@@ -102,12 +102,12 @@ def end_all(session: Session, supporter_id: UUID) -> None:
 def queue_mails(session: Session, *, keyring: Keyring, now: datetime) -> int:
     """Queue an email for watches whose seats have a member today, oldest first; returns how many.
 
-    Handles at most `BATCH` watches a call. A watch stays open if the daily limit of emails to its
-    address is reached, or if its campaign is not open.
+    Handles at most `BATCH` watches a call. An email over the daily limit of its address is queued
+    for later. A watch stays open if its address is dead, or if its campaign is not open.
     """
     due = _due(session, now)
     notes = [
-        NewMessage(MessageKind.SEAT_FILLED, watch_id, _recipient(keyring, email))
+        NewMessage(MessageKind.SEAT_FILLED, watch_id, recipient_of(email, keyring))
         for watch_id, email in due
     ]
     outbox.queue(session, notes, now=now)
@@ -177,15 +177,11 @@ def _due(session: Session, now: datetime) -> list[tuple[UUID, str]]:
 
 
 def _with_mail(session: Session, watch_ids: Collection[UUID]) -> list[UUID]:
-    """Returns the watches that have an email: the outbox silently drops those over its limit."""
+    """Returns the watches that have an email: the outbox drops those to dead addresses."""
     statement = sa.select(_outbox.c.subject_id).where(
         _outbox.c.subject_id.in_(watch_ids), _outbox.c.kind == MessageKind.SEAT_FILLED
     )
     return list(session.connection().execute(statement).scalars())
-
-
-def _recipient(keyring: Keyring, email: str) -> bytes:
-    return keyring.everywhere_index(texts.canonical_email(email))
 
 
 def _open_watches_of(signature: Signature) -> tuple[sa.ColumnElement[bool], ...]:

@@ -1,6 +1,6 @@
 """Paged lists of supporters for their organisation: when they changed, and their answer on news."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -62,7 +62,40 @@ def page(
 
 def get(session: Session, supporter_id: UUID, *, organisation_id: UUID) -> SupporterView:
     """Returns a supporter of this organisation; raises NotFound for any other."""
-    filters = [_supporter.c.organisation_id == organisation_id, _supporter.c.id == supporter_id]
+    return _only(session, organisation_id, _supporter.c.id == supporter_id)
+
+
+def address_id(email_index: bytes) -> UUID:
+    """Returns the beginning of an address's index (`EmailAddress.index`) as an id for its owner.
+
+    It is made of the address alone, and no look-up is needed.
+    """
+    return UUID(bytes=bytes(email_index[:16]))
+
+
+def find(session: Session, known_as: UUID, *, organisation_id: UUID) -> SupporterView:
+    """Works like `get`, by the supporter's id or by the id of their address (`address_id`)."""
+    try:
+        return get(session, known_as, organisation_id=organisation_id)
+    except NotFound:
+        first, last = known_as.bytes, known_as.bytes + b"\xff" * 16
+        begins = _supporter.c.email_index.between(first, last)
+        return _only(session, organisation_id, begins)
+
+
+def address_ids(session: Session, supporter_ids: Collection[UUID]) -> dict[UUID, UUID]:
+    """Returns the ids of supporters' addresses (`address_id`) by their own ids."""
+    statement = sa.select(_supporter.c.id, _supporter.c.email_index).where(
+        _supporter.c.id.in_(set(supporter_ids))
+    )
+    rows = session.connection().execute(statement)
+    return {row_id: address_id(email_index) for row_id, email_index in rows}
+
+
+def _only(
+    session: Session, organisation_id: UUID, condition: sa.ColumnElement[bool]
+) -> SupporterView:
+    filters = [_supporter.c.organisation_id == organisation_id, condition]
     views = _views(session, filters, PageRange(0, 1))
     if not views:
         raise NotFound("person_unknown", "There is no such person.")
@@ -81,6 +114,8 @@ def _views(
         .execution_options(populate_existing=True)
     )
     rows = [(supporter, wants) for supporter, wants in session.exec(statement)]
+    if not rows:
+        return []
     times = _times(session, [supporter.id for supporter, _ in rows])
     return [
         SupporterView(supporter, wants, max(_own_times(supporter) + times[supporter.id]))

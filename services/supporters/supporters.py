@@ -15,19 +15,12 @@ from services.common import texts
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.errors import Conflict
+from services.mail.recipients import Recipient, recipient_of
 from services.supporters import wordings
 
 _supporter = table_of(Supporter)
 _consent, _wording = table_of(Consent), table_of(Wording)
 NEWEST = (_consent.c.given_at.desc(), _consent.c.id.desc())
-_CONFIRM_ANSWERS = (
-    sa.update(_consent)
-    .where(
-        _consent.c.signature_id.in_(sa.bindparam("signatures", expanding=True)),
-        _consent.c.effective_at.is_(None),
-    )
-    .values(effective_at=sa.bindparam("now"))
-)
 _FILL_IN = (
     sa.update(_supporter)
     .where(_supporter.c.id == sa.bindparam("row_id"), _supporter.c.name.is_(None))
@@ -45,17 +38,32 @@ _ANSWERED_HERE = BulkLookup(
         .where(among(_consent.c.supporter_id, "supporters"), _wording.c.kind == wordings.UPDATES)
     )
 )
+_LOCKED = BulkLookup(
+    lambda among: (
+        sa.select(_supporter.c.id)
+        .where(among(_supporter.c.id, "ids"))
+        .order_by(_supporter.c.id)
+        # Signatures that refer to the row can be inserted meanwhile.
+        .with_for_update(key_share=True)
+    )
+)
 _BY_ADDRESS = BulkLookup(
-    lambda among: sa.select(_supporter.c.email_index, _supporter.c.id).where(
-        among(_supporter.c.organisation_id, "organisations"),
-        among(_supporter.c.email_index, "indexes"),
+    lambda among: (
+        sa.select(_supporter.c.email_index, _supporter.c.id)
+        .where(
+            among(_supporter.c.organisation_id, "organisations"),
+            among(_supporter.c.email_index, "indexes"),
+        )
+        # A supporter of whom nothing is known is deleted at times, but not while a transaction is
+        # about to refer to it. Inserting what refers to the row would take the same lock.
+        .with_for_update(read=True, key_share=True)
     )
 )
 
 
 @dataclass(frozen=True, slots=True)
-class ImportedDetails:
-    """Details from an import for a supporter who has confirmed none themselves."""
+class SupporterDetails:
+    """What is known of a supporter beside the address: from a confirmation, or from an import."""
 
     name: str
     postcode: str
@@ -71,7 +79,7 @@ class EmailAddress:
     email: str
     canonical: str
     index: bytes
-    details: ImportedDetails | None = None
+    details: SupporterDetails | None = None
 
     @classmethod
     def of(
@@ -80,7 +88,7 @@ class EmailAddress:
         email: str,
         keyring: Keyring,
         *,
-        details: ImportedDetails | None = None,
+        details: SupporterDetails | None = None,
     ) -> "EmailAddress":
         """Makes one from an address that `texts.email_address` has accepted."""
         canonical = texts.canonical_email(email)
@@ -132,6 +140,8 @@ def find_or_add(
         owners = {address.organisation_id for address in people.values()}
         rows = _BY_ADDRESS.rows(session, organisations=list(owners), indexes=list(people))
         ids = {bytes(index): row_id.hex for index, row_id in rows}
+        if len(ids) < len(people):  # some were deleted just now
+            return find_or_add(session, addresses, now=now)
     results = {index: (row_id, row_id == new[index]) for index, row_id in ids.items()}
     return [results[address.index] for address in addresses]
 
@@ -184,15 +194,25 @@ def fill_in_unknown(session: Session, people: Mapping[str, EmailAddress]) -> Non
     session.connection().execute(_FILL_IN, rows)
 
 
+def set_details(session: Session, people: Mapping[str, EmailAddress]) -> None:
+    """Save the details that supporters confirmed, by supporter id, in the order of the ids."""
+    ids = sorted(people)
+    if not ids:
+        return
+    # PostgreSQL would lock the rows of the update in the order of its plan.
+    list(_LOCKED.rows(session, ids=[UUID(supporter_id) for supporter_id in ids]))
+    columns = _detail_columns([people[supporter_id] for supporter_id in ids])
+    bulk.update_columns(session, _supporter, ids, columns, {})
+
+
 def get(session: Session, supporter_id: UUID) -> Supporter:
     """Returns the supporter that a row refers to by its id."""
     return session.get_one(Supporter, supporter_id)
 
 
-def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> bytes:
-    """Returns the index of a supporter's email address across organisations, for the outbox."""
-    email: str = session.get_one(Supporter, supporter_id).email.text
-    return keyring.everywhere_index(texts.canonical_email(email))
+def recipient(session: Session, supporter_id: UUID, *, keyring: Keyring) -> Recipient:
+    """Returns a supporter as the recipient of a message in the outbox."""
+    return recipient_of(session.get_one(Supporter, supporter_id).email.text, keyring)
 
 
 def require_mail(session: Session, supporter_id: UUID, *, is_notice: bool = False) -> None:
@@ -268,23 +288,6 @@ def note_imported(session: Session, answers: Sequence[ImportedAnswer], *, now: d
     }
     shared = {"kind": wordings.UPDATES}
     bulk.insert_columns(session, _consent, varying, shared, skip_existing=False)
-
-
-def confirm_letter_answers(session: Session, *, letter_id: UUID, now: datetime) -> None:
-    """Let the answers that came with a letter take effect, because it was confirmed."""
-    session.connection().execute(
-        sa.update(_consent)
-        .where(_consent.c.letter_id == letter_id, _consent.c.effective_at.is_(None))
-        .values(effective_at=now)
-    )
-
-
-def confirm_signature_answers(
-    session: Session, signature_ids: Sequence[UUID], *, now: datetime
-) -> None:
-    """Works like `confirm_letter_answers`, for signatures that were confirmed together."""
-    params = {"signatures": list(signature_ids), "now": now}
-    session.connection().execute(_CONFIRM_ANSWERS, params)
 
 
 def wants_updates(session: Session, supporter_id: UUID) -> bool:

@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Tag, Tagging
+from models import Supporter, Tag, Tagging
 from models.base import new_id, table_of
 from models.tag import LONGEST_NAME
 from services.common import texts
@@ -18,6 +18,7 @@ from services.supporters import introductions
 
 _tag = table_of(Tag)
 _tagging = table_of(Tagging)
+_supporter = table_of(Supporter)
 
 
 def create(session: Session, *, organisation_id: UUID, name: str, now: datetime) -> Tag:
@@ -95,6 +96,30 @@ def add_taggings(
         insert_ignore(session, _tagging, rows)
         supporter.changed_at = now
         session.flush()
+
+
+def add_confirmed(
+    session: Session, taggings: Sequence[tuple[UUID, UUID]], *, now: datetime
+) -> None:
+    """Put tags on supporters, given as pairs of a tag and a supporter, who confirmed together.
+
+    Tags that were deleted meanwhile are left out. It locks no supporter, so that two batches of
+    confirmations cannot deadlock.
+    """
+    if not taggings:
+        return
+    tag_ids = {tag_id for tag_id, _ in taggings}
+    existing = set(session.exec(select(Tag.id).where(col(Tag.id).in_(tag_ids))))
+    pairs = sorted({pair for pair in taggings if pair[0] in existing})
+    rows = [
+        {"id": new_id(), "tag_id": tag_id, "supporter_id": supporter_id, "created_at": now}
+        for tag_id, supporter_id in pairs
+    ]
+    insert_ignore(session, _tagging, rows)
+    changed = sorted({supporter_id for _, supporter_id in pairs})
+    session.connection().execute(
+        sa.update(_supporter).where(_supporter.c.id.in_(changed)).values(changed_at=now)
+    )
 
 
 def tagging_of_both(session: Session, tag_id: UUID, supporter_id: UUID) -> Tagging:

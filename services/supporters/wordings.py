@@ -1,5 +1,6 @@
 """The exact texts that people consent to. A changed text is a new row; old consents keep theirs."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from models import Consent, Organisation, Wording
+from models import Organisation, Wording
 from models.base import new_id, table_of
 from services.database.engine import insert_ignore
 
@@ -25,7 +26,7 @@ PARTNER = (
 )
 ELSEWHERE = "Asked elsewhere, in words of its own: {provenance}"
 
-_consent, _wording = table_of(Consent), table_of(Wording)
+_wording = table_of(Wording)
 _IN_FORCE = (
     sa.select(_wording.c.organisation_id, _wording.c.id)
     .where(
@@ -33,6 +34,15 @@ _IN_FORCE = (
         _wording.c.kind == UPDATES,
     )
     .order_by(_wording.c.created_at)
+)
+
+_HISTORY = (
+    sa.select(_wording.c.organisation_id, _wording.c.created_at, _wording.c.id)
+    .where(
+        _wording.c.organisation_id.in_(sa.bindparam("organisations", expanding=True)),
+        _wording.c.kind == UPDATES,
+    )
+    .order_by(_wording.c.created_at, _wording.c.id)
 )
 
 
@@ -59,6 +69,30 @@ def updates_wordings(
             set_updates(session, organisation_id, text, now=now)
         ids |= _current_ids(session, missing)
     return ids
+
+
+def updates_wordings_at(
+    session: Session, moments: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], UUID]:
+    """Returns the ids of the wordings in force at a time, by organisation and time.
+
+    Before an organisation's first own wording the default was shown: it is inserted if needed.
+    """
+    organisation_ids = {organisation_id for organisation_id, _ in moments}
+    params = {"organisations": list(organisation_ids)}
+    history: dict[UUID, list[tuple[datetime, UUID]]] = defaultdict(list)
+    for organisation_id, created_at, wording_id in session.connection().execute(_HISTORY, params):
+        history[organisation_id].append((created_at, wording_id))
+    in_force, missing = {}, set()
+    for organisation_id, moment in moments:
+        ids = [row_id for created_at, row_id in history[organisation_id] if created_at <= moment]
+        if ids:
+            in_force[organisation_id, moment] = ids[-1]
+        else:
+            missing.add((organisation_id, moment))
+    if missing:
+        in_force |= _defaults_at(session, missing)
+    return in_force
 
 
 def set_updates(session: Session, organisation_id: UUID, text: str, *, now: datetime) -> None:
@@ -93,6 +127,13 @@ def partner_text(name: str) -> str:
     return PARTNER.format(partner=name)
 
 
+def partner_in(text: str) -> str | None:
+    """Returns the partner's name in a text that `partner_text` made; None in any other text."""
+    head, tail = PARTNER.split("{partner}")
+    is_ours = text.startswith(head) and text.endswith(tail)
+    return text[len(head) : len(text) - len(tail)] if is_ours else None
+
+
 def of_partners(
     session: Session, partners: Collection[tuple[UUID, str, str]], *, now: datetime
 ) -> dict[tuple[UUID, str, str], UUID]:
@@ -108,19 +149,22 @@ def of_partners(
     return {partner: ids[text] for partner, text in texts.items()}
 
 
-def awaiting_confirmation(session: Session, signature_id: UUID) -> list[str]:
-    """Returns the texts that a signer consents to by confirming a signature.
-
-    Of each question the latest answer counts, if it is a consent.
-    """
+def updates_text_at(session: Session, organisation_id: UUID, moment: datetime) -> str:
+    """Returns an organisation's text for the question about news at a time, or the default."""
     statement = (
-        sa.select(_consent.c.kind, _consent.c.granted, _wording.c.text)
-        .join(_wording, _wording.c.id == _consent.c.wording_id)
-        .where(_consent.c.signature_id == signature_id, _consent.c.effective_at.is_(None))
-        .order_by(_consent.c.given_at, _consent.c.id)
+        select(Wording.text)
+        .where(
+            Wording.organisation_id == organisation_id,
+            Wording.kind == UPDATES,
+            Wording.created_at <= moment,
+        )
+        .order_by(col(Wording.created_at).desc(), col(Wording.id).desc())
     )
-    answers = {row[0]: (row[1], row[2]) for row in session.connection().execute(statement)}
-    return [text for granted, text in answers.values() if granted]
+    text = session.exec(statement).first()
+    if text is not None:
+        return text
+    organisation = session.get_one(Organisation, organisation_id)
+    return DEFAULT_UPDATES.format(organisation=organisation.name)
 
 
 def _ids_of_texts(
@@ -138,6 +182,22 @@ def _ids_of_texts(
     )
     rows = session.connection().execute(statement)
     return {(row[0], row[1], row[2]): row[3] for row in rows}
+
+
+def _defaults_at(
+    session: Session, moments: Collection[tuple[UUID, datetime]]
+) -> dict[tuple[UUID, datetime], UUID]:
+    """Inserts default wordings as of the earliest of these times, so that they are not current."""
+    earliest: dict[UUID, datetime] = {}
+    for organisation_id, moment in moments:
+        earliest[organisation_id] = min(moment, earliest.get(organisation_id, moment))
+    statement = select(Organisation).where(col(Organisation.id).in_(earliest))
+    ids = {}
+    for organisation in session.exec(statement):
+        text = DEFAULT_UPDATES.format(organisation=organisation.name)
+        key = (organisation.id, UPDATES, text)
+        ids[organisation.id] = _ids_of_texts(session, [key], earliest[organisation.id])[key]
+    return {(organisation_id, moment): ids[organisation_id] for organisation_id, moment in moments}
 
 
 def _row(organisation_id: UUID, kind: str, text: str, now: datetime) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Codes are those of constituencies, 'unknown' or 'overseas'.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlmodel import Session
 
-from models import LetterTally, PetitionHour, PetitionTally, Signature
+from models import LetterTally, PetitionHour, PetitionTally
 from models.base import table_of
 from services.database.engine import increment
 
@@ -22,13 +22,6 @@ _petition_tally = table_of(PetitionTally)
 _petition_hour = table_of(PetitionHour)
 _letter_tally = table_of(LetterTally)
 _LETTER_KEY = ["campaign_id", "motion_id", "constituency_code"]
-
-
-def add_signatures(session: Session, confirmed: Sequence[Signature], *, now: datetime) -> None:
-    """Adds signatures that were just confirmed."""
-    count_signatures(
-        session, ((row.petition_id.hex, row.constituency_code) for row in confirmed), now=now
-    )
 
 
 def count_signatures(

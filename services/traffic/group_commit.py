@@ -39,9 +39,11 @@ class GroupCommit(Generic[Request, Outcome]):
         recorder: Callable[[Sequence[Request]], Sequence[Outcome]],
         *,
         longest_queue: int = LONGEST_QUEUE,
+        largest_batch: int = LARGEST_BATCH,
     ) -> None:
         self._recorder = recorder
         self._longest_queue = longest_queue
+        self._largest_batch = largest_batch
         self._waiting: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
         self._changed = threading.Condition()
         self._is_stopping = False
@@ -81,7 +83,7 @@ class GroupCommit(Generic[Request, Outcome]):
         with self._changed:
             while not self._waiting and not self._is_stopping:
                 self._changed.wait()
-            size = min(len(self._waiting), LARGEST_BATCH)
+            size = min(len(self._waiting), self._largest_batch)
             return [self._waiting.popleft() for _ in range(size)]
 
     def _record(self, batch: "list[_Item[Request, Outcome]]") -> None:

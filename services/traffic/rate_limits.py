@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import structlog
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage, RedisStorage, Storage
-from limits.aio.strategies import FixedWindowRateLimiter
 from limits.errors import StorageError
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 # One customer is given a /64 (RFC 6177): counted by single addresses, they would have 2^64 limits.
 IPV6_PREFIX = 64
+WIDE_IPV6_PREFIX = 48
 MEMORY = "memory"
 # A request must not wait long for a Redis that is down, and not every request should try it.
 REDIS_TIMEOUT, FALLBACK_SECONDS = 0.5, 5.0  # seconds
@@ -59,10 +59,9 @@ class RateLimit:
         self._limit = limit
         self._clock = clock
         self._item = RateLimitItemPerMinute(limit, minutes, namespace=name)
-        self._local = FixedWindowRateLimiter(MemoryStorage())
+        self._local: Storage = MemoryStorage()
         self._pool = None if url == MEMORY else _pool(url)
-        storage = _redis_storage(url, self._pool) if self._pool else None
-        self._shared = FixedWindowRateLimiter(storage) if storage else None
+        self._shared = _redis_storage(url, self._pool) if self._pool else None
         self._local_until = 0.0
 
     async def hit(self, client: str) -> RateLimitResult:
@@ -80,11 +79,14 @@ class RateLimit:
         if self._pool is not None:
             await self._pool.disconnect()
 
-    async def _hit(self, limiter: FixedWindowRateLimiter, client: str) -> RateLimitResult:
-        is_allowed = await limiter.hit(self._item, client)
-        window = await limiter.get_window_stats(self._item, client)
-        reset_after = max(1, math.ceil(window.reset_time - self._clock().timestamp()))
-        return RateLimitResult(is_allowed, self._limit, max(0, window.remaining), reset_after)
+    async def _hit(self, storage: Storage, client: str) -> RateLimitResult:
+        # As the library's FixedWindowRateLimiter, which would ask the storage once more.
+        key = self._item.key_for(client)
+        count = await storage.incr(key, self._item.get_expiry())
+        ends_at = await storage.get_expiry(key)
+        reset_after = max(1, math.ceil(ends_at - self._clock().timestamp()))
+        remaining = max(0, self._limit - count)
+        return RateLimitResult(count <= self._limit, self._limit, remaining, reset_after)
 
 
 def _pool(url: str) -> "ConnectionPool":
@@ -115,12 +117,27 @@ def network_of(address: str) -> str:
 
     Anything that is not an address, such as a host name, is returned unchanged.
     """
+    return networks_of(address)[0]
+
+
+def networks_of(address: str) -> tuple[str, str]:
+    """Returns the network as `network_of` does, and the wider one for limits on mails.
+
+    The wider one is the /24 of an IPv4 address and the /48 of an IPv6 one: it only shares out the
+    mails to one mailbox among those who ask for them.
+    """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return address
-    if parsed.version == 4:
-        return str(parsed)
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False).network_address)
+        return address, address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return _ipv6_prefix(parsed, IPV6_PREFIX), _ipv6_prefix(parsed, WIDE_IPV6_PREFIX)
+        parsed = parsed.ipv4_mapped
+    text = str(parsed)
+    return text, text.rpartition(".")[0] + ".0"
+
+
+def _ipv6_prefix(address: ipaddress.IPv6Address, bits: int) -> str:
+    # Building an IPv6Network would cost three times as much.
+    return str(ipaddress.IPv6Address(int(address) >> (128 - bits) << (128 - bits)))

@@ -24,6 +24,7 @@ from services.common import texts, times
 from services.mail import outbox, text_templates
 from services.mail.mail_builder import Mail
 from services.mail.outbox import NewMessage
+from services.mail.recipients import Recipient
 from services.mail.supporter_mails import DroppedMessage, MailContext
 from services.webhooks import deliveries, sender
 from services.webhooks.deliveries import MOST_COUNTED
@@ -113,7 +114,10 @@ def _queue(session: Session, kind: MessageKind, endpoint: WebhookEndpoint, now: 
     organisers = select(Organiser.email_index).where(
         Organiser.organisation_id == endpoint.organisation_id
     )
-    notes = [NewMessage(kind, endpoint.id, index, due_at) for index in session.exec(organisers)]
+    notes = [
+        NewMessage(kind, endpoint.id, Recipient(index, index), due_at)
+        for index in session.exec(organisers)
+    ]
     outbox.queue(session, notes, now=now)
 
 

@@ -3,26 +3,33 @@
 import gzip
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
+import worker
 from api.schemas.signature import BulkAnswer
-from models import OutboxMessage, Scope, Signature, SignatureState
+from models import OutboxMessage, Scope, Signature, SignatureState, Submission
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.operations import recounts
 from services.signatures import signature_states
+from services.signatures.recording import SignatureRequest
 from tests.support.common import CAN_SIGN, PETITION, Clock
+from tests.support.database.query_plans import sent_statements
 from tests.support.keys import Headers, key_for, others_key
+from tests.support.partners import SECOND, add_second_petition
 from tests.support.problems import assert_problem
+from tests.support.signatures import confirm, record, sign_and_confirm, sign_and_sort
 
 ANNA: dict[str, Any] = {"name": "Anna", "email": "anna@example.org", "postcode": CAN_SIGN}
 BEN = ANNA | {"email": "ben@example.org"}
 BULK = f"/v1/petitions/{PETITION}/signatures/bulk"
+PENDING = f"/v1/petitions/{PETITION}/signatures?state=pending&limit=200"
 PAPER = "paper, Leeds stall, 3 May 2026"
 ON_PAPER = ANNA | {"provenance": PAPER, "signed_at": "2026-05-03T12:00:00+01:00"}
 JSON = {"Content-Type": "application/json"}
@@ -82,6 +89,11 @@ def signature_count(lobby: Lobby) -> int:
         return session.exec(select(func.count()).select_from(Signature)).one()
 
 
+def submission_count(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(select(func.count()).select_from(Submission)).one()
+
+
 def email_count(lobby: Lobby) -> int:
     with lobby.database.read() as session:
         return session.exec(select(func.count()).select_from(OutboxMessage)).one()
@@ -127,10 +139,10 @@ ROW = json.dumps(ANNA).encode()
 def test_a_body_that_is_too_much_or_nonsense_is_refused_and_writes_nothing(
     client: TestClient, lobby: Lobby, writer: Headers, content: bytes, headers: Headers, code: str
 ) -> None:
-    before = signature_count(lobby)
+    before = signature_count(lobby), submission_count(lobby)
     response = client.post(BULK, content=content, headers={**writer, **headers})
     assert_problem(response, 422, code, "body")
-    assert signature_count(lobby) == before
+    assert (signature_count(lobby), submission_count(lobby)) == before
 
 
 @pytest.mark.parametrize(
@@ -251,11 +263,12 @@ def test_gzip_in_parts_without_end_is_refused(client: TestClient, writer: Header
 def test_duplicates_in_one_batch_are_told_to_every_key(
     client: TestClient, lobby: Lobby, writer: Headers
 ) -> None:
-    before, sent = signature_count(lobby), email_count(lobby)
+    before, sent = submission_count(lobby), email_count(lobby)
     rows = [ANNA, BEN, ANNA, ANNA | {"email": "Anna@EXAMPLE.org".replace("A", "a")}, BEN]
     response = post(client, writer, rows)
     assert statuses(response) == ["accepted", "accepted", "duplicate", "duplicate", "duplicate"]
-    assert (signature_count(lobby), email_count(lobby)) == (before + 2, sent + 2)
+    worker.sort_submissions(lobby)
+    assert (submission_count(lobby), email_count(lobby)) == (before + 2, sent + 2)
 
 
 def test_ids_are_for_keys_that_may_read(
@@ -264,20 +277,146 @@ def test_ids_are_for_keys_that_may_read(
     assert [result["id"] for result in post(client, writer, [ANNA, BEN]).json()["results"]] == [
         None
     ] * 2
-    again = post(client, reader, [ANNA, BEN])
-    assert statuses(again) == ["duplicate"] * 2
-    ids = [UUID(result["id"]) for result in again.json()["results"]]
+    worker.sort_submissions(lobby)
+    again = post(client, reader, [ANNA, BEN | {"name": "Ben"}, ANNA])
+    assert statuses(again) == ["duplicate"] * 3
+    ids = [result["id"] for result in again.json()["results"]]
+    assert ids[0] == ids[2]
     with lobby.database.read() as session:
-        names = [signature_states.get(session, signature_id).name.text for signature_id in ids]
-    assert names == ["Anna", "Anna"]
+        assert session.get(Submission, UUID(ids[0])) is not None, "that of this post"
+    worker.sort_submissions(lobby)
+    listed = {row["id"]: row["name"] for row in client.get(PENDING, headers=reader).json()}
+    assert [listed[row_id] for row_id in ids[:2]] == ["Anna", "Ben"]
+
+
+def test_the_id_of_somebody_who_has_signed_is_that_of_the_signature(
+    client: TestClient, lobby: Lobby, reader: Headers
+) -> None:
+    ids = [result["id"] for result in post(client, reader, [ANNA, BEN]).json()["results"]]
+    confirm(lobby, UUID(ids[0]))
+    again = post(client, reader, [ANNA, BEN | {"email": "cara@example.org"}, ANNA])
+    assert statuses(again) == ["duplicate", "accepted", "duplicate"]
+    results = again.json()["results"]
+    assert results[0]["id"] == results[2]["id"] == ids[0]
+    single = client.post(BULK.removesuffix("/bulk"), json=ANNA, headers=reader).json()
+    assert single["id"] == ids[0]
+
+
+def test_what_came_in_the_last_second_is_not_known_yet(
+    client: TestClient, lobby: Lobby, reader: Headers
+) -> None:
+    assert statuses(post(client, reader, [ANNA])) == ["accepted"]
+    assert statuses(post(client, reader, [ANNA])) == ["accepted"]
+    worker.sort_submissions(lobby)
+    assert statuses(post(client, reader, [ANNA])) == ["duplicate"]
+
+
+def test_who_has_signed_another_petition_is_no_duplicate(
+    client: TestClient, lobby: Lobby, reader: Headers
+) -> None:
+    add_second_petition(lobby)
+    request = SignatureRequest(SECOND, "Anna", ANNA["email"], CAN_SIGN)
+    confirm(lobby, sign_and_sort(lobby, request)[0])
+    sign_and_sort(lobby, replace(request, email=BEN["email"]))
+    assert statuses(post(client, reader, [ANNA, BEN])) == ["accepted", "accepted"]
+
+
+def test_who_has_withdrawn_is_no_duplicate(
+    client: TestClient, lobby: Lobby, reader: Headers, clock: Clock
+) -> None:
+    (made,) = post(client, reader, [ANNA]).json()["results"]
+    confirm(lobby, UUID(made["id"]))
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, UUID(made["id"]), now=clock.now)
+    again = post(client, reader, [ANNA])
+    assert statuses(again) == ["accepted"]
+    assert again.json()["results"][0]["id"] != made["id"]
+
+
+def test_a_repeated_request_gets_its_first_answer_whoever_has_signed_since(
+    client: TestClient, lobby: Lobby, reader: Headers
+) -> None:
+    first = post(client, reader, [ANNA], Idempotency_Key="once")
+    assert statuses(first) == ["accepted"]
+    confirm(lobby, UUID(first.json()["results"][0]["id"]))
+    again = post(client, reader, [ANNA], Idempotency_Key="once")
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert again.json() == first.json()
+
+
+def test_a_key_that_may_not_read_gets_the_same_work_and_answer_for_every_address(
+    client: TestClient, lobby: Lobby, writer: Headers, clock: Clock
+) -> None:
+    """Nothing is asked about the address: the statements are the same, in the same order."""
+    people = {
+        state: ANNA | {"email": f"{state}@example.org"}
+        for state in ("unknown", "new", "asked", "confirmed", "withdrawn", "disowned")
+    }
+    requests = {
+        state: SignatureRequest(PETITION, "Anna", person["email"], CAN_SIGN)
+        for state, person in people.items()
+    }
+    sign_and_sort(lobby, requests["asked"])
+    for state in ("confirmed", "withdrawn", "disowned"):
+        (row_id,) = sign_and_confirm(lobby, requests[state])
+        with lobby.database.write() as session:
+            if state == "withdrawn":
+                signature_states.withdraw(session, row_id, now=clock.now)
+            if state == "disowned":
+                signature_states.disown(session, row_id, now=clock.now)
+    record(lobby, [requests["new"]])
+    post(client, writer, [BEN])  # what is cached is cached
+    seen = {}
+    for state, person in people.items():
+        with sent_statements() as sent:
+            answer = post(client, writer, [person])
+        seen[state] = answer.json(), [text for text, _ in sent]
+    assert all(answer == seen["unknown"] for answer in seen.values()), seen
+    assert seen["unknown"][0]["accepted"] == 1
+
+
+def test_a_key_that_may_read_takes_two_look_ups_for_any_number_of_rows(
+    client: TestClient, writer: Headers, reader: Headers
+) -> None:
+    def statements(key: Headers, count: int) -> int:
+        rows = [ANNA | {"email": f"p{n}.{count}@example.org"} for n in range(count)]
+        with sent_statements() as sent:
+            assert statuses(post(client, key, rows)) == ["accepted"] * count
+        return sum(text.startswith("SELECT") for text, _ in sent)
+
+    for count in (1, 40):
+        assert statements(reader, count) == statements(writer, count) + 2
+
+
+def test_all_rows_of_a_key_are_one_senders(
+    client: TestClient, lobby: Lobby, writer: Headers, reader: Headers
+) -> None:
+    post(client, writer, [ANNA, BEN])
+    post(client, reader, [ANNA])
+    client.post(BULK.removesuffix("/bulk"), json=ANNA, headers=writer)
+    with lobby.database.read() as session:
+        statement = select(Submission.sender_index).order_by(col(Submission.id))
+        first, second, others, single = session.exec(statement)
+    assert first == second == single is not None
+    assert others not in (None, first)
 
 
 @pytest.mark.slow
 def test_the_largest_post_is_taken(client: TestClient, lobby: Lobby, writer: Headers) -> None:
-    before = signature_count(lobby)
+    before = submission_count(lobby)
     rows = [ANNA | {"email": f"p{n}@example.org"} for n in range(5000)]
     assert statuses(post(client, writer, rows)) == ["accepted"] * 5000
-    assert signature_count(lobby) == before + 5000
+    assert submission_count(lobby) == before + 5000
+
+
+@pytest.mark.slow
+def test_the_largest_post_of_a_key_that_may_read_is_known_again(
+    client: TestClient, lobby: Lobby, reader: Headers
+) -> None:
+    rows = [ANNA | {"email": f"p{n}@example.org"} for n in range(5000)]
+    assert statuses(post(client, reader, rows)) == ["accepted"] * 5000
+    worker.sort_submissions(lobby)
+    assert statuses(post(client, reader, rows)) == ["duplicate"] * 5000
 
 
 # ---- imports of signatures from elsewhere
@@ -315,6 +454,7 @@ def test_an_import_never_overrides_a_persons_own_word(
     client: TestClient, lobby: Lobby, importer: Headers, clock: Clock, end: Any
 ) -> None:
     (made,) = post(client, importer, [ANNA]).json()["results"]
+    confirm(lobby, UUID(made["id"]))
     with lobby.database.write() as session:
         end(session, UUID(made["id"]), now=clock.now)
     before, sent = confirmed_count(lobby), email_count(lobby)
@@ -329,11 +469,11 @@ def test_an_import_never_overrides_a_persons_own_word(
 def test_a_key_that_may_not_import_is_refused_such_fields_by_name(
     client: TestClient, lobby: Lobby, writer: Headers, field: str
 ) -> None:
-    before = signature_count(lobby)
+    before = signature_count(lobby), submission_count(lobby)
     response = post(client, writer, [ANNA | {field: ON_PAPER[field]}])
     assert statuses(response) == ["rejected"]
     assert errors(response, 0) == {(field, "scope_missing")}
-    assert signature_count(lobby) == before
+    assert (signature_count(lobby), submission_count(lobby)) == before
 
 
 @pytest.mark.parametrize(

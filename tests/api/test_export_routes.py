@@ -31,9 +31,11 @@ from tests.support.exports import (
     letters_export,
     log_of_exports,
     make_undecryptable,
+    make_unreadable,
     multiply,
     sign,
     signatures_export,
+    submit,
 )
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 from tests.support.letters import letters_of
@@ -76,12 +78,13 @@ def test_a_file_comes_with_its_name_and_is_kept_by_nobody(
 
 
 def test_what_is_asked_for_is_what_comes(client: TestClient, lobby: Lobby, key: Headers) -> None:
-    anna = sign(lobby, "anna@example.org")
+    anna = submit(lobby, "anna@example.org")
+    sign(lobby, "ben@example.org")
     query: dict[str, Any] = {"state": "pending", "personal": "false"}
     answer = client.get(f"{SIGNATURES}.csv", headers=key, params=query)
     wanted = signatures_export(lobby, state=SignatureState.PENDING, is_personal=False)
     assert answer.content == file_of(lobby, wanted)
-    assert [row["id"] for row in csv_rows(answer.content)] == [str(anna.id)]
+    assert [row["id"] for row in csv_rows(answer.content)] == [str(anna)]
     query = {"since": (lobby.clock() + timedelta(days=1)).isoformat()}
     assert csv_rows(client.get(f"{SIGNATURES}.csv", headers=key, params=query).content) == []
     query = {"state": "sent", "bodies": "true"}
@@ -247,6 +250,32 @@ def test_what_is_wrong_with_the_first_page_is_no_file(
     assert (answer.status_code, answer.json()["code"]) == (503, "personal_data_sealed")
 
 
+@pytest.mark.parametrize("form", FileFormat)
+def test_a_submission_that_does_not_open_is_no_file(
+    client: TestClient, lobby: Lobby, key: Headers, form: FileFormat
+) -> None:
+    make_unreadable(lobby, submit(lobby, "anna@example.org"))
+    answer = client.get(f"{SIGNATURES}.{form}?state=pending", headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (503, "personal_data_sealed")
+    answer = client.get(f"{SIGNATURES}.{form}", headers=key)
+    assert answer.status_code == 200, "it is in no other file"
+
+
+def test_who_has_not_confirmed_is_in_no_file_but_that_of_pending_signatures(
+    client: TestClient, lobby: Lobby, key: Headers
+) -> None:
+    submit(lobby, "anna@example.org")
+    whole = client.get(f"{SIGNATURES}.csv", headers=key).content
+    assert len(csv_rows(whole)) == invented_campaign.SIGNATURES
+    assert b"anna@example.org" not in whole
+    pending = client.get(f"{SIGNATURES}.csv?state=pending", headers=key).content
+    assert [row["email"] for row in csv_rows(pending)] == ["anna@example.org"]
+    assert pending.splitlines()[0] == whole.splitlines()[0], "with the same columns"
+    sign_in(client)
+    ours = client.get(f"/organiser/petitions/{PETITION}/signatures.csv?state=pending").content
+    assert ours == whole, "an organiser's file is that of all signatures"
+
+
 # ---- the log
 
 
@@ -387,4 +416,4 @@ def test_others_are_served_while_a_file_goes_out(
         assert client.post(SIGNATURES, json=anna).status_code == 201
         assert client.get("/livez").status_code == 200
         rest = sum(1 for _ in lines)
-    assert rest == invented_campaign.SIGNATURES + 5 * MANY  # and Anna's
+    assert rest == invented_campaign.SIGNATURES + 5 * MANY - 1, "Anna has not confirmed"

@@ -35,7 +35,7 @@ from models import (
     OutboxMessage,
     Petition,
     Scope,
-    Signature,
+    Submission,
 )
 from services.assembly import Lobby
 from services.database.engine import Database
@@ -116,19 +116,20 @@ CALLS = {
         f"{SIGN}/bulk",
         [ANNA, BEN],
         [ANNA],
-        (Signature, Signature, OutboxMessage, OutboxMessage),
+        (Submission, Submission, OutboxMessage, OutboxMessage),
         Scope.SIGNATURES_WRITE,
         status=200,
     ),
-    "signature": Call(SIGN, ANNA, BEN, (Signature, OutboxMessage)),
+    "signature": Call(SIGN, ANNA, BEN, (Submission, OutboxMessage)),
     "signature with a key": Call(
-        SIGN, ANNA, BEN, (Signature, OutboxMessage), Scope.SIGNATURES_READ
+        SIGN, ANNA, BEN, (Submission, OutboxMessage), Scope.SIGNATURES_READ
     ),
-    "letter": Call(LETTERS, LETTER, {**LETTER, "subject": "Another"}, (Letter, OutboxMessage)),
+    "letter": Call(LETTERS, LETTER, {**LETTER, "subject": "Another"}, (Submission, OutboxMessage)),
 }
 
 
 def row_counts(lobby: Lobby, *tables: type[SQLModel]) -> dict[str, int]:
+    worker.sort_submissions(lobby)  # it queues the mails
     everything: set[type[SQLModel]] = {*tables, IdempotencyKey}
     with lobby.database.read() as session:
         return {

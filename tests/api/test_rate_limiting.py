@@ -5,7 +5,7 @@ import time
 import pytest
 from sqlmodel import func, select
 
-from models import Scope, Signature
+from models import Scope, Submission
 from services.assembly import Lobby
 from services.traffic.rate_limits import network_of
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
@@ -42,7 +42,7 @@ def test_an_address_that_sends_too_much_is_asked_to_wait(lobby: Lobby) -> None:
 def test_nothing_is_written_for_who_is_asked_to_wait(lobby: Lobby) -> None:
     def signatures() -> int:
         with lobby.database.read() as session:
-            return session.exec(select(func.count()).select_from(Signature)).one()
+            return session.exec(select(func.count()).select_from(Submission)).one()
 
     before = signatures()
     with client_with_limits(lobby, address=1) as client:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from sqlmodel import func, select
 
-from models import Signature
+from models import Submission
 from services.assembly import Lobby
 from tests.support.worked_examples import worked_example
 from tools.live_service import LiveService, serving
@@ -22,9 +22,9 @@ def service(lobby: Lobby) -> Iterator[LiveService]:
         yield service
 
 
-def signatures(lobby: Lobby) -> int:
+def submissions(lobby: Lobby) -> int:
     with lobby.database.read() as session:
-        return session.exec(select(func.count()).select_from(Signature)).one()
+        return session.exec(select(func.count()).select_from(Submission)).one()
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -46,7 +46,7 @@ def test_each_kind_of_user_has_an_example_in_each_language(section: str, languag
 def test_the_examples_in_python_do_what_they_say(
     service: LiveService, lobby: Lobby, section: str, output: str, signed: int
 ) -> None:
-    before = signatures(lobby)
+    before = submissions(lobby)
     source = worked_example(section, "python").replace("http://127.0.0.1:8000", service.url)
     ran = subprocess.run(
         [sys.executable, "-c", source],
@@ -58,4 +58,4 @@ def test_the_examples_in_python_do_what_they_say(
     )
     assert ran.returncode == 0, ran.stderr
     assert output in ran.stdout
-    assert signatures(lobby) == before + signed
+    assert submissions(lobby) == before + signed

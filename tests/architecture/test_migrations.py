@@ -4,6 +4,7 @@ from collections.abc import Set
 from datetime import date, datetime
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -11,9 +12,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.engine import Inspector
-from sqlmodel import Session, SQLModel, select
+from sqlalchemy.engine import Connection, Inspector
+from sqlmodel import Session, SQLModel, col, select
 
+import worker
 from core.settings import ROOT
 from models import (
     ApiKey,
@@ -33,10 +35,14 @@ from models import (
     Partner,
     Petition,
     Private,
+    Refusal,
     Relay,
     ReplyKind,
     Scope,
     Signature,
+    SignatureState,
+    Submission,
+    SubmissionState,
     Supporter,
     Tag,
     Tagging,
@@ -46,9 +52,16 @@ from models import (
     Wording,
 )
 from services.assembly import Lobby
+from services.campaigns import petitions
 from services.database import engine
+from services.errors import Conflict
+from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
 from services.traffic.idempotency import Attempt, StoredAnswer
+from tests.support.common import CAN_SIGN, PETITION
+from tests.support.signatures import sign_and_confirm, sign_and_sort
+from tools import earlier_signatures
+from tools.earlier_signatures import EarlierSignature
 
 
 def scripts() -> ScriptDirectory:
@@ -109,6 +122,52 @@ def test_models_and_migrations_have_the_same_checks_and_conditions(empty_lobby: 
 
 def checks_of(inspector: Inspector, table: str) -> Set[str]:
     return {str(check["name"]) for check in inspector.get_check_constraints(table)}
+
+
+def test_models_and_migrations_have_the_same_texts_of_checks_and_conditions(
+    empty_lobby: Lobby,
+) -> None:
+    """The database itself writes both texts, so that they can be compared word for word."""
+    if empty_lobby.database.is_sqlite:
+        with empty_lobby.database.connection() as connection:
+            migrated = texts_of(connection)
+        with sa.create_engine("sqlite://").begin() as connection:
+            SQLModel.metadata.create_all(connection)
+            assert texts_of(connection) == migrated
+    else:
+        with empty_lobby.database.connection() as connection:
+            migrated = texts_of(connection)
+            connection.exec_driver_sql("CREATE SCHEMA models; SET search_path TO models")
+            SQLModel.metadata.create_all(connection)
+            assert texts_of(connection) == migrated
+
+
+def texts_of(connection: Connection) -> dict[str, Any]:
+    """Returns by table the checks, the indexes with their conditions, and PostgreSQL's options."""
+    inspector = sa.inspect(connection)
+    texts: dict[str, Any] = {}
+    for table in SQLModel.metadata.tables:
+        checks = {
+            check["name"]: check["sqltext"] for check in inspector.get_check_constraints(table)
+        }
+        indexes = {
+            index["name"]: (
+                index["column_names"],
+                index["unique"],
+                [
+                    " ".join(str(value).split())
+                    for name, value in sorted(index.get("dialect_options", {}).items())
+                    if name.endswith("_where")
+                ],
+            )
+            for index in inspector.get_indexes(table)
+        }
+        options = None
+        if connection.dialect.name == "postgresql":
+            statement = sa.text("SELECT reloptions FROM pg_class WHERE oid = to_regclass(:name)")
+            options = connection.execute(statement, {"name": table}).scalar_one()
+        texts[table] = (checks, indexes, options)
+    return texts
 
 
 def conditions_of(inspector: Inspector, table: str) -> dict[str, bool]:
@@ -252,6 +311,22 @@ def add_a_tag(session: Session, now: datetime) -> None:
     session.add(Tagging(tag_id=tag.id, supporter_id=supporter.id, created_at=now))
 
 
+def add_submissions(lobby: Lobby) -> list[UUID]:
+    """Adds a submission in each state, and a refusal; returns the ids."""
+    requests = [
+        SignatureRequest(PETITION, "Anna", f"anna{number}@example.org", CAN_SIGN, updates=False)
+        for number in range(3)
+    ]
+    ids = sign_and_sort(lobby, *requests)
+    with lobby.database.write() as session:
+        waiting, new = (session.get_one(Submission, row_id) for row_id in ids[1:])
+        waiting.state, waiting.due_at = SubmissionState.WAITING, lobby.clock()
+        new.state, new.address_index = SubmissionState.NEW, None
+        subject_id = petitions.by_slug(session, PETITION).id
+        session.add(Refusal(subject_id=subject_id, address_index=b"1", refused_at=lobby.clock()))
+    return ids
+
+
 @pytest.mark.slow
 def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
     with lobby.database.write() as session:
@@ -266,8 +341,10 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"
+    add_submissions(lobby)
     filled = rows(lobby)
     assert [name for name, count in filled.items() if not count] == []
+    worker.give_back_submissions(lobby)
     for later, earlier in pairwise([*reversed(revisions()), "base"]):
         engine.migrate(lobby.database, earlier)
         engine.migrate(lobby.database, later)
@@ -283,3 +360,94 @@ def test_migrating_at_head_changes_nothing(lobby: Lobby) -> None:
     before = rows(lobby)
     engine.migrate(lobby.database)
     assert rows(lobby) == before
+
+
+def test_submissions_stop_the_way_down_and_are_lost_by_nobody(lobby: Lobby) -> None:
+    ids = add_submissions(lobby)
+    with pytest.raises(Conflict, match="database: 3"):
+        engine.migrate(lobby.database, "0015")
+    assert current(lobby) == engine.head_revision()
+    with lobby.database.read() as session:
+        assert set(session.exec(select(Submission.id))) == set(ids)
+
+
+def raw_rows(lobby: Lobby, table: str) -> list[dict[str, Any]]:
+    """Returns the stored values of a table, as the database's driver returns them."""
+    with lobby.database.connection() as connection:
+        rows = connection.exec_driver_sql(f"SELECT * FROM {table}").mappings()
+        return sorted((dict(row) for row in rows), key=str)
+
+
+def test_the_way_down_and_up_keeps_every_signature_and_consent_as_it_was(lobby: Lobby) -> None:
+    request = SignatureRequest(PETITION, "Anna", "anna@example.org", CAN_SIGN, updates=False)
+    sign_and_confirm(lobby, request)
+    with lobby.database.write() as session:
+        petition = petitions.by_slug(session, PETITION)
+        earlier = [
+            EarlierSignature(f"{state}@example.org", state, lobby.clock(), updates=True)
+            for state in SignatureState
+        ]
+        earlier_signatures.add(session, petition, earlier, keyring=lobby.keyring)
+    kept = ("supporter", "signature", "consent", "wording", "petition_tally", "letter")
+    before = {table: raw_rows(lobby, table) for table in kept}
+    assert all(before.values())
+    engine.migrate(lobby.database, "0015")
+    earlier_rows = {table: raw_rows(lobby, table) for table in kept}
+    assert earlier_rows == before | {
+        "signature": [
+            {name: value for name, value in row.items() if name != "confirmed_by_signer"}
+            for row in before["signature"]
+        ]
+    }
+    engine.migrate(lobby.database)
+    assert {table: raw_rows(lobby, table) for table in kept} == before
+
+
+def test_what_was_disowned_lately_is_asked_about_no_more_after_the_way_up(lobby: Lobby) -> None:
+    engine.migrate(lobby.database, "0015")
+    with lobby.database.write() as session:
+        petition = petitions.by_slug(session, PETITION)
+        rejected = EarlierSignature("a@example.org", SignatureState.REJECTED, lobby.clock())
+        earlier_signatures.add(session, petition, [rejected], keyring=lobby.keyring)
+        # The migration has only the database's own clock.
+        session.connection().execute(
+            sa.text("UPDATE signature SET ended_at = CURRENT_TIMESTAMP WHERE state = 'rejected'")
+        )
+    engine.migrate(lobby.database)
+    with lobby.database.read() as session:
+        refusal = session.exec(select(Refusal)).one()
+        index = session.exec(
+            select(Supporter.email_index)
+            .join(Signature, col(Signature.supporter_id) == Supporter.id)
+            .where(Signature.state == SignatureState.REJECTED)
+        ).one()
+    assert (refusal.subject_id, refusal.address_index) == (petition.id, index)
+
+
+def test_on_the_way_down_a_person_keeps_the_standing_signature_or_the_newest(
+    lobby: Lobby,
+) -> None:
+    withdrawn, rejected = SignatureState.WITHDRAWN, SignatureState.REJECTED
+    states = {
+        "stands@example.org": (withdrawn, SignatureState.CONFIRMED, rejected),
+        "ended@example.org": (rejected, withdrawn),
+    }
+    ids = {}
+    with lobby.database.write() as session:
+        petition = petitions.by_slug(session, PETITION)
+        for email, of_person in states.items():
+            earlier = [
+                EarlierSignature(email, state, lobby.clock(), updates=True) for state in of_person
+            ]
+            ids[email] = [
+                earlier_signatures.add(session, petition, [each], keyring=lobby.keyring)[0]
+                for each in earlier
+            ]
+        consents = len(session.exec(select(Consent)).all())
+    engine.migrate(lobby.database, "0015")
+    kept = {row["id"] for row in raw_rows(lobby, "signature")}
+    every = [row_id for of_person in ids.values() for row_id in of_person]
+    wanted = {ids["stands@example.org"][1], ids["ended@example.org"][1]}
+    is_kept = {row_id for row_id in every if kept & {row_id, row_id.hex}}
+    assert is_kept == wanted
+    assert len(raw_rows(lobby, "consent")) == consents

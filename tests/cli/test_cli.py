@@ -4,6 +4,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 import typer.main
@@ -12,10 +13,13 @@ from typer.testing import CliRunner
 
 from cli import app
 from models import Member
+from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.mail import dead_addresses
+from services.signatures.recording import SignatureRequest
 from tests.support.cli import KEY, OF_IT, Cli, free_port, until
 from tests.support.common import SECRET
+from tests.support.signatures import confirm, sign_and_sort
 
 
 def commands() -> Iterator[list[str]]:
@@ -168,6 +172,43 @@ def test_the_command_works_on_postgresql(on_postgres: Cli, tmp_path: Path) -> No
     assert "pg_dump" in on_postgres.refused("backup", tmp_path / "copy.db")
     assert not (on_postgres.data / "secret_key").exists()
     assert not (on_postgres.data / "lobby.db").exists()
+
+
+def submit(lobby: Lobby) -> UUID:
+    """Makes a submission; returns its id."""
+    slug = invented_campaign.about().petition
+    request = SignatureRequest(slug, "Anna", "anna@example.org", "EH1 1YZ", updates=False)
+    (row_id,) = sign_and_sort(lobby, request)
+    return row_id
+
+
+@pytest.mark.slow
+def test_the_way_down_turns_submissions_into_unconfirmed_signatures(demo: Cli) -> None:
+    with demo.lobby() as lobby:
+        row_id = submit(lobby)
+    done = demo("migrate", "0015")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.strip().splitlines() == [
+        "Submissions turned back into what waits for confirmation: 1.",
+        "The schema is at 0015.",
+    ]
+    assert demo.sql(f"SELECT state FROM signature WHERE id = '{row_id.hex}'") == [("pending",)]
+    assert demo("migrate").returncode == 0
+    with demo.lobby() as lobby:
+        assert confirm(lobby, row_id).id == row_id
+    assert demo("check", "--recount").returncode == 0
+
+
+@pytest.mark.slow
+def test_the_way_down_is_refused_without_the_secret_key_and_loses_nothing(demo: Cli) -> None:
+    with demo.lobby() as lobby:
+        row_id = submit(lobby)
+    done = demo("migrate", "0015", LOBBY_SECRET_KEY=f"not {SECRET}")
+    assert done.returncode == 1
+    assert "left in the database: 1." in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    assert demo.sql(f"SELECT state FROM submission WHERE id = '{row_id.hex}'") == [("asked",)]
+    assert demo.sql("SELECT version_num FROM alembic_version") == [("0016",)]
 
 
 @pytest.mark.slow

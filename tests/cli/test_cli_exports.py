@@ -21,6 +21,7 @@ from tests.support.exports import (
     letters_export,
     make_undecryptable,
     signatures_export,
+    submit,
 )
 
 pytestmark = pytest.mark.slow
@@ -54,6 +55,20 @@ def test_standard_output_is_the_file_and_nothing_else(demo: Cli) -> None:
         assert done.stdout.encode() == file_of(lobby, export, FileFormat.JSONL)
     done = demo("export", "signatures", PETITION, "-", "--since", "2120-01-01T00:00Z")
     assert csv_rows(done.stdout.encode()) == []
+
+
+def test_pending_signatures_are_exported_only_on_request(demo: Cli, tmp_path: Path) -> None:
+    with demo.lobby() as lobby:
+        row_id = submit(lobby, "anna@example.org")
+    file = tmp_path / "pending.csv"
+    done = demo("export", "signatures", PETITION, file, "--state", "pending")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip().endswith("1 rows.")
+    (row,) = csv_rows(file.read_bytes())
+    assert (row["id"], row["state"]) == (str(row_id), "pending")
+    assert row["email"] == "anna@example.org"
+    done = demo("export", "signatures", PETITION, "-", "--without-personal-data")
+    assert len(csv_rows(done.stdout.encode())) == invented_campaign.SIGNATURES
 
 
 def test_letters_are_exported_with_their_words_only_on_request(demo: Cli) -> None:
@@ -137,7 +152,7 @@ def test_a_reader_that_stops_early_is_no_disaster(demo: Cli) -> None:
         errors = process.stderr.read()
     assert process.returncode == 1
     assert "Traceback" not in errors
-    assert '"whole": false' in errors
+    assert '"whole":false' in errors
 
 
 def test_exports_work_on_postgresql(on_postgres: Cli, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
@@ -15,14 +16,24 @@ from drills import signature_audit
 from drills.clients import ClientPool, Workload
 from drills.signature_audit import SignatureAudit
 from drills.signatures import Drill, address_of, run
-from models import MessageKind, OutboxMessage, PetitionHour, PetitionTally, Signature
+from models import (
+    MessageKind,
+    OutboxMessage,
+    PetitionHour,
+    PetitionTally,
+    Private,
+    Signature,
+    Submission,
+)
 from models import SignatureState as State
 from models.base import new_id, table_of
 from services.assembly import Lobby
+from services.campaigns import petitions
 from services.mail import outbox
+from services.mail.recipients import recipient_of
 from services.organisations import organisations
-from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAN_SIGN, PETITION
 from tools.settings import throwaway_settings
 
@@ -31,6 +42,7 @@ pytestmark = pytest.mark.slow
 SIGNATURES, CONNECTIONS, KILLS = 300, 32, 3
 ALICE, BEN, CARA = range(3)  # Cara has not confirmed
 _outbox, _signature = table_of(OutboxMessage), table_of(Signature)
+_submission = table_of(Submission)
 _tally, _hour = table_of(PetitionTally), table_of(PetitionHour)
 Value = TypeVar("Value")
 
@@ -79,21 +91,13 @@ class People:
 
 
 def sign(lobby: Lobby, number: int) -> None:
-    request = SignatureRequest(PETITION, "Anna Example", address_of(number), CAN_SIGN)
-    with lobby.database.write() as session:
-        recording.record(
-            session,
-            [request],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
+    signatures.sign_and_sort(
+        lobby, SignatureRequest(PETITION, "Anna Example", address_of(number), CAN_SIGN)
+    )
 
 
 def confirm(people: People, number: int) -> None:
-    signature_id = people.audit.rows()[number].id
-    with people.lobby.database.write() as session:
-        signature_states.confirm(session, signature_id, now=people.lobby.clock())
+    signatures.confirm(people.lobby, people.audit.rows()[number].id)
 
 
 @pytest.fixture
@@ -101,7 +105,11 @@ def people(lobby: Lobby) -> People:
     baseline = signature_audit.baseline(lobby, PETITION)
     everybody = (ALICE, BEN, CARA)
     audit = SignatureAudit(
-        lobby, PETITION, baseline, {number: address_of(number) for number in everybody}
+        lobby,
+        PETITION,
+        baseline,
+        {number: address_of(number) for number in everybody},
+        name=lambda _: "Anna Example",
     )
     made = People(lobby, audit, Workload(lambda _: b"", 201), Workload(lambda _: b"", 200))
     for workload, numbers in ((made.submissions, everybody), (made.confirmations, (ALICE, BEN))):
@@ -124,9 +132,42 @@ def test_a_database_that_agrees_shows_no_fault(people: People, client: TestClien
 
 
 def test_a_signature_that_is_gone_is_found(people: People) -> None:
-    row = people.audit.rows()[CARA]
+    row = people.audit.rows()[BEN]
     people.execute(sa.delete(_signature).where(_signature.c.id == row.id))
+    # The tally is one too high for its seat and in total, and so are the hourly counts.
+    assert people.faults() == {"lost": 1, "not_counted": 1, "miscounted": 3}
+
+
+def test_a_submission_that_is_gone_is_found(people: People) -> None:
+    row = people.audit.rows()[CARA]
+    people.execute(sa.delete(_submission).where(_submission.c.id == row.id))
     assert people.faults() == {"lost": 1}
+
+
+def test_a_submission_that_does_not_open_is_lost_and_unasked(people: People) -> None:
+    row = people.audit.rows()[CARA]
+    broken = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
+    change = sa.update(_submission).where(_submission.c.id == row.id)
+    people.execute(change.values(payload=broken))
+    assert people.faults() == {"lost": 1, "unasked": 1}
+
+
+def test_a_post_that_was_recorded_twice_is_found(people: People) -> None:
+    sign(people.lobby, CARA)
+    assert people.faults() == {"doubled": 1, "mails_too_many": 1}
+    people.submissions.sent[CARA] += 1
+    assert people.faults() == {}
+    people.audit._have_keys = {CARA}
+    assert people.faults() == {"doubled": 1, "mails_too_many": 1}
+
+
+def test_a_third_mail_of_one_network_is_found(people: People) -> None:
+    people.submissions.sent[CARA] += 5
+    for _ in range(5):
+        sign(people.lobby, CARA)
+    assert people.faults() == {}, "the third waits"
+    queue_another_mail(people)
+    assert people.faults() == {"mails_too_many": 1}
 
 
 def test_a_signature_that_nobody_sent_is_found(people: People) -> None:
@@ -136,14 +177,14 @@ def test_a_signature_that_nobody_sent_is_found(people: People) -> None:
 
 def test_an_address_with_two_signatures_is_found(people: People) -> None:
     """A unique index forbids two in one organisation, so the second belongs to another one."""
-    index = people.audit.rows()[CARA].index
+    index = people.audit.rows()[BEN].index
     with people.lobby.database.write() as session:
         other = organisations.create(session, name="Other", slug="other", now=people.lobby.clock())
         result = session.connection().execute(_copy_of("supporter", "email_index", index))
         supporter = dict(result.mappings().one()) | {"id": new_id(), "organisation_id": other.id}
         session.connection().execute(sa.insert(_table("supporter")), supporter)
         result = session.connection().execute(
-            _copy_of("signature", "id", people.audit.rows()[CARA].id)
+            _copy_of("signature", "id", people.audit.rows()[BEN].id)
         )
         row = dict(result.mappings().one()) | {"id": new_id(), "supporter_id": supporter["id"]}
         session.connection().execute(sa.insert(_signature), row)
@@ -165,16 +206,44 @@ def test_a_mail_that_was_never_queued_is_found(people: People) -> None:
     assert people.faults() == {"without_mail": 1}
 
 
-def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
-    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, people.audit.rows()[CARA].id, None)
+def queue_another_mail(people: People, row_id: UUID | None = None) -> None:
+    """Queues a mail to Cara about another submission, or about this one."""
+    recipient = recipient_of(address_of(CARA), people.lobby.keyring)
+    note = outbox.NewMessage(MessageKind.CONFIRM_SIGNATURE, row_id or new_id(), recipient)
     with people.lobby.database.write() as session:
         outbox.queue(session, [note], now=people.lobby.clock())
+
+
+def test_a_mail_more_than_was_asked_for_is_found(people: People) -> None:
+    queue_another_mail(people)
     assert people.faults() == {"mails_too_many": 1}
     # A repeated request may sign twice, but not with an idempotency key.
     people.submissions.sent[CARA] += 1
     assert people.faults() == {}
     people.audit._have_keys = {CARA}
     assert people.faults() == {"mails_too_many": 1}
+
+
+def test_a_submission_that_was_sorted_twice_is_found(people: People) -> None:
+    queue_another_mail(people, people.audit.rows()[CARA].id)
+    assert people.faults() == {"mails_too_many": 1, "sorted_twice": 1}
+
+
+def test_a_forged_name_in_a_confirmed_signature_is_found(people: People) -> None:
+    owner = people.audit.rows()[BEN]
+    with people.lobby.database.write() as session:
+        session.get_one(Signature, owner.id).name = Private(
+            petitions.public(session, PETITION).organisation_id, "Forged Name"
+        )
+    assert people.faults() | {"forged": 1} == people.faults()
+    assert people.faults()["lost"] == 1
+
+
+def test_a_strangers_post_is_nobodys_signature(people: People) -> None:
+    people.audit._forged = {CARA}
+    forged = SignatureRequest(PETITION, "Forged Name", address_of(CARA), CAN_SIGN)
+    signatures.sign_and_sort(people.lobby, forged)
+    assert people.faults() == {}
 
 
 def test_a_confirmation_that_is_gone_is_found(people: People) -> None:

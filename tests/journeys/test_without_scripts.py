@@ -63,6 +63,30 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page.get_by_label("Town or city").fill("Edinburgh")
     if not page.get_by_label("Your e-mail address").input_value():
         page.get_by_label("Your e-mail address").fill("anna@example.org")
+    page.get_by_role("button", name="Check my letter").click()
+    page.get_by_role("button", name="Send my letter").click()
+    assert page.get_by_role("heading", name="Your letter is on its way").is_visible()
+    assert page.get_by_role("button", name="Cancel it").is_visible()
+    assert "1 Example Street" in page.content()
+    (letter,) = deliver()  # and no second mail to confirm
+    assert letter["To"] == "morag.ferncastle@example.org"
+
+    page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
+    assert "Edinburgh East and Musselburgh" in page.content()
+    assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
+
+
+def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts(
+    page: Page, address: str, deliver: Callable[[], list[EmailMessage]]
+) -> None:
+    deliver()
+    page.goto(f"{address}/campaigns/{CAMPAIGN}/letter")
+    page.get_by_label("Your postcode").fill(CAN_SIGN)
+    page.get_by_role("button", name="Find my MP").click()
+    page.get_by_label("Your name").fill("Anna Example")
+    page.get_by_label("Your e-mail address").fill("anna@example.org")
+    page.get_by_label("House and street").fill("1 Example Street")
+    page.get_by_label("Town or city").fill("Edinburgh")
     page.get_by_role("button", name="Go on").click()
     assert page.url == f"{address}/campaigns/{CAMPAIGN}/letters/check-your-mail"
 
@@ -72,10 +96,6 @@ def test_a_supporter_signs_confirms_and_writes_on_a_phone_without_scripts(
     page.get_by_role("button", name="Send my letter").click()
     (letter,) = deliver()
     assert letter["To"] == "morag.ferncastle@example.org"
-
-    page.goto(f"{address}/campaigns/{CAMPAIGN}/tally")
-    assert "Edinburgh East and Musselburgh" in page.content()
-    assert all(url.startswith(address) for url in urls), "nothing is loaded from elsewhere"
 
 
 def sign_in(page: Page, address: str) -> None:

@@ -55,7 +55,8 @@ class Mailbox:
     _seen: set[str] = field(default_factory=set)
 
     def deliver(self) -> list[EmailMessage]:
-        """Delivers everything that is due; returns the mails since the last call, oldest first."""
+        """Sorts and delivers what is due; returns the mails since the last call, oldest first."""
+        worker.sort_submissions(self.lobby)
         while worker.deliver_due(self.lobby):
             pass
         folder = self.lobby.mail_folder

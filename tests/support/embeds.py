@@ -4,10 +4,11 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from models import Partner, Signature
+from models import Partner, Signature, Submission
 from models.base import new_id
 from services.assembly import Lobby
 from services.campaigns import petitions
+from tests.support import signatures
 from tests.support.common import PETITION
 
 PARTNER = "nurses-together"
@@ -32,6 +33,8 @@ def add_partner(lobby: Lobby, *origins: str, slug: str = PARTNER) -> UUID:
 
 
 def newest_signature(lobby: Lobby) -> Signature:
-    """Returns the signature with the highest id: ids grow with time."""
+    """Confirms the newest submission, and returns its signature: ids grow with time."""
     with lobby.database.read() as session:
-        return session.exec(select(Signature).order_by(col(Signature.id).desc()).limit(1)).one()
+        newest = select(Submission.id).order_by(col(Submission.id).desc()).limit(1)
+        submission_id = session.exec(newest).one()
+    return signatures.confirm(lobby, submission_id)

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlmodel import Session, select
@@ -13,7 +14,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from core import logs
-from models import Keyring, Petition, Private, Signature, Supporter
+from models import Keyring, Petition, Private, Signature, Submission, Supporter
 from models.base import new_id, table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
@@ -22,9 +23,10 @@ from services.files import exports
 from services.files.export_lines import FileFormat
 from services.files.exports import Chunk, Export
 from services.letters import letter_exports
-from services.signatures import recording, signature_exports
+from services.signatures import signature_exports
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
+from tests.support.signatures import sign_and_confirm, sign_and_sort
 
 Row = dict[str, Any]
 EMPTY = "nobody-signed"
@@ -74,20 +76,21 @@ def json_rows(content: bytes) -> list[Row]:
 
 
 def sign(lobby: Lobby, email: str, **values: Any) -> Signature:
-    """Records a signature that is not confirmed yet."""
-    request = SignatureRequest(
-        **({"petition_slug": PETITION, "name": "Anna", "postcode": CAN_SIGN} | values), email=email
-    )
-    with lobby.database.write() as session:
-        (outcome,) = recording.record(
-            session,
-            [request],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-        assert outcome.signature_id is not None, outcome.error
-        return session.get_one(Signature, outcome.signature_id)
+    """Records and confirms a signature."""
+    (row_id,) = sign_and_confirm(lobby, _request(email, values))
+    with lobby.database.read() as session:
+        return session.get_one(Signature, row_id)
+
+
+def submit(lobby: Lobby, email: str, **values: Any) -> UUID:
+    """Records and sorts a signature that is not confirmed yet; returns its id."""
+    (row_id,) = sign_and_sort(lobby, _request(email, values))
+    return row_id
+
+
+def _request(email: str, values: Row) -> SignatureRequest:
+    usual: Row = {"petition_slug": PETITION, "name": "Anna", "postcode": CAN_SIGN}
+    return SignatureRequest(**(usual | values), email=email)
 
 
 def add_petition(lobby: Lobby, slug: str = EMPTY) -> None:
@@ -123,16 +126,24 @@ def _person(session: Session, pattern: Signature, owner: Any, number: int) -> Ro
 
 def make_undecryptable(lobby: Lobby, signature_id: Any) -> None:
     """Changes the encrypted name of a signature so that no key can decrypt it."""
-    table = table_of(Signature)
-    sealed = sa.type_coerce(table.c.name, sa.LargeBinary)
+    _damage(lobby, table_of(Signature).c.name, signature_id)
+
+
+def make_unreadable(lobby: Lobby, submission_id: UUID) -> None:
+    """Changes the payload of a submission so that no key can decrypt it."""
+    _damage(lobby, table_of(Submission).c.payload, submission_id)
+
+
+def _damage(lobby: Lobby, column: sa.Column[Any], row_id: Any) -> None:
+    table = column.table
+    assert isinstance(table, sa.Table)
+    sealed = sa.type_coerce(column, sa.LargeBinary)
     with lobby.database.write() as session:
         connection = session.connection()
-        encrypted = connection.execute(
-            sa.select(sealed).where(table.c.id == signature_id)
-        ).scalar_one()
+        encrypted = connection.execute(sa.select(sealed).where(table.c.id == row_id)).scalar_one()
         broken = bytes(encrypted[:-1]) + bytes([encrypted[-1] ^ 1])
-        values = {"name": sa.literal(broken, sa.LargeBinary)}
-        connection.execute(sa.update(table).where(table.c.id == signature_id).values(values))
+        values = {column.name: sa.literal(broken, sa.LargeBinary)}
+        connection.execute(sa.update(table).where(table.c.id == row_id).values(values))
 
 
 @contextmanager

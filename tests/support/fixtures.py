@@ -8,6 +8,7 @@ from email.message import EmailMessage
 import pytest
 
 from services.assembly import Lobby
+from services.database.engine import Database
 from tests.support.common import Mailbox
 from tests.support.outside.webhook_receiver import Receiver, receiving
 
@@ -31,3 +32,11 @@ def receiver() -> Iterator[Receiver]:
 def deliver(lobby: Lobby) -> Callable[[], list[EmailMessage]]:
     """A function that delivers what is due, and returns the new mails."""
     return Mailbox(lobby).deliver
+
+
+@pytest.fixture
+def second_database(lobby: Lobby) -> Iterator[Database]:
+    """The same database opened a second time, as another process would."""
+    database = Database(lobby.database.url)
+    yield database
+    database.close()

@@ -5,14 +5,14 @@ from uuid import UUID
 
 from sqlmodel import select
 
-from models import Partner, Scope, Signature
+from models import Partner, Scope, Signature, Submission
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
-from services.signatures import recording, signature_states
-from services.signatures.recording import Outcome, SignatureRequest
+from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import Headers
 
@@ -59,35 +59,35 @@ def add_second_petition(lobby: Lobby) -> None:
         petitions.create(session, campaign=campaign, values=values, now=lobby.clock())
 
 
-def record(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> Outcome:
-    """Records a signature that is not confirmed yet."""
+def record(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> UUID:
+    """Records and sorts a signature that is not confirmed yet; returns its id."""
     request = SignatureRequest(slug, "Anna Example", email, CAN_SIGN, **values)
-    with lobby.database.write() as session:
-        (outcome,) = recording.record(
-            session,
-            [request],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-    return outcome
+    (row_id,) = signatures.sign_and_sort(lobby, request)
+    return row_id
 
 
-def confirm(lobby: Lobby, signature_id: UUID | None) -> None:
-    assert signature_id is not None
-    with lobby.database.write() as session:
-        signature_states.confirm(session, signature_id, now=lobby.clock())
+def confirm(lobby: Lobby, row_id: UUID) -> None:
+    signatures.confirm(lobby, row_id)
 
 
 def signed(lobby: Lobby, email: str, slug: str = PETITION, **values: Any) -> UUID:
     """Records and confirms a signature; returns its id."""
-    outcome = record(lobby, email, slug, **values)
-    assert outcome.error is None
-    assert outcome.signature_id is not None
-    confirm(lobby, outcome.signature_id)
-    return outcome.signature_id
+    row_id = record(lobby, email, slug, **values)
+    confirm(lobby, row_id)
+    return row_id
 
 
 def newest(lobby: Lobby) -> Signature:
+    """Returns the signature that was confirmed last."""
     with lobby.database.read() as session:
-        return max(session.exec(select(Signature)), key=lambda signature: signature.id)
+        return max(
+            session.exec(select(Signature)),
+            key=lambda signature: (signature.confirmed_at, signature.id),
+        )
+
+
+def confirm_newest(lobby: Lobby) -> Signature:
+    """Confirms the submission that arrived last; returns its signature."""
+    with lobby.database.read() as session:
+        row_id = max(session.exec(select(Submission.id)))
+    return signatures.confirm(lobby, row_id)

@@ -7,8 +7,8 @@ from fastapi.testclient import TestClient
 
 from models import WebhookEvent
 from services.assembly import Lobby
-from services.signatures import recording, signature_states
 from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import Headers
 
@@ -26,17 +26,7 @@ def create_webhook(client: TestClient, key: Headers, url: str, **parts: Any) -> 
 
 def sign_and_confirm(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     """Records and confirms signatures; returns their ids."""
-    with lobby.database.write() as session:
-        outcomes = recording.record(
-            session,
-            requests or (ANNA,),
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-        ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
-        signature_states.confirm_all(session, ids, now=lobby.clock())
-    return ids
+    return signatures.sign_and_confirm(lobby, *(requests or (ANNA,)))
 
 
 def change_webhook(client: TestClient, key: Headers, made: Any, **values: Any) -> Any:

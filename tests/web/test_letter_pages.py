@@ -5,12 +5,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlmodel import col, select
 
-from models import CampaignStatus, LetterState, Member, Scope
+from models import CampaignStatus, LetterState, Member, Scope, Submission
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.letters import letter_states
+from services.letters import letter_links
 from services.letters.drafting import situations
 from services.parliament.standing import Eligibility, Role, Standing
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, text_of, token_in
@@ -18,7 +19,9 @@ from tests.support.keys import key_for
 from tests.support.pages import (
     ANNA,
     BODY,
+    HOME,
     LETTER,
+    LETTERS,
     RAW_VALUES,
     VACANT,
     Deliver,
@@ -152,7 +155,8 @@ def test_the_address_of_the_mps_office_is_shown_to_nobody(
     page = client.get(letter_path(client, deliver))
     with lobby.database.read() as session:
         letter_id = lobby.tokens.read(Purpose.LETTER, urlsplit(str(page.url)).path.split("/")[-1])
-        member = session.get_one(Member, letter_states.get(session, letter_id).member_id)
+        letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+        member = session.get_one(Member, letter.member_id)
     assert member.email
     assert member.email not in page.text
 
@@ -161,9 +165,142 @@ def test_a_cancelled_letter_is_not_sent(client: TestClient, deliver: Deliver) ->
     path = letter_path(client, deliver)
     cancel = path.replace("confirm", "cancel")
     assert client.get(cancel).headers["Location"] == path
-    assert "Your letter has been cancelled" in visible(client.post(cancel))
+    cancelled = client.post(cancel)
+    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "my ward depends on it" in visible(cancelled), "what was typed is not lost"
+    assert "Send my letter" not in visible(cancelled)
+    again = client.post(cancel)
+    assert (again.status_code, "There is no letter any more" in visible(again)) == (200, True)
+    assert [client.post(path).status_code, client.get(path).status_code] == [410, 410]
+    assert deliver() == []
+
+
+def test_a_confirmed_letter_can_be_cancelled_until_it_goes(
+    client: TestClient, deliver: Deliver
+) -> None:
+    path = letter_path(client, deliver)
+    assert client.post(path).status_code == 200
+    cancelled = client.post(path.replace("confirm", "cancel"))
+    assert "Your letter has been cancelled" in visible(cancelled)
+    assert "Your letter has been cancelled" in visible(client.get(path))
     assert client.post(path).status_code == 409
     assert deliver() == []
+
+
+def test_a_letter_has_the_hash_of_the_network_or_key_that_it_came_from(
+    client: TestClient, lobby: Lobby
+) -> None:
+    """By it, mails to one mailbox are shared out among those who ask for them."""
+    words = {"subject": "Please sign EDM 152", "body": BODY, "name": ANNA["name"]}
+    body = words | {"email": ANNA["email"], "address": {**HOME, "postcode": CAN_SIGN}}
+    assert client.post(f"/v1{LETTERS}", json=body).status_code == 201
+    assert write(client).status_code == 303
+    key = key_for(lobby, Scope.CAMPAIGNS_WRITE)
+    assert client.post(f"/v1{LETTERS}", json=body, headers=key).status_code == 201
+    with lobby.database.read() as session:
+        by_api, by_page, by_key = session.exec(
+            select(Submission.sender_index).order_by(col(Submission.id))
+        )
+    assert by_api
+    assert by_api == by_page
+    assert by_key not in (None, by_api)
+
+
+def not_me(client: TestClient, deliver: Deliver) -> str:
+    """Writes a letter; returns the path of the link for 'not me' in the mail."""
+    deliver()
+    assert write(client).status_code == 303
+    (mail,) = deliver()
+    return f"/letters/disown/{token_in(mail, 'letters/disown')}"
+
+
+def waiting(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return len(session.exec(select(Submission)).all())
+
+
+def test_the_owner_of_an_address_says_not_me_and_gets_no_more_mails_about_letters(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    path = not_me(client, deliver)
+    page = client.get(path)
+    assert "Did somebody else write with your address?" in visible(page)
+    assert "Morag Ferncastle" in visible(page)
+    assert "my ward depends on it" not in page.text
+    assert waiting(lobby) == 1, "a GET changes nothing"
+    done = client.post(path)
+    assert (done.status_code, done.headers["Cache-Control"]) == (200, "no-store")
+    assert "We have deleted the letter" in visible(done)
+    assert waiting(lobby) == 0
+    assert "There is no letter any more" in visible(client.get(path))
+    assert write(client).status_code == 303
+    assert deliver() == []
+    assert sign(client).status_code == 303
+    (mail,) = deliver()
+    assert "Please confirm your signature" in mail["Subject"], "that is something else"
+
+
+def test_one_click_in_a_mail_program_does_what_not_me_does(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    path = not_me(client, deliver)
+    assert client.post(path, data={"List-Unsubscribe": "One-Click"}).status_code == 200
+    assert waiting(lobby) == 0
+    write(client)
+    assert deliver() == []
+
+
+def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliver) -> None:
+    path = not_me(client, deliver)
+    done = client.post(path)
+    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', done.text))
+    assert set(fields) == {"campaign", "address"}
+    wrong = client.post(f"{path}/undo", data=fields | {"address": fields["address"][:-1]})
+    assert wrong.status_code == 422
+    lifted = client.post(f"{path}/undo", data=fields)
+    assert "You can write again" in visible(lifted)
+    assert write(client).status_code == 303
+    (mail,) = deliver()
+    assert "confirm your letter" in mail["Subject"]
+
+
+def test_not_me_after_the_confirmation_cancels_the_letter_until_it_has_gone(
+    client: TestClient, deliver: Deliver
+) -> None:
+    deliver()
+    for is_sent in (False, True):
+        email = f"owner{is_sent}@example.org".lower()
+        write(client, email=email)
+        (mail,) = deliver()
+        assert (
+            client.post(f"/letters/confirm/{token_in(mail, 'letters/confirm')}").status_code == 200
+        )
+        if is_sent:
+            assert len(deliver()) == 1
+        done = client.post(f"/letters/disown/{token_in(mail, 'letters/disown')}")
+        heading = "This letter was confirmed" if is_sent else "We have deleted the letter"
+        assert heading in visible(done)
+    assert deliver() == []
+
+
+def test_the_page_of_a_letter_shows_all_of_it_and_a_get_changes_nothing(
+    client: TestClient, deliver: Deliver, lobby: Lobby
+) -> None:
+    deliver()
+    write(client, wants_copy="yes", line2="Flat 3", subject="Sign EDM 152, please")
+    (mail,) = deliver()
+    path = f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
+    for _ in range(2):
+        page = client.get(path)
+        assert page.headers["Cache-Control"] == "no-store"
+        shown = visible(page)
+        assert "Sign EDM 152, please" in shown
+        assert "Anna Example 1 Princes Street Flat 3 Edinburgh EH1 1YZ" in shown
+        assert "You get a copy by mail when it has gone." in shown
+    assert waiting(lobby) == 1
+    client.post(path)
+    (to_member, copy) = deliver()
+    assert (to_member["Subject"], copy["To"]) == ("Sign EDM 152, please", ANNA["email"])
 
 
 def test_a_letter_whose_postcode_leads_to_another_mp_is_shown_once_more(
@@ -216,7 +353,7 @@ def test_a_letter_to_an_mp_for_wales_can_be_written_in_welsh_and_back_in_english
     (mail,) = deliver()
     letter_id = lobby.tokens.read(Purpose.LETTER, token_in(mail, "letters/confirm"))
     with lobby.database.read() as session:
-        assert letter_states.get(session, letter_id).locale == "cy"
+        assert letter_links.find(session, letter_id, keyring=lobby.keyring).locale == "cy"
 
 
 def test_a_letter_to_an_mp_elsewhere_is_in_english(client: TestClient) -> None:

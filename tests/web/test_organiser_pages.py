@@ -19,8 +19,12 @@ from services.demonstration import invented_campaign
 from services.organisations import organisations
 from services.parliament.standing import StatedIntent
 from services.parliament_sync import sessions
+from services.signatures import pending_views
 from tests.support.common import CAMPAIGN, PETITION, Clock, Mailbox
+from tests.support.exports import submit
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
+from tests.support.partners import SECOND, add_second_petition
+from tests.support.signatures import confirm_all
 from web.base import words
 
 
@@ -256,6 +260,51 @@ def test_an_organiser_sees_only_their_own_organisations_campaigns(
     sign_in(client)
     assert "Not yours" not in client.get("/organiser").text
     assert client.get("/campaigns/theirs").status_code == 404
+
+
+def test_the_desk_says_how_many_have_not_confirmed_yet_by_petition(
+    signed_in: TestClient, lobby: Lobby, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending_views, "MOST_COUNTED", 2)
+    monkeypatch.setattr("web.organisers.organisers.MOST_COUNTED", 2)
+    add_second_petition(lobby)
+    unconfirmed = "not confirmed yet"
+    assert unconfirmed not in visible(signed_in.get("/organiser"))
+    first = submit(lobby, "a0@example.org")
+    assert ", open. 1 not confirmed yet." in visible(signed_in.get("/organiser"))
+    for number in (1, 2, 3):
+        submit(lobby, f"a{number}@example.org")
+    submit(lobby, "a0@example.org", petition_slug=SECOND)
+    page_text = visible(signed_in.get("/organiser"))
+    assert ", open. More than 2 not confirmed yet." in page_text
+    assert "0 signatures, open. 1 not confirmed yet." in page_text
+    confirm_all(lobby, [first])
+    assert ", open. More than 2 not" in visible(signed_in.get("/organiser"))
+
+
+def test_no_public_page_changes_with_what_is_not_confirmed(
+    client: TestClient, lobby: Lobby
+) -> None:
+    """Who could count what the sorter found would learn whether an address has signed."""
+    paths = [
+        "/",
+        f"/petitions/{PETITION}",
+        f"/campaigns/{CAMPAIGN}",
+        TALLY,
+        f"/v1/petitions/{PETITION}",
+        f"/v1/campaigns/{CAMPAIGN}",
+        f"/v1{TALLY}",
+        f"/v1{TALLY}/history",
+        "/petitions.json",
+        "/petitions/1/count.json",
+        f"/embed/{PETITION}",
+    ]
+    before = [client.get(path) for path in paths]
+    assert {answer.status_code for answer in before} == {200}
+    for number in range(3):
+        submit(lobby, f"a{number}@example.org", source="stall")
+    after = [client.get(path) for path in paths]
+    assert [answer.text for answer in after] == [answer.text for answer in before]
 
 
 def test_the_demonstrations_mail_is_readable_on_this_machine(

@@ -166,9 +166,10 @@ def test_a_new_and_a_repeated_signature_get_the_same_answer(
 
     new, repeated = sign_once(), sign_once()
     assert new == repeated
-    token = signed_token(client, deliver)
-    client.post(f"/confirm/{token}")
-    assert sign_once() == new
+    first, second = deliver()
+    for mail in (second, first):
+        client.post(f"/confirm/{token_in(mail, 'confirm')}")
+        assert sign_once() == new
 
 
 def test_wrong_fields_are_all_told_at_once_and_nothing_typed_is_lost(client: TestClient) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
+from api.answers import signature_intake
 from api.answers.caching import client_has, etag_of
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
@@ -117,9 +118,7 @@ async def _record(
         partner_contact=signature.partner_contact if partner else None,
         source=place.source or None,
     )
-    outcome = await state_of(request).intake.record(signature)
-    if outcome.error:
-        raise outcome.error
+    await signature_intake.submit(request.scope, signature)
 
 
 def _form_page(

@@ -14,7 +14,8 @@ from services.files import export_lines
 from services.letters import queue_overview
 from services.organisations import organisations
 from services.parliament_sync import freshness
-from services.signatures import signature_exports
+from services.signatures import pending_views, signature_exports
+from services.signatures.pending_views import MOST_COUNTED
 from services.views import campaign_views
 from web.base import forms
 from web.base.dependencies import COOKIE, OptionalOrganiser, RequiredOrganiser
@@ -78,12 +79,16 @@ def dashboard(session: ReadSession, now: Now, organiser: OptionalOrganiser) -> R
     if organiser is None:
         return see_other("/sign-in")
     own_campaigns = campaigns.of_organisation(session, organiser.organisation_id)
+    views = campaign_views.of_campaigns(session, own_campaigns, now=now)
+    petition_ids = [item.petition.id for view in views for item in view.petitions]
     return page(
         "organisers/dashboard.html",
         session,
         is_private=True,
         organisation=organisations.get(session, organiser.organisation_id),
-        views=campaign_views.of_campaigns(session, own_campaigns, now=now),
+        views=views,
+        unconfirmed=pending_views.count_by_petition(session, petition_ids),
+        count_limit=MOST_COUNTED,
         queues=queue_overview.counts_by_campaign(session, own_campaigns),
         parliament=freshness.of_parliament(session, now=now),
     )

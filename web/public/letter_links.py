@@ -1,9 +1,9 @@
-"""The link in a letter writer's email: read the letter, send it, cancel it, get a copy."""
+"""The links in a letter writer's email: read, send or cancel the letter, get a copy, 'not me'."""
 
 from datetime import datetime
-from uuid import UUID
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Form, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
@@ -11,10 +11,18 @@ from models import Keyring, Letter, LetterState
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.errors import Conflict
-from services.letters import copies, intake, letter_mails, letter_queue, letter_states
+from services.errors import Conflict, Gone
+from services.letters import (
+    confirmed_letters,
+    copies,
+    intake,
+    letter_links,
+    letter_mails,
+    letter_queue,
+)
 from services.letters.drafting import situations
 from services.parliament import constituencies, members
+from services.submissions import ending
 from web.base.rendering import page, see_other
 
 router = APIRouter()
@@ -24,7 +32,9 @@ _CANCELLABLE = (LetterState.PENDING, LetterState.QUEUED, LetterState.HELD)
 @router.get("/letters/confirm/{token}")
 def read(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Shows the letter as it will be sent, with the buttons that its state allows."""
-    return _page(session, lobby, lobby.tokens.read(Purpose.LETTER, token), token, now)
+    letter_id = lobby.tokens.read(Purpose.LETTER, token)
+    letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+    return _page(session, lobby, letter, token, now)
 
 
 @router.post("/letters/confirm/{token}")
@@ -33,8 +43,11 @@ def send(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respons
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     # One connection at a time: `session` takes its own only after this.
     with lobby.database.write() as writing:
-        letter_states.confirm(writing, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now)
-    return _page(session, lobby, letter_id, token, now)
+        confirmed_letters.confirm(
+            writing, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now
+        )
+    letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+    return _page(session, lobby, letter, token, now)
 
 
 @router.get("/letters/copy/{token}")
@@ -47,11 +60,13 @@ def back_to_letter(token: str, lobby: TheLobby) -> Response:
 
 @router.post("/letters/cancel/{token}")
 def cancel(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Cancels the letter before it is sent."""
+    """Deletes the letter before it is confirmed, or cancels it before it is sent."""
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
-        letter_states.cancel(writing, letter_id)
-    return _page(session, lobby, letter_id, token, now)
+        letter = letter_links.cancel(writing, letter_id, keyring=lobby.keyring, now=now)
+    if letter is None:
+        return page("public/letter_gone.html", session, is_private=True)
+    return _page(session, lobby, letter, token, now, state=LetterState.CANCELLED)
 
 
 @router.post("/letters/copy/{token}")
@@ -59,38 +74,108 @@ def send_copy(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Re
     """Emails the writer a copy, now or when the letter is sent."""
     letter_id = lobby.tokens.read(Purpose.LETTER, token)
     with lobby.database.write() as writing:
-        letter_states.want_copy(writing, letter_id, keyring=lobby.keyring, now=now)
-    return _page(session, lobby, letter_id, token, now)
+        letter_links.want_copy(writing, letter_id, keyring=lobby.keyring, now=now)
+    letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+    return _page(session, lobby, letter, token, now)
 
 
-def _page(session: Session, lobby: Lobby, letter_id: UUID, token: str, now: datetime) -> Response:
-    letter = letter_states.get(session, letter_id)
+@router.get("/letters/disown/{token}")
+def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession) -> Response:
+    """Says what 'not me' means, with a button."""
+    letter_id = lobby.tokens.read(Purpose.DISOWN, token)
+    try:
+        letter = letter_links.find(session, letter_id, keyring=lobby.keyring)
+    except Gone:
+        return page("public/letter_gone.html", session, is_private=True)
+    return page(
+        "public/letter_disown.html",
+        session,
+        is_private=True,
+        state="asking",
+        member=members.get(session, letter.member_id),
+        campaign=campaigns.get(session, letter.campaign_id),
+    )
+
+
+@router.post("/letters/disown/{token}")
+def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
+    """Deletes a letter that the owner of its email address did not write.
+
+    It is also the one-click unsubscribe (RFC 8058) of emails to people whom we do not know.
+    """
+    letter_id = lobby.tokens.read(Purpose.DISOWN, token)
+    with lobby.database.write(is_public=False) as writing:
+        state, refused = letter_links.disown(writing, letter_id, now=now)
+    if refused is None:
+        return page("public/letter_gone.html", session, is_private=True)
+    return page(
+        "public/letter_disown.html",
+        session,
+        is_private=True,
+        state=state.value,
+        token=token,
+        lift=lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(refused)),
+        campaign=campaigns.get(session, refused.subject_id),
+    )
+
+
+@router.post("/letters/disown/{token}/undo")
+def lift_refusal(
+    token: str,
+    lobby: TheLobby,
+    session: ReadSession,
+    address: Annotated[str, Form()] = "",
+    campaign: Annotated[str, Form()] = "",
+) -> Response:
+    """Lets emails about letters of a campaign go to an address again after 'not me'."""
+    lobby.tokens.read(Purpose.DISOWN, token)
+    address_id = lobby.tokens.read(Purpose.LIFT_REFUSAL, address)
+    refused = campaigns.public(session, campaign)
+    with lobby.database.write(is_public=False) as writing:
+        ending.lift_refusal(writing, refused.id, address_id)
+    return page(
+        "public/letter_disown.html", session, is_private=True, state="lifted", campaign=refused
+    )
+
+
+def _page(
+    session: Session,
+    lobby: Lobby,
+    letter: Letter,
+    token: str,
+    now: datetime,
+    *,
+    state: LetterState | None = None,
+) -> Response:
+    """Shows a letter. `state` is given where nothing is stored of the letter any more."""
+    state = state or letter.state
     return page(
         "public/letter_link.html",
         session,
         is_private=True,
         letter=letter,
+        letter_state=state,
         token=token,
         member=members.get(session, letter.member_id),
         constituency=constituencies.get(session, letter.constituency_code),
         campaign=campaigns.get(session, letter.campaign_id),
         text=intake.text_as_sent(letter),
-        warning=_reason_to_hold(session, letter, lobby.keyring, now),
-        can_cancel=letter.state in _CANCELLABLE,
-        goes_at=letter_queue.goes_at(session, letter_id),
-        server_answer=copies.server_answer(session, letter_id),
-        has_copy=copies.is_queued(session, letter_id),
+        warning=_reason_to_hold(session, letter, state, lobby.keyring, now),
+        can_cancel=state in _CANCELLABLE,
+        goes_at=letter_queue.goes_at(session, letter.id),
+        server_answer=copies.server_answer(session, letter.id),
+        has_copy=copies.is_queued(session, letter.id),
         now=now,
     )
 
 
 def _reason_to_hold(
-    session: Session, letter: Letter, keyring: Keyring, now: datetime
+    session: Session, letter: Letter, state: LetterState, keyring: Keyring, now: datetime
 ) -> str | None:
     """Says why the letter is held, or would be held if it were sent now."""
-    if letter.state is LetterState.HELD:
+    if state is LetterState.HELD:
         return letter_mails.HELD_REASONS.get(letter.reason or "")
-    if letter.state not in (LetterState.PENDING, LetterState.QUEUED):
+    if state not in (LetterState.PENDING, LetterState.QUEUED):
         return None
     try:
         situation = situations.of_letter(session, letter, keyring=keyring, now=now)

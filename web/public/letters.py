@@ -9,12 +9,15 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 from sqlmodel import Session
 
+from api.answers import letter_proofs
+from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import status_of
-from models import Campaign, CampaignStatus, MotionStatus
+from models import Campaign, CampaignStatus, LetterState, MotionStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common import texts
+from services.common.tokens import Purpose
 from services.errors import Conflict, Invalid, LobbyError, NotFound
 from services.letters import intake
 from services.letters.drafting import drafts, editor_checks, situations
@@ -38,7 +41,8 @@ class LetterFields(BaseModel):
     """The fields as sent.
 
     `drafted_for` names the MP and the kind of letter of the draft, `locale` its language.
-    `language` is sent by the button that drafts it in another language.
+    `language` is sent by the button that drafts it in another language. `proof` is in the form of
+    the page after confirming a signature.
     """
 
     name: str = ""
@@ -56,6 +60,7 @@ class LetterFields(BaseModel):
     drafted_for: str = ""
     locale: str = ""
     language: str = ""
+    proof: str = ""
 
 
 Fields = Annotated[LetterFields, Form()]
@@ -138,10 +143,14 @@ def back_to_letter(slug: Slug) -> Response:
 
 @router.post("/campaigns/{slug}/letters")
 def take_in(
-    slug: Slug, fields: Fields, lobby: TheLobby, session: ReadSession, now: Now
+    slug: Slug, fields: Fields, request: Request, lobby: TheLobby, session: ReadSession, now: Now
 ) -> Response:
-    """Stores a letter, and emails its writer a link to confirm it."""
+    """Stores a letter, and emails its writer a link to confirm it.
+
+    With a proof that the address is the writer's, it queues the letter, and shows it.
+    """
     form = forms.Form(fields.model_dump())
+    proof = letter_proofs.signature_in(lobby.tokens, fields.proof)
     try:
         letter = _checked(form)
         # One connection at a time: `session` takes its own only after an error.
@@ -149,10 +158,21 @@ def take_in(
             campaign = campaigns.public(writing, slug)
             situation = _situation(writing, lobby, campaign, letter.address.postcode, now)
             _refuse_misdirected(form, situation)
-            intake.take_in(writing, situation, letter, keyring=lobby.keyring, now=now)
+            taken = intake.take_in(
+                writing,
+                situation,
+                letter,
+                keyring=lobby.keyring,
+                now=now,
+                sender_index=sender_of(request.scope),
+                proof=proof,
+                pace=lobby.pace,
+            )
     except (Invalid, Conflict) as error:
         form.note(error, within="address.")
         return _editor_page(session, lobby, slug, form, status_of(error)[0], now)
+    if taken.state is LetterState.QUEUED:
+        return see_other(f"/letters/confirm/{lobby.tokens.issue(Purpose.LETTER, taken.id)}")
     return see_other(f"/campaigns/{slug}/letters/check-your-mail")
 
 
@@ -296,7 +316,7 @@ def _page(
         "public/letter.html",
         session,
         status=status,
-        is_private=bool(form.value("postcode")),
+        is_private=bool(form.value("postcode") or form.value("proof")),
         view=view,
         form=form,
         draft=draft,

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
 
+from api.answers import signature_intake
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import REFUSED, headers_of, status_of
@@ -79,9 +80,7 @@ async def sign(slug: Slug, request: Request, fields: Annotated[SignFields, Form(
     form = forms.Form(fields.model_dump())
     try:
         require_proof(request)
-        outcome = await state_of(request).intake.record(checked(slug, form))
-        if outcome.error:
-            raise outcome.error
+        await signature_intake.submit(request.scope, checked(slug, form))
     except (Invalid, Limited, Unavailable) as error:
         form.note(error)
         lobby, status = state_of(request).lobby, status_of(error)[0]

@@ -2,25 +2,31 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
+from fastapi import Form as FormField
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
-from api.answers import signature_intake
+from api.answers import letter_proofs, signature_intake
 from api.answers.public_answers import PublicAnswers
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby
-from models import Campaign, Petition, Signature, SignatureState
+from models import Campaign, Petition, Signature
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
+from services.errors import Gone
 from services.letters.drafting import drafts, situations
-from services.signatures import signature_states
+from services.signatures import mail_links, signature_states
+from services.signatures.mail_links import LinkedSignature, LinkState
 from services.signatures.recording import HOME
-from services.supporters import seat_watches, supporters, wordings
+from services.submissions import ending
+from services.supporters import seat_watches, supporters
 from services.views import campaign_views, seat_views
 from services.views.seat_views import ConfirmedBoard, SeatView
 from web.base.forms import Form
@@ -28,22 +34,27 @@ from web.base.rendering import page, see_other
 from web.public.letters import drafted_for
 
 router = APIRouter()
+_GONE = (
+    "This was not confirmed in time, or was taken back. Nothing of it is kept. You can sign again "
+    "on the petition's page."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureView:
-    """A signature with its petition, campaign and seat."""
+    """A submission or a signature, with its petition, campaign and seat."""
 
-    signature: Signature
+    linked: LinkedSignature
     petition: Petition
     campaign: Campaign
     seat: SeatView
     is_watching: bool
+    petition_is_open: bool = True
 
     @property
-    def state(self) -> SignatureState:
-        """Returns the state of the signature."""
-        return self.signature.state
+    def state(self) -> LinkState:
+        """Returns what the link leads to."""
+        return self.linked.state
 
     @property
     def can_watch(self) -> bool:
@@ -53,25 +64,25 @@ class SignatureView:
 
 @router.get("/confirm/{token}")
 def ask_to_confirm(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Shows the signature, with a button to confirm it."""
-    view = _signature_view(session, lobby.tokens.read(Purpose.CONFIRM, token), now)
-    return page(
-        "public/confirm.html",
-        session,
-        is_private=True,
-        signature_view=view,
-        token=token,
-        consent_texts=wordings.awaiting_confirmation(session, view.signature.id),
-    )
+    """Shows everything that was sent, with a button to confirm it."""
+    view = _signature_view(session, lobby, lobby.tokens.read(Purpose.CONFIRM, token), now)
+    if view is None:
+        raise Gone("signature_expired", _GONE)
+    return page("public/confirm.html", session, is_private=True, signature_view=view, token=token)
 
 
 @router.post("/confirm/{token}")
 async def confirm(token: str, request: Request) -> Response:
-    """Confirms the signature, then shows the MP and a letter to them."""
+    """Confirms the signature, then shows the MP and a letter to them.
+
+    If another one of the signer's stands, it shows that and changes nothing.
+    """
     state = state_of(request)
     lobby = state.lobby
-    signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
-    signature = await signature_intake.confirm(state, signature_id)
+    row_id = lobby.tokens.read(Purpose.CONFIRM, token)
+    signature = await signature_intake.confirm(state, row_id)
+    if signature.id != row_id and signature.provenance is None:
+        return see_other(f"/confirm/{token}")
     answers = state.public_answers
     return await run_in_threadpool(_confirmed_page, lobby, answers, signature, token)
 
@@ -88,53 +99,102 @@ def watch(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respon
     """Records that the signer wants an email when their vacant seat has an MP again."""
     signature_id = lobby.tokens.read(Purpose.CONFIRM, token)
     with lobby.database.write() as writing:
-        signature = signature_states.get(writing, signature_id, for_update=True)
+        signature = signature_states.of_link(writing, signature_id)
         seat_watches.add(writing, signature, now=now)
-    view = _signature_view(session, signature_id, now)
+    view = _signature_view(session, lobby, signature_id, now)
     return page("public/watching.html", session, is_private=True, signature_view=view)
 
 
 @router.get("/withdraw/{token}")
 def ask_to_withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what withdrawing a signature means, with a button."""
-    view = _signature_view(session, lobby.tokens.read(Purpose.WITHDRAW, token), now)
-    return page("public/withdraw.html", session, is_private=True, signature_view=view)
+    view = _signature_view(session, lobby, lobby.tokens.read(Purpose.WITHDRAW, token), now)
+    return _ended_page("public/withdraw.html", session, view, view.state if view else None)
 
 
 @router.post("/withdraw/{token}")
 def withdraw(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Withdraws a signature."""
-    signature_id = lobby.tokens.read(Purpose.WITHDRAW, token)
+    """Withdraws a signature, and everything that waits from the same address."""
+    row_id = lobby.tokens.read(Purpose.WITHDRAW, token)
+    view = _signature_view(session, lobby, row_id, now)
     with lobby.database.write() as writing:
-        signature_states.withdraw(writing, signature_id, now=now)
-    view = _signature_view(session, signature_id, now)
-    return page("public/withdraw.html", session, is_private=True, signature_view=view)
+        state = signature_states.withdraw(writing, row_id, now=now)
+    return _ended_page("public/withdraw.html", session, view, state)
 
 
 @router.get("/disown/{token}")
 def ask_to_disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
     """Says what disowning a signature means, with a button."""
-    view = _signature_view(session, lobby.tokens.read(Purpose.DISOWN, token), now)
-    return page("public/disown.html", session, is_private=True, signature_view=view)
+    view = _signature_view(session, lobby, lobby.tokens.read(Purpose.DISOWN, token), now)
+    return _ended_page("public/disown.html", session, view, view.state if view else None)
 
 
 @router.post("/disown/{token}")
 def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Response:
-    """Rejects a signature that the owner of its email address did not give."""
-    signature_id = lobby.tokens.read(Purpose.DISOWN, token)
+    """Ends a signature that the owner of its email address did not give.
+
+    It is also the one-click unsubscribe (RFC 8058) of emails to people whom we do not know.
+    """
+    row_id = lobby.tokens.read(Purpose.DISOWN, token)
+    view = _signature_view(session, lobby, row_id, now)
     with lobby.database.write() as writing:
-        signature_states.disown(writing, signature_id, now=now)
-    view = _signature_view(session, signature_id, now)
-    return page("public/disown.html", session, is_private=True, signature_view=view)
+        disowned = signature_states.disown(writing, row_id, now=now)
+    lift = None
+    if disowned.refused is not None:
+        lift = lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(disowned.refused))
+    return _ended_page("public/disown.html", session, view, disowned.state, token=token, lift=lift)
 
 
-def _signature_view(session: Session, signature_id: UUID, now: datetime) -> SignatureView:
-    signature = signature_states.get(session, signature_id)
-    petition = petitions.get(session, signature.petition_id)
+@router.post("/disown/{token}/undo")
+def lift_refusal(
+    token: str,
+    lobby: TheLobby,
+    session: ReadSession,
+    address: Annotated[str, FormField()] = "",
+    petition: Annotated[str, FormField()] = "",
+) -> Response:
+    """Lets emails about a petition go to an address again whose owner had said 'not me'."""
+    lobby.tokens.read(Purpose.DISOWN, token)
+    address_id = lobby.tokens.read(Purpose.LIFT_REFUSAL, address)
+    refused = petitions.public(session, petition)
+    with lobby.database.write(is_public=False) as writing:
+        ending.lift_refusal(writing, refused.id, address_id)
+    return page("public/disown.html", session, is_private=True, state="lifted", petition=refused)
+
+
+def _ended_page(
+    template: str,
+    session: Session,
+    view: SignatureView | None,
+    state: StrEnum | None,
+    *,
+    token: str = "",
+    lift: str | None = None,
+) -> Response:
+    return page(
+        template,
+        session,
+        is_private=True,
+        signature_view=view,
+        state=state.value if state else "gone",
+        token=token,
+        lift=lift,
+    )
+
+
+def _signature_view(
+    session: Session, lobby: Lobby, row_id: UUID, now: datetime
+) -> SignatureView | None:
+    linked = mail_links.find(session, row_id, keyring=lobby.keyring)
+    if linked is None:
+        return None
+    petition = petitions.get(session, linked.petition_id)
     campaign = campaigns.get(session, petition.campaign_id)
-    seat = seat_views.seat_view(session, petition, signature.constituency_code, now=now)
-    is_watching = seat_watches.is_waiting(session, signature)
-    return SignatureView(signature, petition, campaign, seat, is_watching)
+    seat = seat_views.seat_view(session, petition, linked.constituency_code, now=now)
+    signature = linked.signature
+    is_watching = signature is not None and seat_watches.is_waiting(session, signature)
+    is_open = petitions.is_open(petition, campaign_status=campaign.status, now=now)
+    return SignatureView(linked, petition, campaign, seat, is_watching, is_open)
 
 
 def _confirmed_page(
@@ -147,15 +207,24 @@ def _confirmed_page(
     """
     board = answers.confirmed.get(signature.petition_id)
     with lobby.database.read() as session:
-        return _confirmed_response(session, signature, board, token, lobby.clock())
+        proof = letter_proofs.proof_of(lobby.tokens, signature)
+        now = lobby.clock()
+        return _confirmed_response(session, signature, board, token, now, proof=proof)
 
 
 def _confirmed_response(
-    session: Session, signature: Signature, board: ConfirmedBoard, token: str, now: datetime
+    session: Session,
+    signature: Signature,
+    board: ConfirmedBoard,
+    token: str,
+    now: datetime,
+    *,
+    proof: str | None,
 ) -> Response:
     code = signature.constituency_code
     is_watching = seat_watches.is_waiting(session, signature)
-    view = SignatureView(signature, board.petition, board.campaign, board.seat(code), is_watching)
+    linked = mail_links.of_signature(session, signature)
+    view = SignatureView(linked, board.petition, board.campaign, board.seat(code), is_watching)
     draft = board.draft(code, name=signature.name.text)
     return page(
         "public/confirmed.html",
@@ -169,7 +238,7 @@ def _confirmed_response(
         no_letter=_no_letter_reason(draft, view),
         points=drafts.points_to_choose(draft.situation) if draft else (),
         has_welsh=draft is not None and drafts.has_welsh(draft.situation),
-        form=_prefilled(session, signature, draft),
+        form=_prefilled(session, signature, draft, proof),
     )
 
 
@@ -180,12 +249,14 @@ def _no_letter_reason(draft: drafts.Draft | None, view: SignatureView) -> str | 
         return situations.REASONS[reason] if reason else None
     if view.seat.motion is None:
         return "This campaign has no motion to write to an MP about yet."
-    if view.signature.constituency_code == OVERSEAS:
+    if view.linked.constituency_code == OVERSEAS:
         return "You live outside the UK, so no MP represents you where you live."
     return "We could not tell your constituency from your postcode."
 
 
-def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | None) -> Form:
+def _prefilled(
+    session: Session, signature: Signature, draft: drafts.Draft | None, proof: str | None
+) -> Form:
     """Fills the letter's form with the signer's details and the draft."""
     if draft is None:
         return Form()
@@ -199,5 +270,6 @@ def _prefilled(session: Session, signature: Signature, draft: drafts.Draft | Non
             "body": draft.body,
             "drafted_for": drafted_for(draft.situation),
             "locale": draft.locale,
+            "proof": proof,
         }
     )

@@ -53,9 +53,9 @@ def new_letter(person: PersonIn, body: Json) -> NewLetter:
         raise renamed(Invalid("invalid", "Not valid.", fields), NAMES) from None
 
 
-def outreach_answer(places: Places, view: LetterView, *, is_personal: bool) -> Json:
-    """Converts a letter. With `is_personal`, the answer has its writer and its text."""
-    letter = view.letter
+def outreach_answer(places: Places, view: LetterView, address_id: UUID | None) -> Json:
+    """Converts a letter. With the id of its writer's address, the answer has writer and text."""
+    letter, is_personal = view.letter, address_id is not None
     times = (letter.created_at, letter.confirmed_at, letter.sent_at, letter.bounced_at)
     answer = _answer(places, letter.id, letter.campaign_id, view.member) | {
         "created_date": when(letter.created_at),
@@ -65,8 +65,8 @@ def outreach_answer(places: Places, view: LetterView, *, is_personal: bool) -> J
         "central_lobby:state": letter.state,
         "central_lobby:constituency": letter.constituency_code,
     }
-    if is_personal:
-        person_id = places.hide(Veil.PERSON, letter.supporter_id)
+    if address_id is not None:
+        person_id = places.hide(Veil.PERSON, address_id)
         answer["action_network:person_id"] = str(person_id)
         answer["_links"]["osdi:person"] = places.link("people", person_id)
     return answer

@@ -1,11 +1,10 @@
 """Bodies of people."""
 
 from typing import Any, TypeVar
-from uuid import UUID
 
 from pydantic import Field
 
-from api.action_network.places import Places, Veil, identifiers, when
+from api.action_network.places import Places, identifiers, when
 from api.action_network.schemas.reading import Part, parsed
 from models import Organisation, Supporter
 from models.constituency import OVERSEAS
@@ -127,7 +126,7 @@ def person_answer(places: Places, view: SupporterView) -> Json:
     status = SUBSCRIBED if view.wants_updates else UNSUBSCRIBED
     code = supporter.constituency_code
     return {
-        "identifiers": identifiers(places.hide(Veil.PERSON, supporter.id), supporter.id),
+        "identifiers": identifiers(places.person(supporter.email_index), supporter.id),
         "created_date": when(supporter.created_at),
         "modified_date": when(view.modified_at),
         "given_name": given,
@@ -137,18 +136,18 @@ def person_answer(places: Places, view: SupporterView) -> Json:
         "phone_numbers": _no_phone(),
         "postal_addresses": [_address(_postcode(supporter), _country(code))],
         "custom_fields": {"constituency": code} if code else {},
-        "_links": _links(places, supporter.id),
+        "_links": _links(places, supporter.email_index),
     }
 
 
-def introduced_answer(places: Places, supporter_id: UUID, person: PersonIn, now: str) -> Json:
+def introduced_answer(places: Places, email_index: bytes, person: PersonIn, now: str) -> Json:
     """Returns the input as the answer, for keys that may not read people.
 
     It is the same for a new and a known person.
     """
     address, status = person.address, person.wants_updates
     return {
-        "identifiers": identifiers(places.hide(Veil.PERSON, supporter_id)),
+        "identifiers": identifiers(places.person(email_index)),
         "created_date": now,
         "modified_date": now,
         "given_name": person.given_name or "",
@@ -158,7 +157,7 @@ def introduced_answer(places: Places, supporter_id: UUID, person: PersonIn, now:
         "phone_numbers": _no_phone(),
         "postal_addresses": [_address(address.postal_code or "", address.home_country)],
         "custom_fields": {},
-        "_links": _links(places, supporter_id),
+        "_links": _links(places, email_index),
     }
 
 
@@ -208,8 +207,8 @@ def _country(code: str | None) -> str | None:
     return None if code == OVERSEAS else HOME
 
 
-def _links(places: Places, supporter_id: UUID) -> Json:
-    public_id = places.hide(Veil.PERSON, supporter_id)
+def _links(places: Places, email_index: bytes) -> Json:
+    public_id = places.person(email_index)
     links: Json = {"self": places.link("people", public_id)}
     links |= {f"osdi:{name}": places.link("people", public_id, name) for name in _HERE}
     return links | {"curies": places.curies()}

@@ -1,5 +1,6 @@
 """Bodies of signatures."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from api.action_network.schemas.reading import renamed
 from api.http import errors
 from api.schemas.fields import rule
 from api.schemas.signature import NewSignature
-from models import Signature
 from services.common import countries
 from services.errors import Invalid
+from services.signatures.signature_pages import SignatureView
 
 Json = dict[str, Any]
 _NAMES = {
@@ -73,25 +74,34 @@ def _checked(kind: type[NewSignature], **values: object) -> NewSignature:
         raise renamed(error, _NAMES) from None
 
 
-def signature_answer(places: Places, signature: Signature) -> Json:
+@dataclass(frozen=True, slots=True)
+class SignatureIds:
+    """The ids in the answer to a signature; `email_index` is that of the signer's address."""
+
+    signature_id: UUID
+    petition_id: UUID
+    email_index: bytes
+
+
+def signature_answer(places: Places, view: SignatureView) -> Json:
     """Converts a signature, for keys that may read signatures."""
-    times = (signature.signed_at, signature.confirmed_at, signature.ended_at)
-    return _answer(places, signature, own_id=signature.id) | {
-        "created_date": when(signature.signed_at),
-        "modified_date": when(max(time for time in times if time is not None)),
-        "comments": signature.comment.text if signature.comment else None,
-        "action_network:referrer_data": {"source": signature.source},
-        "central_lobby:state": signature.state,
-        "central_lobby:constituency": signature.constituency_code,
+    ids = SignatureIds(view.id, view.petition_id, view.email_index)
+    return _answer(places, ids, own_id=view.id) | {
+        "created_date": when(view.created_at),
+        "modified_date": when(view.modified_at),
+        "comments": view.comment,
+        "action_network:referrer_data": {"source": view.source},
+        "central_lobby:state": view.state,
+        "central_lobby:constituency": view.constituency_code,
     }
 
 
-def signed_answer(places: Places, signature: Signature, body: NewSignature, now: str) -> Json:
+def signed_answer(places: Places, ids: SignatureIds, body: NewSignature, now: str) -> Json:
     """Returns the input as the answer, for keys that may not read signatures.
 
-    It is the same for a new and a repeated signature.
+    Nothing in it is looked up.
     """
-    return _answer(places, signature, own_id=None) | {
+    return _answer(places, ids, own_id=None) | {
         "created_date": now,
         "modified_date": now,
         "comments": body.comment,
@@ -100,16 +110,16 @@ def signed_answer(places: Places, signature: Signature, body: NewSignature, now:
     }
 
 
-def _answer(places: Places, signature: Signature, *, own_id: UUID | None) -> Json:
-    public_id = places.hide(Veil.SIGNATURE, signature.id)
-    person_id = places.hide(Veil.PERSON, signature.supporter_id)
-    petition = places.link("petitions", signature.petition_id)
+def _answer(places: Places, ids: SignatureIds, *, own_id: UUID | None) -> Json:
+    public_id = places.hide(Veil.SIGNATURE, ids.signature_id)
+    person_id = places.person(ids.email_index)
+    petition = places.link("petitions", ids.petition_id)
     return {
         "identifiers": identifiers(public_id, own_id),
         "action_network:person_id": str(person_id),
-        "action_network:petition_id": str(signature.petition_id),
+        "action_network:petition_id": str(ids.petition_id),
         "_links": {
-            "self": places.link("petitions", signature.petition_id, "signatures", public_id),
+            "self": places.link("petitions", ids.petition_id, "signatures", public_id),
             "osdi:petition": petition,
             "osdi:person": places.link("people", person_id),
             "curies": places.curies(),

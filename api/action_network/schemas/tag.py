@@ -1,6 +1,7 @@
 """Bodies of tags and taggings."""
 
 from typing import Any
+from uuid import UUID
 
 from api.action_network.places import ORIGIN, Places, Veil, identifiers, when
 from models import Tag, Tagging
@@ -23,14 +24,14 @@ def tag_answer(places: Places, tag: Tag) -> Json:
     }
 
 
-def tagging_answer(places: Places, tagging: Tagging, tagged_at: str | None = None) -> Json:
-    """Converts a tag on a person. `tagged_at` replaces the time when it was put there."""
+def tagging_answer(places: Places, tagging: Tagging, address_id: UUID) -> Json:
+    """Converts a tag on the person who has the address `address_id`."""
     public_id = places.hide(Veil.TAGGING, tagging.id)
-    person_id = places.hide(Veil.PERSON, tagging.supporter_id)
+    person_id = places.hide(Veil.PERSON, address_id)
     return {
         "identifiers": identifiers(public_id),
-        "created_date": tagged_at or when(tagging.created_at),
-        "modified_date": tagged_at or when(tagging.created_at),
+        "created_date": when(tagging.created_at),
+        "modified_date": when(tagging.created_at),
         "item_type": "osdi:person",
         "action_network:person_id": str(person_id),
         "_links": {

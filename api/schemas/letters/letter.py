@@ -61,7 +61,12 @@ class AddressBody(Request):
 
 
 class NewLetterBody(Request):
-    """A new letter, to be confirmed by email. `copy`: the writer gets a copy once it is sent."""
+    """A new letter, to be confirmed by email. `copy`: the writer gets a copy once it is sent.
+
+    `proof` is the `letter.proof` of a confirmed signature. With a good one for this campaign,
+    address and constituency the letter is queued at once; with any other it is confirmed by email,
+    as without.
+    """
 
     name: PersonName
     email: EmailAddress
@@ -72,6 +77,7 @@ class NewLetterBody(Request):
     consents: LetterConsents = LetterConsents()
     # `copy` is a method of every model.
     wants_copy: bool = Field(default=False, alias="copy")
+    proof: str | None = None
 
     def as_letter(self) -> NewLetter:
         return NewLetter(
@@ -166,12 +172,17 @@ class CheckAnswer(Answer):
     compose: ComposeAnswer | None
 
 
-class LetterText(Answer):
-    """A letter's text."""
+class OfferedLetter(Answer):
+    """The letter that a signer can send now, with the `proof` that their address is theirs.
+
+    With `proof`, `POST /v1/campaigns/{slug}/letters` needs no further email for two hours. It is
+    null for a signature that was imported. Never put it into a URL, a log or an email.
+    """
 
     subject: str
     body: str
     variant: str
+    proof: str | None
 
 
 class DraftAnswer(Answer):
@@ -200,11 +211,11 @@ class OpenedAnswer(Answer):
     member: MemberAnswer | None
 
 
-class LetterPending(Answer):
-    """A letter that its writer has yet to confirm."""
+class LetterTaken(Answer):
+    """A letter that its writer has yet to confirm, or that is `queued` because of its `proof`."""
 
     id: UUID
-    status: Literal["pending"] = "pending"
+    status: Literal["pending", "queued"]
     member: MemberAnswer | None
 
 
@@ -212,7 +223,7 @@ class LetterStatus(Answer):
     """The state of a letter and the member whom it is to.
 
     `goes_at` is when a queued letter will be sent. It is null for all others, and while the
-    campaign's queue is paused.
+    campaign's queue is paused. `member` is null for a cancelled letter of which nothing is left.
     """
 
     status: LetterState
@@ -269,8 +280,9 @@ def _compose_answer(links: ComposeLinks | None) -> ComposeAnswer | None:
     )
 
 
-def letter_text(draft: Draft | None) -> LetterText | None:
+def offered_letter(draft: Draft | None, proof: str | None) -> OfferedLetter | None:
     """Returns None if no letter suits the situation."""
-    if draft is None or draft.situation.variant is None:
+    variant = draft.situation.variant if draft else None
+    if draft is None or variant is None:
         return None
-    return LetterText(subject=draft.subject, body=draft.body, variant=draft.situation.variant)
+    return OfferedLetter(subject=draft.subject, body=draft.body, variant=variant, proof=proof)

@@ -47,6 +47,7 @@ class LetterQueueAnswer(Answer):
     `next_at` and `last_at` are when the first and the last queued letter will be sent. They are
     null if no letter is queued, or the queue is paused. `deferred` counts those queued letters
     that were put off, `bounced` those rejected ones that came back after the relay accepted them.
+    `pending` is 0: letters that their writers have not confirmed are not counted.
     """
 
     is_paused: bool

@@ -1,8 +1,10 @@
 """Letters to MPs: drafting, checking, submitting, confirming and cancelling."""
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from sqlmodel import Session
 
+from api.answers import letter_proofs
+from api.answers.signature_intake import sender_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby, WriteSession
 from api.http.idempotency import Once, once_responses
 from api.schemas.letters.letter import (
@@ -10,8 +12,8 @@ from api.schemas.letters.letter import (
     CheckRequest,
     DraftAnswer,
     DraftRequest,
-    LetterPending,
     LetterStatus,
+    LetterTaken,
     NewLetterBody,
     OpenedAnswer,
     OpenedBody,
@@ -20,10 +22,10 @@ from api.schemas.letters.letter import (
 )
 from api.schemas.postcode import member_answer
 from api.schemas.signature import TokenBody
-from models import Letter
+from models import Letter, LetterState
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
-from services.letters import intake, letter_queue, letter_states
+from services.letters import confirmed_letters, intake, letter_links, letter_queue
 from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.rules import Writer
 from services.parliament import constituencies, members
@@ -99,22 +101,35 @@ def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) 
 @router.post(
     "/campaigns/{slug}/letters",
     status_code=201,
-    response_model=LetterPending,
+    response_model=LetterTaken,
     responses=once_responses(),
 )
-def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: Now) -> Response:
+def take_in(
+    slug: Slug, body: NewLetterBody, request: Request, lobby: TheLobby, once: Once, now: Now
+) -> Response:
     """Submit a letter. It goes to the MP of the postal address once its writer confirms by email.
 
     A supporter can write one letter to a member about a motion. A second one gets the same answer.
+    With a good `proof` no email is needed: the letter is queued, and a second one conflicts.
     """
     answer, keyring = lobby.postcodes.lookup(body.address.postcode), lobby.keyring
+    proof = letter_proofs.signature_in(lobby.tokens, body.proof)
 
-    def create(session: Session) -> LetterPending:
+    def create(session: Session) -> LetterTaken:
         campaign = campaigns.public(session, slug)
         situation = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        letter_id = intake.take_in(session, situation, body.as_letter(), keyring=keyring, now=now)
+        taken = intake.take_in(
+            session,
+            situation,
+            body.as_letter(),
+            keyring=keyring,
+            now=now,
+            sender_index=sender_of(request.scope),
+            proof=proof,
+            pace=lobby.pace,
+        )
         member = member_answer(situation.seat.member, situation.seat.constituency)
-        return LetterPending(id=letter_id, member=member)
+        return LetterTaken(id=taken.id, status=taken.state, member=member)
 
     return once.answer(create)
 
@@ -123,17 +138,21 @@ def take_in(slug: Slug, body: NewLetterBody, lobby: TheLobby, once: Once, now: N
 def confirm(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
     """Confirm a letter, so that it is sent. A repeated call gets the same answer."""
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
-    letter = letter_states.confirm(
+    letter = confirmed_letters.confirm(
         session, letter_id, keyring=lobby.keyring, pace=lobby.pace, now=now
     )
     return _status(session, letter)
 
 
 @router.post("/letters/cancel")
-def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession) -> LetterStatus:
-    """Cancel a letter before it is sent. Takes the same token as confirming."""
+def cancel(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now) -> LetterStatus:
+    """Cancel a letter before it is sent. Takes the same token as confirming.
+
+    Before it is confirmed, nothing is kept of it.
+    """
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
-    return _status(session, letter_states.cancel(session, letter_id))
+    letter = letter_links.cancel(session, letter_id, keyring=lobby.keyring, now=now)
+    return _status(session, letter, state=LetterState.CANCELLED)
 
 
 @router.post("/letters/copy")
@@ -143,15 +162,19 @@ def send_copy(body: TokenBody, lobby: TheLobby, session: WriteSession, now: Now)
     Takes the same token as confirming.
     """
     letter_id = lobby.tokens.read(Purpose.LETTER, body.token)
-    letter = letter_states.want_copy(session, letter_id, keyring=lobby.keyring, now=now)
+    letter = letter_links.want_copy(session, letter_id, keyring=lobby.keyring, now=now)
     return _status(session, letter)
 
 
-def _status(session: WriteSession, letter: Letter) -> LetterStatus:
+def _status(
+    session: WriteSession, letter: Letter | None, *, state: LetterState | None = None
+) -> LetterStatus:
+    if letter is None:
+        return LetterStatus(status=LetterState.CANCELLED, member=None, goes_at=None)
     member = members.get(session, letter.member_id)
     seat = constituencies.get(session, letter.constituency_code)
     return LetterStatus(
-        status=letter.state,
+        status=state or letter.state,
         member=member_answer(member, seat),
         goes_at=letter_queue.goes_at(session, letter.id),
     )

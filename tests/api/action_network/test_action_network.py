@@ -14,10 +14,20 @@ from fastapi.testclient import TestClient
 from sqlmodel import col, func, select
 from structlog.testing import capture_logs
 
+import worker
 from api.action_network import nothing_here
 from core import logs
 from main import create_app
-from models import Campaign, CampaignStatus, Petition, Scope, Signature, SignatureState
+from models import (
+    Campaign,
+    CampaignStatus,
+    Petition,
+    Scope,
+    Signature,
+    SignatureState,
+    Submission,
+    Supporter,
+)
 from services.assembly import Lobby
 from tests.support.action_network import (
     READS,
@@ -59,8 +69,24 @@ def signatures(lobby: Lobby) -> str:
 
 
 def rows(lobby: Lobby) -> int:
+    """Returns how many submissions, signatures and people there are."""
     with lobby.database.read() as session:
-        return session.exec(select(func.count()).select_from(Signature)).one()
+        return sum(
+            session.exec(select(func.count()).select_from(table)).one()
+            for table in (Submission, Signature, Supporter)
+        )
+
+
+def standing(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(
+            select(func.count()).where(Signature.state == SignatureState.CONFIRMED)
+        ).one()
+
+
+def confirm(client: TestClient, mail: EmailMessage) -> None:
+    answer = client.post("/v1/signatures/confirm", json={"token": token_in(mail, "confirm")})
+    assert answer.status_code == 200, answer.text
 
 
 # ---- the entry point
@@ -178,7 +204,7 @@ def test_a_slash_at_the_end_changes_nothing_and_redirects_nobody(
     before = rows(lobby)
     answer = client.post(f"{signatures}/", headers=reader, json={"person": person()})
     assert answer.status_code == 200
-    assert rows(lobby) == before + 1
+    assert rows(lobby) == before + 2, "a submission, and the person whom a reader introduces"
 
 
 def test_pages_have_25_at_most_and_lead_to_the_next_one(
@@ -291,6 +317,7 @@ def test_signatures_are_found_by_when_they_changed(
     now = lobby.clock().isoformat().replace("+00:00", "Z")
     answer = client.post(signatures, headers=reader, json={"person": person()})
     signed = id_of(answer.json())
+    worker.sort_submissions(lobby)
 
     def matching_ids(text: str) -> list[str]:
         response = client.get(signatures, headers=reader, params={"filter": text})
@@ -393,6 +420,8 @@ def test_a_key_that_may_not_read_learns_nothing_of_who_signed_before(
     clock.advance(days=3)
     repeated, new = sign("anna@example.org"), sign("berta@example.org")
 
+    assert len({id_of(repeated), id_of(sign("anna@example.org"))}) == 2, "each post has its own"
+
     def shape(signature: dict[str, Any]) -> Any:
         signature = json.loads(json.dumps(signature))
         for secret in (id_of(signature), signature["action_network:person_id"]):
@@ -416,17 +445,26 @@ def test_ids_do_not_tell_when_a_row_was_made(
     assert len({uuid.bytes[:4] for uuid in ids}) == len(ids), "UUIDv7s of a moment begin alike"
     assert {uuid.version for uuid in ids} != {7}
     with lobby.database.read() as session:
-        own = set(session.exec(select(Signature.id)))
+        own = set(session.exec(select(Submission.id)))
+    assert len(own) == len(ids)
     assert not set(ids) & own
 
 
 def test_a_repeated_signature_is_one(
-    client: TestClient, reader: Headers, signatures: str, lobby: Lobby
+    client: TestClient, reader: Headers, signatures: str, lobby: Lobby, deliver: Deliver
 ) -> None:
-    before = rows(lobby)
-    answers = [client.post(signatures, headers=reader, json={"person": person()}) for _ in range(3)]
-    assert len({id_of(answer.json()) for answer in answers}) == 1
-    assert rows(lobby) == before + 1
+    def sign() -> str:
+        return id_of(client.post(signatures, headers=reader, json={"person": person()}).json())
+
+    before = standing(lobby)
+    first, second = sign(), sign()
+    assert first != second, "nobody knows yet which of them is confirmed"
+    for mail in deliver():
+        confirm(client, mail)
+    assert standing(lobby) == before + 1
+    assert sign() == sign() in (first, second)
+    assert [mail["Subject"] for mail in deliver() if "confirm" in mail["Subject"].lower()] == []
+    assert standing(lobby) == before + 1
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -540,13 +578,17 @@ def test_a_closed_petition_takes_no_signature(
 def test_a_browser_that_posts_blindly_is_answered_nothing(
     client: TestClient, signatures: str, deliver: Deliver, lobby: Lobby
 ) -> None:
-    before = rows(lobby)
+    before = rows(lobby), standing(lobby)
     for _ in range(2):
         answer = client.post(signatures, json={"person": person(), "add_tags": ["whatever"]})
         assert (answer.status_code, answer.json()) == (200, {})
         assert answer.headers["access-control-allow-origin"] == "*"
-    assert rows(lobby) == before + 1
-    assert "anna@example.org" in deliver()[0]["To"]
+    assert rows(lobby) == before[0] + 2, "two submissions, and nobody is introduced"
+    mails = deliver()
+    assert ["anna@example.org" in mail["To"] for mail in mails] == [True, True]
+    for mail in mails:
+        confirm(client, mail)
+    assert standing(lobby) == before[1] + 1
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

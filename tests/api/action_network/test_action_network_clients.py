@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
 import uvicorn
 from sqlmodel import func, select
 
+import worker
 from main import create_app
-from models import Letter, Scope, Signature
+from models import Letter, Scope, Signature, Submission
 from services.assembly import Lobby
-from tests.support.action_network import TOKEN, V2, campaign_id, petition_id, token_for
+from tests.support.action_network import TOKEN, V2, campaign_id, id_of, petition_id, token_for
 from tests.support.common import CAN_SIGN, SIGNED
+from tests.support.signatures import confirm
 
 pytestmark = pytest.mark.slow
 
@@ -78,12 +81,18 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
         letters = session.exec(select(func.count()).select_from(Letter)).one()
     with served(lobby, unused_port) as address:
         calls = run_client("run_parsons.py", address, key, petition_id(lobby), campaign_id(lobby))
+        signed = calls["post_request of a signature"]["answer"]
+        confirm(lobby, UUID(signed["identifiers"][1].partition(":")[2]))
+        ids = (signed["action_network:person_id"], id_of(signed))
+        later = run_client("run_parsons_signatures.py", address, key, petition_id(lobby), *ids)
+    calls |= later
     refused = {name: call["error"] for name, call in calls.items() if call["error"]}
     assert set(refused) == {
         "create_petition (untitled)",
         "upsert_person (unknown tag)",
         "get_people (bad filter)",
         "create_signature (as documented)",
+        "update_signature (pending)",
         "get_person (unknown)",
     }
     assert "title: " in refused["create_petition (untitled)"]
@@ -115,12 +124,14 @@ def test_parsons_works_with_another_address_and_key(lobby: Lobby, unused_port: i
     assert answer("create_tagging")["identifiers"] == answer("get_taggings")[0]["identifiers"]
     assert "deleted" in answer("delete_tagging")["notice"]
     assert answer("get_taggings (none)") == []
-    signed = answer("post_request of a signature")
     assert signed["central_lobby:state"] == "pending"
+    assert answer("get_petition_signature (pending)") == signed
+    assert "not confirmed yet" in refused["update_signature (pending)"]
     assert answer("update_signature")["comments"] == "Stop & think"
     assert len(answer("get_petition_signatures")) > signatures * 0.9, "some have ended"
     assert answer("get_person_signatures") == [answer("get_person_signature")]
     assert answer("get_petition_signature") == answer("get_person_signature")
+    assert id_of(answer("get_petition_signature")) == id_of(signed)
     assert len(answer("get_advocacy_campaign_outreaches")) == letters > 0
     outreach = answer("get_advocacy_campaign_outreach")
     assert outreach in answer("get_person_outreaches")
@@ -297,7 +308,11 @@ def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
     signed = node.request("POST", path, link_to_person(person_id) | {"comments": "Please"})
     assert signed["action_network:person_id"] == person_id
     assert node.request("GET", f"{path}/{node_id(signed)}") == signed
-    assert node_id(signed) in [node_id(signature) for signature in node.listing(path)]
+    (submission_id,) = sort(lobby)
+    assert signed in node.listing(path)
+    status, words = node.refused("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
+    assert (status, "not confirmed yet" in words) == (409, True)
+    confirm(lobby, submission_id)
     changed = node.request("PUT", f"{path}/{node_id(signed)}", {"comments": "Thanks"})
     assert changed["comments"] == "Thanks"
     assert node_id(node.request("POST", path, link_to_person(person_id))) == node_id(signed)
@@ -306,6 +321,13 @@ def test_n8n_works_with_signatures(node: N8n, lobby: Lobby) -> None:
     draft = f"/petitions/{node_id(node.request('POST', '/petitions', BARE))}/signatures"
     status, words = node.refused("POST", draft, link_to_person(person_id))
     assert (status, "draft" in words) == (409, True)
+
+
+def sort(lobby: Lobby) -> list[UUID]:
+    """Sorts what was submitted; returns the ids of all submissions."""
+    worker.sort_submissions(lobby)
+    with lobby.database.read() as session:
+        return list(session.exec(select(Submission.id)))
 
 
 def test_n8n_works_with_tags(node: N8n) -> None:

@@ -14,39 +14,49 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from models import (
     MessageState,
+    OutboxMessage,
     Partner,
     Signature,
     SignatureState,
+    Submission,
 )
 from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.files import exports
 from services.files.export_lines import FileFormat
-from services.letters import answers
+from services.letters import answers, confirmed_letters, letter_links, letter_requests
 from services.mail import outbox
 from services.signatures import (
+    adoption,
     by_partner,
+    confirming,
     keyed,
-    recording,
+    known_signers,
+    mail_links,
+    pending_views,
     signature_exports,
+    signature_lists,
     signature_mails,
     signature_states,
 )
+from services.signatures.adoption import Position
 from services.signatures.recording import ImportOrigin
-from services.supporters import seat_watches
+from services.submissions import backlog, ending
+from services.supporters import seat_watches, tags
 from services.tallies import seat_table
 from services.traffic import idempotency
 from services.traffic.idempotency import KeyedRequest, StoredAnswer
 from services.views import campaign_views, seat_views
 from services.webhooks import claims, deliveries, outcomes, stops, warning_mails
 from services.webhooks.sender import Reply
+from tests.support import mail, signatures
 from tests.support.common import CAMPAIGN, PETITION
-from tests.support.query_plans import (
+from tests.support.database.query_plans import (
     Act,
     add_second_petition_with_rows,
     attempt_of,
@@ -55,7 +65,10 @@ from tests.support.query_plans import (
     record,
     requests,
     sent_statements,
+    sort,
 )
+from tools import earlier_signatures
+from tools.earlier_signatures import EarlierSignature
 
 
 @pytest.fixture
@@ -82,33 +95,171 @@ def forget_keys(session: Session, lobby: Lobby) -> None:
     idempotency.delete_expired(session, now=lobby.clock(), limit=1000)
 
 
-def confirm(session: Session, lobby: Lobby) -> None:
+def sort_submissions(session: Session, lobby: Lobby) -> None:
+    """Sorts submissions of people who have signed, who are asked, and whose mail must wait."""
     ids = record(session, lobby)
-    signature_states.confirm_all(session, ids, now=lobby.clock())
+    confirming.confirm_all(session, ids[:1], keyring=lobby.keyring, now=lobby.clock())
+    record(session, lobby)
+    sort(session, lobby)
+
+
+def confirm(session: Session, lobby: Lobby) -> None:
+    """Confirms submissions of new and known people, also after another one, and again."""
+    owner = petitions.public(session, PETITION).organisation_id
+    tag = tags.create(session, organisation_id=owner, name="a tag", now=lobby.clock())
+    tagged = [
+        replace(request, tag_ids=(tag.id,), partner="partner-1", partner_contact=True)
+        for request in requests("anna", "cara")
+    ]
+    ids = record(session, lobby)
+    ids += [
+        outcome.signature_id
+        for outcome in signatures.record_in(session, lobby, tagged)
+        if outcome.signature_id
+    ]
+    for _ in range(2):
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
+
+
+def confirm_imports(session: Session, lobby: Lobby) -> None:
+    """Confirms submissions of people whose imported signatures stand already."""
+    bring_in(session, lobby)
+    ids = record(session, lobby)
+    for _ in range(2):
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
 
 
 def bring_in(session: Session, lobby: Lobby) -> None:
-    """Imports a pending signature and a new one."""
+    """Imports a signature of a person who is asked already, and a new one; then asks for both."""
     record(session, lobby)
-    paper = ImportOrigin("paper, Leeds stall, 3 May 2026")
-    recording.record(
-        session,
-        [replace(request, imported=paper) for request in requests("anna", "cara")],
-        postcodes=lobby.postcodes.lookup,
-        keyring=lobby.keyring,
-        now=lobby.clock(),
-    )
+    sort(session, lobby)
+    for is_confirmed in (False, True, False):
+        paper = ImportOrigin("paper, Leeds stall, 3 May 2026", is_confirmed=is_confirmed)
+        imports = [replace(request, imported=paper) for request in requests("anna", "cara")]
+        signatures.record_in(session, lobby, imports)
 
 
 def take_back(session: Session, lobby: Lobby) -> None:
+    """Withdraws and disowns signatures and submissions, and lifts a refusal."""
+    ids, now = record(session, lobby), lobby.clock()
+    confirming.confirm_all(session, ids[:2], keyring=lobby.keyring, now=now)
+    sort(session, lobby)
+    signature_states.withdraw(session, ids[0], now=now)
+    refused = signature_states.disown(session, ids[1], now=now).refused
+    assert refused is not None
+    more = record(session, lobby)
+    sort(session, lobby)
+    signature_states.withdraw(session, more[0], now=now)
+    signature_states.disown(session, more[3], now=now)
+    ending.lift_refusal(session, refused.subject_id, ending.address_id(refused))
+
+
+def delete_old(session: Session, lobby: Lobby) -> None:
+    """Deletes old submissions and refusals, and empties the hashes of senders."""
+    later = lobby.clock() + timedelta(days=15)
+    record(session, lobby)
+    sort(session, lobby)
+    while ending.delete_old(session, now=later):
+        pass
+    ending.delete_old_refusals(session, now=later)
+    for after in (None, UUID(int=1)):
+        ids = ending.with_old_senders(session, after=after, now=later)
+        ending.empty_senders(session, [*ids, UUID(int=2)])
+
+
+def follow_links(session: Session, lobby: Lobby) -> None:
+    """Reads what links are about: a submission, one beside a signature, a signature, nothing."""
     ids = record(session, lobby)
-    signature_states.confirm_all(session, ids, now=lobby.clock())
-    signature_states.withdraw(session, ids[0], now=lobby.clock())
-    signature_states.disown(session, ids[1], now=lobby.clock())
+    sort(session, lobby)
+    mail_links.find(session, ids[1], keyring=lobby.keyring)
+    confirming.confirm_all(session, ids[:1], keyring=lobby.keyring, now=lobby.clock())
+    for row_id in (ids[0], ids[2], UUID(int=1)):
+        mail_links.find(session, row_id, keyring=lobby.keyring)
 
 
-def expire(session: Session, lobby: Lobby) -> None:
-    signature_states.expire(session, now=lobby.clock())
+def know_signers(session: Session, lobby: Lobby) -> None:
+    petition = petitions.public(session, PETITION)
+    emails = [request.email for request in requests("anna", "bertha")]
+    known_signers.standing(session, petition, emails, keyring=lobby.keyring)
+    known_signers.find(session, petition, emails, keyring=lobby.keyring)
+
+
+def list_signatures(session: Session, lobby: Lobby) -> None:
+    """Lists signatures and submissions with every combination of filters, and counts them."""
+    petition = petitions.public(session, PETITION)
+    for state in (None, SignatureState.PENDING, SignatureState.CONFIRMED):
+        for since in (None, lobby.clock()):
+            for after in (None, UUID(int=0)):
+                signature_lists.page(
+                    session,
+                    petition.id,
+                    state=state,
+                    since=since,
+                    after=after,
+                    limit=101,
+                    keyring=lobby.keyring,
+                )
+    pending_views.count_by_petition(session, [petition.id])
+
+
+def export_pending(_session: Session, lobby: Lobby) -> None:
+    """Exports submissions, in sessions of its own."""
+    with lobby.database.read() as session:
+        petition = petitions.public(session, PETITION)
+    for since in (None, lobby.clock()):
+        pending_export = signature_exports.of_petition(
+            petition, is_personal=True, state=SignatureState.PENDING, since=since
+        )
+        for _ in exports.chunks(
+            lobby.database, pending_export, FileFormat.CSV, keyring=lobby.keyring, size=10
+        ):
+            pass
+
+
+def read_backlog(session: Session, lobby: Lobby) -> None:
+    backlog.oldest_new(session, now=lobby.clock())
+    backlog.count_unreadable(session)
+
+
+def adopt(session: Session, lobby: Lobby) -> None:
+    """Adopts signatures from before submissions: by the job, by a confirmation, by a withdrawal."""
+    petition, now = petitions.public(session, PETITION), lobby.clock()
+    people = [
+        EarlierSignature(
+            f"earlier{number}@example.org",
+            SignatureState.PENDING,
+            now - timedelta(days=number),
+            updates=True,
+        )
+        for number in range(20)
+    ]
+    ids = earlier_signatures.add(session, petition, people, keyring=lobby.keyring)
+    confirming.confirm_all(session, ids[:1], keyring=lobby.keyring, now=now)
+    signature_states.withdraw(session, ids[1], now=now)
+    signature_states.disown(session, ids[2], now=now)
+    for after in (None, Position(now - timedelta(days=20), UUID(int=1))):
+        adoption.adopt_next(session, after=after, keyring=lobby.keyring, now=now)
+
+
+def write_letters(session: Session, lobby: Lobby) -> None:
+    """Submits letters, sorts and confirms them, reads their mails, and cancels and disowns them."""
+    now, keyring = lobby.clock(), lobby.keyring
+    ids = [
+        mail.submit_letter_in(session, lobby, email=f"w{number}@example.org").id
+        for number in range(4)
+    ]
+    sort(session, lobby)
+    asking = select(OutboxMessage).where(col(OutboxMessage.subject_id).in_(ids))
+    letter_requests.gather(session, session.exec(asking).all(), keyring=keyring)
+    for row_id in ids[:2]:
+        confirmed_letters.confirm(session, row_id, keyring=keyring, now=now)
+    letter_links.cancel(session, ids[0], keyring=keyring, now=now)
+    letter_links.cancel(session, ids[2], keyring=keyring, now=now)
+    letter_links.disown(session, ids[3], now=now)
+    again = mail.submit_letter_in(session, lobby, email="w0@example.org").id
+    sort(session, lobby)
+    confirmed_letters.confirm(session, again, keyring=keyring, now=now)
+    mail.submit_letter_in(session, lobby, email="w5@example.org", proof=UUID(int=1))
 
 
 def read_tally(session: Session, lobby: Lobby) -> None:
@@ -133,6 +284,7 @@ def read_petition(session: Session, lobby: Lobby) -> None:
 def deliver(session: Session, lobby: Lobby) -> None:
     """Claims mails, gives one back, claims it again, and finishes all of them."""
     record(session, lobby)
+    sort(session, lobby)
     now = lobby.clock()
     first, second = outbox.claim(session, now=now, limit=2, pace=lobby.pace)
     outbox.give_back(session, [second], now=now)
@@ -143,8 +295,15 @@ def deliver(session: Session, lobby: Lobby) -> None:
 
 
 def look_up_for_mails(session: Session, lobby: Lobby) -> None:
+    """Reads what mails about submissions and about signatures need."""
     ids = record(session, lobby)
-    signature_mails.gather(session, ids, today=lobby.clock().date())
+    confirming.confirm_all(session, ids[:1], keyring=lobby.keyring, now=lobby.clock())
+    record(session, lobby)
+    sort(session, lobby)
+    messages = outbox.claim(session, now=lobby.clock(), limit=1000, pace=lobby.pace)
+    assert {message.kind for message in messages} == set(signature_mails.KINDS)
+    today = lobby.clock().date()
+    signature_mails.gather(session, messages, keyring=lobby.keyring, today=today)
 
 
 def release(session: Session, lobby: Lobby) -> None:
@@ -227,16 +386,11 @@ def export_for_partner(session: Session, lobby: Lobby) -> None:
 
 
 def record_for_partners(session: Session, lobby: Lobby) -> None:
-    recording.record(
-        session,
-        [
-            replace(request, partner="partner-1", partner_contact=True)
-            for request in requests("anna", "bertha")
-        ],
-        postcodes=lobby.postcodes.lookup,
-        keyring=lobby.keyring,
-        now=lobby.clock(),
-    )
+    of_partner = [
+        replace(request, partner="partner-1", partner_contact=True)
+        for request in requests("anna", "bertha")
+    ]
+    signatures.record_in(session, lobby, of_partner)
 
 
 def export(_session: Session, lobby: Lobby) -> None:
@@ -252,29 +406,38 @@ def export(_session: Session, lobby: Lobby) -> None:
 
 
 HOT: list[tuple[Act, int]] = [
-    (record, 19),
-    (record_with_keys, 24),
+    (record, 4),
+    (record_with_keys, 12),
     (forget_keys, 1),
-    (confirm, 26),
-    (bring_in, 34),
-    (take_back, 30),
-    (expire, 1),
+    (confirm, 35),
+    (bring_in, 57),
+    (take_back, 94),
+    (list_signatures, 22),
+    (export_pending, 41),
+    (read_backlog, 2),
+    (adopt, 89),
+    (write_letters, 100),
+    (sort_submissions, 47),
+    (confirm_imports, 80),
+    (delete_old, 37),
+    (follow_links, 51),
+    (know_signers, 3),
     (read_tally, 6),
     (read_board, 5),
     (read_campaign, 6),
     (read_petition, 2),
-    (deliver, 24),
-    (look_up_for_mails, 22),
+    (deliver, 36),
+    (look_up_for_mails, 55),
     (release, 2),
     (ask_writers, 1),
     (tell_of_new_members, 1),
     (readiness, 1),
-    (tell_others, 45),
+    (tell_others, 120),
     (page, 9),
     (export, 72),
     (page_of_partner, 13),
     (export_for_partner, 4),
-    (record_for_partners, 9),
+    (record_for_partners, 3),
 ]
 
 
@@ -291,10 +454,11 @@ def test_nothing_large_is_read_from_end_to_end(lobby: Lobby, act: Act, least: in
 
 
 def test_a_scan_is_seen_where_there_is_one(lobby: Lobby) -> None:
-    row = table_of(Signature)
+    row, submission = table_of(Signature), table_of(Submission)
     statements: list[sa.Executable] = [
         sa.select(sa.func.count()).select_from(row).where(row.c.country == "FR"),
         sa.select(row.c.id).order_by(row.c.supporter_id),
+        sa.select(submission.c.id).where(submission.c.constituency_code == "S14000078"),
         sa.update(row).where(row.c.source.is_(None)).values(country="FR"),
     ]
     pretend_to_be_large(lobby)

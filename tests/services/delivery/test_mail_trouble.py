@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 from structlog.testing import capture_logs
 
 import worker
@@ -23,20 +23,19 @@ from models import (
     Petition,
     Private,
     Signature,
+    Submission,
     Supporter,
 )
 from models.base import table_of
 from services.assembly import Lobby
-from services.campaigns import campaigns
-from services.letters import intake, letter_mails, letter_states
-from services.letters.drafting import situations
-from services.letters.intake import NewLetter
+from services.letters import letter_mails, letter_states
 from services.mail import outbox
 from services.mail.couriers import Delivery
 from services.mail.mail_builder import Envelope
-from services.signatures import recording
 from services.signatures.recording import SignatureRequest
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of
+from tests.support import signatures
+from tests.support.common import CAN_SIGN, PETITION, Clock, text_of
+from tests.support.mail import write_letter
 
 Deliver = Callable[[], list[EmailMessage]]
 PEOPLE = [f"person{number}@example.org" for number in range(6)]
@@ -45,25 +44,12 @@ BODY = "Dear Morag Ferncastle,\n\nPlease sign, since my ward depends on it.\n"
 
 def sign(lobby: Lobby, *emails: str) -> None:
     requests = [SignatureRequest(PETITION, "Anna Example", email, CAN_SIGN) for email in emails]
-    with lobby.database.write() as session:
-        lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-        recording.record(session, requests, postcodes=lookup, keyring=keyring, now=lobby.clock())
+    signatures.sign_and_sort(lobby, *requests)
 
 
 def write(lobby: Lobby) -> UUID:
     """Creates a confirmed letter and returns its id."""
-    now = lobby.clock()
-    address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-    new = NewLetter("Anna Example", "anna@example.org", address, "A subject", BODY)
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        answer = lobby.postcodes.lookup(CAN_SIGN)
-        situation = situations.of_postcode(
-            session, campaign, answer, keyring=lobby.keyring, now=now
-        )
-        letter_id = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
-        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=now)
-    return letter_id
+    return write_letter(lobby, body=BODY).id
 
 
 def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMessage:
@@ -74,20 +60,22 @@ def message_about(lobby: Lobby, subject_id: UUID, kind: MessageKind) -> OutboxMe
         return session.exec(statement).one()
 
 
-def newest(session: Session, model: type[Signature] | type[Letter]) -> UUID:
-    rows: list[Any] = [*session.exec(select(model).order_by(col(model.id).desc()))]
-    newest_id: UUID = rows[0].id
+def newest(session: Session, model: type[Submission] | type[Letter]) -> UUID:
+    table = table_of(model)
+    statement = sa.select(table.c.id).order_by(table.c.id.desc()).limit(1)
+    newest_id: UUID = session.connection().execute(statement).scalar_one()
     return newest_id
 
 
-def break_newest_name(lobby: Lobby, model: type[Signature] | type[Letter]) -> UUID:
-    """Makes the stored name undecryptable, as after a lost secret or a disk fault."""
+def break_newest(lobby: Lobby, model: type[Submission] | type[Letter]) -> UUID:
+    """Makes a stored text undecryptable, as after a lost secret or a disk fault."""
     table = table_of(model)
+    column = "payload" if model is Submission else "name"
     with lobby.database.write() as session:
         broken = newest(session, model)
         raw = sa.update(table).where(table.c.id == broken)
         value = sa.type_coerce(sa.literal(b"\x01" * 60, sa.LargeBinary), sa.LargeBinary)
-        session.connection().execute(raw.values(name=value))
+        session.connection().execute(raw.values({column: value}))
     return broken
 
 
@@ -96,17 +84,17 @@ def test_a_mail_that_cannot_be_made_waits_and_the_others_go(
 ) -> None:
     deliver()
     sign(lobby, *PEOPLE)
-    broken = break_newest_name(lobby, Signature)
+    broken = break_newest(lobby, Submission)
     with capture_logs() as entries:
         sent = deliver()
     assert len(sent) == len(PEOPLE) - 1
     message = message_about(lobby, broken, MessageKind.CONFIRM_SIGNATURE)
     assert (message.state, message.attempt) == (MessageState.DEFERRED, 1)
-    assert message.detail == "cannot be made: ValueError"
+    assert message.detail == "cannot be made: Unreadable"
     assert message.due_at > clock.now
     (entry,) = [entry for entry in entries if entry["event"] == "mail_rendering_failed"]
     assert entry["message"] == str(message.id)
-    assert entry["error"] == "ValueError"
+    assert entry["error"] == "Unreadable"
     assert not any("Anna" in str(entry) or "@" in str(entry) for entry in entries)
 
 
@@ -115,7 +103,7 @@ def test_a_letter_that_cannot_be_made_waits_longer_each_time(
 ) -> None:
     deliver()
     letter_id = write(lobby)
-    assert break_newest_name(lobby, Letter) == letter_id
+    assert break_newest(lobby, Letter) == letter_id
     for attempt in (1, 2, 3):
         assert deliver() == []
         message = message_about(lobby, letter_id, MessageKind.LETTER)
@@ -269,9 +257,11 @@ def test_an_address_from_before_with_letters_of_its_own_is_written_to_in_ascii(
     lobby: Lobby, deliver: Deliver
 ) -> None:
     deliver()
+    request = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
+    (signature_id,) = signatures.sign_and_confirm(lobby, request)
     sign(lobby, "anna@example.org")
     with lobby.database.write() as session:
-        signature = session.get_one(Signature, newest(session, Signature))
+        signature = session.get_one(Signature, signature_id)
         supporter = session.get_one(Supporter, signature.supporter_id)
         organisation_id = supporter.email.organisation_id
         supporter.email = Private(organisation_id, "anna@münchen.example.org")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from models import MessageKind
-from services.letters import letter_mails
+from services.letters import letter_mails, letter_requests
 from services.signatures import signature_mails
 from services.webhooks import warning_mails
 
@@ -17,6 +17,7 @@ def test_every_kind_of_message_is_made_by_one_function() -> None:
             *signature_mails.KINDS,
             *letter_mails.STATES,
             *letter_mails.SENT_KINDS,
+            *letter_requests.KINDS,
             *warning_mails.KINDS,
         ]
     )

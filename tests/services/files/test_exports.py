@@ -32,6 +32,7 @@ from services.organisations import organisations, partners
 from services.signatures import signature_exports, signature_states
 from services.supporters import preferences
 from tests.support.common import CAN_SIGN, PETITION
+from tests.support.database.query_plans import sent_statements
 from tests.support.exports import (
     EMPTY,
     add_petition,
@@ -43,9 +44,9 @@ from tests.support.exports import (
     parts_of,
     sign,
     signatures_export,
+    submit,
 )
 from tests.support.letters import letters_of, put_into_state
-from tests.support.query_plans import sent_statements
 
 PERSONAL = {"name", "email", "postcode", "comment", "updates", "partner_contact"}
 TIMES = ("signed_at", "confirmed_at", "ended_at")
@@ -132,7 +133,7 @@ def test_times_are_in_utc_to_the_second(lobby: Lobby) -> None:
     for is_personal in (True, False):
         rows = csv_rows(file_of(lobby, signatures_export(lobby, is_personal=is_personal)))
         assert rows[-1]["signed_at"] == "2026-03-29T00:59:59Z"
-        assert rows[-1]["confirmed_at"] == ""
+        assert rows[-1]["ended_at"] == ""
         times = {row[name] for row in rows for name in TIMES} - {""}
         assert all(MOMENT.fullmatch(moment) for moment in times)
 
@@ -217,15 +218,12 @@ def test_all_files_have_one_rule_for_formulas(lobby: Lobby) -> None:
 
 
 def test_only_the_state_that_is_asked_for_is_in_the_file(lobby: Lobby) -> None:
-    signature = sign(lobby, "anna@example.org")
-    export = signatures_export(lobby, state=SignatureState.PENDING)
-    pending = [
-        str(signature.id)
-        for signature, _ in all_signatures(lobby)
-        if signature.state is SignatureState.PENDING
-    ]
-    assert [row["id"] for row in csv_rows(file_of(lobby, export))] == pending
-    assert str(signature.id) in pending
+    withdrawn = sign(lobby, "anna@example.org")
+    sign(lobby, "ben@example.org")
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, withdrawn.id, now=lobby.clock())
+    export = signatures_export(lobby, state=SignatureState.WITHDRAWN)
+    assert [row["id"] for row in csv_rows(file_of(lobby, export))] == [str(withdrawn.id)]
 
 
 def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby: Lobby) -> None:
@@ -248,28 +246,22 @@ def test_since_a_time_is_what_was_signed_confirmed_or_ended_then_or_later(lobby:
 
 
 def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> None:
-    yes, no, unasked, unconfirmed, unsubscribed, without_mail = (
+    yes, no, unasked, unsubscribed, without_mail = (
         sign(lobby, f"{name}@example.org", updates=updates)
         for name, updates in [
             ("yes", True),
             ("no", False),
             ("unasked", None),
-            ("unconfirmed", True),
             ("unsubscribed", True),
             ("off", True),
         ]
     )
-    now = lobby.clock()
+    submit(lobby, "no@example.org", updates=True)
     with lobby.database.write() as session:
-        confirmed = [signature.id for signature in (yes, no, unasked, unsubscribed, without_mail)]
-        signature_states.confirm_all(session, confirmed, now=now)
-        later = now + timedelta(minutes=1)
+        later = lobby.clock() + timedelta(minutes=1)
         preferences.unsubscribe(session, unsubscribed.supporter_id, now=later)
         preferences.change(session, without_mail.supporter_id, mail=False, now=later)
-    ids = {
-        str(signature.id)
-        for signature in (yes, no, unasked, unconfirmed, unsubscribed, without_mail)
-    }
+    ids = {str(signature.id) for signature in (yes, no, unasked, unsubscribed, without_mail)}
     for form, words in (
         (FileFormat.CSV, ("yes", "no", "")),
         (FileFormat.JSONL, (True, False, None)),
@@ -283,7 +275,6 @@ def test_consent_is_what_counts_now_and_not_what_was_said_then(lobby: Lobby) -> 
             "yes": words[0],
             "no": words[1],
             "unasked": words[2],
-            "unconfirmed": words[2],
             "unsubscribed": words[1],
             "off": words[1],
         }

@@ -24,13 +24,12 @@ from models import (
     MessageState,
     MotionSignatory,
     OutboxMessage,
+    Submission,
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.errors import Conflict, Invalid
-from services.letters import intake, letter_states
-from services.letters.drafting import situations
-from services.letters.intake import NewLetter
+from services.letters import letter_states
 from services.mail import mail_builder, outbox
 from services.mail.couriers import Delivery, FileCourier, SmtpCourier, make_courier
 from services.mail.mail_builder import Envelope as OurEnvelope
@@ -38,7 +37,14 @@ from services.mail.mail_builder import Mail
 from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, SIGNED, START, Clock, text_of
 from tests.support.lobbies import MakeLobby
-from tests.support.mail import LETTER_BODY, deliver_due, sign, write_letter
+from tests.support.mail import (
+    LETTER_BODY,
+    confirm_letter,
+    deliver_due,
+    sign,
+    submit_letter,
+    write_letter,
+)
 from tests.support.outside.smtp_server import Sink
 
 
@@ -104,8 +110,7 @@ def test_a_letter_goes_once_however_often_it_is_confirmed(lobby: Lobby, sink: Si
     before = sent_letters(lobby)
     letter = write_letter(lobby)
     for _ in range(3):
-        with lobby.database.write() as session:
-            letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
+        confirm_letter(lobby, letter.id)
         deliver_due(lobby)
     assert len([mail for mail in sink.messages() if "morag" in mail["To"]]) == 1
     assert sent_letters(lobby) == before + 1
@@ -297,8 +302,8 @@ def test_a_cancelled_letter_does_not_go(lobby: Lobby, sink: Sink) -> None:
         assert letter_states.cancel(session, letter.id).state is LetterState.CANCELLED
     deliver_due(lobby)
     assert sink.taken == []
-    with lobby.database.write() as session, pytest.raises(Conflict):
-        letter_states.confirm(session, letter.id, keyring=lobby.keyring, now=lobby.clock())
+    with pytest.raises(Conflict):
+        confirm_letter(lobby, letter.id)
 
 
 def test_a_letter_that_went_cannot_be_cancelled(lobby: Lobby) -> None:
@@ -338,40 +343,14 @@ def test_a_letter_that_went_is_not_written_again_and_the_answer_does_not_tell(
 ) -> None:
     first = write_letter(lobby)
     deliver_due(lobby)
-    now = lobby.clock()
-    address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-    new = NewLetter("Anna Example", "anna@example.org", address, "Again", LETTER_BODY)
-    with lobby.database.write() as session:
-        campaign = campaigns.public(session, CAMPAIGN)
-        situation = situations.of_postcode(
-            session, campaign, lobby.postcodes.lookup(CAN_SIGN), keyring=lobby.keyring, now=now
-        )
-        again = intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
-    assert again != first.id
-    with lobby.database.read() as session:
-        assert session.get(Letter, again) is None
+    again = submit_letter(lobby, subject="Again")
+    assert again.state is LetterState.PENDING
+    assert again.id != first.id
     deliver_due(lobby)
     assert len(sink.taken) == 1
-
-
-def test_an_unconfirmed_letter_is_replaced_by_the_newer_words(lobby: Lobby) -> None:
-    now = lobby.clock()
-    ids = []
-    for subject in ("First", "Second"):
-        address = intake.PostalAddress("1 Example Street", "Anytown", CAN_SIGN)
-        new = NewLetter(
-            "Anna Example", "anna@example.org", address, subject, LETTER_BODY, updates=True
-        )
-        with lobby.database.write() as session:
-            campaign = campaigns.public(session, CAMPAIGN)
-            lookup = lobby.postcodes.lookup(CAN_SIGN)
-            situation = situations.of_postcode(
-                session, campaign, lookup, keyring=lobby.keyring, now=now
-            )
-            ids.append(intake.take_in(session, situation, new, keyring=lobby.keyring, now=now))
     with lobby.database.read() as session:
-        assert session.get(Letter, ids[0]) is None
-        assert session.get_one(Letter, ids[1]).subject.text == "Second"
+        assert session.get(Letter, again.id) is None
+        assert session.get(Submission, again.id) is None
 
 
 def test_the_thank_you_goes_to_who_has_signed(lobby: Lobby, sink: Sink) -> None:

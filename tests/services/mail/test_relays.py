@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from fastapi.testclient import TestClient
@@ -13,13 +14,15 @@ from sqlmodel import col, select
 
 import worker
 from main import create_app
-from models import MessageState, OutboxMessage, Relay, Scope, Signature, SignatureState
+from models import MessageState, OutboxMessage, Relay, Scope, Submission
+from models.base import table_of
 from services.assembly import Lobby
 from services.mail import outbox, relays
 from services.mail.couriers import Delivery, SmtpCourier
 from services.mail.mail_builder import Envelope as OurEnvelope
 from services.operations import checks
-from services.signatures import recording
+from services.signatures.recording import SignatureRequest
+from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, METRICS, PETITION, Clock
 from tests.support.keys import key_for
 from tests.support.lobbies import MakeLobby
@@ -83,17 +86,10 @@ def with_connections(lobby: Lobby, connections: int) -> Lobby:
 def sign(lobby: Lobby, people: int) -> None:
     """Records signatures, each of which queues a confirmation email."""
     requests = [
-        recording.SignatureRequest(PETITION, "Anna Example", f"anna{number}@example.org", CAN_SIGN)
+        SignatureRequest(PETITION, "Anna Example", f"anna{number}@example.org", CAN_SIGN)
         for number in range(people)
     ]
-    with lobby.database.write() as session:
-        recording.record(
-            session,
-            requests,
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
+    signatures.sign_and_sort(lobby, *requests)
 
 
 def waiting(lobby: Lobby) -> list[OutboxMessage]:
@@ -238,11 +234,10 @@ def test_troubles_with_answers_in_between_are_not_in_a_row(lobby: Lobby, server:
 def test_a_message_that_is_dropped_does_not_say_that_the_server_is_back(
     lobby: Lobby, clock: Clock
 ) -> None:
-    """It never reached the server: its signature was withdrawn meanwhile."""
+    """It never reached the server: its submission was withdrawn meanwhile."""
     break_down(lobby)
     with lobby.database.write() as session:
-        for signature in session.exec(select(Signature)):
-            signature.state = SignatureState.EXPIRED
+        session.connection().execute(sa.delete(table_of(Submission)))
     clock.advance(minutes=5)
     assert worker.deliver_due(lobby) == 1
     assert relay_of(lobby).failures == ENOUGH

@@ -13,7 +13,7 @@ from models.base import table_of
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.operations import checks, recounts
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, SIGNED, Clock
 
@@ -136,7 +136,7 @@ def test_what_people_do_keeps_a_glance_quiet(
             session, batch, postcodes=lookup, keyring=keyring, now=clock.now
         )
         ids = [outcome.signature_id for outcome in outcomes if outcome.signature_id]
-        signature_states.confirm_all(session, ids, now=clock.now)
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=clock.now)
     clock.advance(hours=3)
     with lobby.database.write() as session:
         signature_states.withdraw(session, ids[0], now=clock.now)

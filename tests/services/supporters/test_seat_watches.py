@@ -32,14 +32,17 @@ from services.campaigns import campaigns, petitions
 from services.common.tokens import Purpose
 from services.letters import intake, letter_states
 from services.letters.drafting import drafts, situations
-from services.mail import outbox
+from services.mail import dead_addresses, outbox
 from services.mail.outbox import NewMessage
+from services.mail.recipients import recipient_of
 from services.parliament import members
 from services.parliament.members import MemberRow
-from services.signatures import recording, signature_states
-from services.signatures.recording import SignatureRequest
+from services.signatures import signature_states
+from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.supporters import seat_watches
+from tests.support import signatures
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.mail import confirm_letter
 from tests.support.pages import VACANT, close_campaign
 
 EDINBURGH, NORWICH = "S14000078", "E14001409"
@@ -73,18 +76,12 @@ def elect(
 
 def sign(lobby: Lobby, *, confirms: bool = True, **changes: Any) -> UUID:
     """Signs, confirms unless told otherwise, and returns the id of the signature."""
-    with lobby.database.write() as session:
-        (outcome,) = recording.record(
-            session,
-            [replace(ANNAS, **changes)],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-        assert outcome.signature_id
-        if confirms:
-            signature_states.confirm(session, outcome.signature_id, now=lobby.clock())
-    return outcome.signature_id
+    request = replace(ANNAS, **changes)
+    if confirms:
+        (signature_id,) = signatures.sign_and_confirm(lobby, request)
+    else:
+        (signature_id,) = signatures.sign_and_sort(lobby, request)
+    return signature_id
 
 
 def watch(lobby: Lobby, signature_id: UUID) -> None:
@@ -219,12 +216,11 @@ def write(lobby: Lobby) -> UUID:
         )
         draft = drafts.draft(situation, name=ANNA["name"])
         new = intake.NewLetter(ANNA["name"], ANNA["email"], address, draft.subject, draft.body)
-        return intake.take_in(session, situation, new, keyring=lobby.keyring, now=now)
+        return intake.take_in(session, situation, new, keyring=lobby.keyring, now=now).id
 
 
 def send(lobby: Lobby, letter_id: UUID) -> None:
-    with lobby.database.write() as session:
-        letter_states.confirm(session, letter_id, keyring=lobby.keyring, now=lobby.clock())
+    confirm_letter(lobby, letter_id)
 
 
 def letter_fields(lobby: Lobby, letter_id: UUID) -> dict[str, Any]:
@@ -305,6 +301,21 @@ def test_the_answer_to_a_confirmation_says_whether_a_watch_is_possible(
     close_campaign(lobby, CampaignStatus.CLOSED)
     answer = client.post("/v1/signatures/confirm", json=token_of(lobby, signature_id))
     assert answer.json()["can_watch"] is False
+
+
+def test_the_link_of_who_had_signed_on_paper_is_good_for_a_watch(
+    client: TestClient, lobby: Lobby
+) -> None:
+    on_paper = replace(ANNAS, postcode=VACANT, imported=ImportOrigin("paper, Leeds stall"))
+    signatures.record(lobby, [on_paper])
+    submission_id = sign(lobby, postcode=VACANT, confirms=False)
+    token, before = token_of(lobby, submission_id), len(watches(lobby, NORWICH))
+    assert client.post(WATCH, json=token).json()["constituency"]["code"] == NORWICH
+    answer = client.post("/v1/signatures/confirm", json=token)
+    assert answer.json()["can_watch"] is True
+    page = client.post(f"/watch/{token['token']}")
+    assert page.status_code == 200
+    assert len(watches(lobby, NORWICH)) == before + 1
 
 
 @pytest.mark.parametrize("purpose", [Purpose.WITHDRAW, Purpose.DISOWN, Purpose.LETTER])
@@ -417,16 +428,33 @@ def test_what_is_over_the_limit_of_mails_a_day_is_told_another_day(
 ) -> None:
     elect(lobby)
     clock.advance(days=1)
-    recipient = lobby.keyring.everywhere_index(ANNA["email"])
+    recipient = recipient_of(ANNA["email"], lobby.keyring)
     with lobby.database.write() as session:
         note = NewMessage(MessageKind.ALREADY_SIGNED, waiting, recipient)
         outbox.queue(session, [note] * outbox.MAILS_A_DAY, now=clock.now)
     deliver()
+    assert queue_mails(lobby) == 1
+    assert deliver() == []
+    (message,) = seat_filled_messages(lobby)
+    assert message.due_at == clock.now + timedelta(days=1)
+    clock.advance(days=1)
+    assert queue_mails(lobby) == 0
+    (mail,) = deliver()
+    assert mail["To"] == ANNA["email"]
+
+
+def test_the_watch_of_a_dead_address_stays_open_and_is_told_when_it_is_alive_again(
+    lobby: Lobby, waiting: UUID
+) -> None:
+    elect(lobby)
+    index = dead_addresses.index_of(ANNA["email"], lobby.keyring)
+    with lobby.database.write() as session:
+        dead_addresses.note(session, index, member_id=None, detail="550", now=lobby.clock())
     assert (queue_mails(lobby), seat_filled_messages(lobby)) == (0, [])
     assert watches(lobby)[0].told_at is None
-    clock.advance(days=1)
+    with lobby.database.write() as session:
+        dead_addresses.revive(session, ANNA["email"], keyring=lobby.keyring)
     assert queue_mails(lobby) == 1
-    assert len(deliver()) == 1
 
 
 def test_the_watches_of_a_campaign_that_is_over_wait(

@@ -12,7 +12,7 @@ from sqlmodel import select
 from models import MemberOverride, PetitionHour
 from services.assembly import Lobby
 from services.database import engine
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import SignatureRequest
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, START, Clock
 
@@ -69,7 +69,7 @@ def test_a_signature_and_its_withdrawal_stand_in_their_hours(
             session, [request], postcodes=lookup, keyring=keyring, now=clock.now
         )[0]
         assert outcome.signature_id is not None
-        signature_states.confirm(session, outcome.signature_id, now=clock.now)
+        confirming.confirm(session, outcome.signature_id, keyring=lobby.keyring, now=clock.now)
     clock.advance(hours=2)
     with lobby.database.write() as session:
         signature_states.withdraw(session, outcome.signature_id, now=clock.now)

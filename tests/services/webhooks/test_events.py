@@ -40,7 +40,7 @@ from services.organisations import organisations
 from services.parliament import motions
 from services.parliament.official import motions_api
 from services.parliament_sync import motion_sync, sessions
-from services.signatures import recording, signature_states
+from services.signatures import confirming, recording, signature_states
 from services.signatures.recording import ImportOrigin, SignatureRequest
 from services.webhooks import endpoints
 from services.webhooks.endpoints import NewWebhook
@@ -99,7 +99,7 @@ def record(session: Session, lobby: Lobby, *requests: SignatureRequest) -> list[
 def sign(lobby: Lobby, *requests: SignatureRequest) -> list[UUID]:
     with lobby.database.write() as session:
         ids = record(session, lobby, *requests)
-        signature_states.confirm_all(session, ids, now=lobby.clock())
+        confirming.confirm_all(session, ids, keyring=lobby.keyring, now=lobby.clock())
     return ids
 
 
@@ -146,7 +146,7 @@ def test_who_was_told_that_it_counts_is_told_that_it_was_disowned(lobby: Lobby) 
     add_endpoint(lobby)
     with lobby.database.write() as session:
         ids = record(session, lobby, person(1), person(2))
-        signature_states.confirm(session, ids[0], now=lobby.clock())
+        confirming.confirm(session, ids[0], keyring=lobby.keyring, now=lobby.clock())
         for signature_id in ids:
             signature_states.disown(session, signature_id, now=lobby.clock())
     kinds = [(event, data.get("reason")) for event, data in queued_events(lobby)]
@@ -158,7 +158,7 @@ def test_a_signature_and_its_webhook_land_together_or_not_at_all(lobby: Lobby) -
     with lobby.database.write() as session:
         (signature_id,) = record(session, lobby, ANNA)
     with suppress(_PowerFails), lobby.database.write() as session:
-        signature_states.confirm(session, signature_id, now=lobby.clock())
+        confirming.confirm(session, signature_id, keyring=lobby.keyring, now=lobby.clock())
         assert session.exec(select(WebhookDelivery)).first() is not None
         raise _PowerFails
     assert queued_events(lobby) == []
@@ -192,7 +192,10 @@ def test_telling_takes_as_many_statements_whatever_the_size(lobby: Lobby, listen
         with lobby.database.write() as session:
             ids = record(session, lobby, *requests)
         return count_statements(
-            lobby, lambda session: signature_states.confirm_all(session, ids, now=lobby.clock())
+            lobby,
+            lambda session: confirming.confirm_all(
+                session, ids, keyring=lobby.keyring, now=lobby.clock()
+            ),
         )
 
     few = act(person(0), person(1))

@@ -459,6 +459,20 @@ def test_a_cancelled_letter_is_confirmed_no_more(client: TestClient, deliver: De
         cancelled = client.post("/v1/letters/cancel", json={"token": token})
         assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
     refused = confirm_letter(client, token)
+    assert (refused.status_code, refused.json()["code"]) == (410, "letter_expired")
+    assert deliver() == []
+
+
+def test_a_letter_cancelled_after_its_confirmation_is_confirmed_no_more(
+    client: TestClient, deliver: Deliver
+) -> None:
+    token = letter_path(client, deliver).rpartition("/")[2]
+    assert confirm_letter(client, token).status_code == 200
+    for _ in range(2):
+        cancelled = client.post("/v1/letters/cancel", json={"token": token})
+        assert (cancelled.status_code, cancelled.json()["status"]) == (200, "cancelled")
+        assert cancelled.json()["member"]["name"] == "Morag Ferncastle"
+    refused = confirm_letter(client, token)
     assert (refused.status_code, refused.json()["code"]) == (409, "letter_cancelled")
     assert deliver() == []
 
@@ -482,16 +496,20 @@ def test_a_letters_token_is_none_for_a_signature(client: TestClient, deliver: De
         assert (refused.status_code, refused.json()["code"]) == (422, "token_invalid")
 
 
-def test_the_token_of_a_replaced_letter_leads_nowhere(
+def test_of_two_letters_the_token_of_the_first_one_confirmed_stands(
     client: TestClient, deliver: Deliver, lobby: Lobby
 ) -> None:
     deliver()
     write(client)
     (first,) = deliver()
     write(client, subject="Newer")
-    deliver()
-    refused = confirm_letter(client, token_in(first, "letters/confirm"))
-    assert (refused.status_code, refused.json()["code"]) == (404, "letter_unknown")
+    (second,) = deliver()
+    assert confirm_letter(client, token_in(first, "letters/confirm")).status_code == 200
+    for _ in range(2):
+        refused = confirm_letter(client, token_in(second, "letters/confirm"))
+        assert (refused.status_code, refused.json()["code"]) == (409, "letter_sent")
+    (letter,) = deliver()
+    assert letter["Subject"] == "Please sign EDM 152"
 
 
 def test_a_changed_or_foreign_token_is_refused(

@@ -25,6 +25,7 @@ from models import (
     Motion,
     MotionSignatory,
     Scope,
+    Submission,
 )
 from services.assembly import Lobby
 from services.campaigns import campaigns
@@ -35,6 +36,7 @@ from services.letters.kinds.conditions import Conditions, MemberProfile, Variant
 from services.letters.kinds.template_language import TemplateFault
 from services.letters.kinds.variant_texts import VariantTexts
 from services.parliament.standing import Eligibility, Role, Standing
+from services.submissions import payload
 from tests.support.common import CAMPAIGN, CAN_SIGN, MINISTER, SIGNED, START
 from tests.support.keys import Headers, add_campaign, key_for, others_key
 
@@ -767,5 +769,6 @@ def test_a_letter_keeps_the_language_act_and_name_that_it_was_drafted_with(
     response = client.post(f"/v1/campaigns/{CAMPAIGN}/letters", json=body)
     assert response.status_code == 201, response.text
     with lobby.database.read() as session:
-        letter = session.get_one(Letter, UUID(response.json()["id"]))
+        submission = session.get_one(Submission, UUID(response.json()["id"]))
+        letter = payload.letter_of_text(submission.payload.text)
         assert (letter.locale, letter.act, letter.variant) == ("cy", LetterAct.ASK, "ours")

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 from click.testing import Result
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 from typer.testing import CliRunner
 
 from cli import app
@@ -23,6 +23,7 @@ from models import (
     PetitionState,
     Signature,
     SignatureState,
+    Submission,
     Supporter,
     Wording,
 )
@@ -31,12 +32,13 @@ from services.campaigns import campaigns, petitions
 from services.common import countries, texts
 from services.errors import Invalid, LobbyError
 from services.operations import recounts
-from services.signatures import recording, signature_states
+from services.signatures import signature_states
 from services.signatures.from_file.fields import moment_of
 from services.signatures.from_file.importing import FileImportCounts
 from services.signatures.recording import SignatureRequest
 from services.supporters import supporters
 from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
+from tests.support.signatures import confirm, sign_and_sort
 
 STALL = "paper, Leeds stall, 3 May 2020"
 HEADER = "Name,Email,Postcode"
@@ -48,6 +50,8 @@ TABLES = [
     "outbox_message",
     "petition_tally",
     "petition_hour",
+    "submission",
+    "refusal",
 ]
 Run = Callable[..., Result]
 
@@ -139,17 +143,14 @@ def signature_of(lobby: Lobby, email: str) -> Signature:
 
 
 def sign(lobby: Lobby, email: str) -> UUID:
-    request = SignatureRequest(PETITION, "Own Name", email, CAN_SIGN)
-    with lobby.database.write() as session:
-        (outcome,) = recording.record(
-            session,
-            [request],
-            postcodes=lobby.postcodes.lookup,
-            keyring=lobby.keyring,
-            now=lobby.clock(),
-        )
-    assert outcome.signature_id
-    return outcome.signature_id
+    """Records and sorts a signature that is not confirmed yet; returns its id."""
+    (row_id,) = sign_and_sort(lobby, SignatureRequest(PETITION, "Own Name", email, CAN_SIGN))
+    return row_id
+
+
+def submission_count(lobby: Lobby) -> int:
+    with lobby.database.read() as session:
+        return session.exec(select(func.count()).select_from(Submission)).one()
 
 
 # ---- taking rows
@@ -197,8 +198,9 @@ def test_many_rows_are_taken_in_batches_and_repeats_are_told_across_them(
 
 def test_a_rehearsal_tells_the_same_and_writes_nothing(lobby: Lobby, run: Run) -> None:
     sign(lobby, "n3@example.org")
+    withdrawn = confirm(lobby, sign(lobby, "n4@example.org"))
     with lobby.database.write() as session:
-        signature_states.withdraw(session, sign(lobby, "n4@example.org"), now=lobby.clock())
+        signature_states.withdraw(session, withdrawn.id, now=lobby.clock())
     content = text(*people(2100), *people(10), "Ben,bad,M1 1AE", header=HEADER)
     before = stored_rows(lobby)
     rehearsed = run(content, "--dry-run")
@@ -217,9 +219,8 @@ def test_a_rehearsal_tells_the_same_and_writes_nothing(lobby: Lobby, run: Run) -
 
 
 def test_a_persons_own_word_is_left_and_told(lobby: Lobby, run: Run) -> None:
-    ids = [sign(lobby, f"n{n}@example.org") for n in range(3)]
+    ids = [confirm(lobby, sign(lobby, f"n{n}@example.org")).id for n in range(3)]
     with lobby.database.write() as session:
-        signature_states.confirm(session, ids[0], now=lobby.clock())
         signature_states.withdraw(session, ids[1], now=lobby.clock())
         signature_states.disown(session, ids[2], now=lobby.clock())
     before = stored_rows(lobby)
@@ -236,14 +237,72 @@ def test_people_may_be_asked_by_mail_instead_and_are_asked_once(lobby: Lobby, ru
     counted, rows, mails = totals(lobby)
     result = run(text(*people(30)), "--pending")
     assert summary_counts(result) == {"rows read": 30, "to be asked by mail": 30}
-    assert totals(lobby) == (counted, rows + 30, mails + 30)
-    assert signature_of(lobby, "n1@example.org").provenance == STALL
+    assert totals(lobby) == (counted, rows, mails + 30)
+    assert submission_count(lobby) == 30
     again = run(text(*people(30)), "--pending")
     assert summary_counts(again) == {"rows read": 30, "here already": 30}
-    assert totals(lobby) == (counted, rows + 30, mails + 30)
+    assert totals(lobby) == (counted, rows, mails + 30)
+    assert submission_count(lobby) == 30
+    with lobby.database.read() as session:
+        first = session.exec(select(Submission.id).order_by(col(Submission.id))).first()
+    assert first is not None
+    assert confirm(lobby, first).provenance == STALL
     on_paper = run(text(*people(30)))
-    assert summary_counts(on_paper) == {"rows read": 30, "recorded as confirmed": 30}
+    expected = {"rows read": 30, "recorded as confirmed": 29, "here already": 1}
+    assert summary_counts(on_paper) == expected
     assert totals(lobby) == (counted + 30, rows + 30, mails + 30)
+
+
+def test_nobody_who_is_here_or_has_left_is_asked_by_mail(lobby: Lobby, run: Run) -> None:
+    ids = [sign(lobby, f"n{n}@example.org") for n in range(4)]
+    for row_id in ids[1:]:
+        confirm(lobby, row_id)
+    with lobby.database.write() as session:
+        signature_states.withdraw(session, ids[2], now=lobby.clock())
+        signature_states.disown(session, ids[3], now=lobby.clock())
+    before = stored_rows(lobby)
+    result = run(text(*people(4)), "--pending")
+    assert summary_counts(result) == {
+        "rows read": 4,
+        "here already": 2,
+        "taken back by their signers": 2,
+    }
+    assert stored_rows(lobby) == before
+
+
+def test_a_rehearsal_asks_nobody_by_mail(lobby: Lobby, run: Run) -> None:
+    sign(lobby, "n3@example.org")
+    content = text(*people(20), *people(5))
+    before = stored_rows(lobby)
+    rehearsed = run(content, "--pending", "--dry-run")
+    assert stored_rows(lobby) == before
+    imported = run(content, "--pending")
+    assert summary_counts(rehearsed) == summary_counts(imported)
+    assert summary_counts(imported) == {
+        "rows read": 25,
+        "to be asked by mail": 19,
+        "here already": 1,
+        "twice in the file": 5,
+    }
+
+
+def test_the_strongest_of_a_persons_rows_is_told(lobby: Lobby, run: Run) -> None:
+    """Somebody who withdrew and signed again is here."""
+    for email, has_returned in (("n0@example.org", True), ("n1@example.org", False)):
+        for _ in range(2):
+            signature = confirm(lobby, sign(lobby, email))
+            with lobby.database.write() as session:
+                signature_states.withdraw(session, signature.id, now=lobby.clock())
+        if has_returned:
+            confirm(lobby, sign(lobby, email))
+    before = stored_rows(lobby)
+    for options in ((), ("--pending",)):
+        assert summary_counts(run(text(*people(2)), *options)) == {
+            "rows read": 2,
+            "here already": 1,
+            "taken back by their signers": 1,
+        }
+    assert stored_rows(lobby) == before
 
 
 def test_every_column_that_we_know_is_taken(lobby: Lobby, run: Run) -> None:

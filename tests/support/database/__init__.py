@@ -1,0 +1,1 @@
+"""Databases of the tests: reused engines, query plans, turns of writers, earlier rows."""

@@ -1,0 +1,43 @@
+"""Deletes submissions that were not confirmed in time, and hashes that are no longer needed."""
+
+import threading
+from uuid import UUID
+
+from services.assembly import Lobby
+from services.submissions import ending
+
+_MOST_ROUNDS = 40
+
+
+def delete_old_submissions(lobby: Lobby, stop: threading.Event) -> int:
+    """Deletes old submissions in small transactions; returns how many.
+
+    After a rush some are left for the next call. They cannot be confirmed: their links have
+    expired.
+    """
+    total = 0
+    for _ in range(_MOST_ROUNDS):
+        with lobby.database.write(is_public=False) as session:
+            deleted = ending.delete_old(session, now=lobby.clock())
+        total += deleted
+        if not deleted or stop.is_set():
+            break
+    return total
+
+
+class SenderCleanup:
+    """Empties the hashes of senders in old messages. Each process has one."""
+
+    def __init__(self) -> None:
+        self._after: UUID | None = None
+
+    def __call__(self, lobby: Lobby, stop: threading.Event) -> None:
+        """Empties all that are old enough, in small transactions."""
+        while not stop.is_set():
+            with lobby.database.read() as session:
+                ids = ending.with_old_senders(session, after=self._after, now=lobby.clock())
+            if not ids:
+                return
+            with lobby.database.write(is_public=False) as session:
+                ending.empty_senders(session, ids)
+            self._after = ids[-1]
