@@ -203,7 +203,7 @@ def test_a_mail_about_a_letter_says_what_happened_and_where_to_say_not_me(
     link = f"http://testserver/letters/disown/{token_in(mail, 'letters/disown')}"
     assert text.rstrip().splitlines()[-1] == (
         "If you did not write a letter, you can ignore this email, and nothing is sent. Or tell us "
-        f"here, and we will not email you about letters in this campaign again: {link}"
+        f"here, and we will not email you about letters in this campaign for 90 days: {link}"
     )
     assert mail["List-Unsubscribe"] == f"<{link}>"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
