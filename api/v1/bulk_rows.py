@@ -127,7 +127,7 @@ def _parsed(content: bytes) -> Any:
 def request_of(
     row: Any, slug: str, caller: Caller, sender: bytes | None, now: datetime
 ) -> SignatureRequest | Invalid:
-    """Returns the request of a row, or the error. `sender` is the hash of who sends the rows."""
+    """Returns the request of a row, or the error. `sender` is the keyed hash of its sender."""
     if isinstance(row, Invalid):
         return row
     try:
