@@ -4,7 +4,8 @@ A token has a row's id, the time of issue and a signature. Each purpose has its 
 link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
 its row decides whether an action is still possible.
 
-Emails name the last day on which a link to confirm works. It works until that day ends in London.
+A link to confirm works until its last day ends in London. The submission behind it is deleted no
+later (`services.submissions.ending`), and emails name a day before that.
 """
 
 import base64
