@@ -1,15 +1,14 @@
 """The outbox: messages that wait for delivery, and how their delivery ended.
 
 States: queued -> claimed -> dot_pending -> accepted | deferred | rejected | uncertain. The final
-dot is the end of a message in SMTP (`couriers`). Every step is a conditional update on the state
-and the attempt number, so that only one of two workers goes on, even if one was taken for dead.
+dot is the end of a message in SMTP (`couriers`). `services.database.work_queue` has the rules of
+claims and attempts.
 """
 
 import random
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,6 +18,7 @@ from models import Campaign, Letter, MessageKind, MessageState, Organisation, Ou
 from models.base import RowId, new_ids, table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
+from services.database.work_queue import WorkQueue
 from services.mail import dead_addresses
 from services.mail.pacing import AT_ONCE, Pace
 from services.mail.recipients import Recipient
@@ -46,6 +46,7 @@ _MAILS_SINCE = BulkLookup(
     )
 )
 _DUE = (MessageState.QUEUED, MessageState.DEFERRED)
+_queue = WorkQueue[OutboxMessage](OutboxMessage, due=_DUE, claimed=MessageState.CLAIMED)
 # The `detail` of messages that count as accepted although no server said so.
 BY_HAND, BY_LOG = "sent, by somebody's word", "taken, by the relay's log"
 NOT_ENDED = (MessageState.DOT_PENDING, MessageState.CLAIMED)
@@ -125,28 +126,16 @@ def claim(
     """
     due = (
         sa.select(_outbox.c.id)
-        .where(_outbox.c.state.in_(_DUE), _outbox.c.due_at <= now)
-        .where(*_may_be_sent(session, pace, now))
+        .where(_queue.is_due(now), *_may_be_sent(session, pace, now))
         .order_by(_outbox.c.due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    ids = list(session.connection().execute(due).scalars())
-    if not ids:
-        return []
-    claimed = (
-        sa.update(OutboxMessage)
-        .where(_outbox.c.id.in_(ids), _outbox.c.state.in_(_DUE))
-        .values(state=MessageState.CLAIMED, attempt=_outbox.c.attempt + 1, claimed_at=now)
-        .returning(OutboxMessage)
-    )
-    rows = session.scalars(claimed, execution_options={"synchronize_session": False})
-    return sorted(rows, key=lambda message: (message.due_at, message.id))
+    return _queue.claim(session, due, now=now)
 
 
 def before_dot(session: Session, message: OutboxMessage) -> bool:
     """Records that the final dot is about to be sent; False if another attempt has the message."""
-    return _move(session, message, MessageState.CLAIMED, state=MessageState.DOT_PENDING)
+    return _queue.move(session, message, MessageState.CLAIMED, state=MessageState.DOT_PENDING)
 
 
 def finish(
@@ -171,7 +160,7 @@ def finish(
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
         values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
-    return state if _move(session, message, *expected, **values) else None
+    return state if _queue.move(session, message, *expected, **values) else None
 
 
 def accept_many(
@@ -182,17 +171,14 @@ def accept_many(
     It is for emails to supporters, whose delivery has no further effects. It skips messages that
     another attempt has now.
     """
-    if accepted:
-        values = {"state": MessageState.ACCEPTED, "finished_at": now}
-        rows = [_params_of(message, values | {"detail": detail}) for message, detail in accepted]
-        session.connection().execute(_move_statement(NOT_ENDED, (*values, "detail")), rows)
+    values = {"state": MessageState.ACCEPTED, "finished_at": now}
+    rows = [(message, values | {"detail": detail}) for message, detail in accepted]
+    _queue.move_many(session, rows, *NOT_ENDED)
 
 
 def give_back(session: Session, messages: list[OutboxMessage], *, now: datetime) -> None:
     """Queues messages again that were claimed but not attempted, with their old attempt number."""
-    for message in messages:
-        values = {"state": MessageState.QUEUED, "due_at": now, "attempt": message.attempt - 1}
-        _move(session, message, MessageState.CLAIMED, **values)
+    _queue.give_back(session, messages, now=now)
 
 
 def wait_after(
@@ -232,7 +218,7 @@ def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
     rows = session.connection().execute(sa.select(_outbox).where(pending, is_letter)).mappings()
     letters = [OutboxMessage(**row) for row in rows]
     for message in letters:
-        _move(
+        _queue.move(
             session,
             message,
             MessageState.DOT_PENDING,
@@ -251,9 +237,7 @@ def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
 
 def oldest_due(session: Session, *, now: datetime) -> timedelta:
     """Returns for how long the oldest due message has been due; zero if none is due."""
-    statement = sa.select(sa.func.min(_outbox.c.due_at)).where(
-        _outbox.c.state.in_(_DUE), _outbox.c.due_at <= now
-    )
+    statement = sa.select(sa.func.min(_outbox.c.due_at)).where(_queue.is_due(now))
     oldest: datetime | None = session.connection().execute(statement).scalar()
     return now - oldest if oldest else timedelta(0)
 
@@ -304,31 +288,3 @@ def _room_at(times: Sequence[datetime], wanted: datetime) -> datetime:
     """Returns the first time from `wanted` on at which fewer than five mails are a day old."""
     newest = sorted(times)[-MAILS_A_DAY:]
     return wanted if len(newest) < MAILS_A_DAY else max(wanted, newest[0] + _DAY)
-
-
-def _move(session: Session, message: OutboxMessage, *expected: MessageState, **values: Any) -> bool:
-    """Updates a message by compare-and-swap on its state and attempt number."""
-    params = _params_of(message, values)
-    return (
-        session.connection().execute(_move_statement(expected, tuple(values)), params).rowcount == 1
-    )
-
-
-def _params_of(message: OutboxMessage, values: dict[str, Any]) -> dict[str, Any]:
-    """Returns the parameters of `_move_statement`."""
-    params = {f"new_{name}": value for name, value in values.items()}
-    return params | {"message": message.id, "held_attempt": message.attempt}
-
-
-@lru_cache(maxsize=50)
-def _move_statement(expected: tuple[MessageState, ...], names: tuple[str, ...]) -> sa.Update:
-    """Caches the statement: building it costs more than running it."""
-    return (
-        sa.update(_outbox)
-        .where(
-            _outbox.c.id == sa.bindparam("message"),
-            _outbox.c.attempt == sa.bindparam("held_attempt"),
-            sa.or_(*(_outbox.c.state == state for state in expected)),
-        )
-        .values({name: sa.bindparam(f"new_{name}") for name in names})
-    )

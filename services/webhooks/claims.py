@@ -1,7 +1,6 @@
 """Claims on webhook deliveries: finds due deliveries and assigns them to a worker.
 
-Every claim gets a new attempt number. If a stalled worker comes back after its deliveries were
-claimed again, only the outcome of the newer claim is recorded.
+`services.database.work_queue` has the rules of claims and attempts.
 """
 
 from datetime import datetime, timedelta
@@ -12,20 +11,20 @@ from sqlmodel import Session, select
 
 from models import DeliveryState, WebhookDelivery, WebhookEndpoint
 from models.base import table_of
+from services.database.work_queue import WorkQueue
 from services.webhooks.listeners import has_responsible
 from services.webhooks.retry_times import MOST_FAILURES, rest_after
 
 LEASE = timedelta(minutes=5)
 _endpoint, _delivery = table_of(WebhookEndpoint), table_of(WebhookDelivery)
+queue = WorkQueue[WebhookDelivery](
+    WebhookDelivery, due=(DeliveryState.QUEUED,), claimed=DeliveryState.CLAIMED
+)
 
 
 def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
     """Returns up to `limit` available endpoints that have due deliveries, in random order."""
-    has_due = sa.exists().where(
-        _delivery.c.endpoint_id == _endpoint.c.id,
-        _delivery.c.state == DeliveryState.QUEUED,
-        _delivery.c.due_at <= now,
-    )
+    has_due = sa.exists().where(_delivery.c.endpoint_id == _endpoint.c.id, queue.is_due(now))
     # In random order, so that none is always left out if there are more than `limit`.
     statement = (
         sa.select(_endpoint.c.id)
@@ -91,26 +90,10 @@ def _is_available(now: datetime) -> tuple[sa.ColumnElement[bool], ...]:
 def _claim_rows(
     session: Session, endpoint_id: UUID, now: datetime, limit: int
 ) -> list[WebhookDelivery]:
-    is_due = (
-        _delivery.c.state == DeliveryState.QUEUED,
-        _delivery.c.endpoint_id == endpoint_id,
-        _delivery.c.due_at <= now,
-    )
     due = (
         sa.select(_delivery.c.id)
-        .where(*is_due)
+        .where(queue.is_due(now), _delivery.c.endpoint_id == endpoint_id)
         .order_by(_delivery.c.due_at, _delivery.c.id)
         .limit(limit)
-        .with_for_update(skip_locked=True)
     )
-    ids = list(session.connection().execute(due).scalars())
-    if not ids:
-        return []
-    taken = (
-        sa.update(WebhookDelivery)
-        .where(_delivery.c.id.in_(ids), _delivery.c.state == DeliveryState.QUEUED)
-        .values(state=DeliveryState.CLAIMED, attempt=_delivery.c.attempt + 1, claimed_at=now)
-        .returning(WebhookDelivery)
-    )
-    rows = session.scalars(taken, execution_options={"synchronize_session": False})
-    return sorted(rows, key=lambda delivery: (delivery.due_at, delivery.id))
+    return queue.claim(session, due, now=now)

@@ -11,16 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
 from sqlmodel import Session, select
 
 from models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
-from models.base import table_of
-from services.webhooks import retry_times, stops, warning_mails
+from services.webhooks import claims, retry_times, stops, warning_mails
 from services.webhooks.sender import Reply
 
 WARNED_AFTER, DISABLED_AFTER = timedelta(days=1), timedelta(days=3)
-_delivery = table_of(WebhookDelivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +56,9 @@ def record(
             endpoint.failures, endpoint.failing_since, endpoint.resting_until = 0, None, None
         else:
             _note_failure(endpoint, attempt.reply, now)
-        _update_claimed(session, attempt.delivery, **_values_after(attempt, now))
-    for delivery in unattempted:
-        values = {"state": DeliveryState.QUEUED, "attempt": delivery.attempt - 1, "due_at": now}
-        _update_claimed(session, delivery, **values)
+        values = _values_after(attempt, now)
+        claims.queue.move(session, attempt.delivery, DeliveryState.CLAIMED, **values)
+    claims.queue.give_back(session, unattempted, now=now)
     if was_enabled:
         _queue_warnings(session, endpoint, now)
     session.flush()
@@ -105,17 +101,3 @@ def _values_after(attempt: FinishedAttempt, now: datetime) -> dict[str, Any]:
     if wait is None:
         return values | {"state": DeliveryState.FAILED, "finished_at": now}
     return values | {"state": DeliveryState.QUEUED, "due_at": now + wait}
-
-
-def _update_claimed(session: Session, delivery: WebhookDelivery, **values: Any) -> None:
-    """Update a delivery if this claim is still the current one; otherwise change nothing."""
-    session.connection().execute(
-        sa.update(_delivery)
-        .where(
-            _delivery.c.id == delivery.id,
-            _delivery.c.state == DeliveryState.CLAIMED,
-            _delivery.c.attempt == delivery.attempt,
-            _delivery.c.claimed_at == delivery.claimed_at,
-        )
-        .values(**values)
-    )
