@@ -1,21 +1,22 @@
 """Records the outcomes of a round's messages, grouping those of several threads into transactions.
 
-One thread writes as long as a round lasts. What is added during a commit is part of the next one,
-so that all connections share the wait for the disk. An outcome is written at once, and not only
-when the next letter needs a commit, so that a killed worker leaves few uncertain letters. Outcomes
-of emails that may be repeated are collected for a moment first.
+One thread writes as long as a round lasts (`BatchWriter`). An outcome is written at once, and not
+only when the next letter needs a commit, so that a killed worker leaves few uncertain letters.
+Outcomes of emails that may be repeated are collected for a moment first.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 from sqlmodel import Session
 
 from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
+from services.database.batch_writer import BatchWriter
 from services.letters import letter_states
 from services.mail import dead_addresses, outbox, relays
 from services.mail.supporter_mails import DroppedMessage
@@ -36,28 +37,30 @@ class _Entry:
     error: Exception | None = None
 
 
+class _Accepted(NamedTuple):
+    """An email to a supporter that was accepted, with what the server said."""
+
+    message: OutboxMessage
+    detail: str
+
+
 class MailJournal:
     """Writes the outcomes of one round of deliveries. It can be used by several threads."""
 
     def __init__(self, lobby: Lobby) -> None:
         self._lobby = lobby
-        self._changed = threading.Condition()
-        self._waiting: list[_Entry] = []
-        self._accepted: list[tuple[OutboxMessage, str]] = []
-        self._is_ending = False
+        self._writer: BatchWriter[_Entry | _Accepted] = BatchWriter(
+            self._write, self._note_error, name="mail-journal", patience=COLLECT_SECONDS
+        )
 
     @contextmanager
     def open(self) -> Iterator[None]:
         """Writes entries while the block runs; at its end all of them are written."""
-        thread = threading.Thread(target=self._run, name="mail-journal")
-        thread.start()
+        self._writer.start()
         try:
             yield
         finally:
-            with self._changed:
-                self._is_ending = True
-                self._changed.notify()
-            thread.join()
+            self._writer.stop()
 
     def commit_to_dot(self, message: OutboxMessage) -> bool:
         """Records before the final dot of a letter that it is about to be sent.
@@ -74,7 +77,7 @@ class MailJournal:
     def record(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
         """Records how an attempt ended, with the next commit."""
         if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
-            self._add_accepted(message, detail)
+            self._writer.add(_Accepted(message, detail), is_urgent=False)
             return
         self._add(lambda session: self._write_end(session, message, state, detail))
 
@@ -104,55 +107,28 @@ class MailJournal:
 
     def _add(self, write: Callable[[Session], bool]) -> _Entry:
         entry = _Entry(write)
-        with self._changed:
-            self._waiting.append(entry)
-            self._changed.notify()
+        self._writer.add(entry)
         return entry
 
-    def _add_accepted(self, message: OutboxMessage, detail: str) -> None:
-        with self._changed:
-            self._accepted.append((message, detail))
-            if len(self._accepted) == 1:
-                self._changed.notify()
-
-    def _run(self) -> None:
-        while batch := self._next():
-            self._write(*batch)
-
-    def _next(self) -> tuple[list[_Entry], list[tuple[OutboxMessage, str]]] | None:
-        """Waits for entries; None at the end of the round."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._accepted or self._is_urgent())
-            self._changed.wait_for(self._is_urgent, timeout=COLLECT_SECONDS)
-            entries, self._waiting = self._waiting, []
-            accepted, self._accepted = self._accepted, []
-            return (entries, accepted) if entries or accepted else None
-
-    def _is_urgent(self) -> bool:
-        return bool(self._waiting) or self._is_ending
-
-    def _write(self, entries: list[_Entry], accepted: list[tuple[OutboxMessage, str]]) -> None:
-        """Writes one transaction. If it fails, it tries each entry alone: only bad ones fail."""
-        try:
-            # That an email to a supporter was accepted changes nothing on public pages.
-            with self._lobby.database.write(is_public=bool(entries)) as session:
-                outbox.accept_many(session, accepted, now=self._lobby.clock())
-                results = [entry.write(session) for entry in entries]
-        except Exception as error:
-            if len(entries) + len(accepted) > 1:
-                for entry in entries:
-                    self._write([entry], [])
-                for pair in accepted:
-                    self._write([], [pair])
-                return
-            # What could not be written is settled when the message's lease ends.
-            log.error("mail_not_written_down", error=type(error).__name__)
-            for entry in entries:
-                entry.error = error
-            results = [False] * len(entries)
+    def _write(self, batch: Sequence[_Entry | _Accepted]) -> None:
+        """Writes one transaction."""
+        accepted = [item for item in batch if isinstance(item, _Accepted)]
+        entries = [item for item in batch if isinstance(item, _Entry)]
+        # That an email to a supporter was accepted changes nothing on public pages.
+        with self._lobby.database.write(is_public=bool(entries)) as session:
+            outbox.accept_many(session, accepted, now=self._lobby.clock())
+            results = [entry.write(session) for entry in entries]
         for entry, result in zip(entries, results, strict=True):
             entry.result = result
             entry.done.set()
+
+    def _note_error(self, batch: Sequence[_Entry | _Accepted], error: Exception) -> None:
+        """What could not be written is settled when the message's lease ends."""
+        log.error("mail_not_written_down", error=type(error).__name__)
+        for item in batch:
+            if isinstance(item, _Entry):
+                item.error = error
+                item.done.set()
 
     def _write_dot(self, session: Session, message: OutboxMessage) -> bool:
         if letter_states.is_still_wanted(session, message.subject_id):

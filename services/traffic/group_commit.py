@@ -1,25 +1,21 @@
 """Group commit: commits the writes of concurrent requests in one transaction.
 
-Each request is answered after its commit. One thread per process commits, without a timer: a batch
-is all that arrived while the last one was committed, so a single request does not wait. A batch
-that fails is split in two and tried again, so that only the bad request fails. If the database is
-busy or cannot be reached, all requests of the batch fail at once. Outcomes go back to the event
-loop a batch at a time: waking it for each request would cost more than the rest of this module.
+Each request is answered after its commit. One thread per process commits (`BatchWriter`). If the
+database is busy or cannot be reached, all requests of the batch fail at once. Outcomes go back to
+the event loop a batch at a time: waking it for each request would cost more than the rest.
 """
 
 import asyncio
 import contextlib
-import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from services.database.batch_writer import LARGEST_BATCH, BatchWriter
 from services.errors import Unavailable
 
-LARGEST_BATCH = 500
 LONGEST_QUEUE = 5000
 Request = TypeVar("Request")
 Outcome = TypeVar("Outcome")
@@ -43,69 +39,39 @@ class GroupCommit(Generic[Request, Outcome]):
     ) -> None:
         self._recorder = recorder
         self._longest_queue = longest_queue
-        self._largest_batch = largest_batch
-        self._waiting: deque[tuple[Request, asyncio.Future[Outcome]]] = deque()
-        self._changed = threading.Condition()
-        self._is_stopping = False
-        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._writer: BatchWriter[_Item[Request, Outcome]] = BatchWriter(
+            self._record,
+            lambda batch, error: _deliver(batch, [error] * len(batch)),
+            name="group-commit",
+            largest_batch=largest_batch,
+            gives_up_on=_DATABASE_FAULTS,
+        )
 
     def start(self) -> None:
         """Start the thread that commits."""
-        self._thread.start()
+        self._writer.start()
 
     def stop(self) -> None:
         """Commit the queued requests, then end the thread."""
-        if self._thread.is_alive():
-            with self._changed:
-                self._is_stopping = True
-                self._changed.notify()
-            self._thread.join()
+        self._writer.stop()
 
     async def record(self, request: Request) -> Outcome:
         """Returns the outcome after its commit; raises Unavailable if the queue is full."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        with self._changed:
-            if len(self._waiting) >= self._longest_queue:
-                message = "Very many people are signing right now. Please try again in a moment."
-                raise Unavailable("busy", message, retry_after=2)
-            self._waiting.append((request, future))
-            if len(self._waiting) == 1:
-                self._changed.notify()
+        if not self._writer.add((request, future), most=self._longest_queue):
+            message = "Very many people are signing right now. Please try again in a moment."
+            raise Unavailable("busy", message, retry_after=2)
         return await future
 
-    def _run(self) -> None:
-        while batch := self._next_batch():
-            # Requests whose clients have disconnected are left out.
-            self._record([item for item in batch if not item[1].cancelled()])
-
-    def _next_batch(self) -> "list[_Item[Request, Outcome]]":
-        """Waits for requests and returns them in order; an empty list means that we stop."""
-        with self._changed:
-            while not self._waiting and not self._is_stopping:
-                self._changed.wait()
-            size = min(len(self._waiting), self._largest_batch)
-            return [self._waiting.popleft() for _ in range(size)]
-
-    def _record(self, batch: "list[_Item[Request, Outcome]]") -> None:
-        if not batch:
-            return
-        try:
-            outcomes = self._recorder([request for request, _ in batch])
-        except _DATABASE_FAULTS as error:
-            _deliver(batch, [error] * len(batch))
-        except Exception as error:  # every error goes to the waiting requests
-            if len(batch) > 1:
-                middle = len(batch) // 2
-                self._record(batch[:middle])
-                self._record(batch[middle:])
-            else:
-                _deliver(batch, [error])
-        else:
-            _deliver(batch, outcomes)
+    def _record(self, batch: "Sequence[_Item[Request, Outcome]]") -> None:
+        # Requests whose clients have disconnected are left out.
+        wanted = [item for item in batch if not item[1].cancelled()]
+        if wanted:
+            _deliver(wanted, self._recorder([request for request, _ in wanted]))
 
 
 def _deliver(
-    batch: "list[_Item[Request, Outcome]]", outcomes: "Sequence[Outcome | Exception]"
+    batch: "Sequence[_Item[Request, Outcome]]", outcomes: "Sequence[Outcome | Exception]"
 ) -> None:
     """Resolve the futures of a batch, each in its own event loop."""
     # They may be recorded, so they are not tried again; an error keeps them from waiting for ever.

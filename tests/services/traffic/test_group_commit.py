@@ -12,9 +12,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from api.answers.state import set_state, state_of
+from services.database.batch_writer import LARGEST_BATCH
 from services.errors import Unavailable
 from services.signatures.recording import Outcome, SignatureRequest
-from services.traffic.group_commit import LARGEST_BATCH, GroupCommit
+from services.traffic.group_commit import GroupCommit
 from tests.support.common import CAN_SIGN, PETITION
 
 ANNA = SignatureRequest(PETITION, "Anna Example", "anna@example.org", CAN_SIGN)
