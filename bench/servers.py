@@ -20,6 +20,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,9 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy.pool import QueuePool
 
+from api.answers import batches
 from api.answers.signed_answers import SignedAnswers
+from api.answers.state import set_state, state_of
 from api.schemas.signature import NewSignature, SignedAnswer
 from core import logs
 from core.settings import ROOT, Settings
@@ -36,7 +39,7 @@ from main import create_app
 from services.assembly import Lobby, open_lobby
 from services.database import engine
 from services.signatures import recording
-from services.traffic import group_commit
+from services.traffic.group_commit import GroupCommit
 from services.views import seat_views
 from tools.processes import LOBBY
 
@@ -76,8 +79,11 @@ def lobby_of(settings: Settings) -> Lobby:
 
 def single() -> FastAPI:
     """Returns the service with batches of one request."""
-    group_commit.LARGEST_BATCH = 1
-    return lobby()
+    app = lobby()
+    state = state_of({"app": app})
+    alone = GroupCommit(batches.signature_recorder(state.lobby), largest_batch=1)
+    set_state(app, replace(state, intake=alone))
+    return app
 
 
 class PoolWithoutTurns(QueuePool):
