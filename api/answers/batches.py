@@ -4,9 +4,11 @@ Each function makes the recorder of a `GroupCommit`: it writes a batch in one tr
 """
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
 from services.assembly import Lobby
+from services.campaigns import petitions
 from services.signatures import confirming, keyed
 from services.signatures.confirming import Confirmation
 from services.signatures.recording import Outcome, SignatureRequest
@@ -28,12 +30,26 @@ def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], l
     return record
 
 
-def confirmation_recorder(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Confirmation]]:
+class CountedConfirmation(NamedTuple):
+    """An outcome, and how many signatures its petition has since; 0 where nothing stands."""
+
+    outcome: Confirmation
+    signature_count: int
+
+
+def confirmation_recorder(lobby: Lobby) -> Callable[[Sequence[UUID]], list[CountedConfirmation]]:
     """Returns a function that confirms signatures by their ids, and returns an outcome for each."""
 
-    def confirm(ids: Sequence[UUID]) -> list[Confirmation]:
+    def confirm(ids: Sequence[UUID]) -> list[CountedConfirmation]:
         with lobby.database.write(is_count=True) as session:
             keyring, now = lobby.keyring, lobby.clock()
-            return confirming.confirm_all(session, ids, keyring=keyring, now=now)
+            outcomes = confirming.confirm_all(session, ids, keyring=keyring, now=now)
+            # In the same transaction: one of its own would take three more round trips.
+            signed = {each.signature.petition_id for each in outcomes if each.signature}
+            totals = petitions.counts(session, sorted(signed)) if signed else {}
+        return [
+            CountedConfirmation(each, totals[each.signature.petition_id] if each.signature else 0)
+            for each in outcomes
+        ]
 
     return confirm

@@ -115,15 +115,16 @@ def content(
     return answer.model_dump_json().encode()
 
 
-async def confirm(state: AppState, signature_id: UUID) -> Signature:
+async def confirm(state: AppState, signature_id: UUID) -> tuple[Signature, int]:
     """Confirms a signature, so that it counts. It is committed when this returns.
 
-    Raises what `signature_states` raises.
+    Returns the signature that stands, and how many its petition has. Raises what
+    `signature_states` raises.
     """
-    confirmed = await state.confirmations.record(signature_id)
+    confirmed, count = await state.confirmations.record(signature_id)
     if confirmed.signature is None:
         raise confirmed.error or NotFound("signature_unknown", "There is no such signature.")
-    return confirmed.signature
+    return confirmed.signature, count
 
 
 async def _record(state: AppState, request: SignatureRequest) -> Outcome:

@@ -11,11 +11,11 @@ from uuid import UUID
 from fastapi import FastAPI
 
 from api.answers import batches
+from api.answers.batches import CountedConfirmation
 from api.answers.parliament_answers import ParliamentAnswers
 from api.answers.public_answers import PublicAnswers
 from services.assembly import Lobby
 from services.keys.key_uses import KeyUses
-from services.signatures.confirming import Confirmation
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
 from services.traffic.idempotency import RequestsInFlight
@@ -33,7 +33,7 @@ class AppState:
     """Whether the application opened the lobby, and so must close it."""
 
     intake: GroupCommit[SignatureRequest, Outcome]
-    confirmations: GroupCommit[UUID, Confirmation]
+    confirmations: GroupCommit[UUID, CountedConfirmation]
     in_flight: RequestsInFlight
     key_uses: KeyUses
     public_answers: PublicAnswers

@@ -37,7 +37,6 @@ from api.schemas.signature import (
 )
 from models import Signature, SignatureState
 from services.assembly import Lobby
-from services.campaigns import petitions
 from services.common import texts
 from services.common.tokens import Purpose
 from services.keys import api_keys
@@ -45,6 +44,7 @@ from services.keys.api_keys import Caller
 from services.signatures import by_partner, known_signers, signature_lists, signature_states
 from services.supporters import seat_watches
 from services.traffic.idempotency import StoredAnswer
+from services.views.seat_views import ConfirmedBoard
 
 router = APIRouter(tags=["signatures"])
 
@@ -90,8 +90,12 @@ async def confirm(body: TokenBody, request: Request, response: Response) -> Conf
     response.headers["Cache-Control"] = "no-store"
     state = state_of(request)
     signature_id = state.lobby.tokens.read(Purpose.CONFIRM, body.token)
-    signature = await signature_intake.confirm(state, signature_id)
-    return await run_in_threadpool(_confirmed_answer, state, signature)
+    signature, count = await signature_intake.confirm(state, signature_id)
+    boards = state.public_answers.confirmed
+    board = boards.cached(signature.petition_id)
+    if board is None:
+        board = await run_in_threadpool(boards.get, signature.petition_id)
+    return _confirmed_answer(state, board, signature, count)
 
 
 @router.post("/signatures/watch")
@@ -182,10 +186,9 @@ def _standing_id(lobby: Lobby, slug: str, caller: Caller, body: NewSignature) ->
         return standing.get(texts.canonical_email(body.email))
 
 
-def _confirmed_answer(state: AppState, signature: Signature) -> ConfirmedAnswer:
-    board = state.public_answers.confirmed.get(signature.petition_id)
-    with state.lobby.database.read() as session:
-        count = petitions.count(session, signature.petition_id)
+def _confirmed_answer(
+    state: AppState, board: ConfirmedBoard, signature: Signature, count: int
+) -> ConfirmedAnswer:
     code = signature.constituency_code
     seen = board.seat(code)
     return ConfirmedAnswer(

@@ -4,7 +4,7 @@ A signature has the id of its submission, so that a second click finds it. Of tw
 person, the first one that is confirmed stands; the other changes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -154,8 +154,9 @@ def confirm_all(
 
 def _look(session: Session, ids: Sequence[UUID]) -> tuple[list[Any], dict[UUID, Signature]]:
     rows = list(_LOCKED.rows(session, ids=ids))
-    # After the lock, so that a twin of this batch that was committed first is found.
-    return rows, _signatures(session, ids)
+    # A confirmation deletes its submission, so only the others can be signatures. This comes after
+    # the lock, so that a twin of this batch that was committed first is found.
+    return rows, _signatures(session, set(ids) - {row.id for row in rows})
 
 
 def _confirm(
@@ -164,14 +165,14 @@ def _confirm(
     _add_supporters(session, confirming, now)
     counted, standing = _insert(session, confirming, now)
     of_imports = _of_imports(session, confirming, standing)
-    signatures = _signatures(session, [*(each.id for each in counted), *standing.values()])
+    new = {each.id: _signature_of(each, now) for each in counted}
+    signatures = new | _signatures(session, set(standing.values()) - new.keys())
     _update_supporters(session, [*counted, *of_imports])
     _save_answers(session, counted, of_imports, now)
     _tag(session, [*counted, *of_imports], now)
     if counted:
         _count(session, counted, now)
         session.connection().execute(_DELETE, {"ids": [each.id for each in counted]})
-    new = {each.id for each in counted}
     return {
         each.id: _outcome(signatures, each.id if each.id in new else standing.get(each.pair))
         for each in confirming
@@ -347,7 +348,16 @@ def _count(session: Session, counted: Sequence[_Confirming], now: datetime) -> N
     events.signatures_confirmed(session, facts, now=now)
 
 
-def _signatures(session: Session, ids: Sequence[UUID]) -> dict[UUID, Signature]:
+def _signature_of(each: _Confirming, now: datetime) -> Signature:
+    """Returns what `_insert` has inserted, without reading it again."""
+    varying, shared = _columns([each], now)
+    columns = {name: values[0] for name, values in varying.items()}
+    return Signature(**columns | shared | {"supporter_id": UUID(each.supporter_id)})
+
+
+def _signatures(session: Session, ids: Collection[UUID]) -> dict[UUID, Signature]:
+    if not ids:
+        return {}
     rows = session.exec(_BY_ID, params={"ids": list(ids)}, execution_options=_REFRESH)
     return {signature.id: signature for signature in rows}
 

@@ -80,7 +80,7 @@ async def confirm(token: str, request: Request) -> Response:
     state = state_of(request)
     lobby = state.lobby
     row_id = lobby.tokens.read(Purpose.CONFIRM, token)
-    signature = await signature_intake.confirm(state, row_id)
+    signature, _ = await signature_intake.confirm(state, row_id)
     if signature.id != row_id and signature.provenance is None:
         return see_other(f"/confirm/{token}")
     answers = state.public_answers
