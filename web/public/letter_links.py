@@ -105,7 +105,7 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     """
     letter_id = lobby.tokens.read(Purpose.DISOWN, token)
     with lobby.database.write(is_public=False) as writing:
-        state, refused = letter_links.disown(writing, letter_id, now=now)
+        state, refused = letter_links.disown(writing, letter_id, keyring=lobby.keyring, now=now)
     if refused is None:
         return page("public/letter_gone.html", session, is_private=True)
     return page(
