@@ -49,7 +49,9 @@ def _adopt_some(lobby: Lobby, after: UUID) -> int:
         if not adoption.is_needed(session, after=after):
             return 0
     with lobby.database.write(is_public=False) as session:
-        return adoption.adopt(session, now=lobby.clock(), limit=AT_ONCE, after=after)
+        return adoption.adopt(
+            session, keyring=lobby.keyring, now=lobby.clock(), limit=AT_ONCE, after=after
+        )
 
 
 def give_back_letters(lobby: Lobby) -> int:

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from alembic import op
 
-from services.errors import Conflict
-
 revision = "0016"
 down_revision = "0015"
 branch_labels = None
@@ -154,8 +152,7 @@ def _require_no_submissions() -> None:
         op.execute("LOCK TABLE submission IN ACCESS EXCLUSIVE MODE")
     count = connection.execute(sa.text("SELECT count(*) FROM submission")).scalar_one()
     if count:
-        raise Conflict(
-            "submissions_left",
+        raise RuntimeError(
             f"Submissions that are left in the database: {count}. The older program cannot read "
             "them. Stop all servers and workers, and run `lobby migrate` with the secret key: it "
             "turns them into unconfirmed signatures and letters. Those that the key does not open "

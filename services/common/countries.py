@@ -18,7 +18,8 @@ HOME = "GB"
 ABROAD = "ZZ"
 """What the service itself stores for people who only said that they live outside the UK.
 
-ISO 3166-1 leaves it to its users, so it stands for no country. Nobody can send it.
+ISO 3166-1 leaves it to its users, so it stands for no country. Nobody can send it; only an import
+from a file takes it, since exports have it.
 """
 
 ASSIGNED = frozenset(_ASSIGNED.split())

@@ -4,15 +4,16 @@ A token has a row's id, the time of issue and a signature. Each purpose has its 
 link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
 its row decides whether an action is still possible.
 
-A link to confirm works until its last day ends in London. The submission behind it is deleted no
-later (`services.submissions.ending`), and emails name a day before that.
+The token of a link to confirm is issued no earlier than its submission was received, and so ends no
+earlier than the submission is deleted. Emails name the last full day before that
+(`services.submissions.ending.last_day`).
 """
 
 import base64
 import binascii
 import hashlib
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -20,7 +21,6 @@ from uuid import UUID
 from itsdangerous import BadSignature, TimestampSigner
 
 from models import Keyring
-from services.common import times
 from services.errors import Gone, Invalid
 
 Clock = Callable[[], datetime]
@@ -60,13 +60,7 @@ LIFETIMES = {
     Purpose.ORGANISER: timedelta(hours=12),
     Purpose.NEW_KEY: timedelta(hours=12),
 }
-_TO_THE_END_OF_THE_DAY = (Purpose.CONFIRM, Purpose.LETTER)
 _SECOND = timedelta(seconds=1)  # the time in a token is in whole seconds
-
-
-def last_day(purpose: Purpose, asked_at: datetime) -> date:
-    """Returns the day in London on which a token from that time, or a later one, still works."""
-    return times.today(asked_at + LIFETIMES[purpose])
 
 
 class Tokens:
@@ -93,7 +87,7 @@ class Tokens:
         try:
             signed = self._signers[purpose].unsign(token.strip().encode(), return_timestamp=True)
             text, issued_at = signed
-            if self._clock() >= _end(purpose, issued_at):
+            if self._clock() >= issued_at + LIFETIMES[purpose] + _SECOND:
                 raise Gone("token_expired", "This link has expired. Please start again.")
             return UUID(bytes=base64.urlsafe_b64decode(text + b"=="))
         except (BadSignature, binascii.Error, ValueError) as error:
@@ -106,12 +100,6 @@ class Tokens:
             return self.read(purpose, token) if token else None
         except (Gone, Invalid):
             return None
-
-
-def _end(purpose: Purpose, issued_at: datetime) -> datetime:
-    if purpose in _TO_THE_END_OF_THE_DAY:
-        return times.end_of_day(last_day(purpose, issued_at))
-    return issued_at + LIFETIMES[purpose] + _SECOND
 
 
 def _signer(keys: list[bytes], purpose: Purpose, clock: Clock) -> TimestampSigner:

@@ -6,7 +6,7 @@ from alembic.util import CommandError
 from sqlalchemy.engine import Connection
 
 from core.settings import ROOT
-from services.errors import Invalid
+from services.errors import Conflict, Invalid
 
 
 def run(connection: Connection, revision: str, *, current: str | None) -> None:
@@ -26,3 +26,9 @@ def run(connection: Connection, revision: str, *, current: str | None) -> None:
         (command.downgrade if is_downgrade else command.upgrade)(config, revision)
     except CommandError as error:
         raise Invalid.field("revision", "revision_unknown", f"{error}.") from error
+    except RuntimeError as error:
+        # A migration imports none of our errors, and refuses with a plain RuntimeError. A subclass,
+        # such as NotImplementedError for what SQLite cannot alter, is a fault of the migration.
+        if type(error) is not RuntimeError:
+            raise
+        raise Conflict("migration_refused", str(error)) from error

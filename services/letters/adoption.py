@@ -16,6 +16,7 @@ from sqlmodel import Session, col, select
 
 from models import (
     Consent,
+    Keyring,
     Letter,
     LetterState,
     MessageKind,
@@ -39,11 +40,15 @@ from services.supporters.supporters import EmailAddress
 
 _letter, _submission = table_of(Letter), table_of(Submission)
 _consent, _supporter = table_of(Consent), table_of(Supporter)
+_SEALED = ("name", "address", "subject", "body")
+# Sealed texts are read as bytes: a damaged one must not stop the other rows.
 _PENDING = (
     sa.select(
-        _letter.c.id,
-        _letter.c.supporter_id,
-        _letter.c.created_at,
+        *(column for column in _letter.c if column.name not in _SEALED),
+        *(sa.type_coerce(_letter.c[name], sa.LargeBinary).label(name) for name in _SEALED),
+        sa.type_coerce(_supporter.c.email, sa.LargeBinary).label("email"),
+        _supporter.c.email_index,
+        _supporter.c.organisation_id,
         _supporter.c.created_at.label("known_since"),
     )
     .join(_supporter, _supporter.c.id == _letter.c.supporter_id)
@@ -68,19 +73,21 @@ def is_needed(session: Session, *, after: UUID = THE_OLDEST) -> bool:
     return session.connection().execute(statement).first() is not None
 
 
-def adopt(session: Session, *, now: datetime, limit: int, after: UUID = THE_OLDEST) -> int:
+def adopt(
+    session: Session, *, keyring: Keyring, now: datetime, limit: int, after: UUID = THE_OLDEST
+) -> int:
     """Turns pending letters after an id into submissions, and deletes those that are too old.
 
     Returns how many, at most `limit`: 0 when none is left, or none that can be decrypted.
     """
     statement = _PENDING.where(_letter.c.id > after).limit(limit)
-    return _adopt(session, session.connection().execute(statement).all(), now)
+    return _adopt(session, session.connection().execute(statement).all(), keyring, now)
 
 
-def adopt_one(session: Session, letter_id: UUID, *, now: datetime) -> None:
+def adopt_one(session: Session, letter_id: UUID, *, keyring: Keyring, now: datetime) -> None:
     """Does the same for one letter, if it is pending, and waits for another transaction's lock."""
     statement = _PENDING.where(_letter.c.id == letter_id).with_for_update(of=_letter)
-    _adopt(session, session.connection().execute(statement).all(), now)
+    _adopt(session, session.connection().execute(statement).all(), keyring, now)
 
 
 def give_back(session: Session, *, now: datetime, limit: int) -> int:
@@ -107,14 +114,14 @@ def give_back(session: Session, *, now: datetime, limit: int) -> int:
     return sum(_give_back(session, row, now) for row in rows)
 
 
-def _adopt(session: Session, rows: Sequence[Any], now: datetime) -> int:
+def _adopt(session: Session, rows: Sequence[Any], keyring: Keyring, now: datetime) -> int:
     old = [row for row in rows if row.created_at <= now - KEPT_FOR]
-    young = [row.id for row in rows if row.created_at > now - KEPT_FOR]
-    answers = _waiting_answers(session, young)
+    young = [row for row in rows if row.created_at > now - KEPT_FOR]
+    answers = _waiting_answers(session, [row.id for row in young])
     submissions = [
         submission
-        for letter_id in young
-        if (submission := _as_submission(session, letter_id, answers.get(letter_id)))
+        for row in young
+        if (submission := _as_submission(row, answers.get(row.id), keyring))
     ]
     if submissions:
         bulk.insert(session, _submission, submissions, skip_existing=True)
@@ -134,40 +141,39 @@ def _waiting_answers(session: Session, letter_ids: Sequence[UUID]) -> dict[UUID,
     return {row.letter_id: row.granted for row in session.connection().execute(statement)}
 
 
-def _as_submission(
-    session: Session, letter_id: UUID, updates: bool | None
-) -> dict[str, Any] | None:
+def _as_submission(row: Any, updates: bool | None, keyring: Keyring) -> dict[str, Any] | None:
     """Returns the columns of the submission of a letter; None if it cannot be decrypted."""
     try:
-        letter = session.get_one(Letter, letter_id)
-        supporter = session.get_one(Supporter, letter.supporter_id)
+        email = keyring.open(bytes(row.email), "supporter.email").text
+        own = {
+            name: keyring.open(bytes(getattr(row, name)), f"letter.{name}").text for name in _SEALED
+        }
     except ValueError:
-        log.error("letter_unreadable", letter=str(letter_id))
+        log.error("letter_unreadable", letter=str(row.id))
         return None
     contents = LetterPayload(
-        name=letter.name.text,
-        email=supporter.email.text,
-        **json.loads(letter.address.text),
-        subject=letter.subject.text,
-        body=letter.body.text,
-        member_id=letter.member_id,
-        motion_id=letter.motion_id,
-        act=letter.act,
-        variant=letter.variant,
-        locale=letter.locale,
-        wants_copy=letter.wants_copy,
+        email=email,
+        **json.loads(own["address"]),
+        name=own["name"],
+        subject=own["subject"],
+        body=own["body"],
+        member_id=row.member_id,
+        motion_id=row.motion_id,
+        act=row.act,
+        variant=row.variant,
+        locale=row.locale,
+        wants_copy=row.wants_copy,
         updates=updates,
     )
-    session.expunge(letter)
     return {
-        "id": letter.id,
+        "id": row.id,
         "kind": SubmissionKind.LETTER,
-        "campaign_id": letter.campaign_id,
-        "constituency_code": letter.constituency_code,
-        "received_at": letter.created_at,
-        "payload": payload.seal(supporter.organisation_id, contents),
+        "campaign_id": row.campaign_id,
+        "constituency_code": row.constituency_code,
+        "received_at": row.created_at,
+        "payload": payload.seal(row.organisation_id, contents),
         "state": SubmissionState.ASKED,
-        "address_index": supporter.email_index,
+        "address_index": bytes(row.email_index),
     }
 
 

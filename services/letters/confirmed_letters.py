@@ -32,7 +32,7 @@ def confirm(
     on its way or gone; Gone if there is nothing any more; Unavailable if it cannot be decrypted.
     Locks are taken in the order submission, supporter, letter, as signatures take them.
     """
-    adoption.adopt_one(session, row_id, now=now)
+    adoption.adopt_one(session, row_id, keyring=keyring, now=now)
     submitted = submitted_letters.find(session, row_id, keyring=keyring, for_update=True)
     # After the lock, so that a twin that was committed first is found.
     letter = session.get(Letter, row_id, populate_existing=True)
@@ -54,7 +54,7 @@ def queue(
     its way or gone, or if something was said of it.
     """
     submitted.letter.supporter_id = _meet(session, submitted, keyring=keyring, now=now)
-    _remove_replaceable(session, submitted.letter, now)
+    _remove_replaceable(session, submitted.letter, keyring, now)
     letter = letter_states.add(session, submitted.letter, keyring=keyring, now=now, pace=pace)
     if letter is None:
         message = "You have written to this MP about this motion already. That letter stays."
@@ -94,7 +94,7 @@ def _meet(session: Session, submitted: SubmittedLetter, *, keyring: Keyring, now
     return UUID(supporter_id)
 
 
-def _remove_replaceable(session: Session, letter: Letter, now: datetime) -> None:
+def _remove_replaceable(session: Session, letter: Letter, keyring: Keyring, now: datetime) -> None:
     """Deletes an earlier letter that was not sent. The links in its emails stop working."""
     statement = (
         select(Letter.id, Letter.state)
@@ -108,7 +108,7 @@ def _remove_replaceable(session: Session, letter: Letter, now: datetime) -> None
     )
     for letter_id, state in list(session.exec(statement)):
         if state is LetterState.PENDING:
-            adoption.adopt_one(session, letter_id, now=now)
+            adoption.adopt_one(session, letter_id, keyring=keyring, now=now)
         else:
             _remove(session, letter_id)
 

@@ -40,7 +40,7 @@ def cancel(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime) -
 
     None if nothing was left of it. Conflict if the letter was sent or is being sent now.
     """
-    adoption.adopt_one(session, row_id, now=now)
+    adoption.adopt_one(session, row_id, keyring=keyring, now=now)
     submitted = submitted_letters.find(session, row_id, keyring=keyring, for_update=True)
     if submitted is not None:
         ending.delete_one(session, row_id)
@@ -56,7 +56,7 @@ def want_copy(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime
 
     Before the letter is confirmed, this only ticks the box for the copy.
     """
-    adoption.adopt_one(session, row_id, now=now)
+    adoption.adopt_one(session, row_id, keyring=keyring, now=now)
     submitted = submitted_letters.find(session, row_id, keyring=keyring, for_update=True)
     if submitted is None:
         if session.get(Letter, row_id, populate_existing=True) is None:
@@ -71,13 +71,13 @@ def want_copy(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime
     return submitted.letter
 
 
-def disown(session: Session, row_id: UUID, *, now: datetime) -> Disowned:
+def disown(session: Session, row_id: UUID, *, keyring: Keyring, now: datetime) -> Disowned:
     """Deletes the submitted letters of an address in a campaign, whose owner did not write one.
 
     For 90 days no mail asks the address to confirm a letter of this campaign. A letter that was
     confirmed with this link is cancelled if it is not sent yet; others stay.
     """
-    adoption.adopt_one(session, row_id, now=now)
+    adoption.adopt_one(session, row_id, keyring=keyring, now=now)
     refused = ending.delete_of_same_address(session, row_id)
     letter = session.get(Letter, row_id, populate_existing=True)
     if refused is None and letter is not None:

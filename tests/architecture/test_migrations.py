@@ -1,5 +1,6 @@
 """Tests that migrations and models make the same schema, in both directions."""
 
+import sys
 from collections.abc import Set
 from datetime import date, datetime
 from itertools import pairwise
@@ -58,6 +59,7 @@ from services.errors import Conflict
 from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
 from services.traffic.idempotency import Attempt, StoredAnswer
+from tests.support import our_files
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.signatures import sign_and_confirm, sign_and_sort
 from tools import earlier_signatures
@@ -86,6 +88,17 @@ def test_migrations_are_numbered_from_0001_without_gaps() -> None:
 
 def test_the_folder_of_migrations_does_not_shadow_the_library() -> None:
     assert not list((ROOT / "alembic").rglob("__init__.py"))
+
+
+def test_migrations_import_none_of_our_code() -> None:
+    allowed = sys.stdlib_module_names | {"alembic", "sqlalchemy"}
+    wrong = [
+        f"{our_files.name_of(file)} imports {name}"
+        for file in (ROOT / "alembic" / "versions").glob("*.py")
+        for name in our_files.imports_of(file)
+        if name.split(".")[0] not in allowed
+    ]
+    assert wrong == []
 
 
 def current(lobby: Lobby) -> str | None:

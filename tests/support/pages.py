@@ -52,6 +52,13 @@ def letter_path(client: TestClient, deliver: Deliver) -> str:
     return f"/letters/confirm/{token_in(mail, 'letters/confirm')}"
 
 
+def undo_form(page: Page) -> tuple[str, dict[str, str]]:
+    """Returns the address and the fields of the form that takes 'not me' back."""
+    (action,) = re.findall(r'<form method="post" action="([^"]+/undo)">', page.text)
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page.text)
+    return action, dict(fields)
+
+
 def visible(page: Page) -> str:
     """Returns the text of the main part of a page in one line, without tags."""
     main = page.text.partition("<main")[2].partition("</main>")[0]

@@ -29,6 +29,7 @@ from tests.support.pages import (
     close_campaign,
     letter_path,
     sign,
+    undo_form,
     value_of,
     visible,
     write,
@@ -252,12 +253,11 @@ def test_one_click_in_a_mail_program_does_what_not_me_does(
 
 def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliver) -> None:
     path = not_me(client, deliver)
-    done = client.post(path)
-    fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', done.text))
+    undo, fields = undo_form(client.post(path))
     assert set(fields) == {"campaign", "address"}
-    wrong = client.post(f"{path}/undo", data=fields | {"address": fields["address"][:-1]})
+    wrong = client.post(undo, data=fields | {"address": fields["address"][:-1]})
     assert wrong.status_code == 422
-    lifted = client.post(f"{path}/undo", data=fields)
+    lifted = client.post(undo, data=fields)
     assert "You can write again" in visible(lifted)
     assert write(client).status_code == 303
     (mail,) = deliver()

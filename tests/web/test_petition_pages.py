@@ -36,6 +36,7 @@ from tests.support.pages import (
     sign,
     sign_in,
     signed_token,
+    undo_form,
     value_of,
     visible,
 )
@@ -301,6 +302,25 @@ def test_a_signature_is_taken_back_by_its_button_and_not_by_its_link(
     again = client.get(f"/confirm/{token_in(mail, 'confirm')}")
     assert "This signature was taken back" in visible(again)
     assert client.post(f"/confirm/{token_in(mail, 'confirm')}").status_code == 409
+
+
+def test_not_me_can_be_taken_back_on_its_page(client: TestClient, deliver: Deliver) -> None:
+    deliver()
+    sign(client)
+    (mail,) = deliver()
+    undo, fields = undo_form(client.post(f"/disown/{token_in(mail, 'disown')}"))
+    assert set(fields) == {"petition", "address"}
+    wrong = client.post(undo, data=fields | {"address": fields["address"][:-1]})
+    assert wrong.status_code == 422
+    sign(client)
+    assert deliver() == []
+    lifted = client.post(undo, data=fields)
+    assert lifted.headers["Cache-Control"] == "no-store"
+    assert "You can sign again" in visible(lifted)
+    assert f'href="/petitions/{fields["petition"]}"' in lifted.text
+    sign(client)
+    (mail,) = deliver()
+    assert "confirm your signature" in mail["Subject"]
 
 
 def test_somebody_in_a_vacant_seat_can_ask_with_one_button_to_be_told_of_an_mp(

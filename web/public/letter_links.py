@@ -1,9 +1,8 @@
 """The links in a letter writer's email: read, send or cancel the letter, get a copy, 'not me'."""
 
 from datetime import datetime
-from typing import Annotated
 
-from fastapi import APIRouter, Form, Response
+from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, TheLobby
@@ -105,7 +104,7 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     """
     letter_id = lobby.tokens.read(Purpose.DISOWN, token)
     with lobby.database.write(is_public=False) as writing:
-        state, refused = letter_links.disown(writing, letter_id, now=now)
+        state, refused = letter_links.disown(writing, letter_id, keyring=lobby.keyring, now=now)
     if refused is None:
         return page("public/letter_gone.html", session, is_private=True)
     return page(
@@ -116,25 +115,6 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
         token=token,
         lift=lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(refused)),
         campaign=campaigns.get(session, refused.subject_id),
-    )
-
-
-@router.post("/letters/disown/{token}/undo")
-def lift_refusal(
-    token: str,
-    lobby: TheLobby,
-    session: ReadSession,
-    address: Annotated[str, Form()] = "",
-    campaign: Annotated[str, Form()] = "",
-) -> Response:
-    """Lets emails about letters of a campaign go to an address again after 'not me'."""
-    lobby.tokens.read(Purpose.DISOWN, token)
-    address_id = lobby.tokens.read(Purpose.LIFT_REFUSAL, address)
-    refused = campaigns.public(session, campaign)
-    with lobby.database.write(is_public=False) as writing:
-        ending.lift_refusal(writing, refused.id, address_id)
-    return page(
-        "public/letter_disown.html", session, is_private=True, state="lifted", campaign=refused
     )
 
 

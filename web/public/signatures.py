@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from fastapi import Form as FormField
 from fastapi.concurrency import run_in_threadpool
 from sqlmodel import Session
 
@@ -143,23 +141,6 @@ def disown(token: str, lobby: TheLobby, session: ReadSession, now: Now) -> Respo
     if disowned.refused is not None:
         lift = lobby.tokens.issue(Purpose.LIFT_REFUSAL, ending.address_id(disowned.refused))
     return _ended_page("public/disown.html", session, view, disowned.state, token=token, lift=lift)
-
-
-@router.post("/disown/{token}/undo")
-def lift_refusal(
-    token: str,
-    lobby: TheLobby,
-    session: ReadSession,
-    address: Annotated[str, FormField()] = "",
-    petition: Annotated[str, FormField()] = "",
-) -> Response:
-    """Lets emails about a petition go to an address again whose owner had said 'not me'."""
-    lobby.tokens.read(Purpose.DISOWN, token)
-    address_id = lobby.tokens.read(Purpose.LIFT_REFUSAL, address)
-    refused = petitions.public(session, petition)
-    with lobby.database.write(is_public=False) as writing:
-        ending.lift_refusal(writing, refused.id, address_id)
-    return page("public/disown.html", session, is_private=True, state="lifted", petition=refused)
 
 
 def _ended_page(

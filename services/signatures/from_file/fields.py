@@ -41,7 +41,7 @@ def read(
 ) -> SignatureRequest:
     """Returns the request of a row; raises Invalid with all problems."""
     row = _FieldReader(values)
-    country = row.take("country", countries.code_of_written, HOME)
+    country = row.take("country", _country, HOME)
     name = row.take("name", texts.person_name, "", value=_name(values))
     email = row.take("email", _email, "")
     postcode = row.take("postcode", _postcode if country == HOME else _foreign_postcode, "")
@@ -111,6 +111,12 @@ def _email(text: str) -> str:
         )
         raise Invalid.field("email", "missing", message)
     return texts.email_address(text)
+
+
+def _country(text: str) -> str:
+    """Also takes the code that our own exports have for people who only said 'abroad'."""
+    is_abroad = text.strip().upper() == countries.ABROAD
+    return countries.ABROAD if is_abroad else countries.code_of_written(text)
 
 
 def _postcode(text: str) -> str:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from models import Keyring
 from services.common import times
-from services.common.tokens import LIFETIMES, Purpose, Tokens, last_day
+from services.common.tokens import LIFETIMES, Purpose, Tokens
 from services.errors import Gone, Invalid
+from services.submissions import ending
 from tests.support.common import SECRET, START, Clock
 
 OTHER = "another secret that is quite long enough to be one"
@@ -18,7 +19,7 @@ RING = Keyring([SECRET])
 ORGANISATION = UUID(int=7)
 
 
-@pytest.mark.parametrize("purpose", sorted(set(Purpose) - {Purpose.CONFIRM, Purpose.LETTER}))
+@pytest.mark.parametrize("purpose", sorted(Purpose))
 def test_a_token_is_good_for_its_purpose_and_its_time_only(purpose: Purpose) -> None:
     clock = Clock()
     tokens = Tokens(RING, clock)
@@ -37,28 +38,29 @@ def test_a_token_is_good_for_its_purpose_and_its_time_only(purpose: Purpose) -> 
 
 @pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.LETTER])
 @pytest.mark.parametrize(
-    ("issued", "end"),
+    ("received", "end"),
     [
-        ("2026-11-30T15:00", "2026-12-15T00:00"),
-        ("2026-12-01T00:00", "2026-12-16T00:00"),
-        ("2026-11-30T23:59:59", "2026-12-15T00:00"),
-        ("2026-07-01T22:59:59", "2026-07-15T23:00"),  # in summer, the day in London ends at 23:00
-        ("2026-07-01T23:00", "2026-07-16T23:00"),
-        ("2026-10-10T23:30", "2026-10-26T00:00"),  # the last day has 25 hours
-        ("2027-03-14T12:00", "2027-03-28T23:00"),  # it has 23 hours
+        ("2026-11-30T15:00", "2026-12-14T00:00"),
+        ("2026-12-01T00:00", "2026-12-15T00:00"),  # the day ends when the submission is deleted
+        ("2026-11-30T23:59:59", "2026-12-14T00:00"),
+        ("2026-07-01T22:59:59", "2026-07-14T23:00"),  # in summer, the day in London ends at 23:00
+        ("2026-07-01T23:00", "2026-07-15T23:00"),
+        ("2026-10-12T00:30", "2026-10-26T00:00"),  # the last day has 25 hours
+        ("2027-03-15T00:30", "2027-03-28T23:00"),  # it has 23 hours
     ],
 )
-def test_a_link_to_confirm_works_until_its_last_day_in_london_ends(
-    purpose: Purpose, issued: str, end: str
+def test_a_link_works_until_the_day_that_its_mail_names_ends_and_not_after_the_deletion(
+    purpose: Purpose, received: str, end: str
 ) -> None:
-    clock = Clock(datetime.fromisoformat(issued).replace(tzinfo=UTC))
-    named, tokens, row = last_day(purpose, clock.now), Tokens(RING, clock), uuid4()
+    clock = Clock(datetime.fromisoformat(received).replace(tzinfo=UTC))
+    deleted_at, named = clock.now + ending.KEPT_FOR, ending.last_day(clock.now)
+    tokens, row = Tokens(RING, clock), uuid4()
     token = tokens.issue(purpose, row)
-    for other in set(Purpose) - {purpose}:
-        with pytest.raises(Invalid):
-            tokens.read(other, token)
     clock.now = datetime.fromisoformat(end).replace(tzinfo=UTC) - timedelta(seconds=1)
     assert clock.now.astimezone(times.LONDON).date() == named
+    assert tokens.read(purpose, token) == row
+    clock.now = deleted_at
+    assert times.today(clock.now) > named
     assert tokens.read(purpose, token) == row
     clock.advance(seconds=1)
     with pytest.raises(Gone):
@@ -68,17 +70,19 @@ def test_a_link_to_confirm_works_until_its_last_day_in_london_ends(
 @pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.LETTER])
 @given(
     after=st.timedeltas(timedelta(0), timedelta(days=2000)),
-    delay=st.timedeltas(timedelta(0), timedelta(days=4)),
+    delay=st.timedeltas(timedelta(0), timedelta(days=14)),
 )
-def test_a_link_in_a_mail_that_was_late_works_on_the_day_that_the_mail_names(
+def test_a_link_in_a_mail_that_was_late_works_until_its_submission_is_deleted(
     purpose: Purpose, after: timedelta, delay: timedelta
 ) -> None:
-    asked_at = START + after
-    named, clock = last_day(purpose, asked_at), Clock(asked_at + delay)
-    assert named - times.today(asked_at) in (timedelta(days=14), timedelta(days=15))
+    received_at = START + after
+    clock, deleted_at = Clock(received_at + delay), received_at + ending.KEPT_FOR
+    named = ending.last_day(received_at)
+    assert named - times.today(received_at) in (timedelta(days=13), timedelta(days=14))
+    assert times.end_of_day(named) <= deleted_at
     tokens, row = Tokens(RING, clock), uuid4()
     token = tokens.issue(purpose, row)
-    clock.now = times.end_of_day(named).astimezone(UTC) - timedelta(seconds=1)
+    clock.now = deleted_at
     assert tokens.read(purpose, token) == row
 
 

@@ -255,7 +255,7 @@ def write_letters(session: Session, lobby: Lobby) -> None:
         confirmed_letters.confirm(session, row_id, keyring=keyring, now=now)
     letter_links.cancel(session, ids[0], keyring=keyring, now=now)
     letter_links.cancel(session, ids[2], keyring=keyring, now=now)
-    letter_links.disown(session, ids[3], now=now)
+    letter_links.disown(session, ids[3], keyring=keyring, now=now)
     again = mail.submit_letter_in(session, lobby, email="w0@example.org").id
     sort(session, lobby)
     confirmed_letters.confirm(session, again, keyring=keyring, now=now)

@@ -39,6 +39,7 @@ from services.submissions import payload
 from services.supporters import preferences, supporters
 from services.supporters.supporters import EmailAddress, UpdatesAnswer
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, Clock, text_of, token_in
+from tests.support.database.databases import count_statements
 from tests.support.database.turns import in_turn
 from tests.support.mail import confirm_letter, submit_letter
 from tests.support.pages import Deliver
@@ -93,7 +94,7 @@ def add_pending(
 
 def adopt(lobby: Lobby, limit: int = 200) -> int:
     with lobby.database.write() as session:
-        return adoption.adopt(session, now=lobby.clock(), limit=limit)
+        return adoption.adopt(session, keyring=lobby.keyring, now=lobby.clock(), limit=limit)
 
 
 def give_back(lobby: Lobby, limit: int = 200) -> int:
@@ -276,17 +277,37 @@ def test_letters_are_adopted_in_small_parts(lobby: Lobby) -> None:
     assert len(all_of(lobby, select(Letter))) == before - 5, "no other letter is touched"
 
 
+def test_a_batch_of_letters_takes_as_many_statements_as_one_letter(lobby: Lobby) -> None:
+    def act(session: Session) -> int:
+        return adoption.adopt(session, keyring=lobby.keyring, now=lobby.clock(), limit=200)
+
+    add_pending(lobby)
+    one = count_statements(lobby, act)
+    ids = [add_pending(lobby, email=f"w{number}@example.org") for number in range(20)]
+    assert count_statements(lobby, act) == one
+    assert all(submission(lobby, row_id) for row_id in ids)
+    assert one.total() <= 6
+
+
+@pytest.mark.parametrize("junk", [b"\x01" * 60, b""])
+@pytest.mark.parametrize(
+    "column",
+    ["letter.name", "letter.address", "letter.subject", "letter.body", "supporter.email"],
+)
 def test_a_letter_that_cannot_be_decrypted_stops_no_other_and_goes_when_it_is_old(
-    lobby: Lobby, clock: Clock
+    lobby: Lobby, clock: Clock, column: str, junk: bytes
 ) -> None:
     damaged = add_pending(lobby)
     good = add_pending(lobby, email="good@example.org")
+    table, name = column.split(".")
     with lobby.database.write() as session:
+        found = session.get_one(Letter, damaged)
+        row_id = found.id if table == "letter" else found.supporter_id
         session.connection().execute(
-            sa.text("UPDATE letter SET body = :junk WHERE id = :id").bindparams(
+            sa.text(f"UPDATE {table} SET {name} = :junk WHERE id = :id").bindparams(
                 sa.bindparam("id", type_=sa.Uuid())
             ),
-            {"id": damaged, "junk": b"\x01" * 60},
+            {"id": row_id, "junk": junk},
         )
     assert (adopt(lobby), adopt(lobby)) == (1, 0)
     assert submission(lobby, good) is not None
@@ -300,7 +321,7 @@ def test_a_letter_that_is_confirmed_while_the_job_adopts_it_is_queued_once(lobby
     row_id = add_pending(lobby)
 
     def work(session: Session) -> int:
-        return adoption.adopt(session, now=lobby.clock(), limit=200)
+        return adoption.adopt(session, keyring=lobby.keyring, now=lobby.clock(), limit=200)
 
     def confirm(session: Session) -> Letter:
         return confirmed_letters.confirm(session, row_id, keyring=lobby.keyring, now=lobby.clock())

@@ -476,7 +476,7 @@ def test_not_me_deletes_the_letters_of_the_address_in_the_campaign_and_asks_no_m
     submit_and_sort(lobby, postcode=MINISTER, body=OTHER_WORDS, sender=b"2")
     theirs = submit_and_sort(lobby, email="theirs@example.org")
     with lobby.database.write() as session:
-        state, refused = letter_links.disown(session, first, now=clock.now)
+        state, refused = letter_links.disown(session, first, keyring=lobby.keyring, now=clock.now)
     assert state is LetterState.CANCELLED
     assert [row.id for row in submissions(lobby)] == [theirs]
     with lobby.database.read() as session:
@@ -494,7 +494,9 @@ def test_not_me_cancels_what_was_confirmed_with_the_same_link(lobby: Lobby) -> N
     first = submit_and_sort(lobby)
     confirm_letter(lobby, first)
     with lobby.database.write() as session:
-        state, refused = letter_links.disown(session, first, now=lobby.clock())
+        state, refused = letter_links.disown(
+            session, first, keyring=lobby.keyring, now=lobby.clock()
+        )
     assert (state, refused is not None) == (LetterState.CANCELLED, True)
     stored = letter(lobby, first)
     assert stored is not None
@@ -506,7 +508,9 @@ def test_not_me_leaves_a_letter_that_has_gone(lobby: Lobby) -> None:
     confirm_letter(lobby, first)
     put(lobby, first, LetterState.SENT)
     with lobby.database.write() as session:
-        state, refused = letter_links.disown(session, first, now=lobby.clock())
+        state, refused = letter_links.disown(
+            session, first, keyring=lobby.keyring, now=lobby.clock()
+        )
     assert (state, refused is not None) == (LetterState.SENT, True)
 
 
@@ -520,7 +524,9 @@ def test_not_me_leaves_a_letter_that_is_being_sent_right_now(lobby: Lobby) -> No
             .values(state=MessageState.DOT_PENDING)
         )
     with lobby.database.write() as session:
-        state, refused = letter_links.disown(session, first, now=lobby.clock())
+        state, refused = letter_links.disown(
+            session, first, keyring=lobby.keyring, now=lobby.clock()
+        )
     assert (state, refused is not None) == (LetterState.QUEUED, True)
     stored = letter(lobby, first)
     assert stored is not None
@@ -535,7 +541,7 @@ def test_not_me_after_the_confirmation_deletes_what_else_waits_from_the_address(
     theirs = submit_and_sort(lobby, email="theirs@example.org")
     confirm_letter(lobby, first)
     with lobby.database.write() as session:
-        letter_links.disown(session, first, now=lobby.clock())
+        letter_links.disown(session, first, keyring=lobby.keyring, now=lobby.clock())
     assert [row.id for row in submissions(lobby)] == [theirs]
 
 
@@ -666,7 +672,7 @@ def test_a_letter_disowned_while_it_is_confirmed_is_cancelled(lobby: Lobby) -> N
     row_id = submit_and_sort(lobby)
 
     def disown(session: Session) -> letter_links.Disowned:
-        return letter_links.disown(session, row_id, now=lobby.clock())
+        return letter_links.disown(session, row_id, keyring=lobby.keyring, now=lobby.clock())
 
     state, refused = in_turn(lobby, confirming(lobby, row_id), disown).result()
     assert (state, refused is not None) == (LetterState.CANCELLED, True)

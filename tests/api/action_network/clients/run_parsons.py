@@ -15,7 +15,7 @@ from recording import record_call
 warnings.simplefilter("ignore")
 
 from parsons import ActionNetwork  # noqa: E402 - the import gives a warning
-from parsons.action_network import action_network  # noqa: E402
+from parsons.action_network import action_network  # noqa: E402 - see above
 
 ADDRESS, KEY, PETITION, CAMPAIGN = sys.argv[1:]
 action_network.API_URL = ADDRESS

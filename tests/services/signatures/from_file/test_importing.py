@@ -37,6 +37,7 @@ from services.signatures.from_file.fields import moment_of
 from services.signatures.from_file.importing import FileImportCounts
 from services.signatures.recording import SignatureRequest
 from services.supporters import supporters
+from tests.support import exports
 from tests.support.common import CAN_SIGN, PETITION, SECRET, SIGNED
 from tests.support.signatures import confirm, sign_and_sort
 
@@ -385,7 +386,8 @@ def test_a_broken_row_never_stops_the_others_and_every_fault_is_told(
 
 def test_a_file_gives_countries_by_the_rule_of_the_api(lobby: Lobby, run: Run) -> None:
     good = {"UK": "GB", "uk": "GB", "GB": "GB", "": "GB", "ie": "IE", "JE": "JE", "XK": "XK"}
-    bad = ["XX", "zz", "ZZ", "G1", "France"]
+    good |= {"ZZ": "ZZ", "zz": "ZZ"}  # only a file may say that a country abroad is unknown
+    bad = ["XX", "G1", "EU", "France"]
     written = [*good, *bad]
     rows = [f"P,n{n}@example.org,{SIGNED},{country}" for n, country in enumerate(written)]
     result = run(text(*rows, header="Name,Email,Postcode,Country"))
@@ -398,6 +400,22 @@ def test_a_file_gives_countries_by_the_rule_of_the_api(lobby: Lobby, run: Run) -
         signature = signature_of(lobby, f"n{number}@example.org")
         assert signature.country == country
         assert (signature.constituency_code == "overseas") is (country != "GB")
+
+
+@pytest.mark.parametrize("country", ["GB", "IE", countries.ABROAD])
+def test_a_row_of_an_export_can_be_imported_wherever_its_signer_lives(
+    lobby: Lobby, run: Run, country: str
+) -> None:
+    exports.sign(lobby, "here@example.org", country=country, comment="Over there")
+    content = exports.file_of(lobby, exports.signatures_export(lobby)).decode()
+    moved = content.replace("here@example.org", "moved@example.org")
+    others = moved.count("\r\n") - 2
+    result = run(moved)
+    assert summary_counts(result)["recorded as confirmed"] == 1
+    assert summary_counts(result)["here already"] == others
+    here, there = (signature_of(lobby, f"{name}@example.org") for name in ("here", "moved"))
+    for field in ("name", "postcode", "country", "comment", "constituency_code", "signed_at"):
+        assert getattr(there, field) == getattr(here, field)
 
 
 def test_a_mended_report_can_be_brought_in_as_it_is(lobby: Lobby, run: Run, tmp_path: Path) -> None:
