@@ -235,9 +235,11 @@ def release_stale(session: Session, *, now: datetime) -> list[OutboxMessage]:
     return letters
 
 
-def oldest_due(session: Session, *, now: datetime) -> timedelta:
+def oldest_due(session: Session, *, now: datetime, with_letters: bool = True) -> timedelta:
     """Returns for how long the oldest due message has been due; zero if none is due."""
     statement = sa.select(sa.func.min(_outbox.c.due_at)).where(_queue.is_due(now))
+    if not with_letters:
+        statement = statement.where(_outbox.c.kind != MessageKind.LETTER)
     oldest: datetime | None = session.connection().execute(statement).scalar()
     return now - oldest if oldest else timedelta(0)
 

@@ -13,7 +13,7 @@ from services.common import times
 from services.database.engine import check_schema
 from services.errors import LobbyError
 from services.mail import dead_addresses, mail_builder, relays
-from services.operations import mail_domain, recounts
+from services.operations import mail_domain, recounts, surroundings
 from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
@@ -42,6 +42,7 @@ def run(
     called with a line of text at each step.
     """
     findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby), *_domain(lobby, resolver)]
+    findings += [*surroundings.disk(lobby.settings), *surroundings.redis(lobby.settings)]
     with lobby.database.read() as session:
         findings += recounts.compare_sums(session)
         if recounting is not None:
@@ -50,6 +51,8 @@ def run(
         findings += _countries(session)
         findings += _parliament(session, lobby.clock())
         findings += _submissions(session, lobby.clock())
+        findings += surroundings.late_mail(session, now=lobby.clock())
+        findings += surroundings.demonstration(session, lobby.settings)
         findings += _mail(session, lobby)
         findings += _webhooks(session)
     return findings + _bounces(lobby) + _security_contact(lobby)

@@ -112,6 +112,21 @@ def _redis_storage(url: str, pool: "ConnectionPool") -> Storage:
     )
 
 
+def reason_away(url: str) -> str | None:
+    """Returns why the Redis of a setting does not answer; None if it does, or if there is none."""
+    if url == MEMORY:
+        return None
+    from redis import Redis, RedisError  # noqa: PLC0415 - as in `_pool`
+
+    try:
+        wait = REDIS_TIMEOUT
+        with Redis.from_url(url, socket_timeout=wait, socket_connect_timeout=wait) as client:
+            client.ping()
+    except (RedisError, OSError, ValueError) as error:
+        return type(error).__name__
+    return None
+
+
 def network_of(address: str) -> str:
     """Returns the network by which clients are counted: an IPv4 address, or the /64 of an IPv6 one.
 

@@ -83,6 +83,11 @@ def anna(number: int) -> dict[str, str]:
 
 
 @needs_redis
+def test_a_redis_that_answers_is_not_away(redis_url: str) -> None:
+    assert rate_limits.reason_away(redis_url) is None
+
+
+@needs_redis
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 def test_two_processes_have_one_share(lobby: Lobby, empty_redis_url: str) -> None:
     with client_of(lobby, empty_redis_url, address=2) as first_client:
