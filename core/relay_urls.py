@@ -13,7 +13,7 @@ INSECURE = "smtp+insecure"
 SCHEMES = ("smtp", "smtps", INSECURE)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_PORTS = {"smtps": 465}
-_ESCAPED = "and special characters of a password as %XX (@ is %40, / is %2F, # is %23, : is %3A)"
+_ESCAPED = "with special characters before the host as %XX: @ is %40, / is %2F, # is %23"
 
 
 class RelayTls(StrEnum):

@@ -92,7 +92,7 @@ def _attempt_all(
         log.info(
             "webhook",
             event_type=delivery.event,
-            delivery=str(delivery.id),
+            message=endpoints.message_id(delivery.id),
             endpoint=str(endpoint.id),
             attempt=delivery.attempt,
             status=reply.status,

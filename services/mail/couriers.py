@@ -80,15 +80,15 @@ def make_courier(
 
     See `SmtpCourier` for `context` and `report`. Invalid for any other URL.
     """
-    if not relay_urls.is_relay(url):
+    try:
+        relay = relay_urls.parse(url) if relay_urls.is_relay(url) else None
+    except ValueError as error:
+        raise Invalid("smtp_url", f"LOBBY_SMTP_URL {error}.") from error
+    if relay is None:
         parts = urlsplit(url)
         if parts.scheme == "file":
             return FileCourier(Path(unquote(parts.path)), report)
         raise Invalid("smtp_url", "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.")
-    try:
-        relay = relay_urls.parse(url)
-    except ValueError as error:
-        raise Invalid("smtp_url", f"LOBBY_SMTP_URL {error}.") from error
     return SmtpCourier(
         host=relay.host,
         port=relay.port,

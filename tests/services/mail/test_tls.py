@@ -6,7 +6,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
+from core import relay_urls
+from core.settings import Settings
 from models import MessageState
 from services.errors import Invalid
 from services.mail.couriers import Courier, Delivery, SmtpCourier, make_courier
@@ -306,11 +309,49 @@ def test_a_wrong_password_is_trouble_with_the_relay_and_is_not_repeated_to_anybo
 # ---- what a courier is made of
 
 
-@pytest.mark.parametrize("scheme", ["smtp+insecure", "SMTP+INSECURE"])
-def test_no_courier_is_made_that_would_show_a_password(scheme: str) -> None:
-    with pytest.raises(Invalid, match="would show the password") as caught:
-        make_courier(f"{scheme}://{LOGIN}relay.example.org:25")
-    assert PASSWORD not in caught.value.message
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("smtp+insecure://lobby:hunter2@relay.example.org:25", "would show the password"),
+        ("SMTP+INSECURE://hunter2@relay.example.org:25", "would show the password"),
+        ("smtp+insecure://lobby:hunter2@localhost.example.org:25", "would show the password"),
+        ("smtp://lobby:hunter2/x@relay.example.org:25", "needs a number as its port"),
+        ("smtp://lobby:2/hunter2@relay.example.org", "must end after the host and the port"),
+        ("smtp://lobby:2#hunter2@relay.example.org", "must end after the host and the port"),
+        ("smtp://[hunter2@relay", "must be a URL such as"),
+        ("smtp://lobby:hunter2\N{ACCOUNT OF}@relay", "must be a URL such as"),
+        ("smtp://lobby:hunter2ü@relay.example.org", "must have a user and a password in ASCII"),
+        ("smtps://lobby:hunter2@", "must name a host"),
+        ("smtp://lobby:hunter2@relay:0", "port 0 is none"),
+    ],
+)
+def test_a_url_that_is_wrong_or_shows_the_password_is_refused_without_the_password(
+    url: str, sentence: str
+) -> None:
+    with pytest.raises(ValidationError, match=sentence) as refused:
+        Settings(smtp_url=url)
+    assert "hunter2" not in str(refused.value)
+    with pytest.raises(Invalid, match=sentence) as caught:
+        make_courier(url)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "parts"),
+    [
+        ("smtp://relay.example.org", ("relay.example.org", 25, "", "")),
+        ("smtp://relay.example.org/", ("relay.example.org", 25, "", "")),
+        ("smtps://a%40b:c%2Fd%23e@relay.example.org", ("relay.example.org", 465, "a@b", "c/d#e")),
+        ("smtp+insecure://u:hunter2@[::1]:2525", ("::1", 2525, "u", "hunter2")),
+    ],
+)
+def test_a_url_that_is_right_is_taken_apart(url: str, parts: tuple[str, int, str, str]) -> None:
+    relay = relay_urls.parse(Settings(smtp_url=url).smtp_url)
+    assert (relay.host, relay.port, relay.user, relay.password) == parts
+    assert "hunter2" not in repr(relay)
+
+
+def test_no_courier_is_made_that_would_show_a_password() -> None:
     with pytest.raises(ValueError, match="would show the password"):
         SmtpCourier(host=ELSEWHERE, port=25, user=USER, scheme="smtp+insecure")
 
