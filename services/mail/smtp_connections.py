@@ -83,17 +83,17 @@ def _greeted(access: RelayAccess, timeout: float, transcript: Transcript | None)
 
 def _let_in(smtp: smtplib.SMTP, access: RelayAccess, transcript: Transcript | None) -> None:
     _send_at_once(smtp)
-    smtp.ehlo_or_helo_if_needed()
     if access.tls is RelayTls.STARTTLS:
         _start_tls(smtp, access)
-        smtp.ehlo_or_helo_if_needed()
     if transcript is not None and isinstance(smtp.sock, ssl.SSLSocket):
         transcript.note_tls(smtp.sock)
+    smtp.ehlo_or_helo_if_needed()
     if access.user or access.password:
         smtp.login(access.user, access.password)
 
 
 def _start_tls(smtp: smtplib.SMTP, access: RelayAccess) -> None:
+    smtp.ehlo_or_helo_if_needed()
     if not smtp.has_extn("starttls"):
         raise NoTls("it does not offer STARTTLS", _other_url(access))
     try:
