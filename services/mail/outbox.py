@@ -27,6 +27,8 @@ MAILS_A_DAY = 5
 _DAY = timedelta(days=1)
 LEASE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(days=4)  # RFC 5321, 4.5.4.1
+# In four days a message is attempted more often than that, if a worker runs.
+FEWEST_ATTEMPTS = 20
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=4)
 GREYLISTED_WAIT = timedelta(minutes=5)
@@ -151,8 +153,8 @@ def finish(
     """Records how an attempt ended. Returns the new state, or None if another attempt has it now.
 
     An uncertain email is deferred unless it is a letter, because it may be repeated. A deferred
-    message is rejected after four days, but never for trouble with the relay, and not before the
-    relay has worked for four days: see `_is_given_up`. `expected` are the states that the message
+    message is rejected after four days, but never for trouble with the relay, and not before it was
+    tried often enough (`_is_given_up`). `expected` are the states that the message
     may have now.
     """
     is_letter = message.kind is MessageKind.LETTER
@@ -258,10 +260,11 @@ def counts(session: Session) -> dict[str, int]:
 def _is_given_up(session: Session, message: OutboxMessage, now: datetime) -> bool:
     """Returns whether a message has been answered with 'later' for long enough.
 
+    A message that waited for a worker, or for its paused campaign, has not been tried often enough.
     The four days begin again when an outage of a relay ends, this one's or an earlier one's: the
     message could not be tried meanwhile, and much that waited may meet a limit of the relay's.
     """
-    if now - message.created_at <= GIVE_UP_AFTER:
+    if now - message.created_at <= GIVE_UP_AFTER or message.attempt < FEWEST_ATTEMPTS:
         return False
     outage = relays.last_outage(session)
     return outage is None or now - outage > GIVE_UP_AFTER

@@ -5,12 +5,14 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 from fastapi.testclient import TestClient
 from sqlmodel import col, select
 
 import worker
 from main import create_app
 from models import Letter, LetterState, MessageKind, MessageState, OutboxMessage
+from models.base import table_of
 from services.assembly import Lobby
 from services.letters import letter_states
 from services.mail import outbox, relays
@@ -154,7 +156,7 @@ def test_short_trouble_does_not_give_a_message_more_time(lobby: Lobby, clock: Cl
         worker.deliver_due(busy)
         relay.answers = LATER
         clock.advance(hours=5)
-        work(busy, clock, days=2)
+        work(busy, clock, days=3)
     assert states(lobby)[MessageKind.CONFIRM_SIGNATURE] is MessageState.REJECTED
 
 
@@ -171,6 +173,37 @@ def test_mail_goes_within_two_minutes_of_the_end_of_an_outage(
         with smtp_server(TlsSink(), unused_port):
             assert worker.deliver_due(waiting) == 1
     assert states(lobby)[MessageKind.CONFIRM_SIGNATURE] is MessageState.ACCEPTED
+
+
+def test_trouble_gives_up_no_message_that_is_old_already(
+    lobby: Lobby, clock: Clock, authority: Authority
+) -> None:
+    """As after an upgrade for which the worker was stopped: no outage is on record yet."""
+    write_both(lobby)
+    with lobby.database.write() as session:
+        session.connection().execute(sa.update(table_of(OutboxMessage)).values(attempt=40))
+    clock.advance(days=10)
+    relay = ScriptedRelay(None, ehlo=BARE)
+    with (
+        relay.up(ELSEWHERE) as port,
+        sending(lobby, f"smtp://{ELSEWHERE}:{port}", authority) as upgraded,
+    ):
+        assert worker.deliver_due(upgraded) == 2
+    assert states(lobby) == BOTH_DEFERRED
+
+
+def test_a_message_that_waited_for_a_worker_is_not_given_up_at_its_first_attempt(
+    lobby: Lobby, clock: Clock
+) -> None:
+    write_both(lobby)
+    clock.advance(days=6)
+    relay = ScriptedRelay(None, answers=LATER)
+    with relay.up() as port, sending(lobby, f"smtp://{HERE}:{port}") as started:
+        work(started, clock, days=1)
+        assert states(lobby) == BOTH_DEFERRED
+        relay.answers = {}
+        work(started, clock, days=1)
+    assert states(lobby) == BOTH_ACCEPTED
 
 
 # ---- how it is told
