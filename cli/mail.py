@@ -1,9 +1,9 @@
-"""`lobby mail`: uncertain letters, and dead addresses."""
+"""`lobby mail`: a test of the mail server, uncertain letters, and dead addresses."""
 
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime
 from io import BufferedReader
 from pathlib import Path
@@ -12,15 +12,19 @@ from typing import Annotated, Any
 import typer
 
 from cli.output import moment, opened, progress, tell
-from services.errors import Invalid
+from models import MessageState
+from services.assembly import Lobby
+from services.errors import Invalid, Unavailable
 from services.letters import uncertain
 from services.letters.uncertain import LogPeriod, SettlementResult
 from services.mail import dead_addresses, relay_logs
+from services.mail.couriers import BEFORE_THE_DOT, Courier, Delivery, make_courier
 from services.mail.relay_logs import RelayLog
+from services.operations import mail_trials
 
 STANDARD_INPUT = Path("-")
 LINES_A_REPORT = 20_000
-app = typer.Typer(no_args_is_help=True, help="Emails that have been sent.")
+app = typer.Typer(no_args_is_help=True, help="The mail server, and emails that have been sent.")
 
 Logs = Annotated[
     list[Path],
@@ -33,7 +37,38 @@ Logs = Annotated[
 
 @app.callback()
 def mail() -> None:
-    """Emails that have been sent."""
+    """The mail server, and emails that have been sent."""
+
+
+@app.command("test")
+def send_test(
+    address: Annotated[str, typer.Argument(help="Where to send it, such as your own address.")],
+) -> None:
+    """Send one email that says it is a test, and show the conversation with the mail server.
+
+    Lines with '>' are sent, lines with '<' are answers. The password is not shown.
+    """
+    with opened() as lobby, closing(_shown_courier(lobby)) as courier:
+        delivery = mail_trials.send(lobby, address, courier)
+        if delivery.state is not MessageState.ACCEPTED:
+            raise Unavailable("mail_not_taken", _not_taken(courier.relay, delivery))
+        if lobby.mail_folder is not None:
+            typer.echo("Nobody gets this email: LOBBY_SMTP_URL is a folder, and it is that file.")
+        else:
+            typer.echo(f"The mail server {courier.relay} has taken the email: {delivery.detail}")
+
+
+def _shown_courier(lobby: Lobby) -> Courier:
+    return make_courier(lobby.settings.smtp_url, report=typer.echo)
+
+
+def _not_taken(relay: str, delivery: Delivery) -> str:
+    if delivery.state is MessageState.REJECTED:
+        return f"The mail server {relay} has refused the email: {delivery.detail}"
+    if delivery.state is MessageState.UNCERTAIN:
+        return f"The email may have been sent: {relay} gave {delivery.detail}"
+    why = delivery.detail.removeprefix(BEFORE_THE_DOT)
+    return f"The mail server {relay} has not taken the email. {why}"
 
 
 @app.command("settle")

@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from core import relay_urls
+
 ROOT = Path(__file__).resolve().parents[1]
 MINIMUM_SECRET_LENGTH = 32
 MINIMUM_TOKEN_LENGTH = 16
@@ -60,8 +62,8 @@ class Settings(BaseSettings):
     # Public address of the service, with which links begin.
     base_url: str = "http://127.0.0.1:8000"
 
-    # Mail server (`smtp://`, `smtps://`), or a folder for emails (`file:`). If unset, `mail` in the
-    # data folder.
+    # Mail server (`smtp://`, `smtps://`, `smtp+insecure://`: see `relay_urls`), or a folder for
+    # emails (`file:`). If unset, `mail` in the data folder.
     smtp_url: str = ""
     # Number of SMTP connections that a worker uses at once.
     smtp_connections: int = Field(default=4, ge=1, le=50)
@@ -136,9 +138,9 @@ class Settings(BaseSettings):
 
     @field_validator("smtp_url")
     @classmethod
-    def _has_a_port(cls, value: str) -> str:
-        if urlsplit(value).port == 0:  # `port` raises ValueError if it is no number
-            raise ValueError("port 0 is none")
+    def _keeps_a_password_secret(cls, value: str) -> str:
+        if relay_urls.is_relay(value):
+            relay_urls.parse(value)
         return value
 
     @field_validator("mail_from")

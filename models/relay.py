@@ -11,6 +11,7 @@ class Relay(SQLModel, table=True):
     """A mail server that we send through, named by host and port. All workers share its state.
 
     `failures` counts failures in a row. We send nothing until `resting_until` has passed.
+    `answered_at` is when it last worked again after it had been left alone.
     """
 
     name: str = Field(primary_key=True)

@@ -17,7 +17,7 @@ from sqlmodel import Session
 
 from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
-from services.delivery import lookups, rendering
+from services.delivery import lookups, rendering, traces
 from services.delivery.lookups import NOTHING_PREFETCHED, Prefetched
 from services.letters import answers, letter_states
 from services.mail import outbox, relays
@@ -62,6 +62,7 @@ def clean_up(lobby: Lobby) -> None:
     with lobby.database.write() as session:
         for message in outbox.release_stale(session, now=now):
             uncertain = MessageState.UNCERTAIN
+            log.warning("mail", kind=message.kind, **traces.identify(message), state=uncertain)
             letter_states.record_delivery(
                 session,
                 message.subject_id,
@@ -86,6 +87,7 @@ class _Round:
         self._share = 1
         self._journal = MailJournal(lobby)
         self._lock = threading.Lock()
+        self._traces = {message.id: traces.identify(message) for message in claimed}
         self._trouble: list[str] = []  # failures of the relay in a row
         self._has_answered = False
 
@@ -111,9 +113,11 @@ class _Round:
                 delivery = self._attempt(message, self._make([message]) if is_old else mails)
                 self._note_trouble(delivery)
                 if delivery.state is not None:
-                    self._journal.record(message, delivery.state, delivery.detail)
-                    state, attempt = delivery.state, message.attempt
-                    log.info("mail", kind=message.kind, state=state, attempt=attempt)
+                    is_trouble = delivery.is_relay_trouble
+                    self._journal.record(
+                        message, delivery.state, delivery.detail, is_relay_trouble=is_trouble
+                    )
+                    self._log(message, delivery)
 
     def _next(self) -> list[OutboxMessage]:
         with self._lock:
@@ -140,8 +144,9 @@ class _Round:
             return TAKEN_OVER
         if isinstance(rendered, DroppedMessage):
             self._journal.drop(message, rendered)
-            write_log = log.warning if rendered.is_trouble else log.debug
-            write_log("mail", kind=message.kind, reason=rendered.reason)
+            write_log = log.warning if rendered.is_trouble else log.info
+            trace, reason = self._traces[message.id], rendered.reason
+            write_log("mail", kind=message.kind, **trace, state="dropped", reason=reason)
             return TAKEN_OVER
         try:
             return self._lobby.courier.deliver(rendered, self._before_dot(message))
@@ -175,11 +180,23 @@ class _Round:
 
     def _prefetch(self, session: Session, batch: list[OutboxMessage]) -> Prefetched:
         try:
+            self._traces |= traces.trace(session, batch)
             keyring, now = self._lobby.keyring, self._lobby.clock()
             return lookups.prefetch(session, batch, keyring=keyring, now=now)
         except Exception:  # the message that causes it meets the same error when it is made
             session.rollback()
             return NOTHING_PREFETCHED
+
+    def _log(self, message: OutboxMessage, delivery: Delivery) -> None:
+        log.info(
+            "mail",
+            kind=message.kind,
+            **self._traces[message.id],
+            state=delivery.state,
+            attempt=message.attempt,
+            queued_at=message.created_at.isoformat(),
+            relay_trouble=delivery.is_relay_trouble,
+        )
 
     def _before_dot(self, message: OutboxMessage) -> BeforeDot:
         if message.kind is MessageKind.LETTER:
@@ -193,7 +210,7 @@ def _log_failure(event: str, message: OutboxMessage, error: Exception) -> None:
     log.error(
         event,
         kind=message.kind,
-        message=str(message.id),
+        **traces.identify(message),
         attempt=message.attempt,
         error=type(error).__name__,
         place=[f"{Path(frame.filename).name}:{frame.lineno}" for frame in place],

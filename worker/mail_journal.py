@@ -17,6 +17,7 @@ from sqlmodel import Session
 from models import MessageKind, MessageState, OutboxMessage
 from services.assembly import Lobby
 from services.database.batch_writer import BatchWriter
+from services.delivery import traces
 from services.letters import letter_states
 from services.mail import dead_addresses, outbox, relays
 from services.mail.supporter_mails import DroppedMessage
@@ -74,12 +75,23 @@ class MailJournal:
             raise entry.error
         return entry.result
 
-    def record(self, message: OutboxMessage, state: MessageState, detail: str) -> None:
+    def record(
+        self,
+        message: OutboxMessage,
+        state: MessageState,
+        detail: str,
+        *,
+        is_relay_trouble: bool = False,
+    ) -> None:
         """Records how an attempt ended, with the next commit."""
         if state is MessageState.ACCEPTED and message.kind is not MessageKind.LETTER:
             self._writer.add(_Accepted(message, detail), is_urgent=False)
             return
-        self._add(lambda session: self._write_end(session, message, state, detail))
+        self._add(
+            lambda session: self._write_end(
+                session, message, state, detail, is_relay_trouble=is_relay_trouble
+            )
+        )
 
     def defer_unsent(self, message: OutboxMessage, detail: str) -> None:
         """Records that a message could not be made and waits, with the next commit."""
@@ -145,11 +157,20 @@ class MailJournal:
         detail: str,
         *,
         expected: tuple[MessageState, ...] = outbox.NOT_ENDED,
+        is_relay_trouble: bool = False,
     ) -> bool:
         now, keyring = self._lobby.clock(), self._lobby.keyring
         new_state = outbox.finish(
-            session, message, state, now=now, detail=detail, expected=expected
+            session,
+            message,
+            state,
+            now=now,
+            detail=detail,
+            expected=expected,
+            is_relay_trouble=is_relay_trouble,
         )
+        if new_state is MessageState.REJECTED and state is not new_state:
+            log.warning("mail_given_up", kind=message.kind, **traces.identify(message))
         if new_state and message.kind is MessageKind.LETTER:
             letter_states.record_delivery(
                 session, message.subject_id, new_state, detail=detail, keyring=keyring, now=now

@@ -92,6 +92,7 @@ def _attempt_all(
         log.info(
             "webhook",
             event_type=delivery.event,
+            message=endpoints.message_id(delivery.id),
             endpoint=str(endpoint.id),
             attempt=delivery.attempt,
             status=reply.status,

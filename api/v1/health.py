@@ -10,6 +10,7 @@ from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_to
 from api.http.problem import problems
 from services.database.engine import check_schema, check_writable
 from services.mail import outbox, relays
+from services.operations import mail_server
 from services.submissions import backlog
 from services.webhooks import deliveries
 
@@ -32,9 +33,13 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database can be written to and has this program's schema. Ages in whole minutes."""
+    """The database can be written to and has this program's schema. Ages in whole minutes.
+
+    `mail_server` is null unless the mail server is out of use: then it says what that means.
+    """
 
     status: str = "ok"
+    mail_server: str | None
     outbox_oldest_due_seconds: float
     submissions_oldest_new_seconds: float
 
@@ -51,6 +56,7 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     check_schema(lobby.database)
     check_writable(lobby.database)
     return Ready(
+        mail_server=mail_server.outage_in_words(session, lobby.courier.relay),
         outbox_oldest_due_seconds=_in_minutes(outbox.oldest_due(session, now=now)),
         submissions_oldest_new_seconds=_in_minutes(backlog.oldest_new(session, now=now)),
     )

@@ -8,22 +8,31 @@ sent, and only then sends it. Without an answer to the dot, the outcome is uncer
 import os
 import re
 import smtplib
-import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
+from core import relay_urls
 from models import MessageState
 from services.errors import Invalid
-from services.mail import smtp_answers
+from services.mail import smtp_answers, smtp_connections
 from services.mail.mail_builder import Envelope
+from services.mail.smtp_connections import NoTls, RelayAccess, answer_text
+from services.mail.smtp_transcripts import Transcript
 
 TIMEOUT = 60.0
-CLOSING = 421  # the server closes the connection; this is not about the message (RFC 5321, 3.8)
+PROBE_TIMEOUT = 10.0
+CLOSING = 421  # the server closes the connection (RFC 5321, 3.8)
+TLS_OR_LOGIN_NEEDED = 530  # RFC 3207, 4; RFC 4954, 6
+ABOUT_US = (CLOSING, TLS_OR_LOGIN_NEEDED)
+"""Codes that are not about the message: any other would have got them, too."""
+BEFORE_THE_DOT = "before the dot: "
+"""How the detail of a failure begins that surely sent nothing."""
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 BeforeDot = Callable[[], bool]
 
@@ -61,30 +70,42 @@ class Courier(Protocol):
         """Closes connections."""
 
 
-def make_courier(url: str) -> Courier:
-    """Makes a courier for `smtp://user:password@host:port`, `smtps://...` or `file:FOLDER`.
+def make_courier(
+    url: str,
+    *,
+    context: ssl.SSLContext | None = None,
+    report: Callable[[str], None] | None = None,
+) -> Courier:
+    """Makes a courier for the URL of a relay (`core.relay_urls`), or for `file:FOLDER`.
 
-    Invalid for any other URL.
+    See `SmtpCourier` for `context` and `report`. Invalid for any other URL.
     """
-    parts = urlsplit(url)
-    if parts.scheme == "file":
-        return FileCourier(Path(unquote(parts.path)))
-    if parts.scheme in ("smtp", "smtps") and parts.hostname:
-        return SmtpCourier(
-            host=parts.hostname,
-            port=parts.port or (465 if parts.scheme == "smtps" else 25),
-            user=unquote(parts.username or ""),
-            password=unquote(parts.password or ""),
-            tls_first=parts.scheme == "smtps",
-        )
-    raise Invalid("smtp_url", "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.")
+    try:
+        relay = relay_urls.parse(url) if relay_urls.is_relay(url) else None
+    except ValueError as error:
+        raise Invalid("smtp_url", f"LOBBY_SMTP_URL {error}.") from error
+    if relay is None:
+        parts = urlsplit(url)
+        if parts.scheme == "file":
+            return FileCourier(Path(unquote(parts.path)), report)
+        raise Invalid("smtp_url", "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.")
+    return SmtpCourier(
+        host=relay.host,
+        port=relay.port,
+        user=relay.user,
+        password=relay.password,
+        scheme=relay.scheme,
+        context=context,
+        report=report,
+    )
 
 
 class FileCourier:
-    """Writes each message to a file. Renaming the file is its final dot."""
+    """Writes each message to a file, and to `report`. Renaming the file is its final dot."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, report: Callable[[str], None] | None = None) -> None:
         self.folder = folder
+        self._report = report
 
     @property
     def relay(self) -> str:
@@ -109,6 +130,8 @@ class FileCourier:
         except OSError as error:
             detail = f"cannot write {target.name}: {error.strerror}"
             return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
+        if self._report is not None:
+            self._report(f"{target}:\n{envelope.content.decode('ascii', 'replace')}")
         return Delivery(MessageState.ACCEPTED, f"written to {target.name}")
 
     def close(self) -> None:
@@ -119,22 +142,33 @@ class SmtpCourier:
     """Delivers to an SMTP relay.
 
     A connection is reused after a message that was accepted. There are at most as many connections
-    as threads that deliver at once.
+    as threads that deliver at once. `relay_urls.tls_for` says which TLS a `scheme` requires;
+    `context` has the authorities that are trusted, by default those of the system. Each line of the
+    conversation goes to `report`, without the password.
     """
 
     def __init__(
-        self, *, host: str, port: int, user: str = "", password: str = "", tls_first: bool = False
+        self,
+        *,
+        host: str,
+        port: int,
+        user: str = "",
+        password: str = "",
+        scheme: str = "smtp",
+        context: ssl.SSLContext | None = None,
+        report: Callable[[str], None] | None = None,
     ) -> None:
-        self._place = (host, port)
-        self._login = (user, password)
-        self._tls_first = tls_first
+        tls = relay_urls.tls_for(scheme, host, has_login=bool(user or password))
+        context = context or ssl.create_default_context()
+        self._access = RelayAccess(host, port, user, password, tls, context)
+        self._report = report
         self._lock = threading.Lock()
         self._idle: list[smtplib.SMTP] = []
 
     @property
     def relay(self) -> str:
         """The host and port of the relay."""
-        return f"{self._place[0]}:{self._place[1]}"
+        return f"{self._access.host}:{self._access.port}"
 
     def deliver(self, envelope: Envelope, before_dot: BeforeDot) -> Delivery:
         """Makes one attempt. A connection that failed is closed."""
@@ -142,7 +176,7 @@ class SmtpCourier:
             smtp = self._at_data(envelope)
         except smtplib.SMTPResponseException as error:
             return _refused(error.smtp_code, error.smtp_error)
-        except (OSError, smtplib.SMTPException) as error:
+        except OSError as error:  # also smtplib's other errors
             return _trouble(error)
         is_reusable = False
         try:
@@ -153,6 +187,17 @@ class SmtpCourier:
             else:
                 smtp.close()
         return delivery
+
+    def problem(self) -> str | None:
+        """Connects and logs in without sending anything; returns what is wrong, None if nothing."""
+        try:
+            smtp = self._connect(PROBE_TIMEOUT)
+        except OSError as error:
+            return _trouble(error).detail.removeprefix(BEFORE_THE_DOT)
+        with suppress(OSError):
+            smtp.quit()
+        smtp.close()
+        return None
 
     def close(self) -> None:
         """Closes the connections without QUIT, which could wait for a server that is gone."""
@@ -173,7 +218,7 @@ class SmtpCourier:
                 idle.close()
                 if error.smtp_code != CLOSING:
                     raise
-            except (OSError, smtplib.SMTPException):
+            except OSError:
                 idle.close()
             else:
                 return idle
@@ -193,28 +238,10 @@ class SmtpCourier:
         with self._lock:
             self._idle.append(smtp)
 
-    def _connect(self) -> smtplib.SMTP:
-        host, port = self._place
-        secure = ssl.create_default_context()
-        if self._tls_first:
-            smtp: smtplib.SMTP = smtplib.SMTP_SSL(host, port, timeout=TIMEOUT, context=secure)
-        else:
-            smtp = smtplib.SMTP(host, port, timeout=TIMEOUT)
-        try:
-            _send_at_once(smtp)
-            smtp.ehlo_or_helo_if_needed()
-            if not self._tls_first and smtp.has_extn("starttls"):
-                smtp.starttls(context=secure)
-                smtp.ehlo_or_helo_if_needed()
-            if self._login[0]:
-                smtp.login(*self._login)
-        except smtplib.SMTPResponseException as error:
-            smtp.close()  # the relay refuses us, not a message
-            raise smtplib.SMTPException(_text_of(error.smtp_code, error.smtp_error)) from error
-        except BaseException:
-            smtp.close()
-            raise
-        return smtp
+    def _connect(self, timeout: float = TIMEOUT) -> smtplib.SMTP:
+        report, password = self._report, self._access.password
+        transcript = Transcript(report, password=password) if report else None
+        return smtp_connections.connect(self._access, timeout=timeout, transcript=transcript)
 
 
 def _announce(smtp: smtplib.SMTP, envelope: Envelope) -> None:
@@ -245,10 +272,10 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tup
     try:
         smtp.send(b".\r\n")
         code, reply = smtp.getreply()
-    except (OSError, smtplib.SMTPException) as error:
+    except OSError as error:
         return Delivery(MessageState.UNCERTAIN, f"no answer after the dot: {error}"), False
     if 200 <= code < 300:
-        return Delivery(MessageState.ACCEPTED, _text_of(code, reply)), True
+        return Delivery(MessageState.ACCEPTED, answer_text(code, reply)), True
     if 400 <= code < 600:
         return _refused(code, reply), False
     detail = f"no clear answer after the dot: {reply!r}"
@@ -256,23 +283,15 @@ def _hand_over(smtp: smtplib.SMTP, content: bytes, before_dot: BeforeDot) -> tup
 
 
 def _refused(code: int, reply: bytes | str) -> Delivery:
-    state = MessageState.REJECTED if code >= 500 else MessageState.DEFERRED
-    return Delivery(state, _text_of(code, reply), is_relay_trouble=code == CLOSING)
+    is_trouble = code in ABOUT_US
+    state = MessageState.REJECTED if code >= 500 and not is_trouble else MessageState.DEFERRED
+    return Delivery(state, answer_text(code, reply), is_relay_trouble=is_trouble)
 
 
 def _trouble(error: Exception) -> Delivery:
-    detail = smtp_answers.safe_text(f"before the dot: {error}")
+    before = "" if isinstance(error, NoTls) else BEFORE_THE_DOT
+    detail = smtp_answers.safe_text(f"{before}{error}")
     return Delivery(MessageState.DEFERRED, detail, is_relay_trouble=True)
-
-
-def _send_at_once(smtp: smtplib.SMTP) -> None:
-    """Turns off Nagle's algorithm.
-
-    The dot is a small packet of its own. It would wait for the delayed acknowledgement of the text,
-    about 40 ms per message.
-    """
-    if smtp.sock is not None:
-        smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 def _stuffed(content: bytes) -> bytes:
@@ -283,8 +302,3 @@ def _stuffed(content: bytes) -> bytes:
     if not lines.endswith(b"\r\n"):
         lines += b"\r\n"
     return (b"\n" + lines).replace(b"\n.", b"\n..")[1:]
-
-
-def _text_of(code: int, reply: bytes | str) -> str:
-    text = reply.decode(errors="replace") if isinstance(reply, bytes) else reply
-    return smtp_answers.safe_text(f"{code} {text}")

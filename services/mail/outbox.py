@@ -19,7 +19,7 @@ from models.base import RowId, new_ids, table_of
 from services.database import bulk
 from services.database.bulk import BulkLookup
 from services.database.work_queue import WorkQueue
-from services.mail import dead_addresses
+from services.mail import dead_addresses, relays
 from services.mail.pacing import AT_ONCE, Pace
 from services.mail.recipients import Recipient
 
@@ -27,6 +27,8 @@ MAILS_A_DAY = 5
 _DAY = timedelta(days=1)
 LEASE = timedelta(minutes=10)
 GIVE_UP_AFTER = timedelta(days=4)  # RFC 5321, 4.5.4.1
+# In four days a message is attempted more often than that, if a worker runs.
+FEWEST_ATTEMPTS = 20
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=4)
 GREYLISTED_WAIT = timedelta(minutes=5)
@@ -146,20 +148,26 @@ def finish(
     now: datetime,
     detail: str | None,
     expected: tuple[MessageState, ...] = NOT_ENDED,
+    is_relay_trouble: bool = False,
 ) -> MessageState | None:
     """Records how an attempt ended. Returns the new state, or None if another attempt has it now.
 
     An uncertain email is deferred unless it is a letter, because it may be repeated. A deferred
-    message is rejected after four days. `expected` are the states that the message may have now.
+    message is rejected after four days, but never for trouble with the relay, and not before it was
+    tried often enough (`_is_given_up`). `expected` are the states that the message
+    may have now.
     """
     is_letter = message.kind is MessageKind.LETTER
     if state is MessageState.UNCERTAIN and not is_letter:
         state = MessageState.DEFERRED
-    if state is MessageState.DEFERRED and now - message.created_at > GIVE_UP_AFTER:
+    is_put_off = state is MessageState.DEFERRED
+    if is_put_off and not is_relay_trouble and _is_given_up(session, message, now):
         state = MessageState.REJECTED
     values: dict[str, Any] = {"state": state, "detail": detail, "finished_at": now}
     if state is MessageState.DEFERRED:
-        values |= {"finished_at": None, "due_at": now + wait_after(message.attempt, detail=detail)}
+        # `relays` decides when a relay in trouble is tried again, not the message.
+        attempt = 1 if is_relay_trouble else message.attempt
+        values |= {"finished_at": None, "due_at": now + wait_after(attempt, detail=detail)}
     return state if _queue.move(session, message, *expected, **values) else None
 
 
@@ -249,6 +257,19 @@ def counts(session: Session) -> dict[str, int]:
     statement = sa.select(_outbox.c.state, sa.func.count()).group_by(_outbox.c.state)
     rows = session.connection().execute(statement)
     return dict.fromkeys(map(str, MessageState), 0) | {str(state): total for state, total in rows}
+
+
+def _is_given_up(session: Session, message: OutboxMessage, now: datetime) -> bool:
+    """Returns whether a message has been answered with 'later' for long enough.
+
+    A message that waited for a worker, or for its paused campaign, has not been tried often enough.
+    The four days begin again when an outage of a relay ends, this one's or an earlier one's: the
+    message could not be tried meanwhile, and much that waited may meet a limit of the relay's.
+    """
+    if now - message.created_at <= GIVE_UP_AFTER or message.attempt < FEWEST_ATTEMPTS:
+        return False
+    outage = relays.last_outage(session)
+    return outage is None or now - outage > GIVE_UP_AFTER
 
 
 def _may_be_sent(session: Session, pace: Pace, now: datetime) -> tuple[sa.ColumnElement[bool], ...]:

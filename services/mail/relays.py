@@ -21,6 +21,7 @@ MOST_FAILURES = 5
 FIRST_REST = timedelta(seconds=30)
 LONGEST_REST = timedelta(minutes=15)
 _relay = table_of(Relay)
+_is_out = _relay.c.failures >= MOST_FAILURES
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,11 @@ def note_trouble(session: Session, name: str, details: Sequence[str], *, now: da
 
 def note_success(session: Session, name: str, *, now: datetime) -> None:
     """Records that a relay works. It writes nothing if nothing was wrong."""
+    ends_outage = sa.case((_is_out, now), else_=_relay.c.answered_at)
     session.connection().execute(
         sa.update(_relay)
         .where(_relay.c.name == name, _relay.c.failures > 0)
-        .values(failures=0, answered_at=now, resting_until=None)
+        .values(failures=0, answered_at=ends_outage, resting_until=None)
     )
 
 
@@ -95,6 +97,20 @@ def resting(session: Session, *, now: datetime) -> list[Relay]:
     """Returns the relays that rest now, for `lobby check` and the metrics."""
     failing = session.exec(select(Relay).where(Relay.failures >= MOST_FAILURES))
     return [relay for relay in failing if _is_resting(relay, now)]
+
+
+def last_outage(session: Session) -> datetime | None:
+    """Returns when a relay was last out of use, whichever it was; None if none ever was."""
+    ends = sa.case((_is_out, _relay.c.failed_at), else_=_relay.c.answered_at)
+    latest: datetime | None = session.connection().execute(sa.select(sa.func.max(ends))).scalar()
+    return latest
+
+
+def outage(session: Session, name: str) -> str | None:
+    """Returns the last error of a relay that is out of use, resting or not; None if it works."""
+    relay = session.get(Relay, name)
+    is_out = relay is not None and relay.failures >= MOST_FAILURES
+    return (relay.error or "no reason was given") if relay is not None and is_out else None
 
 
 def view(session: Session, name: str, *, now: datetime) -> RelayView:

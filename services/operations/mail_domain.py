@@ -16,6 +16,7 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
+from core import relay_urls
 from core.settings import is_loopback
 from services.mail.dkim_signer import DkimSigner
 from services.operations.findings import Finding
@@ -36,7 +37,7 @@ def check(
     domain: str, *, smtp_url: str, signer: DkimSigner | None, resolver: Resolver | None = None
 ) -> list[Finding]:
     """Returns what receivers of emails from `domain` would find wrong. Raises no network errors."""
-    if not smtp_url.startswith(("smtp://", "smtps://")):
+    if not relay_urls.is_relay(smtp_url):
         return [_hint("Mail is written to a folder, and goes to nobody (LOBBY_SMTP_URL).")]
     if is_loopback(smtp_url):
         text = "Mail goes to a server on this machine: the records of its domain are not looked up."

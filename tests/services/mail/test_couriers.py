@@ -251,8 +251,8 @@ def test_a_worker_back_from_the_dead_cannot_send_what_another_has_taken_over(
 def test_two_workers_at_once_send_every_mail_once(lobby: Lobby, sink: Sink) -> None:
     for number in range(30):
         sign(lobby, f"person{number}@example.org")
-    host, port = lobby.courier._place  # type: ignore[attr-defined] # the sink's address
-    couriers = [SmtpCourier(host=host, port=port) for _ in range(2)]
+    host, _, port = lobby.courier.relay.rpartition(":")
+    couriers = [SmtpCourier(host=host, port=int(port)) for _ in range(2)]
     threads = [
         threading.Thread(target=deliver_due, args=(replace(lobby, courier=courier),))
         for courier in couriers

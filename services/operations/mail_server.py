@@ -1,0 +1,36 @@
+"""Checks the mail server that takes our emails, and says in words what its outage means."""
+
+from collections.abc import Iterator
+
+from sqlmodel import Session
+
+from core import relay_urls
+from core.settings import is_loopback
+from services.mail import relays
+from services.mail.couriers import Courier, SmtpCourier
+from services.mail.smtp_connections import NO_TLS
+from services.operations.findings import Finding
+
+OUTAGE = "The mail server is left alone after trouble. Emails wait, and none is lost."
+OUTAGE_OF_TLS = (
+    "There is no TLS with the mail server that can be trusted. Emails wait, and none is lost. "
+    "Set LOBBY_SMTP_URL as `lobby check` says."
+)
+
+
+def check(courier: Courier, *, smtp_url: str) -> Iterator[Finding]:
+    """Connects to the mail server and logs in. It sends no email, and asks nothing of a folder."""
+    if smtp_url.startswith(f"{relay_urls.INSECURE}:") and not is_loopback(smtp_url):
+        text = "LOBBY_SMTP_URL is smtp+insecure://: everybody on the way can read and change emails"
+        yield Finding(f"{text}.", is_trouble=False)
+    problem = courier.problem() if isinstance(courier, SmtpCourier) else None
+    if problem is not None:
+        yield Finding(f"The mail server {courier.relay} does not take emails. {problem}")
+
+
+def outage_in_words(session: Session, relay: str) -> str | None:
+    """Returns what an outage means, for everybody: without the server's own words."""
+    error = relays.outage(session, relay)
+    if error is None:
+        return None
+    return OUTAGE_OF_TLS if error.startswith(NO_TLS) else OUTAGE
