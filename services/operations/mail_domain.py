@@ -16,7 +16,7 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
-from core.settings import is_loopback
+from core.listening import is_loopback
 from services.mail.dkim_signer import DkimSigner
 from services.operations.findings import Finding
 
