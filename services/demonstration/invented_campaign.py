@@ -97,8 +97,8 @@ def check_place(session: Session) -> None:
 
 def _in_use(what: str) -> Conflict:
     message = (
-        f"The demonstration is not loaded: the database has {what}. Give the demonstration a "
-        "database of its own with LOBBY_DATA_DIR or LOBBY_DATABASE_URL."
+        f"The demonstration needs a database of its own, and this one has {what}: set "
+        "LOBBY_DATA_DIR or LOBBY_DATABASE_URL to another."
     )
     return Conflict("database_in_use", message)
 

@@ -128,7 +128,8 @@ def test_a_demonstration_is_not_loaded_over_another_organisation(cli: Cli) -> No
     before = cli.counts()
     sentence = cli.refused("demo")
     assert sentence.startswith(
-        "The demonstration is not loaded: the database has another organisation, 'our-union'."
+        "The demonstration needs a database of its own, and this one has another organisation, "
+        "'our-union': set LOBBY_DATA_DIR"
     )
     skipped = cli("demo", "--skip")
     assert (skipped.returncode, skipped.stdout) == (0, "")
@@ -150,7 +151,7 @@ def test_a_demonstration_does_not_replace_real_mps(demo: Cli) -> None:
     """Importing its invented members would end the memberships of all others."""
     demo.sql(f"UPDATE organisation SET slug = 'gone' WHERE slug = '{ORGANISATION}'")
     before = demo.counts()
-    assert "the database has MPs." in demo.refused("demo")
+    assert "this one has MPs: set" in demo.refused("demo")
     assert demo.counts() == before
 
 
