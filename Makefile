@@ -43,8 +43,8 @@ $(VENV)/.clients: $(BIN)/python locks/clients.txt locks/clients-build.txt
 setup: $(VENV)/.dev $(VENV)/.clients ## Make .venv with everything, for serving and for testing
 
 run: $(VENV)/.run ## Set up, load the demonstration and serve it on 127.0.0.1:8000
-	@$(BIN)/lobby demo
-	@exec $(BIN)/lobby serve --port $(PORT)
+	@$(BIN)/lobby demo --skip --port "$(PORT)"
+	@exec $(BIN)/lobby serve --port "$(PORT)"
 
 test: $(VENV)/.dev $(VENV)/.clients ## Set up and run all tests, on SQLite and on PostgreSQL
 	@$(BIN)/python -m pytest -n 2 --dist loadfile

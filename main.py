@@ -10,6 +10,7 @@ from pathlib import Path
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.staticfiles import StaticFiles
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
@@ -32,10 +33,11 @@ from api.http.middleware import Guard, Watch
 from api.openapi import DescribedApi, operation_id
 from api.routes import router as api_router
 from core import garbage
-from core.settings import Settings
+from core.settings import Settings, sentences
 from core.version import version
 from services.assembly import Lobby, open_lobby
 from services.database.engine import check_schema
+from services.errors import LobbyError
 from web.base import errors as web_errors
 from web.routes import router as web_router
 
@@ -96,12 +98,19 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """
     try:
         service = _service()
-    except Exception:
+    except Exception as error:
         if scope["type"] != "lifespan":
             raise
-        await send({"type": "lifespan.startup.failed", "message": traceback.format_exc()})
+        await send({"type": "lifespan.startup.failed", "message": _reason(error)})
         return
     await service(scope, receive, send)
+
+
+def _reason(error: Exception) -> str:
+    """Returns sentences for an error that an operator can mend, and a traceback for all others."""
+    if isinstance(error, ValidationError):
+        return "\n".join(sentences(error))
+    return error.message if isinstance(error, LobbyError) else traceback.format_exc()
 
 
 @cache

@@ -6,9 +6,11 @@ from typing import Annotated
 
 import typer
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
 from cli.output import tell
+from core.settings import ENV_FILE, sentences
 from core.version import version
 from services.database.engine import DatabaseError
 from services.errors import Invalid, LobbyError
@@ -53,9 +55,14 @@ def main() -> None:
             tell(line, "red")
         sys.exit(1)
     except ValidationError as error:
-        for item in error.errors():
-            name = "".join(f"LOBBY_{part}: ".upper() for part in item["loc"])
-            tell(name + item["msg"].removeprefix("Value error, "), "red")
+        for line in sentences(error):
+            tell(line, "red")
+        sys.exit(1)
+    except (SettingsError, UnicodeDecodeError) as error:
+        # The first names a setting without its value. The second is about .env: all other files
+        # that are no text have an error of their own.
+        is_text = isinstance(error, SettingsError)
+        tell(f"{error}." if is_text else f"{ENV_FILE} is not a text in UTF-8.", "red")
         sys.exit(1)
     except (DatabaseError, sqlite3.Error) as error:
         tell(f"The database refused: {str(error).splitlines()[0]}", "red")

@@ -9,29 +9,37 @@ import typer
 import uvicorn
 
 import worker
+from cli import listening
+from cli.listening import Host, OptionalPort, Port
 from cli.output import File, opened, progress, tell
 from core import logs
+from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
-from services.assembly import open_lobby
+from services.assembly import Lobby, open_lobby
 from services.database import backups
 from services.database import engine as databases
 from services.demonstration import awkward_letters, invented_campaign
-from services.operations import checks
+from services.errors import Conflict
+from services.operations import checks, set_up
 from services.postcodes import ons_import
 
 app = typer.Typer()
 
 
 @app.command()
-def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
-) -> None:
+def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure(is_final=True)
+    place = Listening(host, port)
+    settings = listening.use_as_base_url(place)
+    listening.check_free(place)
     with opened():
         pass  # creates the schema, and checks the settings before uvicorn starts
-    uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
+    listening.warn(settings, place)
+    config = uvicorn.Config(
+        "main:app", host=host, port=port, access_log=False, log_level="warning", workers=1
+    )
+    listening.run(config, place)
 
 
 @app.command("worker")
@@ -42,7 +50,10 @@ def run_worker() -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     with opened() as lobby:
+        links = f"links begin with {lobby.settings.base_url}"
+        tell(f"The worker has started: {listening.parts_in_use(lobby.settings)}, {links}.")
         worker.run(lobby, stop)
+    tell("The worker has stopped.")
 
 
 @app.command()
@@ -66,19 +77,42 @@ def migrate(
 
 
 @app.command()
-def demo() -> None:
-    """Load the demonstration, a small campaign with invented people, if it is not loaded yet."""
+def demo(
+    host: Host = DEFAULT_HOST,
+    port: Port = DEFAULT_PORT,
+    skip: Annotated[
+        bool, typer.Option("--skip", help="Succeed without loading if the database is in use.")
+    ] = False,
+) -> None:
+    """Load the demonstration, a small campaign with invented people, if it is not loaded yet.
+
+    It refuses a database that has another organisation or MPs. --host and --port are those of
+    `lobby serve`.
+    """
+    listening.use_as_base_url(Listening(host, port))
     with opened() as lobby:
-        if not lobby.postcodes.available:
-            ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
-            lobby.postcodes.refresh()
-        with lobby.database.write() as session:
-            if not invented_campaign.is_loaded(session):
-                lookup, keyring = lobby.postcodes.lookup, lobby.keyring
-                now = lobby.clock()
-                invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=now)
-                awkward_letters.load(session, postcodes=lookup, keyring=keyring, now=now)
+        try:
+            with lobby.database.read() as session:
+                invented_campaign.check_place(session)
+        except Conflict as error:
+            if not skip:
+                raise
+            tell(error.message, "yellow")
+            return
+        _load_demonstration(lobby)
         _print_demonstration(lobby.settings.base_url)
+
+
+def _load_demonstration(lobby: Lobby) -> None:
+    if not lobby.postcodes.available:
+        ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
+        lobby.postcodes.refresh()
+    with lobby.database.write() as session:
+        if not invented_campaign.is_loaded(session):
+            lookup, keyring = lobby.postcodes.lookup, lobby.keyring
+            now = lobby.clock()
+            invented_campaign.load(session, postcodes=lookup, keyring=keyring, now=now)
+            awkward_letters.load(session, postcodes=lookup, keyring=keyring, now=now)
 
 
 def _print_demonstration(base: str) -> None:
@@ -92,6 +126,7 @@ Central Lobby, with a demonstration: everybody in it is invented.
   mails sent     {base}/dev/mail
   organisers     {base}/sign-in
                  {invented_campaign.ORGANISER}, password: {invented_campaign.PASSWORD}
+                 (the password works on this machine only)
 
   postcodes to try: EH1 1YZ, M1 1AE, CF10 3NQ, SW1A 0AA
 """
@@ -103,10 +138,17 @@ def check(
     recount: Annotated[
         bool, typer.Option("--recount", help="Compare tallies with all signatures and letters.")
     ] = False,
+    host: Annotated[str | None, typer.Option(help="The --host of `lobby serve`.")] = None,
+    port: OptionalPort = None,
 ) -> None:
-    """Check schema, tallies, postcodes, database and mail. Exits with status 1 on trouble."""
+    """Check schema, tallies, postcodes, database, mail and addresses.
+
+    Exits with status 1 on trouble. Name --host and --port as for `lobby serve` to have them
+    compared with LOBBY_BASE_URL.
+    """
     with opened() as lobby:
         findings = checks.run(lobby, recounting=tell if recount else None)
+        findings += set_up.check(lobby.settings, listening.of_options(host, port))
     if not recount:
         tell("Tallies were not recounted: --recount does that, and reads every row.")
     for finding in findings:

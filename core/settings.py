@@ -11,15 +11,18 @@ import secrets
 from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
-from typing import Literal
-from urllib.parse import urlsplit
+from typing import Any, Literal
+from urllib.parse import quote
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core import relay_urls
+from core import relay_urls, setting_names, urls
+from core.listening import Listening, is_loopback
 
 ROOT = Path(__file__).resolve().parents[1]
+# In the current folder. The environment overrides it.
+ENV_FILE = Path(".env")
 MINIMUM_SECRET_LENGTH = 32
 MINIMUM_TOKEN_LENGTH = 16
 _TIME = "([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -45,7 +48,9 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="LOBBY_",
+        env_prefix=setting_names.PREFIX,
+        env_file=ENV_FILE,
+        env_file_encoding=setting_names.ENCODING,
         extra="ignore",
         env_ignore_empty=True,
         # An error's text can reach a log, and its input can be a secret.
@@ -59,11 +64,12 @@ class Settings(BaseSettings):
     # Encrypts personal data and signs links. Several secrets are separated by commas, the newest
     # first. If unset, one is generated in the data folder with SQLite; PostgreSQL needs one.
     secret_key: SecretStr | None = None
-    # Public address of the service, with which links begin.
-    base_url: str = "http://127.0.0.1:8000"
+    # Public address of the service, with which links begin. If unset, `lobby serve` sets it to the
+    # address and port on which it listens.
+    base_url: str = Listening().url
 
     # Mail server (`smtp://`, `smtps://`, `smtp+insecure://`: see `relay_urls`), or a folder for
-    # emails (`file:`). If unset, `mail` in the data folder.
+    # emails (`file:`). If unset or `file:` without a folder, `mail` in the data folder.
     smtp_url: str = ""
     # Number of SMTP connections that a worker uses at once.
     smtp_connections: int = Field(default=4, ge=1, le=50)
@@ -106,6 +112,13 @@ class Settings(BaseSettings):
     security_contact: str = ""
     security_expires: date | None = None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _are_settings(cls, values: Any) -> Any:
+        file = cls.model_config.get("env_file")
+        setting_names.check(cls.model_fields, os.environ, file if isinstance(file, Path) else None)
+        return values
+
     @field_validator("quiet_hours")
     @classmethod
     def _are_two_times(cls, value: str) -> str:
@@ -124,23 +137,32 @@ class Settings(BaseSettings):
     @field_validator("rate_limit_url")
     @classmethod
     def _is_memory_or_redis(cls, value: str) -> str:
+        example = "redis://127.0.0.1:6379/0"
         if value != "memory" and not value.startswith(("redis://", "rediss://")):
-            raise ValueError("must be memory, or an address such as redis://127.0.0.1:6379/0")
+            raise ValueError(f"must be memory, or an address such as {example}")
+        if value != "memory":
+            urls.check_server(value, example)
         return value
 
-    @field_validator("base_url", "members_api_url", "motions_api_url")
+    @field_validator("base_url")
+    @classmethod
+    def _is_a_public_address(cls, value: str) -> str:
+        urls.check_public(value)
+        return value.rstrip("/")
+
+    @field_validator("members_api_url", "motions_api_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.netloc:
-            raise ValueError("must be an address such as https://lobby.example.org")
+        urls.check_web(value)
         return value.rstrip("/")
 
     @field_validator("smtp_url")
     @classmethod
-    def _keeps_a_password_secret(cls, value: str) -> str:
+    def _is_a_place_for_mail(cls, value: str) -> str:
         if relay_urls.is_relay(value):
             relay_urls.parse(value)
+        elif value:
+            urls.check_mail(value)
         return value
 
     @field_validator("mail_from")
@@ -196,7 +218,8 @@ class Settings(BaseSettings):
     def _complete_and_check(self) -> "Settings":
         self.data_dir = self.data_dir.resolve()
         self.database_url = _with_driver(self.database_url or f"sqlite:///{self.data_dir}/lobby.db")
-        self.smtp_url = self.smtp_url or f"file:{self.data_dir}/mail"
+        if self.smtp_url.lower() in ("", "file:", "file://"):
+            self.smtp_url = f"file:{quote(str(self.data_dir / 'mail'))}"
         if not self.is_sqlite and self.secret_key is None:
             raise ValueError("LOBBY_SECRET_KEY is required with PostgreSQL")
         if (self.dkim_key is None) != (not self.dkim_selector):
@@ -256,17 +279,23 @@ def is_origin(text: str) -> bool:
     return _ORIGIN.fullmatch(text) is not None
 
 
-def is_loopback(url: str) -> bool:
-    """Returns whether the host of a URL is this machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+def sentences(error: ValidationError) -> list[str]:
+    """Returns a line for each wrong setting, which names its variable and never its value."""
+    return [
+        "".join(f"{setting_names.PREFIX}{part}: ".upper() for part in item["loc"]) + line
+        for item in error.errors(include_input=False, include_context=False)
+        for line in item["msg"].removeprefix("Value error, ").splitlines()
+    ]
 
 
 def _with_driver(url: str) -> str:
     # Hosting services write `postgres://` or `postgresql://`. The driver is psycopg 3.
     for scheme in ("postgres://", "postgresql://"):
         if url.startswith(scheme):
-            return "postgresql+psycopg://" + url.removeprefix(scheme)
-    if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            url = "postgresql+psycopg://" + url.removeprefix(scheme)
+    if url.startswith("postgresql+psycopg://"):
+        urls.check_postgresql(url)
+    elif not url.startswith("sqlite:///"):
         raise ValueError("LOBBY_DATABASE_URL must start with sqlite:/// or postgresql://")
     return url
 

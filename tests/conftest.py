@@ -3,6 +3,7 @@
 Each gets a copy of a migrated database with the demonstration, which is made once a run.
 """
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -15,6 +16,8 @@ import pytest
 from fastapi.testclient import TestClient
 
 from core import logs
+from core.setting_names import PREFIX
+from core.settings import Settings
 from main import create_app
 from services.assembly import Lobby, open_lobby
 from tests.support.common import Clock, postcode_lookup_file
@@ -24,6 +27,10 @@ from tests.support.lobbies import MakeLobby, prepare, settings_for
 pytest_plugins = ["tests.support.fixtures", "tests.support.quick"]
 ROOM = 3 << 30  # bytes: PostgreSQL's WAL grows to 1 GB, and large tests need some more
 logs.configure(level="ERROR")
+# Tests have the settings that they name. Those of the developer, in `.env` too, do not count.
+Settings.model_config["env_file"] = None
+for variable in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+    del os.environ[variable]
 
 
 @pytest.fixture(scope="session")

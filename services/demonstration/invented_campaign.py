@@ -23,6 +23,7 @@ from models import (
     MemberOverride,
     MemberReply,
     Organisation,
+    Organiser,
     OverrideKind,
     Private,
     ReplyKind,
@@ -30,6 +31,7 @@ from models import (
     Supporter,
 )
 from services.campaigns import campaigns, petitions
+from services.errors import Conflict, Unauthenticated
 from services.files import csv_reading
 from services.letters import confirmed_letters, intake
 from services.letters.drafting import drafts, situations
@@ -80,10 +82,52 @@ def is_loaded(session: Session) -> bool:
     )
 
 
-def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime) -> None:
+def check_place(session: Session) -> None:
+    """Checks that the database is empty or has the demonstration.
+
+    :raises Conflict: it has another organisation, or MPs, whom the invented ones would replace
+    """
+    statement = select(Organisation.slug).where(col(Organisation.is_demonstration).is_(False))
+    other = session.exec(statement.limit(1)).first()
+    if other is not None:
+        raise _in_use(f"another organisation, '{other}'")
+    if not is_loaded(session) and session.exec(select(Member.id).limit(1)).first() is not None:
+        raise _in_use("MPs")
+
+
+def _in_use(what: str) -> Conflict:
+    message = (
+        f"The demonstration needs a database of its own, and this one has {what}: set "
+        "LOBBY_DATA_DIR or LOBBY_DATABASE_URL to another."
+    )
+    return Conflict("database_in_use", message)
+
+
+def refuse_known_password(session: Session, organiser: Organiser, password: str) -> None:
+    """Refuses the password that everybody knows, for an organiser of a demonstration.
+
+    Call it after signing in, where the client or the service is not on this machine.
+
+    :raises Unauthenticated: it is that password
+    """
+    organisation = organisations.get(session, organiser.organisation_id)
+    if organisation.is_demonstration and password == PASSWORD:
+        message = "The demonstration's password works only on the computer that runs it."
+        raise Unauthenticated("demonstration_password", message)
+
+
+def load(
+    session: Session,
+    *,
+    postcodes: Lookup,
+    keyring: Keyring,
+    now: datetime,
+    password: str = PASSWORD,
+) -> None:
     """Loads everything in the caller's transaction.
 
     Requires that `is_loaded` is false, and that `postcodes` knows the postcodes of `POSTCODES`.
+    `password` is the organiser's. Everybody knows the default, which works on this machine only.
     """
     content = _read("campaign.json")
     _load_parliament(session, now)
@@ -91,7 +135,7 @@ def load(session: Session, *, postcodes: Lookup, keyring: Keyring, now: datetime
         session, **content["organisation"], is_demonstration=True, now=now
     )
     organisations.create_organiser(
-        session, keyring, organisation=organisation, email=ORGANISER, password=PASSWORD, now=now
+        session, keyring, organisation=organisation, email=ORGANISER, password=password, now=now
     )
     wordings.set_updates(session, organisation.id, content["wordings"]["updates"], now=now)
     campaign = _load_campaign(session, organisation, content, now - timedelta(days=DAYS))

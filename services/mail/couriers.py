@@ -118,8 +118,11 @@ class FileCourier:
         target = self.folder / f"{name}.eml"
         draft = target.with_suffix(".part")
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as stream:
+            _make_private_folder(self.folder)
+            # An email holds personal data and links that act for its reader.
+            handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "wb") as stream:
+                os.fchmod(handle, 0o600)  # a draft of an earlier version may be there
                 stream.write(envelope.content)
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -136,6 +139,14 @@ class FileCourier:
 
     def close(self) -> None:
         """Does nothing: there are no connections."""
+
+
+def _make_private_folder(folder: Path) -> None:
+    """Makes a folder and its parents, for the owner alone. Leaves existing ones as they are."""
+    if not folder.is_dir():
+        if not folder.parent.is_dir():
+            _make_private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 class SmtpCourier:

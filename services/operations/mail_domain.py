@@ -17,7 +17,7 @@ from dns.rdtypes.ANY.TXT import TXT
 from dns.resolver import NXDOMAIN, NoAnswer, Resolver
 
 from core import relay_urls
-from core.settings import is_loopback
+from core.listening import is_loopback
 from services.mail.dkim_signer import DkimSigner
 from services.operations.findings import Finding
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from sqlmodel import Session
 
 from core import relay_urls
-from core.settings import is_loopback
+from core.listening import is_loopback
 from services.mail import relays
 from services.mail.couriers import Courier, SmtpCourier
 from services.mail.smtp_connections import NO_TLS

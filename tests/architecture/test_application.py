@@ -30,7 +30,7 @@ def test_the_application_for_uvicorn_is_the_service(
 @pytest.mark.usefixtures("not_yet_made")
 def test_a_service_that_cannot_be_made_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LOBBY_POSTS_PER_ADDRESS", "-1")
-    assert "posts_per_address" in start_failure()
+    assert start_failure().startswith("LOBBY_POSTS_PER_ADDRESS: Input should be greater")
 
 
 def start_failure() -> str:
@@ -55,8 +55,11 @@ def test_a_server_that_cannot_start_prints_no_secret(monkeypatch: pytest.MonkeyP
     for name, value in secrets.items():
         monkeypatch.setenv(name, value)
     message = start_failure()
-    assert "metrics_token\n  Value error, needs at least 16 characters" in message
-    assert "each secret needs at least 32 characters" in message
+    assert message.splitlines() == [
+        "LOBBY_SECRET_KEY: each secret needs at least 32 characters",
+        "LOBBY_METRICS_TOKEN: needs at least 16 characters: letters, digits and ASCII "
+        "punctuation, no spaces",
+    ]
     assert not any(value in message for value in secrets.values())
     monkeypatch.setenv("LOBBY_METRICS_TOKEN", "long-enough-to-be-a-token")
     monkeypatch.setenv("LOBBY_SECRET_KEY", "long enough to be the secret of a service")
@@ -64,3 +67,9 @@ def test_a_server_that_cannot_start_prints_no_secret(monkeypatch: pytest.MonkeyP
     message = start_failure()
     assert "LOBBY_BOUNCE_FOLDER needs LOBBY_BOUNCE_ADDRESS" in message
     assert "long" not in message
+
+
+@pytest.mark.usefixtures("not_yet_made")
+def test_a_setting_that_does_not_exist_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOBBY_SMTP_UR", "smtp://relay.example.org")
+    assert start_failure() == "LOBBY_SMTP_UR is not a setting: did you mean LOBBY_SMTP_URL?"

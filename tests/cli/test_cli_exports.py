@@ -141,6 +141,7 @@ def test_a_file_that_cannot_be_finished_leaves_the_one_before_it(demo: Cli, tmp_
 def test_a_reader_that_stops_early_is_no_disaster(demo: Cli) -> None:
     with subprocess.Popen(
         [COMMAND, "export", "signatures", PETITION, "-"],
+        cwd=demo.folder,
         env=demo.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

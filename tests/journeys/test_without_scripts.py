@@ -14,7 +14,7 @@ from services.demonstration import invented_campaign
 from services.keys import api_keys
 from services.organisations import organisations, partners
 from tests.support.browser import MARKS, PHONE, served
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
+from tests.support.common import CAMPAIGN, CAN_SIGN, ORGANISERS_PASSWORD, PETITION, token_in
 from tests.support.letters import uncertain_letter
 from tests.support.worked_examples import worked_example
 
@@ -101,7 +101,7 @@ def test_somebody_who_has_not_signed_writes_and_confirms_by_mail_without_scripts
 def sign_in(page: Page, address: str) -> None:
     page.goto(f"{address}/sign-in")
     page.get_by_label("E-mail address").fill(invented_campaign.ORGANISER)
-    page.get_by_label("Password").fill(invented_campaign.PASSWORD)
+    page.get_by_label("Password").fill(ORGANISERS_PASSWORD)
     page.get_by_role("button", name="Sign in").click()
 
 
@@ -146,7 +146,7 @@ def test_an_organiser_adds_a_partner_and_makes_and_revokes_its_key_on_a_phone_wi
     page.get_by_role("link", name="Make a key for A Paper").click()
     page.get_by_label("Name", exact=True).fill("their form")
     page.get_by_label("signatures:write").check()
-    page.get_by_label("Your password").fill(invented_campaign.PASSWORD)
+    page.get_by_label("Your password").fill(ORGANISERS_PASSWORD)
     page.get_by_role("button", name="Make the key").click()
     key = page.get_by_label("Key", exact=True).input_value()
     assert key.startswith("lobby_")

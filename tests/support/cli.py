@@ -33,6 +33,11 @@ class Cli:
     settings: dict[str, str] = field(default_factory=dict)
 
     @property
+    def folder(self) -> Path:
+        """The current folder of the command, where `.env` would be."""
+        return next(folder for folder in self.data.parents if folder.is_dir())
+
+    @property
     def environment(self) -> dict[str, str]:
         others = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}
         return others | {"LOBBY_DATA_DIR": str(self.data)} | self.settings
@@ -40,6 +45,7 @@ class Cli:
     def __call__(self, *arguments: str | Path, **settings: str) -> Done:
         return subprocess.run(
             [COMMAND, *arguments],
+            cwd=self.folder,
             env=self.environment | settings,
             capture_output=True,
             text=True,
@@ -62,7 +68,11 @@ class Cli:
         # A shell lets the programs that it starts in the background ignore interrupts.
         previous = signal.signal(signal.SIGINT, signal.default_int_handler)
         process = subprocess.Popen(
-            [COMMAND, *arguments], env=self.environment, stderr=subprocess.PIPE, text=True
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         signal.signal(signal.SIGINT, previous)
         try:

@@ -20,6 +20,8 @@ from services.parliament import constituencies, members
 
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 SECRET = "a secret of the tests that is long enough to be one"
+# The demonstration's own works only on loopback, and the tests' service is at http://testserver.
+ORGANISERS_PASSWORD = "a password of the tests"
 METRICS_TOKEN = "a-token-for-the-metrics"
 METRICS = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 START = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

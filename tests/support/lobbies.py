@@ -10,7 +10,7 @@ from core.settings import Settings
 from services.assembly import Lobby, open_lobby
 from services.database import engine
 from services.demonstration import invented_campaign
-from tests.support.common import METRICS_TOKEN, SECRET, Clock, Mailbox
+from tests.support.common import METRICS_TOKEN, ORGANISERS_PASSWORD, SECRET, Clock, Mailbox
 
 MakeLobby = Callable[..., Lobby]
 
@@ -37,6 +37,12 @@ def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool
     if with_demonstration:
         with lobby.database.write() as session:
             lookup, now = lobby.postcodes.lookup, lobby.clock()
-            invented_campaign.load(session, postcodes=lookup, keyring=lobby.keyring, now=now)
+            invented_campaign.load(
+                session,
+                postcodes=lookup,
+                keyring=lobby.keyring,
+                now=now,
+                password=ORGANISERS_PASSWORD,
+            )
         Mailbox(lobby).deliver()
     lobby.close()

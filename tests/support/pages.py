@@ -12,7 +12,7 @@ from models import CampaignStatus
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.demonstration import invented_campaign
-from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION, token_in
+from tests.support.common import CAMPAIGN, CAN_SIGN, ORGANISERS_PASSWORD, PETITION, token_in
 
 Deliver = Callable[[], list[EmailMessage]]
 Page = Any  # a response of the test client; its library does not matter here
@@ -88,6 +88,6 @@ def close_campaign(lobby: Lobby, status: CampaignStatus) -> None:
         campaigns.update(session, campaign, values={"status": status}, now=lobby.clock())
 
 
-def sign_in(client: TestClient, password: str = invented_campaign.PASSWORD) -> Page:
+def sign_in(client: TestClient, password: str = ORGANISERS_PASSWORD) -> Page:
     data = {"email": invented_campaign.ORGANISER, "password": password}
     return client.post("/sign-in", data=data)

@@ -26,9 +26,8 @@ from models import (
     WebhookEvent,
 )
 from services.assembly import Lobby
-from services.demonstration import invented_campaign
 from services.webhooks import deliveries, endpoints, warning_mails
-from tests.support.common import CAMPAIGN, PETITION, Clock
+from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION, Clock
 from tests.support.keys import OTHERS, Headers, add_campaign, key_for, others_key
 from tests.support.outside.webhook_receiver import (
     Answer,
@@ -48,7 +47,7 @@ NEW = f"{HOOKS}/new"
 CONFIRMED = WebhookEvent.SIGNATURE_CONFIRMED.value
 SENT = WebhookEvent.LETTER_SENT.value
 URL = "https://hooks.example.org/in/5ecre7"
-PASSWORD = {"password": invented_campaign.PASSWORD}
+PASSWORD = {"password": ORGANISERS_PASSWORD}
 Page = Any
 
 

@@ -9,6 +9,7 @@ from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.downloads import download
 from services.campaigns import campaigns, petitions
 from services.common.tokens import LIFETIMES, Purpose
+from services.demonstration import invented_campaign
 from services.errors import Unauthenticated
 from services.files import export_lines
 from services.letters import queue_overview
@@ -19,6 +20,7 @@ from services.signatures.pending_views import MOST_COUNTED
 from services.views import campaign_views
 from web.base import forms
 from web.base.dependencies import COOKIE, OptionalOrganiser, RequiredOrganiser
+from web.base.local import is_on_this_machine
 from web.base.rendering import page, see_other
 
 router = APIRouter()
@@ -41,13 +43,18 @@ def ask_to_sign_in(session: ReadSession, organiser: OptionalOrganiser) -> Respon
 
 @router.post("/sign-in")
 def sign_in(
-    fields: Annotated[SignInFields, Form()], lobby: TheLobby, session: ReadSession
+    fields: Annotated[SignInFields, Form()],
+    request: Request,
+    lobby: TheLobby,
+    session: ReadSession,
 ) -> Response:
     """Signs an organiser in. The cookie holds a signed id and nothing else."""
     try:
         organiser = organisations.sign_in(
             session, lobby.keyring, email=fields.email, password=fields.password
         )
+        if not is_on_this_machine(request, lobby.settings):
+            invented_campaign.refuse_known_password(session, organiser, fields.password)
     except Unauthenticated as error:
         form = forms.Form({"email": fields.email})
         form.note(error)

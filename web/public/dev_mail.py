@@ -1,12 +1,10 @@
 """The emails of the demonstration, shown to browsers on this machine only."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from ipaddress import ip_address
 from pathlib import Path
 
 from fastapi import APIRouter, Request, Response
@@ -16,10 +14,10 @@ from api.http.dependencies import ReadSession, TheLobby
 from services.assembly import Lobby
 from services.errors import NotFound
 from services.organisations import organisations
+from web.base.local import is_on_this_machine
 from web.base.rendering import page
 
 NEWEST = 100
-_LOOPBACK_HOST = re.compile(r"(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?", re.IGNORECASE)
 router = APIRouter()
 
 
@@ -39,8 +37,7 @@ def is_shown(request: Request, lobby: Lobby, session: Session) -> bool:
     """Returns True in the demonstration, for a browser on this machine."""
     return (
         lobby.mail_folder is not None
-        and lobby.settings.is_on_loopback
-        and _is_loopback(request)
+        and is_on_this_machine(request, lobby.settings)
         and organisations.has_demonstration(session)
     )
 
@@ -62,16 +59,6 @@ def show_mail(name: str, request: Request, lobby: TheLobby, session: ReadSession
             mail = _read(file, with_text=True)
             return page("public/dev_mail.html", session, is_private=True, mail=mail)
     raise NotFound("mail_unknown", "There is no such mail.")
-
-
-def _is_loopback(request: Request) -> bool:
-    """Checks the client's address, and the Host header against DNS rebinding."""
-    host = request.headers.get("Host", "")
-    try:
-        is_local = request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
-    return is_local and _LOOPBACK_HOST.fullmatch(host) is not None
 
 
 def _files(request: Request, lobby: Lobby, session: Session) -> list[Path]:

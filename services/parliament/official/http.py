@@ -24,7 +24,7 @@ from tenacity import (
 )
 from tenacity.wait import wait_base
 
-from core.settings import is_loopback
+from core.listening import is_loopback
 from services.errors import Unavailable
 
 TIMEOUT = httpx2.Timeout(20.0, connect=5.0)

@@ -1,5 +1,6 @@
 """Tests delivery to a real SMTP server on loopback: each email once, despite faults."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 
 import worker
+from core.settings import Settings
 from models import (
     Letter,
     LetterState,
@@ -393,6 +395,29 @@ def test_mails_in_a_folder_are_whole_or_not_there(lobby: Lobby, tmp_path: Any) -
     write_letter(lobby)
     deliver_due(replace(lobby, courier=folder))
     assert [file.suffix for file in folder.folder.iterdir()] == [".eml"]
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_mails_in_a_folder_are_for_the_owner_alone(lobby: Lobby, tmp_path: Any) -> None:
+    previous = os.umask(0)
+    try:
+        folder = FileCourier(tmp_path / "new" / "mail")
+        write_letter(lobby)
+        deliver_due(replace(lobby, courier=folder))
+    finally:
+        os.umask(previous)
+    (file,) = folder.folder.iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    for made in (folder.folder, folder.folder.parent):
+        assert made.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize("url", ["", "file:", "file://", "FILE:"])
+def test_mails_without_a_folder_go_to_the_data_folder(tmp_path: Any, url: str) -> None:
+    data = tmp_path / "50% of a?b#c"
+    courier = make_courier(Settings(data_dir=data, smtp_url=url).smtp_url)
+    assert isinstance(courier, FileCourier)
+    assert courier.folder == data / "mail"
 
 
 def test_no_personal_data_waits_in_the_outbox(lobby: Lobby) -> None:

@@ -671,6 +671,7 @@ class Command:
         }
         return subprocess.run(
             [COMMAND, "sync", "members", *options],
+            cwd=settings.data_dir,
             env=environment | ours,
             capture_output=True,
             text=True,

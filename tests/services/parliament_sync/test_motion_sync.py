@@ -557,6 +557,7 @@ class Command:
         }
         return subprocess.run(
             [COMMAND, "sync", "motions", *map(str, ids)],
+            cwd=settings.data_dir,
             env=environment | ours,
             capture_output=True,
             text=True,

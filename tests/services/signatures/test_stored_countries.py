@@ -577,7 +577,7 @@ def test_a_job_that_is_killed_goes_on_where_it_was(lobby: Lobby, clock: Clock) -
         [sys.executable, "-c", KILLED, clock.now.isoformat()],
         env=environment,
         check=False,
-        cwd=Path(worker.__file__).parents[1],
+        cwd=lobby.settings.data_dir,
         timeout=60,
     )
     assert ended.returncode == -signal.SIGKILL
