@@ -12,7 +12,7 @@ from services.common.tokens import LIFETIMES, Purpose
 from services.errors import Unauthenticated
 from services.files import export_lines
 from services.letters import queue_overview
-from services.organisations import organisations
+from services.organisations import organisations, organisers
 from services.parliament_sync import freshness
 from services.signatures import pending_views, signature_exports
 from services.signatures.pending_views import MOST_COUNTED
@@ -43,7 +43,7 @@ def ask_to_sign_in(session: ReadSession, organiser: OptionalOrganiser) -> Respon
 def sign_in(
     fields: Annotated[SignInFields, Form()], lobby: TheLobby, session: ReadSession
 ) -> Response:
-    """Signs an organiser in. The cookie holds a signed id and nothing else."""
+    """Signs an organiser in. The cookie holds a signed id and a fingerprint of the password."""
     try:
         organiser = organisations.sign_in(
             session, lobby.keyring, email=fields.email, password=fields.password
@@ -55,7 +55,7 @@ def sign_in(
     response = see_other("/organiser")
     response.set_cookie(
         COOKIE,
-        lobby.tokens.issue(Purpose.ORGANISER, organiser.id),
+        organisers.cookie_of(organiser, lobby.tokens),
         max_age=int(LIFETIMES[Purpose.ORGANISER].total_seconds()),
         path="/",
         secure=lobby.settings.base_url.startswith("https:"),
