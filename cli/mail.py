@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.examples import examples
 from cli.output import moment, opened, progress, tell
+from cli.tables import show
 from services.errors import Invalid
 from services.letters import uncertain
 from services.letters.uncertain import LogPeriod, SettlementResult
@@ -20,7 +22,12 @@ from services.mail.relay_logs import RelayLog
 
 STANDARD_INPUT = Path("-")
 LINES_A_REPORT = 20_000
-app = typer.Typer(no_args_is_help=True, help="Emails that have been sent.")
+DEAD_COLUMNS = ("id", "member", "since", "reason")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Emails that have been sent.",
+    epilog=examples("lobby mail dead"),
+)
 
 Logs = Annotated[
     list[Path],
@@ -36,7 +43,14 @@ def mail() -> None:
     """Emails that have been sent."""
 
 
-@app.command("settle")
+@app.command(
+    "settle",
+    epilog=examples(
+        "lobby mail settle /var/log/mail.log --dry-run",
+        "lobby mail settle mail.log mail.log.1.gz \\",
+        "    --complete-since 2026-07-01T09:00 --complete-until 2026-07-02T09:00",
+    ),
+)
 def settle(
     logs: Logs,
     complete_since: Annotated[
@@ -79,19 +93,21 @@ def settle(
     _report(settled, span, dry_run=dry_run)
 
 
-@app.command("dead")
+@app.command("dead", epilog=examples("lobby mail dead"))
 def list_dead() -> None:
     """List members with a dead address, and count supporters with one."""
     with opened() as lobby, lobby.database.read() as session:
         addresses = dead_addresses.of_members(session, keyring=lobby.keyring)
         supporters = dead_addresses.count_of_supporters(session)
-    for dead in addresses:
-        member = dead.member
-        typer.echo(f"{member.id}\t{member.name}\t{dead.since:%Y-%m-%d}\t{dead.detail}")
+    rows = [
+        (str(dead.member.id), dead.member.name, f"{dead.since:%Y-%m-%d}", dead.detail)
+        for dead in addresses
+    ]
+    show(DEAD_COLUMNS, rows)
     tell(f"Members: {len(addresses)}. Supporters: {supporters}.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby mail revive anna@example.org"))
 def revive(
     address: Annotated[str, typer.Argument(help="The address, a member's or a supporter's.")],
 ) -> None:
@@ -147,7 +163,9 @@ def _lines(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]:
     try:
         yield relay_logs.lines_of(stream), stream.tell
     except (EOFError, zlib.error) as error:
-        raise Invalid.field("log", "log_damaged", f"{path.name} is damaged: {error}") from error
+        raise Invalid.field(
+            "log", "log_damaged", f"{path.absolute()} is damaged: {error}"
+        ) from error
     finally:
         if is_piped:
             stream.detach()

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -9,20 +10,24 @@ import typer
 import uvicorn
 
 import worker
+from cli.examples import examples
 from cli.output import File, opened, progress, tell
+from cli.tables import AsJson, show_json
 from core import logs
 from core.settings import Settings
 from services.assembly import open_lobby
 from services.database import backups
 from services.database import engine as databases
 from services.demonstration import awkward_letters, invented_campaign
+from services.errors import LobbyError
 from services.operations import checks
+from services.operations.findings import Finding
 from services.postcodes import ons_import
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=examples("lobby serve", "lobby serve --host 0.0.0.0 --port 8123"))
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
@@ -34,7 +39,7 @@ def serve(
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
 
 
-@app.command("worker")
+@app.command("worker", epilog=examples("lobby worker"))
 def run_worker() -> None:
     """Deliver emails and run scheduled jobs until stopped."""
     logs.configure(is_final=True)
@@ -45,7 +50,7 @@ def run_worker() -> None:
         worker.run(lobby, stop)
 
 
-@app.command()
+@app.command(epilog=examples("lobby migrate", "lobby migrate 0015"))
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
@@ -65,7 +70,7 @@ def migrate(
     lobby.close()
 
 
-@app.command()
+@app.command(epilog=examples("lobby demo"))
 def demo() -> None:
     """Load the demonstration, a small campaign with invented people, if it is not loaded yet."""
     with opened() as lobby:
@@ -98,25 +103,39 @@ Central Lobby, with a demonstration: everybody in it is invented.
     )
 
 
-@app.command()
+@app.command(epilog=examples("lobby check", "lobby check --recount", "lobby check --json"))
 def check(
     recount: Annotated[
         bool, typer.Option("--recount", help="Compare tallies with all signatures and letters.")
     ] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Check schema, tallies, postcodes, database and mail. Exits with status 1 on trouble."""
-    with opened() as lobby:
-        findings = checks.run(lobby, recounting=tell if recount else None)
-    if not recount:
+    try:
+        with opened() as lobby:
+            findings = checks.run(lobby, recounting=tell if recount else None)
+    except LobbyError as error:
+        if not as_json:
+            raise
+        findings = [Finding(error.message, code=error.code)]
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        _tell_findings(findings, is_recount=recount)
+    if any(finding.is_trouble for finding in findings):
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo("No trouble found.")
+
+
+def _tell_findings(findings: list[Finding], *, is_recount: bool) -> None:
+    if not is_recount:
         tell("Tallies were not recounted: --recount does that, and reads every row.")
     for finding in findings:
         tell(finding.text, "red" if finding.is_trouble else "yellow")
-    if any(finding.is_trouble for finding in findings):
-        raise typer.Exit(1)
-    typer.echo("No trouble found.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby backup copy.db"))
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
     """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
     with opened() as lobby:
@@ -124,7 +143,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")
     tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby restore copy.db"))
 def restore(file: File) -> None:
     """Replace the embedded database by a copy. Stop the server first."""
     backups.restore(Settings(), file)
