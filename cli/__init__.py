@@ -56,8 +56,11 @@ class _Lobby(LazyGroup):
         "mail": Entry("cli.mail", "app", "Emails that have been sent."),
         "organisation": Entry("cli.organisations", "organisation", "Organisations."),
         "organiser": Entry("cli.organisations", "organiser", "People who run campaigns."),
+        "campaign": Entry("cli.campaigns", "campaign", "Campaigns of all organisations."),
+        "petition": Entry("cli.campaigns", "petition", "Petitions of all campaigns."),
         "partner": Entry("cli.partners", "app", "Partners, whose sites post signatures."),
         "key": Entry("cli.api_keys", "app", "Keys for the API."),
+        "config": Entry("cli.config", "app", "Settings of this installation."),
     }
 
 
