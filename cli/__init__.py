@@ -55,7 +55,7 @@ class _Lobby(LazyGroup):
         "motions": Entry("cli.parliament", "motion_commands", "Motions in Parliament's own list."),
         "mail": Entry("cli.mail", "app", "Emails that have been sent."),
         "organisation": Entry("cli.organisations", "organisation", "Organisations."),
-        "organiser": Entry("cli.organisations", "organiser", "People who run campaigns."),
+        "organiser": Entry("cli.organisers", "app", "People who run campaigns."),
         "campaign": Entry("cli.campaigns", "campaign", "Campaigns of all organisations."),
         "petition": Entry("cli.campaigns", "petition", "Petitions of all campaigns."),
         "partner": Entry("cli.partners", "app", "Partners, whose sites post signatures."),
