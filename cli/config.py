@@ -31,9 +31,9 @@ def show_settings(as_json: AsJson = False) -> None:
     the service uses for it.
     """
     settings = Settings()
-    sources = _sources()
+    found = sources()
     rows = [
-        (f"LOBBY_{name}".upper(), _shown(getattr(settings, name)), sources.get(name, "default"))
+        (f"LOBBY_{name}".upper(), _shown(getattr(settings, name)), found.get(name, "default"))
         for name in Settings.model_fields
     ]
     if as_json:
@@ -44,7 +44,7 @@ def show_settings(as_json: AsJson = False) -> None:
         tell(f"The secret key is in {settings.data_dir / 'secret_key'}.")
 
 
-def _sources() -> dict[str, str]:
+def sources() -> dict[str, str]:
     """Returns where each setting that is set comes from. The environment goes first."""
     from_file: dict[str, Any] = DotEnvSettingsSource(Settings)()
     from_environment: dict[str, Any] = EnvSettingsSource(Settings)()

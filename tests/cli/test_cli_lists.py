@@ -8,9 +8,11 @@ import struct
 import subprocess
 import termios
 from fcntl import ioctl
+from pathlib import Path
 
 import pytest
 
+from cli import config
 from cli.config import HIDDEN
 from core.settings import Settings
 from services.demonstration import invented_campaign
@@ -109,6 +111,21 @@ def test_every_setting_is_shown_with_its_source_and_no_secret(cli: Cli) -> None:
         f"postgresql+psycopg://lobby:{HIDDEN}@db.example.org/x?sslpassword={HIDDEN}"
     )
     assert not cli.data.exists()
+
+
+def test_the_environment_goes_before_a_file_of_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("LOBBY_WORKER=off\nLOBBY_QUIET_HOURS=off\nLOBBY_BASE_URL=\n")
+    monkeypatch.setitem(Settings.model_config, "env_file", file)
+    monkeypatch.setenv("LOBBY_WORKER", "inline")
+    found = config.sources()
+    assert {name: found.get(name) for name in ("worker", "quiet_hours", "base_url")} == {
+        "worker": "environment",
+        "quiet_hours": ".env",
+        "base_url": None,
+    }
 
 
 def test_a_setting_that_is_not_set_is_shown_as_it_is_used(cli: Cli) -> None:
