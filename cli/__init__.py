@@ -1,32 +1,74 @@
 """The `lobby` command."""
 
-import sqlite3
 import sys
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
-from pydantic import ValidationError
-from pydantic_settings import SettingsError
 
-from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
-from cli.output import tell
-from core.settings import ENV_FILE, sentences
+from cli.examples import examples
+from cli.lazy import Entry, LazyGroup
 from core.version import version
-from services.database.engine import DatabaseError
-from services.errors import Invalid, LobbyError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
-app.add_typer(serving.app)
-app.add_typer(parliament.app)
-app.add_typer(imports.app, name="import")
-app.add_typer(exports.app, name="export")
-app.add_typer(parliament.syncs, name="sync")
-app.add_typer(parliament.motion_commands, name="motions")
-app.add_typer(mail.app, name="mail")
-app.add_typer(organisations.organisation, name="organisation")
-app.add_typer(organisations.organiser, name="organiser")
-app.add_typer(partners.app, name="partner")
-app.add_typer(api_keys.app, name="key")
+_SERVING = "cli.serving"
+
+
+class _Lobby(LazyGroup):
+    # The first sentence of each command's help: a test compares them.
+    entries: ClassVar = {
+        "serve": Entry(_SERVING, "app", "Serve pages and API.", is_group=False),
+        "worker": Entry(
+            _SERVING,
+            "app",
+            "Deliver emails and run scheduled jobs until stopped.",
+            is_group=False,
+        ),
+        "migrate": Entry(
+            _SERVING,
+            "app",
+            "Migrate the database to a version of the schema, by default the newest.",
+            is_group=False,
+        ),
+        "demo": Entry(
+            _SERVING,
+            "app",
+            "Load the demonstration, a small campaign with invented people, if it is not loaded "
+            "yet.",
+            is_group=False,
+        ),
+        "check": Entry(
+            _SERVING, "app", "Check schema, tallies, postcodes, database, mail and addresses.", is_group=False
+        ),
+        "backup": Entry(
+            _SERVING, "app", "Copy the embedded database, also while it is in use.", is_group=False
+        ),
+        "restore": Entry(
+            _SERVING, "app", "Replace the embedded database by a copy.", is_group=False
+        ),
+        "parliament-session": Entry(
+            "cli.parliament", "app", "Add or correct a session of Parliament.", is_group=False
+        ),
+        "import": Entry(
+            "cli.imports", "app", "Import postcodes, constituencies, members or signatures."
+        ),
+        "export": Entry("cli.exports", "app", "Write signatures, letters or the tally to a file."),
+        "sync": Entry("cli.parliament", "syncs", "Ask Parliament's official APIs."),
+        "motions": Entry("cli.parliament", "motion_commands", "Motions in Parliament's own list."),
+        "mail": Entry("cli.mail", "app", "The mail server, and emails that have been sent."),
+        "organisation": Entry("cli.organisations", "organisation", "Organisations."),
+        "organiser": Entry("cli.organisers", "app", "People who run campaigns."),
+        "campaign": Entry("cli.campaigns", "campaign", "Campaigns of all organisations."),
+        "petition": Entry("cli.campaigns", "petition", "Petitions of all campaigns."),
+        "partner": Entry("cli.partners", "app", "Partners, whose sites post signatures."),
+        "key": Entry("cli.api_keys", "app", "Keys for the API."),
+        "config": Entry("cli.config", "app", "Settings of this installation."),
+    }
+
+
+app = typer.Typer(
+    cls=_Lobby,
+    help="Central Lobby.",
+    epilog=examples("lobby demo", "lobby serve --port 8123", "lobby organiser create --help"),
+)
 
 
 def _show_version(is_wanted: bool) -> None:
@@ -50,29 +92,10 @@ def main() -> None:
     """Runs a command. Expected errors are printed as a sentence, with exit status 1."""
     try:
         app()
-    except LobbyError as error:
-        for line in _lines(error):
-            tell(line, "red")
-        sys.exit(1)
-    except ValidationError as error:
-        for line in sentences(error):
-            tell(line, "red")
-        sys.exit(1)
-    except (SettingsError, UnicodeDecodeError) as error:
-        # The first names a setting without its value. The second is about .env: all other files
-        # that are no text have an error of their own.
-        is_text = isinstance(error, SettingsError)
-        tell(f"{error}." if is_text else f"{ENV_FILE} is not a text in UTF-8.", "red")
-        sys.exit(1)
-    except (DatabaseError, sqlite3.Error) as error:
-        tell(f"The database refused: {str(error).splitlines()[0]}", "red")
-        sys.exit(1)
-    except OSError as error:  # for example, a folder in place of a file
-        tell(f"{error}.", "red")
-        sys.exit(1)
+    except Exception as error:
+        # Imported here because errors of the database need the libraries of all databases.
+        from cli import refusals  # noqa: PLC0415 - see above
 
-
-def _lines(error: LobbyError) -> list[str]:
-    """Returns a line for each wrong field, if the error combines several, or the message."""
-    fields = error.fields if isinstance(error, Invalid) and error.code == "invalid" else ()
-    return [f"{field.field}: {field.message}" for field in fields] or [error.message]
+        if not refusals.tell_error(error):
+            raise
+        sys.exit(1)

@@ -5,17 +5,41 @@ from typing import Annotated
 
 import typer
 
+from cli.examples import examples
 from cli.organisations import OrganisationSlug
 from cli.output import opened, tell
+from cli.tables import show
 from models import Scope
 from services.keys import api_keys, key_views
 from services.keys.key_views import KeyState, KeyView
 from services.organisations import organisations
 
-app = typer.Typer(no_args_is_help=True, help="Keys for the API.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Keys for the API.",
+    epilog=examples("lobby key list --organisation our-union"),
+)
+COLUMNS = (
+    "prefix",
+    "state",
+    "name",
+    "partner",
+    "scopes",
+    "petitions",
+    "created",
+    "ends",
+    "last used",
+)
 
 
-@app.command("create")
+@app.command(
+    "create",
+    epilog=examples(
+        "lobby key create --organisation our-union --scope campaigns:write",
+        "lobby key create --organisation our-union --partner a-paper \\",
+        "    --scope signatures:write --name 'their form' --expires 2027-12-31",
+    ),
+)
 def create(
     organisation: OrganisationSlug,
     scope: Annotated[list[str], typer.Option(help=f"One of {', '.join(Scope)}; repeat for more.")],
@@ -46,7 +70,7 @@ def create(
     typer.echo(key)
 
 
-@app.command("list")
+@app.command("list", epilog=examples("lobby key list --organisation our-union"))
 def list_all(organisation: OrganisationSlug) -> None:
     """List the keys of an organisation, one per line, the oldest first: prefix, state, name,
     partner, scopes, petitions, creation, end, and last use (in minutes, UTC)."""
@@ -54,13 +78,12 @@ def list_all(organisation: OrganisationSlug) -> None:
         owner = organisations.by_slug(session, organisation)
         views = key_views.of_organisation(session, owner.id)
         now = lobby.clock()
-    for view in views:
-        typer.echo("\t".join(_cells(view, now)))
+    show(COLUMNS, [_cells(view, now) for view in views])
     live = sum(view.state(now) is KeyState.LIVE for view in views)
     tell(f"Keys: {len(views)}, of which {live} live.")
 
 
-@app.command("revoke")
+@app.command("revoke", epilog=examples("lobby key revoke 0f3a9c1d2b4e"))
 def revoke(
     prefix: Annotated[
         str, typer.Argument(help="Its first characters, as `lobby key list` shows them.")

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.examples import examples
 from cli.output import moment, opened, progress, tell
 from core import logs
 from models import LetterState, SignatureState
@@ -23,7 +24,11 @@ from services.letters import letter_exports
 from services.signatures import signature_exports
 from services.tallies import seat_table, tally_exports
 
-app = typer.Typer(no_args_is_help=True, help="Write signatures, letters or the tally to a file.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Write signatures, letters or the tally to a file.",
+    epilog=examples("lobby export signatures stop-the-sale signatures.csv"),
+)
 STANDARD_OUTPUT = Path("-")
 Write = Callable[[bytes], object]
 
@@ -43,7 +48,14 @@ WithoutPersonalData = Annotated[
 ]
 
 
-@app.command("signatures")
+@app.command(
+    "signatures",
+    epilog=examples(
+        "lobby export signatures stop-the-sale signatures.csv",
+        "lobby export signatures stop-the-sale new.csv --since 2026-07-01T09:00",
+        "lobby export signatures stop-the-sale - --format jsonl | head -1",
+    ),
+)
 def export_signatures(
     petition: PetitionSlug,
     file: Target,
@@ -68,7 +80,13 @@ def export_signatures(
         _write(lobby, export, form, file)
 
 
-@app.command("letters")
+@app.command(
+    "letters",
+    epilog=examples(
+        "lobby export letters our-nhs letters.csv --state sent --bodies",
+        "lobby export letters our-nhs letters.csv --without-personal-data",
+    ),
+)
 def export_letters(
     campaign: CampaignSlug,
     file: Target,
@@ -92,7 +110,7 @@ def export_letters(
         _write(lobby, export, form, file)
 
 
-@app.command("tally")
+@app.command("tally", epilog=examples("lobby export tally our-nhs tally.csv"))
 def export_tally(campaign: CampaignSlug, file: Target, form: Format = FileFormat.CSV) -> None:
     """Write the tally of a campaign, one line per seat. It has no personal data."""
     with opened() as lobby, lobby.database.read() as session:
@@ -129,6 +147,7 @@ def _open_for_writing(file: Path) -> Iterator[Write]:
         yield piped.write
         piped.flush()
         return
+    file = file.absolute()  # messages name the whole path
     if file.exists() and not file.is_file():
         raise Invalid.field("file", "not_a_file", f"{file} is there, and is no file.")
     if not file.parent.is_dir():

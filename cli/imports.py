@@ -4,18 +4,35 @@ from typing import Annotated
 
 import typer
 
+from cli.examples import examples
 from cli.output import File, opened, progress
 from cli.signatures import import_signatures
 from services.parliament import constituencies, members
 from services.postcodes import ons_import
 
 app = typer.Typer(
-    no_args_is_help=True, help="Import postcodes, constituencies, members or signatures."
+    no_args_is_help=True,
+    help="Import postcodes, constituencies, members or signatures.",
+    epilog=examples("lobby import postcodes ONSPD_LATEST.zip"),
 )
-app.command("signatures")(import_signatures)
+app.command(
+    "signatures",
+    epilog=examples(
+        "lobby import signatures stall.csv --petition stop-the-sale \\",
+        "    --provenance 'paper, Leeds stall, 3 May 2026' --dry-run",
+        "lobby import signatures list.csv --petition stop-the-sale \\",
+        "    --provenance 'old list' --column email=Mail --report rejected.csv",
+    ),
+)(import_signatures)
 
 
-@app.command("postcodes")
+@app.command(
+    "postcodes",
+    epilog=examples(
+        "lobby import postcodes ONSPD_LATEST.zip",
+        "lobby import postcodes ONSPD_LATEST.zip --northern-ireland",
+    ),
+)
 def import_postcodes(
     file: File,
     northern_ireland: Annotated[
@@ -52,7 +69,7 @@ def import_postcodes(
         typer.echo(f"{name:32} {count:>12,}")
 
 
-@app.command("constituencies")
+@app.command("constituencies", epilog=examples("lobby import constituencies constituencies.csv"))
 def import_constituencies(file: File) -> None:
     """Add or update constituencies from a CSV."""
     with opened() as lobby, lobby.database.write() as session:
@@ -60,7 +77,7 @@ def import_constituencies(file: File) -> None:
     typer.echo(f"{count} constituencies.")
 
 
-@app.command("members")
+@app.command("members", epilog=examples("lobby import members members.csv"))
 def import_members(file: File) -> None:
     """Update members, their seats and their offices from a CSV."""
     with opened() as lobby, lobby.database.write() as session:

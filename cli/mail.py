@@ -11,7 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.examples import examples
 from cli.output import moment, opened, progress, tell
+from cli.tables import show
 from models import MessageState
 from services.assembly import Lobby
 from services.errors import Invalid, Unavailable
@@ -24,7 +26,12 @@ from services.operations import mail_trials
 
 STANDARD_INPUT = Path("-")
 LINES_A_REPORT = 20_000
-app = typer.Typer(no_args_is_help=True, help="The mail server, and emails that have been sent.")
+DEAD_COLUMNS = ("id", "member", "since", "reason")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="The mail server, and emails that have been sent.",
+    epilog=examples("lobby mail test you@example.org", "lobby mail dead"),
+)
 
 Logs = Annotated[
     list[Path],
@@ -40,7 +47,7 @@ def mail() -> None:
     """The mail server, and emails that have been sent."""
 
 
-@app.command("test")
+@app.command("test", epilog=examples("lobby mail test you@example.org"))
 def send_test(
     address: Annotated[str, typer.Argument(help="Where to send it, such as your own address.")],
 ) -> None:
@@ -71,7 +78,14 @@ def _not_taken(relay: str, delivery: Delivery) -> str:
     return f"The mail server {relay} has not taken the email. {why}"
 
 
-@app.command("settle")
+@app.command(
+    "settle",
+    epilog=examples(
+        "lobby mail settle /var/log/mail.log --dry-run",
+        "lobby mail settle mail.log mail.log.1.gz \\",
+        "    --complete-since 2026-07-01T09:00 --complete-until 2026-07-02T09:00",
+    ),
+)
 def settle(
     logs: Logs,
     complete_since: Annotated[
@@ -114,19 +128,21 @@ def settle(
     _report(settled, span, dry_run=dry_run)
 
 
-@app.command("dead")
+@app.command("dead", epilog=examples("lobby mail dead"))
 def list_dead() -> None:
     """List members with a dead address, and count supporters with one."""
     with opened() as lobby, lobby.database.read() as session:
         addresses = dead_addresses.of_members(session, keyring=lobby.keyring)
         supporters = dead_addresses.count_of_supporters(session)
-    for dead in addresses:
-        member = dead.member
-        typer.echo(f"{member.id}\t{member.name}\t{dead.since:%Y-%m-%d}\t{dead.detail}")
+    rows = [
+        (str(dead.member.id), dead.member.name, f"{dead.since:%Y-%m-%d}", dead.detail)
+        for dead in addresses
+    ]
+    show(DEAD_COLUMNS, rows)
     tell(f"Members: {len(addresses)}. Supporters: {supporters}.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby mail revive anna@example.org"))
 def revive(
     address: Annotated[str, typer.Argument(help="The address, a member's or a supporter's.")],
 ) -> None:
@@ -182,7 +198,9 @@ def _lines(path: Path) -> Iterator[tuple[Iterator[bytes], Callable[[], int]]]:
     try:
         yield relay_logs.lines_of(stream), stream.tell
     except (EOFError, zlib.error) as error:
-        raise Invalid.field("log", "log_damaged", f"{path.name} is damaged: {error}") from error
+        raise Invalid.field(
+            "log", "log_damaged", f"{path.absolute()} is damaged: {error}"
+        ) from error
     finally:
         if is_piped:
             stream.detach()

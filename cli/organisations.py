@@ -1,20 +1,31 @@
-"""`lobby organisation` and `lobby organiser`."""
+"""`lobby organisation`, and `lobby organiser create`."""
 
 import secrets
 from typing import Annotated
 
 import typer
 
+from cli.examples import examples
 from cli.output import opened
 from services.organisations import organisations
 
-organisation = typer.Typer(no_args_is_help=True, help="Organisations.")
-organiser = typer.Typer(no_args_is_help=True, help="People who run campaigns.")
+organisation = typer.Typer(
+    no_args_is_help=True,
+    help="Organisations.",
+    epilog=examples('lobby organisation create "Our Union" --slug our-union'),
+)
+organiser = typer.Typer(
+    no_args_is_help=True,
+    help="People who run campaigns.",
+    epilog=examples("lobby organiser list --organisation our-union"),
+)
 
 OrganisationSlug = Annotated[str, typer.Option("--organisation", help="The organisation's slug.")]
 
 
-@organisation.command("create")
+@organisation.command(
+    "create", epilog=examples('lobby organisation create "Our Union" --slug our-union')
+)
 def create_organisation(
     name: Annotated[str, typer.Argument(help="Its name, as supporters see it.")],
     slug: Annotated[str, typer.Option(help="Its name in URLs.")],
@@ -25,7 +36,10 @@ def create_organisation(
     typer.echo(slug)
 
 
-@organiser.command("create")
+@organiser.command(
+    "create",
+    epilog=examples("lobby organiser create anna@example.org --organisation our-union"),
+)
 def create_organiser(
     email: Annotated[str, typer.Argument(help="Their email address.")],
     organisation: OrganisationSlug,

@@ -16,7 +16,8 @@ from services.common.times import LONDON
 from services.database import engine as databases
 from services.errors import Invalid
 
-File = Annotated[Path, typer.Argument(help="The file to read.")]
+# Resolved, so that messages name the whole path.
+File = Annotated[Path, typer.Argument(help="The file to read.", resolve_path=True)]
 _console = Console(stderr=True)
 
 

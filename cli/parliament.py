@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 import worker
+from cli.examples import examples
 from cli.output import opened, progress, tell
 from services.assembly import Lobby
 from services.errors import LobbyError
@@ -27,11 +28,21 @@ DAY = "%Y-%m-%d"
 MOST_PAST_MOTIONS = 200  # in one run without --limit: about four minutes
 
 app = typer.Typer()
-syncs = typer.Typer(no_args_is_help=True, help="Ask Parliament's official APIs.")
-motion_commands = typer.Typer(no_args_is_help=True, help="Motions in Parliament's own list.")
+syncs = typer.Typer(
+    no_args_is_help=True,
+    help="Ask Parliament's official APIs.",
+    epilog=examples("lobby sync members", "lobby sync motions 65938"),
+)
+motion_commands = typer.Typer(
+    no_args_is_help=True,
+    help="Motions in Parliament's own list.",
+    epilog=examples("lobby motions search 'NHS Professionals'"),
+)
 
 
-@syncs.command("members")
+@syncs.command(
+    "members", epilog=examples("lobby sync members", "lobby sync members --no-biographies")
+)
 def sync_members(
     no_biographies: Annotated[
         bool,
@@ -52,11 +63,19 @@ def sync_members(
         tell(f"None of our constituencies has this name, and nothing was changed there: {name}.")
 
 
-@syncs.command("motions")
+@syncs.command(
+    "motions",
+    epilog=examples(
+        "lobby sync motions",
+        "lobby sync motions 65938",
+        "lobby sync motions --tabled-from 2026-07-01 --tabled-to 2026-07-31",
+    ),
+)
 def sync_motions(
     ids: Annotated[list[int] | None, typer.Argument(help="Parliament's ids; none: all.")] = None,
     file: Annotated[
-        list[Path] | None, typer.Option(help="A saved answer, instead of asking; repeat for more.")
+        list[Path] | None,
+        typer.Option(help="A saved answer, instead of asking; repeat for more.", resolve_path=True),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Read them even where nothing has changed.")
@@ -85,7 +104,13 @@ def sync_motions(
         _sync_each(ids or [], again=again)
 
 
-@motion_commands.command("search")
+@motion_commands.command(
+    "search",
+    epilog=examples(
+        "lobby motions search 'NHS Professionals'",
+        "lobby motions search hospitals --tabled-from 2026-07-01 --limit 5",
+    ),
+)
 def search_motions(
     query: Annotated[str, typer.Argument(help="Words of the title.")],
     tabled_from: Annotated[
@@ -105,7 +130,13 @@ def search_motions(
         typer.echo(f"{motion.id:>8}  EDM {motion.number:<6} {motion.tabled_on}  {motion.title}")
 
 
-@app.command("parliament-session")
+@app.command(
+    "parliament-session",
+    epilog=examples(
+        "lobby parliament-session 2026-27 --starts 2026-05-12",
+        "lobby parliament-session 2026-27 --starts 2026-05-12 --ends 2027-04-29",
+    ),
+)
 def set_parliament_session(
     name: Annotated[str, typer.Argument(help="As Parliament names it, such as 2026-27.")],
     starts: Annotated[datetime, typer.Option(formats=[DAY], help="Its first day.")],

@@ -4,11 +4,19 @@ from typing import Annotated
 
 import typer
 
+from cli.examples import examples
 from cli.organisations import OrganisationSlug
 from cli.output import opened, tell
+from cli.tables import show
+from models import Partner
 from services.organisations import organisations, partners
 
-app = typer.Typer(no_args_is_help=True, help="Partners, whose sites post signatures.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Partners, whose sites post signatures.",
+    epilog=examples("lobby partner list --organisation our-union"),
+)
+COLUMNS = ("slug", "name", "website", "origins", "public")
 
 Website = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="Its website, such as https://example.org.")
@@ -28,7 +36,13 @@ Public = Annotated[
 PartnerSlug = Annotated[str, typer.Argument(metavar="SLUG", help="Its name in URLs.")]
 
 
-@app.command("create")
+@app.command(
+    "create",
+    epilog=examples(
+        "lobby partner create 'A Paper' --organisation our-union --slug a-paper \\",
+        "    --website https://paper.example.org --origin https://paper.example.org",
+    ),
+)
 def create(
     name: Annotated[str, typer.Argument(help="Its name, as supporters see it.")],
     organisation: OrganisationSlug,
@@ -52,7 +66,13 @@ def create(
     typer.echo(slug)
 
 
-@app.command("change")
+@app.command(
+    "change",
+    epilog=examples(
+        "lobby partner change a-paper --organisation our-union --public",
+        "lobby partner change a-paper --organisation our-union --no-origins",
+    ),
+)
 def change(
     slug: PartnerSlug,
     organisation: OrganisationSlug,
@@ -78,15 +98,18 @@ def change(
     tell(f"Changed: {slug}.")
 
 
-@app.command("list")
+@app.command("list", epilog=examples("lobby partner list --organisation our-union"))
 def list_all(organisation: OrganisationSlug) -> None:
     """List the partners of an organisation, one per line: slug, name, website, origins, and
     'public' if campaign pages name it."""
     with opened() as lobby, lobby.database.read() as session:
         owner = organisations.by_slug(session, organisation)
         rows = partners.of_organisation(session, owner.id)
-    for partner in rows:
-        origins = " ".join(partner.allowed_origins)
-        public = "public" if partner.is_public else ""
-        typer.echo("\t".join((partner.slug, partner.name, partner.website or "", origins, public)))
+    show(COLUMNS, map(_cells, rows))
     tell(f"Partners: {len(rows)}.")
+
+
+def _cells(partner: Partner) -> tuple[str, ...]:
+    origins = " ".join(partner.allowed_origins)
+    public = "public" if partner.is_public else ""
+    return partner.slug, partner.name, partner.website or "", origins, public

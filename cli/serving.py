@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -10,8 +11,10 @@ import uvicorn
 
 import worker
 from cli import listening
+from cli.examples import examples
 from cli.listening import Host, OptionalPort, Port
 from cli.output import File, opened, progress, tell
+from cli.tables import AsJson, show_json
 from core import logs
 from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
@@ -19,14 +22,15 @@ from services.assembly import Lobby, open_lobby
 from services.database import backups
 from services.database import engine as databases
 from services.demonstration import awkward_letters, invented_campaign
-from services.errors import Conflict
+from services.errors import Conflict, LobbyError
 from services.operations import checks, set_up
+from services.operations.findings import Finding
 from services.postcodes import ons_import
 
 app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=examples("lobby serve", "lobby serve --host 0.0.0.0 --port 8123"))
 def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure(is_final=True)
@@ -42,7 +46,7 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     listening.run(config, place)
 
 
-@app.command("worker")
+@app.command("worker", epilog=examples("lobby worker"))
 def run_worker() -> None:
     """Deliver emails and run scheduled jobs until stopped."""
     logs.configure(is_final=True)
@@ -56,7 +60,7 @@ def run_worker() -> None:
     tell("The worker has stopped.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby migrate", "lobby migrate 0015"))
 def migrate(
     revision: Annotated[str, typer.Argument(help="A number such as 0001, or 'base'.")] = "head",
 ) -> None:
@@ -76,7 +80,7 @@ def migrate(
     lobby.close()
 
 
-@app.command()
+@app.command(epilog=examples("lobby demo", "lobby demo --port 8123"))
 def demo(
     host: Host = DEFAULT_HOST,
     port: Port = DEFAULT_PORT,
@@ -133,32 +137,46 @@ Central Lobby, with a demonstration: everybody in it is invented.
     )
 
 
-@app.command()
+@app.command(epilog=examples("lobby check", "lobby check --recount", "lobby check --json"))
 def check(
     recount: Annotated[
         bool, typer.Option("--recount", help="Compare tallies with all signatures and letters.")
     ] = False,
     host: Annotated[str | None, typer.Option(help="The --host of `lobby serve`.")] = None,
     port: OptionalPort = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check schema, tallies, postcodes, database, mail and addresses.
 
     Exits with status 1 on trouble. Name --host and --port as for `lobby serve` to have them
     compared with LOBBY_BASE_URL.
     """
-    with opened() as lobby:
-        findings = checks.run(lobby, recounting=tell if recount else None)
-        findings += set_up.check(lobby.settings, listening.of_options(host, port))
-    if not recount:
+    try:
+        with opened() as lobby:
+            findings = checks.run(lobby, recounting=tell if recount else None)
+            findings += set_up.check(lobby.settings, listening.of_options(host, port))
+    except LobbyError as error:
+        if not as_json:
+            raise
+        findings = [Finding(error.message, code=error.code)]
+    if as_json:
+        show_json([asdict(finding) for finding in findings])
+    else:
+        _tell_findings(findings, is_recount=recount)
+    if any(finding.is_trouble for finding in findings):
+        raise typer.Exit(1)
+    if not as_json:
+        typer.echo("No trouble found.")
+
+
+def _tell_findings(findings: list[Finding], *, is_recount: bool) -> None:
+    if not is_recount:
         tell("Tallies were not recounted: --recount does that, and reads every row.")
     for finding in findings:
         tell(finding.text, "red" if finding.is_trouble else "yellow")
-    if any(finding.is_trouble for finding in findings):
-        raise typer.Exit(1)
-    typer.echo("No trouble found.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby backup copy.db"))
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
     """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
     with opened() as lobby:
@@ -166,7 +184,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")
     tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
 
 
-@app.command()
+@app.command(epilog=examples("lobby restore copy.db"))
 def restore(file: File) -> None:
     """Replace the embedded database by a copy. Stop the server first."""
     backups.restore(Settings(), file)

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from cli.lazy import ExplainedInterrupt
 from cli.output import File, opened, progress, tell
 from core import garbage
 from services.assembly import Lobby
@@ -42,7 +43,8 @@ def import_signatures(
         bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")
     ] = False,
     report: Annotated[
-        Path | None, typer.Option(help="A new CSV for rejected rows, with the reasons.")
+        Path | None,
+        typer.Option(help="A new CSV for rejected rows, with the reasons.", resolve_path=True),
     ] = None,
 ) -> None:
     """Record signatures from a CSV: typed in from paper, or a list from another system.
@@ -91,12 +93,14 @@ def _explain_interruption(summary: FileImportCounts) -> Iterator[None]:
     """Says how to go on if the import stops half-way."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         # Also after 0 rows: a batch may be recorded and not counted yet.
         tell(
             f"Stopped behind {summary.read:,} rows. Run the same again: it adds nothing twice.",
             "yellow",
         )
+        if isinstance(error, KeyboardInterrupt):
+            raise ExplainedInterrupt from error
         raise
 
 

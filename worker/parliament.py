@@ -117,8 +117,8 @@ def sync_saved_motion(lobby: Lobby, file: Path) -> MotionSync:
     try:
         content = file.read_bytes()
     except OSError as error:
-        raise Invalid("file_unreadable", f"{file.name}: {error.strerror}.") from error
-    answer = motions_api.read_saved_answer(content, file.name)
+        raise Invalid("file_unreadable", f"{file} cannot be read: {error.strerror}.") from error
+    answer = motions_api.read_saved_answer(content, str(file))
     with lobby.database.write() as session:
         return motion_sync.apply_answer(session, answer, now=lobby.clock())
 

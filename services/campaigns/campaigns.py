@@ -95,6 +95,11 @@ def of_organisation(session: Session, organisation_id: UUID) -> list[Campaign]:
     return list(session.exec(statement.order_by(col(Campaign.id).desc())))
 
 
+def every(session: Session) -> list[Campaign]:
+    """Returns every campaign of every organisation, including drafts, the newest first."""
+    return list(session.exec(select(Campaign).order_by(col(Campaign.id).desc())))
+
+
 def of_new_petition(
     session: Session, slug: str | None, *, organisation_id: UUID, field: str
 ) -> Campaign:

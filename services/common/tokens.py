@@ -2,7 +2,8 @@
 
 A token has a row's id, the time of issue and a signature. Each purpose has its own salt, so that a
 link to withdraw cannot be used to confirm. A token can be read any number of times: the state of
-its row decides whether an action is still possible.
+its row decides whether an action is still possible. An organiser's session is also bound to the
+password, and ends with it.
 
 The token of a link to confirm is issued no earlier than its submission was received, and so ends no
 earlier than the submission is deleted. Emails name the last full day before that
@@ -61,6 +62,7 @@ LIFETIMES = {
     Purpose.NEW_KEY: timedelta(hours=12),
 }
 _SECOND = timedelta(seconds=1)  # the time in a token is in whole seconds
+_ID = 16  # bytes of a UUID
 
 
 class Tokens:
@@ -71,9 +73,12 @@ class Tokens:
         self._clock = clock
         self._signers = {purpose: _signer(keys, purpose, clock) for purpose in Purpose}
 
-    def issue(self, purpose: Purpose, row_id: UUID) -> str:
-        """Returns a token of about 75 characters that is safe in a URL."""
-        text = base64.urlsafe_b64encode(row_id.bytes).rstrip(b"=")
+    def issue(self, purpose: Purpose, row_id: UUID, *, bound_to: bytes = b"") -> str:
+        """Returns a token of about 75 characters that is safe in a URL.
+
+        `bound_to`, which the token then contains, is for `read_bound` to compare.
+        """
+        text = base64.urlsafe_b64encode(row_id.bytes + bound_to).rstrip(b"=")
         return self._signers[purpose].sign(text).decode()
 
     def read(self, purpose: Purpose, token: str) -> UUID:
@@ -84,12 +89,17 @@ class Tokens:
         :raises Gone: the token has expired
         :raises Invalid: the token is forged, damaged or has another purpose
         """
+        return self.read_bound(purpose, token)[0]
+
+    def read_bound(self, purpose: Purpose, token: str) -> tuple[UUID, bytes]:
+        """Returns the row's id and what the token is bound to; raises as `read` does."""
         try:
             signed = self._signers[purpose].unsign(token.strip().encode(), return_timestamp=True)
             text, issued_at = signed
             if self._clock() >= issued_at + LIFETIMES[purpose] + _SECOND:
                 raise Gone("token_expired", "This link has expired. Please start again.")
-            return UUID(bytes=base64.urlsafe_b64decode(text + b"=="))
+            content = base64.urlsafe_b64decode(text + b"==")
+            return UUID(bytes=content[:_ID]), content[_ID:]
         except (BadSignature, binascii.Error, ValueError) as error:
             message = "This link is not complete or not valid. Please copy all of it."
             raise Invalid.field("token", "token_invalid", message) from error

@@ -72,10 +72,10 @@ class CsvRecords:
                 self._delimiter = max(DELIMITERS, key=text.count)
                 record = self._record(number, text)
                 if record.problem:
-                    message = f"{file.name}, line {number} {record.problem}."
+                    message = f"{file}, line {number} {record.problem}."
                     raise Invalid("file_invalid", message)
                 return record.cells
-        raise Invalid("file_empty", f"{file.name} is empty.")
+        raise Invalid("file_empty", f"{file} is empty.")
 
     def _record(self, number: int, text: str) -> CsvRecord:
         if len(text) > LONGEST_LINE:
@@ -152,13 +152,15 @@ def open_records(file: Path, *, encoding: str = UTF_8) -> Iterator[CsvRecords]:
             _require_text(file, encoding)
             yield CsvRecords(file, stream)
     except FileNotFoundError as error:
-        raise Invalid("file_missing", f"There is no file {file.name}.") from error
+        raise Invalid("file_missing", f"There is no file {file}.") from error
     except LookupError as error:
         raise Invalid("encoding_unknown", f"There is no encoding '{encoding}'.") from error
     except (IsADirectoryError, PermissionError) as error:
-        raise Invalid(
-            "file_unreadable", f"{file.name} cannot be read: {error.strerror}."
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> Invalid:
+    return Invalid("file_unreadable", f"{file} cannot be read: {error.strerror}.")
 
 
 def _require_text(file: Path, encoding: str) -> None:
@@ -172,7 +174,7 @@ def _require_text(file: Path, encoding: str) -> None:
                 lines += error.object[: error.start].count(b"\n")
                 raise Invalid("encoding_wrong", _wrong_encoding(file, encoding, lines)) from error
             if "\0" in text:
-                message = f"{file.name} is not CSV. If it is a spreadsheet, save it as CSV (UTF-8)."
+                message = f"{file} is not CSV. If it is a spreadsheet, save it as CSV (UTF-8)."
                 raise Invalid("file_invalid", message)
             if not chunk:
                 return
@@ -182,10 +184,10 @@ def _require_text(file: Path, encoding: str) -> None:
 def _wrong_encoding(file: Path, encoding: str, line: int) -> str:
     if encoding == UTF_8:
         return (
-            f"{file.name}, line {line}: not UTF-8 text. Save it as 'CSV UTF-8', or, if it comes "
+            f"{file}, line {line}: not UTF-8 text. Save it as 'CSV UTF-8', or, if it comes "
             "from an older spreadsheet, try --encoding cp1252."
         )
-    return f"{file.name}, line {line}: not {encoding} text."
+    return f"{file}, line {line}: not {encoding} text."
 
 
 def rows(file: Path, *, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]]:
@@ -198,10 +200,12 @@ def rows(file: Path, *, needed: set[str]) -> Iterator[tuple[int, dict[str, str]]
         with file.open(encoding="utf-8-sig", newline="") as stream:
             yield from _rows(file, csv.DictReader(stream, strict=True), needed)
     except FileNotFoundError as error:
-        raise Invalid("file_missing", f"There is no file {file.name}.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        reason = f"{file.name} cannot be read as UTF-8 text: {error}"
-        raise Invalid("file_unreadable", reason) from error
+        raise Invalid("file_missing", f"There is no file {file}.") from error
+    except OSError as error:
+        raise _unreadable(file, error) from error
+    except UnicodeDecodeError as error:
+        message = f"{file} is not UTF-8 text. Save it as 'CSV UTF-8'."
+        raise Invalid("file_unreadable", message) from error
 
 
 def _rows(
@@ -209,7 +213,7 @@ def _rows(
 ) -> Iterator[tuple[int, dict[str, str]]]:
     missing = sorted(needed - set(reader.fieldnames or ()))
     if missing:
-        raise Invalid("columns_missing", f"{file.name} lacks the columns {', '.join(missing)}.")
+        raise Invalid("columns_missing", f"{file} lacks the columns {', '.join(missing)}.")
     try:
         for row in reader:
             if None in row or None in row.values():
@@ -223,4 +227,4 @@ def _rows(
 
 def refuse(file: Path, line: int, problem: str) -> NoReturn:
     """Raises Invalid for one line. `problem` completes a sentence about it."""
-    raise Invalid("line_invalid", f"{file.name}, line {line}: {problem}.")
+    raise Invalid("line_invalid", f"{file}, line {line}: {problem}.")

@@ -63,7 +63,7 @@ def _schema(lobby: Lobby) -> list[Finding]:
     try:
         check_schema(lobby.database)
     except LobbyError as error:
-        return [Finding(error.message)]
+        return [Finding(error.message, code=error.code)]
     return []
 
 
@@ -71,7 +71,7 @@ def _postcodes(lobby: Lobby) -> list[Finding]:
     if lobby.postcodes.available:
         return []
     problem = lobby.postcodes.problem or "There is no postcode directory."
-    return [Finding(f"{problem} Run `lobby import postcodes`.")]
+    return [Finding(f"{problem} Run `lobby import postcodes`.", code="postcodes_missing")]
 
 
 def _sqlite(lobby: Lobby) -> list[Finding]:
@@ -81,7 +81,7 @@ def _sqlite(lobby: Lobby) -> list[Finding]:
         f"SQLite {sqlite3.sqlite_version} can corrupt a WAL that two connections reset at once; "
         "this program never lets readers do it, 3.51.3 or newer cannot."
     )
-    return [Finding(text, is_trouble=False)]
+    return [Finding(text, is_trouble=False, code="sqlite_old")]
 
 
 def _security_contact(lobby: Lobby) -> list[Finding]:
@@ -92,7 +92,7 @@ def _security_contact(lobby: Lobby) -> list[Finding]:
         f"/.well-known/security.txt is good until {times.day(expires)}: look at "
         "LOBBY_SECURITY_CONTACT, and set LOBBY_SECURITY_EXPIRES anew."
     )
-    return [Finding(text, is_trouble=False)]
+    return [Finding(text, is_trouble=False, code="security_contact_expires")]
 
 
 def _domain(lobby: Lobby, resolver: Resolver | None) -> list[Finding]:
@@ -111,7 +111,8 @@ def _unknown_seats(lobby: Lobby, session: Session) -> list[Finding]:
     if not unknown:
         return []
     some = ", ".join(sorted(unknown)[:5])
-    return [Finding(f"The postcode directory names {len(unknown)} unknown seats: {some} ...")]
+    text = f"The postcode directory names {len(unknown)} unknown seats: {some} ..."
+    return [Finding(text, code="seats_unknown")]
 
 
 def _countries(session: Session) -> list[Finding]:
@@ -120,7 +121,8 @@ def _countries(session: Session) -> list[Finding]:
     if not found:
         return []
     codes = ", ".join(f"{count:,} with {code}" for code, count in found.items())
-    return [Finding(f"Signatures have codes of no country: {codes}.", is_trouble=False)]
+    text = f"Signatures have codes of no country: {codes}."
+    return [Finding(text, is_trouble=False, code="countries_unassigned")]
 
 
 def _parliament(session: Session, now: datetime) -> list[Finding]:
@@ -130,13 +132,14 @@ def _parliament(session: Session, now: datetime) -> list[Finding]:
             f"Motion {motion.id}: {_last_good(motion.synced_at)}. "
             f"{motion.sync_error or 'Is a worker running?'}",
             is_trouble=False,
+            code="motion_old",
         )
         for motion in freshness.old_motions(session, now=now)
     ]
     members = freshness.members_if_old(session, now=now)
     if members is not None:
         text = f"Members: {_last_good(members.answered_at)}. {members.error or ''}"
-        findings.append(Finding(text.rstrip(), is_trouble=False))
+        findings.append(Finding(text.rstrip(), is_trouble=False, code="members_old"))
     return findings
 
 
@@ -149,41 +152,52 @@ def _submissions(session: Session, now: datetime) -> list[Finding]:
     if age > LATE_SORTING:
         minutes = int(age.total_seconds() // 60)
         text = f"The oldest new submission has waited for {minutes:,} minutes to be sorted"
-        findings.append(Finding(f"{text}: is a worker running?"))
+        findings.append(Finding(f"{text}: is a worker running?", code="submissions_late"))
     if count := backlog.count_unreadable(session):
         number = f"{count:,}" if count <= MOST_COUNTED else f"More than {MOST_COUNTED:,}"
         noun = "submission does" if count == 1 else "submissions do"
         text = f"{number} {noun} not open: is an earlier secret key missing?"
-        findings.append(Finding(text, is_trouble=False))
+        findings.append(Finding(text, is_trouble=False, code="submissions_unreadable"))
     return findings
 
 
 def _mail(session: Session, lobby: Lobby) -> list[Finding]:
     """Finds mail servers that are in trouble, and members whose address does not work."""
     lines = [
-        f"The mail server {relay.name} gives trouble and is left alone until "
-        f"{relay.resting_until:%H:%M:%S} UTC: {relay.error or 'no reason was given'}"
+        (
+            "mail_server_down",
+            f"The mail server {relay.name} gives trouble and is left alone until "
+            f"{relay.resting_until:%H:%M:%S} UTC: {relay.error or 'no reason was given'}",
+        )
         for relay in relays.resting(session, now=lobby.clock())
     ]
     lines += [
-        f"Mail to {dead.member.name} comes back since {dead.since:%Y-%m-%d}: {dead.detail}"
+        (
+            "member_address_dead",
+            f"Mail to {dead.member.name} comes back since {dead.since:%Y-%m-%d}: {dead.detail}",
+        )
         for dead in dead_addresses.of_members(session, keyring=lobby.keyring)
     ]
-    return [Finding(text, is_trouble=False) for text in lines]
+    return [Finding(text, is_trouble=False, code=code) for code, text in lines]
 
 
 def _webhooks(session: Session) -> list[Finding]:
     """Counts unfinished deliveries, and finds endpoints that were disabled automatically."""
     waiting = deliveries.count_unfinished(session)
     lines = [
-        f"{count} deliveries of webhooks are {state}." for state, count in waiting.items() if count
+        ("webhooks_waiting", f"{count} deliveries of webhooks are {state}.")
+        for state, count in waiting.items()
+        if count
     ]
     lines += [
-        f"Webhook {endpoint.id} to {sender.host_of(endpoint.url.text)} is disabled since "
-        f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}."
+        (
+            "webhook_disabled",
+            f"Webhook {endpoint.id} to {sender.host_of(endpoint.url.text)} is disabled since "
+            f"{endpoint.disabled_at:%Y-%m-%d}: {endpoint.disabled_reason}.",
+        )
         for endpoint in stops.disabled_automatically(session)
     ]
-    return [Finding(text, is_trouble=False) for text in lines]
+    return [Finding(text, is_trouble=False, code=code) for code, text in lines]
 
 
 def _bounces(lobby: Lobby) -> list[Finding]:
@@ -192,13 +206,14 @@ def _bounces(lobby: Lobby) -> list[Finding]:
     if folder is None:
         return []
     if not all(os.access(folder / part, os.R_OK | os.W_OK | os.X_OK) for part in MAILDIR):
-        return [Finding(f"LOBBY_BOUNCE_FOLDER: {folder} is no Maildir that we may change.")]
+        text = f"LOBBY_BOUNCE_FOLDER: {folder} is no Maildir that we may change."
+        return [Finding(text, code="bounce_folder_unusable")]
     unknown = folder / ".Unknown"
     count = sum(1 for part in MAILDIR for _ in (unknown / part).glob("*"))
     if not count:
         return []
     text = f"{count} mails came back that nobody understood: look at them in {unknown}."
-    return [Finding(text, is_trouble=False)]
+    return [Finding(text, is_trouble=False, code="bounces_unknown")]
 
 
 def _last_good(moment: datetime | None) -> str:

@@ -38,12 +38,14 @@ def check(
 ) -> list[Finding]:
     """Returns what receivers of emails from `domain` would find wrong. Raises no network errors."""
     if not relay_urls.is_relay(smtp_url):
-        return [_hint("Mail is written to a folder, and goes to nobody (LOBBY_SMTP_URL).")]
+        text = "Mail is written to a folder, and goes to nobody (LOBBY_SMTP_URL)."
+        return [_hint("mail_to_folder", text)]
     if is_loopback(smtp_url):
         text = "Mail goes to a server on this machine: the records of its domain are not looked up."
-        return [_hint(text)]
+        return [_hint("mail_to_loopback", text)]
     if _PLACEHOLDER.fullmatch(domain):
-        return [Finding(f"LOBBY_MAIL_FROM: {domain} is nobody's domain, and mail from it is lost.")]
+        text = f"LOBBY_MAIL_FROM: {domain} is nobody's domain, and mail from it is lost."
+        return [Finding(text, code="mail_domain_placeholder")]
     return _check_records(domain.lower().rstrip("."), signer, resolver)
 
 
@@ -59,9 +61,8 @@ def _check_records(
         findings += _dmarc(dns, domain)
         findings += _mx(dns, domain)
     except (_NoAnswer, DNSException, OSError):
-        findings.append(
-            _hint(f"DNS did not answer for {domain}: its mail records were not checked.")
-        )
+        text = f"DNS did not answer for {domain}: its mail records were not checked."
+        findings.append(_hint("dns_no_answer", text))
     return findings
 
 
@@ -108,51 +109,61 @@ def _spf(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
     records = [text for text in dns.texts(domain) if re.match(r"v=spf1( |$)", text, re.I)]
     if len(records) != 1:
         many = "no SPF record" if not records else f"{len(records)} SPF records, and must have one"
-        yield Finding(f"{domain} has {many}: receivers cannot tell who may send its mail.")
+        text = f"{domain} has {many}: receivers cannot tell who may send its mail."
+        yield Finding(text, code="spf_missing")
         return
     terms = records[0].lower().split()
     if "+all" in terms or "all" in terms:
-        yield Finding(f"The SPF record of {domain} lets anybody send its mail: end it in -all.")
+        text = f"The SPF record of {domain} lets anybody send its mail: end it in -all."
+        yield Finding(text, code="spf_open")
     elif not {"-all", "~all"} & set(terms) and "redirect=" not in records[0].lower():
-        yield _hint(f"The SPF record of {domain} ends in neither -all nor ~all: it forbids nobody.")
+        text = f"The SPF record of {domain} ends in neither -all nor ~all: it forbids nobody."
+        yield _hint("spf_weak", text)
 
 
 def _dkim(dns: _DnsLookup, domain: str, signer: DkimSigner | None) -> Iterator[Finding]:
     if signer is None:
         text = f"LOBBY_DKIM_KEY is not set: the mail server has to sign for {domain} (d={domain})."
-        yield _hint(text)
+        yield _hint("dkim_unset", text)
         return
     place = f"{signer.selector}._domainkey.{domain}"
     records = dns.texts(place)
     if len(records) != 1:
         many = "There is no DKIM record" if not records else f"There are {len(records)} records"
-        yield Finding(f"{many} at {place}. Publish this one: {signer.record}")
+        text = f"{many} at {place}. Publish this one: {signer.record}"
+        yield Finding(text, code="dkim_missing")
         return
     tags = _tags(records[0])
     if not tags.get("p"):
-        yield Finding(f"The DKIM record at {place} has no key: it says that the key is withdrawn.")
+        text = f"The DKIM record at {place} has no key: it says that the key is withdrawn."
+        yield Finding(text, code="dkim_withdrawn")
     elif not _is_same_key(tags, signer):
-        yield Finding(f"The DKIM record at {place} has another key. It must be: {signer.record}")
+        text = f"The DKIM record at {place} has another key. It must be: {signer.record}"
+        yield Finding(text, code="dkim_differs")
     elif "y" in tags.get("t", "").split(":"):
-        yield _hint(f"The DKIM record at {place} is marked as a test (t=y): take the mark away.")
+        text = f"The DKIM record at {place} is marked as a test (t=y): take the mark away."
+        yield _hint("dkim_test", text)
 
 
 def _dmarc(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
     place, records = _dmarc_records(dns, domain)
     if len(records) != 1:
         many = "no DMARC record" if not records else f"{len(records)} DMARC records at {place}"
-        yield Finding(f"{domain} has {many}; it must have one, at _dmarc.{domain}.")
+        text = f"{domain} has {many}; it must have one, at _dmarc.{domain}."
+        yield Finding(text, code="dmarc_missing")
         return
     tags = _tags(records[0])
     is_own = place == f"_dmarc.{domain}"
     policy = (tags.get("p") if is_own else tags.get("sp") or tags.get("p", "")) or ""
     if policy.lower() not in ("none", "quarantine", "reject"):
-        yield Finding(f"The DMARC record at {place} has no policy (p=): receivers pass over it.")
+        text = f"The DMARC record at {place} has no policy (p=): receivers pass over it."
+        yield Finding(text, code="dmarc_no_policy")
     elif policy.lower() == "none":
         text = f"DMARC of {domain} is p=none: mail that others forge in its name is let through."
-        yield _hint(text)
+        yield _hint("dmarc_none", text)
     else:
-        yield _hint(f"DMARC of {domain} is p={policy.lower()}: only aligned mail gets through.")
+        text = f"DMARC of {domain} is p={policy.lower()}: only aligned mail gets through."
+        yield _hint("dmarc_enforced", text)
 
 
 def _dmarc_records(dns: _DnsLookup, domain: str) -> tuple[str, list[str]]:
@@ -174,7 +185,7 @@ def _mx(dns: _DnsLookup, domain: str) -> Iterator[Finding]:
     accepts_no_mail = servers == ["."] or (not servers and not dns.has_address(domain))
     if accepts_no_mail:
         text = f"{domain} has no mail server (MX): reports of mail that bounced are lost."
-        yield Finding(text)
+        yield Finding(text, code="mx_missing")
 
 
 def _is_same_key(tags: dict[str, str], signer: DkimSigner) -> bool:
@@ -196,5 +207,5 @@ def _tags(record: str) -> dict[str, str]:
     return {name.strip().lower(): value.strip() for name, _, value in pairs}
 
 
-def _hint(text: str) -> Finding:
-    return Finding(text, is_trouble=False)
+def _hint(code: str, text: str) -> Finding:
+    return Finding(text, is_trouble=False, code=code)

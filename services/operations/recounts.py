@@ -37,7 +37,10 @@ def compare_sums(session: Session) -> list[Finding]:
         _hour.c.petition_id
     )
     return [
-        Finding(f"Petition {petition}: its seats sum up to {seats}, its hours to {hours}.")
+        Finding(
+            f"Petition {petition}: its seats sum up to {seats}, its hours to {hours}.",
+            code="tally_sums_differ",
+        )
         for petition, seats, hours in _differences(
             session, _petition_tally, _petition_tally.c.confirmed, by_hour
         )
@@ -50,16 +53,23 @@ def recount(session: Session, *, report: Callable[[str], None]) -> list[Finding]
     `report` is called with a line of text before each part.
     """
     report("Counting the signatures of every petition and seat ...")
-    lines = [
-        f"Petition {petition}, {seat}: the tally says {tally}, the signatures {count}."
+    findings = [
+        Finding(
+            f"Petition {petition}, {seat}: the tally says {tally}, the signatures {count}.",
+            code="tally_signatures_differ",
+        )
         for petition, seat, tally, count in wrong_signatures(session)
     ]
     report("Counting the letters of every campaign, motion and seat ...")
-    lines += [
-        f"Campaign {campaign}, motion {motion}, {seat}: the tally says {tally}, the letters {sent}."
+    findings += [
+        Finding(
+            f"Campaign {campaign}, motion {motion}, {seat}: the tally says {tally}, "
+            f"the letters {sent}.",
+            code="tally_letters_differ",
+        )
         for campaign, motion, seat, tally, sent in wrong_letters(session)
     ]
-    return [Finding(text) for text in lines]
+    return findings
 
 
 def wrong_signatures(session: Session) -> list[tuple[UUID, str, int, int]]:

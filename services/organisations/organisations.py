@@ -72,17 +72,22 @@ def create_organiser(
 ) -> Organiser:
     """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value."""
     email = texts.email_address(email)
-    if len(password) < MINIMUM_PASSWORD:
-        message = f"At least {MINIMUM_PASSWORD} characters, please."
-        raise Invalid.field("password", "too_short", message)
     organiser = Organiser(
         organisation_id=organisation.id,
         email=Private(organisation.id, email),
         email_index=keyring.everywhere_index(texts.canonical_email(email)),
-        password_hash=_hasher.hash(password),
+        password_hash=hash_password(password),
         created_at=now,
     )
     return add_unique(session, organiser, f"There is an organiser {email} already.")
+
+
+def hash_password(password: str) -> str:
+    """Returns the hash to store. Raises Invalid if the password is too short."""
+    if len(password) < MINIMUM_PASSWORD:
+        message = f"At least {MINIMUM_PASSWORD} characters, please."
+        raise Invalid.field("password", "too_short", message)
+    return _hasher.hash(password)
 
 
 def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) -> Organiser:
@@ -100,11 +105,6 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return organiser
-
-
-def find_organiser(session: Session, organiser_id: UUID) -> Organiser | None:
-    """Returns an organiser, or None where there is none with this id any more."""
-    return session.get(Organiser, organiser_id)
 
 
 def require_password(organiser: Organiser, password: str) -> None:

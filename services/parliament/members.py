@@ -188,7 +188,7 @@ def _refuse_inconsistent(session: Session, file: Path, lines: NumberedRows) -> N
     ids = [_id_of(row) for _, row in lines if row.member]
     known_codes = set(session.exec(select(Constituency.code)))
     if not lines:
-        raise Invalid("file_inconsistent", f"{file.name} has no rows.")
+        raise Invalid("file_inconsistent", f"{file} has no rows.")
     problems = {
         "names a constituency that was not imported": set(codes) - known_codes,
         "names a seat twice": _repeated(codes),

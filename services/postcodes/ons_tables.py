@@ -74,6 +74,9 @@ def open_table(source: Path) -> Iterator[PostcodeTable]:
         raise refused(source, "ends in the middle: it was not copied completely.") from error
     except (zipfile.BadZipFile, zlib.error, gzip.BadGzipFile) as error:
         raise refused(source, f"is damaged, so that it cannot be unpacked ({error}).") from error
+    except FileNotFoundError as error:
+        message = f"There is no file {source}."
+        raise Invalid.field("file", "postcode_file_invalid", message) from error
     except OSError as error:
         raise refused(source, f"cannot be read: {error.strerror or error}.") from error
 

@@ -1,17 +1,13 @@
-"""Tests the `lobby` command as a whole: help, demonstration, errors and PostgreSQL."""
+"""Tests the `lobby` command as a whole: demonstration, check, errors and PostgreSQL."""
 
+import json
 import signal
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
-import typer.main
 from sqlmodel import select
-from typer.testing import CliRunner
 
-from cli import app
 from models import Member
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
@@ -20,22 +16,6 @@ from services.signatures.recording import SignatureRequest
 from tests.support.cli import KEY, OF_IT, Cli, free_port, until
 from tests.support.common import SECRET
 from tests.support.signatures import confirm, sign_and_sort
-
-
-def commands() -> Iterator[list[str]]:
-    def walk(command: Any, path: list[str]) -> Iterator[list[str]]:
-        yield path
-        for name, part in getattr(command, "commands", {}).items():
-            yield from walk(part, [*path, name])
-
-    return walk(typer.main.get_command(app), [])
-
-
-@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
-def test_every_command_explains_itself(path: list[str]) -> None:
-    result = CliRunner().invoke(app, [*path, "--help"])
-    assert result.exit_code == 0
-    assert "Usage: " in result.stdout
 
 
 @pytest.mark.slow
@@ -100,6 +80,36 @@ def test_a_recount_finds_what_the_check_says_that_it_does_not_look_at(demo: Cli)
     done = demo("check", "--recount")
     assert (done.returncode, done.stdout) == (1, "")
     assert "the signatures 0" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_check_gives_its_findings_to_programs(demo: Cli) -> None:
+    demo.sql(
+        "UPDATE petition_tally SET confirmed = confirmed + 1 WHERE constituency_code = 'S14000078'"
+    )
+    done = demo("check", "--json", "--recount", LOBBY_MAIL_FROM="Us <us@lobby.example.com>")
+    assert done.returncode == 1
+    findings = json.loads(done.stdout)
+    assert {tuple(sorted(finding)) for finding in findings} == {("code", "is_trouble", "text")}
+    troubles = [finding["code"] for finding in findings if finding["is_trouble"]]
+    assert troubles == ["tally_sums_differ", "tally_signatures_differ"]
+    assert "mail_to_folder" in {finding["code"] for finding in findings}
+
+
+@pytest.mark.slow
+def test_a_check_without_trouble_is_json_too_and_ends_well(demo: Cli) -> None:
+    done = demo("check", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(finding["is_trouble"] for finding in json.loads(done.stdout))
+
+
+@pytest.mark.slow
+def test_a_check_of_a_database_of_a_newer_version_is_json_too(demo: Cli) -> None:
+    demo.sql("UPDATE alembic_version SET version_num = '9999'")
+    done = demo("check", "--json")
+    assert (done.returncode, done.stderr) == (1, "")
+    (finding,) = json.loads(done.stdout)
+    assert (finding["code"], finding["is_trouble"]) == ("schema_not_at_head", True)
 
 
 @pytest.mark.slow

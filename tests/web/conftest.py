@@ -6,7 +6,7 @@ from sqlmodel import select
 
 from models import Organiser
 from services.assembly import Lobby
-from services.common.tokens import Purpose
+from services.organisations import organisers
 from web.base.dependencies import COOKIE
 
 
@@ -18,5 +18,5 @@ def signed_in(client: TestClient, lobby: Lobby) -> TestClient:
     """
     with lobby.database.read() as session:
         organiser = session.exec(select(Organiser)).one()
-        client.cookies.set(COOKIE, lobby.tokens.issue(Purpose.ORGANISER, organiser.id))
+        client.cookies.set(COOKIE, organisers.cookie_of(organiser, lobby.tokens))
     return client

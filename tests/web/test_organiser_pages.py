@@ -16,7 +16,7 @@ from services.assembly import Lobby
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.demonstration import invented_campaign
-from services.organisations import organisations
+from services.organisations import organisations, organisers
 from services.parliament.standing import StatedIntent
 from services.parliament_sync import sessions
 from services.signatures import pending_views
@@ -243,10 +243,33 @@ def test_a_cookie_ends_after_half_a_day_and_no_mailed_link_can_stand_for_it(
 ) -> None:
     sign_in(client)
     token = client.cookies["lobby_organiser"]
-    organiser_id = lobby.tokens.read(Purpose.ORGANISER, token)
+    organiser_id = lobby.tokens.read_bound(Purpose.ORGANISER, token)[0]
     clock.advance(hours=13)
     assert client.get("/organiser").status_code == 303
     client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.CONFIRM, organiser_id))
+    assert client.get("/organiser").status_code == 303
+
+
+def test_a_new_password_ends_all_sessions_even_if_it_is_the_old_one(
+    client: TestClient, lobby: Lobby
+) -> None:
+    sign_in(client)
+    assert client.get("/organiser").status_code == 200
+    with lobby.database.write() as session:
+        organiser = organisers.by_email(session, invented_campaign.ORGANISER)
+        organisers.set_password(session, organiser, invented_campaign.PASSWORD)
+    assert client.get("/organiser").status_code == 303
+    assert client.get("/organiser/webhooks").headers["Location"] == "/sign-in"
+    client.cookies.clear()
+    sign_in(client)
+    assert client.get("/organiser").status_code == 200
+
+
+def test_a_cookie_without_the_password_in_it_is_nobody(client: TestClient, lobby: Lobby) -> None:
+    """Older versions issued such cookies, which no new password ended."""
+    with lobby.database.read() as session:
+        organiser = organisers.by_email(session, invented_campaign.ORGANISER)
+    client.cookies.set("lobby_organiser", lobby.tokens.issue(Purpose.ORGANISER, organiser.id))
     assert client.get("/organiser").status_code == 303
 
 

@@ -11,9 +11,8 @@ from starlette.exceptions import HTTPException
 from api.http.dependencies import ReadSession, TheLobby
 from models import Organiser
 from services.assembly import Lobby
-from services.common.tokens import Purpose
 from services.errors import Forbidden, LobbyError
-from services.organisations import organisations
+from services.organisations import organisers
 
 COOKIE = "lobby_organiser"
 
@@ -24,7 +23,7 @@ def organiser_of(request: Request, lobby: Lobby, session: Session) -> Organiser 
     if not cookie:
         return None
     try:
-        return organisations.find_organiser(session, lobby.tokens.read(Purpose.ORGANISER, cookie))
+        return organisers.of_cookie(session, lobby.tokens, cookie)
     except LobbyError:
         return None
 

@@ -13,7 +13,7 @@ from services.demonstration import invented_campaign
 from services.errors import Unauthenticated
 from services.files import export_lines
 from services.letters import queue_overview
-from services.organisations import organisations
+from services.organisations import organisations, organisers
 from services.parliament_sync import freshness
 from services.signatures import pending_views, signature_exports
 from services.signatures.pending_views import MOST_COUNTED
@@ -48,7 +48,7 @@ def sign_in(
     lobby: TheLobby,
     session: ReadSession,
 ) -> Response:
-    """Signs an organiser in. The cookie holds a signed id and nothing else."""
+    """Signs an organiser in. The cookie holds a signed id and a fingerprint of the password."""
     try:
         organiser = organisations.sign_in(
             session, lobby.keyring, email=fields.email, password=fields.password
@@ -62,7 +62,7 @@ def sign_in(
     response = see_other("/organiser")
     response.set_cookie(
         COOKIE,
-        lobby.tokens.issue(Purpose.ORGANISER, organiser.id),
+        organisers.cookie_of(organiser, lobby.tokens),
         max_age=int(LIFETIMES[Purpose.ORGANISER].total_seconds()),
         path="/",
         secure=lobby.settings.base_url.startswith("https:"),

@@ -29,7 +29,7 @@ def writing(file: Path | None, header: Sequence[str]) -> Iterator[Write]:
     try:
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError as error:
-        raise Conflict("file_exists", f"{file.name} exists already.") from error
+        raise Conflict("file_exists", f"{file} exists already.") from error
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow([*COLUMNS, *map(without_formula, header)])

@@ -36,6 +36,17 @@ def test_a_token_is_good_for_its_purpose_and_its_time_only(purpose: Purpose) -> 
         tokens.read(purpose, token)
 
 
+def test_a_token_gives_back_what_it_is_bound_to_and_no_byte_of_it_can_change() -> None:
+    tokens, row = Tokens(RING, Clock()), uuid4()
+    token = tokens.issue(Purpose.ORGANISER, row, bound_to=b"fingerprint")
+    assert tokens.read_bound(Purpose.ORGANISER, token) == (row, b"fingerprint")
+    assert tokens.read_bound(Purpose.ORGANISER, tokens.issue(Purpose.ORGANISER, row)) == (row, b"")
+    for place in range(len(token)):
+        forged = f"{token[:place]}{'A' if token[place] != 'A' else 'B'}{token[place + 1 :]}"
+        with pytest.raises(Invalid):
+            tokens.read_bound(Purpose.ORGANISER, forged)
+
+
 @pytest.mark.parametrize("purpose", [Purpose.CONFIRM, Purpose.LETTER])
 @pytest.mark.parametrize(
     ("received", "end"),

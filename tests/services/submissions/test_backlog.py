@@ -58,7 +58,7 @@ def test_a_check_finds_that_nobody_sorts(lobby: Lobby, clock: Clock) -> None:
     assert findings(lobby) == []
     clock.advance(seconds=1)
     text = "The oldest new submission has waited for 5 minutes to be sorted: is a worker running?"
-    assert findings(lobby) == [Finding(text)]
+    assert findings(lobby) == [Finding(text, code="submissions_late")]
     worker.sort_submissions(lobby)
     assert findings(lobby) == []
 
@@ -76,7 +76,9 @@ def test_a_check_finds_what_does_not_open_and_not_what_waits_for_its_turn(
         make_unreadable(lobby, outcome.signature_id)
         worker.sort_submissions(lobby)
         if not number:
-            assert findings(lobby) == [Finding(hint, is_trouble=False)]
+            assert findings(lobby) == [
+                Finding(hint, is_trouble=False, code="submissions_unreadable")
+            ]
     monkeypatch.setattr(checks, "MOST_COUNTED", 2)
     (finding,) = findings(lobby)
     assert finding.text.startswith("More than 2 submissions do not open")

@@ -463,7 +463,7 @@ def test_a_report_never_writes_over_a_file_and_is_refused_before_anything_is_wri
     before = stored_rows(lobby)
     (tmp_path / "mine.csv").write_text("precious")
     result = run(text(*people(3)), "--report", tmp_path / "mine.csv")
-    assert refused(result) == "mine.csv exists already."
+    assert refused(result) == f"{tmp_path}/mine.csv exists already."
     assert (tmp_path / "mine.csv").read_text() == "precious"
     assert stored_rows(lobby) == before
 
