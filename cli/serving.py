@@ -12,9 +12,10 @@ import worker
 from cli.output import File, opened, progress, tell
 from core import logs
 from core.settings import Settings
-from services.assembly import open_lobby
+from services.assembly import open_lobby, utc_now
 from services.database import backups
 from services.database import engine as databases
+from services.database.process_locks import Role, run_alone
 from services.demonstration import awkward_letters, invented_campaign
 from services.operations import checks
 from services.postcodes import ons_import
@@ -29,9 +30,11 @@ def serve(
 ) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure(is_final=True)
-    with opened():
-        pass  # creates the schema, and checks the settings before uvicorn starts
-    uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    with run_alone(Settings(), Role.SERVER, what="`lobby serve`", now=utc_now(), address=place):
+        with opened():
+            pass  # creates the schema, and checks the settings before uvicorn starts
+        uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
 
 
 @app.command("worker")
@@ -41,7 +44,10 @@ def run_worker() -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    with opened() as lobby:
+    with (
+        run_alone(Settings(), Role.WORKER, what="`lobby worker`", now=utc_now()),
+        opened() as lobby,
+    ):
         worker.run(lobby, stop)
 
 

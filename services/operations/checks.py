@@ -13,7 +13,7 @@ from services.common import times
 from services.database.engine import check_schema
 from services.errors import LobbyError
 from services.mail import dead_addresses, mail_builder, relays
-from services.operations import mail_domain, recounts
+from services.operations import file_modes, mail_domain, recounts
 from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
@@ -52,6 +52,7 @@ def run(
         findings += _submissions(session, lobby.clock())
         findings += _mail(session, lobby)
         findings += _webhooks(session)
+    findings += file_modes.check(lobby.settings)
     return findings + _bounces(lobby) + _security_contact(lobby)
 
 
