@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
+from cli import (
+    api_keys,
+    backups,
+    exports,
+    imports,
+    mail,
+    organisations,
+    parliament,
+    partners,
+    serving,
+)
 from cli.output import tell
 from core.version import version
 from services.database.engine import DatabaseError
@@ -15,6 +25,7 @@ from services.errors import Invalid, LobbyError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Central Lobby.")
 app.add_typer(serving.app)
+app.add_typer(backups.app)
 app.add_typer(parliament.app)
 app.add_typer(imports.app, name="import")
 app.add_typer(exports.app, name="export")

@@ -2,18 +2,16 @@
 
 import signal
 import threading
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
 
 import worker
-from cli.output import File, opened, progress, tell
+from cli.output import opened, progress, tell
 from core import logs
 from core.settings import Settings
 from services.assembly import open_lobby, utc_now
-from services.database import backups
 from services.database import engine as databases
 from services.database.process_locks import Role, run_alone
 from services.demonstration import awkward_letters, invented_campaign
@@ -120,18 +118,3 @@ def check(
     if any(finding.is_trouble for finding in findings):
         raise typer.Exit(1)
     typer.echo("No trouble found.")
-
-
-@app.command()
-def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
-    """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
-    with opened() as lobby:
-        backups.backup(lobby.settings, file)
-    tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
-
-
-@app.command()
-def restore(file: File) -> None:
-    """Replace the embedded database by a copy. Stop the server first."""
-    backups.restore(Settings(), file)
-    tell("Restored.")

@@ -31,6 +31,7 @@ class Cli:
 
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
+    stdin: int = subprocess.DEVNULL
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,6 +41,7 @@ class Cli:
     def __call__(self, *arguments: str | Path, **settings: str) -> Done:
         return subprocess.run(
             [COMMAND, *arguments],
+            stdin=self.stdin,
             env=self.environment | settings,
             capture_output=True,
             text=True,
