@@ -3,7 +3,7 @@
 import threading
 import traceback
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import cache
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 import worker
 from api import openapi
@@ -37,6 +37,7 @@ from core.settings import Settings, sentences
 from core.version import version
 from services.assembly import Lobby, open_lobby
 from services.database.engine import check_schema
+from services.database.process_locks import Role, run_alone
 from services.errors import LobbyError
 from web.base import errors as web_errors
 from web.routes import router as web_router
@@ -103,7 +104,18 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             raise
         await send({"type": "lifespan.startup.failed", "message": _reason(error)})
         return
-    await service(scope, receive, send)
+    await service(scope, receive, _without_traceback(service, send))
+
+
+def _without_traceback(service: FastAPI, send: Send) -> Send:
+    """Tells the server why it may not start by one sentence, where the reason is a refusal."""
+
+    async def plainly(message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed" and hasattr(service.state, "refusal"):
+            message["message"] = service.state.refusal
+        await send(message)
+
+    return plainly
 
 
 def _reason(error: Exception) -> str:
@@ -130,8 +142,25 @@ def _routes() -> list[BaseRoute]:
 @asynccontextmanager
 async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     state = state_of({"app": service})
+    with ExitStack() as locks:
+        try:
+            if state.owns_lobby:  # `lobby serve` has the locks already: it shares them
+                locks.enter_context(_alone(state.lobby))
+            check_schema(state.lobby.database)
+        except LobbyError as error:
+            service.state.refusal = error.message
+            raise
+        async with _running(state):
+            yield
+
+
+def _alone(lobby: Lobby) -> AbstractContextManager[None]:
+    return run_alone(lobby.settings, Role.SERVER, what="a server of main:app", now=lobby.clock())
+
+
+@asynccontextmanager
+async def _running(state: AppState) -> AsyncIterator[None]:
     lobby = state.lobby
-    check_schema(lobby.database)
     state.start()
     stop = threading.Event()
     thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")

@@ -9,7 +9,7 @@ from cli.examples import examples
 from cli.lazy import Entry, LazyGroup
 from core.version import version
 
-_SERVING = "cli.serving"
+_SERVING, _BACKUPS = "cli.serving", "cli.backups"
 
 
 class _Lobby(LazyGroup):
@@ -36,13 +36,16 @@ class _Lobby(LazyGroup):
             is_group=False,
         ),
         "check": Entry(
-            _SERVING, "app", "Check schema, tallies, postcodes, database, mail and addresses.", is_group=False
+            _SERVING,
+            "app",
+            "Check schema, tallies, postcodes, database, mail and addresses.",
+            is_group=False,
         ),
         "backup": Entry(
-            _SERVING, "app", "Copy the embedded database, also while it is in use.", is_group=False
+            _BACKUPS, "app", "Copy the embedded database, also while it is in use.", is_group=False
         ),
         "restore": Entry(
-            _SERVING, "app", "Replace the embedded database by a copy.", is_group=False
+            _BACKUPS, "app", "Replace the embedded database by a copy.", is_group=False
         ),
         "parliament-session": Entry(
             "cli.parliament", "app", "Add or correct a session of Parliament.", is_group=False

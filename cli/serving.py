@@ -3,7 +3,6 @@
 import signal
 import threading
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,14 +12,14 @@ import worker
 from cli import listening
 from cli.examples import examples
 from cli.listening import Host, OptionalPort, Port
-from cli.output import File, opened, progress, tell
+from cli.output import opened, progress, tell
 from cli.tables import AsJson, show_json
 from core import logs
 from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
-from services.assembly import Lobby, open_lobby
-from services.database import backups
+from services.assembly import Lobby, open_lobby, utc_now
 from services.database import engine as databases
+from services.database.process_locks import Role, run_alone
 from services.demonstration import awkward_letters, invented_campaign
 from services.errors import Conflict, LobbyError
 from services.operations import checks, set_up
@@ -36,14 +35,16 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     logs.configure(is_final=True)
     place = Listening(host, port)
     settings = listening.use_as_base_url(place)
-    listening.check_free(place)
-    with opened():
-        pass  # creates the schema, and checks the settings before uvicorn starts
-    listening.warn(settings, place)
-    config = uvicorn.Config(
-        "main:app", host=host, port=port, access_log=False, log_level="warning", workers=1
-    )
-    listening.run(config, place)
+    what = "`lobby serve`"
+    with run_alone(settings, Role.SERVER, what=what, now=utc_now(), address=str(place)):
+        listening.check_free(place)
+        with opened():
+            pass  # creates the schema, and checks the settings before uvicorn starts
+        listening.warn(settings, place)
+        config = uvicorn.Config(
+            "main:app", host=host, port=port, access_log=False, log_level="warning", workers=1
+        )
+        listening.run(config, place)
 
 
 @app.command("worker", epilog=examples("lobby worker"))
@@ -53,7 +54,10 @@ def run_worker() -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    with opened() as lobby:
+    with (
+        run_alone(Settings(), Role.WORKER, what="`lobby worker`", now=utc_now()),
+        opened() as lobby,
+    ):
         links = f"links begin with {lobby.settings.base_url}"
         tell(f"The worker has started: {listening.parts_in_use(lobby.settings)}, {links}.")
         worker.run(lobby, stop)
@@ -174,18 +178,3 @@ def _tell_findings(findings: list[Finding], *, is_recount: bool) -> None:
         tell("Tallies were not recounted: --recount does that, and reads every row.")
     for finding in findings:
         tell(finding.text, "red" if finding.is_trouble else "yellow")
-
-
-@app.command(epilog=examples("lobby backup copy.db"))
-def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
-    """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
-    with opened() as lobby:
-        backups.backup(lobby.settings, file)
-    tell(f"Copied to {file}. Keep the secret key elsewhere: without it, it cannot be read.")
-
-
-@app.command(epilog=examples("lobby restore copy.db"))
-def restore(file: File) -> None:
-    """Replace the embedded database by a copy. Stop the server first."""
-    backups.restore(Settings(), file)
-    tell("Restored.")

@@ -1,1 +1,1 @@
-"""Settings, logs and the garbage collector. Imports nothing else of ours."""
+"""Settings, logs, private files and the garbage collector. Imports nothing else of ours."""

@@ -112,7 +112,6 @@ def open_lobby(
     use_keyring(keyring)
     return Lobby(
         settings=settings,
-        database=database or Database(settings.database_url),
         keyring=keyring,
         tokens=Tokens(keyring, clock),
         postcodes=CurrentDirectory(settings.postcode_file),
@@ -122,6 +121,8 @@ def open_lobby(
         webhooks=webhooks or WebhookSender(to_loopback=settings.webhooks_to_loopback),
         clock=clock,
         signer=_signer(settings, clock),
+        # Last, because it makes a file: a wrong setting must leave none.
+        database=database or Database(settings.database_url),
     )
 
 

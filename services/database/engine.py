@@ -8,7 +8,6 @@ command that runs beside the server waits for its turn instead of failing half-w
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session
 
 from core.settings import ROOT
-from services.database import bulk
+from services.database import bulk, embedded
 from services.database.turns import PoolWithTurns
 from services.errors import Unavailable
 
@@ -46,8 +45,8 @@ class Database:
         # all but counts.
         self._version = self._version_but_counts = 0
         if self.is_sqlite:
-            folder = Path(url.removeprefix("sqlite:///")).parent
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite gives its journals the mode of the database, which must have it first.
+            embedded.make_private(url)
             self._writer = _sqlite_engine(url, readonly=False)
             self._reader = _sqlite_engine(url, readonly=True)
         else:
@@ -229,7 +228,12 @@ def current_revision(database: Database) -> str | None:
 
 def head_revision() -> str:
     """Returns the newest revision that this code has. A test makes sure that they are numbered."""
-    return max(file.name[:4] for file in (ROOT / "alembic" / "versions").glob("[0-9]*.py"))
+    return max(revisions())
+
+
+def revisions() -> set[str]:
+    """Returns the revisions that this code has."""
+    return {file.name[:4] for file in (ROOT / "alembic" / "versions").glob("[0-9]*.py")}
 
 
 def check_schema(database: Database) -> None:

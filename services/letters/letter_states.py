@@ -236,6 +236,20 @@ def requeue_many(session: Session, letter_ids: Collection[UUID]) -> None:
         session.connection().execute(_REQUEUED, rows)
 
 
+def doubt_waiting(session: Session, reason: str) -> int:
+    """Makes all queued letters uncertain, and returns how many. The caller ends their messages."""
+    message = table_of(OutboxMessage)
+    waiting = sa.select(message.c.subject_id).where(
+        message.c.kind == MessageKind.LETTER, message.c.state.in_(outbox.WAITING)
+    )
+    changed = session.connection().execute(
+        sa.update(_letter)
+        .where(_letter.c.state == LetterState.QUEUED, _letter.c.id.in_(waiting))
+        .values(state=LetterState.UNCERTAIN, reason=reason)
+    )
+    return changed.rowcount
+
+
 def mark_bounced(
     session: Session, letter: Letter, reason: str, *, keyring: Keyring, now: datetime
 ) -> None:

@@ -1,1 +1,1 @@
-"""The checks of `lobby check`, and recounts of tallies."""
+"""The checks of `lobby check`, recounts of tallies, and the restore of a backup."""

@@ -13,7 +13,7 @@ from services.common import times
 from services.database.engine import check_schema
 from services.errors import LobbyError
 from services.mail import dead_addresses, mail_builder, relays
-from services.operations import mail_domain, mail_server, recounts, surroundings
+from services.operations import file_modes, mail_domain, mail_server, recounts, surroundings
 from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
@@ -56,6 +56,7 @@ def run(
         findings += _mail(session, lobby)
         findings += _webhooks(session)
     findings += mail_server.check(lobby.courier, smtp_url=lobby.settings.smtp_url)
+    findings += file_modes.check(lobby.settings)
     return findings + _bounces(lobby) + _security_contact(lobby)
 
 

@@ -27,6 +27,7 @@ from itertools import product
 from pathlib import Path
 from typing import BinaryIO
 
+from core import private_files
 from services.errors import Unavailable
 
 # No postcode ends with C, I, K, M, O or V: they are too easily misread (BS 7666).
@@ -128,11 +129,12 @@ def write(target: Path, codes: Sequence[str], sectors: Mapping[str, "array[int]"
 @contextmanager
 def _replacing(target: Path) -> Iterator[BinaryIO]:
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        private_files.make_folder(target.parent)
         # In the same folder, because a rename is atomic only within a file system.
         new = target.with_name(f".{target.name}.{secrets.token_hex(6)}.new")
         try:
-            with new.open("xb") as file:
+            private = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, private_files.PRIVATE_FILE)
+            with os.fdopen(private, "wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

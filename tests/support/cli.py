@@ -31,6 +31,7 @@ class Cli:
 
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
+    stdin: int = subprocess.DEVNULL
 
     @property
     def folder(self) -> Path:
@@ -46,6 +47,7 @@ class Cli:
         return subprocess.run(
             [COMMAND, *arguments],
             cwd=self.folder,
+            stdin=self.stdin,
             env=self.environment | settings,
             capture_output=True,
             text=True,
