@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cli.examples import examples
 from cli.output import File, opened, tell
 from core import logs, private_files
 from core.settings import Settings
@@ -18,7 +19,7 @@ from services.operations.restoring import Restored
 app = typer.Typer()
 
 
-@app.command()
+@app.command(epilog=examples("lobby backup copy.db"))
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
     """Copy the embedded database, also while it is in use. The copy lacks the secret key."""
     with opened() as lobby:
@@ -31,7 +32,7 @@ def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")
         tell(text, "yellow")
 
 
-@app.command()
+@app.command(epilog=examples("lobby restore copy.db", "lobby restore copy.db --yes"))
 def restore(
     file: File,
     yes: Annotated[bool, typer.Option("--yes", help="Replace without asking.")] = False,

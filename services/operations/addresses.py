@@ -16,13 +16,17 @@ def check(settings: Settings, listening: Listening | None) -> list[Finding]:
     is_set = "base_url" in settings.model_fields_set
     base = settings.base_url if is_set else (listening or Listening()).url
     name = "LOBBY_BASE_URL is" if is_set else "LOBBY_BASE_URL is not set: links begin with"
-    texts = [
-        _unencrypted(base),
-        _unreachable(base, settings, listening),
-        _elsewhere(base, listening) if is_set else None,
-        None if is_set else _unknown_to_worker(settings, listening),
+    texts = {
+        "base_url_unencrypted": _unencrypted(base),
+        "base_url_loopback": _unreachable(base, settings, listening),
+        "base_url_elsewhere": _elsewhere(base, listening) if is_set else None,
+        "base_url_unknown_to_worker": None if is_set else _unknown_to_worker(settings, listening),
+    }
+    return [
+        Finding(f"{name} {base}{text}", is_trouble=False, code=code)
+        for code, text in texts.items()
+        if text
     ]
-    return [Finding(f"{name} {base}{text}", is_trouble=False) for text in texts if text]
 
 
 def _unencrypted(base: str) -> str | None:

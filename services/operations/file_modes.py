@@ -20,6 +20,7 @@ def check(settings: Settings) -> list[Finding]:
             f"{file} can be used by others (mode {private_files.mode_of(file)}): "
             f"run `chmod 600 {file}`.",
             is_trouble=file != settings.postcode_file,
+            code="file_open_to_others",
         )
         for file in sorted(set(_files(settings)))
         if file.is_file() and private_files.is_open_to_others(file)
@@ -28,7 +29,7 @@ def check(settings: Settings) -> list[Finding]:
     if folder.is_dir() and private_files.is_open_to_others(folder):
         mode = private_files.mode_of(folder)
         text = f"Others can use the data folder {folder} (mode {mode}): run `chmod 700 {folder}`."
-        findings.append(Finding(text, is_trouble=False))
+        findings.append(Finding(text, is_trouble=False, code="folder_open_to_others"))
     return findings
 
 

@@ -22,10 +22,11 @@ def check(courier: Courier, *, smtp_url: str) -> Iterator[Finding]:
     """Connects to the mail server and logs in. It sends no email, and asks nothing of a folder."""
     if smtp_url.startswith(f"{relay_urls.INSECURE}:") and not is_loopback(smtp_url):
         text = "LOBBY_SMTP_URL is smtp+insecure://: everybody on the way can read and change emails"
-        yield Finding(f"{text}.", is_trouble=False)
+        yield Finding(f"{text}.", is_trouble=False, code="mail_insecure")
     problem = courier.problem() if isinstance(courier, SmtpCourier) else None
     if problem is not None:
-        yield Finding(f"The mail server {courier.relay} does not take emails. {problem}")
+        text = f"The mail server {courier.relay} does not take emails. {problem}"
+        yield Finding(text, code="mail_server_unusable")
 
 
 def outage_in_words(session: Session, relay: str) -> str | None:

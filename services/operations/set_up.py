@@ -29,7 +29,7 @@ def _env_file() -> list[Finding]:
         f"{ENV_FILE} holds {', '.join(names)}, and everybody on this machine can read it: run "
         f"`chmod 600 {ENV_FILE}`, and think of changing what it holds."
     )
-    return [Finding(text, is_trouble=False)]
+    return [Finding(text, is_trouble=False, code="env_file_open_to_others")]
 
 
 def _is_secret(name: str, value: str) -> bool:

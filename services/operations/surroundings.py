@@ -33,7 +33,7 @@ def disk(settings: Settings, free: FreeBytes = free_bytes) -> list[Finding]:
     text = (
         f"The disk of {folder} has {left // 1_000_000:,} MB left. On a full disk nobody can sign."
     )
-    return [Finding(text, is_trouble=left < FULL)]
+    return [Finding(text, is_trouble=left < FULL, code="disk_full")]
 
 
 def redis(settings: Settings) -> list[Finding]:
@@ -44,7 +44,8 @@ def redis(settings: Settings) -> list[Finding]:
         return []
     parts = urlsplit(url)
     text = f"Redis at {parts.hostname}:{parts.port or 6379} does not answer ({reason})"
-    return [Finding(f"{text}: each process counts requests for itself. See LOBBY_RATE_LIMIT_URL.")]
+    text += ": each process counts requests for itself. See LOBBY_RATE_LIMIT_URL."
+    return [Finding(text, code="redis_down")]
 
 
 def late_mail(session: Session, *, now: datetime) -> list[Finding]:
@@ -54,7 +55,7 @@ def late_mail(session: Session, *, now: datetime) -> list[Finding]:
         return []
     minutes = int(late.total_seconds() // 60)
     text = f"The oldest email has been due for {minutes:,} minutes: is a worker running?"
-    return [Finding(text)]
+    return [Finding(text, code="mail_late")]
 
 
 def demonstration(session: Session, settings: Settings) -> list[Finding]:
@@ -62,4 +63,4 @@ def demonstration(session: Session, settings: Settings) -> list[Finding]:
     if settings.is_on_loopback or not organisations.has_demonstration(session):
         return []
     text = f"The demonstration is in the database of {settings.base_url}: its people are invented."
-    return [Finding(text, is_trouble=False)]
+    return [Finding(text, is_trouble=False, code="demonstration_in_public")]
