@@ -35,6 +35,7 @@ from core import garbage
 from core.settings import Settings
 from core.version import version
 from services.assembly import Lobby, open_lobby
+from services.database import secret_keys
 from services.database.engine import check_schema
 from web.base import errors as web_errors
 from web.routes import router as web_router
@@ -123,16 +124,16 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     state = state_of({"app": service})
     lobby = state.lobby
     check_schema(lobby.database)
+    secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
     state.start()
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
-    if lobby.settings.worker == "inline":
-        thread.start()
+    task = worker.run if lobby.settings.worker == "inline" else worker.watch_secrets
+    thread = threading.Thread(target=task, args=(lobby, stop), name="worker")
+    thread.start()
     garbage.calm()
     yield
     stop.set()
-    if thread.is_alive():
-        thread.join()
+    thread.join()
     state.stop()
     state.close()
 

@@ -12,8 +12,8 @@ import worker
 from cli.output import File, opened, progress, tell
 from core import logs
 from core.settings import Settings
-from services.assembly import open_lobby
-from services.database import backups
+from services.assembly import Lobby, open_lobby
+from services.database import backups, secret_keys
 from services.database import engine as databases
 from services.demonstration import awkward_letters, invented_campaign
 from services.operations import checks
@@ -29,8 +29,8 @@ def serve(
 ) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure(is_final=True)
-    with opened():
-        pass  # creates the schema, and checks the settings before uvicorn starts
+    with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
+        _warn_of_new_secret(lobby)
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
 
 
@@ -42,7 +42,13 @@ def run_worker() -> None:
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
     with opened() as lobby:
+        _warn_of_new_secret(lobby)
         worker.run(lobby, stop)
+
+
+def _warn_of_new_secret(lobby: Lobby) -> None:
+    if text := secret_keys.hint_of_new(lobby.keyring):
+        tell(text, "yellow")
 
 
 @app.command()
@@ -56,11 +62,15 @@ def migrate(
     """
     logs.configure(level="ERROR")
     lobby = open_lobby(Settings())
-    if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
+    current = databases.current_revision(lobby.database)
+    secret_keys.check_migration(lobby.database, lobby.keyring, revision)
+    if worker.needs_giving_back(current, revision):
         with progress("Submissions") as show:
             ended = worker.give_back_submissions(lobby, progress=show)
         tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
+    if databases.current_revision(lobby.database) == databases.head_revision():
+        secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()
 
