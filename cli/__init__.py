@@ -7,7 +7,17 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cli import api_keys, exports, imports, mail, organisations, parliament, partners, serving
+from cli import (
+    api_keys,
+    exports,
+    imports,
+    mail,
+    organisations,
+    parliament,
+    partners,
+    secret_keys,
+    serving,
+)
 from cli.output import tell
 from core.version import version
 from services.database.engine import DatabaseError
@@ -25,6 +35,7 @@ app.add_typer(organisations.organisation, name="organisation")
 app.add_typer(organisations.organiser, name="organiser")
 app.add_typer(partners.app, name="partner")
 app.add_typer(api_keys.app, name="key")
+app.add_typer(secret_keys.app, name="secret")
 
 
 def _show_version(is_wanted: bool) -> None:
