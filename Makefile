@@ -65,12 +65,13 @@ fix: $(VENV)/.dev ## Fix what ruff can fix
 bench: $(VENV)/.dev ## Compare designs side by side
 	@for file in bench/bench_*.py; do name=$${file%.py}; echo "== $$file"; $(BIN)/python -m $${name%%/*}.$${name##*/} || exit 1; done
 
-drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, time answers: look for faults
+drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, migrate, rotate the secret, time answers: look for faults
 	@$(BIN)/python -m drills
 	@$(BIN)/python -m drills.confirmation_mails
 	@$(BIN)/python -m drills.signatures
 	@$(BIN)/python -m drills.contract
 	@$(BIN)/python -m drills.migration
+	@$(BIN)/python -m drills.secret
 	@$(BIN)/python -m drills.answer_times
 
 lock: ## Resolve the dependencies again (needs uv)

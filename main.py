@@ -36,6 +36,7 @@ from core import garbage
 from core.settings import Settings, sentences
 from core.version import version
 from services.assembly import Lobby, open_lobby
+from services.database import secret_keys
 from services.database.engine import check_schema
 from services.database.process_locks import Role, run_alone
 from services.errors import LobbyError
@@ -146,7 +147,9 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
         try:
             if state.owns_lobby:  # `lobby serve` has the locks already: it shares them
                 locks.enter_context(_alone(state.lobby))
-            check_schema(state.lobby.database)
+            lobby = state.lobby
+            check_schema(lobby.database)
+            secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
         except LobbyError as error:
             service.state.refusal = error.message
             raise
@@ -163,14 +166,13 @@ async def _running(state: AppState) -> AsyncIterator[None]:
     lobby = state.lobby
     state.start()
     stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
-    if lobby.settings.worker == "inline":
-        thread.start()
+    task = worker.run if lobby.settings.worker == "inline" else worker.watch_secrets
+    thread = threading.Thread(target=task, args=(lobby, stop), name="worker")
+    thread.start()
     garbage.calm()
     yield
     stop.set()
-    if thread.is_alive():
-        thread.join()
+    thread.join()
     state.stop()
     state.close()
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby
 from services.common.times import LONDON
-from services.database import engine as databases
+from services.database import secret_keys
 from services.errors import Invalid
 
 # Resolved, so that messages name the whole path.
@@ -28,10 +28,13 @@ def tell(text: str, style: str = "") -> None:
 
 @contextmanager
 def opened() -> Iterator[Lobby]:
-    """Opens the service for one command, and creates the schema in an empty database."""
+    """Opens the service for one command, and creates the schema in an empty database.
+
+    :raises Unavailable: the schema has another version, or the secret key is the wrong one
+    """
     lobby = open_lobby(Settings())
     try:
-        databases.prepare(lobby.database)
+        secret_keys.prepare(lobby.database, lobby.keyring, now=lobby.clock())
         yield lobby
     finally:
         lobby.close()

@@ -19,6 +19,7 @@ from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby, utc_now
 from services.database import engine as databases
+from services.database import secret_keys
 from services.database.process_locks import Role, run_alone
 from services.demonstration import awkward_letters, invented_campaign
 from services.errors import Conflict, LobbyError
@@ -38,8 +39,8 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     what = "`lobby serve`"
     with run_alone(settings, Role.SERVER, what=what, now=utc_now(), address=str(place)):
         listening.check_free(place)
-        with opened():
-            pass  # creates the schema, and checks the settings before uvicorn starts
+        with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
+            _warn_of_new_secret(lobby)
         listening.warn(settings, place)
         config = uvicorn.Config(
             "main:app", host=host, port=port, access_log=False, log_level="warning", workers=1
@@ -60,8 +61,14 @@ def run_worker() -> None:
     ):
         links = f"links begin with {lobby.settings.base_url}"
         tell(f"The worker has started: {listening.parts_in_use(lobby.settings)}, {links}.")
+        _warn_of_new_secret(lobby)
         worker.run(lobby, stop)
     tell("The worker has stopped.")
+
+
+def _warn_of_new_secret(lobby: Lobby) -> None:
+    if text := secret_keys.hint_of_new(lobby.keyring):
+        tell(text, "yellow")
 
 
 @app.command(epilog=examples("lobby migrate", "lobby migrate 0015"))
@@ -75,11 +82,15 @@ def migrate(
     """
     logs.configure(level="ERROR")
     lobby = open_lobby(Settings())
-    if worker.needs_giving_back(databases.current_revision(lobby.database), revision):
+    current = databases.current_revision(lobby.database)
+    secret_keys.check_migration(lobby.database, lobby.keyring, revision)
+    if worker.needs_giving_back(current, revision):
         with progress("Submissions") as show:
             ended = worker.give_back_submissions(lobby, progress=show)
         tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
+    if databases.current_revision(lobby.database) == databases.head_revision():
+        secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()
 

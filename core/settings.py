@@ -4,10 +4,8 @@
 the fields of `Settings`.
 """
 
-import contextlib
 import os
 import re
-import secrets
 from datetime import date
 from email.utils import parseaddr
 from pathlib import Path
@@ -17,7 +15,7 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from core import relay_urls, setting_names, urls
+from core import relay_urls, secret_file, setting_names, urls
 from core.listening import Listening, is_loopback
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -198,8 +196,8 @@ class Settings(BaseSettings):
     @field_validator("secret_key")
     @classmethod
     def _is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        for secret in value.get_secret_value().split(",") if value else ():
-            if len(secret.strip()) < MINIMUM_SECRET_LENGTH:
+        for secret in secret_file.split(value.get_secret_value()) if value else ():
+            if len(secret) < MINIMUM_SECRET_LENGTH:
                 raise ValueError(f"each secret needs at least {MINIMUM_SECRET_LENGTH} characters")
         return value
 
@@ -264,14 +262,27 @@ class Settings(BaseSettings):
         if self.bounce_address.lower() == parseaddr(self.mail_from)[1].lower():
             raise ValueError("LOBBY_BOUNCE_ADDRESS must not be the address of LOBBY_MAIL_FROM")
 
+    @property
+    def secret_file(self) -> Path:
+        """The file with the secrets, if `secret_key` is not set."""
+        return self.data_dir / "secret_key"
+
+    @property
+    def secret_source(self) -> str:
+        """Where the secrets come from, for messages."""
+        return str(self.secret_file) if self.secret_key is None else "LOBBY_SECRET_KEY"
+
     def secrets(self) -> tuple[str, ...]:
         """Returns the secrets, the newest first.
 
-        Without `secret_key`, reads the one in the data folder, or generates it.
+        Without `secret_key`, reads those in the data folder. For a new database it generates one.
+
+        :raises SecretMissing: of `core.secret_file`; the database has content, and there is no file
         """
         if self.secret_key is None:
-            return (_stored_secret(self.data_dir / "secret_key"),)
-        return tuple(part.strip() for part in self.secret_key.get_secret_value().split(","))
+            database = Path(self.database_url.removeprefix("sqlite:///"))
+            return secret_file.read_or_generate(self.secret_file, database)
+        return secret_file.split(self.secret_key.get_secret_value())
 
 
 def is_origin(text: str) -> bool:
@@ -298,21 +309,3 @@ def _with_driver(url: str) -> str:
     elif not url.startswith("sqlite:///"):
         raise ValueError("LOBBY_DATABASE_URL must start with sqlite:/// or postgresql://")
     return url
-
-
-def _stored_secret(file: Path) -> str:
-    """Reads the secret of a data folder, or generates it."""
-    if not file.exists():
-        # The file is complete or absent: if two processes generate a secret at the same time, one
-        # `link` succeeds, and both read that file.
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = file.with_name(f"{file.name}.{os.getpid()}")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w") as stream:
-            stream.write(secrets.token_urlsafe(32) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, file)
-        draft.unlink()
-    return file.read_text().strip()

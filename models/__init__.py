@@ -34,6 +34,7 @@ from models.partner import Partner
 from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
 from models.relay import DeadAddress, Relay
 from models.seat_watch import SeatWatch
+from models.secret_version import SecretVersion
 from models.signature import Signature, SignatureState
 from models.submission import Refusal, Submission, SubmissionKind, SubmissionState
 from models.supporter import Consent, Supporter, Wording
@@ -101,6 +102,7 @@ __all__ = [
     "ReplyKind",
     "Scope",
     "SeatWatch",
+    "SecretVersion",
     "Signature",
     "SignatureState",
     "Submission",

@@ -8,9 +8,11 @@ authenticated: a value that is moved to another organisation's row or another co
 import hashlib
 import hmac
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -18,7 +20,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from sqlalchemy.engine import Dialect
 
 _HEAD = 1 + 16
@@ -38,27 +40,137 @@ class Private:
         return "Private(...)"
 
 
+class StoredSecret(NamedTuple):
+    """A row of the table `secret`: a version of the secret, with the root sealed under it."""
+
+    version: int
+    root: bytes
+    is_retired: bool
+
+
+class WrongSecret(Exception):
+    """The secrets do not fit the stored versions: `opened` by one of them, and `missing`.
+
+    With nothing missing, the versions hold different roots: somebody has changed the table.
+    """
+
+    def __init__(self, missing: Sequence[int], opened: Sequence[int]) -> None:
+        super().__init__(f"no secret opens the versions {list(missing)}" if missing else "damaged")
+        self.missing, self.opened = tuple(missing), tuple(opened)
+
+
 class Keyring:
     """The keys derived from the secrets. `secrets` lists them newest first.
 
-    The newest secret seals; the oldest makes the blind indexes, veiled ids and request digests. The
-    version of a secret is its place counted from the end, so a new secret goes in front.
+    The database numbers the secrets, and keeps the root of all keys for look-ups: blind indexes,
+    veiled ids and request digests stay the same when the secret changes. `learn` takes both over.
+    Until then the version of a secret is its place counted from the end, and the root is that of
+    the oldest. `source` is where the secrets come from, for messages.
     """
 
-    def __init__(self, secrets: Sequence[str]) -> None:
+    def __init__(self, secrets: Sequence[str], source: str = "LOBBY_SECRET_KEY") -> None:
         if not secrets:
             raise ValueError("at least one secret is needed")
-        self._secrets = {
-            version: secret.encode() for version, secret in enumerate(reversed(secrets), start=1)
-        }
-        self._newest = len(secrets)
-        request_key = _derive(self._secrets[1], b"request")
-        self._of_request = hmac.new(request_key, digestmod=hashlib.sha256)
+        self.source = source
+        self.generation = 0  # another one with every change of what was learned
+        self._secrets = [secret.encode() for secret in secrets]
         # A cache of the instance's own: it must not outlive the ring.
         self._cipher = lru_cache(maxsize=1024)(self._make_cipher)
+        self._ciphers = lru_cache(maxsize=1024)(self._make_ciphers)
         self._keyed = lru_cache(maxsize=1024)(self._make_keyed)
         self._opener = lru_cache(maxsize=1024)(self._make_opener)
         self._veil = lru_cache(maxsize=1024)(self._make_veil)
+        self._stored: tuple[StoredSecret, ...] = ()
+        self.number_by_place()
+
+    def number_by_place(self) -> None:
+        """Numbers the secrets from the oldest on, which gives the root."""
+        count = len(self._secrets)
+        places = {version: count - version for version in range(1, count + 1)}
+        self._take_over((), places, _extract(self._secrets[-1]))
+
+    def learn(self, stored: Sequence[StoredSecret]) -> None:
+        """Takes over the stored versions and their root.
+
+        The newest version and each one that is not retired must be opened by a secret; AES-GCM
+        rejects every other. Costs nothing if they are those of the last time.
+
+        :raises WrongSecret: one does not open, or two versions hold different roots
+        """
+        if tuple(stored) == self._stored:
+            return
+        opened = {each.version: found for each in stored if (found := self._open_root(each))}
+        newest = max(each.version for each in stored)
+        needed = {each.version for each in stored if not each.is_retired} | {newest}
+        if missing := sorted(needed - opened.keys()):
+            raise WrongSecret(missing, sorted(opened))
+        roots = {root for _, root in opened.values()}
+        if len(roots) > 1:
+            raise WrongSecret([], sorted(opened))
+        places = {version: place for version, (place, _) in opened.items()}
+        self._take_over(stored, places, roots.pop())
+
+    def _take_over(
+        self, stored: Sequence[StoredSecret], places: Mapping[int, int], root: bytes
+    ) -> None:
+        """Replaces the keys. Other threads go on: a version keeps its secret while a process runs.
+
+        The newest version seals, and signs links: all processes know its secret. A secret that is
+        not stored yet only opens and verifies.
+        """
+        self._places = dict(places)
+        self._root = root
+        request_key = _expand(root, b"request")
+        self._of_request = hmac.new(request_key, digestmod=hashlib.sha256)
+        self._newest = max(places)
+        newest = places[self._newest]
+        oldest_first = [place for place in reversed(range(len(self._secrets))) if place != newest]
+        self._token_keys = [
+            _derive(self._secrets[place], b"token") for place in (*oldest_first, newest)
+        ]
+        for cache in (self._cipher, self._keyed, self._opener, self._veil):
+            cache.cache_clear()
+        self._stored = tuple(stored)
+        self.generation += 1
+
+    @property
+    def places(self) -> Mapping[int, int]:
+        """The versions whose secret is known, with its place among the secrets, 0 in front."""
+        return self._places
+
+    @property
+    def newest(self) -> int:
+        """The version that seals."""
+        return self._newest
+
+    @property
+    def front(self) -> int | None:
+        """The version of the first secret; None if it is not stored yet."""
+        return next((version for version, place in self._places.items() if place == 0), None)
+
+    @property
+    def is_by_place(self) -> bool:
+        """Whether every stored version is its secret's place from the end, and the root fits."""
+        count = len(self._secrets)
+        versions = {each.version for each in self._stored}
+        places = {version: count - version for version in versions}
+        has_all = all(self._places.get(version) == place for version, place in places.items())
+        return has_all and self._root == _extract(self._secrets[-1])
+
+    def seal_root(self, version: int, place: int) -> bytes:
+        """Seals the root under one of the secrets, as a version."""
+        nonce = os.urandom(_NONCE)
+        cipher = AESGCM(_derive(self._secrets[place], b"root"))
+        return nonce + cipher.encrypt(nonce, self._root, bytes([version]))
+
+    def _open_root(self, stored: StoredSecret) -> tuple[int, bytes] | None:
+        """Returns the place of the secret that opens a stored root, and the root."""
+        nonce, sealed = stored.root[:_NONCE], stored.root[_NONCE:]
+        for place, secret in enumerate(self._secrets):
+            with suppress(InvalidTag, ValueError):  # ValueError: the nonce is too short
+                cipher = AESGCM(_derive(secret, b"root"))
+                return place, cipher.decrypt(nonce, sealed, bytes([stored.version]))
+        return None
 
     def seal(self, value: Private, purpose: str) -> bytes:
         """Encrypts a value for the column that `purpose` names."""
@@ -87,8 +199,9 @@ class Keyring:
         return sealed
 
     def _kit(self, owner: UUID, purpose: str) -> tuple[bytes, bytes, Callable[..., bytes]]:
-        head = bytes([self._newest]) + owner.bytes
-        return head, head + purpose.encode(), self._cipher(self._newest, owner).encrypt
+        newest = self._newest  # read once: `learn` may run in another thread
+        head = bytes([newest]) + owner.bytes
+        return head, head + purpose.encode(), self._cipher(newest, owner).encrypt
 
     def open(self, sealed: bytes, purpose: str) -> Private:
         """Decrypts a value. Raises ValueError where it was made under another key or changed."""
@@ -100,8 +213,32 @@ class Keyring:
         try:
             decrypt, authenticated = self._opener(head, purpose)
             return decrypt(nonce, sealed[_HEAD + _NONCE :], authenticated).decode()
-        except (InvalidTag, KeyError) as error:
-            raise ValueError("stored personal data does not open with this secret key") from error
+        except (InvalidTag, KeyError):
+            return self._try_all(head, nonce, sealed[_HEAD + _NONCE :], purpose)
+
+    def opens(self, sealed: bytes, purpose: str, *, strictly: bool = False) -> bool:
+        """Returns whether a value opens; strictly, under the secret of its own version."""
+        if strictly and sealed[:1] not in map(bytes, ([version] for version in self._places)):
+            return False
+        try:
+            if not strictly:
+                return bool(self.open(sealed, purpose))
+            decrypt, authenticated = self._opener(sealed[:_HEAD], purpose)
+            decrypt(sealed[_HEAD : _HEAD + _NONCE], sealed[_HEAD + _NONCE :], authenticated)
+        except (InvalidTag, ValueError, IndexError):
+            return False
+        return True
+
+    def _try_all(self, head: bytes, nonce: bytes, sealed: bytes, purpose: str) -> str:
+        """Decrypts with any of the secrets.
+
+        The value's version may be unknown here, because another process has stored it since. Or an
+        earlier program took a new secret for the first one, and numbered both of them 1.
+        """
+        for cipher in self._ciphers(UUID(bytes=head[1:])):
+            with suppress(InvalidTag):
+                return cipher.decrypt(nonce, sealed, head + purpose.encode()).decode()
+        raise ValueError("stored personal data does not open with this secret key")
 
     def blind_index(self, organisation_id: UUID, canonical: str) -> bytes:
         """Returns a digest that is equal for equal addresses of one organisation.
@@ -139,16 +276,16 @@ class Keyring:
         return UUID(bytes=shown.update(veiled.bytes) + shown.finalize())
 
     def token_keys(self) -> list[bytes]:
-        """Returns the keys for links in emails, oldest first, as itsdangerous wants them."""
-        return [_derive(secret, b"token") for secret in self._secrets.values()]
+        """Returns the keys for links in emails, as itsdangerous wants them: the last one signs."""
+        return self._token_keys
 
     def _make_cipher(self, version: int, organisation_id: UUID) -> AESGCM:
-        return AESGCM(_derive(self._secrets[version], b"data" + organisation_id.bytes))
+        return AESGCM(_data_key(self._secrets[self._places[version]], organisation_id))
 
     def _make_veil(self, organisation_id: UUID, purpose: str) -> "Cipher[modes.ECB]":
-        # The oldest secret, so that public ids survive a new one. A UUID is exactly one block, and
-        # the same row must always give the same id, so ECB is what we need.
-        key = _derive(self._secrets[1], b"veil" + organisation_id.bytes + purpose.encode())
+        # A UUID is exactly one block, and the same row must always give the same id, so ECB is what
+        # we need.
+        key = _expand(self._root, b"veil" + organisation_id.bytes + purpose.encode())
         return Cipher(algorithms.AES(key), modes.ECB())  # noqa: S305 - one block, see above
 
     def _make_opener(self, head: bytes, purpose: str) -> tuple[_Decrypt, bytes]:
@@ -156,13 +293,30 @@ class Keyring:
         cipher = self._cipher(head[0], UUID(bytes=head[1:]))
         return cipher.decrypt, head + purpose.encode()
 
+    def _make_ciphers(self, organisation_id: UUID) -> list[AESGCM]:
+        return [AESGCM(_data_key(secret, organisation_id)) for secret in self._secrets]
+
     def _make_keyed(self, organisation_id: UUID) -> hmac.HMAC:
-        key = _derive(self._secrets[1], b"index" + organisation_id.bytes)
+        key = _expand(self._root, b"index" + organisation_id.bytes)
         return hmac.new(key, digestmod=hashlib.sha256)
 
 
+def _data_key(secret: bytes, organisation_id: UUID) -> bytes:
+    return _derive(secret, b"data" + organisation_id.bytes)
+
+
 def _derive(secret: bytes, info: bytes) -> bytes:
-    return HKDF(algorithm=SHA256(), length=32, salt=None, info=b"lobby:" + info).derive(secret)
+    """HKDF with SHA-256 (RFC 5869)."""
+    return _expand(_extract(secret), info)
+
+
+def _extract(secret: bytes) -> bytes:
+    """The first half of HKDF, without a salt. A root is what this returns for a secret."""
+    return hmac.digest(bytes(32), secret, hashlib.sha256)
+
+
+def _expand(root: bytes, info: bytes) -> bytes:
+    return HKDFExpand(algorithm=SHA256(), length=32, info=b"lobby:" + info).derive(root)
 
 
 _active: Keyring | None = None

@@ -15,6 +15,7 @@ from core.settings import Settings
 from models import Keyring
 from models.encryption import use_keyring
 from services.common.tokens import Tokens
+from services.database import secret_keys
 from services.database.engine import Database
 from services.mail import dkim_signer, mail_builder
 from services.mail.bounce_addresses import BounceAddress
@@ -107,8 +108,10 @@ def open_lobby(
     """Puts the service together. Opens no connection yet.
 
     A part that is passed replaces the one from the settings.
+
+    :raises Unavailable: the database exists, but not the file with its secret key
     """
-    keyring = Keyring(settings.secrets())
+    keyring = secret_keys.keyring_of(settings)
     use_keyring(keyring)
     return Lobby(
         settings=settings,

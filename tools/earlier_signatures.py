@@ -77,7 +77,7 @@ def add(
 ) -> list[UUID]:
     """Adds supporters, signatures and consents, and counts what is confirmed; returns the ids.
 
-    It works on the schemas 0015 and 0016. The supporters must be new, or have the same details.
+    It works on the schemas from 0015 on. The supporters must be new, or have the same details.
     """
     owner = petition.organisation_id
     ids = [new_ids_at(1, each.added_at)[0] for each in signatures]

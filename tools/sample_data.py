@@ -11,7 +11,7 @@ import worker
 from models import Campaign, Letter, LetterState, MessageKind, MessageState, OutboxMessage
 from models.base import new_id, table_of
 from services.assembly import Lobby
-from services.database import engine
+from services.database import secret_keys
 from services.demonstration import invented_campaign
 from services.mail import outbox
 from services.postcodes import ons_import
@@ -69,7 +69,7 @@ def queue_confirmations(lobby: Lobby, people: int) -> None:
 
 def load_demonstration(lobby: Lobby) -> None:
     """Gives an empty database its schema and loads the demonstration."""
-    engine.prepare(lobby.database)
+    secret_keys.prepare(lobby.database, lobby.keyring, now=lobby.clock())
     ons_import.import_postcodes(invented_campaign.POSTCODES, lobby.settings.postcode_file)
     with lobby.database.write() as session:
         lookup, now = lobby.postcodes.lookup, lobby.clock()

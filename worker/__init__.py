@@ -11,8 +11,10 @@ from worker.giving_back import needs_giving_back as needs_giving_back
 from worker.idempotency import forget_old_keys as forget_old_keys
 from worker.letter_adoption import LetterAdoption as LetterAdoption
 from worker.loop import run as run
+from worker.loop import watch_secrets as watch_secrets
 from worker.mail import clean_up as clean_up
 from worker.mail import deliver_due as deliver_due
+from worker.new_secrets import look_for_new_secret as look_for_new_secret
 from worker.parliament import sync_if_due as sync_if_due
 from worker.parliament import sync_members as sync_members
 from worker.parliament import sync_members_if_due as sync_members_if_due

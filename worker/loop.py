@@ -17,6 +17,7 @@ from worker.countries import correct_countries
 from worker.idempotency import forget_old_keys
 from worker.letter_adoption import LetterAdoption
 from worker.mail import clean_up, deliver_due
+from worker.new_secrets import look_for_new_secret
 from worker.parliament import sync_if_due, sync_members_if_due
 from worker.retention import SenderCleanup, delete_old_submissions
 from worker.sorting import SubmissionSorter
@@ -39,6 +40,7 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
     threads = [
         threading.Thread(target=repeat, args=(lobby, stop, task, seconds), name=name, daemon=True)
         for name, task, seconds in (
+            ("secrets", look_for_new_secret, look_every),
             ("motions", sync_if_due, look_every),
             ("members", sync_members_if_due, look_every),
             ("bounces", read_bounces, look_every),
@@ -66,6 +68,12 @@ def run(lobby: Lobby, stop: threading.Event, *, look_every: float = CHECK_SECOND
     deadline = time.monotonic() + STOP_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def watch_secrets(lobby: Lobby, stop: threading.Event) -> None:
+    """Looks for a new version of the secret key until `stop` is set, where no worker does."""
+    if not stop.wait(CHECK_SECONDS):
+        repeat(lobby, stop, look_for_new_secret, CHECK_SECONDS)
 
 
 def repeat(

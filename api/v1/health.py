@@ -1,6 +1,6 @@
 """Health checks and metrics."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Depends, Response
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -8,7 +8,10 @@ from pydantic import BaseModel
 
 from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_token
 from api.http.problem import problems
+from services.assembly import Lobby
+from services.database import secret_keys
 from services.database.engine import check_schema, check_writable
+from services.errors import Unavailable
 from services.mail import outbox, relays
 from services.operations import mail_server
 from services.submissions import backlog
@@ -33,9 +36,10 @@ class Alive(BaseModel):
 
 
 class Ready(BaseModel):
-    """The database can be written to and has this program's schema. Ages in whole minutes.
+    """The database can be written to, and has this program's schema and secret key.
 
-    `mail_server` is null unless the mail server is out of use: then it says what that means.
+    Ages are in whole minutes. `mail_server` is null unless the mail server is out of use: then it
+    says what that means.
     """
 
     status: str = "ok"
@@ -55,11 +59,21 @@ def readyz(lobby: TheLobby, session: ReadSession, now: Now) -> Ready:
     """Check that the process can work. If it cannot, the answer is a 503 with the reason."""
     check_schema(lobby.database)
     check_writable(lobby.database)
+    _check_secret(lobby, now)
     return Ready(
         mail_server=mail_server.outage_in_words(session, lobby.courier.relay),
         outbox_oldest_due_seconds=_in_minutes(outbox.oldest_due(session, now=now)),
         submissions_oldest_new_seconds=_in_minutes(backlog.oldest_new(session, now=now)),
     )
+
+
+def _check_secret(lobby: Lobby, now: datetime) -> None:
+    """Anybody may read the answer, so it does not say where the secret is kept."""
+    try:
+        secret_keys.check(lobby.database, lobby.keyring, now=now)
+    except Unavailable as error:
+        message = "The secret key does not fit the database: `lobby check` says more."
+        raise Unavailable(error.code, message) from error
 
 
 def _in_minutes(age: timedelta) -> float:

@@ -69,9 +69,8 @@ class Tokens:
     """Issues and reads tokens with the keys of a keyring."""
 
     def __init__(self, keyring: Keyring, clock: Clock) -> None:
-        keys = keyring.token_keys()
-        self._clock = clock
-        self._signers = {purpose: _signer(keys, purpose, clock) for purpose in Purpose}
+        self._keyring, self._clock = keyring, clock
+        self._signers = self._make_signers()
 
     def issue(self, purpose: Purpose, row_id: UUID, *, bound_to: bytes = b"") -> str:
         """Returns a token of about 75 characters that is safe in a URL.
@@ -79,7 +78,7 @@ class Tokens:
         `bound_to`, which the token then contains, is for `read_bound` to compare.
         """
         text = base64.urlsafe_b64encode(row_id.bytes + bound_to).rstrip(b"=")
-        return self._signers[purpose].sign(text).decode()
+        return self._signer(purpose).sign(text).decode()
 
     def read(self, purpose: Purpose, token: str) -> UUID:
         """Returns the row's id.
@@ -94,7 +93,7 @@ class Tokens:
     def read_bound(self, purpose: Purpose, token: str) -> tuple[UUID, bytes]:
         """Returns the row's id and what the token is bound to; raises as `read` does."""
         try:
-            signed = self._signers[purpose].unsign(token.strip().encode(), return_timestamp=True)
+            signed = self._signer(purpose).unsign(token.strip().encode(), return_timestamp=True)
             text, issued_at = signed
             if self._clock() >= issued_at + LIFETIMES[purpose] + _SECOND:
                 raise Gone("token_expired", "This link has expired. Please start again.")
@@ -110,6 +109,16 @@ class Tokens:
             return self.read(purpose, token) if token else None
         except (Gone, Invalid):
             return None
+
+    def _signer(self, purpose: Purpose) -> TimestampSigner:
+        # The secret that signs changes while a process runs.
+        if self._signers[0] != self._keyring.generation:
+            self._signers = self._make_signers()
+        return self._signers[1][purpose]
+
+    def _make_signers(self) -> tuple[int, dict[Purpose, TimestampSigner]]:
+        generation, keys = self._keyring.generation, self._keyring.token_keys()
+        return generation, {purpose: _signer(keys, purpose, self._clock) for purpose in Purpose}
 
 
 def _signer(keys: list[bytes], purpose: Purpose, clock: Clock) -> TimestampSigner:

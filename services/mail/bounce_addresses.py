@@ -12,7 +12,6 @@ import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from uuid import UUID
 
 from models import Keyring
@@ -36,7 +35,7 @@ class BounceAddress:
     def sender_of(self, message_id: UUID) -> str:
         """Returns the envelope sender of an outbox message."""
         local, _, domain = self.address.rpartition("@")
-        mac = _mac(self._keys[-1], message_id)  # of the newest key
+        mac = _mac(self._keys[-1], message_id)
         tag = base64.b32encode(message_id.bytes + mac).decode().lower()
         return f"{local}+{tag}@{domain}"
 
@@ -63,9 +62,12 @@ class BounceAddress:
         is_ours = any(hmac.compare_digest(mac, _mac(key, message_id)) for key in self._keys)
         return message_id if is_ours else None
 
-    @cached_property
+    @property
     def _keys(self) -> list[bytes]:
-        """Keys for this purpose only, the oldest first, so that a MAC is valid for nothing else."""
+        """Keys for this purpose only, so that a MAC is valid for nothing else. The last one signs.
+
+        They are not kept: the secret that signs changes while a process runs.
+        """
         return [
             hmac.digest(key, b"lobby.bounce", hashlib.sha256) for key in self.keyring.token_keys()
         ]

@@ -10,10 +10,18 @@ from sqlmodel import Session
 
 from services.assembly import Lobby
 from services.common import times
+from services.database import secret_keys
 from services.database.engine import check_schema
 from services.errors import LobbyError
 from services.mail import dead_addresses, mail_builder, relays
-from services.operations import file_modes, mail_domain, mail_server, recounts, surroundings
+from services.operations import (
+    file_modes,
+    mail_domain,
+    mail_server,
+    recounts,
+    secret_rotation,
+    surroundings,
+)
 from services.operations.findings import Finding
 from services.parliament import constituencies
 from services.parliament_sync import freshness
@@ -41,7 +49,13 @@ def run(
     sums. With `recounting` they are compared with all signatures and letters, and `recounting` is
     called with a line of text at each step.
     """
-    findings = [*_schema(lobby), *_postcodes(lobby), *_sqlite(lobby), *_domain(lobby, resolver)]
+    findings = [
+        *_schema(lobby),
+        *_secrets(lobby),
+        *_postcodes(lobby),
+        *_sqlite(lobby),
+        *_domain(lobby, resolver),
+    ]
     findings += [*surroundings.disk(lobby.settings), *surroundings.redis(lobby.settings)]
     with lobby.database.read() as session:
         findings += recounts.compare_sums(session)
@@ -66,6 +80,21 @@ def _schema(lobby: Lobby) -> list[Finding]:
     except LobbyError as error:
         return [Finding(error.message, code=error.code)]
     return []
+
+
+def _secrets(lobby: Lobby) -> list[Finding]:
+    """Compares the secret key with the database, and finds a rotation that is not finished."""
+    try:
+        secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
+    except LobbyError as error:
+        return [Finding(error.message, code=error.code)]
+    findings = []
+    if text := secret_keys.hint_of_new(lobby.keyring):
+        findings.append(Finding(text, is_trouble=False, code="secret_waits"))
+    if secret_rotation.are_to_retire(lobby.database):
+        text = "Data can still be sealed under an earlier secret: run `lobby secret rotate`."
+        findings.append(Finding(text, is_trouble=False, code="secret_not_retired"))
+    return findings
 
 
 def _postcodes(lobby: Lobby) -> list[Finding]:

@@ -115,7 +115,7 @@ def prepare(settings: Settings, source: Path, *, now: datetime) -> Iterator[Rest
         copy = backups.stage(source, target)
         try:
             coming = _check(copy, source.name)
-            # The one place for the check that the secret key opens the backup (`check_backup`).
+            secret_keys.check_backup(copy, settings, name=source.name)
             replaces = target.exists() and target.stat().st_size > 0
             yield Restore(coming, contents.read(target), replaces, copy, target)
         finally:

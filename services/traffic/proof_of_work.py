@@ -40,8 +40,7 @@ class ProofOfWork:
     def __init__(
         self, keyring: Keyring, clock: Callable[[], datetime], *, url: str = MEMORY
     ) -> None:
-        self._clock = clock
-        self._key = keyring.request_index(b"proof").hex()
+        self._keyring, self._clock = keyring, clock
         minutes = int(LIFETIME / timedelta(minutes=1)) + 1
         self._used = RateLimit("proof", 1, clock, minutes=minutes, url=url)
 
@@ -72,6 +71,11 @@ class ProofOfWork:
         solution = altcha.Payload(**payload.model_dump())
         is_good, _ = altcha.verify_solution(solution, self._key)
         return is_good and (await self._used.hit(payload.challenge)).is_allowed
+
+    @property
+    def _key(self) -> str:
+        # Not kept: the keyring learns its keys from the database when the application starts.
+        return self._keyring.request_index(b"proof").hex()
 
     async def close(self) -> None:
         """Close the connections to Redis."""

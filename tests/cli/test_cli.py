@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from models import Member
 from services.assembly import Lobby
+from services.database import engine
 from services.demonstration import invented_campaign
 from services.mail import dead_addresses
 from services.signatures.recording import SignatureRequest
@@ -213,12 +214,10 @@ def test_the_way_down_turns_submissions_into_unconfirmed_signatures(demo: Cli) -
 def test_the_way_down_is_refused_without_the_secret_key_and_loses_nothing(demo: Cli) -> None:
     with demo.lobby() as lobby:
         row_id = submit(lobby)
-    done = demo("migrate", "0015", LOBBY_SECRET_KEY=f"not {SECRET}")
-    assert done.returncode == 1
-    assert "left in the database: 1." in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+    error = demo.refused("migrate", "0015", LOBBY_SECRET_KEY=f"not {SECRET}")
+    assert error.startswith("LOBBY_SECRET_KEY is not the secret key of this database")
     assert demo.sql(f"SELECT state FROM submission WHERE id = '{row_id.hex}'") == [("asked",)]
-    assert demo.sql("SELECT version_num FROM alembic_version") == [("0016",)]
+    assert demo.sql("SELECT version_num FROM alembic_version") == [(engine.head_revision(),)]
 
 
 @pytest.mark.slow

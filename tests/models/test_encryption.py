@@ -1,5 +1,6 @@
 """Tests private columns: encryption, the choice of secret and the index of addresses."""
 
+import threading
 from uuid import UUID
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models import Keyring, Private
+from models.encryption import StoredSecret, WrongSecret
 from tests.support.common import SECRET
 
 OTHER = "another secret that is quite long enough to be one"
@@ -43,6 +45,91 @@ def test_an_old_secret_still_opens_after_a_new_one_was_put_in_front() -> None:
     with pytest.raises(ValueError, match="does not open"):
         RING.open(newer, "a.column")
     assert both.blind_index(ORGANISATION, "a@b.org") == RING.blind_index(ORGANISATION, "a@b.org")
+
+
+def stored(ring: Keyring, *places: int) -> list[StoredSecret]:
+    """Returns rows of the versions 1, 2, ..., whose secrets have these places in the ring."""
+    return [
+        StoredSecret(version, ring.seal_root(version, place), is_retired=False)
+        for version, place in enumerate(places, start=1)
+    ]
+
+
+def test_the_root_of_the_first_secret_outlives_it() -> None:
+    both = Keyring([OTHER, SECRET])
+    _, newest = stored(both, 1, 0)
+    alone = Keyring([OTHER])
+    alone.learn([newest])
+    assert alone.blind_index(ORGANISATION, "a@b.org") == RING.blind_index(ORGANISATION, "a@b.org")
+    assert alone.request_index(b"a") == RING.request_index(b"a")
+    assert alone.seal(Private(ORGANISATION, "text"), "a.column")[0] == 2
+
+
+def test_a_version_that_was_stored_since_the_start_is_opened_by_trying() -> None:
+    running, rotated = Keyring([OTHER, SECRET]), Keyring([OTHER, SECRET])
+    rows = stored(running, 1, 0)
+    running.learn(rows[:1])
+    rotated.learn(rows)
+    sealed = rotated.seal(Private(ORGANISATION, "text"), "a.column")
+    assert (sealed[0], running.newest) == (2, 1)
+    assert running.open(sealed, "a.column").text == "text"
+    with pytest.raises(ValueError, match="does not open"):
+        running.open(sealed, "another.column")
+
+
+def test_a_secret_that_is_not_stored_seals_and_signs_nothing() -> None:
+    ring = Keyring([OTHER, SECRET])
+    before = RING.token_keys()[-1]
+    assert ring.token_keys()[-1] != before
+    ring.learn(stored(ring, 1))
+    assert ring.token_keys()[-1] == before
+    assert len(ring.token_keys()) == 2
+    assert RING.open(ring.seal(Private(ORGANISATION, "text"), "a.column"), "a.column")
+
+
+def test_learning_the_same_again_changes_nothing() -> None:
+    ring = Keyring([OTHER, SECRET])
+    rows = stored(ring, 1, 0)
+    ring.learn(rows)
+    generation = ring.generation
+    ring.learn(rows)
+    assert ring.generation == generation
+
+
+@pytest.mark.parametrize(
+    ("secrets", "missing", "opened"),
+    [((SECRET,), (2,), (1,)), ((OTHER,), (1,), (2,)), (("wrong" * 8,), (1, 2), ())],
+    ids=["the newest", "the oldest", "both"],
+)
+def test_secrets_that_open_too_little_are_refused(
+    secrets: tuple[str, ...], missing: tuple[int, ...], opened: tuple[int, ...]
+) -> None:
+    ring = Keyring(secrets)
+    with pytest.raises(WrongSecret) as caught:
+        ring.learn(stored(Keyring([OTHER, SECRET]), 1, 0))
+    assert (caught.value.missing, caught.value.opened) == (missing, opened)
+    assert ring.newest == 1, "nothing was taken over"
+
+
+@pytest.mark.parametrize("_round", range(20))
+def test_a_thread_that_seals_while_another_learns_makes_only_values_that_open(_round: int) -> None:
+    ring = Keyring([OTHER, SECRET])
+    rows = stored(ring, 1, 0)
+    ring.learn(rows[:1])
+    sealed: list[bytes] = []
+
+    def seal() -> None:
+        while not sealed or sealed[-1][0] == 1:
+            sealed.append(ring.seal(Private(UUID(int=len(sealed) % 50), "text"), "a.column"))
+
+    thread = threading.Thread(target=seal)
+    thread.start()
+    while not sealed:
+        pass
+    ring.learn(rows)
+    thread.join(30)
+    assert sealed[-1][0] == 2
+    assert all(ring.opens(value, "a.column", strictly=True) for value in sealed)
 
 
 def test_an_address_has_another_index_in_every_organisation() -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby
-from services.database import engine
+from services.database import secret_keys
 from services.demonstration import invented_campaign
 from tests.support.common import METRICS_TOKEN, ORGANISERS_PASSWORD, SECRET, Clock, Mailbox
 
@@ -33,7 +33,7 @@ def prepare(settings: Settings, postcode_file: Path, *, with_demonstration: bool
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     shutil.copy(postcode_file, settings.postcode_file)
     lobby = open_lobby(settings, clock=Clock())
-    engine.migrate(lobby.database)
+    secret_keys.prepare(lobby.database, lobby.keyring, now=lobby.clock())
     if with_demonstration:
         with lobby.database.write() as session:
             lookup, now = lobby.postcodes.lookup, lobby.clock()
