@@ -3,14 +3,14 @@
 import signal
 import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
 
 import worker
 from cli.output import File, opened, progress, tell
-from core import logs
+from core import logs, open_files
 from core.settings import Settings
 from services.assembly import open_lobby
 from services.database import backups
@@ -20,6 +20,17 @@ from services.operations import checks
 from services.postcodes import ons_import
 
 app = typer.Typer()
+SERVER: dict[str, Any] = {
+    "http": "api.front.bounded_protocol:BoundedProtocol",
+    "ws": "none",
+    # Bodies that are not complete are refused five seconds after the signal to stop.
+    "timeout_graceful_shutdown": 10,
+    "access_log": False,
+    "log_level": "warning",
+}
+"""What uvicorn is told. Its protocol bounds what a client may send."""
+OPEN_FILES = 10_000
+"""More than two for each of the connections that the protocol allows."""
 
 
 @app.command()
@@ -31,7 +42,8 @@ def serve(
     logs.configure(is_final=True)
     with opened():
         pass  # creates the schema, and checks the settings before uvicorn starts
-    uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
+    open_files.raise_limit(OPEN_FILES)
+    uvicorn.run("main:app", host=host, port=port, **SERVER)
 
 
 @app.command("worker")
