@@ -134,6 +134,7 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     if thread.is_alive():
         thread.join()
     state.stop()
+    await state.sign_ins.close()
     state.close()
 
 
