@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from services.assembly import Lobby, utc_now
 from services.errors import Limited
-from services.organisations import organisations
+from services.organisations import organisations, passwords
 from services.traffic.rate_limits import RateLimit, network_of
 from services.traffic.turns import Turns
 
@@ -31,7 +31,7 @@ class SignIns:
         self._keyring = lobby.keyring
         self._addresses = RateLimit("sign-in address", PER_ADDRESS, utc_now, url=url)
         self._accounts = RateLimit("sign-in account", PER_ACCOUNT, utc_now, url=url)
-        at_once = organisations.HASHES_AT_ONCE
+        at_once = passwords.AT_ONCE
         self._turns = turns or Turns("sign-in", at_once=at_once, longest_queue=LONGEST_QUEUE)
 
     async def run(self, address: str | None, email: str, call: Callable[[], ResultT]) -> ResultT:

@@ -1,27 +1,19 @@
 """Organisations, and the organisers who act for them."""
 
-import secrets
-import threading
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-from pwdlib import PasswordHash
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 from models import Keyring, Organisation, Organiser, Private
 from services.common import texts
 from services.errors import Conflict, Invalid, NotFound, Unauthenticated
+from services.organisations import passwords
 
 MINIMUM_PASSWORD = 10
 RowT = TypeVar("RowT", bound=SQLModel)
-HASHES_AT_ONCE = 2
-"""In this process: each takes 64 MB, and all cores for a tenth of a second."""
-
-_hasher = PasswordHash.recommended()
-_turns = threading.BoundedSemaphore(HASHES_AT_ONCE)
 
 
 def create(
@@ -84,7 +76,7 @@ def create_organiser(
         organisation_id=organisation.id,
         email=Private(organisation.id, email),
         email_index=keyring.everywhere_index(texts.canonical_email(email)),
-        password_hash=_hash(password),
+        password_hash=passwords.hashed(password),
         created_at=now,
     )
     return add_unique(session, organiser, f"There is an organiser {email} already.")
@@ -97,7 +89,7 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
     """
     index = keyring.everywhere_index(account_of(email))
     organiser = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
-    is_right = _fits(password, organiser.password_hash if organiser else _dummy_hash())
+    is_right = passwords.fits(password, organiser.password_hash if organiser else None)
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return organiser
@@ -122,21 +114,5 @@ def require_password(organiser: Organiser, password: str) -> None:
     A session is enough for actions that end with it. Making something that outlasts the session,
     such as an API key, requires the password again.
     """
-    if not _fits(password, organiser.password_hash):
+    if not passwords.fits(password, organiser.password_hash):
         raise Invalid.field("password", "password_wrong", "This is not your password.")
-
-
-def _hash(password: str) -> str:
-    with _turns:
-        return _hasher.hash(password)
-
-
-def _fits(password: str, password_hash: str) -> bool:
-    with _turns:
-        return _hasher.verify(password, password_hash)
-
-
-@lru_cache(maxsize=1)
-def _dummy_hash() -> str:
-    """A hash to verify against if there is no organiser, so that this takes the same time."""
-    return _hash(secrets.token_hex())

@@ -1,30 +1,25 @@
 """Runs expensive calls a few at a time, first come, first served, in threads of their own."""
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from services.errors import Unavailable
 
-NICENESS = 10
 ResultT = TypeVar("ResultT")
 
 
 class Turns:
     """At most `at_once` calls run, and `longest_queue` further ones wait.
 
-    The shared threads of the server stay free for other requests. On Linux the threads of calls
-    have a lower priority, so that the event loop gets the processor first.
+    The shared threads of the server stay free for other requests.
     """
 
     def __init__(self, name: str, *, at_once: int, longest_queue: int) -> None:
         self._most = at_once + longest_queue
         self._present = 0
-        self._threads = ThreadPoolExecutor(at_once, name, initializer=_step_back)
+        self._threads = ThreadPoolExecutor(at_once, name)
 
     async def run(self, call: Callable[[], ResultT]) -> ResultT:
         """Returns what the call returns; raises Unavailable if the queue is full."""
@@ -40,8 +35,3 @@ class Turns:
     def stop(self) -> None:
         """Ends the threads. What still waits is cancelled."""
         self._threads.shutdown(cancel_futures=True)
-
-
-def _step_back() -> None:
-    if sys.platform == "linux":  # elsewhere a thread has no priority of its own
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -17,7 +17,7 @@ from main import create_app
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.errors import Unauthenticated
-from services.organisations import organisations
+from services.organisations import organisations, passwords
 from services.traffic.turns import Turns
 from tests.support.pages import Page, value_of, visible
 from tests.support.rate_limits import MovingClock
@@ -140,7 +140,7 @@ def test_two_passwords_are_checked_at_a_time_and_all_are_checked(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hasher = CountingHasher()
-    monkeypatch.setattr(organisations, "_hasher", hasher)
+    monkeypatch.setattr(passwords, "_hasher", hasher)
 
     def sign_in(_number: int) -> bool:
         with lobby.database.read() as session:
@@ -152,4 +152,4 @@ def test_two_passwords_are_checked_at_a_time_and_all_are_checked(
 
     with ThreadPoolExecutor(8) as threads:
         assert all(threads.map(sign_in, range(16)))
-    assert hasher.most == organisations.HASHES_AT_ONCE == 2
+    assert hasher.most == passwords.AT_ONCE == 2
