@@ -6,6 +6,8 @@ patrol of `wire_bounds` compares them once a second.
 """
 
 import asyncio
+import socket
+import struct
 from enum import Enum, auto
 from typing import Any, ClassVar
 
@@ -226,6 +228,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._running.message_event.set()
 
     def _end(self, code: str) -> None:
+        """Closes at once, also what the system holds for a client that does not read."""
         self._patrol.note(code)
         self._move(Stage.REFUSED)
+        resets = struct.pack("ii", 1, 0)
+        self.transport.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, resets
+        )
         self.transport.abort()
