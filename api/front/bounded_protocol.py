@@ -31,6 +31,9 @@ class Stage(Enum):
     REFUSED = auto()  # the client's end of the connection; what it still sends is dropped
 
 
+IDLE, HEAD, BODY, REFUSED = Stage  # looking them up in the class takes longer
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """One connection. A subclass can have other `bounds`."""
 
@@ -46,7 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._service = self.app
         self._patrol = patrol_of(server_state, self.bounds)
-        self._stage = Stage.HEAD
+        self._stage = HEAD
         self._running: RequestResponseCycle | None = None  # `cycle` is the newest
         self._moves = 0  # how often something that the server waited for came
         self._received = 0  # bytes since the last move
@@ -78,8 +81,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().shutdown()
 
     def data_received(self, data: bytes) -> None:
-        if self._stage is Stage.IDLE:
-            self._move(Stage.HEAD)
+        if self._stage is IDLE:
+            self._move(HEAD)
         most = self.bounds.head_bytes
         if len(data) <= most:
             self._feed(data)
@@ -88,11 +91,16 @@ class BoundedProtocol(HttpToolsProtocol):
             self._feed(data[start : start + most])
 
     def _feed(self, data: bytes) -> None:
-        if self._stage is Stage.REFUSED or self.transport.is_closing():
+        if self._stage is REFUSED or self.transport.is_closing():
             return
         before = self._moves
         super().data_received(data)
-        self._received = self._received + len(data) if self._moves == before else 0
+        if self._moves == before:
+            self._received += len(data)
+        else:
+            self._received = 0
+            if self._stage is IDLE and not self.pipeline:  # as almost always
+                return
         # Headers, but also what is between the parts of a chunked body.
         if self._received > self.bounds.head_bytes or self._has_too_many_trailers():
             self._refuse(wire_bounds.HEAD_TOO_LARGE)
@@ -101,15 +109,15 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _has_too_many_trailers(self) -> bool:
         """uvicorn adds the headers behind a chunked body to those before it."""
-        return self._stage is Stage.BODY and len(self.headers) > 2 * self.bounds.headers
+        return self._stage is BODY and len(self.headers) > 2 * self.bounds.headers
 
     def on_message_begin(self) -> None:
-        if self._stage is not Stage.HEAD:
-            self._move(Stage.HEAD)
+        if self._stage is not HEAD:
+            self._move(HEAD)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._move(Stage.BODY)
+        self._move(BODY)
         self._body_bytes, self._body_since, self._answered_at = 0, None, None
         refusal = self._refusal()
         if refusal is not None:
@@ -124,7 +132,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self._move(Stage.IDLE)
+        self._move(IDLE)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
@@ -139,11 +147,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._moves != self._seen_moves or self.flow.read_paused:
             self._seen_moves, self._moved_at = self._moves, now
         waited = now - self._moved_at
-        if self._stage is Stage.REFUSED and waited >= self.bounds.linger_seconds:
+        if self._stage is REFUSED and waited >= self.bounds.linger_seconds:
             self.transport.abort()
-        elif self._stage is Stage.HEAD and waited >= self.bounds.head_seconds:
+        elif self._stage is HEAD and waited >= self.bounds.head_seconds:
             self._end_slow_head()
-        elif self._stage is Stage.BODY:
+        elif self._stage is BODY:
             self._check_body(now, waited)
         self._check_reader(now)
 
@@ -206,7 +214,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._disconnect()
         self._patrol.note(refusal.code)
-        self._move(Stage.REFUSED)
+        self._move(REFUSED)
         self.transport.write(refusal.answer(self.server_state.default_headers))
         self.transport.write_eof()
         self.flow.resume_reading()
@@ -217,8 +225,8 @@ class BoundedProtocol(HttpToolsProtocol):
         Otherwise the client would take it for the answer to an earlier request.
         """
         if self._running is None:
-            return self._stage is not Stage.BODY  # a body whose answer is out
-        is_own = self._stage is Stage.BODY and self._running is self.cycle
+            return self._stage is not BODY  # a body whose answer is out
+        is_own = self._stage is BODY and self._running is self.cycle
         return is_own and not self._running.response_started
 
     def _disconnect(self) -> None:
@@ -230,7 +238,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _end(self, code: str) -> None:
         """Closes at once, also what the system holds for a client that does not read."""
         self._patrol.note(code)
-        self._move(Stage.REFUSED)
+        self._move(REFUSED)
         resets = struct.pack("ii", 1, 0)
         self.transport.get_extra_info("socket").setsockopt(
             socket.SOL_SOCKET, socket.SO_LINGER, resets
