@@ -108,7 +108,7 @@ class Limits:
         return await refusal(scope, receive, send)
 
     async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit, client = self._reads, scope["client"]  # None for a Unix socket
+        limit, client = self._reads, scope.get("client")  # there is none on a Unix socket
         if (
             limit is None
             or client is None
