@@ -174,6 +174,7 @@ async def _running(state: AppState) -> AsyncIterator[None]:
     stop.set()
     thread.join()
     state.stop()
+    await state.sign_ins.close()
     state.close()
 
 

@@ -43,7 +43,10 @@ DOMAINS = (
 )
 SECRET = "the secret of a bench in which everybody is invented"
 # Requests are counted as usual, but all of them come from one address.
-LIMITS = {"posts_per_address": "1000000000", "posts_per_petition": "1000000000"}
+LIMITS = {
+    f"{requests}_per_{of}": "1000000000"
+    for requests, of in (("gets", "address"), ("posts", "address"), ("posts", "petition"))
+}
 READS = {
     "a petition": f"/v1/petitions/{SLUG}",
     "a campaign": "/v1/campaigns/nhs-professionals",

@@ -3,7 +3,7 @@
 import signal
 import threading
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
@@ -14,7 +14,7 @@ from cli.examples import examples
 from cli.listening import Host, OptionalPort, Port
 from cli.output import opened, progress, tell
 from cli.tables import AsJson, show_json
-from core import logs
+from core import logs, open_files
 from core.listening import DEFAULT_HOST, DEFAULT_PORT, Listening
 from core.settings import Settings
 from services.assembly import Lobby, open_lobby, utc_now
@@ -28,6 +28,17 @@ from services.operations.findings import Finding
 from services.postcodes import ons_import
 
 app = typer.Typer()
+SERVER: dict[str, Any] = {
+    "http": "api.front.bounded_protocol:BoundedProtocol",
+    "ws": "none",
+    # Bodies that are not complete are refused five seconds after the signal to stop.
+    "timeout_graceful_shutdown": 10,
+    "access_log": False,
+    "log_level": "warning",
+}
+"""What uvicorn is told. Its protocol bounds what a client may send."""
+OPEN_FILES = 10_000
+"""More than two for each of the connections that the protocol allows."""
 
 
 @app.command(epilog=examples("lobby serve", "lobby serve --host 0.0.0.0 --port 8123"))
@@ -42,9 +53,8 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
         with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
             _warn_of_new_secret(lobby)
         listening.warn(settings, place)
-        config = uvicorn.Config(
-            "main:app", host=host, port=port, access_log=False, log_level="warning", workers=1
-        )
+        open_files.raise_limit(OPEN_FILES)
+        config = uvicorn.Config("main:app", host=host, port=port, workers=1, **SERVER)
         listening.run(config, place)
 
 

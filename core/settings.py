@@ -91,8 +91,10 @@ class Settings(BaseSettings):
     # Whether the worker updates members from Parliament's API each day.
     sync_members: Literal["daily", "off"] = "daily"
 
-    # Rate limits: writing requests a minute per client address without a key, and per API key, and
-    # signatures a minute per petition before a proof of work is needed. 0 means no limit.
+    # Rate limits: reading requests a minute per client address, writing requests a minute per
+    # client address without a key, and per API key, and signatures a minute per petition before a
+    # proof of work is needed. 0 means no limit.
+    gets_per_address: int = Field(default=3000, ge=0)
     posts_per_address: int = Field(default=300, ge=0)
     posts_per_key: int = Field(default=6000, ge=0)
     posts_per_petition: int = Field(default=20_000, ge=0)

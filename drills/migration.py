@@ -173,7 +173,7 @@ class MigrationDrill:
 
     def _click(self, rows: Sequence[FilledRow]) -> int:
         lobby = self.lobby
-        limitless = {"posts_per_address": 0}
+        limitless = {"gets_per_address": 0, "posts_per_address": 0}
         app = create_app(lobby.settings.model_copy(update=limitless), lobby=lobby)
         wrong = 0
         with http_server(app) as url, httpx2.Client(base_url=url) as client:

@@ -41,7 +41,7 @@ class LiveService:
 @contextmanager
 def serving(lobby: Lobby, port: int = 0) -> Iterator[LiveService]:
     """Serves a lobby that holds the demonstration, without rate limits; port 0 is any free one."""
-    limitless = {"posts_per_address": 0, "posts_per_key": 0}
+    limitless = {"gets_per_address": 0, "posts_per_address": 0, "posts_per_key": 0}
     app = create_app(lobby.settings.model_copy(update=limitless), lobby=lobby)
     with http_server(app, port) as url:
         real = _real(lobby) | _partner(lobby)

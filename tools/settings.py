@@ -25,6 +25,7 @@ def throwaway_settings(folder: Path, database_url: str = "") -> Settings:
         members_api_url=UNREACHABLE,
         worker="off",
         sync_members="off",
+        gets_per_address=NO_LIMIT,
         posts_per_address=NO_LIMIT,
         posts_per_petition=NO_LIMIT,
     )

@@ -14,6 +14,7 @@ from api.answers import batches
 from api.answers.batches import CountedConfirmation
 from api.answers.parliament_answers import ParliamentAnswers
 from api.answers.public_answers import PublicAnswers
+from api.answers.sign_ins import SignIns
 from services.assembly import Lobby
 from services.keys.key_uses import KeyUses
 from services.signatures.recording import Outcome, SignatureRequest
@@ -38,6 +39,7 @@ class AppState:
     key_uses: KeyUses
     public_answers: PublicAnswers
     parliament_answers: ParliamentAnswers
+    sign_ins: SignIns
 
     @classmethod
     def of(cls, lobby: Lobby, *, owns_lobby: bool) -> Self:
@@ -53,6 +55,7 @@ class AppState:
             key_uses=KeyUses(lobby.database),
             public_answers=PublicAnswers(lobby),
             parliament_answers=ParliamentAnswers(lobby),
+            sign_ins=SignIns(lobby),
         )
 
     def start(self) -> None:
@@ -66,6 +69,7 @@ class AppState:
         self.intake.stop()
         self.confirmations.stop()
         self.key_uses.stop()
+        self.sign_ins.stop()
 
     def close(self) -> None:
         """Closes the lobby if the application opened it."""

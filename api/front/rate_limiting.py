@@ -1,9 +1,9 @@
 """Rate limits requests per API key and per client address. Plain ASGI before the router.
 
-Only requests that change something count: most reads are answered from a cache. A request with a
-key counts for the key, so that signatures through one partner's server are not limited as those of
-one client. Without a key it counts for the client's address. An invalid key is ignored: anybody
-can invent keys, and pages and public calls do not check them.
+Reads count for the client's address. A request that changes something counts for its key, if it has
+one, so that signatures through one partner's server are not limited as those of one client. Without
+a key it counts for the address too, apart from reads. An invalid key is ignored: anybody can invent
+keys, and pages and public calls do not check them.
 
 When one petition gets very many signatures without a key, from any addresses, further ones need a
 proof of work.
@@ -36,6 +36,10 @@ from services.traffic.proof_of_work import ProofOfWork
 from services.traffic.rate_limits import RateLimit, RateLimitResult, networks_of
 
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+COUNTED_READS = frozenset({"GET", "HEAD"})
+NOT_COUNTED = ("/static/", "/livez", "/readyz", "/metrics")
+"""Paths of files that belong to pages, and of monitoring."""
+
 PROOF = "Lobby-Proof"
 """The header with a proof of work. A form, which sends no headers, uses the query `?proof=`."""
 _SLUG = "([a-z0-9-]{1,80})"
@@ -44,6 +48,7 @@ _SIGN_IN_DIALECT = re.compile("/api/v2/petitions/([^/]+)/signatures/*")
 _SIGN_ON_PAGE = re.compile(f"/(?:petitions|embed)/{_SLUG}/sign")
 _CAUSES = {
     "address": "from your internet connection, which others may share",
+    "reads": "from your internet connection, which others may share",
     "key": "with your key",
 }
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
@@ -73,6 +78,7 @@ class Limits:
 
         self._app, self._keyring, self._answer = app, keyring, answer
         self._address = limit("address", settings.posts_per_address)
+        self._reads = limit("reads", settings.gets_per_address)
         self._key = limit("key", settings.posts_per_key)
         self._petition = limit("petition", settings.posts_per_petition)
         # Most posts of a rush come in bursts from the same networks. It says nothing about signers.
@@ -82,8 +88,10 @@ class Limits:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             return await self._lifespan(scope, receive, send)
-        if scope["type"] != "http" or scope["method"] in READING_METHODS:
+        if scope["type"] != "http":
             return await self._app(scope, receive, send)
+        if scope["method"] in READING_METHODS:
+            return await self._read(scope, receive, send)
         request = Request(scope)
         sender = await self._sender(request)
         scope[SENDER] = sender.index
@@ -99,11 +107,27 @@ class Limits:
         refusal = await self._answer(request, error)
         return await refusal(scope, receive, send)
 
+    async def _read(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit, client = self._reads, scope.get("client")  # there is none on a Unix socket
+        if (
+            limit is None
+            or client is None
+            or scope["method"] not in COUNTED_READS
+            or scope["path"].startswith(NOT_COUNTED)
+        ):
+            return await self._app(scope, receive, send)
+        verdict = await limit.hit(self._client(client[0])[0])
+        send = _with_headers(send, _headers(limit, verdict))
+        if verdict.is_allowed:
+            return await self._app(scope, receive, send)
+        refusal = await self._answer(Request(scope), _refusal(limit, verdict))
+        return await refusal(scope, receive, send)
+
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await self._app(scope, receive, send)
         finally:
-            for store in (self._address, self._key, self._petition, self._proofs):
+            for store in (self._address, self._reads, self._key, self._petition, self._proofs):
                 if store is not None:
                     await store.close()
 

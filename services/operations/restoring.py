@@ -24,7 +24,7 @@ from models import (
     WebhookDelivery,
 )
 from models.base import table_of
-from services.database import backups, engine, process_locks
+from services.database import backups, engine, process_locks, secret_keys
 from services.database.engine import Database
 from services.database.process_locks import Role
 from services.errors import Invalid

@@ -1,22 +1,19 @@
 """Organisations, and the organisers who act for them."""
 
-import secrets
 from datetime import datetime
-from functools import lru_cache
 from typing import TypeVar
 from uuid import UUID
 
-from pwdlib import PasswordHash
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 from models import Keyring, Organisation, Organiser, Private
 from services.common import texts
 from services.errors import Conflict, Invalid, NotFound, Unauthenticated
+from services.organisations import passwords
 
 MINIMUM_PASSWORD = 10
 RowT = TypeVar("RowT", bound=SQLModel)
-_hasher = PasswordHash.recommended()
 
 
 def create(
@@ -87,7 +84,7 @@ def hash_password(password: str) -> str:
     if len(password) < MINIMUM_PASSWORD:
         message = f"At least {MINIMUM_PASSWORD} characters, please."
         raise Invalid.field("password", "too_short", message)
-    return _hasher.hash(password)
+    return passwords.hashed(password)
 
 
 def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) -> Organiser:
@@ -95,16 +92,20 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
 
     Both outcomes take the same time, so that it does not reveal who is an organiser.
     """
-    try:
-        canonical = texts.canonical_email(texts.email_address(email))
-    except Invalid:
-        canonical = ""
-    index = keyring.everywhere_index(canonical)
+    index = keyring.everywhere_index(account_of(email))
     organiser = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
-    is_right = _hasher.verify(password, organiser.password_hash if organiser else _dummy_hash())
+    is_right = passwords.fits(password, organiser.password_hash if organiser else None)
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return organiser
+
+
+def account_of(email: str) -> str:
+    """Returns the one spelling of an email address by which an organiser is found."""
+    try:
+        return texts.canonical_email(texts.email_address(email))
+    except Invalid:  # nobody's
+        return email
 
 
 def require_password(organiser: Organiser, password: str) -> None:
@@ -113,11 +114,5 @@ def require_password(organiser: Organiser, password: str) -> None:
     A session is enough for actions that end with it. Making something that outlasts the session,
     such as an API key, requires the password again.
     """
-    if not _hasher.verify(password, organiser.password_hash):
+    if not passwords.fits(password, organiser.password_hash):
         raise Invalid.field("password", "password_wrong", "This is not your password.")
-
-
-@lru_cache(maxsize=1)
-def _dummy_hash() -> str:
-    """A hash to verify against if there is no organiser, so that this takes the same time."""
-    return _hasher.hash(secrets.token_hex())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from limits import RateLimitItemPerMinute
-from limits.aio.storage import MemoryStorage, RedisStorage, Storage
+from limits.aio.storage import RedisStorage, Storage
 from limits.errors import StorageError
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class RateLimitResult:
 class RateLimit:
     """Allows each client `limit` requests in a window of one minute, or of `minutes`.
 
-    The library counts by the machine's own time: `clock` has to return that too.
+    Redis counts by the machine's own time: there `clock` has to return that too.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class RateLimit:
         self._limit = limit
         self._clock = clock
         self._item = RateLimitItemPerMinute(limit, minutes, namespace=name)
-        self._local: Storage = MemoryStorage()
+        self._local = _Windows(self._item.get_expiry())
         self._pool = None if url == MEMORY else _pool(url)
         self._shared = _redis_storage(url, self._pool) if self._pool else None
         self._local_until = 0.0
@@ -72,7 +72,7 @@ class RateLimit:
             except StorageError as error:
                 self._local_until = time.monotonic() + FALLBACK_SECONDS
                 log.warning("rate_limits_alone", error=type(error.storage_error).__name__)
-        return await self._hit(self._local, client)
+        return self._result(*self._local.hit(client, self._clock().timestamp()))
 
     async def close(self) -> None:
         """Close the connections to Redis."""
@@ -83,10 +83,40 @@ class RateLimit:
         # As the library's FixedWindowRateLimiter, which would ask the storage once more.
         key = self._item.key_for(client)
         count = await storage.incr(key, self._item.get_expiry())
-        ends_at = await storage.get_expiry(key)
+        return self._result(count, await storage.get_expiry(key))
+
+    def _result(self, count: int, ends_at: float) -> RateLimitResult:
         reset_after = max(1, math.ceil(ends_at - self._clock().timestamp()))
         remaining = max(0, self._limit - count)
         return RateLimitResult(count <= self._limit, self._limit, remaining, reset_after)
+
+
+class _Windows:
+    """Counts in the memory of this process.
+
+    The library's own storage looks through all counters at every request.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._windows: dict[str, tuple[int, float]] = {}
+        self._cleared_at = 0.0
+
+    def hit(self, client: str, now: float) -> tuple[int, float]:
+        """Returns the count of the client's window and when that ends. Times are in seconds."""
+        if now >= self._cleared_at + self._seconds:
+            self._clear(now)
+        count, ends_at = self._windows.get(client, (0, 0.0))
+        if ends_at <= now:
+            count, ends_at = 0, now + self._seconds
+        self._windows[client] = (count + 1, ends_at)
+        return count + 1, ends_at
+
+    def _clear(self, now: float) -> None:
+        self._cleared_at = now
+        self._windows = {
+            client: window for client, window in self._windows.items() if window[1] > now
+        }
 
 
 def _pool(url: str) -> "ConnectionPool":

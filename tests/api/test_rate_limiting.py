@@ -1,17 +1,16 @@
 """Tests rate limits by client address and by key, with and without the hot route."""
 
-import time
-
 import pytest
 from sqlmodel import func, select
 
+from api.front import rate_limiting
 from models import Scope, Submission
 from services.assembly import Lobby
 from services.traffic.rate_limits import network_of
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.keys import key_for
 from tests.support.problems import assert_problem
-from tests.support.rate_limits import client_with_limits
+from tests.support.rate_limits import MovingClock, client_with_limits
 
 SIGN = f"/v1/petitions/{PETITION}/signatures"
 BULK = f"{SIGN}/bulk"
@@ -36,7 +35,53 @@ def test_an_address_that_sends_too_much_is_asked_to_wait(lobby: Lobby) -> None:
     assert refused.headers["ratelimit-policy"] == '"address";q=2;w=60'
     assert refused.headers["x-content-type-options"] == "nosniff"
     assert read.status_code == 200, "reading goes on"
-    assert "ratelimit" not in read.headers
+    assert "ratelimit" not in read.headers, "reads have no limit here"
+
+
+def test_an_address_that_reads_too_much_is_asked_to_wait(lobby: Lobby) -> None:
+    path = f"/v1/petitions/{PETITION}"
+    with client_with_limits(lobby, reads=3) as client:
+        answers = [client.get(path), client.head(f"/petitions/{PETITION}"), client.get(path)]
+        refused = client.get(path)
+        signed = client.post(SIGN, json=anna(1))
+    assert [answer.status_code for answer in answers] == [200, 200, 200]
+    assert [answer.headers["ratelimit"].partition(";t=")[0] for answer in answers] == [
+        f'"reads";r={left}' for left in (2, 1, 0)
+    ]
+    assert_problem(refused, 429, "rate_limited")
+    assert "at most 3 a minute" in refused.json()["detail"]
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit-policy"] == '"reads";q=3;w=60'
+    assert signed.status_code == 201, "signing goes on"
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_somebody_who_reads_too_much_on_pages_gets_a_page(lobby: Lobby) -> None:
+    with client_with_limits(lobby, reads=1) as client:
+        client.get(f"/petitions/{PETITION}")
+        refused = client.get(f"/petitions/{PETITION}")
+    assert refused.status_code == 429
+    assert "Please wait a moment" in refused.text
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/static/lobby.css"])
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_monitoring_and_the_files_of_pages_have_no_limit(lobby: Lobby, path: str) -> None:
+    with client_with_limits(lobby, reads=1) as client:
+        client.get(f"/v1/petitions/{PETITION}")
+        statuses = {client.get(path).status_code for _ in range(3)}
+        assert client.get(f"/v1/petitions/{PETITION}").status_code == 429
+    assert 429 not in statuses
+
+
+@pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+def test_a_key_brings_no_reads_of_its_own(lobby: Lobby) -> None:
+    key = key_for(lobby, Scope.TALLIES_READ)
+    with client_with_limits(lobby, reads=1) as client:
+        statuses = [
+            client.get(f"/v1/petitions/{PETITION}", headers=key).status_code for _ in range(2)
+        ]
+    assert statuses == [200, 429]
 
 
 def test_nothing_is_written_for_who_is_asked_to_wait(lobby: Lobby) -> None:
@@ -55,11 +100,12 @@ def test_nothing_is_written_for_who_is_asked_to_wait(lobby: Lobby) -> None:
 def test_the_next_minute_has_a_share_of_its_own(
     lobby: Lobby, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = MovingClock()
+    monkeypatch.setattr(rate_limiting, "utc_now", clock)
     with client_with_limits(lobby, address=1) as client:
         client.post(SIGN, json=anna(1))
         refused = client.post(SIGN, json=anna(2))
-        later = time.time() + int(refused.headers["retry-after"])
-        monkeypatch.setattr(time, "time", lambda: later)
+        clock.move(int(refused.headers["retry-after"]))
         again = client.post(SIGN, json=anna(2))
     assert (refused.status_code, again.status_code) == (429, 201)
 

@@ -1,16 +1,22 @@
 """Signing in and out, the dashboard of an organisation, and its signatures as CSV."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request, Response
 from pydantic import BaseModel
+from sqlmodel import Session
+from starlette.concurrency import run_in_threadpool
 
+from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.downloads import download
+from api.http.errors import headers_of, status_of
+from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common.tokens import LIFETIMES, Purpose
 from services.demonstration import invented_campaign
-from services.errors import Unauthenticated
+from services.errors import Limited, LobbyError, Unauthenticated, Unavailable
 from services.files import export_lines
 from services.letters import queue_overview
 from services.organisations import organisations, organisers
@@ -42,23 +48,32 @@ def ask_to_sign_in(session: ReadSession, organiser: OptionalOrganiser) -> Respon
 
 
 @router.post("/sign-in")
-def sign_in(
-    fields: Annotated[SignInFields, Form()],
-    request: Request,
-    lobby: TheLobby,
-    session: ReadSession,
-) -> Response:
-    """Signs an organiser in. The cookie holds a signed id and a fingerprint of the password."""
+async def sign_in(request: Request, fields: Annotated[SignInFields, Form()]) -> Response:
+    """Signs an organiser in, within the limits of `SignIns`, in threads of its own."""
+    state = state_of(request)
+    address = request.client.host if request.client else None
     try:
-        organiser = organisations.sign_in(
-            session, lobby.keyring, email=fields.email, password=fields.password
-        )
-        if not is_on_this_machine(request, lobby.settings):
-            invented_campaign.refuse_known_password(session, organiser, fields.password)
-    except Unauthenticated as error:
-        form = forms.Form({"email": fields.email})
-        form.note(error)
-        return page("organisers/sign_in.html", session, status=422, is_private=True, form=form)
+        is_here = is_on_this_machine(request, state.lobby.settings)
+        check = partial(_sign_in, state.lobby, fields, is_here=is_here)
+        return await state.sign_ins.run(address, fields.email, check)
+    except (Limited, Unavailable) as error:
+        status, headers = status_of(error)[0], headers_of(error)
+        response = await run_in_threadpool(_asked_again, None, fields, error, status)
+        response.headers.update(headers)
+        return response
+
+
+def _sign_in(lobby: Lobby, fields: SignInFields, *, is_here: bool) -> Response:
+    """Checks the password. The cookie holds a signed id and a fingerprint of the password."""
+    with lobby.database.read() as session:
+        try:
+            organiser = organisations.sign_in(
+                session, lobby.keyring, email=fields.email, password=fields.password
+            )
+            if not is_here:
+                invented_campaign.refuse_known_password(session, organiser, fields.password)
+        except Unauthenticated as error:
+            return _asked_again(session, fields, error, 422)
     response = see_other("/organiser")
     response.set_cookie(
         COOKIE,
@@ -70,6 +85,14 @@ def sign_in(
         samesite="lax",
     )
     return response
+
+
+def _asked_again(
+    session: Session | None, fields: SignInFields, error: LobbyError, status: int
+) -> Response:
+    form = forms.Form({"email": fields.email})
+    form.note(error)
+    return page("organisers/sign_in.html", session, status=status, is_private=True, form=form)
 
 
 @router.post("/sign-out")

@@ -328,10 +328,10 @@ def copy(make_lobby: MakeLobby, tmp_path: Path) -> tuple[Lobby, Path]:
 def test_a_backup_is_checked_without_a_change_to_it(copy: tuple[Lobby, Path]) -> None:
     lobby, file = copy
     before = file.read_bytes()
-    secret_keys.check_backup(file, lobby.settings)
+    secret_keys.check_backup(file, lobby.settings, name="copy.db")
     settings = lobby.settings.model_copy(update={"secret_key": SecretStr(OTHER)})
     with pytest.raises(Unavailable, match="is not the secret key"):
-        secret_keys.check_backup(file, settings)
+        secret_keys.check_backup(file, settings, name="copy.db")
     assert file.read_bytes() == before
     assert sorted(each.name for each in file.parent.glob("copy*")) == [file.name]
 
@@ -344,10 +344,10 @@ def test_a_backup_of_an_earlier_version_is_checked_by_its_values(
     with sa.create_engine(f"sqlite:///{file}").begin() as connection:
         connection.exec_driver_sql("DROP TABLE secret")
         connection.exec_driver_sql("DROP TABLE submission")
-    secret_keys.check_backup(file, lobby.settings)
+    secret_keys.check_backup(file, lobby.settings, name="copy.db")
     settings = lobby.settings.model_copy(update={"secret_key": SecretStr(OTHER)})
     with pytest.raises(Unavailable, match="is not the secret key"):
-        secret_keys.check_backup(file, settings)
+        secret_keys.check_backup(file, settings, name="copy.db")
 
 
 @embedded
@@ -357,5 +357,5 @@ def test_a_backup_without_a_key_is_refused_and_no_key_is_made(
     lobby, file = copy
     settings = lobby.settings.model_copy(update={"secret_key": None, "data_dir": tmp_path / "new"})
     with pytest.raises(Unavailable, match="There is no secret key to read"):
-        secret_keys.check_backup(file, settings)
+        secret_keys.check_backup(file, settings, name="copy.db")
     assert not (tmp_path / "new").exists()

@@ -24,6 +24,7 @@ from services.traffic import rate_limits
 from services.traffic.rate_limits import RateLimit, RateLimitResult
 from tests.support.common import CAN_SIGN, PETITION
 from tests.support.keys import key_for
+from tests.support.rate_limits import MovingClock
 
 SERVER = shutil.which("redis-server") or shutil.which("valkey-server")
 SIGN = f"/v1/petitions/{PETITION}/signatures"
@@ -166,3 +167,18 @@ def test_a_redis_that_is_back_is_asked_again(
 def test_another_kind_of_counter_is_refused_at_the_start(url: str) -> None:
     with pytest.raises(ValidationError, match="must be memory, or an address such as redis://"):
         Settings(rate_limit_url=url)
+
+
+def test_a_process_counts_each_client_by_itself_and_forgets_whose_window_is_over() -> None:
+    clock = MovingClock()
+    limit = RateLimit("reads", 2, clock)
+
+    async def hits(*clients: str) -> list[tuple[bool, int]]:
+        results = [await limit.hit(client) for client in clients]
+        return [(result.is_allowed, result.remaining) for result in results]
+
+    first = asyncio.run(hits("anna", "anna", "anna", "bob"))
+    assert first == [(True, 1), (True, 0), (False, 0), (True, 1)]
+    clock.move(61)
+    assert asyncio.run(hits("anna")) == [(True, 1)]
+    assert list(limit._local._windows) == ["anna"], "bob's counter takes no memory any more"
