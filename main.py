@@ -25,8 +25,10 @@ from api.action_network.slashes import Slashes
 from api.answers.state import AppState, set_state, state_of
 from api.front.body_limits import largest_body
 from api.front.cross_origin import CrossOrigin
+from api.front.hosts import Hosts
 from api.front.hot_route import HotRoute
 from api.front.rate_limiting import Limits
+from api.front.slash_redirects import SlashRedirects
 from api.http import errors as api_errors
 from api.http.middleware import Guard, Watch
 from api.openapi import DescribedApi, operation_id
@@ -69,10 +71,12 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         docs_url=None,  # its pages load scripts from other sites
         redoc_url=None,
         openapi_url=None,  # `api.openapi` serves a cached response
+        redirect_slashes=False,  # `SlashRedirects` does it
         routes=_routes(),
     )
     set_state(service, state)
     service.mount("/static", StaticFiles(directory=STATIC), name="static")
+    service.router.default = SlashRedirects(service.routes, service.router.default)
     # The middleware that is added last sees a request first.
     service.add_middleware(Slashes)
     service.add_middleware(Guard, largest_body=largest_body)
@@ -82,6 +86,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         Limits, settings=settings, keyring=state.lobby.keyring, answer=_error_response
     )
     service.add_middleware(CrossOrigin)
+    service.add_middleware(Hosts, base_url=settings.base_url, answer=_error_response)
     service.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
     for kind in _HANDLED:
         service.add_exception_handler(kind, _error_response)

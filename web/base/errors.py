@@ -22,6 +22,7 @@ HEADINGS = {
     409: "This cannot be done now",
     410: "This link has expired",
     413: "That was too long",
+    421: "This is not our address",
     422: "Something here is not right",
     429: "Please wait a moment",
     503: "Please try again in a moment",
