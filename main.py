@@ -24,7 +24,7 @@ from api.action_network.routes import router as action_network_router
 from api.action_network.slashes import Slashes
 from api.answers.state import AppState, set_state, state_of
 from api.front.body_limits import largest_body
-from api.front.cross_origin import CrossOrigin
+from api.front.cross_origin import PUBLIC_READS, CrossOrigin
 from api.front.hosts import Hosts
 from api.front.hot_route import HotRoute
 from api.front.rate_limiting import Limits
@@ -39,6 +39,7 @@ from core.version import version
 from services.assembly import Lobby, open_lobby
 from services.database.engine import check_schema
 from web.base import errors as web_errors
+from web.routes import PUBLIC_PAGES
 from web.routes import router as web_router
 
 STATIC = Path(__file__).parent / "web" / "static"
@@ -87,7 +88,12 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
     )
     service.add_middleware(CrossOrigin)
     service.add_middleware(Hosts, base_url=settings.base_url, answer=_error_response)
-    service.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
+    service.add_middleware(
+        Watch,
+        is_https=settings.base_url.startswith("https:"),
+        public=(*PUBLIC_READS, *PUBLIC_PAGES),
+        answer=_error_response,
+    )
     for kind in _HANDLED:
         service.add_exception_handler(kind, _error_response)
     return service

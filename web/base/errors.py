@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from api.answers.state import state_of
 from api.http.errors import as_lobby_error, headers_of, status_of
-from api.http.middleware import POLICY, content_policy
+from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
 from services.database.engine import DatabaseError
 from services.errors import FieldError, Invalid
@@ -65,6 +65,7 @@ async def _answer(
     values: dict[str, Any] = {
         "heading": HEADINGS.get(status, _OTHER_HEADING),
         "message": message,
+        "request_id": request.scope["request_id"] if status >= 500 else None,
         # Most errors are about one field, whose message is the whole message.
         "fields": [item for item in fields if item.field != "token"],
         "shows_message": [item.message for item in fields] != [message],
