@@ -5,11 +5,9 @@ import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import cache
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
@@ -39,10 +37,10 @@ from core.version import version
 from services.assembly import Lobby, open_lobby
 from services.database.engine import check_schema
 from web.base import errors as web_errors
+from web.base.static_files import HashedFiles
 from web.routes import PUBLIC_PAGES
 from web.routes import router as web_router
 
-STATIC = Path(__file__).parent / "web" / "static"
 API_PATHS = (
     "/v1/",
     "/livez",
@@ -76,7 +74,7 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         routes=_routes(),
     )
     set_state(service, state)
-    service.mount("/static", StaticFiles(directory=STATIC), name="static")
+    service.mount("/static", HashedFiles(), name="static")
     service.router.default = SlashRedirects(service.routes, service.router.default)
     # The middleware that is added last sees a request first.
     service.add_middleware(Slashes)

@@ -33,8 +33,10 @@ PUBLIC_PAGES = (
     "/campaigns/{slug}/letter",
     "/campaigns/{slug}/tally",
     "/embed/{slug}",
+    "/favicon.ico",
     "/petitions/{slug}",
     "/petitions/{slug}/embed",
+    "/robots.txt",
     "/widget/v1.js",
 )
 router = APIRouter(include_in_schema=False)

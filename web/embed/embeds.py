@@ -20,7 +20,8 @@ from api.http.response_headers import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
 from services.views.embeds import Embed, EmbedPlace
 from web.base import forms
-from web.base.rendering import STATIC, page, see_other
+from web.base.rendering import page, see_other
+from web.base.static_files import STATIC
 from web.public import dev_mail, partner_boxes, petitions
 from web.public.petitions import SignFields
 
