@@ -210,7 +210,7 @@ def test_a_short_and_plain_id_is_taken(client: TestClient, given: str) -> None:
 )
 @only_once
 def test_any_other_id_is_replaced(client: TestClient, given: str) -> None:
-    answer = client.get("/livez", headers={"X-Request-Id": given.encode("latin-1")})
+    answer = client.get("/livez", headers={b"X-Request-Id": given.encode("latin-1")})
     assert MADE_HERE.fullmatch(answer.headers["X-Request-Id"])
 
 
