@@ -17,6 +17,7 @@ from services.database import backups
 from services.database import engine as databases
 from services.demonstration import awkward_letters, invented_campaign
 from services.operations import checks
+from services.organisations import organisations
 from services.postcodes import ons_import
 
 app = typer.Typer()
@@ -61,6 +62,9 @@ def migrate(
             ended = worker.give_back_submissions(lobby, progress=show)
         tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
+    if revision == "head":
+        with lobby.database.write(is_public=False) as session:
+            organisations.fold_addresses(session, lobby.keyring)
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")
     lobby.close()
 

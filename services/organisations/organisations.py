@@ -70,15 +70,19 @@ def create_organiser(
     password: str,
     now: datetime,
 ) -> Organiser:
-    """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value."""
+    """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value.
+
+    Addresses that differ only in capitals are the same.
+    """
     email = texts.email_address(email)
     if len(password) < MINIMUM_PASSWORD:
         message = f"At least {MINIMUM_PASSWORD} characters, please."
         raise Invalid.field("password", "too_short", message)
+    fold_addresses(session, keyring)
     organiser = Organiser(
         organisation_id=organisation.id,
         email=Private(organisation.id, email),
-        email_index=keyring.everywhere_index(texts.canonical_email(email)),
+        email_index=_folded_index(keyring, email),
         password_hash=_hasher.hash(password),
         created_at=now,
     )
@@ -91,15 +95,42 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
     Both outcomes take the same time, so that it does not reveal who is an organiser.
     """
     try:
-        canonical = texts.canonical_email(texts.email_address(email))
+        address = texts.email_address(email)
     except Invalid:
-        canonical = ""
-    index = keyring.everywhere_index(canonical)
-    organiser = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
+        address = ""
+    exact, folded = _exact_index(keyring, address), _folded_index(keyring, address)
+    statement = select(Organiser).where(col(Organiser.email_index).in_((exact, folded)))
+    found = {row.email_index: row for row in session.exec(statement)}
+    organiser = found.get(exact) or found.get(folded)
     is_right = _hasher.verify(password, organiser.password_hash if organiser else _dummy_hash())
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
     return organiser
+
+
+def fold_addresses(session: Session, keyring: Keyring) -> None:
+    """Gives organisers of earlier versions, which told capitals apart, the index of today.
+
+    Of two whose addresses differ only in capitals, one keeps its own: it signs in as before. There
+    are few organisers, so all are read.
+    """
+    organisers = session.exec(select(Organiser).order_by(col(Organiser.id))).all()
+    taken = {row.email_index for row in organisers}
+    for row in organisers:
+        folded = _folded_index(keyring, row.email.text)
+        if folded not in taken:
+            row.email_index = folded
+            taken.add(folded)
+            session.add(row)
+    session.flush()
+
+
+def _folded_index(keyring: Keyring, address: str) -> bytes:
+    return keyring.everywhere_index(texts.canonical_email(address).lower())
+
+
+def _exact_index(keyring: Keyring, address: str) -> bytes:
+    return keyring.everywhere_index(texts.canonical_email(address))
 
 
 def find_organiser(session: Session, organiser_id: UUID) -> Organiser | None:
