@@ -40,6 +40,7 @@ from web.base import errors as web_errors
 from web.base.static_files import HashedFiles
 from web.routes import PUBLIC_PAGES
 from web.routes import router as web_router
+from worker import metrics_port
 
 API_PATHS = (
     "/v1/",
@@ -132,17 +133,18 @@ async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     state = state_of({"app": service})
     lobby = state.lobby
     check_schema(lobby.database)
-    state.start()
-    stop = threading.Event()
-    thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
-    if lobby.settings.worker == "inline":
-        thread.start()
-    garbage.calm()
-    yield
-    stop.set()
-    if thread.is_alive():
-        thread.join()
-    state.stop()
+    with metrics_port.serving(lobby):
+        state.start()
+        stop = threading.Event()
+        thread = threading.Thread(target=worker.run, args=(lobby, stop), name="worker")
+        if lobby.settings.worker == "inline":
+            thread.start()
+        garbage.calm()
+        yield
+        stop.set()
+        if thread.is_alive():
+            thread.join()
+        state.stop()
     state.close()
 
 

@@ -19,6 +19,7 @@ from services.demonstration import awkward_letters, invented_campaign
 from services.operations import checks
 from services.organisations import organisations
 from services.postcodes import ons_import
+from worker import metrics_port
 
 app = typer.Typer()
 
@@ -30,8 +31,8 @@ def serve(
 ) -> None:
     """Serve pages and API. With LOBBY_WORKER=inline (the default), also run the worker."""
     logs.configure(is_final=True)
-    with opened():
-        pass  # creates the schema, and checks the settings before uvicorn starts
+    with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
+        metrics_port.check(lobby)
     uvicorn.run("main:app", host=host, port=port, access_log=False, log_level="warning")
 
 
@@ -42,7 +43,7 @@ def run_worker() -> None:
     stop = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop.set())
-    with opened() as lobby:
+    with opened() as lobby, metrics_port.serving(lobby):
         worker.run(lobby, stop)
 
 

@@ -95,6 +95,9 @@ class Settings(BaseSettings):
 
     # The secret with which /metrics can be read. If unset, there is no /metrics.
     metrics_token: SecretStr | None = None
+    # A port and an address for /metrics alone. With a port, the main port has no /metrics.
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_host: str = "127.0.0.1"
 
     # For development: webhooks may go to this machine.
     webhooks_to_loopback: bool = False
@@ -206,6 +209,9 @@ class Settings(BaseSettings):
                 "LOBBY_SECURITY_CONTACT and LOBBY_SECURITY_EXPIRES are set together or not at all"
             )
         self._check_bounces()
+        is_open = self.metrics_port is not None and not is_loopback_host(self.metrics_host)
+        if is_open and self.metrics_token is None:
+            raise ValueError("LOBBY_METRICS_HOST off loopback needs LOBBY_METRICS_TOKEN")
         if self.webhooks_to_loopback and not self.is_on_loopback:
             raise ValueError(
                 "LOBBY_WEBHOOKS_TO_LOOPBACK is for development: LOBBY_BASE_URL is not on loopback"
@@ -256,7 +262,12 @@ def is_origin(text: str) -> bool:
 
 def is_loopback(url: str) -> bool:
     """Returns whether the host of a URL is this machine."""
-    return urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+    return is_loopback_host(urlsplit(url).hostname or "")
+
+
+def is_loopback_host(host: str) -> bool:
+    """Returns whether a host is this machine."""
+    return host in ("127.0.0.1", "localhost", "::1")
 
 
 def _with_driver(url: str) -> str:

@@ -16,6 +16,7 @@ from api.answers.parliament_answers import ParliamentAnswers
 from api.answers.public_answers import PublicAnswers
 from services.assembly import Lobby
 from services.keys.key_uses import KeyUses
+from services.operations.figures import Figures
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
 from services.traffic.idempotency import RequestsInFlight
@@ -38,6 +39,7 @@ class AppState:
     key_uses: KeyUses
     public_answers: PublicAnswers
     parliament_answers: ParliamentAnswers
+    figures: Figures
 
     @classmethod
     def of(cls, lobby: Lobby, *, owns_lobby: bool) -> Self:
@@ -53,6 +55,7 @@ class AppState:
             key_uses=KeyUses(lobby.database),
             public_answers=PublicAnswers(lobby),
             parliament_answers=ParliamentAnswers(lobby),
+            figures=Figures(lobby),
         )
 
     def start(self) -> None:
