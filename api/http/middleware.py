@@ -1,10 +1,10 @@
 """Middleware for every request, in plain ASGI: `@app.middleware` costs more than an empty route."""
 
+import random
 import re
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Collection
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -13,10 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, reset_contextvars
 
 from api.http.errors import InternalError
 from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from core import logs
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
 # Clients can invent methods, so only these become labels: each new label is a series for ever.
@@ -25,6 +25,9 @@ OTHER_METHOD = "(other)"
 ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
 # An id that a proxy made. Anything else could put words of a stranger into the log.
 _PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+# An id need not be a secret. A counter would tell strangers how many requests there are.
+_random_bits = random.Random().getrandbits  # noqa: S311 - see above
+_READS = frozenset({"GET", "HEAD"})
 log = structlog.get_logger()
 
 
@@ -47,20 +50,18 @@ class Watch:
             return
         status, begun = 0, time.perf_counter()
         request_id = scope["request_id"] = _request_id(scope)
-        id_header = (REQUEST_ID, request_id.encode())
-        template = partial(_template, scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status, given = message["status"], message["headers"]
-                added = self._headers.missing(
-                    scope["path"], scope["method"], status, given, template
-                )
-                message["headers"] = [*given, *added, id_header]
+                may_be_kept = status < 400 and scope["method"] in _READS
+                template = _template(scope) if may_be_kept else None
+                added = self._headers.missing(scope["path"], given, template)
+                message["headers"] = [*given, *added, (REQUEST_ID, request_id.encode())]
             await send(message)
 
-        tokens = bind_contextvars(request_id=request_id)
+        token = logs.request_id.set(request_id)
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception as error:
@@ -69,7 +70,7 @@ class Watch:
             raise
         finally:
             _note(scope, status or 500, time.perf_counter() - begun)
-            reset_contextvars(**tokens)
+            logs.request_id.reset(token)
 
     async def _report(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers what nobody expected. The server's own log has the traceback."""
@@ -86,7 +87,7 @@ def _request_id(scope: Scope) -> str:
         if name == REQUEST_ID and _PLAIN_ID.fullmatch(value):
             plain: str = value.decode()
             return plain
-    return secrets.token_hex(8)
+    return f"{_random_bits(64):016x}"
 
 
 class Guard:
