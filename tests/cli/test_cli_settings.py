@@ -63,7 +63,7 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
             "punctuation, no spaces",
         ),
     ],
-    ids=["no secret", "database", "bounces", "post", "metrics"],
+    ids=["no secret", "database", "bounces", "post", "metrics port", "metrics"],
 )
 def test_a_setting_that_does_not_fit_is_named(
     cli: Cli, settings: dict[str, str], sentence: str
