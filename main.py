@@ -5,11 +5,9 @@ import traceback
 from collections.abc import AsyncIterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager
 from functools import cache
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
@@ -25,9 +23,11 @@ from api.action_network.routes import router as action_network_router
 from api.action_network.slashes import Slashes
 from api.answers.state import AppState, set_state, state_of
 from api.front.body_limits import largest_body
-from api.front.cross_origin import CrossOrigin
+from api.front.cross_origin import PUBLIC_READS, CrossOrigin
+from api.front.hosts import Hosts
 from api.front.hot_route import HotRoute
 from api.front.rate_limiting import Limits
+from api.front.slash_redirects import SlashRedirects
 from api.http import errors as api_errors
 from api.http.middleware import Guard, Watch
 from api.openapi import DescribedApi, operation_id
@@ -41,9 +41,11 @@ from services.database.engine import check_schema
 from services.database.process_locks import Role, run_alone
 from services.errors import LobbyError
 from web.base import errors as web_errors
+from web.base.static_files import HashedFiles
+from web.routes import PUBLIC_PAGES
 from web.routes import router as web_router
+from worker import metrics_port
 
-STATIC = Path(__file__).parent / "web" / "static"
 API_PATHS = (
     "/v1/",
     "/livez",
@@ -73,10 +75,12 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         docs_url=None,  # its pages load scripts from other sites
         redoc_url=None,
         openapi_url=None,  # `api.openapi` serves a cached response
+        redirect_slashes=False,  # `SlashRedirects` does it
         routes=_routes(),
     )
     set_state(service, state)
-    service.mount("/static", StaticFiles(directory=STATIC), name="static")
+    service.mount("/static", HashedFiles(), name="static")
+    service.router.default = SlashRedirects(service.routes, service.router.default)
     # The middleware that is added last sees a request first.
     service.add_middleware(Slashes)
     service.add_middleware(Guard, largest_body=largest_body)
@@ -86,7 +90,13 @@ def create_app(settings: Settings, *, lobby: Lobby | None = None) -> FastAPI:
         Limits, settings=settings, keyring=state.lobby.keyring, answer=_error_response
     )
     service.add_middleware(CrossOrigin)
-    service.add_middleware(Watch, is_https=settings.base_url.startswith("https:"))
+    service.add_middleware(Hosts, base_url=settings.base_url, answer=_error_response)
+    service.add_middleware(
+        Watch,
+        is_https=settings.base_url.startswith("https:"),
+        public=(*PUBLIC_READS, *PUBLIC_PAGES),
+        answer=_error_response,
+    )
     for kind in _HANDLED:
         service.add_exception_handler(kind, _error_response)
     return service
@@ -143,13 +153,14 @@ def _routes() -> list[BaseRoute]:
 @asynccontextmanager
 async def _lifespan(service: FastAPI) -> AsyncIterator[None]:
     state = state_of({"app": service})
-    with ExitStack() as locks:
+    with ExitStack() as held:
         try:
             if state.owns_lobby:  # `lobby serve` has the locks already: it shares them
-                locks.enter_context(_alone(state.lobby))
+                held.enter_context(_alone(state.lobby))
             lobby = state.lobby
             check_schema(lobby.database)
             secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
+            held.enter_context(metrics_port.serving(lobby))
         except LobbyError as error:
             service.state.refusal = error.message
             raise

@@ -228,7 +228,7 @@ def _reads(path: str) -> Load:
 
 
 def request(method: str, path: str, body: bytes = b"", more: str = "") -> bytes:
-    head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nAccept-Encoding: gzip\r\n{more}"
+    head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept-Encoding: gzip\r\n{more}"
     if body:
         head += f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

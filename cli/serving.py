@@ -25,7 +25,9 @@ from services.demonstration import awkward_letters, invented_campaign
 from services.errors import Conflict, LobbyError
 from services.operations import checks, set_up
 from services.operations.findings import Finding
+from services.organisations import organisations
 from services.postcodes import ons_import
+from worker import metrics_port
 
 app = typer.Typer()
 SERVER: dict[str, Any] = {
@@ -51,6 +53,7 @@ def serve(host: Host = DEFAULT_HOST, port: Port = DEFAULT_PORT) -> None:
     with run_alone(settings, Role.SERVER, what=what, now=utc_now(), address=str(place)):
         listening.check_free(place)
         with opened() as lobby:  # creates the schema, and checks the settings before uvicorn starts
+            metrics_port.check(lobby)
             _warn_of_new_secret(lobby)
         listening.warn(settings, place)
         open_files.raise_limit(OPEN_FILES)
@@ -68,6 +71,7 @@ def run_worker() -> None:
     with (
         run_alone(Settings(), Role.WORKER, what="`lobby worker`", now=utc_now()),
         opened() as lobby,
+        metrics_port.serving(lobby),
     ):
         links = f"links begin with {lobby.settings.base_url}"
         tell(f"The worker has started: {listening.parts_in_use(lobby.settings)}, {links}.")
@@ -99,6 +103,9 @@ def migrate(
             ended = worker.give_back_submissions(lobby, progress=show)
         tell(f"Submissions turned back into what waits for confirmation: {ended}.")
     databases.migrate(lobby.database, revision)
+    if revision == "head":
+        with lobby.database.write(is_public=False) as session:
+            organisations.fold_addresses(session, lobby.keyring)
     if databases.current_revision(lobby.database) == databases.head_revision():
         secret_keys.check(lobby.database, lobby.keyring, now=lobby.clock())
     tell(f"The schema is at {databases.head_revision() if revision == 'head' else revision}.")

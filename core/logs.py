@@ -6,9 +6,22 @@ Entries are JSON lines, or coloured text if standard error is a terminal.
 import logging
 import sys
 from collections.abc import Callable
+from contextvars import ContextVar
 
 import orjson
 import structlog
+from structlog.typing import EventDict
+
+# The id of the request that this context works for; None outside of one. A variable of our own
+# costs a tenth of structlog's.
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+
+def add_request_id(_logger: object, _method: str, entry: EventDict) -> EventDict:
+    """Gives every log entry of a request the id of the request."""
+    if current := request_id.get():
+        entry["request_id"] = current
+    return entry
 
 
 def configure(*, level: str = "INFO", is_final: bool = False) -> None:
@@ -26,7 +39,7 @@ def configure(*, level: str = "INFO", is_final: bool = False) -> None:
         factory = structlog.PrintLoggerFactory(sys.stderr)
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            add_request_id,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,

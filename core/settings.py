@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core import relay_urls, secret_file, setting_names, urls
-from core.listening import Listening, is_loopback
+from core.listening import Listening, is_loopback, is_loopback_host
 
 ROOT = Path(__file__).resolve().parents[1]
 # In the current folder. The environment overrides it.
@@ -103,6 +103,9 @@ class Settings(BaseSettings):
 
     # The secret with which /metrics can be read. If unset, there is no /metrics.
     metrics_token: SecretStr | None = None
+    # A port and an address for /metrics alone. With a port, the main port has no /metrics.
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    metrics_host: str = "127.0.0.1"
 
     # For development: webhooks may go to this machine.
     webhooks_to_loopback: bool = False
@@ -231,6 +234,9 @@ class Settings(BaseSettings):
                 "LOBBY_SECURITY_CONTACT and LOBBY_SECURITY_EXPIRES are set together or not at all"
             )
         self._check_bounces()
+        is_open = self.metrics_port is not None and not is_loopback_host(self.metrics_host)
+        if is_open and self.metrics_token is None:
+            raise ValueError("LOBBY_METRICS_HOST off loopback needs LOBBY_METRICS_TOKEN")
         if self.webhooks_to_loopback and not self.is_on_loopback:
             raise ValueError(
                 "LOBBY_WEBHOOKS_TO_LOOPBACK is for development: LOBBY_BASE_URL is not on loopback"

@@ -195,7 +195,7 @@ def confirmation_request(token: str) -> bytes:
 
 def _request(path: str, body: object, more: str = "") -> bytes:
     content = json.dumps(body).encode()
-    head = f"POST {path} HTTP/1.1\r\nHost: drill\r\nContent-Type: application/json\r\n{more}"
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}"
     return f"{head}Content-Length: {len(content)}\r\n\r\n".encode() + content
 
 

@@ -25,6 +25,20 @@ from web.public import (
     well_known,
 )
 
+# The pages without personal data: browsers may keep them, for 'Back'. A cache stores no other page.
+PUBLIC_PAGES = (
+    "/",
+    "/.well-known/security.txt",
+    "/campaigns/{slug}",
+    "/campaigns/{slug}/letter",
+    "/campaigns/{slug}/tally",
+    "/embed/{slug}",
+    "/favicon.ico",
+    "/petitions/{slug}",
+    "/petitions/{slug}/embed",
+    "/robots.txt",
+    "/widget/v1.js",
+)
 router = APIRouter(include_in_schema=False)
 for noun in (
     campaigns,

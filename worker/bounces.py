@@ -15,6 +15,7 @@ from pathlib import Path
 
 import structlog
 
+from core import counters
 from services.assembly import Lobby
 from services.delivery import bounces
 from services.delivery.bounces import ReportHandling
@@ -75,6 +76,7 @@ def _handle(lobby: Lobby, claimed: Path) -> None:
     report = delivery_reports.read(content, bounces=lobby.bounces, domain=domain)
     with lobby.database.write() as session:
         handling = bounces.apply(session, report, keyring=lobby.keyring, now=lobby.clock())
+    counters.BOUNCES.labels(handling=handling.value).inc()
     log.info("bounce", verdict=report.verdict, status=report.status, applied=handling)
     if handling is ReportHandling.DONE:
         claimed.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from core import counters
 from services.assembly import Lobby
 from services.campaigns import petitions
 from services.signatures import confirming, keyed
@@ -19,13 +20,15 @@ def signature_recorder(lobby: Lobby) -> Callable[[Sequence[SignatureRequest]], l
 
     def record(requests: Sequence[SignatureRequest]) -> list[Outcome]:
         with lobby.database.write(is_public=False) as session:
-            return keyed.record(
+            outcomes = keyed.record(
                 session,
                 requests,
                 postcodes=lobby.postcodes.lookup,
                 keyring=lobby.keyring,
                 now=lobby.clock(),
             )
+        counters.SIGNATURES.inc(sum(each.is_new for each in outcomes))
+        return outcomes
 
     return record
 
@@ -47,6 +50,7 @@ def confirmation_recorder(lobby: Lobby) -> Callable[[Sequence[UUID]], list[Count
             # In the same transaction: one of its own would take three more round trips.
             signed = {each.signature.petition_id for each in outcomes if each.signature}
             totals = petitions.counts(session, sorted(signed)) if signed else {}
+        counters.CONFIRMATIONS.inc(sum(each.signature is not None for each in outcomes))
         return [
             CountedConfirmation(each, totals[each.signature.petition_id] if each.signature else 0)
             for each in outcomes

@@ -17,6 +17,7 @@ from api.answers.public_answers import PublicAnswers
 from api.answers.sign_ins import SignIns
 from services.assembly import Lobby
 from services.keys.key_uses import KeyUses
+from services.operations.figures import Figures
 from services.signatures.recording import Outcome, SignatureRequest
 from services.traffic.group_commit import GroupCommit
 from services.traffic.idempotency import RequestsInFlight
@@ -40,6 +41,7 @@ class AppState:
     public_answers: PublicAnswers
     parliament_answers: ParliamentAnswers
     sign_ins: SignIns
+    figures: Figures
 
     @classmethod
     def of(cls, lobby: Lobby, *, owns_lobby: bool) -> Self:
@@ -56,6 +58,7 @@ class AppState:
             public_answers=PublicAnswers(lobby),
             parliament_answers=ParliamentAnswers(lobby),
             sign_ins=SignIns(lobby),
+            figures=Figures(lobby),
         )
 
     def start(self) -> None:

@@ -48,7 +48,9 @@ PUBLIC_POSTS = (
     "/v1/petitions/{slug}/signatures",
 )
 REQUEST_HEADERS = f"Content-Type, Idempotency-Key, If-None-Match, {PROOF}"
-RESPONSE_HEADERS = "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After"
+RESPONSE_HEADERS = (
+    "ETag, Idempotency-Replayed, Link, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+)
 MAX_AGE = 7200  # seconds: the longest that Chromium caches the answer to a preflight
 _HEADERS = [
     (b"access-control-allow-origin", b"*"),

@@ -16,11 +16,17 @@ def wants_csv(request: Request) -> bool:
 
 
 def cacheable_csv(
-    request: Request, text: str, *, name: str, etag_source: str | None = None
+    request: Request,
+    text: str,
+    *,
+    name: str,
+    etag_source: str | None = None,
+    is_public: bool = True,
 ) -> Response:
     """Returns the file as `name`, with its ETag, or 304 if the client has it.
 
-    The ETag is made from `etag_source`, or else from the whole text.
+    The ETag is made from `etag_source`, or else from the whole text. Caches store only what is
+    public.
     """
     content = text.encode()
     return cacheable_bytes(
@@ -29,4 +35,5 @@ def cacheable_csv(
         etag_source=content if etag_source is None else etag_source.encode(),
         media_type=f"{CSV}; charset=utf-8",
         **{"Content-Disposition": f'attachment; filename="{name}"'},
+        **({} if is_public else {"Cache-Control": "no-store"}),
     )

@@ -1,6 +1,5 @@
 """Dependencies of routes: the lobby, the time, a session and the caller."""
 
-import hmac
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from services.assembly import Lobby
 from services.errors import NotFound, Unauthenticated
 from services.keys import api_keys
 from services.keys.api_keys import Caller
+from services.operations import figures
 
 _SLUG = re.compile(r"[a-z0-9-]{1,80}")
 _PREFIX = re.compile(r"[0-9a-f]{12}")
@@ -89,16 +89,16 @@ Anyone = Annotated[Caller | None, Depends(caller_of)]
 
 
 def require_metrics_token(request: Request, lobby: TheLobby) -> None:
-    """Raises NotFound if the setting has no token, Unauthenticated if the request has another."""
-    token = lobby.settings.metrics_token
-    if token is None:
+    """Raises NotFound if there are no metrics here, Unauthenticated for a wrong token."""
+    settings = lobby.settings
+    if settings.metrics_port is not None:
+        raise NotFound("metrics_off", "Metrics have a port of their own here: LOBBY_METRICS_PORT.")
+    if settings.metrics_token is None:
         message = "Metrics are turned off. The setting LOBBY_METRICS_TOKEN turns them on."
         raise NotFound("metrics_off", message)
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    expected = token.get_secret_value().encode()
     # Starlette decodes headers as Latin-1, so that this gives the bytes that were sent.
-    is_equal = hmac.compare_digest(given.strip().encode("latin-1"), expected)
-    if scheme.lower() != "bearer" or not is_equal:
+    given = request.headers.get("Authorization", "").encode("latin-1")
+    if not figures.is_allowed(settings, given):
         message = "Send the token of the metrics as 'Authorization: Bearer ...'."
         raise Unauthenticated("metrics_token_needed", message)
 

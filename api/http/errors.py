@@ -36,6 +36,14 @@ class UnsupportedMediaType(LobbyError):
     """The call does not read the media type or encoding of the body."""
 
 
+class Misdirected(LobbyError):
+    """The request names another host than this service has."""
+
+
+class InternalError(LobbyError):
+    """The service has failed in a way that it does not know. Its log has the cause."""
+
+
 # The first that fits counts, so subclasses come before their parents.
 STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (NotFound, 404, "Not found"),
@@ -44,8 +52,10 @@ STATUSES: tuple[tuple[type[LobbyError], int, str], ...] = (
     (Unauthenticated, 401, "Key needed"),
     (Forbidden, 403, "Not allowed"),
     (UnsupportedMediaType, 415, "Unsupported media type"),
+    (Misdirected, 421, "Another host"),
     (Invalid, 422, "Invalid input"),
     (Limited, 429, "Too many requests"),
+    (InternalError, 500, "Internal error"),
     (Unavailable, 503, "Not available"),
 )
 # The errors that services raise: ours, and those of a database that is busy or away.

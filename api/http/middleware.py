@@ -1,82 +1,93 @@
 """Middleware for every request, in plain ASGI: `@app.middleware` costs more than an empty route."""
 
+import random
+import re
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from functools import lru_cache
 from typing import Any
 
 import structlog
 from prometheus_client import Histogram
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.errors import InternalError
+from api.http.response_headers import REQUEST_ID, ResponseHeaders
+from core import logs
 
 REQUESTS = Histogram("lobby_request_seconds", "Duration of requests", ["method", "route", "status"])
 # Clients can invent methods, so only these become labels: each new label is a series for ever.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 OTHER_METHOD = "(other)"
-POLICY = "Content-Security-Policy"
-_DIRECTIVES = {
-    "default-src": "'none'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-}
-
-
-def content_policy(**changes: str) -> str:
-    """Returns the policy of all pages with some directives changed, such as `frame_src="'self'"`.
-
-    A route that sends it in its `POLICY` header changes the policy of its own page only.
-    """
-    changed = {name.replace("_", "-"): value for name, value in changes.items()}
-    return "; ".join(f"{name} {value}" for name, value in (_DIRECTIVES | changed).items())
-
-
-HEADERS = {
-    POLICY: content_policy(),
-    # Links in emails have a token, which other sites must not see.
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
-_RAW = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-_POLICY = POLICY.lower().encode()
-_HSTS = (b"strict-transport-security", b"max-age=31536000")
+ErrorResponse = Callable[[Request, Exception], Awaitable[Response]]
+# An id that a proxy made. Anything else could put words of a stranger into the log.
+_PLAIN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+# An id need not be a secret. A counter would tell strangers how many requests there are.
+_random_bits = random.Random().getrandbits  # noqa: S311 - see above
+_READS = frozenset({"GET", "HEAD"})
 log = structlog.get_logger()
 
 
 class Watch:
-    """Adds security headers, and logs and measures each request by its route's template.
+    """Adds headers, and logs and measures each request by its route's template.
 
-    It never logs the path or an unknown method, which may have personal data. A response with its
-    own content policy keeps it: a browser applies all policies that it gets.
+    It never logs the path or an unknown method, which may have personal data. Every log entry of
+    the request has its id, and so has the response.
     """
 
-    def __init__(self, app: ASGIApp, *, is_https: bool) -> None:
-        self._app = app
-        self._headers = [*_RAW, _HSTS] if is_https else _RAW
-        self._but_policy = [header for header in self._headers if header[0] != _POLICY]
+    def __init__(
+        self, app: ASGIApp, *, is_https: bool, public: Collection[str], answer: ErrorResponse
+    ) -> None:
+        self._app, self._answer = app, answer
+        self._headers = ResponseHeaders(is_https=is_https, public=public)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        status, begun = 500, time.perf_counter()
+        status, begun = 0, time.perf_counter()
+        request_id = scope["request_id"] = _request_id(scope)
 
         async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
-                has_own = _POLICY in dict(message["headers"])
-                added = self._but_policy if has_own else self._headers
-                message["headers"] = [*message["headers"], *added]
+                status, given = message["status"], message["headers"]
+                may_be_kept = status < 400 and scope["method"] in _READS
+                template = _template(scope) if may_be_kept else None
+                added = self._headers.missing(scope["path"], given, template)
+                message["headers"] = [*given, *added, (REQUEST_ID, request_id.encode())]
             await send(message)
 
+        token = logs.request_id.set(request_id)
         try:
             await self._app(scope, receive, send_with_headers)
+        except Exception as error:
+            if status == 0:
+                await self._report(error, scope, receive, send_with_headers)
+            raise
         finally:
-            _note(scope, status, time.perf_counter() - begun)
+            _note(scope, status or 500, time.perf_counter() - begun)
+            logs.request_id.reset(token)
+
+    async def _report(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers what nobody expected. The server's own log has the traceback."""
+        log.error("request_failed", error=type(error).__name__)
+        message = "Something went wrong on our side, and it is in our log. Please try again."
+        failure = InternalError("internal_error", message)
+        response = await self._answer(Request(scope), failure)
+        await response(scope, receive, send)
+
+
+def _request_id(scope: Scope) -> str:
+    """Returns the id that a proxy gave, if it is short and plain, or a new one."""
+    for name, value in scope["headers"]:
+        if name == REQUEST_ID and _PLAIN_ID.fullmatch(value):
+            plain: str = value.decode()
+            return plain
+    return f"{_random_bits(64):016x}"
 
 
 class Guard:
@@ -95,7 +106,9 @@ class Guard:
             return
         if scope["method"] == "HEAD":  # as mail scanners and link checkers do
             # `is_head` lets a route skip the making of a long body.
-            scope, send = {**scope, "method": "GET", "is_head": True}, _without_body(send)
+            as_get = {**scope, "method": "GET", "is_head": True}
+            scope["as_get"] = as_get  # the router leaves the route there
+            scope, send = as_get, _without_body(send)
         largest = self._largest_body(scope["path"])
         await self._app(scope, _limited(receive, largest), send)
 
@@ -139,6 +152,7 @@ def _labelled(method: str, template: str, status: int) -> Histogram:
 
 def _template(scope: Scope) -> str:
     """The path of the route as declared, with the prefixes of routers, which `route.path` lacks."""
+    scope = scope.get("as_get", scope)
     template = scope.get("route_template")  # set where a request does not reach the router
     if isinstance(template, str):
         return template

@@ -30,10 +30,10 @@ class Page:
         cursor = self.next_cursor(ids)
         if cursor:
             url = request.url.include_query_params(cursor=cursor)
-            # Behind a proxy, the request may come by http. The key must not follow a link by http.
-            if state_of(request).lobby.settings.base_url.startswith("https:"):
-                url = url.replace(scheme="https")
-            response.headers["Link"] = f'<{url}>; rel="next"'
+            # Not the request's own address: its host is the client's word, and behind a proxy its
+            # scheme may be http, which a key must not follow.
+            site = state_of(request).lobby.settings.base_url
+            response.headers["Link"] = f'<{site}{url.path}?{url.query}>; rel="next"'
 
     def next_cursor(self, ids: list[UUID]) -> str | None:
         """Returns the cursor of the next page, or None if all `ids` fit on this one."""

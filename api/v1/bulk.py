@@ -16,6 +16,7 @@ from api.http.dependencies import SignaturesWriter, Slug
 from api.http.idempotency import GivenKey, OnceOnly, once_responses
 from api.schemas.signature import BulkAnswer
 from api.v1.bulk_rows import LARGEST_BULK, content_of, request_of, rows_of
+from core import counters
 from models import Petition
 from services.assembly import Lobby
 from services.errors import FieldError, Invalid, LobbyError
@@ -76,14 +77,19 @@ def _record_bulk(
     # Before the transaction, so that nobody else waits for it.
     known = _known(lobby, petition, good) if caller.may_know_signers else known_signers.NOBODY
 
+    made: list[bool] = []
+
     def record(session: Session) -> bytes:
         recorded = _record(session, lobby, good, now)
+        made.extend(outcome.is_new for outcome in recorded)
         outcomes = iter(map(partial(_with_known, known), good, recorded))
         paired = [next(outcomes) if isinstance(row, SignatureRequest) else row for row in parsed]
         return _bulk_answer(paired, may_read=caller.may_know_signers)
 
     is_public = any(row.imported for row in good)  # other signatures do not count yet
-    return once.answer(record, status=200, is_public=is_public, is_count=True)
+    response = once.answer(record, status=200, is_public=is_public, is_count=True)
+    counters.SIGNATURES.inc(sum(made))
+    return response
 
 
 def _known(lobby: Lobby, petition: Petition, rows: list[SignatureRequest]) -> KnownSigners:

@@ -2,29 +2,21 @@
 
 from datetime import datetime, timedelta
 
-from fastapi import APIRouter, Depends, Response
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel
 
+from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, TheLobby, require_metrics_token
 from api.http.problem import problems
 from services.assembly import Lobby
 from services.database import secret_keys
 from services.database.engine import check_schema, check_writable
 from services.errors import Unavailable
-from services.mail import outbox, relays
-from services.operations import mail_server
+from services.mail import outbox
+from services.operations import figures, mail_server
 from services.submissions import backlog
-from services.webhooks import deliveries
 
 router = APIRouter(tags=["health"])
-MESSAGES = Gauge("lobby_outbox_messages", "Messages in the outbox by state", ["state"])
-OLDEST = Gauge("lobby_outbox_oldest_due_seconds", "Age of the message that has been due longest")
-OLDEST_NEW = Gauge(
-    "lobby_submissions_oldest_new_seconds", "Age of the oldest submission that is not sorted"
-)
-RESTING = Gauge("lobby_relays_resting", "Mail servers that are left alone after trouble")
-DELIVERIES = Gauge("lobby_webhook_deliveries", "Deliveries that have not ended by state", ["state"])
 _PROBLEMS = problems()
 MINUTE = timedelta(minutes=1)
 
@@ -93,19 +85,13 @@ def _in_minutes(age: timedelta) -> float:
     responses={
         200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
         401: _PROBLEMS[401] | {"description": "The token is missing, or it is not the one set"},
-        404: _PROBLEMS[404] | {"description": "Metrics are turned off: no token is set"},
+        404: _PROBLEMS[404] | {"description": "Metrics are turned off, or on another port"},
     },
 )
-def metrics(session: ReadSession, now: Now) -> Response:
+def metrics(request: Request) -> Response:
     """Read metrics for Prometheus: no personal data, and routes as templates.
 
-    The call needs the token of the setting `LOBBY_METRICS_TOKEN`. No API key opens it.
+    The call needs the token of the setting `LOBBY_METRICS_TOKEN`. No API key opens it. With the
+    setting `LOBBY_METRICS_PORT` it is on that port alone.
     """
-    for state, total in outbox.counts(session).items():
-        MESSAGES.labels(state=state).set(total)
-    for state, total in deliveries.count_unfinished(session).items():
-        DELIVERIES.labels(state=state).set(total)
-    RESTING.set(len(relays.resting(session, now=now)))
-    OLDEST.set(outbox.oldest_due(session, now=now).total_seconds())
-    OLDEST_NEW.set(backlog.oldest_new(session, now=now).total_seconds())
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    return Response(state_of(request).figures.text(), media_type=figures.MEDIA_TYPE)

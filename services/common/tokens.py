@@ -33,6 +33,8 @@ class Purpose(StrEnum):
     `lift_refusal` is part of the page after 'that was not me': its id stands for the address.
     `write` is in the answer to the confirmation of a signature, never in a mail or a URL: it proves
     that the sender of a letter has the mailbox of that signature.
+    `opened` is part of a draft: its id is random, and names the campaign and the member
+    (`services.letters.opened`).
     `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
     API key: its id is that of the new key, so that the form makes one key only.
     """
@@ -44,6 +46,7 @@ class Purpose(StrEnum):
     LETTER = "letter"
     LETTER_ANSWER = "letter_answer"
     WRITE = "write"
+    OPENED = "opened"
     UNSUBSCRIBE = "unsubscribe"
     ORGANISER = "organiser"
     NEW_KEY = "new_key"
@@ -57,6 +60,7 @@ LIFETIMES = {
     Purpose.LETTER: timedelta(days=14),
     Purpose.LETTER_ANSWER: timedelta(days=120),
     Purpose.WRITE: timedelta(hours=2),
+    Purpose.OPENED: timedelta(hours=12),  # shorter than `idempotency.KEPT_FOR`, to count once
     Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.ORGANISER: timedelta(hours=12),
     Purpose.NEW_KEY: timedelta(hours=12),

@@ -8,7 +8,7 @@ command that runs beside the server waits for its turn instead of failing half-w
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -30,6 +30,13 @@ BUSY_TIMEOUT_MS = 30_000
 READERS = 8
 _ALEMBIC_VERSION = sa.table("alembic_version", sa.column("version_num"))
 _TRY_LOCKS = "SELECT n, pg_try_advisory_xact_lock(n) FROM unnest(%s::bigint[]) AS n"
+
+
+class PoolUse(NamedTuple):
+    """How many connections of a pool are in use, and how many there may be."""
+
+    in_use: int
+    limit: int
 
 
 class Database:
@@ -89,6 +96,12 @@ class Database:
         pool = self._writer.pool
         return pool.waiting() if isinstance(pool, PoolWithTurns) else 0
 
+    def pools(self) -> dict[str, PoolUse]:
+        """Returns the use of each pool of connections. PostgreSQL has one for both purposes."""
+        if self.is_sqlite:
+            return {"reader": _use_of(self._reader), "writer": _use_of(self._writer)}
+        return {"all": _use_of(self._writer)}
+
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Opens a session that sees one state of the database and must not write."""
@@ -105,6 +118,12 @@ class Database:
         """Closes all connections."""
         self._reader.dispose()
         self._writer.dispose()  # last, because it may checkpoint
+
+
+def _use_of(engine: Engine) -> PoolUse:
+    pool = engine.pool
+    assert isinstance(pool, sa.QueuePool)  # noqa: S101 - both kinds of engine have one
+    return PoolUse(pool.checkedout(), pool.size() + max(pool._max_overflow, 0))
 
 
 def _sqlite_engine(url: str, *, readonly: bool) -> Engine:

@@ -1,4 +1,4 @@
-"""Accepts letters from constituents to their MPs, and counts letters opened in a mail program.
+"""Accepts letters from constituents to their MPs.
 
 `letters.drafting.drafts` drafts a letter, this module checks and stores what its writer made of it,
 and `letters.confirmed_letters` queues it once its writer confirms it by email.
@@ -18,14 +18,13 @@ from services.errors import Conflict, Invalid
 from services.letters import confirmed_letters, proofs, submitted_letters
 from services.letters.drafting import drafts, rules, situations, sketches
 from services.letters.drafting.rules import Writer
-from services.letters.drafting.situations import REASONS, Situation
+from services.letters.drafting.situations import Situation
 from services.mail.pacing import AT_ONCE, Pace
 from services.mail.text_templates import MailText
 from services.submissions import intake as submissions_intake
 from services.submissions import payload
 from services.submissions.intake import NewSubmission
 from services.submissions.payload import LetterPayload
-from services.tallies import counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,14 +176,3 @@ def text_as_sent(letter: Letter) -> str:
     body: str = letter.body.text.rstrip()
     name = [] if body.endswith(letter.name.text) else ["", letter.name.text]
     return "\n".join([body, *name, *address_of(letter).lines(), ""])
-
-
-def count_opened(session: Session, situation: Situation) -> None:
-    """Counts a letter that was opened in a mail program, by seat; nothing about its writer is kept.
-
-    Conflict if no letter can be sent.
-    """
-    if situation.reason is not None:
-        raise Conflict(f"letter_{situation.reason}", REASONS[situation.reason])
-    code = situation.seat.constituency.code
-    counts.add_opened(session, situation.campaign.id, situation.motion.id, code)

@@ -135,6 +135,13 @@ def counts_by_campaign(session: Session, campaigns: Sequence[Campaign]) -> dict[
     return {campaign.id: _counts_of(campaign, by_state) for campaign in campaigns}
 
 
+def count_by_state(session: Session) -> dict[str, int]:
+    """Counts all letters by state, for metrics. It reads every letter."""
+    statement = select(Letter.state, func.count()).group_by(col(Letter.state))
+    zeros = dict.fromkeys(map(str, LetterState), 0)
+    return zeros | {str(LetterState(state)): total for state, total in session.exec(statement)}
+
+
 def _counts_of(
     campaign: Campaign, by_state: dict[tuple[UUID, LetterState], tuple[int, int]]
 ) -> QueueCounts:

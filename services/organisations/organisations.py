@@ -67,12 +67,16 @@ def create_organiser(
     password: str,
     now: datetime,
 ) -> Organiser:
-    """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value."""
+    """Add an organiser. Raises Conflict if the email address has one, Invalid for a bad value.
+
+    Addresses that differ only in capitals are the same.
+    """
     email = texts.email_address(email)
+    fold_addresses(session, keyring)
     organiser = Organiser(
         organisation_id=organisation.id,
         email=Private(organisation.id, email),
-        email_index=keyring.everywhere_index(texts.canonical_email(email)),
+        email_index=keyring.everywhere_index(account_of(email)),
         password_hash=hash_password(password),
         created_at=now,
     )
@@ -92,8 +96,11 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
 
     Both outcomes take the same time, so that it does not reveal who is an organiser.
     """
-    index = keyring.everywhere_index(account_of(email))
-    organiser = session.exec(select(Organiser).where(Organiser.email_index == index)).first()
+    account = _canonical(email)
+    exact, folded = (keyring.everywhere_index(each) for each in (account, account.lower()))
+    statement = select(Organiser).where(col(Organiser.email_index).in_((exact, folded)))
+    found = {row.email_index: row for row in session.exec(statement)}
+    organiser = found.get(exact) or found.get(folded)
     is_right = passwords.fits(password, organiser.password_hash if organiser else None)
     if organiser is None or not is_right:
         raise Unauthenticated("sign_in_failed", "This address and password do not fit together.")
@@ -101,7 +108,28 @@ def sign_in(session: Session, keyring: Keyring, *, email: str, password: str) ->
 
 
 def account_of(email: str) -> str:
-    """Returns the one spelling of an email address by which an organiser is found."""
+    """Returns the one spelling of an email address by which attempts to sign in are counted."""
+    return _canonical(email).lower()
+
+
+def fold_addresses(session: Session, keyring: Keyring) -> None:
+    """Gives organisers of earlier versions, which told capitals apart, the index of today.
+
+    Of two whose addresses differ only in capitals, one keeps its own: it signs in as before. There
+    are few organisers, so all are read.
+    """
+    organisers = session.exec(select(Organiser).order_by(col(Organiser.id))).all()
+    taken = {row.email_index for row in organisers}
+    for row in organisers:
+        folded = keyring.everywhere_index(account_of(row.email.text))
+        if folded not in taken:
+            row.email_index = folded
+            taken.add(folded)
+            session.add(row)
+    session.flush()
+
+
+def _canonical(email: str) -> str:
     try:
         return texts.canonical_email(texts.email_address(email))
     except Invalid:  # nobody's

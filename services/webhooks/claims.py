@@ -35,6 +35,13 @@ def due_endpoints(session: Session, *, now: datetime, limit: int) -> list[UUID]:
     return list(session.connection().execute(statement).scalars())
 
 
+def oldest_due(session: Session, *, now: datetime) -> timedelta:
+    """Returns for how long the oldest due delivery has been due; zero if none is due."""
+    statement = sa.select(sa.func.min(_delivery.c.due_at)).where(queue.is_due(now))
+    oldest: datetime | None = session.connection().execute(statement).scalar()
+    return now - oldest if oldest else timedelta(0)
+
+
 def claim(
     session: Session, endpoint_id: UUID, *, now: datetime, limit: int
 ) -> tuple[WebhookEndpoint | None, list[WebhookDelivery]]:

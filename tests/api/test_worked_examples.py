@@ -19,6 +19,8 @@ SECTIONS = ["A supporter's page", "An organiser's tool", "A partner"]
 @pytest.fixture
 def service(lobby: Lobby) -> Iterator[LiveService]:
     with serving(lobby) as service:
+        # The link to the next page begins with it.
+        lobby.__dict__["settings"] = lobby.settings.model_copy(update={"base_url": service.url})
         yield service
 
 

@@ -25,6 +25,10 @@ REFUSALS: dict[str, tuple[tuple[str, ...], str]] = {
         ("organiser", "create", invented_campaign.ORGANISER, *OF_IT),
         f"There is an organiser {invented_campaign.ORGANISER} already.",
     ),
+    "an organiser who is there in small letters": (
+        ("organiser", "create", "Organiser@example.org", *OF_IT),
+        "There is an organiser Organiser@example.org already.",
+    ),
     "a scope that is unknown": (
         ("key", "create", *OF_IT, "--scope", "tallies:read", "--scope", "everything"),
         f"Unknown scope everything; known: {', '.join(Scope)}.",

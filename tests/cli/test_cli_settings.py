@@ -1,5 +1,6 @@
 """Tests how the `lobby` command reports wrong settings."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -53,12 +54,16 @@ def test_every_setting_that_is_wrong_is_named(cli: Cli) -> None:
             "LOBBY_SMTP_URL must be smtp://, smtps:// or file:FOLDER.",
         ),
         (
+            {"LOBBY_METRICS_PORT": "9100", "LOBBY_METRICS_HOST": "0.0.0.0"},
+            "LOBBY_METRICS_HOST off loopback needs LOBBY_METRICS_TOKEN",
+        ),
+        (
             {"LOBBY_METRICS_TOKEN": "too short"},
             "LOBBY_METRICS_TOKEN: needs at least 16 characters: letters, digits and ASCII "
             "punctuation, no spaces",
         ),
     ],
-    ids=["no secret", "database", "bounces", "post", "metrics"],
+    ids=["no secret", "database", "bounces", "post", "metrics port", "metrics"],
 )
 def test_a_setting_that_does_not_fit_is_named(
     cli: Cli, settings: dict[str, str], sentence: str
@@ -71,3 +76,17 @@ def test_a_data_folder_that_cannot_be_is_told(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("not a folder")
     assert "Not a directory" in Cli(file / "data").refused("check")
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_metrics_port_that_is_taken_is_refused_before_anything_runs(
+    cli: Cli, unused_port: int, command: str
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", unused_port))
+        other.listen()
+        sentence = cli.refused(command, LOBBY_METRICS_PORT=str(unused_port))
+    assert sentence == (
+        f"The metrics cannot be served on 127.0.0.1:{unused_port} (Address already in use): set "
+        "LOBBY_METRICS_PORT to another port, in each process to one of its own."
+    )

@@ -71,6 +71,12 @@ def value_of(page: Page, name: str) -> str:
     return match.group(1)
 
 
+def hidden(page: Page, name: str) -> str:
+    match = re.search(rf'<input type="hidden" name="{name}" value="([^"]*)"', page.text)
+    assert match, f"no hidden field {name}"
+    return match.group(1)
+
+
 def body_of(page: Page) -> str:
     match = re.search(r'<textarea id="body"[^>]*>\n(.*?)</textarea>', page.text, re.DOTALL)
     assert match, "no letter"

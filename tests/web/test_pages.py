@@ -13,7 +13,7 @@ from services.tallies import seat_table
 from tests.support.common import CAMPAIGN, CAN_SIGN, PETITION
 from tests.support.pages import LETTER, LETTERS, SIGN, TALLY, visible
 from web.base import words
-from web.base.rendering import STATIC
+from web.base.static_files import STATIC
 
 PUBLIC = ("/", f"/campaigns/{CAMPAIGN}", f"/petitions/{PETITION}", LETTER, TALLY, "/sign-in")
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from api.answers.state import state_of
 from api.http.errors import as_lobby_error, headers_of, status_of
-from api.http.middleware import POLICY, content_policy
+from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
 from services.database.engine import DatabaseError
 from services.errors import FieldError, Invalid
@@ -22,6 +22,7 @@ HEADINGS = {
     409: "This cannot be done now",
     410: "This link has expired",
     413: "That was too long",
+    421: "This is not our address",
     422: "Something here is not right",
     429: "Please wait a moment",
     503: "Please try again in a moment",
@@ -64,6 +65,7 @@ async def _answer(
     values: dict[str, Any] = {
         "heading": HEADINGS.get(status, _OTHER_HEADING),
         "message": message,
+        "request_id": request.scope["request_id"] if status >= 500 else None,
         # Most errors are about one field, whose message is the whole message.
         "fields": [item for item in fields if item.field != "token"],
         "shows_message": [item.message for item in fields] != [message],

@@ -1,6 +1,5 @@
 """Renders templates as HTML responses."""
 
-import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 
 from services.organisations import organisations
-from web.base import words
+from web.base import static_files, words
 
 FOLDER = Path(__file__).parent.parent
-STATIC = FOLDER / "static"
 
 
 @cache
@@ -26,16 +24,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(words.FILTERS)
-    # Part of the URL, so that browsers can cache the file for long.
-    environment.globals["css_version"] = _version("lobby.css", "organisers.css", "embed.css")
-    environment.globals["script_version"] = _version("embed.js", "embed_builder.js", "proof.js")
+    environment.globals["static"] = static_files.address
     environment.globals["position"] = words.member_position
     return environment
-
-
-def _version(*names: str) -> str:
-    content = b"".join((STATIC / name).read_bytes() for name in names)
-    return hashlib.sha256(content).hexdigest()[:12]
 
 
 def page(

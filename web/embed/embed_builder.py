@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import Session
 
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
-from api.http.middleware import POLICY, content_policy
+from api.http.response_headers import POLICY, content_policy
 from services.campaigns import petitions
 from services.common import texts
 from services.errors import Invalid

@@ -16,11 +16,12 @@ from api.answers.caching import client_has, etag_of
 from api.answers.state import state_of
 from api.http.dependencies import ReadSession, Slug, TheLobby
 from api.http.errors import headers_of, status_of
-from api.http.middleware import POLICY, content_policy
+from api.http.response_headers import POLICY, content_policy
 from services.errors import Invalid, Limited, Unavailable
 from services.views.embeds import Embed, EmbedPlace
 from web.base import forms
-from web.base.rendering import STATIC, page, see_other
+from web.base.rendering import page, see_other
+from web.base.static_files import STATIC
 from web.public import dev_mail, partner_boxes, petitions
 from web.public.petitions import SignFields
 
@@ -46,8 +47,6 @@ async def widget_script(request: Request) -> Response:
         "Cache-Control": SCRIPT_CACHING,
         "ETag": tag,
         "Access-Control-Allow-Origin": "*",
-        # For sites with a cross-origin embedder policy.
-        "Cross-Origin-Resource-Policy": "cross-origin",
     }
     if client_has(request, tag):
         return Response(status_code=304, headers=headers)

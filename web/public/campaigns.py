@@ -35,6 +35,7 @@ def show_campaign(
     return page(
         "public/campaign.html",
         session,
+        is_private=viewer is not None,  # it may be a draft
         view=view,
         petition_view=first_open,
         other_petitions=[petition for petition in view.petitions if petition is not first_open],

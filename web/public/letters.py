@@ -19,7 +19,7 @@ from services.campaigns import campaigns
 from services.common import texts
 from services.common.tokens import Purpose
 from services.errors import Conflict, Invalid, LobbyError, NotFound
-from services.letters import intake
+from services.letters import intake, opened
 from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.drafts import Draft
 from services.letters.drafting.editor_checks import CheckedLetter
@@ -42,7 +42,7 @@ class LetterFields(BaseModel):
 
     `drafted_for` names the MP and the kind of letter of the draft, `locale` its language.
     `language` is sent by the button that drafts it in another language. `proof` is in the form of
-    the page after confirming a signature.
+    the page after confirming a signature. `opened` is the token with which the draft is counted.
     """
 
     name: str = ""
@@ -61,6 +61,7 @@ class LetterFields(BaseModel):
     locale: str = ""
     language: str = ""
     proof: str = ""
+    opened: str = ""
 
 
 Fields = Annotated[LetterFields, Form()]
@@ -103,6 +104,7 @@ def draft_letter(
         body=draft.body,
         drafted_for=drafted_for(situation),
         locale=draft.locale,
+        opened=opened.issue(lobby.tokens, situation) or "",
     )
     checked = _check_letter(session, lobby, situation, form, now)
     return _page(session, slug, form, now, draft=draft, checked=checked)
@@ -125,7 +127,14 @@ def count_opened(slug: Slug, fields: Fields, lobby: TheLobby, now: Now) -> Respo
     form.finish()
     with lobby.database.write() as writing:
         campaign = campaigns.public(writing, slug)
-        intake.count_opened(writing, _situation(writing, lobby, campaign, postcode, now))
+        opened.count(
+            writing,
+            _situation(writing, lobby, campaign, postcode, now),
+            fields.opened,
+            tokens=lobby.tokens,
+            keyring=lobby.keyring,
+            now=now,
+        )
     return see_other(f"/campaigns/{slug}/letters/opened")
 
 
@@ -275,6 +284,7 @@ def _editor_page(
         situation = _situation(session, lobby, campaign, postcode, now)
     except LobbyError:
         return _page(session, slug, form, now, status=status)
+    form.put(opened=opened.issue(lobby.tokens, situation) or "")
     checked = _check_letter(session, lobby, situation, form, now)
     draft = Draft(situation, "", "", None)
     return _page(session, slug, form, now, status=status, draft=draft, checked=checked)

@@ -10,7 +10,7 @@ from api.answers import signature_intake
 from api.answers.state import state_of
 from api.http.dependencies import Now, ReadSession, Slug, TheLobby
 from api.http.errors import REFUSED, headers_of, status_of
-from api.http.middleware import POLICY, content_policy
+from api.http.response_headers import POLICY, content_policy
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
 from services.common import texts
@@ -60,6 +60,7 @@ def show_petition(
     return page(
         "public/petition.html",
         session,
+        is_private=viewer is not None,  # it may be a draft
         petition_view=campaign_views.of_petition(session, petition, now=now),
         view=campaign_views.of_campaigns(session, [campaign], now=now)[0],
         form=forms.Form({"source": embeds.source_or_none(source)}),

@@ -17,8 +17,9 @@ from models import Campaign, Petition, Signature
 from models.constituency import OVERSEAS
 from services.assembly import Lobby
 from services.campaigns import campaigns, petitions
-from services.common.tokens import Purpose
+from services.common.tokens import Purpose, Tokens
 from services.errors import Gone
+from services.letters import opened
 from services.letters.drafting import drafts, situations
 from services.signatures import mail_links, signature_states
 from services.signatures.mail_links import LinkedSignature, LinkState
@@ -190,7 +191,9 @@ def _confirmed_page(
     with lobby.database.read() as session:
         proof = letter_proofs.proof_of(lobby.tokens, signature)
         now = lobby.clock()
-        return _confirmed_response(session, signature, board, token, now, proof=proof)
+        return _confirmed_response(
+            session, signature, board, token, now, proof=proof, tokens=lobby.tokens
+        )
 
 
 def _confirmed_response(
@@ -201,12 +204,15 @@ def _confirmed_response(
     now: datetime,
     *,
     proof: str | None,
+    tokens: Tokens,
 ) -> Response:
     code = signature.constituency_code
     is_watching = seat_watches.is_waiting(session, signature)
     linked = mail_links.of_signature(session, signature)
     view = SignatureView(linked, board.petition, board.campaign, board.seat(code), is_watching)
     draft = board.draft(code, name=signature.name.text)
+    form = _prefilled(session, signature, draft, proof)
+    form.put(opened=(opened.issue(tokens, draft.situation) if draft else None) or "")
     return page(
         "public/confirmed.html",
         session,
@@ -219,7 +225,7 @@ def _confirmed_response(
         no_letter=_no_letter_reason(draft, view),
         points=drafts.points_to_choose(draft.situation) if draft else (),
         has_welsh=draft is not None and drafts.has_welsh(draft.situation),
-        form=_prefilled(session, signature, draft, proof),
+        form=form,
     )
 
 

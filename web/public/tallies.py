@@ -114,6 +114,7 @@ def show_tally(
     return page(
         "public/tally.html",
         session,
+        is_private=viewer is not None,  # it may be a draft
         campaign=campaign,
         tally=tally,
         tally_page=_tally_page(row_filter.apply(tally.rows), query),

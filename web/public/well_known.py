@@ -1,15 +1,47 @@
-"""`security.txt`: where to report a vulnerability (RFC 9116)."""
+"""The files that programs ask every site for: `security.txt` (RFC 9116), `robots.txt`, the icon."""
 
 from datetime import UTC, datetime, time
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import FileResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from api.http.dependencies import Now, TheLobby
+from web.base.static_files import STATIC
 
 SECURITY = "/.well-known/security.txt"
+# What no search engine needs: the API, organisers' pages, and pages behind a link from an email.
+# Embedded forms are left to it, so that it reads there that they want no place in its index.
+CLOSED = (
+    "/api/",
+    "/confirm/",
+    "/dev/",
+    "/disown/",
+    "/letters/",
+    "/organiser",
+    "/sign-in",
+    "/unsubscribe/",
+    "/v1/",
+    "/watch/",
+    "/withdraw/",
+)
+_ROBOTS = "".join(("User-agent: *\n", *(f"Disallow: {path}\n" for path in CLOSED)))
 router = APIRouter()
+
+
+@router.get("/robots.txt")
+async def robots() -> PlainTextResponse:
+    """Tells search engines what to leave out."""
+    return PlainTextResponse(_ROBOTS)
+
+
+@router.get("/favicon.ico")
+async def icon() -> FileResponse:
+    """Serves `icon.svg` as a picture of 32 by 32 points, for those who do not read a page first."""
+    caching = {"Cache-Control": "public, max-age=86400"}
+    return FileResponse(
+        STATIC / "favicon.ico", media_type="image/vnd.microsoft.icon", headers=caching
+    )
 
 
 @router.get(SECURITY)

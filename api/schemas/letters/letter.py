@@ -15,6 +15,7 @@ from api.schemas.fields import (
     PersonName,
     Postcode,
     Request,
+    Token,
     line,
     paragraphs,
 )
@@ -106,10 +107,14 @@ class CheckRequest(Request):
 
 
 class OpenedBody(Request):
-    """The writer's postcode, and the email program that the letter was opened in."""
+    """The writer's postcode, the email program that the letter was opened in, and a draft's token.
+
+    `token` is the `opened_token` of a draft for the same campaign and member.
+    """
 
     postcode: Postcode
     via: Via
+    token: Token
 
 
 class Shortened(Answer):
@@ -186,7 +191,11 @@ class OfferedLetter(Answer):
 
 
 class DraftAnswer(Answer):
-    """A draft to the writer's MP. `similarity` is the `percent` of `likeness`."""
+    """A draft to the writer's MP. `similarity` is the `percent` of `likeness`.
+
+    With `opened_token`, `POST .../letters/opened` counts this letter once, within 12 hours. It is
+    null where no letter can be sent.
+    """
 
     member: MemberAnswer | None
     standing: Standing
@@ -202,6 +211,7 @@ class DraftAnswer(Answer):
     can_send: bool
     reason: str | None
     compose: ComposeAnswer | None
+    opened_token: str | None
 
 
 class OpenedAnswer(Answer):
@@ -231,7 +241,7 @@ class LetterStatus(Answer):
     goes_at: datetime | None
 
 
-def draft_answer(draft: Draft, likeness: Likeness | None) -> DraftAnswer:
+def draft_answer(draft: Draft, likeness: Likeness | None, opened_token: str | None) -> DraftAnswer:
     """Converts a draft and its likeness to earlier letters."""
     situation = draft.situation
     return DraftAnswer(
@@ -249,6 +259,7 @@ def draft_answer(draft: Draft, likeness: Likeness | None) -> DraftAnswer:
         can_send=situation.reason is None,
         reason=situation.reason,
         compose=_compose_answer(draft.compose),
+        opened_token=opened_token,
     )
 
 

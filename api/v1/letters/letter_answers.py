@@ -64,4 +64,4 @@ def _rows(session: ReadSession, slug: str, caller: Caller) -> list[MemberAnswers
 
 
 def _csv(request: Request, slug: str, rows: list[MemberAnswers]) -> Response:
-    return cacheable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv")
+    return cacheable_csv(request, answers_csv(rows), name=f"{slug}-answers.csv", is_public=False)

@@ -26,6 +26,7 @@ from models import Letter, LetterState
 from services.campaigns import campaigns
 from services.common.tokens import Purpose
 from services.letters import confirmed_letters, intake, letter_links, letter_queue
+from services.letters import opened as opened_letters
 from services.letters.drafting import drafts, editor_checks, situations
 from services.letters.drafting.rules import Writer
 from services.parliament import constituencies, members
@@ -49,7 +50,7 @@ def draft(
         locale=body.locale,
     )
     likeness = editor_checks.likeness_of(session, situation, letter.body, keyring=lobby.keyring)
-    return draft_answer(letter, likeness)
+    return draft_answer(letter, likeness, opened_letters.issue(lobby.tokens, situation))
 
 
 @router.post("/campaigns/{slug}/letters/check")
@@ -84,14 +85,17 @@ def check(
 def opened(slug: Slug, body: OpenedBody, lobby: TheLobby, once: Once, now: Now) -> Response:
     """Count a letter that its writer opened in their own email program. It never counts as sent.
 
-    Nothing about the writer is stored.
+    The call needs the token of a draft, and each token counts once. Nothing about the writer is
+    stored.
     """
     answer, keyring = lobby.postcodes.lookup(body.postcode), lobby.keyring
 
     def count(session: Session) -> OpenedAnswer:
         campaign = campaigns.public(session, slug)
         situation = situations.of_postcode(session, campaign, answer, keyring=keyring, now=now)
-        intake.count_opened(session, situation)
+        opened_letters.count(
+            session, situation, body.token, tokens=lobby.tokens, keyring=keyring, now=now
+        )
         seat = situation.seat
         return OpenedAnswer(member=member_answer(seat.member, seat.constituency))
 
