@@ -16,17 +16,21 @@ def check(settings: Settings, listening: Listening | None) -> list[Finding]:
     is_set = "base_url" in settings.model_fields_set
     base = settings.base_url if is_set else (listening or Listening()).url
     name = "LOBBY_BASE_URL is" if is_set else "LOBBY_BASE_URL is not set: links begin with"
-    texts = {
-        "base_url_unencrypted": _unencrypted(base),
-        "base_url_loopback": _unreachable(base, settings, listening),
-        "base_url_elsewhere": _elsewhere(base, listening) if is_set else None,
-        "base_url_unknown_to_worker": None if is_set else _unknown_to_worker(settings, listening),
-    }
-    return [
-        Finding(f"{name} {base}{text}", is_trouble=False, code=code)
-        for code, text in texts.items()
-        if text
+    start = f"{name} {base}"
+    hints = [
+        _hint("base_url_unencrypted", start, _unencrypted(base)),
+        _hint("base_url_loopback", start, _unreachable(base, settings, listening)),
     ]
+    if is_set:
+        hints.append(_hint("base_url_elsewhere", start, _elsewhere(base, listening)))
+    else:
+        text = _unknown_to_worker(settings, listening)
+        hints.append(_hint("base_url_unknown_to_worker", start, text))
+    return [hint for hint in hints if hint]
+
+
+def _hint(code: str, start: str, text: str | None) -> Finding | None:
+    return Finding(start + text, is_trouble=False, code=code) if text else None
 
 
 def _unencrypted(base: str) -> str | None:

@@ -119,7 +119,7 @@ def test_a_file_of_settings_is_read_and_a_wrong_one_refused(demo: Cli) -> None:
     sentence = ".env: LOBBY_SMTP_UR is not a setting: did you mean LOBBY_SMTP_URL?"
     assert demo.refused("check") == sentence
     file.write_bytes(b"LOBBY_MAIL_FROM=Caf\xe9 <post@lobby.example.org>\n")
-    assert demo.refused("check") == ".env is not a text in UTF-8."
+    assert demo.refused("check") == f"{file} is not a text in UTF-8."
 
 
 def test_a_demonstration_is_not_loaded_over_another_organisation(cli: Cli) -> None:

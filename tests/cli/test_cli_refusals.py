@@ -107,7 +107,7 @@ def test_an_output_that_cannot_be_written_is_named_with_its_whole_path(
     )
     done = demo("import", "signatures", tmp_path / "mine.csv", *PAPER, "--report", ".")
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"{Path.cwd()} exists already."
+    assert done.stderr.splitlines()[-1] == f"{demo.folder} exists already."
 
 
 SENTENCES: dict[str, tuple[tuple[str, ...], str]] = {
