@@ -73,9 +73,9 @@ def run_worker() -> None:
         opened() as lobby,
         metrics_port.serving(lobby),
     ):
+        _warn_of_new_secret(lobby)
         links = f"links begin with {lobby.settings.base_url}"
         tell(f"The worker has started: {listening.parts_in_use(lobby.settings)}, {links}.")
-        _warn_of_new_secret(lobby)
         worker.run(lobby, stop)
     tell("The worker has stopped.")
 

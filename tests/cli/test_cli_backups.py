@@ -87,7 +87,14 @@ def test_a_damaged_database_can_be_replaced_by_its_backup(demo: Cli, copy: Path)
     assert kept_by(demo).read_bytes() == damaged
 
 
-def test_a_restore_makes_a_database_where_there_is_none(cli: Cli, copy: Path) -> None:
+def test_a_restore_makes_a_database_where_there_is_none(
+    cli: Cli, copy: Path, demonstration_folder: Path
+) -> None:
+    error = cli.refused("restore", copy)
+    assert error.startswith("There is no secret key to read copy.db with: put the key")
+    assert not cli.database.exists()
+    cli.data.mkdir(exist_ok=True)
+    shutil.copy(demonstration_folder / "secret_key", cli.data)
     assert cli("restore", copy).returncode == 0
     assert cli.counts()["signature"] == invented_campaign.SIGNATURES
 
@@ -230,8 +237,9 @@ def test_a_backup_of_a_newer_program_is_not_put_back(demo: Cli, copy: Path, tmp_
 def test_a_backup_of_an_older_program_is_migrated(demo: Cli, copy: Path, tmp_path: Path) -> None:
     before = demo.counts()
     older = Cli(tmp_path / "older")
-    assert older("restore", copy).returncode == 0
+    older.data.mkdir()
     shutil.copy(demo.data / "secret_key", older.data)
+    assert older("restore", copy).returncode == 0
     assert older("migrate", "0014").returncode == 0
     told = demo("restore", older.database, "--yes").stderr
     assert "; schema 0014." in told

@@ -164,7 +164,8 @@ def test_no_database_and_a_file_that_is_none_are_told(
     assert error.startswith("The database refused: ")
     cli.data.mkdir()
     cli.database.write_text("not a database, but long enough to be taken for one" * 100)
-    assert "file is not a database" in cli.refused(*arguments)
+    error = cli.refused(*arguments, LOBBY_SECRET_KEY=SECRET)
+    assert "file is not a database" in error
 
 
 def test_an_interrupted_command_says_so_in_one_line(demo: Cli, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ import typer.main
 from typer.testing import CliRunner
 
 from cli import app
+from cli.lazy import LazyCommand
 from services.errors import Unavailable
 from tests.support.cli import Cli, free_port, until
 from tests.support.common import SECRET
-from tests.support.secret_versions import NEW, OTHER
+from tests.support.database.secret_versions import NEW, OTHER
 
 pytestmark = pytest.mark.slow
 NOT_THE_KEY = (
@@ -23,13 +24,15 @@ NOT_THE_KEY = (
     "with."
 )
 # They do not open the database: one asks Parliament, one reads a copy, one only prints.
-OTHERS = {("motions", "search"), ("restore",), ("secret", "create")}
+OTHERS = {("motions", "search"), ("restore",), ("secret", "create"), ("config", "show")}
 # Values for what a command needs, where a word will not do.
 WORDS = {"file": "FILE", "logs": "FILE", "scope": "signatures:read", "starts": "2026-01-01"}
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Yields every command with the arguments and options that it needs."""
+    if isinstance(command, LazyCommand):
+        command = command.load()
     if hasattr(command, "commands"):
         for name, part in command.commands.items():
             yield from commands(part, (*path, name))
@@ -99,6 +102,7 @@ def test_a_database_without_its_key_file_is_refused_and_no_key_is_made(demo: Cli
         assert str(demo.database) in error
         assert not key.exists()
     key.write_text(content)
+    key.chmod(0o600)
     assert demo("check").returncode == 0
 
 

@@ -18,8 +18,7 @@ from services.errors import Unavailable
 from services.operations import checks
 from tests.support import our_files
 from tests.support.common import SECRET
-from tests.support.lobbies import MakeLobby
-from tests.support.secret_versions import (
+from tests.support.database.secret_versions import (
     NEW,
     OTHER,
     THIRD,
@@ -32,6 +31,7 @@ from tests.support.secret_versions import (
     with_secrets,
     write_raw,
 )
+from tests.support.lobbies import MakeLobby
 from tools import sealed_rows
 
 ORGANISATION = UUID(int=7)

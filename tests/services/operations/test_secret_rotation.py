@@ -21,7 +21,7 @@ from services.operations.secret_rotation import TAKE_UP, Outcome
 from services.signatures.recording import SignatureRequest
 from services.traffic import idempotency
 from tests.support.common import CAN_SIGN, PETITION, SECRET
-from tests.support.secret_versions import (
+from tests.support.database.secret_versions import (
     NEW,
     OTHER,
     THIRD,
