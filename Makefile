@@ -73,6 +73,7 @@ drill: $(VENV)/.dev ## Kill workers and servers under load on both databases, mi
 	@$(BIN)/python -m drills.migration
 	@$(BIN)/python -m drills.secret
 	@$(BIN)/python -m drills.answer_times
+	@$(BIN)/python -m drills.broken_setups
 	@$(BIN)/python -m drills.slow_clients
 
 lock: ## Resolve the dependencies again (needs uv)

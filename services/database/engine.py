@@ -260,13 +260,14 @@ def check_schema(database: Database) -> None:
 
     :raises Unavailable: it has another version
     """
-    current = current_revision(database)
-    if current != head_revision():
-        raise Unavailable(
-            "schema_not_at_head",
-            f"The database is at version {current or 'none'}, this program needs "
-            f"{head_revision()}: run `lobby migrate`.",
-        )
+    current, head = current_revision(database), head_revision()
+    if current == head:
+        return
+    # Migrations are numbered, so a greater number is one that this program does not know.
+    is_newer = current is not None and current > head
+    mend = "install a newer version of the program" if is_newer else "run `lobby migrate`"
+    text = f"The database is at version {current or 'none'}, this program needs {head}: {mend}."
+    raise Unavailable("schema_not_at_head", text)
 
 
 def check_writable(database: Database) -> None:

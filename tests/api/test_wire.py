@@ -23,7 +23,7 @@ from tests.support.wire import WireClient, WireServer, wait_until_it_serves, wir
 
 pytestmark = pytest.mark.slow
 
-HOST = b"Host: wire\r\n"
+HOST = b"Host: localhost\r\n"
 LIVE = b"GET /livez HTTP/1.1\r\n" + HOST
 GOOD = LIVE + b"\r\n"
 SIGN = f"POST /v1/petitions/{PETITION}/signatures HTTP/1.1\r\n".encode() + HOST
