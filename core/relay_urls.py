@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 INSECURE = "smtp+insecure"
 SCHEMES = ("smtp", "smtps", INSECURE)
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_PORTS = {"smtps": 465}
 _ESCAPED = "with special characters before the host as %XX: @ is %40, / is %2F, # is %23"
 
@@ -74,12 +74,12 @@ def tls_for(scheme: str, host: str, *, has_login: bool) -> RelayTls:
             text = "smtp+insecure:// would show the password to everybody on the way"
             raise ValueError(f"{text}: use smtp:// or smtps://")
         return RelayTls.NONE
-    return RelayTls.STARTTLS if has_login or host not in _LOOPBACK else RelayTls.NONE
+    return RelayTls.STARTTLS if has_login or host not in LOOPBACK else RelayTls.NONE
 
 
 def may_be_insecure(host: str, *, has_login: bool) -> bool:
     """Returns whether an operator may choose to go without TLS."""
-    return host in _LOOPBACK or not has_login
+    return host in LOOPBACK or not has_login
 
 
 def _split(url: str) -> SplitResult:

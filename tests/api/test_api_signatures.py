@@ -191,7 +191,7 @@ def test_a_link_to_the_next_page_takes_no_key_out_of_https(
     lobby.settings.base_url = "https://lobby.example.org"
     key = key_for(lobby, Scope.SIGNATURES_READ)
     link = client.get(f"{SIGN}?limit=1", headers=key).headers["Link"]
-    assert link.startswith(f"<https://testserver{SIGN}?limit=1&cursor=")
+    assert link.startswith(f"<https://lobby.example.org{SIGN}?limit=1&cursor=")
 
 
 def test_what_changed_since_a_time_can_be_asked_for(

@@ -275,9 +275,17 @@ def test_without_a_key_nothing_is_kept(client: TestClient, lobby: Lobby) -> None
 
 
 def test_an_opened_letter_counts_once_a_key(client: TestClient, lobby: Lobby) -> None:
-    body = {"postcode": CAN_SIGN, "via": "copy"}
+    draft = {"postcode": CAN_SIGN}
+    bodies = {
+        key: {
+            "postcode": CAN_SIGN,
+            "via": "copy",
+            "token": client.post(f"{LETTERS}/draft", json=draft).json()["opened_token"],
+        }
+        for key in ("a", "b")
+    }
     answers = [
-        client.post(f"{LETTERS}/opened", json=body, headers={HEADER: key})
+        client.post(f"{LETTERS}/opened", json=bodies[key], headers={HEADER: key})
         for key in ("a", "a", "b", "a")
     ]
     assert [answer.status_code for answer in answers] == [202] * 4

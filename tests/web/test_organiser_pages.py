@@ -20,7 +20,7 @@ from services.organisations import organisations, organisers
 from services.parliament.standing import StatedIntent
 from services.parliament_sync import sessions
 from services.signatures import pending_views
-from tests.support.common import CAMPAIGN, PETITION, Clock, Mailbox
+from tests.support.common import CAMPAIGN, ORGANISERS_PASSWORD, PETITION, Clock, Mailbox
 from tests.support.exports import submit
 from tests.support.pages import RAW_VALUES, TALLY, close_campaign, sign, sign_in, visible
 from tests.support.partners import SECOND, add_second_petition
@@ -257,7 +257,7 @@ def test_a_new_password_ends_all_sessions_even_if_it_is_the_old_one(
     assert client.get("/organiser").status_code == 200
     with lobby.database.write() as session:
         organiser = organisers.by_email(session, invented_campaign.ORGANISER)
-        organisers.set_password(session, organiser, invented_campaign.PASSWORD)
+        organisers.set_password(session, organiser, ORGANISERS_PASSWORD)
     assert client.get("/organiser").status_code == 303
     assert client.get("/organiser/webhooks").headers["Location"] == "/sign-in"
     client.cookies.clear()

@@ -71,7 +71,9 @@ def test_an_email_that_nothing_delivers_is_found(lobby: Lobby) -> None:
     assert late_mail(lobby) == []
     queue(lobby, MessageKind.CONFIRM_SIGNATURE, minutes_ago=90)
     assert late_mail(lobby) == [
-        Finding("The oldest email has been due for 90 minutes: is a worker running?")
+        Finding(
+            "The oldest email has been due for 90 minutes: is a worker running?", code="mail_late"
+        )
     ]
     assert late_mail(lobby)[0] in checks.run(lobby)
 

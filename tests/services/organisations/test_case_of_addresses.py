@@ -9,6 +9,7 @@ from services.common import texts
 from services.demonstration import invented_campaign
 from services.errors import Conflict, Unauthenticated
 from services.organisations import organisations
+from tests.support.common import ORGANISERS_PASSWORD
 
 PASSWORD = "a password of a test"
 ADDRESS = "Anna.Example@example.org"
@@ -80,7 +81,7 @@ def test_an_upgrade_lets_organisers_of_an_earlier_version_sign_in_in_any_case(
         with lobby.database.write() as session:
             organisations.fold_addresses(session, lobby.keyring)
     assert sign_in(lobby, ADDRESS.lower()) == ADDRESS
-    assert sign_in(lobby, invented_campaign.ORGANISER.upper(), invented_campaign.PASSWORD)
+    assert sign_in(lobby, invented_campaign.ORGANISER.upper(), ORGANISERS_PASSWORD)
 
 
 def test_two_organisers_of_an_earlier_version_that_differ_in_case_both_stay(lobby: Lobby) -> None:
