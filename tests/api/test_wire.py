@@ -41,21 +41,26 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
-@pytest.fixture(scope="module")
-def settings(
-    tmp_path_factory: pytest.TempPathFactory, sqlite_templates: dict[str, Path], postcode_file: Path
-) -> Settings:
+def settings_in(folder: Path, template: Path, postcodes: Path) -> Settings:
     """SQLite is enough: the bounds are in front of the application."""
-    folder = tmp_path_factory.mktemp("wire")
     settings = settings_for(f"sqlite:///{folder}/lobby.db", folder)
-    shutil.copy(sqlite_templates["full"], folder / "lobby.db")
-    shutil.copy(postcode_file, settings.postcode_file)
+    shutil.copy(template, folder / "lobby.db")
+    shutil.copy(postcodes, settings.postcode_file)
     return settings
 
 
+@pytest.fixture
+def settings(tmp_path: Path, sqlite_templates: dict[str, Path], postcode_file: Path) -> Settings:
+    """For a server of the test's own."""
+    return settings_in(tmp_path, sqlite_templates["full"], postcode_file)
+
+
 @pytest.fixture(scope="module")
-def server(settings: Settings) -> Iterator[WireServer]:
-    with wire_server(settings) as server:
+def server(
+    tmp_path_factory: pytest.TempPathFactory, sqlite_templates: dict[str, Path], postcode_file: Path
+) -> Iterator[WireServer]:
+    folder = tmp_path_factory.mktemp("wire")
+    with wire_server(settings_in(folder, sqlite_templates["full"], postcode_file)) as server:
         yield server
         assert "Traceback" not in server.log.read_text()
 
