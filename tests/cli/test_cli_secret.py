@@ -74,6 +74,8 @@ def test_every_command_refuses_another_key(
     before = shared.counts()
     words = [str(file) if word == "FILE" else word for word in arguments]
     monkeypatch.setattr(signal, "signal", lambda *_: None)  # the worker's, in this process
+    # `serve` would set it in this process if it were not set.
+    monkeypatch.setenv("LOBBY_BASE_URL", "http://127.0.0.1:8000")
     environment = {"LOBBY_DATA_DIR": str(shared.data), "LOBBY_SECRET_KEY": OTHER}
     done = CliRunner().invoke(app, words, env=environment)
     assert isinstance(done.exception, Unavailable), done.output

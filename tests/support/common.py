@@ -17,9 +17,11 @@ import worker
 from services.assembly import Lobby
 from services.demonstration import invented_campaign
 from services.parliament import constituencies, members
+from tools import settings
 
 REAL_DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
-SECRET = "a secret of the tests that is long enough to be one"
+# That of the drills too: they start servers on databases of the tests.
+SECRET = settings.SECRET
 # The demonstration's own works only on loopback, and the tests' service is at http://testserver.
 ORGANISERS_PASSWORD = "a password of the tests"
 METRICS_TOKEN = "a-token-for-the-metrics"
