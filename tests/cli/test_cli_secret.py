@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import pytest
+import structlog
 import typer.main
 from typer.testing import CliRunner
 
@@ -54,6 +55,14 @@ COMMANDS = list(commands(typer.main.get_command(app)))
 def test_the_commands_are_found() -> None:
     assert len(COMMANDS) >= 25
     assert {"serve", "worker", "check", "key", "export"} <= {words[0] for words in COMMANDS}
+
+
+@pytest.fixture(autouse=True)
+def log_settings() -> Iterator[None]:
+    """Puts back the settings of the log: commands in this process log to an output that closes."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
