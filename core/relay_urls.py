@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 INSECURE = "smtp+insecure"
 SCHEMES = ("smtp", "smtps", INSECURE)
+# Narrower than `core.listening.is_loopback`: every other address needs TLS, also in 127.0.0.0/8.
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _DEFAULT_PORTS = {"smtps": 465}
 _ESCAPED = "with special characters before the host as %XX: @ is %40, / is %2F, # is %23"
