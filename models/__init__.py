@@ -2,7 +2,14 @@
 
 from models import base as base  # first: it names the constraints
 from models.api_key import PARTNER_SCOPES, ApiKey, ApiKeyPetition, Scope
-from models.campaign import Campaign, CampaignMotion, CampaignStatus, CampaignUpdate
+from models.campaign import (
+    Campaign,
+    CampaignEvent,
+    CampaignMotion,
+    CampaignStatus,
+    CampaignUpdate,
+    EventKind,
+)
 from models.constituency import Constituency
 from models.encryption import Keyring, Private
 from models.idempotency import IdempotencyKey
@@ -11,6 +18,7 @@ from models.letter import (
     Letter,
     LetterAct,
     LetterAnswer,
+    LetterDraft,
     LetterOutcome,
     LetterPace,
     LetterSketch,
@@ -28,15 +36,29 @@ from models.motion import (
     MotionStatus,
     ParliamentSession,
 )
-from models.organisation import Organisation, Organiser
+from models.organisation import (
+    InstallationText,
+    InstallationTextName,
+    Organisation,
+    Organiser,
+    PrivacyNotice,
+)
 from models.outbox import MessageKind, MessageState, OutboxMessage
 from models.partner import Partner
 from models.petition import Petition, PetitionHour, PetitionState, PetitionTally
+from models.picture import Picture, PictureFile
 from models.relay import DeadAddress, Relay
 from models.seat_watch import SeatWatch
 from models.secret_version import SecretVersion
 from models.signature import Signature, SignatureState
-from models.submission import Refusal, Submission, SubmissionKind, SubmissionState
+from models.submission import (
+    Refusal,
+    RequestKind,
+    Submission,
+    SubmissionKind,
+    SubmissionRequest,
+    SubmissionState,
+)
 from models.supporter import Consent, Supporter, Wording
 from models.tag import Tag, Tagging
 from models.webhook import (
@@ -52,6 +74,7 @@ __all__ = [
     "ApiKey",
     "ApiKeyPetition",
     "Campaign",
+    "CampaignEvent",
     "CampaignMotion",
     "CampaignStatus",
     "CampaignUpdate",
@@ -60,12 +83,16 @@ __all__ = [
     "DeadAddress",
     "DeliveryState",
     "DisabledReason",
+    "EventKind",
     "IdempotencyKey",
+    "InstallationText",
+    "InstallationTextName",
     "Job",
     "Keyring",
     "Letter",
     "LetterAct",
     "LetterAnswer",
+    "LetterDraft",
     "LetterOutcome",
     "LetterPace",
     "LetterSketch",
@@ -96,10 +123,14 @@ __all__ = [
     "PetitionHour",
     "PetitionState",
     "PetitionTally",
+    "Picture",
+    "PictureFile",
+    "PrivacyNotice",
     "Private",
     "Refusal",
     "Relay",
     "ReplyKind",
+    "RequestKind",
     "Scope",
     "SeatWatch",
     "SecretVersion",
@@ -107,6 +138,7 @@ __all__ = [
     "SignatureState",
     "Submission",
     "SubmissionKind",
+    "SubmissionRequest",
     "SubmissionState",
     "Supporter",
     "Tag",

@@ -1,6 +1,6 @@
-"""Campaigns, their news, and the motions that they are linked to."""
+"""Campaigns, their news and dates, and the motions that they are linked to."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
@@ -27,6 +27,10 @@ class Campaign(SQLModel, table=True):
     limit. `likeness_limit` is a percentage: a letter that is more like earlier ones gets advice to
     change it or, with `likeness_is_required`, is refused. With `own_words_are_required`, a letter
     without a sentence of the writer's own is refused.
+
+    `purpose` is what the motion asks for, in half a sentence that follows 'which asks the
+    government to'. `outcome` and `outcome_on` tell how a campaign ended. The point at a place of
+    `letter_points_welsh` translates that of `letter_points`; an empty one is not translated.
     """
 
     __table_args__ = (
@@ -45,7 +49,15 @@ class Campaign(SQLModel, table=True):
         default=CampaignStatus.OPEN, sa_type=choice(CampaignStatus, "status")
     )
     nations: list[str] | None = Field(default=None, sa_type=sa.JSON(none_as_null=True))
+    hero_line: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    purpose: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    purpose_welsh: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    outcome: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    outcome_on: date | None = None
     letter_points: list[str] = Field(default_factory=list, sa_type=sa.JSON)
+    letter_points_welsh: list[str] = Field(
+        default_factory=list, sa_type=sa.JSON, sa_column_kwargs={"server_default": "[]"}
+    )
     letters_per_hour: int | None = None
     letters_per_member_day: int | None = None
     letters_paused_at: datetime | None = Field(
@@ -62,15 +74,53 @@ class Campaign(SQLModel, table=True):
 
 
 class CampaignUpdate(SQLModel, table=True):
-    """A news item of a campaign."""
+    """A news item of a campaign. `body` is in the small Markdown of `services.common.markdown`.
+
+    `slug` names it in its address, and stays when the title changes.
+    """
 
     __tablename__ = "campaign_update"
+    __table_args__ = (sa.Index("uq_campaign_update_slug", "campaign_id", "slug", unique=True),)
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     campaign_id: UUID = Field(foreign_key="campaign.id", index=True)
+    slug: str = Field(max_length=100)
     title: str
     body: str
     published_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class EventKind(StrEnum):
+    """What happens on a campaign's date."""
+
+    DEBATE = "debate"
+    DELIVERY = "delivery"
+    VOTE = "vote"
+    OTHER = "other"
+
+
+class CampaignEvent(SQLModel, table=True):
+    """A date of a campaign, such as a debate or the delivery of its petition.
+
+    `day` is the day in London. `starts_at` is a moment of that day, or None where only the day is
+    known.
+    """
+
+    __tablename__ = "campaign_event"
+    __table_args__ = (sa.Index("ix_campaign_event_campaign_id_day", "campaign_id", "day"),)
+
+    id: UUID = Field(default_factory=new_id, primary_key=True)
+    campaign_id: UUID = Field(foreign_key="campaign.id")
+    kind: EventKind = Field(sa_type=choice(EventKind, "kind"))
+    title: str
+    text: str = ""
+    place: str = ""
+    link: str | None = None
+    day: date
+    starts_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    updated_at: datetime = Field(sa_type=UtcDateTime)
 
 
 class CampaignMotion(SQLModel, table=True):

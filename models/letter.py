@@ -110,6 +110,24 @@ class Letter(SQLModel, table=True):
     wants_copy: bool = False
 
 
+class LetterDraft(SQLModel, table=True):
+    """What a signer has written of their letter so far, kept sealed until it is sent.
+
+    `version` goes up by one with each save: a save names the version that it read, so that an old
+    page never overwrites newer words. `services.letters.letter_drafts` defines the JSON in
+    `content`, which never holds a street address.
+    """
+
+    __tablename__ = "letter_draft"
+    __table_args__ = (sa.CheckConstraint("version > 0", name="version"),)
+
+    signature_id: UUID = Field(foreign_key="signature.id", primary_key=True)
+    version: int
+    content: Any = Field(sa_type=PrivateText("letter_draft.content"))
+    updated_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime, index=True)
+
+
 class LetterAnswer(SQLModel, table=True):
     """What the writer says came back. The member's own words are a `member_reply`."""
 

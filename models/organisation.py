@@ -1,25 +1,34 @@
-"""Organisations, and the organisers who run their campaigns."""
+"""Organisations with their public face, and the organisers who run their campaigns."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlmodel import Field, SQLModel
 
-from models.base import UtcDateTime, new_id
+from models.base import UtcDateTime, choice, new_id
 from models.encryption import PrivateText
 
 
 class Organisation(SQLModel, table=True):
     """An organisation that campaigns. It sees only its own rows.
 
-    Every page of a demonstration organisation says that it is one.
+    Every page of a demonstration organisation says that it is one. `brand_colour` is `#` and six
+    lower-case hex digits. `contact_email` is public: replies to its emails go there.
     """
 
     id: UUID = Field(default_factory=new_id, primary_key=True)
     slug: str = Field(unique=True)
     name: str
     is_demonstration: bool = False
+    website: str | None = None
+    charity_number: str | None = None
+    company_number: str | None = None
+    postal_address: str | None = None
+    contact_email: str | None = None
+    brand_colour: str | None = Field(default=None, max_length=7)
     created_at: datetime = Field(sa_type=UtcDateTime)
 
 
@@ -32,3 +41,36 @@ class Organiser(SQLModel, table=True):
     email_index: bytes = Field(unique=True)
     password_hash: str
     created_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class PrivacyNotice(SQLModel, table=True):
+    """One version of an organisation's privacy notice. Versions count from 1; the last one counts.
+
+    Earlier ones are kept, because people signed under them.
+    """
+
+    __tablename__ = "privacy_notice"
+    __table_args__ = (sa.CheckConstraint("version > 0", name="version"),)
+
+    organisation_id: UUID = Field(foreign_key="organisation.id", primary_key=True)
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    text: str
+    published_at: datetime = Field(sa_type=UtcDateTime)
+
+
+class InstallationTextName(StrEnum):
+    """The texts that belong to the installation and not to an organisation."""
+
+    ACCESSIBILITY = "accessibility"
+
+
+class InstallationText(SQLModel, table=True):
+    """A text that the operator has written, such as the accessibility statement."""
+
+    __tablename__ = "installation_text"
+
+    name: InstallationTextName = Field(
+        primary_key=True, sa_type=choice(InstallationTextName, "name")
+    )
+    text: str
+    updated_at: datetime = Field(sa_type=UtcDateTime)

@@ -101,6 +101,36 @@ class Submission(SQLModel, table=True):
     due_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
+class RequestKind(StrEnum):
+    """What a sender asked of their own submission on the page after sending it."""
+
+    SEND_AGAIN = "send_again"
+    DELETE = "delete"
+
+
+class SubmissionRequest(SQLModel, table=True):
+    """A request of a sender's page, which the sorter serves once.
+
+    The page writes it whether or not the submission is still there, so that nobody learns from it
+    whether somebody has signed. Hence `submission_id` refers to nothing.
+    """
+
+    __tablename__ = "submission_request"
+    __table_args__ = (
+        sa.Index(
+            "ix_submission_request_to_serve",
+            "asked_at",
+            sqlite_where=sa.text("served_at IS NULL"),
+            postgresql_where=sa.text("served_at IS NULL"),
+        ),
+    )
+
+    submission_id: UUID = Field(primary_key=True)
+    kind: RequestKind = Field(primary_key=True, sa_type=choice(RequestKind, "kind"))
+    asked_at: datetime = Field(sa_type=UtcDateTime)
+    served_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
 class Refusal(SQLModel, table=True):
     """The owner of an address said 'not me' about a petition or campaign: we ask them no more.
 

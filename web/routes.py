@@ -12,6 +12,7 @@ from web.organisers import (
     webhooks,
 )
 from web.public import (
+    brand_styles,
     campaigns,
     dev_mail,
     letter_answers,
@@ -21,6 +22,7 @@ from web.public import (
     preferences,
     refusals,
     signatures,
+    style_guide,
     tallies,
     well_known,
 )
@@ -60,5 +62,7 @@ for noun in (
     api_keys,
     webhooks,
     webhook_deliveries,
+    brand_styles,
+    style_guide,
 ):
     router.include_router(noun.router)

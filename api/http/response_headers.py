@@ -12,7 +12,10 @@ POLICY = "Content-Security-Policy"
 _DIRECTIVES = {
     "default-src": "'none'",
     "style-src": "'self'",
+    "script-src": "'self'",
     "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
     "form-action": "'self'",
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
@@ -61,7 +64,7 @@ OF_DOCUMENTS = {
 }
 # What pages of other sites load. A form in a sandboxed frame has no origin, so that it could not
 # load its own style sheet if that were for our origin alone.
-SHARED = ("/embed/", "/static/", "/widget/", "/favicon.ico")
+SHARED = ("/brand/", "/embed/", "/pictures/", "/static/", "/widget/", "/favicon.ico")
 REQUEST_ID = b"x-request-id"
 _POLICY = POLICY.lower().encode()
 _CACHING = b"cache-control"

@@ -33,6 +33,8 @@ class Purpose(StrEnum):
     `lift_refusal` is part of the page after 'that was not me': its id stands for the address.
     `write` is in the answer to the confirmation of a signature, never in a mail or a URL: it proves
     that the sender of a letter has the mailbox of that signature.
+    `thanks` is in the address of the page after confirming. People paste addresses into chats, so
+    it alone shows no person. `signer` is the cookie that shows that this browser confirmed it.
     `opened` is part of a draft: its id is random, and names the campaign and the member
     (`services.letters.opened`).
     `organiser` is the session cookie of an organiser. `new_key` is part of the form that makes an
@@ -46,6 +48,8 @@ class Purpose(StrEnum):
     LETTER = "letter"
     LETTER_ANSWER = "letter_answer"
     WRITE = "write"
+    THANKS = "thanks"
+    SIGNER = "signer"
     OPENED = "opened"
     UNSUBSCRIBE = "unsubscribe"
     ORGANISER = "organiser"
@@ -60,6 +64,8 @@ LIFETIMES = {
     Purpose.LETTER: timedelta(days=14),
     Purpose.LETTER_ANSWER: timedelta(days=120),
     Purpose.WRITE: timedelta(hours=2),
+    Purpose.THANKS: timedelta(days=14),
+    Purpose.SIGNER: timedelta(days=2),  # the browser may be a shared one
     Purpose.OPENED: timedelta(hours=12),  # shorter than `idempotency.KEPT_FOR`, to count once
     Purpose.UNSUBSCRIBE: timedelta(days=3650),
     Purpose.ORGANISER: timedelta(hours=12),

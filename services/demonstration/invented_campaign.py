@@ -16,7 +16,6 @@ from sqlmodel import Session, col, select
 
 from models import (
     Campaign,
-    CampaignUpdate,
     Keyring,
     Letter,
     Member,
@@ -30,7 +29,7 @@ from models import (
     SeatWatch,
     Supporter,
 )
-from services.campaigns import campaigns, petitions
+from services.campaigns import campaigns, news, petitions
 from services.errors import Conflict, Unauthenticated
 from services.files import csv_reading
 from services.letters import confirmed_letters, intake
@@ -174,13 +173,13 @@ def _load_campaign(
     petitions.create(session, campaign=campaign, values=content["petition"], now=now)
     for update in content["updates"]:
         published_at = datetime.fromisoformat(update["published_at"])
-        session.add(
-            CampaignUpdate(
-                campaign_id=campaign.id,
-                title=update["title"],
-                body=update["body"],
-                published_at=published_at,
-            )
+        news.add(
+            session,
+            campaign,
+            title=update["title"],
+            body=update["body"],
+            published_at=published_at,
+            now=now,
         )
     session.flush()
     return campaign

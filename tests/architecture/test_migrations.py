@@ -21,12 +21,18 @@ from core.settings import ROOT
 from models import (
     ApiKey,
     ApiKeyPetition,
+    Campaign,
+    CampaignEvent,
     Consent,
     DeadAddress,
+    EventKind,
+    InstallationText,
+    InstallationTextName,
     Job,
     Letter,
     LetterAct,
     LetterAnswer,
+    LetterDraft,
     LetterOutcome,
     LetterPace,
     LetterVariant,
@@ -35,14 +41,19 @@ from models import (
     Organiser,
     Partner,
     Petition,
+    Picture,
+    PictureFile,
+    PrivacyNotice,
     Private,
     Refusal,
     Relay,
     ReplyKind,
+    RequestKind,
     Scope,
     Signature,
     SignatureState,
     Submission,
+    SubmissionRequest,
     SubmissionState,
     Supporter,
     Tag,
@@ -324,6 +335,54 @@ def add_a_tag(session: Session, now: datetime) -> None:
     session.add(Tagging(tag_id=tag.id, supporter_id=supporter.id, created_at=now))
 
 
+def add_a_face(session: Session, now: datetime) -> None:
+    """Adds a notice, a statement, a picture, a date and the draft of a letter."""
+    campaign = session.exec(select(Campaign)).one()
+    signature = session.exec(select(Signature)).first()
+    assert signature is not None
+    organisation_id = campaign.organisation_id
+    campaign.letter_points_welsh = ["Mae'n arbed arian."]
+    text = "We keep your name for a year."
+    session.add(
+        PrivacyNotice(organisation_id=organisation_id, version=1, text=text, published_at=now)
+    )
+    session.add(
+        InstallationText(name=InstallationTextName.ACCESSIBILITY, text="It works.", updated_at=now)
+    )
+    picture = Picture(organisation_id=organisation_id, campaign_id=campaign.id, uploaded_at=now)
+    session.add(picture)
+    session.add(
+        CampaignEvent(
+            campaign_id=campaign.id,
+            kind=EventKind.DEBATE,
+            title="Debate",
+            day=now.date(),
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    session.add(
+        LetterDraft(
+            signature_id=signature.id,
+            version=1,
+            content=Private(organisation_id, "{}"),
+            updated_at=now,
+            expires_at=now,
+        )
+    )
+    session.flush()
+    session.add(
+        PictureFile(
+            picture_id=picture.id,
+            width=390,
+            height=219,
+            media_type="image/webp",
+            digest="0" * 64,
+            content=b"RIFF",
+        )
+    )
+
+
 def add_submissions(lobby: Lobby) -> list[UUID]:
     """Adds a submission in each state, and a refusal; returns the ids."""
     requests = [
@@ -337,6 +396,11 @@ def add_submissions(lobby: Lobby) -> list[UUID]:
         new.state, new.address_index = SubmissionState.NEW, None
         subject_id = petitions.by_slug(session, PETITION).id
         session.add(Refusal(subject_id=subject_id, address_index=b"1", refused_at=lobby.clock()))
+        session.add(
+            SubmissionRequest(
+                submission_id=new.id, kind=RequestKind.SEND_AGAIN, asked_at=lobby.clock()
+            )
+        )
     return ids
 
 
@@ -351,6 +415,7 @@ def test_migrations_go_down_and_up_again_on_filled_tables(lobby: Lobby) -> None:
         idempotency.store(session, [(attempt, answer)], now=lobby.clock())
         add_letters_relations(session, lobby.clock())
         add_a_tag(session, lobby.clock())
+        add_a_face(session, lobby.clock())
         imported = session.exec(select(Signature)).first()
         assert imported is not None
         imported.provenance = "paper, Leeds stall, 3 May 2026"

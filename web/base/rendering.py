@@ -9,6 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from sqlmodel import Session
 
 from services.organisations import organisations
+from services.organisations.faces import Face
 from web.base import static_files, words
 
 FOLDER = Path(__file__).parent.parent
@@ -35,13 +36,15 @@ def page(
     *,
     status: int = 200,
     is_private: bool = False,
+    face: Face | None = None,
     **values: Any,
 ) -> HTMLResponse:
     """Renders a template as a response.
 
     Without a session, the page cannot show the banner of the demonstration. A private page is
-    never cached.
+    never cached. `face` is the organisation whose page it is.
     """
+    values["face"] = face
     values["is_demonstration"] = session is not None and organisations.has_demonstration(session)
     values["is_private"] = is_private
     headers = {"Cache-Control": "no-store"} if is_private else {}

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -187,6 +188,12 @@ def field_name(field: str) -> str:
     return FIELDS.get(field) or field.replace("_", " ").replace(".", " ").capitalize()
 
 
+def party_class(party: str) -> str:
+    """Returns the name of a party for a class of the style sheet: `Sinn Féin` -> `sinn-fein`."""
+    plain = unicodedata.normalize("NFKD", party).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+
+
 def hold_reason(reason: str) -> str:
     """Says why a letter is held, to organisers of its campaign."""
     return HOLD_REASONS.get(reason) or field_name(reason)
@@ -219,6 +226,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "in_one_line": in_one_line,
     "linked": linked,
     "field_name": field_name,
+    "party_class": party_class,
     "standing": STANDINGS.__getitem__,
     "role": ROLES.__getitem__,
     "eligibility": ELIGIBILITIES.__getitem__,

@@ -6,7 +6,7 @@ set and read no cookie, and work without scripts.
 
 from dataclasses import replace
 from functools import cache
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -127,7 +127,7 @@ def _form_page(
 
 
 def _framed_page(
-    template: str, embed_view: Embed, place: EmbedPlace, *, status: int = 200, **values: object
+    template: str, embed_view: Embed, place: EmbedPlace, *, status: int = 200, **values: Any
 ) -> Response:
     """Renders a page that the sites of `embed_view` may frame. Its script answers only them."""
     # No cache keeps what was typed, or that a form was sent.

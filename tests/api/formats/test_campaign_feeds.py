@@ -14,7 +14,7 @@ from sqlmodel import select
 from core.settings import Settings
 from models import CampaignStatus, CampaignUpdate, Motion, ParliamentSession
 from services.assembly import Lobby
-from services.campaigns import campaigns, petitions
+from services.campaigns import campaigns, news, petitions
 from services.operations import checks
 from tests.support.common import CAMPAIGN, PETITION, START, Clock
 from tests.support.feeds import ATOM, text_in
@@ -58,10 +58,7 @@ def test_news_is_told_newest_first(client: TestClient, lobby: Lobby) -> None:
     with lobby.database.write() as session:
         campaign = campaigns.by_slug(session, CAMPAIGN)
         for title, at in [("<Now> & \x0b", START), ("Later", START + timedelta(days=1))]:
-            update = CampaignUpdate(
-                campaign_id=campaign.id, title=title, body=title, published_at=at
-            )
-            session.add(update)
+            news.add(session, campaign, title=title, body=title, published_at=at, now=START)
     answer = client.get(NEWS)
     assert answer.headers["content-type"] == "application/atom+xml"
     feed = ET.fromstring(answer.content)

@@ -1,0 +1,76 @@
+"""The face of an organisation: what the head and the foot of its pages show."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlmodel import Session, col, select
+
+from models import Organisation, Picture, PictureFile
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """An organisation as its pages show it. `logo` is the digest of a file, `brand_colour` checked.
+
+    `registration` reads 'registered charity 1234567 and company 7654321', or is empty.
+    """
+
+    slug: str
+    name: str
+    is_demonstration: bool
+    website: str | None
+    brand_colour: str | None
+    registration: str
+    postal_address: str | None
+    contact_email: str | None
+    logo: str | None
+
+
+def of_organisation(session: Session, organisation: Organisation) -> Face:
+    """Returns the face of one organisation, in one statement."""
+    return _face(organisation, _logos(session, [organisation.id]).get(organisation.id))
+
+
+def of_organisations(session: Session, organisations: Collection[Organisation]) -> dict[UUID, Face]:
+    """Returns the faces of several organisations by their ids, in one statement."""
+    logos = _logos(session, [organisation.id for organisation in organisations])
+    return {
+        organisation.id: _face(organisation, logos.get(organisation.id))
+        for organisation in organisations
+    }
+
+
+def _face(organisation: Organisation, logo: str | None) -> Face:
+    return Face(
+        slug=organisation.slug,
+        name=organisation.name,
+        is_demonstration=organisation.is_demonstration,
+        website=organisation.website,
+        brand_colour=organisation.brand_colour,
+        registration=_registration(organisation),
+        postal_address=organisation.postal_address,
+        contact_email=organisation.contact_email,
+        logo=logo,
+    )
+
+
+def _registration(organisation: Organisation) -> str:
+    numbers = []
+    if organisation.charity_number:
+        numbers.append(f"charity {organisation.charity_number}")
+    if organisation.company_number:
+        numbers.append(f"company {organisation.company_number}")
+    return f"registered {' and '.join(numbers)}" if numbers else ""
+
+
+def _logos(session: Session, organisation_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Returns the digests of the logos by organisation."""
+    statement = (
+        select(Picture.organisation_id, PictureFile.digest)
+        .join(PictureFile, col(PictureFile.picture_id) == Picture.id)
+        .where(
+            col(Picture.organisation_id).in_(organisation_ids), col(Picture.campaign_id).is_(None)
+        )
+    )
+    return dict(session.exec(statement).all())

@@ -1,0 +1,43 @@
+"""Where an MP stands towards a motion, in the words that the public reads."""
+
+from dataclasses import dataclass
+
+from services.parliament.standing import Eligibility, Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A tag of a few words, a sentence about the MP, and the tone: `good`, `warn` or empty."""
+
+    tag: str
+    sentence: str
+    tone: str = ""
+
+
+def of_member(name: str, standing: Standing, eligibility: Eligibility) -> Stand:
+    """Returns the stand of an MP. A signature counts before an office or a refusal."""
+    if standing is Standing.SIGNED:
+        return Stand("Has signed", f"{name} has signed the motion.", "good")
+    if standing is Standing.WITHDRAWN:
+        return Stand(
+            "Signed, then withdrew",
+            f"{name} signed the motion, and later removed their name from it.",
+            "warn",
+        )
+    return {
+        Eligibility.CONVENTION: Stand(
+            "Doesn’t sign motions",
+            f"{name} holds a government or House office, and people in such an office don’t sign "
+            "motions. You can ask them to raise it with the minister.",
+        ),
+        Eligibility.CANNOT: Stand(
+            "Can’t sign",
+            f"{name} doesn’t take their seat in the House of Commons, so they can’t sign the "
+            "motion. You can ask for their help in another way.",
+        ),
+        Eligibility.REFUSES: Stand(
+            "Signs no motions",
+            f"{name} has said that they sign no motions. You can ask for their help in another "
+            "way.",
+        ),
+    }.get(eligibility, Stand("Hasn’t signed yet", f"{name} hasn’t signed the motion yet.", "warn"))
